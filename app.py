@@ -1,0 +1,126 @@
+"""Starts the studio: arguments in, parts joined, server up. The only file that knows every layer."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import secrets
+import socket
+import sys
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.engine import Painter
+    from ui.server import Door
+
+HERE = Path(__file__).parent
+LOOPBACK = "127.0.0.1"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    options.outputs_dir = options.outputs_dir.expanduser().resolve()
+    stay_offline()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    from models.errors import UserError
+
+    try:
+        keep_uploads(options.outputs_dir / ".uploads")
+        run(options)
+    except UserError as error:
+        print(f"\n{error}\n", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run(options: argparse.Namespace) -> None:
+    """Joins the parts and answers until Ctrl+C."""
+    from models.catalog import Catalog
+    from pipelines.jobs import JobBook
+    from pipelines.outputs import Outputs
+    from pipelines.studio import Studio
+    from ui import page
+    from ui.server import create_app, serve
+    from ui.theme import look
+
+    outputs = Outputs(options.outputs_dir)
+    outputs.sweep()
+    catalog = Catalog(HERE / "models" / "starter", [HERE / "models" / "weights", *options.models_dir])
+    book = JobBook(options.outputs_dir / "studio.db", options.outputs_dir)
+
+    def open_painter() -> Painter:
+        from pipelines.painter import open_painter
+
+        return open_painter(catalog, options.device)
+
+    studio = Studio(catalog, outputs, book, open_painter)
+    door, host = reach(options)
+
+    def opened(port: int) -> None:
+        announce(options, door, host, port)
+        studio.start()  # only now: importing torch at the same time would make the page wait
+
+    try:
+        serve(create_app(studio, page, door, **look()), host, options.port, opened)
+    finally:
+        studio.close()
+
+
+def reach(options: argparse.Namespace) -> tuple[Door, str]:
+    """Who may come in, and the address to answer on. Beyond this computer there is always a password."""
+    from ui.server import Door
+
+    host = "0.0.0.0" if options.listen and options.host == LOOPBACK else options.host
+    if host in (LOOPBACK, "localhost", "::1") and not options.password:
+        return Door(), host
+    machine = socket.gethostname().lower()
+    names = {machine, f"{machine}.local"} if options.listen else {machine, f"{machine}.local", host}
+    return Door(hosts=frozenset(names), own_address=True, password=options.password or secrets.token_urlsafe(9)), host
+
+
+def announce(options: argparse.Namespace, door: Door, host: str, port: int) -> None:
+    """Says where the studio is, and opens it."""
+    here = f"http://{LOOPBACK if host == '0.0.0.0' else f'[{host}]' if ':' in host else host}:{port}"
+    print(f"\nAtelier is open at {here}")
+    if door.password:
+        print(f"Others in your network: http://{socket.gethostname()}:{port}   password: {door.password}")
+    print("Press Ctrl+C here to close it.\n", flush=True)
+    if not options.no_browser:
+        webbrowser.open(here)
+
+
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(prog="python run.py", description="Atelier, a Stable Diffusion studio in the browser.")
+    result.add_argument("--host", default=LOOPBACK, help="address to answer on; the default is this computer alone")
+    result.add_argument("--port", type=int, default=7860, help="port to answer on (default 7860); 0 takes a free one")
+    result.add_argument("--listen", action="store_true", help="answer other computers of your network too, behind a password")
+    result.add_argument("--password", default="", help="the password that others need; --listen makes one up if none is given")
+    result.add_argument("--models-dir", type=Path, action="append", default=[], metavar="FOLDER", help="a folder of models; may repeat")
+    result.add_argument("--outputs-dir", type=Path, default=HERE / "outputs", metavar="FOLDER", help="where pictures go")
+    result.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps: where the networks run")
+    result.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
+    return result
+
+
+def keep_uploads(folder: Path) -> None:
+    """What is uploaded stays with the pictures, in a folder that only this person can read. Raises `UserError` when it cannot be made."""
+    from models.errors import UserError
+
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder {folder.parent} cannot be written ({error.strerror}). Name another with --outputs-dir.") from error
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+
+
+def stay_offline() -> None:
+    """Before any library is imported: no telemetry, no look-ups at a model hub, no pickles by way of the environment."""
+    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+    os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

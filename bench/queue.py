@@ -1,0 +1,67 @@
+"""A job among 1,000 waiting jobs and 10,000 kept pictures against the same job in an empty studio."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from bench.engine import HERE, USER, starter_request
+from bench.paired import Row, Timed, compare, take_turns
+from models.catalog import Catalog
+from pipelines.engine import Engine
+from pipelines.jobs import JobBook
+from pipelines.outputs import Outputs
+from pipelines.painter import ModelPainter, open_painter
+from pipelines.request import TextToImage, describe
+
+WAITING = 1_000
+KEPT = 10_000
+
+
+def measure(rounds: int) -> list[Row]:
+    catalog = Catalog(HERE / "models" / "starter")
+    painter = open_painter(catalog, "cpu")
+    request = starter_request(catalog.checkpoints()[0])
+    with tempfile.TemporaryDirectory() as name, torch.inference_mode():
+        empty, full = (Engine(book(Path(name) / kind), Outputs(Path(name) / kind), lambda: painter) for kind in ("empty", "full"))
+        fill(full.book, request)
+        variants: dict[str, Timed] = {
+            "a job in an empty studio": lambda: one_job(empty, painter, request),
+            "a job among 1,000 waiting and 10,000 kept": lambda: one_job(full, painter, request),
+        }
+        times = take_turns(variants, rounds)
+        empty.book.close()
+        full.book.close()
+    return compare(times, "a job in an empty studio", {"a job among 1,000 waiting and 10,000 kept": 1.03})
+
+
+def book(folder: Path) -> JobBook:
+    return JobBook(folder / "studio.db", folder)
+
+
+def one_job(engine: Engine, painter: ModelPainter, request: TextToImage) -> float:
+    """From submit until it has ended; nothing else of the queue is run."""
+    begin = time.perf_counter()
+    job_id = engine.submit(request, USER)
+    assert engine.run_next(painter)
+    seconds = time.perf_counter() - begin
+    job = engine.book.job(job_id)
+    assert job and job.state == "done", "our job was not the next one"
+    return seconds
+
+
+def fill(full: JobBook, request: TextToImage) -> None:
+    """Jobs and pictures put into the book directly. The jobs are of people who were served later than ours, so ours go first."""
+    text, now = json.dumps(describe(request)), time.time()
+    waiting = [(f"w{index}", f"user{index % 50}", text, now) for index in range(WAITING)]
+    turns = [(f"user{index}", now + 1e9) for index in range(50)]
+    kept = [(f"p{index}", "old", USER, f"day/{index}.png", 128, 128, index, now, text) for index in range(KEPT)]
+    columns = "id, job, user, path, width, height, seed, created, request"
+    with full._transaction() as db:
+        db.executemany("insert into job (id, user, request, created) values (?, ?, ?, ?)", waiting)
+        db.executemany("insert into user_turn values (?, ?)", turns)
+        db.executemany(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", kept)

@@ -1,0 +1,15 @@
+"""What a person is told when something cannot be done.
+
+    UserError             a sentence that says what happened and what to do
+    └── Overflow          numbers became infinite or undefined inside a network
+
+Everything else that is raised is a bug: it keeps its traceback, in the log, and the page says only that something broke.
+"""
+
+
+class UserError(Exception):
+    """A sentence for the artist: what happened, what to do. Shown as it is, so it names no path and no internals."""
+
+
+class Overflow(UserError):
+    """Non-finite numbers in the named part of the model."""

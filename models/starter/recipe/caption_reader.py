@@ -1,0 +1,49 @@
+"""A helper of the training: reads what a caption says off the text encoder's filled-up tokens.
+
+Most of the 77 tokens of a caption are filling, and the denoiser attends to them as
+to the others. With this extra task every filling token comes to hold the whole
+caption, so that the denoiser need not learn which colour belongs to which thing.
+It is thrown away after the training.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.starter.recipe.captions import Attributes
+from models.starter.recipe.scenes import COLOURS, GROUNDS, KINDS, POSITIONS, SIZES, TIMES
+
+_THING = {"kind": KINDS, "colour": tuple(COLOURS), "size": SIZES}
+FIRST_FILLING = 40
+"""No caption is longer than this many tokens."""
+
+
+def questions() -> dict[str, tuple[object, ...]]:
+    """Every question and its answers; None, the first, where the caption does not say."""
+    things: dict[str, tuple[object, ...]] = {f"{place}_{name}": (None, *words) for place in POSITIONS for name, words in _THING.items()}
+    return things | {"ground": (None, *GROUNDS), "time": (None, *TIMES), "mountains": (None, True, False)}
+
+
+def answers(said: Attributes) -> list[int]:
+    """The index of the right answer to every question, in the order of `questions`."""
+    stated: dict[str, object] = {"ground": said.ground, "time": said.time, "mountains": said.mountains}
+    for thing in said.things:
+        stated |= {f"{thing.position}_{name}": getattr(thing, name) for name in _THING}
+    return [options.index(stated.get(name)) for name, options in questions().items()]
+
+
+class CaptionReader(nn.Module):
+    """One linear layer for each question on a text state of the given width."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(nn.Linear(width, len(options)) for options in questions().values())
+
+    def loss(self, states: Tensor, right: Tensor) -> Tensor:
+        """Mean cross entropy at one random filling token; states (B, 77, width), right (B, questions)."""
+        place = int(torch.randint(FIRST_FILLING, states.shape[1], ()))
+        seen = states[:, place].float()
+        losses = [functional.cross_entropy(head(seen), right[:, number]) for number, head in enumerate(self.heads)]
+        return torch.stack(losses).mean()

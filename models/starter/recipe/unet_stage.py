@@ -1,0 +1,168 @@
+"""Training the denoiser and the text encoder together, from nothing, on stored latents.
+
+The denoiser predicts v (Salimans & Ho, arXiv 2202.00512). As in min-SNR (Hang et
+al., arXiv 2303.09556) the nearly clean timesteps count less; unlike there the
+noisiest count in full, since what a picture holds, and so whether it follows its
+caption, is decided in them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import CLIPTokenizer
+
+from models.starter.recipe.caption_reader import CaptionReader, answers
+from models.starter.recipe.captions import Attributes, caption, with_junk
+from models.starter.recipe.latents_stage import Pool, read_pool
+from models.starter.recipe.networks import (
+    LONGEST_PROMPT,
+    TEXT_WIDTH,
+    alphas_cumulative,
+    new_text_encoder,
+    new_unet,
+    place,
+)
+from models.starter.recipe.progress import Average, Budget, Log, load, save
+from models.starter.recipe.tokenizer import BEGIN, END
+
+EMPTY_SHARE = 0.1
+JUNK_SHARE = 0.08
+SNR_CEILING = 5.0
+LEARNING_RATE = 1e-3
+BLIND_SHARE = 0.5
+READING_WEIGHT = 0.1
+
+
+class Denoiser(nn.Module):
+    """UNet and text encoder as one network: noisy latents, timesteps and token ids to v."""
+
+    def __init__(self, size: int, tokenizer: CLIPTokenizer) -> None:
+        super().__init__()
+        vocabulary = tokenizer.get_vocab()
+        self.unet = new_unet(size)
+        self.text_encoder = new_text_encoder(len(vocabulary), vocabulary[BEGIN], vocabulary[END])
+
+    def forward(self, latents: Tensor, timesteps: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """v, and the text states (B, 77, width) it rests on."""
+        text = self.text_encoder(tokens).last_hidden_state
+        return self.unet(latents, timesteps, encoder_hidden_states=text).sample, text
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Latents (B, 4, h, w) of unit spread, token ids (B, 77) of their captions, and what those say."""
+
+    latents: Tensor
+    tokens: Tensor
+    said: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(self.latents.to(device), self.tokens.to(device), self.said.to(device))
+
+
+def tokens_of(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:
+    """(B, 77) token ids, filled up with the end token as in Stable Diffusion 1."""
+    coded = tokenizer(captions, padding="max_length", truncation=True, max_length=LONGEST_PROMPT)
+    return torch.tensor(coded["input_ids"])
+
+
+def make_batch(pool: Pool, scale: float, tokenizer: CLIPTokenizer, rng: np.random.Generator, count: int) -> Batch:
+    """Random latents of the pool, each with a caption made up afresh."""
+    places = rng.integers(len(pool.scenes), size=count)
+    pairs = [_training_caption(pool, int(place), rng) for place in places]
+    latents = pool.latents[torch.from_numpy(places)].float() * scale
+    said = torch.tensor([answers(stated) for _, stated in pairs])
+    return Batch(latents, tokens_of(tokenizer, [words for words, _ in pairs]), said)
+
+
+def _training_caption(pool: Pool, place: int, rng: np.random.Generator) -> tuple[str, Attributes]:
+    if rng.random() < EMPTY_SHARE:
+        return "", Attributes()
+    words, said = caption(pool.scenes[place], rng)
+    return (with_junk(words, rng) if rng.random() < JUNK_SHARE else words), said
+
+
+def spread_timesteps(count: int) -> tuple[Tensor, Tensor]:
+    """(count,) timesteps and (count,) whether the picture shows through the noise, 1 or 0.
+
+    The schedule ends with a trace of the picture left, and mountains and places are
+    so large that a trace is enough to see them; but sampling starts from noise alone
+    (Lin et al., arXiv 2305.08891). So a part of every batch is nothing but noise at
+    the noisiest timesteps: there the words are all there is to go by.
+    """
+    blind = round(BLIND_SHARE * count)
+    even = (torch.arange(count - blind) + torch.rand(count - blind)) / (count - blind) * 1000
+    noisiest = 820 + 180 * (torch.arange(blind) + torch.rand(blind)) / blind
+    shown = torch.cat([torch.ones(count - blind), torch.zeros(blind)])
+    return torch.cat([even, noisiest]).long().clamp(max=999), shown
+
+
+def denoising_loss(network: Denoiser, reader: CaptionReader, batch: Batch, alphas: Tensor) -> Tensor:
+    """The weighted squared error of v at one timestep for each picture, and the reader's loss."""
+    timesteps, shown = (part.to(alphas.device) for part in spread_timesteps(len(batch.latents)))
+    signal = alphas[timesteps].sqrt()[:, None, None, None]
+    spread = (1 - alphas[timesteps]).sqrt()[:, None, None, None]
+    noise = torch.randn_like(batch.latents)
+    noisy = shown[:, None, None, None] * signal * batch.latents + spread * noise
+    wanted = signal * noise - spread * batch.latents
+    with torch.autocast(noisy.device.type, torch.bfloat16):
+        made, text = network(noisy, timesteps, batch.tokens)
+    snr = alphas[timesteps] / (1 - alphas[timesteps])
+    weight = ((SNR_CEILING + 1) / (snr + 1)).clamp(max=1)
+    error = (weight * (made.float() - wanted).square().mean((1, 2, 3))).mean()
+    return error + READING_WEIGHT * reader.loss(text, batch.said)
+
+
+def train_unet(
+    folder: Path,
+    tokenizer_folder: Path,
+    size: int,
+    minutes: float,
+    device: torch.device,
+    *,
+    batch: int,
+) -> None:
+    """Train UNet and text encoder for a time budget; resumes from unet.pt in the folder."""
+    tokenizer = CLIPTokenizer.from_pretrained(tokenizer_folder)
+    network = Denoiser(size, tokenizer)
+    place(network, device)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=0.01, betas=(0.9, 0.98), fused=True)
+    reader = CaptionReader(TEXT_WIDTH).to(device)
+    reading = torch.optim.AdamW(reader.parameters(), lr=3e-3)
+    average, budget, log, step = Average(network, 0.995), Budget(minutes * 60), Log(folder, "unet"), 0
+    pool = read_pool(folder)
+    scale = 1 / float(pool.latents.float().std())
+    if (old := load(folder, "unet")) is not None:
+        network.load_state_dict(old["network"])
+        optimizer.load_state_dict(old["optimizer"])
+        reader.load_state_dict(old.get("reader", reader.state_dict()))
+        average.weights, step, scale = old["average"], old["step"], old["scale"]
+        budget.used = old["seconds"]
+    alphas = alphas_cumulative().to(device)
+    rng, saved = np.random.default_rng(step + 1), budget.elapsed()
+    torch.manual_seed(step)
+    begun, running = step, 0.0
+    while budget.share() < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = budget.rate(LEARNING_RATE, step, 200, flat=0.88)
+        loss = denoising_loss(network, reader, make_batch(pool, scale, tokenizer, rng, batch).to(device), alphas)
+        reading.zero_grad()
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        reading.step()
+        average.follow(network, step)
+        running = loss.item() if step == begun else running + (loss.item() - running) / 100
+        step += 1
+        log.tell(budget, step, running)
+        if budget.elapsed() - saved > 120 or budget.share() >= 1:
+            saved = budget.elapsed()
+            state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "reader": reader.state_dict()}
+            save(folder, "unet", state | {"average": average.weights, "step": step, "seconds": saved, "scale": scale})
+            pool = read_pool(folder) if len(pool.scenes) < 40_000 else pool

@@ -1,0 +1,41 @@
+"""What a running job says of itself: a step was made, a picture is done. Nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from pipelines.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One sampling step was made, for every picture of one batch.
+
+    `preview` makes the small picture of the predicted clean latents (PNG or JPEG bytes) when somebody asks, outside the
+    worker; a step that nobody looks at costs nothing.
+    """
+
+    index: int  # 1 .. count
+    count: int  # steps of this batch
+    batch: int  # 0 .. batches - 1
+    batches: int
+    preview: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A finished picture and the exact request that makes it again, alone: its own seed, a batch of one."""
+
+    image: Image
+    request: Request
+    made_with: dict[str, str]  # what the request named, by name and hash: {"Model": ..., "Model hash": ...}
+    index: int  # 0 .. count - 1, within the job
+    count: int
+
+
+Event = Step | Picture

@@ -1,0 +1,175 @@
+"""A picture's settings as the text that other studios read and write (A1111 "infotext"), both ways.
+
+    a red house, snow
+    Negative prompt: blurry
+    Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 5, Seed: 7, Size: 256x256, Model: starter, Version: Atelier 0.1
+
+The text cannot hold every prompt: one with a line that begins with "Negative prompt:" reads back as something else. Where that
+would happen the exact prompts are added to the last line under keys of our own, which other programs ignore.
+
+Format: AUTOMATIC1111/stable-diffusion-webui v1.10.1, modules/infotext_utils.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.errors import UserError
+from pipelines.request import SAMPLER_NAMES, SCHEDULE_NAMES, Request, TextToImage
+
+VERSION = "0.1"
+LONGEST = 1_000_000  # characters of a text that is read
+
+# Request field -> the key that others use. The order is the order in the text.
+KEYS = {
+    "steps": "Steps",
+    "sampler": "Sampler",
+    "schedule": "Schedule type",
+    "guidance_scale": "CFG scale",
+    "seed": "Seed",
+}
+SIZE = "Size"  # width x height
+EXACT = {"prompt": "Atelier prompt", "negative_prompt": "Atelier negative prompt"}
+OURS = frozenset((*KEYS.values(), SIZE, *EXACT.values(), "Version"))
+
+OTHER_NAMES = {"uniform": "Normal", "sgmuniform": "SGM Uniform", "sgm_uniform": "SGM Uniform"}  # what others call our schedules
+
+# A1111's pattern, with a bound on the key so that a long text without colons costs its length, not its square.
+PAIR = re.compile(r'(\w[\w \-/]{1,80}):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+NEGATIVE = "Negative prompt:"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a text says. `values` are request fields within their limits; the caller looks the model up by name or hash."""
+
+    values: dict[str, Any]
+    leftovers: dict[str, str] = field(default_factory=dict)  # keys that no request field stands for, as they were written
+    notes: tuple[str, ...] = ()  # one sentence for each value that was not taken
+
+
+def write(request: Request, made_with: dict[str, str]) -> str:
+    """The settings of one picture as A1111 text. `parse` gives the same field values back, for every request."""
+    prompts = {name: getattr(request, name) for name in EXACT}
+    text = _prompts_text(**prompts)
+    pairs = {key: _number_text(getattr(request, name)) for name, key in KEYS.items()}
+    pairs[SIZE] = f"{request.width}x{request.height}"
+    pairs |= {key: value for key, value in made_with.items() if key not in OURS and re.fullmatch(r"\w[\w \-/]{1,80}", key)}
+    if _split_prompts(text.strip().split("\n")) != prompts:
+        pairs |= {key: prompts[name] for name, key in EXACT.items()}
+    pairs["Version"] = f"Atelier {VERSION}"
+    return f"{text}\n{', '.join(f'{key}: {_quote(value)}' for key, value in pairs.items())}".strip()
+
+
+def parse(text: str) -> Settings:
+    """What the text says, checked value by value against the limits of a request. Never raises for what the text holds.
+
+    A text without a line of settings is a prompt. Absent fields are absent from `values`.
+    """
+    lines = text[:LONGEST].strip().split("\n")
+    pairs = _pairs(lines[-1])
+    prompts = _split_prompts(lines[:-1] if pairs else lines)
+    values: dict[str, Any] = prompts if pairs or prompts["negative_prompt"] else {"prompt": prompts["prompt"]}
+    values |= {name: pairs[key] for name, key in EXACT.items() if key in pairs}
+    values |= _known_values(pairs)
+    taken, notes = _admitted(values)
+    return Settings(taken, {key: value for key, value in pairs.items() if key not in OURS}, notes)
+
+
+def _prompts_text(prompt: str, negative_prompt: str) -> str:
+    return f"{prompt}\n{NEGATIVE} {negative_prompt}" if negative_prompt else prompt
+
+
+def _split_prompts(lines: list[str]) -> dict[str, str]:
+    """Lines from the first that begins with "Negative prompt:" on are the negative prompt, each without outer spaces."""
+    found: dict[str, list[str]] = {"prompt": [], "negative_prompt": []}
+    part = "prompt"
+    for line in map(str.strip, lines):
+        if line.startswith(NEGATIVE):
+            part, line = "negative_prompt", line.removeprefix(NEGATIVE).strip()
+        if line or found[part]:
+            found[part].append(line)
+    return {name: "\n".join(part_lines) for name, part_lines in found.items()}
+
+
+def _pairs(line: str) -> dict[str, str]:
+    """The settings of a last line; none when it has fewer than three, for then it is a line of the prompt."""
+    found = PAIR.findall(line)
+    return {key: _unquote(value.strip()) for key, value in found[:200]} if len(found) >= 3 else {}
+
+
+def _known_values(pairs: dict[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {name: _number(pairs[key]) for name, key in KEYS.items() if key in pairs}
+    size = re.fullmatch(r"(\d{1,9})x(\d{1,9})", pairs.get(SIZE, ""))
+    if size:
+        values |= {"width": int(size[1]), "height": int(size[2])}
+    elif SIZE in pairs:
+        values["width"] = pairs[SIZE]
+    return values | _sampler_and_schedule(pairs)
+
+
+def _sampler_and_schedule(pairs: dict[str, str]) -> dict[str, str]:
+    """Our names for the sampler and the schedule; "DPM++ 2M Karras" (before A1111 1.9) names both. Unknown names stay."""
+    values: dict[str, str] = {}
+    if KEYS["schedule"] in pairs:
+        values["schedule"] = _our_name(pairs[KEYS["schedule"]], SCHEDULE_NAMES)
+    if KEYS["sampler"] in pairs:
+        sampler, schedule = _split_sampler(pairs[KEYS["sampler"]])
+        values["sampler"] = _our_name(sampler, SAMPLER_NAMES)
+        values |= {"schedule": schedule} if schedule and "schedule" not in values else {}
+    return values
+
+
+def _split_sampler(name: str) -> tuple[str, str]:
+    for schedule in SCHEDULE_NAMES:
+        if name.casefold().endswith(f" {schedule.casefold()}"):
+            return name[: -len(schedule)].strip(), schedule
+    return name, ""
+
+
+def _our_name(name: str, ours: tuple[str, ...]) -> str:
+    same = {known.casefold(): known for known in ours} | {other: known for other, known in OTHER_NAMES.items() if known in ours}
+    return same.get(name.casefold(), name)
+
+
+def _admitted(values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The values that a request takes, each on its own and the size as a pair, and a sentence for each of the others."""
+    size = {name: values.pop(name) for name in ("width", "height") if name in values}
+    groups = [*({name: value} for name, value in values.items()), *([size] if size else [])]
+    taken: dict[str, Any] = {}
+    notes: list[str] = []
+    for group in groups:
+        try:
+            request = TextToImage.admit(group)
+        except UserError as error:
+            notes.append(f"Not taken: {error}")
+        else:
+            taken |= {name: getattr(request, name) for name in group}
+    return taken, tuple(notes)
+
+
+def _number(text: str) -> int | float | str:
+    """The number that the text holds; the text itself when it holds none, so that the request refuses it by name."""
+    if not re.fullmatch(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})(e[+-]?\d{1,3})?", text, re.ASCII | re.IGNORECASE):
+        return text
+    return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
+
+
+def _number_text(value: object) -> str:
+    return repr(value).removesuffix(".0") if isinstance(value, int | float) else str(value)
+
+
+def _quote(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False) if re.search(r'[,:"\n]', value) or value != value.strip() else value
+
+
+def _unquote(value: str) -> str:
+    if len(value) < 2 or not value.startswith('"') or not value.endswith('"'):
+        return value
+    try:
+        return str(json.loads(value, strict=False))
+    except ValueError:
+        return value

@@ -1,0 +1,225 @@
+"""The job book: every job and every finished picture, in one SQLite file.
+
+Jobs belong to the server, not to a page: a closed tab, a reload or a crash of the process loses none. Order is fair: among the
+people who wait, the one whose last job started longest ago is served next, and each person's own jobs go first in, first out.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.errors import UserError
+from pipelines.request import Request, describe, restore
+
+WAITING, RUNNING, DONE, STOPPED, FAILED, INTERRUPTED = "waiting", "running", "done", "stopped", "failed", "interrupted"
+ENDED = (DONE, STOPPED, FAILED, INTERRUPTED)
+JOBS_A_USER = 200  # jobs one person may have waiting; beyond it a submit is refused
+
+# user_turn holds when each person's last job was started: the whole of the fairness rule. The partial index makes the next
+# job a look-up whose cost does not grow with the jobs that have ended.
+SCHEMA = """
+create table if not exists job (
+  number integer primary key autoincrement, id text unique not null, user text not null, request text not null,
+  state text not null default 'waiting', message text not null default '',
+  created real not null, started real, ended real);
+create index if not exists job_waiting on job (user, number) where state = 'waiting';
+create index if not exists job_active on job (user, number) where state in ('waiting', 'running');
+create table if not exists user_turn (user text primary key, last real not null);
+create table if not exists picture (
+  number integer primary key autoincrement, id text unique not null, job text not null, user text not null, path text not null,
+  width integer not null, height integer not null, seed integer not null, created real not null, request text not null);
+create index if not exists picture_user on picture (user, number);
+create index if not exists picture_job on picture (job, number);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    id: str
+    user: str
+    request: Request
+    state: str
+    message: str
+    created: float  # seconds since 1970
+    started: float | None
+    ended: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRecord:
+    """A saved picture. `path` is relative to the outputs folder in the file, absolute here."""
+
+    id: str
+    job_id: str
+    user: str
+    path: Path
+    width: int
+    height: int
+    seed: int
+    created: float
+    request: Request
+
+
+class JobBook:
+    """Safe to use from any thread: one connection, one lock, every change one short transaction."""
+
+    def __init__(self, file: Path, pictures: Path) -> None:
+        """`pictures` is the folder that picture paths are relative to."""
+        self._pictures = pictures
+        self._lock = threading.Lock()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("pragma journal_mode = wal")
+        self._db.execute("pragma synchronous = normal")
+        self._db.executescript(SCHEMA)
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def submit(self, request: Request, user: str) -> str:
+        """Adds a waiting job and returns its id. Raises `UserError` when this person has too many waiting."""
+        job_id = secrets.token_urlsafe(16)
+        with self._transaction() as db:
+            waiting = db.execute("select count(*) from job where user = ? and state = 'waiting'", (user,)).fetchone()[0]
+            if waiting >= JOBS_A_USER:
+                raise UserError(f"You have {waiting} jobs waiting, which is the most. Stop some, or wait until they are drawn.")
+            db.execute(
+                "insert into job (id, user, request, created) values (?, ?, ?, ?)",
+                (job_id, user, json.dumps(describe(request)), time.time()),
+            )
+        return job_id
+
+    def claim(self) -> Job | None:
+        """Takes the next waiting job and marks it running, or None when nobody waits."""
+        with self._transaction() as db:
+            row = db.execute(
+                "select min(number) as number, job.user from job left join user_turn using (user) where state = 'waiting'"
+                " group by job.user order by coalesce(last, 0), 1 limit 1"
+            ).fetchone()
+            if row is None:
+                return None
+            now = time.time()
+            db.execute("update job set state = 'running', started = ? where number = ?", (now, row["number"]))
+            db.execute("insert into user_turn values (?, ?) on conflict (user) do update set last = excluded.last", (row["user"], now))
+            return self._job(db.execute("select * from job where number = ?", (row["number"],)).fetchone())
+
+    def waiting(self) -> int:
+        """How many jobs wait, of everybody."""
+        row = self._one("select count(*) as n from job where state = 'waiting'", ())
+        return row["n"] if row else 0
+
+    def settle(self, job_id: str, request: Request) -> None:
+        """Stores the request with the values that were chosen for it: the seed that is used instead of -1."""
+        self._write("update job set request = ? where id = ?", (json.dumps(describe(request)), job_id))
+
+    def end(self, job_id: str, state: str, message: str = "") -> None:
+        """Marks a waiting or running job as ended; one that has ended keeps its state."""
+        self._write(
+            "update job set state = ?, message = ?, ended = ? where id = ? and state in ('waiting', 'running')",
+            (state, message, time.time(), job_id),
+        )
+
+    def withdraw(self, job_id: str) -> bool:
+        """Stops a job that still waits. False when it has started or ended."""
+        query = "update job set state = 'stopped', ended = ? where id = ? and state = 'waiting'"
+        return self._write(query, (time.time(), job_id)) == 1
+
+    def recover(self) -> int:
+        """At start: what ran when the server went away is marked interrupted, what waited keeps its place."""
+        message = "The studio was restarted while this was drawn. Finished pictures are kept; generate again for the rest."
+        query = "update job set state = 'interrupted', message = ?, ended = ? where state = 'running'"
+        return self._write(query, (message, time.time()))
+
+    def job(self, job_id: str) -> Job | None:
+        row = self._one("select * from job where id = ?", (job_id,))
+        return self._job(row) if row else None
+
+    def current(self, user: str) -> str | None:
+        """The job this person sees when a page opens: the running one, or else the first that waits."""
+        query = "select id from job where user = ? and state in ('waiting', 'running') order by state = 'waiting', number limit 1"
+        row = self._one(query, (user,))
+        return row["id"] if row else None
+
+    def ahead(self, job_id: str) -> int:
+        """How many jobs are served before this one if nobody submits more: 0 when it runs, has ended, or is next on an idle worker."""
+        waiting = self._all(
+            "select job.id, job.user, coalesce(last, 0) as last from job left join user_turn using (user)"
+            " where state = 'waiting' order by number",
+            (),
+        )
+        running = self._one("select count(*) as n from job where state = 'running'", ())
+        return _place(waiting, job_id, running["n"] if running else 0)
+
+    def add_picture(self, job: Job, path: Path, request: Request) -> PictureRecord:
+        row = (secrets.token_urlsafe(16), job.id, job.user, path.relative_to(self._pictures).as_posix(), request.width, request.height)
+        values = (*row, request.seed, time.time(), json.dumps(describe(request)))
+        columns = "id, job, user, path, width, height, seed, created, request"
+        self._write(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        return PictureRecord(row[0], job.id, job.user, path, request.width, request.height, request.seed, values[7], request)
+
+    def picture(self, picture_id: str) -> PictureRecord | None:
+        row = self._one("select * from picture where id = ?", (picture_id,))
+        return self._picture(row) if row else None
+
+    def pictures_of(self, job_id: str) -> list[PictureRecord]:
+        return [self._picture(row) for row in self._all("select * from picture where job = ? order by number", (job_id,))]
+
+    def recent(self, user: str, limit: int) -> list[PictureRecord]:
+        """This person's newest pictures, newest first."""
+        rows = self._all("select * from picture where user = ? order by number desc limit ?", (user, limit))
+        return [self._picture(row) for row in rows]
+
+    def _job(self, row: sqlite3.Row) -> Job:
+        request = restore(json.loads(row["request"]))
+        return Job(row["id"], row["user"], request, row["state"], row["message"], row["created"], row["started"], row["ended"])
+
+    def _picture(self, row: sqlite3.Row) -> PictureRecord:
+        request = restore(json.loads(row["request"]))
+        path = self._pictures / row["path"]
+        return PictureRecord(row["id"], row["job"], row["user"], path, row["width"], row["height"], row["seed"], row["created"], request)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._db.execute("begin immediate")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("rollback")
+                raise
+            self._db.execute("commit")
+
+    def _write(self, query: str, values: tuple[Any, ...]) -> int:
+        with self._transaction() as db:
+            return db.execute(query, values).rowcount
+
+    def _one(self, query: str, values: tuple[Any, ...]) -> sqlite3.Row | None:
+        with self._lock:
+            return self._db.execute(query, values).fetchone()
+
+    def _all(self, query: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._db.execute(query, values).fetchall()
+
+
+def _place(waiting: list[sqlite3.Row], job_id: str, running: int) -> int:
+    """The place of a job under the fairness rule: everybody's first jobs in the order of their last turns, then the second ones, ..."""
+    turn = {row["user"]: row["last"] for row in reversed(waiting)}
+    rounds: dict[str, int] = {}
+    order = []
+    for number, row in enumerate(waiting):
+        order.append((rounds.setdefault(row["user"], 0), turn[row["user"]], number, row["id"]))
+        rounds[row["user"]] += 1
+    places = {entry[3]: place for place, entry in enumerate(sorted(order))}
+    return places[job_id] + running if job_id in places else 0

@@ -1,0 +1,111 @@
+"""What is known of a running job at this moment, and a bell that wakes those who watch it.
+
+The worker writes here at every step; it never waits for a viewer. Only the last few steps are kept, so a slow viewer misses
+frames and a stalled one costs nothing. A frame is made into a picture file when somebody first asks for it, outside the worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from pipelines.events import Step
+from pipelines.jobs import Job, PictureRecord
+
+FRAMES = 8  # steps whose previews a viewer can still get
+
+
+class Bell:
+    """Wakes everybody who waits, from any thread, at a cost that does not grow with their number."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[asyncio.AbstractEventLoop, asyncio.Event] = {}
+
+    def ticket(self) -> asyncio.Event:
+        """Take one before looking at what you watch: the event is set by the next ring, also one that comes in between."""
+        with self._lock:
+            return self._waiting.setdefault(asyncio.get_running_loop(), asyncio.Event())
+
+    def ring(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+        for loop, event in waiting.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(event.set)
+
+
+class Versions:
+    """Numbers that only grow, also over a restart of the server, so that a viewer's "newer than this" keeps its meaning."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = int(time.time() * 1000)
+
+    def next(self) -> int:
+        with self._lock:
+            self._last += 1
+            return self._last
+
+
+class Frame:
+    """The preview of one step: made when somebody first asks, once however many ask."""
+
+    def __init__(self, step: Step, version: int) -> None:
+        self.step = step
+        self.version = version
+        self._lock = threading.Lock()
+        self._url = ""
+
+    def url(self) -> str:
+        with self._lock:
+            self._url = self._url or _data_url(self.step.preview())
+            return self._url
+
+
+@dataclass
+class Live:
+    """The progress of one running job. Written by the worker alone, read by anyone, with no look into the book."""
+
+    job: Job
+    version: int
+    recent: deque[Frame] = field(default_factory=lambda: deque(maxlen=FRAMES))
+    pictures: tuple[PictureRecord, ...] = ()  # finished and saved
+    stop: bool = False
+    skip: bool = False
+    started: float = field(default_factory=time.monotonic)
+
+    def advance(self, news: Step | PictureRecord, version: int) -> None:
+        if isinstance(news, Step):
+            self.recent.append(Frame(news, version))
+        else:
+            self.pictures += (news,)
+        self.version = version
+
+    @property
+    def step(self) -> Step | None:
+        return self.recent[-1].step if self.recent else None
+
+    def eta(self) -> float | None:
+        """Seconds left at the pace so far, None before the second step."""
+        step = self.step
+        if step is None or (step.batch == 0 and step.index < 2):
+            return None
+        done = step.batch * step.count + step.index
+        return (time.monotonic() - self.started) / done * (step.count * step.batches - done)
+
+    def frames(self, after: int) -> list[str]:
+        """Previews newer than version `after` as data URLs, oldest first, the last one the newest: at most the last few steps.
+
+        A viewer that keeps up sees every step; one that falls further behind misses the oldest.
+        """
+        return [frame.url() for frame in tuple(self.recent) if frame.version > after]
+
+
+def _data_url(data: bytes) -> str:
+    kind = "png" if data.startswith(b"\x89PNG") else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

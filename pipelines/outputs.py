@@ -1,0 +1,294 @@
+"""Pictures on disk: a name for each, saved whole or not at all, and read back with the exact request that made them.
+
+    outputs/2026-11-21/20261121-031502-0007_red-house-in-the-snow_s1234.png
+
+The name sorts by time: date, time of day, ten-thousandths of a second, words of the prompt, seed. Two texts are in the PNG:
+
+    atelier      {"version": 1, "request": ..., "made_with": ...}      JSON, complete, the one that counts
+    parameters   the settings as A1111 text, for other programs
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import logging
+import os
+import re
+import shutil
+import struct
+import threading
+import time
+import unicodedata
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, PngImagePlugin
+
+from models.errors import UserError
+from pipelines import infotext
+from pipelines.request import Request, TextToImage, describe, restore
+
+log = logging.getLogger(__name__)
+
+FORMAT_VERSION = 1
+SLUG_BYTES = 60
+LEAST_FREE = 200_000_000  # bytes
+LONGEST_TEXT = 1_000_000  # bytes of one text chunk that is read
+COMPRESSION = 1  # of 9. On pictures, 6 takes three times as long for a tenth less
+UNFINISHED = ".part"
+UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, RuntimeError, struct.error)  # what Pillow raises for broken files
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")  # that can carry settings
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a picture says of itself. `notes` are sentences about what was not taken."""
+
+    request: Request
+    made_with: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class Outputs:
+    """The folder of finished pictures. Safe for any number of threads and processes on one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def save(self, image: Image.Image, request: Request, made_with: dict[str, str]) -> Path:
+        """Write the picture as PNG and return its path: the file is complete and on the disk when this returns.
+
+        Raises `UserError` when the disk is full or cannot be written; then nothing is left of the attempt.
+        """
+        data = _png(image, request, made_with)
+        try:
+            return self._put(data, f"{slug(request.prompt)}_s{request.seed}.png")
+        except OSError as error:
+            log.error("Saving a picture failed: %s", error)
+            raise UserError(_why_not_saved(error)) from error
+
+    def check_space(self) -> None:
+        """Raises `UserError` when less than 200 MB are free: a job should not start that cannot be kept."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self.folder).free
+        except OSError as error:
+            raise UserError(_why_not_saved(error)) from error
+        if free < LEAST_FREE:
+            left, needed = f"{free / 1e6:.0f} MB", f"{LEAST_FREE / 1e6:.0f} MB"
+            raise UserError(f"The disk with the pictures has {left} left; {needed} are needed. Make room, then try again.")
+
+    def sweep(self, older_than: float = 60) -> int:
+        """Remove what interrupted saves left, if last touched more than `older_than` seconds ago. Returns how many."""
+        return sum(_remove_if_old(path, time.time() - older_than) for path in self.folder.glob(f"*/.*{UNFINISHED}"))
+
+    def _put(self, data: bytes, ending: str) -> Path:
+        temporary, target = self._reserve(ending)
+        try:
+            _write_through(temporary, data)
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _keep_names(target.parent)
+        return target
+
+    def _reserve(self, ending: str) -> tuple[Path, Path]:
+        """A moment that nobody else has: its temporary file, made here and now empty, and the name of the finished one.
+
+        Whoever wants the same finished name needs the same temporary first, so looking for the finished one is no race.
+        """
+        while True:
+            moment = self._next_moment()
+            day = self.folder / f"{moment[:4]}-{moment[4:6]}-{moment[6:8]}"
+            temporary, target = day / f".{moment}{UNFINISHED}", day / f"{moment}{'' if ending.startswith('_') else '_'}{ending}"
+            _make_day(day)
+            try:
+                os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            except FileExistsError:
+                continue
+            if not target.exists():
+                return temporary, target
+            temporary.unlink()
+
+    def _next_moment(self) -> str:
+        """Local time to a ten-thousandth of a second, always later than the last one given here."""
+        with self._lock:
+            self._last = max(self._last + 1, time.time_ns() // 100_000)
+            seconds, fraction = divmod(self._last, 10_000)
+        return f"{datetime.fromtimestamp(seconds):%Y%m%d-%H%M%S}-{fraction:04d}"
+
+
+def slug(prompt: str) -> str:
+    """The first words of a prompt for a file name: letters and digits of any script, at most 60 bytes of UTF-8.
+
+    No other character can come through, so neither separators, control and direction marks nor trailing dots can. Device
+    names such as CON cannot arise either, as every file name begins with the date.
+    """
+    plain = re.sub(r"<[^>]*>|:[\d.]+(?=[)\]])", " ", prompt[:500])  # without <lora:...> and the numbers of (weights:1.2)
+    text = unicodedata.normalize("NFKC", plain.encode("utf-8", "ignore").decode()).lower()
+    words = re.sub(r"-+", "-", "".join(char if unicodedata.category(char)[0] in "LNM" else "-" for char in text)).strip("-")
+    if len(words.encode()) <= SLUG_BYTES:
+        return words
+    cut = words.encode()[: SLUG_BYTES + 1].decode("utf-8", "ignore")
+    whole, _, _ = cut.rpartition("-")
+    return whole if len(whole.encode()) >= SLUG_BYTES // 2 else _without_half_letter(words, cut)
+
+
+def read(source: Path | bytes) -> Request:
+    """The request that makes the picture again. Raises `UserError` when the file is no picture or says nothing of itself."""
+    return inspect(source).request
+
+
+def inspect(source: Path | bytes) -> Reading:
+    """Like `read`, with the names of what the picture was made with and notes. Decodes no pixels unless it has to."""
+    texts = _texts(source)
+    notes: tuple[str, ...] = ()
+    if "atelier" in texts:
+        try:
+            return _from_json(texts["atelier"])
+        except UserError as error:
+            if "parameters" not in texts:
+                raise
+            notes = (str(error),)
+    if "parameters" not in texts:
+        raise UserError("This picture carries no settings. Pictures lose them when a chat or an image editor saves them again.")
+    return _from_infotext(texts["parameters"], notes)
+
+
+def _from_json(text: str) -> Reading:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError("The settings in this picture are damaged.") from error
+    if not isinstance(found, dict) or not isinstance(found.get("request"), dict):
+        raise UserError("The settings in this picture are damaged.")
+    if found.get("version") != FORMAT_VERSION:
+        raise UserError("This picture was made by a newer Atelier. Update Atelier to read its settings.")
+    return Reading(restore(found["request"]), _short_texts(found.get("made_with")))
+
+
+def _from_infotext(text: str, notes: tuple[str, ...]) -> Reading:
+    settings = infotext.parse(text)
+    if set(settings.values) <= {"prompt"}:
+        raise UserError("The text in this picture holds no settings that Atelier can read.")
+    return Reading(TextToImage.admit(settings.values), _short_texts(settings.leftovers), (*notes, *settings.notes))
+
+
+def _short_texts(found: Any) -> dict[str, str]:
+    pairs = list(found.items())[:100] if isinstance(found, dict) else []
+    return {str(key)[:100]: value[:1000] for key, value in pairs if isinstance(value, str)}
+
+
+def _texts(source: Path | bytes) -> dict[str, str]:
+    """The texts "atelier" and "parameters" of a picture file, those that are there. Raises `UserError`."""
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+            texts = _texts_of(image)
+    except Image.DecompressionBombError as error:
+        raise UserError("This picture is too large to open. Scale it down first.") from error
+    except UNREADABLE as error:
+        raise UserError("This file cannot be read as a picture, or its settings are too large.") from error
+    short = {name: text for name, text in texts.items() if len(text.encode("utf-8", "replace")) <= LONGEST_TEXT}
+    if texts and not short:
+        raise UserError("The settings in this picture are too large to be true. They were not read.")
+    return short
+
+
+def _texts_of(image: Image.Image) -> dict[str, str]:
+    names = ("atelier", "parameters")
+    texts = {name: str(image.info[name]) for name in names if isinstance(image.info.get(name), str)}
+    if not texts and isinstance(image, PngImagePlugin.PngImageFile) and image.width * image.height < 50e6:
+        image.load()  # some programs put the texts behind the pixels
+        texts = {name: image.info[name] for name in names if isinstance(image.info.get(name), str)}
+    return texts or _user_comment(image)
+
+
+def _user_comment(image: Image.Image) -> dict[str, str]:
+    """A1111 keeps the text of JPEG, WebP and AVIF in EXIF UserComment (0x9286 of IFD 0x8769), as UTF-16."""
+    raw = image.getexif().get_ifd(0x8769).get(0x9286)
+    if not isinstance(raw, bytes) or not raw.startswith(b"UNICODE\0") or len(raw) > 2 * LONGEST_TEXT:
+        return {}
+    body = raw[8:]
+    big_endian = body[0::2].count(0) >= body[1::2].count(0)
+    return {"parameters": body.decode("utf-16-be" if big_endian else "utf-16-le", "ignore")}
+
+
+def _png(image: Image.Image, request: Request, made_with: dict[str, str]) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=COMPRESSION, pnginfo=_png_texts(request, made_with))
+    return file.getvalue()
+
+
+def _png_texts(request: Request, made_with: dict[str, str]) -> PngImagePlugin.PngInfo:
+    """Both texts. Whatever is wrong with one of them, the picture is worth keeping: then it is saved without."""
+    texts = PngImagePlugin.PngInfo()
+    for name, text_of, add in (("atelier", _json, texts.add_itxt), ("parameters", infotext.write, texts.add_text)):
+        try:
+            add(name, text_of(request, made_with).encode("utf-8", "replace").decode())
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            log.exception("The settings could not be written into the picture as %s", name)
+    return texts
+
+
+def _json(request: Request, made_with: dict[str, str]) -> str:
+    whole = {"version": FORMAT_VERSION, "request": describe(request), "made_with": made_with}
+    return json.dumps(whole, ensure_ascii=False, allow_nan=False)
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _make_day(day: Path) -> None:
+    if not day.is_dir():
+        day.mkdir(parents=True, exist_ok=True)
+        _keep_names(day.parent)
+
+
+def _keep_names(folder: Path) -> None:
+    """Have the folder's list of names written out too. Windows does so itself; some file systems cannot be asked."""
+    if os.name == "nt":
+        return
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _remove_if_old(path: Path, before: float) -> bool:
+    try:
+        if path.stat().st_mtime >= before:
+            return False
+        path.unlink()
+    except OSError:
+        return False  # another process was quicker, or the file is not ours to remove: harmless either way
+    return True
+
+
+def _without_half_letter(words: str, cut: str) -> str:
+    """Cut before the last letter when its accents would be cut off from it."""
+    cut = cut.encode()[:SLUG_BYTES].decode("utf-8", "ignore")
+    while cut and unicodedata.category(words[len(cut)])[0] == "M":
+        cut = cut[:-1]
+    return cut.strip("-")
+
+
+def _why_not_saved(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full: the picture could not be saved. Make room, then draw it again with the same seed."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "The pictures folder cannot be written. Allow writing there, or start Atelier with another --outputs-dir."
+    return "The picture could not be saved: the disk reported an error. Look at the pictures folder, then draw it again."

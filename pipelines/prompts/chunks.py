@@ -1,0 +1,100 @@
+"""A prompt of any length as chunks of 75 tokens, each between a start and an end token: 77 places.
+
+The rules are A1111's: a chunk that is full gives back what follows its last comma, if that is near enough, so that a
+phrase is not torn apart; BREAK fills up a chunk; an empty prompt is one chunk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pipelines.prompts.tokenizer import Tokenizer
+from pipelines.prompts.weights import parse_weights
+
+CHUNK = 75  # tokens of the prompt in one chunk
+COMMA_REACH = 20  # how many tokens a full chunk gives back, at most, for the sake of a comma
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What the text encoder reads at once."""
+
+    ids: tuple[int, ...]  # 77: start, at most 75 tokens, end, padding
+    weights: tuple[float, ...]  # 77: 1 for start, end and padding
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    """How long a prompt is, in the words of the live counter."""
+
+    tokens: int  # places used up to the last token; a chunk that was closed early counts as full
+    limit: int  # 75, 150, ...: the places there are, without opening another chunk
+    cuts: tuple[int, ...]  # index of the first character of each further chunk, in the prompt as written
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    id: int
+    weight: float
+    offset: int
+
+
+@dataclass(slots=True)
+class _Open:
+    """A chunk that is being filled."""
+
+    offset: int = 0  # where it begins, as long as it has no token
+    tokens: list[_Token] = field(default_factory=list)
+    comma: int | None = None  # how many tokens lie before its last comma
+
+    @property
+    def begins(self) -> int:
+        return self.tokens[0].offset if self.tokens else self.offset
+
+
+def chunk(tokenizer: Tokenizer, text: str) -> tuple[Chunk, ...]:
+    """The prompt's chunks, at least one."""
+    return tuple(_close(tokenizer, part.tokens) for part in _divide(tokenizer, text))
+
+
+def count(tokenizer: Tokenizer, text: str) -> TokenCount:
+    """What a live counter shows while somebody types, and where the prompt is cut."""
+    parts = _divide(tokenizer, text)
+    whole = CHUNK * (len(parts) - 1)
+    return TokenCount(whole + len(parts[-1].tokens), whole + CHUNK, tuple(part.begins for part in parts[1:]))
+
+
+def _divide(tokenizer: Tokenizer, text: str) -> list[_Open]:
+    """Where BREAK ends the text there is no chunk after it; two in a row leave an empty one between them."""
+    parts = [_Open()]
+    for run in parse_weights(text):
+        if run.is_break:
+            parts.append(_Open(run.offsets[0]))
+            continue
+        for token, place in tokenizer.tokens(run.text):
+            _add(parts, _Token(token, run.weight, run.offsets[place]), token == tokenizer.comma)
+    return parts if parts[-1].tokens or len(parts) == 1 else parts[:-1]
+
+
+def _add(parts: list[_Open], token: _Token, is_comma: bool) -> None:
+    part = parts[-1]
+    if len(part.tokens) == CHUNK:
+        parts.append(_Open(token.offset, [] if is_comma else _give_back(part)))
+        part = parts[-1]
+    elif is_comma:
+        part.comma = len(part.tokens)
+    part.tokens.append(token)
+
+
+def _give_back(full: _Open) -> list[_Token]:
+    if full.comma is None or CHUNK - full.comma > COMMA_REACH:
+        return []
+    back = full.tokens[full.comma + 1 :]
+    del full.tokens[full.comma + 1 :]
+    return back
+
+
+def _close(tokenizer: Tokenizer, tokens: list[_Token]) -> Chunk:
+    empty = CHUNK - len(tokens)
+    ids = (tokenizer.start, *(token.id for token in tokens), tokenizer.end, *[tokenizer.pad] * empty)
+    return Chunk(ids, (1.0, *(token.weight for token in tokens), *[1.0] * (empty + 1)))

@@ -1,0 +1,30 @@
+"""Which words of a prompt a model has never seen. Only a model with a small vocabulary knows what it does not know."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from pipelines.prompts.weights import parse_weights
+
+POSSESSIVE = re.compile(r"['’]s\b|['’](?=\W|$)|(?<!\w)['’]")
+
+
+def unknown_words(text: str, known: frozenset[str]) -> tuple[str, ...]:
+    """The words of the prompt that are not in `known` (lower case), each once, in the order they come.
+
+    Weights, punctuation, digits and emoji are no words; "dog's" is the word dog; "two-storey" is two words.
+    """
+    words = (word for run in parse_weights(text) if not run.is_break for word in _words(run.text))
+    return tuple(dict.fromkeys(word for word in words if word not in known))
+
+
+def _words(text: str) -> list[str]:
+    """Letters with their accents; an apostrophe stays within a word, as in don't."""
+    plain = POSSESSIVE.sub(" ", unicodedata.normalize("NFC", text).lower())
+    letters = "".join(character if _spells(character) else " " for character in plain)
+    return [word for word in letters.split() if any(character.isalpha() for character in word)]
+
+
+def _spells(character: str) -> bool:
+    return character in "'’" or unicodedata.category(character)[0] in "LM"

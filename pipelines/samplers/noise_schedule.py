@@ -1,0 +1,39 @@
+"""The noise levels a model was trained on, and the way between them and its timesteps."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class NoiseSchedule:
+    """Training noise levels sigma_t = sqrt((1 - alphas_cumprod_t) / alphas_cumprod_t), t = 0 .. N - 1, rising.
+
+    Between two timesteps log sigma is linear in t, as in k-diffusion's DiscreteSchedule, so a sampler may stop anywhere.
+    """
+
+    def __init__(self, alphas_cumprod: Tensor) -> None:
+        """`alphas_cumprod`: (N,), falling from nearly 1 towards 0, above 0. Results lie on its device."""
+        self.sigmas = ((1 - alphas_cumprod) / alphas_cumprod).sqrt()
+        self.log_sigmas = self.sigmas.log()
+        self.sigma_min, self.sigma_max = self.sigmas[0].item(), self.sigmas[-1].item()
+
+    def __len__(self) -> int:
+        return len(self.sigmas)
+
+    def t_to_sigma(self, t: Tensor) -> Tensor:
+        """Noise level at timestep t, 0 <= t <= N - 1, whole or not."""
+        t = t.to(self.sigmas)
+        low = t.floor().long()
+        return torch.lerp(self.log_sigmas[low], self.log_sigmas[t.ceil().long()], t - low).exp()
+
+    def sigma_to_t(self, sigma: Tensor, quantize: bool = False) -> Tensor:
+        """Timestep of a noise level; levels outside the trained range give the first or the last.
+
+        With `quantize` the nearest trained timestep (in log sigma), as a whole number.
+        """
+        log_sigma = sigma.to(self.sigmas).log().clamp(self.log_sigmas[0], self.log_sigmas[-1])
+        low = (torch.searchsorted(self.log_sigmas, log_sigma, right=True) - 1).clamp(0, len(self) - 2)
+        below, above = self.log_sigmas[low], self.log_sigmas[low + 1]
+        t = low + (log_sigma - below) / (above - below)
+        return t.round().long() if quantize else t

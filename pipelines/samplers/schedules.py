@@ -1,0 +1,61 @@
+"""Where the steps lie: from a number of steps to noise levels, highest first.
+
+Each function gives `steps` levels and the one at which the last step ends: float32, (steps + 1,).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from models.errors import UserError
+from pipelines.samplers.noise_schedule import NoiseSchedule
+
+LCM_TIMESTEPS = 50  # how many of the training timesteps a latent consistency model was distilled on
+
+
+def normal(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+    """Even in the training timesteps, both ends included (k-diffusion, DiscreteSchedule.get_sigmas)."""
+    return _to_zero(noise_schedule.t_to_sigma(torch.linspace(len(noise_schedule) - 1, 0, steps)))
+
+
+def karras(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+    """Even in sigma^(1/rho), rho = 7: Karras et al. (2022), arXiv:2206.00364, formula 5."""
+    rho = 7
+    ramp = torch.linspace(noise_schedule.sigma_max ** (1 / rho), noise_schedule.sigma_min ** (1 / rho), steps)
+    return _to_zero(ramp**rho)
+
+
+def exponential(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+    """Even in log sigma."""
+    return _to_zero(torch.linspace(math.log(noise_schedule.sigma_max), math.log(noise_schedule.sigma_min), steps).exp())
+
+
+def sgm_uniform(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+    """Even in the training timesteps, the last one left out: Stability's generative-models, "trailing" elsewhere."""
+    return _to_zero(noise_schedule.t_to_sigma(torch.linspace(len(noise_schedule) - 1, 0, steps + 1)[:-1]))
+
+
+def ddim(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+    """Every (N // steps)th training timestep from 1, ending at timestep 0: the "leading" spacing of Stable Diffusion 1.
+
+    A trace of noise (sigma 0.03) therefore stays, as it does in the original. One step would begin at timestep 1, where
+    there is nothing left to draw; it begins at the last timestep instead.
+    """
+    stride = len(noise_schedule) // steps
+    timesteps = torch.arange(steps).flip(0) * stride + 1 if steps > 1 else torch.tensor([len(noise_schedule) - 1])
+    return noise_schedule.sigmas[torch.cat([timesteps, timesteps.new_zeros(1)])]
+
+
+def lcm(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+    """`steps` of the 50 timesteps the model was distilled on, evenly from the last: Luo et al. (2023), arXiv:2310.04378."""
+    if steps > LCM_TIMESTEPS:
+        raise UserError(f"LCM draws in at most {LCM_TIMESTEPS} steps, and 4 to 8 are usual. Lower the steps.")
+    distilled = torch.arange(LCM_TIMESTEPS, 0, -1) * (len(noise_schedule) // LCM_TIMESTEPS) - 1
+    return _to_zero(noise_schedule.sigmas[distilled[torch.arange(steps) * LCM_TIMESTEPS // steps]])
+
+
+def _to_zero(sigmas: Tensor) -> Tensor:
+    return torch.cat([sigmas, sigmas.new_zeros(1)])

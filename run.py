@@ -1,0 +1,382 @@
+"""Start Atelier: `python run.py`. The first start sets everything up, the later ones only start.
+
+    python run.py [arguments of app.py]      the studio; `python run.py --help` lists them
+    python run.py test [arguments of pytest] the tests
+
+Needs nothing but Python itself. Everything it installs goes to the folder `.venv` beside this file; delete that folder to
+begin again. What pip says is kept in `.venv/setup.log`.
+"""
+
+from __future__ import annotations  # Does Python stop at this line? Atelier needs Python 3.11 or newer, from python.org
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+OLDEST, NEWEST = (3, 11), (3, 14)  # that every pinned package has a build for
+SPACE = 3 * 10**9  # bytes: the packages, and what pip unpacks on the way
+WRITING = "Installing collected packages"  # what pip says when all is fetched and it begins to write
+NO_DEPS = "# --no-deps"  # this line in a requirements file: what follows is installed without what it asks for
+
+# What stands in a failed set-up, and what to do about it. The first match counts.
+ADVICE = (
+    (r"ensurepip is not|No module named '?(venv|ensurepip)",
+     "This Python comes without its venv part. On Debian and Ubuntu, this adds it:\n    sudo apt install python3-venv"),
+    (r"No space left|Errno 28\b|not enough space|disk full",
+     "The disk is full. Atelier needs about 3 GB (8 GB with an NVIDIA card). Make room, then start again."),
+    (r"name resolution|getaddrinfo|Name or service not known|unreachable|Failed to establish|NewConnection|timed out|ProxyError|SSLError"
+     r"|Connection(Reset|Refused|Aborted)?Error|from versions: none",
+     "The package server cannot be reached. The first start needs the internet: check the connection (and the proxy, if there is\n"
+     "one), then start again. Later starts need no connection."),
+    (r"No matching distribution|is not a supported wheel|requires a different Python",
+     "One of the parts has no build for this Python or this machine. A 64-bit Python 3.12 from python.org works on Windows,\n"
+     "Linux and Macs with an M chip."),
+    (r"Permission denied|Access is denied|Errno 13\b|Read-only file system",
+     "The folder of Atelier cannot be written. Move it to a folder of your own, or close the program that uses it, then start again."),
+)  # fmt: skip
+
+
+class SetupError(Exception):
+    """The set-up cannot go on. Its text is for the person who started it."""
+
+
+def main(arguments: list[str]) -> int:  # Does Python stop at this line? Atelier needs Python 3.11 or newer, from python.org
+    try:
+        if not suits(sys.version_info[:2]):
+            return _wait([other_python(shutil.which), str(ROOT / "run.py"), *arguments])
+        if arguments[:1] == ["test"]:
+            return test(arguments[1:])
+        prepare(ROOT, ["requirements.txt"])
+        return become([str(venv_python(ROOT)), str(ROOT / "app.py"), *arguments], dict(os.environ))
+    except SetupError as error:
+        say(f"\n{error}")
+        return 1
+    except KeyboardInterrupt:
+        say("\nStopped. Start again to go on.")
+        return 130
+
+
+def test(arguments: list[str]) -> int:
+    prepare(ROOT, ["requirements.txt", "requirements-test.txt"])
+    chromium = find_chromium(os.environ, sys.platform, shutil.which) or install_chromium()
+    environment = {**os.environ, **({"CHROMIUM": chromium} if chromium else {})}
+    os.chdir(ROOT)
+    return become([str(venv_python(ROOT)), "-m", "pytest", *arguments], environment)
+
+
+# ------------------------------------------------------------------------------------------------ which Python
+
+
+def suits(version: tuple[int, ...]) -> bool:
+    return OLDEST <= tuple(version[:2]) <= NEWEST and sys.maxsize > 2**32
+
+
+def other_python(which: Callable[[str], str | None]) -> str:
+    """A fitting Python elsewhere on this machine. Raises `SetupError` when there is none."""
+    for minor in (13, 12, 11, 14):
+        found = which(f"python3.{minor}")
+        if found and _version_of(found) == f"3.{minor}":
+            return found
+    here, bits = ".".join(map(str, sys.version_info[:2])), "" if sys.maxsize > 2**32 else ", 32 bit"
+    raise SetupError(
+        f"Atelier needs a 64-bit Python 3.{OLDEST[1]} to 3.{NEWEST[1]}; this one is {here}{bits}.\n"
+        "Get Python 3.12 from https://www.python.org/downloads/, then start again with it."
+    )
+
+
+def _version_of(python: str | Path) -> str:
+    """Like "3.12"; "" when it does not run."""
+    try:
+        command = [str(python), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout.decode().strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def venv_python(root: Path, windows: bool = os.name == "nt") -> Path:
+    return root / ".venv" / ("Scripts/python.exe" if windows else "bin/python")
+
+
+# ------------------------------------------------------------------------------------------------ the set-up
+
+
+def prepare(root: Path, files: list[str]) -> None:
+    """Have a `.venv` with everything that `files` list. Does nothing, and needs no network, when it is there already."""
+    if is_ready(root, files):
+        return
+    try:
+        (root / ".venv").mkdir(exist_ok=True)
+        with locked(root / ".venv" / "setup.lock"):
+            set_up(root, files)
+    except OSError as error:
+        raise SetupError(explain([f"ERROR: {error}"], log_file(root))) from error
+
+
+def set_up(root: Path, files: list[str]) -> None:
+    if is_ready(root, files):  # another start has just done it
+        return
+    start = time.monotonic()
+    make_venv(root)
+    for name in files:
+        if not is_ready(root, [name]):
+            install(root, name)
+    say(f"Ready after {time.monotonic() - start:.0f} seconds.")
+
+
+def is_ready(root: Path, files: list[str]) -> bool:
+    if unfinished(root).exists():
+        return False
+    version = _version_of(venv_python(root))
+    return bool(version) and all(_read(stamp_file(root, name)) == stamp(root / name, version) for name in files)
+
+
+def stamp(requirements: Path, version: str) -> str:
+    """What a finished installation of these requirements leaves behind: it changes when they or the Python do."""
+    lines = requirements.read_text("utf-8").splitlines()
+    return json.dumps({"python": version, "requirements": hashlib.sha256("\n".join(lines).encode()).hexdigest()})
+
+
+def stamp_file(root: Path, name: str) -> Path:
+    return root / ".venv" / f"installed-{Path(name).stem}.json"
+
+
+def unfinished(root: Path) -> Path:
+    """This file is there while packages are being written. Found at a start, it says that the writing was cut short."""
+    return root / ".venv" / "unfinished"
+
+
+def log_file(root: Path) -> Path:
+    return root / ".venv" / "setup.log"
+
+
+def make_venv(root: Path) -> None:
+    """A `.venv` to install into: the one that is there if it is sound, else a new one."""
+    if is_sound(root):
+        return
+    free = shutil.disk_usage(root).free
+    if free < SPACE:
+        raise SetupError(f"Setting up needs about 3 GB; this disk has {free / 1e9:.1f} GB left. Make room, then start again.")
+    say("Setting up Atelier (once; some minutes, depending on your connection)...")
+    empty(root / ".venv", keep={"setup.lock", "setup.log"})
+    unfinished(root).touch()
+    run_logged(root, [getattr(sys, "_base_executable", "") or sys.executable, "-m", "venv", str(root / ".venv")])
+    unfinished(root).unlink()
+
+
+def is_sound(root: Path) -> bool:
+    """Not half-written, its Python runs, and is of the version that the packages in it were made for."""
+    version = _version_of(venv_python(root))
+    made_for = re.search(r"^version(?:_info)?\s*=\s*(\d+\.\d+)", _read(root / ".venv" / "pyvenv.cfg"), re.MULTILINE)
+    pip = list((root / ".venv").glob("**/site-packages/pip/__main__.py"))
+    return bool(version and made_for and made_for[1] == version and pip) and not unfinished(root).exists()
+
+
+def install(root: Path, name: str) -> None:
+    """Install what one requirements file lists, then leave its stamp."""
+    say("Fetching what the tests need..." if "test" in name else "Fetching the parts...")
+    for step in pip_steps((root / name).read_text("utf-8")):
+        run_logged(root, [str(venv_python(root)), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *step])
+        unfinished(root).unlink(missing_ok=True)
+    _write_whole(stamp_file(root, name), stamp(root / name, _version_of(venv_python(root))))
+
+
+def pip_steps(requirements: str) -> list[list[str]]:
+    """The arguments of each `pip install`, in order.
+
+    PyTorch comes first and alone. It is by far the largest part, and whatever asks for "torch" later finds the build that was
+    chosen here (a CPU build where the machine offers one) instead of choosing again.
+    """
+    plain, _, alone = requirements.partition(f"\n{NO_DEPS}\n")
+    first = [item for item in _items(plain) if re.match(r"torch\s*==", item)]
+    steps = [first, _items(plain), ["--no-deps", *_items(alone)] if _items(alone) else []]
+    return [step for step in steps if step]
+
+
+def _items(requirements: str) -> list[str]:
+    lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in requirements.splitlines()]
+    return [line for line in lines if line]
+
+
+def run_logged(root: Path, command: list[str]) -> None:
+    """Run a part of the set-up: its words go to the log, the large steps to the screen. Raises `SetupError`."""
+    lines: list[str] = []
+    with log_file(root).open("a", encoding="utf-8") as log, ended(command) as child:
+        log.write(f"\n$ {' '.join(command)}\n")
+        for raw in child.stdout or ():
+            lines.append(raw.decode("utf-8", "replace").rstrip())
+            print(lines[-1], file=log, flush=True)
+            if lines[-1].startswith(WRITING):
+                unfinished(root).touch()
+            if progress(lines[-1]):
+                say(progress(lines[-1]))
+    if child.returncode:
+        raise SetupError(explain(lines, log_file(root)))
+
+
+@contextmanager
+def ended(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A running command that has ended when the block has, also when the block is left by Ctrl+C."""
+    child = subprocess.Popen(command, env=pip_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        yield child
+    except BaseException:
+        child.terminate()
+        raise
+    finally:
+        child.wait()
+
+
+def pip_environment() -> dict[str, str]:
+    """Ours, without what would send packages elsewhere; and every line at once, not when some kilobytes have come together."""
+    ours = {"PIP_USER": "0", "PYTHONNOUSERSITE": "1", "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
+    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET")} | ours
+
+
+def progress(line: str) -> str:
+    """What to show of a line of pip's: large downloads and the unpacking, else ""."""
+    large = re.match(r"\s*Downloading (?:\S+/)?([A-Za-z0-9_.]+?)-\d\S* \((\d+)(?:\.\d+)? MB\)", line)
+    if large and int(large[2]) >= 40:
+        return f"  {large[1]}, {large[2]} MB"
+    return "  unpacking" if line.startswith(WRITING) else ""
+
+
+def explain(lines: list[str], log: Path) -> str:
+    """What went wrong, in the words of a person, and the lines that say so."""
+    text = "\n".join(lines)
+    advice = next((advice for pattern, advice in ADVICE if re.search(pattern, text, re.IGNORECASE)), "The reason is in the lines above.")
+    errors = [line for line in lines if re.match(r"\s*(ERROR|error|OSError|E:)", line)] or [line for line in lines if line]
+    shown = "\n".join(f"    {line.strip()[:200]}" for line in errors[-4:])
+    return f"Setting up did not work.\n{shown}\n\n{advice}\nEverything that was said: {log}"
+
+
+# ------------------------------------------------------------------------------------------------ a browser for the tests
+
+
+def find_chromium(environment: Mapping[str, str], platform: str, which: Callable[[str], str | None]) -> str | None:
+    """The path of a Chromium, Chrome or Edge; the variable CHROMIUM names one outright."""
+    if environment.get("CHROMIUM"):
+        return environment["CHROMIUM"]
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge", "chrome", "msedge")
+    found = (which(name) for name in names)
+    usual = (str(path) for path in usual_browsers(environment, platform) if path.is_file())
+    return next(filter(None, found), None) or next(usual, None)
+
+
+def usual_browsers(environment: Mapping[str, str], platform: str) -> list[Path]:
+    if platform == "darwin":
+        names = ("Chromium", "Google Chrome", "Microsoft Edge")
+        homes = (Path("/"), Path(environment.get("HOME", "/")))
+        return [home / f"Applications/{name}.app/Contents/MacOS/{name}" for home in homes for name in names]
+    if platform == "win32":
+        folders = [environment[name] for name in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA") if name in environment]
+        programs = ("Google/Chrome/Application/chrome.exe", "Chromium/Application/chrome.exe", "Microsoft/Edge/Application/msedge.exe")
+        return [Path(folder) / program for folder in folders for program in programs]
+    return []
+
+
+def install_chromium() -> str | None:
+    """Install one where that is ours to do (root on Debian); elsewhere say how, and go on without."""
+    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        say("Fetching Chromium for the browser tests...")
+        try:
+            run_logged(ROOT, ["apt-get", "update"])
+            run_logged(ROOT, ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "chromium"])
+        except SetupError as error:
+            say(str(error))
+    found = find_chromium(os.environ, sys.platform, shutil.which)
+    if not found:
+        say(f"No Chromium or Chrome was found: THE BROWSER TESTS ARE SKIPPED. This installs one:\n    {chromium_command(sys.platform)}")
+    return found
+
+
+def chromium_command(platform: str) -> str:
+    commands = {"darwin": "brew install --cask google-chrome", "win32": "winget install Google.Chrome"}
+    return commands.get(platform, "sudo apt install chromium")
+
+
+# ------------------------------------------------------------------------------------------------ files and processes
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Only one set-up at a time; the system lets go of the lock when its holder ends, however it ends."""
+    with path.open("a+") as file:
+        if not _try_lock(file.fileno()):
+            say("Another start is setting Atelier up. Waiting for it...")
+            while not _try_lock(file.fileno()):
+                time.sleep(0.5)
+        yield
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            os.lseek(handle, 0, os.SEEK_SET)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)  # else this disk knows no locks: go on without
+    return True
+
+
+def empty(folder: Path, keep: set[str]) -> None:
+    for path in folder.iterdir():
+        if path.name in keep:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError:
+        return ""
+
+
+def _write_whole(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.write_text(text, "utf-8")
+    temporary.replace(path)
+
+
+def become(command: list[str], environment: dict[str, str]) -> int:
+    """Go on as another program. On Windows, where that cannot be done, run it and return its exit code."""
+    sys.stdout.flush()
+    if os.name != "nt":
+        os.execve(command[0], command, environment)
+    return _wait(command, environment)
+
+
+def _wait(command: list[str], environment: dict[str, str] | None = None) -> int:
+    child = subprocess.Popen(command, env=environment)
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:  # the child has heard it too, and ends in its own way
+            continue
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,52 @@
+"""Servers and a browser that the door's tests share: each starts once, when a test first needs it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from doors import PASSWORD, RunningDoor, running_door
+
+CHROMIUM_SWITCHES = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--host-resolver-rules=MAP evil.test 127.0.0.1, MAP lan.test 127.0.0.1, MAP rebind.test 127.0.0.1",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def studio_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDoor]:
+    """The real page on the toy studio, no password, also reached as lan.test."""
+    with running_door(tmp_path_factory.mktemp("studio_door"), "ui:page", hosts="lan.test") as door:
+        yield door
+
+
+@pytest.fixture(scope="session")
+def example_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDoor]:
+    """The example page, which also has what the real one avoids, no password, also reached as lan.test."""
+    with running_door(tmp_path_factory.mktemp("example_door"), hosts="lan.test") as door:
+        yield door
+
+
+@pytest.fixture(scope="session")
+def locked_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDoor]:
+    """The example page behind a password, also reached as lan.test."""
+    with running_door(tmp_path_factory.mktemp("locked_door"), password=PASSWORD, hosts="lan.test") as door:
+        yield door
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """One Chromium in which evil.test, lan.test and rebind.test are this machine.
+
+    It is closed at the end of its file: while Playwright is open, no other test can run an event loop in this thread.
+    """
+    sync_api = pytest.importorskip("playwright.sync_api")
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if not program:
+        pytest.skip("no Chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_SWITCHES))
+        yield launched
+        launched.close()

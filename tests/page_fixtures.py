@@ -1,0 +1,196 @@
+"""A real browser in front of a real server, both for the length of a test module: the page on the toy studio."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+from toys import ToyPainter, toy_model_folder, wait_until
+
+from models.catalog import Catalog
+from pipelines import Studio
+from pipelines.jobs import JobBook
+from pipelines.outputs import Outputs
+from ui import page
+from ui.server import Door, create_app
+from ui.theme import look
+
+SWITCHES = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@dataclass
+class House:
+    """The server, which can close and open again at the same address with the same folder."""
+
+    folder: Path
+    port: int
+    painter: ToyPainter = field(default_factory=ToyPainter)
+    warm: threading.Event = field(default_factory=threading.Event)  # set: the painter opens at once
+    studio: Studio | None = None
+    _app: FastAPI | None = None
+    _server: uvicorn.Server | None = None
+    _thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def open(self) -> None:
+        pictures = self.folder / "outputs"
+        book = JobBook(pictures / "studio.db", pictures)
+        self.studio = Studio(Catalog(toy_model_folder(self.folder / "toy")), Outputs(pictures), book, self._open_painter)
+        self.studio.start()
+        self._app = create_app(self.studio, page, Door(), **look())
+        config = uvicorn.Config(self._app, port=self.port, http="h11", ws="none", log_level="error", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        wait_until(lambda: self._server and self._server.started, 30)
+
+    def _open_painter(self) -> ToyPainter:
+        self.warm.wait()
+        return self.painter
+
+    def close(self) -> None:
+        if self._app and self._server and self._thread and self.studio:
+            self._server.servers[0].get_loop().call_soon_threadsafe(self._app.state.closing.set)
+            self._server.should_exit = True
+            self._thread.join(15)
+            self.studio.close()
+        self._server = self._thread = self.studio = None
+
+
+@dataclass
+class Visit:
+    """One person's browser window, and what it complained of."""
+
+    house: House
+    context: BrowserContext
+    page: Page
+    complaints: list[str]
+    posts: list[str]
+    hosts: set[str]
+
+    def go(self) -> None:
+        self.page.goto(self.house.url)
+        self.settle()
+
+    def reload(self) -> None:
+        self.page.reload()
+        self.settle()
+
+    def settle(self) -> None:
+        """Until the form is restored and the prompt is counted: the page is at rest."""
+        self.page.wait_for_function("() => /\\d+ \\/ \\d+/.test(document.querySelector('[data-part=figure]')?.textContent)")
+
+    def control(self, name: str) -> Locator:
+        return self.page.locator(f"#txt2img-{name} :is(textarea, input[type=number], input:not([type]), input[type=text])").first
+
+    def part(self, name: str) -> Locator:
+        return self.page.locator(f"#txt2img-stage [data-part={name}]")
+
+    def set(self, name: str, value: str) -> None:
+        self.control(name).fill(value)
+        self.control(name).press("Tab")
+
+    def generate(self, prompt: str | None = None) -> None:
+        if prompt is not None:
+            self.control("prompt").fill(prompt)
+        self.page.locator("#txt2img-generate").click()
+
+    def unfold(self) -> None:
+        self.page.get_by_role("button", name="Sampling and batches").click()
+
+    def finished(self) -> str:
+        """The address of the finished picture in the frame, once it is there."""
+        self.page.wait_for_selector('[data-part=frame][data-showing="picture"]')
+        return self.part("picture").get_attribute("src") or ""
+
+    def step(self) -> int:
+        shown = re.match(r"Step (\d+)", self.part("status").text_content() or "")
+        return int(shown[1]) if shown else 0
+
+    def wait_for_step(self, least: int) -> None:
+        wait_for(self.page, lambda: self.step() >= least)
+
+
+def wait_for(page: Page, condition: Any, seconds: float = 30) -> None:
+    """Polls without stopping the browser's events."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not come true in time"
+        page.wait_for_timeout(20)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("no Chromium here")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def open_house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    house = House(tmp_path_factory.mktemp("house"), port)
+    house.warm.set()
+    house.open()
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def house(open_house: House) -> Generator[House]:
+    """The server with a painter that is quick and has no gate."""
+    yield open_house
+    gate, open_house.painter.gate = open_house.painter.gate, None
+    open_house.painter.step_seconds = 0.0
+    open_house.warm.set()
+    if gate:
+        gate.release(1000)
+
+
+@contextmanager
+def visiting(house: House, browser: Browser, **options: Any) -> Generator[Visit]:
+    context = browser.new_context(**options)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    visit = Visit(house, context, page, [], [], set())
+    page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+    page.on("console", lambda message: visit.complaints.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: visit.hosts.add(request.url.split("/")[2] if "://" in request.url else "inline"))
+    page.on("request", lambda request: visit.posts.append(request.url) if request.method == "POST" else None)
+    visit.go()
+    yield visit
+    context.close()
+
+
+@pytest.fixture
+def visit(house: House, browser: Browser) -> Generator[Visit]:
+    """A visitor whose page must never complain and never ask another machine for anything."""
+    with visiting(house, browser) as visit:
+        yield visit
+        assert visit.complaints == []
+        assert visit.hosts <= {f"127.0.0.1:{house.port}", "inline"}

@@ -1,0 +1,58 @@
+"""The command line: who may come in from where, and what is said about it."""
+
+from __future__ import annotations
+
+import pytest
+
+import app
+
+
+def options(*arguments: str) -> app.argparse.Namespace:
+    return app.parser().parse_args(arguments)
+
+
+def test_by_default_only_this_computer_is_answered_and_no_password_is_asked() -> None:
+    door, host = app.reach(options())
+    assert (host, door.password, door.own_address) == ("127.0.0.1", None, False)
+
+
+@pytest.mark.parametrize("arguments", [("--listen",), ("--host", "192.168.1.5"), ("--host", "0.0.0.0")])
+def test_beyond_this_computer_there_is_always_a_password(arguments: tuple[str, ...]) -> None:
+    door, host = app.reach(options(*arguments))
+    assert host != "127.0.0.1"
+    assert door.password and len(door.password) >= 10
+
+
+def test_a_made_up_password_is_new_each_time() -> None:
+    assert app.reach(options("--listen"))[0].password != app.reach(options("--listen"))[0].password
+
+
+def test_a_given_password_is_used_also_on_this_computer_alone() -> None:
+    assert app.reach(options("--listen", "--password", "open sesame"))[0].password == "open sesame"
+    assert app.reach(options("--password", "open sesame"))[0].password == "open sesame"
+
+
+def test_the_password_is_printed_with_the_address(capsys: pytest.CaptureFixture[str]) -> None:
+    wish = options("--listen", "--password", "open sesame", "--no-browser")
+    door, host = app.reach(wish)
+    app.announce(wish, door, host, 7860)
+    said = capsys.readouterr().out
+    assert "open sesame" in said and "http://127.0.0.1:7860" in said
+
+
+def test_help_explains_every_argument(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        app.parser().parse_args(["--help"])
+    said = capsys.readouterr().out
+    for name in ("--host", "--port", "--listen", "--password", "--models-dir", "--outputs-dir", "--device", "--no-browser"):
+        assert name in said
+
+
+def test_a_device_that_is_not_there_is_said_in_a_sentence() -> None:
+    from models.device import choose
+    from models.errors import UserError
+
+    with pytest.raises(UserError, match="not available"):
+        choose("cuda:7")
+    with pytest.raises(UserError, match="not available"):
+        choose("toaster")

@@ -1,0 +1,206 @@
+"""The settings as text: what other studios write is read, what is written reads back, and nothing from outside is trusted."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toys import FAR_TOO_LONG
+
+from pipelines import infotext
+from pipelines.request import SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, Range, TextToImage, limits
+
+A1111 = """a red house, (snow:1.2)
+by night
+Negative prompt: blurry, text
+Steps: 25, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 1234567890, Size: 512x768, Model hash: 6ce0161689, \
+Model: v1-5-pruned-emaonly, Clip skip: 2, Lora hashes: "one: 0123, two: 4567", Version: v1.10.1"""
+
+EVIL = "x\nSize: 100000x100000, Steps: 999999999, CFG scale: NaN, Seed: 10^23, Model: ../../etc/passwd, Sampler: Euler"
+
+
+def reference(text: str) -> tuple[str, str, dict[str, str]]:
+    """A1111's own reading of a text, v1.10.1, to compare with: prompt, negative prompt, pairs."""
+    pattern = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+    *lines, last = text.strip().split("\n")
+    if len(pattern.findall(last)) < 3:
+        lines.append(last)
+        last = ""
+    prompt, negative, done = "", "", False
+    for raw in lines:
+        line = raw.strip()
+        if line.startswith("Negative prompt:"):
+            done, line = True, line[16:].strip()
+        if done:
+            negative += ("" if negative == "" else "\n") + line
+        else:
+            prompt += ("" if prompt == "" else "\n") + line
+    pairs = {key: json.loads(value) if value[:1] == '"' and value[-1:] == '"' else value for key, value in pattern.findall(last)}
+    return prompt, negative, pairs
+
+
+def test_a_text_of_another_studio_gives_its_values() -> None:
+    found = infotext.parse(A1111)
+    assert found.values == {
+        "prompt": "a red house, (snow:1.2)\nby night",
+        "negative_prompt": "blurry, text",
+        "steps": 25,
+        "sampler": "DPM++ 2M",
+        "schedule": "Karras",
+        "guidance_scale": 7,
+        "seed": 1234567890,
+        "width": 512,
+        "height": 768,
+    }
+    assert found.notes == ()
+
+
+def test_keys_that_no_field_stands_for_are_kept() -> None:
+    left = infotext.parse(A1111).leftovers
+    assert left == {
+        "Model hash": "6ce0161689",
+        "Model": "v1-5-pruned-emaonly",
+        "Clip skip": "2",
+        "Lora hashes": "one: 0123, two: 4567",
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "sampler", "schedule"),
+    [
+        ("DPM++ 2M Karras", "DPM++ 2M", "Karras"),
+        ("DPM++ 2M SDE Exponential", "DPM++ 2M SDE", "Exponential"),
+        ("DPM++ SDE Karras", "DPM++ SDE", "Karras"),
+        ("euler A", "Euler a", None),
+        ("Euler", "Euler", None),
+    ],
+)
+def test_old_sampler_names_are_split_into_sampler_and_schedule(written: str, sampler: str, schedule: str | None) -> None:
+    values = infotext.parse(f"x\nSteps: 20, Sampler: {written}, Seed: 1").values
+    assert (values["sampler"], values.get("schedule")) == (sampler, schedule)
+
+
+def test_values_out_of_their_limits_give_notes_and_the_rest_applies() -> None:
+    found = infotext.parse(EVIL)
+    assert found.values == {"prompt": "x", "negative_prompt": "", "sampler": "Euler"}
+    assert [note.split()[2] for note in found.notes] == ["Steps", "Guidance", "Seed", "Width"]
+    assert found.leftovers == {"Model": "../../etc/passwd"}
+
+
+@pytest.mark.parametrize("size", ["0x0", "-8x8", "512", "512x", "9" * 50 + "x8", "64x64x64", "2048x2056", "2048x2048.5", "axb"])
+def test_a_size_that_cannot_be_is_noted(size: str) -> None:
+    found = infotext.parse(f"x\nSteps: 20, Seed: 1, Size: {size}")
+    assert "width" not in found.values
+    assert "height" not in found.values
+    assert len(found.notes) == 1
+
+
+def test_an_unknown_sampler_is_noted_by_name() -> None:
+    found = infotext.parse("x\nSteps: 20, Sampler: Warp 9, Seed: 1")
+    assert "sampler" not in found.values
+    assert "Warp 9" in found.notes[0]
+
+
+def test_a_text_without_settings_is_a_prompt() -> None:
+    assert infotext.parse(" a cat, a hat: red ").values == {"prompt": "a cat, a hat: red"}
+
+
+def test_a_last_line_with_two_pairs_belongs_to_the_prompt() -> None:
+    assert infotext.parse("a cat\nmood: calm, style: ink").values == {"prompt": "a cat\nmood: calm, style: ink"}
+
+
+@pytest.mark.parametrize("piece", ["a", " ", "a:", 'a:"\\', '"', "\n", "ab: x, "])
+def test_a_long_text_without_sense_is_read_in_time(piece: str) -> None:
+    start = time.monotonic()
+    infotext.parse("x" + piece * (1_000_000 // len(piece)) + "x")
+    assert time.monotonic() - start < FAR_TOO_LONG
+
+
+@given(st.text(max_size=300))
+@settings(deadline=None)
+def test_no_text_breaks_the_reading(text: str) -> None:
+    TextToImage.admit(infotext.parse(text).values)
+
+
+def requests() -> st.SearchStrategy[TextToImage]:
+    piece = st.sampled_from(
+        ["house", ",", ":", "\n", '"', "\\", " ", "\r", "雪", "Negative prompt:", "Negative prompt: x", "\nSteps: 1, Sampler: LCM, Seed: 2"]
+    )
+    prompt = st.one_of(st.text(max_size=60), st.lists(piece, max_size=8).map("".join))
+    values: dict[str, st.SearchStrategy[Any]] = {
+        "prompt": prompt,
+        "negative_prompt": prompt,
+        "sampler": st.sampled_from(SAMPLER_NAMES),
+        "schedule": st.sampled_from(SCHEDULE_NAMES),
+        "steps": st.integers(1, 150),
+        "guidance_scale": st.floats(0, 30),
+        "width": st.integers(8, 256).map(lambda eighth: eighth * 8),
+        "height": st.integers(8, 250).map(lambda eighth: eighth * 8),
+        "seed": st.integers(-1, SEEDS - 1),
+    }
+    return st.fixed_dictionaries(values).map(TextToImage.admit)
+
+
+@given(requests(), st.dictionaries(st.sampled_from(["Model", "Model hash"]), st.text(max_size=30)))
+@settings(deadline=None, max_examples=500)
+def test_what_is_written_reads_back_for_every_request(request: TextToImage, made_with: dict[str, str]) -> None:
+    found = infotext.parse(infotext.write(request, made_with))
+    assert found.notes == ()
+    assert TextToImage.admit(found.values) == request
+
+
+@given(st.text(alphabet="ab ,:()\"'<>雪", min_size=1, max_size=40).map(str.strip), st.text(alphabet="ab ,:雪", max_size=40).map(str.strip))
+@settings(deadline=None)
+def test_other_studios_read_what_is_written(prompt: str, negative: str) -> None:
+    request = TextToImage(prompt=prompt, negative_prompt=negative, seed=5, guidance_scale=6.5)
+    pairs_expected = {"Steps": "20", "Sampler": "DPM++ 2M", "CFG scale": "6.5", "Seed": "5", "Size": "256x256", "Model": "one, two"}
+    found_prompt, found_negative, pairs = reference(infotext.write(request, {"Model": "one, two"}))
+    assert (found_prompt, found_negative) == (prompt, negative)
+    assert pairs_expected.items() <= pairs.items()
+
+
+def test_an_ordinary_prompt_is_written_as_others_write_it() -> None:
+    request = TextToImage(prompt="a red house", negative_prompt="blurry", seed=7, schedule="Karras")
+    assert infotext.write(request, {"Model hash": "0123456789", "Model": "starter"}) == (
+        "a red house\nNegative prompt: blurry\n"
+        "Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 5, Seed: 7, Size: 256x256, "
+        f"Model hash: 0123456789, Model: starter, Version: Atelier {infotext.VERSION}"
+    )
+
+
+def test_a_model_name_cannot_add_settings() -> None:
+    text = infotext.write(TextToImage(prompt="x", seed=1), {"Model": "m, Steps: 99\nSeed: 5", "Seed": "6", "a:b": "c"})
+    assert infotext.parse(text).values["steps"] == 20
+    assert infotext.parse(text).values["seed"] == 1
+
+
+def test_every_field_of_a_request_is_written_or_known_not_to_be() -> None:
+    """A new field has to be given a key, or named here with its reason."""
+    elsewhere = {
+        "width": "Size",
+        "height": "Size",
+        "checkpoint": "Model, which comes with what the picture was made with",
+        "batch_count": "a picture is a batch of one",
+        "batch_size": "a picture is a batch of one",
+    }
+    assert set(limits(TextToImage)) == {*infotext.KEYS, *infotext.EXACT, *elsewhere}
+
+
+def test_the_limits_of_every_number_hold_when_read() -> None:
+    base = TextToImage(prompt="x", seed=1)
+    for name, limit in limits(TextToImage).items():
+        if isinstance(limit, Range) and name in infotext.KEYS:
+            text = infotext.write(replace(base, **{name: limit.high + 1}), {})
+            assert name not in infotext.parse(text).values
+
+
+def test_the_version_is_the_project_s() -> None:
+    project = (Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8")
+    assert f'version = "{infotext.VERSION}"' in project

@@ -1,0 +1,158 @@
+"""Imports point down only, `app -> ui -> pipelines -> models`, and what must never be called is not called anywhere."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LAYERS = ("models", "pipelines", "ui")
+NETWORKS = {"torch", "torchvision", "diffusers", "transformers", "accelerate", "safetensors", "controlnet_aux", "timm"}
+PAGE = {"gradio", "gradio_client", "fastapi", "starlette", "uvicorn"}
+FORBIDDEN = {
+    "models": {"pipelines", "ui", "app", "tests", *PAGE},
+    "pipelines": {"ui", "app", "tests", *PAGE},
+    "ui": {"models.starter", "app", "tests", *NETWORKS},
+}
+
+
+def sources(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def application() -> list[Path]:
+    return [*sources(*LAYERS), ROOT / "app.py", ROOT / "run.py"]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports_of(code: str, package: tuple[str, ...]) -> list[str]:
+    """Every module that the code imports, anywhere in it, by its full name. `package` is where the code lies."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join((*start, *filter(None, [node.module])))
+            found += [module, *(f"{module}.{alias.name}" for alias in node.names)]
+    return found
+
+
+def is_forbidden(layer: str, module: str) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in FORBIDDEN[layer])
+
+
+def breaches(layer: str, path: Path) -> list[str]:
+    modules = imports_of(path.read_text("utf-8"), path.relative_to(ROOT).parent.parts)
+    return [f"{name_of(path)} imports {module}" for module in modules if is_forbidden(layer, module)]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_imports_point_down_only(layer: str) -> None:
+    assert [breach for path in sources(layer) for breach in breaches(layer, path)] == []
+
+
+@pytest.mark.parametrize("line", ["import pipelines.jobs", "from pipelines import jobs", "from ui.form import Form", "import gradio as gr"])
+def test_an_import_upwards_would_be_found(line: str) -> None:
+    assert [module for module in imports_of(f"def late():\n    {line}", ("models",)) if is_forbidden("models", module)]
+
+
+def test_an_import_relative_to_a_package_is_resolved() -> None:
+    assert "ui.form" in imports_of("from ..form import Form", ("ui", "tabs"))
+    assert "ui.tabs.txt2img" in imports_of("from . import txt2img", ("ui", "tabs"))
+
+
+# ------------------------------------------------------------------------------------------------ the page is there at once
+
+
+def modules_after(statement: str) -> set[str]:
+    """The top names of all modules that are loaded once a new Python has run the statement."""
+    code = f"{statement}\nimport sys; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_importing_the_pipelines_does_not_import_torch() -> None:
+    assert modules_after("import pipelines") & NETWORKS == set()
+
+
+def test_importing_the_page_does_not_import_torch() -> None:
+    assert modules_after("import ui, ui.server") & {"torch", "diffusers", "transformers"} == set()
+
+
+@pytest.mark.parametrize("module", ["outputs", "infotext", "request", "events"])
+def test_what_reads_pictures_needs_neither_torch_nor_gradio(module: str) -> None:
+    assert modules_after(f"import pipelines.{module}") & (NETWORKS | PAGE) == set()
+
+
+# ------------------------------------------------------------------------------------------------ what is never called
+
+
+def calls(path: Path) -> Iterator[tuple[int, str, ast.Call]]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call):
+            yield node.lineno, ast.unparse(node.func), node
+
+
+def has(call: ast.Call, keyword: str, value: bool) -> bool:
+    return any(item.arg == keyword and isinstance(item.value, ast.Constant) and item.value.value is value for item in call.keywords)
+
+
+def is_dangerous(name: str, call: ast.Call) -> bool:
+    """Runs what a file or a person says: pickles, code from a model folder, a shell, an expression."""
+    named = name in {"eval", "exec", "os.system", "os.popen", "pickle.load", "pickle.loads", "marshal.loads", "dill.load", "joblib.load"}
+    switched_on = any(has(call, keyword, True) for keyword in ("allow_pickle", "trust_remote_code", "shell"))
+    torch_load = name == "torch.load" and not has(call, "weights_only", True)
+    return named or switched_on or torch_load or has(call, "weights_only", False)
+
+
+def dangers(path: Path) -> list[str]:
+    return [f"{name_of(path)}:{line} {name}" for line, name, call in calls(path) if is_dangerous(name, call)]
+
+
+def test_no_file_is_trusted_with_code() -> None:
+    assert [danger for path in application() for danger in dangers(path)] == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "torch.load(path, weights_only=False)",
+        "torch.load(path)",
+        "pickle.load(file)",
+        "np.load(path, allow_pickle=True)",
+        "AutoModel.from_pretrained(name, trust_remote_code=True)",
+        "subprocess.run(text, shell=True)",
+        "eval(text)",
+    ],
+)
+def test_a_dangerous_call_would_be_found(code: str) -> None:
+    call = ast.parse(code, mode="eval").body
+    assert isinstance(call, ast.Call)
+    assert is_dangerous(ast.unparse(call.func), call)
+
+
+@pytest.mark.parametrize("code", ["model.eval()", "torch.load(path, weights_only=True)", "subprocess.run(command)", "np.load(path)"])
+def test_a_harmless_call_is_not(code: str) -> None:
+    call = ast.parse(code, mode="eval").body
+    assert isinstance(call, ast.Call)
+    assert not is_dangerous(ast.unparse(call.func), call)
+
+
+def test_no_module_keeps_state_through_global() -> None:
+    trees = {name_of(path): ast.parse(path.read_text("utf-8")) for path in application()}
+    assert [name for name, tree in trees.items() if any(isinstance(node, ast.Global) for node in ast.walk(tree))] == []
+
+
+def test_no_module_is_a_drawer_for_everything() -> None:
+    drawers = {"utils", "shared", "common", "helpers", "misc"}
+    assert [name_of(path) for path in application() if path.stem in drawers or path.parent.name in drawers] == []

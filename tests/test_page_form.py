@@ -1,0 +1,185 @@
+"""The form in a real Chromium: typing, counting, keys, and what this browser keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
+from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.browser
+__all__ = ["browser", "house", "open_house", "visit"]
+
+
+def test_the_prompt_has_the_focus_and_typing_does_not_post_at_each_key(visit: Visit) -> None:
+    before = len(visit.posts)
+    visit.page.keyboard.type("a red house in the snow at night", delay=10)
+    visit.page.wait_for_timeout(900)
+    assert visit.control("prompt").input_value() == "a red house in the snow at night"
+    assert len(visit.posts) - before <= 2
+
+
+def test_what_is_typed_survives_a_reload_and_a_restart_of_the_server(house: House, browser: Browser) -> None:
+    with visiting(house, browser) as visit:
+        visit.control("prompt").fill("a green tree")
+        visit.control("negative_prompt").fill("rain")
+        visit.set("width", "192")
+        visit.set("seed", "9007199254740993")
+        visit.page.wait_for_timeout(300)
+        for again in (visit.reload, lambda: (house.close(), house.open(), visit.reload())):
+            again()
+            names = ("prompt", "negative_prompt", "width", "seed")
+            assert [visit.control(name).input_value() for name in names] == ["a green tree", "rain", "192", "9007199254740993"]
+
+
+def test_kept_values_that_no_longer_fit_are_left_alone(visit: Visit) -> None:
+    kept = '{"prompt": "kept", "width": "wide", "sampler": "Removed", "steps": null}'
+    visit.page.evaluate("kept => localStorage.setItem('atelier.form.txt2img', kept)", kept)
+    visit.reload()
+    assert visit.control("prompt").input_value() == "kept"
+    assert visit.control("width").input_value() == "128"
+    visit.generate()
+    visit.finished()
+
+
+def test_another_checkpoint_brings_its_defaults_and_leaves_what_was_typed(visit: Visit) -> None:
+    names, starts = ["checkpoint", "width", "steps"], {"small": {"width": 128, "steps": 20}, "large": {"width": 512, "steps": 30}}
+    follow = """([names, starts]) => {
+      atelier.recall('other', names, ['small', 128, 25], {});
+      return atelier.follow('other', names, ['large', 128, 25], starts);
+    }"""
+    assert visit.page.evaluate(follow, [names, starts]) == ["large", 512, 25]
+
+
+def test_dice_and_the_last_seed_are_one_click_away(visit: Visit) -> None:
+    visit.set("seed", "1234")
+    visit.generate("a ball")
+    visit.finished()
+    visit.page.locator("#txt2img-dice").click()
+    wait_for(visit.page, lambda: visit.control("seed").input_value() == "-1")
+    visit.page.locator("#txt2img-reuse").click()
+    wait_for(visit.page, lambda: visit.control("seed").input_value() == "1234")
+
+
+def test_the_prompt_is_counted_and_unknown_words_are_named(visit: Visit) -> None:
+    notes = visit.page.locator("#txt2img-notes")
+    visit.control("prompt").fill("a red house and astronaut")
+    wait_for(visit.page, lambda: "does not know: astronaut" in (notes.text_content() or ""))
+    assert "Add a checkpoint to draw it." in (notes.text_content() or "")
+    visit.control("prompt").fill("a red house, " * 30)
+    wait_for(visit.page, lambda: "120 / 150" in (notes.text_content() or ""))
+    assert "Part 2 begins at" in (notes.text_content() or "")
+
+
+def test_an_example_is_one_click_away_and_can_be_taken_back(visit: Visit) -> None:
+    visit.control("prompt").fill("a tree")
+    visit.page.get_by_role("button", name="a blue ball").click()
+    assert visit.control("prompt").input_value() == "a blue ball"
+    visit.page.keyboard.press("Control+z")
+    assert visit.control("prompt").input_value() == "a tree"
+
+
+# A prompt with the selection between bars (one bar: the cursor), a direction, and what comes out; after A1111's documented keys.
+WEIGHTS = [
+    ("a |red| house", 1, "a (red:1.1) house"),
+    ("a |red| house", -1, "a (red:0.9) house"),
+    ("a r|ed house", 1, "a (red:1.1) house"),
+    ("a |red house |now", 1, "a (red house:1.1) now"),
+    ("a (re|d:1.1) house", 1, "a (red:1.2) house"),
+    ("a (red|:1.1) house", -1, "a red house"),
+    ("a (|red|:1.1) house", -1, "a red house"),
+    ("a (|red|:0.9) house", 1, "a red house"),
+    ("a |(red:1.25)| house", 1, "a (red:1.35) house"),
+    ("((r|ed)) house", 1, "(red:1.31) house"),
+    ("[r|ed] house", 1, "(red:1.01) house"),
+    ("(a |red| house:1.3)", 1, "(a (red:1.1) house:1.3)"),
+    ("(a (r|ed:1.1) house)", 1, "(a (red:1.2) house)"),
+    ("<lora:sna|il:0.8>", 1, "<lora:snail:0.85>"),
+    ("<lora:sna|il>", -1, "<lora:snail:0.95>"),
+    (r"smile \(ha|ppy\)", 1, r"smile \((happy:1.1)\)"),
+    ("a red house|", 1, "a red (house:1.1)"),
+    ("a,| b", 1, "a, b"),
+    ("(x|:0.1)", -1, "(x:0.0)"),
+    ("(x|:0.0)", -1, "(x:0.0)"),
+]
+
+
+def selection(marked: str) -> tuple[str, int, int]:
+    first = marked.index("|")
+    last = marked.rindex("|")
+    return marked.replace("|", ""), first, last - 1 if last > first else first
+
+
+@pytest.fixture(scope="module")
+def weighing(open_house: House, browser: Browser) -> Generator[Any]:
+    with visiting(open_house, browser) as visit:
+        yield lambda text, start, end, direction: visit.page.evaluate("given => atelier.reweigh(...given)", [text, start, end, direction])
+
+
+@pytest.mark.parametrize("marked, direction, expected", WEIGHTS)
+def test_the_weight_keys_follow_the_documented_rules(weighing: Any, marked: str, direction: int, expected: str) -> None:
+    assert weighing(*selection(marked), direction)["text"] == expected
+
+
+def test_a_schedule_is_not_taken_for_a_weight(weighing: Any) -> None:
+    assert weighing("[cat:dog:0.5]", 6, 6, 1)["text"] == "[cat:(dog:1.1):0.5]"
+
+
+def test_up_and_down_again_gives_the_same_prompt(weighing: Any) -> None:
+    up = weighing("a red house", 2, 5, 1)
+    assert weighing(up["text"], up["start"], up["end"], -1) == {"text": "a red house", "start": 2, "end": 5}
+
+
+def test_the_weight_keys_work_in_the_prompt_and_undo_takes_them_back(visit: Visit) -> None:
+    visit.control("prompt").fill("a red house")
+    visit.control("prompt").evaluate("field => field.setSelectionRange(3, 3)")
+    visit.page.keyboard.press("Control+ArrowUp")
+    visit.page.keyboard.press("Control+ArrowUp")
+    assert visit.control("prompt").input_value() == "a (red:1.2) house"
+    visit.page.keyboard.press("Control+z")
+    assert visit.control("prompt").input_value() == "a (red:1.1) house"
+
+
+def test_every_control_has_a_name(visit: Visit) -> None:
+    visit.unfold()
+    visit.generate("a ball")
+    visit.finished()
+    unnamed = visit.page.evaluate(
+        """() => [...document.querySelectorAll('input, textarea, select, button, [role=button], [role=slider]')]
+          .filter((part) => part.getClientRects().length)
+          .filter((part) => !(part.labels?.length || part.getAttribute('aria-label') || part.getAttribute('aria-labelledby')
+            || part.textContent.trim() || part.title)).map((part) => part.outerHTML.slice(0, 200))"""
+    )
+    assert unnamed == []
+
+
+def test_a_value_outside_its_limits_is_a_sentence_that_names_the_field(visit: Visit) -> None:
+    visit.set("width", "50000")
+    visit.generate("a ball")
+    toast = visit.page.locator(".toast-wrap")
+    wait_for(visit.page, lambda: "Width must be between 64 and" in (toast.text_content() or ""))
+
+
+def test_an_aspect_is_one_click_and_swap_turns_it(visit: Visit) -> None:
+    visit.page.get_by_role("button", name="3:2").click()
+    wait_for(visit.page, lambda: visit.control("width").input_value() == "160")
+    visit.page.locator("#txt2img-swap").click()
+    wait_for(visit.page, lambda: visit.control("height").input_value() == "160")
+    assert visit.page.get_by_role("button", name="2:3").get_attribute("aria-pressed") == "true"
+
+
+def test_dark_is_a_toggle_that_this_browser_remembers(visit: Visit) -> None:
+    assert not visit.page.evaluate("document.body.classList.contains('dark')")
+    visit.page.get_by_role("button", name="Switch between light and dark").click()
+    visit.reload()
+    assert visit.page.evaluate("document.body.classList.contains('dark')")
+
+
+def test_a_size_between_two_steps_is_adjusted_and_said(visit: Visit, house: House) -> None:
+    visit.set("width", "65")
+    visit.generate("a ball")
+    visit.page.get_by_text("Width is 64 instead of 65: multiples of 8 only.").wait_for()
+    visit.finished()
+    assert house.painter.drawn[-1].width == 64

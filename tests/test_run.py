@@ -1,0 +1,409 @@
+"""The first thing anybody starts: set up once, notice what is half done, start without a network, say what is wrong."""
+
+from __future__ import annotations
+
+import ast
+import errno
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import run
+
+ROOT = Path(run.__file__).parent
+TORCH = ["torch==2.13.0"]
+
+
+class FakePip:
+    """In the place of `run_logged`: keeps the commands, and does to the folder what they would do."""
+
+    def __init__(self) -> None:
+        self.commands: list[list[str]] = []
+        self.before: Callable[[list[str]], None] = lambda _command: None
+
+    def __call__(self, root: Path, command: list[str]) -> None:
+        self.commands.append(command)
+        self.before(command)
+        if "venv" in command:
+            make_fake_venv(root)
+
+    @property
+    def installs(self) -> list[list[str]]:
+        return [command[command.index("--disable-pip-version-check") + 1 :] for command in self.commands if "pip" in command]
+
+
+def make_fake_venv(root: Path, version: str = f"3.{sys.version_info.minor}") -> None:
+    python = run.venv_python(root)
+    python.parent.mkdir(parents=True, exist_ok=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    (root / ".venv" / "pyvenv.cfg").write_text(f"home = somewhere\nversion = {version}.7\n")
+    pip = root / ".venv" / "lib" / "site-packages" / "pip" / "__main__.py"
+    pip.parent.mkdir(parents=True, exist_ok=True)
+    pip.touch()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "requirements.txt").write_text("# parts\ntorch==2.13.0  # first\ngradio==6.31.0\n")
+    (tmp_path / "requirements-test.txt").write_text("pytest==9.2.0\n# --no-deps\nk-diffusion==0.1.1\n")
+    return tmp_path
+
+
+@pytest.fixture
+def pip(monkeypatch: pytest.MonkeyPatch) -> FakePip:
+    fake = FakePip()
+    monkeypatch.setattr(run, "run_logged", fake)
+    monkeypatch.setattr(run.shutil, "disk_usage", lambda _root: SimpleNamespace(free=100e9))
+    return fake
+
+
+posix = pytest.mark.skipif(os.name == "nt", reason="the fake Python is a shell script")
+
+# ------------------------------------------------------------------------------------------------ the set-up
+
+
+@posix
+def test_the_first_start_makes_a_venv_and_installs(root: Path, pip: FakePip) -> None:
+    run.prepare(root, ["requirements.txt"])
+    assert pip.commands[0][1:3] == ["-m", "venv"]
+    assert pip.installs == [TORCH, [*TORCH, "gradio==6.31.0"]]
+
+
+@posix
+def test_the_second_start_installs_nothing(root: Path, pip: FakePip) -> None:
+    run.prepare(root, ["requirements.txt"])
+    pip.commands.clear()
+    run.prepare(root, ["requirements.txt"])
+    assert pip.commands == []
+
+
+@posix
+def test_new_requirements_are_installed_into_the_same_venv(root: Path, pip: FakePip) -> None:
+    run.prepare(root, ["requirements.txt"])
+    pip.commands.clear()
+    (root / "requirements.txt").write_text("torch==2.13.0\ngradio==7.0.0\n")
+    run.prepare(root, ["requirements.txt"])
+    assert pip.installs == [TORCH, [*TORCH, "gradio==7.0.0"]]
+    assert len(pip.commands) == 2
+
+
+@posix
+def test_the_tests_add_only_what_is_missing(root: Path, pip: FakePip) -> None:
+    run.prepare(root, ["requirements.txt"])
+    pip.commands.clear()
+    run.prepare(root, ["requirements.txt", "requirements-test.txt"])
+    assert pip.installs == [["pytest==9.2.0"], ["--no-deps", "k-diffusion==0.1.1"]]
+    assert run.is_ready(root, ["requirements.txt"])
+
+
+@posix
+def test_other_line_ends_are_no_new_requirements(root: Path, pip: FakePip) -> None:
+    run.prepare(root, ["requirements.txt"])
+    file = root / "requirements.txt"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert run.is_ready(root, ["requirements.txt"])
+
+
+@posix
+def test_an_installation_that_was_cut_short_is_made_anew(root: Path, pip: FakePip) -> None:
+    def die(command: list[str]) -> None:
+        if "gradio==6.31.0" in command:
+            run.unfinished(root).touch()
+            raise KeyboardInterrupt
+
+    pip.before = die
+    with pytest.raises(KeyboardInterrupt):
+        run.prepare(root, ["requirements.txt"])
+    (root / ".venv" / "half a package").mkdir()
+    assert not run.is_ready(root, ["requirements.txt"])
+
+    pip.commands.clear()
+    pip.before = lambda _command: None
+    run.prepare(root, ["requirements.txt"])
+    assert pip.commands[0][1:3] == ["-m", "venv"]
+    assert not (root / ".venv" / "half a package").exists()
+    assert run.is_ready(root, ["requirements.txt"])
+
+
+@posix
+def test_a_failed_download_costs_neither_the_venv_nor_the_studio(root: Path, pip: FakePip) -> None:
+    run.prepare(root, ["requirements.txt"])
+
+    def no_network(command: list[str]) -> None:
+        raise run.SetupError("no network")
+
+    pip.before = no_network
+    with pytest.raises(run.SetupError):
+        run.prepare(root, ["requirements.txt", "requirements-test.txt"])
+    assert run.is_ready(root, ["requirements.txt"])
+    assert run.is_sound(root)
+
+
+@posix
+@pytest.mark.parametrize("damage", ["no python", "no pip", "another python", "no configuration"])
+def test_a_venv_that_does_not_work_any_more_is_made_anew(root: Path, pip: FakePip, damage: str) -> None:
+    run.prepare(root, ["requirements.txt"])
+    if damage == "no python":
+        run.venv_python(root).unlink()
+    elif damage == "no pip":
+        (root / ".venv/lib/site-packages/pip/__main__.py").unlink()
+    elif damage == "another python":
+        make_fake_venv(root, version="3.9")
+    else:
+        (root / ".venv/pyvenv.cfg").unlink()
+    assert not run.is_sound(root)
+    run.stamp_file(root, "requirements.txt").unlink(missing_ok=True)
+    pip.commands.clear()
+    run.prepare(root, ["requirements.txt"])
+    assert pip.commands[0][1:3] == ["-m", "venv"]
+
+
+@posix
+def test_two_starts_at_once_set_up_once(root: Path, pip: FakePip) -> None:
+    pip.before = lambda _command: time.sleep(0.2)
+    starts = [threading.Thread(target=run.prepare, args=(root, ["requirements.txt"])) for _ in range(2)]
+    for start in starts:
+        start.start()
+    for start in starts:
+        start.join()
+    assert len(pip.installs) == 2  # torch and the rest, of one set-up
+    assert run.is_ready(root, ["requirements.txt"])
+
+
+def test_too_little_space_is_told_before_anything_is_fetched(root: Path, pip: FakePip, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run.shutil, "disk_usage", lambda _root: SimpleNamespace(free=1.2e9))
+    with pytest.raises(run.SetupError, match=r"1\.2 GB left"):
+        run.prepare(root, ["requirements.txt"])
+    assert pip.commands == []
+
+
+def test_a_folder_that_cannot_be_written_is_told(root: Path, pip: FakePip) -> None:
+    (root / ".venv").write_text("a file where the folder should be")
+    with pytest.raises(run.SetupError, match="did not work"):
+        run.prepare(root, ["requirements.txt"])
+
+
+# ------------------------------------------------------------------------------------------------ what pip says
+
+
+def running(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_what_is_said_goes_to_the_log_and_large_steps_to_the_screen(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / ".venv").mkdir()
+    run.run_logged(root, running("print('Downloading torch-2.13.0-cp311-manylinux.whl (531.5 MB)'); print('small talk')"))
+    assert capsys.readouterr().out == "  torch, 531 MB\n"
+    assert "small talk" in run.log_file(root).read_text()
+
+
+def test_being_killed_while_packages_are_written_is_remembered(root: Path) -> None:
+    (root / ".venv").mkdir()
+    with pytest.raises(run.SetupError):
+        run.run_logged(root, running("import os; print('Installing collected packages: torch', flush=True); os.abort()"))
+    assert run.unfinished(root).exists()
+
+
+def test_ctrl_c_ends_the_command_before_the_lock_is_let_go() -> None:
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), run.ended(running("import time; time.sleep(60)")) as child:
+        raise KeyboardInterrupt
+    assert child.returncode
+    assert time.monotonic() - start < 30
+
+
+def test_failing_before_anything_is_written_is_not(root: Path) -> None:
+    (root / ".venv").mkdir()
+    with pytest.raises(run.SetupError, match="cannot be reached"):
+        run.run_logged(root, running("print('ERROR: Temporary failure in name resolution'); raise SystemExit(1)"))
+    assert not run.unfinished(root).exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("The virtual environment was not created successfully because ensurepip is not available.", "python3-venv"),
+        ("/usr/bin/python3: No module named venv", "python3-venv"),
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
+        ("Failed to establish a new connection: [Errno -3] Temporary failure in name resolution", "internet"),
+        ("ERROR: Could not find a version that satisfies X (getaddrinfo failed)\nERROR: No matching distribution found for X", "internet"),
+        ("ERROR: No matching distribution found for torch==2.13.0", "64-bit Python"),
+        ("ERROR: Could not find a version that satisfies the requirement torch==2.13.0 (from versions: none)", "internet"),
+        ("ERROR: Could not find a version that satisfies the requirement torch==2.13.0 (from versions: 2.1.0, 2.2.2)", "lines above"),
+        ("ERROR: [Errno 13] Permission denied: 'x'", "cannot be written"),
+        ("ERROR: something else", "lines above"),
+    ],
+)
+def test_a_failure_comes_with_what_to_do(line: str, advice: str) -> None:
+    told = run.explain(["Collecting torch", *line.split("\n")], Path(".venv/setup.log"))
+    assert advice in told
+    assert "setup.log" in told
+    assert line.split("\n")[-1] in told
+
+
+def test_a_failure_shows_few_lines() -> None:
+    assert len(run.explain([f"ERROR: {number}" * 100 for number in range(1000)], Path("log")).splitlines()) < 12
+
+
+@pytest.mark.parametrize(
+    "line", ["Downloading small-1.0-py3-none-any.whl (1.2 MB)", "Collecting torch==2.13.0", "Downloading x-1.whl.metadata (30 kB)"]
+)
+def test_small_steps_are_not_shown(line: str) -> None:
+    assert run.progress(line) == ""
+
+
+# ------------------------------------------------------------------------------------------------ which Python, which browser
+
+
+def test_the_script_is_readable_for_an_old_python() -> None:
+    ast.parse((ROOT / "run.py").read_text("utf-8"), feature_version=(3, 7))
+
+
+def test_the_script_needs_nothing_but_the_standard_library() -> None:
+    tree = ast.parse((ROOT / "run.py").read_text("utf-8"))
+    plain = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    taken = {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.split(".")[0] for name in plain | taken} <= set(sys.stdlib_module_names)
+
+
+def test_an_old_python_says_which_one_is_needed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(run, "suits", lambda _version: False)
+    monkeypatch.setattr(run.shutil, "which", lambda _name: None)
+    assert run.main([]) == 1
+    assert "Atelier needs a 64-bit Python 3.11 to 3.14" in capsys.readouterr().out
+
+
+def test_a_newer_python_on_the_machine_is_used_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(run, "suits", lambda _version: False)
+    monkeypatch.setattr(run, "_version_of", lambda python: "3.12" if python == "/opt/python3.12" else "")
+    monkeypatch.setattr(run.shutil, "which", lambda name: f"/opt/{name}")
+    monkeypatch.setattr(run, "_wait", lambda command: started.append(command) or 5)
+    assert run.main(["--port", "80"]) == 5
+    assert started == [["/opt/python3.12", str(ROOT / "run.py"), "--port", "80"]]
+
+
+@pytest.mark.parametrize(("version", "fits"), [((3, 10), False), ((3, 11), True), ((3, 14), True), ((3, 15), False), ((2, 7), False)])
+def test_which_pythons_fit(version: tuple[int, int], fits: bool) -> None:
+    assert run.suits(version) is fits
+
+
+def test_the_python_of_the_venv_is_found_on_every_system() -> None:
+    assert run.venv_python(Path("a"), windows=True) == Path("a/.venv/Scripts/python.exe")
+    assert run.venv_python(Path("a"), windows=False) == Path("a/.venv/bin/python")
+
+
+def test_a_browser_is_looked_for_by_name_then_at_the_usual_places(tmp_path: Path) -> None:
+    chrome = tmp_path / "Google/Chrome/Application/chrome.exe"
+    chrome.parent.mkdir(parents=True)
+    chrome.touch()
+    assert run.find_chromium({"CHROMIUM": "/my/own"}, "linux", lambda _name: "/usr/bin/x") == "/my/own"
+    assert run.find_chromium({}, "linux", lambda name: "/usr/bin/g" if name == "google-chrome" else None) == "/usr/bin/g"
+    assert run.find_chromium({"PROGRAMFILES": str(tmp_path)}, "win32", lambda _name: None) == str(chrome)
+    assert run.find_chromium({}, "linux", lambda _name: None) is None
+
+
+def test_a_browser_in_the_home_of_a_mac_is_found(tmp_path: Path) -> None:
+    chrome = tmp_path / "Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+    chrome.parent.mkdir(parents=True)
+    chrome.touch()
+    assert run.find_chromium({"HOME": str(tmp_path)}, "darwin", lambda _name: None) == str(chrome)
+
+
+@pytest.mark.parametrize(("platform", "command"), [("darwin", "brew"), ("win32", "winget"), ("linux", "apt")])
+def test_without_a_browser_one_command_is_given(platform: str, command: str) -> None:
+    assert run.chromium_command(platform).split()[0 if command != "apt" else 1] == command
+
+
+def test_missing_browsers_are_said_aloud(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(run.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(run, "usual_browsers", lambda _environment, _platform: [])
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    assert run.install_chromium() is None
+    assert "THE BROWSER TESTS ARE SKIPPED" in capsys.readouterr().out
+
+
+# ------------------------------------------------------------------------------------------------ locks and processes
+
+
+def test_a_lock_is_free_again_after_its_holder_was_killed(tmp_path: Path) -> None:
+    hold = "import run, time, pathlib\nwith run.locked(pathlib.Path('lock')): print('held', flush=True); time.sleep(60)"
+    holder = subprocess.Popen(running(hold), cwd=tmp_path, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert holder.stdout
+    holder.stdout.readline()
+    with (tmp_path / "lock").open("a+") as file:
+        assert not run._try_lock(file.fileno())
+        holder.kill()
+        holder.communicate()
+        assert run._try_lock(file.fileno())
+
+
+@posix
+def test_a_disk_without_locks_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    def refuse(_handle: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks here")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with run.locked(tmp_path / "lock"):
+        pass
+
+
+def test_the_exit_code_of_the_studio_is_the_exit_code() -> None:
+    assert run._wait(running("raise SystemExit(7)")) == 7
+
+
+# ------------------------------------------------------------------------------------------------ the requirements themselves
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt"])
+def test_every_package_is_pinned(name: str) -> None:
+    items = [item for step in run.pip_steps((ROOT / name).read_text("utf-8")) for item in step if item != "--no-deps"]
+    assert items
+    assert all(item.count("==") == 1 for item in items)
+
+
+def test_torch_is_asked_for_first_and_alone() -> None:
+    steps = run.pip_steps((ROOT / "requirements.txt").read_text("utf-8"))
+    assert steps[0] == TORCH
+
+
+def test_only_one_opencv_is_listed() -> None:
+    steps = run.pip_steps((ROOT / "requirements.txt").read_text("utf-8"))
+    assert [item for item in steps[-1] if item.startswith("opencv")] == ["opencv-python-headless==5.0.0.93"]
+
+
+PACKAGES = {"PIL": "pillow", "cv2": "opencv-python-headless", "k_diffusion": "k-diffusion"}  # where import and package differ
+
+
+def test_every_package_that_is_imported_is_listed() -> None:
+    folders = ("models", "pipelines", "ui", "bench", "tests")
+    files = [ROOT / "app.py", *(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]
+    own = {path.stem for path in [*ROOT.iterdir(), *(ROOT / "tests").iterdir()]}
+    names = {name for path in files for name in top_level_imports(path)} - own - set(sys.stdlib_module_names)
+    text = "".join((ROOT / name).read_text("utf-8") for name in ("requirements.txt", "requirements-test.txt"))
+    assert {name for name in names if f"\n{PACKAGES.get(name, name)}==" not in text} == set()
+
+
+def top_level_imports(path: Path) -> set[str]:
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    taken = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    return {name.split(".")[0] for name in plain | taken}
+
+
+def test_every_argument_of_the_studio_is_in_the_readme() -> None:
+    import app
+
+    readme = (ROOT / "README.md").read_text("utf-8")
+    options = {name for action in app.parser()._actions for name in action.option_strings if name.startswith("--")}
+    assert {name for name in options - {"--help"} if f"`{name}" not in readme} == set()

@@ -1,0 +1,294 @@
+"""The samplers against k-diffusion and diffusers, and against what must hold for any of them."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_lcm import LCMScheduler
+from torch import Tensor
+
+from pipelines.request import SAMPLER_NAMES
+from pipelines.samplers import SAMPLERS, plan, sample
+from pipelines.samplers.moment import Denoise, Moment, Noise
+from pipelines.samplers.noise import ImageNoise
+from pipelines.samplers.noise_schedule import NoiseSchedule
+from tests import kdiffusion
+from tests.analytic import alphas_cumprod, two_peaks, two_peaks_solution
+
+KDIFFUSION = {
+    "DPM++ 2M": "sample_dpmpp_2m",
+    "DPM++ 2M SDE": "sample_dpmpp_2m_sde",
+    "DPM++ SDE": "sample_dpmpp_sde",
+    "Euler": "sample_euler",
+    "Euler a": "sample_euler_ancestral",
+    "Heun": "sample_heun",
+}
+# k-diffusion's own DPM++ 2M SDE fails on a single step; ours is compared with the denoiser further down
+RUNS = [(name, steps) for name in KDIFFUSION for steps in (1, 2, 7, 20) if (name, steps) != ("DPM++ 2M SDE", 1)]
+DETERMINISTIC = [name for name, spec in SAMPLERS.items() if not spec.stochastic]
+FOLDER = Path(__file__).parents[1] / "pipelines" / "samplers"
+ROOMMATES = {"__init__", "moment", "noise", "noise_schedule", "schedules"}
+SCHEDULE = NoiseSchedule(alphas_cumprod())
+SHAPE = (2, 4, 6, 5)
+
+
+def fixed_noise(sigma: float, sigma_next: float) -> Tensor:
+    """The same noise for the same pair of levels, whoever asks and however they round."""
+    seed = round(float(sigma) * 1000) * 100_000 + round(float(sigma_next) * 1000)
+    return torch.randn(SHAPE, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def no_noise(sigma: float, sigma_next: float) -> Tensor:
+    raise AssertionError("this sampler takes no noise on its way")
+
+
+def start(sigma: float) -> Tensor:
+    return torch.randn(SHAPE, generator=torch.Generator().manual_seed(7), dtype=torch.float64) * sigma
+
+
+def moments(name: str, sigmas: Tensor, x: Tensor, denoise: Denoise = two_peaks, noise: Noise = fixed_noise) -> list[Moment]:
+    return list(SAMPLERS[name].function()(denoise, x, sigmas, noise))
+
+
+def result(name: str, sigmas: Tensor, x: Tensor, denoise: Denoise = two_peaks, noise: Noise = fixed_noise) -> Tensor:
+    return moments(name, sigmas, x, denoise, noise)[-1].x
+
+
+def relative(ours: Tensor, theirs: Tensor) -> float:
+    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
+
+
+# Against other people's implementations
+
+
+@pytest.mark.parametrize("spacing", ["Normal", "Karras", "Exponential", "SGM Uniform"])
+@pytest.mark.parametrize(("name", "steps"), RUNS)
+def test_samplers_agree_with_k_diffusion(name: str, steps: int, spacing: str) -> None:
+    sigmas = plan(name, spacing, steps, SCHEDULE).double()
+    x = start(sigmas[0].item())
+    injected = {"noise_sampler": fixed_noise} if SAMPLERS[name].stochastic else {}
+    theirs = getattr(kdiffusion.sampling(), KDIFFUSION[name])(two_peaks, x, sigmas, disable=True, **injected)
+    assert relative(result(name, sigmas, x), theirs) < 1e-9
+
+
+@pytest.mark.parametrize("name", ["DPM++ 2M", "DPM++ 2M SDE", "DPM++ SDE", "Heun"])
+def test_samplers_agree_with_k_diffusion_from_the_middle_of_a_schedule(name: str) -> None:
+    sigmas = plan(name, "Karras", 12, SCHEDULE).double()[5:]
+    x = start(sigmas[0].item())
+    injected = {"noise_sampler": fixed_noise} if SAMPLERS[name].stochastic else {}
+    theirs = getattr(kdiffusion.sampling(), KDIFFUSION[name])(two_peaks, x, sigmas, disable=True, **injected)
+    assert relative(result(name, sigmas, x), theirs) < 1e-9
+
+
+@pytest.mark.parametrize("steps", [2, 7, 20, 50])
+def test_ddim_agrees_with_diffusers(steps: int) -> None:
+    sigmas = plan("DDIM", "Automatic", steps, SCHEDULE).double()
+    x = start(sigmas[0].item())
+    theirs = diffusers_ddim(steps, x, sigmas, eta=0.0)
+    assert relative(result("DDIM", sigmas, x, noise=no_noise), theirs) < 1e-5
+
+
+@pytest.mark.parametrize("steps", [2, 7, 20])
+def test_euler_a_is_ddim_with_eta_1(steps: int) -> None:
+    sigmas = plan("DDIM", "Automatic", steps, SCHEDULE).double()
+    x = start(sigmas[0].item())
+    theirs = diffusers_ddim(steps, x, sigmas, eta=1.0)
+    assert relative(result("Euler a", sigmas, x), theirs) < 1e-5
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 8, 50])
+def test_lcm_agrees_with_diffusers(steps: int) -> None:
+    sigmas = plan("LCM", "Automatic", steps, SCHEDULE).double()
+    x = start(sigmas[0].item())
+    assert relative(result("LCM", sigmas, x), diffusers_lcm(steps, x, sigmas)) < 1e-5
+
+
+def diffusers_ddim(steps: int, x: Tensor, sigmas: Tensor, eta: float) -> Tensor:
+    """diffusers works on x / sqrt(1 + sigma^2) and takes the predicted noise; both are converted here."""
+    judge = DDIMScheduler(
+        trained_betas=betas(), timestep_spacing="leading", steps_offset=1, set_alpha_to_one=False, clip_sample=False
+    )
+    judge.set_timesteps(steps)
+    for index, t in enumerate(judge.timesteps.tolist()):
+        sigma, sigma_next = sigmas[index], sigmas[index + 1]
+        output = (x - two_peaks(x, sigma)) / sigma
+        drawn = fixed_noise(sigma.item(), sigma_next.item()) if eta else None
+        scaled = judge.step(output, t, x / scale(sigma), eta=eta, variance_noise=drawn, return_dict=False)[0]
+        x = scaled * scale(sigma_next)
+    return x
+
+
+def diffusers_lcm(steps: int, x: Tensor, sigmas: Tensor) -> Tensor:
+    """With a timestep scaling so large that the boundary scalings, which belong to the model, are exactly 0 and 1."""
+    judge = LCMScheduler(trained_betas=betas(), timestep_scaling=1e9, clip_sample=False)
+    judge.set_timesteps(steps)
+    for index, t in enumerate(judge.timesteps.tolist()):
+        sigma, sigma_next = sigmas[index], sigmas[index + 1]
+        output = (x - two_peaks(x, sigma)) / sigma
+        denoised = judge.step(output, t, x / scale(sigma), generator=torch.Generator(), return_dict=False)[1]
+        x = denoised + (sigma_next * fixed_noise(sigma.item(), sigma_next.item()) if sigma_next > 0 else 0)
+    return x
+
+
+def betas() -> list[float]:
+    kept = alphas_cumprod()
+    return (1 - kept / torch.cat([torch.ones(1), kept[:-1]])).tolist()
+
+
+def scale(sigma: Tensor) -> Tensor:
+    return (1 + sigma**2).sqrt()
+
+
+# What holds for any sampler
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 20])
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_denoiser_that_always_says_the_same_is_taken_at_its_word(name: str, steps: int) -> None:
+    target = torch.linspace(-3, 3, 240).reshape(SHAPE)
+    sigmas = plan(name, "SGM Uniform", steps, SCHEDULE)
+    drawn = result(name, sigmas, start(14.6).float(), lambda x, sigma: target, lambda *levels: fixed_noise(*levels).float())
+    assert torch.equal(drawn, target)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_single_step_is_the_denoisers_answer(name: str) -> None:
+    sigmas = plan(name, "Automatic", 1, SCHEDULE)
+    x = start(sigmas[0].item()).float()
+    x0 = two_peaks(x, sigmas[:1])
+    assert relative(result(name, sigmas, x), x0 + sigmas[1] / sigmas[0] * (x - x0)) < 1e-6
+    assert sigmas[0] > 14.6, "a single step begins at full noise"
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_step_yields_one_moment_and_nothing_runs_ahead(name: str) -> None:
+    calls: list[float] = []
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        calls.append(sigma[0].item())
+        return two_peaks(x, sigma)
+
+    sigmas = plan(name, "SGM Uniform", 6, SCHEDULE)
+    run = SAMPLERS[name].function()(denoise, start(14.6), sigmas, fixed_noise)
+    assert calls == [], "no call before the first moment is asked for"
+    first = next(run)
+    assert len(calls) == SAMPLERS[name].calls_per_step, "stopping after one step costs one step"
+    rest = list(run)
+    assert [moment.index for moment in (first, *rest)] == list(range(6))
+    assert [moment.sigma for moment in (first, *rest)] == sigmas[:-1].tolist()
+    assert len(calls) == 6 * SAMPLERS[name].calls_per_step - (SAMPLERS[name].calls_per_step - 1)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_moments_keep_what_they_said(name: str) -> None:
+    """A preview may look at an old moment while the sampler goes on: no state is changed in place."""
+    x = start(14.6)
+    before, kept = x.clone(), []
+    for moment in SAMPLERS[name].function()(two_peaks, x, plan(name, "Automatic", 5, SCHEDULE), fixed_noise):
+        kept.append((moment, moment.x.clone(), moment.x0.clone()))
+    assert torch.equal(x, before)
+    assert all(torch.equal(moment.x, x) and torch.equal(moment.x0, x0) for moment, x, x0 in kept)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_an_image_is_the_same_in_a_batch_and_alone(name: str) -> None:
+    sigmas = plan(name, "Automatic", 5, SCHEDULE)
+    together = drawn([11, 12, 13], name, sigmas)
+    for place, seed in enumerate([11, 12, 13]):
+        assert torch.equal(together[place : place + 1], drawn([seed], name, sigmas))
+    assert not torch.equal(together[0], together[1])
+
+
+def drawn(seeds: list[int], name: str, sigmas: Tensor) -> Tensor:
+    noise = ImageNoise(seeds, (4, 8, 8))
+    return list(sample(name, two_peaks, noise.first() * sigmas[0], sigmas, noise))[-1].x
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_half_precision_stays_half_precision_and_sigma_does_not(name: str) -> None:
+    seen: list[torch.dtype] = []
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        seen.append(sigma.dtype)
+        return two_peaks(x.float(), sigma).to(x.dtype)
+
+    noise = ImageNoise([1, 2], (4, 8, 8), dtype=torch.bfloat16)
+    sigmas = plan(name, "Automatic", 4, SCHEDULE)
+    last = list(sample(name, denoise, noise.first() * sigmas[0], sigmas, noise))[-1]
+    assert last.x.dtype == last.x0.dtype == torch.bfloat16
+    assert set(seen) == {torch.float32}
+
+
+@pytest.mark.parametrize("name", DETERMINISTIC)
+def test_more_steps_come_closer_to_the_exact_solution(name: str) -> None:
+    errors = [error(name, steps) for steps in (10, 20, 40, 80)]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < errors[0] / 5
+
+
+@pytest.mark.parametrize(("name", "order"), [("Euler", 1), ("DDIM", 1), ("Heun", 2), ("DPM++ 2M", 2)])
+def test_the_order_of_convergence_is_the_papers(name: str, order: int) -> None:
+    """Twice the steps divide the error by 2 in a first-order method, by 4 in a second-order one, give or take."""
+    gain = error(name, 80) / error(name, 160)
+    assert 0.7 * 2**order < gain < 1.5 * 2**order
+
+
+def test_heun_beats_euler_at_an_equal_number_of_calls() -> None:
+    assert error("Heun", 20) < error("Euler", 40) / 2
+
+
+def error(name: str, steps: int) -> float:
+    """Mean distance from the exact solution of the flow, from sigma 10 to 0.05, in float64."""
+    sigmas = torch.linspace(10 ** (1 / 7), 0.05 ** (1 / 7), steps + 1, dtype=torch.float64) ** 7
+    x = torch.linspace(-25, 25, 101, dtype=torch.float64).view(1, -1)
+    ends = result(name, sigmas, x, noise=no_noise)
+    return (two_peaks_solution(ends, 0.05) - two_peaks_solution(x, 10)).abs().mean().item()
+
+
+@pytest.mark.parametrize("name", ["Euler a", "DPM++ 2M SDE", "DPM++ SDE"])
+def test_stochastic_samplers_draw_from_the_distribution(name: str) -> None:
+    """What comes out are numbers near +1 and -1, half and half, with the spread of the data."""
+    noise = ImageNoise([5], (1, 100, 200))
+    sigmas = plan(name, "Automatic", 60, SCHEDULE)
+    numbers = list(sample(name, two_peaks, noise.first() * sigmas[0], sigmas, noise))[-1].x
+    assert abs((numbers > 0).float().mean().item() - 0.5) < 0.02
+    assert abs(numbers.abs().mean().item() - 1) < 0.02
+    assert abs(numbers.abs().std().item() - 0.25) < 0.05
+
+
+# The table
+
+
+def test_the_table_has_the_names_of_the_request_in_their_order() -> None:
+    assert tuple(SAMPLERS) == SAMPLER_NAMES
+
+
+def test_every_sampler_file_is_in_the_table_and_holds_one_generator() -> None:
+    files = {path.stem for path in FOLDER.glob("*.py")} - ROOMMATES
+    assert sorted(files) == sorted(spec.target.split(":")[0] for spec in SAMPLERS.values())
+    for name in files:
+        tree = ast.parse((FOLDER / f"{name}.py").read_text("utf-8"))
+        assert len([node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]) == 1
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_names_its_paper_or_its_origin(name: str) -> None:
+    told = SAMPLERS[name].function().__doc__ or ""
+    assert "arXiv" in told or "et al." in told or "k-diffusion" in told
+
+
+def test_only_samplers_that_say_so_take_noise() -> None:
+    for name in DETERMINISTIC:
+        result(name, plan(name, "Automatic", 4, SCHEDULE), start(14.6), noise=no_noise)
+
+
+def test_the_tables_are_read_without_torch() -> None:
+    code = "import sys, pipelines.samplers, pipelines.prompts; print(sorted({'torch', 'transformers', 'diffusers'} & set(sys.modules)))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=FOLDER.parents[1])
+    assert told.stdout.strip() == "[]"

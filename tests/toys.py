@@ -1,0 +1,147 @@
+"""Small stand-ins that are quick enough for every test: a painter of coloured noise, a studio around it, a toy catalogue."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from models.catalog import Catalog
+from models.errors import UserError
+from pipelines.engine import Batch
+from pipelines.events import Event, Picture, Step
+from pipelines.jobs import JobBook
+from pipelines.outputs import Outputs
+from pipelines.request import Request, unroll
+from pipelines.studio import Studio
+
+# Seconds. Speed is measured in bench/; this only tells work that grows with the square of its input, or a wait that never ends,
+# from a slow machine.
+FAR_TOO_LONG = 30
+
+WORDS = [
+    "a", "red", "green", "blue", "house", "ball", "tree", "on", "the", "left", "right", "middle", "in", "snow", "grass", "at", "night",
+    "day", "with", "mountains", "and", ",", ".",
+]  # fmt: skip
+
+
+@dataclass
+class ToyPainter:
+    """Draws one colour per seed, fading in over the steps. `gate`, when given, must be released once a step."""
+
+    step_seconds: float = 0.0
+    gate: threading.Semaphore | None = None
+    steps_made: int = 0
+    drawn: list[Request] = field(default_factory=list)
+
+    def batches(self, request: Request) -> Generator[Batch]:
+        for batch in range(request.batch_count):
+            yield self._batch(request, batch)
+
+    def _batch(self, request: Request, batch: int) -> Generator[Event | None]:
+        if request.prompt == "please fail":
+            raise UserError("The toy was asked to fail. Ask for something else.")
+        if request.prompt == "please break":
+            raise RuntimeError("/secret/path: the toy broke")
+        own = unroll(request)[batch * request.batch_size : (batch + 1) * request.batch_size]
+        for index in range(1, request.steps + 1):
+            self._wait()
+            self.steps_made += 1
+            share = index / request.steps
+            yield Step(index, request.steps, batch, request.batch_count, lambda share=share: png(colour(own[0].seed, share), 32))
+        for place, single in enumerate(own):
+            self.drawn.append(single)
+            image = Image.new("RGB", (request.width, request.height), colour(single.seed, 1))
+            made_with = {"Model": "Toy", "Model hash": "0123456789"}
+            yield Picture(image, single, made_with, batch * request.batch_size + place, request.picture_count)
+
+    def _wait(self) -> None:
+        if self.gate:
+            self.gate.acquire()
+        time.sleep(self.step_seconds)
+
+
+def colour(seed: int, share: float) -> tuple[int, int, int]:
+    source = random.Random(seed)
+    red, green, blue = (int(128 + share * (source.randrange(256) - 128)) for _ in range(3))
+    return red, green, blue
+
+
+def png(fill: tuple[int, int, int], side: int) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (side, side), fill).save(stream, "png")
+    return stream.getvalue()
+
+
+def toy_model_folder(folder: Path) -> Path:
+    """A folder with the small files of a model and no weights: a vocabulary of a few words, and the starter's own facts."""
+    (folder / "tokenizer").mkdir(parents=True, exist_ok=True)
+    vocab, merges = toy_vocabulary(WORDS)
+    (folder / "tokenizer" / "vocab.json").write_text(json.dumps(vocab), encoding="utf-8")
+    (folder / "tokenizer" / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
+    facts = {
+        "native_size": 128,
+        "known_words": [word for word in WORDS if word.isalpha()],
+        "example_prompts": ["a red house on the left in the snow at night, with mountains", "a blue ball", "a green tree on the right"],
+        "defaults": {"steps": 20, "guidance_scale": 3.0},
+    }
+    (folder / "starter.json").write_text(json.dumps(facts), encoding="utf-8")
+    return folder
+
+
+def toy_vocabulary(words: list[str]) -> tuple[dict[str, int], list[str]]:
+    """CLIP's byte symbols with and without the end-of-word mark, and merges that make each word one token."""
+    symbols = [chr(code) for code in (*range(33, 127), *range(161, 173), *range(174, 256), *range(256, 324))]
+    vocab = {symbol: number for number, symbol in enumerate([*symbols, *(symbol + "</w>" for symbol in symbols)])}
+    merges: list[str] = []
+    for word in words:
+        parts = [*word[:-1], word[-1] + "</w>"]
+        while len(parts) > 1:
+            merge = f"{parts[0]} {parts[1]}"
+            if merge not in merges:
+                merges.append(merge)
+            parts[:2] = [parts[0] + parts[1]]
+            vocab.setdefault(parts[0], len(vocab))
+    for special in ("<|startoftext|>", "<|endoftext|>"):
+        vocab[special] = len(vocab)
+    return vocab, merges
+
+
+def toy_studio(
+    folder: Path, step_seconds: float = 0.0, painter: ToyPainter | None = None, start: bool = True, open_seconds: float = 0.0
+) -> Studio:
+    """A studio on a toy painter, with its book and pictures in `folder`. Close it when done."""
+    outputs = Outputs(folder / "outputs")
+    book = JobBook(folder / "outputs" / "studio.db", folder / "outputs")
+    catalog = Catalog(toy_model_folder(folder / "toy"))
+    toy = painter or ToyPainter(step_seconds)
+
+    def open_painter() -> ToyPainter:
+        time.sleep(open_seconds)
+        return toy
+
+    studio = Studio(catalog, outputs, book, open_painter)
+    if start:
+        studio.start()
+    return studio
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+    """Polls a callable until it is true. Fails the test with its last value when it does not come true in time."""
+    end = time.monotonic() + seconds
+    value = condition()
+    while not value:
+        assert time.monotonic() < end, f"still {value!r} after {seconds} s"
+        time.sleep(0.01)
+        value = condition()
+
+
+

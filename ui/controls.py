@@ -1,0 +1,140 @@
+"""Controls that several tabs share. Limits, titles and explanations come from the request; only the arrangement is decided here."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+from gradio.context import Context
+
+from pipelines import Checkpoint, Choice, Range, Request, Text
+from ui.form import Form, declared, is_exact
+
+ASPECTS = {"1:1": 1.0, "3:4": 3 / 4, "2:3": 2 / 3, "4:3": 4 / 3, "3:2": 3 / 2, "16:9": 16 / 9}  # width to height
+SIDE = 8  # pixels; the latents are an eighth of the picture
+
+
+def control(kind: type[Request], name: str, **look: Any) -> Component:
+    """The component that fits the field's limits. `look` changes how it looks, never what it allows."""
+    item = declared(kind, name)
+    limit, default = item.metadata["limit"], item.default
+    words = {"label": item.metadata["title"], "info": item.metadata["info"] or None, "interactive": True}
+    common = words | {"value": default, "elem_id": f"{kind.kind}-{name}"} | look
+    if isinstance(limit, Text):
+        return gr.Textbox(max_length=limit.length, **common)
+    if isinstance(limit, Choice):
+        return gr.Dropdown(**({"choices": list(limit.names), "filterable": False} | common))
+    if is_exact(limit):
+        return gr.Textbox(**(common | {"value": str(common["value"]), "max_lines": 1, "max_length": 30}))
+    return gr.Number(**_numbers(limit, item.type), **common)
+
+
+def slider(kind: type[Request], name: str, **look: Any) -> gr.Slider:
+    """A number that is more often felt than typed."""
+    item = declared(kind, name)
+    limit = item.metadata["limit"]
+    words = {"label": item.metadata["title"], "info": item.metadata["info"] or None, "elem_id": f"{kind.kind}-{name}"}
+    return gr.Slider(limit.low, limit.high, step=limit.step, **({"value": item.default, "interactive": True} | words | look))
+
+
+def _numbers(limit: Range, kind: Any) -> dict[str, Any]:
+    return {"minimum": limit.low, "maximum": limit.high, "step": limit.step, "precision": 0 if kind == "int" else None}
+
+
+def prompt(kind: type[Request]) -> dict[str, Component]:
+    ask = "Describe the picture: what is in it, where it stands, the light"
+    return {"prompt": control(kind, "prompt", lines=4, max_lines=14, placeholder=ask, autofocus=True, elem_classes=["weighable"])}
+
+
+def negative_prompt(kind: type[Request]) -> dict[str, Component]:
+    avoid = "What should not be in it"
+    return {"negative_prompt": control(kind, "negative_prompt", lines=1, max_lines=8, placeholder=avoid, elem_classes=["weighable"])}
+
+
+def generate(kind: type[Request], says: str) -> gr.Button:
+    return gr.Button(says, variant="primary", elem_id=f"{kind.kind}-generate", elem_classes=["generate"])
+
+
+def checkpoint(kind: type[Request], checkpoints: Sequence[Checkpoint]) -> dict[str, Component]:
+    choices = [(about(entry), entry.id) for entry in checkpoints]
+    return {"checkpoint": control(kind, "checkpoint", choices=choices, value=checkpoints[0].id, filterable=len(choices) > 8)}
+
+
+def about(entry: Checkpoint) -> str:
+    """A checkpoint in one line: its name, its family, the size it was made for."""
+    return f"{entry.name} · {entry.family}, {entry.native_size} × {entry.native_size}"
+
+
+def size(kind: type[Request], start: dict[str, Any]) -> tuple[dict[str, Component], gr.Button, list[gr.Button]]:
+    """Width and height with swap, and a button for each aspect."""
+    with gr.Row(elem_classes=["size-row"]):
+        width = control(kind, "width", value=start["width"], min_width=80)
+        swap = gr.Button("Swap width and height", elem_classes=["icon", "swap"], elem_id=f"{kind.kind}-swap", scale=0, min_width=40)
+        height = control(kind, "height", value=start["height"], min_width=80)
+    with gr.Row(elem_classes=["aspects"]):
+        looks = {name: ["aspect", f"aspect-{name.replace(':', '-')}"] for name in ASPECTS}
+        aspects = [gr.Button(name, size="sm", elem_classes=classes, min_width=40) for name, classes in looks.items()]
+    return {"width": width, "height": height}, swap, aspects
+
+
+def seeds(kind: type[Request]) -> tuple[dict[str, Component], gr.Button, gr.Button]:
+    with gr.Row(elem_classes=["seed-row"]):
+        seed = control(kind, "seed", min_width=140)
+        dice = gr.Button("A new seed each time", elem_classes=["icon", "dice"], elem_id=f"{kind.kind}-dice", scale=0, min_width=40)
+        reuse = gr.Button("Seed of the last picture", elem_classes=["icon", "reuse"], elem_id=f"{kind.kind}-reuse", scale=0, min_width=40)
+    return {"seed": seed}, dice, reuse
+
+
+def starting_values(kind: type[Request], entry: Checkpoint) -> dict[str, Any]:
+    """What the form holds when this checkpoint is chosen and nothing is typed: the request's defaults, then the checkpoint's own."""
+    known = {item.name: item.default for item in fields(kind)}
+    own = {name: value for name, value in entry.defaults.items() if name in known}
+    return known | {"width": entry.native_size, "height": entry.native_size, "checkpoint": entry.id} | own
+
+
+def aspect_size(native: int, ratio: float, limit: Range) -> tuple[int, int]:
+    """Width and height with about the native area and the given ratio, on the grid that suits the model.
+
+    The grid is an eighth of the native side (64 pixels for 512), at least 8.
+    """
+    grid = max(SIDE, native // 8 // SIDE * SIDE)
+    sides = (native * math.sqrt(ratio), native / math.sqrt(ratio))
+    width, height = (int(min(max(round(side / grid) * grid, limit.low), limit.high)) for side in sides)
+    return width, height
+
+
+def wire(form: Form, swap: gr.Button, aspects: list[gr.Button], dice: gr.Button, checkpoints: Sequence[Checkpoint]) -> None:
+    """What the browser does by itself, with no word to the server: swap, aspects, dice, a checkpoint's own defaults."""
+    sides = [form.inputs["width"], form.inputs["height"]]
+    limit = declared(form.kind, "width").metadata["limit"]
+    swap.click(None, sides, sides, js="(width, height) => [height, width]")
+    dice.click(None, None, form.inputs["seed"], js="() => '-1'")
+    for button in aspects:
+        table = {entry.id: aspect_size(entry.native_size, ASPECTS[str(button.value)], limit) for entry in checkpoints}
+        chosen = [form.inputs["checkpoint"], *sides]
+        button.click(None, chosen, sides, js=f"(id, width, height) => atelier.aspect({_js(table)}[id], width, height)")
+    starts = {entry.id: starting_values(form.kind, entry) for entry in checkpoints}
+    js = f"(...values) => atelier.follow({_js(form.kind.kind)}, {_js(form.names)}, values, {_js(starts)})"
+    form.inputs["checkpoint"].input(None, form.components, form.components, js=js)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def remember(form: Form) -> None:
+    """What is typed stays in this browser, over a reload and a restart of the server. Nothing is sent."""
+    kind, names = _js(form.kind.kind), _js(form.names)
+    choices = {name: [value for _, value in part.choices] for name, part in form.inputs.items() if isinstance(part, gr.Dropdown)}
+    changed = [part.change for part in form.components]  # pyright: ignore[reportAttributeAccessIssue]
+    gr.on(changed, None, form.components, None, js=f"(...values) => atelier.keep({kind}, {names}, values)")
+    recall = f"(...values) => atelier.recall({kind}, {names}, values, {_js(choices)})"
+    page = Context.root_block
+    assert isinstance(page, gr.Blocks), "a form is built inside a page"
+    page.load(None, form.components, form.components, js=recall)
+
+
+def _js(value: Any) -> str:
+    """The value as a JavaScript literal that may stand inside a script element."""
+    return json.dumps(value).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

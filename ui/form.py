@@ -1,0 +1,91 @@
+"""A form is a request made of components: the same field names, or the page does not build.
+
+Values travel by name in both directions. Gradio's own checks are switched off where a form is read: the request knows the
+limits, and its sentences name the field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import Field, dataclass, fields
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from pipelines import Choice, Range, Request, Text, UserError, limits
+
+EXACT = 2**53  # JavaScript's numbers lose digits beyond it, so a field with a higher limit is shown as text
+
+
+@dataclass(frozen=True)
+class Form:
+    """The components of one kind of request, by field name. `inputs` is what Gradio calls `inputs_kwargs`."""
+
+    kind: type[Request]
+    inputs: dict[str, Component]
+
+    def __post_init__(self) -> None:
+        declared, shown = {item.name for item in fields(self.kind)}, set(self.inputs)
+        if declared != shown:
+            missing, extra = sorted(declared - shown) or "none", sorted(shown - declared) or "none"
+            raise TypeError(f"The form of {self.kind.__name__} is not its request. Missing: {missing}. Too many: {extra}.")
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.inputs)
+
+    @property
+    def components(self) -> list[Component]:
+        return list(self.inputs.values())
+
+    def read(self, **values: Any) -> Request:
+        """The request that the form holds. Raises `UserError` when a value is missing, unknown or out of its limits."""
+        return self.kind.admit({name: self._plain(name, value) for name, value in values.items()})
+
+    def adjusted(self, values: dict[str, Any], request: Request) -> list[str]:
+        """Sentences about numbers that were put on the nearest one that the request can hold."""
+        sentences = []
+        for name, limit in limits(self.kind).items():
+            given, kept = values.get(name), getattr(request, name)
+            if isinstance(limit, Range) and limit.snap and name in values and given != kept:
+                title = declared(self.kind, name).metadata["title"]
+                sentences.append(f"{title} is {kept} instead of {given}: multiples of {limit.step:g} only.")
+        return sentences
+
+    def fill(self, request: Request) -> dict[Component, Any]:
+        """Updates that show the request. A field that this form does not have is left out, and the other way round."""
+        return {shown: gr.update(value=self._shown(name, request)) for name, shown in self.inputs.items() if hasattr(request, name)}
+
+    def _plain(self, name: str, value: Any) -> Any:
+        return exact_integer(value, declared(self.kind, name)) if name in self.inputs and self._as_text(name) else value
+
+    def _shown(self, name: str, request: Request) -> Any:
+        value = getattr(request, name)
+        return str(value) if self._as_text(name) else value
+
+    def _as_text(self, name: str) -> bool:
+        return is_exact(declared(self.kind, name).metadata["limit"])
+
+
+def declared(kind: type[Request], name: str) -> Field[Any]:
+    """The request's own declaration of a field: type, default, limits, words."""
+    for item in fields(kind):
+        if item.name == name:
+            return item
+    raise TypeError(f"{kind.__name__} has no field {name!r}, so no control can show it.")
+
+
+def is_exact(limit: Range | Text | Choice) -> bool:
+    return isinstance(limit, Range) and limit.high > EXACT
+
+
+def exact_integer(value: Any, item: Field[Any]) -> Any:
+    """The integer that is written in a text, every digit kept; empty means the default. Other things are left as they are."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip().replace("\u2212", "-").replace("_", "")
+    if not text:
+        return item.default
+    if len(text) > 30 or not text.lstrip("-").isascii() or not text.lstrip("-").isdigit() or text.count("-") > 1:
+        raise UserError(f"{item.metadata['title']} must be a whole number; “{value[:40]}” is not.")
+    return int(text)

@@ -1,0 +1,264 @@
+"""Who is asking, and whether they may come in.
+
+Two cookies, both HttpOnly and SameSite=Strict, both 128 random bits or more that only the server makes:
+
+    atelier_user    the same browser as before. Its hash is the user id under which jobs and pictures are kept
+    atelier_login   this browser gave the password; kept in memory as a hash until logout, restart or 30 days
+
+Without a password everybody who reaches the server is let in. With one, only the login page and `/healthz` answer to
+strangers; Gradio's own login is not used, because it leaves routes of Gradio open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import re
+import secrets
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from html import escape
+from http.cookies import SimpleCookie
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request, cookie_parser
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ui.guard import LOOPBACK_NAMES, host_name
+from ui.roles import Role, Visitor
+
+USER_COOKIE = "atelier_user"
+LOGIN_COOKIE = "atelier_login"
+USER_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
+YEAR, MONTH = 365 * 86_400, 30 * 86_400  # seconds
+OPEN_ROUTES = ("/login", "/healthz")
+PLAIN_ROUTES = ("/assets/", "/static/", "/healthz", "/theme.css", "/favicon.ico")  # nothing personal: no cookie is made for them
+
+
+class Sessions:
+    """The logins of one server, in memory, by hash. Safe to call from any thread."""
+
+    def __init__(self, password: str | None, clock: Callable[[], float] = time.monotonic, most: int = 10_000) -> None:
+        self._password = _digest(password) if password is not None else None
+        self._clock, self._most = clock, most
+        self._ends: OrderedDict[str, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def needed(self) -> bool:
+        return self._password is not None
+
+    def opens(self, password: str) -> bool:
+        """Compares in the same time whatever the difference."""
+        return self._password is not None and hmac.compare_digest(_digest(password), self._password)
+
+    def begin(self) -> str:
+        token = secrets.token_urlsafe(32)
+        with self._lock:
+            self._ends[_digest(token)] = self._clock() + MONTH
+            while len(self._ends) > self._most:
+                self._ends.popitem(last=False)
+        return token
+
+    def holds(self, token: str | None) -> bool:
+        with self._lock:
+            return token is not None and self._ends.get(_digest(token), 0.0) > self._clock()
+
+    def end(self, token: str | None) -> None:
+        with self._lock:
+            self._ends.pop(_digest(token or ""), None)
+
+
+class Attempts:
+    """Counts wrong passwords: after `most` within `seconds` an address waits, also with the right one."""
+
+    def __init__(self, most: int = 5, seconds: float = 60, clock: Callable[[], float] = time.monotonic, addresses: int = 10_000) -> None:
+        self._most, self._seconds, self._clock, self._addresses = most, seconds, clock, addresses
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def wait(self, address: str) -> float:
+        """Seconds until this address may try again; 0 when it may."""
+        with self._lock:
+            failures = self._failures.get(_network(address), deque())
+            recent = [moment for moment in failures if moment > self._clock() - self._seconds]
+            return recent[0] + self._seconds - self._clock() if len(recent) >= self._most else 0.0
+
+    def failed(self, address: str) -> None:
+        with self._lock:
+            self._failures.setdefault(_network(address), deque(maxlen=self._most)).append(self._clock())
+            self._failures.move_to_end(_network(address))
+            while len(self._failures) > self._addresses:
+                self._failures.popitem(last=False)
+
+
+class Reception:
+    """Middleware behind the guard: finds the visitor of each request, makes the user cookie, keeps strangers at the login."""
+
+    def __init__(self, app: ASGIApp, sessions: Sessions) -> None:
+        self.app = app
+        self.sessions = sessions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        cookies = cookie_parser(Headers(scope=scope).get("cookie", ""))
+        token = cookies.get(USER_COOKIE, "")
+        known = USER_TOKEN.fullmatch(token) is not None
+        token = token if known else secrets.token_urlsafe(16)
+        scope["visitor"] = Visitor(_digest(token)[:32], self._role(scope, cookies.get(LOGIN_COOKIE)))
+        answer = self._turned_away(scope, known)
+        if not known and answer is None and not scope["path"].startswith(PLAIN_ROUTES):
+            send = _with_cookie(send, USER_COOKIE, token, YEAR, scope)
+        await (answer or self.app)(scope, receive, send)
+
+    def _role(self, scope: Scope, login: str | None) -> Role:
+        if self.sessions.needed and not self.sessions.holds(login):
+            return "anyone"
+        return "owner" if _at_the_machine(scope) else "artist"
+
+    def _turned_away(self, scope: Scope, known: bool) -> ASGIApp | None:
+        headers = Headers(scope=scope)
+        page = scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", "")
+        if page and not known and _led_here(headers):
+            return HTMLResponse(TURNSTILE)
+        if scope["visitor"].role != "anyone" or scope["path"] in OPEN_ROUTES:
+            return None
+        if page:
+            return RedirectResponse("/login", 303)
+        return JSONResponse({"message": "Log in first: reload the page."}, 401)
+
+
+class LoginDesk:
+    """The handlers of `/login` and `/logout`."""
+
+    def __init__(self, sessions: Sessions, attempts: Attempts | None = None) -> None:
+        self.sessions = sessions
+        self.attempts = attempts or Attempts()
+
+    async def show(self, request: Request) -> Response:
+        if request.scope["visitor"].role != "anyone":
+            return RedirectResponse("/", 303)
+        return HTMLResponse(login_page())
+
+    async def enter(self, request: Request) -> Response:
+        address = request.client.host if request.client else ""
+        wait = self.attempts.wait(address)
+        if wait > 0:
+            sentence = f"Too many wrong passwords. Try again in {int(wait) + 1} seconds."
+            return HTMLResponse(login_page(sentence), 429, {"Retry-After": str(int(wait) + 1)})
+        password = (await request.form()).get("password", "")
+        if not isinstance(password, str) or not self.sessions.opens(password):
+            self.attempts.failed(address)
+            return HTMLResponse(login_page("That is not the password."), 401)
+        self.sessions.end(request.cookies.get(LOGIN_COOKIE))
+        response = RedirectResponse("/", 303)
+        _set_cookie(response.headers, LOGIN_COOKIE, self.sessions.begin(), MONTH, request.scope)
+        return response
+
+    async def leave(self, request: Request) -> Response:
+        self.sessions.end(request.cookies.get(LOGIN_COOKIE))
+        response = RedirectResponse("/login", 303)
+        _set_cookie(response.headers, LOGIN_COOKIE, "", 0, request.scope)
+        return response
+
+
+def _at_the_machine(scope: Scope) -> bool:
+    # A proxy or a tunnel on this machine also connects from loopback; it shows by what it adds, or by the name it passes on.
+    name = host_name(Headers(scope=scope).get("host", ""))
+    peer = str((scope.get("client") or ("",))[0])
+    return _is_loopback(peer) and name in LOOPBACK_NAMES and not scope.get("forwarded", False)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _network(address: str) -> str:
+    """An IPv4 address as it is; of an IPv6 address the 64 bits that one household gets."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)
+
+
+def _led_here(headers: Headers) -> bool:
+    """Whether a link on another site led here. Strict cookies are then held back, and a new one would replace the old."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "cross-site"
+    # Over plain http a browser names no site; a referrer that is not ours tells as much.
+    host = headers.get("host", "")
+    return not headers.get("referer", f"http://{host}/").startswith((f"http://{host}/", f"https://{host}/"))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _set_cookie(headers: MutableHeaders, name: str, value: str, seconds: int, scope: Scope) -> None:
+    cookie = SimpleCookie({name: value})
+    cookie[name].update({"path": "/", "max-age": str(seconds), "httponly": "true", "samesite": "Strict"})
+    if scope.get("scheme") == "https":
+        cookie[name]["secure"] = "true"
+    headers.append("Set-Cookie", cookie[name].OutputString())
+
+
+def _with_cookie(send: Send, name: str, value: str, seconds: int, scope: Scope) -> Send:
+    async def set_cookie(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            _set_cookie(MutableHeaders(scope=message), name, value, seconds, scope)
+        await send(message)
+
+    return set_cookie
+
+
+TURNSTILE = '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0"><title>Atelier</title></html>'
+
+LOGIN_STYLE = """
+:root { color-scheme: light dark; --paper: #f6f4f0; --ink: #23211e; --quiet: #6d6861; --line: #d8d3ca; --sheet: #fffefb;
+  --accent: #2f5d50; }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #171614; --ink: #ece8e1; --quiet: #a29b90; --line: #37342f; --sheet: #1f1e1b; --accent: #8fc3b1; }
+}
+* { box-sizing: border-box; }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--paper); color: var(--ink);
+  font: 16px/1.5 system-ui, sans-serif; padding: 1.5rem; }
+main { width: 100%; max-width: 22rem; background: var(--sheet); border: 1px solid var(--line); border-radius: 14px; padding: 2rem; }
+h1 { font-size: 1.35rem; font-weight: 600; margin: 0 0 .25rem; }
+p { margin: 0 0 1.5rem; color: var(--quiet); }
+label { display: block; font-size: .9rem; margin-bottom: .35rem; }
+input, button { width: 100%; font: inherit; padding: .65rem .8rem; border-radius: 9px; border: 1px solid var(--line); }
+input { background: var(--paper); color: var(--ink); }
+button { margin-top: 1rem; background: var(--accent); color: var(--sheet); border-color: transparent; font-weight: 600; cursor: pointer; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+[role=alert] { margin: 1rem 0 0; color: var(--ink); }
+"""
+
+
+def login_page(problem: str = "") -> str:
+    alert = f'<p role="alert" id="problem">{escape(problem)}</p>' if problem else ""
+    invalid = ' aria-invalid="true" aria-describedby="problem"' if problem else ""
+    return f"""<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Atelier</title>
+<style>{LOGIN_STYLE}</style></head>
+<body><main>
+<h1>Atelier</h1>
+<p>This studio asks for its password.</p>
+<form method="post" action="/login">
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required autofocus{invalid}>
+<button>Enter</button>{alert}
+</form>
+</main></body>
+</html>"""

@@ -1,0 +1,82 @@
+"""Finished pictures over HTTP: the very file, and a small version of it for film strips.
+
+A picture is found by its id alone, 128 random bits, and only by the person who made it or by the owner of the studio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from pipelines import PictureRecord, Studio
+from ui.roles import visitor_of
+
+THUMB_SIDE = 320  # pixels, the longer side
+FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+
+
+class PictureDesk:
+    """The handlers of `/picture/{id}.png` and `/thumb/{id}`."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.thumbs = Thumbs()
+
+    async def picture(self, request: Request) -> Response:
+        """The file as it was saved, byte for byte, with its metadata. `?download=1` makes the browser keep it."""
+        record = await self._find(request)
+        if record is None:
+            return _gone()
+        place = "attachment" if request.query_params.get("download") else "inline"
+        return FileResponse(record.path, headers=FOREVER, media_type="image/png", filename=record.path.name, content_disposition_type=place)
+
+    async def thumb(self, request: Request) -> Response:
+        record = await self._find(request)
+        if record is None:
+            return _gone()
+        return Response(await self.thumbs.of(record), headers=FOREVER, media_type="image/webp")
+
+    async def _find(self, request: Request) -> PictureRecord | None:
+        record = await asyncio.to_thread(self.studio.picture, request.path_params["picture_id"])
+        visitor = visitor_of(request)
+        if record is None or (record.user != visitor.user and visitor.role != "owner"):
+            return None
+        return record if await asyncio.to_thread(record.path.is_file) else None
+
+
+class Thumbs:
+    """Small versions, made in threads, two at a time, the last `most` kept in memory (about 10 kB each)."""
+
+    def __init__(self, most: int = 1_000) -> None:
+        self._most = most
+        self._made: OrderedDict[str, bytes] = OrderedDict()
+        self._turn = asyncio.Semaphore(2)
+
+    async def of(self, record: PictureRecord) -> bytes:
+        if record.id not in self._made:
+            async with self._turn:
+                self._made[record.id] = await asyncio.to_thread(make_thumb, record.path)
+        self._made.move_to_end(record.id)
+        while len(self._made) > self._most:
+            self._made.popitem(last=False)
+        return self._made[record.id]
+
+
+def make_thumb(path: Path) -> bytes:
+    """A WebP of at most 320 pixels a side, without metadata."""
+    with Image.open(path, formats=("PNG",)) as image:
+        small = image.convert("RGB")
+    small.thumbnail((THUMB_SIDE, THUMB_SIDE), Image.Resampling.LANCZOS)
+    stream = BytesIO()
+    small.save(stream, "webp", quality=82, method=2)
+    return stream.getvalue()
+
+
+def _gone() -> Response:
+    return JSONResponse({"message": "There is no such picture among yours."}, 404)

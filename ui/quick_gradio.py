@@ -1,0 +1,33 @@
+"""Gradio rewrites the type stubs beside its components whenever it is imported, which takes half of the import.
+
+The page should be there at once, so the first import runs inside `gradio_stubs_untouched()`. Gradio skips the stubs of a class
+that has no source file; for the length of the `with` block no class has one. ATELIER_GRADIO_STUBS=1 leaves Gradio alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def gradio_stubs_untouched() -> Iterator[None]:
+    """Imports of Gradio, and definitions of component classes, inside this block write no `.pyi` file."""
+    if os.environ.get("ATELIER_GRADIO_STUBS"):
+        yield
+        return
+    original = inspect.getfile
+
+    def file_of(thing: Any) -> str:
+        if isinstance(thing, type):
+            raise OSError("no source file while Gradio is imported")
+        return original(thing)
+
+    inspect.getfile = file_of
+    try:
+        yield
+    finally:
+        inspect.getfile = original

@@ -1,0 +1,139 @@
+"""Who a visitor is, and what each handler asks of one.
+
+    owner     sits at the machine: the connection comes from its own loopback address, under a loopback name, with no proxy
+              in between; where a password is set, logged in as well
+    artist    anybody else who was let in
+    anyone    nobody in particular: a visitor who has not logged in
+
+Every handler of the page declares the least role it serves. Hiding a button protects nothing: Gradio lists every handler in
+its configuration and runs it for whoever asks, so the check is made inside, at each call.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ui.quick_gradio import gradio_stubs_untouched
+
+with gradio_stubs_untouched():
+    import gradio as gr
+    from gradio.context import LocalContext
+
+Role = Literal["anyone", "artist", "owner"]
+RANK: dict[Role, int] = {"anyone": 0, "artist": 1, "owner": 2}
+MARK = "_least_role"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """The sender of one request: an opaque user id, the same for every request of one browser, and a role."""
+
+    user: str
+    role: Role
+
+
+def visitor_of(request: Any) -> Visitor:
+    """The visitor that the door found for this request, a `gr.Request` or a starlette one.
+
+    Raises `gr.Error` for a request that did not come through the door.
+    """
+    inner = getattr(request, "request", request)
+    visitor = inner.scope.get("visitor") if inner is not None and hasattr(inner, "scope") else None
+    if not isinstance(visitor, Visitor):
+        raise gr.Error("Reload the page: the studio does not know who is asking.", print_exception=False)
+    return visitor
+
+
+def user_of(request: Any) -> str:
+    return visitor_of(request).user
+
+
+def role_of(request: Any) -> Role:
+    return visitor_of(request).role
+
+
+def role(least: Role) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declares the least role that a handler or a component's server function serves, and checks it at each call.
+
+    The handler keeps its signature and its kind (function, generator, coroutine, asynchronous generator): Gradio reads both.
+    """
+
+    def declare(handler: Callable[..., Any]) -> Callable[..., Any]:
+        guarded = _guarded(handler, least)
+        setattr(guarded, MARK, least)
+        return guarded
+
+    return declare
+
+
+def declared(handler: Callable[..., Any]) -> Role | None:
+    return getattr(handler, MARK, None)
+
+
+def undeclared(blocks: gr.Blocks) -> list[str]:
+    """The handlers, validators and server functions of a page that declare no role, by name. A sound page has none."""
+    return [name for name, handler in callables(blocks) if declared(handler) is None]
+
+
+def callables(blocks: gr.Blocks) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """All Python functions that a browser can call on a page, by name."""
+    for number, event in blocks.fns.items():
+        for handler in (event.fn, getattr(event, "validator", None)):
+            if callable(handler):
+                yield f"{number} {getattr(handler, '__name__', handler)}", handler
+    for number, block in blocks.blocks.items():
+        for handler in getattr(block, "server_fns", ()):
+            yield f"{type(block).__name__} {number} {getattr(handler, '__name__', handler)}", handler
+
+
+def _check(least: Role) -> None:
+    if RANK[role_of(LocalContext.request.get(None))] < RANK[least]:
+        raise gr.Error(f"Only the {least} of this studio can do that.", print_exception=False)
+
+
+def _guarded(handler: Callable[..., Any], least: Role) -> Callable[..., Any]:
+    if inspect.isasyncgenfunction(handler):
+        return _guarded_stream(handler, least)
+    if inspect.iscoroutinefunction(handler):
+        return _guarded_coroutine(handler, least)
+    if inspect.isgeneratorfunction(handler):
+        return _guarded_generator(handler, least)
+
+    @functools.wraps(handler)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        _check(least)
+        return handler(*args, **kwargs)
+
+    return call
+
+
+def _guarded_generator(handler: Callable[..., Any], least: Role) -> Callable[..., Any]:
+    @functools.wraps(handler)
+    def generate(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        _check(least)
+        yield from handler(*args, **kwargs)
+
+    return generate
+
+
+def _guarded_coroutine(handler: Callable[..., Any], least: Role) -> Callable[..., Any]:
+    @functools.wraps(handler)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        _check(least)
+        return await handler(*args, **kwargs)
+
+    return call
+
+
+def _guarded_stream(handler: Callable[..., Any], least: Role) -> Callable[..., Any]:
+    @functools.wraps(handler)
+    async def stream(*args: Any, **kwargs: Any) -> Any:
+        _check(least)
+        async for item in handler(*args, **kwargs):
+            yield item
+
+    return stream

@@ -1,0 +1,137 @@
+"""The working side of every tab: the picture as it forms, progress, stop and skip, the finished pictures and their settings.
+
+The picture never travels through Gradio. A press of Generate returns a job's id; the script of the stage follows that job over
+the server's own routes, one request in flight, so that a slow line drops frames and delays nobody.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from pipelines import Checkpoint, Studio, UserError, summary
+from ui.form import Form
+from ui.roles import role, user_of
+
+STATIC = Path(__file__).parent / "static"
+SNIPPET = 24  # characters shown of the place where a prompt is cut
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+def static(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")
+
+
+def piece(name: str, elem_id: str, **props: Any) -> gr.HTML:
+    """A component of our own: its skeleton and script are in `static/`; text from people enters only as text, never as markup."""
+    look: dict[str, Any] = {"html_template": static(f"{name}.html"), "js_on_load": static(f"{name}.js"), "apply_default_css": False}
+    return gr.HTML(None, elem_id=elem_id, elem_classes=[name], **look, **props)
+
+
+def header() -> gr.HTML:
+    """The name of the house, the state of the engine, light or dark."""
+    return piece("header", "header")
+
+
+class Stage:
+    """`view` holds the id of the job that is followed; its script does the rest."""
+
+    def __init__(self, studio: Studio, name: str) -> None:
+        self._studio = studio
+        self.view = piece("stage", f"{name}-stage")
+        self.view.attach(self._attach(), None, self.view, **QUIET)
+
+    def connect(self, form: Form, generate: gr.Button, reuse: gr.Button) -> None:
+        """Joins a form to this stage: Generate, its settings back from a picture, its seed back from a picture."""
+        name, seed = form.kind.kind, form.inputs["seed"]
+        handed = {"inputs_kwargs": form.inputs, "outputs": self.view, "preprocess": False}
+        about = f"Queues a job ({name}) and returns its id."
+        # Through the queue, because Gradio shows the sentence of an error only there; nothing waits in it.
+        calm: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden"}
+        generate.click(self._generate(form), api_name=name, api_description=about, **handed, **calm)
+        self.view.use_settings(self._settings_of(form), None, form.components, **QUIET)
+        self.view.use_seed(self._seed_of(), None, seed, **QUIET)
+        reuse.click(self._last_seed(), None, seed, **QUIET)
+
+    def _generate(self, form: Form) -> Any:
+        @role("artist")
+        def generate(request: gr.Request, **values: Any) -> str:
+            try:
+                asked = form.read(**values)
+                job_id = self._studio.submit(asked, user_of(request))
+            except UserError as error:
+                raise gr.Error(str(error), title="Not started", print_exception=False) from None
+            for sentence in form.adjusted(values, asked):
+                gr.Info(sentence, title="Adjusted")
+            return job_id
+
+        return generate
+
+    def _attach(self) -> Any:
+        @role("artist")
+        def attach(request: gr.Request) -> dict[str, Any]:
+            user = user_of(request)
+            return {"job": self._studio.current(user), "recent": [summary(record) for record in self._studio.recent(user)]}
+
+        return attach
+
+    def _settings_of(self, form: Form) -> Any:
+        @role("artist")
+        def use_settings(event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+            return form.fill(own_picture(self._studio, event, request).request)
+
+        return use_settings
+
+    def _seed_of(self) -> Any:
+        @role("artist")
+        def use_seed(event: gr.EventData, request: gr.Request) -> str:
+            return str(own_picture(self._studio, event, request).seed)
+
+        return use_seed
+
+    def _last_seed(self) -> Any:
+        @role("artist")
+        def last_seed(request: gr.Request) -> str:
+            newest = self._studio.recent(user_of(request), limit=1)
+            return str(newest[0].seed) if newest else "-1"
+
+        return last_seed
+
+
+def own_picture(studio: Studio, event: gr.EventData, request: gr.Request) -> Any:
+    """The picture whose id the page sent, when it is this person's own."""
+    asked = getattr(event, "id", None)
+    record = studio.picture(asked) if isinstance(asked, str) else None
+    if record is None or record.user != user_of(request):
+        raise gr.Error("This picture is not among yours any more.", title="Not found", print_exception=False)
+    return record
+
+
+def prompt_notes(studio: Studio, name: str, checkpoints: list[Checkpoint]) -> gr.HTML:
+    """Under the prompt: how much of it fits, where it is cut, the words that the checkpoint does not know, and examples."""
+
+    @role("artist")
+    def count(asked: dict[str, str]) -> dict[str, Any]:
+        try:
+            return notes(studio, str(asked["checkpoint"]), str(asked["prompt"]))
+        except UserError:
+            return {}
+
+    examples = {entry.id: list(entry.examples) for entry in checkpoints}
+    return piece("notes", f"{name}-notes", server_functions=[count], kind=name, examples=examples)
+
+
+def notes(studio: Studio, checkpoint_id: str, prompt: str) -> dict[str, Any]:
+    """What is said under a prompt. `tokens` is None while nobody can count yet."""
+    counted = studio.token_count(checkpoint_id, prompt)
+    name = next((entry.name for entry in studio.checkpoints() if entry.id == checkpoint_id), "This checkpoint")
+    return {
+        "checkpoint": checkpoint_id,
+        "name": name,
+        "tokens": counted.tokens if counted else None,
+        "limit": counted.limit if counted else None,
+        "parts": [prompt[cut : cut + SNIPPET].strip() for cut in counted.cuts] if counted else [],
+        "unknown": list(studio.unknown_words(checkpoint_id, prompt)),
+    }

@@ -1,0 +1,37 @@
+// The state of the engine, told to the whole page as the event "atelier:engine"; light and dark.
+const sign = element.querySelector('[data-part="engine"]');
+element.querySelector('[data-part="look"]').addEventListener("click", () => atelier.toggleLook());
+
+const PAUSE = { starting: 1500, lost: 2000, ready: 15000, failed: 15000 }; // milliseconds until the next look
+const SIGNS = { ready: "", lost: "Connection lost, trying again…" };
+
+const look = async () => {
+  try {
+    const answer = await fetch("current", { headers: { Accept: "application/json" } });
+    if (answer.status === 401) return { state: "failed", message: "Your login has run out. Reload the page." };
+    if (!answer.ok) throw new Error(String(answer.status));
+    const news = await answer.json();
+    return { ...news.engine, job: news.job };
+  } catch {
+    return { state: "lost", message: SIGNS.lost };
+  }
+};
+
+const tell = (engine) => {
+  const words = engine.state === "ready" ? SIGNS.ready : engine.message;
+  if (sign.textContent !== words) sign.textContent = words;
+  sign.dataset.state = engine.state;
+  atelier.engine = engine;
+  window.dispatchEvent(new CustomEvent("atelier:engine", { detail: engine }));
+};
+
+const watchEngine = async () => {
+  while (element.isConnected) {
+    tell(await look());
+    await new Promise((done) => {
+      const timer = setTimeout(done, PAUSE[atelier.engine.state] ?? 5000);
+      window.addEventListener("atelier:look", () => (clearTimeout(timer), done()), { once: true });
+    });
+  }
+};
+watchEngine();

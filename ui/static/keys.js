@@ -1,0 +1,60 @@
+// Ctrl+Enter generates, Ctrl+Up and Ctrl+Down weigh, Esc stops.
+(() => {
+  const visible = (selector) => [...document.querySelectorAll(selector)].find((part) => part.getClientRects().length && !part.disabled);
+
+  // As if it had been typed: the page hears of it, and the browser's own undo takes it back.
+  atelier.type = (field, text) => {
+    field.focus();
+    field.setSelectionRange(0, field.value.length);
+    if (document.execCommand("insertText", false, text) && field.value === text) return;
+    field.value = text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+
+  const weigh = (field, direction) => {
+    const next = atelier.reweigh(field.value, field.selectionStart, field.selectionEnd, direction);
+    if (next.text === field.value) return;
+    const top = field.scrollTop;
+    atelier.type(field, next.text);
+    field.setSelectionRange(next.start, next.end);
+    field.scrollTop = top;
+  };
+
+  const command = (event) => (event.ctrlKey || event.metaKey) && !event.altKey;
+  const somethingOpen = () => document.querySelector('dialog[open], ul[role="listbox"]');
+
+  const onKey = (event) => {
+    if (event.isComposing || document.querySelector("dialog[open]")) return;
+    const field = event.target;
+    if (command(event) && event.key === "Enter") {
+      event.preventDefault();
+      event.stopPropagation();
+      visible("button.generate")?.click();
+    } else if (command(event) && ["ArrowUp", "ArrowDown"].includes(event.key) && field.matches?.(".weighable textarea")) {
+      event.preventDefault();
+      weigh(field, event.key === "ArrowUp" ? 1 : -1);
+    } else if (event.key === "Escape" && !somethingOpen()) {
+      visible("button.stop-job")?.click();
+    }
+  };
+  document.addEventListener("keydown", onKey, true);
+
+  // Gradio's buttons have no place for these words.
+  const TITLES = {
+    "button.generate": "Draws the picture that the prompt describes (Ctrl+Enter)",
+    "button.swap": "Swap width and height",
+    "button.dice": "A new seed each time",
+    "button.reuse": "Take the seed of the last picture",
+    "button.aspect-1-1": "Square",
+    "button.aspect-3-4": "Portrait, 3 to 4",
+    "button.aspect-2-3": "Portrait, 2 to 3",
+    "button.aspect-4-3": "Landscape, 4 to 3",
+    "button.aspect-3-2": "Landscape, 3 to 2",
+    "button.aspect-16-9": "Landscape, 16 to 9",
+  };
+  const label = () => {
+    for (const [selector, words] of Object.entries(TITLES))
+      for (const button of document.querySelectorAll(selector)) if (button.title !== words) button.title = words;
+  };
+  new MutationObserver(label).observe(document.documentElement, { childList: true, subtree: true });
+})();

@@ -1,0 +1,64 @@
+// Under the prompt. Asks the server once after a pause in typing, and never stands in the way of it.
+const part = (name) => element.querySelector(`[data-part="${name}"]`);
+const PAUSE = 400; // milliseconds without a change before the server is asked
+const RETRY = 2000; // milliseconds until the next attempt when nobody could count
+const EXAMPLES = 4; // two rows of two
+let form = { prompt: "", checkpoint: Object.keys(props.examples)[0] };
+let timer = null;
+let turn = 0; // an answer that comes after a newer question is thrown away
+
+const ask = (pause = PAUSE) => {
+  clearTimeout(timer);
+  timer = setTimeout(answer, pause);
+};
+
+const answer = async () => {
+  const mine = ++turn;
+  const notes = await server.count(form).catch(() => ({}));
+  if (mine !== turn || !element.isConnected) return;
+  showUnknown(notes || {});
+  showParts(notes || {});
+  showCount(notes || {});
+};
+
+const list = (words) => (words.length > 4 ? `${words.slice(0, 4).join(", ")} and ${words.length - 4} more` : words.join(", "));
+
+const showUnknown = (notes) => {
+  const words = notes.unknown || [];
+  part("unknown").textContent = words.length
+    ? `The ${notes.name.toLowerCase()} model does not know: ${list(words)}. Add a checkpoint to draw ${words.length > 1 ? "them" : "it"}.`
+    : "";
+};
+
+// A prompt longer than one part of 75 tokens goes to the model in parts; this says where the later ones begin.
+const showParts = (notes) => {
+  const parts = notes.parts || [];
+  part("parts").textContent = parts.map((text, index) => `Part ${index + 2} begins at “${text}…”`).join(" · ");
+};
+
+const showCount = (notes) => {
+  const counted = Number.isInteger(notes.tokens);
+  part("figure").textContent = counted ? `${notes.tokens} / ${notes.limit}` : "…";
+  if (!counted) ask(RETRY);
+};
+
+const showExamples = (checkpoint) => {
+  const chips = (props.examples[checkpoint] || []).slice(0, EXAMPLES).map((text) => {
+    const chip = document.createElement("button");
+    Object.assign(chip, { type: "button", className: "example", textContent: text, title: `Use as the prompt: ${text}` });
+    chip.addEventListener("click", () => atelier.type(document.querySelector(`#${props.kind}-prompt textarea`), text));
+    return chip;
+  });
+  part("examples").replaceChildren(...chips);
+};
+
+window.addEventListener("atelier:form", (event) => {
+  const { prompt, checkpoint } = event.detail.values;
+  if (event.detail.kind !== props.kind || (prompt === form.prompt && checkpoint === form.checkpoint)) return;
+  if (checkpoint !== form.checkpoint) showExamples(checkpoint);
+  form = { prompt, checkpoint };
+  ask();
+});
+part("count").title = "Tokens of the prompt. The model reads 75 at a time; a longer prompt is read in parts.";
+showExamples(form.checkpoint);
+ask(50);

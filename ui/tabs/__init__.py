@@ -1,0 +1,1 @@
+"""One file a tab: its TITLE, and build(studio), which puts a form beside a stage and connects them."""

@@ -1,0 +1,66 @@
+"""How the page looks: system fonts, neutral greys so that pictures keep their colours, one accent. Nothing is fetched from elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from ui.stage import static
+
+SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
+MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
+SCRIPTS = ("look.js", "memory.js", "weights.js", "keys.js")
+
+
+def look() -> dict[str, Any]:
+    """The arguments of `gr.mount_gradio_app` that give the page its looks and its scripts."""
+    return {"theme": theme(), "head": head()}
+
+
+def head() -> str:
+    """Styles and scripts as elements of the page itself: there at once, with no further request."""
+    scripts = "\n".join(static(name) for name in SCRIPTS)
+    return f"<style>{static('atelier.css')}{static('stage.css')}</style>\n<script>{scripts}</script>"
+
+
+def theme() -> gr.themes.Base:
+    accent = gr.themes.Color(
+        "#fbf3ef", "#f6e3da", "#edc7b6", "#e2a58b", "#d98a6a", "#c4603a", "#b2512d", "#944125", "#773520", "#5f2c1c", "#431e13", "accent"
+    )
+    grey = gr.themes.colors.neutral
+    base = gr.themes.Base(primary_hue=accent, secondary_hue=accent, neutral_hue=grey, font=SANS, font_mono=MONO)
+    return base.set(
+        body_background_fill="#f4f4f3",
+        body_background_fill_dark="#161616",
+        block_background_fill="transparent",
+        block_background_fill_dark="transparent",
+        block_border_width="0px",
+        block_border_width_dark="0px",
+        block_label_text_weight="500",
+        block_title_text_weight="500",
+        block_title_text_color="*neutral_800",
+        block_title_text_color_dark="*neutral_200",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_400",
+        block_padding="0px",
+        block_shadow="none",
+        input_background_fill="#ffffff",
+        input_background_fill_dark="#1b1b1b",
+        input_border_color="#d2d2cf",
+        input_border_color_dark="#3d3d3d",
+        input_border_color_focus="*primary_500",
+        input_border_color_focus_dark="*primary_400",
+        input_border_width="1px",
+        input_border_width_dark="1px",
+        input_radius="8px",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_500",
+        button_primary_text_color="white",
+        slider_color="*primary_600",
+        slider_color_dark="*primary_400",
+    )
