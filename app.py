@@ -48,7 +48,9 @@ def run(options: argparse.Namespace) -> None:
 
     outputs = Outputs(options.outputs_dir)
     outputs.sweep()
-    catalog = Catalog(HERE / "models" / "starter", [HERE / "models" / "weights", *options.models_dir])
+    weights = HERE / "models" / "weights"
+    catalog = Catalog(HERE / "models" / "starter", [weights, *options.models_dir], options.outputs_dir / ".library")
+    catalog.rescan()  # in the background, while the page is built
     book = JobBook(options.outputs_dir / "studio.db", options.outputs_dir)
 
     def open_painter() -> Painter:
@@ -56,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
 
         return open_painter(catalog, options.device)
 
-    studio = Studio(catalog, outputs, book, open_painter)
+    studio = Studio(catalog, outputs, book, open_painter, weights)
     door, host = reach(options)
 
     def opened(port: int) -> None:

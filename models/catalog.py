@@ -1,95 +1,291 @@
-"""What is on disk. Headers and small JSON files only: nothing here reads a weight or imports torch."""
+"""The library: every model file in the folders, found in the background and kept as one table that is swapped in whole.
+
+Nothing here reads a weight or imports torch. A query answers from the table; whether something has changed on disk is looked up in
+the background, and a query waits for that only for a moment, so a folder that hangs holds up nobody.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
+import os
+import re
+import threading
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+from models.checkpoint import STARTER, Checkpoint, Facts, checkpoint_of, file_hash, file_id, read_checkpoint, read_folder, weight_files
 from models.errors import UserError
+from models.families import FAMILIES
+from models.files import Identity, ModelFile, ModelKind, Overrides
+from models.index import Found, Index, restored
+from models.listing import mark_now
+from models.overrides import OverrideBook
+from models.passes import Passes
+from models.patience import Patience, Silent
+from models.scan import Scan, Watched, time_of
 
-STARTER = "starter"
+__all__ = ["STARTER", "Catalog", "Checkpoint", "file_hash", "read_checkpoint"]
+
+SILENCE = 5.0  # seconds without an answer, after which a folder is left out
+FIRST_WAIT = 2.0  # seconds that the first query waits for the first pass
+WAIT = 1.0  # seconds that a query waits for a look at the disk
+LOOK_EVERY = 2.0  # seconds between looks that are made only because somebody asked for the version
+PUBLISH_EVERY = 0.5  # seconds between tables while a long first pass goes on
+SHORTEST_HASH = 8  # digits by which a file may be named
+HASHES = ("sshs_model_hash", "modelspec.hash_sha256")  # that a training program wrote into the file
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A model that draws. `id` is opaque and the only thing that a page or a request names; `folder` stays on the server."""
+class Shelf:
+    """The table: everything that was found, in the order in which it is shown."""
 
-    id: str
-    name: str
-    family: str
-    native_size: int  # pixels, the side of the squares it was trained on
-    folder: Path
-    defaults: dict[str, Any] = field(default_factory=dict)  # request field -> the value that suits this model
-    known_words: frozenset[str] | None = None  # None: it has the vocabulary of its training set, which nobody can list
-    examples: tuple[str, ...] = ()
-
-    @property
-    def tokenizer(self) -> Path:
-        return self.folder / "tokenizer"
+    files: dict[str, ModelFile] = field(default_factory=dict)
+    facts: dict[str, Facts] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
 
 
 class Catalog:
-    """The starter model, and the Stable Diffusion 1 folders (diffusers layout) in `checkpoints/` of each models folder."""
+    """The starter model, and what lies in the folders. Safe to call from any thread."""
 
-    def __init__(self, starter: Path, folders: Sequence[Path] = ()) -> None:
+    def __init__(self, starter: Path, folders: Sequence[Path] = (), cache: Path | None = None) -> None:
+        """`cache`: a folder for the index and for what people decide; without it both are kept in memory only."""
         self._starter = starter
         self._folders = tuple(folders)
+        self._index = Index(cache / "models.db" if cache else None)
+        self._decided = OverrideBook(cache / "overrides.json" if cache else None)
+        self._hashes = dict(self._index.hashes())
+        self._found: dict[bytes, Found] = {}
+        self._shelf = Shelf()
+        self._version = 0
+        self._notes: tuple[str, ...] = ()
+        self._changing = threading.RLock()
+        self._hashing: dict[str, threading.Lock] = {}
+        self._patience = Patience(SILENCE)
+        self._passes = Passes(self._pass)
+        self._silent: Sequence[Path] = ()  # folders that did not answer
+        self._watched: Watched = {}  # what to look at to see whether anything has changed
+        self._wanted = True  # a pass over everything, whatever the times say
+        self._stored = self._index.known()  # read by an earlier run of the studio; until the first pass has ended
+        self._publish({})
+
+    @property
+    def version(self) -> int:
+        """Another number after each change. Asking for it has the disk looked at every few seconds, without waiting."""
+        if self._passes.age > LOOK_EVERY:
+            self._passes.ask()
+        return self._version
+
+    @property
+    def scanning(self) -> bool:
+        """A first pass, or one that was asked for, is going on."""
+        return self._wanted and self._passes.busy
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about folders that could not be looked through."""
+        return self._notes
 
     def checkpoints(self) -> list[Checkpoint]:
-        """The starter first, the others by name. Looks at the disk each time, so new folders appear without a restart."""
-        found = [read_checkpoint(folder) for root in self._folders for folder in _model_folders(root / "checkpoints")]
-        return [read_checkpoint(self._starter, STARTER), *sorted(found, key=lambda entry: entry.name.lower())]
+        """Those that can be drawn with, the starter first, the others by name."""
+        self._refresh()
+        shelf = self._shelf
+        return [checkpoint_of(entry, shelf.facts[entry.id]) for entry in shelf.files.values() if _draws(entry)]
 
     def checkpoint(self, checkpoint_id: str) -> Checkpoint:
-        """Raises `UserError` when no such model is there."""
-        for entry in self.checkpoints():
-            if entry.id == checkpoint_id:
-                return entry
-        raise UserError("The checkpoint that was asked for is not in the models folder any more. Choose another one.")
+        """Raises `UserError` when no such model is there, or when it cannot be drawn with."""
+        entry, facts = self._entry(checkpoint_id)
+        if entry is None:
+            raise UserError("The checkpoint that was asked for is not in the models folder any more. Choose another one.")
+        if not _draws(entry):
+            raise UserError(entry.problem or entry.identity.note or f"“{entry.name}” is not a model that draws. Choose a checkpoint.")
+        return checkpoint_of(entry, facts)
+
+    def models(self, kind: ModelKind | None = None) -> list[ModelFile]:
+        """Everything that was found, what cannot be used too; the starter's own first, the others by name."""
+        self._refresh()
+        return [entry for entry in self._shelf.files.values() if kind in (None, entry.identity.kind)]
+
+    def model(self, model_id: str) -> ModelFile:
+        """Raises `UserError` when it is not there."""
+        entry, _ = self._entry(model_id)
+        if entry is None:
+            raise UserError("This file is not in the models folders any more. Choose another one, or put it back.")
+        return entry
+
+    def find(self, kind: ModelKind, name: str) -> ModelFile | None:
+        """By name, in large or small letters; else by the first digits (8 or more) of a hash. What can be used comes first."""
+        wanted = name.strip().replace("\\", "/").rpartition("/")[2].lower()
+        entries = sorted(self.models(kind), key=lambda entry: not entry.usable)
+        for matches in (_is_called, _was_called, _has_hash):
+            if found := next((entry for entry in entries if matches(entry, wanted)), None):
+                return found
+        return None
+
+    def hash(self, model_id: str) -> str:
+        """SHA-256 in hexadecimal digits; of a folder, that of its UNet. Reads the whole file the first time, which takes seconds.
+
+        Raises `UserError` when it cannot be read.
+        """
+        entry = self.model(model_id)
+        try:
+            mark = mark_now(entry.path)
+            with self._hash_lock(entry.id):
+                digest = self._hashes.get(mark) or file_hash(_content(entry.path))
+            if mark_now(entry.path) != mark:
+                raise UserError(f"“{entry.name}” was changed while it was read. Try again when it is whole.")
+        except OSError as error:
+            raise UserError(f"“{entry.name}” cannot be read ({error.strerror}). Is it still there?") from error
+        self._keep_hash(mark, digest)
+        return digest
+
+    def override(self, model_id: str, overrides: Overrides) -> None:
+        """Keeps a decision for as long as the file's content is the same. `Overrides()` takes it back. Raises `UserError`."""
+        entry = self.model(model_id)
+        keys = (entry.hash, self._shelf.marks[entry.id])
+        self._decided.put([key for key in keys if key], overrides)
+        self._publish(self._found)
+
+    def rescan(self, wait: bool = False) -> None:
+        """Looks through all folders anew, in the background unless `wait`."""
+        self._wanted = True
+        ticket = self._passes.ask()
+        if wait:
+            self._passes.wait(ticket, None)
+
+    def added(self, path: Path) -> str:
+        """The id of a file that was just put into one of the folders. Raises `UserError` when it lies elsewhere."""
+        self.rescan(wait=True)
+        return self.model(file_id(path)).id
+
+    # ------------------------------------------------------------------------------------------------ the table
+
+    def _entry(self, model_id: str) -> tuple[ModelFile | None, Facts]:
+        """From the table; only what is not in it makes the disk be looked at."""
+        if model_id not in self._shelf.files:
+            self._refresh()
+        shelf = self._shelf
+        return shelf.files.get(model_id), shelf.facts.get(model_id, Facts())
+
+    def _publish(self, found: dict[bytes, Found]) -> None:
+        """Makes a new table, and a new version if it differs."""
+        with self._changing:
+            entries = sorted(found.values(), key=self._place_on_shelf)
+            everything = [self._read_starter(), *entries]
+            files = {entry.file.id: self._dressed(entry) for entry in everything}
+            if files != self._shelf.files or not self._version:
+                facts, marks = ({entry.file.id: getattr(entry, name) for entry in everything} for name in ("facts", "mark"))
+                self._shelf = Shelf(files, facts, marks)
+                self._version += 1
+            self._found = found
+
+    def _dressed(self, entry: Found) -> ModelFile:
+        digest = self._hashes.get(entry.mark, "")
+        overrides = self._decided.get([key for key in (digest, entry.mark) if key])
+        return replace(entry.file, hash=digest, overrides=overrides)
+
+    def _place_on_shelf(self, entry: Found) -> tuple[bool, str, str]:
+        return not entry.file.path.is_relative_to(self._starter), entry.file.name.lower(), entry.file.id
+
+    def _read_starter(self) -> Found:
+        """It is a model of the Stable Diffusion 1 kind in a size of its own, whatever is missing from its folder."""
+        file, facts = read_folder(self._starter, STARTER)
+        told = file.identity if file.identity.supported else Identity("checkpoint", layout="diffusers")
+        return Found(replace(file, identity=replace(told, family="sd1", variant="")), facts, mark_now(self._starter))
+
+    def _hash_lock(self, model_id: str) -> threading.Lock:
+        with self._changing:
+            return self._hashing.setdefault(model_id, threading.Lock())
+
+    def _keep_hash(self, mark: str, digest: str) -> None:
+        with self._changing:
+            if self._hashes.get(mark) != digest:
+                self._hashes[mark] = digest
+                self._index.keep_hash(mark, digest)
+                self._decided.follow(mark, digest)
+                self._publish(self._found)
+
+    # ------------------------------------------------------------------------------------------------ the disk
+
+    def _refresh(self) -> None:
+        """Has the disk looked at and waits a moment for it, unless a long pass is going on already."""
+        limit = WAIT if self._passes.ended else FIRST_WAIT
+        if not self._passes.long(limit):
+            self._passes.wait(self._passes.ask_or_join_the_first(), limit)
+
+    def _pass(self) -> None:
+        """Looks whether anything has changed, and if so looks through everything. In the thread of `Passes`."""
+        if not self._wanted and not self._is_changed():
+            return
+        before = self._stored.keys() | self._found.keys()
+        scan = Scan(self._folders, self._starter, self._remembered, self._patience)
+        found = self._gather(scan)
+        if not scan.notes:  # else something may be away only for a while
+            self._index.forget(before - found.keys())
+            self._stored = {}
+        self._watched, self._silent, self._wanted, self._notes = scan.watched, scan.silent, scan.hasty, tuple(scan.notes)
+
+    def _gather(self, scan: Scan) -> dict[bytes, Found]:
+        """Everything that the pass finds. A long pass shows what it has so far."""
+        found: dict[bytes, Found] = {}
+        new: list[Found] = []
+        last = time.monotonic()
+        for entry, is_new in scan.run():
+            found[os.fsencode(entry.file.path)] = entry
+            new += [entry] if is_new else []
+            if time.monotonic() - last > PUBLISH_EVERY:
+                self._keep({**self._found, **found}, new)
+                last, new = time.monotonic(), []
+        self._keep(found, new)
+        return found
+
+    def _keep(self, found: dict[bytes, Found], new: Sequence[Found]) -> None:
+        self._index.keep(new)
+        self._publish(found)
+
+    def _remembered(self, path: bytes, mark: str) -> Found | None:
+        """What an earlier look at the same content saw."""
+        seen = self._found.get(path)
+        if seen and seen.mark == mark:
+            return seen
+        stored = self._stored.get(path)
+        return restored(path, *stored) if stored and stored[0] == mark else None
+
+    def _is_changed(self) -> bool:
+        watched = self._watched
+        if any(not self._patience.hangs(folder) for folder in self._silent):
+            return True
+        try:
+            return any(self._patience("times", lambda: [any(time_of(path) != before for path, before in watched.items())]))
+        except Silent:
+            return True  # each folder is then asked by itself
 
 
-def read_checkpoint(folder: Path, checkpoint_id: str = "") -> Checkpoint:
-    facts = _json(folder / "starter.json")
-    words = facts.get("known_words")
-    return Checkpoint(
-        id=checkpoint_id or hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16],
-        name="Starter" if checkpoint_id == STARTER else folder.name,
-        family="Stable Diffusion 1",
-        native_size=facts.get("native_size") or _native_size(folder),
-        folder=folder,
-        defaults=facts.get("defaults", {}),
-        known_words=frozenset(words) if words else None,
-        examples=tuple(facts.get("example_prompts", ())),
-    )
+def _draws(entry: ModelFile) -> bool:
+    return entry.usable and entry.identity.kind == "checkpoint" and entry.identity.family in FAMILIES
 
 
-def file_hash(file: Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits. A checkpoint is named by the hash of its UNet."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _is_called(entry: ModelFile, wanted: str) -> bool:
+    return wanted in (entry.name.lower(), f"{entry.name}{entry.path.suffix}".lower())
 
 
-def _model_folders(root: Path) -> list[Path]:
-    return [index.parent for index in sorted(root.glob("*/model_index.json")) if _is_stable_diffusion_1(index.parent)]
+def _was_called(entry: ModelFile, wanted: str) -> bool:
+    """The name that its training program gave it."""
+    return entry.metadata.get("ss_output_name", "").lower() == wanted
 
 
-def _is_stable_diffusion_1(folder: Path) -> bool:
-    unet = _json(folder / "unet" / "config.json")
-    one_encoder = "text_encoder" in _json(folder / "model_index.json") and not (folder / "text_encoder_2").exists()
-    return one_encoder and unet.get("in_channels") == 4 and (folder / "tokenizer").is_dir()
+def _has_hash(entry: ModelFile, wanted: str) -> bool:
+    if not re.fullmatch(f"[0-9a-f]{{{SHORTEST_HASH},64}}", wanted):
+        return False
+    own = (entry.hash, *(entry.metadata.get(key, "").lower().removeprefix("0x") for key in HASHES))
+    return any(digest.startswith(wanted) for digest in own)
 
 
-def _native_size(folder: Path) -> int:
-    return 8 * _json(folder / "unet" / "config.json").get("sample_size", 64)
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
+def _content(path: Path) -> Path:
+    """The file by whose hash a model is named."""
+    if not path.is_dir():
+        return path
+    unets = [file for file in weight_files(path) if file.parent.name == "unet"]
+    if not unets:
+        raise UserError("The model has no weights of a UNet. Copy it again.")
+    return unets[0]

@@ -1,7 +1,8 @@
-"""The only questions asked of the hardware: which device, which number type, how many pictures go into one network call."""
+"""The only questions asked of the hardware: which device, which number type, how many pictures go into one call, how much memory."""
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ import psutil
 import torch
 
 from models.errors import UserError
+from models.memory import Machine
+
+MARGIN = 500 * 2**20  # bytes of a card that go to the kernels of torch, cuDNN and cuBLAS, and to the gaps between tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,23 @@ def _declare_operators() -> torch.library.Library:
     return library
 
 
-def free_bytes(device: Device) -> int:
-    """Memory that weights could take now: of the GPU where there is one, of the machine otherwise."""
+def read_machine(device: Device) -> Machine:
+    """How much memory there is now: half of the host's free one for weights, nearly all of the device's own."""
+    size, one_by_one = torch.finfo(device.dtype).bits // 8, device.pictures_a_call == 1
+    return Machine(psutil.virtual_memory().available // 2, _own_memory(device.torch_device), size, one_by_one)
+
+
+def _own_memory(device: torch.device) -> int | None:
+    """Bytes free on a device with a memory apart from the host's, less what the libraries take once they run; None for a CPU."""
+    if device.type == "cuda":
+        return max(torch.cuda.mem_get_info(device)[0] - MARGIN, 0)
+    return torch.mps.recommended_max_memory() if device.type == "mps" else None
+
+
+def release(device: Device) -> None:
+    """Gives memory that nothing uses any more back to the system, so that others, and larger pieces, can have it."""
+    gc.collect()
     if device.torch_device.type == "cuda":
-        return torch.cuda.mem_get_info(device.torch_device)[0]
-    return psutil.virtual_memory().available
+        torch.cuda.empty_cache()
+    elif device.torch_device.type == "mps":
+        torch.mps.empty_cache()

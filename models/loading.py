@@ -1,27 +1,43 @@
-"""From a folder on disk to networks that draw. Always offline, never a pickle."""
+"""From files on disk to networks that draw. Always offline, never a pickle, one pass over the bytes."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file
 
-from models.catalog import Checkpoint, file_hash
-from models.device import Device, mend_torchvision
+from models.catalog import Checkpoint
+from models.device import Device
 from models.errors import UserError
-from models.families import STABLE_DIFFUSION_1, Family
+from models.families import FAMILIES, Family
+from models.files import ModelFile
+from models.kits import kit
+from models.networks import Blank, check, fill, form_of
+from models.plans import Part, file_parts, folder_parts, latent_channels, vae_parts
 from models.preview import PreviewDecoder, load_preview_decoder
+from models.sources import config
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-    from transformers import CLIPTextModel
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-WEIGHTS = ("diffusion_pytorch_model.safetensors", "model.safetensors")
+    from models.patches.embeddings import Embedding
+
+NOTHING: Mapping[str, Path] = {}
+
+
+@dataclass(frozen=True)
+class TextEncoder:
+    """One of a model's text encoders, with the tokenizer that goes with it."""
+
+    key: str  # "clip_l", "clip_h" or "clip_g"
+    network: CLIPTextModel | CLIPTextModelWithProjection
+    tokenizer: Any  # of the prompt language, which lies above this layer and brings it
 
 
 @dataclass(frozen=True)
@@ -33,48 +49,126 @@ class DiffusionModel:
     device: Device
     unet: UNet2DConditionModel
     vae: AutoencoderKL
-    text_encoder: CLIPTextModel
-    tokenizer: Any  # of the prompt language, which lies above this layer and brings it
+    text_encoders: tuple[TextEncoder, ...]  # in the order of `family.encoders`
     preview: PreviewDecoder
     alphas_cumprod: torch.Tensor  # (training steps,), float32: the signal share of each training step
     prediction_type: str  # "epsilon" or "v_prediction"
-    hash: str  # SHA-256 of the UNet's file
+    made_with: Mapping[str, str] = field(default_factory=dict)  # names and hashes for a picture's metadata; the painter fills it in
+    refiner: DiffusionModel | None = None  # draws the last steps, when the request names one
+    embeddings: Mapping[str, Embedding] = field(default_factory=dict)  # word of the prompt -> vectors
+
+    @property
+    def text_encoder(self) -> CLIPTextModel | CLIPTextModelWithProjection:
+        return self.text_encoders[0].network
+
+    @property
+    def tokenizer(self) -> Any:
+        return self.text_encoders[0].tokenizer
 
     @property
     def bytes(self) -> int:
-        networks = (self.unet, self.vae, self.text_encoder, self.preview)
+        networks = (self.unet, self.vae, *(encoder.network for encoder in self.text_encoders), self.preview)
         return sum(weight.nbytes for network in networks for weight in network.state_dict().values())
 
-    @property
-    def made_with(self) -> dict[str, str]:
-        return {"Model": self.checkpoint.name, "Model hash": self.hash[:10]}
+
+@dataclass(frozen=True)
+class LoadedVae:
+    """A VAE on its own, to be put in the place of a checkpoint's."""
+
+    network: AutoencoderKL
+    bytes: int
+    name: str
 
 
-def load(checkpoint: Checkpoint, device: Device, tokenizer: Any = None) -> DiffusionModel:
-    """Reads a diffusers folder of Stable Diffusion 1. Raises `UserError` when a part is missing or does not fit its configuration."""
-    mend_torchvision()
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
+def load(checkpoint: Checkpoint, device: Device, tokenizers: Any = None, others: Mapping[str, Path] = NOTHING) -> DiffusionModel:
+    """Reads a checkpoint: a single file in any layout of `models.layouts`, or a folder in that of diffusers.
 
-    folder = checkpoint.folder
-    scheduler = _config(folder / "scheduler" / "scheduler_config.json")
+    `tokenizers`: one for all text encoders, or one for each by its key. `others`: component ("vae", "clip_l" ...) -> file or
+    folder that it is taken from, where a single file lacks it. Raises `UserError` when a part is missing, damaged, or does not
+    fit its sizes; that is known before a weight is read.
+    """
+    family, path, prediction = FAMILIES[checkpoint.family_key], checkpoint.file.path, checkpoint.prediction_type
+    kit_folder = kit(family.key, "v" if prediction == "v_prediction" else checkpoint.variant)
+    parts = folder_parts(path, family) if path.is_dir() else file_parts(path, family, kit_folder, others)
+    networks = _networks(parts, device)
+    noise = config(path / "scheduler" / "scheduler_config.json" if path.is_dir() else kit_folder / "scheduler.json")
     return DiffusionModel(
         checkpoint=checkpoint,
-        family=STABLE_DIFFUSION_1,
+        family=replace(family, scaling_factor=networks["vae"].config["scaling_factor"]),  # stays whichever VAE is put in later
         device=device,
-        unet=_network(folder / "unet", lambda config: UNet2DConditionModel(**_own(config)), device),
-        vae=_network(folder / "vae", lambda config: AutoencoderKL(**_own(config)), device),
-        text_encoder=_network(folder / "text_encoder", lambda config: CLIPTextModel(CLIPTextConfig(**config)), device),
-        tokenizer=tokenizer,
-        preview=load_preview_decoder(folder / "preview", STABLE_DIFFUSION_1).to(device.torch_device),
-        alphas_cumprod=training_signal(scheduler).to(device.torch_device, torch.float32),
-        prediction_type=scheduler.get("prediction_type", "epsilon"),
-        hash=file_hash(_weights(folder / "unet")),
+        unet=networks["unet"],
+        vae=networks["vae"],
+        text_encoders=tuple(TextEncoder(key, networks[key], _tokenizer(tokenizers, key)) for key in family.encoders),
+        preview=load_preview_decoder(path / "preview", family).to(device.torch_device),
+        alphas_cumprod=_signal(checkpoint, noise).to(device.torch_device, torch.float32),
+        prediction_type=prediction or noise.get("prediction_type", "epsilon"),
     )
 
 
-def training_signal(scheduler: dict[str, Any]) -> torch.Tensor:
+def load_vae(file: ModelFile, family: Family, device: Device) -> LoadedVae:
+    """A VAE from a file or folder of its own, or out of a checkpoint. Raises `UserError` when it is for another family's latents."""
+    parts = vae_parts(file.path, family, kit(family.key))
+    if (channels := latent_channels(parts[0])) not in (0, family.latent_channels):
+        what = f"“{file.name}” is for latents of {channels} channels, and {family.name} has {family.latent_channels}"
+        raise UserError(f"{what}. Choose another VAE.")
+    part, blank = _fitting(parts)
+    network = fill(blank, part.source.read(form_of(device)), device)
+    return LoadedVae(network, sum(weight.nbytes for weight in network.state_dict().values()), file.name)
+
+
+def _networks(parts: Sequence[Part], device: Device) -> dict[str, Any]:
+    """One thread reads while this one builds. What does not fit ends both."""
+    with ThreadPoolExecutor(1) as reader:
+        try:
+            pending = {part.component: _begun(part, reader, device) for part in parts}
+            return {component: fill(blank, tensors.result(), device) for component, (blank, tensors) in pending.items()}
+        except BaseException:
+            reader.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _begun(part: Part, reader: Executor, device: Device) -> tuple[Blank, Future[dict[str, torch.Tensor]]]:
+    blank = part.blank()
+    check(part.source, blank)
+    return blank, reader.submit(part.source.read, form_of(device))
+
+
+def _fitting(parts: Sequence[Part]) -> tuple[Part, Blank]:
+    """The first that fits; when none does, what is wrong with the first."""
+    blanks = [part.blank() for part in parts]
+    errors: list[UserError] = []
+    for part, blank in zip(parts, blanks, strict=True):
+        try:
+            check(part.source, blank)
+        except UserError as error:
+            errors.append(error)
+        else:
+            return part, blank
+    raise errors[0]
+
+
+def _tokenizer(tokenizers: Any, key: str) -> Any:
+    return tokenizers[key] if isinstance(tokenizers, Mapping) else tokenizers
+
+
+def _signal(checkpoint: Checkpoint, noise: Mapping[str, Any]) -> torch.Tensor:
+    signal = training_signal(noise)
+    asked = checkpoint.zero_terminal_snr or noise.get("rescale_betas_zero_snr", False)
+    return zero_terminal_snr(signal) if asked else signal
+
+
+def zero_terminal_snr(signal: torch.Tensor) -> torch.Tensor:
+    """Shifts and scales the noise schedule so that the last training step is noise alone: algorithm 1 of Lin et al. 2023, arXiv:2305.08891.
+
+    The samplers divide by the signal, so the last one keeps 2^-24 of it.
+    """
+    root = signal.sqrt()
+    rescaled = ((root - root[-1]) * root[0] / (root[0] - root[-1])) ** 2
+    rescaled[-1] = 2**-24
+    return rescaled
+
+
+def training_signal(scheduler: Mapping[str, Any]) -> torch.Tensor:
     """The cumulative products of 1 - beta, (training steps,) float64, from a scheduler's configuration.
 
     Ho et al. 2020; "scaled linear" as in latent diffusion (Rombach et al. 2022).
@@ -86,63 +180,3 @@ def training_signal(scheduler: dict[str, Any]) -> torch.Tensor:
     else:
         betas = torch.linspace(start, end, steps, dtype=torch.float64)
     return torch.cumprod(1 - betas, 0)
-
-
-def _network(folder: Path, build: Any, device: Device) -> Any:
-    """Builds the network without weights, checks that the file has every one in its shape, and puts them in."""
-    weights = load_file(_weights(folder))
-    with torch.device("meta"):
-        network = build(_config(folder / "config.json"))
-    state = {_flat(name): tensor.to(device.torch_device, device.dtype, copy=True) for name, tensor in weights.items()}
-    _check(folder, network.state_dict(), state)
-    network.load_state_dict(state, assign=True)
-    _materialise_buffers(network, device)
-    # Convolutions run faster with the channels innermost: on a CPU about a quarter for the VAE, a little for the UNet.
-    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-
-
-def _check(folder: Path, expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> None:
-    part = f"{folder.name} of “{folder.parent.name}”"
-    missing = sorted(expected.keys() - found.keys())
-    if missing:
-        raise UserError(f"The {part} lacks {len(missing)} of its weights, {missing[0]} among them. Copy the model again.")
-    for name, weight in expected.items():
-        if weight.shape != found[name].shape:
-            shapes = f"{tuple(found[name].shape)} instead of {tuple(weight.shape)}"
-            raise UserError(f"In the {part}, {name} has the shape {shapes}. The files do not belong together.")
-        if not torch.isfinite(found[name]).all():
-            raise UserError(f"In the {part}, {name} holds numbers that are not finite. The file is damaged; copy it again.")
-    for name in found.keys() - expected.keys():
-        del found[name]
-
-
-def _materialise_buffers(network: torch.nn.Module, device: Device) -> None:
-    """Buffers that no file holds (the position numbers of CLIP) were built on meta; make them anew."""
-    for module in network.modules():
-        for name, buffer in module.named_buffers(recurse=False):
-            if buffer.is_meta:
-                positions = torch.arange(buffer.shape[-1], device=device.torch_device).expand(buffer.shape)
-                module.register_buffer(name, positions, persistent=False)
-
-
-def _flat(name: str) -> str:
-    """CLIP text encoders saved before transformers 5.6 have one level more in their names."""
-    return name.removeprefix("text_model.")
-
-
-def _weights(folder: Path) -> Path:
-    for name in WEIGHTS:
-        if (folder / name).is_file():
-            return folder / name
-    raise UserError(f"The {folder.name} of “{folder.parent.name}” has no weights ({WEIGHTS[0]}). Copy the model again.")
-
-
-def _config(file: Path) -> dict[str, Any]:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"“{file.parent.parent.name}” has no readable {file.parent.name}/{file.name}. Copy the model again.") from error
-
-
-def _own(config: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in config.items() if not name.startswith("_")}

@@ -2,10 +2,10 @@
 
 from models.errors import UserError
 from pipelines.jobs import PictureRecord
-from pipelines.request import KINDS, Choice, Range, Request, Text, TextToImage, describe, limits, restore
+from pipelines.request import KINDS, Choice, Range, Request, Several, Text, TextToImage, describe, limits, restore
 from pipelines.studio import Checkpoint, Studio, summary
 
 __all__ = [
-    "KINDS", "Checkpoint", "Choice", "PictureRecord", "Range", "Request", "Studio", "Text", "TextToImage", "UserError",
+    "KINDS", "Checkpoint", "Choice", "PictureRecord", "Range", "Request", "Several", "Studio", "Text", "TextToImage", "UserError",
     "describe", "limits", "restore", "summary",
 ]  # fmt: skip

@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from models.device import release
 from models.errors import Overflow
 from models.loading import DiffusionModel
+from models.memory import drop_frames, is_out_of_memory
 
 TILE = 96  # latents along one side; a picture of at most this many is decoded whole
+SMALL_TILE = 32  # where memory ran out
 OVERLAP = 16  # latents that neighbouring tiles share, blended linearly
 
 
-def decode(model: DiffusionModel, latents: Tensor) -> Generator[None, None, Image.Image]:
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A finished picture, and what its metadata should say of how it was decoded."""
+
+    image: Image.Image
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+def decode(model: DiffusionModel, latents: Tensor) -> Generator[None, None, Decoded]:
     """Decodes one picture's latents (1, 4, h, w). Yields between tiles, which is where it can be stopped; returns the picture.
 
     Raises `Overflow` when the pixels are not finite, even in float32.
     """
-    pixels = yield from _pixels(model, latents)
-    if not torch.isfinite(pixels).all() and model.device.dtype != torch.float32:
-        model.vae.float()
-        try:
-            pixels = yield from _pixels(model, latents)
-        finally:
-            model.vae.to(dtype=model.device.dtype)  # pyright: ignore[reportCallIssue]
+    pixels, notes = yield from _pixels(model, latents)
+    if torch.isfinite(pixels).all():
+        return Decoded(to_image(pixels), notes)
+    if model.device.dtype != torch.float32:
+        with _full_precision(model):
+            pixels, notes = yield from _pixels(model, latents)
     if not torch.isfinite(pixels).all():
         raise Overflow("Numbers overflowed in the VAE, even in full precision, so there is no picture to show. Try another seed or VAE.")
-    return to_image(pixels)
+    return Decoded(to_image(pixels), {**notes, "VAE precision": "float32"})
+
+
+@contextmanager
+def _full_precision(model: DiffusionModel) -> Iterator[None]:
+    """The VAE's weights in float32, and back: exact, as every number of half precision is one of float32."""
+    model.vae.float()
+    try:
+        yield
+    finally:
+        model.vae.to(dtype=model.device.dtype)  # pyright: ignore[reportCallIssue]
 
 
 def to_image(pixels: Tensor) -> Image.Image:
@@ -38,16 +60,31 @@ def to_image(pixels: Tensor) -> Image.Image:
     return Image.fromarray(bytes_.permute(1, 2, 0).contiguous().cpu().numpy())
 
 
-def _pixels(model: DiffusionModel, latents: Tensor) -> Generator[None, None, Tensor]:
+def _pixels(model: DiffusionModel, latents: Tensor) -> Generator[None, None, tuple[Tensor, dict[str, str]]]:
+    """(1, 3, 8h, 8w), or something that is not finite, and what to note. When memory runs out it is decoded in smaller tiles."""
+    try:
+        return (yield from _tiled(model, latents, TILE)), {}
+    except Exception as error:
+        if not is_out_of_memory(error) or max(latents.shape[2:]) <= SMALL_TILE:
+            raise
+        drop_frames(error)
+    release(model.device)
+    pixels = yield from _tiled(model, latents, SMALL_TILE)
+    return pixels, {"VAE tile": str(SMALL_TILE * model.family.pixels_per_latent)}
+
+
+def _tiled(model: DiffusionModel, latents: Tensor, tile: int) -> Generator[None, None, Tensor]:
     height, width = latents.shape[2:]
-    if max(height, width) <= TILE:
+    if max(height, width) <= tile:
         return _decode(model, latents)
     scale = model.family.pixels_per_latent
     total = torch.zeros(1, 3, height * scale, width * scale)
     weight = torch.zeros(1, 1, height * scale, width * scale)
-    for top in _starts(height):
-        for left in _starts(width):
-            part = _decode(model, latents[:, :, top : top + TILE, left : left + TILE]).cpu()
+    for top in _starts(height, tile):
+        for left in _starts(width, tile):
+            part = _decode(model, latents[:, :, top : top + tile, left : left + tile]).cpu()
+            if not torch.isfinite(part).all():
+                return part  # the other tiles could not mend it
             mask = _ramp(part.shape[2], OVERLAP * scale)[:, None] * _ramp(part.shape[3], OVERLAP * scale)
             area = (..., slice(top * scale, top * scale + part.shape[2]), slice(left * scale, left * scale + part.shape[3]))
             total[area] += part * mask
@@ -58,15 +95,16 @@ def _pixels(model: DiffusionModel, latents: Tensor) -> Generator[None, None, Ten
 
 def _decode(model: DiffusionModel, latents: Tensor) -> Tensor:
     dtype = next(model.vae.parameters()).dtype
-    scaled = latents / model.vae.config["scaling_factor"] + (model.vae.config.get("shift_factor") or 0)
-    return model.vae.decode(scaled.to(dtype), return_dict=False)[0].float()
+    # The factor belongs to the latents, so to the checkpoint: the VAE may be one that was made for others.
+    scaled = (latents / model.family.scaling_factor).to(dtype)
+    return model.vae.decode(scaled, return_dict=False)[0].float()  # pyright: ignore[reportArgumentType]
 
 
-def _starts(length: int) -> list[int]:
+def _starts(length: int, tile: int) -> list[int]:
     """Where tiles begin along one side: they share at least OVERLAP and end at the picture's end."""
-    if length <= TILE:
+    if length <= tile:
         return [0]
-    return [*range(0, length - TILE, TILE - OVERLAP), length - TILE]
+    return [*range(0, length - tile, tile - OVERLAP), length - tile]
 
 
 def _ramp(length: int, overlap: int) -> Tensor:

@@ -6,6 +6,7 @@ form of the same thing; here is the one place that knows (Karras et al. 2022, ta
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -17,12 +18,22 @@ from pipelines.samplers.noise_schedule import NoiseSchedule
 
 
 @dataclass(frozen=True)
-class Conditioning:
-    """What the prompts say to the network: (1, tokens, width) each, of equal length. No `negative`: guidance is 1."""
+class Condition:
+    """What one prompt says to the network."""
 
-    positive: Tensor
-    negative: Tensor | None
+    context: Tensor  # (1, tokens, width): what the cross attention reads
+    pooled: Tensor | None = None  # (1, width): SDXL adds it to the timestep
+    sizes: tuple[float, ...] = ()  # SDXL: the numbers that go with it (`Family.size_numbers`)
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What the prompts say, of equal length. No `negative`: guidance is 1, or the network was distilled to know it."""
+
+    positive: Condition
+    negative: Condition | None
     guidance_scale: float
+    guidance_rescale: float = 0.0  # 0 .. 1
 
 
 class Denoiser:
@@ -31,9 +42,14 @@ class Denoiser:
     def __init__(self, model: DiffusionModel, schedule: NoiseSchedule, conditioning: Conditioning) -> None:
         self._model = model
         self.schedule = schedule
-        self._scale = conditioning.guidance_scale
+        self._scale, self._rescale = conditioning.guidance_scale, conditioning.guidance_rescale
         branches = [conditioning.positive] if conditioning.negative is None else [conditioning.negative, conditioning.positive]
-        self._context = torch.cat(branches)  # (branches, tokens, width)
+        self._context = torch.cat([branch.context for branch in branches])  # (branches, tokens, width)
+        pooled = [branch.pooled for branch in branches if branch.pooled is not None]
+        self._pooled = torch.cat(pooled) if pooled else None  # (branches, width)
+        # float32 whatever the model's precision: bfloat16 has no number for a size like 1032
+        self._sizes = torch.tensor([branch.sizes for branch in branches], dtype=torch.float32, device=self._context.device)
+        self._distilled_scale = distilled_scale(model, self._scale)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x: (n, 4, h, w) float32; sigma: (n,). Raises `Overflow` when the network's answer is not finite."""
@@ -58,8 +74,56 @@ class Denoiser:
         dtype = self._model.device.dtype
         context = self._context.repeat_interleave(len(x), 0)
         inputs = x.to(dtype).repeat(branches, 1, 1, 1)
-        output = self._model.unet(inputs, timestep.to(inputs.device).repeat(branches), context, return_dict=False)[0].float()
-        if branches == 1:
-            return output
-        negative, positive = output.chunk(2)
-        return negative + self._scale * (positive - negative)
+        timesteps = timestep.to(inputs.device).repeat(branches)
+        further = {"timestep_cond": self._distilled_scale, "added_cond_kwargs": self._added(len(x))}
+        output = self._model.unet(inputs, timesteps, context, **further, return_dict=False)[0].float()
+        return output if branches == 1 else self._guided(*output.chunk(2))
+
+    def _added(self, pictures: int) -> dict[str, Tensor] | None:
+        if self._pooled is None:
+            return None
+        return {"text_embeds": self._pooled.repeat_interleave(pictures, 0), "time_ids": self._sizes.repeat_interleave(pictures, 0)}
+
+    def _guided(self, negative: Tensor, positive: Tensor) -> Tensor:
+        """With guidance rescale the contrast goes back towards that of the prompt alone: Lin et al. 2023, arXiv:2305.08891, 3.4."""
+        guided = negative + self._scale * (positive - negative)
+        if not self._rescale:
+            return guided
+        dimensions = tuple(range(1, guided.ndim))  # each picture by itself
+        contrast = positive.std(dimensions, keepdim=True) / guided.std(dimensions, keepdim=True)
+        return guided * (self._rescale * contrast + 1 - self._rescale)
+
+
+def distilled_scale(model: DiffusionModel, guidance_scale: float) -> Tensor | None:
+    """What a network that was distilled with its guidance is told of it, (1, width); None: it is an ordinary one.
+
+    The guidance beyond 1 as sines and cosines: Luo et al. 2023, arXiv:2310.04378, latent consistency models.
+    """
+    width = model.unet.config.get("time_cond_proj_dim")
+    if not width:
+        return None
+    half = width // 2
+    angles = 1000 * (guidance_scale - 1) * torch.exp(torch.arange(half) * (-math.log(10000) / (half - 1)))
+    return torch.cat([angles.sin(), angles.cos()]).unsqueeze(0).to(model.device.torch_device, model.device.dtype)
+
+
+class Relay:
+    """The denoisers of one run, each from its share of the steps on. What the sampler remembers goes on across the change."""
+
+    def __init__(self, *legs: tuple[float, Denoiser]) -> None:
+        """`legs`: (0 .. 1, denoiser) in the order in which they run, the first one from 0. Their latents must mean the same."""
+        self._legs = legs
+        self._denoise = legs[0][1]
+
+    @property
+    def schedule(self) -> NoiseSchedule:
+        """The noise levels of the first, which the steps are planned on; each denoiser knows its own timestep for a level."""
+        return self._legs[0][1].schedule
+
+    def begin(self, index: int, steps: int) -> None:
+        """Step `index` of `steps`, counted from 0, comes next."""
+        self._denoise = [denoise for start, denoise in self._legs if index / steps >= start][-1]
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """As `Denoiser`, by the one whose turn it is."""
+        return self._denoise(x, sigma)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import closing
 from dataclasses import replace
+from queue import SimpleQueue
 from typing import Protocol
 
 from models.errors import UserError
+from models.manager import LedgerLine
+from models.memory import Machine
 from pipelines.events import Event, Picture
 from pipelines.jobs import DONE, FAILED, STOPPED, Job, JobBook, PictureRecord
 from pipelines.live import Bell, Live, Versions
@@ -24,7 +27,21 @@ Batch = Generator[Event | None]
 
 
 class Painter(Protocol):
-    """Turns requests into pictures. Every call comes from the worker's thread."""
+    """Turns requests into pictures. Every call comes from the worker's thread; the properties may be read from any."""
+
+    @property
+    def machine(self) -> Machine: ...
+
+    @property
+    def ledger(self) -> tuple[LedgerLine, ...]:
+        """What is in memory."""
+        ...
+
+    def unload(self, line_id: str) -> None: ...
+
+    def at_hand(self) -> Collection[str]:
+        """Ids of the checkpoints that can draw at once, without being moved or loaded."""
+        ...
 
     def batches(self, request: Request) -> Generator[Batch]:
         """One iterator of events a batch. None is a place to stop at without news. Closing a batch abandons it."""
@@ -41,6 +58,8 @@ class Engine:
         self.bell = Bell()  # rings at every step and whenever the queue moves
         self.state = ("starting", "The studio is warming up. You can type, and even generate; the job starts by itself.")
         self._open_painter = open_painter
+        self.painter: Painter | None = None  # there once it has opened
+        self._errands: SimpleQueue[Callable[[Painter], None]] = SimpleQueue()
         self._live: dict[str, Live] = {}
         self._wake = threading.Semaphore(0)
         self._closing = threading.Event()
@@ -81,6 +100,11 @@ class Engine:
         if live:
             live.skip = True
 
+    def between_jobs(self, errand: Callable[[Painter], None]) -> None:
+        """Runs the errand in the worker's thread: now if it is idle, else when the job that runs has ended."""
+        self._errands.put(errand)
+        self._wake.release()
+
     def _work(self) -> None:
         painter = self._open()
         while painter and not self._closing.is_set():
@@ -88,8 +112,9 @@ class Engine:
                 self._wake.acquire()
 
     def run_next(self, painter: Painter) -> bool:
-        """Runs one waiting job to its end, in the thread that calls. False when nobody waits."""
-        job = self._claim()
+        """Runs errands and one waiting job to its end, in the thread that calls. False when nobody waits."""
+        self._run_errands(painter)
+        job = self._claim(painter)
         if job:
             self._run(job, painter)
         return job is not None
@@ -103,12 +128,21 @@ class Engine:
             self.state = ("failed", sentence)
             self._queue_moved()
             return None
+        self.painter = painter
         self.state = ("ready", "Ready.")
         self._queue_moved()
         return painter
 
-    def _claim(self) -> Job | None:
-        job = self.book.claim()
+    def _run_errands(self, painter: Painter) -> None:
+        while not self._errands.empty():
+            try:
+                self._errands.get_nowait()(painter)
+            except Exception:
+                log.exception("an errand between jobs failed")
+            self._queue_moved()
+
+    def _claim(self, painter: Painter) -> Job | None:
+        job = self.book.claim(painter.at_hand())
         if job:
             self._live[job.id] = Live(job, self.versions.next())
             self._queue_moved()

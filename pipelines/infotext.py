@@ -4,6 +4,8 @@
     Negative prompt: blurry
     Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 5, Seed: 7, Size: 256x256, Model: starter, Version: Atelier 0.1
 
+LoRAs and hypernetworks stand in the prompt as tags, <lora:name:0.8>, as other studios write them.
+
 The text cannot hold every prompt: one with a line that begins with "Negative prompt:" reads back as something else. Where that
 would happen the exact prompts are added to the last line under keys of our own, which other programs ignore.
 
@@ -14,10 +16,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from models.errors import UserError
+from pipelines.prompts.tags import write_tags
 from pipelines.request import SAMPLER_NAMES, SCHEDULE_NAMES, Request, TextToImage
 
 VERSION = "0.1"
@@ -30,7 +33,11 @@ KEYS = {
     "schedule": "Schedule type",
     "guidance_scale": "CFG scale",
     "seed": "Seed",
+    "clip_skip": "Clip skip",
+    "guidance_rescale": "CFG Rescale",
+    "refiner_start": "Refiner switch at",
 }
+SELDOM = frozenset({"clip_skip", "guidance_rescale", "refiner_start"})  # written only where they are not the default
 SIZE = "Size"  # width x height
 EXACT = {"prompt": "Atelier prompt", "negative_prompt": "Atelier negative prompt"}
 OURS = frozenset((*KEYS.values(), SIZE, *EXACT.values(), "Version"))
@@ -54,8 +61,9 @@ class Settings:
 def write(request: Request, made_with: dict[str, str]) -> str:
     """The settings of one picture as A1111 text. `parse` gives the same field values back, for every request."""
     prompts = {name: getattr(request, name) for name in EXACT}
+    prompts["prompt"] += write_tags(request.loras, request.hypernetworks)
     text = _prompts_text(**prompts)
-    pairs = {key: _number_text(getattr(request, name)) for name, key in KEYS.items()}
+    pairs = {key: _number_text(getattr(request, name)) for name, key in KEYS.items() if name not in SELDOM or _chosen(request, name)}
     pairs[SIZE] = f"{request.width}x{request.height}"
     pairs |= {key: value for key, value in made_with.items() if key not in OURS and re.fullmatch(r"\w[\w \-/]{1,80}", key)}
     if _split_prompts(text.strip().split("\n")) != prompts:
@@ -77,6 +85,10 @@ def parse(text: str) -> Settings:
     values |= _known_values(pairs)
     taken, notes = _admitted(values)
     return Settings(taken, {key: value for key, value in pairs.items() if key not in OURS}, notes)
+
+
+def _chosen(request: Request, name: str) -> bool:
+    return getattr(request, name) != next(item.default for item in fields(request) if item.name == name)
 
 
 def _prompts_text(prompt: str, negative_prompt: str) -> str:

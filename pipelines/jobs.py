@@ -2,6 +2,7 @@
 
 Jobs belong to the server, not to a page: a closed tab, a reload or a crash of the process loses none. Order is fair: among the
 people who wait, the one whose last job started longest ago is served next, and each person's own jobs go first in, first out.
+Somebody whose checkpoint is at hand may be served before that, as swapping takes time; nobody waits more than three jobs longer for it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,16 +24,20 @@ from pipelines.request import Request, describe, restore
 WAITING, RUNNING, DONE, STOPPED, FAILED, INTERRUPTED = "waiting", "running", "done", "stopped", "failed", "interrupted"
 ENDED = (DONE, STOPPED, FAILED, INTERRUPTED)
 JOBS_A_USER = 200  # jobs one person may have waiting; beyond it a submit is refused
+PASSES = 3  # jobs that may be drawn before a job when its turn has come, because their checkpoint is at hand
 
-# user_turn holds when each person's last job was started: the whole of the fairness rule. The partial index makes the next
-# job a look-up whose cost does not grow with the jobs that have ended.
+# user_turn holds when each person last had a turn: the whole of the fairness rule. A job's `turn` is its number in the fair order
+# once that has come to it, and null before. The partial indexes make the next job a look-up whose cost does not grow with the jobs
+# that have ended.
 SCHEMA = """
 create table if not exists job (
   number integer primary key autoincrement, id text unique not null, user text not null, request text not null,
   state text not null default 'waiting', message text not null default '',
-  created real not null, started real, ended real);
+  created real not null, started real, ended real, turn integer);
 create index if not exists job_waiting on job (user, number) where state = 'waiting';
 create index if not exists job_active on job (user, number) where state in ('waiting', 'running');
+create index if not exists job_turn on job (turn);
+create index if not exists job_to_come on job (user, number) where turn is null;
 create table if not exists user_turn (user text primary key, last real not null);
 create table if not exists picture (
   number integer primary key autoincrement, id text unique not null, job text not null, user text not null, path text not null,
@@ -81,6 +86,10 @@ class JobBook:
         self._db.row_factory = sqlite3.Row
         self._db.execute("pragma journal_mode = wal")
         self._db.execute("pragma synchronous = normal")
+        columns = {row["name"] for row in self._db.execute("pragma table_info(job)")}
+        if columns and "turn" not in columns:  # a book of version 0.1
+            self._db.execute("alter table job add column turn integer")
+            self._db.execute("update job set turn = 0 where state <> 'waiting'")
         self._db.executescript(SCHEMA)
 
     def close(self) -> None:
@@ -100,19 +109,19 @@ class JobBook:
             )
         return job_id
 
-    def claim(self) -> Job | None:
-        """Takes the next waiting job and marks it running, or None when nobody waits."""
+    def claim(self, at_hand: Collection[str] = ()) -> Job | None:
+        """Takes the next waiting job and marks it running, or None when nobody waits.
+
+        `at_hand`: ids of checkpoints that need not be swapped in. A job that names one may be drawn before its turn. For each job
+        that is drawn the fair order goes on by one turn, and a job whose turn was three jobs ago is drawn now, so none waits longer.
+        """
         with self._transaction() as db:
-            row = db.execute(
-                "select min(number) as number, job.user from job left join user_turn using (user) where state = 'waiting'"
-                " group by job.user order by coalesce(last, 0), 1 limit 1"
-            ).fetchone()
-            if row is None:
+            if db.execute("select 1 from job where state = 'waiting' limit 1").fetchone() is None:
+                db.execute("update job set turn = 0 where turn is null")
                 return None
-            now = time.time()
-            db.execute("update job set state = 'running', started = ? where number = ?", (now, row["number"]))
-            db.execute("insert into user_turn values (?, ?) on conflict (user) do update set last = excluded.last", (row["user"], now))
-            return self._job(db.execute("select * from job where number = ?", (row["number"],)).fetchone())
+            number = _next(db, _fair_turn(db), at_hand)
+            db.execute("update job set state = 'running', started = ? where number = ?", (time.time(), number))
+            return self._job(db.execute("select * from job where number = ?", (number,)).fetchone())
 
     def waiting(self) -> int:
         """How many jobs wait, of everybody."""
@@ -132,7 +141,7 @@ class JobBook:
 
     def withdraw(self, job_id: str) -> bool:
         """Stops a job that still waits. False when it has started or ended."""
-        query = "update job set state = 'stopped', ended = ? where id = ? and state = 'waiting'"
+        query = "update job set state = 'stopped', ended = ?, turn = coalesce(turn, 0) where id = ? and state = 'waiting'"
         return self._write(query, (time.time(), job_id)) == 1
 
     def recover(self) -> int:
@@ -152,9 +161,9 @@ class JobBook:
         return row["id"] if row else None
 
     def ahead(self, job_id: str) -> int:
-        """How many jobs are served before this one if nobody submits more: 0 when it runs, has ended, or is next on an idle worker."""
+        """How many jobs are served before this one in the fair order if nobody submits more: 0 when it runs, has ended, or is next."""
         waiting = self._all(
-            "select job.id, job.user, coalesce(last, 0) as last from job left join user_turn using (user)"
+            "select job.id, job.user, turn, coalesce(last, 0) as last from job left join user_turn using (user)"
             " where state = 'waiting' order by number",
             (),
         )
@@ -213,13 +222,44 @@ class JobBook:
             return self._db.execute(query, values).fetchall()
 
 
+def _fair_turn(db: sqlite3.Connection) -> int:
+    """The fair order goes on by one: the job whose turn it is now, drawn already or not, gets the next number, which is returned."""
+    turn = db.execute("select coalesce(max(turn), 0) + 1 from job").fetchone()[0]
+    row = db.execute(
+        "select min(number) as number, job.user from job left join user_turn using (user) where turn is null"
+        " group by job.user order by coalesce(last, 0), 1 limit 1"
+    ).fetchone()
+    if row:
+        db.execute("update job set turn = ? where number = ?", (turn, row["number"]))
+        query = "insert into user_turn values (?, ?) on conflict (user) do update set last = excluded.last"
+        db.execute(query, (row["user"], time.time()))
+    return turn
+
+
+def _next(db: sqlite3.Connection, turn: int, at_hand: Collection[str]) -> int:
+    """Which job is drawn: of everybody's first ones, those whose turn has come before the others, the first at hand or else the first."""
+    waiting = db.execute(
+        "select min(number) as number, turn from job left join user_turn using (user) where state = 'waiting'"
+        " group by job.user order by turn is null, turn, coalesce(last, 0), 1"
+    ).fetchall()
+    first = waiting[0]
+    overdue = first["turn"] is not None and first["turn"] <= turn - PASSES
+    for row in waiting if at_hand and not overdue else ():
+        query = "select json_extract(request, '$.checkpoint') as checkpoint from job where number = ?"
+        if db.execute(query, (row["number"],)).fetchone()["checkpoint"] in at_hand:
+            return row["number"]
+    return first["number"]
+
+
 def _place(waiting: list[sqlite3.Row], job_id: str, running: int) -> int:
-    """The place of a job under the fairness rule: everybody's first jobs in the order of their last turns, then the second ones, ..."""
-    turn = {row["user"]: row["last"] for row in reversed(waiting)}
+    """The place of a job: those whose turn has come, then everybody's first jobs in the order of their last turns, then the second ones."""
     rounds: dict[str, int] = {}
     order = []
     for number, row in enumerate(waiting):
-        order.append((rounds.setdefault(row["user"], 0), turn[row["user"]], number, row["id"]))
+        if row["turn"] is not None:
+            order.append((-1, row["turn"], number, row["id"]))
+            continue
+        order.append((rounds.setdefault(row["user"], 0), row["last"], number, row["id"]))
         rounds[row["user"]] += 1
     places = {entry[3]: place for place, entry in enumerate(sorted(order))}
     return places[job_id] + running if job_id in places else 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import threading
 import time
 from collections import deque
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 
 from pipelines.events import Step
 from pipelines.jobs import Job, PictureRecord
+
+log = logging.getLogger(__name__)
 
 FRAMES = 8  # steps whose previews a viewer can still get
 
@@ -60,11 +63,21 @@ class Frame:
         self.version = version
         self._lock = threading.Lock()
         self._url = ""
+        self._broken = False
 
     def url(self) -> str:
+        """Empty when the preview cannot be made: that costs the viewer a frame, and nobody anything else."""
         with self._lock:
-            self._url = self._url or _data_url(self.step.preview())
+            if not self._url and not self._broken:
+                self._make()
             return self._url
+
+    def _make(self) -> None:
+        try:
+            self._url = _data_url(self.step.preview())
+        except Exception:
+            self._broken = True
+            log.exception("a preview could not be made")
 
 
 @dataclass
@@ -103,7 +116,7 @@ class Live:
 
         A viewer that keeps up sees every step; one that falls further behind misses the oldest.
         """
-        return [frame.url() for frame in tuple(self.recent) if frame.version > after]
+        return [url for frame in tuple(self.recent) if frame.version > after and (url := frame.url())]
 
 
 def _data_url(data: bytes) -> str:

@@ -1,30 +1,68 @@
-"""The real painter: leases a model and runs a request's recipe on it. Importing this imports torch; the worker does so behind the page."""
+"""The real painter: leases what a request names and runs its recipe on it. Importing it imports torch; the worker does so in time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager
+import logging
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from dataclasses import replace
 
 import torch
 
 from models.catalog import STARTER, Catalog
-from models.device import Device, choose, free_bytes
-from models.loading import DiffusionModel, load
-from models.manager import Manager
+from models.device import Device, choose, read_machine, release
+from models.errors import UserError
+from models.loading import DiffusionModel
+from models.manager import LedgerLine, Lent, Manager, Tier
+from models.memory import Machine, Work, beside, drop_frames, exhausted, is_out_of_memory
+from models.patches import applied
+from models.patches.hypernetworks import active
+from models.residence import in_turn
 from pipelines import txt2img
 from pipelines.engine import Batch
-from pipelines.prompts import load_tokenizer
-from pipelines.request import Request
+from pipelines.events import Event
+from pipelines.forecasting import work_of
+from pipelines.made_with import Hashes
+from pipelines.named import Named
+from pipelines.request import Request, TextToImage
+from pipelines.stock import Held, Stock
+
+log = logging.getLogger(__name__)
 
 RECIPES: dict[str, Callable[..., Generator[Batch]]] = {"txt2img": txt2img.batches}
 
 
 class ModelPainter:
-    def __init__(self, catalog: Catalog, device: Device, budget: int) -> None:
-        """`budget`: bytes of weights to keep in memory at once."""
-        self._catalog = catalog
+    def __init__(self, catalog: Catalog, device: Device, machine: Machine) -> None:
+        """`machine`: how much memory there is for weights and pictures."""
+        self.machine = machine
+        self.catalog = catalog
         self._device = device
-        self._manager: Manager[str, DiffusionModel] = Manager(self._load, budget)
+        self._stock = Stock(catalog, device, machine)
+        budgets: dict[Tier, int] = {"host": machine.host} if machine.device is None else {"device": machine.device, "host": machine.host}
+        self.manager: Manager[Held] = Manager(self._stock.load, budgets, self._stock.size, self._stock.mark)
+        self._hashes = Hashes(lambda key: catalog.hash(key.id), self._stock.mark)
+
+    # ---------------------------------------------------------------------------------------------- what the engine asks
+
+    @property
+    def ledger(self) -> tuple[LedgerLine, ...]:
+        return self.manager.ledger
+
+    def at_hand(self) -> Collection[str]:
+        return {key.id for key in self.manager.quick() if key.kind == "checkpoint"}
+
+    def unload(self, line_id: str) -> None:
+        if self.manager.unload(line_id):
+            release(self._device)
+
+    def batches(self, request: Request) -> Generator[Batch]:
+        """When memory runs out, the batch is drawn once more in a sparing way, and so are those after it."""
+        with closing(_Run(self, request)) as run:
+            for number in range(request.batch_count):
+                yield run.batch(number)
+
+    # ---------------------------------------------------------------------------------------------- lending
 
     def warm_up(self) -> None:
         """Loads the starter model, so that the first job does not wait for it."""
@@ -32,23 +70,102 @@ class ModelPainter:
             pass
 
     def model(self, checkpoint_id: str) -> AbstractContextManager[DiffusionModel]:
-        return self._manager.lease(checkpoint_id)
+        """One checkpoint as it is, with nothing added."""
+        return self.lent(TextToImage(checkpoint=checkpoint_id))
 
-    def batches(self, request: Request) -> Generator[Batch]:
-        with torch.inference_mode(), self.model(request.checkpoint) as model:
-            yield from RECIPES[request.kind](request, model)
+    @contextmanager
+    def lent(self, request: Request, sparing: bool = False) -> Iterator[DiffusionModel]:
+        """Everything that the request names, joined to one model for the length of the block; then all is as before, bit for bit.
 
-    def _load(self, checkpoint_id: str) -> DiffusionModel:
-        checkpoint = self._catalog.checkpoint(checkpoint_id)
-        return load(checkpoint, self._device, load_tokenizer(checkpoint.tokenizer))
+        `sparing`: on a device with a memory of its own, the networks come to it one at a time.
+        """
+        named, work = Named(request, self.catalog), work_of(request, self.catalog, self.machine)
+        tier: Tier = "host" if sparing or self.machine.device is None else "device"
+        with ExitStack() as stack:
+            lent = stack.enter_context(self.manager.lease(named.networks, tier, beside(work, self.machine)))
+            added = stack.enter_context(self.manager.lease(named.added)).items
+            model = named.joined({**added, **lent.items}, self._hashes)
+            stack.enter_context(applied(model, named.loras(added)))
+            stack.enter_context(active(model, named.hypernetworks(added)))
+            stack.enter_context(self._running(lent, work, sparing))
+            yield model
+
+    def spare(self, request: Request) -> None:
+        """Makes all the room there is for this request."""
+        named = Named(request, self.catalog)
+        self.manager.unload_idle(keep={*named.added, *named.networks})
+        release(self._device)
+
+    def _running(self, lent: Lent[Held], work: Work, sparing: bool) -> AbstractContextManager[None]:
+        """What does not fit the device whole goes there part by part, and a part that does not fit either, layer by layer."""
+        if lent.tier == "device" or self.machine.device is None:
+            return nullcontext()
+        networks = {id(network): network for item in lent.items.values() for network in item.networks}.values()
+        largest = max(sum(weight.nbytes for weight in network.parameters()) for network in networks)
+        too_large = largest + beside(replace(work, patched=0), self.machine) > self.machine.device
+        return in_turn(networks, self._device.torch_device, layer_by_layer=too_large)
 
 
-def open_painter(catalog: Catalog, device: str) -> ModelPainter:
-    """Chooses the device and loads the starter model. Half of the free memory is the budget.
+class _Run:
+    """One job on its model: where it stands, and whether it goes on in the sparing way."""
+
+    def __init__(self, painter: ModelPainter, request: Request) -> None:
+        self._painter = painter
+        self._request = request
+        self._sparing = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lease = ExitStack()
+        self._recipe: Generator[Batch] | None = None
+        self._next = 0
+
+    def close(self) -> None:
+        """Ends the recipe and gives the model back."""
+        if self._recipe:
+            self._recipe.close()
+        self._lease.close()
+        self._begin()
+
+    def batch(self, number: int) -> Batch:
+        failed = yield from self._attempt(number)
+        if failed and not self._sparing:
+            self._sparing = True
+            self._painter.spare(self._request)
+            failed = yield from self._attempt(number)
+        if failed:
+            raise UserError(exhausted(work_of(self._request, self._painter.catalog, self._painter.machine), self._painter.machine))
+
+    def _attempt(self, number: int) -> Generator[Event | None, None, bool]:
+        """Draws one batch. True when memory ran out; nothing of the attempt is then kept, its exception included."""
+        try:
+            yield from self._events(number)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            log.warning("memory ran out: %s", drop_frames(error))
+        else:
+            return False
+        self.close()
+        return True
+
+    def _events(self, number: int) -> Batch:
+        if self._recipe is None:
+            model = self._lease.enter_context(self._painter.lent(self._request, self._sparing))
+            self._recipe = RECIPES[self._request.kind](self._request, model)
+        with torch.inference_mode():
+            for _ in range(self._next, number):  # drawn before memory ran out, and not again
+                next(self._recipe)
+            self._next = number + 1
+            yield from next(self._recipe)
+
+
+def open_painter(catalog: Catalog, device: str, machine: Machine | None = None) -> ModelPainter:
+    """Chooses the device and loads the starter model. `machine`: the memory that may be used; without it, it is read.
 
     Raises `UserError` when the device is not there.
     """
     chosen = choose(device)
-    painter = ModelPainter(catalog, chosen, free_bytes(chosen) // 2)
+    painter = ModelPainter(catalog, chosen, machine or read_machine(chosen))
     painter.warm_up()
     return painter

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from models.catalog import Catalog, Checkpoint
 from models.errors import UserError
+from models.manager import LedgerLine
+from models.memory import Forecast
 from pipelines.engine import Engine, Painter
+from pipelines.forecasting import forecast_of
 from pipelines.jobs import ENDED, RUNNING, WAITING, Job, JobBook, PictureRecord
+from pipelines.library import Library
 from pipelines.live import Live
-from pipelines.outputs import Outputs
+from pipelines.outputs import Outputs, inspect
 from pipelines.prompts import TokenCount, count, load_tokenizer, unknown_words
+from pipelines.prompts.tags import without_tags
 from pipelines.request import Request
+from pipelines.resolve import Rebound, rebind, resolve
 
 ENDED_VERSION = 2**53 - 1  # newer than any number a running job shows; the largest integer JavaScript keeps exactly
 
@@ -22,8 +30,12 @@ ENDED_VERSION = 2**53 - 1  # newer than any number a running job shows; the larg
 class Studio:
     """One book, one engine, one catalogue. Safe to call from any thread."""
 
-    def __init__(self, catalog: Catalog, outputs: Outputs, book: JobBook, open_painter: Callable[[], Painter]) -> None:
+    def __init__(
+        self, catalog: Catalog, outputs: Outputs, book: JobBook, open_painter: Callable[[], Painter], weights: Path | None = None
+    ) -> None:
+        """`weights`: the folder that downloaded and converted models go to."""
         self._catalog = catalog
+        self.library = Library(catalog, weights)
         self.book = book
         self._engine = Engine(book, outputs, open_painter)
         self._tokenizer = lru_cache(maxsize=8)(load_tokenizer)
@@ -44,9 +56,11 @@ class Studio:
         return self._catalog.checkpoints()
 
     def submit(self, request: Request, user: str) -> str:
-        """Queues the request and returns the job's id. Raises `UserError` when it cannot be drawn."""
-        self._catalog.checkpoint(request.checkpoint)
-        return self._engine.submit(request, user)
+        """Queues the request and returns the job's id. Raises `UserError` when it cannot be drawn.
+
+        What is kept is the request with everything it names looked up: see `resolve`.
+        """
+        return self._engine.submit(resolve(request, self._catalog), user)
 
     def stop(self, job_id: str, user: str) -> None:
         self.job(job_id, user)
@@ -66,11 +80,38 @@ class Studio:
         return self.book.picture(picture_id)
 
     def token_count(self, checkpoint: str, text: str) -> TokenCount:
-        return count(self._tokenizer(self._catalog.checkpoint(checkpoint).tokenizer), text)
+        return count(self._tokenizer(self._catalog.checkpoint(checkpoint).tokenizer), without_tags(text))
 
     def unknown_words(self, checkpoint: str, text: str) -> tuple[str, ...]:
         known = self._catalog.checkpoint(checkpoint).known_words
-        return unknown_words(text, known) if known else ()
+        named = {entry.name.lower() for entry in self._catalog.models("embedding")} if known else set()
+        return unknown_words(without_tags(text), known | named) if known else ()
+
+    def settings(self, source: Path | bytes) -> Rebound:
+        """What made a picture, in terms of this library, with a sentence for each thing that is not here.
+
+        Raises `UserError` when the picture carries no settings.
+        """
+        reading = inspect(source)
+        found = rebind(reading.request, reading.made_with, self._catalog)
+        return Rebound(found.request, (*reading.notes, *found.notes))
+
+    def ledger(self) -> tuple[LedgerLine, ...]:
+        """What is in memory, the least recently used first; nothing before the worker has started."""
+        painter = self._engine.painter
+        return tuple(replace(line, name=self._name_of(line)) for line in painter.ledger) if painter else ()
+
+    def unload(self, line_id: str) -> None:
+        """Lets go of what a line of the ledger names, as soon as no job runs."""
+        self._engine.between_jobs(lambda painter: painter.unload(line_id))
+
+    def forecast(self, request: Request) -> Forecast | None:
+        """What the request will take of the memory, and what would fit if it does not. None before the worker has started.
+
+        Raises `UserError` when the request names something that is not there.
+        """
+        painter = self._engine.painter
+        return forecast_of(request, self._catalog, painter.machine, painter.ledger) if painter else None
 
     def job(self, job_id: str, user: str) -> Job:
         """Raises `UserError` when it is not among this user's jobs."""
@@ -91,6 +132,13 @@ class Studio:
                 await asyncio.wait_for(bell.wait(), left)
             except TimeoutError:
                 continue
+
+    def _name_of(self, line: LedgerLine) -> str:
+        try:
+            checkpoint = line.kind == "checkpoint"
+            return self._catalog.checkpoint(line.key.id).name if checkpoint else self._catalog.model(line.key.id).name
+        except UserError:
+            return "a file that is not there any more"
 
     def _version(self, job_id: str, after: int = -1) -> int:
         live = self._engine.live(job_id)

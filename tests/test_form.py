@@ -10,18 +10,22 @@ import gradio as gr
 import pytest
 
 import ui.tabs
-from pipelines import Range, TextToImage, UserError, limits
+from pipelines import Range, Several, TextToImage, UserError, limits
+from pipelines.request import HypernetworkUse, LoraUse
 from ui import controls
 from ui.form import Form
 
-SAMPLE = TextToImage(prompt="a (red:1.2) house", negative_prompt="rain", sampler="Euler a", steps=33, width=320, seed=2**63 - 1)
+SAMPLE = TextToImage(prompt="a (red:1.2) house", negative_prompt="rain", sampler="Euler a", steps=33, width=320, seed=2**63 - 1,
+    loras=(LoraUse(id="a", unet=0.5, blocks="1,0"),), hypernetworks=(HypernetworkUse(id="b"),), vae="c", clip_skip=2)  # fmt: skip
 
 
 def components(**changes: Any) -> dict[str, Any]:
     with gr.Blocks(analytics_enabled=False):
-        shown = {item.name: controls.control(TextToImage, item.name) for item in fields(TextToImage) if item.name != "checkpoint"}
-        checkpoint = controls.control(TextToImage, "checkpoint", choices=["starter"])
-    return {"checkpoint": checkpoint} | shown | changes
+        named = [item for item in fields(TextToImage) if not item.metadata["derived"]]
+        listed = {"checkpoint": ["starter"], "vae": [""], "refiner": [""]}
+        shown = {item.name: controls.control(TextToImage, item.name) for item in named if item.name not in listed}
+        shown |= {name: controls.control(TextToImage, name, choices=choices) for name, choices in listed.items()}
+    return shown | changes
 
 
 def as_browser(form: Form, updates: dict[Any, Any]) -> dict[str, Any]:
@@ -48,7 +52,7 @@ def test_a_control_for_an_unknown_field_does_not_build() -> None:
 
 def test_every_number_has_the_limits_of_the_request() -> None:
     shown = components()
-    numbers = {name: limit for name, limit in limits(TextToImage).items() if isinstance(shown[name], gr.Number)}
+    numbers = {name: limit for name, limit in limits(TextToImage).items() if isinstance(shown.get(name), gr.Number)}
     assert {"steps", "width", "height", "guidance_scale", "batch_count", "batch_size"} <= set(numbers)
     for name, limit in numbers.items():
         assert isinstance(limit, Range)
@@ -58,8 +62,15 @@ def test_every_number_has_the_limits_of_the_request() -> None:
 def test_labels_and_explanations_are_those_of_the_request() -> None:
     shown = components()
     for item in fields(TextToImage):
-        assert shown[item.name].label == item.metadata["title"]
-        assert (shown[item.name].info or "") == item.metadata["info"]
+        if item.name in shown and not isinstance(limits(TextToImage)[item.name], Several):
+            assert shown[item.name].label == item.metadata["title"]
+            assert (shown[item.name].info or "") == item.metadata["info"]
+
+
+def test_what_the_studio_finds_by_itself_has_no_control() -> None:
+    assert "embeddings" not in components()
+    with pytest.raises(TypeError, match="embeddings"):
+        Form(TextToImage, components(embeddings=object()))
 
 
 def test_a_request_that_fills_the_form_is_read_back_unchanged() -> None:

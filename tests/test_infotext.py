@@ -58,6 +58,7 @@ def test_a_text_of_another_studio_gives_its_values() -> None:
         "seed": 1234567890,
         "width": 512,
         "height": 768,
+        "clip_skip": 2,
     }
     assert found.notes == ()
 
@@ -67,7 +68,6 @@ def test_keys_that_no_field_stands_for_are_kept() -> None:
     assert left == {
         "Model hash": "6ce0161689",
         "Model": "v1-5-pruned-emaonly",
-        "Clip skip": "2",
         "Lora hashes": "one: 0123, two: 4567",
     }
 
@@ -189,6 +189,11 @@ def test_every_field_of_a_request_is_written_or_known_not_to_be() -> None:
         "checkpoint": "Model, which comes with what the picture was made with",
         "batch_count": "a picture is a batch of one",
         "batch_size": "a picture is a batch of one",
+        "vae": "VAE, which comes with what the picture was made with",
+        "refiner": "Refiner, which comes with what the picture was made with",
+        "loras": "tags in the prompt",
+        "hypernetworks": "tags in the prompt",
+        "embeddings": "their words stand in the prompt",
     }
     assert set(limits(TextToImage)) == {*infotext.KEYS, *infotext.EXACT, *elsewhere}
 
@@ -196,7 +201,7 @@ def test_every_field_of_a_request_is_written_or_known_not_to_be() -> None:
 def test_the_limits_of_every_number_hold_when_read() -> None:
     base = TextToImage(prompt="x", seed=1)
     for name, limit in limits(TextToImage).items():
-        if isinstance(limit, Range) and name in infotext.KEYS:
+        if isinstance(limit, Range) and not limit.clamp and name in infotext.KEYS:
             text = infotext.write(replace(base, **{name: limit.high + 1}), {})
             assert name not in infotext.parse(text).values
 

@@ -1,7 +1,10 @@
-"""Chunks to conditioning, compared with the text encoder called directly."""
+"""Chunks to conditioning, compared with the text encoders called directly."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,9 +12,12 @@ import torch
 from torch import Tensor
 
 from models.device import mend_torchvision
-from models.errors import UserError
+from models.families import SD1, SDXL
+from models.loading import DiffusionModel, TextEncoder
+from models.patches.embeddings import Embedding
 from pipelines.prompts import ClipTokenizer, chunk
-from pipelines.prompts.encode import encode, encode_pair
+from pipelines.prompts.encode import Layer, encode, encode_prompts
+from tests.toy_weights import CPU, load_toy_model, write_toy_model
 from tests.toys import toy_vocabulary
 
 if TYPE_CHECKING:
@@ -46,7 +52,13 @@ def plain(text_encoder: CLIPTextModel, words: list[str]) -> Tensor:
 
 
 def encoded(text_encoder: CLIPTextModel, text: str, clip_skip: int = 1) -> Tensor:
-    return encode(text_encoder, chunk(TOKENIZER, text), clip_skip)
+    return encode(TextEncoder("clip_l", text_encoder, TOKENIZER), chunk(TOKENIZER, text), Layer(clip_skip)).vectors
+
+
+def speaking(text_encoder: CLIPTextModel, embeddings: Mapping[str, Embedding] | None = None) -> Any:
+    """As much of a model as its words need."""
+    encoders = (TextEncoder("clip_l", text_encoder, TOKENIZER),)
+    return SimpleNamespace(family=SD1, text_encoders=encoders, embeddings=embeddings or {}, device=CPU)
 
 
 def test_a_short_prompt_without_weights_is_the_plain_encoding(text_encoder: CLIPTextModel) -> None:
@@ -89,15 +101,106 @@ def test_clip_skip_leaves_layers_out_but_not_the_final_norm(text_encoder: CLIPTe
     assert not torch.allclose(encoded(text_encoder, "cat dog", clip_skip=3), encoded(text_encoder, "cat dog"))
 
 
-@pytest.mark.parametrize("clip_skip", [0, 5, -1])
-def test_clip_skip_beyond_the_layers_is_refused(clip_skip: int, text_encoder: CLIPTextModel) -> None:
-    with pytest.raises(UserError, match="between 1 and 4"):
-        encoded(text_encoder, "cat", clip_skip)
+def test_clip_skip_beyond_the_layers_takes_the_first_one(text_encoder: CLIPTextModel) -> None:
+    assert torch.equal(encoded(text_encoder, "cat", clip_skip=12), encoded(text_encoder, "cat", clip_skip=4))
+    assert not torch.allclose(encoded(text_encoder, "cat", clip_skip=4), encoded(text_encoder, "cat", clip_skip=3))
+
+
+def test_a_layer_without_the_final_norm_is_the_hidden_state_itself(text_encoder: CLIPTextModel) -> None:
+    ids = torch.tensor([part.ids for part in chunk(TOKENIZER, "cat")])
+    with torch.no_grad():
+        states = text_encoder(input_ids=ids, output_hidden_states=True).hidden_states
+    found = encode(TextEncoder("clip_l", text_encoder, TOKENIZER), chunk(TOKENIZER, "cat"), Layer(2, final_norm=False))
+    assert torch.equal(found.vectors, states[-2])
+    assert found.pooled is None
+
+
+@pytest.fixture(scope="module")
+def sdxl(tmp_path_factory: pytest.TempPathFactory) -> DiffusionModel:
+    return load_toy_model(write_toy_model(tmp_path_factory.mktemp("sdxl"), family=SDXL), family=SDXL)
+
+
+@torch.no_grad()
+def called(model: DiffusionModel, number: int, text: str) -> Any:
+    """What transformers' own encoder says of one chunk, its padding being this encoder's."""
+    encoder = model.text_encoders[number]
+    [part] = chunk(encoder.tokenizer, text)
+    return encoder.network(input_ids=torch.tensor([part.ids]), output_hidden_states=True)
+
+
+def test_two_encoders_lie_side_by_side_without_their_final_norm(sdxl: DiffusionModel) -> None:
+    [found] = encode_prompts(sdxl, ["a red house"])
+    own = [called(sdxl, number, "a red house") for number in (0, 1)]
+    assert torch.equal(found.vectors, torch.cat([each.hidden_states[-2] for each in own], -1))
+    assert found.vectors.shape == (1, 77, 80)
+    assert found.pooled is not None and torch.equal(found.pooled, own[1].text_embeds)
+
+
+def test_the_second_encoder_is_padded_with_id_0(sdxl: DiffusionModel) -> None:
+    first, second = (chunk(encoder.tokenizer, "a red house")[0].ids for encoder in sdxl.text_encoders)
+    assert first[:5] == second[:5]
+    assert set(first[5:]) == {first[4]} and set(second[5:]) == {0}
+
+
+def test_the_pooled_vector_is_the_first_chunks_and_knows_no_weights(sdxl: DiffusionModel) -> None:
+    [found] = encode_prompts(sdxl, ["a (red:1.5) house BREAK a green tree"])
+    assert found.vectors.shape == (1, 154, 80)
+    torch.testing.assert_close(found.pooled, called(sdxl, 1, "a red house").text_embeds)
+
+
+def test_a_weight_acts_in_both_encoders(sdxl: DiffusionModel) -> None:
+    [plain_, weighted] = encode_prompts(sdxl, ["a red house", "a (red:1.5) house"])
+    for half in (slice(0, 32), slice(32, 80)):
+        factors = (weighted.vectors / plain_.vectors)[0, :, half].mean(-1)
+        assert (factors / factors[0]).tolist() == pytest.approx([1, 1, 1.5] + [1] * 74, rel=1e-3)
+
+
+@pytest.mark.parametrize(("clip_skip", "layers"), [(1, (-2, -2)), (2, (-3, -3)), (3, (-3, -4)), (12, (-3, -4))])
+def test_clip_skip_counts_from_the_layer_of_the_family(clip_skip: int, layers: tuple[int, int], sdxl: DiffusionModel) -> None:
+    """The toy's encoders have 3 and 4 layers; the state before the first one is not a layer."""
+    [found] = encode_prompts(sdxl, ["a red house"], clip_skip)
+    own = [called(sdxl, number, "a red house").hidden_states[layer] for number, layer in enumerate(layers)]
+    assert torch.equal(found.vectors, torch.cat(own, -1))
+
+
+def test_the_pooled_vector_is_the_same_at_any_clip_skip(sdxl: DiffusionModel) -> None:
+    pooled = [encode_prompts(sdxl, ["a red house"], skip)[0].pooled for skip in (1, 2, 12)]
+    assert all(each is not None and torch.equal(each, called(sdxl, 1, "a red house").text_embeds) for each in pooled)
+
+
+def extended(text_encoder: CLIPTextModel, vectors: Tensor) -> CLIPTextModel:
+    """The judge of embeddings: the same encoder, its vocabulary longer by as many words as there are vectors."""
+    longer = build(layers=text_encoder.config.num_hidden_layers)
+    longer.load_state_dict(text_encoder.state_dict(), strict=False)
+    table = torch.cat([text_encoder.embeddings.token_embedding.weight, vectors])
+    longer.embeddings.token_embedding = torch.nn.Embedding.from_pretrained(table)
+    return longer
+
+
+def test_an_embeddings_word_reads_as_new_words_of_the_vocabulary(text_encoder: CLIPTextModel) -> None:
+    vectors = torch.randn(3, 32, generator=torch.Generator().manual_seed(1))
+    model = speaking(text_encoder, {"cathouse": Embedding("cathouse", {"clip_l": vectors})})
+    [found] = encode_prompts(model, ["dog cathouse, dog"])
+    words = len(VOCABULARY)
+    dog, comma = VOCABULARY["dog</w>"], VOCABULARY[",</w>"]
+    ids = [END - 1, dog, words, words + 1, words + 2, comma, dog]
+    with torch.no_grad():
+        theirs = extended(text_encoder, vectors)(input_ids=torch.tensor([ids + [END] * (77 - len(ids))])).last_hidden_state
+    torch.testing.assert_close(found.vectors, theirs)
+    [without] = encode_prompts(speaking(text_encoder), ["dog cathouse, dog"])
+    assert not torch.allclose(found.vectors, without.vectors)
+
+
+def test_an_encoder_for_which_an_embedding_holds_nothing_reads_its_word(sdxl: DiffusionModel) -> None:
+    one_sided = Embedding("tree", {"clip_l": torch.randn(75, 32, generator=torch.Generator().manual_seed(1))})
+    [found] = encode_prompts(replace(sdxl, embeddings={"tree": one_sided}), ["a tree"])
+    assert found.vectors.shape == (1, 154, 80)
+    torch.testing.assert_close(found.vectors[:, :77, 32:], called(sdxl, 1, "a tree").hidden_states[-2])
 
 
 @pytest.mark.parametrize(("prompt", "negative"), [("cat " * 200, "dog"), ("cat", "dog BREAK cat"), ("", ""), ("cat", "")])
 def test_the_shorter_conditioning_is_filled_up_with_emptiness(prompt: str, negative: str, text_encoder: CLIPTextModel) -> None:
-    cond, uncond = encode_pair(TOKENIZER, text_encoder, prompt, negative)
+    cond, uncond = (part.vectors for part in encode_prompts(speaking(text_encoder), [prompt, negative]))
     assert cond.shape == uncond.shape
     own = len(chunk(TOKENIZER, negative)) * 77
     torch.testing.assert_close(uncond[:, :own], encoded(text_encoder, negative))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from models.catalog import Catalog
@@ -16,14 +15,14 @@ from models.device import Device
 from models.errors import Overflow, UserError
 from models.loading import DiffusionModel
 from pipelines import TextToImage, txt2img
-from pipelines.decode import TILE, decode
-from pipelines.engine import Batch
-from pipelines.events import Picture, Step
+from pipelines.decode import TILE, Decoded, decode
+from pipelines.events import Step
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs, read
 from pipelines.painter import open_painter
 from pipelines.request import SAMPLER_NAMES
 from pipelines.studio import Studio
+from tests.drawing import clip_tokenizer, finished, first_noise, levels, off_by, pixels
 from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 from tests.toys import wait_until
 
@@ -35,25 +34,11 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return load_toy_model(write_toy_model(tmp_path_factory.mktemp(request.param), request.param))
 
 
-def finished(batches: Iterable[Batch]) -> list[Picture]:
-    with torch.inference_mode():
-        return [event for batch in batches for event in batch if isinstance(event, Picture)]
-
-
-def levels(image: Image.Image) -> torch.Tensor:
-    """The picture's bytes, as numbers."""
-    return torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).int()
-
-
 def plain_decode(model: DiffusionModel, latents: torch.Tensor) -> torch.Tensor:
     return model.vae.decode(latents, return_dict=False)[0]  # pyright: ignore[reportArgumentType]
 
 
-def pixels(request: TextToImage, model: DiffusionModel) -> list[bytes]:
-    return [picture.image.tobytes() for picture in finished(txt2img.batches(request, model))]
-
-
-def run(decoding: Generator[None, None, Image.Image]) -> tuple[Image.Image, int]:
+def run(decoding: Generator[None, None, Decoded]) -> tuple[Decoded, int]:
     """The picture that a decode returns, and how often it offered to stop."""
     stops = 0
     while True:
@@ -67,21 +52,18 @@ def run(decoding: Generator[None, None, Image.Image]) -> tuple[Image.Image, int]
 @pytest.mark.parametrize("guidance", [1.0, 6.5])
 def test_a_picture_equals_the_one_of_diffusers_pipeline(model: DiffusionModel, guidance: float) -> None:
     from diffusers import EulerDiscreteScheduler, StableDiffusionPipeline
-    from transformers import CLIPTokenizer
 
     scheduler = EulerDiscreteScheduler.from_config(SCHEDULER | {"prediction_type": model.prediction_type})
     parts = {"vae": model.vae, "text_encoder": model.text_encoder, "unet": model.unet, "scheduler": scheduler}
-    tokenizer = CLIPTokenizer.from_pretrained(str(model.checkpoint.tokenizer), model_max_length=77)
     none = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
-    pipeline = StableDiffusionPipeline(**parts, tokenizer=tokenizer, **none)  # type: ignore[arg-type]
+    pipeline = StableDiffusionPipeline(**parts, tokenizer=clip_tokenizer(model.checkpoint.tokenizer), **none)  # type: ignore[arg-type]
     pipeline.set_progress_bar_config(disable=True)
     request = replace(REQUEST, sampler="Euler", steps=8, guidance_scale=guidance)
-    noise = torch.randn(1, 4, 12, 8, generator=torch.Generator().manual_seed(5))
+    noise = first_noise(5, 96, 64)
     # diffusers multiplies the noise by sqrt(sigma_max^2 + 1) under "leading" spacing and by sigma_max under "linspace", as here
     same = {"negative_prompt": request.negative_prompt, "height": 96, "width": 64, "num_inference_steps": 8, "guidance_scale": guidance}
     theirs = pipeline(request.prompt, latents=noise, output_type="pil", **same).images[0]  # type: ignore[union-attr,arg-type]
-    [ours] = finished(txt2img.batches(request, model))
-    assert (levels(ours.image) - levels(theirs)).abs().max() <= 1
+    assert off_by(request, model, theirs) <= 1
 
 
 @pytest.mark.parametrize("sampler", SAMPLER_NAMES)
@@ -149,9 +131,10 @@ def test_a_decode_that_overflows_in_half_precision_is_retried_in_full(tmp_path: 
         model.vae.decoder.conv_in.weight *= 2000
     assert not torch.isfinite(plain_decode(model, latents.half() * 5)).all()
     retried, _ = run(decode(model, latents))
-    assert len(retried.getcolors(100_000) or []) > 10, "not a black picture"
+    assert len(retried.image.getcolors(100_000) or []) > 10, "not a black picture"
     assert next(model.vae.parameters()).dtype == torch.float16, "the model is put back as it was"
-    assert plain.size == retried.size
+    assert plain.image.size == retried.image.size
+    assert (plain.notes, retried.notes) == ({}, {"VAE precision": "float32"})
 
 
 def test_a_vae_that_overflows_in_full_precision_too_is_named(model: DiffusionModel) -> None:
@@ -165,7 +148,7 @@ def test_a_large_picture_is_decoded_in_tiles_that_join(model: DiffusionModel) ->
         tiled, stops = run(decode(model, latents))
         whole = plain_decode(model, latents / model.vae.config["scaling_factor"])
     assert stops == 2
-    left = levels(tiled).view(64, -1, 3).float()
+    left = levels(tiled.image).view(64, -1, 3).float()
     expected = ((whole[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255)
     # Tiles have their own group statistics, so they agree roughly, not exactly.
     assert (left - expected).abs().mean() < 0.1 * expected.std() + 1

@@ -16,6 +16,8 @@ from PIL import Image
 
 from models.catalog import Catalog
 from models.errors import UserError
+from models.manager import LedgerLine
+from models.memory import Machine
 from pipelines.engine import Batch
 from pipelines.events import Event, Picture, Step
 from pipelines.jobs import JobBook
@@ -41,6 +43,14 @@ class ToyPainter:
     gate: threading.Semaphore | None = None
     steps_made: int = 0
     drawn: list[Request] = field(default_factory=list)
+    machine: Machine = field(default_factory=lambda: Machine(host=8 * 10**9))
+    ledger: tuple[LedgerLine, ...] = ()
+
+    def unload(self, line_id: str) -> None:
+        self.ledger = tuple(line for line in self.ledger if line.id != line_id)
+
+    def at_hand(self) -> tuple[str, ...]:
+        return ()
 
     def batches(self, request: Request) -> Generator[Batch]:
         for batch in range(request.batch_count):

@@ -11,10 +11,10 @@ with gradio_stubs_untouched():
 
 from pipelines import Studio
 from ui.stage import header
-from ui.tabs import txt2img
+from ui.tabs import models, txt2img
 
 DAY = 86_400  # seconds; uploads that are older are removed
-TABS: tuple[ModuleType, ...] = (txt2img,)
+TABS: tuple[ModuleType, ...] = (txt2img, models)
 
 
 def page(studio: Studio) -> gr.Blocks:

@@ -12,8 +12,9 @@ import gradio as gr
 from gradio.components import Component
 from gradio.context import Context
 
-from pipelines import Checkpoint, Choice, Range, Request, Text
+from pipelines import Checkpoint, Choice, Range, Request, Several, Text, limits
 from ui.form import Form, declared, is_exact
+from ui.pieces import piece
 
 ASPECTS = {"1:1": 1.0, "3:4": 3 / 4, "2:3": 2 / 3, "4:3": 4 / 3, "3:2": 3 / 2, "16:9": 16 / 9}  # width to height
 SIDE = 8  # pixels; the latents are an eighth of the picture
@@ -29,6 +30,8 @@ def control(kind: type[Request], name: str, **look: Any) -> Component:
         return gr.Textbox(max_length=limit.length, **common)
     if isinstance(limit, Choice):
         return gr.Dropdown(**({"choices": list(limit.names), "filterable": False} | common))
+    if isinstance(limit, Several):
+        return rack(kind, name, **look)
     if is_exact(limit):
         return gr.Textbox(**(common | {"value": str(common["value"]), "max_lines": 1, "max_length": 30}))
     return gr.Number(**_numbers(limit, item.type), **common)
@@ -40,6 +43,22 @@ def slider(kind: type[Request], name: str, **look: Any) -> gr.Slider:
     limit = item.metadata["limit"]
     words = {"label": item.metadata["title"], "info": item.metadata["info"] or None, "elem_id": f"{kind.kind}-{name}"}
     return gr.Slider(limit.low, limit.high, step=limit.step, **({"value": item.default, "interactive": True} | words | look))
+
+
+def rack(kind: type[Request], name: str, **look: Any) -> gr.HTML:
+    """A list of entries, each a file of the library with its strengths. Its value is the list that the request takes."""
+    item = declared(kind, name)
+    limit = item.metadata["limit"]
+    assert isinstance(limit, Several)
+    words = {field.name: field.metadata["title"] for field in fields(limit.entry)}
+    numbers = {field.name: _limits(field.metadata["limit"], field.default) for field in fields(limit.entry)}
+    offers = {"field": name, "title": item.metadata["title"], "words": words, "numbers": numbers, "most": limit.most, "kind": kind.kind}
+    common = {"value": [], "interactive": True, "label": item.metadata["title"]} | look
+    return piece("rack", f"{kind.kind}-{name}", offers=offers, **common)
+
+
+def _limits(limit: Any, default: Any) -> dict[str, Any] | None:
+    return {"low": limit.low, "high": limit.high, "step": limit.step, "default": default} if isinstance(limit, Range) else None
 
 
 def _numbers(limit: Range, kind: Any) -> dict[str, Any]:
@@ -92,7 +111,7 @@ def seeds(kind: type[Request]) -> tuple[dict[str, Component], gr.Button, gr.Butt
 
 def starting_values(kind: type[Request], entry: Checkpoint) -> dict[str, Any]:
     """What the form holds when this checkpoint is chosen and nothing is typed: the request's defaults, then the checkpoint's own."""
-    known = {item.name: item.default for item in fields(kind)}
+    known = {item.name: item.default for item in fields(kind) if not item.metadata["derived"]}
     own = {name: value for name, value in entry.defaults.items() if name in known}
     return known | {"width": entry.native_size, "height": entry.native_size, "checkpoint": entry.id} | own
 
@@ -108,25 +127,40 @@ def aspect_size(native: int, ratio: float, limit: Range) -> tuple[int, int]:
     return width, height
 
 
-def wire(form: Form, swap: gr.Button, aspects: list[gr.Button], dice: gr.Button, checkpoints: Sequence[Checkpoint]) -> None:
+def wire(form: Form, swap: gr.Button, aspects: list[gr.Button], dice: gr.Button) -> None:
     """What the browser does by itself, with no word to the server: swap, aspects, dice, a checkpoint's own defaults."""
     sides = [form.inputs["width"], form.inputs["height"]]
-    limit = declared(form.kind, "width").metadata["limit"]
     swap.click(None, sides, sides, js="(width, height) => [height, width]")
     dice.click(None, None, form.inputs["seed"], js="() => '-1'")
     for button in aspects:
-        table = {entry.id: aspect_size(entry.native_size, ASPECTS[str(button.value)], limit) for entry in checkpoints}
         chosen = [form.inputs["checkpoint"], *sides]
-        button.click(None, chosen, sides, js=f"(id, width, height) => atelier.aspect({_js(table)}[id], width, height)")
-    starts = {entry.id: starting_values(form.kind, entry) for entry in checkpoints}
-    js = f"(...values) => atelier.follow({_js(form.kind.kind)}, {_js(form.names)}, values, {_js(starts)})"
+        button.click(None, chosen, sides, js=f"(id, width, height) => atelier.aspect(id, {_js(button.value)}, width, height)")
+    js = f"(...values) => atelier.follow({_js(form.kind.kind)}, {_js(form.names)}, values)"
     form.inputs["checkpoint"].input(None, form.components, form.components, js=js)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def starts(kind: type[Request], checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
+    """For the page's scripts: what the form holds with each checkpoint, and the size of each aspect."""
+    limit = declared(kind, "width").metadata["limit"]
+    natives = {entry.native_size for entry in checkpoints}
+    sizes = {native: {name: aspect_size(native, ratio, limit) for name, ratio in ASPECTS.items()} for native in natives}
+    return {
+        "starts": {entry.id: plain(starting_values(kind, entry)) for entry in checkpoints},
+        "aspects": {entry.id: sizes[entry.native_size] for entry in checkpoints},
+    }
+
+
+def plain(values: dict[str, Any]) -> dict[str, Any]:
+    """As JSON has them; a seed goes as text."""
+    return {name: list(value) if isinstance(value, tuple) else str(value) if name == "seed" else value for name, value in values.items()}
 
 
 def remember(form: Form) -> None:
     """What is typed stays in this browser, over a reload and a restart of the server. Nothing is sent."""
     kind, names = _js(form.kind.kind), _js(form.names)
-    choices = {name: [value for _, value in part.choices] for name, part in form.inputs.items() if isinstance(part, gr.Dropdown)}
+    # What is offered from the library may come later than the page; the studio looks it up again in any case.
+    fixed = {name: part for name, part in form.inputs.items() if isinstance(part, gr.Dropdown) and limits(form.kind)[name].names}
+    choices = {name: [value for _, value in part.choices] for name, part in fixed.items()}
     changed = [part.change for part in form.components]  # pyright: ignore[reportAttributeAccessIssue]
     gr.on(changed, None, form.components, None, js=f"(...values) => atelier.keep({kind}, {names}, values)")
     recall = f"(...values) => atelier.recall({kind}, {names}, values, {_js(choices)})"

@@ -6,13 +6,13 @@ limits, and its sentences name the field.
 
 from __future__ import annotations
 
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, asdict, dataclass, fields
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
-from pipelines import Choice, Range, Request, Text, UserError, limits
+from pipelines import Choice, Range, Request, Several, Text, UserError, limits
 
 EXACT = 2**53  # JavaScript's numbers lose digits beyond it, so a field with a higher limit is shown as text
 
@@ -25,7 +25,8 @@ class Form:
     inputs: dict[str, Component]
 
     def __post_init__(self) -> None:
-        declared, shown = {item.name for item in fields(self.kind)}, set(self.inputs)
+        declared = {item.name for item in fields(self.kind) if not item.metadata["derived"]}  # the studio finds the others by itself
+        shown = set(self.inputs)
         if declared != shown:
             missing, extra = sorted(declared - shown) or "none", sorted(shown - declared) or "none"
             raise TypeError(f"The form of {self.kind.__name__} is not its request. Missing: {missing}. Too many: {extra}.")
@@ -61,6 +62,8 @@ class Form:
 
     def _shown(self, name: str, request: Request) -> Any:
         value = getattr(request, name)
+        if isinstance(value, tuple):
+            return [asdict(entry) for entry in value]
         return str(value) if self._as_text(name) else value
 
     def _as_text(self, name: str) -> bool:
@@ -75,7 +78,7 @@ def declared(kind: type[Request], name: str) -> Field[Any]:
     raise TypeError(f"{kind.__name__} has no field {name!r}, so no control can show it.")
 
 
-def is_exact(limit: Range | Text | Choice) -> bool:
+def is_exact(limit: Range | Text | Choice | Several) -> bool:
     return isinstance(limit, Range) and limit.high > EXACT
 
 

@@ -70,7 +70,7 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     sessions = Sessions(door.password)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.closing = asyncio.Event()
-    _add_routes(app, Desk(studio, app.state.closing), PictureDesk(studio), LoginDesk(sessions))
+    _add_routes(app, Desk(studio, app.state.closing, door.password is not None), PictureDesk(studio), LoginDesk(sessions))
     _mount(app, blocks, door, look)
     # The last one added is the first that a request meets.
     app.add_middleware(Numbered, head=str(look.get("head") or ""))
@@ -86,9 +86,10 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
 class Desk:
     """The handlers of a job's routes."""
 
-    def __init__(self, studio: Studio, closing: asyncio.Event) -> None:
+    def __init__(self, studio: Studio, closing: asyncio.Event, asks_password: bool = False) -> None:
         self.studio = studio
         self.closing = closing
+        self.asks_password = asks_password
 
     async def live(self, request: Request) -> Response:
         """The progress of a job as soon as it is newer than `after`, or after 20 seconds."""
@@ -109,7 +110,8 @@ class Desk:
     async def current(self, request: Request) -> Response:
         state, message = self.studio.engine_state()
         job = await asyncio.to_thread(self.studio.current, user_of(request))
-        return JSONResponse({"job": job, "engine": {"state": state, "message": message}})
+        news = {"job": job, "engine": {"state": state, "message": message}}
+        return JSONResponse(news | {"library": self.studio.library.version, "login": self.asks_password})
 
     async def stop(self, request: Request) -> Response:
         return await self._act(self.studio.stop, request)

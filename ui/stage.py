@@ -6,28 +6,17 @@ the server's own routes, one request in flight, so that a slow line drops frames
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from pipelines import Checkpoint, Studio, UserError, summary
 from ui.form import Form
+from ui.pieces import piece
 from ui.roles import role, user_of
 
-STATIC = Path(__file__).parent / "static"
 SNIPPET = 24  # characters shown of the place where a prompt is cut
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-
-
-def static(name: str) -> str:
-    return (STATIC / name).read_text(encoding="utf-8")
-
-
-def piece(name: str, elem_id: str, **props: Any) -> gr.HTML:
-    """A component of our own: its skeleton and script are in `static/`; text from people enters only as text, never as markup."""
-    look: dict[str, Any] = {"html_template": static(f"{name}.html"), "js_on_load": static(f"{name}.js"), "apply_default_css": False}
-    return gr.HTML(None, elem_id=elem_id, elem_classes=[name], **look, **props)
 
 
 def header() -> gr.HTML:
@@ -80,7 +69,14 @@ class Stage:
     def _settings_of(self, form: Form) -> Any:
         @role("artist")
         def use_settings(event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
-            return form.fill(own_picture(self._studio, event, request).request)
+            record = own_picture(self._studio, event, request)
+            try:
+                found = self._studio.settings(record.path)
+            except UserError:  # the file is gone or was saved again by another program; the book knows the request
+                return form.fill(record.request)
+            for sentence in found.notes:
+                gr.Info(sentence, title="Not the same")
+            return form.fill(found.request)
 
         return use_settings
 

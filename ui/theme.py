@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui.stage import static
+from ui.pieces import static
 
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -21,7 +21,7 @@ def look() -> dict[str, Any]:
 def head() -> str:
     """Styles and scripts as elements of the page itself: there at once, with no further request."""
     scripts = "\n".join(static(name) for name in SCRIPTS)
-    return f"<style>{static('atelier.css')}{static('stage.css')}</style>\n<script>{scripts}</script>"
+    return f"<style>{static('atelier.css')}{static('stage.css')}{static('library.css')}</style>\n<script>{scripts}</script>"
 
 
 def theme() -> gr.themes.Base:

@@ -4,19 +4,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Approximate latent -> RGB maps for previews, one row a latent channel, RGB in -1..1. Published measurements of the families' VAEs.
+SD_PREVIEW = ((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473))
+SDXL_PREVIEW = ((0.3920, 0.4054, 0.4549), (-0.2634, -0.0196, 0.0653), (0.0568, 0.1687, -0.0755), (-0.3112, -0.2359, -0.2076))
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
+    """What tells one family of models from another, in fields that the loop and the encoder read."""
+
+    key: str  # "sd1", "sd2", "sdxl", "sdxl-refiner": what identify and the catalogue say
     name: str
-    latent_channels: int
-    pixels_per_latent: int  # along one side
-    # Approximate latent -> RGB map for previews, one row a latent channel, RGB in -1..1. Published measurements of the family's VAE.
-    preview_factors: tuple[tuple[float, float, float], ...]
+    native_size: int  # pixels, the side of the squares it was trained on
+    encoders: tuple[str, ...]  # "clip_l", "clip_h", "clip_g": text encoders, in the order in which their vectors lie side by side
+    layer: int = 1  # which layer of the encoders is taken, from the end; clip skip adds to it
+    final_norm: bool = True  # whether the encoder's final layer norm follows
+    pooled: bool = False  # the last encoder's pooled vector goes to the UNet too
+    size_numbers: int = 0  # 6: original size, crop, target size (SDXL); 5: original size, crop, aesthetic score (refiner)
+    zeros_for_empty_negative: bool = False  # an empty negative prompt is not encoded but all zeros, as in training
+    scaling_factor: float = 0.18215  # latents of the UNet = latents of the VAE times this, whichever VAE file is used
+    preview_factors: tuple[tuple[float, float, float], ...] = SD_PREVIEW
+    latent_channels: int = 4
+    pixels_per_latent: int = 8  # along one side
 
 
-STABLE_DIFFUSION_1 = Family(
-    name="Stable Diffusion 1",
-    latent_channels=4,
-    pixels_per_latent=8,
-    preview_factors=((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473)),
-)
+SD1 = Family("sd1", "Stable Diffusion 1", 512, ("clip_l",))
+SD2 = Family("sd2", "Stable Diffusion 2", 768, ("clip_h",))
+SDXL = Family(
+    "sdxl", "SDXL", 1024, ("clip_l", "clip_g"), layer=2, final_norm=False, pooled=True, size_numbers=6,
+    zeros_for_empty_negative=True, scaling_factor=0.13025, preview_factors=SDXL_PREVIEW,
+)  # fmt: skip
+SDXL_REFINER = Family(
+    "sdxl-refiner", "SDXL refiner", 1024, ("clip_g",), layer=2, final_norm=False, pooled=True, size_numbers=5,
+    scaling_factor=0.13025, preview_factors=SDXL_PREVIEW,
+)  # fmt: skip
+
+FAMILIES: dict[str, Family] = {family.key: family for family in (SD1, SD2, SDXL, SDXL_REFINER)}

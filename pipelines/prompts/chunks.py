@@ -1,11 +1,13 @@
 """A prompt of any length as chunks of 75 tokens, each between a start and an end token: 77 places.
 
 The rules are A1111's: a chunk that is full gives back what follows its last comma, if that is near enough, so that a
-phrase is not torn apart; BREAK fills up a chunk; an empty prompt is one chunk.
+phrase is not torn apart; BREAK fills up a chunk; an empty prompt is one chunk. A word that an embedding stands for takes as many
+places as the embedding has vectors, and what does not fit the rest of a chunk begins the next one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.prompts.tokenizer import Tokenizer
@@ -13,6 +15,10 @@ from pipelines.prompts.weights import parse_weights
 
 CHUNK = 75  # tokens of the prompt in one chunk
 COMMA_REACH = 20  # how many tokens a full chunk gives back, at most, for the sake of a comma
+PLACEHOLDER = 0  # the id where a vector goes: an ordinary token in every vocabulary, which no encoder takes for the end
+
+Words = Mapping[str, int]  # an embedding's word -> how many vectors it has
+NO_WORDS: Words = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,7 @@ class Chunk:
 
     ids: tuple[int, ...]  # 77: start, at most 75 tokens, end, padding
     weights: tuple[float, ...]  # 77: 1 for start, end and padding
+    inserts: tuple[tuple[int, str, int], ...] = ()  # (place 0 .. 76, word, number of the vector) where an embedding's vectors go
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,7 @@ class _Token:
     id: int
     weight: float
     offset: int
+    vector: tuple[str, int] | None = None  # word and number of the vector that stands here
 
 
 @dataclass(slots=True)
@@ -52,28 +60,69 @@ class _Open:
         return self.tokens[0].offset if self.tokens else self.offset
 
 
-def chunk(tokenizer: Tokenizer, text: str) -> tuple[Chunk, ...]:
-    """The prompt's chunks, at least one."""
-    return tuple(_close(tokenizer, part.tokens) for part in _divide(tokenizer, text))
+def chunk(tokenizer: Tokenizer, text: str, words: Words = NO_WORDS) -> tuple[Chunk, ...]:
+    """The prompt's chunks, at least one. Words are found by their tokens, as A1111 does; of several the longest."""
+    return tuple(_close(tokenizer, part.tokens) for part in _divide(tokenizer, text, words))
 
 
-def count(tokenizer: Tokenizer, text: str) -> TokenCount:
+def count(tokenizer: Tokenizer, text: str, words: Words = NO_WORDS) -> TokenCount:
     """What a live counter shows while somebody types, and where the prompt is cut."""
-    parts = _divide(tokenizer, text)
+    parts = _divide(tokenizer, text, words)
     whole = CHUNK * (len(parts) - 1)
     return TokenCount(whole + len(parts[-1].tokens), whole + CHUNK, tuple(part.begins for part in parts[1:]))
 
 
-def _divide(tokenizer: Tokenizer, text: str) -> list[_Open]:
+def _divide(tokenizer: Tokenizer, text: str, words: Words) -> list[_Open]:
     """Where BREAK ends the text there is no chunk after it; two in a row leave an empty one between them."""
     parts = [_Open()]
+    known = _Known(tokenizer, words)
     for run in parse_weights(text):
         if run.is_break:
             parts.append(_Open(run.offsets[0]))
             continue
-        for token, place in tokenizer.tokens(run.text):
-            _add(parts, _Token(token, run.weight, run.offsets[place]), token == tokenizer.comma)
+        tokens = [_Token(token, run.weight, run.offsets[place]) for token, place in tokenizer.tokens(run.text)]
+        for group in known.groups(tokens):
+            _add_all(parts, group, tokenizer.comma)
     return parts if parts[-1].tokens or len(parts) == 1 else parts[:-1]
+
+
+class _Known:
+    """The words of embeddings by the tokens that spell them."""
+
+    def __init__(self, tokenizer: Tokenizer, words: Words) -> None:
+        self._words = words
+        self._by_first: dict[int, list[tuple[tuple[int, ...], str]]] = {}
+        for word in words:
+            spelt = tuple(token for token, _ in tokenizer.tokens(word))
+            if spelt:
+                self._by_first.setdefault(spelt[0], []).append((spelt, word))
+        for entries in self._by_first.values():
+            entries.sort(key=lambda entry: -len(entry[0]))
+
+    def groups(self, tokens: Sequence[_Token]) -> Iterator[list[_Token]]:
+        """Each token alone, and the vectors of each word together."""
+        place = 0
+        while place < len(tokens):
+            length, word = self._at(tokens, place)
+            yield self._vectors(tokens[place], word) if word else [tokens[place]]
+            place += length
+
+    def _at(self, tokens: Sequence[_Token], place: int) -> tuple[int, str]:
+        for spelt, word in self._by_first.get(tokens[place].id, ()):
+            if spelt == tuple(token.id for token in tokens[place : place + len(spelt)]):
+                return len(spelt), word
+        return 1, ""
+
+    def _vectors(self, first: _Token, word: str) -> list[_Token]:
+        return [_Token(PLACEHOLDER, first.weight, first.offset, (word, number)) for number in range(self._words[word])]
+
+
+def _add_all(parts: list[_Open], group: list[_Token], comma: int | None) -> None:
+    """Vectors of one word stay together; only a word that is longer than a whole chunk runs on into the next."""
+    if 1 < len(group) <= CHUNK and len(parts[-1].tokens) + len(group) > CHUNK:
+        parts.append(_Open(group[0].offset))
+    for token in group:
+        _add(parts, token, token.vector is None and token.id == comma)
 
 
 def _add(parts: list[_Open], token: _Token, is_comma: bool) -> None:
@@ -97,4 +146,5 @@ def _give_back(full: _Open) -> list[_Token]:
 def _close(tokenizer: Tokenizer, tokens: list[_Token]) -> Chunk:
     empty = CHUNK - len(tokens)
     ids = (tokenizer.start, *(token.id for token in tokens), tokenizer.end, *[tokenizer.pad] * empty)
-    return Chunk(ids, (1.0, *(token.weight for token in tokens), *[1.0] * (empty + 1)))
+    inserts = tuple((place, *token.vector) for place, token in enumerate(tokens, 1) if token.vector)
+    return Chunk(ids, (1.0, *(token.weight for token in tokens), *[1.0] * (empty + 1)), inserts)

@@ -1,56 +1,104 @@
-"""Chunks of tokens to conditioning: the text encoder's vectors, with the weights laid on."""
+"""Chunks of tokens to conditioning: the text encoders' vectors, with the weights laid on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from models.errors import UserError
+from models.loading import DiffusionModel, TextEncoder
+from models.patches.embeddings import Embedding, injected
 from pipelines.prompts.chunks import Chunk, chunk
-from pipelines.prompts.tokenizer import Tokenizer
 
-if TYPE_CHECKING:
-    from transformers import CLIPTextModel
+Embeddings = Mapping[str, Embedding]  # word of the prompt -> what stands for it
+NONE: Embeddings = {}
 
 
-def encode_pair(
-    tokenizer: Tokenizer, text_encoder: CLIPTextModel, prompt: str, negative: str, clip_skip: int = 1
-) -> tuple[Tensor, Tensor]:
-    """Conditioning of the prompt and of the negative prompt, (1, 77 n, width) each: the shorter is filled up with empty chunks."""
-    chunks, negative_chunks = chunk(tokenizer, prompt), chunk(tokenizer, negative)
-    length = max(len(chunks), len(negative_chunks))
-    empty = chunk(tokenizer, "")
-    cond = encode(text_encoder, chunks + empty * (length - len(chunks)), clip_skip)
-    return cond, encode(text_encoder, negative_chunks + empty * (length - len(negative_chunks)), clip_skip)
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What text encoders make of one prompt."""
+
+    vectors: Tensor  # (1, 77 n, width): n chunks, encoded apart and laid end to end
+    pooled: Tensor | None = None  # (1, width): the first chunk as one vector, without its weights; None: the encoder has no projection
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Where an encoder's vectors are taken."""
+
+    from_end: int = 1  # 1: the last layer. A number beyond the encoder's layers means its first one
+    final_norm: bool = True  # whether the final layer norm follows, whichever layer it is
+
+
+LAST = Layer()
+
+
+def encode_prompts(model: DiffusionModel, prompts: Sequence[str], clip_skip: int = 1) -> list[Encoded]:
+    """Each prompt, all of equal length: those with fewer chunks are filled up with empty ones.
+
+    The vectors of several encoders lie side by side, and the pooled vector is the last one's. `clip_skip` 1 takes the layer that
+    the family was trained with, 2 the one before it, and so on. Words of `model.embeddings` stand for their vectors.
+    """
+    layer = Layer(model.family.layer + clip_skip - 1, model.family.final_norm)
+    divided = [[_divided(encoder, prompt, model.embeddings) for prompt in prompts] for encoder in model.text_encoders]
+    length = max(len(chunks) for own in divided for chunks in own)
+    columns = [
+        [encode(encoder, _filled(encoder, chunks, length), layer, model.embeddings, model.device.torch_device) for chunks in own]
+        for encoder, own in zip(model.text_encoders, divided, strict=True)
+    ]
+    return [_side_by_side(parts) for parts in zip(*columns, strict=True)]
 
 
 @torch.no_grad()
-def encode(text_encoder: CLIPTextModel, chunks: Sequence[Chunk], clip_skip: int = 1) -> Tensor:
-    """(1, 77 n, width) in the encoder's type, on its device: n chunks, encoded apart and laid end to end.
+def encode(
+    encoder: TextEncoder, chunks: Sequence[Chunk], layer: Layer = LAST, embeddings: Embeddings = NONE, device: torch.device | None = None
+) -> Encoded:
+    """One encoder's vectors of some chunks, in its number type. Without weights this is the plain encoding, bit for bit.
 
-    `clip_skip` 1 takes the last layer, 2 the one before it, and so on; the final layer norm comes after it all the same.
-    Raises `UserError` when there are not so many layers. Without weights this is the plain encoding, bit for bit.
+    `device`: where it computes, when its weights are kept elsewhere in between.
     """
-    ids = torch.tensor([part.ids for part in chunks], device=text_encoder.device)
-    states = _hidden_states(text_encoder, ids, clip_skip)
+    ids = torch.tensor([part.ids for part in chunks], device=device or encoder.network.device)
+    with injected(encoder.network, list(_places(encoder.key, chunks, embeddings))):
+        states, pooled = _states(encoder.network, ids, layer)
     weights = torch.tensor([part.weights for part in chunks], device=states.device)
     if (weights != 1).any():
         states = _emphasise(states, weights)
-    return states.flatten(0, 1).unsqueeze(0)
+    return Encoded(states.flatten(0, 1).unsqueeze(0), None if pooled is None else pooled[:1])
 
 
-def _hidden_states(text_encoder: CLIPTextModel, ids: Tensor, clip_skip: int) -> Tensor:
+def _divided(encoder: TextEncoder, prompt: str, embeddings: Embeddings) -> tuple[Chunk, ...]:
+    """A word whose embedding holds nothing for this encoder is an ordinary word to it."""
+    lengths = {word: len(entry.vectors[encoder.key]) for word, entry in embeddings.items() if encoder.key in entry.vectors}
+    return chunk(encoder.tokenizer, prompt, lengths)
+
+
+def _filled(encoder: TextEncoder, chunks: tuple[Chunk, ...], length: int) -> tuple[Chunk, ...]:
+    return chunks + chunk(encoder.tokenizer, "") * (length - len(chunks))
+
+
+def _places(key: str, chunks: Sequence[Chunk], embeddings: Embeddings) -> Iterator[tuple[int, int, Tensor]]:
+    for number, part in enumerate(chunks):
+        for position, word, index in part.inserts:
+            yield number, position, embeddings[word].vectors[key][index]
+
+
+def _states(network: Any, ids: Tensor, layer: Layer) -> tuple[Tensor, Tensor | None]:
     """The library's own clip skip is not used: its last hidden state is the one before the final layer norm."""
-    layers = text_encoder.config.num_hidden_layers
-    if not 1 <= clip_skip <= layers:
-        raise UserError(f"Clip skip must be between 1 and {layers} with this model.")
-    if clip_skip == 1:
-        return text_encoder(input_ids=ids).last_hidden_state
-    states = text_encoder(input_ids=ids, output_hidden_states=True).hidden_states
-    return text_encoder.final_layer_norm(states[-clip_skip])
+    plain = layer == LAST
+    output = network(input_ids=ids, output_hidden_states=not plain)
+    pooled = output.get("text_embeds")
+    if plain:
+        return output.last_hidden_state, pooled
+    body = getattr(network, "text_model", network)  # an encoder with a projection has its layers one level further down
+    states = output.hidden_states[-min(layer.from_end, network.config.num_hidden_layers)]
+    return body.final_layer_norm(states) if layer.final_norm else states, pooled
+
+
+def _side_by_side(parts: Sequence[Encoded]) -> Encoded:
+    return Encoded(torch.cat([part.vectors for part in parts], -1), parts[-1].pooled)
 
 
 def _emphasise(states: Tensor, weights: Tensor) -> Tensor:

@@ -2,7 +2,12 @@
 const sign = element.querySelector('[data-part="engine"]');
 element.querySelector('[data-part="look"]').addEventListener("click", () => atelier.toggleLook());
 
-const PAUSE = { starting: 1500, lost: 2000, ready: 15000, failed: 15000 }; // milliseconds until the next look
+element.querySelector('[data-part="leave"]').addEventListener("click", async () => {
+  await fetch("logout", { method: "POST" }).catch(() => {});
+  location.reload();
+});
+
+const PAUSE = { starting: 1500, lost: 2000, ready: 6000, failed: 15000 }; // milliseconds until the next look
 const SIGNS = { ready: "", lost: "Connection lost, trying again…" };
 
 const look = async () => {
@@ -11,7 +16,7 @@ const look = async () => {
     if (answer.status === 401) return { state: "failed", message: "Your login has run out. Reload the page." };
     if (!answer.ok) throw new Error(String(answer.status));
     const news = await answer.json();
-    return { ...news.engine, job: news.job };
+    return { ...news.engine, job: news.job, library: news.library, login: news.login };
   } catch {
     return { state: "lost", message: SIGNS.lost };
   }
@@ -21,6 +26,8 @@ const tell = (engine) => {
   const words = engine.state === "ready" ? SIGNS.ready : engine.message;
   if (sign.textContent !== words) sign.textContent = words;
   sign.dataset.state = engine.state;
+  if ("library" in engine && atelier.engine && atelier.engine.library !== engine.library) window.dispatchEvent(new Event("atelier:library"));
+  if ("login" in engine) element.querySelector('[data-part="leave"]').hidden = !engine.login;
   atelier.engine = engine;
   window.dispatchEvent(new CustomEvent("atelier:engine", { detail: engine }));
 };

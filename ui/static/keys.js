@@ -2,6 +2,12 @@
 (() => {
   const visible = (selector) => [...document.querySelectorAll(selector)].find((part) => part.getClientRects().length && !part.disabled);
 
+  // Puts a word at the end of a prompt, once.
+  atelier.addWord = (kind, word) => {
+    const field = document.querySelector(`#${kind}-prompt textarea`);
+    if (!field || field.value.toLowerCase().includes(word.toLowerCase())) return;
+    atelier.type(field, field.value.trim() ? `${field.value.trimEnd().replace(/,$/, "")}, ${word}` : word);
+  };
   // As if it had been typed: the page hears of it, and the browser's own undo takes it back.
   atelier.type = (field, text) => {
     field.focus();

@@ -14,7 +14,8 @@
   const byName = (names, values) => Object.fromEntries(names.map((name, index) => [name, values[index]]));
 
   // A kept value is used when it is of the same type and, for a choice, still offered.
-  const usable = (kept, now, choices) => typeof kept === typeof now && (!choices || choices.includes(kept));
+  const usable = (kept, now, choices) =>
+    typeof kept === typeof now && Array.isArray(kept) === Array.isArray(now) && (!choices || choices.includes(kept));
 
   const tell = (kind, values) => window.dispatchEvent(new CustomEvent("atelier:form", { detail: { kind, values } }));
 
@@ -37,12 +38,13 @@
   };
 
   // A newly chosen checkpoint brings its defaults and size, but only where the old one's are still untouched.
-  atelier.follow = (kind, names, values, starts) => {
+  atelier.follow = (kind, names, values, starts = atelier.lists?.[kind]?.starts ?? {}) => {
     const chosen = byName(names, values).checkpoint;
     const before = starts[restored[kind]] || {};
     const after = starts[chosen] || {};
     restored[kind] = chosen;
-    return names.map((name, index) => (name in after && String(values[index]) === String(before[name]) ? after[name] : values[index]));
+    const untouched = (value, start) => JSON.stringify(value) === JSON.stringify(start) || String(value) === String(start);
+    return names.map((name, index) => (name in after && untouched(values[index], before[name]) ? after[name] : values[index]));
   };
 
   // The button of the aspect that the form has is the pressed one.
@@ -55,5 +57,8 @@
     }
   });
 
-  atelier.aspect = (sides, width, height) => sides || [width, height];
+  atelier.aspect = (checkpoint, name, width, height) => {
+    const lists = Object.values(atelier.lists ?? {}).find((list) => list.aspects?.[checkpoint]);
+    return lists?.aspects[checkpoint][name] || [width, height];
+  };
 })();

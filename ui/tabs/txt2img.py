@@ -10,6 +10,7 @@ from gradio.components import Component
 from pipelines import Studio, TextToImage
 from ui import controls
 from ui.form import Form
+from ui.offers import choices, offer
 from ui.stage import Stage, prompt_notes
 
 TITLE = "Text to image"
@@ -29,14 +30,18 @@ def build(studio: Studio) -> None:
                 generate = controls.generate(KIND, "Generate")
             with gr.Column(elem_classes=["card"]):
                 chosen = controls.checkpoint(KIND, checkpoints)
+                loras = {"loras": controls.control(KIND, "loras")}
                 sides, swap, aspects = controls.size(KIND, start)
                 seed, dice, reuse = controls.seeds(KIND)
             with gr.Accordion("Sampling and batches", open=False, elem_classes=["card", "more"]):
                 more = _more(start)
-            form = Form(KIND, {**prompt, **negative, **chosen, **sides, **seed, **more})
+            with gr.Accordion("VAE, refiner and add-ons", open=False, elem_classes=["card", "more"]):
+                added = _add_ons(studio, start)
+            form = Form(KIND, {**prompt, **negative, **chosen, **loras, **sides, **seed, **more, **added})
         with gr.Column(elem_classes=["stage-side"], scale=9, min_width=320):
             stage = Stage(studio, KIND.kind)
-    controls.wire(form, swap, aspects, dice, checkpoints)
+    offer(studio, form)
+    controls.wire(form, swap, aspects, dice)
     controls.remember(form)
     stage.connect(form, generate, reuse)
 
@@ -47,7 +52,18 @@ def _more(start: dict[str, Any]) -> dict[str, Component]:
         schedule = controls.control(KIND, "schedule", value=start["schedule"], min_width=140)
     steps = controls.slider(KIND, "steps", value=start["steps"])
     guidance = controls.slider(KIND, "guidance_scale", value=start["guidance_scale"])
+    rescale = controls.slider(KIND, "guidance_rescale", value=start["guidance_rescale"])
     with gr.Row():
         count = controls.control(KIND, "batch_count", value=start["batch_count"], min_width=140)
         size = controls.control(KIND, "batch_size", value=start["batch_size"], min_width=140)
-    return {"sampler": sampler, "schedule": schedule, "steps": steps, "guidance_scale": guidance, "batch_count": count, "batch_size": size}
+    how = {"sampler": sampler, "schedule": schedule, "steps": steps, "guidance_scale": guidance, "guidance_rescale": rescale}
+    return how | {"batch_count": count, "batch_size": size}
+
+
+def _add_ons(studio: Studio, start: dict[str, Any]) -> dict[str, Component]:
+    vae = controls.control(KIND, "vae", choices=choices(studio, "vae", start["checkpoint"]), value="")
+    skip = controls.slider(KIND, "clip_skip", value=start["clip_skip"])
+    hypernetworks = controls.control(KIND, "hypernetworks")
+    refiner = controls.control(KIND, "refiner", choices=choices(studio, "refiner", start["checkpoint"]), value="")
+    begins = controls.slider(KIND, "refiner_start", value=start["refiner_start"])
+    return {"vae": vae, "clip_skip": skip, "hypernetworks": hypernetworks, "refiner": refiner, "refiner_start": begins}

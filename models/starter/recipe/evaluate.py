@@ -132,12 +132,17 @@ def card_rows(found: dict[str, Any]) -> str:
     return "\n".join([f"| {settings} | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
 
 
-def write_card(card: Path, found: dict[str, Any]) -> None:
-    """Put the figures between the two marks of the model card."""
-    before, _, rest = card.read_text("utf-8").partition("<!-- figures -->\n")
-    after = rest.partition("<!-- /figures -->")[2]
-    text = f"{before}<!-- figures -->\n{card_rows(found)}\n<!-- /figures -->{after}"
-    card.write_text(text, "utf-8")
+def write_card(card: Path, mark: str, rows: str) -> None:
+    """Put a table between two marks of the model card."""
+    before, _, rest = card.read_text("utf-8").partition(f"<!-- {mark} -->\n")
+    after = rest.partition(f"<!-- /{mark} -->")[2]
+    card.write_text(f"{before}<!-- {mark} -->\n{rows}\n<!-- /{mark} -->{after}", "utf-8")
+
+
+def write_figures(file: Path, found: dict[str, Any]) -> None:
+    """Figures that are in the file and were not measured now stay."""
+    before = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    file.write_text(json.dumps(before | found, indent=2) + "\n", "utf-8")
 
 
 def sheet(starter: Starter, guidance_scale: float, path: Path) -> None:
@@ -175,10 +180,9 @@ def main() -> None:
         sweep(starter, Judge.load(), wish.captions)
     else:
         result = figures(starter, Judge.load(), scale, wish.captions)
-        text = json.dumps(result, indent=2) + "\n"
-        (wish.to or wish.starter / "figures.json").write_text(text, "utf-8")
-        write_card(wish.starter / "README.md", result)
-        print(text)
+        write_figures(wish.to or wish.starter / "figures.json", result)
+        write_card(wish.starter / "README.md", "figures", card_rows(result))
+        print(json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

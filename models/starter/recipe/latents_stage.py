@@ -15,7 +15,7 @@ from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.starter.recipe.networks import decoded, encoded, new_vae, place
+from models.starter.recipe.networks import decoded, encoded, mixed_precision, new_vae, place
 from models.starter.recipe.progress import load, save, to_network
 from models.starter.recipe.scenes import Layout, Scene, arrange, draw, scene_of_split
 
@@ -54,7 +54,7 @@ def encode_scenes(folder: Path, size: int, count: int, device: torch.device) -> 
 
 def _latents_of(vae: AutoencoderKL, numbers: range, size: int, device: torch.device) -> Tensor:
     pictures = np.stack([draw(numbered_layout(number), size) for number in numbers])
-    with torch.autocast(device.type, torch.bfloat16):
+    with mixed_precision(device):
         mean = encoded(vae, to_network(torch.from_numpy(pictures), device)).mean
     return mean.half().cpu()
 
@@ -79,7 +79,7 @@ def round_trips(folder: Path, size: int, count: int) -> list[tuple[NDArray[np.ui
     for first in range(0, count, 20):
         layouts = [numbered_layout(number) for number in range(first, first + 20)]
         pictures = torch.from_numpy(np.stack([draw(layout, size) for layout in layouts]))
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision(torch.device("cpu")):
             latents = encoded(vae, to_network(pictures, torch.device("cpu"))).mean
             noise = 0.1 * latents.std() * torch.randn_like(latents)
             made = decoded(vae, latents + noise).float()

@@ -42,7 +42,6 @@ def load_starter(folder: Path = STARTER) -> Starter:
     )
 
 
-@torch.no_grad()
 def sample(
     starter: Starter,
     prompts: list[str],
@@ -53,19 +52,39 @@ def sample(
     negative_prompt: str = "",
 ) -> NDArray[np.uint8]:
     """Pictures (B, size, size, 3) by DDIM with classifier-free guidance (arXiv 2207.12598)."""
-    text = starter.text_encoder(tokens_of(starter.tokenizer, prompts)).last_hidden_state
-    empty = tokens_of(starter.tokenizer, [negative_prompt] * len(prompts))
-    both = torch.cat([starter.text_encoder(empty).last_hidden_state, text])
+    text, empty = (states_of(starter, words) for words in (prompts, [negative_prompt] * len(prompts)))
+    latents = sample_latents(starter, text, empty, steps=steps, guidance_scale=guidance_scale, seed=seed)
+    return to_pictures(starter.vae, latents)
+
+
+@torch.no_grad()
+def states_of(starter: Starter, prompts: list[str]) -> Tensor:
+    """Text states (B, 77, width)."""
+    return starter.text_encoder(tokens_of(starter.tokenizer, prompts)).last_hidden_state
+
+
+@torch.no_grad()
+def sample_latents(
+    starter: Starter,
+    text: Tensor,
+    empty: Tensor,
+    *,
+    steps: int,
+    guidance_scale: float,
+    seed: int,
+) -> Tensor:
+    """Scaled latents (B, 4, h, w), from the text states of the prompts and of what they are held against."""
+    both = torch.cat([empty, text])
     side = starter.unet.config["sample_size"]
     noise = torch.Generator().manual_seed(seed)
-    latents = torch.randn((len(prompts), 4, side, side), generator=noise)
+    latents = torch.randn((len(text), 4, side, side), generator=noise)
     starter.scheduler.set_timesteps(steps)
     for timestep in starter.scheduler.timesteps.tolist():
         made = starter.unet(torch.cat([latents, latents]), timestep, encoder_hidden_states=both).sample
         without, wanted = made.chunk(2)
         guided = without + guidance_scale * (wanted - without)
         latents = starter.scheduler.step(guided, timestep, latents, return_dict=False)[0]
-    return to_pictures(starter.vae, latents)
+    return latents
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from models.starter.recipe.latents_stage import encode_scenes
-from models.starter.recipe.unet_stage import train_unet
+from models.starter.recipe.unet_stage import LEARNING_RATE, train_unet
 from models.starter.recipe.vae_stage import train_decoder, train_vae
 
 TOKENIZER = Path(__file__).parent.parent / "tokenizer"
@@ -33,7 +33,7 @@ def main() -> None:
     elif wish.stage == "latents":
         encode_scenes(wish.folder, wish.size, wish.count, device)
     else:
-        train_unet(wish.folder, TOKENIZER, wish.size, wish.minutes, device, batch=wish.batch)
+        train_unet(wish.folder, TOKENIZER, wish.size, wish.minutes, device, batch=wish.batch, rate=wish.rate)
 
 
 def _arguments() -> argparse.Namespace:
@@ -42,6 +42,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--size", type=int, choices=(128, 256), default=128)
     parser.add_argument("--minutes", type=float, default=25)
     parser.add_argument("--batch", type=int, default=8, help="8 for the VAE, 32 for the UNet")
+    parser.add_argument("--rate", type=float, default=LEARNING_RATE, help="learning rate of the UNet at its peak")
     parser.add_argument("--count", type=int, default=30000, help="pictures to encode")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

@@ -23,6 +23,7 @@ from models.starter.recipe.networks import (
     LONGEST_PROMPT,
     TEXT_WIDTH,
     alphas_cumulative,
+    mixed_precision,
     new_text_encoder,
     new_unet,
     place,
@@ -110,7 +111,7 @@ def denoising_loss(network: Denoiser, reader: CaptionReader, batch: Batch, alpha
     noise = torch.randn_like(batch.latents)
     noisy = shown[:, None, None, None] * signal * batch.latents + spread * noise
     wanted = signal * noise - spread * batch.latents
-    with torch.autocast(noisy.device.type, torch.bfloat16):
+    with mixed_precision(noisy.device):
         made, text = network(noisy, timesteps, batch.tokens)
     snr = alphas[timesteps] / (1 - alphas[timesteps])
     weight = ((SNR_CEILING + 1) / (snr + 1)).clamp(max=1)
@@ -126,12 +127,13 @@ def train_unet(
     device: torch.device,
     *,
     batch: int,
+    rate: float = LEARNING_RATE,
 ) -> None:
-    """Train UNet and text encoder for a time budget; resumes from unet.pt in the folder."""
+    """Train UNet and text encoder for a time budget; resumes from unet.pt in the folder. `rate`: the learning rate at its peak."""
     tokenizer = CLIPTokenizer.from_pretrained(tokenizer_folder)
     network = Denoiser(size, tokenizer)
     place(network, device)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=0.01, betas=(0.9, 0.98), fused=True)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.01, betas=(0.9, 0.98), fused=True)
     reader = CaptionReader(TEXT_WIDTH).to(device)
     reading = torch.optim.AdamW(reader.parameters(), lr=3e-3)
     average, budget, log, step = Average(network, 0.995), Budget(minutes * 60), Log(folder, "unet"), 0
@@ -139,7 +141,8 @@ def train_unet(
     scale = 1 / float(pool.latents.float().std())
     if (old := load(folder, "unet")) is not None:
         network.load_state_dict(old["network"])
-        optimizer.load_state_dict(old["optimizer"])
+        if "optimizer" in old:
+            optimizer.load_state_dict(old["optimizer"])
         reader.load_state_dict(old.get("reader", reader.state_dict()))
         average.weights, step, scale = old["average"], old["step"], old["scale"]
         budget.used = old["seconds"]
@@ -149,7 +152,7 @@ def train_unet(
     begun, running = step, 0.0
     while budget.share() < 1:
         for group in optimizer.param_groups:
-            group["lr"] = budget.rate(LEARNING_RATE, step, 200, flat=0.88)
+            group["lr"] = budget.rate(rate, step - begun, 200, flat=0.7)
         loss = denoising_loss(network, reader, make_batch(pool, scale, tokenizer, rng, batch).to(device), alphas)
         reading.zero_grad()
         optimizer.zero_grad()

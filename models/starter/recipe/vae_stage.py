@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional
 
-from models.starter.recipe.networks import decoded, encoded, new_vae, place
+from models.starter.recipe.networks import decoded, encoded, mixed_precision, new_vae, place
 from models.starter.recipe.progress import Average, Budget, Log, load, save, to_network
 from models.starter.recipe.scenes import CENTRES, arrange, draw, scene_of_split
 from models.starter.recipe.vae_start import TO_LATENT, start_from_thumbnails
@@ -141,7 +141,7 @@ def _fit(
 
 
 def _step_loss(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
-    with torch.autocast(pictures.device.type, torch.bfloat16):
+    with mixed_precision(pictures.device):
         posterior = encoded(vae, pictures)
         latents = posterior.sample()
         spread = latents.detach().float().std()

@@ -1,0 +1,147 @@
+"""A model that draws, as the catalogue hands it out, and what small files say of one in the folder layout of diffusers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.families import FAMILIES
+from models.files import ModelFile
+from models.identify import identify_folder
+from models.identify_folder import read_json
+from models.kits import tokenizer_folders
+from models.shown import shown
+
+STARTER = "starter"
+WEIGHTS = ("diffusion_pytorch_model.safetensors", "model.safetensors")
+SMALLER = {("sd2", ""): 512, ("sd2", "turbo"): 512, ("sd2", "inpaint"): 512, ("sd2", "depth"): 512, ("sdxl", "turbo"): 512}  # native sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a folder's small files say beyond its identity. Nothing, for a single file."""
+
+    native_size: int = 0  # pixels; 0: the family's
+    width: int = 0  # numbers in each text vector that the UNet reads; 0: the family's
+    vae_width: int = 0  # channels of the VAE's innermost layer; 0: the family's
+    defaults: dict[str, Any] = field(default_factory=dict)
+    known_words: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model that draws. `id` is opaque and the only thing that a page or a request names; `folder` and `file` stay on the server."""
+
+    id: str
+    name: str
+    family: str  # its name for people
+    native_size: int  # pixels, the side of the squares it was trained on
+    folder: Path  # in the diffusers layout; of a single file, the file
+    file: ModelFile
+    family_key: str = "sd1"
+    variant: str = ""
+    prediction_type: str = ""  # "": the folder's scheduler configuration decides
+    zero_terminal_snr: bool = False
+    width: int = 0  # numbers in each text vector that the UNet reads; 0: the family's
+    vae_width: int = 0  # channels of the VAE's innermost layer; 0: the family's
+    defaults: dict[str, Any] = field(default_factory=dict)  # request field -> the value that suits this model
+    known_words: frozenset[str] | None = None  # None: it has the vocabulary of its training set, which nobody can list
+    examples: tuple[str, ...] = ()
+
+    @property
+    def tokenizer(self) -> Path:
+        """Its first encoder's: the folder's own, or the one that ships for its family."""
+        folders = tokenizer_folders(self.family_key, self.folder if self.folder.is_dir() else None)
+        return folders[FAMILIES[self.family_key].encoders[0]]
+
+
+def checkpoint_of(file: ModelFile, facts: Facts) -> Checkpoint:
+    """What was found, with what a person decided on top."""
+    own, identity = file.overrides, file.identity
+    family_key = identity.family if identity.family in FAMILIES else "sd1"
+    variant = own.variant or identity.variant
+    prediction_type = own.prediction_type or identity.prediction_type
+    plain = "v" if prediction_type == "v_prediction" and not variant else variant
+    return Checkpoint(
+        id=file.id,
+        name=file.name,
+        family=FAMILIES[family_key].name,
+        native_size=facts.native_size or SMALLER.get((family_key, plain), FAMILIES[family_key].native_size),
+        folder=file.path,
+        file=file,
+        family_key=family_key,
+        variant=variant,
+        prediction_type=prediction_type,
+        zero_terminal_snr=identity.zero_terminal_snr if own.zero_terminal_snr is None else own.zero_terminal_snr,
+        width=facts.width,
+        vae_width=facts.vae_width,
+        defaults={**facts.defaults, **identity.defaults, **own.defaults},
+        known_words=frozenset(facts.known_words) or None,
+        examples=facts.examples,
+    )
+
+
+def read_checkpoint(folder: Path, checkpoint_id: str = "") -> Checkpoint:
+    """One in the diffusers layout. Only small files are read."""
+    return checkpoint_of(*read_folder(folder, checkpoint_id))
+
+
+def read_folder(folder: Path, checkpoint_id: str = "") -> tuple[ModelFile, Facts]:
+    identity = identify_folder(folder)
+    weights = [part.stat() for part in weight_files(folder)]
+    entry = ModelFile(
+        id=checkpoint_id or file_id(folder),
+        name="Starter" if checkpoint_id == STARTER else shown(folder.name),
+        path=folder,
+        size=sum(status.st_size for status in weights),
+        changed=max((status.st_mtime for status in weights), default=0.0),
+        identity=identity,
+    )
+    return entry, _facts(folder)
+
+
+def file_id(path: Path) -> str:
+    """Opaque: it says nothing of where the file lies, and stays the same from start to start."""
+    return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:16]
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The weights of each part of a folder in the diffusers layout, in the precision that is loaded."""
+    parts = [folder / name for name in ("unet", "vae", "text_encoder", "text_encoder_2")]
+    return [found[0] for part in parts if (found := [part / name for name in WEIGHTS if (part / name).is_file()])]
+
+
+def file_hash(file: Path) -> str:
+    """SHA-256 of a file, as hexadecimal digits. A checkpoint in a folder is named by the hash of its UNet."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def facts_from(values: dict[str, Any]) -> Facts:
+    """The other way round of `asdict`, which JSON goes between."""
+    return Facts(**{**values, "known_words": tuple(values["known_words"]), "examples": tuple(values["examples"])})
+
+
+def _facts(folder: Path) -> Facts:
+    told, unet, vae = (read_json(folder / name) for name in ("starter.json", "unet/config.json", "vae/config.json"))
+    channels = vae.get("block_out_channels")
+    return Facts(
+        native_size=_whole(told.get("native_size")) or 8 * _whole(unet.get("sample_size")),
+        width=_whole(unet.get("cross_attention_dim")),
+        vae_width=_whole(channels[-1]) if isinstance(channels, list) and channels else 0,
+        defaults=told["defaults"] if isinstance(told.get("defaults"), dict) else {},
+        known_words=_texts(told.get("known_words")),
+        examples=_texts(told.get("example_prompts")),
+    )
+
+
+def _whole(value: Any) -> int:
+    return value if type(value) is int and 0 < value <= 8192 else 0
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(text for text in value if isinstance(text, str)) if isinstance(value, list) else ()

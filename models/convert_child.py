@@ -1,0 +1,268 @@
+"""The process that opens one pickle, with limits, and writes its tensors as safetensors. Run by `models/convert.py`, by path.
+
+It stands alone: nothing of the project is imported, so nothing of it can be reached. It prints one line of JSON: that it is done, or
+what the problem is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import sys
+import tarfile
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+DTYPES = {
+    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64", torch.int32: "I32",
+    torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
+    torch.float8_e4m3fn: "F8_E4M3", torch.float8_e5m2: "F8_E5M2",
+}  # fmt: skip
+
+# Classes of training programs that lie beside the weights. They are not imported: an empty stand-in takes their place. Whatever else
+# a file asks for, beyond what torch itself allows, is refused.
+STAND_INS = (
+    "pytorch_lightning.", "lightning.", "lightning_fabric.", "numpy.", "omegaconf.", "argparse.",
+    "torch.nn.modules.container.", "torch.optim.",
+)  # fmt: skip
+WRAPPERS = ("state_dict", "params_ema", "params", "model")  # where the weights lie when they are not at the top
+FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.spawn", "os.posix_spawn", "ctypes.", "shutil.", "os.kill")
+SLACK = 16 * 2**20  # bytes that tensors may take beyond the file's size: small ones that share their numbers
+OLD_LINEAR = {"linear1": "linear.0", "linear2": "linear.1"}  # of the first hypernetworks
+
+
+class Refused(Exception):
+    """Why the file is not converted: a key of `SENTENCES` in `models/convert.py`, and a detail."""
+
+    def __init__(self, problem: str, detail: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.detail = detail[:200]
+
+
+class StandIn:
+    """Takes the place of an object that is no tensor: keeps what it is given and does nothing."""
+
+    def __new__(cls, *_: Any, **__: Any) -> StandIn:
+        return super().__new__(cls)
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.kept: Mapping[str, Any] = {}
+
+    def __setstate__(self, state: Any) -> None:
+        self.kept = state if isinstance(state, dict) else {}
+
+
+def main(task: Mapping[str, Any]) -> None:
+    file, made = Path(task["file"]), Path(task["made"])
+    size = file.stat().st_size
+    limit(size, task)
+    tensors, metadata = arranged(loaded(file, size), task["kind"])
+    check(tensors, size, task["tensors"])
+    write(tensors, metadata, made)
+
+
+# ------------------------------------------------------------------------------------------------------------------------------ limits
+
+
+def limit(size: int, task: Mapping[str, Any]) -> None:
+    """Memory, processor time, size of files; and Python itself refuses what opening a file never needs."""
+    torch.set_num_threads(1)
+    sys.addaudithook(_forbid)
+    try:
+        import resource
+    except ImportError:  # Windows: the clock remains
+        return
+    _lower(resource.RLIMIT_AS, _memory_now() + size * 3 // 2 + task["memory"])
+    seconds = int(time.process_time()) + 1 + task["processor_seconds"] + size // 50_000_000
+    _lower(resource.RLIMIT_CPU, seconds, grace=5)  # first the signal for it, then the end
+    _lower(resource.RLIMIT_FSIZE, size + size // 10 + 2 * SLACK)
+    _lower(resource.RLIMIT_CORE, 0)
+
+
+def _lower(what: int, value: int, grace: int = 0) -> None:
+    import resource
+
+    _, most = resource.getrlimit(what)
+    hard = value + grace if most == resource.RLIM_INFINITY else min(value + grace, most)
+    resource.setrlimit(what, (min(value, hard), hard))
+
+
+def _memory_now() -> int:
+    """Bytes of addresses that are in use; generous where it cannot be read."""
+    try:
+        return int(Path("/proc/self/statm").read_text("ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 16 * 2**30
+
+
+def _forbid(event: str, arguments: tuple[Any, ...]) -> None:
+    if event.startswith(FORBIDDEN):
+        raise Refused("code", event)
+
+
+# ----------------------------------------------------------------------------------------------------------------------------- loading
+
+
+def loaded(file: Path, size: int) -> Any:
+    """What torch's loader for weights makes of the file: tensors, numbers, texts, tables, and stand-ins."""
+    if tarfile.is_tarfile(file):
+        raise Refused("old")
+    is_zip = zipfile.is_zipfile(file)
+    names = _check_zip(file, size) if is_zip else []
+    with torch.serialization.safe_globals([(type("StandIn", (StandIn,), {"stands_for": name}), name) for name in names]):
+        return torch.load(file, map_location="cpu", weights_only=True, mmap=is_zip)
+
+
+def _check_zip(file: Path, size: int) -> list[str]:
+    """The names of classes that stand-ins are needed for."""
+    with zipfile.ZipFile(file) as archive:
+        entries = archive.infolist()
+    if any(name.filename.endswith("constants.pkl") or "/code/" in name.filename for name in entries):
+        raise Refused("program")
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries) or sum(entry.file_size for entry in entries) > size:
+        raise Refused("compressed")
+    names = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(file)))
+    if strange := [name for name in names if not name.startswith(STAND_INS)]:
+        raise Refused("code", strange[0])
+    return names
+
+
+# -------------------------------------------------------------------------------------------------------------------------- arranging
+
+
+def arranged(content: Any, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The weights by name, and what is to be kept as metadata."""
+    if not isinstance(content, dict):
+        raise Refused("no tensors")
+    if "string_to_param" in content:
+        return {"emb_params": _embedding(content["string_to_param"])}, _texts(content)
+    if found := _hypernetwork(content):
+        return found, _texts(content)
+    tensors = _named(_unwrapped(content))
+    if kind == "embedding" and len(tensors) == 1:
+        return {"emb_params": next(iter(tensors.values()))}, {"name": next(iter(tensors))[:200]}
+    if not tensors:
+        raise Refused("no tensors")
+    return tensors, {}
+
+
+def _named(table: Mapping[Any, Any]) -> dict[str, Tensor]:
+    return {name: value for name, value in table.items() if isinstance(name, str) and isinstance(value, Tensor)}
+
+
+def _unwrapped(content: dict[Any, Any]) -> Mapping[Any, Any]:
+    inner = [content[name] for name in WRAPPERS if isinstance(content.get(name), dict) and _named(content[name])]
+    return inner[0] if inner else content
+
+
+def _embedding(params: Any) -> Tensor:
+    """Of a table, or of torch's ParameterDict, which keeps its parameters in a table."""
+    table = getattr(params, "kept", params)
+    table = table.get("_parameters", table) if isinstance(table, dict) else {}
+    for value in table.values():
+        if isinstance(value, Tensor) and value.ndim in (1, 2):
+            return value.reshape(-1, value.shape[-1])
+    raise Refused("no tensors")
+
+
+def _hypernetwork(content: dict[Any, Any]) -> dict[str, Tensor]:
+    """A table from a width to the networks for keys and for values; {} when it is something else."""
+    tensors: dict[str, Tensor] = {}
+    for width, pair in content.items():
+        if type(width) is int and isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(table, dict) for table in pair):
+            for place, table in enumerate(pair):
+                tensors |= {f"{width}.{place}.{_current(name)}": value for name, value in _named(table).items()}
+    return tensors
+
+
+def _current(name: str) -> str:
+    head, _, tail = name.partition(".")
+    return f"{OLD_LINEAR[head]}.{tail}" if head in OLD_LINEAR else name
+
+
+def _texts(content: Mapping[Any, Any]) -> dict[str, str]:
+    """Texts as they are, numbers and lists of numbers in JSON; everything else is left out."""
+    texts = {key[:200]: _text(value) for key, value in list(content.items())[:200] if isinstance(key, str)}
+    return {key: text[:2000] for key, text in texts.items() if text}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    numbers = value if isinstance(value, list) else [value]
+    return json.dumps(value) if all(isinstance(number, bool | int | float) for number in numbers[:1000]) and len(numbers) <= 1000 else ""
+
+
+# ------------------------------------------------------------------------------------------------------------------ checking, writing
+
+
+def check(tensors: Mapping[str, Tensor], size: int, most: int) -> None:
+    if len(tensors) > most or sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()) > size * 1.05 + SLACK:
+        raise Refused("too large")
+    for name, tensor in tensors.items():
+        if tensor.layout is not torch.strided or tensor.dtype not in DTYPES or tensor.device.type != "cpu":
+            raise Refused("kind", f"{name} ({tensor.dtype})")
+        if any(step == 0 and length > 1 for step, length in zip(tensor.stride(), tensor.shape, strict=True)):
+            raise Refused("too large")
+
+
+def write(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], made: Path) -> None:
+    """The safetensors format: eight bytes of length, the table in JSON, the numbers. One tensor at a time, so that none is held twice."""
+    names = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
+    table = {**({"__metadata__": dict(metadata)} if metadata else {}), **dict(_entries(tensors, names))}
+    text = json.dumps(table, ensure_ascii=True).encode("ascii")
+    text += b" " * (-len(text) % 8)
+    with made.open("xb") as stream:
+        stream.write(len(text).to_bytes(8, "little") + text)
+        for name in names:
+            stream.write(tensors[name].detach().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _entries(tensors: Mapping[str, Tensor], names: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    place = 0
+    for name in names:
+        tensor = tensors[name]
+        end = place + tensor.numel() * tensor.element_size()
+        yield name, {"dtype": DTYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [place, end]}
+        place = end
+
+
+def problem_of(error: Exception) -> Refused:
+    """What a person can be told about it."""
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, MemoryError) or "allocate memory" in str(error):
+        return Refused("memory")
+    if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
+        return Refused("code", _global_in(str(error)))
+    if isinstance(error, OSError) and not isinstance(error, zipfile.BadZipFile) and error.errno in (27, 28):  # EFBIG, ENOSPC
+        return Refused("disk", error.strerror or "")
+    return Refused("damaged")
+
+
+def _global_in(text: str) -> str:
+    """The name in torch's sentence; a general word when it is not where it used to be."""
+    words = text.partition("GLOBAL ")[2].split()
+    return words[0] if words else "a program"
+
+
+if __name__ == "__main__":
+    try:
+        main(json.loads(sys.argv[1]))
+        print(json.dumps({"done": True}))
+    except Exception as error:  # noqa: BLE001 - whatever a hostile file does to the loader, the answer is one line
+        refused = problem_of(error)
+        with suppress(OSError):
+            print(json.dumps({"problem": refused.problem, "detail": refused.detail}))
+        sys.exit(1)

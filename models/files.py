@@ -1,0 +1,60 @@
+"""What the library knows of one model file or folder. Plain data: no torch, no disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+ModelKind = Literal[
+    "checkpoint", "vae", "lora", "embedding", "hypernetwork", "controlnet", "adapter", "upscaler", "text_encoder", "unet", "unknown",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a header says a file is. An empty text means "cannot be told"."""
+
+    kind: ModelKind = "unknown"
+    family: str = ""  # "sd1", "sd2", "sdxl", "sdxl-refiner"; of others "svd", "zero123", "sd3", "flux1", ...; a LoRA's is what it fits
+    variant: str = ""  # "", "inpaint", "depth", "instruct", "turbo", "lcm", "lightning", "hyper", "v", ...
+    layout: str = ""  # how its tensors are named: "ldm", "sgm", "diffusers", "bare", ...; the loader's business
+    prediction_type: str = ""  # of checkpoints: "epsilon" or "v_prediction"
+    zero_terminal_snr: bool = False
+    supported: bool = True
+    note: str = ""  # when it is not supported: a sentence that says what it is and that it cannot be used yet
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # request field -> the value that suits it (turbo: steps, guidance_scale ...)
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What a person decided about one file, kept by its hash. None and "" leave what was found."""
+
+    prediction_type: str = ""
+    zero_terminal_snr: bool | None = None
+    variant: str = ""
+    vae: str = ""  # id of the VAE that "the checkpoint's own" stands for
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One entry of the library. `id` is opaque and the only thing that pages and requests name; `path` stays on the server."""
+
+    id: str
+    name: str  # the file's name without its ending, made safe to show
+    path: Path  # a file, or a folder in the diffusers layout
+    size: int  # bytes
+    changed: float  # modification time
+    identity: Identity
+    problem: str = ""  # not empty: a sentence that says why it cannot be used
+    metadata: Mapping[str, str] = field(default_factory=dict)  # from the header, bounded; untrusted text
+    words: tuple[str, ...] = ()  # trigger words
+    hash: str = ""  # SHA-256 of the file in hexadecimal digits, once it has been computed
+    overrides: Overrides = field(default_factory=Overrides)
+
+    @property
+    def usable(self) -> bool:
+        return not self.problem and self.identity.supported

@@ -1,0 +1,124 @@
+"""What a model file is, from the names and shapes of its tensors: kind, family, variant. No weights are read but one small tensor.
+
+The signatures are those of the original repositories; file names decide only what tensors cannot tell (distilled models have the
+tensors of the models they were made from). What is recognised but cannot be used yet says so; nothing is taken for something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from models.distilled import distilled
+from models.files import Identity
+from models.header import Header
+from models.identify_add_ons import add_on
+from models.identify_folder import identify_folder
+from models.identify_newer import newer_family
+from models.signature import Signature
+from models.trigger_words import trigger_words
+
+__all__ = ["identify", "identify_folder", "trigger_words"]
+
+Values = Callable[[str], list[float]]
+
+# (width of the text vectors, width of what is added to the time embedding) -> family
+FAMILIES: Mapping[tuple[int, int], str] = {(768, 0): "sd1", (1024, 0): "sd2", (2048, 2816): "sdxl", (1280, 2560): "sdxl-refiner"}
+INPUTS: Mapping[tuple[str, int], str] = {  # (family, input channels of the UNet) -> variant; 4 is the plain one
+    ("sd1", 9): "inpaint", ("sd2", 9): "inpaint", ("sdxl", 9): "inpaint",
+    ("sd1", 8): "instruct", ("sdxl", 8): "instruct", ("sd2", 5): "depth",
+}  # fmt: skip
+ENCODERS = ("cond_stage_model.", "conditioner.embedders.", "text_encoders.")
+V_SIGN = "output_blocks.11.1.transformer_blocks.0.norm1.bias"  # ComfyUI's rule: its spread is larger in the v model of SD 2
+V_SPREAD = 0.09
+DEEPEST = "input_blocks.8.1.transformer_blocks.9.attn2.to_k.weight"  # of SDXL; its smaller relatives end before
+PLAYGROUND = ("edm_mean", "edm_std")
+SVD_CLASSES = 768
+UNCLIP = {1536: "l", 2048: "h"}  # width of what is added to the time embedding -> the CLIP model whose picture vectors it reads
+
+
+def identify(header: Header, name: str, values: Values) -> Identity:
+    """`name`: the file's. `values` reads one small tensor of the file, by its name; none when it cannot."""
+    signature = Signature(header)
+    found = newer_family(signature, name) or add_on(signature, header.metadata) or _stable_diffusion(signature, name, values)
+    if found is None:
+        return Identity(supported=False, note="Atelier does not know what this file is.")
+    return distilled(found, name, header.metadata) if found.kind in ("checkpoint", "unet") else found
+
+
+def _stable_diffusion(signature: Signature, name: str, values: Values) -> Identity | None:
+    """A UNet of the Stable Diffusion kind, with or without what belongs to it."""
+    if signature.unet_prefix is None:
+        return _diffusers_unet(signature)
+    if special := _special(signature, name.lower()):
+        return special
+    # The VAE may be another file's, but without its text encoder a UNet understands nothing.
+    kind = "checkpoint" if signature.starts(*ENCODERS) else "unet"
+    family = FAMILIES.get((signature.context, signature.unet_classes), "")
+    identity = Identity(kind, family, layout="sgm" if signature.starts("conditioner.") else "ldm")
+    if signature.unet("time_embed.cond_proj.weight"):
+        return _with_inputs(replace(identity, variant="lcm", prediction_type="epsilon"), signature.unet_inputs)
+    return _with_inputs(_prediction(identity, signature, values), signature.unet_inputs)
+
+
+def _with_inputs(identity: Identity, inputs: int) -> Identity:
+    """The variant that the input channels tell: four are the latents, the others a mask, a picture or a depth map."""
+    if not identity.family:
+        return replace(identity, supported=False, note="This is a model of the Stable Diffusion kind in a size that Atelier does not know.")
+    if inputs != 4 and (identity.family, inputs) not in INPUTS:
+        return replace(identity, supported=False, note=f"This model reads {inputs} channels, a kind that Atelier does not know.")
+    return replace(identity, variant=INPUTS.get((identity.family, inputs), identity.variant))
+
+
+def _special(signature: Signature, name: str) -> Identity | None:
+    """Relatives of Stable Diffusion that need more than the loop has yet."""
+    context, classes, inputs = signature.context, signature.unet_classes, signature.unet_inputs
+    if signature.has_part("time_stack"):
+        is_sv3d = classes != SVD_CLASSES
+        return _later("sv3d" if is_sv3d else "svd", "SV3D" if is_sv3d else "Stable Video Diffusion", "xt" if "xt" in name else "")
+    if signature.has("cc_projection.weight"):
+        return _later("zero123", "Zero123")
+    if inputs == 7:
+        return _later("x4-upscaler", "the Stable Diffusion x4 upscaler")
+    if context == 1024 and classes in UNCLIP:
+        return _later("sd2-unclip", "Stable Diffusion 2.1 unCLIP", UNCLIP[classes])
+    if any(signature.has(key) for key in PLAYGROUND):
+        return _later("playground", "Playground 2.5")
+    if context == 2048 and classes == 2816 and not signature.unet(DEEPEST):
+        return _later("sdxl-small", "a smaller relative of SDXL (SSD-1B, Vega, KOALA)")
+    return None
+
+
+def _later(family: str, what: str, variant: str = "") -> Identity:
+    note = f"This is {what}, which Atelier does not draw with yet."
+    return Identity("checkpoint", family, variant, supported=False, note=note)
+
+
+def _prediction(identity: Identity, signature: Signature, values: Values) -> Identity:
+    """Whether the network predicts noise or v."""
+    if signature.has("v_pred"):
+        is_zero = signature.has("ztsnr")
+        defaults = {"guidance_rescale": 0.7} if is_zero else {}
+        return replace(identity, variant="v", prediction_type="v_prediction", zero_terminal_snr=is_zero, defaults=defaults)
+    is_plain_2 = identity.family == "sd2" and signature.unet_inputs == 4
+    if is_plain_2 and _spread(values(signature.unet_name(V_SIGN))) > V_SPREAD:
+        return replace(identity, variant="v", prediction_type="v_prediction")
+    return replace(identity, prediction_type="epsilon")
+
+
+def _spread(numbers: list[float]) -> float:
+    """The standard deviation; 0 of none."""
+    if not numbers:
+        return 0.0
+    mean = sum(numbers) / len(numbers)
+    return (sum((number - mean) ** 2 for number in numbers) / len(numbers)) ** 0.5
+
+
+def _diffusers_unet(signature: Signature) -> Identity | None:
+    """A UNet in one file under diffusers' own names."""
+    if not {"conv_in.weight", "conv_out.weight", "time_embedding.linear_1.weight"} <= signature.names:
+        return None
+    family = FAMILIES.get((signature.context, signature.dimension("add_embedding.linear_1.weight", 1)), "")
+    variant = "lcm" if signature.has("time_embedding.cond_proj.weight") else ""
+    identity = Identity("unet", family, variant, layout="diffusers", prediction_type="epsilon")
+    return _with_inputs(identity, signature.dimension("conv_in.weight", 1))

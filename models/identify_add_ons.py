@@ -1,0 +1,150 @@
+"""What goes with a checkpoint: VAEs, LoRAs, embeddings, hypernetworks, ControlNets, adapters, upscalers, text encoders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from models.files import Identity, ModelKind
+from models.identify_lora import WIDTHS, lora
+from models.signature import Signature
+
+MOST_VECTORS = 128  # of an embedding; more than the longest prompts have words
+EMBEDDED = {768: "sd1", 1024: "sd2", 1280: "sdxl"}  # width of an embedding's vectors -> family
+ENCODERS = {768: "clip_l", 1024: "clip_h", 1280: "clip_g"}
+TOKENS = "token_embedding.weight"  # ends the name of a CLIP text encoder's table of words, in every layout
+HYPERNETWORK = re.compile(r"(\d{1,6})\.[01]\.linear\.\d+\.weight")
+ADAPTER_CHANNELS = {64: "sd1", 192: "sd1", 256: "sdxl", 768: "sdxl"}  # of a T2I-adapter's input: 8 x 8 or 16 x 16 pixels, grey or RGB
+CONTROL_CONTEXT = re.compile(r"attn2\.to_k\.weight$")
+TINY_VAE = ("encoder.layers.0.weight", "decoder.layers.0.weight", "taesd_encoder.0.weight", "taesd_decoder.1.weight", "3.conv.0.weight")
+OWNERS = {16: "Stable Diffusion 3 and Flux", 32: "Flux.2"}  # latent channels of a VAE -> whose it is
+OTHER_ENCODERS = (
+    ("t5", "a T5 text encoder, which belongs to newer families", ("encoder.block.0.layer.0.SelfAttention.q.weight",)),
+    ("language model", "a language model, which belongs to newer families", ("layers.0.self_attn.q_proj.weight",)),
+    ("vision", "an encoder of pictures (CLIP vision)", ("vision_model.embeddings.class_embedding", "visual.class_embedding")),
+)
+UPSCALERS = frozenset((  # networks that make pictures larger: ESRGAN in three spellings, SwinIR, HAT, DAT, SPAN, OmniSR
+    "RRDB_trunk.0.RDB1.conv1.weight", "body.0.rdb1.conv1.weight", "model.1.sub.0.RDB1.conv1.0.weight",
+    "layers.0.residual_group.blocks.0.norm1.weight", "layers.0.blocks.0.norm1.weight", "block_1.c1_r.sk.weight",
+    "residual_layer.0.residual_layer.0.layer.0.fn.0.weight",
+))  # fmt: skip
+
+
+def add_on(signature: Signature, metadata: Mapping[str, str]) -> Identity | None:
+    """The most telling signs first: a ControlNet has a UNet's tensors, a LoRA the names of both."""
+    return (
+        _control(signature)
+        or _adapter(signature)
+        or lora(signature, metadata)
+        or _embedding(signature)
+        or _hypernetwork(signature)
+        or _vae(signature)
+        or _text_encoder(signature)
+        or _upscaler(signature)
+    )
+
+
+def _later(kind: ModelKind, family: str, variant: str, what: str, layout: str = "") -> Identity:
+    return Identity(kind, family, variant, layout, supported=False, note=f"This is {what}, which Atelier cannot use yet.")
+
+
+# ------------------------------------------------------------------------------------------------------------ ControlNets and adapters
+
+
+def _control(signature: Signature) -> Identity | None:
+    if signature.starts("lllite_unet_"):
+        return _later("controlnet", "sdxl", "lllite", "a ControlNet-LLLite")
+    family = WIDTHS.get(signature.last_of(lambda name: CONTROL_CONTEXT.search(name) is not None), "")
+    if signature.starts("lora_controlnet"):
+        return _later("controlnet", family, "control-lora", "a Control-LoRA")
+    is_original = signature.ends("input_hint_block.0.weight")
+    if not is_original and not signature.ends("controlnet_cond_embedding.conv_in.weight"):
+        return None
+    is_union = signature.has_part("task_embedding", "control_add_embedding")
+    return _later("controlnet", family, "union" if is_union else "", "a ControlNet", "ldm" if is_original else "diffusers")
+
+
+def _adapter(signature: Signature) -> Identity | None:
+    if signature.starts("image_proj.") and signature.starts("ip_adapter."):
+        width = signature.dimension("ip_adapter.1.to_k_ip.weight", 1)
+        return _later("adapter", WIDTHS.get(width, ""), "ip-adapter", "an IP-Adapter")
+    if signature.has("body.0.in_conv.weight") or signature.starts("adapter.body.0.", "body.0.resnets.", "body.0.block1."):
+        inputs = signature.dimension("conv_in.weight", 1) or signature.dimension("adapter.conv_in.weight", 1)
+        return _later("adapter", ADAPTER_CHANNELS.get(inputs, ""), "t2i-adapter", "a T2I-Adapter")
+    if signature.has_part("motion_modules."):
+        return _later("adapter", "", "motion", "a motion module (AnimateDiff)")
+    return None
+
+
+# ------------------------------------------------------------------------------------------------------- embeddings, hypernetworks
+
+
+def _embedding(signature: Signature) -> Identity | None:
+    if {"clip_l", "clip_g"} <= signature.names:
+        family = "sd3" if signature.has("t5xxl") else "sdxl"
+        return _counted(Identity("embedding", family), (*signature.shape("clip_l"), 0)[0])
+    for name in sorted(signature.names):
+        shape = signature.shape(name)
+        is_named = name in ("emb_params", "clip_l", "clip_g", "clip_h") or name.startswith("string_to_param")
+        is_alone = len(signature.names) == 1 and "." not in name and shape[-1:] and shape[-1] in EMBEDDED
+        if (is_named or is_alone) and len(shape) in (1, 2):
+            family = EMBEDDED.get(shape[-1], "")
+            return _counted(Identity("embedding", family, "" if family else f"width {shape[-1]}"), shape[0] if len(shape) == 2 else 1)
+    return None
+
+
+def _counted(identity: Identity, vectors: int) -> Identity:
+    if 0 < vectors <= MOST_VECTORS:
+        return identity
+    note = f"This embedding has {vectors:,} vectors; at most {MOST_VECTORS} can stand in a prompt."
+    return Identity("embedding", identity.family, identity.variant, supported=False, note=note)
+
+
+def _hypernetwork(signature: Signature) -> Identity | None:
+    """The layout that converting a hypernetwork gives: `{width}.{0 for keys, 1 for values}.linear.{place}.weight`."""
+    widths = {int(found[1]) for name in signature.names if (found := HYPERNETWORK.fullmatch(name))}
+    if not widths:
+        return None
+    family = next((family for width, family in ((2048, "sdxl"), (1024, "sd2"), (768, "sd1")) if width in widths), "")
+    return Identity("hypernetwork", family, "" if family else f"width {max(widths)}")
+
+
+# ------------------------------------------------------------------------------------------------------------------- VAEs, encoders
+
+
+def _vae(signature: Signature) -> Identity | None:
+    if signature.unet_prefix is not None or signature.has("conv_in.weight"):
+        return None
+    if any(signature.has(name) for name in TINY_VAE):
+        return _later("vae", "", "taesd", "a tiny VAE for previews (TAESD)")
+    for prefix in ("", "first_stage_model.", "vae."):
+        channels = signature.dimension(f"{prefix}decoder.conv_in.weight", 1)
+        if channels and signature.has(f"{prefix}decoder.conv_out.weight"):
+            return _vae_of(channels, signature)
+    return None
+
+
+def _vae_of(channels: int, signature: Signature) -> Identity:
+    """SD 1, SD 2 and SDXL have VAEs of the same names and shapes, so none of them is said to be of a family."""
+    if channels == 4:
+        return Identity("vae", layout="diffusers" if signature.has_part("decoder.up_blocks.") else "ldm")
+    note = f"This VAE has {channels} latent channels: it belongs to {OWNERS.get(channels, 'another family')}."
+    return Identity("vae", "", f"{channels} channels", supported=False, note=note)
+
+
+def _text_encoder(signature: Signature) -> Identity | None:
+    if signature.unet_prefix is not None:
+        return None
+    if width := signature.last_of(lambda name: name.endswith(TOKENS)):
+        note = "This is a text encoder on its own. Atelier takes those that come with a checkpoint."
+        return Identity("text_encoder", "", ENCODERS.get(width, f"width {width}"), supported=False, note=note)
+    for variant, what, signs in OTHER_ENCODERS:
+        if signature.ends(*signs):
+            return _later("text_encoder", "", variant, what)
+    return None
+
+
+def _upscaler(signature: Signature) -> Identity | None:
+    names = {name.removeprefix("params_ema.").removeprefix("params.") for name in signature.names}
+    is_compact = {"body.0.weight", "body.1.weight", "body.2.weight"} <= names and not any(name.count(".") > 2 for name in names)
+    return _later("upscaler", "", "", "an upscaler") if is_compact or names & UPSCALERS else None

@@ -1,0 +1,150 @@
+"""What a folder in the diffusers layout is, from its small JSON files. No class that they name is ever imported.
+
+`model_index.json` says which class each part has: the names are compared with a list and mean nothing else. A folder that brings
+classes of its own, or numbers that no network has, is not loaded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from models.distilled import distilled
+from models.files import Identity
+
+MOST_JSON = 1_000_000  # bytes
+MOST_NUMBER = 65_536  # of any whole number in a network's configuration: channels, widths, words; more would be an attack on memory
+NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")
+
+CLASSES: Mapping[str, frozenset[str]] = {
+    "diffusers": frozenset({
+        "UNet2DConditionModel", "AutoencoderKL", "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler",
+        "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler", "DPMSolverMultistepScheduler",
+        "DPMSolverSinglestepScheduler", "DPMSolverSDEScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler",
+        "UniPCMultistepScheduler", "DEISMultistepScheduler", "LCMScheduler", "TCDScheduler", "EDMDPMSolverMultistepScheduler",
+        "EDMEulerScheduler",
+    }),
+    "transformers": frozenset({
+        "CLIPTextModel", "CLIPTextModelWithProjection", "CLIPTokenizer", "CLIPTokenizerFast", "CLIPImageProcessor", "CLIPFeatureExtractor",
+        "CLIPVisionModelWithProjection", "DPTForDepthEstimation", "DPTFeatureExtractor", "DPTImageProcessor",
+    }),
+    "stable_diffusion": frozenset({"StableDiffusionSafetyChecker"}),
+}  # fmt: skip
+
+PIPELINES = frozenset({
+    "StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline", "StableDiffusionInstructPix2PixPipeline",
+    "StableDiffusionDepth2ImgPipeline", "StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLInpaintPipeline",
+    "StableDiffusionXLInstructPix2PixPipeline", "LatentConsistencyModelPipeline",
+})  # fmt: skip
+
+# Other pipelines by the beginning of their class names, longer ones first: family, what people call it.
+OTHERS: tuple[tuple[str, str, str], ...] = (
+    ("StableDiffusionUpscale", "x4-upscaler", "a Stable Diffusion upscaler"),
+    ("StableUnCLIP", "sd2-unclip", "Stable Diffusion unCLIP"),
+    ("StableVideoDiffusion", "svd", "Stable Video Diffusion"), ("StableDiffusion3", "sd3", "Stable Diffusion 3"),
+    ("StableCascade", "cascade", "Stable Cascade"), ("Zero123", "zero123", "Zero123"),
+    ("Flux2", "flux2", "Flux.2"), ("Flux", "flux1", "Flux.1"),
+    ("Chroma", "chroma", "Chroma"), ("ZImage", "z-image", "Z-Image"), ("QwenImage", "qwen-image", "Qwen-Image"),
+    ("Lumina", "lumina2", "Lumina"),
+    ("Sana", "sana", "Sana"), ("PixArt", "pixart", "PixArt"), ("HiDream", "hidream", "HiDream"), ("AuraFlow", "auraflow", "AuraFlow"),
+    ("Kolors", "kolors", "Kolors"), ("Wan", "wan", "Wan"), ("LTX", "ltx", "LTX Video"), ("HunyuanVideo", "hunyuan-video", "Hunyuan Video"),
+    ("Krea2", "krea2", "Krea 2"),
+)  # fmt: skip
+
+INPUTS = {4: "", 9: "inpaint", 8: "instruct", 5: "depth"}  # input channels of the UNet -> variant
+PREDICTIONS = ("epsilon", "v_prediction")
+
+
+def identify_folder(folder: Path) -> Identity:
+    """Of a checkpoint in the diffusers layout. What it holds is checked when it is loaded; here only what it says of itself."""
+    index = read_json(folder / "model_index.json")
+    pipeline = index.get("_class_name")
+    if not isinstance(pipeline, str):
+        return Identity("checkpoint", supported=False, note="Its model_index.json cannot be read. Copy the folder again.")
+    if pipeline not in PIPELINES:
+        return _other(pipeline)
+    if stranger := _stranger(index):
+        note = f"Its part {stranger} asks for code that is not Atelier's own, so it is not loaded."
+        return Identity("checkpoint", supported=False, note=note)
+    if part := _oversized(folder):
+        note = f"Its {part}/config.json holds numbers that no network has, so it is not loaded."
+        return Identity("checkpoint", supported=False, note=note)
+    return _stable_diffusion(folder, index)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A small JSON object; an empty one when there is none that can be read."""
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(MOST_JSON + 1)
+        value = json.loads(data) if len(data) <= MOST_JSON else None
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _other(pipeline: str) -> Identity:
+    for beginning, family, name in OTHERS:
+        if pipeline.startswith(beginning):
+            note = f"This is {name}. Atelier draws with Stable Diffusion 1, 2 and SDXL so far."
+            return Identity("checkpoint", family, layout="diffusers", supported=False, note=note)
+    return Identity("checkpoint", layout="diffusers", supported=False, note="This folder holds a kind of model that Atelier does not know.")
+
+
+def _stranger(index: Mapping[str, Any]) -> str:
+    """The first part whose class is not on the list, made safe to show; "" when there is none."""
+    for part, named in index.items():
+        if not part.startswith("_") and isinstance(named, list) and not _is_known(named):
+            return "".join(char for char in part if char.isprintable())[:60] or "without a name"
+    return ""
+
+
+def _is_known(named: list[Any]) -> bool:
+    if named == [None, None]:
+        return True
+    return len(named) == 2 and all(isinstance(name, str) for name in named) and named[1] in CLASSES.get(named[0], frozenset())
+
+
+def _oversized(folder: Path) -> str:
+    return next((part for part in NETWORKS if _exceeds(read_json(folder / part / "config.json"))), "")
+
+
+def _exceeds(value: Any) -> bool:
+    """Whether a number anywhere in it is too large. Without recursion: the nesting is the author's."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if type(item) is int and abs(item) > MOST_NUMBER:
+            return True
+        waiting.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
+    return False
+
+
+def _stable_diffusion(folder: Path, index: Mapping[str, Any]) -> Identity:
+    unet, scheduler = read_json(folder / "unet" / "config.json"), read_json(folder / "scheduler" / "scheduler_config.json")
+    inputs, prediction = unet.get("in_channels", 4), scheduler.get("prediction_type", "epsilon")
+    if not unet or type(inputs) is not int or inputs not in INPUTS or prediction not in PREDICTIONS:
+        note = "Its unet or scheduler folder does not say what Atelier needs to know, or says something that it does not know."
+        return Identity("checkpoint", layout="diffusers", supported=False, note=note)
+    family, is_zero = _family(index, unet), scheduler.get("rescale_betas_zero_snr") is True
+    predicts_v = prediction == "v_prediction" and family != "sd1"
+    variant = INPUTS[inputs] or ("lcm" if unet.get("time_cond_proj_dim") else "v" if predicts_v else "")
+    return distilled(Identity("checkpoint", family, variant, "diffusers", prediction, is_zero), folder.name, {})
+
+
+def _family(index: Mapping[str, Any], unet: Mapping[str, Any]) -> str:
+    """By the text encoders that are there; SD 1 and SD 2 by what the UNet reads, or how its attention is built."""
+    has_first, has_second = (_is_there(index, part) for part in ("text_encoder", "text_encoder_2"))
+    if has_second:
+        return "sdxl" if has_first else "sdxl-refiner"
+    width = unet.get("cross_attention_dim")
+    if width in (768, 1024):
+        return "sd1" if width == 768 else "sd2"
+    return "sd2" if unet.get("use_linear_projection") is True else "sd1"
+
+
+def _is_there(index: Mapping[str, Any], part: str) -> bool:
+    named = index.get(part)
+    return isinstance(named, list) and named != [None, None]

@@ -1,0 +1,201 @@
+"""LoRAs and their relatives: read from a file's tensors, laid on a model's weights for the length of a `with` block.
+
+New weights lie beside the old ones and take their place; the old ones are put back as they were, so nothing is ever subtracted and
+nothing rounded twice. All that can be wrong with a file is found before the first weight changes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from models.errors import UserError
+from models.patches.blocks import BASE, block_weights
+from models.patches.deltas import check_shapes, is_complete, weight_delta
+from models.patches.lora_files import Target, bundled_words, sort_by_module
+from models.patches.targets import block_of, encoder_targets, unet_targets
+
+if TYPE_CHECKING:
+    from models.loading import DiffusionModel
+
+log = logging.getLogger(__name__)
+
+ENCODER_PARTS = {"clip_l": "te", "clip_h": "te", "clip_g": "te2"}  # a text encoder's key -> what LoRA files call it
+STRANGERS = 0.25  # the share of a file's modules that a model may lack: files for another architecture share some names, not most
+
+
+@dataclass(frozen=True)
+class Lora:
+    """What one file changes, module by module."""
+
+    modules: Mapping[Target, Mapping[str, Tensor]]  # -> its matrices by role, as in `lora_files.ENDINGS`
+    name: str = ""
+    bundled: tuple[str, ...] = ()  # words of embeddings that lie in the file; they are not used
+
+    @property
+    def bytes(self) -> int:
+        return sum(tensor.nbytes for matrices in self.modules.values() for tensor in matrices.values())
+
+    @property
+    def title(self) -> str:
+        return f"“{self.name}”" if self.name else "This LoRA"
+
+
+def read_lora(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None, name: str = "") -> Lora:
+    """Sorts a file's tensors by module. `name`: for sentences; without it, what the metadata calls the file.
+
+    Raises `UserError`, naming the first module, for a file that holds no LoRA, half of a pair, a rank of 0 or values that are not finite.
+    """
+    modules, strange = sort_by_module(tensors)
+    found = Lora(modules, name or (metadata or {}).get("ss_output_name", "")[:80], bundled_words(strange))
+    if not modules:
+        raise UserError(f"{found.title} holds nothing that a LoRA has, or is of a kind that Atelier does not know. Choose another file.")
+    for target, matrices in modules.items():
+        if problem := _problem(matrices):
+            raise UserError(f"{found.title} is damaged: {problem} at {target.part} {target.name[:120]}. Get the file again.")
+    if len(strange) > sum(word in name for word in found.bundled for name in strange):
+        log.info("%d tensors of a LoRA say nothing here, the first is %.80r", len(strange), strange[0])
+    return found
+
+
+def _problem(matrices: Mapping[str, Tensor]) -> str:
+    if not is_complete(matrices):
+        return "only a part of its matrices is there"
+    if any(tensor.numel() == 0 for tensor in matrices.values()):
+        return "a matrix of rank 0 stands"
+    if any(matrices[role].numel() != 1 for role in ("alpha", "scale") if role in matrices):
+        return "its scale is not one number"
+    if not all(torch.isfinite(tensor).all() for tensor in matrices.values()):
+        return "values that are not finite stand"
+    return ""
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What one entry of a file does to one parameter."""
+
+    lora: Lora
+    name: str  # of the module
+    parameter: nn.Parameter
+    matrices: Mapping[str, Tensor]
+    strength: float
+
+    def check(self) -> None:
+        try:
+            check_shapes(self.matrices, self.parameter)
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise UserError(f"{self.lora.title} was made for another model: its matrices are of another shape at {self.name}.") from error
+
+    def delta(self) -> Tensor:
+        return weight_delta(self.matrices, self.parameter.data)
+
+
+@dataclass
+class _Patch:
+    """All that happens to one parameter."""
+
+    parameter: nn.Parameter
+    changes: list[_Change] = field(default_factory=list)
+
+    def weight(self) -> Tensor:
+        """W + the sum of strength * delta, rounded once, in the memory layout of W."""
+        before = self.parameter.data
+        after = before
+        for change in self.changes:
+            after = torch.add(after, change.delta(), alpha=change.strength)
+        after = after.to(before.dtype)
+        return after if after.stride() == before.stride() else torch.empty_like(before).copy_(after)
+
+
+Use = tuple[Lora, float, float, str]  # a LoRA, its strength on the UNet and on the text encoders, block weights
+
+
+@contextmanager
+def applied(model: DiffusionModel, uses: Sequence[Use]) -> Iterator[None]:
+    """The model's UNet and text encoders with these LoRAs, for the length of the block. They add up, in any order.
+
+    Takes as much memory again as the weights that change. Raises `UserError`, with every weight as it was, when a LoRA does not fit.
+    """
+    patches = _patches(model, uses)
+    with torch.no_grad():
+        new = [patch.weight() for patch in patches]
+    _check_finite(patches, new)
+    old = [patch.parameter.data for patch in patches]
+    try:
+        for patch in patches:
+            patch.parameter.data = new.pop(0)
+        yield
+    finally:
+        for patch, weight in zip(patches, old, strict=True):
+            patch.parameter.data = weight
+
+
+def _patches(model: DiffusionModel, uses: Sequence[Use]) -> list[_Patch]:
+    patches: dict[int, _Patch] = {}
+    names = _names(model) if uses else {}
+    for use in uses:
+        for change in _changes(model, names, *use):
+            change.check()
+            patches.setdefault(id(change.parameter), _Patch(change.parameter)).changes.append(change)
+    return list(patches.values())
+
+
+def _names(model: DiffusionModel) -> dict[str, tuple[Any, Mapping[str, str]]]:
+    """Part -> its network, and the names of its modules by what LoRA files call them."""
+    encoders = {ENCODER_PARTS[encoder.key]: (encoder.network, encoder_targets(encoder.network)) for encoder in model.text_encoders}
+    return {"unet": (model.unet, unet_targets(model.unet)), **encoders}
+
+
+def _changes(
+    model: DiffusionModel, names: Mapping[str, tuple[Any, Mapping[str, str]]], lora: Lora, unet: float, text_encoder: float, blocks: str
+) -> Iterator[_Change]:
+    _check_family(model, names, lora)
+    weights = block_weights(blocks, model.unet)
+    for target, matrices in lora.modules.items():
+        network, found = names.get(target.part, (None, {}))
+        if (name := found.get(target.name)) is None:
+            continue
+        block = block_of(name, model.unet) if target.part == "unet" else ""
+        strength = (unet if target.part == "unet" else text_encoder) * weights.get(block or BASE, 1.0)
+        if strength:
+            yield from _of_module(lora, name, network.get_submodule(name), matrices, strength)
+
+
+def _of_module(lora: Lora, name: str, module: nn.Module, matrices: Mapping[str, Tensor], strength: float) -> Iterator[_Change]:
+    """A difference may come for the weight, for the bias, or for both."""
+    of_weight = {role: tensor for role, tensor in matrices.items() if role != "diff_b"}
+    if of_weight.keys() - {"alpha", "scale"}:
+        yield _Change(lora, name, _parameter(lora, name, module, "weight"), of_weight, strength)
+    if "diff_b" in matrices:
+        yield _Change(lora, name, _parameter(lora, name, module, "bias"), {"diff": matrices["diff_b"]}, strength)
+
+
+def _parameter(lora: Lora, name: str, module: nn.Module, kind: str) -> nn.Parameter:
+    parameter = getattr(module, kind, None)
+    if not isinstance(parameter, nn.Parameter):
+        raise UserError(f"{lora.title} was made for another model: there is no {kind} to change at {name}. Choose another one.")
+    return parameter
+
+
+def _check_family(model: DiffusionModel, names: Mapping[str, tuple[Any, Mapping[str, str]]], lora: Lora) -> None:
+    missing = [target for target in lora.modules if target.name not in names.get(target.part, (None, {}))[1]]
+    if len(missing) > STRANGERS * len(lora.modules):
+        first = f"“{model.checkpoint.name}” has no {missing[0].part} {missing[0].name[:120]}"
+        raise UserError(f"{lora.title} was made for another kind of model: {first}. Choose a LoRA for {model.family.name}.")
+    if missing:
+        log.warning("%d modules of %s are not in this model, the first is %.120r", len(missing), lora.title, missing[0].name)
+
+
+def _check_finite(patches: Sequence[_Patch], weights: Sequence[Tensor]) -> None:
+    """One look at the end, so that a graphics card is not waited for at each weight."""
+    sums = [weight.sum(dtype=torch.float32) for weight in weights]
+    for patch, total in zip(patches, sums, strict=True):
+        if not torch.isfinite(total):
+            change = patch.changes[-1]
+            raise UserError(f"{change.lora.title} is too strong at {change.name}: the weight is no finite number. Lower its strength.")

@@ -1,0 +1,152 @@
+"""Networks that move between the host's memory and the device's, whole or in turn, and come back bit for bit.
+
+Moving exchanges what is inside each parameter and never the parameter itself, so whoever holds on to a network, a layer or a
+weight keeps the right one. Weights do not change while they are lent (a patch puts its new values beside the old ones and takes
+them away again), so the host's copy stays true while the networks run on the device, and leaving the device copies nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from models.manager import Tier
+
+Value = TypeVar("Value")
+HOST = torch.device("cpu")
+
+
+class Resident(Generic[Value]):
+    """A value and the networks in it that take the memory. Loaded into the host's memory; `to` and `leave` are the manager's."""
+
+    def __init__(self, value: Value, networks: Sequence[nn.Module], device: torch.device) -> None:
+        self.value = value
+        self.networks = tuple(networks)
+        self._device = device
+        self._tensors = list(_tensors(self.networks))
+        self._host: list[Tensor] | None = None  # the host's copies, while there are others on the device
+        self.bytes = sum(tensor.nbytes for tensor in self._tensors)
+
+    def to(self, tier: Tier) -> None:
+        """Makes a copy there. When there is no memory for it everything is as it was before."""
+        if tier == "device":
+            copies = [tensor.data.to(self._device, copy=True) for tensor in self._tensors]
+            self._host = _exchange(self._tensors, copies)
+        else:
+            self._host = [tensor.data.to(HOST, copy=True) for tensor in self._tensors]
+
+    def leave(self, tier: Tier) -> None:
+        if tier == "device":
+            assert self._host is not None, "the manager asks for the host's copy first"
+            _exchange(self._tensors, self._host)
+        self._host = None
+
+
+class Kept(Generic[Value]):
+    """What is small and stays in the host's memory: the tensors of a LoRA, an embedding, a hypernetwork."""
+
+    def __init__(self, value: Value, bytes: int) -> None:
+        self.value = value
+        self.bytes = bytes
+        self.networks: tuple[nn.Module, ...] = ()
+
+    def to(self, tier: Tier) -> None:
+        raise AssertionError("nobody asks for this on the device")
+
+    def leave(self, tier: Tier) -> None:
+        raise AssertionError("it is nowhere but in the host's memory")
+
+
+@contextmanager
+def in_turn(networks: Iterable[nn.Module], device: torch.device, layer_by_layer: bool = False) -> Iterator[None]:
+    """Runs networks that lie in the host's memory on the device, the weights of one at a time there: the smallest working set.
+
+    A network comes when it is called and goes when the next one is. With `layer_by_layer` that holds for each single layer, for
+    a network that is itself too large: many times slower, but it draws. Afterwards everything is in the host's memory.
+    """
+    turn = _Turn(device)
+    with ExitStack() as stack:
+        stack.callback(turn.end)
+        for network in networks:
+            if layer_by_layer:
+                _by_layer(network, turn, stack)
+            else:
+                _whole(network, turn, stack)
+        yield
+
+
+class _Turn:
+    """Whose turn it is: one group of tensors is on the device, all others in the host's memory."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._there: list[Tensor] = []
+        self._kept: list[Tensor] = []
+
+    def come(self, tensors: list[Tensor]) -> None:
+        if self._there is not tensors:
+            self.end()
+            copies = [tensor.data.to(self._device, copy=True) for tensor in tensors]
+            self._there, self._kept = tensors, _exchange(tensors, copies)
+
+    def end(self) -> None:
+        """A network that was brought to another precision and back on the device goes back in the precision that it has now."""
+        back = [kept.to(tensor.dtype) for tensor, kept in zip(self._there, self._kept, strict=True)]
+        _exchange(self._there, back)
+        self._there, self._kept = [], []
+
+    def inputs(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What a caller made where it believed the network to be."""
+        return tuple(map(self._here, arguments)), {name: self._here(value) for name, value in keywords.items()}
+
+    def _here(self, value: Any) -> Any:
+        return value.to(self._device) if isinstance(value, Tensor) else value
+
+
+def _whole(network: nn.Module, turn: _Turn, stack: ExitStack) -> None:
+    """The children are watched as well: a VAE is entered by `decode`, which calls its children and never the network itself."""
+    tensors = list(_tensors([network]))
+    for module in (network, *network.children()):
+        _watch(module, tensors, turn, stack)
+
+
+def _by_layer(network: nn.Module, turn: _Turn, stack: ExitStack) -> None:
+    """Each layer that has parameters of its own is a group. Buffers are small and read from anywhere: they come once for all."""
+    buffers = list(network.buffers())
+    kept = _exchange(buffers, [buffer.data.to(turn._device, copy=True) for buffer in buffers])
+    stack.callback(_exchange, buffers, kept)
+    for module in network.modules():
+        own: list[Tensor] = list(module.parameters(recurse=False))
+        if own or module is network:
+            _watch(module, own, turn, stack)
+
+
+def _watch(module: nn.Module, tensors: list[Tensor], turn: _Turn, stack: ExitStack) -> None:
+    def before(_: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if tensors:
+            turn.come(tensors)
+        return turn.inputs(arguments, keywords)
+
+    stack.callback(module.register_forward_pre_hook(before, with_kwargs=True).remove)
+
+
+def _exchange(tensors: Sequence[Tensor], contents: Sequence[Tensor]) -> list[Tensor]:
+    """Puts new contents into the tensors and returns what was in them."""
+    before = [tensor.data for tensor in tensors]
+    for tensor, content in zip(tensors, contents, strict=True):
+        tensor.data = content
+    return before
+
+
+def _tensors(networks: Iterable[nn.Module]) -> Iterator[Tensor]:
+    """Parameters and buffers, each once even if two layers share it."""
+    seen: set[int] = set()
+    for network in networks:
+        for tensor in (*network.parameters(), *network.buffers()):
+            if id(tensor) not in seen:
+                seen.add(id(tensor))
+                yield tensor

@@ -1,0 +1,173 @@
+"""Looks through folders of models, reading headers and small JSON files only, and never waits long for a folder that does not answer."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from models.checkpoint import Facts, file_id, read_folder
+from models.files import Identity, ModelFile, ModelKind
+from models.header import Damaged, Header, read_header, read_values
+from models.identify import identify, trigger_words
+from models.index import Found
+from models.listing import Candidate, Listing, Place, list_folder, places, shown_stem
+from models.patience import Patience, Silent
+from models.shown import bounded, shown
+
+log = logging.getLogger(__name__)
+
+MOST_FILES = 50_000
+SETTLED = 2.0  # seconds after a change, from which on another one surely shows in a file's or folder's time
+PLAIN_VAE = 512  # channels of the innermost layer of every VAE of the Stable Diffusion families
+PIXELS = 8  # that a latent stands for, along one side
+VAE_LEVEL = re.compile(r"decoder\.up(?:_blocks)?\.(\d{1,2})\.")
+ABSENT = -1  # in place of a time
+
+Remembered = Callable[[bytes, str], Found | None]  # (path, mark) -> what an earlier look at the same content saw
+Watched = dict[bytes, int]  # path -> time of the last change in nanoseconds, or `ABSENT`
+
+
+class Scan:
+    """One pass over the folders. Afterwards `watched` says what to look at to see whether another pass is worth while."""
+
+    def __init__(self, roots: Sequence[Path], starter: Path, remembered: Remembered, patience: Patience) -> None:
+        self._roots = roots
+        self._starter = starter
+        self._remembered = remembered
+        self._patience = patience
+        self._seen: set[bytes] = set()
+        self._begun = time.time_ns()
+        self.watched: Watched = {}
+        self.silent: list[Path] = []
+        self.notes: list[str] = []
+
+    def run(self) -> Iterator[tuple[Found, bool]]:
+        """What lies there, as it is found, and whether it had to be read."""
+        for count, found in enumerate(self._everything()):
+            if count == MOST_FILES:
+                self.notes.append(f"There are more than {MOST_FILES:,} model files in the folders; the rest was left out.")
+                return
+            yield found
+
+    @property
+    def hasty(self) -> bool:
+        """Something has been changed so shortly before the pass that a change after it might not show."""
+        return any(changed > self._begun - SETTLED * 1e9 for changed in self.watched.values())
+
+    def _everything(self) -> Iterator[tuple[Found, bool]]:
+        waiting = deque(Place(self._starter / name, kind, parts=True) for name, kind in STARTER_FOLDERS)
+        for root in self._roots:
+            waiting.extend(self._attempt(root, lambda root=root: self._places(root)))
+        while waiting:
+            place = waiting.popleft()
+            for item in self._attempt(place.path, lambda place=place: self._look(place)):
+                if isinstance(item, Listing):
+                    self.watched.update(item.watched)
+                    waiting.extend(item.below)
+                else:
+                    self._watch_unsettled(item[0])
+                    yield item
+
+    def _attempt(self, folder: Path, work: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+        """What the work finds; a note instead of an error."""
+        try:
+            yield from self._patience(folder, work)
+        except Silent:
+            self.silent.append(folder)
+            self.notes.append(f"The folder “{shown(folder.name)}” does not answer. It was left out; look again when it is back.")
+        except FileNotFoundError:
+            self.watched[os.fsencode(folder)] = ABSENT
+        except OSError as error:
+            self.notes.append(f"The folder “{shown(folder.name)}” cannot be read ({error.strerror}).")
+
+    def _places(self, root: Path) -> Iterator[Place]:
+        root.stat()
+        yield from places(root)
+
+    def _look(self, place: Place) -> Iterator[Listing | tuple[Found, bool]]:
+        listing = list_folder(place)
+        path = listing.watched[0][0]
+        if path in self._seen:
+            return
+        self._seen.add(path)
+        yield listing
+        for candidate in listing.candidates:
+            before = self._remembered(os.fsencode(candidate.path), candidate.mark)
+            yield (before, False) if before else (read(candidate), True)
+
+    def _watch_unsettled(self, found: Found) -> None:
+        """A file that is not whole may be on its way; what is being copied grows without its folder changing."""
+        if found.file.problem or found.file.changed * 1e9 > self._begun - SETTLED * 1e9:
+            self.watched[os.fsencode(found.file.path)] = time_of(os.fsencode(found.file.path))
+
+
+STARTER_FOLDERS: tuple[tuple[str, ModelKind], ...] = (("loras", "lora"), ("vae", "vae"), ("embeddings", "embedding"))
+
+
+def read(candidate: Candidate) -> Found:
+    """A file or folder as its own bytes describe it. What is wrong with it is said in `problem`; raises nothing."""
+    try:
+        return _folder(candidate) if candidate.is_folder else _file(candidate)
+    except Exception:  # whatever a stranger's file does to the code that reads it, the others are still listed
+        log.exception("a model file could not be read")
+        problem = "Something in this file could not be understood. Copy or download it again."
+        return Found(_entry(candidate, Identity(candidate.kind), problem=problem), Facts(), candidate.mark)
+
+
+def time_of(path: bytes) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return ABSENT
+
+
+def _folder(candidate: Candidate) -> Found:
+    entry, facts = read_folder(candidate.path)
+    return Found(replace(entry, changed=candidate.changed), facts, candidate.mark)
+
+
+def _file(candidate: Candidate) -> Found:
+    try:
+        header = read_header(candidate.path)
+    except Damaged as error:
+        return Found(_entry(candidate, Identity(candidate.kind), problem=str(error)), Facts(), candidate.mark)
+    identity = identify(header, shown_stem(candidate.path), lambda name: read_values(candidate.path, header, name))
+    return Found(_entry(candidate, _settled(identity, header, candidate.kind), header.metadata), Facts(), candidate.mark)
+
+
+def _entry(candidate: Candidate, identity: Identity, metadata: Mapping[str, str] | None = None, problem: str = "") -> ModelFile:
+    return ModelFile(
+        id=file_id(candidate.path),
+        name=shown(shown_stem(candidate.path)),
+        path=candidate.path,
+        size=candidate.size,
+        changed=candidate.changed,
+        identity=identity,
+        problem=problem,
+        metadata=bounded(metadata or {}),
+        words=trigger_words(metadata or {}),
+    )
+
+
+def _settled(identity: Identity, header: Header, kind: ModelKind) -> Identity:
+    """The folder decides what the header leaves open; a VAE's size is noted as a LoRA's is."""
+    if identity.kind == "unknown" and kind != "unknown":
+        return replace(identity, kind=kind)
+    return _sized(identity, header) if identity.kind == "vae" and identity.supported else identity
+
+
+def _sized(identity: Identity, header: Header) -> Identity:
+    first = next((info for name, info in header.tensors.items() if name.endswith("decoder.conv_in.weight")), None)
+    levels = len({found[1] for name in header.tensors if (found := VAE_LEVEL.search(name))})
+    if levels and 2 ** (levels - 1) != PIXELS:
+        note = f"This VAE makes {2 ** (levels - 1)} pixels of each latent; the families that Atelier draws with make {PIXELS}."
+        return replace(identity, supported=False, note=note)
+    channels = first.shape[0] if first else PLAIN_VAE
+    return identity if channels == PLAIN_VAE else replace(identity, variant=f"width {channels}")

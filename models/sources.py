@@ -1,0 +1,111 @@
+"""Where the tensors of one network lie: in a part of a single file, in a file of their own, or in the several files of a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models import fp8
+from models.errors import UserError
+from models.header import Header, TensorInfo, read_header
+from models.layouts import NOT_WEIGHTS, Names
+from models.reading import DTYPES, Form, read_tensors
+
+WEIGHTS = ("diffusion_pytorch_model", "model")
+ENDINGS = (".safetensors", ".fp16.safetensors")
+INDEX = ".safetensors.index.json"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The tensors of one network. `part` names it for a person: UNet of “name”."""
+
+    part: str
+    files: Sequence[tuple[Path, Header]]
+    names: Names  # within the network, in the layout of the file -> in the file
+
+    @cached_property
+    def scales(self) -> dict[str, str]:
+        return fp8.scales_of(self.names)
+
+    @cached_property
+    def weights(self) -> dict[str, TensorInfo]:
+        """What is a weight. Raises `UserError` for whole numbers, which are codes that only their own program can read."""
+        beside = set(self.scales.values())
+        infos = {name: self._info(name) for name in self.names if name not in beside}
+        for name, info in infos.items():
+            if not _is_floating(info):
+                raise UserError(f"In the {self.part}, {name} is stored as {info.dtype}, a quantised form. Look for the file in float16.")
+        return infos
+
+    def outline(self) -> dict[str, Tensor]:
+        """The weights without their numbers."""
+        return {name: torch.empty(info.shape, device="meta") for name, info in self.weights.items()}
+
+    def read(self, form: Form) -> dict[str, Tensor]:
+        weights = self._read(list(self.weights), form)
+        scales = self._read(list(self.scales.values()), Form())
+        fp8.scale(self.part, weights, {name: scales[beside] for name, beside in self.scales.items()})
+        return weights
+
+    def _info(self, name: str) -> TensorInfo:
+        return next(header.tensors[self.names[name]] for _, header in self.files if self.names[name] in header.tensors)
+
+    def _read(self, names: Sequence[str], form: Form) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for file, header in self.files:
+            here = {self.names[name]: name for name in names if self.names[name] in header.tensors}
+            if here:
+                found |= {here[name]: tensor for name, tensor in read_tensors(file, header, list(here), form).items()}
+        return found
+
+
+def folder_source(folder: Path) -> Source:
+    """The weights of one folder of a model in the diffusers layout, in one file or in several."""
+    part = f"{folder.name} of “{folder.parent.name}”"
+    files = [(file, read_header(file)) for file in _weight_files(folder, part)]
+    names = [name for _, header in files for name in header.tensors if not NOT_WEIGHTS.search(name)]
+    return Source(part, files, {name.removeprefix("text_model."): name for name in names})
+
+
+def config(file: Path) -> dict[str, Any]:
+    """A small JSON file. Raises `UserError` when there is none that can be read."""
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise UserError(f"“{file.parent.parent.name}” has no readable {file.parent.name}/{file.name}. Copy the model again.")
+    return values
+
+
+def _weight_files(folder: Path, part: str) -> list[Path]:
+    for ending in ENDINGS:
+        for name in WEIGHTS:
+            if (folder / (name + ending)).is_file():
+                return [folder / (name + ending)]
+    for name in WEIGHTS:
+        if (folder / (name + INDEX)).is_file():
+            return _shards(folder, folder / (name + INDEX), part)
+    raise UserError(f"The {part} has no weights ({WEIGHTS[0]}{ENDINGS[0]}). Copy the model again.")
+
+
+def _shards(folder: Path, index: Path, part: str) -> list[Path]:
+    """The files that an index names. They must lie beside it: a name with a path in it is not followed."""
+    listed = config(index).get("weight_map")
+    names = sorted({str(name) for name in listed.values()}) if isinstance(listed, Mapping) else []
+    files = [folder / name for name in names if Path(name).name == name and name.endswith(".safetensors")]
+    if not files or len(files) != len(names) or not all(file.is_file() for file in files):
+        raise UserError(f"The {part} lacks some of its files. Copy the model again.")
+    return files
+
+
+def _is_floating(info: TensorInfo) -> bool:
+    return info.dtype not in DTYPES or DTYPES[info.dtype].is_floating_point

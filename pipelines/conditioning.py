@@ -1,0 +1,82 @@
+"""A request's prompts and sizes as what the networks are given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from models.errors import UserError
+from models.families import Family
+from models.loading import DiffusionModel
+from pipelines.denoise import Condition, Conditioning, Denoiser, Relay, distilled_scale
+from pipelines.prompts.encode import Encoded, encode_prompts
+from pipelines.request import Request
+from pipelines.samplers.noise_schedule import NoiseSchedule
+
+# What the refiner's pictures were scored by viewers, 1 .. 10: ask for good ones, and away from poor ones (Podell et al. 2023, SDXL).
+AESTHETIC, NEGATIVE_AESTHETIC = 6.0, 2.5
+
+# A UNet that takes more than the latents needs something that words do not give.
+NEEDS_A_PICTURE = {
+    5: "a depth model: it draws over the depths of a picture",
+    7: "an upscaling model: it enlarges a picture",
+    8: "an editing model: it changes a picture",
+    9: "an inpainting model: it fills in a part of a picture",
+}
+
+
+def relay(request: Request, model: DiffusionModel) -> Relay:
+    """The denoiser of the checkpoint, and that of the refiner from the step at which it takes over, if there is one.
+
+    Raises `UserError` when one of the two does not draw from words alone.
+    """
+    base = (0.0, denoiser(request, model))
+    if model.refiner is None:
+        return Relay(base)
+    refiner = replace(model.refiner, embeddings=model.embeddings)
+    return Relay(base, (request.refiner_start, denoiser(request, refiner)))
+
+
+def denoiser(request: Request, model: DiffusionModel) -> Denoiser:
+    _check_draws_from_words(model)
+    return Denoiser(model, NoiseSchedule(model.alphas_cumprod), condition(request, model))
+
+
+def condition(request: Request, model: DiffusionModel) -> Conditioning:
+    """Guidance 1 needs the prompt alone, as the negative branch would be multiplied by nothing; a distilled network knows no other."""
+    alone = request.guidance_scale == 1 or distilled_scale(model, 1) is not None
+    prompts = [request.prompt] if alone else [request.prompt, request.negative_prompt]
+    encoded = encode_prompts(model, prompts, request.clip_skip)
+    positive = _condition(encoded[0], request, model.family, AESTHETIC)
+    if alone:
+        return Conditioning(positive, None, request.guidance_scale)
+    empty = model.family.zeros_for_empty_negative and not request.negative_prompt.strip()
+    negative = _condition(_zeros(encoded[1]) if empty else encoded[1], request, model.family, NEGATIVE_AESTHETIC)
+    return Conditioning(positive, negative, request.guidance_scale, request.guidance_rescale)
+
+
+def _condition(encoded: Encoded, request: Request, family: Family, aesthetic: float) -> Condition:
+    pooled = encoded.pooled if family.pooled else None
+    return Condition(encoded.vectors, pooled, _size_numbers(family, request.width, request.height, aesthetic))
+
+
+def _size_numbers(family: Family, width: int, height: int, aesthetic: float) -> tuple[float, ...]:
+    """Size of the original, its corner in the crop, and the target's size or the score: Podell et al. 2023, section 2.2.
+
+    The picture is asked for as one that was neither scaled nor cropped.
+    """
+    original = (height, width, 0, 0)
+    return {0: (), 5: (*original, aesthetic), 6: (*original, height, width)}[family.size_numbers]
+
+
+def _zeros(encoded: Encoded) -> Encoded:
+    return Encoded(torch.zeros_like(encoded.vectors), None if encoded.pooled is None else torch.zeros_like(encoded.pooled))
+
+
+def _check_draws_from_words(model: DiffusionModel) -> None:
+    channels = model.unet.config["in_channels"]
+    if channels != model.family.latent_channels:
+        what = NEEDS_A_PICTURE.get(channels, "made for another task")
+        name = model.checkpoint.name[:80]
+        raise UserError(f"“{name}” is {what}, so it cannot draw from words alone. Choose another checkpoint for text to image.")

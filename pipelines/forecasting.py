@@ -1,0 +1,50 @@
+"""A request, and what is known of the files that it names, as a forecast of memory. Reads no weights and imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import psutil
+
+from models.catalog import Checkpoint
+from models.files import ModelFile
+from models.manager import LedgerLine
+from models.memory import Forecast, Machine, Work, forecast, slimness_of, vae_weights, weights_of
+from pipelines.request import Request
+
+
+class Shelf(Protocol):
+    """What is asked of the catalogue."""
+
+    def checkpoint(self, checkpoint_id: str) -> Checkpoint: ...
+    def model(self, model_id: str) -> ModelFile: ...
+
+
+def work_of(request: Request, shelf: Shelf, machine: Machine) -> Work:
+    """Raises `UserError` when a model that the request names is not there."""
+    checkpoint = shelf.checkpoint(request.checkpoint)
+    drawn_with = [checkpoint, *([shelf.checkpoint(request.refiner)] if request.refiner else [])]
+    models = sum(weights_of(entry.family_key, entry.file.size, machine) for entry in drawn_with)
+    added = sum(shelf.model(use.id).size for use in (*request.loras, *request.hypernetworks, *request.embeddings))
+    return Work(
+        family=checkpoint.family_key,
+        weights=models + added + (vae_weights(machine) if request.vae else 0),
+        width=request.width,
+        height=request.height,
+        batch_size=request.batch_size,
+        guided=request.guidance_scale != 1,
+        patched=models if request.loras else 0,
+        slimness=slimness_of(checkpoint.family_key, checkpoint.file.size),
+    )
+
+
+def forecast_of(request: Request, shelf: Shelf, machine: Machine, ledger: Sequence[LedgerLine]) -> Forecast:
+    """What the request will take of the memory that computes. What is in it idle makes room, so it counts as free."""
+    return forecast(work_of(request, shelf, machine), machine, available(machine, ledger))
+
+
+def available(machine: Machine, ledger: Sequence[LedgerLine]) -> int:
+    if machine.device is not None:
+        return machine.device
+    return psutil.virtual_memory().available + sum(line.bytes for line in ledger if line.host_copy)

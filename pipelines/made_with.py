@@ -1,0 +1,82 @@
+"""What a picture was made with, by name and hash. Hashing a large file takes seconds, so it runs beside the drawing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from functools import cached_property
+from typing import Any
+
+from models.manager import Key
+
+log = logging.getLogger(__name__)
+
+Hash = Callable[[], str]  # SHA-256 in hexadecimal digits once it is known, "" when it cannot be; waits if it must
+CHECKPOINT, ADDED = 10, 12  # digits of a hash in a picture's metadata, as other studios write them
+
+
+class Hashes:
+    """The hashes of model files, each computed once, one after another, in a thread of their own."""
+
+    def __init__(self, compute: Callable[[Key], str], mark: Callable[[Key], Any]) -> None:
+        """`mark`: what changes when the file does; a hash is kept for as long as it stays the same."""
+        self._compute = compute
+        self._mark = mark
+        self._one_at_a_time = threading.Lock()
+        self._known: dict[Key, tuple[Any, Future[str]]] = {}
+
+    def begin(self, key: Key) -> Hash:
+        """Starts to compute, unless it is known. The hash is of the file as it is now; "" if it has changed before it was read."""
+        mark = self._mark(key)
+        known = self._known.get(key)
+        if known is None or known[0] != mark:
+            known = self._known[key] = (mark, Future())
+            threading.Thread(target=self._work, args=(key, *known), name="hashing", daemon=True).start()
+        return known[1].result
+
+    def _work(self, key: Key, mark: Any, future: Future[str]) -> None:
+        try:
+            with self._one_at_a_time:
+                digest = self._compute(key)
+            future.set_result(digest if self._mark(key) == mark else "")
+        except Exception:
+            log.warning("the hash of a model could not be computed", exc_info=True)
+            future.set_result("")
+
+
+class MadeWith(Mapping[str, str]):
+    """The facts, worked out when somebody first looks: that is when the first picture is done."""
+
+    def __init__(self, facts: Callable[[], dict[str, str]]) -> None:
+        self._make = facts
+
+    @cached_property
+    def _facts(self) -> dict[str, str]:
+        return self._make()
+
+    def __getitem__(self, name: str) -> str:
+        return self._facts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+
+def one(title: str, name: str, digest: str) -> dict[str, str]:
+    """{"Model": name, "Model hash": its first ten digits}; no hash where it is not known."""
+    return {title: name} | ({f"{title} hash": digest[:CHECKPOINT]} if digest else {})
+
+
+def several(title: str, uses: Mapping[str, str], digits: int = ADDED) -> dict[str, str]:
+    """{"Lora hashes": "ink: 0123456789ab, snow: ba9876543210"} of names and hashes; nothing where there are none."""
+    found = [f"{plain(name)}: {digest[:digits]}" for name, digest in uses.items() if digest]
+    return {title: ", ".join(found)} if found else {}
+
+
+def plain(name: str) -> str:
+    """A name that can stand in a list: without what separates its entries."""
+    return name.replace(":", " ").replace(",", " ").strip()

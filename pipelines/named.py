@@ -1,0 +1,82 @@
+"""What a request names, as keys of the manager, and put together again once it is lent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from models.catalog import Catalog
+from models.loading import DiffusionModel
+from models.manager import Key
+from models.patches.lora import Lora
+from pipelines.made_with import CHECKPOINT, Hashes, MadeWith, one, plain, several
+from pipelines.request import Request
+from pipelines.stock import Held
+
+Items = Mapping[Key, Held]
+
+
+class Named:
+    def __init__(self, request: Request, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._checkpoint = Key("checkpoint", request.checkpoint)
+        family = catalog.checkpoint(request.checkpoint).family_key
+        self._vae = Key("vae", request.vae, family) if request.vae else None
+        self._refiner = Key("checkpoint", request.refiner) if request.refiner else None
+        self._loras = [(Key("lora", use.id), use) for use in request.loras if use.unet or use.text_encoder]
+        self._hypernetworks = [(Key("hypernetwork", use.id), use) for use in request.hypernetworks if use.strength]
+        self._embeddings = [(Key("embedding", use.id), use) for use in request.embeddings]
+
+    @property
+    def networks(self) -> list[Key]:
+        """What runs, and is wanted on the device."""
+        return [key for key in (self._checkpoint, self._vae, self._refiner) if key]
+
+    @property
+    def added(self) -> list[Key]:
+        """Small tensors, which stay in the host's memory."""
+        return [key for key, _ in (*self._loras, *self._hypernetworks, *self._embeddings)]
+
+    def loras(self, items: Items) -> list[tuple[Lora, float, float, str]]:
+        """(LoRA, strength on the UNet, on the text encoders, block weights) each."""
+        return [(items[key].value, use.unet, use.text_encoder, use.blocks) for key, use in self._loras]
+
+    def hypernetworks(self, items: Items) -> list[tuple[Any, float]]:
+        return [(items[key].value, use.strength) for key, use in self._hypernetworks]
+
+    def joined(self, items: Items, hashes: Hashes) -> DiffusionModel:
+        """The checkpoint with the VAE, the refiner and the embeddings that the request names in place of its own."""
+        model: DiffusionModel = items[self._checkpoint].value
+        return replace(
+            model,
+            vae=items[self._vae].value.network if self._vae else model.vae,
+            refiner=items[self._refiner].value if self._refiner else None,
+            embeddings={use.word: items[key].value for key, use in self._embeddings},
+            made_with=self._made_with(hashes),
+        )
+
+    def _made_with(self, hashes: Hashes) -> MadeWith:
+        """Names and hashes. Reading the files for the hashes begins now; who first looks at the result waits for them."""
+        names = {key: self._name(key) for key in (*self.networks, *self.added)}
+        begun = {key: hashes.begin(key) for key in names}
+
+        def listed(keys: list[Key]) -> dict[str, str]:
+            return {names[key]: begun[key]() for key in keys}
+
+        def facts() -> dict[str, str]:
+            hypernetworks = [key for key, _ in self._hypernetworks]
+            return {
+                **one("Model", names[self._checkpoint], begun[self._checkpoint]()),
+                **(one("VAE", names[self._vae], begun[self._vae]()) if self._vae else {}),
+                **several("Lora hashes", listed([key for key, _ in self._loras])),
+                **several("TI hashes", listed([key for key, _ in self._embeddings])),
+                **({"Hypernet": ", ".join(plain(names[key]) for key in hypernetworks)} if hypernetworks else {}),
+                **several("Hypernet hash", listed(hypernetworks), CHECKPOINT),
+                **(one("Refiner", names[self._refiner], begun[self._refiner]()) if self._refiner else {}),
+            }
+
+        return MadeWith(facts)
+
+    def _name(self, key: Key) -> str:
+        return self._catalog.checkpoint(key.id).name if key.kind == "checkpoint" else self._catalog.model(key.id).name

@@ -1,0 +1,165 @@
+"""What a request names, looked up: tags in the prompt become entries, words find their embeddings, and what cannot go together is
+refused with its reason before anything is loaded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
+
+from models.catalog import Checkpoint
+from models.errors import UserError
+from models.files import ModelFile, ModelKind
+from models.fits import fits
+from pipelines.prompts.tags import Tag, take_tags
+from pipelines.request import EmbeddingUse, HypernetworkUse, Kind, LoraUse, Request
+
+SHOWN = {"lora": "LoRA", "hypernetwork": "hypernetwork", "vae": "VAE", "embedding": "embedding"}
+
+
+class Shelf(Protocol):
+    """What is asked of the catalogue."""
+
+    def checkpoint(self, checkpoint_id: str) -> Checkpoint: ...
+    def model(self, model_id: str) -> ModelFile: ...
+    def models(self, kind: ModelKind | None = None) -> list[ModelFile]: ...
+    def find(self, kind: ModelKind, name: str) -> ModelFile | None: ...
+
+
+def resolve(request: Kind, shelf: Shelf) -> Kind:
+    """The request as it is kept and drawn: no tags in its prompt, every name an id of the library.
+
+    Raises `UserError` when something is not there, cannot be used, or does not fit the checkpoint.
+    """
+    checkpoint = shelf.checkpoint(request.checkpoint)
+    prompt, tags = take_tags(request.prompt)
+    loras = [*request.loras, *(_lora(tag, shelf) for tag in tags if tag.kind == "lora")]
+    hypernetworks = [*request.hypernetworks, *(_hypernetwork(tag, shelf) for tag in tags if tag.kind == "hypernet")]
+    vae = request.vae or _preferred_vae(checkpoint, shelf)
+    if vae:
+        _fitting(vae, "vae", checkpoint, shelf)
+    _check_refiner(request, checkpoint, shelf)
+    found = replace(
+        request,
+        prompt=prompt,
+        vae=vae,
+        loras=tuple(_named(use, "lora", checkpoint, shelf) for use in loras),
+        hypernetworks=tuple(_named(use, "hypernetwork", checkpoint, shelf) for use in hypernetworks),
+        embeddings=tuple(_embeddings(f"{prompt}\n{request.negative_prompt}", checkpoint, shelf)),
+    )
+    return type(request).admit(_values(found))
+
+
+def _values(request: Request) -> dict[str, Any]:
+    return {item.name: getattr(request, item.name) for item in fields(request)}
+
+
+def _lora(tag: Tag, shelf: Shelf) -> LoraUse:
+    return LoraUse(id=_by_name("lora", tag.name, shelf).id, unet=tag.unet, text_encoder=tag.text_encoder, blocks=tag.blocks)
+
+
+def _hypernetwork(tag: Tag, shelf: Shelf) -> HypernetworkUse:
+    return HypernetworkUse(id=_by_name("hypernetwork", tag.name, shelf).id, strength=tag.unet)
+
+
+def _by_name(kind: ModelKind, name: str, shelf: Shelf) -> ModelFile:
+    entry = shelf.find(kind, name)
+    if entry is None:
+        what = f"There is no {SHOWN[kind]} called “{name[:80]}” in the models folders."
+        raise UserError(f"{what} Put the file there, or take its tag out of the prompt.")
+    return entry
+
+
+def _named(use: Any, kind: ModelKind, checkpoint: Checkpoint, shelf: Shelf) -> Any:
+    return replace(use, name=_fitting(use.id, kind, checkpoint, shelf).name[:300])
+
+
+def _fitting(model_id: str, kind: ModelKind, checkpoint: Checkpoint, shelf: Shelf) -> ModelFile:
+    """The entry, when it can be used with this checkpoint."""
+    entry = shelf.model(model_id)
+    if entry.identity.kind != kind:
+        raise UserError(f"“{entry.name}” is not a {SHOWN[kind]}. Choose another file.")
+    reason = entry.problem or entry.identity.note * (not entry.identity.supported) or fits(entry, checkpoint)
+    if reason:
+        raise UserError(reason if entry.name in reason else f"“{entry.name}” cannot be used: {reason}")
+    return entry
+
+
+def _preferred_vae(checkpoint: Checkpoint, shelf: Shelf) -> str:
+    """The VAE that a person chose for this checkpoint, as long as it is there."""
+    chosen = checkpoint.file.overrides.vae
+    return chosen if chosen and any(entry.id == chosen for entry in shelf.models("vae")) else ""
+
+
+def _check_refiner(request: Request, checkpoint: Checkpoint, shelf: Shelf) -> None:
+    if not request.refiner:
+        return
+    refiner = shelf.checkpoint(request.refiner)
+    if refiner.family_key.removesuffix("-refiner") != checkpoint.family_key.removesuffix("-refiner"):
+        families = f"“{refiner.name}” is a {refiner.family} model and “{checkpoint.name}” a {checkpoint.family} one"
+        raise UserError(f"{families}, so the one cannot refine the other. Choose another refiner.")
+
+
+def _embeddings(text: str, checkpoint: Checkpoint, shelf: Shelf) -> Iterator[EmbeddingUse]:
+    """The embeddings whose names stand in the prompts. One that does not fit is an ordinary word, as it would be elsewhere."""
+    for entry in shelf.models("embedding"):
+        if entry.usable and not fits(entry, checkpoint) and re.search(rf"(?<!\w){re.escape(entry.name)}(?!\w)", text, re.IGNORECASE):
+            yield EmbeddingUse(id=entry.id, word=entry.name)
+
+
+@dataclass(frozen=True)
+class Rebound:
+    """A request from elsewhere in terms of this library, and a sentence for each thing that is not here."""
+
+    request: Request
+    notes: tuple[str, ...] = ()
+
+
+def rebind(request: Request, made_with: dict[str, str], shelf: Shelf) -> Rebound:
+    """Finds what a picture was made with in this library: by id, else by the hash in its metadata, else by name.
+
+    What is not there is left out and named in a note; a checkpoint that is not there becomes the starter.
+    """
+    notes: list[str] = []
+    search = _Search(shelf, made_with, notes)
+    return Rebound(
+        replace(
+            request,
+            checkpoint=search.checkpoint(request.checkpoint, "Model") or "starter",
+            refiner=search.checkpoint(request.refiner, "Refiner") if request.refiner else "",
+            vae=search.one("vae", request.vae, made_with.get("VAE", ""), made_with.get("VAE hash", "")) if request.vae else "",
+            loras=tuple(search.uses("lora", request.loras, "Lora hashes")),
+            hypernetworks=tuple(search.uses("hypernetwork", request.hypernetworks, "Hypernet hash")),
+        ),
+        tuple(notes),
+    )
+
+
+@dataclass
+class _Search:
+    shelf: Shelf
+    made_with: dict[str, str]
+    notes: list[str]
+
+    def checkpoint(self, model_id: str, key: str) -> str:
+        name, digest = self.made_with.get(key, ""), self.made_with.get(f"{key} hash", "")
+        return self.one("checkpoint", model_id, name, digest)
+
+    def uses(self, kind: ModelKind, uses: Sequence[Any], key: str) -> Iterator[Any]:
+        hashes = dict(re.findall(r"([^:,]+): ?([0-9a-f]{8,64})", self.made_with.get(key, "")))
+        for use in uses:
+            found = self.one(kind, use.id, use.name, hashes.get(use.name, ""))
+            if found:
+                yield replace(use, id=found)
+
+    def one(self, kind: ModelKind, model_id: str, name: str, digest: str) -> str:
+        """The id here, or nothing and a note."""
+        if any(entry.id == model_id for entry in self.shelf.models(kind)):
+            return model_id
+        entry = (digest and self.shelf.find(kind, digest)) or (name and self.shelf.find(kind, name))
+        if entry:
+            return entry.id
+        self.notes.append(f"The {SHOWN.get(kind, kind)} “{name[:80] or 'of this picture'}” is not in the models folders; it was left out.")
+        return ""

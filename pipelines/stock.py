@@ -1,0 +1,117 @@
+"""Model files to what the manager holds: how each kind is loaded, how large it will be, and whether its file has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.catalog import Catalog, Checkpoint
+from models.device import Device
+from models.errors import UserError
+from models.families import FAMILIES
+from models.files import ModelFile
+from models.header import Header, read_header
+from models.kits import tokenizer_folders
+from models.loading import DiffusionModel, load, load_vae
+from models.manager import Key
+from models.memory import Machine, vae_weights, weights_of
+from models.patches.embeddings import read_embedding
+from models.patches.hypernetworks import read_hypernetwork
+from models.patches.lora import read_lora
+from models.reading import read_tensors
+from models.residence import HOST, Kept, Resident
+from pipelines.prompts import load_tokenizer
+
+Held = Resident[Any] | Kept[Any]
+WATCHED = (".safetensors", ".json", ".txt")  # of a folder: what is read
+
+
+class Stock:
+    def __init__(self, catalog: Catalog, device: Device, machine: Machine) -> None:
+        self._catalog = catalog
+        self._device = device
+        self._machine = machine
+
+    def load(self, key: Key) -> Held:
+        return LOADERS[key.kind](self, key)
+
+    def size(self, key: Key) -> int:
+        """Bytes that it will probably take in memory."""
+        entry = self.entry(key)
+        if key.kind == "checkpoint":
+            return weights_of(self._catalog.checkpoint(key.id).family_key, entry.size, self._machine)
+        return vae_weights(self._machine) if key.kind == "vae" else entry.size
+
+    def mark(self, key: Key) -> Any:
+        """What the file looks like from outside, and how it is to be understood. Raises `UserError` when it is gone."""
+        entry = self.entry(key)
+        understood = _understood(self._catalog.checkpoint(key.id)) if key.kind == "checkpoint" else ()
+        try:
+            return understood, _look(entry.path)
+        except OSError as error:
+            what = f"The file of “{entry.name}” is not in the models folder any more"
+            raise UserError(f"{what}. Choose another {key.kind}, or put it back.") from error
+
+    def entry(self, key: Key) -> ModelFile:
+        return self._catalog.checkpoint(key.id).file if key.kind == "checkpoint" else self._catalog.model(key.id)
+
+    def _checkpoint(self, key: Key) -> Resident[DiffusionModel]:
+        """The networks are read into the host's memory. What is small, and what pages look through, stays on the device."""
+        checkpoint = self._catalog.checkpoint(key.id)
+        device = self._device.torch_device
+        folders = tokenizer_folders(checkpoint.family_key, checkpoint.folder if checkpoint.folder.is_dir() else None)
+        tokenizers = {key: load_tokenizer(folder) for key, folder in folders.items()}
+        model = load(checkpoint, self._reading_device(), tokenizers)
+        model = replace(model, device=self._device, preview=model.preview.to(device), alphas_cumprod=model.alphas_cumprod.to(device))
+        return Resident(model, [*(encoder.network for encoder in model.text_encoders), model.unet, model.vae], device)
+
+    def _vae(self, key: Key) -> Resident[Any]:
+        vae = load_vae(self._catalog.model(key.id), FAMILIES[key.family], self._reading_device())
+        return Resident(vae, [vae.network], self._device.torch_device)
+
+    def _lora(self, key: Key) -> Kept[Any]:
+        header, tensors = self._tensors(key)
+        lora = read_lora(tensors, header.metadata, self._catalog.model(key.id).name)
+        return Kept(lora, lora.bytes)
+
+    def _embedding(self, key: Key) -> Kept[Any]:
+        embedding = read_embedding(self._tensors(key)[1], self._catalog.model(key.id).name)
+        return Kept(embedding, sum(vectors.nbytes for vectors in embedding.vectors.values()))
+
+    def _hypernetwork(self, key: Key) -> Kept[Any]:
+        header, tensors = self._tensors(key)
+        hypernetwork = read_hypernetwork(tensors, header.metadata, f"“{self._catalog.model(key.id).name}”")
+        return Kept(hypernetwork, sum(tensor.nbytes for tensor in tensors.values()))
+
+    def _tensors(self, key: Key) -> tuple[Header, dict[str, torch.Tensor]]:
+        path = self._catalog.model(key.id).path
+        header = read_header(path)
+        return header, read_tensors(path, header)
+
+    def _reading_device(self) -> Device:
+        """The host's memory, in the numbers that the device computes with."""
+        return Device(HOST, self._device.dtype)
+
+
+LOADERS: dict[str, Callable[[Stock, Key], Held]] = {
+    "checkpoint": Stock._checkpoint,
+    "vae": Stock._vae,
+    "lora": Stock._lora,
+    "embedding": Stock._embedding,
+    "hypernetwork": Stock._hypernetwork,
+}
+
+
+def _understood(checkpoint: Checkpoint) -> tuple[Any, ...]:
+    return checkpoint.family_key, checkpoint.variant, checkpoint.prediction_type, checkpoint.zero_terminal_snr
+
+
+def _look(path: Path) -> tuple[Any, ...]:
+    """Size, time and place of a file, or of every file that is read in a folder and the folders of its parts."""
+    parts = [*path.glob("*"), *path.glob("*/*")] if path.is_dir() else [path]
+    files = sorted(part for part in parts if part.suffix in WATCHED or part == path)
+    return tuple((file.name, seen.st_size, seen.st_mtime_ns, seen.st_ino) for file in files for seen in [file.stat()])

@@ -1,0 +1,191 @@
+"""Everything that a request can name, joined to one model: against the same parts put together by hand."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from models.catalog import STARTER, Catalog
+from models.families import SD1
+from models.files import ModelKind
+from models.manager import Key
+from models.memory import Machine
+from models.networks import OWN_SIZES
+from models.patches import applied
+from models.patches.embeddings import read_embedding
+from models.patches.hypernetworks import active, read_hypernetwork
+from models.patches.lora import read_lora
+from pipelines import txt2img
+from pipelines.events import Picture
+from pipelines.painter import ModelPainter
+from pipelines.request import EmbeddingUse, HypernetworkUse, LoraUse, TextToImage
+from tests.toy_weights import CPU, load_toy_model, toy_networks, write_toy_model
+
+GB = 10**9
+REQUEST = TextToImage(prompt="a red snowy house", steps=4, seed=5, width=64, height=64)
+BLOCK = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+UNET = Path("unet") / "diffusion_pytorch_model.safetensors"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The starter and a models folder with one file of each kind."""
+
+    root: Path
+
+    @property
+    def starter(self) -> Path:
+        return self.root / "starter"
+
+    def file(self, kind: str) -> Path:
+        names = {"lora": "loras/ink", "vae": "vae/soft", "embedding": "embeddings/snowy", "hypernetwork": "hypernetworks/odd"}
+        return self.root / "models" / f"{names[kind]}.safetensors"
+
+    @property
+    def other(self) -> Path:
+        return self.root / "models" / "checkpoints" / "other"
+
+    def digest(self, kind: str) -> str:
+        file = {"starter": self.starter / UNET, "other": self.other / UNET}.get(kind) or self.file(kind)
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    made = Folder(tmp_path_factory.mktemp("everything"))
+    write_toy_model(made.starter)
+    write_toy_model(made.other, seed=1)
+    torch.manual_seed(2)
+    vae = toy_networks(SD1, 100, seed=3).vae
+    sizes = {OWN_SIZES: json.dumps({"vae": dict(vae.config)}, default=str)}
+    contents = {
+        "lora": ({f"{BLOCK}.lora_down.weight": torch.randn(4, 32), f"{BLOCK}.lora_up.weight": torch.randn(32, 4)}, None),
+        "vae": ({name: weight.half().contiguous() for name, weight in vae.state_dict().items()}, sizes),
+        "embedding": ({"emb_params": torch.randn(2, 32)}, None),
+        "hypernetwork": ({f"32.{side}.linear.0.weight": torch.randn(32, 32) for side in (0, 1)}, None),
+    }
+    for kind, (tensors, metadata) in contents.items():
+        made.file(kind).parent.mkdir()
+        save_file(tensors, made.file(kind), metadata)
+    return made
+
+
+@pytest.fixture(scope="module")
+def painter(folder: Folder) -> ModelPainter:
+    return open_painter(folder)
+
+
+def open_painter(folder: Folder, machine: Machine | None = None) -> ModelPainter:
+    catalog = Catalog(folder.starter, [folder.root / "models"])
+    catalog.rescan(wait=True)
+    return ModelPainter(catalog, CPU, machine or Machine(host=GB))
+
+
+def id_of(painter: ModelPainter, kind: ModelKind) -> str:
+    return next(entry.id for entry in painter.catalog.models(kind) if entry.id != STARTER)
+
+
+def everything(painter: ModelPainter) -> TextToImage:
+    return replace(
+        REQUEST,
+        vae=id_of(painter, "vae"),
+        refiner=id_of(painter, "checkpoint"),
+        refiner_start=0.5,
+        loras=(LoraUse(id=id_of(painter, "lora"), unet=0.7, text_encoder=0.0),),
+        hypernetworks=(HypernetworkUse(id=id_of(painter, "hypernetwork"), strength=0.3),),
+        embeddings=(EmbeddingUse(id=id_of(painter, "embedding"), word="snowy"),),
+    )
+
+
+def draw(painter: ModelPainter, request: TextToImage) -> Picture:
+    return next(event for batch in painter.batches(request) for event in batch if isinstance(event, Picture))
+
+
+def by_hand(folder: Folder, request: TextToImage) -> Iterator[Picture]:
+    """The same parts, read and put together without the catalogue, the manager or the painter."""
+    vae = toy_networks(SD1, 100, seed=3).vae.half().float().to(memory_format=torch.channels_last)
+    embedding = read_embedding(load_file(folder.file("embedding")), "snowy")
+    lora = read_lora(load_file(folder.file("lora")), {}, "ink")
+    hypernetwork = read_hypernetwork(load_file(folder.file("hypernetwork")), {})
+    model = replace(
+        load_toy_model(folder.starter),
+        vae=vae.requires_grad_(False) if request.vae else load_toy_model(folder.starter).vae,
+        refiner=load_toy_model(folder.other) if request.refiner else None,
+        embeddings={"snowy": embedding} if request.embeddings else {},
+    )
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode())
+        stack.enter_context(applied(model, [(lora, use.unet, use.text_encoder, use.blocks) for use in request.loras]))
+        stack.enter_context(active(model, [(hypernetwork, use.strength) for use in request.hypernetworks]))
+        yield from (event for batch in txt2img.batches(request, model) for event in batch if isinstance(event, Picture))
+
+
+@pytest.mark.parametrize("name", ["vae", "refiner", "loras", "hypernetworks", "embeddings", "all of it"])
+def test_what_is_named_is_drawn_with(folder: Folder, painter: ModelPainter, name: str) -> None:
+    full = everything(painter)
+    request = full if name == "all of it" else replace(REQUEST, refiner_start=0.5, **{name: getattr(full, name)})
+    drawn = draw(painter, request).image.tobytes()
+    assert drawn == next(by_hand(folder, request)).image.tobytes()
+    assert drawn != draw(painter, REQUEST).image.tobytes()
+
+
+def test_afterwards_the_model_is_as_it_was(painter: ModelPainter) -> None:
+    plain = draw(painter, REQUEST).image.tobytes()
+    with painter.model(STARTER) as model:
+        before = {name: weight.clone() for name, weight in model.unet.state_dict().items()}
+        hooks = [len(module._forward_pre_hooks) for module in model.unet.modules()]
+    draw(painter, everything(painter))
+    with painter.model(STARTER) as model:
+        assert all(torch.equal(weight, before[name]) for name, weight in model.unet.state_dict().items())
+        assert [len(module._forward_pre_hooks) for module in model.unet.modules()] == hooks
+    assert draw(painter, REQUEST).image.tobytes() == plain
+
+
+@pytest.mark.parametrize("device", [GB, 1], ids=["whole", "layer by layer"])
+def test_all_of_it_draws_the_same_on_a_device_with_its_own_memory(folder: Folder, painter: ModelPainter, device: int) -> None:
+    card = open_painter(folder, Machine(host=GB, device=device))
+    request = everything(card)
+    assert draw(card, request).image.tobytes() == draw(painter, request).image.tobytes()
+    assert draw(card, REQUEST).image.tobytes() == draw(painter, REQUEST).image.tobytes()
+
+
+def test_the_picture_names_everything_by_its_hash(folder: Folder, painter: ModelPainter) -> None:
+    made_with = dict(draw(painter, everything(painter)).made_with)
+    assert made_with == {
+        "Model": "Starter",
+        "Model hash": folder.digest("starter")[:10],
+        "VAE": "soft",
+        "VAE hash": folder.digest("vae")[:10],
+        "Lora hashes": f"ink: {folder.digest('lora')[:12]}",
+        "TI hashes": f"snowy: {folder.digest('embedding')[:12]}",
+        "Hypernet": "odd",
+        "Hypernet hash": f"odd: {folder.digest('hypernetwork')[:10]}",
+        "Refiner": "other",
+        "Refiner hash": folder.digest("other")[:10],
+    }
+
+
+def test_a_plain_picture_names_its_checkpoint_alone(folder: Folder, painter: ModelPainter) -> None:
+    assert dict(draw(painter, REQUEST).made_with) == {"Model": "Starter", "Model hash": folder.digest("starter")[:10]}
+
+
+def test_everything_that_was_lent_is_in_the_ledger_and_nothing_is_lent_any_more(painter: ModelPainter) -> None:
+    draw(painter, everything(painter))
+    kinds = sorted(line.kind for line in painter.ledger)
+    assert kinds == ["checkpoint", "checkpoint", "embedding", "hypernetwork", "lora", "vae"]
+    assert all(line.leases == 0 and line.bytes > 0 for line in painter.ledger)
+
+
+def test_a_lora_of_strength_nothing_is_not_even_read(folder: Folder) -> None:
+    painter = open_painter(folder)
+    use = LoraUse(id=id_of(painter, "lora"), unet=0.0, text_encoder=0.0)
+    assert draw(painter, replace(REQUEST, loras=(use,))).image.tobytes() == draw(painter, REQUEST).image.tobytes()
+    assert Key("lora", use.id) not in painter.manager.quick()

@@ -1,0 +1,58 @@
+"""Toys that are recognised by their shapes, as public models are, and not by what they say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from models.families import Family
+from tests.toy_weights import ToyNetworks, toy_networks
+
+WORDS = 49408  # of the tokenizer that single files are used with
+
+CROSS, PLAIN = ("CrossAttnDownBlock2D", "CrossAttnUpBlock2D"), ("DownBlock2D", "UpBlock2D")
+ADDED = {"use_linear_projection": True, "addition_embed_type": "text_time", "addition_time_embed_dim": 256}
+WIDE_UNETS: Mapping[str, dict[str, Any]] = {
+    "sd1": {"cross_attention_dim": 768},
+    "sd2": {"cross_attention_dim": 1024, "use_linear_projection": True},
+    "sdxl": ADDED
+    | {"cross_attention_dim": 2048, "projection_class_embeddings_input_dim": 2816, "transformer_layers_per_block": (1, 1, 10)},
+    "sdxl-refiner": ADDED | {"cross_attention_dim": 1280, "projection_class_embeddings_input_dim": 2560},
+}
+WIDE_BLOCKS = {"sd1": (CROSS, PLAIN), "sd2": (CROSS, PLAIN), "sdxl": (PLAIN, CROSS, CROSS), "sdxl-refiner": (PLAIN, CROSS, PLAIN)}
+WIDTHS = {"clip_l": 768, "clip_h": 1024, "clip_g": 1280}
+
+
+def wide_networks(family: Family, words: int = WORDS) -> ToyNetworks:
+    """Random networks, thin but for the widths by which a family is recognised. The words take most of the room: 76 MB in float16."""
+    small = toy_networks(family, 100)
+    torch.manual_seed(1)
+    return ToyNetworks(_wide_unet(family).eval(), small.vae, {key: _wide_encoder(key, words).eval() for key in family.encoders})
+
+
+def _wide_unet(family: Family) -> Any:
+    from diffusers import UNet2DConditionModel
+
+    blocks = WIDE_BLOCKS[family.key]
+    return UNet2DConditionModel(
+        block_out_channels=(32,) * len(blocks),
+        layers_per_block=2,
+        down_block_types=tuple(down for down, _ in blocks),
+        up_block_types=tuple(up for _, up in reversed(blocks)),
+        attention_head_dim=4,
+        norm_num_groups=8,
+        sample_size=16,
+        **WIDE_UNETS[family.key],
+    )
+
+
+def _wide_encoder(key: str, words: int) -> Any:
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    act = "quick_gelu" if key == "clip_l" else "gelu"
+    layers: dict[str, Any] = {"num_hidden_layers": 2, "num_attention_heads": 8, "intermediate_size": 64, "hidden_act": act}
+    ends = {"bos_token_id": words - 2, "eos_token_id": words - 1}
+    config = CLIPTextConfig(vocab_size=words, hidden_size=WIDTHS[key], projection_dim=WIDTHS[key], **layers, **ends)
+    return CLIPTextModelWithProjection(config) if key == "clip_g" else CLIPTextModel(config)

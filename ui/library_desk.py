@@ -1,0 +1,163 @@
+"""What the Models tab asks of the studio, as plain values. Whoever was let in may look; only the owner changes anything."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from gradio.context import LocalContext
+
+from models.errors import UserError
+from models.families import FAMILIES
+from models.files import ModelFile
+from pipelines import Studio
+from ui.offers import reason
+from ui.roles import role, role_of
+
+SHOWN = 400  # entries of a list; a search narrows it
+LONGEST = 4000  # characters of one metadata text
+KEYS = 60  # metadata entries of a file
+
+
+class LibraryDesk:
+    """The server functions of the Models tab. An error for a person comes back as {"error": sentence}."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._library = studio.library
+
+    @property
+    def functions(self) -> list[Callable[..., Any]]:
+        artist = (self.listed, self.details, self.memory, self.rescan)
+        owner = (self.override, self.convert, self.download, self.downloads, self.cancel, self.unload, self.hash)
+        return [role("artist")(answered(each)) for each in artist] + [role("owner")(answered(each)) for each in owner]
+
+    def listed(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Everything whose name or words hold the search, of the kind that is asked for."""
+        kind, search, checkpoint = (str(asked.get(name, ""))[:200] for name in ("kind", "search", "checkpoint"))
+        models = self._library.models()
+        found = [entry for entry in models if kind in ("", entry.identity.kind) and _says(entry, search.lower())]
+        kinds = {sort: sum(entry.identity.kind == sort for entry in models) for sort in {entry.identity.kind for entry in models}}
+        return {
+            "version": self._library.version,
+            "scanning": self._library.scanning,
+            "notes": list(self._library.notes),
+            "owner": role_of(LocalContext.request.get(None)) == "owner",
+            "kinds": kinds,
+            "total": len(found),
+            "models": [self._row(entry, checkpoint) for entry in found[:SHOWN]],
+            "good": [asdict(model) | {"family": _family(model.family)} for model in self._library.good_models()],
+        }
+
+    def details(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """One entry with its metadata, as texts, and what a person decided about it."""
+        entry = self._library.model(str(asked["id"]))
+        metadata = {key: value[:LONGEST] for key, value in sorted(entry.metadata.items())[:KEYS]}
+        own = entry.overrides
+        decided = {"prediction_type": own.prediction_type, "zero_terminal_snr": own.zero_terminal_snr, "vae": own.vae, "note": own.note}
+        defaults = {name: own.defaults.get(name) for name in ("steps", "guidance_scale")}
+        fitting = [vae for vae in self._library.models("vae") if vae.usable and not reason(self._studio, vae.id, entry.id)]
+        vaes = [{"id": vae.id, "name": vae.name} for vae in fitting]
+        return self._row(entry, str(asked.get("checkpoint", ""))) | {"metadata": metadata, "decided": decided | defaults, "vaes": vaes}
+
+    def memory(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What is loaded where. Keys and folders stay here."""
+        lines = self._studio.ledger()
+        return [{"id": line.id, "name": line.name, "kind": line.kind, "tier": line.tier, "bytes": line.bytes, "last_used": line.last_used,
+                 "in_use": line.leases > 0} for line in reversed(lines)]  # fmt: skip
+
+    def rescan(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        self._library.rescan()
+        return {}
+
+    def override(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Keeps what was chosen for one file; empty values take a choice back."""
+        entry = self._library.model(str(asked["id"]))
+        prediction = str(asked.get("prediction_type", ""))
+        if prediction not in ("", "epsilon", "v_prediction"):
+            raise UserError("The prediction type is epsilon or v. Choose one of them, or leave it as it was found.")
+        zero = asked.get("zero_terminal_snr")
+        decided = replace(
+            entry.overrides,
+            prediction_type=prediction,
+            zero_terminal_snr=zero if isinstance(zero, bool) else None,
+            vae=str(asked.get("vae", ""))[:100],
+            note=str(asked.get("note", ""))[:1000],
+            defaults={**entry.overrides.defaults, **_defaults(asked)} if _defaults(asked) else {},
+        )
+        self._library.override(entry.id, decided)
+        return {}
+
+    def convert(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        return {"id": self._library.convert(str(asked["id"]), asked.get("kind") or None)}
+
+    def download(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        texts = {name: str(asked.get(name, "")).strip()[:500] for name in ("repo", "filename", "kind", "save_as")}
+        return {"id": self._library.download(texts["repo"], texts["filename"], texts["kind"], texts["save_as"])}  # type: ignore[arg-type]
+
+    def downloads(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [asdict(entry) | {"ended": entry.ended} for entry in self._library.downloads()]
+
+    def cancel(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        self._library.cancel(str(asked["id"]))
+        return {}
+
+    def unload(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        self._studio.unload(str(asked["id"]))
+        return {}
+
+    def hash(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        self._library.hash_in_background(str(asked["id"]))
+        return {}
+
+    def _row(self, entry: ModelFile, checkpoint: str) -> dict[str, Any]:
+        identity = entry.identity
+        why = "" if identity.kind in ("checkpoint", "unknown") or not checkpoint else reason(self._studio, entry.id, checkpoint)
+        return {
+            "id": entry.id,
+            "name": entry.name,
+            "kind": identity.kind,
+            "family": _family(identity.family),
+            "variant": identity.variant,
+            "prediction": entry.overrides.prediction_type or identity.prediction_type,
+            "size": entry.size,
+            "hash": entry.hash,
+            "words": list(entry.words),
+            "problem": entry.problem or ("" if identity.supported else identity.note),
+            "pickle": entry.identity.layout == "pickle" or "pickle" in entry.problem,
+            "misfit": "" if entry.problem or not identity.supported else why,
+        }
+
+
+def answered(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its sentences for people as answers."""
+
+    @functools.wraps(function)
+    def answer(asked: Any = None) -> Any:
+        try:
+            return function(asked if isinstance(asked, dict) else {})
+        except UserError as error:
+            return {"error": str(error)}
+        except KeyError:
+            return {"error": "Something was missing in what the page sent. Reload it."}
+
+    return answer
+
+
+def _says(entry: ModelFile, search: str) -> bool:
+    return search in f"{entry.name} {' '.join(entry.words)}".lower()
+
+
+def _family(key: str) -> str:
+    return FAMILIES[key].name if key in FAMILIES else key
+
+
+def _defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Steps and guidance within the limits of a request; nothing for empty fields."""
+    from pipelines import TextToImage
+
+    given = {name: asked[name] for name in ("steps", "guidance_scale") if isinstance(asked.get(name), int | float)}
+    request = TextToImage.admit(given)
+    return {name: getattr(request, name) for name in given}

@@ -1,0 +1,80 @@
+"""What the library offers a form: which checkpoints, VAEs, refiners, LoRAs and hypernetworks there are, and why one does not fit.
+
+Lists follow the library without a reload: the page's header notices another version, and this component asks again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import gradio as gr
+
+from pipelines import Checkpoint, Request, Studio, UserError
+from ui import controls
+from ui.form import Form
+from ui.pieces import piece
+from ui.roles import role
+
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+RACKS = {"loras": "lora", "hypernetworks": "hypernetwork"}  # request field -> kind of file
+DRAWS = ("", "v", "turbo", "lcm", "lightning", "hyper")  # variants that draw from words alone
+
+
+def offer(studio: Studio, form: Form) -> None:
+    """Keeps the form's lists as the library is."""
+    names = [name for name in ("checkpoint", "vae", "refiner") if name in form.inputs]
+    racks = {name: kind for name, kind in RACKS.items() if name in {item.name for item in fields(form.kind)}}
+    kind = form.kind
+
+    @role("artist")
+    def lists(checkpoint: str) -> dict[str, Any]:
+        return listed(studio, kind, str(checkpoint), racks)
+
+    @role("artist")
+    def refresh(checkpoint: Any) -> list[Any]:
+        return [gr.update(choices=choices(studio, name, str(checkpoint))) for name in names]
+
+    first = controls.starts(kind, studio.checkpoints())
+    view = piece("lists", f"{kind.kind}-lists", server_functions=[lists], kind=kind.kind, first=first)
+    shown = [form.inputs[name] for name in names]
+    view.refresh(refresh, form.inputs["checkpoint"], shown, **QUIET)
+    form.inputs["checkpoint"].change(refresh, form.inputs["checkpoint"], shown, **QUIET)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def choices(studio: Studio, name: str, checkpoint_id: str) -> list[tuple[str, str]]:
+    """(words, id) of everything that a dropdown offers."""
+    checkpoints = studio.checkpoints()
+    if name == "checkpoint":
+        return [(controls.about(entry), entry.id) for entry in checkpoints]
+    if name == "refiner":
+        return [("None", ""), *((controls.about(entry), entry.id) for entry in checkpoints if _refines(entry, checkpoint_id, checkpoints))]
+    files = [(entry, reason(studio, entry.id, checkpoint_id)) for entry in studio.library.models("vae") if entry.usable]
+    return [("The checkpoint's own", ""), *((entry.name, entry.id) for entry, why in files if not why)]
+
+
+def listed(studio: Studio, kind: type[Request], checkpoint_id: str, racks: dict[str, Any]) -> dict[str, Any]:
+    """For the page's scripts: the checkpoints' own values, and the files of each rack, those that fit first."""
+    found: dict[str, Any] = controls.starts(kind, studio.checkpoints())
+    for name, sort in racks.items():
+        files = [
+            {"id": entry.id, "name": entry.name, "words": list(entry.words), "reason": reason(studio, entry.id, checkpoint_id)}
+            for entry in studio.library.models(sort)
+        ]
+        found[name] = sorted(files, key=lambda file: bool(file["reason"]))
+    return found
+
+
+def reason(studio: Studio, model_id: str, checkpoint_id: str) -> str:
+    """Why the file does not go with the checkpoint; "" when it does, or when there is no such checkpoint."""
+    try:
+        return studio.library.fits(model_id, checkpoint_id)
+    except UserError:
+        return ""
+
+
+def _refines(entry: Checkpoint, checkpoint_id: str, checkpoints: list[Checkpoint]) -> bool:
+    """A refiner works on the latents of its own family."""
+    chosen = next((other for other in checkpoints if other.id == checkpoint_id), None)
+    same = chosen and entry.family_key.removesuffix("-refiner") == chosen.family_key.removesuffix("-refiner")
+    return bool(same) and entry.id != checkpoint_id and entry.variant in DRAWS
