@@ -9,6 +9,7 @@ import secrets
 import socket
 import sys
 import webbrowser
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,9 +55,14 @@ def run(options: argparse.Namespace) -> None:
     book = JobBook(options.outputs_dir / "studio.db", options.outputs_dir)
 
     def open_painter() -> Painter:
+        from models.device import choose, read_machine
         from pipelines.painter import open_painter
 
-        return open_painter(catalog, options.device)
+        machine = read_machine(choose(options.device))
+        given = {name: int(size * 1e9) for name, size in (("host", options.host_memory), ("device", options.device_memory)) if size}
+        if machine.device is None:
+            given.pop("device", None)
+        return open_painter(catalog, options.device, replace(machine, **given))
 
     studio = Studio(catalog, outputs, book, open_painter, weights)
     door, host = reach(options)
@@ -103,6 +109,8 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--models-dir", type=Path, action="append", default=[], metavar="FOLDER", help="a folder of models; may repeat")
     result.add_argument("--outputs-dir", type=Path, default=HERE / "outputs", metavar="FOLDER", help="where pictures go")
     result.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps: where the networks run")
+    result.add_argument("--host-memory", type=float, metavar="GB", help="main memory for models; what is free decides if not given")
+    result.add_argument("--device-memory", type=float, metavar="GB", help="memory of the graphics card to use; without it, what is free")
     result.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
     return result
 

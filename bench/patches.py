@@ -1,7 +1,7 @@
-"""A LoRA of rank 16 on every attention layer of a network like SD 1 with a fifth of its channels, on and off again, against touching the bytes that it changes once.
+"""A LoRA of rank 16 on every attention layer of a network like SD 1 with a fifth of its channels, on and off again.
 
-Touching is reading each of those weights and writing as many new bytes, by the cheapest operation there is. Block weights and the
-checks of names and shapes are part of what is measured. The memory that stays behind is a table of its own: none.
+Against touching the bytes that it changes once: reading each weight and writing as many new bytes, by the cheapest operation there is.
+The checks of names, shapes and numbers are part of what is measured. Then whether anything stays behind in memory.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import inspect
 import json
 import logging
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ Arrange = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 LARGEST_NUMBER = 2**20  # no size of a network in use is larger
 MOST_LAYERS = 128  # of anything that is counted or listed
 COUNTS = re.compile(r"layers|groups$|depth")
-EXPECTED_EXTRAS = re.compile(r"^text_projection\.|encoder\.layers\.\d+\.")  # the last layer of an OpenCLIP encoder is not used
+EXPECTED_EXTRAS = re.compile(r"text_projection|transformer\.resblocks\.|encoder\.layers\.")  # OpenCLIP's last layer is not used
 OWN_SIZES = "atelier.config"  # in a file's metadata: JSON, component -> sizes, of a model that is none of the public ones
 
 CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
@@ -71,8 +71,10 @@ def blank_encoder(part: str, key: str, sizes: Config) -> Blank:
 
 def check(source: Source, blank: Blank) -> None:
     """Raises `UserError` unless the source has every weight of the network in its shape. Reads nothing."""
+    outline = source.outline()
     try:
-        found = blank.arrange(source.outline())
+        with torch.inference_mode(False):  # there, views do not know what they are views of
+            found = blank.arrange(outline)
     except KeyError as error:
         raise UserError(f"The {source.part} lacks some of its weights, {error.args[0]} among them. Copy the model again.") from error
     expected = blank.network.state_dict()
@@ -82,9 +84,14 @@ def check(source: Source, blank: Blank) -> None:
         if _essential(found[name].shape) != _essential(weight.shape):
             shapes = f"{tuple(found[name].shape)} instead of {tuple(weight.shape)}"
             raise UserError(f"In the {source.part}, {name} has the shape {shapes}. The files do not belong together.")
-    extras = [name for name in sorted(found.keys() - expected.keys()) if not EXPECTED_EXTRAS.search(name)]
-    if extras:
-        log.warning("The %s holds %d weights that are not used, %s among them", source.part, len(extras), extras[0])
+    _report_unused(source, outline, [found[name] for name in expected])
+
+
+def _report_unused(source: Source, outline: Mapping[str, Tensor], used: Sequence[Tensor]) -> None:
+    taken = {id(tensor) for tensor in used} | {id(tensor._base) for tensor in used}
+    unused = [name for name, tensor in outline.items() if id(tensor) not in taken and not EXPECTED_EXTRAS.match(name)]
+    if unused:
+        log.warning("The %s holds %d weights that are not used, %s among them", source.part, len(unused), unused[0])
 
 
 def fill(blank: Blank, tensors: Mapping[str, Tensor], device: Device) -> Any:

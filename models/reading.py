@@ -185,7 +185,7 @@ def _fill(place: Place, tensor: Tensor) -> None:
 def _blocks(tensor: Tensor) -> Iterator[memoryview]:
     """The memory of a tensor without gaps, in blocks."""
     flat = tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8).numpy()
-    return (memoryview(flat[start : start + BLOCK]) for start in range(0, len(flat), BLOCK))
+    return (flat[start : start + BLOCK].data for start in range(0, len(flat), BLOCK))
 
 
 def _fill_changed(place: Place, tensor: Tensor, stored: torch.dtype) -> None:
@@ -197,5 +197,5 @@ def _fill_changed(place: Place, tensor: Tensor, stored: torch.dtype) -> None:
     for start in range(0, len(rows), count):
         target = rows[start : start + count]
         part = block[: target.numel() * stored.itemsize]
-        place.read(memoryview(part.numpy()))
+        place.read(part.numpy().data)
         target.copy_(part.view(stored).view(target.shape))

@@ -47,7 +47,8 @@ class Source:
 
     def outline(self) -> dict[str, Tensor]:
         """The weights without their numbers."""
-        return {name: torch.empty(info.shape, device="meta") for name, info in self.weights.items()}
+        with torch.inference_mode(False):  # so that views of them know what they are views of
+            return {name: torch.empty(info.shape, device="meta") for name, info in self.weights.items()}
 
     def read(self, form: Form) -> dict[str, Tensor]:
         weights = self._read(list(self.weights), form)

@@ -63,7 +63,7 @@ def loaded(toy: Toy, tmp_path: Path, change: Change = dict, device: Device = CPU
 
 
 def parts(model: DiffusionModel) -> dict[str, nn.Module]:
-    return {"unet": model.unet, "vae": model.vae} | {entry.key: entry.network for entry in model.text_encoders}
+    return {"unet": model.unet, "vae": model.vae, **{entry.key: entry.network for entry in model.text_encoders}}
 
 
 def originals(networks: ToyNetworks) -> dict[str, nn.Module]:

@@ -51,10 +51,18 @@ class House:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
 
+    @property
+    def models(self) -> Path:
+        """A folder of models; whatever is put there appears on the page."""
+        folder = self.folder / "models"
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def open(self) -> None:
         pictures = self.folder / "outputs"
         book = JobBook(pictures / "studio.db", pictures)
-        self.studio = Studio(Catalog(toy_model_folder(self.folder / "toy")), Outputs(pictures), book, self._open_painter)
+        catalog = Catalog(toy_model_folder(self.folder / "toy"), [self.models])
+        self.studio = Studio(catalog, Outputs(pictures), book, self._open_painter)
         self.studio.start()
         self._app = create_app(self.studio, page, Door(), **look())
         config = uvicorn.Config(self._app, port=self.port, http="h11", ws="none", log_level="error", timeout_graceful_shutdown=1)

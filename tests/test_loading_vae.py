@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -78,7 +79,7 @@ def test_a_vae_for_latents_of_sixteen_channels_is_refused(toy: Toy, tmp_path: Pa
 
     config = dict(toy.networks.vae.config) | {"latent_channels": 16, "use_quant_conv": False, "use_post_quant_conv": False}
     del config["_use_default_values"]
-    other = AutoencoderKL.from_config(config)
+    other: Any = AutoencoderKL.from_config(config)
     wide = Toy(SD1, ToyNetworks(toy.networks.unet, other, toy.networks.encoders), {})
     with pytest.raises(UserError, match="latents of 16 channels, and Stable Diffusion 1 has 4"):
         read_vae(tmp_path, ldm_vae(other.state_dict()), wide)

@@ -53,6 +53,6 @@ def _wide_encoder(key: str, words: int) -> Any:
 
     act = "quick_gelu" if key == "clip_l" else "gelu"
     layers: dict[str, Any] = {"num_hidden_layers": 2, "num_attention_heads": 8, "intermediate_size": 64, "hidden_act": act}
-    ends = {"bos_token_id": words - 2, "eos_token_id": words - 1}
+    ends: dict[str, Any] = {"bos_token_id": words - 2, "eos_token_id": words - 1}
     config = CLIPTextConfig(vocab_size=words, hidden_size=WIDTHS[key], projection_dim=WIDTHS[key], **layers, **ends)
     return CLIPTextModelWithProjection(config) if key == "clip_g" else CLIPTextModel(config)

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from pipelines import Checkpoint, Studio, UserError, summary
+from pipelines import Checkpoint, Request, Studio, UserError, summary
 from ui.form import Form
 from ui.pieces import piece
 from ui.roles import role, user_of
@@ -40,8 +40,9 @@ class Stage:
         # Through the queue, because Gradio shows the sentence of an error only there; nothing waits in it.
         calm: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden"}
         generate.click(self._generate(form), api_name=name, api_description=about, **handed, **calm)
-        self.view.use_settings(self._settings_of(form), None, form.components, **QUIET)
-        self.view.use_seed(self._seed_of(), None, seed, **QUIET)
+        told = calm | {"api_visibility": "private"}
+        self.view.use_settings(self._settings_of(form), None, form.components, **told)
+        self.view.use_seed(self._seed_of(), None, seed, **told)
         reuse.click(self._last_seed(), None, seed, **QUIET)
 
     def _generate(self, form: Form) -> Any:
@@ -54,9 +55,16 @@ class Stage:
                 raise gr.Error(str(error), title="Not started", print_exception=False) from None
             for sentence in form.adjusted(values, asked):
                 gr.Info(sentence, title="Adjusted")
+            if advice := self._advice(asked):
+                gr.Info(advice, title="Memory")
             return job_id
 
         return generate
+
+    def _advice(self, asked: Request) -> str:
+        """What to do when the request will probably not fit the memory; the job is tried all the same."""
+        forecast = self._studio.forecast(asked)
+        return forecast.advice if forecast and not forecast.fits else ""
 
     def _attach(self) -> Any:
         @role("artist")

@@ -1,0 +1,150 @@
+"""The Models tab and the LoRA rack in a real Chromium: what lies in the folders appears, acts, and can do no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from safetensors.numpy import save_file
+from toys import toy_studio
+
+from pipelines.request import LoraUse
+from ui.library_desk import LibraryDesk
+from ui.roles import declared
+
+__all__ = ["browser", "house", "open_house", "visit"]
+MODULE = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
+HOSTILE = '"><img src=x onerror=alert(1)>'
+
+
+def write_lora(folder: Path, name: str, width: int = 768, **metadata: str) -> Path:
+    tensors = {f"{MODULE}.lora_down.weight": np.zeros((4, width), np.float16), f"{MODULE}.lora_up.weight": np.zeros((320, 4), np.float16)}
+    file = folder / "loras" / f"{name}.safetensors"
+    file.parent.mkdir(exist_ok=True)
+    save_file(tensors, file, metadata=metadata)
+    return file
+
+
+def open_models(visit: Visit) -> None:
+    visit.page.get_by_role("tab", name="Models").click()
+
+
+def names(visit: Visit) -> list[str]:
+    return visit.page.locator(".library-list strong").all_text_contents()
+
+
+@pytest.fixture
+def lora(house: House) -> Generator[str]:
+    """A LoRA that fits the checkpoint; taken away again afterwards."""
+    file = write_lora(house.models, "ink wash", **{"modelspec.trigger_phrase": "inkwash, thick lines"})
+    assert house.studio
+    house.studio.library.rescan()
+    yield "ink wash"
+    file.unlink()
+    house.studio.library.rescan()
+
+
+@pytest.mark.browser
+def test_a_file_that_is_put_into_the_folder_appears_without_a_reload(house: House, visit: Visit) -> None:
+    open_models(visit)
+    assert "fresh snow" not in names(visit)
+    file = write_lora(house.models, "fresh snow")
+    wait_for(visit.page, lambda: "fresh snow" in names(visit))
+    visit.page.get_by_role("tab", name="Text to image").click()
+    offered = visit.page.locator("#txt2img-loras option")
+    wait_for(visit.page, lambda: "fresh snow" in offered.all_text_contents())
+    file.unlink()
+    wait_for(visit.page, lambda: "fresh snow" not in offered.all_text_contents())
+
+
+@pytest.mark.browser
+def test_a_lora_from_the_rack_is_in_the_request_with_its_strengths(house: House, visit: Visit, lora: str) -> None:
+    rack = visit.page.locator("#txt2img-loras")
+    wait_for(visit.page, lambda: lora in rack.locator("option").all_text_contents())
+    rack.locator("select").select_option(label=lora)
+    numbers = rack.locator("input[type=number]")
+    numbers.nth(0).fill("0.6")
+    numbers.nth(0).press("Tab")
+    numbers.nth(1).fill("-9")
+    numbers.nth(1).press("Tab")
+    visit.generate("a house")
+    visit.finished()
+    [use] = house.painter.drawn[-1].loras
+    assert (use.name, use.unet, use.text_encoder) == (lora, 0.6, -4.0)
+    visit.reload()
+    wait_for(visit.page, lambda: rack.locator("li strong").all_text_contents() == [lora])
+    rack.get_by_role("button", name=f"Remove {lora}").click()
+    visit.generate("a tree")
+    wait_for(visit.page, lambda: house.painter.drawn[-1].prompt == "a tree")
+    assert house.painter.drawn[-1].loras == ()
+
+
+@pytest.mark.browser
+def test_a_tag_does_the_same_and_settings_come_back_as_a_rack(house: House, visit: Visit, lora: str) -> None:
+    visit.generate(f"a boat <lora:{lora}:0.5>")
+    visit.finished()
+    wait_for(visit.page, lambda: house.painter.drawn[-1].prompt == "a boat")
+    assert [(use.name, use.unet) for use in house.painter.drawn[-1].loras] == [(lora, 0.5)]
+    visit.part("settings").click()
+    wait_for(visit.page, lambda: visit.page.locator("#txt2img-loras li strong").all_text_contents() == [lora])
+    assert visit.control("prompt").input_value() == "a boat"
+    visit.page.locator(".rack-remove").first.click()
+
+
+@pytest.mark.browser
+def test_a_trigger_word_goes_into_the_prompt_by_a_click(visit: Visit, lora: str) -> None:
+    visit.control("prompt").fill("a house")
+    open_models(visit)
+    wait_for(visit.page, lambda: lora in names(visit))
+    visit.page.locator(".library-list button", has_text=lora).click()
+    visit.page.get_by_role("button", name="inkwash").first.click()
+    visit.page.get_by_role("tab", name="Text to image").click()
+    wait_for(visit.page, lambda: visit.control("prompt").input_value() == "a house, inkwash")
+
+
+@pytest.mark.browser
+def test_what_does_not_fit_is_greyed_with_its_reason(house: House, visit: Visit) -> None:
+    file = write_lora(house.models, "for sdxl", 2048)
+    option = visit.page.locator("#txt2img-loras option", has_text="for sdxl")
+    wait_for(visit.page, lambda: option.count() == 1)
+    assert option.is_disabled() and "SDXL" in (option.get_attribute("title") or "")
+    visit.generate("a house <lora:for sdxl:1>")
+    visit.page.get_by_text("was made for SDXL").first.wait_for()
+    file.unlink()
+
+
+@pytest.mark.browser
+def test_a14_what_a_file_says_of_itself_is_text_and_never_markup(house: House, visit: Visit) -> None:
+    hostile = HOSTILE.replace("/", "")
+    file = write_lora(house.models, hostile, **{"modelspec.title": HOSTILE, "modelspec.trigger_phrase": HOSTILE, HOSTILE: HOSTILE})
+    open_models(visit)
+    wait_for(visit.page, lambda: hostile in names(visit))
+    visit.page.locator(".library-list button", has_text="img src=x").first.click()
+    visit.page.locator(".library-card summary", has_text="Metadata").click()
+    visit.page.get_by_text("modelspec.title").wait_for()
+    assert visit.page.locator(".library img, .rack img").count() == 0
+    file.unlink()
+
+
+@pytest.mark.browser
+def test_an_empty_library_says_what_to_do_next(visit: Visit) -> None:
+    open_models(visit)
+    visit.page.locator(".library-bar input").fill("nothing is called this")
+    visit.page.get_by_text("Nothing here has that").wait_for()
+    visit.page.get_by_text("The first picture loads its checkpoint").wait_for()
+
+
+def test_only_the_owner_changes_anything(tmp_path: Path) -> None:
+    studio = toy_studio(tmp_path, start=False)
+    roles = {function.__name__: declared(function) for function in LibraryDesk(studio).functions}
+    assert {name for name, role in roles.items() if role == "artist"} == {"listed", "details", "memory", "rescan"}
+    changing = {"override", "convert", "download", "downloads", "cancel", "unload", "hash"}
+    assert {name for name, role in roles.items() if role == "owner"} == changing
+    studio.close()
+
+
+def test_a_lora_use_has_every_field_that_the_rack_shows() -> None:
+    assert {"id", "name", "unet", "text_encoder", "blocks"} == set(LoraUse.__dataclass_fields__)
