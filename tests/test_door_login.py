@@ -170,6 +170,11 @@ def test_guessing_is_slowed_down_and_the_right_password_waits_too(tmp_path: Path
     studio.close()
 
 
+def test_a_page_behind_a_password_offers_to_log_out(locked_door: RunningDoor) -> None:
+    cookie = {"Cookie": f"atelier_login={log_in(locked_door).cookies['atelier_login']}"}
+    assert locked_door.ask("GET", "/current", headers=cookie).json()["login"] is True
+
+
 def test_without_a_password_there_is_nothing_to_log_in_to(example_door: RunningDoor) -> None:
     assert example_door.ask("GET", "/login").status == 303
     assert log_in(example_door, "").status == 401

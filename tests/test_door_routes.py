@@ -135,9 +135,10 @@ def test_stop_is_not_a_link(studio_door: RunningDoor, job: str) -> None:
 
 
 def test_current_tells_the_state_of_the_engine(studio_door: RunningDoor) -> None:
-    engine = studio_door.ask("GET", "/current", headers=ME).json()["engine"]
-    assert engine["state"] == "ready"
-    assert engine["message"]
+    news = studio_door.ask("GET", "/current", headers=ME).json()
+    assert news["engine"]["state"] == "ready"
+    assert news["engine"]["message"]
+    assert isinstance(news["library"], int) and news["login"] is False
 
 
 @pytest.mark.parametrize("after", ["x", "1.5", "", "--1", "9" * 40, "NaN", "²"])

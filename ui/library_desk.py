@@ -9,6 +9,7 @@ from typing import Any
 
 from gradio.context import LocalContext
 
+from models.checkpoint import STARTER
 from models.errors import UserError
 from models.families import FAMILIES
 from models.files import ModelFile
@@ -112,6 +113,12 @@ class LibraryDesk:
         self._library.hash_in_background(str(asked["id"]))
         return {}
 
+    def _size_of(self, entry: ModelFile) -> str:
+        """What a file in a size that no public family has was made for."""
+        if not entry.identity.variant.startswith("width "):
+            return ""
+        return "for the starter" if not reason(self._studio, entry.id, STARTER) else "for a model of another size"
+
     def _row(self, entry: ModelFile, checkpoint: str) -> dict[str, Any]:
         identity = entry.identity
         why = "" if identity.kind in ("checkpoint", "unknown") or not checkpoint else reason(self._studio, entry.id, checkpoint)
@@ -119,8 +126,8 @@ class LibraryDesk:
             "id": entry.id,
             "name": entry.name,
             "kind": identity.kind,
-            "family": _family(identity.family),
-            "variant": identity.variant,
+            "family": _family(identity.family) or self._size_of(entry),
+            "variant": "" if identity.variant.startswith("width ") else identity.variant,
             "prediction": entry.overrides.prediction_type or identity.prediction_type,
             "size": entry.size,
             "hash": entry.hash,
