@@ -20,7 +20,7 @@ MODULE = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
 HOSTILE = '"><img src=x onerror=alert(1)>'
 
 
-def write_lora(folder: Path, name: str, width: int = 768, **metadata: str) -> Path:
+def write_lora(folder: Path, name: str, metadata: dict[str, str] | None = None, width: int = 768) -> Path:
     tensors = {f"{MODULE}.lora_down.weight": np.zeros((4, width), np.float16), f"{MODULE}.lora_up.weight": np.zeros((320, 4), np.float16)}
     file = folder / "loras" / f"{name}.safetensors"
     file.parent.mkdir(exist_ok=True)
@@ -39,7 +39,7 @@ def names(visit: Visit) -> list[str]:
 @pytest.fixture
 def lora(house: House) -> Generator[str]:
     """A LoRA that fits the checkpoint; taken away again afterwards."""
-    file = write_lora(house.models, "ink wash", **{"modelspec.trigger_phrase": "inkwash, thick lines"})
+    file = write_lora(house.models, "ink wash", {"modelspec.trigger_phrase": "inkwash, thick lines"})
     assert house.studio
     house.studio.library.rescan()
     yield "ink wash"
@@ -107,7 +107,7 @@ def test_a_trigger_word_goes_into_the_prompt_by_a_click(visit: Visit, lora: str)
 
 @pytest.mark.browser
 def test_what_does_not_fit_is_greyed_with_its_reason(house: House, visit: Visit) -> None:
-    file = write_lora(house.models, "for sdxl", 2048)
+    file = write_lora(house.models, "for sdxl", width=2048)
     option = visit.page.locator("#txt2img-loras option", has_text="for sdxl")
     wait_for(visit.page, lambda: option.count() == 1)
     assert option.is_disabled() and "SDXL" in (option.get_attribute("title") or "")
@@ -119,7 +119,7 @@ def test_what_does_not_fit_is_greyed_with_its_reason(house: House, visit: Visit)
 @pytest.mark.browser
 def test_a14_what_a_file_says_of_itself_is_text_and_never_markup(house: House, visit: Visit) -> None:
     hostile = HOSTILE.replace("/", "")
-    file = write_lora(house.models, hostile, **{"modelspec.title": HOSTILE, "modelspec.trigger_phrase": HOSTILE, HOSTILE: HOSTILE})
+    file = write_lora(house.models, hostile, {"modelspec.title": HOSTILE, "modelspec.trigger_phrase": HOSTILE, HOSTILE: HOSTILE})
     open_models(visit)
     wait_for(visit.page, lambda: hostile in names(visit))
     visit.page.locator(".library-list button", has_text="img src=x").first.click()

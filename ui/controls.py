@@ -159,7 +159,7 @@ def remember(form: Form) -> None:
     """What is typed stays in this browser, over a reload and a restart of the server. Nothing is sent."""
     kind, names = _js(form.kind.kind), _js(form.names)
     # What is offered from the library may come later than the page; the studio looks it up again in any case.
-    fixed = {name: part for name, part in form.inputs.items() if isinstance(part, gr.Dropdown) and limits(form.kind)[name].names}
+    fixed = {name: part for name, part in form.inputs.items() if isinstance(part, gr.Dropdown) and _is_fixed(limits(form.kind)[name])}
     choices = {name: [value for _, value in part.choices] for name, part in fixed.items()}
     changed = [part.change for part in form.components]  # pyright: ignore[reportAttributeAccessIssue]
     gr.on(changed, None, form.components, None, js=f"(...values) => atelier.keep({kind}, {names}, values)")
@@ -167,6 +167,10 @@ def remember(form: Form) -> None:
     page = Context.root_block
     assert isinstance(page, gr.Blocks), "a form is built inside a page"
     page.load(None, form.components, form.components, js=recall)
+
+
+def _is_fixed(limit: Any) -> bool:
+    return isinstance(limit, Choice) and bool(limit.names)
 
 
 def _js(value: Any) -> str:
