@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> None:
     """Joins the parts and answers until Ctrl+C."""
     from models.catalog import Catalog
+    from pipelines.inputs import Inputs
     from pipelines.jobs import JobBook
     from pipelines.outputs import Outputs
     from pipelines.studio import Studio
@@ -53,6 +54,8 @@ def run(options: argparse.Namespace) -> None:
     catalog = Catalog(HERE / "models" / "starter", [weights, *options.models_dir], options.outputs_dir / ".library")
     catalog.rescan()  # in the background, while the page is built
     book = JobBook(options.outputs_dir / "studio.db", options.outputs_dir)
+    inputs = Inputs(options.outputs_dir / ".inputs")
+    inputs.sweep(book.inputs_used())
 
     def open_painter() -> Painter:
         from models.device import choose, read_machine
@@ -62,9 +65,9 @@ def run(options: argparse.Namespace) -> None:
         given = {name: int(size * 1e9) for name, size in (("host", options.host_memory), ("device", options.device_memory)) if size}
         if machine.device is None:
             given.pop("device", None)
-        return open_painter(catalog, options.device, replace(machine, **given))
+        return open_painter(catalog, options.device, inputs, replace(machine, **given))
 
-    studio = Studio(catalog, outputs, book, open_painter, weights)
+    studio = Studio(catalog, outputs, book, open_painter, weights, inputs)
     door, host = reach(options)
 
     def opened(port: int) -> None:

@@ -15,6 +15,7 @@ import torch
 from bench.paired import Row, Timed, compare, row, take_turns
 from models.catalog import STARTER, Catalog, Checkpoint
 from models.loading import DiffusionModel
+from pipelines.inputs import Inputs
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs
 from pipelines.painter import ModelPainter, open_painter
@@ -55,8 +56,9 @@ def studio() -> Iterator[tuple[Studio, ModelPainter]]:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         catalog = Catalog(HERE / "models" / "starter")
-        painter = open_painter(catalog, "cpu")
-        result = Studio(catalog, Outputs(folder), JobBook(folder / "studio.db", folder), lambda: painter)
+        inputs = Inputs(folder / ".inputs")
+        painter = open_painter(catalog, "cpu", inputs)
+        result = Studio(catalog, Outputs(folder), JobBook(folder / "studio.db", folder), lambda: painter, inputs=inputs)
         result.start()
         stack.callback(result.close)
         yield result, painter
@@ -136,5 +138,3 @@ def first_preview(atelier: Studio, request: TextToImage) -> float:
     while atelier.current(USER):
         time.sleep(0.002)
     return seconds
-
-

@@ -13,6 +13,7 @@ from bench.engine import HERE, USER, starter_request
 from bench.paired import Row, Timed, compare, take_turns
 from models.catalog import Catalog
 from pipelines.engine import Engine
+from pipelines.inputs import Inputs
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs
 from pipelines.painter import ModelPainter, open_painter
@@ -24,7 +25,7 @@ KEPT = 10_000
 
 def measure(rounds: int) -> list[Row]:
     catalog = Catalog(HERE / "models" / "starter")
-    painter = open_painter(catalog, "cpu")
+    painter = open_painter(catalog, "cpu", Inputs(Path(tempfile.gettempdir()) / "atelier-inputs"))
     request = starter_request(catalog.checkpoints()[0])
     with tempfile.TemporaryDirectory() as name, torch.inference_mode():
         empty, full = (Engine(book(Path(name) / kind), Outputs(Path(name) / kind), lambda: painter) for kind in ("empty", "full"))

@@ -26,6 +26,7 @@ from models.device import choose
 from models.errors import UserError
 from models.memory import Machine
 from pipelines.events import Picture
+from pipelines.inputs import Inputs
 from pipelines.painter import ModelPainter
 from pipelines.request import LoraUse, TextToImage
 
@@ -83,7 +84,7 @@ def files() -> Iterator[Files]:
 
 
 def painter(found: Files, machine: Machine) -> ModelPainter:
-    return ModelPainter(found.catalog, choose("cpu"), machine)
+    return ModelPainter(found.catalog, choose("cpu"), machine, Inputs(Path(tempfile.gettempdir()) / "atelier-inputs"))
 
 
 def variants(tiers: ModelPainter, found: Files) -> dict[str, Timed]:

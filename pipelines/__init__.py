@@ -1,11 +1,37 @@
 """What the page may use of the work: requests, events, the studio. Importing this package does not import torch."""
 
 from models.errors import UserError
+from pipelines.intake import Taken
 from pipelines.jobs import PictureRecord
-from pipelines.request import KINDS, Choice, Range, Request, Several, Text, TextToImage, describe, limits, restore
+from pipelines.limits import Choice, Flag, Limit, Range, Several, Stored, Text
+from pipelines.preflight import Preflight, preflight
+from pipelines.request import KINDS, FromPicture, ImageToImage, Inpaint, Outpaint, Request, TextToImage, describe, limits, restore
 from pipelines.studio import Checkpoint, Studio, summary
 
 __all__ = [
-    "KINDS", "Checkpoint", "Choice", "PictureRecord", "Range", "Request", "Several", "Studio", "Text", "TextToImage", "UserError",
-    "describe", "limits", "restore", "summary",
+    "KINDS",
+    "Checkpoint",
+    "Choice",
+    "Flag",
+    "FromPicture",
+    "ImageToImage",
+    "Inpaint",
+    "Limit",
+    "Outpaint",
+    "PictureRecord",
+    "Preflight",
+    "Range",
+    "Request",
+    "Several",
+    "Stored",
+    "Studio",
+    "Taken",
+    "Text",
+    "TextToImage",
+    "UserError",
+    "describe",
+    "limits",
+    "preflight",
+    "restore",
+    "summary",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from models.errors import UserError
 from models.families import Family
@@ -17,7 +18,7 @@ from pipelines.samplers.noise_schedule import NoiseSchedule
 # What the refiner's pictures were scored by viewers, 1 .. 10: ask for good ones, and away from poor ones (Podell et al. 2023, SDXL).
 AESTHETIC, NEGATIVE_AESTHETIC = 6.0, 2.5
 
-# A UNet that takes more than the latents needs something that words do not give.
+# A UNet that reads more than the latents needs something that words do not give.
 NEEDS_A_PICTURE = {
     5: "a depth model: it draws over the depths of a picture",
     7: "an upscaling model: it enlarges a picture",
@@ -26,21 +27,21 @@ NEEDS_A_PICTURE = {
 }
 
 
-def relay(request: Request, model: DiffusionModel) -> Relay:
+def relay(request: Request, model: DiffusionModel, beside: Tensor | None = None) -> Relay:
     """The denoiser of the checkpoint, and that of the refiner from the step at which it takes over, if there is one.
 
-    Raises `UserError` when one of the two does not draw from words alone.
+    `beside`: what the checkpoint's network reads next to the latents. Raises `UserError` when one of the two reads something else.
     """
-    base = (0.0, denoiser(request, model))
+    base = (0.0, denoiser(request, model, beside))
     if model.refiner is None:
         return Relay(base)
     refiner = replace(model.refiner, embeddings=model.embeddings)
     return Relay(base, (request.refiner_start, denoiser(request, refiner)))
 
 
-def denoiser(request: Request, model: DiffusionModel) -> Denoiser:
-    _check_draws_from_words(model)
-    return Denoiser(model, NoiseSchedule(model.alphas_cumprod), condition(request, model))
+def denoiser(request: Request, model: DiffusionModel, beside: Tensor | None = None) -> Denoiser:
+    _check_reads(model, 0 if beside is None else beside.shape[1])
+    return Denoiser(model, NoiseSchedule(model.alphas_cumprod), condition(request, model), beside)
 
 
 def condition(request: Request, model: DiffusionModel) -> Conditioning:
@@ -74,9 +75,8 @@ def _zeros(encoded: Encoded) -> Encoded:
     return Encoded(torch.zeros_like(encoded.vectors), None if encoded.pooled is None else torch.zeros_like(encoded.pooled))
 
 
-def _check_draws_from_words(model: DiffusionModel) -> None:
+def _check_reads(model: DiffusionModel, beside: int) -> None:
     channels = model.unet.config["in_channels"]
-    if channels != model.family.latent_channels:
+    if channels != model.family.latent_channels + beside:
         what = NEEDS_A_PICTURE.get(channels, "made for another task")
-        name = model.checkpoint.name[:80]
-        raise UserError(f"“{name}” is {what}, so it cannot draw from words alone. Choose another checkpoint for text to image.")
+        raise UserError(f"“{model.checkpoint.name[:80]}” is {what}, so it cannot draw this. Choose another checkpoint here.")

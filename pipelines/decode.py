@@ -37,7 +37,7 @@ def decode(model: DiffusionModel, latents: Tensor) -> Generator[None, None, Deco
     if torch.isfinite(pixels).all():
         return Decoded(to_image(pixels), notes)
     if model.device.dtype != torch.float32:
-        with _full_precision(model):
+        with full_precision(model):
             pixels, notes = yield from _pixels(model, latents)
     if not torch.isfinite(pixels).all():
         raise Overflow("Numbers overflowed in the VAE, even in full precision, so there is no picture to show. Try another seed or VAE.")
@@ -45,7 +45,7 @@ def decode(model: DiffusionModel, latents: Tensor) -> Generator[None, None, Deco
 
 
 @contextmanager
-def _full_precision(model: DiffusionModel) -> Iterator[None]:
+def full_precision(model: DiffusionModel) -> Iterator[None]:
     """The VAE's weights in float32, and back: exact, as every number of half precision is one of float32."""
     model.vae.float()
     try:
@@ -80,12 +80,12 @@ def _tiled(model: DiffusionModel, latents: Tensor, tile: int) -> Generator[None,
     scale = model.family.pixels_per_latent
     total = torch.zeros(1, 3, height * scale, width * scale)
     weight = torch.zeros(1, 1, height * scale, width * scale)
-    for top in _starts(height, tile):
-        for left in _starts(width, tile):
+    for top in tile_starts(height, tile):
+        for left in tile_starts(width, tile):
             part = _decode(model, latents[:, :, top : top + tile, left : left + tile]).cpu()
             if not torch.isfinite(part).all():
                 return part  # the other tiles could not mend it
-            mask = _ramp(part.shape[2], OVERLAP * scale)[:, None] * _ramp(part.shape[3], OVERLAP * scale)
+            mask = ramp(part.shape[2], OVERLAP * scale)[:, None] * ramp(part.shape[3], OVERLAP * scale)
             area = (..., slice(top * scale, top * scale + part.shape[2]), slice(left * scale, left * scale + part.shape[3]))
             total[area] += part * mask
             weight[area] += mask
@@ -100,14 +100,14 @@ def _decode(model: DiffusionModel, latents: Tensor) -> Tensor:
     return model.vae.decode(scaled, return_dict=False)[0].float()  # pyright: ignore[reportArgumentType]
 
 
-def _starts(length: int, tile: int) -> list[int]:
+def tile_starts(length: int, tile: int) -> list[int]:
     """Where tiles begin along one side: they share at least OVERLAP and end at the picture's end."""
     if length <= tile:
         return [0]
     return [*range(0, length - tile, tile - OVERLAP), length - tile]
 
 
-def _ramp(length: int, overlap: int) -> Tensor:
+def ramp(length: int, overlap: int) -> Tensor:
     """Weights of one tile along one side: rising over the overlap, 1 inside, falling over the overlap. Never 0."""
     rise = (torch.arange(length) + 1) / overlap
     return torch.minimum(rise, rise.flip(0)).clamp(max=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -39,8 +40,10 @@ class Conditioning:
 class Denoiser:
     """`denoise(x, sigma) -> x0` with classifier-free guidance (Ho & Salimans 2022): x0 = negative + scale * (positive - negative)."""
 
-    def __init__(self, model: DiffusionModel, schedule: NoiseSchedule, conditioning: Conditioning) -> None:
+    def __init__(self, model: DiffusionModel, schedule: NoiseSchedule, conditioning: Conditioning, beside: Tensor | None = None) -> None:
+        """`beside`: (1, channels, h, w), what the network reads next to the latents; for an inpainting network, the mask and the rest."""
         self._model = model
+        self._beside = beside
         self.schedule = schedule
         self._scale, self._rescale = conditioning.guidance_scale, conditioning.guidance_rescale
         branches = [conditioning.positive] if conditioning.negative is None else [conditioning.negative, conditioning.positive]
@@ -73,11 +76,14 @@ class Denoiser:
         branches = len(self._context)
         dtype = self._model.device.dtype
         context = self._context.repeat_interleave(len(x), 0)
-        inputs = x.to(dtype).repeat(branches, 1, 1, 1)
+        inputs = self._with_beside(x).to(dtype).repeat(branches, 1, 1, 1)
         timesteps = timestep.to(inputs.device).repeat(branches)
         further = {"timestep_cond": self._distilled_scale, "added_cond_kwargs": self._added(len(x))}
         output = self._model.unet(inputs, timesteps, context, **further, return_dict=False)[0].float()
         return output if branches == 1 else self._guided(*output.chunk(2))
+
+    def _with_beside(self, x: Tensor) -> Tensor:
+        return x if self._beside is None else torch.cat([x, self._beside.to(x).expand(len(x), -1, -1, -1)], 1)
 
     def _added(self, pictures: int) -> dict[str, Tensor] | None:
         if self._pooled is None:
@@ -107,6 +113,19 @@ def distilled_scale(model: DiffusionModel, guidance_scale: float) -> Tensor | No
     return torch.cat([angles.sin(), angles.cos()]).unsqueeze(0).to(model.device.torch_device, model.device.dtype)
 
 
+class Guide(Protocol):
+    """What a run samples with: a denoiser that is told which step comes next."""
+
+    @property
+    def schedule(self) -> NoiseSchedule: ...
+
+    def begin(self, index: int, steps: int) -> None:
+        """Step `index` of the `steps` that are planned, counted from 0, comes next."""
+        ...
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor: ...
+
+
 class Relay:
     """The denoisers of one run, each from its share of the steps on. What the sampler remembers goes on across the change."""
 
@@ -121,9 +140,35 @@ class Relay:
         return self._legs[0][1].schedule
 
     def begin(self, index: int, steps: int) -> None:
-        """Step `index` of `steps`, counted from 0, comes next."""
         self._denoise = [denoise for start, denoise in self._legs if index / steps >= start][-1]
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """As `Denoiser`, by the one whose turn it is."""
         return self._denoise(x, sigma)
+
+
+class Masked:
+    """Keeps what is not masked: after each call of the network its answer counts under the mask, and the picture's latents elsewhere.
+
+    With `soft` the mask is a strength for each pixel: one of value m joins for the last m of the steps that run (Levin & Fried
+    2023, arXiv:2306.00950, differential diffusion); without it, the mask is rounded to 0 and 1.
+    """
+
+    def __init__(self, guide: Guide, picture: Tensor, mask: Tensor, soft: bool = False, skipped: int = 0) -> None:
+        """`picture`: (n or 1, 4, h, w) clean latents. `mask`: (1, 1, h, w), 0 .. 1, 1 is drawn anew. `skipped`: steps that do not run."""
+        self._guide, self._picture, self._soft, self._skipped = guide, picture, soft, skipped
+        self._strengths = mask
+        self._mask = mask.round()
+
+    @property
+    def schedule(self) -> NoiseSchedule:
+        return self._guide.schedule
+
+    def begin(self, index: int, steps: int) -> None:
+        self._guide.begin(index, steps)
+        if self._soft:
+            left = (steps - index) / max(1, steps - self._skipped)  # 1 at the first step that runs
+            self._mask = (self._strengths >= min(left, 1 - 1e-6)).to(self._strengths)
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        return self._guide(x, sigma) * self._mask + self._picture * (1 - self._mask)

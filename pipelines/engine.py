@@ -195,7 +195,7 @@ class Engine:
     def _kept(self, job: Job, picture: Picture) -> PictureRecord:
         """The picture is on the disk and in the book before anyone is told of it."""
         path = self.outputs.save(picture.image, picture.request, picture.made_with)
-        return self.book.add_picture(job, path, picture.request)
+        return self.book.add_picture(job, path, picture.request, picture.image.size)
 
     def _queue_moved(self) -> None:
         self.queue_version = self.versions.next()
@@ -203,5 +203,8 @@ class Engine:
 
 
 def settled(request: Request) -> Request:
-    """The request with its seed chosen: A1111's range, so that a seed can be typed into other tools."""
-    return replace(request, seed=random.SystemRandom().randrange(2**32)) if request.seed == -1 else request
+    """The request with its seeds chosen: A1111's range, so that a seed can be typed into other tools."""
+    dice = random.SystemRandom()
+    seed = dice.randrange(2**32) if request.seed == -1 else request.seed
+    varies = request.variation_strength > 0 and request.variation_seed == -1
+    return replace(request, seed=seed, variation_seed=dice.randrange(2**32) if varies else request.variation_seed)

@@ -36,11 +36,30 @@ KEYS = {
     "clip_skip": "Clip skip",
     "guidance_rescale": "CFG Rescale",
     "refiner_start": "Refiner switch at",
+    "variation_seed": "Variation seed",
+    "variation_strength": "Variation seed strength",
 }
-SELDOM = frozenset({"clip_skip", "guidance_rescale", "refiner_start"})  # written only where they are not the default
+SELDOM = frozenset({"clip_skip", "guidance_rescale", "refiner_start", "variation_seed", "variation_strength"})  # where not the default
+# Fields of drawing from a picture; they are written for others to read, and read back from the JSON, which has the pictures' ids too.
+PICTURE_KEYS = {
+    "denoising_strength": "Denoising strength",
+    "resize_mode": "Resize mode",
+    "image": "Init image hash",
+    "mask_blur": "Mask blur",
+    "masked_content": "Masked content",
+    "area": "Inpaint area",
+    "padding": "Masked area padding",
+    "inverted": "Mask mode",
+    "soft": "Soft inpainting",
+    "left": "Outpaint left",
+    "right": "Outpaint right",
+    "top": "Outpaint top",
+    "bottom": "Outpaint bottom",
+}
+SHOWN_HASH = 12  # digits
 SIZE = "Size"  # width x height
 EXACT = {"prompt": "Atelier prompt", "negative_prompt": "Atelier negative prompt"}
-OURS = frozenset((*KEYS.values(), SIZE, *EXACT.values(), "Version"))
+OURS = frozenset((*KEYS.values(), *PICTURE_KEYS.values(), SIZE, *EXACT.values(), "Version"))
 
 OTHER_NAMES = {"uniform": "Normal", "sgmuniform": "SGM Uniform", "sgm_uniform": "SGM Uniform"}  # what others call our schedules
 
@@ -65,6 +84,7 @@ def write(request: Request, made_with: dict[str, str]) -> str:
     text = _prompts_text(**prompts)
     pairs = {key: _number_text(getattr(request, name)) for name, key in KEYS.items() if name not in SELDOM or _chosen(request, name)}
     pairs[SIZE] = f"{request.width}x{request.height}"
+    pairs |= {key: _picture_text(name, getattr(request, name)) for name, key in PICTURE_KEYS.items() if hasattr(request, name)}
     pairs |= {key: value for key, value in made_with.items() if key not in OURS and re.fullmatch(r"\w[\w \-/]{1,80}", key)}
     if _split_prompts(text.strip().split("\n")) != prompts:
         pairs |= {key: prompts[name] for name, key in EXACT.items()}
@@ -172,6 +192,15 @@ def _number(text: str) -> int | float | str:
 
 def _number_text(value: object) -> str:
     return repr(value).removesuffix(".0") if isinstance(value, int | float) else str(value)
+
+
+def _picture_text(name: str, value: object) -> str:
+    """As other studios write it."""
+    if name == "image":
+        return str(value)[:SHOWN_HASH]
+    if name == "inverted":
+        return "Inpaint not masked" if value else "Inpaint masked"
+    return _number_text(value)
 
 
 def _quote(value: str) -> str:

@@ -8,6 +8,7 @@ Somebody whose checkpoint is at hand may be served before that, as swapping take
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import sqlite3
 import threading
@@ -44,6 +45,7 @@ create table if not exists picture (
   width integer not null, height integer not null, seed integer not null, created real not null, request text not null);
 create index if not exists picture_user on picture (user, number);
 create index if not exists picture_job on picture (job, number);
+create table if not exists input (id text not null, user text not null, primary key (id, user)) without rowid;
 """
 
 
@@ -154,10 +156,11 @@ class JobBook:
         row = self._one("select * from job where id = ?", (job_id,))
         return self._job(row) if row else None
 
-    def current(self, user: str) -> str | None:
-        """The job this person sees when a page opens: the running one, or else the first that waits."""
-        query = "select id from job where user = ? and state in ('waiting', 'running') order by state = 'waiting', number limit 1"
-        row = self._one(query, (user,))
+    def current(self, user: str, kind: str = "") -> str | None:
+        """The job this person sees when a page opens: the running one, or else the first that waits. `kind`: of that kind alone."""
+        of_kind = "and json_extract(request, '$.kind') = ?" if kind else ""
+        query = f"select id from job where user = ? and state in ('waiting', 'running') {of_kind} order by state = 'waiting', number limit 1"
+        row = self._one(query, (user, kind) if kind else (user,))
         return row["id"] if row else None
 
     def ahead(self, job_id: str) -> int:
@@ -170,12 +173,26 @@ class JobBook:
         running = self._one("select count(*) as n from job where state = 'running'", ())
         return _place(waiting, job_id, running["n"] if running else 0)
 
-    def add_picture(self, job: Job, path: Path, request: Request) -> PictureRecord:
-        row = (secrets.token_urlsafe(16), job.id, job.user, path.relative_to(self._pictures).as_posix(), request.width, request.height)
+    def add_picture(self, job: Job, path: Path, request: Request, size: tuple[int, int]) -> PictureRecord:
+        """`size`: width and height of the picture, which need not be those of the request."""
+        row = (secrets.token_urlsafe(16), job.id, job.user, path.relative_to(self._pictures).as_posix(), *size)
         values = (*row, request.seed, time.time(), json.dumps(describe(request)))
         columns = "id, job, user, path, width, height, seed, created, request"
         self._write(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-        return PictureRecord(row[0], job.id, job.user, path, request.width, request.height, request.seed, values[7], request)
+        return PictureRecord(row[0], job.id, job.user, path, *size, request.seed, values[7], request)
+
+    def own_input(self, picture_id: str, user: str) -> None:
+        """This person has the input picture, so may name it in requests."""
+        self._write("insert or ignore into input values (?, ?)", (picture_id, user))
+
+    def owns_input(self, picture_id: str, user: str) -> bool:
+        return self._one("select 1 from input where id = ? and user = ?", (picture_id, user)) is not None
+
+    def inputs_used(self) -> set[str]:
+        """The ids of all input pictures that a job or a picture names."""
+        tables = ("job", "picture")
+        rows = [row for table in tables for row in self._all(f"select request from {table} where request like '%\"image\"%'", ())]
+        return {found for row in rows for found in re.findall(r'"([0-9a-f]{64})"', row["request"])}
 
     def picture(self, picture_id: str) -> PictureRecord | None:
         row = self._one("select * from picture where id = ?", (picture_id,))

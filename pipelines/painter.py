@@ -18,10 +18,11 @@ from models.memory import Machine, Work, beside, drop_frames, exhausted, is_out_
 from models.patches import applied
 from models.patches.hypernetworks import active
 from models.residence import in_turn
-from pipelines import txt2img
+from pipelines import img2img, inpaint, outpaint, txt2img
 from pipelines.engine import Batch
 from pipelines.events import Event
 from pipelines.forecasting import work_of
+from pipelines.inputs import Inputs
 from pipelines.made_with import Hashes
 from pipelines.named import Named
 from pipelines.request import Request, TextToImage
@@ -29,13 +30,19 @@ from pipelines.stock import Held, Stock
 
 log = logging.getLogger(__name__)
 
-RECIPES: dict[str, Callable[..., Generator[Batch]]] = {"txt2img": txt2img.batches}
+RECIPES: dict[str, Callable[..., Generator[Batch]]] = {
+    "txt2img": txt2img.batches,
+    "img2img": img2img.batches,
+    "inpaint": inpaint.batches,
+    "outpaint": outpaint.batches,
+}
 
 
 class ModelPainter:
-    def __init__(self, catalog: Catalog, device: Device, machine: Machine) -> None:
-        """`machine`: how much memory there is for weights and pictures."""
+    def __init__(self, catalog: Catalog, device: Device, machine: Machine, inputs: Inputs) -> None:
+        """`machine`: how much memory there is for weights and pictures. `inputs`: the pictures that requests begin with."""
         self.machine = machine
+        self.inputs = inputs
         self.catalog = catalog
         self._device = device
         self._stock = Stock(catalog, device, machine)
@@ -59,7 +66,7 @@ class ModelPainter:
     def batches(self, request: Request) -> Generator[Batch]:
         """When memory runs out, the batch is drawn once more in a sparing way, and so are those after it."""
         with closing(_Run(self, request)) as run:
-            for number in range(request.batch_count):
+            for number in range(request.batch_total):
                 yield run.batch(number)
 
     # ---------------------------------------------------------------------------------------------- lending
@@ -152,7 +159,7 @@ class _Run:
     def _events(self, number: int) -> Batch:
         if self._recipe is None:
             model = self._lease.enter_context(self._painter.lent(self._request, self._sparing))
-            self._recipe = RECIPES[self._request.kind](self._request, model)
+            self._recipe = RECIPES[self._request.kind](self._request, model, self._painter.inputs)
         with torch.inference_mode():
             for _ in range(self._next, number):  # drawn before memory ran out, and not again
                 next(self._recipe)
@@ -160,12 +167,12 @@ class _Run:
             yield from next(self._recipe)
 
 
-def open_painter(catalog: Catalog, device: str, machine: Machine | None = None) -> ModelPainter:
+def open_painter(catalog: Catalog, device: str, inputs: Inputs, machine: Machine | None = None) -> ModelPainter:
     """Chooses the device and loads the starter model. `machine`: the memory that may be used; without it, it is read.
 
     Raises `UserError` when the device is not there.
     """
     chosen = choose(device)
-    painter = ModelPainter(catalog, chosen, machine or read_machine(chosen))
+    painter = ModelPainter(catalog, chosen, machine or read_machine(chosen), inputs)
     painter.warm_up()
     return painter

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from models.preview import PreviewDecoder
+from pipelines.masking import Patch
 
 LONGEST = 512  # pixels; a larger preview says no more about the picture
 GAP = 2  # pixels between the pictures of one batch
@@ -17,24 +18,30 @@ GAP = 2  # pixels between the pictures of one batch
 
 def preview_of(decoder: PreviewDecoder, x0: Tensor) -> Callable[[], bytes]:
     """A call that makes the JPEG: side by side when the batch has several pictures. x0: (n, 4, h, w)."""
-
-    def make() -> bytes:
-        with torch.inference_mode():
-            pixels = decoder(x0.to(next(iter(decoder.state_dict().values())).dtype))
-        return _jpeg(_sheet(((pixels.float() + 1) * 127.5).clamp(0, 255).to(torch.uint8).cpu()))
-
-    return make
+    return lambda: _jpeg(_sheet(_decoded(decoder, x0)))
 
 
-def _sheet(pictures: Tensor) -> Image.Image:
-    """(n, 3, h, w) bytes as one picture, in rows as nearly square as they come."""
-    count, _, height, width = pictures.shape
+def preview_in(decoder: PreviewDecoder, x0: Tensor, patch: Patch) -> Callable[[], bytes]:
+    """As `preview_of`, each in its place in the picture that it is a part of. `patch` is of preview size: see `Patch.small`."""
+    return lambda: _jpeg(_sheet([patch.put_back(image) for image in _decoded(decoder, x0)]))
+
+
+def _decoded(decoder: PreviewDecoder, x0: Tensor) -> list[Image.Image]:
+    with torch.inference_mode():
+        pixels = decoder(x0.to(next(iter(decoder.state_dict().values())).dtype))
+    bytes_ = ((pixels.float() + 1) * 127.5).clamp(0, 255).to(torch.uint8).cpu()
+    return [Image.fromarray(picture) for picture in bytes_.permute(0, 2, 3, 1).contiguous().numpy()]
+
+
+def _sheet(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Pictures of one size as one, in rows as nearly square as they come."""
+    count, (width, height) = len(pictures), pictures[0].size
     columns = next(columns for columns in range(1, count + 1) if columns**2 >= count)
     rows = -(-count // columns)
     sheet = Image.new("RGB", (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP))
-    for index, picture in enumerate(pictures.permute(0, 2, 3, 1).contiguous().numpy()):
+    for index, picture in enumerate(pictures):
         row, column = divmod(index, columns)
-        sheet.paste(Image.fromarray(picture), (column * (width + GAP), row * (height + GAP)))
+        sheet.paste(picture, (column * (width + GAP), row * (height + GAP)))
     return sheet
 
 

@@ -7,96 +7,14 @@ loop uses them, and a picture's metadata is derived from them.
 from __future__ import annotations
 
 import math
-import unicodedata
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Self, TypeVar
 
 from models.errors import UserError
+from pipelines.limits import Choice, Flag, Limit, Range, Several, Stored, Text, admit_field, limited
 
 MEGAPIXELS = 4.2  # the largest area of one picture; a larger one comes with upscaling
 SEEDS = 2**63  # torch takes 64 bits, SQLite and JSON readers keep 63
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Numbers from `low` to `high`, both included. An int field with `step` 8 holds multiples of 8."""
-
-    low: float
-    high: float
-    step: float = 1
-    snap: bool = False  # put a number between two steps on the nearest one, and say so, instead of refusing it
-    clamp: bool = False  # put a number beyond the limits on the nearest limit instead of refusing it
-
-    def admit(self, name: str, value: Any, kind: type) -> int | float:
-        number = _number(name, value, kind)
-        if self.clamp:
-            number = kind(min(max(number, self.low), self.high))
-        if not self.low <= number <= self.high:
-            raise UserError(f"{name} must be between {self.low:g} and {self.high:.15g}; {value!r} is not.")
-        return kind(round(number / self.step) * self.step) if self.snap else number
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Text of at most `length` characters. It is stored in Unicode NFC, without NUL and lone surrogates."""
-
-    length: int
-
-    def admit(self, name: str, value: Any, kind: type) -> str:
-        if not isinstance(value, str):
-            raise UserError(f"{name} must be text.")
-        clean = unicodedata.normalize("NFC", value.encode("utf-8", "ignore").decode().replace("\0", ""))
-        if len(clean) > self.length:
-            raise UserError(f"{name} has {len(clean):,} characters; {self.length:,} is the most. Shorten it.")
-        return clean
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One of `names`; empty `names` means that another part checks it (an id of the catalogue, say)."""
-
-    names: tuple[str, ...] = ()
-
-    def admit(self, name: str, value: Any, kind: type) -> str:
-        if not isinstance(value, str) or len(value) > 200:
-            raise UserError(f"{name} must be a name from the list.")
-        if self.names and value not in self.names:
-            raise UserError(f"{name} “{value}” is not known. Choose one of: {', '.join(self.names)}.")
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class Several:
-    """At most `most` entries of one kind, each a frozen dataclass with limited fields of its own. JSON: a list of objects."""
-
-    entry: type[Any]
-    most: int
-
-    def admit(self, name: str, value: Any, kind: type) -> tuple[Any, ...]:
-        if not isinstance(value, list | tuple):
-            raise UserError(f"{name} must be a list.")
-        if len(value) > self.most:
-            raise UserError(f"{name} has {len(value)} entries; {self.most} is the most. Remove some.")
-        return tuple(self._entry(name, item) for item in value)
-
-    def _entry(self, name: str, value: Any) -> Any:
-        if isinstance(value, self.entry):
-            value = asdict(value)
-        known = {item.name: item for item in fields(self.entry)}
-        if not isinstance(value, dict) or not value.keys() <= known.keys():
-            raise UserError(f"{name} holds an entry that this version cannot read.")
-        return self.entry(**{key: _admit(known[key], part) for key, part in value.items()})
-
-
-Limit = Range | Text | Choice | Several
-
-
-def limited(default: Any, limit: Limit, title: str, info: str = "", derived: bool = False) -> Any:
-    """A request field: its default, its limits, and the words the page shows for it.
-
-    A derived one is found by the studio when the request comes in, and has no control on the page.
-    """
-    return field(default=default, metadata={"limit": limit, "title": title, "info": info, "derived": derived})
 
 
 SAMPLER_NAMES = ("DPM++ 2M", "DPM++ 2M SDE", "DPM++ SDE", "Euler", "Euler a", "Heun", "DDIM", "LCM")
@@ -150,6 +68,8 @@ class Request:
     width: int = limited(256, Range(64, 4096, 8, snap=True), "Width")
     height: int = limited(256, Range(64, 4096, 8, snap=True), "Height")
     seed: int = limited(-1, Range(-1, SEEDS - 1), "Seed", "-1 rolls the dice; the seed that was used is kept with the picture")
+    variation_strength: float = limited(0.0, Range(0, 1, 0.01), "Variation", "How far to go from the seed's picture towards another one")
+    variation_seed: int = limited(-1, Range(-1, SEEDS - 1), "Variation seed", "The seed of the other picture; -1 rolls the dice")
     vae: str = limited("", Choice(), "VAE", "Turns latents into pixels; each checkpoint brings its own")
     clip_skip: int = limited(1, Range(1, 12, clamp=True), "Clip skip", "Layers of the text encoder to leave out: 1 none, 2 the last one")
     loras: tuple[LoraUse, ...] = limited((), Several(LoraUse, 16), "LoRAs")
@@ -171,7 +91,7 @@ class Request:
         for name in values:
             if name not in known:
                 raise UserError(f"This request has no field named “{str(name)[:60]}”.")
-        admitted = {name: _admit(known[name], value) for name, value in values.items()}
+        admitted = {name: admit_field(known[name], value) for name, value in values.items()}
         request = cls(**admitted)
         if request.width * request.height > MEGAPIXELS * 1e6:
             area = request.width * request.height / 1e6
@@ -180,8 +100,23 @@ class Request:
         return request
 
     @property
+    def batch_total(self) -> int:
+        """How many batches are drawn one after another."""
+        return self.batch_count
+
+    @property
     def picture_count(self) -> int:
-        return self.batch_count * self.batch_size
+        return self.batch_total * self.batch_size
+
+    def single(self, index: int) -> Self:
+        """The request that makes picture `index` of this one alone. The seeds must be settled (not -1).
+
+        Picture i has seed + i; with a variation, all have one seed and picture i has variation seed + i (A1111 1.10).
+        """
+        alone = replace(self, batch_count=1, batch_size=1)
+        if self.variation_strength > 0:
+            return replace(alone, variation_seed=(self.variation_seed + index) % SEEDS)
+        return replace(alone, seed=(self.seed + index) % SEEDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,8 +126,100 @@ class TextToImage(Request):
     kind: ClassVar[str] = "txt2img"
 
 
+@dataclass(frozen=True, kw_only=True)
+class FromPicture(Request):
+    """What begins with a picture. Ids of pictures are those of `pipelines.inputs`."""
+
+    image: str = limited("", Stored(), "Picture")
+    denoising_strength: float = limited(0.75, Range(0, 1, 0.01), "Denoising strength", "0 gives the picture back, 1 draws a new one")
+    exact_steps: bool = limited(False, Flag(), "Run exactly the steps I asked for", "Otherwise a lower strength runs fewer of them")
+
+
+RESIZE_MODES = ("Stretch", "Crop", "Fill", "Stretch latents")
+CURVES = ("Linear", "Aggressive", "Lazy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureUse:
+    """One of several pictures that are drawn over in turn."""
+
+    id: str = limited("", Stored(), "Picture")
+    name: str = limited("", Text(300), "Name")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageToImage(FromPicture):
+    """A picture from a picture and words."""
+
+    kind: ClassVar[str] = "img2img"
+
+    resize_mode: str = limited("Crop", Choice(RESIZE_MODES), "Resize mode", "How a picture of another shape comes to this size")
+    images: tuple[PictureUse, ...] = limited((), Several(PictureUse, 500), "Several pictures")
+    loops: int = limited(1, Range(1, 32), "Loopback rounds", "Each round starts from the picture of the one before")
+    final_strength: float = limited(0.5, Range(0, 1, 0.01), "Strength of the last round", "The rounds between go from the one to the other")
+    strength_curve: str = limited("Linear", Choice(CURVES), "Curve of the strength", "Aggressive changes early, lazy late")
+
+    @property
+    def batch_total(self) -> int:
+        return max(1, len(self.images)) * self.batch_count * self.loops
+
+    def single(self, index: int) -> Self:
+        """Picture by picture, then batch by batch, then round by round. `image` of a later round is known when it is there."""
+        batch, place = divmod(index, self.batch_size)
+        batch, turn = divmod(batch, self.loops)
+        source, _ = divmod(batch, self.batch_count)
+        image = self.images[source].id if self.images else self.image
+        drawn = super().single(batch * self.batch_size + place + turn)
+        return replace(drawn, image=image, images=(), loops=1, denoising_strength=self.strength_of(turn))
+
+    def strength_of(self, turn: int) -> float:
+        """The denoising strength of loopback round `turn`, counted from 0 (A1111 1.10, scripts/loopback.py)."""
+        if self.loops == 1 or turn == 0:
+            return self.denoising_strength
+        angle = turn / (self.loops - 1) * math.pi / 2
+        share = {"Linear": turn / (self.loops - 1), "Aggressive": math.sin(angle), "Lazy": 1 - math.cos(angle)}[self.strength_curve]
+        return round(self.denoising_strength + (self.final_strength - self.denoising_strength) * share, 4)
+
+
+MASKED_CONTENTS = ("Fill", "Original", "Latent noise", "Latent nothing")
+AREAS = ("Whole picture", "Only masked")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inpaint(FromPicture):
+    """A part of a picture drawn anew. The result has the picture's size; width and height are the size that is drawn."""
+
+    kind: ClassVar[str] = "inpaint"
+
+    mask: str = limited("", Stored(), "Mask")
+    inverted: bool = limited(False, Flag(), "Redraw what is not masked")
+    mask_blur: int = limited(4, Range(0, 64), "Mask blur", "Pixels over which new and old blend at the edge")
+    masked_content: str = limited("Original", Choice(MASKED_CONTENTS), "Masked content", "What the drawing begins with under the mask")
+    area: str = limited("Whole picture", Choice(AREAS), "Inpaint area", "Only masked draws the part alone, at the full size: finer")
+    padding: int = limited(32, Range(0, 256, 4), "Padding", "Pixels around the mask that are seen as well, with only masked")
+    soft: bool = limited(False, Flag(), "Soft inpainting", "The mask's grey is a strength for each pixel")
+
+
+FROM_EDGES = ("Edges", "Latent noise")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outpaint(FromPicture):
+    """A picture continued beyond its edges. Width and height are the size of one window; a wide strip takes several."""
+
+    kind: ClassVar[str] = "outpaint"
+
+    denoising_strength: float = limited(1.0, Range(0.1, 1, 0.01), "Denoising strength", "Below 1 more of the blurred edges shows through")
+    left: int = limited(0, Range(0, 2048, 8, snap=True), "Left", "Pixels to add")
+    right: int = limited(0, Range(0, 2048, 8, snap=True), "Right", "Pixels to add")
+    top: int = limited(0, Range(0, 2048, 8, snap=True), "Top", "Pixels to add")
+    bottom: int = limited(0, Range(0, 2048, 8, snap=True), "Bottom", "Pixels to add")
+    overlap: int = limited(8, Range(0, 128), "Overlap", "Pixels inside the old edge over which old and new blend")
+    begins_with: str = limited("Edges", Choice(FROM_EDGES), "New area begins with", "The picture's edges drawn outwards, or noise")
+
+
 Kind = TypeVar("Kind", bound=Request)
-KINDS: dict[str, type[Request]] = {kind.kind: kind for kind in (TextToImage,)}
+KINDS: dict[str, type[Request]] = {kind.kind: kind for kind in (TextToImage, ImageToImage, Inpaint, Outpaint)}
 
 
 def describe(request: Request) -> dict[str, Any]:
@@ -209,8 +236,14 @@ def restore(values: dict[str, Any]) -> Request:
 
 
 def unroll(request: Kind) -> list[Kind]:
-    """One request a picture: picture i has seed + i and is a batch of one. The request's seed must be settled (not -1)."""
-    return [replace(request, seed=(request.seed + index) % SEEDS, batch_count=1, batch_size=1) for index in range(request.picture_count)]
+    """One request a picture, each a batch of one: see `Request.single`."""
+    return [request.single(index) for index in range(request.picture_count)]
+
+
+def input_ids(request: Request) -> set[str]:
+    """The input pictures and masks that a request names."""
+    named = {value for item in fields(request) if isinstance(item.metadata["limit"], Stored) if (value := getattr(request, item.name))}
+    return named | {use.id for use in getattr(request, "images", ()) if use.id}
 
 
 def limits(kind: type[Request]) -> dict[str, Limit]:
@@ -219,16 +252,3 @@ def limits(kind: type[Request]) -> dict[str, Limit]:
 
 def _json(value: Any) -> Any:
     return [asdict(entry) for entry in value] if isinstance(value, tuple) else value
-
-
-def _admit(item: Any, value: Any) -> Any:
-    types = {"int": int, "float": float, "str": str}
-    return item.metadata["limit"].admit(item.metadata["title"], value, types.get(item.type, tuple))
-
-
-def _number(name: str, value: Any, kind: type) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise UserError(f"{name} must be a number.")
-    if kind is int and value != int(value):
-        raise UserError(f"{name} must be a whole number; {value!r} is not.")
-    return kind(value)

@@ -16,6 +16,11 @@ from models.fits import fits
 from pipelines.prompts.tags import Tag, take_tags
 from pipelines.request import EmbeddingUse, HypernetworkUse, Kind, LoraUse, Request
 
+MADE_FOR = {  # variant -> what such a checkpoint is, and the kinds of request that it can draw
+    "inpaint": ("an inpainting model: it fills in a part of a picture", ("inpaint", "outpaint")),
+    "depth": ("a depth model: it draws over the depths of a picture", ()),
+    "instruct": ("an editing model: it changes a picture as it is told", ()),
+}
 SHOWN = {"lora": "LoRA", "hypernetwork": "hypernetwork", "vae": "VAE", "embedding": "embedding"}
 
 
@@ -34,6 +39,7 @@ def resolve(request: Kind, shelf: Shelf) -> Kind:
     Raises `UserError` when something is not there, cannot be used, or does not fit the checkpoint.
     """
     checkpoint = shelf.checkpoint(request.checkpoint)
+    _check_variant(request, checkpoint)
     prompt, tags = take_tags(request.prompt)
     loras = [*request.loras, *(_lora(tag, shelf) for tag in tags if tag.kind == "lora")]
     hypernetworks = [*request.hypernetworks, *(_hypernetwork(tag, shelf) for tag in tags if tag.kind == "hypernet")]
@@ -91,6 +97,12 @@ def _preferred_vae(checkpoint: Checkpoint, shelf: Shelf) -> str:
     """The VAE that a person chose for this checkpoint, as long as it is there."""
     chosen = checkpoint.file.overrides.vae
     return chosen if chosen and any(entry.id == chosen for entry in shelf.models("vae")) else ""
+
+
+def _check_variant(request: Request, checkpoint: Checkpoint) -> None:
+    what, kinds = MADE_FOR.get(checkpoint.variant, ("", (request.kind,)))
+    if request.kind not in kinds:
+        raise UserError(f"“{checkpoint.name[:80]}” is {what}, so it cannot draw this. Choose another checkpoint here.")
 
 
 def _check_refiner(request: Request, checkpoint: Checkpoint, shelf: Shelf) -> None:

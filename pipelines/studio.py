@@ -15,6 +15,8 @@ from models.manager import LedgerLine
 from models.memory import Forecast
 from pipelines.engine import Engine, Painter
 from pipelines.forecasting import forecast_of
+from pipelines.inputs import Inputs
+from pipelines.intake import Intake
 from pipelines.jobs import ENDED, RUNNING, WAITING, Job, JobBook, PictureRecord
 from pipelines.library import Library
 from pipelines.live import Live
@@ -31,10 +33,17 @@ class Studio:
     """One book, one engine, one catalogue. Safe to call from any thread."""
 
     def __init__(
-        self, catalog: Catalog, outputs: Outputs, book: JobBook, open_painter: Callable[[], Painter], weights: Path | None = None
+        self,
+        catalog: Catalog,
+        outputs: Outputs,
+        book: JobBook,
+        open_painter: Callable[[], Painter],
+        weights: Path | None = None,
+        inputs: Inputs | None = None,
     ) -> None:
-        """`weights`: the folder that downloaded and converted models go to."""
+        """`weights`: the folder that downloaded and converted models go to. `inputs`: shared with the painter; else beside the outputs."""
         self._catalog = catalog
+        self.intake = Intake(inputs or Inputs(outputs.folder / ".inputs"), book)
         self.library = Library(catalog, weights)
         self.book = book
         self._engine = Engine(book, outputs, open_painter)
@@ -60,6 +69,7 @@ class Studio:
 
         What is kept is the request with everything it names looked up: see `resolve`.
         """
+        self.intake.check(request, user)
         return self._engine.submit(resolve(request, self._catalog), user)
 
     def stop(self, job_id: str, user: str) -> None:
@@ -70,8 +80,8 @@ class Studio:
         self.job(job_id, user)
         self._engine.skip(job_id)
 
-    def current(self, user: str) -> str | None:
-        return self.book.current(user)
+    def current(self, user: str, kind: str = "") -> str | None:
+        return self.book.current(user, kind)
 
     def recent(self, user: str, limit: int = 60) -> list[PictureRecord]:
         return self.book.recent(user, limit)
@@ -87,14 +97,15 @@ class Studio:
         named = {entry.name.lower() for entry in self._catalog.models("embedding")} if known else set()
         return unknown_words(without_tags(text), known | named) if known else ()
 
-    def settings(self, source: Path | bytes) -> Rebound:
-        """What made a picture, in terms of this library, with a sentence for each thing that is not here.
+    def settings(self, source: Path | bytes, user: str) -> Rebound:
+        """What made a picture, in terms of this library and this person's input pictures, with a sentence for each thing that is not here.
 
         Raises `UserError` when the picture carries no settings.
         """
         reading = inspect(source)
         found = rebind(reading.request, reading.made_with, self._catalog)
-        return Rebound(found.request, (*reading.notes, *found.notes))
+        request, missing = self.intake.without_missing(found.request, user)
+        return Rebound(request, (*reading.notes, *found.notes, *missing))
 
     def ledger(self) -> tuple[LedgerLine, ...]:
         """What is in memory, the least recently used first; nothing before the worker has started."""
@@ -189,6 +200,5 @@ def _motion(live: Live, after: int) -> dict[str, Any]:
 def summary(record: PictureRecord) -> dict[str, Any]:
     """What a page shows of a picture."""
     # A seed goes as text: JavaScript's numbers lose digits beyond 2^53.
-    return {"id": record.id, "width": record.width, "height": record.height, "seed": str(record.seed), "prompt": record.request.prompt}
-
-
+    shown = {"id": record.id, "width": record.width, "height": record.height, "seed": str(record.seed), "prompt": record.request.prompt}
+    return shown | {"kind": record.request.kind, "from": getattr(record.request, "image", "")}

@@ -14,6 +14,7 @@ from models.catalog import STARTER, Catalog
 from models.device import Device
 from models.memory import Machine
 from pipelines.events import Picture
+from pipelines.inputs import Inputs
 from pipelines.painter import ModelPainter
 from pipelines.request import LoraUse, TextToImage
 from tests.toy_weights import CPU, write_toy_model
@@ -66,7 +67,7 @@ def painter(files: Files) -> ModelPainter:
 
 
 def open_toys(files: Files, machine: Machine = HOST_ALONE, device: Device = CPU) -> ModelPainter:
-    return ModelPainter(files.catalog(), device, machine)
+    return ModelPainter(files.catalog(), device, machine, Inputs(files.models.parent / "inputs"))
 
 
 def other(painter: ModelPainter) -> str:

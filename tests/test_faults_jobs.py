@@ -57,11 +57,11 @@ def broken(*arguments: Any, **keywords: Any) -> Any:
 
 PLACES = {
     "step": "pipelines.denoise.Denoiser.__call__",
-    "sampler": "pipelines.txt2img.sample",
-    "schedule": "pipelines.txt2img.plan",
+    "sampler": "pipelines.course.sample",
+    "schedule": "pipelines.course.plan",
     "LoRA": "pipelines.painter.applied",
     "reading a LoRA": "pipelines.stock.read_lora",
-    "decoder": "pipelines.txt2img.decode",
+    "decoder": "pipelines.course.decode",
     "saving": "pipelines.outputs.Outputs.save",
     "the news of a step": "pipelines.live.Live.advance",
 }
@@ -73,7 +73,7 @@ def test_f06_whatever_breaks_costs_one_job_and_tells_no_secret(desk: Desk, monke
     with monkeypatch.context() as patch:
         patch.setattr(PLACES[place], broken)
         assert desk.run(request) == ("failed", BROKEN, [])
-    fresh = draw(ModelPainter(desk.painter.catalog, CPU, HOST_ALONE), request)
+    fresh = draw(ModelPainter(desk.painter.catalog, CPU, HOST_ALONE, desk.painter.inputs), request)
     assert draw(desk.painter, request) == fresh
     assert desk.run(request)[0] == "done"
     assert all(line.leases == 0 for line in desk.painter.ledger)
@@ -87,7 +87,7 @@ def test_f06_a_preview_that_breaks_costs_neither_the_job_nor_the_viewer(desk: De
         shown.extend(live.frames(-1) for live in desk.engine._live.values())
         advance()
 
-    monkeypatch.setattr("pipelines.txt2img.preview_of", lambda decoder, x0: broken)
+    monkeypatch.setattr("pipelines.course.preview_of", lambda decoder, x0: broken)
     monkeypatch.setattr(desk.engine.bell, "ring", look)
     assert desk.run()[0] == "done"
     assert shown and not any(shown)

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from toys import FAR_TOO_LONG
 
 from pipelines import infotext
-from pipelines.request import SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, Range, TextToImage, limits
+from pipelines.limits import Range
+from pipelines.request import KINDS, SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, Inpaint, TextToImage, limits
 
 A1111 = """a red house, (snow:1.2)
 by night
@@ -196,6 +197,36 @@ def test_every_field_of_a_request_is_written_or_known_not_to_be() -> None:
         "embeddings": "their words stand in the prompt",
     }
     assert set(limits(TextToImage)) == {*infotext.KEYS, *infotext.EXACT, *elsewhere}
+
+
+def test_every_field_of_drawing_from_a_picture_is_written_or_known_not_to_be() -> None:
+    elsewhere = {
+        "exact_steps": "in the JSON",
+        "mask": "an id of this machine; in the JSON",
+        "images": "a picture has one",
+        "loops": "a picture is of one round",
+        "final_strength": "a picture is of one round",
+        "strength_curve": "a picture is of one round",
+        "overlap": "in the JSON",
+        "begins_with": "in the JSON",
+    }
+    kinds = [kind for kind in KINDS.values() if kind is not TextToImage]
+    own = {name for kind in kinds for name in limits(kind)} - set(limits(TextToImage))
+    assert own == {*infotext.PICTURE_KEYS, *elsewhere}
+
+
+def test_what_others_show_of_an_inpainted_picture_is_in_its_text() -> None:
+    request = Inpaint(prompt="a blue car", image="ab" * 32, mask="cd" * 32, denoising_strength=0.8, mask_blur=6, area="Only masked", seed=1)
+    text = infotext.write(request, {})
+    for part in (
+        "Denoising strength: 0.8",
+        "Mask blur: 6",
+        "Inpaint area: Only masked",
+        "Init image hash: abababababab",
+        "Mask mode: Inpaint masked",
+    ):
+        assert part in text
+    assert infotext.parse(text).values["prompt"] == "a blue car"
 
 
 def test_the_limits_of_every_number_hold_when_read() -> None:

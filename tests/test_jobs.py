@@ -96,7 +96,7 @@ def test_pictures_come_back_with_their_exact_request(book: JobBook, tmp_path: Pa
     job_id = book.submit(TextToImage(prompt="é “quoted” \n two lines", seed=2**62 + 1), "ada")
     job = book.claim()
     assert job
-    record = book.add_picture(job, tmp_path / "2026-01-01" / "a.png", job.request)
+    record = book.add_picture(job, tmp_path / "2026-01-01" / "a.png", job.request, (job.request.width, job.request.height))
     assert book.picture(record.id) == record
     assert book.pictures_of(job_id) == book.recent("ada", 10) == [record]
     assert book.recent("bob", 10) == []

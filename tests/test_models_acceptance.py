@@ -26,6 +26,7 @@ from models.catalog import Catalog
 from models.device import choose, read_machine
 from models.errors import UserError
 from pipelines import TextToImage
+from pipelines.inputs import Inputs
 from pipelines.outputs import inspect
 from pipelines.painter import ModelPainter
 from pipelines.resolve import resolve
@@ -82,7 +83,7 @@ def test_every_whole_checkpoint_draws_and_its_picture_names_it_by_hash(shop: Sho
     catalog = Catalog(STARTER, [shop.folder])
     catalog.rescan(wait=True)
     device = choose("cpu")
-    painter = ModelPainter(catalog, device, read_machine(device))
+    painter = ModelPainter(catalog, device, read_machine(device), Inputs(shop.folder / "inputs"))
     drawn, refused = [], []
     for entry in catalog.models("checkpoint"):
         if entry.id == "starter":

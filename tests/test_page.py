@@ -154,7 +154,7 @@ def test_nobody_gets_the_settings_of_another_person(visit: Visit, house: House, 
         other.page.evaluate(
             """async (id) => {
               const config = await (await fetch('/config')).json();
-              const event = config.dependencies.find((entry) => entry.targets.some((target) => target[1] === 'use_settings'));
+              const event = config.dependencies.find((entry) => entry.targets.some((target) => target[1] === 'send'));
               const body = { data: [], event_data: { id }, fn_index: event.id, session_hash: 'x', trigger_id: event.targets[0][0] };
               const headers = { 'Content-Type': 'application/json' };
               const answer = await fetch('/gradio_api/run/predict', { method: 'POST', headers, body: JSON.stringify(body) });

@@ -25,6 +25,7 @@ from models.patches.hypernetworks import active, read_hypernetwork
 from models.patches.lora import read_lora
 from pipelines import txt2img
 from pipelines.events import Picture
+from pipelines.inputs import Inputs
 from pipelines.painter import ModelPainter
 from pipelines.request import EmbeddingUse, HypernetworkUse, LoraUse, TextToImage
 from tests.toy_weights import CPU, load_toy_model, toy_networks, write_toy_model
@@ -86,7 +87,7 @@ def painter(folder: Folder) -> ModelPainter:
 def open_painter(folder: Folder, machine: Machine | None = None) -> ModelPainter:
     catalog = Catalog(folder.starter, [folder.root / "models"])
     catalog.rescan(wait=True)
-    return ModelPainter(catalog, CPU, machine or Machine(host=GB))
+    return ModelPainter(catalog, CPU, machine or Machine(host=GB), Inputs(folder.root / "inputs"))
 
 
 def id_of(painter: ModelPainter, kind: ModelKind) -> str:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import UserError
-from pipelines.request import KINDS, SAMPLER_NAMES, SEEDS, Range, TextToImage, describe, limits, restore, unroll
+from pipelines.limits import Range
+from pipelines.request import KINDS, SAMPLER_NAMES, SEEDS, TextToImage, describe, limits, restore, unroll
 from pipelines.samplers import SAMPLERS
 
 

@@ -17,6 +17,7 @@ from models.loading import DiffusionModel
 from pipelines import TextToImage, txt2img
 from pipelines.decode import TILE, Decoded, decode
 from pipelines.events import Step
+from pipelines.inputs import Inputs
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs, read
 from pipelines.painter import open_painter
@@ -171,7 +172,8 @@ def test_a_saved_picture_read_back_and_run_gives_the_same_pixels(tmp_path: Path)
     folder = write_toy_model(tmp_path / "model")
     catalog = Catalog(folder)
     outputs = Outputs(tmp_path / "outputs")
-    studio = Studio(catalog, outputs, JobBook(tmp_path / "studio.db", tmp_path / "outputs"), lambda: open_painter(catalog, "cpu"))
+    book, inputs = JobBook(tmp_path / "studio.db", tmp_path / "outputs"), Inputs(tmp_path / "inputs")
+    studio = Studio(catalog, outputs, book, lambda: open_painter(catalog, "cpu", inputs), inputs=inputs)
     studio.start()
     first = replace(REQUEST, seed=-1, batch_size=2, sampler="DPM++ SDE")
     studio.submit(first, "ada")

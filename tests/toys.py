@@ -53,7 +53,7 @@ class ToyPainter:
         return ()
 
     def batches(self, request: Request) -> Generator[Batch]:
-        for batch in range(request.batch_count):
+        for batch in range(request.batch_total):
             yield self._batch(request, batch)
 
     def _batch(self, request: Request, batch: int) -> Generator[Event | None]:
@@ -66,7 +66,7 @@ class ToyPainter:
             self._wait()
             self.steps_made += 1
             share = index / request.steps
-            yield Step(index, request.steps, batch, request.batch_count, lambda share=share: png(colour(own[0].seed, share), 32))
+            yield Step(index, request.steps, batch, request.batch_total, lambda share=share: png(colour(own[0].seed, share), 32))
         for place, single in enumerate(own):
             self.drawn.append(single)
             image = Image.new("RGB", (request.width, request.height), colour(single.seed, 1))
@@ -152,6 +152,3 @@ def wait_until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
         assert time.monotonic() < end, f"still {value!r} after {seconds} s"
         time.sleep(0.01)
         value = condition()
-
-
-

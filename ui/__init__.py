@@ -10,19 +10,23 @@ with gradio_stubs_untouched():
     import gradio as gr
 
 from pipelines import Studio
+from ui.sending import connect
 from ui.stage import header
-from ui.tabs import models, txt2img
+from ui.tabs import img2img, inpaint, models, outpaint, txt2img
 
 DAY = 86_400  # seconds; uploads that are older are removed
-TABS: tuple[ModuleType, ...] = (txt2img, models)
+TABS: tuple[ModuleType, ...] = (txt2img, img2img, inpaint, outpaint, models)
 
 
 def page(studio: Studio) -> gr.Blocks:
     """The whole page. Loads no model and no torch; raises `TypeError` when a form and its request disagree."""
     with gr.Blocks(title="Atelier", analytics_enabled=False, delete_cache=(DAY, DAY), fill_width=True) as blocks:
         header()
-        with gr.Tabs(elem_id="tabs"):
+        desks = {}
+        with gr.Tabs(elem_id="tabs") as tabs:
             for tab in TABS:
-                with gr.Tab(tab.TITLE, id=tab.__name__.rpartition(".")[2]):
-                    tab.build(studio)
+                name = tab.__name__.rpartition(".")[2]
+                with gr.Tab(tab.TITLE, id=name):
+                    desks[name] = tab.build(studio)
+        connect(studio, {name: desk for name, desk in desks.items() if desk}, tabs)
     return blocks

@@ -12,7 +12,7 @@ import gradio as gr
 from gradio.components import Component
 from gradio.context import Context
 
-from pipelines import Checkpoint, Choice, Range, Request, Several, Text, limits
+from pipelines import Checkpoint, Choice, Flag, Range, Request, Several, Text, limits
 from ui.form import Form, declared, is_exact
 from ui.pieces import piece
 
@@ -30,6 +30,8 @@ def control(kind: type[Request], name: str, **look: Any) -> Component:
         return gr.Textbox(max_length=limit.length, **common)
     if isinstance(limit, Choice):
         return gr.Dropdown(**({"choices": list(limit.names), "filterable": False} | common))
+    if isinstance(limit, Flag):
+        return gr.Checkbox(**common)
     if isinstance(limit, Several):
         return rack(kind, name, **look)
     if is_exact(limit):

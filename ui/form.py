@@ -6,13 +6,14 @@ limits, and its sentences name the field.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import Field, asdict, dataclass, fields
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
-from pipelines import Choice, Range, Request, Several, Text, UserError, limits
+from pipelines import Limit, Range, Request, UserError, limits
 
 EXACT = 2**53  # JavaScript's numbers lose digits beyond it, so a field with a higher limit is shown as text
 
@@ -41,7 +42,7 @@ class Form:
 
     def read(self, **values: Any) -> Request:
         """The request that the form holds. Raises `UserError` when a value is missing, unknown or out of its limits."""
-        return self.kind.admit({name: self._plain(name, value) for name, value in values.items()})
+        return read(self.kind, values)
 
     def adjusted(self, values: dict[str, Any], request: Request) -> list[str]:
         """Sentences about numbers that were put on the nearest one that the request can hold."""
@@ -53,21 +54,29 @@ class Form:
                 sentences.append(f"{title} is {kept} instead of {given}: multiples of {limit.step:g} only.")
         return sentences
 
-    def fill(self, request: Request) -> dict[Component, Any]:
-        """Updates that show the request. A field that this form does not have is left out, and the other way round."""
-        return {shown: gr.update(value=self._shown(name, request)) for name, shown in self.inputs.items() if hasattr(request, name)}
+    def fill(self, request: Request, leave: Collection[str] = (), **values: Any) -> dict[Component, Any]:
+        """Updates that show the request, and these values instead of its own. What this form does not have is left out, and the
+        other way round; so is what `leave` names."""
+        wanted = {name: getattr(request, name) for name in self.inputs if hasattr(request, name) and name not in leave} | values
+        return {self.inputs[name]: gr.update(value=self._shown(name, value)) for name, value in wanted.items() if name in self.inputs}
 
-    def _plain(self, name: str, value: Any) -> Any:
-        return exact_integer(value, declared(self.kind, name)) if name in self.inputs and self._as_text(name) else value
-
-    def _shown(self, name: str, request: Request) -> Any:
-        value = getattr(request, name)
+    def _shown(self, name: str, value: Any) -> Any:
         if isinstance(value, tuple):
             return [asdict(entry) for entry in value]
         return str(value) if self._as_text(name) else value
 
     def _as_text(self, name: str) -> bool:
         return is_exact(declared(self.kind, name).metadata["limit"])
+
+
+def read(kind: type[Request], values: dict[str, Any]) -> Request:
+    """The request that a form's values make. Raises `UserError` when one is missing, unknown or out of its limits."""
+    return kind.admit({name: _plain(kind, name, value) for name, value in values.items()})
+
+
+def _plain(kind: type[Request], name: str, value: Any) -> Any:
+    known = next((item for item in fields(kind) if item.name == name), None)
+    return exact_integer(value, known) if known and is_exact(known.metadata["limit"]) else value
 
 
 def declared(kind: type[Request], name: str) -> Field[Any]:
@@ -78,7 +87,7 @@ def declared(kind: type[Request], name: str) -> Field[Any]:
     raise TypeError(f"{kind.__name__} has no field {name!r}, so no control can show it.")
 
 
-def is_exact(limit: Range | Text | Choice | Several) -> bool:
+def is_exact(limit: Limit) -> bool:
     return isinstance(limit, Range) and limit.high > EXACT
 
 

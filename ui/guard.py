@@ -4,7 +4,7 @@ host      a request names a host that is ours, once, or is answered 421: another
           pointed at this machine
 origin    what a page of another site starts is answered 403; such a page may link to us, nothing more
 size      2 MB of JSON, 64 MB of upload, counted as they arrive, or 413
-body      JSON, an upload at the upload route, a form at the login: anything else is 415. What no parser should guess is 400
+body      JSON, an upload at the upload routes, a form at the login: anything else is 415. What no parser should guess is 400
 uploads   a path or an address inside a body must be an upload of this server, or 403 ("uploads only")
 proxies   forwarded headers are removed: nobody can claim another address or name
 answers   carry a content security policy and no permission for other origins
@@ -27,8 +27,9 @@ from ui.uploads import FILE_ROUTE, NotAnUpload, NotJson, UploadFolder, check_bod
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]{2,45})\]|(?P<name>[a-z0-9_](?:[a-z0-9_.-]{0,252}[a-z0-9_])?))(?::\d{1,5})?")
 PAGES = ("/", "/login", "/picture/")  # what a link on another site may open
-FILE_ROUTES = ("/picture/", "/thumb/", FILE_ROUTE)
+FILE_ROUTES = ("/picture/", "/thumb/", "/input/", FILE_ROUTE)
 UPLOAD_ROUTE = "/gradio_api/upload"
+INPUT_ROUTE = "/input"
 FORM_ROUTES = ("/login", "/logout")
 FORM = "application/x-www-form-urlencoded"
 PROXY_HEADERS = re.compile(rb"forwarded|x-forwarded-.*|x-real-ip|x-original-.*|x-rewrite-.*|x-gradio-.*|x-http-method.*|x-client-ip|via")
@@ -109,6 +110,8 @@ class Guard:
         kind = _content_type(headers)
         if kind == FORM and scope["path"] in FORM_ROUTES:
             return await read_body(headers, receive, self.limits.form)
+        if kind == "application/octet-stream" and scope["path"] == INPUT_ROUTE:
+            return await read_body(headers, receive, self.limits.upload)
         if kind == "application/json":
             body = await read_body(headers, receive, self.limits.json)
             await self._check_json(body, host)

@@ -25,6 +25,7 @@ from models.errors import UserError
 from pipelines import Studio
 from ui.bodies import Limits
 from ui.guard import Guard
+from ui.inputs import InputDesk
 from ui.login import LoginDesk, Reception, Sessions
 from ui.pictures import PictureDesk
 from ui.policy import Numbered
@@ -70,7 +71,8 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     sessions = Sessions(door.password)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.closing = asyncio.Event()
-    _add_routes(app, Desk(studio, app.state.closing, door.password is not None), PictureDesk(studio), LoginDesk(sessions))
+    desk = Desk(studio, app.state.closing, door.password is not None)
+    _add_routes(app, desk, PictureDesk(studio), InputDesk(studio), LoginDesk(sessions))
     _mount(app, blocks, door, look)
     # The last one added is the first that a request meets.
     app.add_middleware(Numbered, head=str(look.get("head") or ""))
@@ -135,7 +137,7 @@ class GradioPart:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.ours = frozenset({"/healthz", "/login", "/logout", "/current"})
+        self.ours = frozenset({"/healthz", "/login", "/logout", "/current", "/input"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._open(scope["path"]):
@@ -144,7 +146,7 @@ class GradioPart:
             await self.app(scope, receive, send)
 
     def _open(self, path: str) -> bool:
-        if path in self.ours or path.startswith(("/live/", "/picture/", "/thumb/", "/jobs/")):
+        if path in self.ours or path.startswith(("/live/", "/picture/", "/thumb/", "/input/", "/jobs/")):
             return True
         return path in GRADIO_PAGES or path.rstrip("/") in GRADIO_CALLS or path.startswith(GRADIO_FILES)
 
@@ -161,19 +163,21 @@ class Compressed:
         await chosen(scope, receive, send)
 
 
-def _add_routes(app: FastAPI, desk: Desk, pictures: PictureDesk, login: LoginDesk) -> None:
+def _add_routes(app: FastAPI, desk: Desk, pictures: PictureDesk, inputs: InputDesk, login: LoginDesk) -> None:
     for path, handler in (
         ("/healthz", desk.healthz),
         ("/current", desk.current),
         ("/live/{job_id}", desk.live),
         ("/picture/{picture_id}.png", pictures.picture),
         ("/thumb/{picture_id}", pictures.thumb),
+        ("/input/{picture_id}.png", inputs.show),
         ("/login", login.show),
     ):
         app.add_route(path, handler, methods=["GET"])
     for path, handler in (
         ("/jobs/{job_id}/stop", desk.stop),
         ("/jobs/{job_id}/skip", desk.skip),
+        ("/input", inputs.put),
         ("/login", login.enter),
         ("/logout", login.leave),
     ):

@@ -28,8 +28,9 @@ class Stage:
     """`view` holds the id of the job that is followed; its script does the rest."""
 
     def __init__(self, studio: Studio, name: str) -> None:
-        self._studio = studio
-        self.view = piece("stage", f"{name}-stage")
+        """`name`: the kind of request whose jobs this stage follows."""
+        self._studio, self._kind = studio, name
+        self.view = piece("stage", f"{name}-stage", kind=name)
         self.view.attach(self._attach(), None, self.view, **QUIET)
 
     def connect(self, form: Form, generate: gr.Button, reuse: gr.Button) -> None:
@@ -41,7 +42,6 @@ class Stage:
         calm: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden"}
         generate.click(self._generate(form), api_name=name, api_description=about, **handed, **calm)
         told = calm | {"api_visibility": "private"}
-        self.view.use_settings(self._settings_of(form), None, form.components, **told)
         self.view.use_seed(self._seed_of(), None, seed, **told)
         reuse.click(self._last_seed(), None, seed, **QUIET)
 
@@ -70,23 +70,9 @@ class Stage:
         @role("artist")
         def attach(request: gr.Request) -> dict[str, Any]:
             user = user_of(request)
-            return {"job": self._studio.current(user), "recent": [summary(record) for record in self._studio.recent(user)]}
+            return {"job": self._studio.current(user, self._kind), "recent": [summary(record) for record in self._studio.recent(user)]}
 
         return attach
-
-    def _settings_of(self, form: Form) -> Any:
-        @role("artist")
-        def use_settings(event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
-            record = own_picture(self._studio, event, request)
-            try:
-                found = self._studio.settings(record.path)
-            except UserError:  # the file is gone or was saved again by another program; the book knows the request
-                return form.fill(record.request)
-            for sentence in found.notes:
-                gr.Info(sentence, title="Not the same")
-            return form.fill(found.request)
-
-        return use_settings
 
     def _seed_of(self) -> Any:
         @role("artist")

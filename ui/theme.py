@@ -10,7 +10,8 @@ from ui.pieces import static
 
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
-SCRIPTS = ("look.js", "memory.js", "weights.js", "keys.js")
+STYLES = ("atelier.css", "stage.css", "library.css", "canvas.css", "easel.css")
+SCRIPTS = ("look.js", "memory.js", "weights.js", "keys.js", "raster.js", "canvas_store.js", "canvas_view.js", "canvas_hands.js", "desk.js")
 
 
 def look() -> dict[str, Any]:
@@ -21,7 +22,8 @@ def look() -> dict[str, Any]:
 def head() -> str:
     """Styles and scripts as elements of the page itself: there at once, with no further request."""
     scripts = "\n".join(static(name) for name in SCRIPTS)
-    return f"<style>{static('atelier.css')}{static('stage.css')}{static('library.css')}</style>\n<script>{scripts}</script>"
+    styles = "".join(static(name) for name in STYLES)
+    return f"<style>{styles}</style>\n<script>{scripts}</script>"
 
 
 def theme() -> gr.themes.Base:

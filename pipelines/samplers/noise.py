@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -21,8 +22,10 @@ class ImageNoise:
         shape: tuple[int, ...],
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        variation: Variation | None = None,
     ) -> None:
         """`seeds`: one an image, 0 .. 2^63 - 1. `shape`: of one image's latents, (channels, height, width)."""
+        self._variation = variation
         self.seeds, self.shape, self.device, self.dtype = tuple(seeds), tuple(shape), device, dtype
         self._generators = [torch.Generator().manual_seed(seed) for seed in self.seeds]
 
@@ -30,7 +33,7 @@ class ImageNoise:
         """(batch, channels, height, width): what the drawing begins with. Starts every image's sequence anew."""
         for generator, seed in zip(self._generators, self.seeds, strict=True):
             generator.manual_seed(seed)
-        return self._draw()
+        return self._draw() if self._variation is None else self._varied(self._draw(), self._variation)
 
     def __call__(self, sigma: float, sigma_next: float) -> Tensor:
         """The next draw of every image, whatever the noise levels."""
@@ -48,6 +51,37 @@ class ImageNoise:
         for image, generator in zip(drawn, self._generators, strict=True):
             torch.randn(self.shape, generator=generator, out=image)
         return drawn.to(self.device, self.dtype)
+
+    def _varied(self, noise: Tensor, variation: Variation) -> Tensor:
+        """Towards the noise of other seeds. What is drawn after the first goes on from an image's own seed (A1111 1.10, modules/rng.py)."""
+        others = ImageNoise(variation.seeds, self.shape, self.device, self.dtype).first()
+        mixed = [slerp(one, other, variation.strength) for one, other in zip(noise, others, strict=True)]
+        return torch.stack(mixed)
+
+
+@dataclass(frozen=True)
+class Variation:
+    """Where the first noise goes: this share of the way, 0 .. 1, to the noise of these seeds, one an image."""
+
+    seeds: Sequence[int]
+    strength: float
+
+
+NEARLY_PARALLEL = 0.9995
+
+
+def slerp(one: Tensor, other: Tensor, share: float) -> Tensor:
+    """Between two tensors along the arc, so that the length of the noise stays what it is: Shoemake 1985.
+
+    As in A1111 1.10 the angle is taken column by column of the last axis but one, its mean decides whether they are nearly
+    parallel, and then the way is straight.
+    """
+    low, high = (part / torch.linalg.vector_norm(part, dim=1, keepdim=True) for part in (one, other))
+    cosine = (low * high).sum(1)
+    if cosine.mean() > NEARLY_PARALLEL:
+        return one * (1 - share) + other * share
+    angle = cosine.acos().unsqueeze(1)
+    return (torch.sin((1 - share) * angle) * one + torch.sin(share * angle) * other) / torch.sin(angle)
 
 
 class BrownianNoise:

@@ -1,6 +1,6 @@
 // What the library offers a form: asked for when the page opens and whenever the library or the checkpoint has changed, then told
 // to the form's racks as "atelier:lists". Dropdowns are filled by the server, which the event "refresh" asks to.
-let checkpoint = null;
+let checkpoint = atelier.forms[props.kind]?.checkpoint ?? null; // a tab may be opened later than the page
 let turn = 0;
 
 const fetchLists = async () => {

@@ -52,13 +52,14 @@ const showExamples = (checkpoint) => {
   part("examples").replaceChildren(...chips);
 };
 
-window.addEventListener("atelier:form", (event) => {
-  const { prompt, checkpoint } = event.detail.values;
-  if (event.detail.kind !== props.kind || (prompt === form.prompt && checkpoint === form.checkpoint)) return;
+const hear = ({ prompt, checkpoint }) => {
+  if (prompt === form.prompt && checkpoint === form.checkpoint) return;
   if (checkpoint !== form.checkpoint) showExamples(checkpoint);
   form = { prompt, checkpoint };
   ask();
-});
+};
+window.addEventListener("atelier:form", (event) => event.detail.kind === props.kind && hear(event.detail.values));
 part("count").title = "Tokens of the prompt. The model reads 75 at a time; a longer prompt is read in parts.";
 showExamples(form.checkpoint);
+if (atelier.forms[props.kind]) hear(atelier.forms[props.kind]); // a tab that is opened later than the page
 ask(50);

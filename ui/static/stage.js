@@ -24,9 +24,15 @@ const notice = (words) => {
   part("notice").hidden = !words;
 };
 
+const FIRST = {
+  img2img: "Put a picture on the canvas, or draw one, say what it should become, and press Generate.",
+  inpaint: "Put a picture on the canvas, paint over what should change, say what should be there, and press Generate.",
+  outpaint: "Put a picture on the canvas, drag its frame outwards, say what it shows, and press Generate.",
+};
 const EMPTY = [
   "Your picture appears here",
-  "Write what you want to see, or take one of the examples, and press Generate. Every step is shown while the picture forms.",
+  FIRST[props.kind] ||
+    "Write what you want to see, or take one of the examples, and press Generate. Every step is shown while the picture forms.",
 ];
 const say = (title, advice = "") => {
   part("title").textContent = title;
@@ -171,6 +177,7 @@ const closeJob = (job) => {
   part("stop").hidden = part("skip").hidden = part("live").hidden = true;
   asked = null;
   add(job.pictures);
+  if (job.pictures.length) window.dispatchEvent(new CustomEvent("atelier:drawn", { detail: { kind: job.pictures[0].kind, pictures: job.pictures } }));
   part("status").textContent = job.state === "stopped" ? "Stopped. Finished pictures are kept." : "";
   const last = job.pictures.at(-1);
   if (last || selected) notice(job.message);
@@ -273,6 +280,13 @@ part("large").addEventListener("click", (event) => {
   if (event.target === part("large") || event.target === part("large-picture")) part("large").close();
 });
 
+// Fills the form of a tab from the selected picture; what it held can be brought back.
+const send = (to, words) => {
+  atelier.snapshot(to || record(selected)?.kind || "txt2img");
+  trigger("send", { id: selected, to });
+  speak(words);
+};
+
 // ---- joined ------------------------------------------------------------------------------------------------------------
 
 const ON = {
@@ -280,7 +294,11 @@ const ON = {
   stop: () => press("stop"),
   skip: () => press("skip"),
   live: () => select(null),
-  settings: () => (trigger("use_settings", { id: selected }), speak("The form has the settings of this picture.")),
+  settings: () => send("", "The form has the settings of this picture."),
+  "to-txt2img": () => send("txt2img", "Its words and settings are in text to image."),
+  "to-img2img": () => send("img2img", "The picture is in image to image."),
+  "to-inpaint": () => send("inpaint", "The picture is in inpaint."),
+  "to-outpaint": () => send("outpaint", "The picture is in outpaint."),
   seed: () => (trigger("use_seed", { id: selected }), speak("The form has the seed of this picture.")),
   back: () => turn(-1),
   on: () => turn(1),
@@ -305,5 +323,7 @@ watch("value", () => {
   if (props.value.job) enqueue(props.value.job);
   else if (!following && pictures.length && selected === null) select(pictures[0].id);
 });
+// What another tab has drawn is a recent picture here too.
+window.addEventListener("atelier:drawn", (event) => add(event.detail.pictures));
 say(...EMPTY);
 trigger("attach");

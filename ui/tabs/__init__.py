@@ -1,1 +1,1 @@
-"""One file a tab: its TITLE, and build(studio), which puts a form beside a stage and connects them."""
+"""One file a tab: its TITLE, and build(studio), which puts a form beside a stage and returns both, where there are any."""

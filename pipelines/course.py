@@ -1,0 +1,87 @@
+"""The way from noise to a picture: from which noise level, over which, and what is told at every step. The same for every recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from models.loading import DiffusionModel
+from pipelines.decode import decode
+from pipelines.denoise import Guide
+from pipelines.events import Event, Picture, Step
+from pipelines.preview import preview_of
+from pipelines.request import Request
+from pipelines.samplers import plan, sample
+from pipelines.samplers.noise import ImageNoise, Variation
+from pipelines.samplers.noise_schedule import NoiseSchedule
+from pipelines.strength import Steps
+
+Show = Callable[[Tensor], Callable[[], bytes]]  # x0 (n, 4, h, w) -> a call that makes its small picture
+
+
+@dataclass(frozen=True)
+class Course:
+    """The noise levels of one run."""
+
+    sigmas: Tensor  # (steps that run + 1,), falling
+    steps: Steps
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Where one run stands among all that its batch needs (an outpainted picture takes several), and its batch among all."""
+
+    batch: int = 0
+    batches: int = 1
+    number: int = 0
+    count: int = 1
+
+
+def course_of(request: Request, schedule: NoiseSchedule, steps: Steps) -> Course:
+    """Raises `UserError` when the schedule does not suit the sampler."""
+    return Course(plan(request.sampler, request.schedule, steps.planned, schedule)[steps.skipped :], steps)
+
+
+def noise_of(singles: Sequence[Request], shape: tuple[int, ...], model: DiffusionModel, turn: int = 0) -> ImageNoise:
+    """The noise of these pictures, each from its own seed. `turn` is added: a picture that is drawn in parts takes other noise in each."""
+    strength = singles[0].variation_strength
+    variation = Variation([single.variation_seed for single in singles], strength) if strength > 0 else None
+    return ImageNoise([single.seed + turn for single in singles], shape, model.device.torch_device, variation=variation)
+
+
+def run(
+    request: Request, guide: Guide, latents: Tensor, course: Course, noise: ImageNoise, leg: Leg, show: Show
+) -> Generator[Event | None, None, Tensor]:
+    """Samples from `latents` (n, 4, h, w), noisy at the first level, and returns the clean ones. Says every step."""
+    steps = course.steps
+    guide.begin(steps.skipped, steps.planned)
+    for moment in sample(request.sampler, guide, latents, course.sigmas, noise):
+        made = moment.index + 1
+        guide.begin(steps.skipped + made, steps.planned)
+        yield Step(leg.number * steps.run + made, leg.count * steps.run, leg.batch, leg.batches, show(moment.x0))
+        latents = moment.x
+    return latents
+
+
+def pictures(request: Request, singles: Sequence[Request], number: int, model: DiffusionModel, latents: Tensor) -> Generator[Event | None]:
+    """Decodes the latents of batch `number`, one picture after another."""
+    for place, single in enumerate(singles):
+        decoded = yield from decode(model, latents[place : place + 1])
+        made_with = {**model.made_with, **decoded.notes}
+        yield Picture(decoded.image, single, made_with, number * request.batch_size + place, request.picture_count)
+
+
+def own(singles: Sequence[Request], number: int, size: int) -> list[Request]:
+    """The pictures of batch `number`."""
+    return list(singles[number * size : (number + 1) * size])
+
+
+def show_whole(model: DiffusionModel) -> Show:
+    return lambda x0: preview_of(model.preview, x0)
+
+
+def latent_shape(request: Request, model: DiffusionModel) -> tuple[int, int, int]:
+    scale = model.family.pixels_per_latent
+    return model.family.latent_channels, request.height // scale, request.width // scale

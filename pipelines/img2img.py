@@ -1,0 +1,97 @@
+"""Image to image: a picture to latents, as much noise as the denoising strength says, and from there the same loop."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from typing import cast
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from models.loading import DiffusionModel
+from pipelines.conditioning import relay
+from pipelines.course import Leg, course_of, latent_shape, noise_of, own, pictures, run, show_whole
+from pipelines.denoise import Guide
+from pipelines.encode import encode
+from pipelines.engine import Batch
+from pipelines.events import Event, Picture
+from pipelines.inputs import Inputs
+from pipelines.masking import RESIZE, crop
+from pipelines.request import ImageToImage, unroll
+from pipelines.strength import steps_of
+
+SIDE = 8  # pixels: what the VAE makes one latent of
+
+
+def batches(request: ImageToImage, model: DiffusionModel, inputs: Inputs) -> Generator[Batch]:
+    """One iterator of events a batch. A loopback round begins with the pictures of the round before, which are stored for it."""
+    guide = relay(request, model)
+    singles = cast(list[ImageToImage], unroll(request))
+    before: list[str] = []
+    for number in range(request.batch_total):
+        drawn = cast(list[ImageToImage], own(singles, number, request.batch_size))
+        if number % request.loops:
+            drawn = [replace(single, image=image) for single, image in zip(drawn, before, strict=True)]
+        before = []
+        yield _remembering(request, drawn, number, model, guide, inputs, before)
+
+
+def _remembering(
+    request: ImageToImage, singles: list[ImageToImage], number: int, model: DiffusionModel, guide: Guide, inputs: Inputs, stored: list[str]
+) -> Batch:
+    """Draws, and where another round follows, appends the ids of the finished pictures to `stored`."""
+    last = number % request.loops == request.loops - 1
+    for event in draw(request, singles, number, model, guide, inputs):
+        if isinstance(event, Picture) and not last:
+            stored.append(inputs.keep(event.image))
+        yield event
+
+
+def draw(
+    request: ImageToImage, singles: Sequence[ImageToImage], number: int, model: DiffusionModel, guide: Guide, inputs: Inputs
+) -> Generator[Event | None]:
+    """One batch. At strength 0 the picture comes back, at strength 1 nothing of it is left: that is text to image."""
+    steps = steps_of(singles[0])
+    if not steps.run:
+        return (yield from _returned(request, singles, number, model, inputs))
+    noise = noise_of(singles, latent_shape(request, model), model)
+    course = course_of(request, guide.schedule, steps)
+    latents = noise.first() * course.sigmas[0]
+    if singles[0].denoising_strength < 1:
+        latents = latents + (yield from begin(request, singles, model, inputs))
+    latents = yield from run(request, guide, latents, course, noise, Leg(number, request.batch_total), show_whole(model))
+    yield from pictures(request, singles, number, model, latents)
+
+
+def begin(request: ImageToImage, singles: Sequence[ImageToImage], model: DiffusionModel, inputs: Inputs) -> Generator[None, None, Tensor]:
+    """The clean latents of the pictures, (n, 4, h, w); pictures that are the same are read once."""
+    known: dict[str, Tensor] = {}
+    for single in singles:
+        if single.image not in known:
+            known[single.image] = yield from _latents(request, inputs.open(single.image), model)
+    return torch.cat([known[single.image] for single in singles])
+
+
+def _latents(request: ImageToImage, image: Image.Image, model: DiffusionModel) -> Generator[None, None, Tensor]:
+    size = request.width, request.height
+    if request.resize_mode in RESIZE:
+        return (yield from encode(model, RESIZE[request.resize_mode](image, size)))
+    latents = yield from encode(model, _on_grid(image))
+    return torch.nn.functional.interpolate(latents, size=latent_shape(request, model)[1:], mode="bilinear")
+
+
+def _on_grid(image: Image.Image) -> Image.Image:
+    """The sides as multiples of 8, by at most seven pixels cut off, or one column or row of a tiny picture repeated."""
+    return crop(image, (max(SIDE, image.width // SIDE * SIDE), max(SIDE, image.height // SIDE * SIDE)))
+
+
+def _returned(
+    request: ImageToImage, singles: Sequence[ImageToImage], number: int, model: DiffusionModel, inputs: Inputs
+) -> Generator[Event | None]:
+    """The pictures at their new size. Latents are not needed for that, so "Stretch latents" is a plain stretch here."""
+    resize = RESIZE.get(request.resize_mode, RESIZE["Stretch"])
+    for place, single in enumerate(singles):
+        image = resize(inputs.open(single.image), (request.width, request.height))
+        yield Picture(image, single, dict(model.made_with), number * request.batch_size + place, request.picture_count)

@@ -1,0 +1,152 @@
+"""Inpainting: a part of a picture is drawn anew, the rest stays as it is, bit for bit.
+
+Two kinds of network can do it: an ordinary one, whose answer counts under the mask alone (`Masked`), and one that was trained for
+it and reads the mask and the rest of the picture next to the latents (9 channels; Rombach et al. 2022, section 4.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from models.loading import DiffusionModel
+from pipelines.conditioning import relay
+from pipelines.course import Leg, Show, course_of, latent_shape, noise_of, own, run
+from pipelines.decode import decode
+from pipelines.denoise import Guide, Masked
+from pipelines.encode import encode, encode_pixels, mask_latents, to_pixels
+from pipelines.engine import Batch
+from pipelines.events import Event, Picture
+from pipelines.inputs import Inputs
+from pipelines.masking import Patch, blurred, crop_box, filled, whole
+from pipelines.preview import LONGEST, preview_in
+from pipelines.request import Inpaint, Request, unroll
+from pipelines.samplers.noise import ImageNoise
+from pipelines.strength import Steps, steps_of
+
+READS_MASK = 5  # channels next to the latents: one of the mask, four of the picture without what is masked
+SOFT_EDGE = 4  # with soft inpainting, a pixel of strength 1/4 and more is wholly new in the result
+
+
+def batches(request: Inpaint, model: DiffusionModel, inputs: Inputs) -> Generator[Batch]:
+    """One iterator of events a batch. The picture and its mask are read and turned to latents once for all of them."""
+    patch = patch_of(request, inputs.open(request.image), inputs.open(request.mask, "L"))
+    begun: list[Prepared] = []
+    singles = cast(list[Inpaint], unroll(request))
+    for number in range(request.batch_count):
+        yield _batch(request, cast(list[Inpaint], own(singles, number, request.batch_size)), number, model, patch, begun)
+
+
+def patch_of(request: Inpaint, picture: Image.Image, mask: Image.Image) -> Patch:
+    """What is drawn of the picture, and with which mask."""
+    if request.inverted:
+        mask = mask.point(lambda value: 255 - value)
+    size = request.width, request.height
+    bounds = mask.getbbox()
+    if request.area == "Only masked" and bounds:
+        box = crop_box(bounds, picture.size, size, request.padding, request.mask_blur)
+    else:
+        box = whole(picture.size)
+    return Patch(picture, blurred(mask, request.mask_blur), box, size)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A patch as a network is given it."""
+
+    begins: Tensor  # (1, 4, h, w), clean latents to begin with
+    kept: Tensor  # (1, 4, h, w), those of the picture as it is
+    mask: Tensor  # (1, 1, h, w), 0 .. 1, the share of what is new
+    guide: Guide
+    reads_mask: bool  # such a network keeps the rest by itself
+
+    def guided(self, soft: bool, steps: Steps) -> Guide:
+        return self.guide if self.reads_mask else Masked(self.guide, self.kept, self.mask, soft, steps.skipped)
+
+
+def prepare(
+    model: DiffusionModel, request: Request, patch: Patch, content: str, guide: Guide | None = None
+) -> Generator[None, None, Prepared]:
+    """`content`: one of MASKED_CONTENTS, what the masked part begins with. `guide`: one that was made before for this request."""
+    _, height, width = latent_shape(request, model)
+    image, pixel_mask = patch.image, patch.image_mask
+    mask = mask_latents(pixel_mask, height, width).to(model.device.torch_device)
+    kept = begins = yield from encode(model, image)
+    if content == "Fill":
+        begins = yield from encode(model, filled(image, pixel_mask))
+    elif content in ("Latent noise", "Latent nothing"):
+        begins = kept * (1 - mask.round())
+    if reads_mask(model):
+        beside = yield from _beside(model, image, pixel_mask)
+        return Prepared(begins, kept, mask, relay(request, model, beside), True)
+    return Prepared(begins, kept, mask, guide or relay(request, model), False)
+
+
+def reads_mask(model: DiffusionModel) -> bool:
+    return model.unet.config["in_channels"] == model.family.latent_channels + READS_MASK
+
+
+def _beside(model: DiffusionModel, image: Image.Image, mask: Image.Image) -> Generator[None, None, Tensor]:
+    """(1, 5, h, w): the mask, 0 or 1, of the nearest pixel; then the latents of the picture with middle grey under the mask."""
+    hard = torch.from_numpy((np.asarray(mask) >= 128).astype(np.float32))[None, None]
+    latents = yield from encode_pixels(model, to_pixels(image) * (1 - hard))
+    return torch.cat([torch.nn.functional.interpolate(hard, size=latents.shape[2:]).to(latents), latents], 1)
+
+
+def _batch(
+    request: Inpaint, singles: Sequence[Inpaint], number: int, model: DiffusionModel, patch: Patch, begun: list[Prepared]
+) -> Generator[Event | None]:
+    """The candidates of one batch. `begun` holds what was prepared for the first one."""
+    steps = steps_of(request)
+    if not steps.run:
+        yield from _kept(request, singles, number, model, patch)
+        return
+    if not begun:
+        begun.append((yield from prepare(model, request, patch, request.masked_content)))
+    leg = Leg(number, request.batch_total)
+    noise = noise_of(singles, latent_shape(request, model), model)
+    latents = yield from paint(request, begun[0], request.masked_content, steps, noise, leg, show_in(model, patch), request.soft)
+    final = softened(patch) if request.soft else patch
+    for place, single in enumerate(singles):
+        decoded = yield from decode(model, latents[place : place + 1])
+        made_with = {**model.made_with, **decoded.notes}
+        yield Picture(final.put_back(decoded.image), single, made_with, number * request.batch_size + place, request.picture_count)
+
+
+def paint(
+    request: Request, prepared: Prepared, content: str, steps: Steps, noise: ImageNoise, leg: Leg, show: Show, soft: bool = False
+) -> Generator[Event | None, None, Tensor]:
+    """Samples a prepared patch and returns its clean latents, those of the kept part put in once more at the end."""
+    guide = prepared.guided(soft, steps)
+    course = course_of(request, guide.schedule, steps)
+    first, begins = noise.first(), prepared.begins
+    if content == "Latent noise":
+        begins = begins + first * prepared.mask.round()
+    latents = yield from run(request, guide, begins + first * course.sigmas[0], course, noise, leg, show)
+    if prepared.reads_mask or soft:
+        return latents
+    mask = prepared.mask.round()
+    return latents * mask + prepared.kept * (1 - mask)
+
+
+def softened(patch: Patch) -> Patch:
+    """What soft inpainting changed little is shown as it was drawn: only where hardly anything may change, old and new blend."""
+    return replace(patch, mask=patch.mask.point([min(255, SOFT_EDGE * value) for value in range(256)]))
+
+
+def show_in(model: DiffusionModel, patch: Patch) -> Show:
+    """Previews show the part in its place in the picture."""
+    small = patch.small(LONGEST)
+    return lambda x0: preview_in(model.preview, x0, small)
+
+
+def _kept(request: Inpaint, singles: Sequence[Inpaint], number: int, model: DiffusionModel, patch: Patch) -> Generator[Event | None]:
+    """Strength 0: the picture as it is."""
+    for place, single in enumerate(singles):
+        yield Picture(patch.picture.copy(), single, dict(model.made_with), number * request.batch_size + place, request.picture_count)

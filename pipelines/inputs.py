@@ -1,0 +1,91 @@
+"""Input pictures and masks, kept by what is in them: the same pixels are one file, and a request that names them means them for good.
+
+    outputs/.inputs/3f/3f9a…e1.png       64 hexadecimal digits: SHA-256 of mode, size and pixels
+
+So a finished picture can bring back what it was made from. Whose a picture is, stands in the job book.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+from PIL import Image
+
+from models.errors import UserError
+from pipelines.limits import INPUT_ID
+
+log = logging.getLogger(__name__)
+
+MODES = ("RGB", "L")  # pictures and masks
+COMPRESSION = 1  # of 9: pictures hardly shrink further, and masks are small anyway
+WEEK = 7 * 86_400  # seconds
+
+
+class Inputs:
+    """Safe for any number of threads and processes on one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+
+    def keep(self, image: Image.Image) -> str:
+        """Stores an RGB picture or an L mask and returns its id. Raises `UserError` when the disk does not take it."""
+        assert image.mode in MODES, image.mode
+        picture_id = content_id(image)
+        try:
+            self._write(image, self.path(picture_id))
+        except OSError as error:
+            log.error("An input picture could not be stored: %s", error)
+            raise UserError("The picture could not be stored: the disk is full or cannot be written. Make room, then try again.") from error
+        return picture_id
+
+    def open(self, picture_id: str, mode: str = "RGB") -> Image.Image:
+        """The pixels that were kept. Raises `UserError` when they are not there, or not what they were."""
+        try:
+            with Image.open(self.path(picture_id), formats=("PNG",)) as file:
+                file.load()
+                image = file.copy()
+        except (OSError, ValueError, SyntaxError) as error:
+            raise UserError("The picture this starts from is not stored here any more. Put it in again.") from error
+        if content_id(image) != picture_id:
+            raise UserError("The stored picture this starts from is damaged. Put it in again.")
+        image.info.clear()
+        return image if image.mode == mode else image.convert(mode)
+
+    def has(self, picture_id: str) -> bool:
+        return bool(INPUT_ID.fullmatch(picture_id)) and self.path(picture_id).is_file()
+
+    def path(self, picture_id: str) -> Path:
+        assert INPUT_ID.fullmatch(picture_id), "an id has come this far unchecked"
+        return self.folder / picture_id[:2] / f"{picture_id}.png"
+
+    def sweep(self, used: Collection[str], age: float = WEEK) -> int:
+        """Removes what no job and no picture names and nobody has put in for `age` seconds. Returns how many files."""
+        before = time.time() - age
+        files = [file for file in self.folder.glob("??/*") if file.stem not in used and file.stat().st_mtime < before]
+        for file in files:
+            file.unlink(missing_ok=True)
+        return len(files)
+
+    def _write(self, image: Image.Image, path: Path) -> None:
+        if path.exists():
+            os.utime(path)  # in use again: the sweep counts from now
+            return
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}-{time.monotonic_ns()}.part")
+        try:
+            image.save(part, "PNG", compress_level=COMPRESSION)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def content_id(image: Image.Image) -> str:
+    """SHA-256 of mode, size and pixels: independent of how a file was written."""
+    digest = hashlib.sha256(f"{image.mode} {image.width} {image.height}\n".encode())
+    digest.update(image.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,161 @@
+"""What people put in: pictures and masks, taken through the one door for pixels, kept by content, and each its owner's alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from models.errors import UserError
+from pipelines.inputs import Inputs
+from pipelines.jobs import JobBook, PictureRecord
+from pipelines.masking import Size
+from pipelines.normalise import as_mask, normalise
+from pipelines.request import FromPicture, ImageToImage, Inpaint, Kind, Outpaint, PictureUse, Request, input_ids
+from pipelines.windows import extended
+
+AT_ONCE = 2  # pictures that are decoded at the same time
+LARGEST_FILE = 64 * 2**20  # bytes
+MOST_SIDE = 4096  # pixels of an extended picture
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".bmp")
+GONE = "The picture this starts from is not stored here any more. Put it in again."
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A picture that was put in. `mask`: the id of a mask made from its transparency, if it has some."""
+
+    id: str
+    width: int
+    height: int
+    notes: tuple[str, ...] = ()
+    mask: str = ""
+
+
+class Intake:
+    """Safe to call from any thread."""
+
+    def __init__(self, inputs: Inputs, book: JobBook) -> None:
+        self.inputs = inputs
+        self._book = book
+        self._turn = threading.Semaphore(AT_ONCE)
+
+    def picture(self, data: bytes, user: str) -> Taken:
+        """Raises `UserError` for whatever is not a picture that can be used."""
+        with self._turn:
+            found = normalise(data)
+            mask = self._keep(_transparent(found.alpha), user) if found.alpha else ""
+            return Taken(self._keep(found.image, user), *found.image.size, found.notes, mask)
+
+    def mask(self, data: bytes, size: Size, user: str) -> Taken:
+        """A mask picture, scaled to the size of the picture it belongs to."""
+        with self._turn:
+            mask = as_mask(data)
+            fitted = mask if mask.size == size else mask.resize(size, Image.Resampling.BILINEAR)
+            notes = () if mask.size == size else (f"The mask, {mask.width} × {mask.height}, was scaled to the picture.",)
+            return Taken(self._keep(fitted, user), *size, notes)
+
+    def adopt(self, record: PictureRecord, user: str) -> Taken:
+        """A finished picture as an input. Raises `UserError` when its file is gone."""
+        try:
+            data = record.path.read_bytes()
+        except OSError as error:
+            raise UserError("The file of this picture is not in the outputs folder any more.") from error
+        return self.picture(data, user)
+
+    def folder(self, folder: Path, user: str, most: int) -> tuple[list[PictureUse], list[str]]:
+        """All pictures of a folder by name, and a sentence for each that cannot be used. For the owner of the machine alone."""
+        uses, notes = [], []
+        for file in list(_pictures_in(folder))[:most]:
+            try:
+                uses.append(PictureUse(id=self.picture(_read(file), user).id, name=file.name[:300]))
+            except UserError as error:
+                notes.append(f"{file.name[:100]}: {error}")
+        if not uses:
+            raise UserError(notes[0] if notes else f"There is no picture in {str(folder)[:200]}. It looks for {', '.join(ENDINGS)}.")
+        return uses, notes
+
+    def find(self, picture_id: str, user: str) -> Path | None:
+        """The file, when it is there and this person's."""
+        return self.inputs.path(picture_id) if self.inputs.has(picture_id) and self._book.owns_input(picture_id, user) else None
+
+    def check(self, request: Request, user: str) -> None:
+        """Raises `UserError` when a picture or mask is missing, is not this person's, or there is nothing to draw."""
+        if not isinstance(request, FromPicture):
+            return
+        if not request.image and not getattr(request, "images", ()):
+            raise UserError("There is no picture to start from. Drop one on the canvas, paste one, or open one.")
+        for picture_id in input_ids(request):
+            if self.find(picture_id, user) is None:
+                raise UserError(GONE)
+        if isinstance(request, Inpaint):
+            self._check_mask(request)
+        if isinstance(request, Outpaint):
+            self._check_margins(request)
+
+    def without_missing(self, request: Kind, user: str) -> tuple[Kind, tuple[str, ...]]:
+        """The request without the inputs that are not this person's, and a sentence if there were some."""
+        missing = {picture_id for picture_id in input_ids(request) if self.find(picture_id, user) is None}
+        if not missing:
+            return request, ()
+        blank: dict[str, Any] = {name: "" for name in ("image", "mask") if getattr(request, name, "") in missing}
+        if isinstance(request, ImageToImage):
+            blank["images"] = tuple(use for use in request.images if use.id not in missing)
+        return replace(request, **blank), ("The picture it was made from is not among yours; put it in again.",)
+
+    def size(self, picture_id: str) -> Size:
+        """Width and height, read from the file's header. Raises `UserError` when it is gone."""
+        try:
+            with Image.open(self.inputs.path(picture_id), formats=("PNG",)) as file:
+                return file.size
+        except (OSError, ValueError) as error:
+            raise UserError(GONE) from error
+
+    def _keep(self, image: Image.Image, user: str) -> str:
+        picture_id = self.inputs.keep(image)
+        self._book.own_input(picture_id, user)
+        return picture_id
+
+    def _check_mask(self, request: Inpaint) -> None:
+        if not request.mask:
+            raise UserError("Nothing is masked yet. Paint over the part that should change.")
+        mask = self.inputs.open(request.mask, "L")
+        if mask.size != self.size(request.image):
+            raise UserError("The mask belongs to a picture of another size. Paint it again.")
+        low, high = mask.getextrema()
+        if (low == 255) if request.inverted else (high == 0):
+            raise UserError("The mask leaves nothing to draw. Paint over the part that should change.")
+
+    def _check_margins(self, request: Outpaint) -> None:
+        around = request.left, request.top, request.right, request.bottom
+        if not any(around):
+            raise UserError("There is nothing to add yet. Drag an edge of the frame outwards, or type how many pixels to add.")
+        width, height = extended(self.size(request.image), around)
+        if max(width, height) > MOST_SIDE:
+            raise UserError(f"The picture would become {width:,} × {height:,}; {MOST_SIDE:,} pixels a side are the most. Add less.")
+
+
+def _transparent(alpha: Image.Image) -> Image.Image:
+    """What cannot be seen is what is to be drawn."""
+    return alpha.point(lambda value: 255 - value)
+
+
+def _pictures_in(folder: Path) -> Iterator[Path]:
+    try:
+        files = sorted(file for file in folder.iterdir() if file.suffix.lower() in ENDINGS and file.is_file())
+    except OSError as error:
+        raise UserError(f"The folder {str(folder)[:200]} cannot be read. Type the whole path of a folder on this machine.") from error
+    yield from files
+
+
+def _read(file: Path) -> bytes:
+    try:
+        if file.stat().st_size > LARGEST_FILE:
+            raise UserError(f"It is larger than {LARGEST_FILE // 2**20} MB.")
+        return file.read_bytes()
+    except OSError as error:
+        raise UserError("It cannot be read.") from error

@@ -1,0 +1,105 @@
+"""Outpainting: a picture goes on beyond its edges. The new area begins with what the edges show and is drawn window by window, each
+as an inpainting that sees what is there already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import distance_transform_edt
+
+from models.loading import DiffusionModel
+from pipelines.conditioning import relay
+from pipelines.course import Leg, latent_shape, noise_of, own
+from pipelines.decode import decode
+from pipelines.denoise import Guide
+from pipelines.engine import Batch
+from pipelines.events import Event, Picture
+from pipelines.inpaint import paint, prepare, reads_mask, show_in
+from pipelines.inputs import Inputs
+from pipelines.masking import Box, Patch
+from pipelines.request import Outpaint, unroll
+from pipelines.strength import steps_of
+from pipelines.windows import extended, windows
+
+CONTENT = {"Edges": "Original", "Latent noise": "Latent noise"}
+
+
+def batches(request: Outpaint, model: DiffusionModel, inputs: Inputs) -> Generator[Batch]:
+    """One iterator of events a batch."""
+    picture = inputs.open(request.image)
+    guide = None if reads_mask(model) else relay(request, model)
+    singles = cast(list[Outpaint], unroll(request))
+    for number in range(request.batch_count):
+        yield _batch(request, cast(list[Outpaint], own(singles, number, request.batch_size)), number, model, picture, guide)
+
+
+def _batch(
+    request: Outpaint, singles: Sequence[Outpaint], number: int, model: DiffusionModel, picture: Image.Image, guide: Guide | None
+) -> Generator[Event | None]:
+    """The pictures of one batch go one after another: their windows see different surroundings."""
+    for place, single in enumerate(singles):
+        image = yield from _extended(single, place, number, request, model, picture, guide)
+        yield Picture(image, single, dict(model.made_with), number * request.batch_size + place, request.picture_count)
+
+
+def _extended(
+    single: Outpaint, place: int, number: int, request: Outpaint, model: DiffusionModel, picture: Image.Image, guide: Guide | None
+) -> Generator[Event | None, None, Image.Image]:
+    """One picture, window by window."""
+    boxes, canvas = windows(picture.size, margins(single), (single.width, single.height)), Canvas(picture, margins(single))
+    for turn, box in enumerate(boxes):
+        patch = canvas.patch(box, (single.width, single.height), single.overlap)
+        leg = Leg(number, request.batch_total, place * len(boxes) + turn, request.batch_size * len(boxes))
+        content = CONTENT[single.begins_with]
+        prepared = yield from prepare(model, single, patch, content, guide)
+        noise = noise_of([single], latent_shape(single, model), model, turn)
+        latents = yield from paint(single, prepared, content, steps_of(single), noise, leg, show_in(model, patch))
+        decoded = yield from decode(model, latents)
+        canvas.draw(patch.put_back(decoded.image), box)
+    return canvas.image
+
+
+def margins(request: Outpaint) -> Box:
+    return request.left, request.top, request.right, request.bottom
+
+
+class Canvas:
+    """A picture in the middle of what is not drawn yet."""
+
+    def __init__(self, picture: Image.Image, around: Box) -> None:
+        width, height = extended(picture.size, around)
+        self._pixels = np.zeros((height, width, 3), np.uint8)
+        self._known = np.zeros((height, width), bool)
+        place = slice(around[1], around[1] + picture.height), slice(around[0], around[0] + picture.width)
+        self._pixels[place], self._known[place] = np.asarray(picture), True
+
+    @property
+    def image(self) -> Image.Image:
+        return Image.fromarray(self._pixels)
+
+    def patch(self, box: Box, size: tuple[int, int], overlap: int) -> Patch:
+        """The window, with the nearest known pixel wherever nothing is drawn yet, and the mask of what is to be drawn.
+
+        The mask is full there and falls to nothing over `overlap` pixels of what is known.
+        """
+        unknown = (~self._known).astype(np.uint8)
+        inside = np.zeros_like(unknown)
+        inside[box[1] : box[3], box[0] : box[2]] = unknown[box[1] : box[3], box[0] : box[2]]
+        distance = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        share = np.clip(1 - distance / (overlap + 1), 0, 1) * (self._known | (inside > 0))
+        return Patch(self._with_edges(unknown), Image.fromarray(np.rint(share * 255).astype(np.uint8)), box, size)
+
+    def draw(self, image: Image.Image, box: Box) -> None:
+        area = slice(box[1], box[3]), slice(box[0], box[2])
+        self._pixels[area] = np.asarray(image)[area]
+        self._known[area] = True
+
+    def _with_edges(self, unknown: NDArray[np.uint8]) -> Image.Image:
+        nearest = np.asarray(distance_transform_edt(unknown, return_distances=False, return_indices=True))
+        return Image.fromarray(self._pixels[nearest[0], nearest[1]])

@@ -1,0 +1,96 @@
+"""What a run will do, said before it is asked for: how many steps run, what becomes of the picture's size, which part is drawn.
+
+From the same functions that the recipes use. Reads no pixels and imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipelines.masking import Box, Size, crop_box
+from pipelines.request import FromPicture, ImageToImage, Inpaint, Outpaint
+from pipelines.strength import steps_at, steps_in_all, steps_of
+from pipelines.windows import extended, windows
+
+NEARLY_ALIKE = 0.02  # of the aspects of two sizes
+VERBS = {"Stretch": "stretched", "Crop": "cropped", "Fill": "filled out", "Stretch latents": "stretched, as latents,"}
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """`box`: the part that "only masked" draws, in pixels of the picture, and a `label` that is shown with it. `lines`: sentences, the steps first."""
+
+    lines: tuple[str, ...]
+    box: Box | None = None
+    label: str = ""
+
+
+def preflight(request: FromPicture, picture: Size | None, bounds: Box | None = None) -> Preflight:
+    """`picture`: its size, None while there is none. `bounds`: of the pixels that are to be drawn anew, for inpainting."""
+    steps = steps_sentence(request)
+    if picture is None:
+        return Preflight((steps,))
+    if isinstance(request, Inpaint):
+        return _inpaint(request, picture, bounds, steps)
+    if isinstance(request, Outpaint):
+        return Preflight((steps, *_outpaint(request, picture)))
+    return Preflight((steps, *_img2img(request, picture)))
+
+
+def steps_sentence(request: FromPicture) -> str:
+    run = steps_of(request).run
+    if isinstance(request, ImageToImage) and request.loops > 1:
+        rounds = [steps_at(request.steps, request.strength_of(turn), request.exact_steps).run for turn in range(request.loops)]
+        return f"{' + '.join(map(str, rounds[:8]))}{' + …' * (len(rounds) > 8)} = {steps_in_all(request)} steps will run."
+    if not run:
+        return "Strength 0: no step runs, the picture comes back as it is."
+    if request.exact_steps or run == request.steps:
+        return f"{run} step{'s' * (run > 1)} will run."
+    return f"{run} of {request.steps} steps will run at strength {request.denoising_strength:g}."
+
+
+def _img2img(request: FromPicture, picture: Size) -> Iterator[str]:
+    size = request.width, request.height
+    if isinstance(request, ImageToImage) and picture != size:
+        verb = "scaled" if _alike(picture, size) else VERBS[request.resize_mode]
+        yield f"Your picture, {_by(picture)}, is {verb} to {_by(size)}."
+
+
+def _inpaint(request: Inpaint, picture: Size, bounds: Box | None, steps: str) -> Preflight:
+    if bounds is None:
+        return Preflight((steps, "Paint over what should change."))
+    size = request.width, request.height
+    if request.area == "Only masked":
+        box = crop_box(bounds, picture, size, request.padding, request.mask_blur)
+        part = box[2] - box[0], box[3] - box[1]
+        label = f"{_by(part)} drawn at {_by(size)}, {_times(size[0] / part[0])}"
+        return Preflight((steps,), box, label)
+    if picture == size:
+        return Preflight((steps,))
+    stretched = "" if _alike(picture, size) else ", stretched,"
+    return Preflight((steps, f"The whole picture, {_by(picture)}, is drawn{stretched} at {_by(size)}, {_times(size[0] / picture[0])}."))
+
+
+def _outpaint(request: Outpaint, picture: Size) -> Iterator[str]:
+    around = request.left, request.top, request.right, request.bottom
+    if not any(around):
+        yield "Drag an edge of the frame outwards, or type how many pixels to add."
+        return
+    count = len(windows(picture, around, (request.width, request.height)))
+    size = _by((request.width, request.height))
+    yield f"From {_by(picture)} to {_by(extended(picture, around))}, in {count} window{'s' * (count > 1)} of {size}."
+
+
+def _times(factor: float) -> str:
+    if abs(factor - 1) < 0.05:
+        return "as large as it is"
+    return f"{factor:.1f} times as large" if factor > 1 else f"{factor:.2f} of its size"
+
+
+def _by(size: Size) -> str:
+    return f"{size[0]:,} × {size[1]:,}"
+
+
+def _alike(one: Size, other: Size) -> bool:
+    return abs(one[0] * other[1] / (one[1] * other[0]) - 1) < NEARLY_ALIKE

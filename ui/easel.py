@@ -1,0 +1,110 @@
+"""What a tab that begins with a picture has besides its form: the canvas, and the lines that say what a run will do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Literal
+
+import gradio as gr
+from gradio.context import LocalContext
+
+from pipelines import FromPicture, Range, Studio, UserError, limits, preflight
+from ui.controls import SIDE, aspect_size
+from ui.form import read
+from ui.pieces import piece
+from ui.roles import role, user_of
+
+LARGEST = 4096  # pixels: the longest side that can be painted on
+SMALLEST = 64  # pixels of a side that is drawn
+WIDEST = 4.0  # width to height of what is drawn, at most, and the other way round
+Mode = Literal["sketch", "mask", "frame"]
+
+
+def canvas(kind: type[FromPicture], mode: Mode, mask: str = "") -> gr.HTML:
+    """The picture, by its id. It can be drawn on in colour, masked, or framed. `mask`: the field that holds the mask's id."""
+    held_by = f"{kind.kind}-{mask}" if mask else ""
+    offers = {"kind": kind.kind, "mode": mode, "held": held_by, "most": LARGEST}
+    return piece("canvas", f"{kind.kind}-image", value="", offers=offers, interactive=True)
+
+
+def held(kind: type[FromPicture], name: str) -> gr.HTML:
+    """A field that is shown elsewhere: the canvas tells its value, and is told."""
+    own = f"{kind.kind}-{name}"
+    return piece("held", own, value="", own=own, interactive=True)
+
+
+def plan(studio: Studio, kind: type[FromPicture]) -> gr.HTML:
+    """The lines that say what a run will do, asked anew whenever the form, the picture or the mask has changed."""
+    desk = PlanDesk(studio, kind)
+    return piece("plan", f"{kind.kind}-plan", server_functions=[desk.plan, desk.fit, desk.adopt], kind=kind.kind)
+
+
+class PlanDesk:
+    """What the scripts of the canvas ask the server."""
+
+    def __init__(self, studio: Studio, kind: type[FromPicture]) -> None:
+        """The three are closures: Gradio calls server functions by their names, and a role is declared on each."""
+
+        @role("artist")
+        def plan(asked: dict[str, Any]) -> dict[str, Any]:
+            return planned(kind, asked)
+
+        @role("artist")
+        def fit(asked: dict[str, Any]) -> list[int]:
+            return fitting(studio, asked)
+
+        @role("artist")
+        def adopt(picture_id: str) -> dict[str, Any]:
+            return adopted(studio, picture_id)
+
+        self.plan, self.fit, self.adopt = plan, fit, adopt
+
+
+def planned(kind: type[FromPicture], asked: dict[str, Any]) -> dict[str, Any]:
+    """{"lines", "box", "label"}; a value that the request refuses is its sentence, and nothing else."""
+    try:
+        request = read(kind, {name: value for name, value in dict(asked["values"]).items() if name not in ("image", "mask", "images")})
+        assert isinstance(request, FromPicture)
+        found = preflight(request, numbers(asked.get("picture"), 2), numbers(asked.get("bounds"), 4))
+    except UserError as error:
+        return {"lines": [str(error)], "box": None, "label": ""}
+    return {"lines": list(found.lines), "box": found.box, "label": found.label}
+
+
+def fitting(studio: Studio, asked: dict[str, Any]) -> list[int]:
+    """Width and height that suit a picture and the checkpoint: its own where that is about what the model was made for."""
+    native = next((entry.native_size for entry in studio.checkpoints() if entry.id == asked.get("checkpoint")), 0)
+    size = numbers(asked.get("picture"), 2)
+    if not native or not size:
+        return []
+    return list(fit_size(size, native))
+
+
+def fit_size(size: tuple[int, ...], native: int) -> tuple[int, int]:
+    """On multiples of 8. A picture of half to twice the native area keeps its size, any other its shape."""
+    width, height = size
+    if 0.5 <= width * height / native**2 <= 2 and min(size) >= SMALLEST:
+        return round(width / SIDE) * SIDE, round(height / SIDE) * SIDE
+    limit = limits(FromPicture)["width"]
+    assert isinstance(limit, Range)
+    return aspect_size(native, min(max(width / height, 1 / WIDEST), WIDEST), limit)
+
+
+def adopted(studio: Studio, picture_id: str) -> dict[str, Any]:
+    """A finished picture of this person as an input picture: {"id", "width", "height"}, or {"message"}."""
+    user = user_of(LocalContext.request.get(None))
+    record = studio.picture(str(picture_id))
+    if record is None or record.user != user:
+        return {"message": "This picture is not among yours any more."}
+    try:
+        return asdict(studio.intake.adopt(record, user))
+    except UserError as error:
+        return {"message": str(error)}
+
+
+def numbers(values: Any, count: int) -> Any:
+    """A tuple of so many whole numbers of pixels, or None for anything else."""
+    if not isinstance(values, list) or len(values) != count:
+        return None
+    sound = all(isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10 * LARGEST for value in values)
+    return tuple(values) if sound and all(values[-2:]) else None

@@ -1,0 +1,57 @@
+"""Pictures and masks that people put in, over HTTP: bytes in, an id out, and the picture back by its id.
+
+    POST /input?as=picture                        -> {"id", "width", "height", "notes", "mask"}
+    POST /input?as=mask&width=512&height=512      -> the same; a mask is scaled to the picture it belongs to
+    GET  /input/{id}.png                          only to the person who put it in
+
+The body is the file itself, application/octet-stream, of at most 64 MB.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from models.errors import UserError
+from pipelines import Studio, Taken
+from ui.pictures import FOREVER
+from ui.roles import user_of
+
+MOST_MASK_PIXELS = 40_000_000
+LONGEST_SIDE = 5  # digits of a width or height in an address
+
+
+class InputDesk:
+    """The handlers of `/input`."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+
+    async def put(self, request: Request) -> Response:
+        data = await request.body()
+        try:
+            taken = await asyncio.to_thread(self._take, request, data)
+        except UserError as error:
+            return JSONResponse({"message": str(error)}, 422)
+        return JSONResponse(asdict(taken))
+
+    async def show(self, request: Request) -> Response:
+        path = await asyncio.to_thread(self.studio.intake.find, request.path_params["picture_id"], user_of(request))
+        if path is None:
+            return JSONResponse({"message": "This picture is not stored here any more."}, 404)
+        return FileResponse(path, headers=FOREVER, media_type="image/png")
+
+    def _take(self, request: Request, data: bytes) -> Taken:
+        asked = request.query_params
+        if asked.get("as") == "picture":
+            return self.studio.intake.picture(data, user_of(request))
+        sides = [asked.get(name, "") for name in ("width", "height")]
+        if asked.get("as") != "mask" or not all(side.isascii() and side.isdecimal() and len(side) <= LONGEST_SIDE for side in sides):
+            raise UserError("Say what it is: as=picture, or as=mask with the width and height of its picture.")
+        width, height = map(int, sides)
+        if not 0 < width * height <= MOST_MASK_PIXELS:
+            raise UserError("A mask must have between 1 and 40,000,000 pixels.")
+        return self.studio.intake.mask(data, (width, height), user_of(request))

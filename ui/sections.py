@@ -1,0 +1,90 @@
+"""The parts that the forms of several tabs are made of: what is asked for, with what, at which size, how it is sampled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from pipelines import Checkpoint, Request, Studio
+from ui import controls
+from ui.form import Form
+from ui.offers import choices, offer
+from ui.stage import Stage, prompt_notes
+
+
+@dataclass
+class Draft:
+    """A form in the making: its components by field name, and the buttons that belong to them."""
+
+    studio: Studio
+    kind: type[Request]
+    checkpoints: list[Checkpoint]
+    inputs: dict[str, Component] = field(default_factory=dict)
+    buttons: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def start(self) -> dict[str, Any]:
+        return controls.starting_values(self.kind, self.checkpoints[0])
+
+    def show(self, *names: str, **look: Any) -> None:
+        """Adds a control for each field."""
+        for name in names:
+            value = self.start[name]
+            start = {} if isinstance(value, tuple) else {"value": value}
+            self.inputs[name] = controls.control(self.kind, name, **start, **look)
+
+    def slide(self, *names: str) -> None:
+        for name in names:
+            self.inputs[name] = controls.slider(self.kind, name, value=self.start[name])
+
+    def finish(self, stage: Stage) -> Form:
+        """The form, its lists kept as the library is, and its buttons wired."""
+        form = Form(self.kind, self.inputs)
+        offer(self.studio, form)
+        controls.wire(form, self.buttons["swap"], self.buttons["aspects"], self.buttons["dice"])
+        controls.remember(form)
+        stage.connect(form, self.buttons["generate"], self.buttons["reuse"])
+        return form
+
+
+def words(draft: Draft, says: str = "Generate") -> None:
+    """The prompts, and the button that starts."""
+    with gr.Column(elem_classes=["card", "words"]):
+        draft.inputs |= controls.prompt(draft.kind)
+        prompt_notes(draft.studio, draft.kind.kind, draft.checkpoints)
+        draft.inputs |= controls.negative_prompt(draft.kind)
+        draft.buttons["generate"] = controls.generate(draft.kind, says)
+
+
+def basics(draft: Draft) -> None:
+    """Checkpoint, LoRAs, size, seed."""
+    with gr.Column(elem_classes=["card"]):
+        draft.inputs |= controls.checkpoint(draft.kind, draft.checkpoints)
+        draft.show("loras")
+        sides, draft.buttons["swap"], draft.buttons["aspects"] = controls.size(draft.kind, draft.start)
+        seed, draft.buttons["dice"], draft.buttons["reuse"] = controls.seeds(draft.kind)
+        draft.inputs |= sides | seed
+
+
+def sampling(draft: Draft) -> None:
+    with gr.Accordion("Sampling and batches", open=False, elem_classes=["card", "more"]):
+        with gr.Row():
+            draft.show("sampler", "schedule", min_width=140)
+        draft.slide("steps", "guidance_scale", "guidance_rescale")
+        with gr.Row():
+            draft.show("batch_count", "batch_size", min_width=140)
+        draft.slide("variation_strength")
+        draft.show("variation_seed")
+
+
+def add_ons(draft: Draft) -> None:
+    with gr.Accordion("VAE, refiner and add-ons", open=False, elem_classes=["card", "more"]):
+        draft.inputs["vae"] = controls.control(draft.kind, "vae", choices=choices(draft.studio, "vae", draft.start["checkpoint"]), value="")
+        draft.slide("clip_skip")
+        draft.show("hypernetworks")
+        offered = choices(draft.studio, "refiner", draft.start["checkpoint"])
+        draft.inputs["refiner"] = controls.control(draft.kind, "refiner", choices=offered, value="")
+        draft.slide("refiner_start")

@@ -1,0 +1,391 @@
+// What the paint canvas shows: the picture at a zoom, the tint of the mask or the drawing over it, the frame of an outpainting.
+// The scaled picture and the scaled tint are kept at the size of the view; a stroke redraws only the part of the tint it touched.
+// Lengths here are device pixels; `scale` is device pixels for a picture pixel.
+window.atelier = window.atelier || {};
+(() => {
+  const [LEAST, MOST] = [0.05, 32]; // scale
+  const SMOOTH_UP_TO = 2; // scale
+  const TINT = 0.55;
+  const REST = 250; // milliseconds without a change until the tint shows the blurred mask
+
+  const limit = (value, least, most) => Math.min(most, Math.max(least, value));
+  const surface = (width, height) => Object.assign(document.createElement("canvas"), { width, height });
+  const rgb = (hex) => [1, 3, 5].map((place) => parseInt(hex.trim().slice(place, place + 2), 16) || 0);
+
+  const pattern = (size, draw) => {
+    const tile = surface(size, size);
+    draw(tile.getContext("2d"));
+    return tile;
+  };
+  const squares = pattern(24, (context) => {
+    context.fillStyle = "#ffffff";
+    context.fillRect(0, 0, 24, 24);
+    context.fillStyle = "#d9d9d9";
+    context.fillRect(0, 0, 12, 12);
+    context.fillRect(12, 12, 12, 12);
+  });
+
+  class View {
+    constructor(canvas) {
+      this.canvas = canvas;
+      this.context = canvas.getContext("2d");
+      this.back = surface(1, 1);
+      this.tint = surface(1, 1);
+      Object.assign(this, { scale: 1, x: 0, y: 0, dpr: 1, width: 0, height: 0, fitted: true });
+      Object.assign(this, { picture: null, levels: [], layer: null, candidate: null, box: null, sentence: "", frame: null });
+      Object.assign(this, { blur: 0, inverted: false, painting: false, rested: false, dirty: null, stale: true, asked: 0 });
+      this.moved = () => {};
+    }
+
+    // ---- size and transform ----
+
+    resize(across, up, dpr) {
+      const [width, height] = [Math.round(across * dpr), Math.round(up * dpr)];
+      if (!width || !height) return; // in a tab that is not shown
+      if (width === this.width && height === this.height) return;
+      if (this.width) {
+        this.x += (width - this.width) / 2;
+        this.y += (height - this.height) / 2;
+      }
+      Object.assign(this, { width, height, dpr });
+      for (const canvas of [this.canvas, this.back, this.tint]) Object.assign(canvas, { width, height });
+      if (this.fitted) this.fit();
+      else this.change();
+    }
+
+    // The picture with the frame around it, in picture pixels.
+    extent() {
+      const { left = 0, right = 0, top = 0, bottom = 0 } = this.frame ?? {};
+      const { width, height } = this.picture;
+      return { left: -left, top: -top, width: width + left + right, height: height + top + bottom };
+    }
+
+    fit() {
+      this.fitted = true;
+      if (!this.picture || !this.width) return;
+      const { left, top, width, height } = this.extent();
+      const room = (this.frame ? 48 : 16) * this.dpr;
+      const foot = this.frame ? 36 * this.dpr : 0; // the words and buttons there would hide the lower handles
+      this.scale = Math.min((this.width - room) / width, (this.height - foot - room) / height, MOST);
+      this.x = (this.width - width * this.scale) / 2 - left * this.scale;
+      this.y = (this.height - foot - height * this.scale) / 2 - top * this.scale;
+      this.change();
+    }
+
+    zoom(factor, x = this.width / 2, y = this.height / 2) {
+      if (!this.picture) return;
+      const next = limit(this.scale * factor, Math.min(LEAST, this.scale), MOST);
+      this.x = x - ((x - this.x) * next) / this.scale;
+      this.y = y - ((y - this.y) * next) / this.scale;
+      this.scale = next;
+      this.fitted = false;
+      this.keepInSight();
+      this.change();
+    }
+
+    pan(x, y) {
+      if (!this.picture) return;
+      this.x += x;
+      this.y += y;
+      this.fitted = false;
+      this.keepInSight();
+      this.change();
+    }
+
+    keepInSight() {
+      const { left, top, width, height } = this.extent();
+      const edge = 48 * this.dpr;
+      const inside = (start, from, length, room) => limit(start, edge - (from + length) * this.scale, room - edge - from * this.scale);
+      this.x = inside(this.x, left, width, this.width);
+      this.y = inside(this.y, top, height, this.height);
+    }
+
+    // Where in the view a pointer is, and where in the picture.
+    device(event) {
+      const { left, top, width, height } = this.canvas.getBoundingClientRect();
+      return { x: ((event.clientX - left) * this.width) / width, y: ((event.clientY - top) * this.height) / height };
+    }
+
+    toPicture({ x, y }) {
+      return { x: (x - this.x) / this.scale, y: (y - this.y) / this.scale };
+    }
+
+    // ---- what is to be shown ----
+
+    setPicture(picture, layer) {
+      const same = picture && this.picture && picture.width === this.picture.width && picture.height === this.picture.height;
+      Object.assign(this, { picture, layer, candidate: null });
+      this.levels = picture ? [picture.image] : [];
+      // Halves of halves: a large picture is drawn small without reading all of it each time.
+      for (let { width, height } = picture ?? {}; Math.max(width, height) > 1024; ) {
+        [width, height] = [Math.ceil(width / 2), Math.ceil(height / 2)];
+        const half = surface(width, height);
+        half.getContext("2d").drawImage(this.levels.at(-1), 0, 0, width, height);
+        this.levels.push(half);
+      }
+      if (same) this.change();
+      else this.fit();
+      this.redraw();
+    }
+
+    change() {
+      this.moved();
+      this.redraw();
+    }
+
+    redraw() {
+      this.stale = true;
+      this.rested = false;
+      this.ask();
+    }
+
+    // A rectangle of the layer changed, in picture pixels; without one, all of it.
+    repaint(rectangle) {
+      if (!rectangle || this.rested) rectangle = { left: 0, top: 0, right: this.layer?.width ?? 0, bottom: this.layer?.height ?? 0 };
+      const { left, top, right, bottom } = this.dirty ?? rectangle;
+      this.dirty = {
+        left: Math.min(left, rectangle.left), top: Math.min(top, rectangle.top),
+        right: Math.max(right, rectangle.right), bottom: Math.max(bottom, rectangle.bottom),
+      };
+      this.rested = false;
+      this.ask();
+    }
+
+    ask() {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.rest(), REST);
+      this.asked ||= requestAnimationFrame(() => this.draw());
+    }
+
+    // ---- drawing ----
+
+    draw() {
+      this.asked = 0;
+      if (!this.width) return;
+      if (this.stale) {
+        this.drawPicture();
+        this.tint.getContext("2d").clearRect(0, 0, this.width, this.height);
+        this.drawLayer(this.onView(0, 0, this.layer?.width ?? 0, this.layer?.height ?? 0));
+      } else if (this.dirty) {
+        const { left, top, right, bottom } = this.dirty;
+        this.drawLayer(this.onView(left, top, right, bottom));
+      }
+      this.stale = false;
+      this.dirty = null;
+      this.compose();
+    }
+
+    compose() {
+      const { context } = this;
+      context.clearRect(0, 0, this.width, this.height);
+      context.drawImage(this.back, 0, 0);
+      if (!this.candidate) context.drawImage(this.tint, 0, 0);
+      if (this.picture && this.frame) this.drawFrame();
+      if (this.picture && this.box) this.drawBox();
+    }
+
+    // The whole device pixels of a part of the picture, within the view.
+    onView(left, top, right, bottom) {
+      const x = limit(Math.floor(this.x + left * this.scale), 0, this.width);
+      const y = limit(Math.floor(this.y + top * this.scale), 0, this.height);
+      const width = limit(Math.ceil(this.x + right * this.scale), 0, this.width) - x;
+      const height = limit(Math.ceil(this.y + bottom * this.scale), 0, this.height) - y;
+      return { x, y, width, height };
+    }
+
+    drawPicture() {
+      const context = this.back.getContext("2d");
+      context.clearRect(0, 0, this.width, this.height);
+      if (!this.picture) return;
+      const { width, height } = this.picture;
+      const place = [this.x, this.y, width * this.scale, height * this.scale];
+      context.fillStyle = context.createPattern(squares, "repeat");
+      context.fillRect(...place);
+      context.imageSmoothingEnabled = this.scale <= SMOOTH_UP_TO;
+      const level = limit(Math.floor(Math.log2(1 / this.scale) + 0.01), 0, this.levels.length - 1);
+      context.drawImage(this.levels[level], ...place);
+      if (!this.candidate) return;
+      const { image, left, top, right, bottom } = this.candidate;
+      context.drawImage(image, this.x + left * this.scale, this.y + top * this.scale, (right - left) * this.scale, (bottom - top) * this.scale);
+    }
+
+    // For each device pixel of a row the picture pixels to read, `taps` of them.
+    reads(start, count, origin, most, taps) {
+      const places = new Int32Array(count * taps);
+      for (let index = 0; index < places.length; index += 1) {
+        const at = start + Math.floor(index / taps) + ((index % taps) + 0.5) / taps;
+        places[index] = limit(Math.floor((at - origin) / this.scale), 0, most - 1);
+      }
+      return places;
+    }
+
+    // The mask at the size of the view; outside the picture its edge goes on.
+    scaledMask({ x, y, width, height }) {
+      const { layer } = this;
+      const taps = limit(Math.ceil(1 / this.scale), 1, 4);
+      const columns = this.reads(x, width, this.x, layer.width, taps);
+      const rows = this.reads(y, height, this.y, layer.height, taps);
+      const result = new Uint8Array(width * height);
+      for (let row = 0, to = 0; row < height; row += 1) {
+        for (let column = 0; column < width; column += 1, to += 1) {
+          let sum = 0;
+          for (let down = row * taps; down < (row + 1) * taps; down += 1) {
+            const start = rows[down] * layer.width;
+            for (let across = column * taps; across < (column + 1) * taps; across += 1) sum += layer.cells[start + columns[across]];
+          }
+          result[to] = sum / (taps * taps);
+        }
+      }
+      return result;
+    }
+
+    scaledDrawing({ x, y, width, height }) {
+      const { layer } = this;
+      const taps = limit(Math.ceil(1 / this.scale), 1, 3);
+      const columns = this.reads(x, width, this.x, layer.width, taps);
+      const rows = this.reads(y, height, this.y, layer.height, taps);
+      const image = new ImageData(width, height);
+      for (let row = 0, to = 0; row < height; row += 1) {
+        for (let column = 0; column < width; column += 1, to += 4) {
+          let [red, green, blue, alpha] = [0, 0, 0, 0];
+          for (let down = row * taps; down < (row + 1) * taps; down += 1) {
+            for (let across = column * taps; across < (column + 1) * taps; across += 1) {
+              const cell = layer.cells[rows[down] * layer.width + columns[across]];
+              const share = cell >>> 24;
+              alpha += share;
+              red += (cell & 255) * share;
+              green += ((cell >>> 8) & 255) * share;
+              blue += ((cell >>> 16) & 255) * share;
+            }
+          }
+          if (!alpha) continue;
+          image.data[to] = red / alpha;
+          image.data[to + 1] = green / alpha;
+          image.data[to + 2] = blue / alpha;
+          image.data[to + 3] = alpha / (taps * taps);
+        }
+      }
+      return image;
+    }
+
+    tinted(values, width, height) {
+      const image = new ImageData(width, height);
+      const pixels = new Uint32Array(image.data.buffer);
+      const [red, green, blue] = this.accent();
+      const plain = red | (green << 8) | (blue << 16);
+      const shades = Uint32Array.from({ length: 256 }, (_, value) => plain | (Math.round(TINT * (this.inverted ? 255 - value : value)) << 24));
+      for (let index = 0; index < values.length; index += 1) pixels[index] = shades[values[index]];
+      return image;
+    }
+
+    accent() {
+      return rgb(getComputedStyle(this.canvas).getPropertyValue("--accent") || "#a8482a");
+    }
+
+    drawLayer(region) {
+      if (!this.layer || region.width <= 0 || region.height <= 0) return;
+      const drawing = this.layer.channels === 4;
+      const image = drawing ? this.scaledDrawing(region) : this.tinted(this.scaledMask(region), region.width, region.height);
+      this.tint.getContext("2d").putImageData(image, region.x, region.y);
+    }
+
+    // What will be blended: the mask after its blur, and the painted edge as a line.
+    rest() {
+      if (this.painting) return this.ask();
+      if (!this.width || !this.layer || this.layer.channels !== 1 || this.candidate || this.rested) return;
+      this.rested = true;
+      const seen = this.onView(0, 0, this.layer.width, this.layer.height);
+      if (seen.width <= 0 || seen.height <= 0) return;
+      const sigma = this.blur * this.scale;
+      const margin = Math.min(600, Math.ceil(3 * sigma) + 1);
+      const wide = { x: seen.x - margin, y: seen.y - margin, width: seen.width + 2 * margin, height: seen.height + 2 * margin };
+      const values = this.scaledMask(wide);
+      const soft = surface(wide.width, wide.height);
+      soft.getContext("2d").putImageData(this.tinted(values, wide.width, wide.height), 0, 0);
+      const context = this.tint.getContext("2d");
+      context.clearRect(0, 0, this.width, this.height);
+      context.save();
+      context.beginPath();
+      context.rect(this.x, this.y, this.layer.width * this.scale, this.layer.height * this.scale);
+      context.clip();
+      if (sigma > 0) context.filter = `blur(${sigma}px)`;
+      context.drawImage(soft, wide.x, wide.y);
+      context.filter = "none";
+      soft.getContext("2d").putImageData(this.edge(values, wide.width, wide.height), 0, 0);
+      context.drawImage(soft, wide.x, wide.y);
+      context.restore();
+      this.compose();
+    }
+
+    edge(values, width, height) {
+      const image = new ImageData(width, height);
+      const pixels = new Uint32Array(image.data.buffer);
+      const [red, green, blue] = this.accent();
+      const line = (red | (green << 8) | (blue << 16) | (235 << 24)) >>> 0;
+      for (let index = width; index < values.length - width; index += 1) {
+        if (values[index] < 128) continue;
+        if (values[index - 1] < 128 || values[index + 1] < 128 || values[index - width] < 128 || values[index + width] < 128) pixels[index] = line;
+      }
+      return image;
+    }
+
+    drawFrame() {
+      const { context } = this;
+      const { left, top, width, height } = this.extent();
+      const outer = [this.x + left * this.scale, this.y + top * this.scale, width * this.scale, height * this.scale];
+      const inner = [this.x, this.y, this.picture.width * this.scale, this.picture.height * this.scale];
+      const hatch = pattern(12, (tile) => {
+        tile.strokeStyle = `rgb(${this.accent().join(" ")} / 0.5)`;
+        tile.lineWidth = 1.5;
+        for (const shift of [-12, 0, 12]) {
+          tile.moveTo(shift, 12);
+          tile.lineTo(shift + 12, 0);
+        }
+        tile.stroke();
+      });
+      context.beginPath();
+      context.rect(...outer);
+      context.rect(...inner);
+      context.fillStyle = context.createPattern(hatch, "repeat");
+      if (!this.candidate) context.fill("evenodd");
+      context.strokeStyle = `rgb(${this.accent().join(" ")})`;
+      context.lineWidth = this.dpr;
+      context.strokeRect(...outer);
+    }
+
+    drawBox() {
+      const { context, dpr } = this;
+      const [left, top, right, bottom] = this.box;
+      const place = [this.x + left * this.scale, this.y + top * this.scale, (right - left) * this.scale, (bottom - top) * this.scale];
+      context.lineWidth = 1.5 * dpr;
+      for (const [color, dash] of [["#000000a0", []], ["#ffffff", [6 * dpr, 5 * dpr]]]) {
+        context.strokeStyle = color;
+        context.setLineDash(dash);
+        context.strokeRect(...place);
+      }
+      context.setLineDash([]);
+      if (this.sentence) this.drawLabel(place[0], place[1]);
+    }
+
+    drawLabel(x, y) {
+      const { context, dpr } = this;
+      context.font = `${12 * dpr}px system-ui, sans-serif`;
+      const room = this.width - 16 * dpr;
+      let words = this.sentence;
+      while (words.length > 4 && context.measureText(words).width > room) words = `${words.slice(0, -2).trimEnd()}…`;
+      const width = context.measureText(words).width + 12 * dpr;
+      const height = 20 * dpr;
+      const left = limit(x, 4 * dpr, Math.max(4 * dpr, this.width - width - 4 * dpr));
+      const top = limit(y - height - 2 * dpr, 4 * dpr, this.height - height - 4 * dpr);
+      context.fillStyle = "#000000b8";
+      context.beginPath();
+      context.roundRect(left, top, width, height, 5 * dpr);
+      context.fill();
+      context.fillStyle = "#ffffff";
+      context.textBaseline = "middle";
+      context.fillText(words, left + 6 * dpr, top + height / 2);
+    }
+  }
+
+  atelier.CanvasView = View;
+})();
