@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import secrets
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -71,12 +72,20 @@ class Inputs:
             file.unlink(missing_ok=True)
         return len(files)
 
+    def _sound(self, path: Path) -> bool:
+        """Whether the file is there and holds what its name says. A damaged one is written anew."""
+        try:
+            self.open(path.stem)
+        except UserError:
+            return False
+        return True
+
     def _write(self, image: Image.Image, path: Path) -> None:
-        if path.exists():
+        if self._sound(path):
             os.utime(path)  # in use again: the sweep counts from now
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}-{time.monotonic_ns()}.part")
+        part = path.with_suffix(f".{secrets.token_hex(8)}.part")
         try:
             image.save(part, "PNG", compress_level=COMPRESSION)
             part.replace(path)

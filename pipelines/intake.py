@@ -16,11 +16,12 @@ from pipelines.jobs import JobBook, PictureRecord
 from pipelines.masking import Size
 from pipelines.normalise import as_mask, normalise
 from pipelines.request import FromPicture, ImageToImage, Inpaint, Kind, Outpaint, PictureUse, Request, input_ids
-from pipelines.windows import extended
+from pipelines.windows import extended, windows
 
 AT_ONCE = 2  # pictures that are decoded at the same time
 LARGEST_FILE = 64 * 2**20  # bytes
 MOST_SIDE = 4096  # pixels of an extended picture
+MOST_WINDOWS = 2000
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".bmp")
 GONE = "The picture this starts from is not stored here any more. Put it in again."
 
@@ -89,9 +90,9 @@ class Intake:
             return
         if not request.image and not getattr(request, "images", ()):
             raise UserError("There is no picture to start from. Drop one on the canvas, paste one, or open one.")
-        for picture_id in input_ids(request):
-            if self.find(picture_id, user) is None:
-                raise UserError(GONE)
+        wanted = input_ids(request) | {use.id for use in getattr(request, "images", ())}
+        if not all(self.find(picture_id, user) for picture_id in wanted):
+            raise UserError(GONE)
         if isinstance(request, Inpaint):
             self._check_mask(request)
         if isinstance(request, Outpaint):
@@ -137,6 +138,9 @@ class Intake:
         width, height = extended(self.size(request.image), around)
         if max(width, height) > MOST_SIDE:
             raise UserError(f"The picture would become {width:,} × {height:,}; {MOST_SIDE:,} pixels a side are the most. Add less.")
+        count = len(windows(self.size(request.image), around, (request.width, request.height)))
+        if count > MOST_WINDOWS:
+            raise UserError(f"That takes {count:,} windows; {MOST_WINDOWS:,} are the most. Draw larger ones, or add less.")
 
 
 def _transparent(alpha: Image.Image) -> Image.Image:
@@ -147,7 +151,7 @@ def _transparent(alpha: Image.Image) -> Image.Image:
 def _pictures_in(folder: Path) -> Iterator[Path]:
     try:
         files = sorted(file for file in folder.iterdir() if file.suffix.lower() in ENDINGS and file.is_file())
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"The folder {str(folder)[:200]} cannot be read. Type the whole path of a folder on this machine.") from error
     yield from files
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from pipelines.request import Request, describe, restore
+from pipelines.request import Request, describe, input_ids, restore
 
 WAITING, RUNNING, DONE, STOPPED, FAILED, INTERRUPTED = "waiting", "running", "done", "stopped", "failed", "interrupted"
 ENDED = (DONE, STOPPED, FAILED, INTERRUPTED)
@@ -159,7 +159,8 @@ class JobBook:
     def current(self, user: str, kind: str = "") -> str | None:
         """The job this person sees when a page opens: the running one, or else the first that waits. `kind`: of that kind alone."""
         of_kind = "and json_extract(request, '$.kind') = ?" if kind else ""
-        query = f"select id from job where user = ? and state in ('waiting', 'running') {of_kind} order by state = 'waiting', number limit 1"
+        of_user = f"user = ? and state in ('waiting', 'running') {of_kind}"
+        query = f"select id from job where {of_user} order by state = 'waiting', number limit 1"
         row = self._one(query, (user, kind) if kind else (user,))
         return row["id"] if row else None
 
@@ -179,6 +180,8 @@ class JobBook:
         values = (*row, request.seed, time.time(), json.dumps(describe(request)))
         columns = "id, job, user, path, width, height, seed, created, request"
         self._write(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        for picture_id in input_ids(request):  # a loopback round begins with a picture that nobody has put in
+            self.own_input(picture_id, job.user)
         return PictureRecord(row[0], job.id, job.user, path, *size, request.seed, values[7], request)
 
     def own_input(self, picture_id: str, user: str) -> None:

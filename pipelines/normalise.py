@@ -12,7 +12,6 @@ import io
 import math
 import re
 import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,9 +26,9 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from models.errors import UserError
+from pipelines.normalise_png import open_png, png_size
 
 MOST_PIXELS = 40_000_000
-MOST_PROFILE = 16_000_000  # bytes, unpacked; the largest profiles of printers take about 4 MB
 MOST_SCANS = 500  # of a JPEG. Real ones have up to 15 or so; each one more costs time that its few bytes do not show
 
 READS = "PNG, JPEG, WebP, GIF, AVIF or BMP"
@@ -59,10 +58,6 @@ HINTS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"%!PS|\xc5\xd0\xd3\xc6"), "It is an EPS or PostScript file."),
     (re.compile(rb".{4}ftyp(hei|hev|mif1|msf1)", re.DOTALL), "It is a HEIC picture, as iPhones take them."),
 )
-
-CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of the colour types of PNG
-WHOLE = ((0, 0, 1, 1),)
-ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 # EXIF 2.32, tag 0x0112
 TURNS = dict(enumerate(("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90"), 2))
@@ -195,72 +190,10 @@ def _admit_gif(data: bytes) -> None:
 
 
 def _decode_png(data: bytes) -> _Decoded:
-    """The pixels come from the chunks that make them, all else is left out: texts and profiles unpack to whatever size they like."""
-    width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
-    _admit(width, height)
-    pixels, profile, exif, notes = [data[:8]], None, b"", ()
-    for kind, chunk in _chunks(data):
-        if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
-            pixels.append(chunk)
-        elif kind == b"iCCP":
-            profile = _unpacked_profile(chunk[8:-4])
-        elif kind == b"eXIf":
-            exif = chunk[8:-4]
-        elif kind == b"acTL" and int.from_bytes(chunk[8:12]) > 1:
-            notes = (FIRST_ONLY,)
-    image = PngImageFile(io.BytesIO(b"".join(pixels)))
-    _admit(*image.size)  # again: a second header would count
-    _check_rows(pixels, _size_of_rows(width, height, depth * CHANNELS[colour], bool(interlaced)))
-    image.load()
-    _scale_transparent_colour(image, depth)
-    return _Decoded(image, profile, exif, notes)
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and whole chunk, up to IEND (PNG, third edition, 5.3). Raises `ValueError` or `struct.error` for a cut or altered file."""
-    at, kind = 8, b""
-    while kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", data, at)
-        chunk = data[at : at + 12 + length]
-        at += len(chunk)
-        (checksum,) = struct.unpack_from(">I", chunk, 8 + length)
-        if kind[:1].isupper() and checksum != zlib.crc32(memoryview(chunk)[4:-4]):
-            raise ValueError("a chunk was altered")
-        yield kind, chunk
-
-
-def _size_of_rows(width: int, height: int, bits: int, interlaced: bool) -> int:
-    """Bytes: of each pass (PNG 8.1) as many rows as it has, each behind a byte that names its filter. `bits` is of a pixel."""
-    sizes = ((-(-(width - left) // across), -(-(height - top) // down)) for left, top, across, down in (ADAM7 if interlaced else WHOLE))
-    return sum(high * (1 + -(-wide * bits // 8)) for wide, high in sizes if wide > 0)
-
-
-def _check_rows(chunks: list[bytes], size: int) -> None:
-    """Raises `ValueError` when the pixels end too early: Pillow takes a stream that ends in good order, and leaves the rest black."""
-    unpacking = zlib.decompressobj()
-    for packed in (chunk[8:-4] for chunk in chunks if chunk[4:8] == b"IDAT"):
-        while packed and size > 0:
-            size -= len(unpacking.decompress(packed, 1_000_000))
-            packed = unpacking.unconsumed_tail
-    if size > len(unpacking.flush()):
-        raise ValueError("rows are missing")
-
-
-def _unpacked_profile(body: bytes) -> bytes:
-    """Of an iCCP chunk (PNG 11.3.2.3). Cut off where no profile is that large; then it is damaged, as one that does not unpack."""
-    try:
-        return zlib.decompressobj().decompress(body.partition(b"\0")[2][1:], MOST_PROFILE)
-    except zlib.error:
-        return b""
-
-
-def _scale_transparent_colour(image: Image.Image, depth: int) -> None:
-    """Pillow brings the samples to 8 bits, and leaves the colour that stands for "transparent" (tRNS) as it was."""
-    colour = image.info.get("transparency")
-    if image.mode == "L" and depth < 8 and isinstance(colour, int):
-        image.info["transparency"] = colour * 255 // (2**depth - 1)
-    elif image.mode == "RGB" and depth == 16 and isinstance(colour, tuple):
-        image.info["transparency"] = tuple(sample >> 8 for sample in colour)
+    _admit(*png_size(data))
+    file = open_png(data)
+    _admit(*file.image.size)  # again: a second header would count
+    return _Decoded(file.load(), file.profile, file.exif, (FIRST_ONLY,) if file.animated else ())
 
 
 def _alpha(image: Image.Image) -> Image.Image | None:

@@ -22,11 +22,12 @@ from pipelines.engine import Batch
 from pipelines.events import Event, Picture
 from pipelines.inpaint import paint, prepare, reads_mask, show_in
 from pipelines.inputs import Inputs
-from pipelines.masking import Box, Patch
+from pipelines.masking import Box, Patch, scaled
 from pipelines.request import Outpaint, unroll
 from pipelines.strength import steps_of
 from pipelines.windows import extended, windows
 
+SPREAD = 8  # a tone is carried on over about an eighth of a window
 CONTENT = {"Edges": "Original", "Latent noise": "Latent noise"}
 
 
@@ -61,8 +62,27 @@ def _extended(
         noise = noise_of([single], latent_shape(single, model), model, turn)
         latents = yield from paint(single, prepared, content, steps_of(single), noise, leg, show_in(model, patch))
         decoded = yield from decode(model, latents)
-        canvas.draw(patch.put_back(decoded.image), box)
+        canvas.draw(patch.put_back(toned(decoded.image, patch)), box)
     return canvas.image
+
+
+def toned(drawn: Image.Image, patch: Patch) -> Image.Image:
+    """The drawing in the tone of the picture: by how much both differ next to the old edge, the drawing is lighter or darker.
+
+    The difference is taken where the drawing was free and the picture is known, and carried on from there into the new area. Without
+    it a sky goes on in another blue, as a network has its own idea of contrast.
+    """
+    size = patch.box[2] - patch.box[0], patch.box[3] - patch.box[1]
+    new = np.asarray(scaled(drawn, size), np.float32)
+    share = np.asarray(patch.mask.crop(patch.box), np.float32)[..., None] / 255
+    both = ((share >= 0.5) & (share < 1)).astype(np.float32)
+    if not both.any():
+        return drawn
+    difference = ((np.asarray(patch.picture.crop(patch.box), np.float32) - new) * both).astype(np.float32)
+    spread = max(size) / SPREAD
+    near = cv2.GaussianBlur(difference, (0, 0), spread, borderType=cv2.BORDER_REFLECT)
+    weight = cv2.GaussianBlur(both, (0, 0), spread, borderType=cv2.BORDER_REFLECT)[..., None]
+    return Image.fromarray(np.clip(np.rint(new + near / np.maximum(weight, 1e-9)), 0, 255).astype(np.uint8))
 
 
 def margins(request: Outpaint) -> Box:

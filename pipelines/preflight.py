@@ -19,7 +19,7 @@ VERBS = {"Stretch": "stretched", "Crop": "cropped", "Fill": "filled out", "Stret
 
 @dataclass(frozen=True)
 class Preflight:
-    """`box`: the part that "only masked" draws, in pixels of the picture, and a `label` that is shown with it. `lines`: sentences, the steps first."""
+    """`lines`: sentences, the steps first. `box`: the part that "only masked" draws, in pixels of the picture, and its `label`."""
 
     lines: tuple[str, ...]
     box: Box | None = None

@@ -214,7 +214,7 @@ class Outpaint(FromPicture):
     right: int = limited(0, Range(0, 2048, 8, snap=True), "Right", "Pixels to add")
     top: int = limited(0, Range(0, 2048, 8, snap=True), "Top", "Pixels to add")
     bottom: int = limited(0, Range(0, 2048, 8, snap=True), "Bottom", "Pixels to add")
-    overlap: int = limited(8, Range(0, 128), "Overlap", "Pixels inside the old edge over which old and new blend")
+    overlap: int = limited(16, Range(0, 128), "Overlap", "Pixels inside the old edge over which old and new blend")
     begins_with: str = limited("Edges", Choice(FROM_EDGES), "New area begins with", "The picture's edges drawn outwards, or noise")
 
 

@@ -25,28 +25,29 @@ def windows(picture: Size, margins: Box, window: Size) -> list[Box]:
     whole = extended(picture, margins)
     known = (left, top, left + picture[0], top + picture[1])
     across = (0, top, whole[0], top + picture[1])
-    boxes = [*_sideways(known, left, right, whole[0], window)]
-    return boxes + [_turned(box) for box in _sideways(_turned(across), top, bottom, whole[1], (window[1], window[0]))]
+    boxes = [*_sideways(known, left, right, window)]
+    return boxes + [_turned(box) for box in _sideways(_turned(across), top, bottom, (window[1], window[0]))]
 
 
-def _sideways(known: Box, left: int, right: int, length: int, window: Size) -> Iterator[Box]:
-    """Boxes that extend the known area to the right and to the left. `length`: of the extended picture, this way."""
-    height = min(window[1], known[3] - known[1])
-    width = round(height * window[0] / window[1])
-    if width > length:
-        width, height = length, max(1, round(length * window[1] / window[0]))
-    for end in _ends(right, max(1, width // 2)):
-        start = max(0, known[2] + end - width)
+def _sideways(known: Box, left: int, right: int, window: Size) -> Iterator[Box]:
+    """Boxes that extend the known area to the right and then to the left."""
+    yield from _rightwards(known, right, window)
+    wider = (known[0], known[1], known[2] + right, known[3])
+    yield from map(_mirrored, _rightwards(_mirrored(wider), left, window))
+
+
+def _rightwards(known: Box, distance: int, window: Size) -> Iterator[Box]:
+    """Columns of boxes, in equal steps of at most half a box. A narrow picture grows in smaller boxes until it is as wide as one."""
+    left, top, edge, bottom = known
+    most = max(2, round(min(window[1], bottom - top) * window[0] / window[1]))
+    end = edge + distance
+    while edge < end:
+        width = min(most, 2 * (edge - left), end - left)
+        height = min(window[1], bottom - top, max(1, round(width * window[1] / window[0])))
+        step = -(-(end - edge) // -(-(end - edge) // (width // 2)))
+        start = max(left, edge + step - width)
         yield from _column(known, start, start + width, height)
-    for end in _ends(left, max(1, width // 2)):
-        stop = min(length, known[0] - end + width)
-        yield from _column(known, stop - width, stop, height)
-
-
-def _ends(distance: int, most: int) -> list[int]:
-    """How far the steps come that cover a distance: equal ones of at most `most`."""
-    count = -(-distance // most)
-    return [round(distance * step / count) for step in range(1, count + 1)]
+        edge = start + width
 
 
 def _column(known: Box, left: int, right: int, height: int) -> Iterator[Box]:
@@ -61,3 +62,8 @@ def _column(known: Box, left: int, right: int, height: int) -> Iterator[Box]:
 def _turned(box: Box) -> Box:
     """With the axes exchanged."""
     return box[1], box[0], box[3], box[2]
+
+
+def _mirrored(box: Box) -> Box:
+    """With left and right exchanged."""
+    return -box[2], box[1], -box[0], box[3]

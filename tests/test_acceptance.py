@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from app_fixtures import RunningStudio, reading_of, running
 from page_fixtures import Visit, browser, visiting, wait_for
 from PIL import Image
 from playwright.sync_api import Browser
@@ -21,40 +17,14 @@ from pipelines import TextToImage
 from pipelines.outputs import read
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser"]
+__all__ = ["browser", "running"]
 
-ROOT = Path(__file__).resolve().parent.parent
 PROMPT = "a red house on the left in the snow at night, with mountains"
 COUNT_FRAMES = """() => {
   window.frames_seen = new Set();
   const preview = document.querySelector('[data-part=preview]');
   new MutationObserver(() => window.frames_seen.add(preview.src)).observe(preview, { attributes: true, attributeFilter: ['src'] });
 }"""
-
-
-@dataclass
-class RunningStudio:
-    url: str
-    outputs: Path
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningStudio]:
-    """`python app.py` with an empty home folder and a free port."""
-    folder = tmp_path_factory.mktemp("studio")
-    (folder / "home").mkdir()
-    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LANG") if name in os.environ}
-    command = [sys.executable, str(ROOT / "app.py"), "--no-browser", "--port", "0", "--outputs-dir", str(folder / "outputs")]
-    with (folder / "log.txt").open("w") as log:
-        process = subprocess.Popen(command, env=kept | {"HOME": str(folder / "home")}, stdout=subprocess.PIPE, stderr=log, text=True)
-    try:
-        assert process.stdout
-        address = next((line.split()[-1] for line in process.stdout if "http://" in line), None)
-        assert address, (folder / "log.txt").read_text()
-        yield RunningStudio(address + "/", folder / "outputs")
-    finally:
-        process.terminate()
-        process.wait(15)
 
 
 @pytest.fixture
@@ -64,12 +34,6 @@ def visit(running: RunningStudio, browser: Browser) -> Generator[Visit]:
         yield visit
         assert visit.complaints == []
         assert visit.hosts <= {running.url.split("/")[2], "inline"}
-
-
-def reading_of(picture: Image.Image) -> Any:
-    from models.starter.recipe.judge import Judge
-
-    return Judge.load().read([picture])[0]
 
 
 def right_share(picture: Image.Image, prompt: str) -> float:

@@ -3,132 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import io
 import random
 import struct
-import threading
 import zlib
-from collections.abc import Callable
 
 import numpy as np
-import psutil
 import pytest
+from picture_files import (
+    FORMATS,
+    SIGNATURE,
+    blocks,
+    bmp,
+    chunk,
+    gif,
+    grown,
+    jpeg,
+    pixels,
+    png,
+    refused,
+    saved,
+    strange_profile,
+    webp,
+    zeros,
+)  # fmt: skip
 from PIL import Image, ImageCms
 from toys import FAR_TOO_LONG
 
 from models.errors import UserError
 from pipelines import normalise as module
-from pipelines.normalise import MOST_PIXELS, Normalised, as_mask, eight_bits, normalise
-
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP")
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-
-
-@functools.cache
-def blocks() -> Image.Image:
-    """Eight by six blocks of colour, 96 x 72: no turn of it looks like another."""
-    colours = np.random.default_rng(7).integers(0, 256, (6, 8, 3))
-    return Image.fromarray(np.kron(colours, np.ones((12, 12, 1))).astype(np.uint8))
-
-
-def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def png(width: int, height: int, rows: bytes = b"", depth: int = 8, colour: int = 2, *extra: bytes) -> bytes:
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
-    return SIGNATURE + header + b"".join(extra) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
-
-
-@functools.cache
-def zeros(count: int) -> bytes:
-    """That many zeros, as zlib packs them, without ever being in memory at once."""
-    packer = zlib.compressobj(1)
-    million = bytes(1_000_000)
-    return b"".join(packer.compress(million) for _ in range(count // 1_000_000)) + packer.flush()
-
-
-def bmp(width: int, height: int, compression: int = 0, body: bytes = b"") -> bytes:
-    bits = 8 if compression else 24
-    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(body), 0, 0, 256 if compression else 0, 0)
-    palette = bytes(1024) if compression else b""
-    return b"BM" + struct.pack("<IHHI", 0, 0, 0, 54 + len(palette)) + header + palette + body
-
-
-def gif(screen: tuple[int, int], picture: tuple[int, int]) -> bytes:
-    return b"GIF89a" + struct.pack("<HHBBB", *screen, 0, 0, 0) + b"!\xfe\x02hi\0," + struct.pack("<HHHHB", 0, 0, *picture, 0) + b"\x02\0;"
-
-
-def webp(width: int, height: int) -> bytes:
-    """One small picture on a canvas of that size."""
-    frame = bytes(6) + (7).to_bytes(3, "little") * 2 + bytes(4) + saved(Image.new("RGB", (8, 8)), "WEBP")[12:]
-    body = b"WEBPVP8X" + struct.pack("<II", 10, 2) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-    body += b"ANIM" + struct.pack("<IIH", 6, 0, 0) + b"ANMF" + struct.pack("<I", len(frame)) + frame
-    return b"RIFF" + struct.pack("<I", len(body)) + body
-
-
-def jpeg(width: int, height: int) -> bytes:
-    """A small JPEG that says it is of that size."""
-    data = saved(Image.new("RGB", (8, 8)), "JPEG")
-    at = data.index(b"\xff\xc0") + 5
-    return data[:at] + struct.pack(">HH", height, width) + data[at + 4 :]
-
-
-def strange_profile(space: bytes, channels: int) -> bytes:
-    """A profile of two grid points a channel (ICC.1:2001-04, lut8Type) by which all of the first channel, alone, is green."""
-    grid = [index == 1 << channels - 1 for index in range(2**channels)]
-    lab = b"".join(bytes((150, 128 - 70 * green, 128 + 50 * green)) for green in grid)
-    identity = struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
-    table = b"mft1" + bytes(4) + bytes((channels, 3, 2, 0)) + identity + bytes(range(256)) * channels + lab + bytes(range(256)) * 3
-    white = struct.pack(">3i", 63190, 65536, 54061)
-    text = b"desc" + bytes(4) + struct.pack(">I", 5) + b"test\0" + bytes(78)
-    tags, where, body = b"", 128 + 4 + 3 * 12, b""
-    for name, content in ((b"A2B0", table), (b"wtpt", b"XYZ " + bytes(4) + white), (b"desc", text)):
-        tags += name + struct.pack(">II", where + len(body), len(content))
-        body += content + bytes(-len(content) % 4)
-    header = bytes(4) + struct.pack(">I", 0x02400000) + b"prtr" + space + b"Lab " + bytes(12) + b"acsp" + bytes(28) + white + bytes(48)
-    return struct.pack(">I", where + len(body)) + header + struct.pack(">I", 3) + tags + body
-
-
-def refused(data: bytes) -> str:
-    with pytest.raises(UserError) as told:
-        normalise(data)
-    with pytest.raises(UserError):
-        as_mask(data)
-    return str(told.value)
-
-
-def pixels(result: Normalised) -> np.ndarray:
-    assert result.image.mode == "RGB"
-    assert result.image.info == {}
-    return np.asarray(result.image).astype(int)
-
-
-def grown(work: Callable[[], object]) -> float:
-    """The most megabytes that `work` held at a time, by looking every millisecond."""
-    process, over = psutil.Process(), threading.Event()
-    before = highest = process.memory_info().rss
-
-    def look() -> None:
-        nonlocal highest
-        while not over.wait(0.001):
-            highest = max(highest, process.memory_info().rss)
-
-    looking = threading.Thread(target=look)
-    looking.start()
-    try:
-        work()
-    finally:
-        over.set()
-        looking.join()
-    return (highest - before) / 1e6
+from pipelines.normalise import MOST_PIXELS, as_mask, eight_bits, normalise
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -172,21 +75,6 @@ def test_a_damaged_exif_block_is_told_and_the_picture_used(exif: bytes) -> None:
     assert result.notes == (module.BROKEN_EXIF,)
 
 
-@pytest.mark.parametrize("mode", ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"))
-def test_every_mode_of_png_keeps_its_greys(mode: str) -> None:
-    grey = blocks().convert("L").point([0] * 128 + [255] * 128)
-    picture = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257) if mode == "I;16" else grey.convert(mode)
-    assert np.array_equal(pixels(normalise(saved(picture))), np.asarray(grey.convert("RGB")))
-    assert np.array_equal(np.asarray(as_mask(saved(picture))), np.asarray(grey))
-
-
-def test_a_ramp_of_16_bits_stays_a_ramp() -> None:
-    ramp = np.linspace(0, 65535, 256).astype(np.uint16)[None]
-    assert np.array_equal(pixels(normalise(saved(Image.fromarray(ramp))))[0, :, 0], np.arange(256))
-    colours = b"\0" + np.repeat(ramp[0], 3).astype(">u2").tobytes()
-    assert np.array_equal(pixels(normalise(png(256, 1, colours, 16)))[0, :, 1], np.arange(256))
-
-
 @pytest.mark.parametrize(
     ("mode", "numbers", "values", "expected"),
     (
@@ -210,35 +98,6 @@ def test_what_is_transparent_shows_the_background() -> None:
     assert result.alpha is not None
     assert result.alpha.getextrema() == (0, 0)
     assert normalise(saved(blocks().convert("RGBA"))).alpha is None
-
-
-@pytest.mark.parametrize(
-    ("depth", "colour", "row", "transparent", "alpha"),
-    (
-        (1, 0, b"\x40", b"\0\1", [255, 0]),
-        (2, 0, b"\x10", b"\0\1", [255, 0]),
-        (4, 0, b"\xf3", b"\0\3", [255, 0]),
-        (8, 0, b"\xf3\3", b"\0\3", [255, 0]),
-        (16, 0, b"\xf3\0\3\1", b"\3\1", [255, 0]),
-        (8, 2, b"\0\0\0\1\2\3", b"\0\1\0\2\0\3", [255, 0]),
-        (16, 2, bytes(6) + b"\1\4\2\5\3\6", b"\1\4\2\5\3\6", [255, 0]),
-    ),
-)
-def test_the_one_transparent_colour_of_a_png_is_transparent(depth: int, colour: int, row: bytes, transparent: bytes, alpha: list) -> None:
-    found = normalise(png(2, 1, b"\0" + row, depth, colour, chunk(b"tRNS", transparent))).alpha
-    assert found is not None
-    assert np.asarray(found)[0].tolist() == alpha
-
-
-def test_a_transparent_palette_entry_is_transparent() -> None:
-    palette = Image.new("P", (2, 1))
-    palette.putpalette([255, 0, 0, 0, 0, 255])
-    palette.putpixel((1, 0), 1)
-    for transparent, left, alpha in ((0, [255, 255, 255], [0, 255]), (b"\x33\xff", [255, 204, 204], [51, 255])):
-        result = normalise(saved(palette, transparency=transparent))
-        assert pixels(result)[0].tolist() == [left, [0, 0, 255]]
-        assert result.alpha is not None
-        assert np.asarray(result.alpha)[0].tolist() == alpha
 
 
 def test_a_mask_is_the_alpha_above_128_or_else_the_grey() -> None:
@@ -319,23 +178,6 @@ def test_a_picture_without_pixels_is_refused(data: bytes) -> None:
     assert "no pixels" in refused(data) or refused(data) == module.DAMAGED
 
 
-BOMBS = {
-    "zTXt": lambda: chunk(b"zTXt", b"Comment\0\0" + zeros(500_000_000)),
-    "iTXt": lambda: chunk(b"iTXt", b"Comment\0\1\0\0\0" + zeros(500_000_000)),
-    "iCCP": lambda: chunk(b"iCCP", b"ICC\0\0" + zeros(300_000_000)),
-    "tEXt": lambda: chunk(b"tEXt", b"workflow\0" + b"a" * 5_000_000),
-}
-
-
-@pytest.mark.timeout(FAR_TOO_LONG)
-@pytest.mark.parametrize("name", BOMBS)
-def test_texts_and_profiles_that_unpack_to_gigabytes_do_not_cost_them(name: str) -> None:
-    data = png(1, 1, b"\0\1\2\3", 8, 2, BOMBS[name]())
-    answers: list[Normalised] = []
-    assert grown(lambda: answers.append(normalise(data))) < 100
-    assert pixels(answers[0]).tolist() == [[[1, 2, 3]]]
-
-
 @pytest.mark.timeout(FAR_TOO_LONG)
 def test_a_small_file_that_would_keep_the_decoder_busy_for_long_is_refused() -> None:
     assert "RLE" in refused(bmp(30_000_000, 1, 1, b"\0\2\xff\xff\0\1"))
@@ -349,31 +191,6 @@ def test_half_a_picture_is_no_picture(kind: str) -> None:
     data = saved(blocks(), kind)
     for part in (0.02, 0.1, 0.3, 0.5, 0.8, 0.95):
         assert refused(data[: int(len(data) * part)])[:21] in (module.DAMAGED[:21], "This is not a picture")
-
-
-@pytest.mark.parametrize("missing", (1, 3, 1_000))
-def test_a_png_that_ends_in_good_order_before_its_last_row_is_refused(missing: int) -> None:
-    rows = bytes(100 * 301)
-    assert normalise(png(100, 100, rows)).image.size == (100, 100)
-    assert refused(png(100, 100, rows[:-missing])) == module.DAMAGED
-
-
-@pytest.mark.parametrize(("width", "height", "depth"), ((1, 1, 8), (9, 2, 1), (3, 7, 16), (5, 5, 4), (17, 33, 8)))
-def test_an_interlaced_png_is_read_whole_or_not_at_all(width: int, height: int, depth: int) -> None:
-    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-    whole = bytes(
-        sum((len(range(x, width, dx)) * depth + 7) // 8 + 1 for x, y, dx, dy in passes for _ in range(y, height, dy) if x < width)
-    )
-    data = png(width, height, whole, depth, 0)
-    data = SIGNATURE + chunk(b"IHDR", data[16:28] + b"\1") + data[33:]
-    assert normalise(data).image.size == (width, height)
-    assert refused(data.replace(chunk(b"IDAT", zlib.compress(whole, 9)), chunk(b"IDAT", zlib.compress(whole[:-1], 9)))) == module.DAMAGED
-
-
-def test_a_png_whose_pixels_were_altered_is_refused() -> None:
-    data = bytearray(saved(blocks()))
-    data[len(data) // 2] ^= 1
-    assert refused(bytes(data)) == module.DAMAGED
 
 
 OTHERS = {

@@ -22,7 +22,7 @@ def a1111_steps(steps: int, strength: float, exact: bool) -> tuple[int, int]:
         planned, position = int(steps / min(strength, 0.999)), steps - 1
     else:
         planned, position = steps, int(min(strength, 0.999) * steps)
-    levels = list(range(planned + 1))[planned - position - 1 :]
+    levels = range(planned + 1)[planned - position - 1 :]
     return planned, len(levels) - 1
 
 
@@ -52,7 +52,7 @@ def test_any_number_of_steps_at_any_strength_runs_as_many_as_with_a1111() -> Non
 def test_exact_steps_always_run_all_and_only_the_plan_grows() -> None:
     for steps, strength in product(range(1, 151), STRENGTHS):
         found = steps_at(steps, strength, exact=True)
-        planned, run = a1111_steps(steps, max(strength, 0.01), exact=True)
+        planned, run = a1111_steps(steps, strength, exact=True)
         assert found.run == run == steps
         assert found.planned == max(steps, min(planned, MOST_PLANNED)), (steps, strength)
 

@@ -65,7 +65,8 @@ def planned(kind: type[FromPicture], asked: dict[str, Any]) -> dict[str, Any]:
     try:
         request = read(kind, {name: value for name, value in dict(asked["values"]).items() if name not in ("image", "mask", "images")})
         assert isinstance(request, FromPicture)
-        found = preflight(request, numbers(asked.get("picture"), 2), numbers(asked.get("bounds"), 4))
+        picture = numbers(asked.get("picture"), 2)
+        found = preflight(request, picture, part_of(picture, asked.get("bounds")))
     except UserError as error:
         return {"lines": [str(error)], "box": None, "label": ""}
     return {"lines": list(found.lines), "box": found.box, "label": found.label}
@@ -83,10 +84,10 @@ def fitting(studio: Studio, asked: dict[str, Any]) -> list[int]:
 def fit_size(size: tuple[int, ...], native: int) -> tuple[int, int]:
     """On multiples of 8. A picture of half to twice the native area keeps its size, any other its shape."""
     width, height = size
-    if 0.5 <= width * height / native**2 <= 2 and min(size) >= SMALLEST:
-        return round(width / SIDE) * SIDE, round(height / SIDE) * SIDE
     limit = limits(FromPicture)["width"]
     assert isinstance(limit, Range)
+    if 0.5 <= width * height / native**2 <= 2 and min(size) >= SMALLEST and max(size) <= limit.high:
+        return round(width / SIDE) * SIDE, round(height / SIDE) * SIDE
     return aspect_size(native, min(max(width / height, 1 / WIDEST), WIDEST), limit)
 
 
@@ -100,6 +101,15 @@ def adopted(studio: Studio, picture_id: str) -> dict[str, Any]:
         return asdict(studio.intake.adopt(record, user))
     except UserError as error:
         return {"message": str(error)}
+
+
+def part_of(picture: Any, values: Any) -> Any:
+    """The bounds as a tuple when they hold some part of a picture of this size, else None."""
+    bounds = numbers(values, 4)
+    if picture is None or bounds is None:
+        return None
+    left, top, right, bottom = bounds
+    return bounds if left < right <= picture[0] and top < bottom <= picture[1] else None
 
 
 def numbers(values: Any, count: int) -> Any:

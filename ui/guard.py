@@ -110,7 +110,9 @@ class Guard:
         kind = _content_type(headers)
         if kind == FORM and scope["path"] in FORM_ROUTES:
             return await read_body(headers, receive, self.limits.form)
-        if kind == "application/octet-stream" and scope["path"] == INPUT_ROUTE:
+        if scope["path"] == INPUT_ROUTE:
+            if kind != "application/octet-stream":
+                raise Refused(415, "Send the file itself, as application/octet-stream.")
             return await read_body(headers, receive, self.limits.upload)
         if kind == "application/json":
             body = await read_body(headers, receive, self.limits.json)
