@@ -67,7 +67,7 @@ class Inputs:
     def sweep(self, used: Collection[str], age: float = WEEK) -> int:
         """Removes what no job and no picture names and nobody has put in for `age` seconds. Returns how many files."""
         before = time.time() - age
-        files = [file for file in self.folder.glob("??/*") if file.stem not in used and file.stat().st_mtime < before]
+        files = [file for file in self.folder.glob("??/*") if file.stem not in used and _touched(file) < before]
         for file in files:
             file.unlink(missing_ok=True)
         return len(files)
@@ -91,6 +91,14 @@ class Inputs:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _touched(file: Path) -> float:
+    """Seconds since 1970; never, for one that another process has just removed."""
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return float("inf")
 
 
 def content_id(image: Image.Image) -> str:

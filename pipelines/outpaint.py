@@ -28,6 +28,7 @@ from pipelines.strength import steps_of
 from pipelines.windows import extended, windows
 
 SPREAD = 8  # a tone is carried on over about an eighth of a window
+COARSE = 128  # pixels of the longer side at which that is computed
 CONTENT = {"Edges": "Original", "Latent noise": "Latent noise"}
 
 
@@ -78,11 +79,18 @@ def toned(drawn: Image.Image, patch: Patch) -> Image.Image:
     both = ((share >= 0.5) & (share < 1)).astype(np.float32)
     if not both.any():
         return drawn
-    difference = ((np.asarray(patch.picture.crop(patch.box), np.float32) - new) * both).astype(np.float32)
-    spread = max(size) / SPREAD
-    near = cv2.GaussianBlur(difference, (0, 0), spread, borderType=cv2.BORDER_REFLECT)
-    weight = cv2.GaussianBlur(both, (0, 0), spread, borderType=cv2.BORDER_REFLECT)[..., None]
-    return Image.fromarray(np.clip(np.rint(new + near / np.maximum(weight, 1e-9)), 0, 255).astype(np.uint8))
+    difference = (np.asarray(patch.picture.crop(patch.box), np.float32) - new) * both
+    carried = _carried(np.dstack([difference, both]).astype(np.float32))
+    return Image.fromarray(np.clip(np.rint(new + carried[..., :3] / np.maximum(carried[..., 3:], 1e-9)), 0, 255).astype(np.uint8))
+
+
+def _carried(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Values (h, w, 4), blurred far. What is this smooth can be computed small."""
+    height, width = values.shape[:2]
+    share = min(1.0, COARSE / max(height, width))
+    small = cv2.resize(values, (max(1, round(width * share)), max(1, round(height * share))), interpolation=cv2.INTER_AREA)
+    blurred = cv2.GaussianBlur(small, (0, 0), max(small.shape[:2]) / SPREAD, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def margins(request: Outpaint) -> Box:
