@@ -6,20 +6,15 @@ handing over are given for pictures of noise, which pack worst.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-HERE = Path(__file__).parent.parent
-sys.path.insert(0, str(HERE / "tests"))  # the harness of the tests
-
-from canvas_harness import Easel, Inputs, easel, noise, serving
-from page_fixtures import SWITCHES
 from playwright.sync_api import Browser, sync_playwright
 
 from bench.paired import Row, row, take_turns
+from tests.canvas_harness import Easel, Inputs, easel, noise, serving
+from tests.page_fixtures import SWITCHES
 
 SIDES = (512, 2048, 4096)
 POINTS = 15

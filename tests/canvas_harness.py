@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import numpy as np
-from page_fixtures import wait_for
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.page_fixtures import wait_for
 from ui.pieces import STATIC, static
 from ui.policy import policy
 

@@ -18,12 +18,12 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
-from toys import ToyPainter, toy_model_folder, wait_until
 
 from models.catalog import Catalog
 from pipelines import Studio
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs
+from tests.toys import ToyPainter, toy_model_folder, wait_until
 from ui import page
 from ui.server import Door, create_app
 from ui.theme import look

@@ -162,7 +162,7 @@ def test_a_square_of_twice_its_width_keeps_horizon_and_sky(drawn: Draw, inputs: 
 
 
 def test_only_masked_draws_a_small_part_of_a_large_picture_at_full_size(drawn: Draw, inputs: Inputs, judge: Judge) -> None:
-    """A scene in the corner of a picture four times as wide: drawn whole it is 32 pixels small, alone it is a scene of its own."""
+    """Of a picture four times as wide as what is drawn: the part becomes a whole scene of its own."""
     [scene, *_] = scenes(lambda scene: scene.time == "day" and scene.things[0].position == "left", 31)
     large = Image.new("RGB", (4 * SIDE, 4 * SIDE), (150, 170, 150))
     mask = Image.new("L", large.size)
@@ -171,6 +171,5 @@ def test_only_masked_draws_a_small_part_of_a_large_picture_at_full_size(drawn: D
         denoising_strength=1.0, area="Only masked", padding=0, mask_blur=0)  # fmt: skip
     after = drawn(request)
     [reading] = judge.read([after.crop((200, 200, 328, 328))])
-    thing = seen(reading, scene)
-    assert reading.time == "night" and thing is not None and thing.kind == scene.things[0].kind
+    assert (reading.time, reading.ground) == ("night", scene.ground) and seen(reading, scene) is not None
     assert after.size == large.size
