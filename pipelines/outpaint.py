@@ -27,7 +27,8 @@ from pipelines.request import Outpaint, unroll
 from pipelines.strength import steps_of
 from pipelines.windows import extended, windows
 
-SPREAD = 8  # a tone is carried on over about an eighth of a window
+SPREADS = (8, 2)  # a tone is carried on over about an eighth of a window, and where that does not reach, over half of it
+FAR = 1e-3  # weight of the second
 COARSE = 128  # pixels of the longer side at which that is computed
 CONTENT = {"Edges": "Original", "Latent noise": "Latent noise"}
 
@@ -89,8 +90,8 @@ def _carried(values: NDArray[np.float32]) -> NDArray[np.float32]:
     height, width = values.shape[:2]
     share = min(1.0, COARSE / max(height, width))
     small = cv2.resize(values, (max(1, round(width * share)), max(1, round(height * share))), interpolation=cv2.INTER_AREA)
-    blurred = cv2.GaussianBlur(small, (0, 0), max(small.shape[:2]) / SPREAD, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    near, far = (cv2.GaussianBlur(small, (0, 0), COARSE / spread, borderType=cv2.BORDER_REPLICATE) for spread in SPREADS)
+    return np.asarray(cv2.resize(near + FAR * far, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def margins(request: Outpaint) -> Box:

@@ -92,20 +92,22 @@ class ToyNetworks:
     encoders: Mapping[str, Any]  # by the family's key
 
 
-def toy_networks(family: Family, words: int, seed: int = 0) -> ToyNetworks:
+def toy_networks(family: Family, words: int, seed: int = 0, channels_in: int = 4) -> ToyNetworks:
     """Random networks of one family; `words`: how many the tokenizer has, the last two being start and end."""
     mend_torchvision()
     shape = SHAPES[family.key]
     torch.manual_seed(seed)
-    unet, vae = _unet(shape), _vae(family)
+    unet, vae = _unet(shape, channels_in), _vae(family)
     encoders = {key: _encoder(sizes, words) for key, sizes in shape.encoders.items()}
     return ToyNetworks(unet.eval(), vae.eval(), {key: network.eval() for key, network in encoders.items()})
 
 
-def write_toy_model(folder: Path, prediction_type: str = "epsilon", seed: int = 0, family: Family = SD1, zero_snr: bool = False) -> Path:
-    """Saves a toy in float16, as `from_pretrained` of diffusers reads it too."""
+def write_toy_model(
+    folder: Path, prediction_type: str = "epsilon", seed: int = 0, family: Family = SD1, zero_snr: bool = False, channels_in: int = 4
+) -> Path:
+    """Saves a toy in float16, as `from_pretrained` of diffusers reads it too. `channels_in`: of the UNet; 9 for an inpainting one."""
     toy_model_folder(folder)
-    networks = toy_networks(family, _words(folder), seed)
+    networks = toy_networks(family, _words(folder), seed, channels_in)
     for name, network in (("unet", networks.unet), ("vae", networks.vae), *_named_encoders(family, networks.encoders)):
         network.half().save_pretrained(folder / name)
     _write_tokenizers(folder, family)
@@ -122,10 +124,11 @@ def load_toy_model(folder: Path, device: Device = CPU, family: Family = SD1) -> 
     return load(read_checkpoint(folder), device, tokenizers)
 
 
-def _unet(shape: ToyShape) -> Any:
+def _unet(shape: ToyShape, channels_in: int) -> Any:
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
+        in_channels=channels_in,
         block_out_channels=shape.channels,
         layers_per_block=1,
         down_block_types=tuple(down for down, _ in shape.blocks),
