@@ -135,12 +135,8 @@ class Patch:
     def put_back(self, drawn: Image.Image) -> Image.Image:
         """The whole picture with the drawn part in its place. Where the mask is 0, every pixel is the picture's own."""
         size = self.box[2] - self.box[0], self.box[3] - self.box[1]
-        new = np.asarray(scaled(drawn, size), np.float32)
-        old = np.asarray(self.picture.crop(self.box), np.float32)
-        share = np.asarray(self.mask.crop(self.box), np.float32)[..., None] / 255
-        blended = np.rint(old + (new - old) * share).astype(np.uint8)
         whole = self.picture.copy()
-        whole.paste(Image.fromarray(blended), self.box[:2])
+        whole.paste(scaled(drawn, size), self.box[:2], self.mask.crop(self.box))
         return whole
 
     def small(self, longest: int) -> Patch:

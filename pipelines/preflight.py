@@ -45,9 +45,10 @@ def steps_sentence(request: FromPicture) -> str:
         return f"{' + '.join(map(str, rounds[:8]))}{' + …' * (len(rounds) > 8)} = {steps_in_all(request)} steps will run."
     if not run:
         return "Strength 0: no step runs, the picture comes back as it is."
+    where = " in each window" if isinstance(request, Outpaint) else ""
     if request.exact_steps or run == request.steps:
-        return f"{run} step{'s' * (run > 1)} will run."
-    return f"{run} of {request.steps} steps will run at strength {request.denoising_strength:g}."
+        return f"{run} step{'s' * (run > 1)} will run{where}."
+    return f"{run} of {request.steps} steps will run{where} at strength {request.denoising_strength:g}."
 
 
 def _img2img(request: FromPicture, picture: Size) -> Iterator[str]:

@@ -40,6 +40,7 @@ with gradio_stubs_untouched():
 __all__ = ["Door", "create_app", "role_of", "serve", "user_of"]
 
 LONG_POLL = 20.0  # seconds
+QUEUE_PAUSE = 0.02  # seconds between looks into Gradio's queue; its own millisecond keeps a core busy at 7 % while nobody does anything
 # What the page needs of Gradio. It has more: saved runs, a proxy, an editor of its own code. Those stay shut.
 GRADIO_PAGES = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/robots.txt"})
 GRADIO_FILES = ("/assets/", "/static/", "/svelte/", "/gradio_api/file=", "/gradio_api/call/", "/gradio_api/run/", "/gradio_api/heartbeat/")
@@ -200,6 +201,7 @@ def _mount(app: FastAPI, blocks: gr.Blocks, door: Door, look: dict[str, Any]) ->
         "app_kwargs": {"docs_url": None, "redoc_url": None, "openapi_url": None},
     }
     gr.mount_gradio_app(app, blocks, path="/", **(look | shut))
+    blocks._queue.sleep_when_free = QUEUE_PAUSE
 
 
 async def _only_by_post(request: Request) -> Response:

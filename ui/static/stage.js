@@ -309,7 +309,7 @@ for (const [name, act] of Object.entries(ON)) part(name).addEventListener("click
 // On a narrow screen the stage lies below the form.
 const look = () => {
   const { top, bottom } = part("frame").getBoundingClientRect();
-  if (top > innerHeight / 2 || bottom < 0) element.closest(".stage-side").scrollIntoView({ behavior: "smooth", block: "start" });
+  if (top > innerHeight / 2 || bottom < 0) (element.closest(".stage-side:not(.with-canvas)") ?? element).scrollIntoView({ behavior: "smooth", block: "start" });
 };
 
 // Python sends the id of a new job, or, when the page opens, what this person has: pictures, and a job that still runs.
