@@ -45,9 +45,9 @@ def course_of(request: Request, schedule: NoiseSchedule, steps: Steps) -> Course
 
 
 def noise_of(singles: Sequence[Request], shape: tuple[int, ...], model: DiffusionModel, turn: int = 0) -> ImageNoise:
-    """The noise of these pictures, each from its own seed. `turn` is added: a picture that is drawn in parts takes other noise in each."""
+    """The noise of these pictures, each from its own seed. `turn` is added to all: one that is drawn in parts takes other noise in each."""
     strength = singles[0].variation_strength
-    variation = Variation([single.variation_seed for single in singles], strength) if strength > 0 else None
+    variation = Variation([single.variation_seed + turn for single in singles], strength) if strength > 0 else None
     return ImageNoise([single.seed + turn for single in singles], shape, model.device.torch_device, variation=variation)
 
 

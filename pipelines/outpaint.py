@@ -16,7 +16,7 @@ from scipy.ndimage import distance_transform_edt
 from models.loading import DiffusionModel
 from pipelines.conditioning import relay
 from pipelines.course import Leg, latent_shape, noise_of, own
-from pipelines.decode import decode
+from pipelines.decode import Decoded, decode
 from pipelines.denoise import Guide
 from pipelines.engine import Batch
 from pipelines.events import Event, Picture
@@ -47,14 +47,16 @@ def _batch(
 ) -> Generator[Event | None]:
     """The pictures of one batch go one after another: their windows see different surroundings."""
     for place, single in enumerate(singles):
-        image = yield from _extended(single, place, number, request, model, picture, guide)
-        yield Picture(image, single, dict(model.made_with), number * request.batch_size + place, request.picture_count)
+        whole = yield from _extended(single, place, number, request, model, picture, guide)
+        made_with = {**model.made_with, **whole.notes}
+        yield Picture(whole.image, single, made_with, number * request.batch_size + place, request.picture_count)
 
 
 def _extended(
     single: Outpaint, place: int, number: int, request: Outpaint, model: DiffusionModel, picture: Image.Image, guide: Guide | None
-) -> Generator[Event | None, None, Image.Image]:
-    """One picture, window by window."""
+) -> Generator[Event | None, None, Decoded]:
+    """One picture, window by window, with what is to be noted of any of them."""
+    notes: dict[str, str] = {}
     boxes, canvas = windows(picture.size, margins(single), (single.width, single.height)), Canvas(picture, margins(single))
     for turn, box in enumerate(boxes):
         patch = canvas.patch(box, (single.width, single.height), single.overlap)
@@ -64,8 +66,9 @@ def _extended(
         noise = noise_of([single], latent_shape(single, model), model, turn)
         latents = yield from paint(single, prepared, content, steps_of(single), noise, leg, show_in(model, patch))
         decoded = yield from decode(model, latents)
+        notes |= decoded.notes
         canvas.draw(patch.put_back(toned(decoded.image, patch)), box)
-    return canvas.image
+    return Decoded(canvas.image, notes)
 
 
 def toned(drawn: Image.Image, patch: Patch) -> Image.Image:

@@ -1,11 +1,12 @@
-"""What tests of whole drawings share: run a request to its pictures, and compare pictures by the numbers of their pixels."""
+"""What tests of whole drawings share: pictures to begin with, a request run to its pictures, and pictures compared by their numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -13,6 +14,34 @@ from models.loading import DiffusionModel
 from pipelines import TextToImage, txt2img
 from pipelines.engine import Batch
 from pipelines.events import Picture
+
+
+def blots(size: tuple[int, int], seed: int = 1) -> Image.Image:
+    """Coloured blots, as smooth as a picture is."""
+    colours = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
+    return Image.fromarray(colours).resize(size, Image.Resampling.BICUBIC)
+
+
+def latents_of(model: DiffusionModel, image: Image.Image, shown: torch.Tensor | float = 1.0) -> torch.Tensor:
+    """The mean that the VAE gives by itself, (1, 4, h/8, w/8); `shown`: (h, w), 0 where middle grey stands instead of the picture.
+
+    diffusers' pipelines take it in place of a picture, which keeps their own draw from the VAE's distribution out of the noise.
+    """
+    values = torch.from_numpy(np.asarray(image, np.float32) / 127.5 - 1).permute(2, 0, 1)[None] * shown
+    with torch.inference_mode():
+        return cast(Any, model.vae.encode(values)).latent_dist.mean * model.vae.config["scaling_factor"]
+
+
+def ended(work: Generator[Any, None, Any]) -> tuple[Any, int]:
+    """What a generator returns, and how often it yielded before."""
+    stops = 0
+    with torch.inference_mode():
+        while True:
+            try:
+                next(work)
+                stops += 1
+            except StopIteration as end:
+                return end.value, stops
 
 
 def finished(batches: Iterable[Batch]) -> list[Picture]:

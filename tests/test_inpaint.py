@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -18,13 +19,14 @@ from models.families import SDXL
 from models.loading import DiffusionModel
 from pipelines import Inpaint, TextToImage, inpaint, txt2img
 from pipelines.course import Leg, noise_of, show_whole
+from pipelines.decode import decode
 from pipelines.denoise import Masked
 from pipelines.events import Step
 from pipelines.inputs import Inputs
 from pipelines.masking import blurred
 from pipelines.request import AREAS, MASKED_CONTENTS, SAMPLER_NAMES
 from pipelines.strength import steps_of
-from tests.drawing import clip_tokenizer, finished, levels
+from tests.drawing import blots, clip_tokenizer, ended, finished, latents_of, levels
 from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 
 SIDE = 64
@@ -34,6 +36,11 @@ REQUEST = Inpaint(prompt="a red house", negative_prompt="mountains", steps=8, se
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> DiffusionModel:
     return load_toy_model(write_toy_model(tmp_path_factory.mktemp("plain")))
+
+
+@pytest.fixture(scope="module")
+def velocity(tmp_path_factory: pytest.TempPathFactory) -> DiffusionModel:
+    return load_toy_model(write_toy_model(tmp_path_factory.mktemp("velocity"), "v_prediction"))
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +54,6 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     return Inputs(tmp_path_factory.mktemp("inputs"))
 
 
-def picture(size: tuple[int, int] = (SIDE, SIDE), seed: int = 1) -> Image.Image:
-    blots = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
-    return Image.fromarray(blots).resize(size, Image.Resampling.BICUBIC)
-
-
 def mask_of(size: tuple[int, int] = (SIDE, SIDE), box: tuple[int, int, int, int] = (16, 16, 39, 47)) -> Image.Image:
     """A rectangle; the default one lies on the grid of the latents."""
     mask = Image.new("L", size)
@@ -60,7 +62,7 @@ def mask_of(size: tuple[int, int] = (SIDE, SIDE), box: tuple[int, int, int, int]
 
 
 def asked(inputs: Inputs, image: Image.Image | None = None, mask: Image.Image | None = None, **changes: Any) -> Inpaint:
-    return replace(REQUEST, image=inputs.keep(image or picture()), mask=inputs.keep(mask or mask_of()), **changes)
+    return replace(REQUEST, image=inputs.keep(image or blots((SIDE, SIDE))), mask=inputs.keep(mask or mask_of()), **changes)
 
 
 def drawn(request: Inpaint, model: DiffusionModel, inputs: Inputs) -> list[Image.Image]:
@@ -74,56 +76,71 @@ def array(image: Image.Image) -> NDArray[np.uint8]:
 # ---- against diffusers ------------------------------------------------------------------------------------------------------------
 
 
-def theirs(model: DiffusionModel, strength: float, content: Image.Image) -> Image.Image:
+def theirs(model: DiffusionModel, strength: float) -> Image.Image:
     from diffusers import EulerDiscreteScheduler, StableDiffusionInpaintPipeline
 
     scheduler = EulerDiscreteScheduler.from_config(SCHEDULER | {"prediction_type": model.prediction_type})
     parts = {"vae": model.vae, "text_encoder": model.text_encoder, "unet": model.unet, "scheduler": scheduler}
     none = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
     pipeline = StableDiffusionInpaintPipeline(**parts, tokenizer=clip_tokenizer(model.checkpoint.tokenizer), **none)  # type: ignore[arg-type]
+    return answer(pipeline, model, strength)
+
+
+def answer(pipeline: Any, model: DiffusionModel, strength: float, **sizes: Any) -> Image.Image:
+    """Given latents and no pictures, so that the noise is the first and only thing that is drawn from the generator."""
     pipeline.set_progress_bar_config(disable=True)
-    generator = torch.Generator().manual_seed(5)
-    sizes = {"height": SIDE, "width": SIDE, "num_inference_steps": 8, "strength": strength, "guidance_scale": REQUEST.guidance_scale}
+    image, outside = blots((SIDE, SIDE)), torch.from_numpy(1 - array(mask_of()) / 255).float()
+    pictures = {"image": latents_of(model, image), "masked_image_latents": latents_of(model, image, outside), "mask_image": mask_of()}
+    sizes = {"height": SIDE, "width": SIDE, "num_inference_steps": 8, "guidance_scale": REQUEST.guidance_scale, **sizes}
     words = {"prompt": REQUEST.prompt, "negative_prompt": REQUEST.negative_prompt}
-    answer = cast(Any, pipeline)(**words, image=content, mask_image=mask_of(), generator=generator, output_type="pil", **sizes)
-    return answer.images[0]
+    return pipeline(**words, **pictures, **sizes, strength=strength, generator=torch.Generator().manual_seed(5)).images[0]
 
 
-@pytest.fixture
-def certain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """diffusers draws from the VAE's distribution; here its middle is taken, as ours does."""
-    from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
-
-    monkeypatch.setattr(DiagonalGaussianDistribution, "sample", lambda self, generator=None: self.mean)
+def off_inside(ours: Image.Image, expected: Image.Image) -> int:
+    """The largest difference in levels under the mask."""
+    inside = array(mask_of()) == 255
+    return int(np.abs(array(ours)[inside].astype(int) - array(expected)[inside]).max())
 
 
-@pytest.mark.usefixtures("certain")
-@pytest.mark.parametrize("channels", [4, 9])
-def test_under_the_mask_a_picture_equals_the_one_of_diffusers_pipeline(
-    plain: DiffusionModel, reader: DiffusionModel, inputs: Inputs, channels: int
-) -> None:
-    model = plain if channels == 4 else reader
+@pytest.mark.parametrize("kind", ["plain", "velocity", "reader"])
+def test_under_the_mask_a_picture_equals_the_one_of_diffusers_pipeline(kind: str, inputs: Inputs, request: pytest.FixtureRequest) -> None:
+    model = request.getfixturevalue(kind)
     # Five of eight steps: there int(8 * 0.625), here int(8 * 0.55) + 1.
-    expected = theirs(model, 0.625, picture())
     [ours] = drawn(asked(inputs, denoising_strength=0.55), model, inputs)
-    inside = array(mask_of()) == 255
-    assert np.abs(array(ours)[inside].astype(int) - array(expected)[inside]).max() <= 2
-    assert (array(ours)[~inside] == array(picture())[~inside]).all()
+    assert off_inside(ours, theirs(model, 0.625)) <= 1
 
 
-@pytest.mark.usefixtures("certain")
-def test_at_full_strength_a_network_that_reads_the_mask_equals_diffusers(reader: DiffusionModel, inputs: Inputs) -> None:
-    """Nearly: they begin with noise alone, we with the picture under as much of it, which leaves a trace."""
-    expected = theirs(reader, 1.0, picture())
-    [ours] = drawn(asked(inputs, denoising_strength=1.0), reader, inputs)
-    inside = array(mask_of()) == 255
-    assert np.abs(array(ours)[inside].astype(int) - array(expected)[inside]).mean() < 6
+def test_at_full_strength_a_network_that_reads_the_mask_equals_diffusers_once_both_begin_with_noise_alone(
+    reader: DiffusionModel, inputs: Inputs
+) -> None:
+    """Ours keeps the picture under the noise even then, as A1111 does; what the network reads next to it is the same."""
+    whole = asked(inputs, denoising_strength=1.0)
+    expected = theirs(reader, 1.0)
+    prepared, latents = painted(reader, whole, blank=True)
+    assert not prepared.begins.any()
+    assert off_inside(ended(decode(reader, latents))[0].image, expected) <= 1
 
 
-def test_an_sdxl_network_that_reads_the_mask_draws(tmp_path_factory: pytest.TempPathFactory, inputs: Inputs) -> None:
-    folder = write_toy_model(tmp_path_factory.mktemp("xl"), family=SDXL, channels_in=9)
-    [image] = drawn(asked(inputs), load_toy_model(folder, family=SDXL), inputs)
-    assert image.size == (SIDE, SIDE) and array(image)[20:40, 20:36].std() > 1
+def painted(
+    model: DiffusionModel, request: Inpaint, content: str = "Original", blank: bool = False
+) -> tuple[inpaint.Prepared, torch.Tensor]:
+    """What a drawing begins with, and its clean latents. `blank`: begin with zeros."""
+    patch = inpaint.patch_of(request, blots((SIDE, SIDE)), mask_of())
+    prepared, _ = ended(inpaint.prepare(model, request, patch, content))
+    prepared = replace(prepared, begins=torch.zeros_like(prepared.begins)) if blank else prepared
+    noise = noise_of([request], (4, SIDE // 8, SIDE // 8), model)
+    latents, _ = ended(inpaint.paint(request, prepared, content, steps_of(request), noise, Leg(), show_whole(model)))
+    return prepared, latents
+
+
+def test_an_sdxl_network_that_reads_the_mask_equals_diffusers(tmp_path: Path, inputs: Inputs) -> None:
+    from diffusers import StableDiffusionXLInpaintPipeline
+
+    folder = write_toy_model(tmp_path, family=SDXL, channels_in=9)
+    model = load_toy_model(folder, family=SDXL)
+    pipeline = StableDiffusionXLInpaintPipeline.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True)
+    [ours] = drawn(asked(inputs, denoising_strength=0.55), model, inputs)
+    assert off_inside(ours, answer(pipeline, model, 0.625, original_size=(SIDE, SIDE), target_size=(SIDE, SIDE))) <= 1
 
 
 def test_such_a_network_is_refused_where_there_is_no_mask(reader: DiffusionModel) -> None:
@@ -146,44 +163,34 @@ KINDS = [
 def test_every_pixel_outside_the_blurred_mask_is_the_picture_s_own(plain: DiffusionModel, inputs: Inputs, size: tuple[int, int]) -> None:
     mask = mask_of(size, (9, 21, 30, 40))
     for changes in KINDS:
-        [image] = drawn(asked(inputs, picture(size), mask, steps=2, padding=8, **changes), plain, inputs)
+        [image] = drawn(asked(inputs, blots(size), mask, steps=2, padding=8, **changes), plain, inputs)
         over = mask.point(lambda value: 255 - value) if changes["inverted"] else mask
         outside = array(blurred(over, cast(int, changes["mask_blur"]))) == 0
         assert image.size == size
-        assert (array(image)[outside] == array(picture(size))[outside]).all(), changes
-        assert (array(image)[~outside] != array(picture(size))[~outside]).any(), changes
+        assert (array(image)[outside] == array(blots(size))[outside]).all(), changes
+        assert (array(image)[~outside] != array(blots(size))[~outside]).any(), changes
 
 
 def test_so_it_is_with_a_network_that_reads_the_mask(reader: DiffusionModel, inputs: Inputs) -> None:
-    for area in AREAS:
-        [image] = drawn(asked(inputs, picture((100, 80)), mask_of((100, 80)), area=area, mask_blur=4), reader, inputs)
-        outside = array(blurred(mask_of((100, 80)), 4)) == 0
-        assert (array(image)[outside] == array(picture((100, 80)))[outside]).all()
+    size = (100, 80)
+    for area, soft, content in itertools.product(AREAS, (False, True), ("Original", "Latent noise")):
+        changes = {"area": area, "soft": soft, "masked_content": content, "mask_blur": 4, "steps": 2}
+        [image] = drawn(asked(inputs, blots(size), mask_of(size), **changes), reader, inputs)
+        outside = array(blurred(mask_of(size), 4)) == 0
+        assert (array(image)[outside] == array(blots(size))[outside]).all(), changes
 
 
-def test_latents_outside_the_mask_end_as_those_of_the_picture(plain: DiffusionModel, inputs: Inputs) -> None:
-    request = asked(inputs)
-    patch = inpaint.patch_of(request, picture(), mask_of())
-    with torch.inference_mode():
-        prepared = ended(inpaint.prepare(plain, request, patch, "Original"))
-        noise = noise_of([request], (4, 8, 8), plain)
-        latents = ended(inpaint.paint(request, prepared, "Original", steps_of(request), noise, Leg(), show_whole(plain)))
+@pytest.mark.parametrize("sampler", SAMPLER_NAMES)
+def test_latents_outside_the_mask_end_as_those_of_the_picture(plain: DiffusionModel, inputs: Inputs, sampler: str) -> None:
+    prepared, latents = painted(plain, asked(inputs, sampler=sampler, steps=3))
     inside = (prepared.mask == 1).expand_as(latents)
     assert torch.equal(latents[~inside], prepared.kept[~inside])
     assert not torch.allclose(latents[inside], prepared.kept[inside])
 
 
-def ended(generator: Any) -> Any:
-    while True:
-        try:
-            next(generator)
-        except StopIteration as end:
-            return end.value
-
-
 def test_strength_zero_gives_the_picture_back(plain: DiffusionModel, inputs: Inputs) -> None:
-    [image] = drawn(asked(inputs, picture((70, 50)), mask_of((70, 50)), denoising_strength=0.0), plain, inputs)
-    assert image.tobytes() == picture((70, 50)).tobytes()
+    [image] = drawn(asked(inputs, blots((70, 50)), mask_of((70, 50)), denoising_strength=0.0), plain, inputs)
+    assert image.tobytes() == blots((70, 50)).tobytes()
 
 
 # ---- what is drawn -----------------------------------------------------------------------------------------------------------------
@@ -195,9 +202,7 @@ def test_each_masked_content_begins_with_something_else(plain: DiffusionModel, i
 
 
 def test_latent_nothing_begins_with_zeros(plain: DiffusionModel, inputs: Inputs) -> None:
-    request = asked(inputs)
-    with torch.inference_mode():
-        prepared = ended(inpaint.prepare(plain, request, inpaint.patch_of(request, picture(), mask_of()), "Latent nothing"))
+    prepared, _ = painted(plain, asked(inputs, steps=1), "Latent nothing")
     inside = (prepared.mask == 1).expand_as(prepared.begins)
     assert (prepared.begins[inside] == 0).all() and torch.equal(prepared.begins[~inside], prepared.kept[~inside])
 
@@ -234,7 +239,7 @@ def test_a_mask_over_everything_draws_the_whole_picture(plain: DiffusionModel, i
     everything = Image.new("L", (SIDE, SIDE), 255)
     for area in AREAS:
         [image] = drawn(asked(inputs, mask=everything, area=area, denoising_strength=1.0), plain, inputs)
-        assert (levels(image) - levels(picture())).abs().float().mean() > 5
+        assert (levels(image) - levels(blots((SIDE, SIDE)))).abs().float().mean() > 5
 
 
 @pytest.mark.parametrize("sampler", SAMPLER_NAMES)
@@ -247,10 +252,10 @@ def test_every_sampler_works_and_candidates_are_each_their_own(plain: DiffusionM
 
 def test_previews_show_the_part_in_its_place(plain: DiffusionModel, inputs: Inputs) -> None:
     size = (300, 100)
-    request = asked(inputs, picture(size), mask_of(size, (10, 10, 30, 30)), area="Only masked", padding=4, steps=2)
+    request = asked(inputs, blots(size), mask_of(size, (10, 10, 30, 30)), area="Only masked", padding=4, steps=2)
     with torch.inference_mode():
         [first, *_] = [event for batch in inpaint.batches(request, plain, inputs) for event in batch if isinstance(event, Step)]
         preview = Image.open(io.BytesIO(first.preview()))
     assert preview.size == size
-    off = np.abs(array(preview.convert("RGB")).astype(int) - array(picture(size))).mean(2)
+    off = np.abs(array(preview.convert("RGB")).astype(int) - array(blots(size))).mean(2)
     assert off[:, 100:].mean() < 6 < off[10:30, 10:30].mean()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,15 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from models.device import Device
 from models.loading import DiffusionModel
 from pipelines import Outpaint, outpaint
+from pipelines.course import noise_of
 from pipelines.events import Step
 from pipelines.inputs import Inputs
+from pipelines.request import SAMPLER_NAMES
 from pipelines.windows import windows
-from tests.drawing import finished
+from tests.drawing import blots, finished
 from tests.toy_weights import load_toy_model, write_toy_model
 
 SIDE = 64
@@ -36,13 +40,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     return Inputs(tmp_path_factory.mktemp("inputs"))
 
 
-def picture(size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:
-    blots = np.random.default_rng(1).integers(0, 256, (8, 8, 3), np.uint8)
-    return Image.fromarray(blots).resize(size, Image.Resampling.BICUBIC)
-
-
 def asked(inputs: Inputs, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> Outpaint:
-    return replace(REQUEST, image=inputs.keep(picture(size)), **changes)
+    return replace(REQUEST, image=inputs.keep(blots(size)), **changes)
 
 
 def drawn(request: Outpaint, model: DiffusionModel, inputs: Inputs) -> list[Image.Image]:
@@ -63,7 +62,7 @@ def test_what_is_known_stays_and_the_rest_is_drawn(
     assert image.size == (size[0] + left + margins.get("right", 0), size[1] + top + margins.get("bottom", 0))
     inner = 8  # the overlap
     known = array(image)[top : top + size[1], left : left + size[0]][inner:-inner, inner:-inner]
-    assert (known == array(picture(size))[inner:-inner, inner:-inner]).all()
+    assert (known == array(blots(size))[inner:-inner, inner:-inner]).all()
     new = np.ones(image.size[::-1], bool)
     new[top : top + size[1], left : left + size[0]] = False
     assert array(image)[new].std() > 1
@@ -71,7 +70,7 @@ def test_what_is_known_stays_and_the_rest_is_drawn(
 
 def test_without_overlap_every_pixel_of_the_picture_stays(model: DiffusionModel, inputs: Inputs) -> None:
     [image] = drawn(asked(inputs, right=64, overlap=0), model, inputs)
-    assert (array(image)[:, :SIDE] == array(picture())).all()
+    assert (array(image)[:, :SIDE] == array(blots((SIDE, SIDE)))).all()
 
 
 def test_steps_are_counted_over_all_windows(model: DiffusionModel, inputs: Inputs) -> None:
@@ -83,10 +82,15 @@ def test_steps_are_counted_over_all_windows(model: DiffusionModel, inputs: Input
 
 
 def test_a_job_can_be_left_between_windows(model: DiffusionModel, inputs: Inputs) -> None:
+    calls: list[int] = []
     with torch.inference_mode():
         batch = next(outpaint.batches(asked(inputs, right=128), model, inputs))
-        assert sum(isinstance(next(batch), Step) for _ in range(4)) >= 3
+        first = [next(batch) for _ in range(REQUEST.steps)]
+        hook = model.unet.register_forward_hook(lambda *_: calls.append(1))
         batch.close()
+        assert next(batch, "over") == "over"
+    hook.remove()
+    assert all(isinstance(event, Step) for event in first) and calls == []
 
 
 def test_each_picture_of_a_batch_is_the_one_of_its_seed_alone(model: DiffusionModel, inputs: Inputs) -> None:
@@ -95,10 +99,37 @@ def test_each_picture_of_a_batch_is_the_one_of_its_seed_alone(model: DiffusionMo
     assert together == [drawn(replace(request, seed=5 + index), model, inputs)[0].tobytes() for index in range(2)]
 
 
+def test_a_picture_without_margins_comes_back(model: DiffusionModel, inputs: Inputs) -> None:
+    assert drawn(asked(inputs), model, inputs)[0].tobytes() == blots((SIDE, SIDE)).tobytes()
+
+
+@pytest.mark.parametrize("sampler", SAMPLER_NAMES)
+def test_every_sampler_extends(model: DiffusionModel, inputs: Inputs, sampler: str) -> None:
+    [image] = drawn(asked(inputs, right=32, sampler=sampler), model, inputs)
+    assert array(image)[:, SIDE:].std() > 1
+
+
+def test_every_window_has_noise_of_its_own_in_a_variation_too(model: DiffusionModel) -> None:
+    for strength in (0.0, 0.5, 1.0):
+        request = replace(REQUEST, variation_strength=strength, variation_seed=9)
+        one, other = (noise_of([request], (4, 32, 32), model, turn).first().flatten() for turn in (0, 1))
+        assert abs(torch.corrcoef(torch.stack([one, other]))[0, 1].item()) < 0.1  # 4096 numbers: six standard errors
+
+
+def test_what_a_decode_had_to_do_is_told_with_the_picture(tmp_path: Path, inputs: Inputs) -> None:
+    half = load_toy_model(write_toy_model(tmp_path), Device(torch.device("cpu"), torch.float16))
+    with torch.inference_mode():  # inner values beyond 65504
+        assert half.vae.post_quant_conv
+        half.vae.post_quant_conv.weight *= 8
+        half.vae.decoder.conv_in.weight *= 2000
+    [picture] = finished(outpaint.batches(asked(inputs, right=96), half, inputs))
+    assert picture.made_with["VAE precision"] == "float32"
+
+
 def test_a_network_that_reads_the_mask_extends_too(tmp_path_factory: pytest.TempPathFactory, inputs: Inputs) -> None:
     reader = load_toy_model(write_toy_model(tmp_path_factory.mktemp("nine"), channels_in=9))
     [image] = drawn(asked(inputs, left=64), reader, inputs)
-    assert (array(image)[:, SIDE + 8 :] == array(picture())[:, 8:]).all()
+    assert (array(image)[:, SIDE + 8 :] == array(blots((SIDE, SIDE)))[:, 8:]).all()
 
 
 def test_new_area_begins_with_noise_or_with_the_edges(model: DiffusionModel, inputs: Inputs) -> None:
@@ -112,12 +143,12 @@ def test_new_area_begins_with_noise_or_with_the_edges(model: DiffusionModel, inp
 
 
 def test_the_edges_are_drawn_outwards_as_numpy_pads_them() -> None:
-    patch = outpaint.Canvas(picture(), (16, 0, 24, 0)).patch((0, 0, 104, SIDE), (SIDE, SIDE), 0)
-    assert (array(patch.picture) == np.pad(array(picture()), ((0, 0), (16, 24), (0, 0)), mode="edge")).all()
+    patch = outpaint.Canvas(blots((SIDE, SIDE)), (16, 0, 24, 0)).patch((0, 0, 104, SIDE), (SIDE, SIDE), 0)
+    assert (array(patch.picture) == np.pad(array(blots((SIDE, SIDE))), ((0, 0), (16, 24), (0, 0)), mode="edge")).all()
 
 
 def test_the_mask_is_full_where_nothing_is_known_and_falls_over_the_overlap() -> None:
-    patch = outpaint.Canvas(picture(), (0, 0, 32, 0)).patch((0, 0, 96, SIDE), (SIDE, SIDE), 8)
+    patch = outpaint.Canvas(blots((SIDE, SIDE)), (0, 0, 32, 0)).patch((0, 0, 96, SIDE), (SIDE, SIDE), 8)
     expected = np.r_[np.zeros(SIDE - 8), np.rint(255 * np.arange(1, 9) / 9), np.full(32, 255)]
     assert (array(patch.mask) == expected).all()
 
@@ -131,6 +162,6 @@ def test_a_drawing_takes_the_tone_of_the_picture() -> None:
 
 
 def test_without_an_overlap_the_tone_is_left_as_it_is() -> None:
-    patch = outpaint.Canvas(picture(), (0, 0, 32, 0)).patch((0, 0, 96, SIDE), (96, SIDE), 0)
-    drawing = picture((96, SIDE))
+    patch = outpaint.Canvas(blots((SIDE, SIDE)), (0, 0, 32, 0)).patch((0, 0, 96, SIDE), (96, SIDE), 0)
+    drawing = blots((96, SIDE))
     assert outpaint.toned(drawing, patch) is drawing

@@ -64,6 +64,13 @@ def test_ddim_visits_the_timesteps_of_diffusers(steps: int) -> None:
     assert sigmas[-1].item() == NOISE.sigma_min
 
 
+@pytest.mark.parametrize("steps", [333, 501, 999, 1000])
+def test_ddim_can_be_planned_as_finely_as_a_low_strength_with_exact_steps_asks(steps: int) -> None:
+    sigmas = plan("DDIM", "Automatic", steps, NOISE)
+    assert len(sigmas) == steps + 1 and sigmas[0] <= NOISE.sigma_max
+    assert (sigmas[2:] < sigmas[1:-1]).all()
+
+
 @pytest.mark.parametrize("steps", [1, 2, 4, 7, 8, 33, 50])
 def test_lcm_visits_the_timesteps_of_diffusers(steps: int) -> None:
     expected = LCMScheduler()

@@ -42,10 +42,12 @@ def ddim(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
     """Every (N // steps)th training timestep from 1, ending at timestep 0: the "leading" spacing of Stable Diffusion 1.
 
     A trace of noise (sigma 0.03) therefore stays, as it does in the original. One step would begin at timestep 1, where
-    there is nothing left to draw; it begins at the last timestep instead.
+    there is nothing left to draw; it begins at the last timestep instead. Of N steps the first two share that one (as in A1111 1.10,
+    modules/sd_samplers_timesteps.py).
     """
     stride = len(noise_schedule) // steps
-    timesteps = torch.arange(steps).flip(0) * stride + 1 if steps > 1 else torch.tensor([len(noise_schedule) - 1])
+    last = len(noise_schedule) - 1
+    timesteps = (torch.arange(steps).flip(0) * stride + 1).clamp(max=last) if steps > 1 else torch.tensor([last])
     return noise_schedule.sigmas[torch.cat([timesteps, timesteps.new_zeros(1)])]
 
 
