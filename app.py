@@ -39,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """Joins the parts and answers until Ctrl+C."""
+    from pipelines.preprocessors.annotators import Annotators
+
     from models.catalog import Catalog
     from pipelines.inputs import Inputs
     from pipelines.jobs import JobBook
@@ -57,6 +59,8 @@ def run(options: argparse.Namespace) -> None:
     inputs = Inputs(options.outputs_dir / ".inputs")
     inputs.sweep(book.inputs_used())
 
+    annotators = Annotators([weights, *options.models_dir], HERE / "models" / "starter")
+
     def open_painter() -> Painter:
         from models.device import choose, read_machine
         from pipelines.painter import open_painter
@@ -65,9 +69,9 @@ def run(options: argparse.Namespace) -> None:
         given = {name: int(size * 1e9) for name, size in (("host", options.host_memory), ("device", options.device_memory)) if size}
         if machine.device is None:
             given.pop("device", None)
-        return open_painter(catalog, options.device, inputs, replace(machine, **given))
+        return open_painter(catalog, options.device, inputs, replace(machine, **given), annotators)
 
-    studio = Studio(catalog, outputs, book, open_painter, weights, inputs)
+    studio = Studio(catalog, outputs, book, open_painter, weights, inputs, annotators)
     door, host = reach(options)
 
     def opened(port: int) -> None:

@@ -19,6 +19,7 @@ from pipelines.inputs import Inputs
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs
 from pipelines.painter import ModelPainter, open_painter
+from pipelines.preprocessors.annotators import Annotators
 from pipelines.request import TextToImage
 from pipelines.studio import Studio
 
@@ -58,7 +59,10 @@ def studio() -> Iterator[tuple[Studio, ModelPainter]]:
         catalog = Catalog(HERE / "models" / "starter")
         inputs = Inputs(folder / ".inputs")
         painter = open_painter(catalog, "cpu", inputs)
-        result = Studio(catalog, Outputs(folder), JobBook(folder / "studio.db", folder), lambda: painter, inputs=inputs)
+        annotators = Annotators([], HERE / "models" / "starter")
+        result = Studio(
+            catalog, Outputs(folder), JobBook(folder / "studio.db", folder), lambda: painter, inputs=inputs, annotators=annotators
+        )
         result.start()
         stack.callback(result.close)
         yield result, painter

@@ -7,14 +7,25 @@ the background, and a query waits for that only for a moment, so a folder that h
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from models.checkpoint import STARTER, Checkpoint, Facts, checkpoint_of, file_hash, file_id, read_checkpoint, read_folder, weight_files
+from models.called import has_hash, is_called, was_called
+from models.checkpoint import (
+    STARTER,
+    Checkpoint,
+    Facts,
+    checkpoint_of,
+    file_hash,
+    file_id,
+    read_checkpoint,
+    read_folder,
+    read_starter_depth,
+    weight_files,
+)
 from models.errors import UserError
 from models.families import FAMILIES
 from models.files import Identity, ModelFile, ModelKind, Overrides
@@ -32,8 +43,6 @@ FIRST_WAIT = 2.0  # seconds that the first query waits for the first pass
 WAIT = 1.0  # seconds that a query waits for a look at the disk
 LOOK_EVERY = 2.0  # seconds between looks that are made only because somebody asked for the version
 PUBLISH_EVERY = 0.5  # seconds between tables while a long first pass goes on
-SHORTEST_HASH = 8  # digits by which a file may be named
-HASHES = ("sshs_model_hash", "modelspec.hash_sha256")  # that a training program wrote into the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +126,13 @@ class Catalog:
         """By name, in large or small letters; else by the first digits (8 or more) of a hash. What can be used comes first."""
         wanted = name.strip().replace("\\", "/").rpartition("/")[2].lower()
         entries = sorted(self.models(kind), key=lambda entry: not entry.usable)
-        for matches in (_is_called, _was_called, _has_hash):
+        for matches in (is_called, was_called, has_hash):
             if found := next((entry for entry in entries if matches(entry, wanted)), None):
                 return found
         return None
 
     def hash(self, model_id: str) -> str:
-        """SHA-256 in hexadecimal digits; of a folder, that of its UNet. Reads the whole file the first time, which takes seconds.
+        """SHA-256 in hexadecimal digits; of a folder, of its UNet or only network. Reads the whole file the first time: seconds.
 
         Raises `UserError` when it cannot be read.
         """
@@ -171,7 +180,7 @@ class Catalog:
         """Makes a new table, and a new version if it differs."""
         with self._changing:
             entries = sorted(found.values(), key=self._place_on_shelf)
-            everything = [self._read_starter(), *entries]
+            everything = [self._read_starter(), *self._read_starter_depth(), *entries]
             files = {entry.file.id: self._dressed(entry) for entry in everything}
             if files != self._shelf.files or not self._version:
                 facts, marks = ({entry.file.id: getattr(entry, name) for entry in everything} for name in ("facts", "mark"))
@@ -192,6 +201,10 @@ class Catalog:
         file, facts = read_folder(self._starter, STARTER)
         told = file.identity if file.identity.supported else Identity("checkpoint", layout="diffusers")
         return Found(replace(file, identity=replace(told, family="sd1", variant="")), facts, mark_now(self._starter))
+
+    def _read_starter_depth(self) -> list[Found]:
+        found = read_starter_depth(self._starter)
+        return [Found(*found, mark_now(self._starter / "depth"))] if found else []
 
     def _hash_lock(self, model_id: str) -> threading.Lock:
         with self._changing:
@@ -265,27 +278,11 @@ def _draws(entry: ModelFile) -> bool:
     return entry.usable and entry.identity.kind == "checkpoint" and entry.identity.family in FAMILIES
 
 
-def _is_called(entry: ModelFile, wanted: str) -> bool:
-    return wanted in (entry.name.lower(), f"{entry.name}{entry.path.suffix}".lower())
-
-
-def _was_called(entry: ModelFile, wanted: str) -> bool:
-    """The name that its training program gave it."""
-    return entry.metadata.get("ss_output_name", "").lower() == wanted
-
-
-def _has_hash(entry: ModelFile, wanted: str) -> bool:
-    if not re.fullmatch(f"[0-9a-f]{{{SHORTEST_HASH},64}}", wanted):
-        return False
-    own = (entry.hash, *(entry.metadata.get(key, "").lower().removeprefix("0x") for key in HASHES))
-    return any(digest.startswith(wanted) for digest in own)
-
-
 def _content(path: Path) -> Path:
     """The file by whose hash a model is named."""
     if not path.is_dir():
         return path
-    unets = [file for file in weight_files(path) if file.parent.name == "unet"]
-    if not unets:
+    named = [file for file in weight_files(path) if file.parent.name == "unet" or file.parent == path]
+    if not named:
         raise UserError("The model has no weights of a UNet. Copy it again.")
-    return unets[0]
+    return named[0]

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from models.families import FAMILIES
-from models.files import ModelFile
+from models.files import Identity, ModelFile
 from models.identify import identify_folder
 from models.identify_folder import read_json
 from models.kits import tokenizer_folders
 from models.shown import shown
 
 STARTER = "starter"
+STARTER_DEPTH = "starter-depth"  # the starter with a UNet that reads a depth map
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "model.safetensors")
+NETWORK_WEIGHTS = (WEIGHTS[0], "diffusion_pytorch_model.fp16.safetensors", "diffusion_pytorch_model.safetensors.index.json")
 SMALLER = {("sd2", ""): 512, ("sd2", "turbo"): 512, ("sd2", "inpaint"): 512, ("sd2", "depth"): 512, ("sdxl", "turbo"): 512}  # native sizes
 
 
@@ -30,6 +33,7 @@ class Facts:
     defaults: dict[str, Any] = field(default_factory=dict)
     known_words: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
+    rest: str = ""  # the folder of everything but the UNet, where that is another
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,17 @@ class Checkpoint:
     defaults: dict[str, Any] = field(default_factory=dict)  # request field -> the value that suits this model
     known_words: frozenset[str] | None = None  # None: it has the vocabulary of its training set, which nobody can list
     examples: tuple[str, ...] = ()
+    rest: Path | None = None  # the folder of everything but the UNet, where that is another
+
+    @property
+    def tokenizers(self) -> Mapping[str, Path]:
+        """Encoder's key -> folder: the model's own, or the one that ships for its family."""
+        return tokenizer_folders(self.family_key, self.rest or (self.folder if self.folder.is_dir() else None))
 
     @property
     def tokenizer(self) -> Path:
-        """Its first encoder's: the folder's own, or the one that ships for its family."""
-        folders = tokenizer_folders(self.family_key, self.folder if self.folder.is_dir() else None)
-        return folders[FAMILIES[self.family_key].encoders[0]]
+        """Its first encoder's."""
+        return self.tokenizers[FAMILIES[self.family_key].encoders[0]]
 
 
 def checkpoint_of(file: ModelFile, facts: Facts) -> Checkpoint:
@@ -82,6 +91,7 @@ def checkpoint_of(file: ModelFile, facts: Facts) -> Checkpoint:
         defaults={**facts.defaults, **identity.defaults, **own.defaults},
         known_words=frozenset(facts.known_words) or None,
         examples=facts.examples,
+        rest=Path(facts.rest) if facts.rest else None,
     )
 
 
@@ -104,15 +114,26 @@ def read_folder(folder: Path, checkpoint_id: str = "") -> tuple[ModelFile, Facts
     return entry, _facts(folder)
 
 
+def read_starter_depth(starter: Path) -> tuple[ModelFile, Facts] | None:
+    """The starter's depth model: a UNet of its own in the starter's folder, all else the starter's. None where it is not there."""
+    folder = starter / "depth"
+    if not weight_files(folder):
+        return None
+    entry, _ = read_folder(folder, STARTER_DEPTH)
+    identity = Identity("checkpoint", "sd1", "depth", "diffusers")
+    return replace(entry, name="Starter depth", identity=identity), replace(_facts(starter), rest=str(starter))
+
+
 def file_id(path: Path) -> str:
     """Opaque: it says nothing of where the file lies, and stays the same from start to start."""
     return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:16]
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The weights of each part of a folder in the diffusers layout, in the precision that is loaded."""
+    """The weights of each part of a folder in the diffusers layout, or of its one network, in the precision that is loaded."""
     parts = [folder / name for name in ("unet", "vae", "text_encoder", "text_encoder_2")]
-    return [found[0] for part in parts if (found := [part / name for name in WEIGHTS if (part / name).is_file()])]
+    found = [found[0] for part in parts if (found := [part / name for name in WEIGHTS if (part / name).is_file()])]
+    return found or [folder / name for name in NETWORK_WEIGHTS if (folder / name).is_file()][:1]
 
 
 def file_hash(file: Path) -> str:

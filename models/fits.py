@@ -49,7 +49,7 @@ def _vae(entry: ModelFile, checkpoint: Checkpoint) -> str:
 
 def width(entry: ModelFile) -> int:
     """Of a file in a size that no family has: numbers in a text vector, or channels of a VAE's innermost layer. Else 0."""
-    found = re.fullmatch(r"width (\d{1,6})", entry.identity.variant)
+    found = re.search(r"(?:^| )width (\d{1,6})$", entry.identity.variant)
     return int(found[1]) if found else 0
 
 

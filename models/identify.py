@@ -13,17 +13,16 @@ from models.distilled import distilled
 from models.files import Identity
 from models.header import Header
 from models.identify_add_ons import add_on
+from models.identify_control import control
 from models.identify_folder import identify_folder
 from models.identify_newer import newer_family
-from models.signature import Signature
+from models.signature import FAMILY_SIZES, Signature
 from models.trigger_words import trigger_words
 
 __all__ = ["identify", "identify_folder", "trigger_words"]
 
 Values = Callable[[str], list[float]]
 
-# (width of the text vectors, width of what is added to the time embedding) -> family
-FAMILIES: Mapping[tuple[int, int], str] = {(768, 0): "sd1", (1024, 0): "sd2", (2048, 2816): "sdxl", (1280, 2560): "sdxl-refiner"}
 INPUTS: Mapping[tuple[str, int], str] = {  # (family, input channels of the UNet) -> variant; 4 is the plain one
     ("sd1", 9): "inpaint", ("sd2", 9): "inpaint", ("sdxl", 9): "inpaint",
     ("sd1", 8): "instruct", ("sdxl", 8): "instruct", ("sd2", 5): "depth",
@@ -40,7 +39,8 @@ UNCLIP = {1536: "l", 2048: "h"}  # width of what is added to the time embedding 
 def identify(header: Header, name: str, values: Values) -> Identity:
     """`name`: the file's. `values` reads one small tensor of the file, by its name; none when it cannot."""
     signature = Signature(header)
-    found = newer_family(signature, name) or add_on(signature, header.metadata) or _stable_diffusion(signature, name, values)
+    steering = control(signature, header.metadata)  # first: a ControlNet has the tensors of the family that it steers
+    found = steering or newer_family(signature, name) or add_on(signature, header.metadata) or _stable_diffusion(signature, name, values)
     if found is None:
         return Identity(supported=False, note="Atelier does not know what this file is.")
     return distilled(found, name, header.metadata) if found.kind in ("checkpoint", "unet") else found
@@ -54,7 +54,7 @@ def _stable_diffusion(signature: Signature, name: str, values: Values) -> Identi
         return special
     # The VAE may be another file's, but without its text encoder a UNet understands nothing.
     kind = "checkpoint" if signature.starts(*ENCODERS) else "unet"
-    family = FAMILIES.get((signature.context, signature.unet_classes), "")
+    family = FAMILY_SIZES.get((signature.context, signature.unet_classes), "")
     identity = Identity(kind, family, layout="sgm" if signature.starts("conditioner.") else "ldm")
     if signature.unet("time_embed.cond_proj.weight"):
         return _with_inputs(replace(identity, variant="lcm", prediction_type="epsilon"), signature.unet_inputs)
@@ -118,7 +118,7 @@ def _diffusers_unet(signature: Signature) -> Identity | None:
     """A UNet in one file under diffusers' own names."""
     if not {"conv_in.weight", "conv_out.weight", "time_embedding.linear_1.weight"} <= signature.names:
         return None
-    family = FAMILIES.get((signature.context, signature.dimension("add_embedding.linear_1.weight", 1)), "")
+    family = FAMILY_SIZES.get((signature.context, signature.dimension("add_embedding.linear_1.weight", 1)), "")
     variant = "lcm" if signature.has("time_embedding.cond_proj.weight") else ""
     identity = Identity("unet", family, variant, layout="diffusers", prediction_type="epsilon")
     return _with_inputs(identity, signature.dimension("conv_in.weight", 1))

@@ -1,4 +1,4 @@
-"""What goes with a checkpoint: VAEs, LoRAs, embeddings, hypernetworks, ControlNets, adapters, upscalers, text encoders."""
+"""What goes with a checkpoint: VAEs, LoRAs, embeddings, hypernetworks, upscalers, text encoders."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from models.files import Identity, ModelKind
-from models.identify_lora import WIDTHS, lora
+from models.identify_lora import lora
 from models.signature import Signature
 
 MOST_VECTORS = 128  # of an embedding; more than the longest prompts have words
@@ -14,14 +14,13 @@ EMBEDDED = {768: "sd1", 1024: "sd2", 1280: "sdxl"}  # width of an embedding's ve
 ENCODERS = {768: "clip_l", 1024: "clip_h", 1280: "clip_g"}
 TOKENS = "token_embedding.weight"  # ends the name of a CLIP text encoder's table of words, in every layout
 HYPERNETWORK = re.compile(r"(\d{1,6})\.[01]\.linear\.\d+\.weight")
-ADAPTER_CHANNELS = {64: "sd1", 192: "sd1", 256: "sdxl", 768: "sdxl"}  # of a T2I-adapter's input: 8 x 8 or 16 x 16 pixels, grey or RGB
-CONTROL_CONTEXT = re.compile(r"attn2\.to_k\.weight$")
 TINY_VAE = ("encoder.layers.0.weight", "decoder.layers.0.weight", "taesd_encoder.0.weight", "taesd_decoder.1.weight", "3.conv.0.weight")
 OWNERS = {16: "Stable Diffusion 3 and Flux", 32: "Flux.2"}  # latent channels of a VAE -> whose it is
 OTHER_ENCODERS = (
     ("t5", "a T5 text encoder, which belongs to newer families", ("encoder.block.0.layer.0.SelfAttention.q.weight",)),
     ("language model", "a language model, which belongs to newer families", ("layers.0.self_attn.q_proj.weight",)),
-    ("vision", "an encoder of pictures (CLIP vision)", ("vision_model.embeddings.class_embedding", "visual.class_embedding")),
+    ("vision", "an encoder of pictures (CLIP vision) without its projection, or in other names than those of transformers",
+     ("vision_model.embeddings.class_embedding", "visual.class_embedding")),
 )
 UPSCALERS = frozenset((  # networks that make pictures larger: ESRGAN in three spellings, SwinIR, HAT, DAT, SPAN, OmniSR
     "RRDB_trunk.0.RDB1.conv1.weight", "body.0.rdb1.conv1.weight", "model.1.sub.0.RDB1.conv1.0.weight",
@@ -31,11 +30,9 @@ UPSCALERS = frozenset((  # networks that make pictures larger: ESRGAN in three s
 
 
 def add_on(signature: Signature, metadata: Mapping[str, str]) -> Identity | None:
-    """The most telling signs first: a ControlNet has a UNet's tensors, a LoRA the names of both."""
+    """The most telling signs first: a LoRA has the names of a UNet's and an encoder's layers."""
     return (
-        _control(signature)
-        or _adapter(signature)
-        or lora(signature, metadata)
+        lora(signature, metadata)
         or _embedding(signature)
         or _hypernetwork(signature)
         or _vae(signature)
@@ -46,34 +43,6 @@ def add_on(signature: Signature, metadata: Mapping[str, str]) -> Identity | None
 
 def _later(kind: ModelKind, family: str, variant: str, what: str, layout: str = "") -> Identity:
     return Identity(kind, family, variant, layout, supported=False, note=f"This is {what}, which Atelier cannot use yet.")
-
-
-# ------------------------------------------------------------------------------------------------------------ ControlNets and adapters
-
-
-def _control(signature: Signature) -> Identity | None:
-    if signature.starts("lllite_unet_"):
-        return _later("controlnet", "sdxl", "lllite", "a ControlNet-LLLite")
-    family = WIDTHS.get(signature.last_of(lambda name: CONTROL_CONTEXT.search(name) is not None), "")
-    if signature.starts("lora_controlnet"):
-        return _later("controlnet", family, "control-lora", "a Control-LoRA")
-    is_original = signature.ends("input_hint_block.0.weight")
-    if not is_original and not signature.ends("controlnet_cond_embedding.conv_in.weight"):
-        return None
-    is_union = signature.has_part("task_embedding", "control_add_embedding")
-    return _later("controlnet", family, "union" if is_union else "", "a ControlNet", "ldm" if is_original else "diffusers")
-
-
-def _adapter(signature: Signature) -> Identity | None:
-    if signature.starts("image_proj.") and signature.starts("ip_adapter."):
-        width = signature.dimension("ip_adapter.1.to_k_ip.weight", 1)
-        return _later("adapter", WIDTHS.get(width, ""), "ip-adapter", "an IP-Adapter")
-    if signature.has("body.0.in_conv.weight") or signature.starts("adapter.body.0.", "body.0.resnets.", "body.0.block1."):
-        inputs = signature.dimension("conv_in.weight", 1) or signature.dimension("adapter.conv_in.weight", 1)
-        return _later("adapter", ADAPTER_CHANNELS.get(inputs, ""), "t2i-adapter", "a T2I-Adapter")
-    if signature.has_part("motion_modules."):
-        return _later("adapter", "", "motion", "a motion module (AnimateDiff)")
-    return None
 
 
 # ------------------------------------------------------------------------------------------------------- embeddings, hypernetworks
@@ -138,6 +107,8 @@ def _text_encoder(signature: Signature) -> Identity | None:
     if width := signature.last_of(lambda name: name.endswith(TOKENS)):
         note = "This is a text encoder on its own. Atelier takes those that come with a checkpoint."
         return Identity("text_encoder", "", ENCODERS.get(width, f"width {width}"), supported=False, note=note)
+    if signature.has("vision_model.embeddings.class_embedding") and signature.has("visual_projection.weight"):
+        return Identity("text_encoder", "", "vision", "diffusers")  # what IP-Adapters look through
     for variant, what, signs in OTHER_ENCODERS:
         if signature.ends(*signs):
             return _later("text_encoder", "", variant, what)

@@ -1,7 +1,7 @@
 """What a folder in the diffusers layout is, from its small JSON files. No class that they name is ever imported.
 
 `model_index.json` says which class each part has: the names are compared with a list and mean nothing else. A folder that brings
-classes of its own, or numbers that no network has, is not loaded.
+classes of its own, or numbers that no network has, is not loaded. A folder with one network has no index, only a `config.json`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from models.distilled import distilled
-from models.files import Identity
+from models.files import Identity, ModelKind
+from models.identify_control import CLASSES as CONTROL_CLASSES
+from models.identify_control import control_folder
 
+INDEX = "model_index.json"  # of a folder with a whole model
+CONFIG = "config.json"  # of a folder with one network
 MOST_JSON = 1_000_000  # bytes
 MOST_NUMBER = 65_536  # of any whole number in a network's configuration: channels, widths, words; more would be an attack on memory
 NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")
@@ -58,8 +62,10 @@ PREDICTIONS = ("epsilon", "v_prediction")
 
 
 def identify_folder(folder: Path) -> Identity:
-    """Of a checkpoint in the diffusers layout. What it holds is checked when it is loaded; here only what it says of itself."""
-    index = read_json(folder / "model_index.json")
+    """Of a model in the diffusers layout. What it holds is checked when it is loaded; here only what it says of itself."""
+    if not (folder / INDEX).exists() and (network := _network(folder)):
+        return network
+    index = read_json(folder / INDEX)
     pipeline = index.get("_class_name")
     if not isinstance(pipeline, str):
         return Identity("checkpoint", supported=False, note="Its model_index.json cannot be read. Copy the folder again.")
@@ -72,6 +78,21 @@ def identify_folder(folder: Path) -> Identity:
         note = f"Its {part}/config.json holds numbers that no network has, so it is not loaded."
         return Identity("checkpoint", supported=False, note=note)
     return _stable_diffusion(folder, index)
+
+
+def network_kind(folder: Path) -> ModelKind | None:
+    """Of a folder with one network that is listed as a whole; None for any other."""
+    named = read_json(folder / CONFIG).get("_class_name")
+    return CONTROL_CLASSES[named][0] if isinstance(named, str) and named in CONTROL_CLASSES else None
+
+
+def _network(folder: Path) -> Identity | None:
+    values = read_json(folder / CONFIG)
+    found = control_folder(values)
+    if found and _exceeds(values):
+        note = f"Its {CONFIG} holds numbers that no network has, so it is not loaded."
+        return Identity(found.kind, layout="diffusers", supported=False, note=note)
+    return found
 
 
 def read_json(file: Path) -> dict[str, Any]:

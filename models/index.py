@@ -27,8 +27,8 @@ create table if not exists hashes (mark text primary key, hash text not null) wi
 create table if not exists rules (version text not null);
 """
 RULES = (
-    "checkpoint.py", "distilled.py", "files.py", "header.py", "identify*.py", "index.py", "listing.py", "scan.py", "shown.py",
-    "signature.py", "trigger_words.py",
+    "checkpoint.py", "distilled.py", "files.py", "header.py", "identify*.py", "index.py", "listing.py", "own_sizes.py", "scan.py",
+    "shown.py", "signature.py", "trigger_words.py",
 )  # fmt: skip
 BUSY = 5.0  # seconds to wait for another process that writes
 

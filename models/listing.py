@@ -1,4 +1,7 @@
-"""Where model files lie: the folders of Atelier, AUTOMATIC1111, ComfyUI and InvokeAI, or any other tree. Looks at names and times only."""
+"""Where model files lie: the folders of Atelier, AUTOMATIC1111, ComfyUI and InvokeAI, or any other tree.
+
+Looks at names and times only, but for the small config.json of a folder that may hold one network in the diffusers layout.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,17 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.checkpoint import WEIGHTS
+from models.checkpoint import WEIGHTS, weight_files
 from models.files import ModelKind
+from models.identify_folder import CONFIG, INDEX, network_kind
 
 DEEPEST = 8  # folders below the one that was named
 SAFE = (".safetensors", ".sft")
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
-INDEX = "model_index.json"  # of a folder in the diffusers layout
+NETWORK = "diffusion_pytorch_model."  # begins the names of all files with the weights of one network in the diffusers layout
 
 # Folder names, in small letters -> what lies there. A file's header decides; this tells what its header leaves open.
 KINDS: dict[str, ModelKind] = {
@@ -31,11 +35,12 @@ KINDS: dict[str, ModelKind] = {
     "dat": "upscaler", "hat": "upscaler", "scunet": "upscaler", "spandrel_image_to_image": "upscaler",
     "unet": "unet", "diffusion_models": "unet",
     "clip": "text_encoder", "text_encoders": "text_encoder", "text_encoder": "text_encoder", "t5_encoder": "text_encoder",
+    "clip_vision": "text_encoder",
 }  # fmt: skip
 GENERIC = frozenset({*WEIGHTS, "pytorch_lora_weights.safetensors", "learned_embeds.safetensors", "pytorch_model.bin"})
 PASSED_BY = frozenset({
     "venv", "node_modules", "site-packages", "__pycache__", "outputs", "output", "input", "temp", "configs", "vae-approx", "vae_approx",
-    "clip_vision", "codeformer", "gfpgan", "annotators", "torch_deepdanbooru", "deepbooru", "blip", "onnx",
+    "codeformer", "gfpgan", "annotators", "torch_deepdanbooru", "deepbooru", "blip", "onnx",
 })  # fmt: skip
 CONTROL_EXTENSION = ("extensions", "sd-webui-controlnet", "models")  # of AUTOMATIC1111
 
@@ -91,7 +96,9 @@ def list_folder(place: Place) -> Listing:
     if any(entry.name == INDEX for entry in entries):
         folder, parts = _model_folder(path, entries)
         return Listing((folder,), (), (*watched, *parts))
-    candidates = [_candidate(path, entry, place) for entry in sorted(entries, key=lambda entry: entry.name) if _is_wanted(entry, place)]
+    network = _network_folder(path, entries, place)
+    wanted = [entry for entry in entries if _is_wanted(entry, place) and not (network and entry.name.startswith(NETWORK))]
+    candidates = [network, *(_candidate(path, entry, place) for entry in sorted(wanted, key=lambda entry: entry.name))]
     below = [_below(path, entry, place) for entry in entries if _is_folder(entry)] if place.depth < DEEPEST else []
     return Listing(tuple(filter(None, candidates)), tuple(sorted(below, key=lambda item: item.path)), tuple(watched))
 
@@ -141,6 +148,15 @@ def _candidate(path: Path, entry: os.DirEntry[str], place: Place) -> Candidate |
     if not stat.S_ISREG(status.st_mode):
         return None
     return Candidate(path / entry.name, place.kind, mark_of(status), status.st_size, status.st_mtime)
+
+
+def _network_folder(path: Path, entries: list[os.DirEntry[str]], place: Place) -> Candidate | None:
+    """One network with its config.json; other files may lie beside it."""
+    names = {entry.name for entry in entries}
+    if place.parts or CONFIG not in names or not any(name.startswith(NETWORK) for name in names):
+        return None
+    kind = network_kind(path)
+    return replace(_model_folder(path, entries)[0], kind=kind) if kind and weight_files(path) else None
 
 
 def _model_folder(path: Path, entries: list[os.DirEntry[str]]) -> tuple[Candidate, list[tuple[bytes, int]]]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
+    from models.control import ControlNetwork
     from models.patches.embeddings import Embedding
 
 NOTHING: Mapping[str, Path] = {}
@@ -56,6 +57,7 @@ class DiffusionModel:
     made_with: Mapping[str, str] = field(default_factory=dict)  # names and hashes for a picture's metadata; the painter fills it in
     refiner: DiffusionModel | None = None  # draws the last steps, when the request names one
     embeddings: Mapping[str, Embedding] = field(default_factory=dict)  # word of the prompt -> vectors
+    controls: Mapping[str, ControlNetwork] = field(default_factory=dict)  # id in the library -> network that steers
 
     @property
     def text_encoder(self) -> CLIPTextModel | CLIPTextModelWithProjection:
@@ -89,9 +91,10 @@ def load(checkpoint: Checkpoint, device: Device, tokenizers: Any = None, others:
     """
     family, path, prediction = FAMILIES[checkpoint.family_key], checkpoint.file.path, checkpoint.prediction_type
     kit_folder = kit(family.key, "v" if prediction == "v_prediction" else checkpoint.variant)
-    parts = folder_parts(path, family) if path.is_dir() else file_parts(path, family, kit_folder, others)
+    rest = checkpoint.rest or path
+    parts = folder_parts(path, family, rest) if path.is_dir() else file_parts(path, family, kit_folder, others)
     networks = _networks(parts, device)
-    noise = config(path / "scheduler" / "scheduler_config.json" if path.is_dir() else kit_folder / "scheduler.json")
+    noise = config(rest / "scheduler" / "scheduler_config.json" if path.is_dir() else kit_folder / "scheduler.json")
     return DiffusionModel(
         checkpoint=checkpoint,
         family=replace(family, scaling_factor=networks["vae"].config["scaling_factor"]),  # stays whichever VAE is put in later
@@ -99,7 +102,7 @@ def load(checkpoint: Checkpoint, device: Device, tokenizers: Any = None, others:
         unet=networks["unet"],
         vae=networks["vae"],
         text_encoders=tuple(TextEncoder(key, networks[key], _tokenizer(tokenizers, key)) for key in family.encoders),
-        preview=load_preview_decoder(path / "preview", family).to(device.torch_device),
+        preview=load_preview_decoder(rest / "preview", family).to(device.torch_device),
         alphas_cumprod=_signal(checkpoint, noise).to(device.torch_device, torch.float32),
         prediction_type=prediction or noise.get("prediction_type", "epsilon"),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import logging
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -26,12 +25,11 @@ Arrange = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
 LARGEST_NUMBER = 2**20  # no size of a network in use is larger
 MOST_LAYERS = 128  # of anything that is counted or listed
-COUNTS = re.compile(r"layers|groups$|depth")
+COUNTS = re.compile(r"layer|groups$|depth|_blocks$")
 EXPECTED_EXTRAS = re.compile(r"text_projection|transformer\.resblocks\.|encoder\.layers\.")  # OpenCLIP's last layer is not used
-OWN_SIZES = "atelier.config"  # in a file's metadata: JSON, component -> sizes, of a model that is none of the public ones
 
 CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
-NOT_USABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, NotImplementedError, RuntimeError)
+NOT_USABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, ArithmeticError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def blank_unet(part: str, sizes: Config) -> Blank:
     mend_torchvision()
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
-    network = _built(part, UNet2DConditionModel, sizes, _arguments(UNet2DConditionModel))
+    network = built(part, UNet2DConditionModel, sizes, arguments(UNet2DConditionModel))
     return Blank(network, lambda tensors: unet_tensors(tensors, network.config))
 
 
@@ -54,7 +52,7 @@ def blank_vae(part: str, sizes: Config) -> Blank:
     mend_torchvision()
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-    network = _built(part, AutoencoderKL, sizes, _arguments(AutoencoderKL))
+    network = built(part, AutoencoderKL, sizes, arguments(AutoencoderKL))
     return Blank(network, lambda tensors: vae_tensors(tensors, network.config))
 
 
@@ -64,7 +62,7 @@ def blank_encoder(part: str, key: str, sizes: Config) -> Blank:
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     kind = CLIPTextModelWithProjection if key == "clip_g" else CLIPTextModel
-    network = _built(part, lambda **own: kind(CLIPTextConfig(**own)), _with_end_token(sizes), set(CLIPTextConfig.__annotations__))
+    network = built(part, lambda **own: kind(CLIPTextConfig(**own)), _with_end_token(sizes), set(CLIPTextConfig.__annotations__))
     expected = network.state_dict()
     return Blank(network, lambda tensors: encoder_tensors(tensors, expected))
 
@@ -81,7 +79,7 @@ def check(source: Source, blank: Blank) -> None:
     if missing := sorted(expected.keys() - found.keys()):
         raise UserError(f"The {source.part} lacks {len(missing)} of its weights, {missing[0]} among them. Copy the model again.")
     for name, weight in expected.items():
-        if _essential(found[name].shape) != _essential(weight.shape):
+        if essential(found[name].shape) != essential(weight.shape):
             shapes = f"{tuple(found[name].shape)} instead of {tuple(weight.shape)}"
             raise UserError(f"In the {source.part}, {name} has the shape {shapes}. The files do not belong together.")
     _report_unused(source, outline, [found[name] for name in expected])
@@ -108,16 +106,6 @@ def form_of(device: Device) -> Form:
     return Form(device.dtype, channels_last=True)
 
 
-def own_sizes(metadata: Mapping[str, str], component: str) -> dict[str, Any]:
-    """What a file says of its own sizes; nothing for the files of the public models. Checked by `_built` like any other."""
-    try:
-        values = json.loads(metadata.get(OWN_SIZES, "{}"))
-    except (ValueError, RecursionError):
-        return {}
-    sizes = values.get(component) if isinstance(values, dict) else None
-    return sizes if isinstance(sizes, dict) else {}
-
-
 def of_class(part: str, sizes: Config, component: str) -> Config:
     """Raises `UserError` when a folder's configuration is for another kind of network than the one that is wanted."""
     if (named := sizes.get("_class_name")) and named != CLASSES.get(component):
@@ -125,7 +113,7 @@ def of_class(part: str, sizes: Config, component: str) -> Config:
     return sizes
 
 
-def _built(part: str, build: Callable[..., Any], sizes: Config, known: Collection[str]) -> Any:
+def built(part: str, build: Callable[..., Any], sizes: Config, known: Collection[str]) -> Any:
     """On meta: it takes no memory, however large the sizes say it is. Names that are not `known` are left out."""
     own = {name: value for name, value in sizes.items() if name in known}
     if not all(_is_sane(name, value) for name, value in own.items()):
@@ -137,7 +125,7 @@ def _built(part: str, build: Callable[..., Any], sizes: Config, known: Collectio
         raise UserError(f"The configuration of the {part} does not describe a network that can be built. Copy the model again.") from error
 
 
-def _arguments(network: type[nn.Module]) -> set[str]:
+def arguments(network: type[nn.Module]) -> set[str]:
     return set(inspect.signature(network.__init__).parameters) - {"self"}
 
 
@@ -156,7 +144,7 @@ def _with_end_token(sizes: Config) -> Config:
     return {**sizes, "eos_token_id": sizes["vocab_size"] - 1} if sizes.get("eos_token_id", 2) == 2 and "vocab_size" in sizes else sizes
 
 
-def _essential(shape: torch.Size) -> tuple[int, ...]:
+def essential(shape: torch.Size) -> tuple[int, ...]:
     """Without the ones at the end: a convolution over one pixel is a matrix."""
     kept = list(shape)
     while len(kept) > 2 and kept[-1] == 1:

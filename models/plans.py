@@ -12,7 +12,8 @@ from models.families import Family
 from models.header import Header, read_header
 from models.kits import suffixes
 from models.layouts import LCM_GUIDANCE, Names, encoder_names, unet_names, vae_names
-from models.networks import Blank, blank_encoder, blank_unet, blank_vae, of_class, own_sizes
+from models.networks import Blank, blank_encoder, blank_unet, blank_vae, of_class
+from models.own_sizes import own_sizes
 from models.sources import Source, config, folder_source
 
 STARTER_VAE = Path(__file__).parent / "starter" / "vae" / "config.json"
@@ -39,10 +40,14 @@ def components(family: Family) -> tuple[str, ...]:
     return (*family.encoders, "vae", "unet")
 
 
-def folder_parts(folder: Path, family: Family) -> list[Part]:
-    """Of a folder in the diffusers layout. Raises `UserError` when a part is not there or of another kind."""
+def folder_parts(folder: Path, family: Family, rest: Path | None = None) -> list[Part]:
+    """Of a folder in the diffusers layout. `rest`: the folder of everything but the UNet, where that is another.
+
+    Raises `UserError` when a part is not there or of another kind.
+    """
     names = {key: f"text_encoder{suffix}" for key, suffix in suffixes(family.key).items()} | {"unet": "unet", "vae": "vae"}
-    return [folder_part(component, folder / names[component]) for component in components(family)]
+    places = {component: folder if component == "unet" else rest or folder for component in names}
+    return [folder_part(component, places[component] / names[component]) for component in components(family)]
 
 
 def folder_part(component: str, folder: Path) -> Part:

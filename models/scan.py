@@ -108,7 +108,9 @@ class Scan:
             self.watched[os.fsencode(found.file.path)] = time_of(os.fsencode(found.file.path))
 
 
-STARTER_FOLDERS: tuple[tuple[str, ModelKind], ...] = (("loras", "lora"), ("vae", "vae"), ("embeddings", "embedding"))
+STARTER_FOLDERS: tuple[tuple[str, ModelKind], ...] = (
+    ("loras", "lora"), ("vae", "vae"), ("embeddings", "embedding"), ("controlnets", "controlnet"),
+)  # fmt: skip
 
 
 def read(candidate: Candidate) -> Found:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from models.header import Header
 
 UNET_PREFIXES = ("model.diffusion_model.", "diffusion_model.", "unet.", "")
 EMA_PREFIX = "model_ema.diffusion_model"  # of averaged weights, whose names have lost their dots
+# (width of the text vectors, width of what is added to the time embedding) -> family
+FAMILY_SIZES: Mapping[tuple[int, int], str] = {(768, 0): "sd1", (1024, 0): "sd2", (2048, 2816): "sdxl", (1280, 2560): "sdxl-refiner"}
 WRAPPERS = ("model.diffusion_model.", "diffusion_model.", "transformer.", "model.", "net.")  # before the names of newer networks
 CONTEXT = re.compile(r"attn2[._]?to_k[._]?weight$")
 

@@ -68,9 +68,9 @@ class Source:
         return found
 
 
-def folder_source(folder: Path) -> Source:
-    """The weights of one folder of a model in the diffusers layout, in one file or in several."""
-    part = f"{folder.name} of “{folder.parent.name}”"
+def folder_source(folder: Path, part: str = "") -> Source:
+    """The weights of one folder in the diffusers layout, in one file or in several. `part`: of a network that belongs to no model."""
+    part = part or f"{folder.name} of “{folder.parent.name}”"
     files = [(file, read_header(file)) for file in _weight_files(folder, part)]
     names = [name for _, header in files for name in header.tensors if not NOT_WEIGHTS.search(name)]
     return Source(part, files, {name.removeprefix("text_model."): name for name in names})

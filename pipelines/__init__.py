@@ -1,17 +1,35 @@
 """What the page may use of the work: requests, events, the studio. Importing this package does not import torch."""
 
 from models.errors import UserError
+from pipelines.control_use import MOST_UNITS, ControlUse
 from pipelines.intake import Taken
 from pipelines.jobs import PictureRecord
 from pipelines.limits import Choice, Flag, Limit, Range, Several, Stored, Text
 from pipelines.preflight import Preflight, preflight
-from pipelines.request import KINDS, FromPicture, ImageToImage, Inpaint, Outpaint, Request, TextToImage, describe, limits, restore
+from pipelines.request import (
+    KINDS,
+    Controlled,
+    Depth,
+    FromPicture,
+    ImageToImage,
+    Inpaint,
+    Outpaint,
+    Request,
+    TextToImage,
+    describe,
+    limits,
+    restore,
+)
 from pipelines.studio import Checkpoint, Studio, summary
 
 __all__ = [
     "KINDS",
+    "MOST_UNITS",
     "Checkpoint",
     "Choice",
+    "ControlUse",
+    "Controlled",
+    "Depth",
     "Flag",
     "FromPicture",
     "ImageToImage",

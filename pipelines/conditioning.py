@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from models.errors import UserError
 from models.families import Family
 from models.loading import DiffusionModel
+from pipelines.control import Controls
+from pipelines.control_view import View
 from pipelines.denoise import Condition, Conditioning, Denoiser, Relay, distilled_scale
+from pipelines.masking import Patch
 from pipelines.prompts.encode import Encoded, encode_prompts
 from pipelines.request import Request
 from pipelines.samplers.noise_schedule import NoiseSchedule
+from pipelines.steering import Steering
 
 # What the refiner's pictures were scored by viewers, 1 .. 10: ask for good ones, and away from poor ones (Podell et al. 2023, SDXL).
 AESTHETIC, NEGATIVE_AESTHETIC = 6.0, 2.5
@@ -27,21 +33,48 @@ NEEDS_A_PICTURE = {
 }
 
 
-def relay(request: Request, model: DiffusionModel, beside: Tensor | None = None) -> Relay:
-    """The denoiser of the checkpoint, and that of the refiner from the step at which it takes over, if there is one.
+class Guides:
+    """What the runs of one request sample with. Its prompts are encoded once, for as many runs as it takes."""
 
-    `beside`: what the checkpoint's network reads next to the latents. Raises `UserError` when one of the two reads something else.
-    """
-    base = (0.0, denoiser(request, model, beside))
-    if model.refiner is None:
-        return Relay(base)
-    refiner = replace(model.refiner, embeddings=model.embeddings)
-    return Relay(base, (request.refiner_start, denoiser(request, refiner)))
+    def __init__(self, request: Request, model: DiffusionModel, controls: Controls | None = None, beside: Tensor | None = None) -> None:
+        """`controls`: the request's control units, which steer the checkpoint and not the refiner. `beside`: what its network reads next
+        to the latents of whole pictures.
+        """
+        self._beside = beside
+        self._model = model
+        self._controls = controls
+        self._said = condition(request, model)
+        self._refiner_start = request.refiner_start
+        self._refiner = replace(model.refiner, embeddings=model.embeddings) if model.refiner else None
+        self._said_to_refiner = condition(request, self._refiner) if self._refiner else None
+
+    @property
+    def follow_picture(self) -> bool:
+        """Some control unit takes what the drawing begins with, so each picture needs a guide of its own."""
+        return self._controls is not None and self._controls.follow_picture
+
+    def whole(self, pictures: Sequence[Image.Image] = ()) -> Relay:
+        """For whole pictures. `pictures`: what each of the batch begins with, at the size that is drawn; they may be one for all."""
+        return self.relay(self._beside, self._controls.everywhere(pictures) if self._controls else None)
+
+    def of(self, patch: Patch, beside: Tensor | None = None) -> Relay:
+        """For a part of a picture."""
+        return self.relay(beside, self._controls.at([View.of_patch(patch)]) if self._controls else None)
+
+    def relay(self, beside: Tensor | None = None, steering: Steering | None = None) -> Relay:
+        """The denoiser of the checkpoint, and that of the refiner from the step at which it takes over, if there is one.
+
+        `beside`: what the checkpoint's network reads next to the latents. Raises `UserError` when one of the two reads something else.
+        """
+        base = (0.0, denoiser(self._model, self._said, beside, steering))
+        if self._refiner is None or self._said_to_refiner is None:
+            return Relay(base)
+        return Relay(base, (self._refiner_start, denoiser(self._refiner, self._said_to_refiner)))
 
 
-def denoiser(request: Request, model: DiffusionModel, beside: Tensor | None = None) -> Denoiser:
+def denoiser(model: DiffusionModel, said: Conditioning, beside: Tensor | None = None, steering: Steering | None = None) -> Denoiser:
     _check_reads(model, 0 if beside is None else beside.shape[1])
-    return Denoiser(model, NoiseSchedule(model.alphas_cumprod), condition(request, model), beside)
+    return Denoiser(model, NoiseSchedule(model.alphas_cumprod), said, beside, steering)
 
 
 def condition(request: Request, model: DiffusionModel) -> Conditioning:

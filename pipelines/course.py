@@ -56,10 +56,10 @@ def run(
 ) -> Generator[Event | None, None, Tensor]:
     """Samples from `latents` (n, 4, h, w), noisy at the first level, and returns the clean ones. Says every step."""
     steps = course.steps
-    guide.begin(steps.skipped, steps.planned)
+    guide.begin(steps.skipped, steps)
     for moment in sample(request.sampler, guide, latents, course.sigmas, noise):
         made = moment.index + 1
-        guide.begin(steps.skipped + made, steps.planned)
+        guide.begin(steps.skipped + made, steps)
         yield Step(leg.number * steps.run + made, leg.count * steps.run, leg.batch, leg.batches, show(moment.x0))
         latents = moment.x
     return latents

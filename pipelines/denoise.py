@@ -16,6 +16,8 @@ from torch import Tensor
 from models.errors import Overflow
 from models.loading import DiffusionModel
 from pipelines.samplers.noise_schedule import NoiseSchedule
+from pipelines.steering import Call, Steering
+from pipelines.strength import Steps
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,18 @@ class Conditioning:
 class Denoiser:
     """`denoise(x, sigma) -> x0` with classifier-free guidance (Ho & Salimans 2022): x0 = negative + scale * (positive - negative)."""
 
-    def __init__(self, model: DiffusionModel, schedule: NoiseSchedule, conditioning: Conditioning, beside: Tensor | None = None) -> None:
-        """`beside`: (1, channels, h, w), what the network reads next to the latents; for an inpainting network, the mask and the rest."""
+    def __init__(
+        self,
+        model: DiffusionModel,
+        schedule: NoiseSchedule,
+        conditioning: Conditioning,
+        beside: Tensor | None = None,
+        steering: Steering | None = None,
+    ) -> None:
+        """`beside`: (n or 1, channels, h, w), what the network reads next to the latents; for an inpainting one, the mask and the rest."""
         self._model = model
         self._beside = beside
+        self._steering = steering or Steering()
         self.schedule = schedule
         self._scale, self._rescale = conditioning.guidance_scale, conditioning.guidance_rescale
         branches = [conditioning.positive] if conditioning.negative is None else [conditioning.negative, conditioning.positive]
@@ -54,36 +64,46 @@ class Denoiser:
         self._sizes = torch.tensor([branch.sizes for branch in branches], dtype=torch.float32, device=self._context.device)
         self._distilled_scale = distilled_scale(model, self._scale)
 
+    def begin(self, index: int, steps: Steps) -> None:
+        self._steering.begin(index, steps)
+
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x: (n, 4, h, w) float32; sigma: (n,). Raises `Overflow` when the network's answer is not finite."""
         size = self._model.device.pictures_a_call or len(x)
-        calls = zip(x.split(size), sigma.split(size), strict=True)
-        x0 = torch.cat([self._predict(part, level) for part, level in calls])
+        calls = [slice(first, first + size) for first in range(0, len(x), size)]
+        x0 = torch.cat([self._predict(x[call], sigma[call], call) for call in calls])
         if not torch.isfinite(x0).all():
             raise Overflow("Numbers overflowed in the UNet, so there is no picture to show. Try a lower guidance, or another sampler.")
         return x0
 
-    def _predict(self, x: Tensor, sigma: Tensor) -> Tensor:
+    def _predict(self, x: Tensor, sigma: Tensor, pictures: slice) -> Tensor:
         level = sigma.view(-1, 1, 1, 1)
         noise_free = (level**2 + 1).rsqrt()  # 1 / sqrt(sigma^2 + 1): also the cosine of v-prediction's angle
-        output = self._network(x * noise_free, self.schedule.sigma_to_t(sigma))
+        output = self._network(x * noise_free, self.schedule.sigma_to_t(sigma), pictures)
         if self._model.prediction_type == "v_prediction":
             return x * noise_free**2 - output * level * noise_free
         return x - output * level
 
-    def _network(self, x: Tensor, timestep: Tensor) -> Tensor:
+    def _network(self, x: Tensor, timestep: Tensor, pictures: slice) -> Tensor:
         """The guided output of the UNet. Guidance is linear, so it acts on the output as it would on x0."""
         branches = len(self._context)
         dtype = self._model.device.dtype
         context = self._context.repeat_interleave(len(x), 0)
-        inputs = self._with_beside(x).to(dtype).repeat(branches, 1, 1, 1)
-        timesteps = timestep.to(inputs.device).repeat(branches)
-        further = {"timestep_cond": self._distilled_scale, "added_cond_kwargs": self._added(len(x))}
-        output = self._model.unet(inputs, timesteps, context, **further, return_dict=False)[0].float()
+        latents = x.to(dtype).repeat(branches, 1, 1, 1)
+        timesteps = timestep.to(latents.device).repeat(branches)
+        added = self._added(len(x))
+        steered = self._steering.residuals(Call(latents, timesteps, context, added, branches, pictures))
+        further = {"timestep_cond": self._distilled_scale, "added_cond_kwargs": added, **steered}
+        given = self._with_beside(latents, pictures)
+        with self._steering.looking(self._model.unet, branches):
+            output = self._model.unet(given, timesteps, context, **further, return_dict=False)[0].float()
         return output if branches == 1 else self._guided(*output.chunk(2))
 
-    def _with_beside(self, x: Tensor) -> Tensor:
-        return x if self._beside is None else torch.cat([x, self._beside.to(x).expand(len(x), -1, -1, -1)], 1)
+    def _with_beside(self, latents: Tensor, pictures: slice) -> Tensor:
+        if self._beside is None:
+            return latents
+        beside = self._beside if len(self._beside) == 1 else self._beside[pictures]
+        return torch.cat([latents, beside.to(latents).repeat(len(latents) // len(beside), 1, 1, 1)], 1)
 
     def _added(self, pictures: int) -> dict[str, Tensor] | None:
         if self._pooled is None:
@@ -119,8 +139,8 @@ class Guide(Protocol):
     @property
     def schedule(self) -> NoiseSchedule: ...
 
-    def begin(self, index: int, steps: int) -> None:
-        """Step `index` of the `steps` that are planned, counted from 0, comes next."""
+    def begin(self, index: int, steps: Steps) -> None:
+        """Step `index` of those that are planned, counted from 0, comes next."""
         ...
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor: ...
@@ -139,8 +159,9 @@ class Relay:
         """The noise levels of the first, which the steps are planned on; each denoiser knows its own timestep for a level."""
         return self._legs[0][1].schedule
 
-    def begin(self, index: int, steps: int) -> None:
-        self._denoise = [denoise for start, denoise in self._legs if index / steps >= start][-1]
+    def begin(self, index: int, steps: Steps) -> None:
+        self._denoise = [denoise for start, denoise in self._legs if index / steps.planned >= start][-1]
+        self._denoise.begin(index, steps)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """As `Denoiser`, by the one whose turn it is."""
@@ -154,9 +175,9 @@ class Masked:
     2023, arXiv:2306.00950, differential diffusion); without it, the mask is rounded to 0 and 1.
     """
 
-    def __init__(self, guide: Guide, picture: Tensor, mask: Tensor, soft: bool = False, skipped: int = 0) -> None:
-        """`picture`: (n or 1, 4, h, w) clean latents. `mask`: (1, 1, h, w), 0 .. 1, 1 is drawn anew. `skipped`: steps that do not run."""
-        self._guide, self._picture, self._soft, self._skipped = guide, picture, soft, skipped
+    def __init__(self, guide: Guide, picture: Tensor, mask: Tensor, soft: bool = False) -> None:
+        """`picture`: (n or 1, 4, h, w) clean latents. `mask`: (1, 1, h, w), 0 .. 1, 1 is drawn anew."""
+        self._guide, self._picture, self._soft = guide, picture, soft
         self._strengths = mask
         self._mask = mask.round()
 
@@ -164,10 +185,10 @@ class Masked:
     def schedule(self) -> NoiseSchedule:
         return self._guide.schedule
 
-    def begin(self, index: int, steps: int) -> None:
+    def begin(self, index: int, steps: Steps) -> None:
         self._guide.begin(index, steps)
         if self._soft:
-            left = (steps - index) / max(1, steps - self._skipped)  # 1 at the first step that runs
+            left = (steps.planned - index) / max(1, steps.run)  # 1 at the first step that runs
             self._mask = (self._strengths >= min(left, 1 - 1e-6)).to(self._strengths)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:

@@ -6,10 +6,10 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Collection, Generator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from queue import SimpleQueue
-from typing import Protocol
+from typing import Any, Protocol
 
 from models.errors import UserError
 from models.manager import LedgerLine
@@ -41,6 +41,10 @@ class Painter(Protocol):
 
     def at_hand(self) -> Collection[str]:
         """Ids of the checkpoints that can draw at once, without being moved or loaded."""
+        ...
+
+    def annotator(self, key: str) -> AbstractContextManager[Any]:
+        """The network of a preprocessor, by its key, for the length of the block."""
         ...
 
     def batches(self, request: Request) -> Generator[Batch]:

@@ -27,6 +27,8 @@ def work_of(request: Request, shelf: Shelf, machine: Machine) -> Work:
     drawn_with = [checkpoint, *([shelf.checkpoint(request.refiner)] if request.refiner else [])]
     models = sum(weights_of(entry.family_key, entry.file.size, machine) for entry in drawn_with)
     added = sum(shelf.model(use.id).size for use in (*request.loras, *request.hypernetworks, *request.embeddings))
+    steering = {use.id for use in request.controls if use.weight and use.id}
+    added += sum(shelf.model(model_id).size * machine.element_size // 2 for model_id in steering)
     return Work(
         family=checkpoint.family_key,
         weights=models + added + (vae_weights(machine) if request.vae else 0),

@@ -11,23 +11,25 @@ from PIL import Image
 from torch import Tensor
 
 from models.loading import DiffusionModel
-from pipelines.conditioning import relay
+from pipelines.conditioning import Guides
+from pipelines.control import Controls
+from pipelines.control_view import NO_LENDER, Lender
 from pipelines.course import Leg, course_of, latent_shape, noise_of, own, pictures, run, show_whole
-from pipelines.denoise import Guide
 from pipelines.encode import encode
 from pipelines.engine import Batch
 from pipelines.events import Event, Picture
 from pipelines.inputs import Inputs
 from pipelines.masking import RESIZE, crop
-from pipelines.request import ImageToImage, unroll
+from pipelines.request import Depth, ImageToImage, unroll
 from pipelines.strength import steps_of
 
+Over = ImageToImage | Depth
 SIDE = 8  # pixels: what the VAE makes one latent of
 
 
-def batches(request: ImageToImage, model: DiffusionModel, inputs: Inputs) -> Generator[Batch]:
+def batches(request: ImageToImage, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER) -> Generator[Batch]:
     """One iterator of events a batch. A loopback round begins with the pictures of the round before, which are stored for it."""
-    guide = relay(request, model)
+    guides = Guides(request, model, Controls(request, model, inputs, lender))
     singles = cast(list[ImageToImage], unroll(request))
     before: list[str] = []
     for number in range(request.batch_total):
@@ -35,27 +37,34 @@ def batches(request: ImageToImage, model: DiffusionModel, inputs: Inputs) -> Gen
         if number % request.loops:
             drawn = [replace(single, image=image) for single, image in zip(drawn, before, strict=True)]
         before = []
-        yield _remembering(request, drawn, number, model, guide, inputs, before)
+        yield _remembering(request, drawn, number, model, guides, inputs, before)
 
 
 def _remembering(
-    request: ImageToImage, singles: list[ImageToImage], number: int, model: DiffusionModel, guide: Guide, inputs: Inputs, stored: list[str]
+    request: ImageToImage,
+    singles: list[ImageToImage],
+    number: int,
+    model: DiffusionModel,
+    guides: Guides,
+    inputs: Inputs,
+    stored: list[str],
 ) -> Batch:
     """Draws, and where another round follows, appends the ids of the finished pictures to `stored`."""
     last = number % request.loops == request.loops - 1
-    for event in draw(request, singles, number, model, guide, inputs):
+    for event in draw(request, singles, number, model, guides, inputs):
         if isinstance(event, Picture) and not last:
             stored.append(inputs.keep(event.image))
         yield event
 
 
 def draw(
-    request: ImageToImage, singles: Sequence[ImageToImage], number: int, model: DiffusionModel, guide: Guide, inputs: Inputs
+    request: Over, singles: Sequence[Over], number: int, model: DiffusionModel, guides: Guides, inputs: Inputs
 ) -> Generator[Event | None]:
     """One batch. At strength 0 the picture comes back, at strength 1 nothing of it is left: that is text to image."""
     steps = steps_of(singles[0])
     if not steps.run:
         return (yield from _returned(request, singles, number, model, inputs))
+    guide = guides.whole([_resized(request, inputs.open(single.image)) for single in singles] if guides.follow_picture else ())
     noise = noise_of(singles, latent_shape(request, model), model)
     course = course_of(request, guide.schedule, steps)
     latents = noise.first() * course.sigmas[0]
@@ -65,7 +74,7 @@ def draw(
     yield from pictures(request, singles, number, model, latents)
 
 
-def begin(request: ImageToImage, singles: Sequence[ImageToImage], model: DiffusionModel, inputs: Inputs) -> Generator[None, None, Tensor]:
+def begin(request: Over, singles: Sequence[Over], model: DiffusionModel, inputs: Inputs) -> Generator[None, None, Tensor]:
     """The clean latents of the pictures, (n, 4, h, w); pictures that are the same are read once."""
     known: dict[str, Tensor] = {}
     for single in singles:
@@ -74,7 +83,7 @@ def begin(request: ImageToImage, singles: Sequence[ImageToImage], model: Diffusi
     return torch.cat([known[single.image] for single in singles])
 
 
-def _latents(request: ImageToImage, image: Image.Image, model: DiffusionModel) -> Generator[None, None, Tensor]:
+def _latents(request: Over, image: Image.Image, model: DiffusionModel) -> Generator[None, None, Tensor]:
     size = request.width, request.height
     if request.resize_mode in RESIZE:
         return (yield from encode(model, RESIZE[request.resize_mode](image, size)))
@@ -88,10 +97,14 @@ def _on_grid(image: Image.Image) -> Image.Image:
 
 
 def _returned(
-    request: ImageToImage, singles: Sequence[ImageToImage], number: int, model: DiffusionModel, inputs: Inputs
+    request: Over, singles: Sequence[Over], number: int, model: DiffusionModel, inputs: Inputs
 ) -> Generator[Event | None]:
-    """The pictures at their new size. Latents are not needed for that, so "Stretch latents" is a plain stretch here."""
-    resize = RESIZE.get(request.resize_mode, RESIZE["Stretch"])
+    """The pictures at their new size."""
     for place, single in enumerate(singles):
-        image = resize(inputs.open(single.image), (request.width, request.height))
+        image = _resized(request, inputs.open(single.image))
         yield Picture(image, single, dict(model.made_with), number * request.batch_size + place, request.picture_count)
+
+
+def _resized(request: Over, image: Image.Image) -> Image.Image:
+    """Where latents are not needed, "Stretch latents" is a plain stretch."""
+    return RESIZE.get(request.resize_mode, RESIZE["Stretch"])(image, (request.width, request.height))

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from models.errors import UserError
+from pipelines.control_use import ControlUse
 from pipelines.prompts.tags import write_tags
 from pipelines.request import SAMPLER_NAMES, SCHEDULE_NAMES, Request, TextToImage
 
@@ -55,6 +56,14 @@ PICTURE_KEYS = {
     "right": "Outpaint right",
     "top": "Outpaint top",
     "bottom": "Outpaint bottom",
+    "estimator": "Depth estimator",
+    "map": "Depth map hash",
+    "map_inverted": "Depth inverted",
+    "cut_off": "Depth cut-off",
+    "far": "Depth far",
+    "near": "Depth near",
+    "curve": "Depth curve",
+    "map_blur": "Depth blur",
 }
 SHOWN_HASH = 12  # digits
 SIZE = "Size"  # width x height
@@ -85,6 +94,7 @@ def write(request: Request, made_with: dict[str, str]) -> str:
     pairs = {key: _number_text(getattr(request, name)) for name, key in KEYS.items() if name not in SELDOM or _chosen(request, name)}
     pairs[SIZE] = f"{request.width}x{request.height}"
     pairs |= {key: _picture_text(name, getattr(request, name)) for name, key in PICTURE_KEYS.items() if hasattr(request, name)}
+    pairs |= {f"ControlNet {place}": _unit_text(use) for place, use in enumerate(request.controls)}
     pairs |= {key: value for key, value in made_with.items() if key not in OURS and re.fullmatch(r"\w[\w \-/]{1,80}", key)}
     if _split_prompts(text.strip().split("\n")) != prompts:
         pairs |= {key: prompts[name] for name, key in EXACT.items()}
@@ -196,11 +206,38 @@ def _number_text(value: object) -> str:
 
 def _picture_text(name: str, value: object) -> str:
     """As other studios write it."""
-    if name == "image":
+    if name in ("image", "map"):
         return str(value)[:SHOWN_HASH]
     if name == "inverted":
         return "Inpaint not masked" if value else "Inpaint masked"
     return _number_text(value)
+
+
+# A control unit's fields under the names that others read (sd-webui-controlnet 1.1.4, scripts/infotext.py); our own follow them.
+UNIT_KEYS = {
+    "preprocessor": "Module", "name": "Model", "weight": "Weight", "resize_mode": "Resize Mode", "resolution": "Processor Res",
+    "threshold_a": "Threshold A", "threshold_b": "Threshold B", "start": "Guidance Start", "end": "Guidance End",
+    "pixel_perfect": "Pixel Perfect", "mode": "Control Mode", "curve": "Weight Curve", "union_kind": "Union Kind",
+    "image": "Image hash", "mask": "Region hash",
+}  # fmt: skip
+UNIT_NAMES = {
+    "Balanced": "Balanced", "Prompt": "My prompt is more important", "Control": "ControlNet is more important",
+    "Stretch": "Just Resize", "Crop": "Crop and Resize", "Fill": "Resize and Fill",
+}  # fmt: skip
+
+
+def _unit_text(use: ControlUse) -> str:
+    """`Module: Canny, Model: outlines, Weight: 1, …`; a value that the format has no place for loses its commas and colons."""
+    values = {key: getattr(use, name) for name, key in UNIT_KEYS.items()}
+    told = {key: _unit_value(key, value) for key, value in values.items() if value != ""}
+    return ", ".join(f"{key}: {value}" for key, value in told.items())
+
+
+def _unit_value(key: str, value: object) -> str:
+    if key.endswith("hash"):
+        return str(value)[:SHOWN_HASH]
+    text = str(value) if isinstance(value, bool) else _number_text(value)
+    return UNIT_NAMES.get(text, text).replace(",", " ").replace(":", " ")
 
 
 def _quote(value: str) -> str:

@@ -16,7 +16,9 @@ from PIL import Image
 from torch import Tensor
 
 from models.loading import DiffusionModel
-from pipelines.conditioning import relay
+from pipelines.conditioning import Guides
+from pipelines.control import Controls
+from pipelines.control_view import NO_LENDER, Lender
 from pipelines.course import Leg, Show, course_of, latent_shape, noise_of, own, run
 from pipelines.decode import decode
 from pipelines.denoise import Guide, Masked
@@ -34,13 +36,14 @@ READS_MASK = 5  # channels next to the latents: one of the mask, four of the pic
 SOFT_EDGE = 4  # with soft inpainting, a pixel of strength 1/4 and more is wholly new in the result
 
 
-def batches(request: Inpaint, model: DiffusionModel, inputs: Inputs) -> Generator[Batch]:
+def batches(request: Inpaint, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER) -> Generator[Batch]:
     """One iterator of events a batch. The picture and its mask are read and turned to latents once for all of them."""
     patch = patch_of(request, inputs.open(request.image), inputs.open(request.mask, "L"))
+    guides = Guides(request, model, Controls(request, model, inputs, lender))
     begun: list[Prepared] = []
     singles = cast(list[Inpaint], unroll(request))
     for number in range(request.batch_count):
-        yield _batch(request, cast(list[Inpaint], own(singles, number, request.batch_size)), number, model, patch, begun)
+        yield _batch(request, cast(list[Inpaint], own(singles, number, request.batch_size)), number, model, patch, guides, begun)
 
 
 def patch_of(request: Inpaint, picture: Image.Image, mask: Image.Image) -> Patch:
@@ -66,14 +69,12 @@ class Prepared:
     guide: Guide
     reads_mask: bool  # such a network keeps the rest by itself
 
-    def guided(self, soft: bool, steps: Steps) -> Guide:
-        return self.guide if self.reads_mask else Masked(self.guide, self.kept, self.mask, soft, steps.skipped)
+    def guided(self, soft: bool) -> Guide:
+        return self.guide if self.reads_mask else Masked(self.guide, self.kept, self.mask, soft)
 
 
-def prepare(
-    model: DiffusionModel, request: Request, patch: Patch, content: str, guide: Guide | None = None
-) -> Generator[None, None, Prepared]:
-    """`content`: one of MASKED_CONTENTS, what the masked part begins with. `guide`: one that was made before for this request."""
+def prepare(model: DiffusionModel, request: Request, patch: Patch, content: str, guides: Guides) -> Generator[None, None, Prepared]:
+    """`content`: one of MASKED_CONTENTS, what the masked part begins with. `guides`: of this request."""
     _, height, width = latent_shape(request, model)
     image, pixel_mask = patch.image, patch.image_mask
     mask = mask_latents(pixel_mask, height, width).to(model.device.torch_device)
@@ -84,8 +85,8 @@ def prepare(
         begins = kept * (1 - mask.round())
     if reads_mask(model):
         beside = yield from _beside(model, image, pixel_mask)
-        return Prepared(begins, kept, mask, relay(request, model, beside), True)
-    return Prepared(begins, kept, mask, guide or relay(request, model), False)
+        return Prepared(begins, kept, mask, guides.of(patch, beside), True)
+    return Prepared(begins, kept, mask, guides.of(patch), False)
 
 
 def reads_mask(model: DiffusionModel) -> bool:
@@ -100,7 +101,13 @@ def _beside(model: DiffusionModel, image: Image.Image, mask: Image.Image) -> Gen
 
 
 def _batch(
-    request: Inpaint, singles: Sequence[Inpaint], number: int, model: DiffusionModel, patch: Patch, begun: list[Prepared]
+    request: Inpaint,
+    singles: Sequence[Inpaint],
+    number: int,
+    model: DiffusionModel,
+    patch: Patch,
+    guides: Guides,
+    begun: list[Prepared],
 ) -> Generator[Event | None]:
     """The candidates of one batch. `begun` holds what was prepared for the first one."""
     steps = steps_of(request)
@@ -108,7 +115,7 @@ def _batch(
         yield from _kept(request, singles, number, model, patch)
         return
     if not begun:
-        begun.append((yield from prepare(model, request, patch, request.masked_content)))
+        begun.append((yield from prepare(model, request, patch, request.masked_content, guides)))
     leg = Leg(number, request.batch_total)
     noise = noise_of(singles, latent_shape(request, model), model)
     latents = yield from paint(request, begun[0], request.masked_content, steps, noise, leg, show_in(model, patch), request.soft)
@@ -123,7 +130,7 @@ def paint(
     request: Request, prepared: Prepared, content: str, steps: Steps, noise: ImageNoise, leg: Leg, show: Show, soft: bool = False
 ) -> Generator[Event | None, None, Tensor]:
     """Samples a prepared patch and returns its clean latents, those of the kept part put in once more at the end."""
-    guide = prepared.guided(soft, steps)
+    guide = prepared.guided(soft)
     course = course_of(request, guide.schedule, steps)
     first, begins = noise.first(), prepared.begins
     if content == "Latent noise":

@@ -22,7 +22,7 @@ from pipelines.limits import INPUT_ID
 
 log = logging.getLogger(__name__)
 
-MODES = ("RGB", "L")  # pictures and masks
+MODES = ("RGB", "L", "I;16")  # pictures, masks, depth maps
 COMPRESSION = 1  # of 9: pictures hardly shrink further, and masks are small anyway
 WEEK = 7 * 86_400  # seconds
 
@@ -34,7 +34,7 @@ class Inputs:
         self.folder = Path(folder)
 
     def keep(self, image: Image.Image) -> str:
-        """Stores an RGB picture or an L mask and returns its id. Raises `UserError` when the disk does not take it."""
+        """Stores an RGB picture, an L mask or a 16-bit depth map and returns its id. Raises `UserError` when the disk does not take it."""
         assert image.mode in MODES, image.mode
         picture_id = content_id(image)
         try:
@@ -45,7 +45,10 @@ class Inputs:
         return picture_id
 
     def open(self, picture_id: str, mode: str = "RGB") -> Image.Image:
-        """The pixels that were kept. Raises `UserError` when they are not there, or not what they were."""
+        """The pixels that were kept, in a mode, "" for the one they were kept in.
+
+        Raises `UserError` when they are not there, or not what they were.
+        """
         try:
             with Image.open(self.path(picture_id), formats=("PNG",)) as file:
                 file.load()
@@ -55,7 +58,7 @@ class Inputs:
         if content_id(image) != picture_id:
             raise UserError("The stored picture this starts from is damaged. Put it in again.")
         image.info.clear()
-        return image if image.mode == mode else image.convert(mode)
+        return image if mode in ("", image.mode) else image.convert(mode)
 
     def has(self, picture_id: str) -> bool:
         return bool(INPUT_ID.fullmatch(picture_id)) and self.path(picture_id).is_file()

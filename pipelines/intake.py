@@ -11,11 +11,13 @@ from typing import Any
 from PIL import Image
 
 from models.errors import UserError
+from pipelines.control_use import ControlUse
+from pipelines.depth_map import read_depth
 from pipelines.inputs import Inputs
 from pipelines.jobs import JobBook, PictureRecord
 from pipelines.masking import Size
 from pipelines.normalise import as_mask, normalise
-from pipelines.request import FromPicture, ImageToImage, Inpaint, Kind, Outpaint, PictureUse, Request, input_ids
+from pipelines.request import Depth, FromPicture, ImageToImage, Inpaint, Kind, Outpaint, PictureUse, Request, input_ids
 from pipelines.windows import extended, windows
 
 AT_ONCE = 2  # pictures that are decoded at the same time
@@ -23,6 +25,8 @@ LARGEST_FILE = 64 * 2**20  # bytes
 MOST_SIDE = 4096  # pixels of an extended picture
 MOST_WINDOWS = 2000
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".bmp")
+NO_PICTURE = "There is no picture to start from. Drop one on the canvas, paste one, or open one."
+NO_DEPTH = "There is no picture to start from. Put one in, or bring a depth map and draw at denoising strength 1."
 GONE = "The picture this starts from is not stored here any more. Put it in again."
 
 
@@ -50,7 +54,11 @@ class Intake:
         with self._turn:
             found = normalise(data)
             mask = self._keep(_transparent(found.alpha), user) if found.alpha else ""
-            return Taken(self._keep(found.image, user), *found.image.size, found.notes, mask)
+            return replace(self.keep(found.image, user), notes=found.notes, mask=mask)
+
+    def keep(self, image: Image.Image, user: str) -> Taken:
+        """A picture that the studio has made itself: a control map, a depth map."""
+        return Taken(self._keep(image, user), *image.size)
 
     def mask(self, data: bytes, size: Size, user: str) -> Taken:
         """A mask picture, scaled to the size of the picture it belongs to."""
@@ -59,6 +67,12 @@ class Intake:
             fitted = mask if mask.size == size else mask.resize(size, Image.Resampling.BILINEAR)
             notes = () if mask.size == size else (f"The mask, {mask.width} × {mask.height}, was scaled to the picture.",)
             return Taken(self._keep(fitted, user), *size, notes)
+
+    def depth(self, data: bytes, user: str) -> Taken:
+        """A depth map from a file."""
+        with self._turn:
+            depth, notes = read_depth(data)
+            return replace(self.keep(depth, user), notes=notes)
 
     def adopt(self, record: PictureRecord, user: str) -> Taken:
         """A finished picture as an input. Raises `UserError` when its file is gone."""
@@ -86,10 +100,11 @@ class Intake:
 
     def check(self, request: Request, user: str) -> None:
         """Raises `UserError` when a picture or mask is missing, is not this person's, or there is nothing to draw."""
+        self._check_units(request, user)
         if not isinstance(request, FromPicture):
             return
-        if not request.image and not getattr(request, "images", ()):
-            raise UserError("There is no picture to start from. Drop one on the canvas, paste one, or open one.")
+        if not request.image and not getattr(request, "images", ()) and _needs_picture(request):
+            raise UserError(NO_DEPTH if isinstance(request, Depth) else NO_PICTURE)
         wanted = input_ids(request) | {use.id for use in getattr(request, "images", ())}
         if not all(self.find(picture_id, user) for picture_id in wanted):
             raise UserError(GONE)
@@ -98,14 +113,24 @@ class Intake:
         if isinstance(request, Outpaint):
             self._check_margins(request)
 
+    def _check_units(self, request: Request, user: str) -> None:
+        for place, use in enumerate(request.controls, 1):
+            if use == ControlUse() or not use.weight:
+                continue
+            if not use.image and not isinstance(request, FromPicture):
+                raise UserError(f"Control unit {place} has no picture. Drop one on it, or remove the unit.")
+            if not all(self.find(picture_id, user) for picture_id in (use.image, use.mask) if picture_id):
+                raise UserError(f"The picture of control unit {place} is not stored here any more. Put it in again.")
+
     def without_missing(self, request: Kind, user: str) -> tuple[Kind, tuple[str, ...]]:
         """The request without the inputs that are not this person's, and a sentence if there were some."""
         missing = {picture_id for picture_id in input_ids(request) if self.find(picture_id, user) is None}
         if not missing:
             return request, ()
-        blank: dict[str, Any] = {name: "" for name in ("image", "mask") if getattr(request, name, "") in missing}
+        blank: dict[str, Any] = {name: "" for name in ("image", "mask", "map") if getattr(request, name, "") in missing}
         if isinstance(request, ImageToImage):
             blank["images"] = tuple(use for use in request.images if use.id not in missing)
+        blank["controls"] = tuple(_without(use, missing) for use in request.controls)
         return replace(request, **blank), ("The picture it was made from is not among yours; put it in again.",)
 
     def size(self, picture_id: str) -> Size:
@@ -141,6 +166,15 @@ class Intake:
         count = len(windows(self.size(request.image), around, (request.width, request.height)))
         if count > MOST_WINDOWS:
             raise UserError(f"That takes {count:,} windows; {MOST_WINDOWS:,} are the most. Draw larger ones, or add less.")
+
+
+def _needs_picture(request: FromPicture) -> bool:
+    """A depth map alone is enough where nothing of a picture is kept."""
+    return not (isinstance(request, Depth) and request.map and request.denoising_strength == 1)
+
+
+def _without(use: ControlUse, missing: set[str]) -> ControlUse:
+    return replace(use, **{name: "" for name in ("image", "mask") if getattr(use, name) in missing})
 
 
 def _transparent(alpha: Image.Image) -> Image.Image:

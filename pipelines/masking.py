@@ -45,7 +45,9 @@ def fill_out(image: Image.Image, size: Size) -> Image.Image:
 def stretched_edges(image: Image.Image, margins: Box) -> Image.Image:
     """Wider by the margins (left, top, right, bottom), into which the border pixels are repeated."""
     left, top, right, bottom = margins
-    return Image.fromarray(np.pad(np.asarray(image), ((top, bottom), (left, right), (0, 0)), mode="edge"))
+    values = np.asarray(image)
+    widths = [(top, bottom), (left, right), *[(0, 0)] * (values.ndim - 2)]  # a mask has no channels
+    return Image.fromarray(np.pad(values, widths, mode="edge"))
 
 
 RESIZE: dict[str, Callable[[Image.Image, Size], Image.Image]] = {"Stretch": scaled, "Crop": crop, "Fill": fill_out}

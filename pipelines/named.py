@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from models.catalog import Catalog
+from models.identify_control import IP_ADAPTER
 from models.loading import DiffusionModel
 from models.manager import Key
 from models.patches.lora import Lora
@@ -27,11 +28,15 @@ class Named:
         self._loras = [(Key("lora", use.id), use) for use in request.loras if use.unet or use.text_encoder]
         self._hypernetworks = [(Key("hypernetwork", use.id), use) for use in request.hypernetworks if use.strength]
         self._embeddings = [(Key("embedding", use.id), use) for use in request.embeddings]
+        steering = dict.fromkeys(use.id for use in request.controls if use.weight)
+        looking = [model_id for model_id in steering if catalog.model(model_id).identity.variant.startswith(IP_ADAPTER)]
+        self._controls = [Key("control", model_id, family) for model_id in steering if model_id not in looking]
+        self._looking = [Key(IP_ADAPTER, model_id, family) for model_id in looking]  # lent only while a drawing is prepared
 
     @property
     def networks(self) -> list[Key]:
         """What runs, and is wanted on the device."""
-        return [key for key in (self._checkpoint, self._vae, self._refiner) if key]
+        return [key for key in (self._checkpoint, self._vae, self._refiner, *self._controls) if key]
 
     @property
     def added(self) -> list[Key]:
@@ -53,12 +58,13 @@ class Named:
             vae=items[self._vae].value.network if self._vae else model.vae,
             refiner=items[self._refiner].value if self._refiner else None,
             embeddings={use.word: items[key].value for key, use in self._embeddings},
+            controls={key.id: items[key].value for key in self._controls},
             made_with=self._made_with(hashes),
         )
 
     def _made_with(self, hashes: Hashes) -> MadeWith:
         """Names and hashes. Reading the files for the hashes begins now; who first looks at the result waits for them."""
-        names = {key: self._name(key) for key in (*self.networks, *self.added)}
+        names = {key: self._name(key) for key in (*self.networks, *self.added, *self._looking)}
         begun = {key: hashes.begin(key) for key in names}
 
         def listed(keys: list[Key]) -> dict[str, str]:
@@ -73,6 +79,7 @@ class Named:
                 **several("TI hashes", listed([key for key, _ in self._embeddings])),
                 **({"Hypernet": ", ".join(plain(names[key]) for key in hypernetworks)} if hypernetworks else {}),
                 **several("Hypernet hash", listed(hypernetworks), CHECKPOINT),
+                **several("ControlNet hashes", listed([*self._controls, *self._looking])),
                 **(one("Refiner", names[self._refiner], begun[self._refiner]()) if self._refiner else {}),
             }
 

@@ -111,6 +111,15 @@ def as_mask(data: bytes) -> Image.Image:
         return _plain(mask, _turn(file.exif)[0])
 
 
+def sixteen_bits(data: bytes) -> Image.Image | None:
+    """The numbers of a grey PNG of 16 bits as they stand in the file, "I;16"; None for any other picture. Raises as `normalise`."""
+    with _damage_told():
+        if _kind(data) is not PngImageFile:
+            return None
+        image = _decode_png(data).image
+        return Image.fromarray(np.clip(np.asarray(image), 0, 65_535).astype(np.uint16)) if image.mode.startswith("I") else None
+
+
 def eight_bits(image: Image.Image) -> Image.Image:
     """A picture of 16 or 32 bits a channel ("I;16", "I;16B", "I", "F") as "L"; any other as it is.
 

@@ -14,13 +14,14 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from models.loading import DiffusionModel
-from pipelines.conditioning import relay
+from pipelines.conditioning import Guides
+from pipelines.control import Controls
+from pipelines.control_view import NO_LENDER, Lender
 from pipelines.course import Leg, latent_shape, noise_of, own
 from pipelines.decode import Decoded, decode
-from pipelines.denoise import Guide
 from pipelines.engine import Batch
 from pipelines.events import Event, Picture
-from pipelines.inpaint import paint, prepare, reads_mask, show_in
+from pipelines.inpaint import paint, prepare, show_in
 from pipelines.inputs import Inputs
 from pipelines.masking import Box, Patch, scaled
 from pipelines.request import Outpaint, unroll
@@ -33,27 +34,27 @@ COARSE = 128  # pixels of the longer side at which that is computed
 CONTENT = {"Edges": "Original", "Latent noise": "Latent noise"}
 
 
-def batches(request: Outpaint, model: DiffusionModel, inputs: Inputs) -> Generator[Batch]:
+def batches(request: Outpaint, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER) -> Generator[Batch]:
     """One iterator of events a batch."""
     picture = inputs.open(request.image)
-    guide = None if reads_mask(model) else relay(request, model)
+    guides = Guides(request, model, Controls(request, model, inputs, lender))
     singles = cast(list[Outpaint], unroll(request))
     for number in range(request.batch_count):
-        yield _batch(request, cast(list[Outpaint], own(singles, number, request.batch_size)), number, model, picture, guide)
+        yield _batch(request, cast(list[Outpaint], own(singles, number, request.batch_size)), number, model, picture, guides)
 
 
 def _batch(
-    request: Outpaint, singles: Sequence[Outpaint], number: int, model: DiffusionModel, picture: Image.Image, guide: Guide | None
+    request: Outpaint, singles: Sequence[Outpaint], number: int, model: DiffusionModel, picture: Image.Image, guides: Guides
 ) -> Generator[Event | None]:
     """The pictures of one batch go one after another: their windows see different surroundings."""
     for place, single in enumerate(singles):
-        whole = yield from _extended(single, place, number, request, model, picture, guide)
+        whole = yield from _extended(single, place, number, request, model, picture, guides)
         made_with = {**model.made_with, **whole.notes}
         yield Picture(whole.image, single, made_with, number * request.batch_size + place, request.picture_count)
 
 
 def _extended(
-    single: Outpaint, place: int, number: int, request: Outpaint, model: DiffusionModel, picture: Image.Image, guide: Guide | None
+    single: Outpaint, place: int, number: int, request: Outpaint, model: DiffusionModel, picture: Image.Image, guides: Guides
 ) -> Generator[Event | None, None, Decoded]:
     """One picture, window by window, with what is to be noted of any of them."""
     notes: dict[str, str] = {}
@@ -62,7 +63,7 @@ def _extended(
         patch = canvas.patch(box, (single.width, single.height), single.overlap)
         leg = Leg(number, request.batch_total, place * len(boxes) + turn, request.batch_size * len(boxes))
         content = CONTENT[single.begins_with]
-        prepared = yield from prepare(model, single, patch, content, guide)
+        prepared = yield from prepare(model, single, patch, content, guides)
         noise = noise_of([single], latent_shape(single, model), model, turn)
         latents = yield from paint(single, prepared, content, steps_of(single), noise, leg, show_in(model, patch))
         decoded = yield from decode(model, latents)

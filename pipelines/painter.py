@@ -6,28 +6,33 @@ import logging
 from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import torch
 
 from models.catalog import STARTER, Catalog
 from models.device import Device, choose, read_machine, release
 from models.errors import UserError
+from models.identify_control import IP_ADAPTER
 from models.loading import DiffusionModel
-from models.manager import LedgerLine, Lent, Manager, Tier
+from models.manager import Key, LedgerLine, Lent, Manager, Tier
 from models.memory import Machine, Work, beside, drop_frames, exhausted, is_out_of_memory
 from models.patches import applied
 from models.patches.hypernetworks import active
 from models.residence import in_turn
-from pipelines import img2img, inpaint, outpaint, txt2img
+from pipelines import depth, img2img, inpaint, outpaint, txt2img
 from pipelines.engine import Batch
 from pipelines.events import Event
 from pipelines.forecasting import work_of
 from pipelines.inputs import Inputs
 from pipelines.made_with import Hashes
 from pipelines.named import Named
+from pipelines.preprocessors.annotators import Annotators
 from pipelines.request import Request, TextToImage
 from pipelines.stock import Held, Stock
 
+OWN = Path(__file__).parents[1] / "models" / "starter"
 log = logging.getLogger(__name__)
 
 RECIPES: dict[str, Callable[..., Generator[Batch]]] = {
@@ -35,17 +40,22 @@ RECIPES: dict[str, Callable[..., Generator[Batch]]] = {
     "img2img": img2img.batches,
     "inpaint": inpaint.batches,
     "outpaint": outpaint.batches,
+    "controlnet": txt2img.batches,
+    "depth": depth.batches,
 }
 
 
 class ModelPainter:
-    def __init__(self, catalog: Catalog, device: Device, machine: Machine, inputs: Inputs) -> None:
-        """`machine`: how much memory there is for weights and pictures. `inputs`: the pictures that requests begin with."""
+    def __init__(self, catalog: Catalog, device: Device, machine: Machine, inputs: Inputs, annotators: Annotators | None = None) -> None:
+        """`machine`: how much memory there is for weights and pictures. `inputs`: the pictures that requests begin with.
+
+        `annotators`: where the weights of preprocessors are; without it, only the starter's are known.
+        """
         self.machine = machine
         self.inputs = inputs
         self.catalog = catalog
         self._device = device
-        self._stock = Stock(catalog, device, machine)
+        self._stock = Stock(catalog, device, machine, annotators or Annotators([], OWN))
         budgets: dict[Tier, int] = {"host": machine.host} if machine.device is None else {"device": machine.device, "host": machine.host}
         self.manager: Manager[Held] = Manager(self._stock.load, budgets, self._stock.size, self._stock.mark)
         self._hashes = Hashes(lambda key: catalog.hash(key.id), self._stock.mark)
@@ -70,6 +80,34 @@ class ModelPainter:
                 yield run.batch(number)
 
     # ---------------------------------------------------------------------------------------------- lending
+
+    @contextmanager
+    def annotator(self, key: str) -> Iterator[Any]:
+        """The network of a preprocessor for the length of the block; None for one that has no weights."""
+        if not key:
+            yield None
+            return
+        with self._alone(Key("annotator", key)) as annotator:
+            yield annotator
+
+    @contextmanager
+    def eyes(self, adapter_id: str, family: str) -> Iterator[tuple[Any, Any]]:
+        """An IP-Adapter and the vision encoder that belongs to it. Raises `UserError` when there is no such encoder."""
+        with self._alone(Key(IP_ADAPTER, adapter_id, family)) as adapter:
+            encoder = self._stock.encoders.fitting(adapter.reads, adapter.is_plus)
+            with self._alone(Key("vision", encoder)) as vision:
+                yield adapter, vision
+
+    @contextmanager
+    def _alone(self, key: Key) -> Iterator[Any]:
+        """Something that runs by itself, on the device; layer by layer where it does not fit beside what is lent."""
+        tier: Tier = "host" if self.machine.device is None else "device"
+        with ExitStack() as stack:
+            with torch.inference_mode(False):  # a recipe runs in it, and what is read there could not be moved or used elsewhere
+                lent = stack.enter_context(self.manager.lease([key], tier))
+            if lent.tier == "host" and self.machine.device is not None:
+                stack.enter_context(in_turn(lent.items[key].networks, self._device.torch_device))
+            yield lent.items[key].value
 
     def warm_up(self) -> None:
         """Loads the starter model, so that the first job does not wait for it."""
@@ -159,7 +197,7 @@ class _Run:
     def _events(self, number: int) -> Batch:
         if self._recipe is None:
             model = self._lease.enter_context(self._painter.lent(self._request, self._sparing))
-            self._recipe = RECIPES[self._request.kind](self._request, model, self._painter.inputs)
+            self._recipe = RECIPES[self._request.kind](self._request, model, self._painter.inputs, self._painter)
         with torch.inference_mode():
             for _ in range(self._next, number):  # drawn before memory ran out, and not again
                 next(self._recipe)
@@ -167,12 +205,14 @@ class _Run:
             yield from next(self._recipe)
 
 
-def open_painter(catalog: Catalog, device: str, inputs: Inputs, machine: Machine | None = None) -> ModelPainter:
+def open_painter(
+    catalog: Catalog, device: str, inputs: Inputs, machine: Machine | None = None, annotators: Annotators | None = None
+) -> ModelPainter:
     """Chooses the device and loads the starter model. `machine`: the memory that may be used; without it, it is read.
 
     Raises `UserError` when the device is not there.
     """
     chosen = choose(device)
-    painter = ModelPainter(catalog, chosen, machine or read_machine(chosen), inputs)
+    painter = ModelPainter(catalog, chosen, machine or read_machine(chosen), inputs, annotators)
     painter.warm_up()
     return painter

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipelines.masking import Box, Size, crop_box
-from pipelines.request import FromPicture, ImageToImage, Inpaint, Outpaint
+from pipelines.request import Depth, FromPicture, ImageToImage, Inpaint, Outpaint
 from pipelines.strength import steps_at, steps_in_all, steps_of
 from pipelines.windows import extended, windows
 
@@ -29,6 +29,8 @@ class Preflight:
 def preflight(request: FromPicture, picture: Size | None, bounds: Box | None = None) -> Preflight:
     """`picture`: its size, None while there is none. `bounds`: of the pixels that are to be drawn anew, for inpainting."""
     steps = steps_sentence(request)
+    if isinstance(request, Depth):
+        return Preflight((steps, *_depth(request, picture)))
     if picture is None:
         return Preflight((steps,))
     if isinstance(request, Inpaint):
@@ -53,9 +55,24 @@ def steps_sentence(request: FromPicture) -> str:
 
 def _img2img(request: FromPicture, picture: Size) -> Iterator[str]:
     size = request.width, request.height
-    if isinstance(request, ImageToImage) and picture != size:
+    if isinstance(request, ImageToImage | Depth) and picture != size:
         verb = "scaled" if _alike(picture, size) else VERBS[request.resize_mode]
         yield f"Your picture, {_by(picture)}, is {verb} to {_by(size)}."
+
+
+def _depth(request: Depth, picture: Size | None) -> Iterator[str]:
+    if request.far >= request.near:
+        yield "“Far” lies in front of “Near”, so the map is empty. Move one of them, or invert the map."
+    if picture:
+        yield from _img2img(request, picture)
+        if not request.map:
+            yield f"Its depths are estimated by {request.estimator} first."
+    elif not request.map:
+        yield "Put a picture in, or bring a depth map."
+    elif request.denoising_strength < 1:
+        yield "Below strength 1 the colours of a picture count too: put one in, or choose strength 1."
+    else:
+        yield "At strength 1 the depth map is enough; a picture is not needed."
 
 
 def _inpaint(request: Inpaint, picture: Size, bounds: Box | None, steps: str) -> Preflight:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Self, TypeVar
 
 from models.errors import UserError
+from pipelines.control_use import MOST_UNITS, ControlUse
 from pipelines.limits import Choice, Flag, Limit, Range, Several, Stored, Text, admit_field, limited
 
 MEGAPIXELS = 4.2  # the largest area of one picture; a larger one comes with upscaling
@@ -75,6 +76,7 @@ class Request:
     loras: tuple[LoraUse, ...] = limited((), Several(LoraUse, 16), "LoRAs")
     hypernetworks: tuple[HypernetworkUse, ...] = limited((), Several(HypernetworkUse, 4), "Hypernetworks")
     embeddings: tuple[EmbeddingUse, ...] = limited((), Several(EmbeddingUse, 64), "Embeddings", derived=True)
+    controls: tuple[ControlUse, ...] = limited((), Several(ControlUse, MOST_UNITS), "Control")
     refiner: str = limited("", Choice(), "Refiner", "A second checkpoint that draws the last steps")
     refiner_start: float = limited(0.8, Range(0, 1, 0.01), "Refiner from", "Share of the steps after which the refiner takes over")
     guidance_rescale: float = limited(0.0, Range(0, 1, 0.05), "Guidance rescale", "Tames strong contrast; 0.7 suits zero-SNR models")
@@ -124,6 +126,13 @@ class TextToImage(Request):
     """A picture from words alone."""
 
     kind: ClassVar[str] = "txt2img"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Controlled(Request):
+    """A picture from words, held by control units."""
+
+    kind: ClassVar[str] = "controlnet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,8 +227,29 @@ class Outpaint(FromPicture):
     begins_with: str = limited("Edges", Choice(FROM_EDGES), "New area begins with", "The picture's edges drawn outwards, or noise")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Depth(FromPicture):
+    """A picture held by a depth map. A depth checkpoint reads it, or a control unit that has no picture of its own.
+
+    The map is `map`, or else what `estimator` makes of the picture. Then it is edited, in the order of the fields; 1 is nearest.
+    """
+
+    kind: ClassVar[str] = "depth"
+
+    denoising_strength: float = limited(1.0, Range(0, 1, 0.01), "Denoising strength", "1 keeps the depths alone, below 1 the colours too")
+    resize_mode: str = limited("Crop", Choice(RESIZE_MODES[:3]), "Resize mode", "How a picture of another shape comes to this size")
+    estimator: str = limited("Starter depth", Choice(), "Estimator", "What reads the depths off the picture")
+    map: str = limited("", Stored(), "Depth map")
+    map_inverted: bool = limited(False, Flag(), "Invert", "For maps in which far is white")
+    cut_off: float = limited(0.0, Range(0, 1, 0.01), "Cut-off", "What is further away than this becomes the background")
+    far: float = limited(0.0, Range(0, 1, 0.01), "Far", "This depth becomes the farthest")
+    near: float = limited(1.0, Range(0, 1, 0.01), "Near", "This depth becomes the nearest")
+    curve: float = limited(1.0, Range(0.2, 5, 0.05), "Curve", "Above 1 pushes the middle away, below 1 brings it nearer")
+    map_blur: int = limited(0, Range(0, 64), "Blur of the map", "Pixels, at the size that is drawn")
+
+
 Kind = TypeVar("Kind", bound=Request)
-KINDS: dict[str, type[Request]] = {kind.kind: kind for kind in (TextToImage, ImageToImage, Inpaint, Outpaint)}
+KINDS: dict[str, type[Request]] = {kind.kind: kind for kind in (TextToImage, ImageToImage, Inpaint, Outpaint, Controlled, Depth)}
 
 
 def describe(request: Request) -> dict[str, Any]:
@@ -243,7 +273,8 @@ def unroll(request: Kind) -> list[Kind]:
 def input_ids(request: Request) -> set[str]:
     """The input pictures and masks that a request names."""
     named = {value for item in fields(request) if isinstance(item.metadata["limit"], Stored) if (value := getattr(request, item.name))}
-    return named | {use.id for use in getattr(request, "images", ()) if use.id}
+    controlled = {picture_id for use in request.controls for picture_id in (use.image, use.mask) if picture_id}
+    return named | controlled | {use.id for use in getattr(request, "images", ()) if use.id}
 
 
 def limits(kind: type[Request]) -> dict[str, Limit]:

@@ -13,15 +13,21 @@ from models.catalog import Checkpoint
 from models.errors import UserError
 from models.files import ModelFile, ModelKind
 from models.fits import fits
+from pipelines.control_use import ControlUse
 from pipelines.prompts.tags import Tag, take_tags
-from pipelines.request import EmbeddingUse, HypernetworkUse, Kind, LoraUse, Request
+from pipelines.request import Depth, EmbeddingUse, HypernetworkUse, Kind, LoraUse, Request
 
 MADE_FOR = {  # variant -> what such a checkpoint is, and the kinds of request that it can draw
     "inpaint": ("an inpainting model: it fills in a part of a picture", ("inpaint", "outpaint")),
-    "depth": ("a depth model: it draws over the depths of a picture", ()),
+    "depth": ("a depth model: it draws over the depths of a picture", ("depth",)),
     "instruct": ("an editing model: it changes a picture as it is told", ()),
 }
-SHOWN = {"lora": "LoRA", "hypernetwork": "hypernetwork", "vae": "VAE", "embedding": "embedding"}
+SHOWN = {
+    "lora": "LoRA", "hypernetwork": "hypernetwork", "vae": "VAE", "embedding": "embedding",
+    "controlnet": "ControlNet", "adapter": "adapter",
+}  # fmt: skip
+UNREAD_DEPTH = "Nothing reads the depth map yet. Choose a depth checkpoint, or add a control unit without a picture of its own."
+STEERS: tuple[ModelKind, ...] = ("controlnet", "adapter")
 
 
 class Shelf(Protocol):
@@ -39,6 +45,7 @@ def resolve(request: Kind, shelf: Shelf) -> Kind:
     Raises `UserError` when something is not there, cannot be used, or does not fit the checkpoint.
     """
     checkpoint = shelf.checkpoint(request.checkpoint)
+    _check_depth(request, checkpoint)
     _check_variant(request, checkpoint)
     prompt, tags = take_tags(request.prompt)
     loras = [*request.loras, *(_lora(tag, shelf) for tag in tags if tag.kind == "lora")]
@@ -54,6 +61,7 @@ def resolve(request: Kind, shelf: Shelf) -> Kind:
         loras=tuple(_named(use, "lora", checkpoint, shelf) for use in loras),
         hypernetworks=tuple(_named(use, "hypernetwork", checkpoint, shelf) for use in hypernetworks),
         embeddings=tuple(_embeddings(f"{prompt}\n{request.negative_prompt}", checkpoint, shelf)),
+        controls=tuple(_control(use, place, checkpoint, shelf) for place, use in enumerate(request.controls, 1) if use != ControlUse()),
     )
     return type(request).admit(_values(found))
 
@@ -68,6 +76,21 @@ def _lora(tag: Tag, shelf: Shelf) -> LoraUse:
 
 def _hypernetwork(tag: Tag, shelf: Shelf) -> HypernetworkUse:
     return HypernetworkUse(id=_by_name("hypernetwork", tag.name, shelf).id, strength=tag.unet)
+
+
+def _control(use: ControlUse, place: int, checkpoint: Checkpoint, shelf: Shelf) -> ControlUse:
+    if not use.id:
+        raise UserError(f"Control unit {place} has no model yet. Choose one, or remove the unit.")
+    if use.start >= use.end:
+        raise UserError(f"Control unit {place} ends before it begins. Put “{titled('end')}” after “{titled('start')}”.")
+    entry = shelf.model(use.id)
+    if entry.identity.kind not in STEERS:
+        raise UserError(f"“{entry.name}” is not a file that steers a drawing. Choose a ControlNet or an adapter.")
+    return _named(use, entry.identity.kind, checkpoint, shelf)
+
+
+def titled(name: str) -> str:
+    return next(item.metadata["title"] for item in fields(ControlUse) if item.name == name)
 
 
 def _by_name(kind: ModelKind, name: str, shelf: Shelf) -> ModelFile:
@@ -99,10 +122,25 @@ def _preferred_vae(checkpoint: Checkpoint, shelf: Shelf) -> str:
     return chosen if chosen and any(entry.id == chosen for entry in shelf.models("vae")) else ""
 
 
+def draws(checkpoint: Checkpoint, kind: str) -> bool:
+    """Whether it can draw requests of this kind."""
+    _, kinds = MADE_FOR.get(checkpoint.variant, ("", (kind,)))
+    return kind in kinds
+
+
 def _check_variant(request: Request, checkpoint: Checkpoint) -> None:
-    what, kinds = MADE_FOR.get(checkpoint.variant, ("", (request.kind,)))
-    if request.kind not in kinds:
+    if not draws(checkpoint, request.kind):
+        what, _ = MADE_FOR[checkpoint.variant]
         raise UserError(f"“{checkpoint.name[:80]}” is {what}, so it cannot draw this. Choose another checkpoint here.")
+
+
+def _check_depth(request: Request, checkpoint: Checkpoint) -> None:
+    if not isinstance(request, Depth):
+        return
+    if checkpoint.variant != "depth" and all(use.image or not use.weight for use in request.controls if use != ControlUse()):
+        raise UserError(UNREAD_DEPTH)
+    if request.far >= request.near:
+        raise UserError("“Far” lies in front of “Near”, so the map would be empty. Move one of them, or invert the map.")
 
 
 def _check_refiner(request: Request, checkpoint: Checkpoint, shelf: Shelf) -> None:
@@ -144,6 +182,7 @@ def rebind(request: Request, made_with: dict[str, str], shelf: Shelf) -> Rebound
             vae=search.one("vae", request.vae, made_with.get("VAE", ""), made_with.get("VAE hash", "")) if request.vae else "",
             loras=tuple(search.uses("lora", request.loras, "Lora hashes")),
             hypernetworks=tuple(search.uses("hypernetwork", request.hypernetworks, "Hypernet hash")),
+            controls=tuple(search.uses("controlnet", request.controls, "ControlNet hashes")),
         ),
         tuple(notes),
     )
@@ -168,10 +207,12 @@ class _Search:
 
     def one(self, kind: ModelKind, model_id: str, name: str, digest: str) -> str:
         """The id here, or nothing and a note."""
-        if any(entry.id == model_id for entry in self.shelf.models(kind)):
+        kinds = STEERS if kind in STEERS else (kind,)
+        if any(entry.id == model_id for each in kinds for entry in self.shelf.models(each)):
             return model_id
-        entry = (digest and self.shelf.find(kind, digest)) or (name and self.shelf.find(kind, name))
-        if entry:
-            return entry.id
+        for each in kinds:
+            entry = (digest and self.shelf.find(each, digest)) or (name and self.shelf.find(each, name))
+            if entry:
+                return entry.id
         self.notes.append(f"The {SHOWN.get(kind, kind)} “{name[:80] or 'of this picture'}” is not in the models folders; it was left out.")
         return ""

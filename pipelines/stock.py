@@ -10,20 +10,25 @@ from typing import Any
 import torch
 
 from models.catalog import Catalog, Checkpoint
+from models.control import load_control
 from models.device import Device
 from models.errors import UserError
 from models.families import FAMILIES
 from models.files import ModelFile
 from models.header import Header, read_header
-from models.kits import tokenizer_folders
+from models.identify_control import IP_ADAPTER
 from models.loading import DiffusionModel, load, load_vae
 from models.manager import Key
 from models.memory import Machine, vae_weights, weights_of
 from models.patches.embeddings import read_embedding
 from models.patches.hypernetworks import read_hypernetwork
+from models.patches.ip_adapter import load_ip_adapter
 from models.patches.lora import read_lora
 from models.reading import read_tensors
 from models.residence import HOST, Kept, Resident
+from models.vision import load_vision
+from models.vision_files import Encoders
+from pipelines.preprocessors.annotators import Annotators
 from pipelines.prompts import load_tokenizer
 
 Held = Resident[Any] | Kept[Any]
@@ -31,7 +36,9 @@ WATCHED = (".safetensors", ".json", ".txt")  # of a folder: what is read
 
 
 class Stock:
-    def __init__(self, catalog: Catalog, device: Device, machine: Machine) -> None:
+    def __init__(self, catalog: Catalog, device: Device, machine: Machine, annotators: Annotators) -> None:
+        self._annotators = annotators
+        self.encoders = Encoders(annotators.folders)
         self._catalog = catalog
         self._device = device
         self._machine = machine
@@ -41,13 +48,19 @@ class Stock:
 
     def size(self, key: Key) -> int:
         """Bytes that it will probably take in memory."""
+        if key.kind in ("annotator", "vision"):
+            return self._annotators.size(key.id) if key.kind == "annotator" else self.encoders.size(key.id)
         entry = self.entry(key)
         if key.kind == "checkpoint":
             return weights_of(self._catalog.checkpoint(key.id).family_key, entry.size, self._machine)
+        if key.kind == "control":
+            return entry.size * self._machine.element_size // 2  # such files are mostly in half precision
         return vae_weights(self._machine) if key.kind == "vae" else entry.size
 
     def mark(self, key: Key) -> Any:
         """What the file looks like from outside, and how it is to be understood. Raises `UserError` when it is gone."""
+        if key.kind in ("annotator", "vision"):
+            return self._annotators.mark(key.id) if key.kind == "annotator" else self.encoders.mark(key.id)
         entry = self.entry(key)
         understood = _understood(self._catalog.checkpoint(key.id)) if key.kind == "checkpoint" else ()
         try:
@@ -63,8 +76,7 @@ class Stock:
         """The networks are read into the host's memory. What is small, and what pages look through, stays on the device."""
         checkpoint = self._catalog.checkpoint(key.id)
         device = self._device.torch_device
-        folders = tokenizer_folders(checkpoint.family_key, checkpoint.folder if checkpoint.folder.is_dir() else None)
-        tokenizers = {key: load_tokenizer(folder) for key, folder in folders.items()}
+        tokenizers = {key: load_tokenizer(folder) for key, folder in checkpoint.tokenizers.items()}
         model = load(checkpoint, self._reading_device(), tokenizers)
         model = replace(model, device=self._device, preview=model.preview.to(device), alphas_cumprod=model.alphas_cumprod.to(device))
         return Resident(model, [*(encoder.network for encoder in model.text_encoders), model.unet, model.vae], device)
@@ -72,6 +84,22 @@ class Stock:
     def _vae(self, key: Key) -> Resident[Any]:
         vae = load_vae(self._catalog.model(key.id), FAMILIES[key.family], self._reading_device())
         return Resident(vae, [vae.network], self._device.torch_device)
+
+    def _control(self, key: Key) -> Resident[Any]:
+        control = load_control(self._catalog.model(key.id), FAMILIES[key.family], self._reading_device())
+        return Resident(control, [control.network], self._device.torch_device)
+
+    def _annotator(self, key: Key) -> Resident[Any]:
+        annotator = self._annotators.load(key.id, HOST, torch.float32)
+        return Resident(annotator, list(annotator.networks), self._device.torch_device)
+
+    def _ip_adapter(self, key: Key) -> Resident[Any]:
+        adapter = load_ip_adapter(self._catalog.model(key.id), FAMILIES[key.family], self._reading_device())
+        return Resident(adapter, [adapter.network], self._device.torch_device)
+
+    def _vision(self, key: Key) -> Resident[Any]:
+        vision = load_vision(self.encoders.path(key.id), self._reading_device())
+        return Resident(vision, [vision.network], self._device.torch_device)
 
     def _lora(self, key: Key) -> Kept[Any]:
         header, tensors = self._tensors(key)
@@ -100,6 +128,10 @@ class Stock:
 LOADERS: dict[str, Callable[[Stock, Key], Held]] = {
     "checkpoint": Stock._checkpoint,
     "vae": Stock._vae,
+    "control": Stock._control,
+    "annotator": Stock._annotator,
+    IP_ADAPTER: Stock._ip_adapter,
+    "vision": Stock._vision,
     "lora": Stock._lora,
     "embedding": Stock._embedding,
     "hypernetwork": Stock._hypernetwork,

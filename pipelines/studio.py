@@ -13,18 +13,22 @@ from models.catalog import Catalog, Checkpoint
 from models.errors import UserError
 from models.manager import LedgerLine
 from models.memory import Forecast
+from pipelines.control_desk import ControlDesk
+from pipelines.control_use import ControlUse
+from pipelines.depth_desk import DepthDesk
 from pipelines.engine import Engine, Painter
 from pipelines.forecasting import forecast_of
 from pipelines.inputs import Inputs
-from pipelines.intake import Intake
+from pipelines.intake import Intake, Taken
 from pipelines.jobs import ENDED, RUNNING, WAITING, Job, JobBook, PictureRecord
 from pipelines.library import Library
 from pipelines.live import Live
 from pipelines.outputs import Outputs, inspect
+from pipelines.preprocessors.annotators import Annotators
 from pipelines.prompts import TokenCount, count, load_tokenizer, unknown_words
 from pipelines.prompts.tags import without_tags
 from pipelines.request import Request
-from pipelines.resolve import Rebound, rebind, resolve
+from pipelines.resolve import Rebound, draws, rebind, resolve
 
 ENDED_VERSION = 2**53 - 1  # newer than any number a running job shows; the largest integer JavaScript keeps exactly
 
@@ -40,13 +44,19 @@ class Studio:
         open_painter: Callable[[], Painter],
         weights: Path | None = None,
         inputs: Inputs | None = None,
+        annotators: Annotators | None = None,
     ) -> None:
-        """`weights`: the folder that downloaded and converted models go to. `inputs`: shared with the painter; else beside the outputs."""
+        """`weights`: the folder that downloaded and converted models go to. `inputs`: shared with the painter; else beside the outputs.
+
+        `annotators`: the weights of preprocessors, shared with the painter; without it, there are none.
+        """
         self._catalog = catalog
         self.intake = Intake(inputs or Inputs(outputs.folder / ".inputs"), book)
         self.library = Library(catalog, weights)
         self.book = book
         self._engine = Engine(book, outputs, open_painter)
+        self.control = ControlDesk(self.intake, self._engine, annotators or Annotators([], outputs.folder / ".none"))
+        self.depth = DepthDesk(self.intake, self.control)
         self._tokenizer = lru_cache(maxsize=8)(load_tokenizer)
 
     def start(self) -> None:
@@ -61,8 +71,9 @@ class Studio:
         """("starting" | "ready" | "failed", a sentence)."""
         return self._engine.state
 
-    def checkpoints(self) -> list[Checkpoint]:
-        return self._catalog.checkpoints()
+    def checkpoints(self, kind: str = "") -> list[Checkpoint]:
+        """Those that can draw requests of a kind; all of them without one."""
+        return [entry for entry in self._catalog.checkpoints() if not kind or draws(entry, kind)]
 
     def submit(self, request: Request, user: str) -> str:
         """Queues the request and returns the job's id. Raises `UserError` when it cannot be drawn.
@@ -70,7 +81,9 @@ class Studio:
         What is kept is the request with everything it names looked up: see `resolve`.
         """
         self.intake.check(request, user)
-        return self._engine.submit(resolve(request, self._catalog), user)
+        resolved = resolve(request, self._catalog)
+        self.control.check(resolved)
+        return self._engine.submit(resolved, user)
 
     def stop(self, job_id: str, user: str) -> None:
         self.job(job_id, user)
@@ -124,6 +137,14 @@ class Studio:
         painter = self._engine.painter
         return forecast_of(request, self._catalog, painter.machine, painter.ledger) if painter else None
 
+    def control_preview(self, use: ControlUse, size: tuple[int, int], user: str, image: str = "", mask: str = "") -> Taken:
+        """What a unit's model will see at this drawing size (width, height), stored as a picture of this person.
+
+        `image`, `mask`: those that the tab begins with, for a unit that has none of its own. Waits while a job runs when the
+        preprocessor needs a network. Raises `UserError` when it cannot be made.
+        """
+        return self.control.preview(use, size, user, image, mask)
+
     def job(self, job_id: str, user: str) -> Job:
         """Raises `UserError` when it is not among this user's jobs."""
         job = self.book.job(job_id)
@@ -145,6 +166,8 @@ class Studio:
                 continue
 
     def _name_of(self, line: LedgerLine) -> str:
+        if line.kind == "annotator":
+            return line.key.id
         try:
             checkpoint = line.kind == "checkpoint"
             return self._catalog.checkpoint(line.key.id).name if checkpoint else self._catalog.model(line.key.id).name

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from models.loading import DiffusionModel
-from pipelines.conditioning import relay
+from pipelines.conditioning import Guides
+from pipelines.control import Controls
+from pipelines.control_view import NO_LENDER, Lender
 from pipelines.course import Leg, course_of, latent_shape, noise_of, own, pictures, run, show_whole
 from pipelines.denoise import Guide
 from pipelines.engine import Batch
 from pipelines.events import Event
 from pipelines.inputs import Inputs
-from pipelines.request import Request, TextToImage, unroll
+from pipelines.request import Controlled, Request, TextToImage, unroll
 from pipelines.strength import steps_of
 
 
-def batches(request: TextToImage, model: DiffusionModel, inputs: Inputs | None = None) -> Generator[Batch]:
-    """One iterator of events a batch; the text is encoded once for all of them."""
-    guide = relay(request, model)
+def batches(
+    request: TextToImage | Controlled, model: DiffusionModel, inputs: Inputs | None = None, lender: Lender = NO_LENDER
+) -> Generator[Batch]:
+    """One iterator of events a batch; the text is encoded once for all of them. `inputs`: for the pictures of control units."""
+    guide = Guides(request, model, Controls(request, model, inputs, lender) if inputs else None).whole()
     singles = unroll(request)
     for number in range(request.batch_count):
         yield draw(request, own(singles, number, request.batch_size), number, model, guide)

@@ -77,8 +77,10 @@ def averaged(shapes: Shapes) -> Shapes:
 
 def shape_of(inputs: int = 4, context: int = 768, classes: int = 0, channels: int = 320) -> Shapes:
     """The telling tensors of a UNet in LDM names."""
-    shapes = {"input_blocks.0.0.weight": (channels, inputs, 3, 3),
-        "input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight": (channels, context)}
+    shapes = {
+        "input_blocks.0.0.weight": (channels, inputs, 3, 3),
+        "input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight": (channels, context),
+    }
     return prefixed(UNET, {**shapes, **({"label_emb.0.0.weight": (1280, classes)} if classes else {})})
 
 

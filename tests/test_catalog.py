@@ -281,9 +281,7 @@ def test_a_folder_that_never_answers_is_named_and_the_others_are_read(starter: P
     assert "“embeddings” does not answer" in note
 
 
-def test_a_folder_that_hangs_holds_up_nobody_and_comes_back_by_itself(
-    starter: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_hangs_holds_up_nobody_and_comes_back_by_itself(starter: Path, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_file(mine / "loras" / "ink.safetensors", lora())
     write_file(mine / "embeddings" / "cat.safetensors", embedding())
     mounted = threading.Event()

@@ -36,8 +36,14 @@ def test_a_whole_checkpoint_is_of_its_family(family: str) -> None:
 
 @pytest.mark.parametrize(
     ("family", "inputs", "variant"),
-    [("sd1", 9, "inpaint"), ("sd1", 8, "instruct"), ("sd2", 9, "inpaint"), ("sd2", 5, "depth"), ("sdxl", 9, "inpaint"), ("sdxl",
-        8, "instruct")],
+    [
+        ("sd1", 9, "inpaint"),
+        ("sd1", 8, "instruct"),
+        ("sd2", 9, "inpaint"),
+        ("sd2", 5, "depth"),
+        ("sdxl", 9, "inpaint"),
+        ("sdxl", 8, "instruct"),
+    ],
 )
 def test_input_channels_tell_the_variant(family: str, inputs: int, variant: str) -> None:
     assert in_short(told(checkpoint(family, inputs))) == ("checkpoint", family, variant, True)
@@ -98,8 +104,9 @@ def with_spread(spread: float) -> list[float]:
     return ((numbers - numbers.mean()) / numbers.std(unbiased=False) * spread + 0.3).tolist()
 
 
-@pytest.mark.parametrize(("spread", "prediction"), [(0.03, "epsilon"), (0.0899, "epsilon"), (0.0901, "v_prediction"),
-    (0.5, "v_prediction")])
+@pytest.mark.parametrize(
+    ("spread", "prediction"), [(0.03, "epsilon"), (0.0899, "epsilon"), (0.0901, "v_prediction"), (0.5, "v_prediction")]
+)
 def test_one_small_tensor_of_a_second_model_tells_what_it_predicts(spread: float, prediction: str) -> None:
     numbers = with_spread(spread)
     assert spread_of(numbers) == pytest.approx(spread, rel=1e-4)

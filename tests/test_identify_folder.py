@@ -84,8 +84,9 @@ def test_a_folder_that_asks_for_other_code_is_refused(tmp_path: Path, case: str)
         (tmp_path / "model").mkdir()
         (tmp_path / "model" / "pipeline.py").write_text("raise SystemExit")
         index = {"_class_name": "StableDiffusionPipeline", **PARTS, **STRANGE[case]}
-        found = identify_folder(write_json(tmp_path / "model", {"model_index.json": json.dumps(index),
-            "unet/config.json": '{"in_channels": 4}'}))
+        found = identify_folder(
+            write_json(tmp_path / "model", {"model_index.json": json.dumps(index), "unet/config.json": '{"in_channels": 4}'})
+        )
     assert (found.supported, found.family) == (False, "")
     assert "not loaded" in found.note
 
@@ -123,8 +124,10 @@ def test_numbers_that_are_none_are_refused(tmp_path: Path, inputs: Any) -> None:
 
 def test_the_authors_phrase_comes_first() -> None:
     tags = json.dumps({"10_cat": {"cat": 10}})
-    assert trigger_words({"modelspec.trigger_phrase": "inkdrawing, black lines ", "ss_tag_frequency": tags})[:2] == ("inkdrawing",
-        "black lines")
+    assert trigger_words({"modelspec.trigger_phrase": "inkdrawing, black lines ", "ss_tag_frequency": tags})[:2] == (
+        "inkdrawing",
+        "black lines",
+    )
 
 
 def test_the_commonest_tags_are_counted_over_all_folders() -> None:
@@ -134,8 +137,18 @@ def test_the_commonest_tags_are_counted_over_all_folders() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "not json", "[]", "5",
-        '{"a": 5}', '{"a": {"tag": "many"}}', '{"a": {"tag": -1}}', "[" * 200_000, '{"a": {"": 5}}', '{"a": {"t": 1e999}}'],
+    [
+        "",
+        "not json",
+        "[]",
+        "5",
+        '{"a": 5}',
+        '{"a": {"tag": "many"}}',
+        '{"a": {"tag": -1}}',
+        "[" * 200_000,
+        '{"a": {"": 5}}',
+        '{"a": {"t": 1e999}}',
+    ],
 )
 def test_tables_that_are_none_give_no_words(text: str) -> None:
     assert trigger_words({"ss_tag_frequency": text}) == ()

@@ -19,8 +19,17 @@ DOWN_UNET = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_
 CONTROL = {"input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight": (320, 768), "input_hint_block.0.weight": (16, 3, 3, 3),
            "input_blocks.0.0.weight": (320, 4, 3, 3)}  # fmt: skip
 XL_CONTROL: Shapes = {"controlnet_cond_embedding.conv_in.weight": (16, 3, 3, 3), "conv_in.weight": (320, 4, 3, 3),
-                      "time_embedding.linear_1.weight": (1280, 320),
+                      "time_embedding.linear_1.weight": (1280, 320), "add_embedding.linear_1.weight": (1280, 2816),
                       "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight": (640, 2048)}  # fmt: skip
+SMALL_XL = {name: shape for name, shape in XL_CONTROL.items() if "attn2" not in name}
+CONTROL_LORA: Shapes = {"lora_controlnet": (0,), "input_hint_block.0.weight": (16, 3, 3, 3), "input_blocks.0.0.up": (320, 128, 1, 1),
+                        "input_blocks.2.1.transformer_blocks.0.attn2.to_k.up": (320, 128)}  # fmt: skip
+LORA_WIDTH = "input_blocks.2.1.transformer_blocks.0.attn2.to_k.down"
+CHANNELS = (320, 640, 1280, 1280)
+T2I = {f"body.{2 * block + layer}.block1.weight": (width, width, 3, 3) for block, width in enumerate(CHANNELS) for layer in (0, 1)}
+DIFFUSERS_T2I = {f"adapter.body.{block}.resnets.0.block1.weight": (width, width, 3, 3) for block, width in enumerate(CHANNELS)}
+LIGHT_T2I: Shapes = {"body.0.in_conv.weight": (80, 192, 1, 1), "body.0.body.0.block1.weight": (80, 80, 3, 3),
+                     **{f"body.{block}.out_conv.weight": (width, width // 4, 1, 1) for block, width in enumerate(CHANNELS)}}  # fmt: skip
 OTHER_KINDS: dict[str, tuple[Shapes, tuple[str, str, str, bool]]] = {  # row -> header, (kind, family, variant, supported)
     "VAE": (VAE, ("vae", "", "", True)),
     "VAE with a prefix": (prefixed("first_stage_model.", VAE), ("vae", "", "", True)),
@@ -30,20 +39,51 @@ OTHER_KINDS: dict[str, tuple[Shapes, tuple[str, str, str, bool]]] = {  # row -> 
     "VAE of SD3 and Flux": ({**VAE, "decoder.conv_in.weight": (512, 16, 3, 3)}, ("vae", "", "16 channels", False)),
     "VAE of Flux.2": ({**VAE, "decoder.conv_in.weight": (512, 32, 3, 3)}, ("vae", "", "32 channels", False)),
     "TAESD": ({"encoder.layers.0.weight": (64, 3, 3, 3), "decoder.layers.0.weight": (64, 4, 3, 3)}, ("vae", "", "taesd", False)),
-    "ControlNet": (prefixed("control_model.", CONTROL), ("controlnet", "sd1", "", False)),
-    "ControlNet without a prefix": (CONTROL, ("controlnet", "sd1", "", False)),
-    "ControlNet in a whole checkpoint": ({**checkpoint("sd1"), **prefixed("control_model.", CONTROL)}, ("controlnet", "sd1", "", False)),
-    "ControlNet in the names of diffusers": (XL_CONTROL, ("controlnet", "sdxl", "", False)),
-    "ControlNet union": ({**XL_CONTROL, "task_embedding": (8, 320)}, ("controlnet", "sdxl", "union", False)),
-    "Control-LoRA": ({"lora_controlnet": (0,), "input_hint_block.0.weight": (16, 3, 3, 3), "input_blocks.0.0.up": (320, 9)},
-                     ("controlnet", "", "control-lora", False)),
+    "ControlNet": (prefixed("control_model.", CONTROL), ("controlnet", "sd1", "", True)),
+    "ControlNet without a prefix": (CONTROL, ("controlnet", "sd1", "", True)),
+    "ControlNet of SD2": ({**CONTROL, "input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight": (320, 1024)},
+                          ("controlnet", "sd2", "", True)),
+    "ControlNet in a whole checkpoint": ({**checkpoint("sd1"), **prefixed("control_model.", CONTROL)}, ("controlnet", "sd1", "", True)),
+    "ControlNet in the names of diffusers": (XL_CONTROL, ("controlnet", "sdxl", "", True)),
+    "ControlNet of SDXL without attention": (SMALL_XL, ("controlnet", "sdxl", "", True)),
+    "ControlNet of another width": ({**CONTROL, "input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight": (64, 160)},
+                                    ("controlnet", "", "width 160", True)),
+    "ControlNet that says nothing": ({"input_hint_block.0.weight": (16, 3, 3, 3), "zero_convs.0.0.weight": (64, 64, 1, 1)},
+                                     ("controlnet", "", "", False)),
+    "ControlNet of Kolors": ({**XL_CONTROL, "add_embedding.linear_1.weight": (1280, 5632)}, ("controlnet", "", "", False)),
+    "ControlNet stored as a difference": ({**prefixed("control_model.", CONTROL), "difference": (0,)},
+                                          ("controlnet", "", "difference", False)),
+    "ControlNet union": ({**XL_CONTROL, "task_embedding": (8, 320)}, ("controlnet", "sdxl", "union", True)),
+    "Control-LoRA": ({**CONTROL_LORA, LORA_WIDTH: (128, 2048)}, ("controlnet", "sdxl", "control-lora", True)),
+    "Control-LoRA of SD1": ({**CONTROL_LORA, LORA_WIDTH: (128, 768)}, ("controlnet", "sd1", "control-lora", True)),
+    "Control-LoRA of another width": ({**CONTROL_LORA, LORA_WIDTH: (128, 160)}, ("controlnet", "", "control-lora width 160", True)),
+    "Control-LoRA that says nothing": (CONTROL_LORA, ("controlnet", "", "control-lora", False)),
+    "Control-LoRA of PEFT": ({**XL_CONTROL, "down_blocks.0.resnets.0.conv1.lora_A.weight": (4, 320, 3, 3)},
+                             ("controlnet", "", "control-lora", False)),
     "LLLite": ({"lllite_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q.down.0.weight": (9, 9)}, ("controlnet", "sdxl", "lllite",
         False)),
-    "T2I-Adapter": ({"body.0.in_conv.weight": (9, 9, 1, 1), "conv_in.weight": (320, 64, 3, 3)}, ("adapter", "sd1", "t2i-adapter", False)),
-    "T2I-Adapter of SDXL": ({"adapter.body.0.resnets.0.block1.weight": (9, 9, 3, 3), "adapter.conv_in.weight": (320, 768, 3, 3)},
-                            ("adapter", "sdxl", "t2i-adapter", False)),
-    "IP-Adapter": ({"image_proj.proj.weight": (3072, 1024), "ip_adapter.1.to_k_ip.weight": (320, 768)}, ("adapter", "sd1", "ip-adapter",
-        False)),
+    "ControlNet-XS": ({**XL_CONTROL, "control_to_base_for_conv_in.weight": (320, 320, 1, 1)}, ("controlnet", "", "xs", False)),
+    "ControlNet of Flux": ({"controlnet_blocks.0.weight": (3072, 3072), "controlnet_x_embedder.weight": (3072, 64), "x_embedder.weight":
+        (3072, 64), "single_transformer_blocks.0.attn.to_q.weight": (3072, 3072)}, ("controlnet", "", "newer", False)),
+    "SparseCtrl": ({**XL_CONTROL, "down_blocks.0.motion_modules.0.temporal_transformer.norm.bias": (320,)},
+                   ("controlnet", "", "sparse", False)),
+    "T2I-Adapter": ({**T2I, "conv_in.weight": (320, 192, 3, 3)}, ("adapter", "sd1", "t2i-adapter", True)),
+    "T2I-Adapter for grey pictures": ({**T2I, "conv_in.weight": (320, 64, 3, 3)}, ("adapter", "sd1", "t2i-adapter", True)),
+    "T2I-Adapter, light": (LIGHT_T2I, ("adapter", "sd1", "t2i-adapter", True)),
+    "T2I-Adapter of SDXL": ({**DIFFUSERS_T2I, "adapter.conv_in.weight": (320, 768, 3, 3)}, ("adapter", "sdxl", "t2i-adapter", True)),
+    "T2I-Adapter of another size": ({**T2I, "conv_in.weight": (320, 48, 3, 3)}, ("adapter", "", "t2i-adapter", False)),
+    "style adapter": ({"style_embedding": (1, 8, 1024), "transformer_layes.0.attn.in_proj_weight": (3072, 1024), "proj": (1024, 768)},
+                      ("adapter", "", "style", False)),
+    "IP-Adapter": ({"image_proj.proj.weight": (3072, 1024), "ip_adapter.1.to_k_ip.weight": (320, 768)},
+                   ("adapter", "sd1", "ip-adapter", True)),
+    "IP-Adapter plus of SDXL": ({"image_proj.latents": (1, 16, 1280), "ip_adapter.1.to_k_ip.weight": (640, 2048)},
+                                ("adapter", "sdxl", "ip-adapter", True)),
+    "IP-Adapter of another width": ({"image_proj.latents": (1, 16, 128), "ip_adapter.1.to_k_ip.weight": (64, 160)},
+                                    ("adapter", "", "ip-adapter width 160", True)),
+    "IP-Adapter for faces": ({"image_proj.proj.0.weight": (1024, 512), "ip_adapter.1.to_k_ip.weight": (320, 768),
+                              "ip_adapter.0.to_q_lora.down.weight": (128, 320)}, ("adapter", "sd1", "ip-adapter", False)),
+    "IP-Adapter full face": ({"image_proj.proj.3.weight": (768,), "ip_adapter.1.to_k_ip.weight": (320, 768)},
+                             ("adapter", "sd1", "ip-adapter", False)),
     "motion module": ({"down_blocks.0.motion_modules.0.temporal_transformer.norm.bias": (320,)}, ("adapter", "", "motion", False)),
     "embedding": ({"emb_params": (8, 768)}, ("embedding", "sd1", "", True)),
     "embedding of SD2": ({"emb_params": (8, 1024)}, ("embedding", "sd2", "", True)),
@@ -67,7 +107,9 @@ OTHER_KINDS: dict[str, tuple[Shapes, tuple[str, str, str, bool]]] = {  # row -> 
     "T5": ({"encoder.block.0.layer.0.SelfAttention.q.weight": (4096, 4096)}, ("text_encoder", "", "t5", False)),
     "Qwen": ({"model.layers.0.self_attn.q_proj.weight": (9, 9), "model.embed_tokens.weight": (9, 9)}, ("text_encoder", "",
         "language model", False)),
-    "CLIP vision": ({"vision_model.embeddings.class_embedding": (1024,)}, ("text_encoder", "", "vision", False)),
+    "CLIP vision": ({"vision_model.embeddings.class_embedding": (1280,), "visual_projection.weight": (1024, 1280)},
+                    ("text_encoder", "", "vision", True)),
+    "CLIP vision in part": ({"vision_model.embeddings.class_embedding": (1024,)}, ("text_encoder", "", "vision", False)),
     "something else": ({"weight": (3, 3), "bias": (3,)}, ("unknown", "", "", False)),
     "nothing": ({}, ("unknown", "", "", False)),
 }  # fmt: skip
@@ -166,5 +208,3 @@ def test_no_shape_of_a_telling_tensor_breaks_the_reading(shape: tuple[int, ...])
 def test_a_signature_of_nothing_has_no_answers() -> None:
     nothing = Signature(header({}))
     assert (nothing.unet_prefix, nothing.context, nothing.unet_inputs, nothing.unet_classes) == (None, 0, 0, 0)
-
-

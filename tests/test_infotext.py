@@ -195,6 +195,7 @@ def test_every_field_of_a_request_is_written_or_known_not_to_be() -> None:
         "loras": "tags in the prompt",
         "hypernetworks": "tags in the prompt",
         "embeddings": "their words stand in the prompt",
+        "controls": "ControlNet 0 to 9",
     }
     assert set(limits(TextToImage)) == {*infotext.KEYS, *infotext.EXACT, *elsewhere}
 

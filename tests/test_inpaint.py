@@ -18,6 +18,7 @@ from models.errors import UserError
 from models.families import SDXL
 from models.loading import DiffusionModel
 from pipelines import Inpaint, TextToImage, inpaint, txt2img
+from pipelines.conditioning import Guides
 from pipelines.course import Leg, noise_of, show_whole
 from pipelines.decode import decode
 from pipelines.denoise import Masked
@@ -25,7 +26,7 @@ from pipelines.events import Step
 from pipelines.inputs import Inputs
 from pipelines.masking import blurred
 from pipelines.request import AREAS, MASKED_CONTENTS, SAMPLER_NAMES
-from pipelines.strength import steps_of
+from pipelines.strength import Steps, steps_of
 from tests.drawing import blots, clip_tokenizer, ended, finished, latents_of, levels
 from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 
@@ -126,7 +127,7 @@ def painted(
 ) -> tuple[inpaint.Prepared, torch.Tensor]:
     """What a drawing begins with, and its clean latents. `blank`: begin with zeros."""
     patch = inpaint.patch_of(request, blots((SIDE, SIDE)), mask_of())
-    prepared, _ = ended(inpaint.prepare(model, request, patch, content))
+    prepared, _ = ended(inpaint.prepare(model, request, patch, content, Guides(request, model)))
     prepared = replace(prepared, begins=torch.zeros_like(prepared.begins)) if blank else prepared
     noise = noise_of([request], (4, SIDE // 8, SIDE // 8), model)
     latents, _ = ended(inpaint.paint(request, prepared, content, steps_of(request), noise, Leg(), show_whole(model)))
@@ -212,7 +213,7 @@ class Answers:
 
     schedule: Any = None
 
-    def begin(self, index: int, steps: int) -> None: ...
+    def begin(self, index: int, steps: Steps) -> None: ...
 
     def __call__(self, x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         return torch.ones_like(x)
@@ -221,10 +222,10 @@ class Answers:
 @pytest.mark.parametrize("skipped", [0, 4])
 def test_with_soft_inpainting_a_pixel_of_strength_m_joins_for_the_last_m_of_the_steps(skipped: int) -> None:
     strengths = torch.tensor([0.0, 0.25, 0.5, 1.0]).view(1, 1, 1, 4)
-    guide = Masked(Answers(), torch.zeros(1, 1, 1, 4), strengths, soft=True, skipped=skipped)
+    guide = Masked(Answers(), torch.zeros(1, 1, 1, 4), strengths, soft=True)
     joined = torch.zeros(4)
     for index in range(skipped, skipped + 8):
-        guide.begin(index, skipped + 8)
+        guide.begin(index, Steps(skipped + 8, skipped))
         joined += guide(torch.zeros(1, 1, 1, 4), torch.ones(1)).flatten()
     assert joined.tolist() == [0, 2, 4, 8]
 

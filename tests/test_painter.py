@@ -18,7 +18,7 @@ from models.families import SD1
 from models.files import ModelKind
 from models.manager import Key
 from models.memory import Machine
-from models.networks import OWN_SIZES
+from models.own_sizes import OWN_SIZES
 from models.patches import applied
 from models.patches.embeddings import read_embedding
 from models.patches.hypernetworks import active, read_hypernetwork

@@ -21,7 +21,16 @@ def entry(kind: ModelKind, name: str, family: str = "sd1", **more: Any) -> Model
 
 def checkpoint(file: ModelFile) -> Checkpoint:
     family = file.identity.family
-    return Checkpoint(id=file.id, name=file.name, family=family, native_size=512, folder=file.path, file=file, family_key=family)
+    return Checkpoint(
+        id=file.id,
+        name=file.name,
+        family=family,
+        native_size=512,
+        folder=file.path,
+        file=file,
+        family_key=family,
+        variant=file.identity.variant,
+    )
 
 
 @dataclass

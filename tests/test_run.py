@@ -382,7 +382,10 @@ def test_only_one_opencv_is_listed() -> None:
     assert [item for item in steps[-1] if item.startswith("opencv")] == ["opencv-python-headless==5.0.0.93"]
 
 
-PACKAGES = {"PIL": "pillow", "cv2": "opencv-python-headless", "k_diffusion": "k-diffusion"}  # where import and package differ
+PACKAGES = {  # where import and package differ
+    "PIL": "pillow", "cv2": "opencv-python-headless", "k_diffusion": "k-diffusion", "controlnet_aux": "controlnet-aux",
+    "skimage": "scikit-image", "huggingface_hub": "huggingface-hub",
+}  # fmt: skip
 
 
 def test_every_package_that_is_imported_is_listed() -> None:

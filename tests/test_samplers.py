@@ -111,9 +111,7 @@ def test_lcm_agrees_with_diffusers(steps: int) -> None:
 
 def diffusers_ddim(steps: int, x: Tensor, sigmas: Tensor, eta: float) -> Tensor:
     """diffusers works on x / sqrt(1 + sigma^2) and takes the predicted noise; both are converted here."""
-    judge = DDIMScheduler(
-        trained_betas=betas(), timestep_spacing="leading", steps_offset=1, set_alpha_to_one=False, clip_sample=False
-    )
+    judge = DDIMScheduler(trained_betas=betas(), timestep_spacing="leading", steps_offset=1, set_alpha_to_one=False, clip_sample=False)
     judge.set_timesteps(steps)
     for index, t in enumerate(judge.timesteps.tolist()):
         sigma, sigma_next = sigmas[index], sigmas[index + 1]

@@ -21,7 +21,7 @@ from torch import Tensor
 from models.checkpoint import Checkpoint, Facts, checkpoint_of
 from models.families import FAMILIES, SD1, Family
 from models.files import Identity, ModelFile, ModelKind
-from models.networks import OWN_SIZES
+from models.own_sizes import OWN_SIZES
 from tests.original_names import Tensors, ldm_unet, ldm_vae, open_clip
 from tests.toy_weights import ToyNetworks
 from tests.wide_toys import WORDS, wide_networks
@@ -34,6 +34,7 @@ ENCODERS: Mapping[tuple[str, str], str] = {
     ("sdxl", "clip_g"): "conditioner.embedders.1.model.",
     ("sdxl-refiner", "clip_g"): "conditioner.embedders.0.model.",
 }
+
 
 def checkpoint(family: Family, networks: ToyNetworks) -> Tensors:
     """The whole model in the original layout: LDM for SD 1 and 2, SGM for SDXL and its refiner."""

@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,9 @@ class ToyPainter:
 
     def at_hand(self) -> tuple[str, ...]:
         return ()
+
+    def annotator(self, key: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def batches(self, request: Request) -> Generator[Batch]:
         for batch in range(request.batch_total):

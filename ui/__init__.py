@@ -12,10 +12,10 @@ with gradio_stubs_untouched():
 from pipelines import Studio
 from ui.sending import connect
 from ui.stage import header
-from ui.tabs import img2img, inpaint, models, outpaint, txt2img
+from ui.tabs import controlnet, depth, img2img, inpaint, models, outpaint, txt2img
 
 DAY = 86_400  # seconds; uploads that are older are removed
-TABS: tuple[ModuleType, ...] = (txt2img, img2img, inpaint, outpaint, models)
+TABS: tuple[ModuleType, ...] = (txt2img, img2img, inpaint, outpaint, controlnet, depth, models)
 
 
 def page(studio: Studio) -> gr.Blocks:

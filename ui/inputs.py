@@ -1,7 +1,9 @@
-"""Pictures and masks that people put in, over HTTP: bytes in, an id out, and the picture back by its id.
+"""Pictures, masks and depth maps that people put in, over HTTP: bytes in, an id out, and the picture back by its id.
 
     POST /input?as=picture                        -> {"id", "width", "height", "notes", "mask"}
     POST /input?as=mask&width=512&height=512      -> the same; a mask is scaled to the picture it belongs to
+    POST /input?as=depth                          -> the same; a depth map of 8 or 16 bits, or an EXR
+    POST /input?as=depth&over={id}                -> the same; strokes of grey, with alpha, onto the depth map of that id
     GET  /input/{id}.png                          only to the person who put it in
 
 The body is the file itself, application/octet-stream, of at most 64 MB.
@@ -17,6 +19,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from models.errors import UserError
 from pipelines import Studio, Taken
+from pipelines.depth_paint import painted
+from pipelines.intake import GONE
 from ui.pictures import FOREVER
 from ui.roles import user_of
 
@@ -48,10 +52,20 @@ class InputDesk:
         asked = request.query_params
         if asked.get("as") == "picture":
             return self.studio.intake.picture(data, user_of(request))
+        if asked.get("as") == "depth":
+            return self._take_depth(asked.get("over", ""), data, user_of(request))
         sides = [asked.get(name, "") for name in ("width", "height")]
         if asked.get("as") != "mask" or not all(side.isascii() and side.isdecimal() and len(side) <= LONGEST_SIDE for side in sides):
-            raise UserError("Say what it is: as=picture, or as=mask with the width and height of its picture.")
+            raise UserError("Say what it is: as=picture, as=depth, or as=mask with the width and height of its picture.")
         width, height = map(int, sides)
         if not 0 < width * height <= MOST_MASK_PIXELS:
             raise UserError("A mask must have between 1 and 40,000,000 pixels.")
         return self.studio.intake.mask(data, (width, height), user_of(request))
+
+    def _take_depth(self, over: str, data: bytes, user: str) -> Taken:
+        intake = self.studio.intake
+        if not over:
+            return intake.depth(data, user)
+        if intake.find(over, user) is None:
+            raise UserError(GONE)
+        return intake.keep(painted(intake.inputs.open(over, ""), data), user)

@@ -5,26 +5,31 @@ Lists follow the library without a reload: the page's header notices another ver
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
-from pipelines import Checkpoint, Request, Studio, UserError
+from models.files import ModelFile, ModelKind
+from pipelines import Checkpoint, Request, Studio, UserError, limits
 from ui import controls
 from ui.form import Form
 from ui.pieces import piece
 from ui.roles import role
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-RACKS = {"loras": "lora", "hypernetworks": "hypernetwork"}  # request field -> kind of file
+RACKS: dict[str, tuple[ModelKind, ...]] = {  # request field -> kinds of files
+    "loras": ("lora",),
+    "hypernetworks": ("hypernetwork",),
+    "controls": ("controlnet", "adapter"),
+}
 DRAWS = ("", "v", "turbo", "lcm", "lightning", "hyper")  # variants that draw from words alone
 
 
 def offer(studio: Studio, form: Form) -> None:
     """Keeps the form's lists as the library is."""
     names = [name for name in ("checkpoint", "vae", "refiner") if name in form.inputs]
-    racks = {name: kind for name, kind in RACKS.items() if name in {item.name for item in fields(form.kind)}}
+    racks = {name: sorts for name, sorts in RACKS.items() if name in limits(form.kind)}
     kind = form.kind
 
     @role("artist")
@@ -33,18 +38,18 @@ def offer(studio: Studio, form: Form) -> None:
 
     @role("artist")
     def refresh(checkpoint: Any) -> list[Any]:
-        return [gr.update(choices=choices(studio, name, str(checkpoint))) for name in names]
+        return [gr.update(choices=choices(studio, kind, name, str(checkpoint))) for name in names]
 
-    first = controls.starts(kind, studio.checkpoints())
+    first = controls.starts(kind, studio.checkpoints(kind.kind))
     view = piece("lists", f"{kind.kind}-lists", server_functions=[lists], kind=kind.kind, first=first)
     shown = [form.inputs[name] for name in names]
     view.refresh(refresh, form.inputs["checkpoint"], shown, **QUIET)
     form.inputs["checkpoint"].change(refresh, form.inputs["checkpoint"], shown, **QUIET)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def choices(studio: Studio, name: str, checkpoint_id: str) -> list[tuple[str, str]]:
+def choices(studio: Studio, kind: type[Request], name: str, checkpoint_id: str) -> list[tuple[str, str]]:
     """(words, id) of everything that a dropdown offers."""
-    checkpoints = studio.checkpoints()
+    checkpoints = studio.checkpoints(kind.kind)
     if name == "checkpoint":
         return [(controls.about(entry), entry.id) for entry in checkpoints]
     if name == "refiner":
@@ -53,16 +58,18 @@ def choices(studio: Studio, name: str, checkpoint_id: str) -> list[tuple[str, st
     return [("The checkpoint's own", ""), *((entry.name, entry.id) for entry, why in files if not why)]
 
 
-def listed(studio: Studio, kind: type[Request], checkpoint_id: str, racks: dict[str, Any]) -> dict[str, Any]:
+def listed(studio: Studio, kind: type[Request], checkpoint_id: str, racks: Mapping[str, tuple[ModelKind, ...]]) -> dict[str, Any]:
     """For the page's scripts: the checkpoints' own values, and the files of each rack, those that fit first."""
-    found: dict[str, Any] = controls.starts(kind, studio.checkpoints())
-    for name, sort in racks.items():
-        files = [
-            {"id": entry.id, "name": entry.name, "words": list(entry.words), "reason": reason(studio, entry.id, checkpoint_id)}
-            for entry in studio.library.models(sort)
-        ]
+    found: dict[str, Any] = controls.starts(kind, studio.checkpoints(kind.kind))
+    for name, sorts in racks.items():
+        files = [_offered(studio, entry, checkpoint_id) for sort in sorts for entry in studio.library.models(sort)]
         found[name] = sorted(files, key=lambda file: bool(file["reason"]))
     return found
+
+
+def _offered(studio: Studio, entry: ModelFile, checkpoint_id: str) -> dict[str, Any]:
+    why = reason(studio, entry.id, checkpoint_id)
+    return {"id": entry.id, "name": entry.name, "words": list(entry.words), "variant": entry.identity.variant, "reason": why}
 
 
 def reason(studio: Studio, model_id: str, checkpoint_id: str) -> str:

@@ -13,6 +13,7 @@ from ui import controls
 from ui.form import Form
 from ui.offers import choices, offer
 from ui.stage import Stage, prompt_notes
+from ui.units import units
 
 
 @dataclass
@@ -69,6 +70,12 @@ def basics(draft: Draft) -> None:
         draft.inputs |= sides | seed
 
 
+def control(draft: Draft, prominent: bool = False) -> None:
+    """The control units. Where the tab is about something else they wait folded."""
+    with gr.Column(elem_classes=["card"]):
+        draft.inputs["controls"] = units(draft.studio, draft.kind, prominent)
+
+
 def sampling(draft: Draft) -> None:
     with gr.Accordion("Sampling and batches", open=False, elem_classes=["card", "more"]):
         with gr.Row():
@@ -82,9 +89,10 @@ def sampling(draft: Draft) -> None:
 
 def add_ons(draft: Draft) -> None:
     with gr.Accordion("VAE, refiner and add-ons", open=False, elem_classes=["card", "more"]):
-        draft.inputs["vae"] = controls.control(draft.kind, "vae", choices=choices(draft.studio, "vae", draft.start["checkpoint"]), value="")
+        vaes = choices(draft.studio, draft.kind, "vae", draft.start["checkpoint"])
+        draft.inputs["vae"] = controls.control(draft.kind, "vae", choices=vaes, value="")
         draft.slide("clip_skip")
         draft.show("hypernetworks")
-        offered = choices(draft.studio, "refiner", draft.start["checkpoint"])
+        offered = choices(draft.studio, draft.kind, "refiner", draft.start["checkpoint"])
         draft.inputs["refiner"] = controls.control(draft.kind, "refiner", choices=offered, value="")
         draft.slide("refiner_start")

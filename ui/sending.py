@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 
-from pipelines import PictureRecord, Studio, UserError, limits
+from pipelines import Controlled, ControlUse, Depth, PictureRecord, Studio, Taken, UserError, limits
+from pipelines.resolve import MADE_FOR
+from ui.depth_drive import depth_model
+from ui.depth_map import SEEN, part_of
 from ui.easel import fit_size
 from ui.form import Form
 from ui.roles import role, user_of
@@ -16,7 +19,11 @@ from ui.stage import Stage, own_picture
 
 CALM: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 # What says how to draw over a picture belongs to the form that it is sent to.
-STAYS = ("image", "images", "mask", "width", "height", "batch_count", "batch_size", "denoising_strength", "exact_steps")
+STAYS = (
+    "image", "images", "mask", "controls", "width", "height", "batch_count", "batch_size", "denoising_strength", "exact_steps",
+)  # fmt: skip
+
+WORDS = ("prompt", "negative_prompt", "seed")
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ def connect(studio: Studio, desks: dict[str, Desk], tabs: gr.Tabs) -> None:
             raise gr.Error("There is no such tab.", print_exception=False)
         form, user = desks[kind].form, user_of(request)
         try:
-            updates = as_picture(studio, form, record, user) if to else as_it_was(studio, form, record, user)
+            updates = _sent(studio, form, record, user, event) if to else as_it_was(studio, form, record, user)
         except UserError as error:
             raise gr.Error(str(error), title="Not sent", print_exception=False) from None
         return {tabs: gr.Tabs(selected=kind)} | updates
@@ -47,6 +54,44 @@ def connect(studio: Studio, desks: dict[str, Desk], tabs: gr.Tabs) -> None:
     for desk in desks.values():
         desk.stage.view.send(send, None, outputs, **CALM)
         _undo(desk.form)
+    if Depth.kind in desks:
+        _connect_map(studio, desks, tabs)
+
+
+def _connect_map(studio: Studio, desks: dict[str, Desk], tabs: gr.Tabs) -> None:
+    """The button of the depth map that hands it to the first control unit."""
+    form = desks[Controlled.kind].form
+    outputs = [tabs, *(form.inputs[name] for name in ("controls", "width", "height"))]
+
+    @role("artist")
+    def send_map(event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+        try:
+            asked = part_of(getattr(event, "values", None), SEEN)
+            taken = studio.depth.keep(asked, user_of(request))
+        except UserError as error:
+            raise gr.Error(str(error), title="Not sent", print_exception=False) from None
+        units, checkpoint = _admitted(getattr(event, "units", None)), str(getattr(event, "checkpoint", ""))
+        leave = [name for name in form.inputs if name not in ("width", "height")]
+        sent = form.fill(asked, leave=leave, controls=map_as_control(studio, taken, units, checkpoint))
+        return {tabs: gr.Tabs(selected=Controlled.kind)} | sent
+
+    desks[Depth.kind].form.inputs["map"].send_map(send_map, None, outputs, **CALM)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def map_as_control(studio: Studio, taken: Taken, uses: tuple[ControlUse, ...], checkpoint_id: str) -> tuple[ControlUse, ...]:
+    """The units with the map as the picture of the first one, which takes a depth model where it has none."""
+    first, *others = uses or (ControlUse(),)
+    model = None if first.id else depth_model(studio, checkpoint_id)
+    chosen = {"id": model.id, "name": model.name[:300]} if model else {}
+    return (replace(first, image=taken.id, mask="", preprocessor="None", union_kind="Depth", **chosen), *others)
+
+
+def _sent(studio: Studio, form: Form, record: PictureRecord, user: str, event: gr.EventData) -> dict[Any, Any]:
+    if form.kind is Controlled:
+        return as_control(studio, form, record, user, getattr(event, "units", None))
+    if form.kind is Depth:
+        return as_depth(studio, form, record, user)
+    return as_picture(studio, form, record, user)
 
 
 def as_it_was(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Any, Any]:
@@ -63,14 +108,50 @@ def as_it_was(studio: Studio, form: Form, record: PictureRecord, user: str) -> d
 def as_picture(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Any, Any]:
     """The picture to start from, and the words and the model that made it."""
     if "image" not in limits(form.kind):
-        return form.fill(record.request, leave=STAYS)
+        return form.fill(record.request, leave=_stays(studio, form, record))
     taken = studio.intake.adopt(record, user)
     values: dict[str, Any] = {"image": taken.id} | ({"mask": ""} if "mask" in form.inputs else {})
     if form.kind.kind != "outpaint":  # there, width and height are those of a window
-        values |= dict(zip(("width", "height"), fit_size((taken.width, taken.height), _native(studio, record)), strict=True))
+        values |= _size_of(studio, record, taken)
     else:
         values |= dict.fromkeys(("left", "right", "top", "bottom"), 0)
-    return form.fill(record.request, leave=STAYS, **values)
+    return form.fill(record.request, leave=_stays(studio, form, record), **values)
+
+
+def as_depth(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Any, Any]:
+    """The picture to take the depths from, and its words. What reads the map stays as it is; the map of another picture goes."""
+    taken = studio.intake.adopt(record, user)
+    leave = [name for name in form.inputs if name not in WORDS]
+    return form.fill(record.request, leave=leave, image=taken.id, map="", **_size_of(studio, record, taken))
+
+
+def as_control(studio: Studio, form: Form, record: PictureRecord, user: str, held: Any) -> dict[Any, Any]:
+    """The picture into the first control unit, and the words and the model that made it. `held`: the units that the form holds."""
+    taken = studio.intake.adopt(record, user)
+    first, *others = _admitted(held) or (ControlUse(),)
+    controls = (replace(first, image=taken.id, mask=""), *others)
+    return form.fill(record.request, leave=_stays(studio, form, record), controls=controls, **_size_of(studio, record, taken))
+
+
+def _admitted(held: Any) -> tuple[ControlUse, ...]:
+    """The units that a form holds; none where they are not sound."""
+    try:
+        admitted: Any = limits(Controlled)["controls"].admit("Control", held, tuple)
+    except UserError:
+        return ()
+    return admitted
+
+
+def _stays(studio: Studio, form: Form, record: PictureRecord) -> tuple[str, ...]:
+    """What the form keeps: also its checkpoint, where that of the picture cannot draw this."""
+    entry = next((entry for entry in studio.checkpoints() if entry.id == record.request.checkpoint), None)
+    kind = form.kind.kind
+    _, kinds = MADE_FOR.get(entry.variant if entry else "", ("", (kind,)))
+    return STAYS if kind in kinds else (*STAYS, "checkpoint")
+
+
+def _size_of(studio: Studio, record: PictureRecord, taken: Taken) -> dict[str, int]:
+    return dict(zip(("width", "height"), fit_size((taken.width, taken.height), _native(studio, record)), strict=True))
 
 
 def _native(studio: Studio, record: PictureRecord) -> int:

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from models.errors import UserError
 from pipelines import Studio
 from ui.bodies import Limits
+from ui.depth_map import DepthViews
 from ui.guard import Guard
 from ui.inputs import InputDesk
 from ui.login import LoginDesk, Reception, Sessions
@@ -73,7 +74,7 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.closing = asyncio.Event()
     desk = Desk(studio, app.state.closing, door.password is not None)
-    _add_routes(app, desk, PictureDesk(studio), InputDesk(studio), LoginDesk(sessions))
+    _add_routes(app, desk, PictureDesk(studio), InputDesk(studio), DepthViews(studio), LoginDesk(sessions))
     _mount(app, blocks, door, look)
     # The last one added is the first that a request meets.
     app.add_middleware(Numbered, head=str(look.get("head") or ""))
@@ -138,7 +139,7 @@ class GradioPart:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.ours = frozenset({"/healthz", "/login", "/logout", "/current", "/input"})
+        self.ours = frozenset({"/healthz", "/login", "/logout", "/current", "/input", "/depth/view"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._open(scope["path"]):
@@ -164,7 +165,7 @@ class Compressed:
         await chosen(scope, receive, send)
 
 
-def _add_routes(app: FastAPI, desk: Desk, pictures: PictureDesk, inputs: InputDesk, login: LoginDesk) -> None:
+def _add_routes(app: FastAPI, desk: Desk, pictures: PictureDesk, inputs: InputDesk, depths: DepthViews, login: LoginDesk) -> None:
     for path, handler in (
         ("/healthz", desk.healthz),
         ("/current", desk.current),
@@ -179,6 +180,7 @@ def _add_routes(app: FastAPI, desk: Desk, pictures: PictureDesk, inputs: InputDe
         ("/jobs/{job_id}/stop", desk.stop),
         ("/jobs/{job_id}/skip", desk.skip),
         ("/input", inputs.put),
+        ("/depth/view", depths.show),
         ("/login", login.enter),
         ("/logout", login.leave),
     ):

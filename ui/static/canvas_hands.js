@@ -438,7 +438,7 @@ window.atelier = window.atelier || {};
       if (file) open(file);
     });
 
-  atelier.canvasHands = { typing, chord, receive, chooses };
+  atelier.canvasHands = { typing, chord, receive, chooses, fileOf };
   atelier.CanvasBrush = Brush;
   atelier.CanvasPointers = Pointers;
   atelier.CanvasFrame = Frame;

@@ -28,6 +28,8 @@ const FIRST = {
   img2img: "Put a picture on the canvas, or draw one, say what it should become, and press Generate.",
   inpaint: "Put a picture on the canvas, paint over what should change, say what should be there, and press Generate.",
   outpaint: "Put a picture on the canvas, drag its frame outwards, say what it shows, and press Generate.",
+  controlnet: "Put a picture into the first control unit, choose what is read from it, say what should be drawn, and press Generate.",
+  depth: "Put a picture in and estimate its depth, or bring a depth map, say what should be drawn, and press Generate.",
 };
 const EMPTY = [
   "Your picture appears here",
@@ -283,7 +285,7 @@ part("large").addEventListener("click", (event) => {
 // Fills the form of a tab from the selected picture; what it held can be brought back.
 const send = (to, words) => {
   atelier.snapshot(to || record(selected)?.kind || "txt2img");
-  trigger("send", { id: selected, to });
+  trigger("send", { id: selected, to, units: atelier.forms[to]?.controls });
   speak(words);
 };
 
@@ -299,6 +301,8 @@ const ON = {
   "to-img2img": () => send("img2img", "The picture is in image to image."),
   "to-inpaint": () => send("inpaint", "The picture is in inpaint."),
   "to-outpaint": () => send("outpaint", "The picture is in outpaint."),
+  "to-controlnet": () => send("controlnet", "The picture is in the first unit of ControlNet."),
+  "to-depth": () => send("depth", "The picture is in depth."),
   seed: () => (trigger("use_seed", { id: selected }), speak("The form has the seed of this picture.")),
   back: () => turn(-1),
   on: () => turn(1),

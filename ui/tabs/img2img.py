@@ -7,7 +7,7 @@ import gradio as gr
 from pipelines import ImageToImage, Studio
 from ui.easel import canvas, plan
 from ui.pile import pile
-from ui.sections import Draft, add_ons, basics, sampling, words
+from ui.sections import Draft, add_ons, basics, control, sampling, words
 from ui.sending import Desk
 from ui.stage import Stage
 
@@ -17,7 +17,7 @@ KIND = ImageToImage
 
 def build(studio: Studio) -> Desk:
     """The form on the left; the canvas, which can be drawn on in colour, beside the stage."""
-    draft = Draft(studio, KIND, studio.checkpoints())
+    draft = Draft(studio, KIND, studio.checkpoints(KIND.kind))
     with gr.Row(elem_classes=["work"], equal_height=False):
         with gr.Column(elem_classes=["form-side"], scale=5, min_width=320):
             words(draft)
@@ -26,6 +26,7 @@ def build(studio: Studio) -> Desk:
                 draft.show("exact_steps")
                 draft.show("resize_mode")
             basics(draft)
+            control(draft)
             sampling(draft)
             with gr.Accordion("Loopback", open=False, elem_classes=["card", "more"]):
                 draft.slide("loops", "final_strength")

@@ -6,7 +6,7 @@ import gradio as gr
 
 from pipelines import Inpaint, Studio
 from ui.easel import canvas, held, plan
-from ui.sections import Draft, add_ons, basics, sampling, words
+from ui.sections import Draft, add_ons, basics, control, sampling, words
 from ui.sending import Desk
 from ui.stage import Stage
 
@@ -16,7 +16,7 @@ KIND = Inpaint
 
 def build(studio: Studio) -> Desk:
     """The form on the left; the canvas for the mask beside the stage."""
-    draft = Draft(studio, KIND, studio.checkpoints())
+    draft = Draft(studio, KIND, studio.checkpoints(KIND.kind))
     with gr.Row(elem_classes=["work"], equal_height=False):
         with gr.Column(elem_classes=["form-side"], scale=5, min_width=320):
             words(draft)
@@ -25,6 +25,7 @@ def build(studio: Studio) -> Desk:
                 draft.slide("denoising_strength", "mask_blur", "padding")
                 draft.show("inverted", "soft", "exact_steps")
             basics(draft)
+            control(draft)
             sampling(draft)
             add_ons(draft)
         with gr.Column(elem_classes=["stage-side", "with-canvas"], scale=9, min_width=320):

@@ -6,7 +6,7 @@ import gradio as gr
 
 from pipelines import Outpaint, Studio
 from ui.easel import canvas, plan
-from ui.sections import Draft, add_ons, basics, sampling, words
+from ui.sections import Draft, add_ons, basics, control, sampling, words
 from ui.sending import Desk
 from ui.stage import Stage
 
@@ -16,7 +16,7 @@ KIND = Outpaint
 
 def build(studio: Studio) -> Desk:
     """The form on the left; the frame that can be dragged beside the stage."""
-    draft = Draft(studio, KIND, studio.checkpoints())
+    draft = Draft(studio, KIND, studio.checkpoints(KIND.kind))
     with gr.Row(elem_classes=["work"], equal_height=False):
         with gr.Column(elem_classes=["form-side"], scale=5, min_width=320):
             words(draft)
@@ -26,6 +26,7 @@ def build(studio: Studio) -> Desk:
                 draft.slide("denoising_strength", "overlap")
                 draft.show("begins_with", "exact_steps")
             basics(draft)
+            control(draft)
             sampling(draft)
             add_ons(draft)
         with gr.Column(elem_classes=["stage-side", "with-canvas"], scale=9, min_width=320):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from pipelines import Studio, TextToImage
-from ui.sections import Draft, add_ons, basics, sampling, words
+from ui.sections import Draft, add_ons, basics, control, sampling, words
 from ui.sending import Desk
 from ui.stage import Stage
 
@@ -15,11 +15,12 @@ KIND = TextToImage
 
 def build(studio: Studio) -> Desk:
     """The form on the left, the stage on the right."""
-    draft = Draft(studio, KIND, studio.checkpoints())
+    draft = Draft(studio, KIND, studio.checkpoints(KIND.kind))
     with gr.Row(elem_classes=["work"], equal_height=False):
         with gr.Column(elem_classes=["form-side"], scale=5, min_width=320):
             words(draft)
             basics(draft)
+            control(draft)
             sampling(draft)
             add_ons(draft)
         with gr.Column(elem_classes=["stage-side"], scale=9, min_width=320):

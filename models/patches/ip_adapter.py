@@ -1,0 +1,267 @@
+"""IP-Adapter (Ye et al. 2023, arXiv:2308.06721): a picture as part of the prompt, through attention of its own beside that to the words.
+
+What a picture says to each layer is the same at every step, so it is worked out once; while a picture is drawn only these few keys
+and values are needed, and the adapter's own weights may be elsewhere. Names as in the original files: `image_proj.*` and
+`ip_adapter.N.to_k_ip.weight` with N the odd numbers, in the order of diffusers' attention processors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from math import isqrt
+from typing import Any
+
+import torch
+from PIL.Image import Image
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.device import Device, mend_torchvision
+from models.errors import UserError
+from models.families import FAMILIES, Family
+from models.files import ModelFile
+from models.header import TensorInfo, read_header
+from models.identify_control import IP_ADAPTER, control, kind_of
+from models.networks import Blank, built, check, fill, form_of
+from models.signature import Signature
+from models.sources import Source
+from models.vision import Vision
+
+LAYER = re.compile(r"ip_adapter\.(\d+)\.to_([kv])_ip\.weight")
+HEAD = 64  # numbers in each head of the projection's attention
+INSIDE = {  # of a layer of the "plus" projection: the original's names -> diffusers'
+    "0.norm1": "ln0", "0.norm2": "ln1", "0.to_q": "attn.to_q", "0.to_out": "attn.to_out.0",
+    "1.0": "ff.0", "1.1": "ff.1.net.0.proj", "1.3": "ff.1.net.2",
+}  # fmt: skip
+
+
+class IpNetwork(nn.Module):
+    """The projection of what the vision encoder saw to a few tokens, and for each layer of the UNet how it reads them."""
+
+    def __init__(self, projection: nn.Module, keys: Sequence[tuple[int, int]], values: Sequence[tuple[int, int]]) -> None:
+        """`keys`, `values`: (outputs, inputs) of each layer's matrix."""
+        super().__init__()
+        self.projection = projection
+        self.keys = nn.ModuleList(nn.Linear(inputs, outputs, bias=False) for outputs, inputs in keys)
+        self.values = nn.ModuleList(nn.Linear(inputs, outputs, bias=False) for outputs, inputs in values)
+
+    def forward(self, embedding: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """What the encoder saw in each picture, (n, ...), to keys and values (1, tokens, channels) of each layer."""
+        tokens = self.projection(embedding).flatten(0, 1).unsqueeze(0)
+        return [(key(tokens), value(tokens)) for key, value in zip(self.keys, self.values, strict=True)]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What pictures say to each layer of the UNet: keys and values (2, tokens, channels), of the negative branch and the positive one."""
+
+    name: str
+    layers: tuple[tuple[Tensor, Tensor], ...]
+    region: Tensor | None = None  # (1, 1, h, w), 0 .. 1, of the latents' shape: where it acts; None: everywhere
+
+
+@dataclass(frozen=True)
+class IpAdapter:
+    """One file, loaded."""
+
+    name: str
+    network: IpNetwork
+    is_plus: bool  # reads all that the encoder saw, not only its summary
+    bytes: int
+
+    def see(self, vision: Vision, images: Sequence[Image], region: Tensor | None = None) -> Seen:
+        """One picture, or several that count together. Raises `UserError` when the encoder is not the one that it was trained with."""
+        positive, negative = vision.see(images, self.is_plus)
+        if positive.shape[-1] != self.reads:
+            widths = f"vectors of {self.reads} numbers, and “{vision.name}” makes {positive.shape[-1]}"
+            raise UserError(f"“{self.name}” reads {widths}. Choose the vision encoder that belongs to it.")
+        with torch.no_grad():
+            both = zip(self.network(negative), self.network(positive), strict=True)
+        layers = tuple((torch.cat([key, own_key]), torch.cat([value, own_value])) for (key, value), (own_key, own_value) in both)
+        return Seen(self.name, layers, region)
+
+    @property
+    def reads(self) -> int:
+        """Numbers in the vectors that it reads: the encoder's summaries, or with `is_plus` all that it sees."""
+        projection: Any = self.network.projection
+        return (projection.proj_in if self.is_plus else projection.image_embeds).in_features
+
+
+@dataclass
+class Shown:
+    """Pictures that are being shown to a UNet. Both fields may be changed between its calls."""
+
+    strengths: list[float]  # of each, 0 .. 1 and more; 0 costs nothing
+    branches: int = 2  # 2: the first half of each call's rows is the negative branch; 1: all rows are the prompt's
+    seen: tuple[Seen, ...] = field(default=())
+
+
+@contextmanager
+def shown(unet: Any, seen: Sequence[Seen], strengths: Sequence[float], branches: int = 2) -> Iterator[Shown]:
+    """The UNet's attention to the words reads these pictures too, for the length of the block. No weight changes.
+
+    Whatever attention a layer had before still runs, and is back afterwards. Raises `UserError` when a picture was prepared for a
+    UNet of other sizes.
+    """
+    layers = _layers(unet)
+    handle = Shown(list(strengths), branches, tuple(seen))
+    for one in seen:
+        _check(one, layers)
+    with ExitStack() as stack:
+        for place, layer in enumerate(layers):
+            stack.callback(layer.set_processor, layer.processor)
+            layer.set_processor(_Beside(layer.processor, handle, place))
+        yield handle
+
+
+def _layers(unet: Any) -> list[Any]:
+    """Those with attention to the words, in the order in which the files number them."""
+    names = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
+    return [unet.get_submodule(name.removesuffix(".processor")) for name in names]
+
+
+def _check(seen: Seen, layers: Sequence[Any]) -> None:
+    fits = len(layers) == len(seen.layers) and all(
+        key.shape[-1] == layer.to_k.out_features for (key, _), layer in zip(seen.layers, layers, strict=True)
+    )
+    if not fits:
+        raise UserError(f"“{seen.name}” was made for another model: its layers are not those of this UNet. Choose one that fits.")
+
+
+class _Beside:
+    """An attention processor that adds to another one what its queries find in the pictures."""
+
+    def __init__(self, before: Any, handle: Shown, place: int) -> None:
+        self._before, self._handle, self._place = before, handle, place
+
+    def __call__(self, attn: Any, hidden_states: Tensor, *arguments: Any, **options: Any) -> Tensor:
+        answer = self._before(attn, hidden_states, *arguments, **options)
+        active = [(one, strength) for one, strength in zip(self._handle.seen, self._handle.strengths, strict=True) if strength]
+        if not active:
+            return answer
+        query = _heads(attn.to_q(hidden_states), attn.heads)
+        found = torch.stack([strength * self._found(one, query) for one, strength in active]).sum(0)
+        return answer + functional.linear(found, attn.to_out[0].weight) / attn.rescale_output_factor
+
+    def _found(self, seen: Seen, query: Tensor) -> Tensor:
+        """(rows, places, channels) of what one picture adds."""
+        key, value = (_heads(_rows(part, len(query), self._handle.branches).to(query), query.shape[1]) for part in seen.layers[self._place])
+        found = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        return found if seen.region is None else found * _at_places(seen.region, found.shape[1]).to(found)
+
+
+def _heads(tensor: Tensor, heads: int) -> Tensor:
+    """(rows, places, channels) -> (rows, heads, places, channels of one head)."""
+    return tensor.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def _rows(both: Tensor, rows: int, branches: int) -> Tensor:
+    """(2, ...) of the negative and the positive branch -> one for each row of a call."""
+    return both[2 - branches :].repeat_interleave(rows // branches, 0)
+
+
+def _at_places(region: Tensor, places: int) -> Tensor:
+    """(1, places, 1): the region at the resolution of a layer."""
+    height, width = region.shape[-2:]
+    rows = max(1, isqrt(round(places * height / width)))
+    while places % rows:
+        rows += 1
+    return functional.interpolate(region.float(), (rows, places // rows), mode="bilinear", antialias=True).flatten(2).transpose(1, 2)
+
+
+# ---------------------------------------------------------------------------------------------------------------------------- loading
+
+
+def load_ip_adapter(file: ModelFile, family: Family, device: Device) -> IpAdapter:
+    """Reads a safetensors file. Raises `UserError` when it is no IP-Adapter of the plain or "plus" kind, is for another family,
+    damaged or incomplete.
+    """
+    header = read_header(file.path)
+    told = control(Signature(header), header.metadata)
+    if told is None or kind_of(told) != IP_ADAPTER:
+        raise UserError(f"“{file.name}” is no IP-Adapter. Choose another file.")
+    if not told.supported:
+        raise UserError(told.note)
+    if told.family and told.family != family.key:
+        raise UserError(f"“{file.name}” was made for {FAMILIES[told.family].name}, not for {family.name}. Choose one that fits the model.")
+    names = {name: name for name in header.tensors if name.startswith(("image_proj.", "ip_adapter."))}
+    source = Source(f"IP-Adapter “{file.name}”", [(file.path, header)], names)
+    blank = _blank(source)
+    check(source, blank)
+    network = fill(blank, source.read(form_of(device)), device)
+    size = sum(weight.nbytes for weight in network.state_dict().values())
+    return IpAdapter(file.name, network, "image_proj.latents" in names, size)
+
+
+def _blank(source: Source) -> Blank:
+    weights = source.weights
+    numbers = sorted({int(found[1]) for name in weights if (found := LAYER.fullmatch(name))})
+    network = built(source.part, partial(_network, weights, numbers), {}, ())
+    return Blank(network, partial(_arranged, numbers))
+
+
+def _network(weights: Mapping[str, TensorInfo], numbers: Sequence[int]) -> IpNetwork:
+    """By the shapes of the tensors; a matrix that is missing has no size and is noticed."""
+    projection = _plus(weights) if "image_proj.latents" in weights else _plain(weights)
+    keys, values = ([_matrix(weights, number, letter) for number in numbers] for letter in "kv")
+    return IpNetwork(projection, keys, values)
+
+
+def _plain(weights: Mapping[str, TensorInfo]) -> nn.Module:
+    mend_torchvision()
+    from diffusers.models.embeddings import ImageProjection
+
+    outputs, inputs = _shape(weights, "image_proj.proj.weight")
+    width = _shape(weights, "image_proj.norm.weight")[0]
+    return ImageProjection(image_embed_dim=inputs, cross_attention_dim=width, num_image_text_embeds=outputs // width)
+
+
+def _plus(weights: Mapping[str, TensorInfo]) -> nn.Module:
+    mend_torchvision()
+    from diffusers.models.embeddings import IPAdapterPlusImageProjection
+
+    _, queries, hidden = weights["image_proj.latents"].shape
+    depth = len({name.split(".")[2] for name in weights if name.startswith("image_proj.layers.")})
+    heads = _shape(weights, "image_proj.layers.0.0.to_q.weight")[0] // HEAD
+    ratio = _shape(weights, "image_proj.layers.0.1.1.weight")[0] / hidden
+    inputs, outputs = _shape(weights, "image_proj.proj_in.weight")[1], _shape(weights, "image_proj.proj_out.weight")[0]
+    return IPAdapterPlusImageProjection(
+        embed_dims=inputs, output_dims=outputs, hidden_dims=hidden, depth=depth, heads=heads, num_queries=queries, ffn_ratio=ratio
+    )
+
+
+def _shape(weights: Mapping[str, TensorInfo], name: str) -> tuple[int, ...]:
+    return weights[name].shape
+
+
+def _matrix(weights: Mapping[str, TensorInfo], number: int, letter: str) -> tuple[int, int]:
+    outputs, inputs = _shape(weights, f"ip_adapter.{number}.to_{letter}_ip.weight")
+    return outputs, inputs
+
+
+def _arranged(numbers: Sequence[int], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Under the names of `IpNetwork`."""
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        if place := LAYER.fullmatch(name):
+            side = "keys" if place[2] == "k" else "values"
+            found[f"{side}.{numbers.index(int(place[1]))}.weight"] = tensor
+        elif name.startswith("image_proj."):
+            found |= {f"projection.{new}": part for new, part in _projection(name.removeprefix("image_proj."), tensor)}
+    return found
+
+
+def _projection(name: str, tensor: Tensor) -> list[tuple[str, Tensor]]:
+    if name.startswith("proj."):
+        return [(name.replace("proj.", "image_embeds."), tensor)]
+    found = re.fullmatch(r"layers\.(\d+)\.(.+)\.(weight|bias)", name)
+    if found is None:
+        return [(name, tensor)]
+    if found[2] == "0.to_kv":
+        halves = tensor.chunk(2)
+        return [(f"layers.{found[1]}.attn.to_{letter}.weight", half) for letter, half in zip("kv", halves, strict=True)]
+    return [(f"layers.{found[1]}.{INSIDE.get(found[2], found[2])}.{found[3]}", tensor)]

@@ -1,0 +1,121 @@
+"""CLIP's encoder of pictures (Radford et al. 2021, arXiv:2103.00020), which IP-Adapters look through: ViT-L, ViT-H or bigG."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isqrt
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL.Image import Image
+from torch import Tensor, nn
+
+from models.device import Device, mend_torchvision
+from models.errors import UserError
+from models.header import TensorInfo, read_header
+from models.layouts import NOT_WEIGHTS
+from models.networks import Blank, Config, built, check, fill, form_of
+from models.own_sizes import own_sizes
+from models.sources import Source, config, folder_source
+
+HEADS: Mapping[int, tuple[int, str]] = {  # width -> heads, activation
+    768: (12, "quick_gelu"), 1024: (16, "quick_gelu"), 1280: (16, "gelu"), 1664: (16, "gelu"),
+}  # fmt: skip
+PARTS = ("vision_model.", "visual_projection.")
+COMPONENT = "vision"  # in the sizes that a file brings
+
+
+@dataclass(frozen=True)
+class Vision:
+    """An encoder of pictures, loaded."""
+
+    name: str
+    network: nn.Module  # transformers' CLIPVisionModelWithProjection
+    bytes: int
+
+    def see(self, images: Sequence[Image], in_full: bool) -> tuple[Tensor, Tensor]:
+        """What it sees in pictures, and what stands for nothing: the summaries, (n, width), or all of the last layer but one,
+        (n, places, width). As in IP-Adapter: nothing is zeros for the one, and a grey picture for the other.
+        """
+        pixels = self.pixels(images)
+        network: Any = self.network
+        with torch.no_grad():
+            if not in_full:
+                summary = network(pixels).image_embeds
+                return summary, torch.zeros_like(summary)
+            return tuple(network(each, output_hidden_states=True).hidden_states[-2] for each in (pixels, torch.zeros_like(pixels)))
+
+    def pixels(self, images: Sequence[Image]) -> Tensor:
+        """(n, 3, size, size): the middle square of each, as CLIP was trained."""
+        weight = next(self.network.parameters())
+        whole = self._processor([image.convert("RGB") for image in images], return_tensors="pt").pixel_values
+        return whole.to(weight.device, weight.dtype)
+
+    @cached_property
+    def _processor(self) -> Any:
+        from transformers import CLIPImageProcessor
+
+        own: Any = self.network.config
+        side = own.image_size
+        return CLIPImageProcessor(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
+
+
+def load_vision(path: Path, device: Device) -> Vision:
+    """From a safetensors file, or a folder of transformers. Raises `UserError` when it is no such encoder, or does not fit its sizes."""
+    source, sizes = _folder(path) if path.is_dir() else vision_file(path)
+    blank = _blank(source.part, sizes)
+    check(source, blank)
+    network = fill(blank, source.read(form_of(device)), device)
+    return Vision(path.stem, network, sum(weight.nbytes for weight in network.state_dict().values()))
+
+
+def _folder(folder: Path) -> tuple[Source, Config]:
+    found = folder_source(folder, f"vision encoder “{folder.name}”")
+    values = config(folder / "config.json")
+    inner = values.get("vision_config")
+    sizes = {**inner, "projection_dim": values.get("projection_dim", 512)} if isinstance(inner, dict) else values
+    return Source(found.part, found.files, _names(found.names.values())), sizes
+
+
+def vision_file(file: Path) -> tuple[Source, Config]:
+    """Where its tensors are, and its sizes. Raises `UserError` when it is no encoder of pictures."""
+    header = read_header(file)
+    source = Source(f"vision encoder “{file.stem}”", [(file, header)], _names(header.tensors))
+    sizes = {**_sizes(file.stem, source.weights), **own_sizes(header.metadata, COMPONENT)}
+    if "num_attention_heads" not in sizes:
+        raise UserError(f"“{file.stem}” is an encoder of pictures in a size that Atelier does not know. Choose a CLIP vision model.")
+    return source, sizes
+
+
+def _names(names: Any) -> dict[str, str]:
+    return {name: name for name in names if name.startswith(PARTS) and not NOT_WEIGHTS.search(name)}
+
+
+def _sizes(name: str, weights: Mapping[str, TensorInfo]) -> dict[str, Any]:
+    """By the shapes of its tensors; heads and activation by the width."""
+    try:
+        hidden = weights["vision_model.embeddings.class_embedding"].shape[0]
+        patch = weights["vision_model.embeddings.patch_embedding.weight"].shape[-1]
+        places = weights["vision_model.embeddings.position_embedding.weight"].shape[0] - 1
+        inner = weights["vision_model.encoder.layers.0.mlp.fc1.weight"].shape[0]
+        projected = weights["visual_projection.weight"].shape[0]
+    except (KeyError, IndexError) as error:
+        raise UserError(f"“{name}” is no encoder of pictures, or lacks some of its weights. Choose a CLIP vision model.") from error
+    layers = {found[1] for own in weights if (found := re.match(r"vision_model\.encoder\.layers\.(\d+)\.", own))}
+    sides = {"patch_size": patch, "image_size": patch * isqrt(max(places, 0))}
+    inside = {"hidden_size": hidden, "intermediate_size": inner, "num_hidden_layers": len(layers), "projection_dim": projected}
+    told = dict(zip(("num_attention_heads", "hidden_act"), HEADS.get(hidden, ()), strict=False))
+    return {**sides, **inside, **told}
+
+
+def _blank(part: str, sizes: Config) -> Blank:
+    mend_torchvision()
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    known = set(CLIPVisionConfig.__annotations__)
+    network = built(part, lambda **own: CLIPVisionModelWithProjection(CLIPVisionConfig(**own)), sizes, known)
+    return Blank(network, dict)

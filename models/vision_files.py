@@ -1,0 +1,70 @@
+"""Where vision encoders lie: CLIP's encoders of pictures, which IP-Adapters look through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from models.checkpoint import file_id
+from models.errors import UserError
+from models.header import TensorInfo, read_header
+
+FOLDERS = ("clip_vision", "image_encoder")
+WEIGHTS = "model.safetensors"  # of a folder of transformers
+WHOLE, SUMMARY = "vision_model.embeddings.class_embedding", "visual_projection.weight"
+KNOWN = {1024: "ViT-H (image_encoder of h94/IP-Adapter, models)", 1280: "ViT-bigG (image_encoder of h94/IP-Adapter, sdxl_models)"}
+
+
+class Encoders:
+    """The encoders in the folders of models. Safe to ask from any thread."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = tuple(folders)
+
+    def fitting(self, width: int, in_full: bool) -> str:
+        """The id of the first whose vectors have this width: its summaries, or with `in_full` all that it sees.
+
+        Raises `UserError` with a sentence that says which file to put where.
+        """
+        for path in self._all():
+            if _width(path, in_full) == width:
+                return file_id(path)
+        known = f" It is called {KNOWN[width]}." if not in_full and width in KNOWN else ""
+        where = "/".join((*(self._folders[0].parts[-2:] if self._folders else ("models",)), FOLDERS[0]))
+        what = f"This IP-Adapter needs a vision encoder with vectors of {width} numbers.{known}"
+        raise UserError(f"{what} Put its .safetensors file into {where}.")
+
+    def path(self, encoder_id: str) -> Path:
+        """Raises `UserError` when it is not there any more."""
+        for path in self._all():
+            if file_id(path) == encoder_id:
+                return path
+        raise UserError("The vision encoder is not in the models folders any more. Put it back.")
+
+    def size(self, encoder_id: str) -> int:
+        """Bytes of its weights."""
+        return _weights(self.path(encoder_id)).stat().st_size
+
+    def mark(self, encoder_id: str) -> tuple[int, int]:
+        """What its file looks like from outside: another when it has changed."""
+        status = _weights(self.path(encoder_id)).stat()
+        return status.st_size, status.st_mtime_ns
+
+    def _all(self) -> Iterator[Path]:
+        for folder in self._folders:
+            for name in FOLDERS:
+                yield from sorted((folder / name).glob("*.safetensors"))
+                yield from sorted(file.parent for file in (folder / name).glob(f"*/{WEIGHTS}") if (file.parent / "config.json").is_file())
+
+
+def _weights(path: Path) -> Path:
+    return path / WEIGHTS if path.is_dir() else path
+
+
+def _width(path: Path, in_full: bool) -> int:
+    """0 for what is no such encoder."""
+    try:
+        tensors: Mapping[str, TensorInfo] = read_header(_weights(path)).tensors
+        return tensors[WHOLE if in_full else SUMMARY].shape[0]
+    except (UserError, OSError, KeyError, IndexError):
+        return 0

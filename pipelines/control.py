@@ -1,0 +1,135 @@
+"""A request's control units, made ready: their pictures turned to maps at the size that is drawn, and joined with their networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from models.errors import UserError
+from models.loading import DiffusionModel
+from models.patches.ip_adapter import Seen
+from pipelines.control_picture import control_mask, control_picture
+from pipelines.control_use import ControlUse
+from pipelines.control_view import NO_LENDER, Lender, View, seen, source
+from pipelines.encode import mask_latents
+from pipelines.inputs import Inputs
+from pipelines.preprocessors import PREPROCESSORS
+from pipelines.preprocessors.inpaint_mask import inpaint_tensor
+from pipelines.request import Request
+from pipelines.steering import UNION_PLACES, Control, Steering
+
+INPAINT = "Inpaint mask"
+
+
+class Controls:
+    """The units of one request. `at` makes them ready for what is drawn; the maps of units with pictures of their own are made once."""
+
+    def __init__(
+        self, request: Request, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER, taken: Image.Image | None = None
+    ) -> None:
+        """`taken`: what units without a picture of their own take, where that is not what the drawing begins with: a depth map."""
+        self._uses = [use for use in request.controls if use.weight]
+        self._size = request.width, request.height
+        self._model = model
+        self._inputs = inputs
+        self._lender = lender
+        self._taken = taken
+        self._made: dict[tuple[Any, ...], Tensor] = {}
+        self._looked: dict[tuple[Any, ...], Seen] = {}
+
+    @property
+    def take_picture(self) -> bool:
+        """Some unit has no picture of its own."""
+        return any(not use.image for use in self._uses)
+
+    @property
+    def follow_picture(self) -> bool:
+        """Some unit takes what the drawing begins with."""
+        return self.take_picture and self._taken is None
+
+    def everywhere(self, pictures: Sequence[Image.Image] = ()) -> Steering:
+        """For whole pictures. `pictures`: what the drawings of a batch begin with, or one for all, at the size that is drawn."""
+        if self._taken:
+            pictures = [self._taken]
+        if not pictures:
+            return self.at([View(self._size, (0, 0, *self._size), self._size)])
+        return self.at([View(self._size, (0, 0, *self._size), self._size, picture) for picture in pictures])
+
+    def at(self, views: Sequence[View]) -> Steering:
+        maps = [use for use in self._uses if use.id in self._model.controls]
+        pictures = [use for use in self._uses if use.id not in self._model.controls]
+        return Steering([self._control(use, views) for use in maps], [(use, self._picture(use, views[0])) for use in pictures])
+
+    def _picture(self, use: ControlUse, view: View) -> Seen:
+        """What an IP-Adapter sees. Of a batch that begins with several pictures, the first counts for all."""
+        known = (use, view.whole, view.box, view.size)
+        if not use.image or known not in self._looked:
+            picture, _ = source(use, view, self._inputs)
+            with self._lender.eyes(use.id, self._model.family.key) as (adapter, vision):
+                self._looked[known] = adapter.see(vision, [picture], self._region(use, view))
+        return self._looked[known]
+
+    def _control(self, use: ControlUse, views: Sequence[View]) -> Control:
+        loaded = self._model.controls[use.id]
+        hints = [self._hint(use, view) for view in (views[:1] if use.image else views)]
+        device = self._model.device
+        hint = torch.cat(hints).to(device.torch_device, device.dtype)
+        use = replace(use, union_kind=use.union_kind or PREPROCESSORS[use.preprocessor].union_kind)
+        network = loaded.ready(self._model.unet)
+        if loaded.kind == "union":
+            _check_union(use, loaded.name, network)
+        return Control(use, _ways(loaded.kind), network, _in_channels(hint, network), self._region(use, views[0]))
+
+    def _hint(self, use: ControlUse, view: View) -> Tensor:
+        """(1, 3, H, W), 0 .. 1."""
+        known = (use, view.whole, view.box, view.size)
+        if not use.image or known not in self._made:
+            with self._lender.annotator(PREPROCESSORS[use.preprocessor].weights) as annotator:
+                hint = hint_of(use, view, self._inputs, annotator)
+            if not use.image:
+                return hint
+            self._made[known] = hint
+        return self._made[known]
+
+    def _region(self, use: ControlUse, view: View) -> Tensor | None:
+        if not use.mask:
+            return None
+        mask = seen(self._inputs.open(use.mask, "L"), view, use.resize_mode)
+        scale = self._model.family.pixels_per_latent
+        return mask_latents(mask, view.size[1] // scale, view.size[0] // scale).to(self._model.device.torch_device)
+
+
+def hint_of(use: ControlUse, view: View, inputs: Inputs, annotator: Any = None) -> Tensor:
+    """What the unit's network reads, (1, 3, H, W): 0 .. 1, and -1 where an inpainting map is masked."""
+    picture, mask = source(use, view, inputs)
+    if use.preprocessor == INPAINT:
+        taken_out = control_mask(use, mask or Image.new("L", picture.size), view.size)
+        return inpaint_tensor(control_picture(use, picture, view.size, mask=mask), taken_out)
+    return to_hint(control_picture(use, picture, view.size, annotator, mask))
+
+
+def to_hint(picture: Image.Image) -> Tensor:
+    return torch.from_numpy(np.asarray(picture.convert("RGB"), np.float32) / 255).permute(2, 0, 1)[None]
+
+
+def _ways(kind: str) -> str:
+    return "controlnet" if kind == "control-lora" else kind
+
+
+def _in_channels(hint: Tensor, network: Any) -> Tensor:
+    """Some adapters read a grey map: one channel."""
+    channels = getattr(network, "config", {}).get("in_channels", 3) if type(network).__name__ == "T2IAdapter" else 3
+    return hint.mean(1, keepdim=True) if channels == 1 else hint
+
+
+def _check_union(use: ControlUse, name: str, network: Any) -> None:
+    if not use.union_kind:
+        raise UserError(f"“{name}” reads maps of several kinds. Choose what yours shows under “Map shows”.")
+    if UNION_PLACES[use.union_kind] >= network.config["num_control_type"]:
+        raise UserError(f"“{name}” does not know maps of the kind “{use.union_kind}”. Choose another kind of map, or its ProMax edition.")

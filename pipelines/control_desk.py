@@ -1,0 +1,102 @@
+"""What the page asks of control units before a run: which preprocessors there are, and what a unit's model will see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from PIL import Image
+
+from models.errors import UserError
+from pipelines.control_use import ControlUse
+from pipelines.control_view import NO_LENDER, View, map_of
+from pipelines.engine import Engine, Painter
+from pipelines.intake import Intake, Taken
+from pipelines.preprocessors import PREPROCESSORS, Preprocessor
+from pipelines.preprocessors.annotators import Annotators
+from pipelines.request import Depth, Request
+
+LONGEST_WAIT = 120.0  # seconds that a preview waits for the worker
+BUSY = "The preview waits for the picture that is being drawn; it comes when that is done. Try again then."
+Answer = TypeVar("Answer")
+
+
+class ControlDesk:
+    """Safe to call from any thread."""
+
+    def __init__(self, intake: Intake, engine: Engine, annotators: Annotators) -> None:
+        self._intake = intake
+        self._engine = engine
+        self._annotators = annotators
+
+    def preprocessors(self) -> list[dict[str, Any]]:
+        """Name, info, thresholds, what the map shows, and what is missing: "" or a sentence that says which file to put where."""
+        return [self._described(entry) for entry in PREPROCESSORS.values()]
+
+    def missing(self, name: str) -> str:
+        """Why a preprocessor cannot run; "" when it can."""
+        entry = PREPROCESSORS.get(name)
+        if entry is None:
+            return f"There is no preprocessor called “{name[:80]}”. Choose one of the list."
+        return self._annotators.missing(entry.weights) if entry.weights else ""
+
+    def check(self, request: Request) -> None:
+        """Raises `UserError` when a preprocessor that the request names cannot run."""
+        names = [use.preprocessor for use in request.controls if use.weight]
+        if isinstance(request, Depth) and not request.map:
+            names.append(request.estimator)
+        for name in names:
+            if why := self.missing(name):
+                raise UserError(why)
+
+    def preview(self, use: ControlUse, size: tuple[int, int], user: str, image: str = "", mask: str = "") -> Taken:
+        """See `Studio.control_preview`."""
+        if why := self.missing(use.preprocessor):
+            raise UserError(why)
+        view = self._view(use, size, user, image, mask)
+        shown = self.annotated(PREPROCESSORS[use.preprocessor].weights, lambda annotator: map_of(use, view, self._intake.inputs, annotator))
+        return self._intake.keep(shown, user)
+
+    def annotated(self, key: str, work: Callable[[Any], Answer]) -> Answer:
+        """Does the work with the annotator: in the worker's thread where it has weights, else at once in this one."""
+        if not key:
+            with NO_LENDER.annotator("") as nothing:
+                return work(nothing)
+        future: Future[Answer] = Future()
+        self._engine.between_jobs(lambda painter: _do(painter, key, work, future))
+        try:
+            return future.result(LONGEST_WAIT)
+        except TimeoutError:
+            future.cancel()
+            raise UserError(BUSY) from None
+
+    def _view(self, use: ControlUse, size: tuple[int, int], user: str, image: str, mask: str) -> View:
+        for wanted in filter(None, (use.image or image, use.mask, mask)):
+            if self._intake.find(wanted, user) is None:
+                raise UserError("This picture is not stored here any more. Put it in again.")
+        if not use.image and not image:
+            raise UserError("There is no picture yet. Drop one on the unit, paste one, or open one.")
+        begun = self._intake.inputs.open(image) if image and not use.image else None
+        masked = self._intake.inputs.open(mask, "L") if mask else None
+        return View(size, (0, 0, *size), size, begun, _of_size(masked, begun))
+
+    def _described(self, entry: Preprocessor) -> dict[str, Any]:
+        thresholds = [asdict(threshold) for threshold in entry.thresholds]
+        missing = self._annotators.missing(entry.weights) if entry.weights else ""
+        return {"name": entry.name, "info": entry.info, "thresholds": thresholds, "union_kind": entry.union_kind, "missing": missing}
+
+
+def _do(painter: Painter, key: str, work: Callable[[Any], Any], future: Future[Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        with painter.annotator(key) as annotator:
+            future.set_result(work(annotator))
+    except Exception as error:  # noqa: BLE001  who waits for it gets it
+        future.set_exception(error)
+
+
+def _of_size(mask: Image.Image | None, picture: Image.Image | None) -> Image.Image | None:
+    return mask.resize(picture.size) if mask and picture else mask

@@ -1,0 +1,80 @@
+"""Which part of which picture a control unit looks at. No torch: the page shows it before a run."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from PIL import Image
+
+from models.errors import UserError
+from pipelines.control_picture import control_picture
+from pipelines.control_use import ControlUse
+from pipelines.inputs import Inputs
+from pipelines.masking import RESIZE, Box, Patch, Size, scaled
+
+
+class Lender(Protocol):
+    """Lends networks that are needed only while a drawing is prepared."""
+
+    def annotator(self, key: str) -> AbstractContextManager[Any]:
+        """That of a preprocessor, by its key; None for "", a preprocessor without weights."""
+        ...
+
+    def eyes(self, adapter_id: str, family: str) -> AbstractContextManager[tuple[Any, Any]]:
+        """An IP-Adapter and the vision encoder that belongs to it."""
+        ...
+
+
+class NoLender:
+    """Where nothing is lent: only preprocessors without weights can run."""
+
+    def annotator(self, key: str) -> AbstractContextManager[Any]:
+        if key:
+            raise UserError("This preprocessor needs weights that are not here.")
+        return nullcontext()
+
+    def eyes(self, adapter_id: str, family: str) -> AbstractContextManager[tuple[Any, Any]]:
+        raise UserError("This IP-Adapter needs a vision encoder that is not here.")
+
+
+NO_LENDER = NoLender()
+
+
+@dataclass(frozen=True)
+class View:
+    """What of a larger picture is drawn, and at which size."""
+
+    whole: Size
+    box: Box
+    size: Size
+    picture: Image.Image | None = None  # what the drawing begins with, at `size`
+    mask: Image.Image | None = None  # of it, at `size`
+
+    @classmethod
+    def of_patch(cls, patch: Patch) -> View:
+        return cls(patch.picture.size, patch.box, patch.size, patch.image, patch.image_mask)
+
+
+def map_of(use: ControlUse, view: View, inputs: Inputs, annotator: Any = None) -> Image.Image:
+    """The same as a picture for people."""
+    picture, mask = source(use, view, inputs)
+    return control_picture(use, picture, view.size, annotator, mask)
+
+
+def source(use: ControlUse, view: View, inputs: Inputs) -> tuple[Image.Image, Image.Image | None]:
+    """The unit's own picture, cut as the drawing is, or what the drawing begins with; and the mask of what is drawn anew."""
+    if use.image:
+        return seen(inputs.open(use.image), view, use.resize_mode), view.mask
+    if view.picture is None:
+        raise UserError("A control unit has no picture. Put one in, or take the unit out.")
+    return view.picture, view.mask
+
+
+def seen(picture: Image.Image, view: View, resize_mode: str) -> Image.Image:
+    """The part that is drawn, where only a part is; the picture as it is where all of it is drawn."""
+    if view.box == (0, 0, *view.whole):
+        return picture
+    whole = RESIZE[resize_mode](picture, view.whole)
+    return scaled(whole.crop(view.box), view.size)

@@ -1,0 +1,63 @@
+"""Depth to image: a map of what is near and far holds the drawing, by a checkpoint that reads it or by control units."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from models.errors import UserError
+from models.loading import DiffusionModel
+from pipelines.conditioning import Guides
+from pipelines.control import Controls
+from pipelines.control_view import NO_LENDER, Lender
+from pipelines.course import latent_shape, own
+from pipelines.depth_map import Map, edited, fitted, relative, shown, to_map
+from pipelines.engine import Batch
+from pipelines.img2img import draw
+from pipelines.inputs import Inputs
+from pipelines.preprocessors import preprocessor
+from pipelines.preprocessors.depth import estimate_depth
+from pipelines.request import Depth, unroll
+from pipelines.resolve import UNREAD_DEPTH
+
+READS_DEPTH = 1  # channel next to the latents
+
+
+def batches(request: Depth, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER) -> Generator[Batch]:
+    """One iterator of events a batch; the map is made once for all of them."""
+    depth = depth_of(request, inputs, lender)
+    controls = Controls(request, model, inputs, lender, taken=shown(depth))
+    if not reads_depth(model) and not controls.take_picture:
+        raise UserError(UNREAD_DEPTH)
+    guides = Guides(request, model, controls, beside(depth, request, model) if reads_depth(model) else None)
+    singles = cast(list[Depth], unroll(request))
+    for number in range(request.batch_count):
+        yield draw(request, cast(list[Depth], own(singles, number, request.batch_size)), number, model, guides, inputs)
+
+
+def depth_of(request: Depth, inputs: Inputs, lender: Lender) -> Map:
+    """(height, width), 0 .. 1: what the networks will see."""
+    if request.map:
+        found = to_map(inputs.open(request.map, ""))
+    else:
+        with lender.annotator(preprocessor(request.estimator).weights) as annotator:
+            found = relative(estimate_depth(annotator, inputs.open(request.image)))
+    return edited(fitted(found, (request.width, request.height), request.resize_mode), request)
+
+
+def reads_depth(model: DiffusionModel) -> bool:
+    return model.unet.config["in_channels"] == model.family.latent_channels + READS_DEPTH
+
+
+def beside(depth: Map, request: Depth, model: DiffusionModel) -> Tensor:
+    """(1, 1, h, w), -1 .. 1: the map at the size of the latents, its nearest and farthest at the two ends, as the depth checkpoint
+    was trained (Stable Diffusion 2, ldm/models/diffusion/ddpm.py LatentDepth2ImageDiffusion). 0 where it is flat.
+    """
+    _, height, width = latent_shape(request, model)
+    values = torch.from_numpy(depth)[None, None].to(model.device.torch_device)
+    small = torch.nn.functional.interpolate(values, size=(height, width), mode="bicubic", align_corners=False)
+    low, high = small.min(), small.max()
+    return 2 * (small - low) / (high - low) - 1 if high > low else torch.zeros_like(small)

@@ -1,0 +1,177 @@
+"""What control networks add to the UNet at a step: their residuals, weighted, masked and summed over all units.
+
+A ControlNet (Zhang et al. 2023, arXiv:2302.05543) reads the noisy latents and a map and adds to the UNet's skip connections; a
+T2I-Adapter (Mou et al. 2023, arXiv:2302.08453) reads the map alone, once, and adds inside the UNet's encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from models.patches.ip_adapter import Seen, shown
+from pipelines.control_use import UNION_KINDS, ControlUse
+from pipelines.strength import Steps
+
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+# The place of each kind of map among the tasks of a union network (SDXL union and its ProMax edition).
+UNION_PLACES = {"Pose": 0, "Depth": 1, "Soft edge": 2, "Hard edge": 3, "Normal": 4, "Segments": 5, "Tile": 6, "Repaint": 7}
+assert set(UNION_PLACES) == set(filter(None, UNION_KINDS))
+SOFT_ADAPTER = (0.25, 0.62, 0.825, 1.0)  # of the weight, from the outermost feature inwards, where the prompt counts more (A1111)
+
+
+@dataclass(frozen=True)
+class Control:
+    """One unit with its network and the map that it reads."""
+
+    use: ControlUse
+    kind: str  # "controlnet", "union" or "t2i-adapter"
+    network: nn.Module
+    hint: Tensor  # (n or 1, channels, H, W), 0 .. 1: the map at the size of the picture
+    region: Tensor | None = None  # (1, 1, h, w), 0 .. 1: where it acts; None: everywhere
+
+    @property
+    def group(self) -> tuple[Any, ...]:
+        """Units of one union network that act alike are read by it in one call."""
+        return (id(self.network), self.use.mode, id(self.region)) if self.kind == "union" else (id(self),)
+
+
+@dataclass(frozen=True)
+class Call:
+    """What the UNet is given at this call, and so the networks beside it."""
+
+    latents: Tensor  # (branches * n, 4, h, w), scaled for the network; the negative branch first
+    timesteps: Tensor
+    context: Tensor
+    added: dict[str, Tensor] | None
+    branches: int
+    pictures: slice  # which of the batch
+
+
+class Steering:
+    """The units of one run. `begin` says which step comes next; `residuals` is what they add at it."""
+
+    def __init__(self, controls: Sequence[Control] = (), pictures: Sequence[tuple[ControlUse, Seen]] = ()) -> None:
+        """`pictures`: what IP-Adapters see, which the UNet attends to beside the words."""
+        self._controls = tuple(controls)
+        self._pictures = tuple(pictures)
+        self._now: list[tuple[Control, float]] = []
+        self._looked_at: list[tuple[Seen, float]] = []
+        self._features: dict[int, list[Tensor]] = {}
+
+    def begin(self, index: int, steps: Steps) -> None:
+        """A unit's range and curve are over the steps that run, as in A1111 and diffusers."""
+        place = index - steps.skipped
+        weighed = [(control, control.use.weight_at(place, steps.run)) for control in self._controls] if place < steps.run else []
+        self._now = [(control, weight) for control, weight in weighed if weight]
+        looked_at = [(seen, use.weight_at(place, steps.run)) for use, seen in self._pictures] if place < steps.run else []
+        self._looked_at = [(seen, weight) for seen, weight in looked_at if weight]
+
+    def looking(self, unet: UNet2DConditionModel, branches: int) -> AbstractContextManager[Any]:
+        """The UNet sees the pictures of this step for the length of the block."""
+        if not self._looked_at:
+            return nullcontext()
+        return shown(unet, [seen for seen, _ in self._looked_at], [weight for _, weight in self._looked_at], branches)
+
+    def residuals(self, call: Call) -> dict[str, Any]:
+        """Arguments of the UNet's call; none where no unit acts."""
+        nets = [(control, weight) for control, weight in self._now if control.kind != "t2i-adapter"]
+        adapters = [(control, weight) for control, weight in self._now if control.kind == "t2i-adapter"]
+        found: dict[str, Any] = {}
+        if nets:
+            *down, mid = _summed(_answer(group, call) for group in _grouped(nets))
+            found = {"down_block_additional_residuals": tuple(down), "mid_block_additional_residual": mid}
+        if adapters:
+            found["down_intrablock_additional_residuals"] = _summed(self._adapted(*one, call) for one in adapters)
+        return found
+
+    def _adapted(self, control: Control, weight: float, call: Call) -> list[Tensor]:
+        """The features of a map are the same at every step."""
+        known = self._features.get(id(control))
+        if known is None:
+            known = self._features[id(control)] = [feature * 1.0 for feature in control.network(control.hint)]
+        own = [feature if len(feature) == 1 else feature[call.pictures] for feature in known]
+        size = len(call.latents) // call.branches
+        soft = SOFT_ADAPTER if control.use.mode == "Prompt" and len(own) == len(SOFT_ADAPTER) else [1.0] * len(own)
+        whole = [(feature * (weight * share)).expand(size, -1, -1, -1) for feature, share in zip(own, soft, strict=True)]
+        return _in_region(control, _both(whole, control, call) if call.branches > 1 else whole)
+
+
+def _grouped(nets: Sequence[tuple[Control, float]]) -> Iterator[list[tuple[Control, float]]]:
+    """Neighbours of one group together."""
+    for _, group in groupby(nets, key=lambda one: one[0].group):
+        yield list(group)
+
+
+def _answer(group: Sequence[tuple[Control, float]], call: Call) -> list[Tensor]:
+    """Of one network: its residuals from the outermost to the middle one, for all branches."""
+    control = group[0][0]
+    pooled = getattr(control.network, "config", {}).get("global_pool_conditions", False)  # as of shuffle models
+    alone = (control.use.mode == "Control" or pooled) and call.branches > 1  # only the branch with the prompt is held
+    begin = len(call.latents) // call.branches * (call.branches - 1) if alone else 0
+    latents = call.latents[begin:]
+    added = {name: value[begin:] for name, value in call.added.items()} if call.added else None
+    hints = [_hint(one, call, len(latents)) for one, _ in group]
+    weights = [weight for _, weight in group]
+    given = _maps(control, [one for one, _ in group], hints, weights, latents)
+    down, mid = control.network(
+        latents,
+        call.timesteps[begin:],
+        encoder_hidden_states=call.context[begin:],
+        guess_mode=control.use.mode != "Balanced",  # softer the further a layer is from the middle: 10 % to 100 %
+        added_cond_kwargs=added,
+        return_dict=False,
+        **given,
+    )
+    answer = [*down, mid]
+    if alone:
+        answer = [torch.cat([torch.zeros_like(part).repeat(call.branches - 1, 1, 1, 1), part]) for part in answer]
+    return _in_region(control, answer)
+
+
+def _maps(control: Control, units: Sequence[Control], hints: Sequence[Tensor], weights: Sequence[float], latents: Tensor) -> dict[str, Any]:
+    if control.kind != "union":
+        return {"controlnet_cond": hints[0], "conditioning_scale": weights[0]}
+    places = [UNION_PLACES[one.use.union_kind] for one in units]
+    tasks: Any = control.network.config
+    shown = torch.zeros(tasks["num_control_type"], device=latents.device, dtype=latents.dtype)
+    shown[places] = 1
+    return {
+        "controlnet_cond": list(hints),
+        "control_type": shown.expand(len(latents), -1),
+        "control_type_idx": places,
+        "conditioning_scale": list(weights),
+    }
+
+
+def _hint(control: Control, call: Call, count: int) -> Tensor:
+    """The maps of the pictures of this call, for each branch."""
+    hint = control.hint if len(control.hint) == 1 else control.hint[call.pictures]
+    return hint.repeat(count // len(hint), 1, 1, 1)
+
+
+def _both(features: Sequence[Tensor], control: Control, call: Call) -> list[Tensor]:
+    held = [1.0 if branch == call.branches - 1 or control.use.mode != "Control" else 0.0 for branch in range(call.branches)]
+    return [torch.cat([feature * share for share in held]) for feature in features]
+
+
+def _in_region(control: Control, parts: Sequence[Tensor]) -> list[Tensor]:
+    if control.region is None:
+        return list(parts)
+    resized = (torch.nn.functional.interpolate(control.region, size=part.shape[2:], mode="area") for part in parts)
+    return [part * region.to(part) for part, region in zip(parts, resized, strict=True)]
+
+
+def _summed(answers: Iterator[list[Tensor]]) -> list[Tensor]:
+    total = next(answers)
+    for answer in answers:
+        total = [one + other for one, other in zip(total, answer, strict=True)]
+    return total

@@ -1,0 +1,144 @@
+"""What reads the depth map: a depth checkpoint by itself, or control units that have no picture of their own.
+
+Nothing of it is a field of the request: it follows from the checkpoint and the units, and the two buttons set those.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any
+
+import gradio as gr
+
+from models.files import ModelFile, ModelKind
+from pipelines import Checkpoint, ControlUse, Depth, Studio, UserError, limits
+from pipelines.resolve import STEERS, UNREAD_DEPTH
+from ui.depth_map import part_of
+from ui.form import Form
+from ui.offers import DRAWS, reason
+from ui.pieces import piece
+from ui.roles import role
+
+READS = "depth"  # the variant of checkpoints that read a map
+NO_CHECKPOINT = (
+    "There is no depth checkpoint here yet. Put one into the models folder, such as that of Stable Diffusion 2, or get it under Models."
+)
+NO_CONTROL = (
+    "No ControlNet or adapter for depth fits the checkpoints here. Put one into the models folder “controlnet”, or get it under Models."
+)
+NO_ROOM = "All control units have pictures of their own. Remove one of them first."
+SHOWN: dict[str, str] = {"controlnet": "ControlNet", "adapter": "Adapter"}
+
+
+def driven_by(studio: Studio) -> gr.HTML:
+    """The two buttons, and the line that says what will read the map."""
+
+    @role("artist")
+    def reading(asked: dict[str, Any]) -> dict[str, Any]:
+        return read_by(studio, asked)
+
+    @role("artist")
+    def drive(asked: dict[str, Any]) -> dict[str, Any]:
+        return driven(studio, asked)
+
+    return piece("depth_drive", f"{Depth.kind}-drive", server_functions=[reading, drive], kind=Depth.kind)
+
+
+def wire(view: gr.HTML, form: Form) -> None:
+    """What the buttons have found is put into the form, in the browser."""
+    names = json.dumps(form.names)
+    view.settle(None, None, form.components, js=f"() => atelier.driven({names})")  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def read_by(studio: Studio, asked: Any) -> dict[str, Any]:
+    """{"checkpoint": bool, "controlnet": bool, "words"}: which of the two read the map as the form stands."""
+    try:
+        request = part_of(asked, ("checkpoint", "controls"))
+    except UserError as error:
+        return {"checkpoint": False, "controlnet": False, "words": str(error)}
+    entry = next((entry for entry in studio.checkpoints() if entry.id == request.checkpoint and entry.variant == READS), None)
+    units = [_named(studio, place, use) for place, use in enumerate(request.controls, 1) if _follows(use)]
+    return {"checkpoint": entry is not None, "controlnet": bool(units), "words": _sentence(entry, units)}
+
+
+def driven(studio: Studio, asked: Any) -> dict[str, Any]:
+    """{"checkpoint", "controls"} after a press, or {"message"}. `asked`: {"way": "checkpoint" | "controlnet", "checkpoint", "controls"}."""
+    try:
+        given = dict(asked) if isinstance(asked, dict) else {}
+        change = {"checkpoint": by_checkpoint, "controlnet": by_control}.get(str(given.pop("way", "")))
+        if change is None:
+            raise UserError("The map is read by a checkpoint or by a ControlNet.")
+        request = change(studio, part_of(given, ("checkpoint", "controls")))
+    except UserError as error:
+        return {"message": str(error)}
+    return {"checkpoint": request.checkpoint, "controls": [asdict(use) for use in request.controls]}
+
+
+def by_checkpoint(studio: Studio, request: Depth) -> Depth:
+    """The checkpoint that is chosen, when it reads maps, else the first that does; no unit follows the map."""
+    found = next((entry for entry in _in_turn(studio, request) if entry.variant == READS), None)
+    if found is None:
+        raise UserError(NO_CHECKPOINT)
+    return replace(request, checkpoint=found.id, controls=tuple(use for use in request.controls if use.image))
+
+
+def by_control(studio: Studio, request: Depth) -> Depth:
+    """The checkpoint that is chosen, when it draws from words, else the first that does and has a depth model that fits."""
+    for entry in _in_turn(studio, request):
+        model = depth_model(studio, entry.id) if entry.variant in DRAWS else None
+        if model:
+            return replace(request, checkpoint=entry.id, controls=_with_unit(request.controls, model))
+    raise UserError(NO_CONTROL)
+
+
+def _in_turn(studio: Studio, request: Depth) -> list[Checkpoint]:
+    return sorted(studio.checkpoints(), key=lambda entry: entry.id != request.checkpoint)
+
+
+def depth_model(studio: Studio, checkpoint_id: str) -> ModelFile | None:
+    """By its name; else a union model, which reads maps of any kind."""
+    fitting = [entry for entry in _steering(studio) if entry.usable and not reason(studio, entry.id, checkpoint_id)]
+    named = (entry for entry in fitting if READS in entry.name.lower())
+    return next(named, None) or next((entry for entry in fitting if _is_union(entry)), None)
+
+
+def _with_unit(uses: tuple[ControlUse, ...], model: ModelFile) -> tuple[ControlUse, ...]:
+    """The first unit without a picture takes the model, unless there is none: then one is added."""
+    place = next((index for index, use in enumerate(uses) if not use.image), len(uses))
+    if place == limits(Depth)["controls"].most:  # pyright: ignore[reportAttributeAccessIssue]
+        raise UserError(NO_ROOM)
+    old = uses[place] if place < len(uses) else ControlUse()
+    kind = "Depth" if _is_union(model) else old.union_kind
+    unit = replace(old, id=model.id, name=model.name[:300], preprocessor="None", weight=old.weight or 1.0, union_kind=kind)
+    return (*uses[:place], unit, *uses[place + 1 :])
+
+
+def _follows(use: ControlUse) -> bool:
+    return not use.image and use.weight > 0 and use != ControlUse()
+
+
+def _named(studio: Studio, place: int, use: ControlUse) -> str:
+    entry = next((entry for entry in _steering(studio) if entry.id == use.id), None)
+    if entry is None:
+        return f"control unit {place}, which has no model yet," if not use.id else f"“{use.name[:80]}”, which is not here,"
+    return f"{SHOWN[entry.identity.kind]} “{entry.name}”, weight {use.weight:g},"
+
+
+def _sentence(entry: Checkpoint | None, units: list[str]) -> str:
+    itself = [f"the checkpoint “{entry.name}” by itself,"] if entry else []
+    readers = [*itself, *units]
+    if not readers:
+        return UNREAD_DEPTH
+    *first, last = (reader.rstrip(",") for reader in readers)
+    return f"The depth map is read by {', '.join(first)}{' and ' * bool(first)}{last}."
+
+
+def _steering(studio: Studio) -> Iterator[ModelFile]:
+    kinds: tuple[ModelKind, ...] = STEERS
+    return (entry for kind in kinds for entry in studio.library.models(kind))
+
+
+def _is_union(entry: ModelFile) -> bool:
+    return entry.identity.variant.startswith("union")

@@ -1,0 +1,127 @@
+"""Control units on the page: cards, each with a picture, the map that is made of it, the model that reads the map, and its strength.
+
+Titles, explanations and limits are those of `ControlUse`; only where a field stands on a card is decided here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import Field, asdict, fields
+from typing import Any
+
+import gradio as gr
+from gradio.context import LocalContext
+
+from pipelines import Choice, ControlUse, Depth, Flag, Range, Request, Stored, Studio, UserError, limits
+from pipelines.control_use import curve_at
+from ui.depth_map import SEEN
+from ui.easel import fitting
+from ui.form import declared, read
+from ui.pieces import piece
+from ui.roles import role, user_of
+
+TITLE = "ControlNet"  # what people call it, whichever kind of model does it
+PLACES: dict[str, tuple[str, ...]] = {  # part of a card -> the fields that stand there
+    "pictures": ("image",),
+    "map": ("preprocessor", "threshold_a", "threshold_b", "pixel_perfect", "resolution"),
+    "model": ("id", "union_kind"),
+    "strength": ("weight",),
+    "more": ("start", "end", "curve", "mode", "resize_mode", "mask"),
+}
+ACTS = ("id", "union_kind", "weight", "start", "end", "curve", "mode")  # fields that leave the map as it is
+SORTS: dict[type[Any], str] = {Range: "number", Flag: "flag", Choice: "choice", Stored: "picture"}  # kind of limit -> kind of control
+POINTS = 64  # of a weight curve, as the page draws it
+OF_THE_TAB = ("width", "height", "image", "mask")  # fields of the form that a map depends on; with a depth map, others do
+
+
+def units(studio: Studio, kind: type[Request], prominent: bool = False) -> gr.HTML:
+    """The list of cards. Its value is the list that the request takes. `prominent`: the tab is about them, so one is there already."""
+    desk = UnitDesk(studio, kind)
+    first = [asdict(ControlUse())] if prominent else []
+    own = {"kind": kind.kind, "title": TITLE, "prominent": prominent, "most": _most(kind)}
+    given = own | {"begins": _begins(kind), "depends": _depends(kind)} | offers()
+    functions = [desk.preview, desk.preprocessors, desk.fit]
+    return piece("units", f"{kind.kind}-controls", first, server_functions=functions, offers=given, interactive=True, label=TITLE)
+
+
+def offers() -> dict[str, Any]:
+    """For the page's scripts: every field of a unit and where it stands, what a map depends on, and the points of each weight curve."""
+    described = {item.name: _described(item) for item in _shown()}
+    placed = [name for names in PLACES.values() for name in names]
+    if sorted(placed) != sorted(described):
+        raise TypeError(f"The card of a control unit is not ControlUse: {sorted({*placed} ^ {*described}) or 'a field stands twice'}.")
+    return {
+        "fields": described,
+        "places": PLACES,
+        "matters": [name for name in placed if name not in ACTS],
+        "curves": {name: [round(curve_at(name, point / POINTS), 4) for point in range(POINTS + 1)] for name in described["curve"]["names"]},
+    }
+
+
+class UnitDesk:
+    """What the script of the units asks the server."""
+
+    def __init__(self, studio: Studio, kind: type[Request]) -> None:
+        """They are closures: Gradio calls server functions by their names, and a role is declared on each."""
+
+        @role("artist")
+        def preview(asked: dict[str, Any]) -> dict[str, Any]:
+            return previewed(studio, kind, asked, user_of(LocalContext.request.get(None)))
+
+        @role("artist")
+        def preprocessors(_: Any = None) -> list[dict[str, Any]]:
+            return studio.control.preprocessors()
+
+        @role("artist")
+        def fit(asked: dict[str, Any]) -> list[int]:
+            return fitting(studio, asked)
+
+        self.preview, self.preprocessors, self.fit = preview, preprocessors, fit
+
+
+def previewed(studio: Studio, kind: type[Request], asked: dict[str, Any], user: str) -> dict[str, Any]:
+    """What a unit's model will see: {"id", "width", "height"} of an input picture, or {"message"}.
+
+    `asked`: {"unit": its fields, "width", "height", and what else of the form it depends on}.
+    """
+    of_the_tab = {name: asked[name] for name in _depends(kind) if name in asked}
+    try:
+        request = read(kind, of_the_tab | {"controls": [asked.get("unit")]})
+        [use] = request.controls
+        begun = _begun(studio, request, use, user)
+        found = studio.control_preview(use, (request.width, request.height), user, begun, getattr(request, "mask", ""))
+    except UserError as error:
+        return {"message": str(error)}
+    return {"id": found.id, "width": found.width, "height": found.height}
+
+
+def _begun(studio: Studio, request: Request, use: ControlUse, user: str) -> str:
+    """The picture that a unit without one of its own takes: what the tab begins with, or its depth map as it was edited."""
+    if isinstance(request, Depth) and not use.image:
+        return studio.depth.keep(request, user).id
+    return getattr(request, "image", "")
+
+
+def _depends(kind: type[Request]) -> list[str]:
+    return [name for name in (SEEN if kind is Depth else OF_THE_TAB) if name in limits(kind)]
+
+
+def _begins(kind: type[Request]) -> dict[str, str]:
+    """The field with the picture that units take, and what it is called; nothing where each needs its own."""
+    name = "map" if kind is Depth else "image"
+    return {"name": name, "called": declared(kind, name).metadata["title"].lower()} if name in limits(kind) else {}
+
+
+def _most(kind: type[Request]) -> int:
+    return declared(kind, "controls").metadata["limit"].most
+
+
+def _shown() -> list[Field[Any]]:
+    return [item for item in fields(ControlUse) if not item.metadata["derived"]]
+
+
+def _described(item: Field[Any]) -> dict[str, Any]:
+    limit = item.metadata["limit"]
+    words = {"title": item.metadata["title"], "info": item.metadata["info"], "sort": SORTS[type(limit)], "default": item.default}
+    if isinstance(limit, Range):
+        return words | {"low": limit.low, "high": limit.high, "step": limit.step, "snap": limit.snap}
+    return words | ({"names": list(limit.names)} if isinstance(limit, Choice) else {})
