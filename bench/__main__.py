@@ -1,7 +1,7 @@
 """Measures Atelier against the floor of what it does, as ratios within one run.
 
     python -m bench              everything, about half an hour on two quiet cores
-    python -m bench engine       one of: engine, start, queue, load, swap, patches, scan, masked, canvas, preprocess
+    python -m bench engine       one of: engine, start, queue, load, swap, patches, scan, masked, canvas, preprocess, control
 
 The variants of one row take turns, A B A B, and a row is the median of the ratios pair by pair, with their spread. Absolute times
 depend on the machine and its mood; they are printed for orientation only.
@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1")
 
-from bench import canvas, engine, load, masked, patches, preprocess, queue, scan, start, swap
+from bench import canvas, control, engine, load, masked, patches, preprocess, queue, scan, start, swap
 from bench.paired import Row, table
 
 BENCHES: dict[str, Callable[[int], list[Row]]] = {
@@ -29,6 +29,7 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "masked": masked.measure,
     "canvas": canvas.measure,
     "preprocess": preprocess.measure,
+    "control": control.measure,
 }
 
 

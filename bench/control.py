@@ -25,7 +25,7 @@ def measure(rounds: int) -> list[Row]:
     with studio() as (atelier, painter):
         plain = starter_request(atelier.checkpoints()[0])
         one, three = (replace(plain, controls=units(atelier, painter, plain, count)) for count in (1, 3))
-        with torch.inference_mode(), painter.lent(three) as model:
+        with painter.lent(three) as model, torch.inference_mode():
             variants: dict[str, Timed] = {
                 "bare calls with one unit": bare_calls(model, plain, one.controls),
                 "job with one unit": lambda: job_seconds(atelier, one),

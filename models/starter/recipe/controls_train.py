@@ -47,7 +47,7 @@ DEPTH_DECAY = 0.98  # of the depth UNet's average, whose depth channel changes l
 COURSES = {
     "outlines": Course("control-outlines", steps=2800, rate=5e-4, seed=11),
     "depth": Course("control-depth", steps=600, rate=5e-4, seed=12),
-    "depth-unet": Course("depth-unet", steps=1560, rate=1e-3, seed=13),
+    "depth-unet": Course("depth-unet", steps=2400, rate=1e-3, seed=13),
     "estimator": Course("depth-estimator", steps=2500, rate=1.5e-3, seed=14),
 }
 
