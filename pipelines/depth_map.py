@@ -19,7 +19,7 @@ from pipelines.masking import RESIZE, Size
 from pipelines.normalise import normalise, sixteen_bits
 from pipelines.request import Depth
 
-Map = NDArray[np.float32]  # (h, w), 0 .. 1
+Map = NDArray[np.floating]  # (h, w), 0 .. 1
 STEPS = 65_535
 FLAT = 1e-6  # between the nearest and the farthest: such a map says nothing
 TURNED = "An EXR holds distances, so it was turned over: near is white here."
@@ -81,5 +81,5 @@ def edited(depth: Map, request: Depth) -> Map:
     depth = np.where(depth < request.cut_off, np.float32(0), depth)
     depth = np.clip((depth - request.far) / max(request.near - request.far, 1 / STEPS), 0, 1) ** request.curve
     if request.map_blur:
-        depth = cv2.GaussianBlur(depth.astype(np.float32), (0, 0), request.map_blur, borderType=cv2.BORDER_REPLICATE)
+        depth = np.asarray(cv2.GaussianBlur(depth.astype(np.float32), (0, 0), request.map_blur, borderType=cv2.BORDER_REPLICATE))
     return depth.astype(np.float32)
