@@ -81,5 +81,6 @@ def edited(depth: Map, request: Depth) -> Map:
     depth = np.where(depth < request.cut_off, np.float32(0), depth)
     depth = np.clip((depth - request.far) / max(request.near - request.far, 1 / STEPS), 0, 1) ** request.curve
     if request.map_blur:
-        depth = np.asarray(cv2.GaussianBlur(depth.astype(np.float32), (0, 0), request.map_blur, borderType=cv2.BORDER_REPLICATE))
+        soft = cv2.GaussianBlur(depth.astype(np.float32), (0, 0), request.map_blur, borderType=cv2.BORDER_REPLICATE)
+        depth = np.asarray(soft, np.float32)
     return depth.astype(np.float32)
