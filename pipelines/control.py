@@ -64,10 +64,11 @@ class Controls:
     def at(self, views: Sequence[View]) -> Steering:
         maps = [use for use in self._uses if use.id in self._model.controls]
         pictures = [use for use in self._uses if use.id not in self._model.controls]
-        return Steering([self._control(use, views) for use in maps], [(use, self._picture(use, views[0])) for use in pictures])
+        looked_at = [(use, [self._picture(use, view) for view in _own(use, views)]) for use in pictures]
+        return Steering([self._control(use, views) for use in maps], looked_at)
 
     def _picture(self, use: ControlUse, view: View) -> Seen:
-        """What an IP-Adapter sees. Of a batch that begins with several pictures, the first counts for all."""
+        """What an IP-Adapter sees."""
         known = (use, view.whole, view.box, view.size)
         if not use.image or known not in self._looked:
             picture, _ = source(use, view, self._inputs)
@@ -77,7 +78,7 @@ class Controls:
 
     def _control(self, use: ControlUse, views: Sequence[View]) -> Control:
         loaded = self._model.controls[use.id]
-        hints = [self._hint(use, view) for view in (views[:1] if use.image else views)]
+        hints = [self._hint(use, view) for view in _own(use, views)]
         device = self._model.device
         hint = torch.cat(hints).to(device.torch_device, device.dtype)
         use = replace(use, union_kind=use.union_kind or PREPROCESSORS[use.preprocessor].union_kind)
@@ -103,6 +104,11 @@ class Controls:
         mask = seen(self._inputs.open(use.mask, "L"), view, use.resize_mode)
         scale = self._model.family.pixels_per_latent
         return mask_latents(mask, view.size[1] // scale, view.size[0] // scale).to(self._model.device.torch_device)
+
+
+def _own(use: ControlUse, views: Sequence[View]) -> Sequence[View]:
+    """Those that it sees something else in: a unit with a picture of its own sees one for all."""
+    return views[:1] if use.image else views
 
 
 def hint_of(use: ControlUse, view: View, inputs: Inputs, annotator: Any = None) -> Tensor:

@@ -95,7 +95,7 @@ class Denoiser:
         steered = self._steering.residuals(Call(latents, timesteps, context, added, branches, pictures))
         further = {"timestep_cond": self._distilled_scale, "added_cond_kwargs": added, **steered}
         given = self._with_beside(latents, pictures)
-        with self._steering.looking(self._model.unet, branches):
+        with self._steering.looking(self._model.unet, branches, pictures):
             output = self._model.unet(given, timesteps, context, **further, return_dict=False)[0].float()
         return output if branches == 1 else self._guided(*output.chunk(2))
 

@@ -132,7 +132,7 @@ class ModelPainter:
             model = named.joined({**added, **lent.items}, self._hashes)
             stack.enter_context(applied(model, named.loras(added)))
             stack.enter_context(active(model, named.hypernetworks(added)))
-            stack.enter_context(self._running(lent, work, sparing))
+            stack.enter_context(self._running(_with_joined(lent, model), lent.tier, work))
             yield model
 
     def spare(self, request: Request) -> None:
@@ -141,14 +141,20 @@ class ModelPainter:
         self.manager.unload_idle(keep={*named.added, *named.networks})
         release(self._device)
 
-    def _running(self, lent: Lent[Held], work: Work, sparing: bool) -> AbstractContextManager[None]:
+    def _running(self, networks: Collection[Any], tier: Tier, work: Work) -> AbstractContextManager[None]:
         """What does not fit the device whole goes there part by part, and a part that does not fit either, layer by layer."""
-        if lent.tier == "device" or self.machine.device is None:
+        if tier == "device" or self.machine.device is None:
             return nullcontext()
-        networks = {id(network): network for item in lent.items.values() for network in item.networks}.values()
         largest = max(sum(weight.nbytes for weight in network.parameters()) for network in networks)
         too_large = largest + beside(replace(work, patched=0), self.machine) > self.machine.device
         return in_turn(networks, self._device.torch_device, layer_by_layer=too_large)
+
+
+def _with_joined(lent: Lent[Held], model: DiffusionModel) -> list[Any]:
+    """Each network once: those that are lent, and those that a Control-LoRA makes with weights of the UNet."""
+    own = [network for item in lent.items.values() for network in item.networks]
+    joined = [control.ready(model.unet) for control in model.controls.values()]
+    return list({id(network): network for network in (*own, *joined)}.values())
 
 
 class _Run:

@@ -7,15 +7,16 @@ T2I-Adapter (Mou et al. 2023, arXiv:2302.08453) reads the map alone, once, and a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from models.patches.ip_adapter import Seen, shown
+from models.patches.ip_adapter import Seen, each_its_own, shown
 from pipelines.control_use import UNION_KINDS, ControlUse
 from pipelines.strength import Steps
 
@@ -43,6 +44,17 @@ class Control:
         """Units of one union network that act alike are read by it in one call."""
         return (id(self.network), self.use.mode, id(self.region)) if self.kind == "union" else (id(self),)
 
+    @cached_property
+    def features(self) -> tuple[Tensor, ...]:
+        """What is read off the map alone, so only once for all steps: all that an adapter does, the first layers of a ControlNet."""
+        if self.kind == "t2i-adapter":
+            return tuple(feature * 1.0 for feature in self.network(self.hint))
+        network: Any = self.network
+        is_bgr = network.config.get("controlnet_conditioning_channel_order") == "bgr"  # it turns round whatever it is given
+        turned = self.hint.flip(1) if is_bgr else self.hint
+        read = torch.cat([network.controlnet_cond_embedding(hint) for hint in turned.split(1)])
+        return (read.flip(1) if is_bgr else read,)
+
 
 @dataclass(frozen=True)
 class Call:
@@ -59,13 +71,14 @@ class Call:
 class Steering:
     """The units of one run. `begin` says which step comes next; `residuals` is what they add at it."""
 
-    def __init__(self, controls: Sequence[Control] = (), pictures: Sequence[tuple[ControlUse, Seen]] = ()) -> None:
-        """`pictures`: what IP-Adapters see, which the UNet attends to beside the words."""
+    def __init__(self, controls: Sequence[Control] = (), pictures: Sequence[tuple[ControlUse, Sequence[Seen]]] = ()) -> None:
+        """`pictures`: what IP-Adapters see, each one thing for all or one for each picture of the batch; the UNet attends to it beside
+        the words.
+        """
         self._controls = tuple(controls)
         self._pictures = tuple(pictures)
         self._now: list[tuple[Control, float]] = []
-        self._looked_at: list[tuple[Seen, float]] = []
-        self._features: dict[int, list[Tensor]] = {}
+        self._looked_at: list[tuple[Sequence[Seen], float]] = []
 
     def begin(self, index: int, steps: Steps) -> None:
         """A unit's range and curve are over the steps that run, as in A1111 and diffusers."""
@@ -75,11 +88,12 @@ class Steering:
         looked_at = [(seen, use.weight_at(place, steps.run)) for use, seen in self._pictures] if place < steps.run else []
         self._looked_at = [(seen, weight) for seen, weight in looked_at if weight]
 
-    def looking(self, unet: UNet2DConditionModel, branches: int) -> AbstractContextManager[Any]:
-        """The UNet sees the pictures of this step for the length of the block."""
+    def looking(self, unet: UNet2DConditionModel, branches: int, pictures: slice) -> AbstractContextManager[Any]:
+        """The UNet sees what belongs to these pictures of the batch at this step, for the length of the block."""
         if not self._looked_at:
             return nullcontext()
-        return shown(unet, [seen for seen, _ in self._looked_at], [weight for _, weight in self._looked_at], branches)
+        seen = [each_its_own(all_seen if len(all_seen) == 1 else all_seen[pictures]) for all_seen, _ in self._looked_at]
+        return shown(unet, seen, [weight for _, weight in self._looked_at], branches)
 
     def residuals(self, call: Call) -> dict[str, Any]:
         """Arguments of the UNet's call; none where no unit acts."""
@@ -90,19 +104,21 @@ class Steering:
             *down, mid = _summed(_answer(group, call) for group in _grouped(nets))
             found = {"down_block_additional_residuals": tuple(down), "mid_block_additional_residual": mid}
         if adapters:
-            found["down_intrablock_additional_residuals"] = _summed(self._adapted(*one, call) for one in adapters)
+            found["down_intrablock_additional_residuals"] = _summed(_adapted(*one, call) for one in adapters)
         return found
 
-    def _adapted(self, control: Control, weight: float, call: Call) -> list[Tensor]:
-        """The features of a map are the same at every step."""
-        known = self._features.get(id(control))
-        if known is None:
-            known = self._features[id(control)] = [feature * 1.0 for feature in control.network(control.hint)]
-        own = [feature if len(feature) == 1 else feature[call.pictures] for feature in known]
-        size = len(call.latents) // call.branches
-        soft = SOFT_ADAPTER if control.use.mode == "Prompt" and len(own) == len(SOFT_ADAPTER) else [1.0] * len(own)
-        whole = [(feature * (weight * share)).expand(size, -1, -1, -1) for feature, share in zip(own, soft, strict=True)]
-        return _in_region(control, _both(whole, control, call) if call.branches > 1 else whole)
+
+def _adapted(control: Control, weight: float, call: Call) -> list[Tensor]:
+    own = _of_call(control, call)
+    size = len(call.latents) // call.branches
+    soft = SOFT_ADAPTER if control.use.mode == "Prompt" and len(own) == len(SOFT_ADAPTER) else [1.0] * len(own)
+    whole = [(feature * (weight * share)).expand(size, -1, -1, -1) for feature, share in zip(own, soft, strict=True)]
+    return _in_region(control, _both(whole, control, call) if call.branches > 1 else whole)
+
+
+def _of_call(control: Control, call: Call) -> list[Tensor]:
+    """The features of the pictures of this call."""
+    return [feature if len(feature) == 1 else feature[call.pictures] for feature in control.features]
 
 
 def _grouped(nets: Sequence[tuple[Control, float]]) -> Iterator[list[tuple[Control, float]]]:
@@ -119,43 +135,55 @@ def _answer(group: Sequence[tuple[Control, float]], call: Call) -> list[Tensor]:
     begin = len(call.latents) // call.branches * (call.branches - 1) if alone else 0
     latents = call.latents[begin:]
     added = {name: value[begin:] for name, value in call.added.items()} if call.added else None
-    hints = [_hint(one, call, len(latents)) for one, _ in group]
+    maps = [_map(one, call, len(latents)) for one, _ in group]
     weights = [weight for _, weight in group]
-    given = _maps(control, [one for one, _ in group], hints, weights, latents)
-    down, mid = control.network(
-        latents,
-        call.timesteps[begin:],
-        encoder_hidden_states=call.context[begin:],
-        guess_mode=control.use.mode != "Balanced",  # softer the further a layer is from the middle: 10 % to 100 %
-        added_cond_kwargs=added,
-        return_dict=False,
-        **given,
-    )
+    given = _maps(control, [one for one, _ in group], maps, weights, latents)
+    with _reading_features(control.network):
+        down, mid = control.network(
+            latents,
+            call.timesteps[begin:],
+            encoder_hidden_states=call.context[begin:],
+            guess_mode=control.use.mode != "Balanced",  # softer the further a layer is from the middle: 10 % to 100 %
+            added_cond_kwargs=added,
+            return_dict=False,
+            **given,
+        )
     answer = [*down, mid]
     if alone:
         answer = [torch.cat([torch.zeros_like(part).repeat(call.branches - 1, 1, 1, 1), part]) for part in answer]
     return _in_region(control, answer)
 
 
-def _maps(control: Control, units: Sequence[Control], hints: Sequence[Tensor], weights: Sequence[float], latents: Tensor) -> dict[str, Any]:
+@contextmanager
+def _reading_features(network: Any) -> Iterator[None]:
+    """Within, the network takes what its first layers made of a map in the map's place."""
+    first_layers = network.controlnet_cond_embedding
+    network.controlnet_cond_embedding = nn.Identity()
+    try:
+        yield
+    finally:
+        network.controlnet_cond_embedding = first_layers
+
+
+def _maps(control: Control, units: Sequence[Control], maps: Sequence[Tensor], weights: Sequence[float], latents: Tensor) -> dict[str, Any]:
     if control.kind != "union":
-        return {"controlnet_cond": hints[0], "conditioning_scale": weights[0]}
+        return {"controlnet_cond": maps[0], "conditioning_scale": weights[0]}
     places = [UNION_PLACES[one.use.union_kind] for one in units]
     tasks: Any = control.network.config
     shown = torch.zeros(tasks["num_control_type"], device=latents.device, dtype=latents.dtype)
     shown[places] = 1
     return {
-        "controlnet_cond": list(hints),
+        "controlnet_cond": list(maps),
         "control_type": shown.expand(len(latents), -1),
         "control_type_idx": places,
         "conditioning_scale": list(weights),
     }
 
 
-def _hint(control: Control, call: Call, count: int) -> Tensor:
-    """The maps of the pictures of this call, for each branch."""
-    hint = control.hint if len(control.hint) == 1 else control.hint[call.pictures]
-    return hint.repeat(count // len(hint), 1, 1, 1)
+def _map(control: Control, call: Call, count: int) -> Tensor:
+    """What the network reads of the maps of the pictures of this call, for each branch."""
+    [read] = _of_call(control, call)
+    return read.repeat(count // len(read), 1, 1, 1)
 
 
 def _both(features: Sequence[Tensor], control: Control, call: Call) -> list[Tensor]:

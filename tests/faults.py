@@ -16,7 +16,7 @@ from models.memory import Machine
 from pipelines.events import Picture
 from pipelines.inputs import Inputs
 from pipelines.painter import ModelPainter
-from pipelines.request import LoraUse, TextToImage
+from pipelines.request import LoraUse, Request, TextToImage
 from tests.toy_weights import CPU, write_toy_model
 
 GB = 10**9
@@ -78,11 +78,11 @@ def ink(painter: ModelPainter) -> LoraUse:
     return LoraUse(id=painter.catalog.models("lora")[0].id)
 
 
-def draw(painter: ModelPainter, request: TextToImage = REQUEST) -> list[bytes]:
+def draw(painter: ModelPainter, request: Request = REQUEST) -> list[bytes]:
     return [picture.image.tobytes() for picture in pictures(painter, request)]
 
 
-def pictures(painter: ModelPainter, request: TextToImage = REQUEST) -> list[Picture]:
+def pictures(painter: ModelPainter, request: Request = REQUEST) -> list[Picture]:
     return [event for batch in painter.batches(request) for event in batch if isinstance(event, Picture)]
 
 

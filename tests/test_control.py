@@ -14,7 +14,6 @@ import torch
 from PIL import Image, ImageDraw
 
 from models.control import ControlNetwork
-from models.errors import UserError
 from models.families import SDXL
 from models.loading import DiffusionModel
 from pipelines import Controlled, ControlUse, ImageToImage, Inpaint, Outpaint, TextToImage, img2img, inpaint, outpaint, txt2img
@@ -191,55 +190,6 @@ def test_inpainting_equals_diffusers_under_the_mask(units: str, size: str, input
     assert np.abs(plain - np.asarray(expected))[inside].max() > 5
 
 
-@pytest.mark.parametrize("places", [(3,), (1, 3)])
-@pytest.mark.parametrize(("mode", "guidance"), [("Balanced", 6.5), ("Control", 1.0)])  # with guidance, diffusers' own guess mode fails
-def test_a_union_network_equals_diffusers(
-    places: tuple[int, ...], mode: str, guidance: float, xl: DiffusionModel, xl_folder: Path, inputs: Inputs
-) -> None:
-    net = union_of(xl)
-    theirs = pipeline("StableDiffusionXLControlNetUnionPipeline", xl_folder, controlnet=net)
-    maps = [map_of(place) for place in range(len(places))]
-    settings = {"control_image": maps, "control_mode": list(places), "guess_mode": mode == "Control"}
-    weights = [0.7, 0.5][: len(places)]
-    expected = theirs(
-        latents=first_noise(5, SIDE, SIDE), **THEIRS | {"guidance_scale": guidance}, **settings,
-        controlnet_conditioning_scale=weights, **sizes(xl_folder),
-    ).images[0]  # fmt: skip
-    names = {1: "Depth", 3: "Hard edge"}
-    units = [
-        replace(unit(inputs, order, mode=mode, weight=weights[order], union_kind=names[place]), id="0")
-        for order, place in enumerate(places)
-    ]
-    asked = Controlled(**SAME | {"guidance_scale": guidance}, controls=tuple(units))
-    assert off(drawn(asked, holding(xl, net, kind="union"), inputs), expected) <= 1
-
-
-def union_of(model: DiffusionModel) -> Any:
-    from diffusers import ControlNetUnionModel
-
-    # The width of the first block is hard-wired in the embedding of the tasks, so a toy's UNet has to have it too.
-    wanted = {name: model.unet.config[name] for name in SHARED}
-    channels = model.unet.config["block_out_channels"][0]
-    own = {"num_trans_channel": channels, "num_proj_channel": channels, "conditioning_embedding_out_channels": (8, 8, 16, 16)}
-    torch.manual_seed(9)
-    return stirred(ControlNetUnionModel(**wanted, **own), 9)
-
-
-SHARED = (
-    "block_out_channels", "down_block_types", "layers_per_block", "cross_attention_dim", "attention_head_dim", "norm_num_groups",
-    "transformer_layers_per_block", "use_linear_projection", "addition_embed_type", "addition_time_embed_dim",
-    "projection_class_embeddings_input_dim",
-)  # fmt: skip
-
-
-def test_a_union_network_is_told_what_the_map_shows(xl: DiffusionModel, inputs: Inputs) -> None:
-    held = holding(xl, union_of(xl), kind="union")
-    with pytest.raises(UserError, match="Map shows"):
-        drawn(Controlled(**SAME, controls=(unit(inputs),)), held, inputs)
-    with pytest.raises(UserError, match="Tile"):
-        drawn(Controlled(**SAME, controls=(unit(inputs, union_kind="Tile"),)), held, inputs)
-
-
 @pytest.mark.parametrize("size", ["sd1", "xl"])
 @pytest.mark.parametrize("count", [1, 2])
 def test_adapters_equal_diffusers(size: str, count: int, inputs: Inputs, request: pytest.FixtureRequest) -> None:
@@ -280,6 +230,25 @@ def test_weight_nought_takes_a_unit_out_and_calls_nothing(model: DiffusionModel,
     drawn(Controlled(**SAME, controls=(unit(inputs, start=0.5),)), held, inputs)
     hook.remove()
     assert len(calls) == 4, "only in its own half of the steps"
+
+
+def test_the_first_layers_read_a_map_once_for_all_steps(model: DiffusionModel, inputs: Inputs) -> None:
+    net, calls = net_of(model, 0), list[torch.Size]()
+    net.controlnet_cond_embedding.register_forward_pre_hook(lambda _, given: calls.append(given[0].shape))
+    drawn(Controlled(**SAME, controls=(unit(inputs),)), holding(model, net), inputs)
+    assert calls == [(1, 3, SIDE, SIDE)], "of eight steps with two branches each"
+
+
+def test_a_network_that_reads_blue_first_equals_diffusers(model: DiffusionModel, folder: Path, inputs: Inputs) -> None:
+    net, image = net_of(model, 0), blots((SIDE, SIDE), 3)
+    net.register_to_config(controlnet_conditioning_channel_order="bgr")
+    net.controlnet_cond_embedding.conv_in.weight.data *= 30_000  # so that colours count beside the biases
+    theirs = pipeline("StableDiffusionControlNetPipeline", folder, controlnet=net)
+    expected = theirs(image=image, latents=first_noise(5, SIDE, SIDE), **THEIRS).images[0]
+    asked = Controlled(**SAME, controls=(ControlUse(id="0", image=inputs.keep(image)),))
+    assert off(drawn(asked, holding(model, net), inputs), expected) <= 1
+    net.register_to_config(controlnet_conditioning_channel_order="rgb")
+    assert far(drawn(asked, holding(model, net), inputs), expected)
 
 
 def test_a_region_keeps_a_unit_to_its_part(model: DiffusionModel, inputs: Inputs) -> None:
@@ -347,13 +316,15 @@ def test_in_inpainting_a_unit_sees_the_part_that_is_drawn(area: str, held: Diffu
 
 
 def test_outpainting_takes_units_too(held: DiffusionModel, inputs: Inputs) -> None:
-    asked = Outpaint(**SAME | {"steps": 3}, image=inputs.keep(blots((SIDE, SIDE))), right=64)
+    same: dict[str, Any] = SAME | {"steps": 3}
+    asked = Outpaint(**same, image=inputs.keep(blots((SIDE, SIDE))), right=64)
     held_by = [drawn(replace(asked, controls=(one,)), held, inputs) for one in (unit(inputs), ControlUse(id="0"))]
     assert all(far(image, drawn(asked, held, inputs)) for image in held_by)
 
 
 def test_a_distilled_guidance_of_one_still_takes_units(held: DiffusionModel, inputs: Inputs) -> None:
-    request = TextToImage(**SAME | {"guidance_scale": 1.0})
+    same: dict[str, Any] = SAME | {"guidance_scale": 1.0}
+    request = TextToImage(**same)
     modes = [drawn(replace(request, controls=(unit(inputs, mode=mode),)), held, inputs) for mode in ("Balanced", "Control")]
     assert all(far(image, drawn(request, held, inputs)) for image in modes)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from models.errors import UserError
@@ -18,9 +19,12 @@ from models.patches.ip_adapter import IpAdapter
 from models.vision import Vision
 from models.vision_files import Encoders
 from pipelines import Controlled, ControlUse, txt2img
+from pipelines.control import Controls
 from pipelines.inputs import Inputs
+from pipelines.steering import Steering
+from pipelines.strength import Steps
 from tests.drawing import finished, first_noise
-from tests.test_control import SAME, SIDE, THEIRS, far, folder, holding, inputs, model, net_of, off, pipeline, unit
+from tests.test_control import SAME, SIDE, THEIRS, far, folder, holding, inputs, map_of, model, net_of, off, pipeline, unit
 from tests.test_ip_adapter import encoder, loaded, picture, vision, write
 
 __all__ = ["encoder", "folder", "inputs", "model", "vision"]
@@ -66,17 +70,35 @@ def asked(inputs: Inputs, **changes: Any) -> Controlled:
 def test_a_picture_equals_the_one_of_diffusers_pipeline(
     model: DiffusionModel, folder: Path, file: Path, encoder: Any, eyes: Eyes, inputs: Inputs
 ) -> None:
-    from transformers import CLIPImageProcessor
-
-    theirs = pipeline("StableDiffusionPipeline", folder)
-    processor = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
-    theirs.register_modules(image_encoder=encoder, feature_extractor=processor)
-    theirs.load_ip_adapter(str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None)
-    theirs.set_ip_adapter_scale(0.7)
+    theirs = seeing(pipeline("StableDiffusionPipeline", folder), file, encoder)
     expected = theirs(ip_adapter_image=picture(), latents=first_noise(5, SIDE, SIDE), height=SIDE, width=SIDE, **THEIRS).images[0]
     assert off(drawn(asked(inputs, weight=0.7), model, inputs, eyes), expected) <= 1
     assert far(drawn(Controlled(**SAME), model, inputs, eyes), expected)
     assert eyes.asked == 1, "the picture is looked at once"
+
+
+def test_beside_a_control_net_it_equals_diffusers(
+    model: DiffusionModel, folder: Path, file: Path, encoder: Any, eyes: Eyes, inputs: Inputs
+) -> None:
+    net = net_of(model, 0)
+    theirs = seeing(pipeline("StableDiffusionControlNetPipeline", folder, controlnet=net), file, encoder)
+    expected = theirs(image=map_of(0), ip_adapter_image=picture(), latents=first_noise(5, SIDE, SIDE), **THEIRS).images[0]
+    alone = asked(inputs, weight=0.7)
+    both = replace(alone, controls=(*alone.controls, unit(inputs)))
+    held = holding(model, net)
+    assert off(drawn(both, held, inputs, eyes), expected) <= 1
+    assert all(far(drawn(replace(both, controls=(use,)), held, inputs, eyes), expected) for use in both.controls)
+
+
+def seeing(theirs: Any, file: Path, encoder: Any) -> Any:
+    """diffusers' pipeline with the adapter of the file at weight 0.7."""
+    from transformers import CLIPImageProcessor
+
+    processor = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    theirs.register_modules(image_encoder=encoder, feature_extractor=processor)
+    theirs.load_ip_adapter(str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None)
+    theirs.set_ip_adapter_scale(0.7)
+    return theirs
 
 
 def test_it_acts_at_its_own_steps_and_leaves_nothing_behind(model: DiffusionModel, eyes: Eyes, inputs: Inputs) -> None:
@@ -85,13 +107,6 @@ def test_it_acts_at_its_own_steps_and_leaves_nothing_behind(model: DiffusionMode
     assert late.tobytes() == plain.tobytes(), "of eight steps, none lies wholly in the last tenth"
     assert drawn(asked(inputs, start=0.5), model, inputs, eyes).tobytes() != plain.tobytes()
     assert drawn(Controlled(**SAME), model, inputs, eyes).tobytes() == plain.tobytes()
-
-
-def test_it_stands_beside_a_control_net(model: DiffusionModel, eyes: Eyes, inputs: Inputs) -> None:
-    held = holding(model, net_of(model, 0))
-    both = replace(asked(inputs), controls=(*asked(inputs).controls, unit(inputs)))
-    pictures = [drawn(replace(both, controls=uses), held, inputs, eyes) for uses in (both.controls, both.controls[:1], both.controls[1:])]
-    assert far(pictures[0], pictures[1]) and far(pictures[0], pictures[2])
 
 
 def test_without_its_encoder_it_says_which_one_to_put_where(tmp_path: Path) -> None:
@@ -110,3 +125,23 @@ def test_the_encoder_that_fits_is_found(vision: Vision, encoder: Any, tmp_path: 
     assert found.size(found.fitting(24, True)) > 1000
     with pytest.raises(UserError):
         found.fitting(24, False)
+
+
+def test_each_picture_of_a_batch_is_seen_for_itself(model: DiffusionModel, eyes: Eyes, inputs: Inputs) -> None:
+    """The UNet's answer for two pictures at once is that for each alone."""
+    request = Controlled(**SAME, controls=(ControlUse(id="eye"),))
+    pictures, latents = [picture(1), picture(2)], torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(3))
+
+    def answer(steering: Steering, latents: torch.Tensor, pictures: slice) -> torch.Tensor:
+        steering.begin(0, Steps(8))
+        context = torch.ones(2 * len(latents), 77, model.unet.config["cross_attention_dim"])
+        with torch.inference_mode(), steering.looking(model.unet, 2, pictures):
+            return model.unet(latents.repeat(2, 1, 1, 1), 500, context, return_dict=False)[0]
+
+    both = Controls(request, model, inputs, eyes).everywhere(pictures)
+    together = answer(both, latents, slice(0, 2)).view(2, 2, 4, 8, 8)
+    for place, one in enumerate(pictures):
+        alone = answer(Controls(request, model, inputs, eyes).everywhere([one]), latents[place : place + 1], slice(0, 1))
+        assert torch.allclose(together[:, place], alone, atol=1e-5)
+        assert torch.equal(answer(both, latents[place : place + 1], slice(place, place + 1)), alone), "called one by one"
+    assert not torch.allclose(together[:, 0], answer(both, latents[:1], slice(1, 2)), atol=1e-3), "they see something else"

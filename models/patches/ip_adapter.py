@@ -57,11 +57,31 @@ class IpNetwork(nn.Module):
 
 @dataclass(frozen=True)
 class Seen:
-    """What pictures say to each layer of the UNet: keys and values (2, tokens, channels), of the negative branch and the positive one."""
+    """What pictures say to each layer of the UNet: keys and values (2 * n, tokens, channels), of the negative branch and the positive one.
+
+    n is 1, or as many as a call has pictures.
+    """
 
     name: str
     layers: tuple[tuple[Tensor, Tensor], ...]
     region: Tensor | None = None  # (1, 1, h, w), 0 .. 1, of the latents' shape: where it acts; None: everywhere
+
+
+def each_its_own(seen: Sequence[Seen]) -> Seen:
+    """What each picture of a call sees for itself."""
+    if len(seen) == 1:
+        return seen[0]
+    layers = zip(*(one.layers for one in seen), strict=True)
+    return Seen(
+        seen[0].name,
+        tuple((_side_by_side([key for key, _ in layer]), _side_by_side([value for _, value in layer])) for layer in layers),
+        seen[0].region,
+    )
+
+
+def _side_by_side(parts: Sequence[Tensor]) -> Tensor:
+    """(2, ...) of each picture -> all of the negative branch, then all of the positive one."""
+    return torch.stack(list(parts), 1).flatten(0, 1)
 
 
 @dataclass(frozen=True)
@@ -160,8 +180,9 @@ def _heads(tensor: Tensor, heads: int) -> Tensor:
 
 
 def _rows(both: Tensor, rows: int, branches: int) -> Tensor:
-    """(2, ...) of the negative and the positive branch -> one for each row of a call."""
-    return both[2 - branches :].repeat_interleave(rows // branches, 0)
+    """(2 * n, ...) of the negative and the positive branch -> one for each row of a call."""
+    wanted = both[len(both) // 2 * (2 - branches) :]
+    return wanted.repeat_interleave(rows // len(wanted), 0)
 
 
 def _at_places(region: Tensor, places: int) -> Tensor:

@@ -1,0 +1,63 @@
+"""Control units on a device that has little memory: their networks take their turns with the model's, and the picture is the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from safetensors.torch import save_file
+
+from models.catalog import STARTER
+from models.memory import Machine, beside
+from pipelines import Controlled, ControlUse
+from pipelines.forecasting import work_of
+from pipelines.painter import ModelPainter
+from tests.drawing import blots
+from tests.faults import CARD, GB, REQUEST, Files, draw, files, open_toys, originals
+from tests.toy_controls import control_lora, sizes_of
+
+__all__ = ["files", "originals"]
+SIDE = REQUEST.width
+
+
+@pytest.mark.parametrize("room", ["for a part", "for less than a part"])
+@pytest.mark.parametrize("kind", ["controlnet", "control-lora"])
+def test_its_networks_come_to_a_device_that_cannot_hold_all_and_the_picture_is_the_same(kind: str, room: str, files: Files) -> None:
+    write_unit(files, kind)
+    plain = open_toys(files)
+    request = held_by_unit(plain)
+    pictures = beside(work_of(request, plain.catalog, CARD), CARD)
+    device = {"for a part": largest(plain, request) + pictures, "for less than a part": 1}[room]
+    painter, away = open_toys(files, Machine(host=GB, device=device)), list[bool]()
+    with painter.lent(request, sparing=True) as model:
+        layer: Any = model.controls[request.controls[0].id].ready(model.unet).get_submodule("conv_in")
+        home = layer.weight.data_ptr()
+        layer.register_forward_hook(lambda layer, *_: away.append(layer.weight.data_ptr() != home))
+    assert draw(painter, request) == draw(plain, request) != draw(plain)
+    assert {line.tier for line in painter.ledger} == {"host"}
+    assert away == [True] * REQUEST.steps, "its weights were on the device at each call"
+
+
+def largest(painter: ModelPainter, request: Controlled) -> int:
+    """Bytes of the largest network."""
+    with painter.lent(request) as model:
+        networks = [model.unet, model.vae, *(control.ready(model.unet) for control in model.controls.values())]
+        return max(sum(weight.nbytes for weight in network.parameters()) for network in networks)
+
+
+def write_unit(files: Files, kind: str) -> Path:
+    path = files.models / "controlnet" / "lines.safetensors"
+    path.parent.mkdir()
+    with open_toys(files).model(STARTER) as model:
+        tensors, whole = control_lora(model.unet)
+    save_file(tensors if kind == "control-lora" else whole.state_dict(), path, sizes_of(whole))
+    return path
+
+
+def held_by_unit(painter: ModelPainter) -> Controlled:
+    [entry] = painter.catalog.models("controlnet")
+    image: Image.Image = blots((SIDE, SIDE))
+    same: Any = {"prompt": REQUEST.prompt, "steps": REQUEST.steps, "seed": REQUEST.seed, "width": SIDE, "height": SIDE}
+    return Controlled(**same, controls=(ControlUse(id=entry.id, image=painter.inputs.keep(image)),))
