@@ -202,4 +202,5 @@ FOLDERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "depth_pro": _depth_pro,
     "segformer": _segformer,
 }
-RUN_BY_HAND = ("midas", "normal_bae", "zoe", "leres", "segment_anything")  # too large for tests; here their paths run with fakes
+LARGE = ("midas", "normal_bae", "leres", "segment_anything")  # each once, in test_annotators_large.py; elsewhere with fakes
+RUN_BY_HAND = ("zoe",)  # a minute for one map; its path runs with a fake
