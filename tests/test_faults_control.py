@@ -32,7 +32,7 @@ def write_net(files: Files, **other: Any) -> None:
 
     with open_toys(files).model(STARTER) as model:
         _, net = control_lora(model.unet)
-    net = ControlNetModel.from_config({**net.config, **other}) if other else net
+    net: Any = ControlNetModel.from_config({**net.config, **other}) if other else net
     path = files.models / "controlnet" / "lines.safetensors"
     path.parent.mkdir()
     save_file(net.state_dict(), path, sizes_of(net))
