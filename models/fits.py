@@ -25,6 +25,14 @@ def fits(entry: ModelFile, checkpoint: Checkpoint) -> str:
     return _bound(entry, checkpoint) if entry.identity.kind in BOUND else ""
 
 
+def in_short(entry: ModelFile, checkpoint: Checkpoint) -> str:
+    """For a file that does not fit: why, in the few words that a list has room for."""
+    if not entry.usable:
+        return "cannot be used"
+    family = entry.identity.family
+    return f"made for {_name(family)}" if family and family != checkpoint.family_key else "made for another size"
+
+
 def _bound(entry: ModelFile, checkpoint: Checkpoint) -> str:
     family = entry.identity.family
     if family and family != checkpoint.family_key:

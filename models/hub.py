@@ -20,18 +20,16 @@ from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from models.errors import UserError
+from models.hub_names import check_names, saved_name
 
 HUB = "https://huggingface.co"
 HOSTS = ("huggingface.co", "hf.co")  # and what lies below them; the address that is asked first is always allowed
-ENDINGS = (".safetensors", ".json", ".txt")
 PATIENCE = 30.0  # seconds without a byte
 TRIES = 5  # in a row without a byte
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 5
 BLOCK = 2**20  # bytes
 SPARE = 2**28  # bytes that stay free on the disk
-LONGEST_NAME = 200  # bytes
-RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names that Windows keeps to itself
 
 Progress = Callable[[int, int], None]  # (bytes that are there, bytes of the whole)
 
@@ -67,15 +65,17 @@ def download(
     save_as: str = "",
     progress: Progress = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
+    listed: bool = False,
     base_url: str = HUB,
 ) -> Path:
     """Returns where the file is once it is whole: `folder`/`save_as`, or its own name. What is there already under that name stays.
 
-    `repo` is "owner/name", `filename` a path inside of it. Raises `UserError` with what went wrong, or `Cancelled`; in both cases the
-    part that has arrived is kept under a hidden name and the next call goes on from there.
+    `repo` is "owner/name", `filename` a path inside of it. `listed`: a table of ours names it, see `hub_names`; False for every name
+    from outside. Raises `UserError` with what went wrong, or `Cancelled`; in both cases the part that has arrived is kept under a
+    hidden name and the next call goes on from there.
     """
-    check_names(repo, filename, revision)
-    target = folder / saved_name(save_as or filename)
+    check_names(repo, filename, revision, listed=listed)
+    target = folder / saved_name(save_as or filename, listed=listed)
     if target.exists():
         raise UserError(f"There is a file called “{target.name}” already. Rename or remove it first.")
     with _in_words():
@@ -88,30 +88,6 @@ def download(
         raise UserError(f"Meanwhile a file called “{target.name}” has appeared. Rename or remove it and start the download again.")
     part.rename(target)
     return target
-
-
-def check_names(repo: str, filename: str, revision: str = "main") -> None:
-    """Raises `UserError` for names that the hub cannot have, and for files that are not fetched."""
-    word = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,95})"
-    if not re.fullmatch(f"{word}/{word}", repo) or ".." in repo:
-        raise UserError("A repository is named like “owner/name”, as in the address of its page. Check what you typed.")
-    parts = filename.split("/")
-    if not filename.isprintable() or len(filename) > 400 or any(part in ("", ".", "..") or "\\" in part for part in parts):
-        raise UserError("This cannot be the name of a file in a repository. Copy it from the list of files on its page.")
-    if not filename.lower().endswith(ENDINGS):
-        raise UserError("Only .safetensors, .json and .txt files are downloaded: other formats can run programs on this computer.")
-    if not re.fullmatch(r"[A-Za-z0-9._/-]{1,120}", revision) or ".." in revision:
-        raise UserError("A revision is the name of a branch or a commit.")
-
-
-def saved_name(name: str) -> str:
-    """The last part of a name as one file on every system: no separators or reserved names, at most 200 bytes, a known ending."""
-    base = re.sub(r'[<>:"/\\|?*]', "_", "".join(char if char.isprintable() else "_" for char in name.rpartition("/")[2]))
-    ending = next((ending for ending in ENDINGS if base.lower().endswith(ending)), "")
-    stem = base[: len(base) - len(ending)].lstrip("-. ").rstrip(" .") or "model"
-    if RESERVED.fullmatch(stem):
-        stem = f"_{stem}"
-    return stem.encode()[: LONGEST_NAME - len(ENDINGS[0])].decode(errors="ignore") + (ending or ENDINGS[0])
 
 
 # ------------------------------------------------------------------------------------------------ asking

@@ -6,12 +6,13 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from models.errors import UserError
-from models.hub import Cancelled, check_names, download, saved_name
+from models.hub import Cancelled, download
+from models.hub_names import check_names, saved_name
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,22 @@ class Download:
         return self.state not in ("waiting", "running")
 
 
+@dataclass(frozen=True)
+class _Order:
+    """What is fetched, and where it goes."""
+
+    repo: str
+    filename: str
+    folder: Path
+    name: str
+    listed: bool = False
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def target(self) -> Path:
+        return self.folder / self.name
+
+
 class Downloads:
     """Safe to call from any thread."""
 
@@ -47,21 +64,35 @@ class Downloads:
         self._lock = threading.Lock()
         self._turn = threading.Semaphore(AT_ONCE)
         self._known: dict[str, Download] = {}
-        self._stops: dict[str, threading.Event] = {}
+        self._orders: dict[str, _Order] = {}
+        self._arrivals = 0
+
+    @property
+    def arrivals(self) -> int:
+        """How many files have come."""
+        return self._arrivals
 
     def start(self, repo: str, filename: str, folder: Path, save_as: str = "") -> str:
         """Returns an id. Raises `UserError` for names that the hub cannot have, and for what is being fetched already."""
         check_names(repo, filename)
-        name = saved_name(save_as or filename)
-        made = Download(secrets.token_hex(8), name)
+        order = _Order(repo, filename, folder, saved_name(save_as or filename))
         with self._lock:
-            if any(entry.name == name and not entry.ended for entry in self._known.values()):
-                raise UserError(f"“{name}” is being downloaded already.")
-            self._forget_old()
-            self._known[made.id], self._stops[made.id] = made, threading.Event()
-        work = (made.id, repo, filename, folder, name)
-        threading.Thread(target=self._work, args=work, name="download", daemon=True).start()
-        return made.id
+            if self._under_way(order.target):
+                raise UserError(f"“{order.name}” is being downloaded already.")
+            return self._begin(order, order.name)
+
+    def start_listed(self, repo: str, filename: str, folder: Path) -> str:
+        """The same for a file that a table of ours names, never a person: see `hub_names`. It is shown with the name of its folder.
+
+        Returns the id of the download that fetches it already, if there is one.
+        """
+        check_names(repo, filename, listed=True)
+        order = _Order(repo, filename, folder, saved_name(filename, listed=True), listed=True)
+        with self._lock:
+            there = self._under_way(order.target)
+            if there and self._orders[there].stop.is_set():
+                raise UserError(f"“{order.name}” is just being stopped. Try again in a moment.")
+            return there or self._begin(order, f"{folder.name}/{order.name}")
 
     def list(self) -> list[Download]:
         with self._lock:
@@ -71,16 +102,29 @@ class Downloads:
         with self._lock:
             if download_id not in self._known:
                 raise UserError("This download is not known any more.")
-            self._stops[download_id].set()
+            self._orders[download_id].stop.set()
+            if self._known[download_id].state == "waiting":
+                self._known[download_id] = replace(self._known[download_id], state="cancelled")
 
-    def _work(self, download_id: str, repo: str, filename: str, folder: Path, name: str) -> None:
-        stop = self._stops[download_id]
+    def _under_way(self, target: Path) -> str:
+        """The id of the download that has this target and has not ended; "" without one."""
+        found = (entry.id for entry in self._known.values() if not entry.ended and self._orders[entry.id].target == target)
+        return next(found, "")
+
+    def _begin(self, order: _Order, shown: str) -> str:
+        self._forget_old()
+        made = Download(secrets.token_hex(8), shown)
+        self._known[made.id], self._orders[made.id] = made, order
+        threading.Thread(target=self._work, args=(made.id, order), name="download", daemon=True).start()
+        return made.id
+
+    def _work(self, download_id: str, order: _Order) -> None:
         try:
             with self._turn:
-                self._change(download_id, state="running")
-                progress = self._progress(download_id)
-                download(repo, filename, folder, save_as=name, progress=progress, cancelled=stop.is_set, base_url=self._hub)
-            self._change(download_id, state="done")
+                if not self._takes_turn(download_id):
+                    return
+                self._fetch(download_id, order)
+            self._finish(download_id)
             self._arrived()
         except Cancelled:
             self._change(download_id, state="cancelled")
@@ -90,8 +134,25 @@ class Downloads:
             log.exception("a download broke")
             self._change(download_id, state="failed", message="Something broke. The details are in the log.")
 
-    def _progress(self, download_id: str) -> Callable[[int, int], None]:
-        return lambda done, total: self._change(download_id, done=done, total=total)
+    def _takes_turn(self, download_id: str) -> bool:
+        """False when it was stopped while it waited; it may even be forgotten then."""
+        with self._lock:
+            entry = self._known.get(download_id)
+            if entry is None or entry.ended:
+                return False
+            self._known[download_id] = replace(entry, state="running")
+            return True
+
+    def _fetch(self, download_id: str, order: _Order) -> None:
+        download(
+            order.repo, order.filename, order.folder, save_as=order.name, listed=order.listed,
+            progress=lambda done, total: self._change(download_id, done=done, total=total), cancelled=order.stop.is_set, base_url=self._hub,
+        )  # fmt: skip
+
+    def _finish(self, download_id: str) -> None:
+        with self._lock:
+            self._known[download_id] = replace(self._known[download_id], state="done")
+            self._arrivals += 1
 
     def _change(self, download_id: str, **changes: object) -> None:
         with self._lock:
@@ -100,4 +161,4 @@ class Downloads:
     def _forget_old(self) -> None:
         ended = [entry.id for entry in self._known.values() if entry.ended]
         for download_id in ended[: max(0, len(ended) - KEPT)]:
-            del self._known[download_id], self._stops[download_id]
+            del self._known[download_id], self._orders[download_id]

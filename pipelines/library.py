@@ -10,9 +10,10 @@ from models.catalog import Catalog
 from models.convert import convert
 from models.errors import UserError
 from models.files import ModelFile, ModelKind, Overrides
-from models.fits import fits
+from models.fits import fits, in_short
 from models.good_models import GOOD_MODELS, GoodModel
-from models.hub import HUB, saved_name
+from models.hub import HUB
+from models.hub_names import saved_name
 from pipelines.downloads import Download, Downloads
 
 log = logging.getLogger(__name__)
@@ -32,15 +33,18 @@ class Library:
     """Safe to call from any thread. Who may download, convert and override is the page's business."""
 
     def __init__(self, catalog: Catalog, weights: Path | None, hub: str = HUB) -> None:
-        """`weights`: the folder that downloads and converted files go to; without one there are none. `hub`: its address."""
+        """`weights`: the folder that downloads and converted files go to; without one there are none. `hub`: its address.
+
+        `queue`: all downloads of the studio, those of other parts as well.
+        """
         self._catalog = catalog
         self._weights = weights
-        self._downloads = Downloads(hub, catalog.rescan)
+        self.queue = Downloads(hub, catalog.rescan)
 
     @property
     def version(self) -> int:
         """Another number each time something in the list has changed. Quick; a change on disk is noticed within seconds."""
-        return self._catalog.version
+        return self._catalog.version + self.queue.arrivals
 
     @property
     def scanning(self) -> bool:
@@ -75,8 +79,12 @@ class Library:
             threading.Thread(target=self._hash, args=(entry.id,), name="hashing", daemon=True).start()
 
     def fits(self, model_id: str, checkpoint_id: str) -> str:
-        """"" when the file can be used with the checkpoint, else the reason, in a sentence."""
+        """ "" when the file can be used with the checkpoint, else the reason, in a sentence."""
         return fits(self.model(model_id), self._catalog.checkpoint(checkpoint_id))
+
+    def misfit(self, model_id: str, checkpoint_id: str) -> str:
+        """Of a file that does not fit: the reason in a few words, such as "made for SDXL"."""
+        return in_short(self.model(model_id), self._catalog.checkpoint(checkpoint_id))
 
     def convert(self, model_id: str, kind: ModelKind | None = None) -> str:
         """Makes a safetensors file of a pickle, once, in a process of its own with limits. Waits for it; returns the new file's id.
@@ -98,15 +106,15 @@ class Library:
         """Starts to fetch a file from the hub and returns the download's id. Raises `UserError` for a name that cannot be one."""
         if kind not in FOLDERS:
             raise UserError("Say first what the file is: a checkpoint, a VAE, a LoRA, an embedding or a hypernetwork.")
-        return self._downloads.start(repo, filename, self._folder(kind), save_as)
+        return self.queue.start(repo, filename, self._folder(kind), save_as)
 
     def downloads(self) -> list[Download]:
         """Those of this run of the studio, the newest first."""
-        return self._downloads.list()
+        return self.queue.list()
 
     def cancel(self, download_id: str) -> None:
         """What has arrived is kept: the same download goes on from there. Raises `UserError` for an unknown id."""
-        self._downloads.cancel(download_id)
+        self.queue.cancel(download_id)
 
     def good_models(self) -> tuple[GoodModel, ...]:
         """A short list to start from."""

@@ -11,8 +11,10 @@ from typing import Any
 
 from models.catalog import Catalog, Checkpoint
 from models.errors import UserError
+from models.hub import HUB
 from models.manager import LedgerLine
 from models.memory import Forecast
+from pipelines.annotator_files import AnnotatorFiles
 from pipelines.control_desk import ControlDesk
 from pipelines.control_use import ControlUse
 from pipelines.depth_desk import DepthDesk
@@ -45,17 +47,20 @@ class Studio:
         weights: Path | None = None,
         inputs: Inputs | None = None,
         annotators: Annotators | None = None,
+        hub: str = HUB,
     ) -> None:
         """`weights`: the folder that downloaded and converted models go to. `inputs`: shared with the painter; else beside the outputs.
 
-        `annotators`: the weights of preprocessors, shared with the painter; without it, there are none.
+        `annotators`: the weights of preprocessors, shared with the painter; without it, there are none. `hub`: where downloads come from.
         """
         self._catalog = catalog
         self.intake = Intake(inputs or Inputs(outputs.folder / ".inputs"), book)
-        self.library = Library(catalog, weights)
+        self.library = Library(catalog, weights, hub)
         self.book = book
         self._engine = Engine(book, outputs, open_painter)
-        self.control = ControlDesk(self.intake, self._engine, annotators or Annotators([], outputs.folder / ".none"))
+        annotators = annotators or Annotators([], outputs.folder / ".none")
+        self.annotator_files = AnnotatorFiles(annotators, self.library.queue)
+        self.control = ControlDesk(self.intake, self._engine, annotators)
         self.depth = DepthDesk(self.intake, self.control)
         self._tokenizer = lru_cache(maxsize=8)(load_tokenizer)
 

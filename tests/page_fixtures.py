@@ -43,6 +43,7 @@ class House:
     painter: ToyPainter = field(default_factory=ToyPainter)
     warm: threading.Event = field(default_factory=threading.Event)  # set: the painter opens at once
     studio: Studio | None = None
+    more: dict[str, Any] = field(default_factory=dict)  # what else the studio is given
     _app: FastAPI | None = None
     _server: uvicorn.Server | None = None
     _thread: threading.Thread | None = None
@@ -62,7 +63,7 @@ class House:
         pictures = self.folder / "outputs"
         book = JobBook(pictures / "studio.db", pictures)
         catalog = Catalog(toy_model_folder(self.folder / "toy"), [self.models])
-        self.studio = Studio(catalog, Outputs(pictures), book, self._open_painter)
+        self.studio = Studio(catalog, Outputs(pictures), book, self._open_painter, **self.more)
         self.studio.start()
         self._app = create_app(self.studio, page, Door(), **look())
         config = uvicorn.Config(self._app, port=self.port, http="h11", ws="none", log_level="error", timeout_graceful_shutdown=1)
@@ -157,12 +158,15 @@ def browser() -> Generator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="module")
-def open_house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    house = House(tmp_path_factory.mktemp("house"), port)
+        return free.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def open_house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
+    house = House(tmp_path_factory.mktemp("house"), free_port())
     house.warm.set()
     house.open()
     yield house

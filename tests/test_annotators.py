@@ -25,7 +25,7 @@ from pipelines.preprocessors import PREPROCESSORS, TABLE, Preprocessor, preproce
 from pipelines.preprocessors.annotators import ANNOTATORS, STARTER, Annotator, Annotators
 
 CPU = torch.device("cpu")
-RUN_HERE = [entry for entry in TABLE if entry.weights and entry.weights not in annotator_toys.RUN_BY_HAND]
+RUN_HERE = [entry for entry in TABLE if entry.weights and entry.weights not in (*annotator_toys.LARGE, *annotator_toys.RUN_BY_HAND)]
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +84,7 @@ def test_every_network_runs(entry: Preprocessor, root: Path) -> None:
 
 
 def test_what_is_run_by_hand_is_all_that_is_not_run_here() -> None:
-    assert {entry.weights for entry in RUN_HERE} | {*annotator_toys.RUN_BY_HAND} == set(ANNOTATORS)
+    assert {entry.weights for entry in RUN_HERE} | {*annotator_toys.LARGE, *annotator_toys.RUN_BY_HAND} == set(ANNOTATORS)
 
 
 def reference(name: str, folder: Path) -> NDArray[np.uint8]:
@@ -299,7 +299,7 @@ def test_what_is_missing_is_said_in_a_sentence_that_names_no_path_of_this_comput
     assert str(caught.value) == sentence
     assert str(tmp_path) not in sentence
     if key != STARTER:
-        assert all(path.rpartition("/")[2] in sentence and repo in sentence for repo, path in known.sources(key))
+        assert all(file.name in sentence and file.repo in sentence for file in ANNOTATORS[key].files)
         assert f"models/weights/annotators/{ANNOTATORS[key].place or key}." in sentence
 
 

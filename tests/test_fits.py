@@ -5,13 +5,14 @@ The facts: SD 1 reads text vectors of 768 numbers, SD 2 of 1024, SDXL of 2048 fr
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from models.catalog import Catalog
 from models.files import Identity, ModelFile
-from models.fits import fits
+from models.fits import fits, in_short
 from tests.library_files import SD1, UNET, embedding, hypernetwork, lora, vae, write_file, write_starter
 
 SDXL = {
@@ -69,6 +70,16 @@ def test_the_reasons_name_both_sides(catalog: Catalog) -> None:
     assert fits(entries["LoRA for SDXL"], drawn["photo"]) == "“LoRA for SDXL” was made for SDXL; “photo” is a Stable Diffusion 1 model."
     assert "768" in fits(entries["LoRA for SD1"], drawn["Starter"]) and "160" in fits(entries["LoRA for SD1"], drawn["Starter"])
     assert "512" in fits(entries["any VAE"], drawn["Starter"]) and "96" in fits(entries["any VAE"], drawn["Starter"])
+
+
+def test_a_list_has_the_reason_in_few_words(catalog: Catalog) -> None:
+    drawn = {entry.name: entry for entry in catalog.checkpoints()}
+    entries = {entry.name: entry for entry in catalog.models()}
+    damaged = replace(entries["LoRA for SDXL"], problem="It is incomplete.")
+    assert in_short(entries["LoRA for SDXL"], drawn["photo"]) == "made for SDXL"
+    assert in_short(entries["LoRA for SD1"], drawn["large"]) == "made for Stable Diffusion 1"
+    assert in_short(entries["LoRA for SD1"], drawn["Starter"]) == "made for another size"
+    assert in_short(damaged, drawn["large"]) == "cannot be used"
 
 
 @pytest.mark.parametrize("name", ["xlarge", "pixel", "excel", "lovely_mixl"])

@@ -3,94 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from models.errors import UserError
 from models.good_models import GOOD_MODELS
-from models.hub import Cancelled, check_names, download, saved_name
-from tests.toys import FAR_TOO_LONG
+from models.hub import Cancelled, download
+from models.hub_names import check_names, saved_name
+from tests.hub_server import CONTENT, FILE, PATH, REPO, Hub, hub
 
-CONTENT = bytes(range(256)) * 12_000  # about 3 MB
-REPO, FILE = "painter/oils", "sub/oils.safetensors"
-PATH = f"/{REPO}/resolve/main/{FILE}"
-
-
-@dataclass
-class Hub:
-    """What the server does, and what it was asked."""
-
-    content: bytes = CONTENT
-    linked: str = hashlib.sha256(CONTENT).hexdigest()
-    stored_type: str = "application/octet-stream"
-    location: str = "/store/0123?signature=x"
-    status: int = 302
-    breaks_after: list[int] = field(default_factory=list)  # bytes of each answer, after which the connection ends
-    honours_ranges: bool = True
-    asked: list[tuple[str, str, str]] = field(default_factory=list)  # (method, path, range)
-    address: str = ""
-    pause: threading.Event = field(default_factory=threading.Event)  # cleared: the file's bytes wait for it
-
-    def __post_init__(self) -> None:
-        self.pause.set()
-
-
-class Handler(BaseHTTPRequestHandler):
-    hub: Hub
-
-    def do_HEAD(self) -> None:
-        self._answer()
-
-    def do_GET(self) -> None:
-        self._answer()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-    def _answer(self) -> None:
-        self.hub.asked.append((self.command, self.path, self.headers.get("Range", "")))
-        self._store() if self.path.startswith("/store/") else self._resolve()
-
-    def _resolve(self) -> None:
-        known = self.path == PATH
-        self.send_response(self.hub.status if known else 404)
-        if known:
-            self.send_header("Location", self.hub.location)
-            self.send_header("X-Linked-Size", str(len(self.hub.content)))
-            self.send_header("X-Linked-Etag", f'"{self.hub.linked}"')
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def _store(self) -> None:
-        asked = self.headers.get("Range", "") if self.hub.honours_ranges else ""
-        begin = int(asked.removeprefix("bytes=").rstrip("-") or 0)
-        body = self.hub.content[begin:]
-        self.send_response(206 if asked else 200)
-        self.send_header("Content-Type", self.hub.stored_type)
-        self.send_header("Content-Length", str(len(body)))
-        if asked:
-            self.send_header("Content-Range", f"bytes {begin}-{len(self.hub.content) - 1}/{len(self.hub.content)}")
-        self.end_headers()
-        if self.command == "GET":
-            self.hub.pause.wait(FAR_TOO_LONG)
-            self.wfile.write(body[: self.hub.breaks_after.pop(0)] if self.hub.breaks_after else body)
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    state = Hub()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("ThisHub", (Handler,), {"hub": state}))
-    state.address = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield state
-    server.shutdown()
-    server.server_close()
+__all__ = ["hub"]
 
 
 def fetch(hub: Hub, folder: Path, **more) -> Path:  # noqa: ANN003

@@ -13,8 +13,8 @@ from models.catalog import STARTER, Catalog
 from models.errors import UserError
 from models.files import Overrides
 from pipelines.library import Library
+from tests.hub_server import FILE, REPO, Hub, hub
 from tests.library_files import lora, write_file, write_starter
-from tests.test_hub import FILE, REPO, Hub, hub
 from tests.toys import wait_until
 
 __all__ = ["hub"]  # the fixture
@@ -50,6 +50,29 @@ def test_a_download_ends_in_the_folder_of_its_kind_and_on_the_shelf(library: Lib
     assert download.done == download.total == len(hub.content)
     [entry] = library.models("lora")
     assert (entry.name, entry.path) == ("oils", weights / "loras" / "oils.safetensors") and library.version > before
+
+
+def test_files_of_one_name_go_to_two_folders_at_once(library: Library, hub: Hub, weights: Path) -> None:
+    hub.pause.clear()
+    library.download(REPO, FILE, "lora")
+    library.download(REPO, FILE, "embedding")
+    hub.pause.set()
+    wait_until(lambda: ended(library))
+    assert [download.state for download in library.downloads()] == ["done", "done"]
+    assert all((weights / folder / "oils.safetensors").read_bytes() == hub.content for folder in ("loras", "embeddings"))
+
+
+def test_a_download_that_waits_for_its_turn_ends_at_once_when_it_is_stopped(library: Library, hub: Hub) -> None:
+    hub.pause.clear()
+    for kind in ("lora", "embedding"):
+        library.download(REPO, FILE, kind)
+    wait_until(lambda: all(download.state == "running" for download in library.downloads()))
+    third = library.download(REPO, FILE, "vae")
+    library.cancel(third)
+    assert [download.state for download in library.downloads()] == ["cancelled", "running", "running"]
+    hub.pause.set()
+    wait_until(lambda: ended(library))
+    assert sum(method == "HEAD" and path.startswith(f"/{REPO}") for method, path, _ in hub.asked) == 2
 
 
 def test_a_download_that_fails_says_why(library: Library, hub: Hub) -> None:

@@ -111,6 +111,7 @@ def test_what_does_not_fit_is_greyed_with_its_reason(house: House, visit: Visit)
     option = visit.page.locator("#txt2img-loras option", has_text="for sdxl")
     wait_for(visit.page, lambda: option.count() == 1)
     assert option.is_disabled() and "SDXL" in (option.get_attribute("title") or "")
+    assert option.text_content() == "for sdxl (made for SDXL)"
     visit.generate("a house <lora:for sdxl:1>")
     visit.page.get_by_text("was made for SDXL").first.wait_for()
     file.unlink()

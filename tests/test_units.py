@@ -18,6 +18,7 @@ from models.files import Identity, ModelFile
 from pipelines import KINDS, MOST_UNITS, Controlled, ControlUse, Depth, Inpaint, TextToImage, UserError
 from pipelines.control_use import curve_at
 from pipelines.intake import Taken
+from pipelines.preprocessors.annotators import Weights
 from ui import page
 from ui.form import Form
 from ui.offers import RACKS, listed
@@ -36,6 +37,7 @@ class FakeStudio:
         self.refuse = refuse
         self.asked: list[tuple[Any, ...]] = []
         self.control = SimpleNamespace(preprocessors=lambda: [{"name": "None"}])
+        self.annotator_files = SimpleNamespace(wanted=lambda name: ())
         self.depth = SimpleNamespace(keep=lambda request, user: Taken(ONE, request.width, request.height))
 
     def control_preview(self, *asked: Any) -> Taken:
@@ -160,6 +162,22 @@ def test_each_server_function_declares_that_it_serves_artists() -> None:
         desk.preview(question())
 
 
+def test_only_the_owner_is_offered_weights_and_may_fetch_them() -> None:
+    studio: Any = FakeStudio()
+    studio.control = SimpleNamespace(preprocessors=lambda: [{"name": "HED", "missing": "Put it there."}, {"name": "Canny", "missing": ""}])
+    studio.annotator_files = SimpleNamespace(wanted=lambda name: (Weights("owner/name", "a.pth"), Weights("owner/name", "b.pth")))
+    desk = UnitDesk(studio, Controlled)
+    with visiting("artist"):
+        assert [entry.get("download") for entry in desk.preprocessors()] == [None, None]
+    with visiting("owner"):
+        assert [entry.get("download") for entry in desk.preprocessors()] == [{"files": 2, "repo": "owner/name"}, None]
+    functions = {handler.__name__: handler for handler in desk.weights.functions}
+    assert set(functions) == {"fetch_weights", "stop_weights", "weights_state"}
+    for handler in functions.values():
+        with visiting("artist"), pytest.raises(Exception, match="Only the owner"):
+            handler({"name": "HED"})
+
+
 # ---- on the page ------------------------------------------------------------------------------------------------------------------
 
 
@@ -202,12 +220,15 @@ class FakeLibrary:
     def fits(self, model_id: str, checkpoint_id: str) -> str:
         return "It is too small." if model_id == "canny" else ""
 
+    def misfit(self, model_id: str, checkpoint_id: str) -> str:
+        return f"{model_id}: too small"
+
 
 def test_what_steers_is_offered_with_its_variant_and_what_does_not_fit_comes_last_with_its_reason() -> None:
     house: Any = SimpleNamespace(library=FakeLibrary(), checkpoints=lambda kind: [])
     offered = listed(house, Controlled, "starter", {"controls": RACKS["controls"]})["controls"]
-    assert [(file["name"], file["variant"], file["reason"]) for file in offered] == [
-        ("union", "union", ""), ("depth", "t2i-adapter", ""), ("canny", "", "It is too small."),
+    assert [(file["name"], file["variant"], file["reason"], file["misfit"]) for file in offered] == [
+        ("union", "union", "", ""), ("depth", "t2i-adapter", "", ""), ("canny", "", "It is too small.", "canny: too small"),
     ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from pipelines import Depth, Studio, UserError
 from ui.form import declared, read
 from ui.pieces import piece
 from ui.roles import role, user_of
+from ui.weights_desk import WeightsDesk
 
 EDITS = ("far", "near", "curve", "cut_off", "map_blur", "map_inverted")  # fields of the form that change the map
 SEEN = ("map", "width", "height", "resize_mode", *EDITS)  # fields that the edited map depends on
@@ -36,7 +37,7 @@ def depth_map(studio: Studio) -> gr.HTML:
         "image": f"{Depth.kind}-image",
         "estimator": f"{Depth.kind}-estimator",
     }
-    functions = [desk.estimators, desk.estimate]
+    functions = [desk.estimators, desk.estimate, *desk.weights.functions]
     return piece("depth", f"{Depth.kind}-map", value="", offers=offers, server_functions=functions, interactive=True,
         label=declared(Depth, "map").metadata["title"])  # fmt: skip
 
@@ -52,10 +53,11 @@ class DepthMapDesk:
 
     def __init__(self, studio: Studio) -> None:
         """They are closures: Gradio calls server functions by their names, and a role is declared on each."""
+        self.weights = weights = WeightsDesk(studio)
 
         @role("artist")
-        def estimators(_: Any = None) -> list[dict[str, str]]:
-            return studio.depth.estimators()
+        def estimators(_: Any = None) -> list[dict[str, Any]]:
+            return weights.offered(studio.depth.estimators())
 
         @role("artist")
         def estimate(asked: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Lists follow the library without a reload: the page's header notices another ver
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
@@ -69,13 +69,19 @@ def listed(studio: Studio, kind: type[Request], checkpoint_id: str, racks: Mappi
 
 def _offered(studio: Studio, entry: ModelFile, checkpoint_id: str) -> dict[str, Any]:
     why = reason(studio, entry.id, checkpoint_id)
-    return {"id": entry.id, "name": entry.name, "words": list(entry.words), "variant": entry.identity.variant, "reason": why}
+    short = _told(studio.library.misfit, entry.id, checkpoint_id) if why else ""
+    described = {"id": entry.id, "name": entry.name, "words": list(entry.words), "variant": entry.identity.variant}
+    return described | {"reason": why, "misfit": short}
 
 
 def reason(studio: Studio, model_id: str, checkpoint_id: str) -> str:
     """Why the file does not go with the checkpoint; "" when it does, or when there is no such checkpoint."""
+    return _told(studio.library.fits, model_id, checkpoint_id)
+
+
+def _told(ask: Callable[[str, str], str], model_id: str, checkpoint_id: str) -> str:
     try:
-        return studio.library.fits(model_id, checkpoint_id)
+        return ask(model_id, checkpoint_id)
     except UserError:
         return ""
 

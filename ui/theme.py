@@ -12,11 +12,12 @@ SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-s
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 STYLES = (
     "atelier.css", "stage.css", "library.css", "canvas.css", "easel.css", "units.css", "unit_open.css",
-    "depth.css", "depth_drive.css", "depth_pad.css",
+    "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css",
 )  # fmt: skip
 SCRIPTS = (
     "look.js", "memory.js", "weights.js", "keys.js", "raster.js", "canvas_store.js", "canvas_view.js", "canvas_hands.js", "desk.js",
-    "unit_plot.js", "unit_parts.js", "unit_pictures.js", "unit_card.js", "unit_maps.js",
+    "paint_pad.js", "region_pad.js",
+    "unit_plot.js", "unit_parts.js", "unit_weights.js", "unit_pictures.js", "unit_card.js", "unit_maps.js",
     "depth_view.js", "depth_plot.js", "depth_pad.js",
 )  # fmt: skip
 

@@ -18,6 +18,7 @@ from ui.easel import fitting
 from ui.form import declared, read
 from ui.pieces import piece
 from ui.roles import role, user_of
+from ui.weights_desk import WeightsDesk
 
 TITLE = "ControlNet"  # what people call it, whichever kind of model does it
 PLACES: dict[str, tuple[str, ...]] = {  # part of a card -> the fields that stand there
@@ -39,7 +40,7 @@ def units(studio: Studio, kind: type[Request], prominent: bool = False) -> gr.HT
     first = [asdict(ControlUse())] if prominent else []
     own = {"kind": kind.kind, "title": TITLE, "prominent": prominent, "most": _most(kind)}
     given = own | {"begins": _begins(kind), "depends": _depends(kind)} | offers()
-    functions = [desk.preview, desk.preprocessors, desk.fit]
+    functions = [desk.preview, desk.preprocessors, desk.fit, *desk.weights.functions]
     return piece("units", f"{kind.kind}-controls", first, server_functions=functions, offers=given, interactive=True, label=TITLE)
 
 
@@ -62,6 +63,7 @@ class UnitDesk:
 
     def __init__(self, studio: Studio, kind: type[Request]) -> None:
         """They are closures: Gradio calls server functions by their names, and a role is declared on each."""
+        self.weights = weights = WeightsDesk(studio)
 
         @role("artist")
         def preview(asked: dict[str, Any]) -> dict[str, Any]:
@@ -69,7 +71,7 @@ class UnitDesk:
 
         @role("artist")
         def preprocessors(_: Any = None) -> list[dict[str, Any]]:
-            return studio.control.preprocessors()
+            return weights.offered(studio.control.preprocessors())
 
         @role("artist")
         def fit(asked: dict[str, Any]) -> list[int]:

@@ -133,11 +133,18 @@ class Annotators:
             return ""
         if key == STARTER:
             return "The depth estimator that comes with the studio is not there. Get the studio's files again."
-        return f"Put {_listed([file.name for file in ANNOTATORS[key].files])} of {_repo(key)} into {self._own_place(key)}."
+        return f"Put {_listed([file.name for file in ANNOTATORS[key].files])} of {_repo(key)} into {self._shown_place(key)}."
 
-    def sources(self, key: str) -> tuple[tuple[str, str], ...]:
-        """(repository on the hub, file in it) of each file; none for what comes with the studio."""
-        return () if key == STARTER else tuple((file.repo, file.path) for file in ANNOTATORS[key].files)
+    def own_place(self, key: str) -> Path | None:
+        """The folder where the studio keeps its files; none for what comes with the studio, and without folders of models."""
+        return None if key == STARTER or not self._folders else self._folders[0] / "annotators" / (ANNOTATORS[key].place or key)
+
+    def wanted(self, key: str) -> tuple[Weights, ...]:
+        """The files that its own place lacks, while it cannot be read from anywhere."""
+        place = self.own_place(key)
+        if place is None or self._paths(key):
+            return ()
+        return tuple(file for file in ANNOTATORS[key].files if not _first(place, file.names))
 
     def size(self, key: str) -> int:
         """Bytes of its files: about what it takes in memory."""
@@ -186,7 +193,7 @@ class Annotators:
             yield folder / "annotators" / (ANNOTATORS[key].place or key)
             yield from _others_places(folder, ANNOTATORS[key])
 
-    def _own_place(self, key: str) -> str:
+    def _shown_place(self, key: str) -> str:
         """With the last two names of the folder only: where it lies on the disk is nobody's business."""
         parts = self._folders[0].parts[-2:] if self._folders else ("models",)
         return "/".join((*parts, "annotators", ANNOTATORS[key].place or key))

@@ -14,6 +14,7 @@ const INVITE = {
 let form = atelier.forms[kind] ?? {};
 let estimators = []; // {name, info, missing}
 let look = "edited";
+let fetched = ""; // the estimator whose weights this page downloads: it estimates when they are there
 let busy = ""; // what is being waited for
 let turn = 0; // of what makes a map: the newest one counts
 let drawing = false;
@@ -131,6 +132,7 @@ const drawSource = (has) => {
     part(name).title = why;
   }
   say("info", entry?.missing || (has.map ? "" : entry?.info));
+  weights.show(entry);
   part("estimator").title = entry?.info ?? "";
   part("info").classList.toggle("unit-problem", !!entry?.missing);
 };
@@ -234,6 +236,8 @@ const send = () => {
   trigger("send_map", { values: JSON.parse(question()), units: controls, checkpoint });
   part("spoken").textContent = "The depth map is in the first unit of ControlNet.";
 };
+const weights = atelier.unitWeights(server, (name) => (fetched = name));
+part("weights").replaceChildren(weights.root);
 const turnTo = (next) => () => ((look = next), draw());
 const ON = {
   thumb: () => part("file").click(),
@@ -264,9 +268,12 @@ hands.receive(part("room"), () => element.isConnected && element.getClientRects(
 
 const learn = async () => {
   estimators = (await server.estimators().catch(() => null)) ?? estimators;
-  const option = ({ name, missing }) => Object.assign(document.createElement("option"), { value: name, textContent: name, title: missing, className: missing ? "grey" : "" });
+  const option = ({ name, missing }) => atelier.unitParts.make("option", { value: name, textContent: missing ? `${name} (no weights yet)` : name, title: missing, className: missing ? "grey" : "" });
   part("estimator").replaceChildren(...estimators.map(option));
   draw();
+  const arrived = fetched && !estimators.find(({ name }) => name === fetched)?.missing;
+  if (arrived && form.estimator === fetched && form.image && !map()) estimate();
+  if (arrived) fetched = "";
 };
 window.addEventListener("atelier:library", learn);
 window.addEventListener("atelier:form", ({ detail }) => {

@@ -68,7 +68,7 @@ const row = (entry, place) => {
 };
 
 const option = (file) => {
-  const made = make("option", { value: file.id, textContent: file.reason ? `${file.name} (does not fit)` : file.name, disabled: !!file.reason });
+  const made = make("option", { value: file.id, textContent: file.reason ? `${file.name} (${file.misfit})` : file.name, disabled: !!file.reason });
   if (file.reason) made.title = file.reason;
   return made;
 };

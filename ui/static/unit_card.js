@@ -13,7 +13,7 @@
     const own = maker?.thresholds[index];
     return own ? { ...own, info: "" } : { hidden: true };
   };
-  const offered = ({ name, missing, union_kind }, place) => ({ value: name, text: name, why: missing, group: union_kind || (place ? "Other" : "") });
+  const offered = ({ name, missing, union_kind }, place) => ({ value: name, text: missing ? `${name} (no weights yet)` : name, why: missing, group: union_kind || (place ? "Other" : "") });
   const usable = (models) => models.filter((file) => !file.reason);
   const MOMENT = {
     preprocessor: (unit, at, { maker }) => ({
@@ -26,7 +26,7 @@
     pixel_perfect: (unit, at, { plain }) => ({ hidden: plain }),
     resolution: (unit, at, { plain }) => ({ hidden: plain || unit.pixel_perfect }),
     id: (unit, at, { model }) => {
-      const files = at.models.map(({ id, name, reason }) => ({ value: id, text: reason ? `${name} (does not fit)` : name, why: reason }));
+      const files = at.models.map(({ id, name, reason, misfit }) => ({ value: id, text: reason ? `${name} (${misfit})` : name, why: reason, barred: !!reason }));
       const first = { value: "", text: at.models.length ? "Choose a model…" : "No model" };
       const lost = unit.id && !model ? [{ value: unit.id, text: unit.name || "a file that is not here", why: MISSING }] : [];
       const problem = lost.length && at.models.length ? MISSING : model?.reason;
@@ -45,7 +45,8 @@
     copy: ["Duplicate", "Duplicate"],
   };
 
-  // hooks: change(patch), remove(), duplicate(), move(by), enlarge(), retry()
+  // hooks: change(patch), remove(), duplicate(), move(by), enlarge(), retry(), resize(size),
+  // paint({picture, mask, whose, take}): opens the sheet for a region; weights: what atelier.unitWeights made
   atelier.unitCard = ({ fields, places, curves, begins }, hooks) => {
     let unit = null;
     let at = null;
@@ -74,9 +75,22 @@
       during("masking", "region", "Uploading the mask…", async () => {
         const size = parts.image.size();
         if (!size) throw new Error("The picture is not shown yet, and the mask takes its size. Try again in a moment.");
-        const told = await atelier.canvasStore.send(`input?as=mask&width=${size.width}&height=${size.height}`, file);
-        hooks.change({ mask: told.id });
-        return told;
+        return sendMask(file, size);
+      });
+    const sendMask = async (file, { width, height }) => {
+      const told = await atelier.canvasStore.send(`input?as=mask&width=${width}&height=${height}`, file);
+      hooks.change({ mask: told.id });
+      return told;
+    };
+    const takeDrawn = async (file, size) => {
+      if (file) await sendMask(file, size);
+      else hooks.change({ mask: "" });
+      state.region = file ? "" : "Nothing is painted, so the unit acts everywhere.";
+      again();
+    };
+    const paintMask = () =>
+      during("masking", "region", "Opening the picture…", () => {
+        return hooks.paint({ picture: shownPicture(), mask: unit.mask, whose: at.whose, take: takeDrawn }).then(() => ({}));
       });
 
     // ---- the fields ----------------------------------------------------------------------------------------------------
@@ -111,7 +125,7 @@
     const section = (place, names) => {
       for (const name of names) {
         const maker = SPECIAL[name] ?? PLAIN[fields[name].sort];
-        parts[name] = maker(fields[name], commit(name), FILES[name] ? { put: FILES[name], resize: hooks.resize } : follow(name));
+        parts[name] = maker(fields[name], commit(name), FILES[name] ? { put: FILES[name], resize: hooks.resize, paint: paintMask } : follow(name));
         parts[name].root.dataset.field = name;
       }
       return make("div", { className: `unit-part unit-${place}` }, ...names.map((name) => parts[name].root));
@@ -137,6 +151,7 @@
     const SECTIONS = Object.fromEntries(Object.entries(places).map(([place, names]) => [place, section(place, names)]));
     SECTIONS.pictures.append(map.root);
     SECTIONS.strength.append(plot.root, plotted);
+    parts.preprocessor.problem.after(hooks.weights.root);
     more.append(SECTIONS.more);
     for (const [place, made] of Object.entries(SECTIONS)) body.append(...(place === "pictures" ? [made, map.trouble] : [place === "more" ? more : made]));
     body.append(make("div", { className: "unit-ways" }, ways.up, ways.down, ways.copy));
@@ -188,6 +203,7 @@
         part.show(unit[name], { ...fields[name], ...own[name], ...set, whose: at.whose });
       }
       map.show({ map: at.map, whose: at.whose });
+      hooks.weights.show(maker);
       draw(unit);
       root.classList.toggle("wrong", at.map.state === "failed" || !!root.querySelector(".unit-choice:not([hidden]) .unit-problem:not([hidden])"));
       write(folded, [`${percent(unit.start)} to ${percent(unit.end)}`, unit.curve, unit.mode, unit.resize_mode, unit.mask && "region"].filter(Boolean).join(" · "));

@@ -67,14 +67,15 @@
     return { root: make("div", { className: "unit-flag" }, make("label", {}, box, name), note), show };
   };
 
-  // `look.options`: [{value, text, why, group}]; one with a reason why it cannot be used is grey, and says so below when it is chosen.
+  // `look.options`: [{value, text, why, barred, group}]. One with a reason why it cannot be used is grey; one that is barred cannot be
+  // chosen, though it stays when it is what the unit holds. The reason stands below then.
   const choice = (field, commit) => {
     const select = make("select");
     const name = make("span", { className: "unit-name" });
     const note = make("p", { className: "unit-info" });
     const problem = make("p", { className: "unit-problem" });
     let offered = "";
-    const option = ({ value, text, why }) => make("option", { value, textContent: text, title: why ?? "", className: why ? "grey" : "" });
+    const option = ({ value, text, why, barred }) => make("option", { value, textContent: text, title: why ?? "", className: why ? "grey" : "", disabled: !!barred });
     const fill = (options) => {
       const groups = { undefined: select, "": select };
       select.replaceChildren();
@@ -95,7 +96,7 @@
       write(note, look.info);
       write(problem, look.problem);
     };
-    return { root: make("div", { className: "unit-choice" }, make("label", {}, name, select), problem, note), show };
+    return { root: make("div", { className: "unit-choice" }, make("label", {}, name, select), problem, note), problem, show };
   };
 
   atelier.unitParts = { make, write, number, flag, choice };

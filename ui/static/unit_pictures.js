@@ -92,24 +92,29 @@
     return { root, trouble, show };
   };
 
-  // The mask of the region. look: {can, busy, whose, note}
-  const region = (field, commit, { put }) => {
+  // The mask of the region. `put` takes a file, `paint` opens a sheet to draw it on. look: {can, busy, whose, note}
+  const region = (field, commit, { put, paint }) => {
     const image = make("img", { alt: "The region", decoding: "async" });
     const name = make("span", { className: "unit-name" });
     const words = make("span", { className: "unit-info" });
     const file = chooser("mask-file", put);
     const open = button("Upload a mask…", () => file.click(), { "data-part": "mask" });
+    const draw = button("Draw…", paint, { "data-part": "paint" });
     const clear = button("Clear", () => commit(""), { "data-part": "unmask" });
     const note = make("p", { className: "unit-info", role: "status" });
-    const line = make("div", { className: "unit-region" }, name, image, words, open, clear, file);
+    const line = make("div", { className: "unit-region" }, name, image, words, draw, open, clear, file);
     const show = (value, look) => {
       write(name, look.title);
       image.hidden = !value;
       if (value && image.getAttribute("src") !== address(value)) image.src = address(value);
       write(words, value ? "" : "everywhere");
+      draw.textContent = value ? "Draw on it…" : "Draw…";
+      draw.setAttribute("aria-label", `Draw the region of ${look.whose}`);
       open.textContent = value ? "Another…" : "Upload a mask…";
-      open.disabled = !look.can;
-      open.title = look.can ? look.info : "Put a picture in first: the mask takes its size.";
+      for (const way of [draw, open]) {
+        way.disabled = !look.can;
+        way.title = look.can ? look.info : "Put a picture in first: the mask takes its size.";
+      }
       open.setAttribute("aria-label", `Upload a mask for the region of ${look.whose}`);
       clear.hidden = !value;
       clear.setAttribute("aria-label", `Clear the region of ${look.whose}`);

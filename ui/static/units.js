@@ -9,6 +9,7 @@ const OF_THE_FORM = [...depends, "steps"];
 let cards = []; // one a unit, in the same order
 let models = atelier.lists?.[kind]?.controls ?? [];
 let form = atelier.forms[kind] ?? {};
+let region = null; // the sheet on which regions are drawn
 let first = ""; // the picture of the first unit, to see when another tab sends one
 
 const defaults = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.default]));
@@ -62,6 +63,8 @@ const makeCard = () => {
     retry: () => maps.again(),
     looked: () => draw(),
     resize: (size) => resize(size),
+    weights: atelier.unitWeights(server),
+    paint: (asked) => (region ??= atelier.regionPad(part("region"))).open(asked),
   });
   return card;
 };
@@ -155,7 +158,7 @@ const taker = (event) => {
   return cards.find((card, place) => card.isOpen() && !now[place].image) ?? (now.length ? null : insert(0, defaults));
 };
 const paste = async (event) => {
-  if (part("body").hidden || !element.getClientRects().length || !event.clipboardData?.files.length) return;
+  if (part("body").hidden || part("region").open || !element.getClientRects().length || !event.clipboardData?.files.length) return;
   if (atelier.canvasHands.typing(event.target)) return;
   const card = taker(event);
   if (!card) return;

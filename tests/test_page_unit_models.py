@@ -1,0 +1,82 @@
+"""The models of control units in a real browser: those that fit and those that do not."""
+
+from __future__ import annotations
+
+import pytest
+from page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from playwright.sync_api import Locator
+from unit_pages import HOSTILE, TOO_LARGE, control, first, shelf, units
+
+pytestmark = pytest.mark.browser
+__all__ = ["browser", "first", "house", "open_house", "shelf", "visit"]
+
+
+def test_the_map_is_named_for_a_union_model_alone(visit: Visit, first: Locator) -> None:
+    wait_for(visit.page, lambda: control(visit, "Model of unit 1").locator("option").count() == 1 + 4)
+    for model, shown in (("small canny", False), ("union of all", True)):
+        control(visit, "Model of unit 1").select_option(label=model)
+        wait_for(visit.page, lambda model=model: units(visit)[0]["name"] == model)
+        assert control(visit, "Map shows of unit 1").is_visible() == shown
+    control(visit, "Map shows of unit 1").select_option("Depth")
+    wait_for(visit.page, lambda: units(visit)[0]["union_kind"] == "Depth")
+
+
+def test_a_model_that_does_not_fit_says_why_in_the_list_and_cannot_be_chosen(visit: Visit, first: Locator) -> None:
+    models = control(visit, "Model of unit 1")
+    grey = models.locator("option", has_text="large canny")
+    grey.wait_for(state="attached")
+    assert grey.text_content() == "large canny (made for SDXL)"
+    assert (grey.get_attribute("class"), grey.get_attribute("title"), grey.is_disabled()) == ("grey", TOO_LARGE, True)
+    models.focus()
+    visit.page.keyboard.type("large")
+    visit.page.keyboard.press("End")
+    visit.page.keyboard.press("Tab")
+    wait_for(visit.page, lambda: units(visit)[0]["name"] != "")
+    assert units(visit)[0]["name"] != "large canny"
+
+
+def test_a_model_that_a_unit_holds_stays_with_its_reason_when_the_checkpoint_changes(visit: Visit, house: House, first: Locator) -> None:
+    models = control(visit, "Model of unit 1")
+    wait_for(visit.page, lambda: models.locator("option").count() == 1 + 4)
+    models.select_option(label="small canny")
+    wait_for(visit.page, lambda: units(visit)[0]["name"] == "small canny")
+    held = units(visit)[0]["id"]
+    assert house.studio
+    house.studio.library.refused = {"small canny"}  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        visit.page.evaluate("window.dispatchEvent(new Event('atelier:library'))")
+        first.locator(".unit-problem", has_text=TOO_LARGE).wait_for()
+    finally:
+        house.studio.library.refused = {"large canny"}  # pyright: ignore[reportAttributeAccessIssue]
+    assert models.input_value() == held == units(visit)[0]["id"]
+    assert models.locator("option:checked").text_content() == "small canny (made for SDXL)"
+    models.select_option(label="union of all")  # and it can be left
+    wait_for(visit.page, lambda: units(visit)[0]["name"] == "union of all")
+
+
+def test_a_preprocessor_without_its_weights_can_be_chosen_to_see_what_it_needs(visit: Visit, first: Locator) -> None:
+    option = control(visit, "Preprocessor of unit 1").locator("option", has_text="HED (no weights yet)").first
+    assert not option.is_disabled()
+    control(visit, "Preprocessor of unit 1").select_option(value="HED")
+    wait_for(visit.page, lambda: units(visit)[0]["preprocessor"] == "HED")
+    first.locator(".unit-problem", has_text="Put ControlNetHED.pth").wait_for()
+
+
+def test_a_preprocessor_brings_a_model_of_its_name_where_none_is_chosen(visit: Visit, first: Locator) -> None:
+    wait_for(visit.page, lambda: control(visit, "Model of unit 1").locator("option").count() == 1 + 4)
+    control(visit, "Preprocessor of unit 1").select_option("Canny")
+    wait_for(visit.page, lambda: units(visit)[0]["name"] == "small canny")
+    control(visit, "Model of unit 1").select_option(label="union of all")
+    control(visit, "Preprocessor of unit 1").select_option("Tile")
+    wait_for(visit.page, lambda: units(visit)[0]["preprocessor"] == "Tile")
+    assert units(visit)[0]["name"] == "union of all"
+
+
+def test_markup_in_the_name_of_a_model_stays_text(visit: Visit, first: Locator) -> None:
+    visit.page.evaluate("window.hurt = 0")
+    name = HOSTILE.replace("/", "")
+    wait_for(visit.page, lambda: control(visit, "Model of unit 1").locator("option").count() == 1 + 4)
+    [label] = [label for label in control(visit, "Model of unit 1").locator("option").all_text_contents() if "onerror" in label]
+    control(visit, "Model of unit 1").select_option(label=label)
+    wait_for(visit.page, lambda: "onerror" in first.locator(".unit-sub").inner_text())
+    assert visit.page.evaluate("window.hurt") == 0 and units(visit)[0]["name"] in (name, label)

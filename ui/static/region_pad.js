@@ -1,0 +1,74 @@
+// Drawing the region in which a control unit acts, over its picture, on the sheet of paint_pad.js: in a dialog, so that there is room.
+(() => {
+  const GONE = "The picture is not stored here any more. Put it in again.";
+
+  // `dialog` holds the elements of the pad.
+  atelier.regionPad = (dialog) => {
+    const { raster, paintPad, canvasStore: store } = atelier;
+    const part = (name) => dialog.querySelector(`[data-part="${name}"]`);
+    const clear = () => pad.edit((cells) => cells.fill(0));
+    const invert = () => pad.edit((cells) => cells.forEach((cell, place) => (cells[place] = 255 - cell)));
+    const pad = paintPad(part, { delete: clear, "ctrl+i": invert });
+    let asked = null; // what is drawn, see `open`
+    let size = null; // of the picture
+
+    const say = (words = "") => {
+      part("alert").textContent = words;
+      part("alert").hidden = !words;
+    };
+    const busy = (wanted) => {
+      dialog.toggleAttribute("inert", wanted);
+      part("pad").setAttribute("aria-busy", String(wanted));
+    };
+    // The grey values of the region so far, at the size of the sheet.
+    const painted = async (width, height) => {
+      const layer = new raster.Layer(width, height, 1);
+      if (!asked.mask) return layer;
+      const context = paintPad.surface(width, height).getContext("2d", { willReadFrequently: true });
+      context.drawImage((await store.picture(asked.mask)).image, 0, 0, width, height);
+      const { data } = context.getImageData(0, 0, width, height);
+      layer.cells.forEach((_, place) => (layer.cells[place] = data[4 * place]));
+      return layer;
+    };
+    const file = () => {
+      pad.end(false);
+      const { width, height, bytes, cells } = pad.layer();
+      return cells.some((cell) => cell) ? raster.png(width, height, 1, bytes) : null;
+    };
+    const done = async () => {
+      say();
+      busy(true);
+      const why = await Promise.resolve(file()).then((blob) => asked.take(blob, size)).then(() => "", (problem) => problem.message);
+      busy(false);
+      if (why) say(why);
+      else dialog.close();
+    };
+
+    part("clear").addEventListener("click", clear);
+    part("invert").addEventListener("click", invert);
+    part("done").addEventListener("click", done);
+    part("cancel").addEventListener("click", () => dialog.close());
+    // Esc would lose what was painted.
+    dialog.addEventListener("cancel", (event) => {
+      if (!pad.isTouched()) return;
+      event.preventDefault();
+      part("done").focus();
+    });
+
+    return {
+      // {picture, mask: ids, whose, take(file or null, {width, height})}: a region that is empty is null. Throws where the picture is gone.
+      async open(next) {
+        asked = next;
+        const { image, width, height } = await store.picture(asked.picture).catch((problem) => { throw problem.missing ? new Error(GONE) : problem; });
+        size = { width, height };
+        const base = paintPad.surface(...paintPad.fitted(width, height));
+        base.getContext("2d").drawImage(image, 0, 0, base.width, base.height);
+        const layer = await painted(base.width, base.height).catch(() => new raster.Layer(base.width, base.height, 1)); // it may be gone
+        part("title").textContent = `The region of ${asked.whose}`;
+        say();
+        dialog.showModal();
+        pad.open(base, layer);
+      },
+    };
+  };
+})();
