@@ -170,6 +170,16 @@ def test_an_aspect_is_one_click_and_swap_turns_it(visit: Visit) -> None:
     assert visit.page.get_by_role("button", name="2:3").get_attribute("aria-pressed") == "true"
 
 
+def test_each_tab_presses_the_aspect_of_its_own_form(visit: Visit) -> None:
+    visit.page.get_by_role("button", name="3:2").click()
+    wait_for(visit.page, lambda: visit.control("width").input_value() == "160")
+    visit.page.get_by_role("tab", name="ControlNet").click()
+    pressed = visit.page.locator("button.aspect[aria-pressed=true]:visible")
+    wait_for(visit.page, lambda: pressed.all_inner_texts() == ["1:1"])
+    visit.page.get_by_role("tab", name="Text to image").click()
+    wait_for(visit.page, lambda: pressed.all_inner_texts() == ["3:2"])
+
+
 def test_dark_is_a_toggle_that_this_browser_remembers(visit: Visit) -> None:
     assert not visit.page.evaluate("document.body.classList.contains('dark')")
     visit.page.get_by_role("button", name="Switch between light and dark").click()

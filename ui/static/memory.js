@@ -47,15 +47,19 @@
     return names.map((name, index) => (name in after && untouched(values[index], before[name]) ? after[name] : values[index]));
   };
 
-  // The button of the aspect that the form has is the pressed one.
-  window.addEventListener("atelier:form", (event) => {
-    const { width, height } = event.detail.values;
-    for (const button of document.querySelectorAll("button.aspect")) {
-      const [across, up] = button.textContent.split(":").map(Number);
-      const close = Math.abs(Math.log((width / height) * (up / across))) < 0.06;
-      button.setAttribute("aria-pressed", String(close));
+  // The button of the aspect that its form has is the pressed one, also in a tab that is opened later than the page.
+  const press = () => {
+    for (const [kind, { width, height }] of Object.entries(atelier.forms ?? {})) {
+      const tab = document.getElementById(`${kind}-width`)?.closest('[role="tabpanel"]');
+      for (const button of tab?.querySelectorAll("button.aspect") ?? []) {
+        const [across, up] = button.textContent.split(":").map(Number);
+        const close = Math.abs(Math.log((width / height) * (up / across))) < 0.06;
+        button.setAttribute("aria-pressed", String(close));
+      }
     }
-  });
+  };
+  window.addEventListener("atelier:form", () => queueMicrotask(press)); // when all have heard it, whoever keeps the values too
+  new MutationObserver(press).observe(document.documentElement, { childList: true, subtree: true });
 
   atelier.aspect = (checkpoint, name, width, height) => {
     const lists = Object.values(atelier.lists ?? {}).find((list) => list.aspects?.[checkpoint]);
