@@ -45,8 +45,8 @@ DEPTH_WORDLESS_SHARE = 0.5  # of the depth UNet's, which knows the scenes by wor
 DECAY = 0.995
 DEPTH_DECAY = 0.98  # of the depth UNet's average, whose depth channel changes late and fast
 COURSES = {
-    "outlines": Course("control-outlines", steps=2800, rate=5e-4, seed=11),
-    "depth": Course("control-depth", steps=600, rate=5e-4, seed=12),
+    "outlines": Course("control-outlines", steps=6300, rate=5e-4, seed=11),
+    "depth": Course("control-depth", steps=2000, rate=5e-4, seed=12),
     "depth-unet": Course("depth-unet", steps=2400, rate=1e-3, seed=13),
     "estimator": Course("depth-estimator", steps=2500, rate=1.5e-3, seed=14),
 }
