@@ -1,17 +1,18 @@
-"""Drawing under control units against the bare sum of the network calls, and previews of their maps, on the starter model."""
+"""Drawing under control units against the sum of the network calls, and previews of their maps, on the starter model."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-import torch
 from PIL import Image
+from torch import nn
 
 from bench.engine import STEPS, USER, job_seconds, starter_request, studio
-from bench.paired import Row, Timed, compare, row, take_turns
+from bench.paired import Row, Timed, row, take_turns
 from models.loading import DiffusionModel
 from pipelines import ControlUse, Studio
 from pipelines.control_picture import control_picture
@@ -19,22 +20,17 @@ from pipelines.painter import ModelPainter
 from pipelines.request import TextToImage
 
 MAP_SIDE = 512
+UNITS = {"one unit": 1, "three units": 3}
 
 
 def measure(rounds: int) -> list[Row]:
     with studio() as (atelier, painter):
         plain = starter_request(atelier.checkpoints()[0])
-        one, three = (replace(plain, controls=units(atelier, painter, plain, count)) for count in (1, 3))
-        with painter.lent(three) as model, torch.inference_mode():
-            variants: dict[str, Timed] = {
-                "bare calls with one unit": bare_calls(model, plain, one.controls),
-                "job with one unit": lambda: job_seconds(atelier, one),
-                "bare calls with three units": bare_calls(model, plain, three.controls),
-                "job with three units": lambda: job_seconds(atelier, three),
-            }
-            times = take_turns(variants, rounds)
-        rows = compare(times, "bare calls with one unit", {"job with one unit": 1.05})
-        rows += compare(times, "bare calls with three units", {"job with three units": 1.05})
+        requests = {name: replace(plain, controls=units(atelier, painter, plain, count)) for name, count in UNITS.items()}
+        own: dict[str, list[float]] = {}
+        variants = {f"job with {name}": clocked(atelier, painter, request, own.setdefault(name, [])) for name, request in requests.items()}
+        times = take_turns(variants, rounds)
+        rows = [row(f"job with {name} / its network calls", times[f"job with {name}"], own[name][1:], 1.05) for name in requests]
         return [*rows, *previews(atelier, painter, rounds)]
 
 
@@ -54,25 +50,42 @@ def units(atelier: Studio, painter: ModelPainter, request: TextToImage, count: i
     return tuple(uses[:count])
 
 
-def bare_calls(model: DiffusionModel, request: TextToImage, uses: tuple[ControlUse, ...]) -> Timed:
-    """The calls that the job makes, in their shapes, with nothing between them."""
-    latents = torch.randn(2, 4, request.height // 8, request.width // 8)
-    context = torch.randn(2, 77, model.unet.config["cross_attention_dim"])
-    timestep, hint = torch.full((2,), 500.0), torch.rand(2, 3, request.height, request.width)
-    networks = [model.controls[use.id].ready(model.unet) for use in uses]
+def clocked(atelier: Studio, painter: ModelPainter, request: TextToImage, calls: list[float]) -> Timed:
+    """The job, and to `calls` what its own network calls took: in one run, as between two the machine differs by more than is measured."""
 
     def run() -> float:
-        begin = time.perf_counter()
-        for _ in range(STEPS):
-            answers = [network(latents, timestep, context, hint, 1.0, return_dict=False) for network in networks]
-            down, mid = answers[0]
-            model.unet(
-                latents, timestep, context, down_block_additional_residuals=down, mid_block_additional_residual=mid, return_dict=False
-            )
-        model.vae.decode(latents[:1], return_dict=False)  # pyright: ignore[reportArgumentType]
-        return time.perf_counter() - begin
+        with painter.lent(request) as model, ExitStack() as stack:
+            clocks = [Clock(network, stack) for network in networks_of(model)]
+            seconds = job_seconds(atelier, request)
+        unet, *steered = (clock.count for clock in clocks[: 1 + len(model.controls)])
+        assert (unet, sum(steered)) == (STEPS, STEPS * len(request.controls)), "a network was called for nothing"
+        calls.append(sum(clock.seconds for clock in clocks))
+        return seconds
 
     return run
+
+
+def networks_of(model: DiffusionModel) -> list[Any]:
+    """The UNet, those that steer it, and all others that run before and after the steps."""
+    steering: list[Any] = [control.ready(model.unet) for control in model.controls.values()]
+    first_layers = [network.controlnet_cond_embedding for network in steering]
+    return [model.unet, *steering, *first_layers, model.vae.decoder, *(encoder.network for encoder in model.text_encoders)]
+
+
+class Clock:
+    """How often a network is called, and for how long."""
+
+    def __init__(self, network: nn.Module, stack: ExitStack) -> None:
+        self.count, self.seconds, self._begin = 0, 0.0, 0.0
+        stack.callback(network.register_forward_pre_hook(self._start).remove)
+        stack.callback(network.register_forward_hook(self._stop).remove)
+
+    def _start(self, *_: Any) -> None:
+        self._begin = time.perf_counter()
+
+    def _stop(self, *_: Any) -> None:
+        self.count += 1
+        self.seconds += time.perf_counter() - self._begin
 
 
 def previews(atelier: Studio, painter: ModelPainter, rounds: int) -> list[Row]:
