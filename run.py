@@ -70,9 +70,9 @@ def test(arguments: list[str]) -> int:
     prepare(ROOT, ["requirements.txt", "requirements-test.txt"])
     chromium = find_chromium(os.environ, sys.platform, shutil.which) or install_chromium()
     environment = {**os.environ, **({"CHROMIUM": chromium} if chromium else {})}
-    if not arguments:  # all of them: a file at a time, with one thread; one file more than cores, as those with a browser mostly wait
+    if not arguments:  # all of them: a file at a time on each core, with one thread each, so that they do not stand in each other's way
         environment.setdefault("OMP_NUM_THREADS", "1")
-        arguments = ["-n", str(min((os.cpu_count() or 1) + 1, 4)), "--dist", "loadfile"]
+        arguments = ["-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile"]
     os.chdir(ROOT)
     return become([str(venv_python(ROOT)), "-m", "pytest", *arguments], environment)
 
