@@ -64,7 +64,8 @@ class AnnotatorFiles:
         there = bool(key) and not self._annotators.missing(key)
         total = sum(entry.total for entry in entries) if all(entry.total for entry in entries) else 0
         failure = next((entry.message for entry in entries if entry.message), "")
-        arrived = sum(entry.state == "done" for entry in entries)
+        # A file is there a moment before its download has ended.
+        arrived = len(entries) if there else sum(entry.state == "done" for entry in entries)
         return Fetching(_together(entries, there), len(entries), arrived, sum(entry.done for entry in entries), total, failure)
 
     def _entries(self, key: str) -> Iterator[Download]:

@@ -42,6 +42,7 @@ __all__ = ["Door", "create_app", "role_of", "serve", "user_of"]
 
 LONG_POLL = 20.0  # seconds
 QUEUE_PAUSE = 0.02  # seconds between looks into Gradio's queue; its own millisecond keeps a core busy at 7 % while nobody does anything
+PROGRESS_PAUSE = 1.0  # seconds; the same for Gradio's own progress bars, of which there are none here: it looks a hundred times a second
 # What the page needs of Gradio. It has more: saved runs, a proxy, an editor of its own code. Those stay shut.
 GRADIO_PAGES = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/robots.txt"})
 GRADIO_FILES = ("/assets/", "/static/", "/svelte/", "/gradio_api/file=", "/gradio_api/call/", "/gradio_api/run/", "/gradio_api/heartbeat/")
@@ -204,6 +205,7 @@ def _mount(app: FastAPI, blocks: gr.Blocks, door: Door, look: dict[str, Any]) ->
     }
     gr.mount_gradio_app(app, blocks, path="/", **(look | shut))
     blocks._queue.sleep_when_free = QUEUE_PAUSE
+    blocks._queue.progress_update_sleep_when_free = PROGRESS_PAUSE
 
 
 async def _only_by_post(request: Request) -> Response:
