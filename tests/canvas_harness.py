@@ -7,7 +7,7 @@ import io
 import json
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.page_fixtures import wait_for
+from tests.page_fixtures import heard, shared_page, wait_for
 from ui.pieces import STATIC, static
 from ui.policy import policy
 
@@ -49,6 +49,11 @@ Promise.all(["canvas.html", "canvas.js"].map((name) => fetch(name).then((answer)
   Function("element", "trigger", "props", "server", "upload", "watch", script)(home, trigger, props, {}, null, watch);
   window.ready = true;
 });
+window.harness_bytes = (bytes) => {
+  const parts = [];
+  for (let place = 0; place < bytes.length; place += 32768) parts.push(String.fromCharCode(...bytes.subarray(place, place + 32768)));
+  return parts.join("");
+};
 """
 
 
@@ -245,25 +250,16 @@ class Easel:
         )
 
 
-BYTES = """window.harness_bytes = (bytes) => {
-  const parts = [];
-  for (let place = 0; place < bytes.length; place += 32768) parts.push(String.fromCharCode(...bytes.subarray(place, place + 32768)));
-  return parts.join("");
-};"""
-
-
 @contextmanager
 def easel(inputs: Inputs, browser: Browser, kind: str, mode: str, value: str = "", **options: Any) -> Generator[Easel]:
-    context = browser.new_context(**{"viewport": {"width": 900, "height": 900}, **options})
-    context.add_init_script(BYTES)
-    page = context.new_page()
+    """A page with one canvas: the page that a module's tests share, or with options, one in a window of its own."""
+    own = browser.new_context(**options) if options else None
+    page = own.new_page() if own else shared_page(browser, f"http://127.0.0.1:{inputs.port}", 900, 900)
     page.set_default_timeout(20_000)
-    here = Easel(inputs, context, page, kind)
-    page.on("pageerror", lambda error: here.complaints.append(str(error)))
-    page.on("console", lambda message: here.complaints.append(message.text) if message.type == "error" else None)
+    here = Easel(inputs, page.context, page, kind)
     held = "inpaint-mask" if mode == "mask" else ""
-    here.go({"kind": kind, "mode": mode, "held": held, "most": 4096}, value)
-    yield here
-    context.close()
+    with closing(own) if own else nullcontext(), heard(page, here.complaints):
+        here.go({"kind": kind, "mode": mode, "held": held, "most": 4096}, value)
+        yield here
     unexpected = [told for told in here.complaints if "404" not in told and "422" not in told]
     assert unexpected == [], unexpected

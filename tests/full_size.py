@@ -28,12 +28,31 @@ KIT_FILES = {"unet": "unet", "vae": "vae", "text_encoder": "clip_l"}
 
 def write_full_size(file: Path, dtype: torch.dtype, seed: int = 0) -> Path:
     """1,066,235,307 random numbers in the original layout, spread so that pictures are finite: 2.1 GB in float16."""
-    random = torch.Generator().manual_seed(seed)
+    random = Repeating(seed, dtype)
     found: Tensors = {}
     for prefix, outline in outlines().items():
-        found |= {prefix + name: drawn(name, tensor, random).to(dtype) for name, tensor in outline.items()}
+        found |= {prefix + name: drawn(name, tensor, random) for name, tensor in outline.items()}
     save_file(found, file)
     return file
+
+
+class Repeating:
+    """16 million random numbers from -1 to 1, taken over and over; each tensor begins elsewhere. A billion would take half a minute."""
+
+    def __init__(self, seed: int, dtype: torch.dtype, count: int = 2**24) -> None:
+        self._numbers = (torch.rand(count, generator=torch.Generator().manual_seed(seed)) * 2 - 1).to(dtype)
+        self._place = 0
+
+    def take(self, shape: torch.Size) -> Tensor:
+        taken = torch.empty(shape.numel(), dtype=self._numbers.dtype)
+        done = 0
+        while done < len(taken):
+            piece = self._numbers[self._place :][: len(taken) - done]
+            taken[done : done + len(piece)] = piece
+            done += len(piece)
+            self._place = (self._place + len(piece)) % len(self._numbers)
+        self._place = (self._place + 7919) % len(self._numbers)  # tensors of one shape begin in different places
+        return taken.view(shape)
 
 
 def outlines() -> dict[str, Tensors]:
@@ -48,11 +67,12 @@ def outlines() -> dict[str, Tensors]:
     return {UNET: ldm_unet(unet.state_dict()), VAE: ldm_vae(vae.state_dict()), ENCODERS["sd1", "clip_l"]: encoder.state_dict()}
 
 
-def drawn(name: str, outline: Tensor, random: torch.Generator) -> Tensor:
+def drawn(name: str, outline: Tensor, random: Repeating) -> Tensor:
     """Matrices as PyTorch begins them, norms near one, all else near nothing."""
+    numbers = random.take(outline.shape)
     if outline.ndim > 1:
-        return (torch.rand(outline.shape, generator=random) * 2 - 1).mul_(outline[0].numel() ** -0.5)
-    return torch.randn(outline.shape, generator=random) * 0.02 + (1.0 if name.endswith("weight") else 0.0)
+        return numbers.mul_(outline[0].numel() ** -0.5)
+    return numbers.mul_(0.04).add_(1.0 if name.endswith("weight") else 0.0)
 
 
 def write_diffusers_configs(folder: Path) -> Path:

@@ -9,15 +9,16 @@ import socket
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, Request, sync_playwright
 
 from models.catalog import Catalog
 from pipelines import Studio
@@ -95,6 +96,11 @@ class Visit:
     complaints: list[str]
     posts: list[str]
     hosts: set[str]
+
+    def note(self, request: Request) -> None:
+        self.hosts.add(request.url.split("/")[2] if "://" in request.url else "inline")
+        if request.method == "POST":
+            self.posts.append(request.url)
 
     def go(self) -> None:
         self.page.goto(self.house.url)
@@ -184,25 +190,63 @@ def house(open_house: House) -> Generator[House]:
         gate.release(1000)
 
 
+_SHARED: WeakKeyDictionary[Browser, Page] = WeakKeyDictionary()
+
+
+def shared_page(browser: Browser, url: str, width: int = 1280, height: int = 720) -> Page:
+    """The page that the tests of a module share, so that scripts are fetched and compiled once. Nothing that a site keeps is left in it."""
+    if browser not in _SHARED:
+        _SHARED[browser] = browser.new_context().new_page()
+    page = _SHARED[browser]
+    page.goto("about:blank")
+    page.set_viewport_size({"width": width, "height": height})
+    page.unroute_all()
+    page.context.clear_cookies()
+    storage = {"origin": url.rstrip("/"), "storageTypes": "local_storage,indexeddb,service_workers,cache_storage"}
+    wire = page.context.new_cdp_session(page)
+    wire.send("Storage.clearDataForOrigin", storage)
+    wire.send("Page.resetNavigationHistory")  # what a tab keeps goes with it
+    wire.detach()
+    return page
+
+
 @contextmanager
-def visiting(house: House, browser: Browser, **options: Any) -> Generator[Visit]:
-    context = browser.new_context(**options)
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    visit = Visit(house, context, page, [], [], set())
-    page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-    page.on("console", lambda message: visit.complaints.append(message.text) if message.type == "error" else None)
-    page.on("request", lambda request: visit.hosts.add(request.url.split("/")[2] if "://" in request.url else "inline"))
-    page.on("request", lambda request: visit.posts.append(request.url) if request.method == "POST" else None)
-    visit.go()
-    yield visit
-    context.close()
+def visiting(house: House, browser: Browser, page: Page | None = None, **options: Any) -> Generator[Visit]:
+    """A visit to the page at rest, in a window of its own unless a page is given."""
+    context = page.context if page else browser.new_context(**options)
+    with nullcontext() if page else closing(context):
+        page = page or context.new_page()
+        page.set_default_timeout(30_000)
+        visit = Visit(house, context, page, [], [], set())
+        with heard(page, visit.complaints):
+            page.on("request", visit.note)
+            visit.go()
+            yield visit
+            page.remove_listener("request", visit.note)
+
+
+@contextmanager
+def heard(page: Page, complaints: list[str]) -> Generator[None]:
+    """What the page complains of, for as long as this lasts."""
+
+    def error(told: Error) -> None:
+        complaints.append(str(told))
+
+    def message(told: ConsoleMessage) -> None:
+        if told.type == "error":
+            complaints.append(told.text)
+
+    page.on("pageerror", error)
+    page.on("console", message)
+    yield
+    page.remove_listener("pageerror", error)
+    page.remove_listener("console", message)
 
 
 @pytest.fixture
 def visit(house: House, browser: Browser) -> Generator[Visit]:
     """A visitor whose page must never complain and never ask another machine for anything."""
-    with visiting(house, browser) as visit:
+    with visiting(house, browser, shared_page(browser, house.url)) as visit:
         yield visit
         assert visit.complaints == []
         assert visit.hosts <= {f"127.0.0.1:{house.port}", "inline"}

@@ -446,7 +446,7 @@ def test_a_hidden_tab_keeps_everything(inpaint: Easel) -> None:
 
 
 def test_a_browser_that_keeps_nothing_still_paints(inputs: Inputs, browser: Browser) -> None:
-    with easel(inputs, browser, "inpaint", "mask") as here:
+    with easel(inputs, browser, "inpaint", "mask", viewport={"width": 900, "height": 900}) as here:
         here.context.add_init_script("Object.defineProperty(window, 'indexedDB', { get() { throw new Error('private') } })")
         here.reload()
         here.show(noise(100, 80))

@@ -135,8 +135,9 @@ def test_a_depth_map_is_estimated_edited_and_followed(visit: Visit, running: Run
     changed = edit(page, running, curve="3", cut_off="0.75")
     assert np.abs(np.asarray(changed, int) - np.asarray(plain, int)).mean() > 1, "another map, another picture"
     edit_back = {"curve": "1", "cut_off": "0"}
+    before = page.evaluate("() => atelier.forms.depth.map")  # read first: the page may be done before the next line runs
     page.locator("#depth-map [data-part=map-file]").set_input_files([turned_map(page, running)])
-    page.wait_for_function("before => atelier.forms.depth?.map !== before", arg=page.evaluate("() => atelier.forms.depth.map"))
+    page.wait_for_function("before => atelier.forms.depth.map !== before", arg=before)
     assert places_of_houses(edit(page, running, **edit_back)) == [2], "the house stands where the map is near"
 
 

@@ -6,12 +6,14 @@ The fixtures are made by torch itself; what is converted is compared with the te
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import sys
 import types
 import zipfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from models import convert as converting
+from models import convert_child
 from models.convert import CHILD, Limits, convert
 from models.convert_child import Refused, check
 from models.errors import UserError
@@ -73,6 +77,24 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
 
 
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work of the process is done here, without its limits: it takes seconds to start, and most tests are about what is in a file."""
+
+    def run(file: Path, made: Path, kind: str, limits: Limits, _: Path) -> None:
+        told = {"done": True}
+        try:
+            convert_child.main({"file": str(file), "made": str(made), "kind": kind, **asdict(limits)})
+        except Exception as error:  # noqa: BLE001 - as in the process
+            refused = convert_child.problem_of(error)
+            told = {"problem": refused.problem, "detail": refused.detail}
+        judge(file, json.dumps(told).encode(), 0)
+
+    judge = converting._judge
+    monkeypatch.setattr(converting, "_run", run)
+    monkeypatch.setattr(convert_child, "limit", lambda size, task: None)
+
+
 # ------------------------------------------------------------------------------------------------------------------- what is converted
 
 
@@ -98,6 +120,7 @@ def lightning(monkeypatch: pytest.MonkeyPatch) -> Any:
     return made
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_training_checkpoint_gives_its_weights_and_nothing_else(tmp_path: Path, lightning: Any) -> None:
     callback = lightning()
     callback.best = np.float64(0.5)
@@ -105,6 +128,7 @@ def test_a_training_checkpoint_gives_its_weights_and_nothing_else(tmp_path: Path
     assert same(load_file(converted(tmp_path, content)), WEIGHTS)
 
 
+@pytest.mark.usefixtures("at_once")
 def test_tensors_that_share_their_numbers_are_written_apart(tmp_path: Path) -> None:
     shared = numbers(4, 4)
     content = {"a": shared, "b": shared, "part": shared[1:3]}
@@ -115,6 +139,7 @@ def parameter_table(vectors: Tensor) -> nn.ParameterDict:
     return nn.ParameterDict({"*": nn.Parameter(vectors)})
 
 
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("wrap", [lambda vectors: {"*": vectors}, parameter_table], ids=["table", "ParameterDict"])
 def test_a_textual_inversion_becomes_its_vectors(tmp_path: Path, wrap: Callable[[Tensor], Any]) -> None:
     vectors = numbers(3, 768)
@@ -124,11 +149,13 @@ def test_a_textual_inversion_becomes_its_vectors(tmp_path: Path, wrap: Callable[
     assert dict(read_header(made).metadata) == {"name": "snowy", "step": "500"}
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_textual_inversion_of_one_named_vector_becomes_a_row(tmp_path: Path) -> None:
     made = converted(tmp_path, {"<cat-toy>": numbers(768)}, "embedding")
     assert (list(read_header(made).tensors), read_header(made).metadata["name"]) == (["emb_params"], "<cat-toy>")
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_hypernetwork_becomes_tensors_named_by_width_and_place(tmp_path: Path) -> None:
     keys = {"linear.0.weight": numbers(16, 8), "linear.0.bias": numbers(16), "linear.1.weight": numbers(8, 16)}
     values = {"linear1.weight": numbers(16, 8, seed=2), "linear2.bias": numbers(8)}  # as the first ones were named
@@ -141,6 +168,7 @@ def test_a_hypernetwork_becomes_tensors_named_by_width_and_place(tmp_path: Path)
     assert dict(read_header(made).metadata) == described
 
 
+@pytest.mark.usefixtures("at_once")
 def test_weights_under_odd_names_are_only_names(tmp_path: Path) -> None:
     odd = {"../../etc/passwd": torch.ones(1), "<img src=x>": torch.ones(2), "é\U0001f984": torch.ones(3)}
     assert same(load_file(converted(tmp_path, odd)), odd)
@@ -190,6 +218,7 @@ def test_no_switch_of_the_environment_makes_loading_more_trusting(tmp_path: Path
     refusal(tmp_path, torch_bytes({"x": HARMFUL["os.mkdir"]()}))
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_scripted_module_is_refused_as_a_program(tmp_path: Path) -> None:
     stream = io.BytesIO()
     with pytest.warns(DeprecationWarning):
@@ -205,6 +234,7 @@ def deflated(content: bytes) -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_compressed_file_is_refused_for_what_it_would_take(tmp_path: Path) -> None:
     assert "compressed" in refusal(tmp_path, deflated(torch_bytes({"a": torch.zeros(5_000_000)})))
 
@@ -220,6 +250,7 @@ def test_a_tensor_that_claims_more_than_it_holds_is_not_let_through(tensor: Tens
         check({"a": tensor}, len(torch_bytes({"a": tensor})), 60_000)
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_file_that_claims_more_than_it_holds_is_refused(tmp_path: Path) -> None:
     assert "claims more numbers" in refusal(tmp_path, torch_bytes({"a": torch.zeros(1).expand(1_000_000_000)}))
 
@@ -237,6 +268,7 @@ def lying(content: bytes, old: bytes, new: bytes) -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_lie_about_the_number_of_values_is_refused(tmp_path: Path) -> None:
     content = torch_bytes({"a": torch.zeros(300)})
     refusal(tmp_path, lying(content, b"M\x2c\x01", b"J\x00\x00\x00\x40"))  # 300 becomes 2^30, everywhere
@@ -274,6 +306,7 @@ def test_too_many_tensors_are_not_let_through() -> None:
         check({str(place): torch.zeros(1) for place in range(50)}, 10_000, 49)
 
 
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize(("part", "is_new"), [(0.5, True), (0.999, True), (0.5, False), (0.999, False)])
 def test_a_file_that_was_cut_short_is_refused(tmp_path: Path, part: float, is_new: bool) -> None:
     content = torch_bytes(WEIGHTS, _use_new_zipfile_serialization=is_new)
@@ -290,6 +323,7 @@ OTHERS: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("case", OTHERS)
 def test_what_holds_no_plain_weights_is_refused(tmp_path: Path, case: str) -> None:
     content, words = OTHERS[case]

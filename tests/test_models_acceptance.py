@@ -149,6 +149,8 @@ def test_two_people_swap_checkpoint_vae_and_lora_in_turn(running: Running, shop:
             visit.page.set_default_timeout(120_000)
         ada.set("seed", "3")
         ben.set("seed", "3")
+        ada.unfold()
+        ada.set("steps", "6")
         ada.generate("a blue boat on the sea at day")
         plain, first = picture_of(ada, running, None)
 

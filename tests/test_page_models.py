@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,17 @@ def open_models(visit: Visit) -> None:
     visit.page.get_by_role("tab", name="Models").click()
 
 
+def soon(visit: Visit, condition: Callable[[], bool]) -> None:
+    """Waits for what comes with the next look at the studio, which is asked for again and again."""
+
+    def looked() -> bool:
+        visit.page.evaluate("() => window.dispatchEvent(new Event('atelier:look'))")
+        visit.page.wait_for_timeout(100)
+        return condition()
+
+    wait_for(visit.page, looked)
+
+
 def names(visit: Visit) -> list[str]:
     return visit.page.locator(".library-list strong").all_text_contents()
 
@@ -57,13 +68,13 @@ def test_a_file_that_is_put_into_the_folder_appears_without_a_reload(house: Hous
     offered = visit.page.locator("#txt2img-loras option")
     wait_for(visit.page, lambda: "fresh snow" in offered.all_text_contents())
     file.unlink()
-    wait_for(visit.page, lambda: "fresh snow" not in offered.all_text_contents())
+    soon(visit, lambda: "fresh snow" not in offered.all_text_contents())
 
 
 @pytest.mark.browser
 def test_a_lora_from_the_rack_is_in_the_request_with_its_strengths(house: House, visit: Visit, lora: str) -> None:
     rack = visit.page.locator("#txt2img-loras")
-    wait_for(visit.page, lambda: lora in rack.locator("option").all_text_contents())
+    soon(visit, lambda: lora in rack.locator("option").all_text_contents())
     rack.locator("select").select_option(label=lora)
     numbers = rack.locator("input[type=number]")
     numbers.nth(0).fill("0.6")
@@ -109,7 +120,7 @@ def test_a_trigger_word_goes_into_the_prompt_by_a_click(visit: Visit, lora: str)
 def test_what_does_not_fit_is_greyed_with_its_reason(house: House, visit: Visit) -> None:
     file = write_lora(house.models, "for sdxl", width=2048)
     option = visit.page.locator("#txt2img-loras option", has_text="for sdxl")
-    wait_for(visit.page, lambda: option.count() == 1)
+    soon(visit, lambda: option.count() == 1)
     assert option.is_disabled() and "SDXL" in (option.get_attribute("title") or "")
     assert option.text_content() == "for sdxl (made for SDXL)"
     visit.generate("a house <lora:for sdxl:1>")
