@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import signal
 import socket
 import subprocess
@@ -43,6 +44,15 @@ def job(studio_door: RunningDoor) -> str:
 @pytest.fixture(scope="module")
 def picture(studio_door: RunningDoor, job: str) -> str:
     return studio_door.finish(job, ME)["pictures"][0]["id"]
+
+
+def test_a_browser_asks_once_for_scripts_that_are_named_by_their_content(studio_door: RunningDoor) -> None:
+    page = studio_door.ask("GET", "/", headers=ME).text
+    script = re.search(r"/assets/index-[\w-]+\.js", page)
+    assert script, page[:2000]
+    assert "immutable" in studio_door.ask("GET", script[0], headers=ME).headers["cache-control"]
+    for path in ("/", "/config", "/assets/no-such-script-12345678.js"):
+        assert "immutable" not in studio_door.ask("GET", path, headers=ME).headers.get("cache-control", "")
 
 
 def saved(door: RunningDoor) -> list[bytes]:

@@ -104,8 +104,9 @@ def test_three_files_are_one_download_which_can_be_stopped_and_gone_on_with(visi
     for name in ("body_pose_model.pth", "hand_pose_model.pth", "facenet.pth"):
         listed.get_by_text(f"openpose/{name}").wait_for()
     open_tab(visit, "ControlNet")
-    first.locator("[data-part=stop-fetch]").click()
-    hub.pause.set()
+    with visit.page.expect_response(lambda answer: "stop_weights" in (answer.request.post_data or "")):
+        first.locator("[data-part=stop-fetch]").click()
+    hub.pause.set()  # only now: the transfer would be whole before the studio hears that it is to stop
     button.wait_for()
     button.click()
     assert map_of(visit)

@@ -21,12 +21,13 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.bodies import Counted, Limits, Refused, let_finish, read_body
-from ui.policy import SEALED_POLICY, policy
+from ui.policy import FOREVER, SEALED_POLICY, policy
 from ui.uploads import FILE_ROUTE, NotAnUpload, NotJson, UploadFolder, check_body
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]{2,45})\]|(?P<name>[a-z0-9_](?:[a-z0-9_.-]{0,252}[a-z0-9_])?))(?::\d{1,5})?")
 PAGES = ("/", "/login", "/picture/")  # what a link on another site may open
+NAMED_BY_CONTENT = re.compile(r"/assets/[\w.-]+-[\w-]{8,}\.\w+")  # scripts and styles: another content has another name
 FILE_ROUTES = ("/picture/", "/thumb/", "/input/", FILE_ROUTE)
 UPLOAD_ROUTE = "/gradio_api/upload"
 INPUT_ROUTE = "/input"
@@ -207,7 +208,9 @@ def _dressed(send: Send, scope: Scope) -> Send:
                 headers["Content-Security-Policy"] = SEALED_POLICY
             for name, value in ANSWER_HEADERS.items():
                 headers.setdefault(name, value)
-            if not scope["path"].startswith(("/assets/", "/static/")):
+            if message["status"] == 200 and NAMED_BY_CONTENT.fullmatch(scope["path"]):
+                headers.update(FOREVER)
+            elif not scope["path"].startswith(("/assets/", "/static/")):
                 headers.setdefault("Cache-Control", "no-store")
         await send(message)
 

@@ -21,7 +21,7 @@ from models.errors import UserError
 from pipelines import Studio, Taken
 from pipelines.depth_paint import painted
 from pipelines.intake import GONE
-from ui.pictures import FOREVER
+from ui.policy import FOREVER
 from ui.roles import user_of
 
 MOST_MASK_PIXELS = 40_000_000

@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from pipelines import PictureRecord, Studio
+from ui.policy import FOREVER
 from ui.roles import visitor_of
 
 THUMB_SIDE = 320  # pixels, the longer side
-FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
 class PictureDesk:

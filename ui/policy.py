@@ -16,6 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
+FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}  # for what never changes under its name
 SEALED_POLICY = "sandbox; default-src 'none'; img-src 'self'; style-src 'unsafe-inline'"  # a file that is opened by itself is no page
 
 
