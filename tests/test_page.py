@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 from page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Locator, expect
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
@@ -173,6 +173,27 @@ def test_a_phone_needs_no_sideways_scrolling(house: House, browser: Browser) -> 
         visit.finished()
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
         assert visit.page.locator("#txt2img-generate").is_visible()
+
+
+def test_on_a_phone_the_row_of_tabs_moves_to_the_open_one(house: House, browser: Browser) -> None:
+    with visiting(house, browser, viewport={"width": 390, "height": 844}) as visit:
+        row = visit.page.locator("#tabs > .tab-wrapper .tab-container:not(.visually-hidden)")
+        expect(row).to_have_attribute("data-more", "right")
+        visit.generate("a red house")
+        visit.finished()
+        visit.part("to-inpaint").click()
+        expect(row).to_have_attribute("data-more", "left right")
+        inpaint = visit.page.get_by_role("tab", name="Inpaint", exact=True)
+        wait_for(visit.page, lambda: abs(centre(inpaint) - centre(row)) < 2)
+        visit.page.get_by_role("tab", name="Models", exact=True).click()
+        expect(row).to_have_attribute("data-more", "left")
+
+
+def centre(place: Locator) -> float:
+    """Pixels from the left of the window."""
+    box = place.bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2
 
 
 def test_markup_in_a_prompt_stays_text(visit: Visit) -> None:

@@ -69,11 +69,7 @@ def form(visit: Visit, name: str) -> Any:
 
 
 def open_depth(visit: Visit) -> None:
-    tab = visit.page.get_by_role("tab", name="Depth", exact=True)
-    if not tab.is_visible():  # a narrow page folds the tabs
-        visit.page.locator("#tabs .overflow-menu button").first.click()
-        tab = visit.page.locator(".overflow-dropdown button", has_text="Depth")
-    tab.click()
+    visit.page.get_by_role("tab", name="Depth", exact=True).click()
     visit.page.wait_for_function("() => document.querySelector('#depth-map select')?.options.length && atelier.forms.depth")
 
 

@@ -209,8 +209,7 @@ def test_a_unit_without_a_picture_of_its_own_has_its_region_on_that_of_the_tab(v
 
 def test_on_a_phone_the_sheet_takes_the_screen_and_every_tool_is_within_it(house: House, browser: Browser) -> None:
     with visiting(house, browser, viewport={"width": 390, "height": 844}, has_touch=True) as visit:
-        visit.page.locator("#tabs .overflow-menu > button").click()
-        visit.page.locator("#tabs .overflow-dropdown button", has_text="ControlNet").click()
+        open_tab(visit, "ControlNet")
         card(visit).wait_for()
         put(visit, drawing(WIDTH, HEIGHT))
         card(visit).locator("summary").click()

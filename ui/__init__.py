@@ -23,7 +23,7 @@ def page(studio: Studio) -> gr.Blocks:
     with gr.Blocks(title="Atelier", analytics_enabled=False, delete_cache=(DAY, DAY), fill_width=True) as blocks:
         header()
         desks = {}
-        with gr.Tabs(elem_id="tabs") as tabs:
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             for tab in TABS:
                 name = tab.__name__.rpartition(".")[2]
                 with gr.Tab(tab.TITLE, id=name):

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui.pieces import static
+from ui.pieces import piece_scripts, static
 
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -16,7 +16,7 @@ STYLES = (
 )  # fmt: skip
 SCRIPTS = (
     "look.js", "memory.js", "weights.js", "keys.js", "raster.js", "canvas_store.js", "canvas_view.js", "canvas_hands.js", "desk.js",
-    "paint_pad.js", "region_pad.js",
+    "tabs.js", "paint_pad.js", "region_pad.js",
     "unit_plot.js", "unit_parts.js", "unit_weights.js", "unit_pictures.js", "unit_card.js", "unit_maps.js",
     "depth_view.js", "depth_plot.js", "depth_pad.js",
 )  # fmt: skip
@@ -29,7 +29,7 @@ def look() -> dict[str, Any]:
 
 def head() -> str:
     """Styles and scripts as elements of the page itself: there at once, with no further request."""
-    scripts = "\n".join(static(name) for name in SCRIPTS)
+    scripts = "\n".join((*(static(name) for name in SCRIPTS), piece_scripts()))
     styles = "".join(static(name) for name in STYLES)
     return f"<style>{styles}</style>\n<script>{scripts}</script>"
 
