@@ -23,8 +23,8 @@ from pipelines.control import Controls
 from pipelines.inputs import Inputs
 from pipelines.steering import Steering
 from pipelines.strength import Steps
+from tests.controls import SAME, SIDE, THEIRS, far, folder, holding, inputs, map_of, model, net_of, off, pipeline, unit
 from tests.drawing import finished, first_noise
-from tests.test_control import SAME, SIDE, THEIRS, far, folder, holding, inputs, map_of, model, net_of, off, pipeline, unit
 from tests.test_ip_adapter import encoder, loaded, picture, vision, write
 
 __all__ = ["encoder", "folder", "inputs", "model", "vision"]

@@ -14,8 +14,7 @@ from models.errors import UserError
 from models.loading import DiffusionModel
 from pipelines import Controlled, ControlUse, ImageToImage, Inpaint
 from pipelines.inputs import Inputs
-from tests.drawing import blots, first_noise, latents_of
-from tests.test_control import (
+from tests.controls import (
     HALF,
     SAME,
     SIDE,
@@ -34,6 +33,7 @@ from tests.test_control import (
     xl,
     xl_folder,
 )
+from tests.drawing import blots, first_noise, latents_of
 
 __all__ = ["inputs", "xl", "xl_folder"]
 

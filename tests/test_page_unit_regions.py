@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from io import BytesIO
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
-from playwright.sync_api import Browser, FloatRect, Locator
+from PIL import Image
+from playwright.sync_api import Browser, FloatRect, Locator, expect
 from unit_pages import card, drawing, first, map_of, open_tab, put, room, shelf, units
 
 pytestmark = pytest.mark.browser
@@ -24,11 +26,18 @@ STROKE = """([canvas, type, points]) => points.forEach(([x, y], place) => {
 })"""
 
 
-PASTE = """text => {
+GIVE = """([type, text, target]) => {
   const data = new DataTransfer();
   data.items.add(new File([Uint8Array.from(text, (letter) => letter.charCodeAt(0))], "a.png", { type: "image/png" }));
-  document.body.dispatchEvent(new ClipboardEvent("paste", { bubbles: true, cancelable: true, clipboardData: data }));
+  const options = { bubbles: true, cancelable: true, clipboardData: data, dataTransfer: data };
+  const event = type === "paste" ? new ClipboardEvent(type, options) : new DragEvent(type, options);
+  (target ? document.querySelector(target) : document.body).dispatchEvent(event);
 }"""
+
+
+def give(visit: Visit, type: str, data: bytes, target: str = "") -> None:
+    """Pastes or drops a file."""
+    visit.page.evaluate(GIVE, [type, data.decode("latin-1"), target])
 
 
 def test_a_region_takes_the_size_of_the_picture_and_goes_with_another_one(visit: Visit, house: House, first: Locator) -> None:
@@ -200,11 +209,38 @@ def test_a_unit_without_a_picture_of_its_own_has_its_region_on_that_of_the_tab(v
     sheet = Sheet(visit, "img2img")
     sheet.dab(80, 48)
     before = visit.page.evaluate("atelier.forms.img2img.image")
-    visit.page.evaluate(PASTE, drawing(64, 64)["buffer"].decode("latin-1"))
+    give(visit, "paste", drawing(64, 64)["buffer"])
     visit.page.wait_for_timeout(500)
     assert (visit.page.evaluate("atelier.forms.img2img.image"), units(visit, "img2img")[0]["image"]) == (before, "")
     sheet.done()
     assert region(visit, house, "img2img").shape == (HEIGHT, WIDTH)
+
+
+def half_white(right: bool) -> bytes:
+    """A picture of half the size, white on one side and transparent on the other."""
+    image = Image.new("RGBA", (WIDTH // 2, HEIGHT // 2))
+    left = WIDTH // 4 if right else 0
+    image.paste("white", (left, 0, left + WIDTH // 4, HEIGHT // 2))
+    stream = BytesIO()
+    image.save(stream, "png")
+    return stream.getvalue()
+
+
+def test_a_picture_that_is_dropped_or_pasted_becomes_the_region_and_can_be_undone(visit: Visit, house: House, ready: Locator) -> None:
+    sheet = Sheet(visit)
+    give(visit, "drop", b"no picture at all", "dialog.region-dialog[open]")
+    sheet.dialog.get_by_text("cannot read this as a picture").wait_for()
+    give(visit, "drop", half_white(right=False), "dialog.region-dialog[open] canvas")
+    expect(sheet.part("undo")).to_be_enabled()
+    expect(sheet.part("alert")).to_be_hidden()
+    sheet.part("undo").click()
+    expect(sheet.part("redo")).to_be_enabled()
+    give(visit, "paste", half_white(right=True))
+    expect(sheet.part("redo")).to_be_disabled()
+    sheet.done()
+    painted = region(visit, house)
+    assert painted.shape == (HEIGHT, WIDTH)
+    assert (painted[:, : WIDTH // 2 - 2] == 0).all() and (painted[:, WIDTH // 2 + 2 :] == 255).all()
 
 
 def test_on_a_phone_the_sheet_takes_the_screen_and_every_tool_is_within_it(house: House, browser: Browser) -> None:

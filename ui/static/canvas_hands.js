@@ -407,7 +407,7 @@ window.atelier = window.atelier || {};
     return blob?.type.startsWith("image/") ? blob : null;
   };
 
-  // Files that are dropped on `room`, or pasted while it is `shown` and no dialog lies above it, go to `open`.
+  // Files that are dropped on `room`, or pasted while it is `shown` and no other dialog lies above it, go to `open`.
   const receive = (room, shown, open, fail) => {
     const lit = (over) => room.classList.toggle("over", over);
     room.addEventListener("dragover", (event) => {
@@ -424,7 +424,8 @@ window.atelier = window.atelier || {};
       else fail("This is no picture that a browser can hand over. Save it first, then drop the file.");
     });
     window.addEventListener("paste", async (event) => {
-      if (!shown() || document.querySelector("dialog[open]") || typing(event.target) || !event.clipboardData?.files.length) return;
+      const above = document.querySelector("dialog[open]");
+      if (!shown() || (above && above !== room) || typing(event.target) || !event.clipboardData?.files.length) return;
       const file = await fileOf(event.clipboardData);
       if (file) open(file);
     });

@@ -1,5 +1,7 @@
 // Drawing the region in which a control unit acts, over its picture, on the sheet of paint_pad.js: in a dialog, so that there is room.
+// A picture that is dropped or pasted there becomes the region, as one step that can be undone.
 (() => {
+  const UNREADABLE = "The browser cannot read this as a picture. Save it as PNG, then drop it here.";
   const GONE = "The picture is not stored here any more. Put it in again.";
 
   // `dialog` holds the elements of the pad.
@@ -20,15 +22,29 @@
       dialog.toggleAttribute("inert", wanted);
       part("pad").setAttribute("aria-busy", String(wanted));
     };
-    // The grey values of the region so far, at the size of the sheet.
+    // The grey values of a picture, brought to the size of the sheet: cells of 0 to 255. What is transparent is black.
+    const greys = (image, width, height) => {
+      const context = paintPad.surface(width, height).getContext("2d", { willReadFrequently: true });
+      context.fillRect(0, 0, width, height);
+      context.drawImage(image, 0, 0, width, height);
+      const { data } = context.getImageData(0, 0, width, height);
+      return (place) => (299 * data[4 * place] + 587 * data[4 * place + 1] + 114 * data[4 * place + 2]) / 1000;
+    };
+    // The region so far.
     const painted = async (width, height) => {
       const layer = new raster.Layer(width, height, 1);
       if (!asked.mask) return layer;
-      const context = paintPad.surface(width, height).getContext("2d", { willReadFrequently: true });
-      context.drawImage((await store.picture(asked.mask)).image, 0, 0, width, height);
-      const { data } = context.getImageData(0, 0, width, height);
-      layer.cells.forEach((_, place) => (layer.cells[place] = data[4 * place]));
+      const grey = greys((await store.picture(asked.mask)).image, width, height);
+      layer.cells.forEach((_, place) => (layer.cells[place] = Math.round(grey(place))));
       return layer;
+    };
+    const bring = async (file) => {
+      const image = await createImageBitmap(file).catch(() => null);
+      if (!image) return say(UNREADABLE);
+      say();
+      const { width, height } = pad.layer();
+      const grey = greys(image, width, height);
+      pad.edit((cells) => cells.forEach((_, place) => (cells[place] = Math.round(grey(place)))));
     };
     const file = () => {
       pad.end(false);
@@ -44,6 +60,7 @@
       else dialog.close();
     };
 
+    atelier.canvasHands.receive(dialog, () => dialog.open && !dialog.inert, bring, say);
     part("clear").addEventListener("click", clear);
     part("invert").addEventListener("click", invert);
     part("done").addEventListener("click", done);
