@@ -29,9 +29,10 @@ from models.residence import HOST, Kept, Resident
 from models.vision import load_vision
 from models.vision_files import Encoders
 from pipelines.preprocessors.annotators import Annotators
-from pipelines.prompts import load_tokenizer
+from pipelines.prompts import ClipTokenizer, load_tokenizer
 
 Held = Resident[Any] | Kept[Any]
+MOST_TOKENIZERS = 4
 WATCHED = (".safetensors", ".json", ".txt")  # of a folder: what is read
 
 
@@ -42,6 +43,7 @@ class Stock:
         self._catalog = catalog
         self._device = device
         self._machine = machine
+        self._tokenizers: dict[Any, ClipTokenizer] = {}  # by their files
 
     def load(self, key: Key) -> Held:
         return LOADERS[key.kind](self, key)
@@ -76,10 +78,19 @@ class Stock:
         """The networks are read into the host's memory. What is small, and what pages look through, stays on the device."""
         checkpoint = self._catalog.checkpoint(key.id)
         device = self._device.torch_device
-        tokenizers = {key: load_tokenizer(folder) for key, folder in checkpoint.tokenizers.items()}
+        tokenizers = {key: self._tokenizer(folder) for key, folder in checkpoint.tokenizers.items()}
         model = load(checkpoint, self._reading_device(), tokenizers)
         model = replace(model, device=self._device, preview=model.preview.to(device), alphas_cumprod=model.alphas_cumprod.to(device))
         return Resident(model, [*(encoder.network for encoder in model.text_encoders), model.unet, model.vae], device)
+
+    def _tokenizer(self, folder: Path) -> ClipTokenizer:
+        """Building one takes a fifth of a second, and most checkpoints have the same ones."""
+        files = folder, _look(folder)
+        if files not in self._tokenizers:
+            while len(self._tokenizers) >= MOST_TOKENIZERS:
+                del self._tokenizers[next(iter(self._tokenizers))]
+            self._tokenizers[files] = load_tokenizer(folder)
+        return self._tokenizers[files]
 
     def _vae(self, key: Key) -> Resident[Any]:
         vae = load_vae(self._catalog.model(key.id), FAMILIES[key.family], self._reading_device())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -190,3 +191,20 @@ def test_a_lora_of_strength_nothing_is_not_even_read(folder: Folder) -> None:
     use = LoraUse(id=id_of(painter, "lora"), unet=0.0, text_encoder=0.0)
     assert draw(painter, replace(REQUEST, loras=(use,))).image.tobytes() == draw(painter, REQUEST).image.tobytes()
     assert Key("lora", use.id) not in painter.manager.quick()
+
+
+def test_a_tokenizer_is_read_again_only_when_its_files_have_changed(tmp_path: Path) -> None:
+    here = Folder(tmp_path)
+    write_toy_model(here.starter)
+    painter = open_painter(here)
+
+    def tokenizer() -> object:
+        painter.manager.unload_idle()
+        with painter.model(STARTER) as model:
+            return model.tokenizer
+
+    first = tokenizer()
+    assert tokenizer() is first
+    for file in (here.starter / "tokenizer").iterdir():
+        os.utime(file, (1, 1))
+    assert tokenizer() is not first
