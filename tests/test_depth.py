@@ -73,7 +73,7 @@ def theirs(model: DiffusionModel, values: np.ndarray, guidance: float) -> Image.
     from diffusers import EulerDiscreteScheduler, StableDiffusionDepth2ImgPipeline
     from transformers import DPTConfig, DPTForDepthEstimation, DPTImageProcessor
 
-    small = {
+    small: dict[str, Any] = {
         "hidden_size": 16,
         "num_hidden_layers": 4,
         "num_attention_heads": 2,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,11 @@ def test_what_overflows_in_half_precision_is_read_in_full(folder: Path) -> None:
 
 def test_what_overflows_in_full_precision_too_is_said(folder: Path) -> None:
     model = load_toy_model(folder)
-    model.vae.encoder.register_forward_hook(lambda module, inputs, output: torch.full_like(output, torch.nan))
+
+    def overflow(module: torch.nn.Module, inputs: Any, output: Any) -> torch.Tensor:
+        return torch.full_like(output, torch.nan)
+
+    model.vae.encoder.register_forward_hook(overflow)
     with pytest.raises(Overflow, match="VAE"):
         ended(encode(model, blots((64, 64))))
 
