@@ -39,11 +39,14 @@
       return layer;
     };
     const bring = async (file) => {
+      const mine = asked;
       const image = await createImageBitmap(file).catch(() => null);
+      if (mine !== asked || !dialog.open) return; // it came too late, and another region may be on the sheet
       if (!image) return say(UNREADABLE);
       say();
       const { width, height } = pad.layer();
       const grey = greys(image, width, height);
+      image.close();
       pad.edit((cells) => cells.forEach((_, place) => (cells[place] = Math.round(grey(place)))));
     };
     const file = () => {

@@ -9,7 +9,7 @@
   };
   const bring = (row) => {
     const tab = row.querySelector('[role="tab"][aria-selected="true"]');
-    if (tab) row.scrollTo({ left: tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2, behavior: "smooth" });
+    if (tab) row.scrollTo({ left: tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2 });
   };
   const begin = () => {
     const row = document.querySelector(ROW);
