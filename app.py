@@ -39,12 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """Joins the parts and answers until Ctrl+C."""
-    from pipelines.preprocessors.annotators import Annotators
-
     from models.catalog import Catalog
     from pipelines.inputs import Inputs
     from pipelines.jobs import JobBook
     from pipelines.outputs import Outputs
+    from pipelines.preprocessors.annotators import Annotators
     from pipelines.studio import Studio
     from ui import page
     from ui.server import create_app, serve

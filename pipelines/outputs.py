@@ -17,41 +17,28 @@ import logging
 import os
 import re
 import shutil
-import struct
 import threading
 import time
 import unicodedata
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, PngImagePlugin
 
 from models.errors import UserError
 from pipelines import infotext
-from pipelines.request import Request, TextToImage, describe, restore
+from pipelines.picture_settings import FORMAT_VERSION, Reading, inspect, read
+from pipelines.request import Request, describe
+
+__all__ = ["Outputs", "Reading", "inspect", "read", "slug"]
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1
 SLUG_BYTES = 60
 LEAST_FREE = 200_000_000  # bytes
-LONGEST_TEXT = 1_000_000  # bytes of one text chunk that is read
 COMPRESSION = 1  # of 9. On pictures, 6 takes three times as long for a tenth less
 UNFINISHED = ".part"
-UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, RuntimeError, struct.error)  # what Pillow raises for broken files
-FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")  # that can carry settings
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a picture says of itself. `notes` are sentences about what was not taken."""
-
-    request: Request
-    made_with: dict[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 class Outputs:
@@ -140,85 +127,6 @@ def slug(prompt: str) -> str:
     cut = words.encode()[: SLUG_BYTES + 1].decode("utf-8", "ignore")
     whole, _, _ = cut.rpartition("-")
     return whole if len(whole.encode()) >= SLUG_BYTES // 2 else _without_half_letter(words, cut)
-
-
-def read(source: Path | bytes) -> Request:
-    """The request that makes the picture again. Raises `UserError` when the file is no picture or says nothing of itself."""
-    return inspect(source).request
-
-
-def inspect(source: Path | bytes) -> Reading:
-    """Like `read`, with the names of what the picture was made with and notes. Decodes no pixels unless it has to."""
-    texts = _texts(source)
-    notes: tuple[str, ...] = ()
-    if "atelier" in texts:
-        try:
-            return _from_json(texts["atelier"])
-        except UserError as error:
-            if "parameters" not in texts:
-                raise
-            notes = (str(error),)
-    if "parameters" not in texts:
-        raise UserError("This picture carries no settings. Pictures lose them when a chat or an image editor saves them again.")
-    return _from_infotext(texts["parameters"], notes)
-
-
-def _from_json(text: str) -> Reading:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError("The settings in this picture are damaged.") from error
-    if not isinstance(found, dict) or not isinstance(found.get("request"), dict):
-        raise UserError("The settings in this picture are damaged.")
-    if found.get("version") != FORMAT_VERSION:
-        raise UserError("This picture was made by a newer Atelier. Update Atelier to read its settings.")
-    return Reading(restore(found["request"]), _short_texts(found.get("made_with")))
-
-
-def _from_infotext(text: str, notes: tuple[str, ...]) -> Reading:
-    settings = infotext.parse(text)
-    if set(settings.values) <= {"prompt"}:
-        raise UserError("The text in this picture holds no settings that Atelier can read.")
-    return Reading(TextToImage.admit(settings.values), _short_texts(settings.leftovers), (*notes, *settings.notes))
-
-
-def _short_texts(found: Any) -> dict[str, str]:
-    pairs = list(found.items())[:100] if isinstance(found, dict) else []
-    return {str(key)[:100]: value[:1000] for key, value in pairs if isinstance(value, str)}
-
-
-def _texts(source: Path | bytes) -> dict[str, str]:
-    """The texts "atelier" and "parameters" of a picture file, those that are there. Raises `UserError`."""
-    try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
-            texts = _texts_of(image)
-    except Image.DecompressionBombError as error:
-        raise UserError("This picture is too large to open. Scale it down first.") from error
-    except UNREADABLE as error:
-        raise UserError("This file cannot be read as a picture, or its settings are too large.") from error
-    short = {name: text for name, text in texts.items() if len(text.encode("utf-8", "replace")) <= LONGEST_TEXT}
-    if texts and not short:
-        raise UserError("The settings in this picture are too large to be true. They were not read.")
-    return short
-
-
-def _texts_of(image: Image.Image) -> dict[str, str]:
-    names = ("atelier", "parameters")
-    texts = {name: str(image.info[name]) for name in names if isinstance(image.info.get(name), str)}
-    if not texts and isinstance(image, PngImagePlugin.PngImageFile) and image.width * image.height < 50e6:
-        image.load()  # some programs put the texts behind the pixels
-        texts = {name: image.info[name] for name in names if isinstance(image.info.get(name), str)}
-    return texts or _user_comment(image)
-
-
-def _user_comment(image: Image.Image) -> dict[str, str]:
-    """A1111 keeps the text of JPEG, WebP and AVIF in EXIF UserComment (0x9286 of IFD 0x8769), as UTF-16."""
-    raw = image.getexif().get_ifd(0x8769).get(0x9286)
-    if not isinstance(raw, bytes) or not raw.startswith(b"UNICODE\0") or len(raw) > 2 * LONGEST_TEXT:
-        return {}
-    body = raw[8:]
-    big_endian = body[0::2].count(0) >= body[1::2].count(0)
-    return {"parameters": body.decode("utf-16-be" if big_endian else "utf-16-le", "ignore")}
 
 
 def _png(image: Image.Image, request: Request, made_with: dict[str, str]) -> bytes:
