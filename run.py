@@ -2,6 +2,7 @@
 
     python run.py [arguments of app.py]      the studio; `python run.py --help` lists them
     python run.py test [arguments of pytest] the tests
+    python run.py bench [names]              what it costs; `python run.py bench --help` lists the names
 
 Needs nothing but Python itself. Everything it installs goes to the folder `.venv` beside this file; delete that folder to
 begin again. What pip says is kept in `.venv/setup.log`.
@@ -15,17 +16,21 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent
 OLDEST, NEWEST = (3, 11), (3, 14)  # that every pinned package has a build for
 SPACE = 3 * 10**9  # bytes: the packages, and what pip unpacks on the way
 WRITING = "Installing collected packages"  # what pip says when all is fetched and it begins to write
+WRITTEN = "Successfully installed"  # and when it has
+FULL = 1_000_000  # bytes: with less than this left, nothing more can be written, not even what went wrong
 NO_DEPS = "# --no-deps"  # this line in a requirements file: what follows is installed without what it asks for
 
 # What stands in a failed set-up, and what to do about it. The first match counts.
@@ -53,9 +58,11 @@ class SetupError(Exception):
 def main(arguments: list[str]) -> int:  # Does Python stop at this line? Atelier needs Python 3.11 or newer, from python.org
     try:
         if not suits(sys.version_info[:2]):
-            return _wait([other_python(shutil.which), str(ROOT / "run.py"), *arguments])
+            return become([other_python(shutil.which), str(ROOT / "run.py"), *arguments], dict(os.environ))
         if arguments[:1] == ["test"]:
             return test(arguments[1:])
+        if arguments[:1] == ["bench"]:
+            return bench(arguments[1:])
         prepare(ROOT, ["requirements.txt"])
         return become([str(venv_python(ROOT)), str(ROOT / "app.py"), *arguments], dict(os.environ))
     except SetupError as error:
@@ -75,6 +82,12 @@ def test(arguments: list[str]) -> int:
         arguments = ["-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile"]
     os.chdir(ROOT)
     return become([str(venv_python(ROOT)), "-m", "pytest", *arguments], environment)
+
+
+def bench(arguments: list[str]) -> int:
+    prepare(ROOT, ["requirements.txt", "requirements-test.txt"])
+    os.chdir(ROOT)
+    return become([str(venv_python(ROOT)), "-m", "bench", *arguments], dict(os.environ))
 
 
 # ------------------------------------------------------------------------------------------------ which Python
@@ -119,25 +132,25 @@ def prepare(root: Path, files: list[str]) -> None:
         return
     try:
         (root / ".venv").mkdir(exist_ok=True)
-        with locked(root / ".venv" / "setup.lock"):
-            set_up(root, files)
+        with locked(root / ".venv" / "setup.lock") as lock:
+            set_up(root, files, lock)
     except OSError as error:
         raise SetupError(explain([f"ERROR: {error}"], log_file(root))) from error
 
 
-def set_up(root: Path, files: list[str]) -> None:
+def set_up(root: Path, files: list[str], lock: IO[str]) -> None:
     if is_ready(root, files):  # another start has just done it
         return
     start = time.monotonic()
-    make_venv(root)
+    make_venv(root, lock)
     for name in files:
         if not is_ready(root, [name]):
-            install(root, name)
+            install(root, name, lock)
     say(f"Ready after {time.monotonic() - start:.0f} seconds.")
 
 
 def is_ready(root: Path, files: list[str]) -> bool:
-    if unfinished(root).exists():
+    if is_half_written(root):
         return False
     version = _version_of(venv_python(root))
     return bool(version) and all(_read(stamp_file(root, name)) == stamp(root / name, version) for name in files)
@@ -154,15 +167,29 @@ def stamp_file(root: Path, name: str) -> Path:
 
 
 def unfinished(root: Path) -> Path:
-    """This file is there while packages are being written. Found at a start, it says that the writing was cut short."""
+    """This file is there while something may write into `.venv`. Found at a start, it says that this was cut short.
+
+    It holds where in the log the words of pip begin, and nothing while the `.venv` itself is made.
+    """
     return root / ".venv" / "unfinished"
+
+
+def is_half_written(root: Path) -> bool:
+    """What was cut short had begun to write. A pip that was still fetching has changed nothing, so its `.venv` is as good as before."""
+    if not unfinished(root).exists():
+        return False
+    begun = _read(unfinished(root))
+    if not begun.isdecimal() or int(begun) > _size(log_file(root)):
+        return True
+    said = log_file(root).read_bytes()[int(begun) :].decode("utf-8", "replace") if log_file(root).exists() else ""
+    return WRITING in said and WRITTEN not in said
 
 
 def log_file(root: Path) -> Path:
     return root / ".venv" / "setup.log"
 
 
-def make_venv(root: Path) -> None:
+def make_venv(root: Path, lock: IO[str]) -> None:
     """A `.venv` to install into: the one that is there if it is sound, else a new one."""
     if is_sound(root):
         return
@@ -170,10 +197,15 @@ def make_venv(root: Path) -> None:
     if free < SPACE:
         raise SetupError(f"Setting up needs about 3 GB; this disk has {free / 1e9:.1f} GB left. Make room, then start again.")
     say("Setting up Atelier (once; some minutes, depending on your connection)...")
-    empty(root / ".venv", keep={"setup.lock", "setup.log"})
-    unfinished(root).touch()
-    run_logged(root, [getattr(sys, "_base_executable", "") or sys.executable, "-m", "venv", str(root / ".venv")])
+    unfinished(root).write_text("")  # before anything is taken away: what is half gone must not pass for whole either
+    empty(root / ".venv", keep={"setup.lock", "setup.log", "unfinished"})
+    run_logged(root, [base_python(), "-m", "venv", str(root / ".venv")], lock)
     unfinished(root).unlink()
+
+
+def base_python() -> str:
+    """The Python that this one is a venv of, or this one: it is still there when the `.venv` has gone."""
+    return getattr(sys, "_base_executable", "") or sys.executable
 
 
 def is_sound(root: Path) -> bool:
@@ -181,16 +213,24 @@ def is_sound(root: Path) -> bool:
     version = _version_of(venv_python(root))
     made_for = re.search(r"^version(?:_info)?\s*=\s*(\d+\.\d+)", _read(root / ".venv" / "pyvenv.cfg"), re.MULTILINE)
     pip = list((root / ".venv").glob("**/site-packages/pip/__main__.py"))
-    return bool(version and made_for and made_for[1] == version and pip) and not unfinished(root).exists()
+    return bool(version and made_for and made_for[1] == version and pip) and not is_half_written(root)
 
 
-def install(root: Path, name: str) -> None:
+def install(root: Path, name: str, lock: IO[str]) -> None:
     """Install what one requirements file lists, then leave its stamp."""
     say("Fetching what the tests need..." if "test" in name else "Fetching the parts...")
     for step in pip_steps((root / name).read_text("utf-8")):
-        run_logged(root, [str(venv_python(root)), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *step])
-        unfinished(root).unlink(missing_ok=True)
+        run_pip(root, step, lock)
     _write_whole(stamp_file(root, name), stamp(root / name, _version_of(venv_python(root))))
+
+
+def run_pip(root: Path, step: list[str], lock: IO[str]) -> None:
+    _write_whole(unfinished(root), str(_size(log_file(root))))
+    try:
+        run_logged(root, [str(venv_python(root)), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *step], lock)
+    finally:
+        if not is_half_written(root):
+            unfinished(root).unlink(missing_ok=True)
 
 
 def pip_steps(requirements: str) -> list[list[str]]:
@@ -210,33 +250,109 @@ def _items(requirements: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def run_logged(root: Path, command: list[str]) -> None:
-    """Run a part of the set-up: its words go to the log, the large steps to the screen. Raises `SetupError`."""
-    lines: list[str] = []
-    with log_file(root).open("a", encoding="utf-8") as log, ended(command) as child:
+def run_logged(root: Path, command: list[str], lock: IO[str] | None = None) -> None:
+    """Run a part of the set-up: its words go to the log, the large steps to the screen. Raises `SetupError`.
+
+    With the lock it ends when this program does, however that ends, or holds the lock for as long as it goes on (see `ended`).
+    """
+    with log_file(root).open("a", encoding="utf-8") as log:
         log.write(f"\n$ {' '.join(command)}\n")
-        for raw in child.stdout or ():
-            lines.append(raw.decode("utf-8", "replace").rstrip())
-            print(lines[-1], file=log, flush=True)
-            if lines[-1].startswith(WRITING):
-                unfinished(root).touch()
-            if progress(lines[-1]):
-                say(progress(lines[-1]))
+    begun = _size(log_file(root))
+    with ended(command, log_file(root), lock) as child:
+        lines = shown(words(log_file(root), begun, child))
     if child.returncode:
-        raise SetupError(explain(lines, log_file(root)))
+        full = ["ERROR: No space left on device"] if shutil.disk_usage(root).free < FULL else []
+        raise SetupError(explain([*lines, *full], log_file(root)))
+
+
+def words(log: Path, begun: int, child: subprocess.Popen[bytes]) -> Iterator[str]:
+    """The lines that a child adds to the log, as they come, until it has ended.
+
+    They go by the file, not by a pipe: nobody reads a pipe any more when this program was killed, and the child dies of its next word.
+    """
+    rest = b""
+    with log.open("rb") as file:
+        file.seek(begun)
+        over = False
+        while not over:
+            over = child.poll() is not None  # asked before reading, so that its last words are read
+            *lines, rest = (rest + file.read()).split(b"\n")
+            yield from (line.decode("utf-8", "replace").rstrip() for line in lines)
+            time.sleep(0 if over else 0.1)
+    if rest:
+        yield rest.decode("utf-8", "replace").rstrip()
+
+
+def shown(lines: Iterable[str]) -> list[str]:
+    """All of them, after the large steps have been shown."""
+    heard: list[str] = []
+    for line in lines:
+        heard.append(line)
+        if progress(line):
+            say(progress(line))
+    return heard
 
 
 @contextmanager
-def ended(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A running command that has ended when the block has, also when the block is left by Ctrl+C."""
-    child = subprocess.Popen(command, env=pip_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+def ended(command: list[str], log: Path, lock: IO[str] | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+    """A running command that has ended when the block has, also when the block is left by Ctrl+C.
+
+    When this program is killed, what was given the lock is killed with it (Linux, Windows). Where that is not so (macOS, and what it
+    has started itself), it holds the lock as its standard input until it ends, so the next start waits. Without the lock it goes
+    on to its end: half an installation in the system would be worse than a whole one.
+    """
+    stdin = subprocess.DEVNULL if lock is None or os.name == "nt" else lock
+    with log.open("ab") as out:
+        child = subprocess.Popen(
+            tied(command) if lock else command, env=pip_environment(), stdin=stdin, stdout=out, stderr=subprocess.STDOUT
+        )
     try:
-        yield child
+        with in_a_job(child) if lock and os.name == "nt" else nullcontext():
+            yield child
     except BaseException:
         child.terminate()
         raise
     finally:
         child.wait()
+
+
+TIED = """
+import os, sys
+try:
+    import ctypes
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL; it lasts over execv
+except Exception:
+    pass  # no ctypes in this Python: the lock must do
+if os.getppid() == int(sys.argv[1]):  # else the parent was killed before the line above
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def tied(command: list[str], platform: str = sys.platform) -> list[str]:
+    """The command as one that Linux kills as soon as this program has ended."""
+    return [base_python(), "-I", "-S", "-c", TIED, str(os.getpid()), *command] if platform.startswith("linux") else command
+
+
+KILL_ON_CLOSE, EXTENDED_LIMITS = 0x2000, 9  # JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, JobObjectExtendedLimitInformation
+LIMITS_SIZE, LIMITS_FLAGS = 144, 16  # bytes of JOBOBJECT_EXTENDED_LIMIT_INFORMATION in 64 bits, and where its LimitFlags stand
+
+
+@contextmanager
+def in_a_job(child: "subprocess.Popen[bytes]", kernel: Any = None) -> Iterator[None]:
+    """Windows ends the child and all that it starts with the last handle of their job: after the block, or when this program is killed."""
+    import ctypes
+
+    kernel = kernel or ctypes.WinDLL("kernel32")  # type: ignore[attr-defined]
+    kernel.CreateJobObjectW.restype = ctypes.c_void_p
+    job = ctypes.c_void_p(kernel.CreateJobObjectW(None, None))
+    limits = ctypes.create_string_buffer(LIMITS_SIZE)
+    struct.pack_into("<I", limits, LIMITS_FLAGS, KILL_ON_CLOSE)
+    kernel.SetInformationJobObject(job, EXTENDED_LIMITS, limits, LIMITS_SIZE)
+    kernel.AssignProcessToJobObject(job, ctypes.c_void_p(int(child._handle)))  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        kernel.CloseHandle(job)
 
 
 def pip_environment() -> dict[str, str]:
@@ -292,14 +408,28 @@ def install_chromium() -> str | None:
     if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
         say("Fetching Chromium for the browser tests...")
         try:
-            run_logged(ROOT, ["apt-get", "update"])
-            run_logged(ROOT, ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "chromium"])
+            apt("update")
+            apt("install", "-y", "chromium")
         except SetupError as error:
             say(str(error))
     found = find_chromium(os.environ, sys.platform, shutil.which)
     if not found:
         say(f"No Chromium or Chrome was found: THE BROWSER TESTS ARE SKIPPED. This installs one:\n    {chromium_command(sys.platform)}")
     return found
+
+
+def apt(*arguments: str, patience: int = 600, pause: float = 1.0) -> None:
+    """Waits up to `patience` times for another that installs: an earlier start that was killed has left its apt at work."""
+    for turn in range(patience + 1):
+        try:
+            return run_logged(ROOT, ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *arguments])
+        except SetupError as error:
+            if turn == patience or not re.search(r"Could not get lock|Unable to lock", str(error)):
+                raise
+            if not turn:
+                say("Another program is installing. Waiting for it...")
+            time.sleep(pause)
+    return None
 
 
 def chromium_command(platform: str) -> str:
@@ -311,14 +441,14 @@ def chromium_command(platform: str) -> str:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[IO[str]]:
     """Only one set-up at a time; the system lets go of the lock when its holder ends, however it ends."""
     with path.open("a+") as file:
         if not _try_lock(file.fileno()):
             say("Another start is setting Atelier up. Waiting for it...")
             while not _try_lock(file.fileno()):
                 time.sleep(0.5)
-        yield
+        yield file
 
 
 def _try_lock(handle: int) -> bool:
@@ -352,6 +482,10 @@ def _read(path: Path) -> str:
         return path.read_text("utf-8")
     except OSError:
         return ""
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -1,46 +1,62 @@
 """Measures Atelier against the floor of what it does, as ratios within one run.
 
-    python -m bench              everything, about half an hour on two quiet cores
-    python -m bench engine       one of: engine, start, queue, load, swap, patches, scan, masked, canvas, preprocess, control
+    python run.py bench                 everything, about half an hour on two quiet cores
+    python run.py bench engine          one of: engine, start, queue, load, swap, patches, scan, masked, canvas, preprocess, control
 
-The variants of one row take turns, A B A B, and a row is the median of the ratios pair by pair, with their spread. Absolute times
-depend on the machine and its mood; they are printed for orientation only.
+`.venv/bin/python -m bench` does the same where everything is installed already. The variants of one row take turns, A B A B, and a row
+is the median of the ratios pair by pair, with their spread. Absolute times depend on the machine and its mood; they are printed for
+orientation only.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+import sys
+from importlib import import_module
+from importlib.util import find_spec
 
-os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1")
+from bench.paired import NotHere, table
 
-from bench import canvas, control, engine, load, masked, patches, preprocess, queue, scan, start, swap
-from bench.paired import Row, table
-
-BENCHES: dict[str, Callable[[int], list[Row]]] = {
-    "engine": engine.measure,
-    "start": start.measure,
-    "queue": queue.measure,
-    "load": load.measure,
-    "swap": swap.measure,
-    "patches": patches.measure,
-    "scan": scan.measure,
-    "masked": masked.measure,
-    "canvas": canvas.measure,
-    "preprocess": preprocess.measure,
-    "control": control.measure,
-}
+BENCHES = ("engine", "start", "queue", "load", "swap", "patches", "scan", "masked", "canvas", "preprocess", "control")
+EVERYWHERE = ("torch", "gradio")  # asked for beforehand, as some benches start processes of their own, which would fail with a traceback
+OURS = ("app", "bench", "models", "pipelines", "run", "tests", "ui")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", choices=[*BENCHES, []], help="which to run; all of them by default")
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python run.py bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="name", help="which to run; all of them by default")
     parser.add_argument("--rounds", type=int, default=9, help="repeats of each pair")
-    options = parser.parse_args()
-    for name in options.names or BENCHES:
-        print(table(name, BENCHES[name](options.rounds)), flush=True)
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.names if name not in BENCHES]
+    if unknown:
+        parser.error(f"there is no bench called {', '.join(unknown)}. There are {', '.join(BENCHES)}")
+    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1")
+    return max([run(name, options.rounds) for name in options.names or BENCHES])
+
+
+def run(name: str, rounds: int) -> int:
+    """Prints the table of one bench, or one line that says what it lacks. Returns the exit code."""
+    try:
+        for package in EVERYWHERE:
+            if find_spec(package) is None:
+                raise ModuleNotFoundError(name=package)
+        print(table(name, import_module(f"bench.{name}").measure(rounds)), flush=True)
+    except (ModuleNotFoundError, NotHere) as error:
+        print(f"{name}: {lacking(error, name)}", flush=True)
+        return 1
+    return 0
+
+
+def lacking(error: ModuleNotFoundError | NotHere, name: str) -> str:
+    """What to say of it. A module of our own that is missing is a mistake of ours: raises it again."""
+    if isinstance(error, NotHere):
+        return str(error)
+    package = (error.name or "").partition(".")[0]
+    if package in OURS:
+        raise error
+    return f"it needs {package}, which this Python does not have. This installs it and measures: python run.py bench {name}"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,13 +6,17 @@ handing over are given for pictures of noise, which pack worst.
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-from bench.paired import Row, row, take_turns
+from bench.paired import NotHere, Row, row, take_turns
+from run import chromium_command, find_chromium
 from tests.canvas_harness import Easel, Inputs, easel, noise, serving
 from tests.page_fixtures import SWITCHES
 
@@ -52,7 +56,10 @@ def stroke(canvas: Easel, side: int) -> float:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
+    found = find_chromium(os.environ, sys.platform, shutil.which)
+    if not found:
+        raise NotHere(f"it needs Chromium or Chrome. This installs one: {chromium_command(sys.platform)}")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=SWITCHES)
+        started = playwright.chromium.launch(executable_path=found, args=SWITCHES)
         yield started
         started.close()

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 Timed = Callable[[], float]  # runs once, returns seconds
 
 
+class NotHere(Exception):
+    """Something that a bench needs is not on this machine. Its text says what, and what to do."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the table: the ratio of a variant to its base, pair by pair."""

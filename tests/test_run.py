@@ -28,7 +28,7 @@ class FakePip:
         self.commands: list[list[str]] = []
         self.before: Callable[[list[str]], None] = lambda _command: None
 
-    def __call__(self, root: Path, command: list[str]) -> None:
+    def __call__(self, root: Path, command: list[str], lock: object = None) -> None:
         self.commands.append(command)
         self.before(command)
         if "venv" in command:
@@ -116,7 +116,7 @@ def test_other_line_ends_are_no_new_requirements(root: Path, pip: FakePip) -> No
 def test_an_installation_that_was_cut_short_is_made_anew(root: Path, pip: FakePip) -> None:
     def die(command: list[str]) -> None:
         if "gradio==6.31.0" in command:
-            run.unfinished(root).touch()
+            run.log_file(root).write_text("Installing collected packages: gradio\n")
             raise KeyboardInterrupt
 
     pip.before = die
@@ -205,26 +205,25 @@ def test_what_is_said_goes_to_the_log_and_large_steps_to_the_screen(root: Path, 
     assert "small talk" in run.log_file(root).read_text()
 
 
-def test_being_killed_while_packages_are_written_is_remembered(root: Path) -> None:
-    (root / ".venv").mkdir()
-    with pytest.raises(run.SetupError):
-        run.run_logged(root, running("import os; print('Installing collected packages: torch', flush=True); os.abort()"))
-    assert run.unfinished(root).exists()
-
-
-def test_ctrl_c_ends_the_command_before_the_lock_is_let_go() -> None:
+def test_ctrl_c_ends_the_command_before_the_lock_is_let_go(tmp_path: Path) -> None:
     start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), run.ended(running("import time; time.sleep(60)")) as child:
+    with pytest.raises(KeyboardInterrupt), run.ended(running("import time; time.sleep(60)"), tmp_path / "log") as child:
         raise KeyboardInterrupt
     assert child.returncode
     assert time.monotonic() - start < 30
 
 
-def test_failing_before_anything_is_written_is_not(root: Path) -> None:
+def test_words_without_an_end_of_line_are_heard(root: Path) -> None:
     (root / ".venv").mkdir()
     with pytest.raises(run.SetupError, match="cannot be reached"):
-        run.run_logged(root, running("print('ERROR: Temporary failure in name resolution'); raise SystemExit(1)"))
-    assert not run.unfinished(root).exists()
+        run.run_logged(root, running("import sys; sys.stdout.write('ERROR: Temporary failure in name resolution'); sys.exit(1)"))
+
+
+def test_a_full_disk_that_takes_no_word_any_more_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / ".venv").mkdir()
+    monkeypatch.setattr(run.shutil, "disk_usage", lambda _root: SimpleNamespace(free=4096))
+    with pytest.raises(run.SetupError, match="The disk is full"):
+        run.run_logged(root, running("raise SystemExit(1)"))
 
 
 @pytest.mark.parametrize(
@@ -286,7 +285,7 @@ def test_a_newer_python_on_the_machine_is_used_instead(monkeypatch: pytest.Monke
     monkeypatch.setattr(run, "suits", lambda _version: False)
     monkeypatch.setattr(run, "_version_of", lambda python: "3.12" if python == "/opt/python3.12" else "")
     monkeypatch.setattr(run.shutil, "which", lambda name: f"/opt/{name}")
-    monkeypatch.setattr(run, "_wait", lambda command: started.append(command) or 5)
+    monkeypatch.setattr(run, "become", lambda command, _environment: started.append(command) or 5)
     assert run.main(["--port", "80"]) == 5
     assert started == [["/opt/python3.12", str(ROOT / "run.py"), "--port", "80"]]
 
@@ -360,6 +359,21 @@ def test_a_disk_without_locks_is_no_obstacle(tmp_path: Path, monkeypatch: pytest
 
 def test_the_exit_code_of_the_studio_is_the_exit_code() -> None:
     assert run._wait(running("raise SystemExit(7)")) == 7
+
+
+def test_an_apt_that_was_left_at_work_is_waited_for(root: Path, pip: FakePip, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = ["E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (apt-get)", "E: Unable to lock directory", ""]
+
+    def answer(_command: list[str]) -> None:
+        if words := answers.pop(0):
+            raise run.SetupError(words)
+
+    pip.before = answer
+    run.apt("install", "-y", "chromium", pause=0)
+    assert answers == []
+    answers += ["E: Unable to locate package chromium"]
+    with pytest.raises(run.SetupError, match="locate"):
+        run.apt("install", "-y", "chromium", pause=0)
 
 
 # ------------------------------------------------------------------------------------------------ the requirements themselves

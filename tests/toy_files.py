@@ -7,6 +7,7 @@ A toy is none of the public models, so each file carries its own sizes in its me
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -176,6 +177,20 @@ def _write_components(folder: Path, networks: ToyNetworks) -> Made:
     return made | {name: save(folder / "diffusion_models" / f"{name}.safetensors", tensors, own) for name, tensors in unets.items()}
 
 
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.toy_files", description="Writes a small model file in every layout, for trying things out."
+    )
+    parser.add_argument("folder", type=Path, help="where they go, about 2.4 GB; it is made when it is not there")
+    folder = parser.parse_args(arguments).folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for description, path in write_every_format(folder).items():
+            print(f"{path.stat().st_size / 1e6:8.1f} MB  {description:32} {path}")
+    except OSError as error:
+        parser.error(f"nothing can be written to {folder}: {error.strerror}")
+    return 0
+
+
 if __name__ == "__main__":
-    for description, path in write_every_format(Path(sys.argv[1])).items():
-        print(f"{path.stat().st_size / 1e6:8.1f} MB  {description:32} {path}")
+    sys.exit(main())
