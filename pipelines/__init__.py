@@ -3,7 +3,7 @@
 from models.errors import UserError
 from pipelines.control_use import MOST_UNITS, ControlUse
 from pipelines.intake import Taken
-from pipelines.jobs import PictureRecord
+from pipelines.jobs import BookError, PictureRecord
 from pipelines.limits import Choice, Flag, Limit, Range, Several, Stored, Text
 from pipelines.preflight import Preflight, preflight
 from pipelines.request import (
@@ -25,6 +25,7 @@ from pipelines.studio import Checkpoint, Studio, summary
 __all__ = [
     "KINDS",
     "MOST_UNITS",
+    "BookError",
     "Checkpoint",
     "Choice",
     "ControlUse",

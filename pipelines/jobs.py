@@ -11,21 +11,24 @@ import json
 import re
 import secrets
 import sqlite3
-import threading
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from pipelines.request import Request, describe, input_ids, restore
+from pipelines.book.errors import BookError, told
+from pipelines.book.file import BookFile
+from pipelines.book.order import PASSES, fair_turn, next_number, place_in_order
+from pipelines.book.rows import Job, PictureRecord, job_of, picture_of
+from pipelines.request import KINDS, Request, describe, input_ids
+
+__all__ = ["PASSES", "BookError", "Job", "JobBook", "PictureRecord"]
 
 WAITING, RUNNING, DONE, STOPPED, FAILED, INTERRUPTED = "waiting", "running", "done", "stopped", "failed", "interrupted"
 ENDED = (DONE, STOPPED, FAILED, INTERRUPTED)
 JOBS_A_USER = 200  # jobs one person may have waiting; beyond it a submit is refused
-PASSES = 3  # jobs that may be drawn before a job when its turn has come, because their checkpoint is at hand
 
 # user_turn holds when each person last had a turn: the whole of the fairness rule. A job's `turn` is its number in the fair order
 # once that has come to it, and null before. The partial indexes make the next job a look-up whose cost does not grow with the jobs
@@ -47,56 +50,31 @@ create index if not exists picture_user on picture (user, number);
 create index if not exists picture_job on picture (job, number);
 create table if not exists input (id text not null, user text not null, primary key (id, user)) without rowid;
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    id: str
-    user: str
-    request: Request
-    state: str
-    message: str
-    created: float  # seconds since 1970
-    started: float | None
-    ended: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class PictureRecord:
-    """A saved picture. `path` is relative to the outputs folder in the file, absolute here."""
-
-    id: str
-    job_id: str
-    user: str
-    path: Path
-    width: int
-    height: int
-    seed: int
-    created: float
-    request: Request
+# What this version writes says "image" where it names an input; of what it cannot read, every id may be one.
+KNOWN_KINDS = ", ".join(f"'{kind}'" for kind in KINDS)
+NAMES_INPUTS = f"""request like '%"image"%' or not json_valid(request)
+  or coalesce(json_extract(request, '$.kind'), '') not in ({KNOWN_KINDS})"""
 
 
 class JobBook:
-    """Safe to use from any thread: one connection, one lock, every change one short transaction."""
+    """Safe to use from any thread: one connection, one lock, every change one short transaction.
+
+    Everything here raises `BookError` when the file cannot be read or written; then nothing of the change has been kept.
+    """
 
     def __init__(self, file: Path, pictures: Path) -> None:
         """`pictures` is the folder that picture paths are relative to."""
         self._pictures = pictures
-        self._lock = threading.Lock()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("pragma journal_mode = wal")
-        self._db.execute("pragma synchronous = normal")
-        columns = {row["name"] for row in self._db.execute("pragma table_info(job)")}
-        if columns and "turn" not in columns:  # a book of version 0.1
-            self._db.execute("alter table job add column turn integer")
-            self._db.execute("update job set turn = 0 where state <> 'waiting'")
-        self._db.executescript(SCHEMA)
+        self._file = BookFile(file)
+        with told():
+            columns = {row["name"] for row in self._db.execute("pragma table_info(job)")}
+            if columns and "turn" not in columns:  # a book of version 0.1
+                self._db.execute("alter table job add column turn integer")
+                self._db.execute("update job set turn = 0 where state <> 'waiting'")
+            self._db.executescript(SCHEMA)
 
     def close(self) -> None:
-        with self._lock:
-            self._db.close()
+        self._file.close()
 
     def submit(self, request: Request, user: str) -> str:
         """Adds a waiting job and returns its id. Raises `UserError` when this person has too many waiting."""
@@ -116,19 +94,21 @@ class JobBook:
 
         `at_hand`: ids of checkpoints that need not be swapped in. A job that names one may be drawn before its turn. For each job
         that is drawn the fair order goes on by one turn, and a job whose turn was three jobs ago is drawn now, so none waits longer.
+        A job that cannot be read is marked failed, with a sentence, and the one after it is taken.
         """
         with self._transaction() as db:
             if db.execute("select 1 from job where state = 'waiting' limit 1").fetchone() is None:
                 db.execute("update job set turn = 0 where turn is null")
                 return None
-            number = _next(db, _fair_turn(db), at_hand)
-            db.execute("update job set state = 'running', started = ? where number = ?", (time.time(), number))
-            return self._job(db.execute("select * from job where number = ?", (number,)).fetchone())
+            turn = fair_turn(db)
+            while (number := next_number(db, turn, at_hand)) is not None:
+                if job := _begun(db, number):
+                    return job
+            return None
 
     def waiting(self) -> int:
         """How many jobs wait, of everybody."""
-        row = self._one("select count(*) as n from job where state = 'waiting'", ())
-        return row["n"] if row else 0
+        return self._one("select count(*) as n from job where state = 'waiting'", ())["n"]
 
     def settle(self, job_id: str, request: Request) -> None:
         """Stores the request with the values that were chosen for it: the seed that is used instead of -1."""
@@ -154,11 +134,11 @@ class JobBook:
 
     def job(self, job_id: str) -> Job | None:
         row = self._one("select * from job where id = ?", (job_id,))
-        return self._job(row) if row else None
+        return job_of(row) if row else None
 
     def current(self, user: str, kind: str = "") -> str | None:
         """The job this person sees when a page opens: the running one, or else the first that waits. `kind`: of that kind alone."""
-        of_kind = "and json_extract(request, '$.kind') = ?" if kind else ""
+        of_kind = "and case when json_valid(request) then json_extract(request, '$.kind') end = ?" if kind else ""
         of_user = f"user = ? and state in ('waiting', 'running') {of_kind}"
         query = f"select id from job where {of_user} order by state = 'waiting', number limit 1"
         row = self._one(query, (user, kind) if kind else (user,))
@@ -172,16 +152,17 @@ class JobBook:
             (),
         )
         running = self._one("select count(*) as n from job where state = 'running'", ())
-        return _place(waiting, job_id, running["n"] if running else 0)
+        return place_in_order(waiting, job_id, running["n"] if running else 0)
 
     def add_picture(self, job: Job, path: Path, request: Request, size: tuple[int, int]) -> PictureRecord:
         """`size`: width and height of the picture, which need not be those of the request."""
         row = (secrets.token_urlsafe(16), job.id, job.user, path.relative_to(self._pictures).as_posix(), *size)
         values = (*row, request.seed, time.time(), json.dumps(describe(request)))
         columns = "id, job, user, path, width, height, seed, created, request"
-        self._write(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-        for picture_id in input_ids(request):  # a loopback round begins with a picture that nobody has put in
-            self.own_input(picture_id, job.user)
+        with self._transaction() as db:
+            db.execute(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            # a loopback round begins with a picture that nobody has put in
+            db.executemany("insert or ignore into input values (?, ?)", [(picture_id, job.user) for picture_id in input_ids(request)])
         return PictureRecord(row[0], job.id, job.user, path, *size, request.seed, values[7], request)
 
     def own_input(self, picture_id: str, user: str) -> None:
@@ -192,94 +173,45 @@ class JobBook:
         return self._one("select 1 from input where id = ? and user = ?", (picture_id, user)) is not None
 
     def inputs_used(self) -> set[str]:
-        """The ids of all input pictures that a job or a picture names."""
-        tables = ("job", "picture")
-        rows = [row for table in tables for row in self._all(f"select request from {table} where request like '%\"image\"%'", ())]
-        return {found for row in rows for found in re.findall(r'"([0-9a-f]{64})"', row["request"])}
+        """The ids of all input pictures that a job or a picture names, also of those that only a newer version can read."""
+        rows = [row for table in ("job", "picture") for row in self._all(f"select request from {table} where {NAMES_INPUTS}", ())]
+        return {found for row in rows for found in re.findall(r'"([0-9a-f]{64})"', str(row["request"]))}
 
     def picture(self, picture_id: str) -> PictureRecord | None:
         row = self._one("select * from picture where id = ?", (picture_id,))
-        return self._picture(row) if row else None
+        return picture_of(row, self._pictures) if row else None
 
     def pictures_of(self, job_id: str) -> list[PictureRecord]:
-        return [self._picture(row) for row in self._all("select * from picture where job = ? order by number", (job_id,))]
+        return [picture_of(row, self._pictures) for row in self._all("select * from picture where job = ? order by number", (job_id,))]
 
     def recent(self, user: str, limit: int) -> list[PictureRecord]:
         """This person's newest pictures, newest first."""
         rows = self._all("select * from picture where user = ? order by number desc limit ?", (user, limit))
-        return [self._picture(row) for row in rows]
+        return [picture_of(row, self._pictures) for row in rows]
 
-    def _job(self, row: sqlite3.Row) -> Job:
-        request = restore(json.loads(row["request"]))
-        return Job(row["id"], row["user"], request, row["state"], row["message"], row["created"], row["started"], row["ended"])
+    @property
+    def _db(self) -> sqlite3.Connection:
+        return self._file.db
 
-    def _picture(self, row: sqlite3.Row) -> PictureRecord:
-        request = restore(json.loads(row["request"]))
-        path = self._pictures / row["path"]
-        return PictureRecord(row["id"], row["job"], row["user"], path, row["width"], row["height"], row["seed"], row["created"], request)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._db.execute("begin immediate")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("rollback")
-                raise
-            self._db.execute("commit")
+    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self._file.transaction()
 
     def _write(self, query: str, values: tuple[Any, ...]) -> int:
         with self._transaction() as db:
             return db.execute(query, values).rowcount
 
-    def _one(self, query: str, values: tuple[Any, ...]) -> sqlite3.Row | None:
-        with self._lock:
-            return self._db.execute(query, values).fetchone()
+    def _one(self, query: str, values: tuple[Any, ...]) -> Any:
+        return next(iter(self._all(query, values)), None)
 
     def _all(self, query: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
-        with self._lock:
-            return self._db.execute(query, values).fetchall()
+        return self._file.rows(query, values)
 
 
-def _fair_turn(db: sqlite3.Connection) -> int:
-    """The fair order goes on by one: the job whose turn it is now, drawn already or not, gets the next number, which is returned."""
-    turn = db.execute("select coalesce(max(turn), 0) + 1 from job").fetchone()[0]
-    row = db.execute(
-        "select min(number) as number, job.user from job left join user_turn using (user) where turn is null"
-        " group by job.user order by coalesce(last, 0), 1 limit 1"
-    ).fetchone()
-    if row:
-        db.execute("update job set turn = ? where number = ?", (turn, row["number"]))
-        query = "insert into user_turn values (?, ?) on conflict (user) do update set last = excluded.last"
-        db.execute(query, (row["user"], time.time()))
-    return turn
-
-
-def _next(db: sqlite3.Connection, turn: int, at_hand: Collection[str]) -> int:
-    """Which job is drawn: of everybody's first ones, those whose turn has come before the others, the first at hand or else the first."""
-    waiting = db.execute(
-        "select min(number) as number, turn from job left join user_turn using (user) where state = 'waiting'"
-        " group by job.user order by turn is null, turn, coalesce(last, 0), 1"
-    ).fetchall()
-    first = waiting[0]
-    overdue = first["turn"] is not None and first["turn"] <= turn - PASSES
-    for row in waiting if at_hand and not overdue else ():
-        query = "select json_extract(request, '$.checkpoint') as checkpoint from job where number = ?"
-        if db.execute(query, (row["number"],)).fetchone()["checkpoint"] in at_hand:
-            return row["number"]
-    return first["number"]
-
-
-def _place(waiting: list[sqlite3.Row], job_id: str, running: int) -> int:
-    """The place of a job: those whose turn has come, then everybody's first jobs in the order of their last turns, then the second ones."""
-    rounds: dict[str, int] = {}
-    order = []
-    for number, row in enumerate(waiting):
-        if row["turn"] is not None:
-            order.append((-1, row["turn"], number, row["id"]))
-            continue
-        order.append((rounds.setdefault(row["user"], 0), row["last"], number, row["id"]))
-        rounds[row["user"]] += 1
-    places = {entry[3]: place for place, entry in enumerate(sorted(order))}
-    return places[job_id] + running if job_id in places else 0
+def _begun(db: sqlite3.Connection, number: int) -> Job | None:
+    """The waiting job, now running; None when it cannot be read, and then it has failed."""
+    db.execute("update job set state = 'running', started = ? where number = ?", (time.time(), number))
+    job = job_of(db.execute("select * from job where number = ?", (number,)).fetchone())
+    if job.note:
+        query = "update job set state = 'failed', message = ?, ended = ?, turn = coalesce(turn, 0) where number = ?"
+        db.execute(query, (f"{job.note} This job was not drawn.", time.time(), number))
+    return None if job.note else job

@@ -229,4 +229,4 @@ def summary(record: PictureRecord) -> dict[str, Any]:
     """What a page shows of a picture."""
     # A seed goes as text: JavaScript's numbers lose digits beyond 2^53.
     shown = {"id": record.id, "width": record.width, "height": record.height, "seed": str(record.seed), "prompt": record.request.prompt}
-    return shown | {"kind": record.request.kind, "from": getattr(record.request, "image", "")}
+    return shown | {"kind": record.request.kind, "from": getattr(record.request, "image", ""), "note": record.note}

@@ -47,6 +47,8 @@ def connect(studio: Studio, desks: dict[str, Desk], tabs: gr.Tabs) -> None:
         form, user = desks[kind].form, user_of(request)
         try:
             updates = _sent(studio, form, record, user, event) if to else as_it_was(studio, form, record, user)
+            if to and record.note:
+                gr.Info(record.note, title="Not the same")
         except UserError as error:
             raise gr.Error(str(error), title="Not sent", print_exception=False) from None
         return {tabs: gr.Tabs(selected=kind)} | updates
@@ -99,6 +101,8 @@ def as_it_was(studio: Studio, form: Form, record: PictureRecord, user: str) -> d
     try:
         found = studio.settings(record.path, user)
     except UserError:  # the file is gone or was saved again by another program; the book knows the request
+        if record.note:
+            raise UserError(record.note) from None
         return form.fill(record.request)
     for sentence in found.notes:
         gr.Info(sentence, title="Not the same")

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.errors import UserError
-from pipelines import Studio
+from pipelines import BookError, Studio
 from ui.bodies import Limits
 from ui.depth_map import DepthViews
 from ui.guard import Guard
@@ -84,6 +84,7 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     app.add_middleware(Reception, sessions=sessions)
     uploads = UploadFolder(get_upload_folder())
     app.add_middleware(Guard, uploads=uploads, hosts=door.hosts, own_address=door.own_address, limits=door.limits)
+    app.add_exception_handler(BookError, _not_now)
     app.add_exception_handler(Exception, _broke)
     return app
 
@@ -210,6 +211,10 @@ def _mount(app: FastAPI, blocks: gr.Blocks, door: Door, look: dict[str, Any]) ->
 
 async def _only_by_post(request: Request) -> Response:
     return _sorry("Log out with the button.", 405)
+
+
+async def _not_now(request: Request, error: Exception) -> Response:
+    return _sorry(str(error), 503)  # the list of jobs cannot be read or written
 
 
 async def _broke(request: Request, error: Exception) -> Response:

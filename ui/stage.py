@@ -6,6 +6,8 @@ the server's own routes, one request in flight, so that a slow line drops frames
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
@@ -48,11 +50,9 @@ class Stage:
     def _generate(self, form: Form) -> Any:
         @role("artist")
         def generate(request: gr.Request, **values: Any) -> str:
-            try:
+            with told("Not started"):
                 asked = form.read(**values)
                 job_id = self._studio.submit(asked, user_of(request))
-            except UserError as error:
-                raise gr.Error(str(error), title="Not started", print_exception=False) from None
             for sentence in form.adjusted(values, asked):
                 gr.Info(sentence, title="Adjusted")
             if advice := self._advice(asked):
@@ -70,7 +70,8 @@ class Stage:
         @role("artist")
         def attach(request: gr.Request) -> dict[str, Any]:
             user = user_of(request)
-            return {"job": self._studio.current(user, self._kind), "recent": [summary(record) for record in self._studio.recent(user)]}
+            with told("Not read"):
+                return {"job": self._studio.current(user, self._kind), "recent": [summary(record) for record in self._studio.recent(user)]}
 
         return attach
 
@@ -84,16 +85,27 @@ class Stage:
     def _last_seed(self) -> Any:
         @role("artist")
         def last_seed(request: gr.Request) -> str:
-            newest = self._studio.recent(user_of(request), limit=1)
+            with told("Not read"):
+                newest = self._studio.recent(user_of(request), limit=1)
             return str(newest[0].seed) if newest else "-1"
 
         return last_seed
 
 
+@contextmanager
+def told(title: str) -> Iterator[None]:
+    """Has a person told in the page what goes wrong within the block."""
+    try:
+        yield
+    except UserError as error:
+        raise gr.Error(str(error), title=title, print_exception=False) from None
+
+
 def own_picture(studio: Studio, event: gr.EventData, request: gr.Request) -> Any:
     """The picture whose id the page sent, when it is this person's own."""
     asked = getattr(event, "id", None)
-    record = studio.picture(asked) if isinstance(asked, str) else None
+    with told("Not read"):
+        record = studio.picture(asked) if isinstance(asked, str) else None
     if record is None or record.user != user_of(request):
         raise gr.Error("This picture is not among yours any more.", title="Not found", print_exception=False)
     return record

@@ -51,7 +51,7 @@ const show = (what) => {
 };
 
 const record = (id) => pictures.find((picture) => picture.id === id);
-const facts = (picture) => `${picture.width} × ${picture.height} · seed ${picture.seed}`;
+const facts = (picture) => `${picture.width} × ${picture.height} · seed ${picture.seed}${picture.note ? ` · ${picture.note}` : ""}`;
 const named = (picture) => (picture.prompt ? `Picture: ${picture.prompt}` : "Picture without a prompt");
 
 const select = async (id) => {

@@ -1,0 +1,95 @@
+"""Rows of the job book as the rest of the house knows them. A row that this version cannot read is shown as far as it can be."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from models.errors import UserError
+from pipelines.limits import admit_field
+from pipelines.request import KINDS, Request, TextToImage, restore
+
+NEWER = "These settings were written by a newer Atelier, and this one does not know all of them. Update Atelier to use them."
+DAMAGED = "These settings are damaged in the studio's list of jobs and cannot be used."
+UNREADABLE = (UserError, ValueError, TypeError, OverflowError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    id: str
+    user: str
+    request: Request
+    state: str
+    message: str
+    created: float  # seconds since 1970
+    started: float | None
+    ended: float | None
+    note: str = ""  # why `request` is not the whole of what was asked; empty when it is
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRecord:
+    """A saved picture. `path` is relative to the outputs folder in the file, absolute here."""
+
+    id: str
+    job_id: str
+    user: str
+    path: Path
+    width: int
+    height: int
+    seed: int
+    created: float
+    request: Request
+    note: str = ""  # why `request` is not the whole of what made it; empty when it is
+
+
+def job_of(row: sqlite3.Row) -> Job:
+    request, note = request_of(row["request"])
+    return Job(row["id"], row["user"], request, row["state"], row["message"], row["created"], row["started"], row["ended"], note)
+
+
+def picture_of(row: sqlite3.Row, folder: Path) -> PictureRecord:
+    request, note = request_of(row["request"])
+    path = folder / place_of(row["path"])
+    size = whole(row["width"]), whole(row["height"])
+    return PictureRecord(row["id"], row["job"], row["user"], path, *size, whole(row["seed"]), row["created"], request, note)
+
+
+def request_of(text: Any) -> tuple[Request, str]:
+    """The request, and a sentence if it is only what could be read of it."""
+    try:
+        values = json.loads(text)
+    except UNREADABLE:
+        return TextToImage(), DAMAGED
+    if not isinstance(values, dict):
+        return TextToImage(), DAMAGED
+    try:
+        return restore(values), ""
+    except UNREADABLE:
+        return _readable(values), NEWER
+
+
+def place_of(path: Any) -> Path:
+    """A path below the outputs folder. One that leads out of it is not ours, and names no file here."""
+    place = Path(str(path).replace("\0", ""))
+    return Path(place.name or "none") if place.is_absolute() or place.drive or ".." in place.parts else place
+
+
+def whole(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _readable(values: dict[str, Any]) -> Request:
+    """A request with those values that this version knows and allows, the others at their default."""
+    named = values.get("kind")
+    kind = KINDS.get(named, TextToImage) if isinstance(named, str) else TextToImage
+    admitted = {}
+    for item in fields(kind):
+        try:
+            admitted[item.name] = admit_field(item, values[item.name])
+        except (KeyError, *UNREADABLE):
+            continue
+    return kind(**admitted)
