@@ -13,30 +13,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from models.called import has_hash, is_called, was_called
+from models.called import Names, told_apart
 from models.checkpoint import (
     STARTER,
     Checkpoint,
     Facts,
     checkpoint_of,
-    file_hash,
     file_id,
     read_checkpoint,
     read_folder,
     read_starter_depth,
-    weight_files,
 )
+from models.contents import Contents
 from models.errors import UserError
 from models.families import FAMILIES
 from models.files import Identity, ModelFile, ModelKind, Overrides
+from models.hashes import Digests, claims, digest_of
 from models.index import Found, Index, restored
 from models.listing import mark_now
+from models.names import folded
 from models.overrides import OverrideBook
 from models.passes import Passes
 from models.patience import Patience, Silent
 from models.scan import Scan, Watched, time_of
 
-__all__ = ["STARTER", "Catalog", "Checkpoint", "file_hash", "read_checkpoint"]
+__all__ = ["STARTER", "Catalog", "Checkpoint", "read_checkpoint"]
 
 SILENCE = 5.0  # seconds without an answer, after which a folder is left out
 FIRST_WAIT = 2.0  # seconds that the first query waits for the first pass
@@ -52,6 +53,7 @@ class Shelf:
     files: dict[str, ModelFile] = field(default_factory=dict)
     facts: dict[str, Facts] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
+    names: Names = field(default_factory=lambda: Names(()))
 
 
 class Catalog:
@@ -63,13 +65,12 @@ class Catalog:
         self._folders = tuple(folders)
         self._index = Index(cache / "models.db" if cache else None)
         self._decided = OverrideBook(cache / "overrides.json" if cache else None)
-        self._hashes = dict(self._index.hashes())
+        self._contents = Contents(self._index, self._hash_is_known)
         self._found: dict[bytes, Found] = {}
         self._shelf = Shelf()
         self._version = 0
         self._notes: tuple[str, ...] = ()
         self._changing = threading.RLock()
-        self._hashing: dict[str, threading.Lock] = {}
         self._patience = Patience(SILENCE)
         self._passes = Passes(self._pass)
         self._silent: Sequence[Path] = ()  # folders that did not answer
@@ -122,31 +123,57 @@ class Catalog:
             raise UserError("This file is not in the models folders any more. Choose another one, or put it back.")
         return entry
 
+    def named(self, kind: ModelKind, name: str) -> list[ModelFile]:
+        """All files that a name means, in the order of the table: none, one, or those between which a person has to choose.
+
+        Names are those of the files, never what is shown: with or without the ending, in NFC or NFD, exactly as written or else in
+        large or small letters. Folders before a name, with / or \\ between, decide: they count from a folder of models on, or are its
+        last ones. At last comes the name that a training program gave, then the beginning (8 digits or more) of a hash that is
+        known. What can be used hides what cannot. Reads no file.
+        """
+        return self._meant(kind, name) or self._known([*self.models(kind)], digest_of(name))
+
     def find(self, kind: ModelKind, name: str) -> ModelFile | None:
-        """By name, in large or small letters; else by the first digits (8 or more) of a hash. What can be used comes first."""
-        wanted = name.strip().replace("\\", "/").rpartition("/")[2].lower()
-        entries = sorted(self.models(kind), key=lambda entry: not entry.usable)
-        for matches in (is_called, was_called, has_hash):
-            if found := next((entry for entry in entries if matches(entry, wanted)), None):
-                return found
-        return None
+        """The one file that a name or the beginning of a hash means, see `named` and `by_hash`. None, too, where it means several
+        files of different content: `named` has them. Of copies the first of the table.
+        """
+        found = self._meant(kind, name)
+        if not found:
+            return self.by_hash(kind, name)
+        return found[0] if self.alike(found) else None
+
+    def by_hash(self, kind: ModelKind, digest: str) -> ModelFile | None:
+        """By the first digits of its SHA-256, 8 to 64 in any case: of the whole file (A1111's model hash of 10, Civitai's AutoV2), or
+        of its tensors alone (A1111's LoRA hashes of 12, AutoV3, `sshs_model_hash`), as it is or as its metadata claim.
+
+        Of several with this content one that can be used comes first, then the first of the table; the name never matters. Files
+        whose hash is not known are read for it, those that claim it first, then the smallest, at most 4 GiB at a call.
+        """
+        wanted = digest_of(digest)
+        entries = self.models(kind) if wanted else []
+        claiming = [entry for entry in entries if claims(entry, wanted)]
+        content = self._known(entries, wanted) or self._read_for(claiming, wanted)
+        claimed = claiming if len(claiming) == 1 else []
+        return next(iter(content or claimed or self._read_for(entries, wanted)), None)
+
+    def alike(self, entries: Sequence[ModelFile]) -> bool:
+        """Whether all have the same content; one has. Reads files of the same size whose hash is not known.
+
+        False where one cannot be read.
+        """
+        if len(entries) < 2:
+            return True
+        try:
+            return len({entry.size for entry in entries}) == 1 and len({self.hash(entry.id) for entry in entries}) == 1
+        except UserError:
+            return False
 
     def hash(self, model_id: str) -> str:
         """SHA-256 in hexadecimal digits; of a folder, of its UNet or only network. Reads the whole file the first time: seconds.
 
         Raises `UserError` when it cannot be read.
         """
-        entry = self.model(model_id)
-        try:
-            mark = mark_now(entry.path)
-            with self._hash_lock(entry.id):
-                digest = self._hashes.get(mark) or file_hash(_content(entry.path))
-            if mark_now(entry.path) != mark:
-                raise UserError(f"“{entry.name}” was changed while it was read. Try again when it is whole.")
-        except OSError as error:
-            raise UserError(f"“{entry.name}” cannot be read ({error.strerror}). Is it still there?") from error
-        self._keep_hash(mark, digest)
-        return digest
+        return self._contents.of(self.model(model_id)).whole
 
     def override(self, model_id: str, overrides: Overrides) -> None:
         """Keeps a decision for as long as the file's content is the same. `Overrides()` takes it back. Raises `UserError`."""
@@ -167,6 +194,29 @@ class Catalog:
         self.rescan(wait=True)
         return self.model(file_id(path)).id
 
+    # ------------------------------------------------------------------------------------------------ names and hashes
+
+    def _meant(self, kind: ModelKind, name: str) -> list[ModelFile]:
+        self._refresh()
+        return self._shelf.names.meant(kind, name)
+
+    def _known(self, entries: Sequence[ModelFile], digest: str) -> list[ModelFile]:
+        """Those with this content, what can be used first."""
+        marks = self._shelf.marks
+        found = [entry for entry in entries if digest and self._contents.known(marks.get(entry.id, "")).agree(digest)]
+        return sorted(found, key=lambda entry: not entry.usable)
+
+    def _read_for(self, entries: Sequence[ModelFile], digest: str) -> list[ModelFile]:
+        """The first that turns out to have this content."""
+        marks = self._shelf.marks
+        unknown = [entry for entry in entries if entry.usable and not all(self._contents.known(marks.get(entry.id, "")))]
+        return self._contents.first(sorted(unknown, key=lambda entry: entry.size), digest)
+
+    def _hash_is_known(self, mark: str, digests: Digests) -> None:
+        with self._changing:
+            self._decided.follow(mark, digests.whole)
+            self._publish(self._found)
+
     # ------------------------------------------------------------------------------------------------ the table
 
     def _entry(self, model_id: str) -> tuple[ModelFile | None, Facts]:
@@ -181,20 +231,22 @@ class Catalog:
         with self._changing:
             entries = sorted(found.values(), key=self._place_on_shelf)
             everything = [self._read_starter(), *self._read_starter_depth(), *entries]
-            files = {entry.file.id: self._dressed(entry) for entry in everything}
+            dressed = [self._dressed(entry) for entry in everything]
+            files = {file.id: file for file in told_apart(dressed)}
             if files != self._shelf.files or not self._version:
                 facts, marks = ({entry.file.id: getattr(entry, name) for entry in everything} for name in ("facts", "mark"))
-                self._shelf = Shelf(files, facts, marks)
+                self._shelf = Shelf(files, facts, marks, Names(files.values()))
                 self._version += 1
             self._found = found
 
     def _dressed(self, entry: Found) -> ModelFile:
-        digest = self._hashes.get(entry.mark, "")
+        digest = self._contents.known(entry.mark).whole
         overrides = self._decided.get([key for key in (digest, entry.mark) if key])
         return replace(entry.file, hash=digest, overrides=overrides)
 
-    def _place_on_shelf(self, entry: Found) -> tuple[bool, str, str]:
-        return not entry.file.path.is_relative_to(self._starter), entry.file.name.lower(), entry.file.id
+    def _place_on_shelf(self, entry: Found) -> tuple[bool, str, tuple[str, ...], bytes]:
+        file = entry.file
+        return not file.path.is_relative_to(self._starter), folded(file.true_name), file.folders, os.fsencode(file.path)
 
     def _read_starter(self) -> Found:
         """It is a model of the Stable Diffusion 1 kind in a size of its own, whatever is missing from its folder."""
@@ -205,18 +257,6 @@ class Catalog:
     def _read_starter_depth(self) -> list[Found]:
         found = read_starter_depth(self._starter)
         return [Found(*found, mark_now(self._starter / "depth"))] if found else []
-
-    def _hash_lock(self, model_id: str) -> threading.Lock:
-        with self._changing:
-            return self._hashing.setdefault(model_id, threading.Lock())
-
-    def _keep_hash(self, mark: str, digest: str) -> None:
-        with self._changing:
-            if self._hashes.get(mark) != digest:
-                self._hashes[mark] = digest
-                self._index.keep_hash(mark, digest)
-                self._decided.follow(mark, digest)
-                self._publish(self._found)
 
     # ------------------------------------------------------------------------------------------------ the disk
 
@@ -276,13 +316,3 @@ class Catalog:
 
 def _draws(entry: ModelFile) -> bool:
     return entry.usable and entry.identity.kind == "checkpoint" and entry.identity.family in FAMILIES
-
-
-def _content(path: Path) -> Path:
-    """The file by whose hash a model is named."""
-    if not path.is_dir():
-        return path
-    named = [file for file in weight_files(path) if file.parent.name == "unet" or file.parent == path]
-    if not named:
-        raise UserError("The model has no weights of a UNet. Copy it again.")
-    return named[0]

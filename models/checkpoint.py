@@ -14,11 +14,11 @@ from models.files import Identity, ModelFile
 from models.identify import identify_folder
 from models.identify_folder import read_json
 from models.kits import tokenizer_folders
+from models.names import WEIGHTS
 from models.shown import shown
 
 STARTER = "starter"
 STARTER_DEPTH = "starter-depth"  # the starter with a UNet that reads a depth map
-WEIGHTS = ("diffusion_pytorch_model.safetensors", "model.safetensors")
 NETWORK_WEIGHTS = (WEIGHTS[0], "diffusion_pytorch_model.fp16.safetensors", "diffusion_pytorch_model.safetensors.index.json")
 SMALLER = {("sd2", ""): 512, ("sd2", "turbo"): 512, ("sd2", "inpaint"): 512, ("sd2", "depth"): 512, ("sdxl", "turbo"): 512}  # native sizes
 
@@ -110,6 +110,7 @@ def read_folder(folder: Path, checkpoint_id: str = "") -> tuple[ModelFile, Facts
         size=sum(status.st_size for status in weights),
         changed=max((status.st_mtime for status in weights), default=0.0),
         identity=identity,
+        title="Starter" if checkpoint_id == STARTER else "",
     )
     return entry, _facts(folder)
 
@@ -121,7 +122,7 @@ def read_starter_depth(starter: Path) -> tuple[ModelFile, Facts] | None:
         return None
     entry, _ = read_folder(folder, STARTER_DEPTH)
     identity = Identity("checkpoint", "sd1", "depth", "diffusers")
-    return replace(entry, name="Starter depth", identity=identity), replace(_facts(starter), rest=str(starter))
+    return replace(entry, name="Starter depth", title="Starter depth", identity=identity), replace(_facts(starter), rest=str(starter))
 
 
 def file_id(path: Path) -> str:
@@ -134,12 +135,6 @@ def weight_files(folder: Path) -> list[Path]:
     parts = [folder / name for name in ("unet", "vae", "text_encoder", "text_encoder_2")]
     found = [found[0] for part in parts if (found := [part / name for name in WEIGHTS if (part / name).is_file()])]
     return found or [folder / name for name in NETWORK_WEIGHTS if (folder / name).is_file()][:1]
-
-
-def file_hash(file: Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits. A checkpoint in a folder is named by the hash of its UNet."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def facts_from(values: dict[str, Any]) -> Facts:

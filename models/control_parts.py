@@ -63,7 +63,7 @@ def _file_part(file: ModelFile, family: Family) -> ControlPart:
     if not told.family and not own:
         raise UserError(f"“{file.name}” was made for a model of a size that Atelier does not know. Choose one for {family.name}.")
     source = Source(part, [(file.path, header)], control_names(header.tensors))
-    pooled = {"global_pool_conditions": True} if POOLED.search(file.name.lower()) else {}
+    pooled = {"global_pool_conditions": True} if POOLED.search(file.true_name.lower()) else {}
     base = {**config(kit(family.key) / "unet.json"), **pooled, **own}
     is_lora = kind == CONTROL_LORA
     return ControlPart(kind, source, lora_sizes(source.weights, base) if is_lora else control_sizes(part, source.weights, base))

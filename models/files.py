@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from models.names import composed, true_name, writable
+
 ModelKind = Literal[
     "checkpoint", "vae", "lora", "embedding", "hypernetwork", "controlnet", "adapter", "upscaler", "text_encoder", "unet", "unknown",
 ]  # fmt: skip
@@ -44,7 +46,7 @@ class ModelFile:
     """One entry of the library. `id` is opaque and the only thing that pages and requests name; `path` stays on the server."""
 
     id: str
-    name: str  # the file's name without its ending, made safe to show
+    name: str  # to be shown, and for nothing else: made safe and short, with folders where others are called so too
     path: Path  # a file, or a folder in the diffusers layout
     size: int  # bytes
     changed: float  # modification time
@@ -54,6 +56,22 @@ class ModelFile:
     words: tuple[str, ...] = ()  # trigger words
     hash: str = ""  # SHA-256 of the file in hexadecimal digits, once it has been computed
     overrides: Overrides = field(default_factory=Overrides)
+    folders: tuple[str, ...] = ()  # that it lies in, outermost first, with / between: from the folder of its kind on, from the root on
+    title: str = ""  # of the starter's models, which are not called after their files
+    tag: str = ""  # means this file and no other of its kind; the catalogue fills it in
+
+    @property
+    def true_name(self) -> str:
+        """As the file system has it, without the ending."""
+        return self.title or true_name(self.path)
+
+    @property
+    def called(self) -> str:
+        """What to write to mean this file, in a tag, a list or a record: at most 300 characters, no < > : and nothing invisible.
+
+        `Catalog.named` finds it again by that, and where the library has a name that tells it from all others, finds it alone.
+        """
+        return self.tag or writable(composed(self.true_name))
 
     @property
     def usable(self) -> bool:

@@ -49,7 +49,7 @@ def _vae(entry: ModelFile, checkpoint: Checkpoint) -> str:
     own, found = checkpoint.vae_width or VAE_WIDTH, width(entry) or VAE_WIDTH
     if own != found:
         return f"“{entry.name}” was made for a model of another size (a VAE of {found} channels; that of “{checkpoint.name}” has {own})."
-    family = entry.identity.family or _family_by_name(entry.name)
+    family = entry.identity.family or _family_by_name(entry.true_name)
     if family and _latents(family) != _latents(checkpoint.family_key) and own == VAE_WIDTH:
         return f"“{entry.name}” is a VAE for {_name(family)}; “{checkpoint.name}” is a {checkpoint.family} model."
     return ""

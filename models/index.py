@@ -18,17 +18,19 @@ from pathlib import Path
 
 from models.checkpoint import Facts, facts_from
 from models.files import Identity, ModelFile
+from models.hashes import Digests
 
 log = logging.getLogger(__name__)
 
 TABLES = """
 create table if not exists files (path blob primary key, mark text not null, entry text not null) without rowid;
 create table if not exists hashes (mark text primary key, hash text not null) without rowid;
+create table if not exists tensor_hashes (mark text primary key, hash text not null) without rowid;
 create table if not exists rules (version text not null);
 """
 RULES = (
-    "checkpoint.py", "distilled.py", "files.py", "header.py", "identify*.py", "index.py", "listing.py", "own_sizes.py", "scan.py",
-    "shown.py", "signature.py", "trigger_words.py",
+    "checkpoint.py", "distilled.py", "files.py", "header.py", "identify*.py", "index.py", "listing.py", "names.py", "own_sizes.py",
+    "scan.py", "shown.py", "signature.py", "trigger_words.py",
 )  # fmt: skip
 BUSY = 5.0  # seconds to wait for another process that writes
 
@@ -62,13 +64,15 @@ class Index:
     def forget(self, paths: Iterable[bytes]) -> None:
         self._write("delete from files where path = ?", [(path,) for path in paths])
 
-    def hashes(self) -> Mapping[str, str]:
-        """Mark -> SHA-256 of every file that was ever hashed."""
+    def hashes(self) -> Mapping[str, Digests]:
+        """Mark -> hashes of every file that was ever hashed."""
+        both = "select mark, hashes.hash, coalesce(tensor_hashes.hash, '') from hashes left join tensor_hashes using (mark)"
         with self._lock:
-            return dict(self._database.execute("select mark, hash from hashes"))
+            return {mark: Digests(whole, tensors) for mark, whole, tensors in self._database.execute(both)}
 
-    def keep_hash(self, mark: str, digest: str) -> None:
-        self._write("insert or replace into hashes values (?, ?)", [(mark, digest)])
+    def keep_hash(self, mark: str, digests: Digests) -> None:
+        for table, digest in (("hashes", digests.whole), ("tensor_hashes", digests.tensors)):
+            self._write(f"insert or replace into {table} values (?, ?)", [(mark, digest)])
 
     def close(self) -> None:
         with self._lock:

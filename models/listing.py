@@ -8,18 +8,17 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.checkpoint import WEIGHTS, weight_files
+from models.checkpoint import weight_files
 from models.files import ModelKind
 from models.identify_folder import CONFIG, INDEX, network_kind
+from models.names import PICKLES, SAFE, WEIGHTS, ending_of
 
 DEEPEST = 8  # folders below the one that was named
-SAFE = (".safetensors", ".sft")
-PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 NETWORK = "diffusion_pytorch_model."  # begins the names of all files with the weights of one network in the diffusers layout
 
 # Folder names, in small letters -> what lies there. A file's header decides; this tells what its header leaves open.
@@ -37,7 +36,6 @@ KINDS: dict[str, ModelKind] = {
     "clip": "text_encoder", "text_encoders": "text_encoder", "text_encoder": "text_encoder", "t5_encoder": "text_encoder",
     "clip_vision": "text_encoder",
 }  # fmt: skip
-GENERIC = frozenset({*WEIGHTS, "pytorch_lora_weights.safetensors", "learned_embeds.safetensors", "pytorch_model.bin"})
 PASSED_BY = frozenset({
     "venv", "node_modules", "site-packages", "__pycache__", "outputs", "output", "input", "temp", "configs", "vae-approx", "vae_approx",
     "codeformer", "gfpgan", "annotators", "torch_deepdanbooru", "deepbooru", "blip", "onnx",
@@ -53,6 +51,7 @@ class Place:
     kind: ModelKind = "unknown"  # what its name, or that of the nearest folder above it, says
     depth: int = 0
     parts: bool = False  # it holds parts of a model in the diffusers layout, which are not files to offer
+    inside: tuple[str, ...] = ()  # folders that lead to it, as they were walked through, the root's own name first
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +77,27 @@ class Listing:
 
 def places(root: Path) -> list[Place]:
     """Where to begin. `root`: a folder of models, or the folder of a program that has one called `models`."""
-    models = root / "models"
+    models, name = root / "models", Path(os.path.realpath(root)).name
     if not models.is_dir():
-        return [Place(root, KINDS.get(root.name.lower(), "unknown"))]
+        return [Place(root, KINDS.get(root.name.lower(), "unknown"), inside=(name,))]
     known = [entry for entry in sorted(root.iterdir()) if entry.name.lower() in KINDS and entry.is_dir()]
     control = root.joinpath(*CONTROL_EXTENSION)
-    extensions = [Place(control, "controlnet")] if control.is_dir() else []
-    return [Place(models), *(Place(entry, KINDS[entry.name.lower()]) for entry in known), *extensions]
+    extensions = [Place(control, "controlnet", inside=(name, *CONTROL_EXTENSION))] if control.is_dir() else []
+    own = [Place(entry, KINDS[entry.name.lower()], inside=(name, entry.name)) for entry in known]
+    return [Place(models, inside=(name, "models")), *own, *extensions]
+
+
+def folders_of(inside: Sequence[str]) -> tuple[str, ...]:
+    """How a folder of models may be written: from below the folder that is named after a kind, and as a whole."""
+    kind = next((place for place, name in enumerate(inside) if name.lower() in KINDS), -1)
+    return tuple(dict.fromkeys(("/".join(inside[kind + 1 :]), "/".join(inside))))
 
 
 def list_folder(place: Place) -> Listing:
     """What lies directly in a folder. Raises `OSError` when it cannot be read."""
     path = Path(os.path.realpath(place.path))
     with os.scandir(path) as found:
-        entries = [entry for entry in found if not entry.name.startswith(".")]
+        entries = [entry for entry in found if _is_shown(entry)]
     watched = [(os.fsencode(path), path.stat().st_mtime_ns)]
     if any(entry.name == INDEX for entry in entries):
         folder, parts = _model_folder(path, entries)
@@ -103,17 +109,12 @@ def list_folder(place: Place) -> Listing:
     return Listing(tuple(filter(None, candidates)), tuple(sorted(below, key=lambda item: item.path)), tuple(watched))
 
 
-def shown_stem(path: Path) -> str:
-    """The name to show: without the ending; the folder's where the file has the name that every such file has."""
-    return path.parent.name if path.name in GENERIC else path.stem
-
-
 def mark_now(path: Path) -> str:
     """The mark of a file, or of a model in a folder, as it is at this moment. Raises `OSError` when it is not there."""
     if not path.is_dir():
         return mark_of(path.stat())
     with os.scandir(path) as found:
-        return _model_folder(path, [entry for entry in found if not entry.name.startswith(".")])[0].mark
+        return _model_folder(path, [entry for entry in found if _is_shown(entry)])[0].mark
 
 
 def mark_of(status: os.stat_result) -> str:
@@ -121,19 +122,25 @@ def mark_of(status: os.stat_result) -> str:
 
 
 def _below(path: Path, entry: os.DirEntry[str], place: Place) -> Place:
-    return Place(path / entry.name, KINDS.get(entry.name.lower(), place.kind), place.depth + 1, place.parts)
+    kind = KINDS.get(entry.name.lower(), place.kind)
+    return Place(path / entry.name, kind, place.depth + 1, place.parts, (*place.inside, entry.name))
+
+
+def _is_shown(entry: os.DirEntry[str]) -> bool:
+    """What is hidden is left alone, but for model files; those that begin with "._" are what macOS puts beside a file on foreign disks."""
+    return not entry.name.startswith(".") or bool(ending_of(entry.name) and not entry.name.startswith("._"))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        return entry.name.lower() not in PASSED_BY and entry.is_dir()
+        return not entry.name.startswith(".") and entry.name.lower() not in PASSED_BY and entry.is_dir()
     except OSError:
         return False
 
 
 def _is_wanted(entry: os.DirEntry[str], place: Place) -> bool:
     """By its ending, which is all that a name is asked for. A `.bin` is anything, so only where models are expected."""
-    ending = os.path.splitext(entry.name)[1].lower()
+    ending = ending_of(entry.name)
     if place.parts and entry.name in WEIGHTS:
         return False
     return ending in SAFE or (ending in PICKLES and (ending == ".ckpt" or place.kind != "unknown"))

@@ -17,7 +17,8 @@ from models.files import Identity, ModelFile, ModelKind
 from models.header import Damaged, Header, read_header, read_values
 from models.identify import identify, trigger_words
 from models.index import Found
-from models.listing import Candidate, Listing, Place, list_folder, places, shown_stem
+from models.listing import Candidate, Listing, Place, folders_of, list_folder, places
+from models.names import true_name
 from models.patience import Patience, Silent
 from models.shown import bounded, shown
 
@@ -62,7 +63,7 @@ class Scan:
         return any(changed > self._begun - SETTLED * 1e9 for changed in self.watched.values())
 
     def _everything(self) -> Iterator[tuple[Found, bool]]:
-        waiting = deque(Place(self._starter / name, kind, parts=True) for name, kind in STARTER_FOLDERS)
+        waiting = deque(Place(self._starter / name, kind, parts=True, inside=("starter", name)) for name, kind in STARTER_FOLDERS)
         for root in self._roots:
             waiting.extend(self._attempt(root, lambda root=root: self._places(root)))
         while waiting:
@@ -98,9 +99,18 @@ class Scan:
             return
         self._seen.add(path)
         yield listing
+        insides = [place.inside, *self._really_inside(Path(os.fsdecode(path)))]
         for candidate in listing.candidates:
             before = self._remembered(os.fsencode(candidate.path), candidate.mark)
-            yield (before, False) if before else (read(candidate), True)
+            found = before or read(candidate)
+            yield replace(found, file=replace(found.file, folders=_folders(candidate, insides))), before is None
+
+    def _really_inside(self, path: Path) -> Iterator[tuple[str, ...]]:
+        """The folders that lead to it without going through a link."""
+        for root in self._roots:
+            real = Path(os.path.realpath(root))
+            if path.is_relative_to(real):
+                yield real.name, *path.relative_to(real).parts
 
     def _watch_unsettled(self, found: Found) -> None:
         """A file that is not whole may be on its way; what is being copied grows without its folder changing."""
@@ -111,6 +121,12 @@ class Scan:
 STARTER_FOLDERS: tuple[tuple[str, ModelKind], ...] = (
     ("loras", "lora"), ("vae", "vae"), ("embeddings", "embedding"), ("controlnets", "controlnet"),
 )  # fmt: skip
+
+
+def _folders(candidate: Candidate, insides: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """A model that is a folder lies in the one above it."""
+    within = [inside[:-1] if candidate.is_folder else inside for inside in insides]
+    return tuple(dict.fromkeys(folder for inside in within for folder in folders_of(inside)))
 
 
 def read(candidate: Candidate) -> Found:
@@ -140,14 +156,14 @@ def _file(candidate: Candidate) -> Found:
         header = read_header(candidate.path)
     except Damaged as error:
         return Found(_entry(candidate, Identity(candidate.kind), problem=str(error)), Facts(), candidate.mark)
-    identity = identify(header, shown_stem(candidate.path), lambda name: read_values(candidate.path, header, name))
+    identity = identify(header, true_name(candidate.path), lambda name: read_values(candidate.path, header, name))
     return Found(_entry(candidate, _settled(identity, header, candidate.kind), header.metadata), Facts(), candidate.mark)
 
 
 def _entry(candidate: Candidate, identity: Identity, metadata: Mapping[str, str] | None = None, problem: str = "") -> ModelFile:
     return ModelFile(
         id=file_id(candidate.path),
-        name=shown(shown_stem(candidate.path)),
+        name=shown(true_name(candidate.path)),
         path=candidate.path,
         size=candidate.size,
         changed=candidate.changed,

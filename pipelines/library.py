@@ -96,7 +96,7 @@ class Library:
         wanted = kind or entry.identity.kind
         if wanted not in FOLDERS:
             raise UserError(f"Say first what “{entry.name}” is: a checkpoint, a VAE, a LoRA, an embedding or a hypernetwork.")
-        target = self._folder(wanted) / saved_name(f"{entry.name}.safetensors")
+        target = self._folder(wanted) / saved_name(f"{entry.true_name}.safetensors")
         if target.exists():
             raise UserError(f"There is a converted “{target.stem}” already. Use that one, or remove it first.")
         convert(entry.path, target, wanted)

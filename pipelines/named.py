@@ -86,4 +86,4 @@ class Named:
         return MadeWith(facts)
 
     def _name(self, key: Key) -> str:
-        return self._catalog.checkpoint(key.id).name if key.kind == "checkpoint" else self._catalog.model(key.id).name
+        return (self._catalog.checkpoint(key.id).file if key.kind == "checkpoint" else self._catalog.model(key.id)).called

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
+from models.called import words
 from models.catalog import Checkpoint
 from models.errors import UserError
 from models.files import ModelFile, ModelKind
 from models.fits import fits
+from models.names import folded
 from pipelines.control_use import ControlUse
 from pipelines.prompts.tags import Tag, take_tags
 from pipelines.request import Depth, EmbeddingUse, HypernetworkUse, Kind, LoraUse, Request
@@ -27,6 +29,7 @@ SHOWN = {
     "controlnet": "ControlNet", "adapter": "adapter",
 }  # fmt: skip
 UNREAD_DEPTH = "Nothing reads the depth map yet. Choose a depth checkpoint, or add a control unit without a picture of its own."
+MOST_LISTED, MOST_CALLED = 6, 120  # files of one name in a sentence, and characters of each
 STEERS: tuple[ModelKind, ...] = ("controlnet", "adapter")
 
 
@@ -37,6 +40,8 @@ class Shelf(Protocol):
     def model(self, model_id: str) -> ModelFile: ...
     def models(self, kind: ModelKind | None = None) -> list[ModelFile]: ...
     def find(self, kind: ModelKind, name: str) -> ModelFile | None: ...
+    def named(self, kind: ModelKind, name: str) -> list[ModelFile]: ...
+    def alike(self, entries: Sequence[ModelFile]) -> bool: ...
 
 
 def resolve(request: Kind, shelf: Shelf) -> Kind:
@@ -48,8 +53,8 @@ def resolve(request: Kind, shelf: Shelf) -> Kind:
     _check_depth(request, checkpoint)
     _check_variant(request, checkpoint)
     prompt, tags = take_tags(request.prompt)
-    loras = [*request.loras, *(_lora(tag, shelf) for tag in tags if tag.kind == "lora")]
-    hypernetworks = [*request.hypernetworks, *(_hypernetwork(tag, shelf) for tag in tags if tag.kind == "hypernet")]
+    loras = [*request.loras, *(_lora(tag, checkpoint, shelf) for tag in tags if tag.kind == "lora")]
+    hypernetworks = [*request.hypernetworks, *(_hypernetwork(tag, checkpoint, shelf) for tag in tags if tag.kind == "hypernet")]
     vae = request.vae or _preferred_vae(checkpoint, shelf)
     if vae:
         _fitting(vae, "vae", checkpoint, shelf)
@@ -70,12 +75,12 @@ def _values(request: Request) -> dict[str, Any]:
     return {item.name: getattr(request, item.name) for item in fields(request)}
 
 
-def _lora(tag: Tag, shelf: Shelf) -> LoraUse:
-    return LoraUse(id=_by_name("lora", tag.name, shelf).id, unet=tag.unet, text_encoder=tag.text_encoder, blocks=tag.blocks)
+def _lora(tag: Tag, checkpoint: Checkpoint, shelf: Shelf) -> LoraUse:
+    return LoraUse(id=_by_name("lora", tag.name, checkpoint, shelf).id, unet=tag.unet, text_encoder=tag.text_encoder, blocks=tag.blocks)
 
 
-def _hypernetwork(tag: Tag, shelf: Shelf) -> HypernetworkUse:
-    return HypernetworkUse(id=_by_name("hypernetwork", tag.name, shelf).id, strength=tag.unet)
+def _hypernetwork(tag: Tag, checkpoint: Checkpoint, shelf: Shelf) -> HypernetworkUse:
+    return HypernetworkUse(id=_by_name("hypernetwork", tag.name, checkpoint, shelf).id, strength=tag.unet)
 
 
 def _control(use: ControlUse, place: int, checkpoint: Checkpoint, shelf: Shelf) -> ControlUse:
@@ -93,16 +98,28 @@ def titled(name: str) -> str:
     return next(item.metadata["title"] for item in fields(ControlUse) if item.name == name)
 
 
-def _by_name(kind: ModelKind, name: str, shelf: Shelf) -> ModelFile:
-    entry = shelf.find(kind, name)
-    if entry is None:
+def _by_name(kind: ModelKind, name: str, checkpoint: Checkpoint, shelf: Shelf) -> ModelFile:
+    """The file that a tag names. Of several, the one that fits the checkpoint; between others a person chooses."""
+    entries = shelf.named(kind, name)
+    if not entries:
         what = f"There is no {SHOWN[kind]} called “{name[:80]}” in the models folders."
         raise UserError(f"{what} Put the file there, or take its tag out of the prompt.")
-    return entry
+    return _only(kind, name, entries, checkpoint, shelf)
+
+
+def _only(kind: ModelKind, name: str, entries: Sequence[ModelFile], checkpoint: Checkpoint, shelf: Shelf) -> ModelFile:
+    """Copies count as one. Raises `UserError`, with what to write instead, where several files of different content are meant."""
+    fitting = [entry for entry in entries if not fits(entry, checkpoint)] or entries
+    if not shelf.alike(fitting):
+        several = ", ".join(f"“{entry.called[:MOST_CALLED]}”" for entry in fitting[:MOST_LISTED])
+        told = f"{len(fitting)} {SHOWN[kind]} files are called “{name[:80]}”. Write which one you mean: {several}"
+        apart = len({entry.called for entry in fitting}) == len(fitting)
+        raise UserError(f"{told}." if apart else f"{told}; or give each a name of its own.")
+    return fitting[0]
 
 
 def _named(use: Any, kind: ModelKind, checkpoint: Checkpoint, shelf: Shelf) -> Any:
-    return replace(use, name=_fitting(use.id, kind, checkpoint, shelf).name[:300])
+    return replace(use, name=_fitting(use.id, kind, checkpoint, shelf).called[:300])
 
 
 def _fitting(model_id: str, kind: ModelKind, checkpoint: Checkpoint, shelf: Shelf) -> ModelFile:
@@ -154,9 +171,26 @@ def _check_refiner(request: Request, checkpoint: Checkpoint, shelf: Shelf) -> No
 
 def _embeddings(text: str, checkpoint: Checkpoint, shelf: Shelf) -> Iterator[EmbeddingUse]:
     """The embeddings whose names stand in the prompts. One that does not fit is an ordinary word, as it would be elsewhere."""
+    for word, entries in _waking(text, checkpoint, shelf).items():
+        entry = _only("embedding", word, entries, checkpoint, shelf)
+        yield EmbeddingUse(id=entry.id, word=next(own for own in words(entry) if folded(own) == word))
+
+
+def _waking(text: str, checkpoint: Checkpoint, shelf: Shelf) -> dict[str, list[ModelFile]]:
+    """Word -> the embeddings that are called so, of those words that stand in the text; what stands with a folder, with that alone."""
+    called: dict[str, list[ModelFile]] = {}
     for entry in shelf.models("embedding"):
-        if entry.usable and not fits(entry, checkpoint) and re.search(rf"(?<!\w){re.escape(entry.name)}(?!\w)", text, re.IGNORECASE):
-            yield EmbeddingUse(id=entry.id, word=entry.name)
+        if not fits(entry, checkpoint):
+            for word in words(entry):
+                called.setdefault(folded(word), []).append(entry)
+    found: dict[str, list[ModelFile]] = {}
+    left = folded(text)
+    for word in sorted((word for word in called if " ".join(word.split()) in " ".join(left.split())), key=len, reverse=True):
+        spelt = re.compile(r"(?<!\w)" + r"\s+".join(map(re.escape, word.split())) + r"(?!\w)")
+        if spelt.search(left):
+            found[word] = called[word]
+            left = spelt.sub("\n", left)
+    return found
 
 
 @dataclass(frozen=True)

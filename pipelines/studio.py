@@ -112,7 +112,7 @@ class Studio:
 
     def unknown_words(self, checkpoint: str, text: str) -> tuple[str, ...]:
         known = self._catalog.checkpoint(checkpoint).known_words
-        named = {entry.name.lower() for entry in self._catalog.models("embedding")} if known else set()
+        named = {entry.true_name.lower() for entry in self._catalog.models("embedding")} if known else set()
         return unknown_words(without_tags(text), known | named) if known else ()
 
     def settings(self, source: Path | bytes, user: str) -> Rebound:

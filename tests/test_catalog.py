@@ -379,17 +379,6 @@ def test_the_hash_of_a_file_that_is_gone_is_refused_in_words(catalog: Catalog, m
         catalog.hash(entry.id)
 
 
-def test_find_takes_names_in_any_case_and_beginnings_of_hashes(catalog: Catalog, mine: Path) -> None:
-    write_file(mine / "loras" / "Ink Wash.safetensors", lora(), {"ss_output_name": "inkwash-v2", "sshs_model_hash": "c0ffee" * 10})
-    entry = catalog.models("lora")[0]
-    digest = catalog.hash(entry.id)
-    for name in ("ink wash", "INK WASH.safetensors", "styles/Ink Wash", "inkwash-V2", digest[:10], digest[:12].upper(), "c0ffeec0ff"):
-        assert getattr(catalog.find("lora", name), "id", None) == entry.id, name
-    for name in ("", "ink", digest[:4], "Ink Wash/..", "0123456789"):
-        assert catalog.find("lora", name) is None, name
-    assert catalog.find("vae", "ink wash") is None
-
-
 # ------------------------------------------------------------------------------------------------ what people decide
 
 DECIDED = Overrides(prediction_type="v_prediction", zero_terminal_snr=True, variant="turbo", defaults={"steps": 4}, note="mine")

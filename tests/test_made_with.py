@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from models.catalog import file_hash
+from models.hashes import file_hash
 from models.manager import Key
 from pipelines.made_with import Hashes, MadeWith, one, several
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
 from playwright.sync_api import Locator
@@ -74,9 +76,9 @@ def test_a_preprocessor_brings_a_model_of_its_name_where_none_is_chosen(visit: V
 
 def test_markup_in_the_name_of_a_model_stays_text(visit: Visit, first: Locator) -> None:
     visit.page.evaluate("window.hurt = 0")
-    name = HOSTILE.replace("/", "")
+    called = re.sub("[<>:]", "_", HOSTILE.replace("/", ""))  # as a list of names can hold it
     wait_for(visit.page, lambda: control(visit, "Model of unit 1").locator("option").count() == 1 + 4)
     [label] = [label for label in control(visit, "Model of unit 1").locator("option").all_text_contents() if "onerror" in label]
     control(visit, "Model of unit 1").select_option(label=label)
     wait_for(visit.page, lambda: "onerror" in first.locator(".unit-sub").inner_text())
-    assert visit.page.evaluate("window.hurt") == 0 and units(visit)[0]["name"] in (name, label)
+    assert visit.page.evaluate("window.hurt") == 0 and units(visit)[0]["name"] == called

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,12 @@ class Shelf:
 
     def checkpoint(self, checkpoint_id: str) -> Checkpoint:
         return checkpoint(self.model(checkpoint_id))
+
+    def named(self, kind: ModelKind, name: str) -> list[ModelFile]:
+        return [item for item in self.models(kind) if name.lower() in (item.true_name.lower(), item.called.lower())]
+
+    def alike(self, entries: Sequence[ModelFile]) -> bool:
+        return len({item.hash for item in entries}) == 1
 
     def find(self, kind: ModelKind, name: str) -> ModelFile | None:
         return next((item for item in self.models(kind) if item.name.lower() == name.lower() or item.hash[:8] == name[:8]), None)
@@ -119,6 +126,43 @@ def test_what_does_not_fit_the_checkpoint_is_refused(shelf: Shelf, more: dict[st
 
 def test_a_refiner_of_the_same_family_is_taken(shelf: Shelf) -> None:
     assert resolve(TextToImage(checkpoint="id-Large", refiner="id-Finish"), shelf).refiner == "id-Finish"
+
+
+def two_called_glow(shelf: Shelf, kind: ModelKind, first: str, second: str) -> None:
+    for place, family in (("people", first), ("style", second)):
+        path = Path(place, "glow.safetensors")
+        shelf.entries.append(replace(entry(kind, place, family), path=path, folders=(place,), tag=f"{place}/glow", hash=place))
+
+
+def test_a_name_that_two_files_have_is_refused_with_what_to_write_instead(shelf: Shelf) -> None:
+    two_called_glow(shelf, "lora", "sd1", "sd1")
+    with pytest.raises(UserError, match="“people/glow”, “style/glow”"):
+        resolve(dreams(prompt="<lora:glow:1>"), shelf)
+    [chosen] = resolve(dreams(prompt="<lora:style/glow:1>"), shelf).loras
+    assert (chosen.id, chosen.name) == ("id-style", "style/glow")
+
+
+def test_of_two_files_of_one_name_the_one_that_fits_the_checkpoint_is_meant(shelf: Shelf) -> None:
+    two_called_glow(shelf, "lora", "sdxl", "sd1")
+    assert [use.id for use in resolve(dreams(prompt="<lora:glow:1>"), shelf).loras] == ["id-style"]
+    large = TextToImage(checkpoint="id-Large", prompt="<lora:glow:1>")
+    assert [use.id for use in resolve(large, shelf).loras] == ["id-people"]
+
+
+def test_of_two_embeddings_of_one_name_the_folder_before_the_word_decides(shelf: Shelf) -> None:
+    two_called_glow(shelf, "embedding", "sd1", "sd1")
+    with pytest.raises(UserError, match="“people/glow”, “style/glow”"):
+        resolve(dreams(prompt="a glow of red"), shelf)
+    found = resolve(dreams(prompt="a style/glow of red", negative_prompt="people/glow, snowynight"), shelf).embeddings
+    assert {use.id: use.word for use in found} == {
+        "id-style": "style/glow", "id-people": "people/glow", "id-snowynight": "snowynight"
+    }  # fmt: skip
+
+
+def test_an_embedding_is_found_by_its_own_name_in_either_form_of_accents(shelf: Shelf) -> None:
+    shelf.entries.append(entry("embedding", "soire\u0301e  de\u0301co"))
+    for prompt in ("a soir\u00e9e  d\u00e9co", "a Soire\u0301e de\u0301co"):
+        assert [use.word for use in resolve(dreams(prompt=prompt), shelf).embeddings] == ["soir\u00e9e  d\u00e9co"]
 
 
 def test_a_damaged_file_says_why(shelf: Shelf) -> None:

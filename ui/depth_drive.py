@@ -100,7 +100,7 @@ def _in_turn(studio: Studio, request: Depth) -> list[Checkpoint]:
 def depth_model(studio: Studio, checkpoint_id: str) -> ModelFile | None:
     """By its name; else a union model, which reads maps of any kind."""
     fitting = [entry for entry in _steering(studio) if entry.usable and not reason(studio, entry.id, checkpoint_id)]
-    named = (entry for entry in fitting if READS in entry.name.lower())
+    named = (entry for entry in fitting if READS in entry.true_name.lower())
     return next(named, None) or next((entry for entry in fitting if _is_union(entry)), None)
 
 
@@ -111,7 +111,7 @@ def _with_unit(uses: tuple[ControlUse, ...], model: ModelFile) -> tuple[ControlU
         raise UserError(NO_ROOM)
     old = uses[place] if place < len(uses) else ControlUse()
     kind = "Depth" if _is_union(model) else old.union_kind
-    unit = replace(old, id=model.id, name=model.name[:300], preprocessor="None", weight=old.weight or 1.0, union_kind=kind)
+    unit = replace(old, id=model.id, name=model.called, preprocessor="None", weight=old.weight or 1.0, union_kind=kind)
     return (*uses[:place], unit, *uses[place + 1 :])
 
 

@@ -13,6 +13,7 @@ from models.checkpoint import STARTER
 from models.errors import UserError
 from models.families import FAMILIES
 from models.files import ModelFile
+from models.names import folded
 from pipelines import Studio
 from ui.offers import reason
 from ui.roles import role, role_of
@@ -39,7 +40,7 @@ class LibraryDesk:
         """Everything whose name or words hold the search, of the kind that is asked for."""
         kind, search, checkpoint = (str(asked.get(name, ""))[:200] for name in ("kind", "search", "checkpoint"))
         models = self._library.models()
-        found = [entry for entry in models if kind in ("", entry.identity.kind) and _says(entry, search.lower())]
+        found = [entry for entry in models if kind in ("", entry.identity.kind) and _says(entry, search)]
         kinds = {sort: sum(entry.identity.kind == sort for entry in models) for sort in {entry.identity.kind for entry in models}}
         return {
             "version": self._library.version,
@@ -125,6 +126,7 @@ class LibraryDesk:
         return {
             "id": entry.id,
             "name": entry.name,
+            "called": entry.called,
             "kind": identity.kind,
             "family": _family(identity.family) or self._size_of(entry),
             "variant": "" if identity.variant.startswith("width ") else identity.variant,
@@ -154,7 +156,7 @@ def answered(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _says(entry: ModelFile, search: str) -> bool:
-    return search in f"{entry.name} {' '.join(entry.words)}".lower()
+    return folded(search) in folded(f"{entry.called} {entry.name} {' '.join(entry.words)}")
 
 
 def _family(key: str) -> str:

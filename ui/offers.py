@@ -70,7 +70,7 @@ def listed(studio: Studio, kind: type[Request], checkpoint_id: str, racks: Mappi
 def _offered(studio: Studio, entry: ModelFile, checkpoint_id: str) -> dict[str, Any]:
     why = reason(studio, entry.id, checkpoint_id)
     short = _told(studio.library.misfit, entry.id, checkpoint_id) if why else ""
-    described = {"id": entry.id, "name": entry.name, "words": list(entry.words), "variant": entry.identity.variant}
+    described = {"id": entry.id, "name": entry.name, "called": entry.called, "words": list(entry.words), "variant": entry.identity.variant}
     return described | {"reason": why, "misfit": short}
 
 

@@ -84,7 +84,7 @@ def map_as_control(studio: Studio, taken: Taken, uses: tuple[ControlUse, ...], c
     """The units with the map as the picture of the first one, which takes a depth model where it has none."""
     first, *others = uses or (ControlUse(),)
     model = None if first.id else depth_model(studio, checkpoint_id)
-    chosen = {"id": model.id, "name": model.name[:300]} if model else {}
+    chosen = {"id": model.id, "name": model.called} if model else {}
     return (replace(first, image=taken.id, mask="", preprocessor="None", union_kind="Depth", **chosen), *others)
 
 

@@ -92,7 +92,7 @@ const showDetails = (model) => {
   const prediction = { v_prediction: "v", epsilon: "epsilon" }[model.prediction] ?? "";
   box.append(make("dl", {}, line("Kind", [ONE[model.kind] ?? model.kind, model.family, model.variant].filter(Boolean).join(", ")), line("Size", size(model.size)), prediction ? line("Predicts", prediction) : "", line("SHA-256", hash)));
   if (model.words.length) box.append(make("p", { className: "library-quiet", textContent: "Words that wake it; a click puts one into the prompt:" }), make("div", { className: "rack-words" }, ...model.words.map(word)));
-  else if (model.kind === "embedding") box.append(make("p", { className: "library-quiet", textContent: "Its name in a prompt wakes it:" }), make("div", { className: "rack-words" }, word(model.name)));
+  else if (model.kind === "embedding") box.append(make("p", { className: "library-quiet", textContent: "Its name in a prompt wakes it:" }), make("div", { className: "rack-words" }, word(model.called)));
   if (model.pickle && owner) box.append(convertButton(model));
   if (model.kind === "checkpoint" && !model.problem && owner) box.append(decisions(model));
   const texts = Object.entries(model.metadata);

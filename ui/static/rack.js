@@ -89,7 +89,7 @@ part("add").addEventListener("change", () => {
   if (!file) return;
   const start = Object.fromEntries(Object.entries(numbers).filter(([, limit]) => limit).map(([name, limit]) => [name, limit.default]));
   const more = "blocks" in words ? { blocks: "" } : {};
-  change([...entries(), { id: file.id, name: file.name, ...start, ...more }]);
+  change([...entries(), { id: file.id, name: file.called, ...start, ...more }]);
 });
 window.addEventListener("atelier:lists", (event) => {
   if (event.detail.kind !== kind) return;

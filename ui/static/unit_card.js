@@ -103,7 +103,7 @@
     const follow = (name) => (value) => ["weight", "start", "end"].includes(name) && draw({ ...unit, [name]: value });
     const patchOf = (name, value) => {
       if (name === "preprocessor") return { preprocessor: value, ...startOf(value) };
-      if (name === "id") return { id: value, name: at.models.find((file) => file.id === value)?.name ?? "" };
+      if (name === "id") return { id: value, name: at.models.find((file) => file.id === value)?.called ?? "" };
       return { [name]: value };
     };
     // Another preprocessor brings its thresholds, and a model where none is chosen yet and one goes by its name.
@@ -111,7 +111,7 @@
       const maker = at.preprocessors.find((each) => each.name === name);
       const [a, b] = [0, 1].map((index) => maker?.thresholds[index]?.default ?? 0);
       const model = unit.id || !maker ? null : fitting(maker);
-      return { threshold_a: a, threshold_b: b, ...(model ? { id: model.id, name: model.name } : {}) };
+      return { threshold_a: a, threshold_b: b, ...(model ? { id: model.id, name: model.called } : {}) };
     };
     const fitting = ({ name, union_kind }) => {
       const bare = (words) => words.toLowerCase().replace(/[^a-z0-9]/g, "");
