@@ -6,6 +6,7 @@ from pipelines.intake import Taken
 from pipelines.jobs import BookError, PictureRecord
 from pipelines.limits import Choice, Flag, Limit, Range, Several, Stored, Text
 from pipelines.preflight import Preflight, preflight
+from pipelines.prompt_notes import left_out, longest
 from pipelines.request import (
     KINDS,
     Controlled,
@@ -49,7 +50,9 @@ __all__ = [
     "TextToImage",
     "UserError",
     "describe",
+    "left_out",
     "limits",
+    "longest",
     "preflight",
     "restore",
     "summary",

@@ -78,12 +78,11 @@ def denoiser(model: DiffusionModel, said: Conditioning, beside: Tensor | None = 
 
 
 def condition(request: Request, model: DiffusionModel) -> Conditioning:
-    """Guidance 1 needs the prompt alone, as the negative branch would be multiplied by nothing; a distilled network knows no other."""
-    alone = request.guidance_scale == 1 or distilled_scale(model, 1) is not None
-    prompts = [request.prompt] if alone else [request.prompt, request.negative_prompt]
+    """A distilled network knows the prompt alone."""
+    prompts = request.prompts_read[:1] if distilled_scale(model, 1) is not None else request.prompts_read
     encoded = encode_prompts(model, prompts, request.clip_skip)
     positive = _condition(encoded[0], request, model.family, AESTHETIC)
-    if alone:
+    if len(prompts) == 1:
         return Conditioning(positive, None, request.guidance_scale)
     empty = model.family.zeros_for_empty_negative and not request.negative_prompt.strip()
     negative = _condition(_zeros(encoded[1]) if empty else encoded[1], request, model.family, NEGATIVE_AESTHETIC)

@@ -29,6 +29,7 @@ from PIL import Image, PngImagePlugin
 from models.errors import UserError
 from pipelines import infotext
 from pipelines.picture_settings import FORMAT_VERSION, Reading, inspect, read
+from pipelines.prompts import parse
 from pipelines.request import Request, describe
 
 __all__ = ["Outputs", "Reading", "inspect", "read", "slug"]
@@ -119,8 +120,7 @@ def slug(prompt: str) -> str:
     No other character can come through, so neither separators, control and direction marks nor trailing dots can. Device
     names such as CON cannot arise either, as every file name begins with the date.
     """
-    plain = re.sub(r"<[^>]*>|:[\d.]+(?=[)\]])", " ", prompt[:500])  # without <lora:...> and the numbers of (weights:1.2)
-    text = unicodedata.normalize("NFKC", plain.encode("utf-8", "ignore").decode()).lower()
+    text = unicodedata.normalize("NFKC", parse(prompt[:500]).words.encode("utf-8", "ignore").decode()).lower()
     words = re.sub(r"-+", "-", "".join(char if unicodedata.category(char)[0] in "LNM" else "-" for char in text)).strip("-")
     if len(words.encode()) <= SLUG_BYTES:
         return words

@@ -23,6 +23,7 @@ SCHEDULE_NAMES = ("Automatic", "Normal", "Karras", "Exponential", "SGM Uniform")
 
 
 STRONGEST = 4.0  # of a LoRA or hypernetwork: beyond, there is no picture left
+MOST_LORAS = 16  # in one drawing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ class EmbeddingUse:
     """An embedding file and the word in the prompts that stands for it."""
 
     id: str = limited("", Choice(), "Embedding")
-    word: str = limited("", Text(200), "Word")
+    word: str = limited("", Text(300), "Word")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,7 @@ class Request:
     variation_seed: int = limited(-1, Range(-1, SEEDS - 1), "Variation seed", "The seed of the other picture; -1 rolls the dice")
     vae: str = limited("", Choice(), "VAE", "Turns latents into pixels; each checkpoint brings its own")
     clip_skip: int = limited(1, Range(1, 12, clamp=True), "Clip skip", "Layers of the text encoder to leave out: 1 none, 2 the last one")
-    loras: tuple[LoraUse, ...] = limited((), Several(LoraUse, 16), "LoRAs")
+    loras: tuple[LoraUse, ...] = limited((), Several(LoraUse, MOST_LORAS), "LoRAs")
     hypernetworks: tuple[HypernetworkUse, ...] = limited((), Several(HypernetworkUse, 4), "Hypernetworks")
     embeddings: tuple[EmbeddingUse, ...] = limited((), Several(EmbeddingUse, 64), "Embeddings", derived=True)
     controls: tuple[ControlUse, ...] = limited((), Several(ControlUse, MOST_UNITS), "Control")
@@ -100,6 +101,11 @@ class Request:
             size = f"{request.width} x {request.height} is {area:.2f} megapixels"
             raise UserError(f"{size}; {MEGAPIXELS} is the most. Choose a smaller size.")
         return request
+
+    @property
+    def prompts_read(self) -> tuple[str, ...]:
+        """Those that act: guidance 1 needs the prompt alone, as the negative branch would be multiplied by nothing."""
+        return (self.prompt,) if self.guidance_scale == 1 else (self.prompt, self.negative_prompt)
 
     @property
     def batch_total(self) -> int:

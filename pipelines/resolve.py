@@ -14,9 +14,9 @@ from models.catalog import Checkpoint
 from models.errors import UserError
 from models.files import ModelFile, ModelKind
 from models.fits import fits
-from models.names import folded
 from pipelines.control_use import ControlUse
-from pipelines.prompts.tags import Tag, take_tags
+from pipelines.prompts import Names, parse
+from pipelines.prompts.tags import Tag, take_tags, without_tags
 from pipelines.request import Depth, EmbeddingUse, HypernetworkUse, Kind, LoraUse, Request
 
 MADE_FOR = {  # variant -> what such a checkpoint is, and the kinds of request that it can draw
@@ -62,10 +62,11 @@ def resolve(request: Kind, shelf: Shelf) -> Kind:
     found = replace(
         request,
         prompt=prompt,
+        negative_prompt=without_tags(request.negative_prompt),
         vae=vae,
         loras=tuple(_named(use, "lora", checkpoint, shelf) for use in loras),
         hypernetworks=tuple(_named(use, "hypernetwork", checkpoint, shelf) for use in hypernetworks),
-        embeddings=tuple(_embeddings(f"{prompt}\n{request.negative_prompt}", checkpoint, shelf)),
+        embeddings=tuple(_embeddings(request, checkpoint, shelf)),
         controls=tuple(_control(use, place, checkpoint, shelf) for place, use in enumerate(request.controls, 1) if use != ControlUse()),
     )
     return type(request).admit(_values(found))
@@ -169,28 +170,25 @@ def _check_refiner(request: Request, checkpoint: Checkpoint, shelf: Shelf) -> No
         raise UserError(f"{families}, so the one cannot refine the other. Choose another refiner.")
 
 
-def _embeddings(text: str, checkpoint: Checkpoint, shelf: Shelf) -> Iterator[EmbeddingUse]:
-    """The embeddings whose names stand in the prompts. One that does not fit is an ordinary word, as it would be elsewhere."""
-    for word, entries in _waking(text, checkpoint, shelf).items():
-        entry = _only("embedding", word, entries, checkpoint, shelf)
-        yield EmbeddingUse(id=entry.id, word=next(own for own in words(entry) if folded(own) == word))
-
-
-def _waking(text: str, checkpoint: Checkpoint, shelf: Shelf) -> dict[str, list[ModelFile]]:
-    """Word -> the embeddings that are called so, of those words that stand in the text; what stands with a folder, with that alone."""
+def embeddings_for(checkpoint: Checkpoint, shelf: Shelf) -> dict[str, list[ModelFile]]:
+    """Word -> the embeddings that are called so and fit. One that does not fit is an ordinary word, as it would be elsewhere."""
     called: dict[str, list[ModelFile]] = {}
     for entry in shelf.models("embedding"):
-        if not fits(entry, checkpoint):
+        if entry.usable and not fits(entry, checkpoint):
             for word in words(entry):
-                called.setdefault(folded(word), []).append(entry)
-    found: dict[str, list[ModelFile]] = {}
-    left = folded(text)
-    for word in sorted((word for word in called if " ".join(word.split()) in " ".join(left.split())), key=len, reverse=True):
-        spelt = re.compile(r"(?<!\w)" + r"\s+".join(map(re.escape, word.split())) + r"(?!\w)")
-        if spelt.search(left):
-            found[word] = called[word]
-            left = spelt.sub("\n", left)
-    return found
+                called.setdefault(word, []).append(entry)
+    return called
+
+
+def _embeddings(request: Request, checkpoint: Checkpoint, shelf: Shelf) -> Iterator[EmbeddingUse]:
+    """Those that act in the prompts, found by the very reading that the text encoders are given."""
+    called = embeddings_for(checkpoint, shelf)
+    names = Names.of(called)
+    runs = [run for text in request.prompts_read for run in parse(text, names).runs if run.name]
+    for word in dict.fromkeys(run.name for run in runs):
+        is_exact = all(run.text == word for run in runs if run.name == word)
+        meant = {entry.id: entry for own in ((word,) if is_exact else names.spelt_as(word)) for entry in called[own]}
+        yield EmbeddingUse(id=_only("embedding", word, [*meant.values()], checkpoint, shelf).id, word=word)
 
 
 @dataclass(frozen=True)

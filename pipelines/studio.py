@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,7 @@ from pipelines.library import Library
 from pipelines.live import Live
 from pipelines.outputs import Outputs, inspect
 from pipelines.preprocessors.annotators import Annotators
-from pipelines.prompts import TokenCount, count, load_tokenizer, unknown_words
-from pipelines.prompts.tags import without_tags
+from pipelines.prompt_notes import PromptReader
 from pipelines.request import Request
 from pipelines.resolve import Rebound, draws, rebind, resolve
 
@@ -62,7 +60,7 @@ class Studio:
         self.annotator_files = AnnotatorFiles(annotators, self.library.queue)
         self.control = ControlDesk(self.intake, self._engine, annotators)
         self.depth = DepthDesk(self.intake, self.control)
-        self._tokenizer = lru_cache(maxsize=8)(load_tokenizer)
+        self.prompts = PromptReader(catalog)
 
     def start(self) -> None:
         """Starts the worker; it warms up behind the page."""
@@ -106,14 +104,6 @@ class Studio:
 
     def picture(self, picture_id: str) -> PictureRecord | None:
         return self.book.picture(picture_id)
-
-    def token_count(self, checkpoint: str, text: str) -> TokenCount:
-        return count(self._tokenizer(self._catalog.checkpoint(checkpoint).tokenizer), without_tags(text))
-
-    def unknown_words(self, checkpoint: str, text: str) -> tuple[str, ...]:
-        known = self._catalog.checkpoint(checkpoint).known_words
-        named = {entry.true_name.lower() for entry in self._catalog.models("embedding")} if known else set()
-        return unknown_words(without_tags(text), known | named) if known else ()
 
     def settings(self, source: Path | bytes, user: str) -> Rebound:
         """What made a picture, in terms of this library and this person's input pictures, with a sentence for each thing that is not here.

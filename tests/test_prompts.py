@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import FAR_TOO_LONG
 
-from pipelines.prompts import Weighted, parse_weights, unknown_words
+from pipelines.prompts import Weighted, parse, parse_weights, unknown_words
 
 PROMPTS = st.text(alphabet=st.sampled_from("ab,. \n\\()[]:0123456789-+BREAK é👩\u200dא"), max_size=60) | st.text(max_size=60)
 PLAIN_PROMPTS = st.text(alphabet=st.characters(exclude_characters="()[]\\:", exclude_categories=("Cs",)), max_size=60)
@@ -161,12 +161,12 @@ KNOWN = frozenset({"a", "red", "house", "in", "the", "snow", "storey", "two", "d
     ],
 )
 def test_unknown_words_are_named_once_in_order(text: str, expected: tuple[str, ...]) -> None:
-    assert unknown_words(text, KNOWN) == expected
+    assert unknown_words(parse(text), KNOWN) == expected
 
 
 @settings(deadline=None)
 @given(PROMPTS)
 def test_unknown_words_of_any_text_are_lower_case_words(text: str) -> None:
-    for word in unknown_words(text, KNOWN):
+    for word in unknown_words(parse(text), KNOWN):
         assert word == word.lower()
         assert any(character.isalpha() for character in word)

@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from pipelines import Checkpoint, Request, Studio, UserError, summary
+from pipelines import Checkpoint, Request, Studio, UserError, left_out, longest, summary
 from ui.form import Form
 from ui.pieces import piece
 from ui.roles import role, user_of
@@ -55,6 +55,8 @@ class Stage:
                 job_id = self._studio.submit(asked, user_of(request))
             for sentence in form.adjusted(values, asked):
                 gr.Info(sentence, title="Adjusted")
+            for sentence in left_out(asked):
+                gr.Info(sentence, title="Left out")
             if advice := self._advice(asked):
                 gr.Info(advice, title="Memory")
             return job_id
@@ -112,28 +114,29 @@ def own_picture(studio: Studio, event: gr.EventData, request: gr.Request) -> Any
 
 
 def prompt_notes(studio: Studio, name: str, checkpoints: list[Checkpoint]) -> gr.HTML:
-    """Under the prompt: how much of it fits, where it is cut, the words that the checkpoint does not know, and examples."""
+    """Under the prompt: how much of it fits, where it is cut, what in it is not understood, and examples."""
 
     @role("artist")
-    def count(asked: dict[str, str]) -> dict[str, Any]:
+    def count(asked: Any) -> dict[str, Any]:
         try:
-            return notes(studio, str(asked["checkpoint"]), str(asked["prompt"]))
-        except UserError:
+            return notes(studio, str(asked["checkpoint"]), str(asked["prompt"]), str(asked.get("negative_prompt", "")))
+        except (UserError, KeyError, TypeError, AttributeError):
             return {}
 
     examples = {entry.id: list(entry.examples) for entry in checkpoints}
-    return piece("notes", f"{name}-notes", server_functions=[count], kind=name, examples=examples)
+    return piece("notes", f"{name}-notes", server_functions=[count], kind=name, examples=examples, longest=longest())
 
 
-def notes(studio: Studio, checkpoint_id: str, prompt: str) -> dict[str, Any]:
-    """What is said under a prompt. `tokens` is None while nobody can count yet."""
-    counted = studio.token_count(checkpoint_id, prompt)
+def notes(studio: Studio, checkpoint_id: str, prompt: str, negative: str) -> dict[str, Any]:
+    """What is said under a prompt. `tokens` is None where it is not counted."""
+    found = studio.prompts.notes(checkpoint_id, prompt, negative)
     name = next((entry.name for entry in studio.checkpoints() if entry.id == checkpoint_id), "This checkpoint")
     return {
         "checkpoint": checkpoint_id,
         "name": name,
-        "tokens": counted.tokens if counted else None,
-        "limit": counted.limit if counted else None,
-        "parts": [prompt[cut : cut + SNIPPET].strip() for cut in counted.cuts] if counted else [],
-        "unknown": list(studio.unknown_words(checkpoint_id, prompt)),
+        "tokens": found.counted.tokens if found.counted else None,
+        "limit": found.counted.limit if found.counted else None,
+        "parts": [prompt[cut : cut + SNIPPET].strip() for cut in found.counted.cuts] if found.counted else [],
+        "unknown": list(found.unknown),
+        "said": list(found.sentences),
     }

@@ -1,13 +1,16 @@
-"""The prompt language: weights, chunks, words. Importing this package imports neither torch nor transformers.
+"""The prompt language: tags, weights, names, chunks, words. Importing this package imports neither torch nor transformers.
 
 `pipelines.prompts.encode` turns chunks into conditioning and does need torch.
 """
 
 from pipelines.prompts.chunks import Chunk, TokenCount, chunk, count
+from pipelines.prompts.grammar import Prompt, parse, parse_weights, written
+from pipelines.prompts.names import Names
 from pipelines.prompts.tokenizer import ClipTokenizer, Tokenizer, load_tokenizer
 from pipelines.prompts.vocabulary import unknown_words
-from pipelines.prompts.weights import Weighted, parse_weights
+from pipelines.prompts.weights import Weighted
 
 __all__ = [
-    "Chunk", "ClipTokenizer", "TokenCount", "Tokenizer", "Weighted", "chunk", "count", "load_tokenizer", "parse_weights", "unknown_words",
+    "Chunk", "ClipTokenizer", "Names", "Prompt", "TokenCount", "Tokenizer", "Weighted",
+    "chunk", "count", "load_tokenizer", "parse", "parse_weights", "unknown_words", "written",
 ]  # fmt: skip

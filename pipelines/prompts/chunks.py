@@ -7,17 +7,19 @@ places as the embedding has vectors, and what does not fit the rest of a chunk b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pipelines.prompts.grammar import parse
+from pipelines.prompts.names import Names
 from pipelines.prompts.tokenizer import Tokenizer
-from pipelines.prompts.weights import parse_weights
+from pipelines.prompts.weights import Weighted
 
 CHUNK = 75  # tokens of the prompt in one chunk
 COMMA_REACH = 20  # how many tokens a full chunk gives back, at most, for the sake of a comma
 PLACEHOLDER = 0  # the id where a vector goes: an ordinary token in every vocabulary, which no encoder takes for the end
 
-Words = Mapping[str, int]  # an embedding's word -> how many vectors it has
+Words = Mapping[str, int]  # an embedding's name -> how many vectors it has; with none its words are ordinary ones
 NO_WORDS: Words = {}
 
 
@@ -61,7 +63,7 @@ class _Open:
 
 
 def chunk(tokenizer: Tokenizer, text: str, words: Words = NO_WORDS) -> tuple[Chunk, ...]:
-    """The prompt's chunks, at least one. Words are found by their tokens, as A1111 does; of several the longest."""
+    """The prompt's chunks, at least one."""
     return tuple(_close(tokenizer, part.tokens) for part in _divide(tokenizer, text, words))
 
 
@@ -75,54 +77,27 @@ def count(tokenizer: Tokenizer, text: str, words: Words = NO_WORDS) -> TokenCoun
 def _divide(tokenizer: Tokenizer, text: str, words: Words) -> list[_Open]:
     """Where BREAK ends the text there is no chunk after it; two in a row leave an empty one between them."""
     parts = [_Open()]
-    known = _Known(tokenizer, words)
-    for run in parse_weights(text):
+    for run in parse(text, Names.of(words)).runs:
         if run.is_break:
             parts.append(_Open(run.offsets[0]))
-            continue
-        tokens = [_Token(token, run.weight, run.offsets[place]) for token, place in tokenizer.tokens(run.text)]
-        for group in known.groups(tokens):
-            _add_all(parts, group, tokenizer.comma)
+        elif words.get(run.name):
+            _add_all(parts, _vectors(run, words[run.name]))
+        else:
+            for token, place in tokenizer.tokens(run.text):
+                _add(parts, _Token(token, run.weight, run.offsets[place]), token == tokenizer.comma)
     return parts if parts[-1].tokens or len(parts) == 1 else parts[:-1]
 
 
-class _Known:
-    """The words of embeddings by the tokens that spell them."""
-
-    def __init__(self, tokenizer: Tokenizer, words: Words) -> None:
-        self._words = words
-        self._by_first: dict[int, list[tuple[tuple[int, ...], str]]] = {}
-        for word in words:
-            spelt = tuple(token for token, _ in tokenizer.tokens(word))
-            if spelt:
-                self._by_first.setdefault(spelt[0], []).append((spelt, word))
-        for entries in self._by_first.values():
-            entries.sort(key=lambda entry: -len(entry[0]))
-
-    def groups(self, tokens: Sequence[_Token]) -> Iterator[list[_Token]]:
-        """Each token alone, and the vectors of each word together."""
-        place = 0
-        while place < len(tokens):
-            length, word = self._at(tokens, place)
-            yield self._vectors(tokens[place], word) if word else [tokens[place]]
-            place += length
-
-    def _at(self, tokens: Sequence[_Token], place: int) -> tuple[int, str]:
-        for spelt, word in self._by_first.get(tokens[place].id, ()):
-            if spelt == tuple(token.id for token in tokens[place : place + len(spelt)]):
-                return len(spelt), word
-        return 1, ""
-
-    def _vectors(self, first: _Token, word: str) -> list[_Token]:
-        return [_Token(PLACEHOLDER, first.weight, first.offset, (word, number)) for number in range(self._words[word])]
+def _vectors(run: Weighted, count: int) -> list[_Token]:
+    return [_Token(PLACEHOLDER, run.weight, run.offsets[0], (run.name, number)) for number in range(count)]
 
 
-def _add_all(parts: list[_Open], group: list[_Token], comma: int | None) -> None:
+def _add_all(parts: list[_Open], group: list[_Token]) -> None:
     """Vectors of one word stay together; only a word that is longer than a whole chunk runs on into the next."""
     if 1 < len(group) <= CHUNK and len(parts[-1].tokens) + len(group) > CHUNK:
         parts.append(_Open(group[0].offset))
     for token in group:
-        _add(parts, token, token.vector is None and token.id == comma)
+        _add(parts, token, is_comma=False)
 
 
 def _add(parts: list[_Open], token: _Token, is_comma: bool) -> None:

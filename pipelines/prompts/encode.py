@@ -71,7 +71,7 @@ def encode(
 
 def _divided(encoder: TextEncoder, prompt: str, embeddings: Embeddings) -> tuple[Chunk, ...]:
     """A word whose embedding holds nothing for this encoder is an ordinary word to it."""
-    lengths = {word: len(entry.vectors[encoder.key]) for word, entry in embeddings.items() if encoder.key in entry.vectors}
+    lengths = {name: len(entry.vectors.get(encoder.key, ())) for name, entry in embeddings.items()}
     return chunk(encoder.tokenizer, prompt, lengths)
 
 

@@ -2,23 +2,28 @@
 
     <lora:name>  <lora:name:0.8>  <lora:name:text encoder:UNet>  <lora:name:te=0.5:unet=0.8>  <hypernet:name:0.8>
 
-The second number is the first where it is left out, and that is 1. Block weights are `lbw=` and numbers with commas.
+The second number is the first where it is left out, and that is 1. Block weights are `lbw=` and numbers with commas. As in A1111 they
+act in the prompt alone; in a negative prompt they are found all the same, so that they are not taken for words.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from models.errors import UserError
+from pipelines.request import MOST_LORAS, STRONGEST
 
-STRONGEST = 4.0  # as in a request; what is beyond is put on the limit
-MOST = 16  # tags in one prompt: as many as a request holds LoRAs
-TAG = re.compile(r" ?<(lora|lyco|hypernet):([^<>]{1,1000})>", re.IGNORECASE)  # no bracket inside: unclosed ones take linear time
-NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
+STEP = "0.05"  # of the keys that weigh
+SPACE = r"[ \t\n\r\f\v]"
+NUMBER = rf"{SPACE}*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?){SPACE}*"
+TAG = r"<(lora|lyco|hypernet):([^<>]{1,1000})>"
+BRACKETS = re.compile(r"[^<>]+|[<>]")
 UNWRITABLE = re.compile(r"[<>:\n]")
+_TAG = re.compile(TAG, re.IGNORECASE)
+_NUMBER = re.compile(NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,24 @@ class Tag:
     unet: float = 1.0
     text_encoder: float = 1.0
     blocks: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenTag:
+    """A tag as it stands in a text, with its brackets: text[start:end]."""
+
+    text: str
+    start: int
+    end: int
+
+    def read(self) -> Tag:
+        """What follows the third number has no meaning here. Raises `UserError` for a number that cannot be read."""
+        kind, name, *parts = self.text[1:-1].split(":")
+        named = {key.strip(): value for key, mark, value in (part.partition("=") for part in parts) if mark}
+        numbers = [part for part in parts if "=" not in part]
+        text_encoder = _number(named.get("te", numbers[0] if numbers else "1"), name)
+        unet = _number(named["unet"] if "unet" in named else numbers[1] if len(numbers) > 1 else str(text_encoder), name)
+        return Tag("hypernet" if kind.lower() == "hypernet" else "lora", name.strip(), unet, text_encoder, named.get("lbw", "").strip())
 
 
 class LoraLike(Protocol):
@@ -50,40 +73,59 @@ class HypernetworkLike(Protocol):
     def strength(self) -> float: ...
 
 
-def take_tags(prompt: str) -> tuple[str, list[Tag]]:
-    """The prompt without its tags, each with one space before it, and the tags in order.
+def split_tags(text: str) -> tuple[Sequence[int], tuple[WrittenTag, ...]]:
+    """Where the characters stand that belong to no tag, and the tags. A tag takes one space before it along.
 
-    What the taking out of one joins to another is a tag as well, so a second call finds none. Raises `UserError` for a number that
-    cannot be read and for more than 16 tags.
+    What the taking out of one joins to another is a tag as well. Takes time linear in the text.
     """
-    tags: list[Tag] = []
-    while found := TAG.findall(prompt):
-        if (number := len(found) + len(tags)) > MOST:
-            raise UserError(f"The prompt has {number:,} tags for LoRAs and hypernetworks; {MOST} is the most. Take some out.")
-        tags += [_read(kind, text) for kind, text in found]
-        prompt = TAG.sub("", prompt)
-    return prompt, tags
+    if "<" not in text:
+        return range(len(text)), ()
+    kept: list[int] = []
+    opened: list[int] = []
+    tags: list[WrittenTag] = []
+    for piece in BRACKETS.finditer(text):
+        kept += range(*piece.span())
+        if piece[0] == "<":
+            opened.append(len(kept) - 1)
+        elif piece[0] == ">":
+            tags += _close(text, kept, opened)
+    return kept, tuple(tags)
 
 
-def _read(kind: str, text: str) -> Tag:
-    """What follows the third number has no meaning here."""
-    name, *parts = text.split(":")
-    named = dict(part.split("=", 1) for part in parts if "=" in part)
-    numbers = [part for part in parts if "=" not in part]
-    text_encoder = _number(named.get("te", numbers[0] if numbers else "1"), name)
-    unet = _number(named["unet"] if "unet" in named else numbers[1] if len(numbers) > 1 else str(text_encoder), name)
-    return Tag("hypernet" if kind.lower() == "hypernet" else "lora", name.strip(), unet, text_encoder, named.get("lbw", "").strip())
+def _close(text: str, kept: list[int], opened: list[int]) -> Iterator[WrittenTag]:
+    """The tag that the last character ends, taken out of what is kept; else nothing that was opened so far can be a tag any more."""
+    places = kept[opened[-1] :] if opened else []
+    written = "".join(text[place] for place in places)
+    if not _TAG.fullmatch(written):
+        opened.clear()
+        return
+    del kept[opened.pop() :]
+    if kept and text[kept[-1]] == " ":
+        kept.pop()
+    yield WrittenTag(written, places[0], places[-1] + 1)
 
 
-def _number(text: str, name: str) -> float:
-    if not NUMBER.fullmatch(text):
-        raise UserError(f"“{text[:20]}” in the tag of “{name.strip()[:80]}” is not a number. Write it as in <lora:name:0.8>.")
-    return min(max(float(text), -STRONGEST), STRONGEST)
+def take_tags(prompt: str) -> tuple[str, list[Tag]]:
+    """The prompt without its tags, each with one space before it, and the tags in order; a second call finds none.
+
+    Raises `UserError` for a number that cannot be read and for more than 16 tags.
+    """
+    kept, tags = split_tags(prompt)
+    if len(tags) > MOST_LORAS:
+        raise UserError(f"The prompt has {len(tags):,} tags for LoRAs and hypernetworks; {MOST_LORAS} is the most. Take some out.")
+    return "".join(prompt[place] for place in kept), [tag.read() for tag in tags]
 
 
 def without_tags(prompt: str) -> str:
-    """For counting and looking up words while somebody types: spaces in place of tags, so that each character keeps its place."""
-    return TAG.sub(lambda tag: " " * len(tag[0]), prompt)
+    """As `take_tags` leaves it, for a prompt in which they do not act."""
+    kept, _ = split_tags(prompt)
+    return "".join(prompt[place] for place in kept)
+
+
+def _number(text: str, name: str) -> float:
+    if not _NUMBER.fullmatch(text):
+        raise UserError(f"“{text[:20]}” in the tag of “{name.strip()[:80]}” is not a number. Write it as in <lora:name:0.8>.")
+    return min(max(float(text), -STRONGEST), STRONGEST)
 
 
 def write_tags(loras: Sequence[LoraLike], hypernetworks: Sequence[HypernetworkLike] = ()) -> str:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from pipelines.prompts.weights import parse_weights
+from pipelines.prompts.grammar import Prompt
 
 POSSESSIVE = re.compile(r"['’]s\b|['’](?=\W|$)|(?<!\w)['’]")
 
 
-def unknown_words(text: str, known: frozenset[str]) -> tuple[str, ...]:
+def unknown_words(prompt: Prompt, known: frozenset[str]) -> tuple[str, ...]:
     """The words of the prompt that are not in `known` (lower case), each once, in the order they come.
 
-    Weights, punctuation, digits and emoji are no words; "dog's" is the word dog; "two-storey" is two words.
+    Names of embeddings, weights, punctuation, digits and emoji are no words; "dog's" is the word dog; "two-storey" is two words.
     """
-    words = (word for run in parse_weights(text) if not run.is_break for word in _words(run.text))
+    words = (word for run in prompt.runs if not run.is_break and not run.name for word in _words(run.text))
     return tuple(dict.fromkeys(word for word in words if word not in known))
 
 

@@ -3,7 +3,7 @@ const part = (name) => element.querySelector(`[data-part="${name}"]`);
 const PAUSE = 400; // milliseconds without a change before the server is asked
 const RETRY = 2000; // milliseconds until the next attempt when nobody could count
 const EXAMPLES = 4; // two rows of two
-let form = { prompt: "", checkpoint: Object.keys(props.examples)[0] };
+let form = { prompt: "", negative_prompt: "", checkpoint: Object.keys(props.examples)[0] };
 let timer = null;
 let turn = 0; // an answer that comes after a newer question is thrown away
 
@@ -14,11 +14,23 @@ const ask = (pause = PAUSE) => {
 
 const answer = async () => {
   const mine = ++turn;
-  const notes = await server.count(form).catch(() => ({}));
+  const { prompt, negative_prompt, checkpoint } = form;
+  const asked = { prompt: bounded(prompt), negative_prompt: bounded(negative_prompt), checkpoint };
+  const notes = await server.count(asked).catch(() => ({}));
   if (mine !== turn || !element.isConnected) return;
+  showSaid(notes || {});
   showUnknown(notes || {});
   showParts(notes || {});
   showCount(notes || {});
+};
+
+// One character more than can be drawn is enough to be told so.
+const bounded = (text) => (text ?? "").slice(0, props.longest + 1);
+
+// What in the prompts is not understood or does nothing, a sentence each.
+const showSaid = (notes) => {
+  const said = (notes.said || []).map((text) => Object.assign(document.createElement("li"), { textContent: text }));
+  part("said").replaceChildren(...said);
 };
 
 const list = (words) => (words.length > 4 ? `${words.slice(0, 4).join(", ")} and ${words.length - 4} more` : words.join(", "));
@@ -39,7 +51,7 @@ const showParts = (notes) => {
 const showCount = (notes) => {
   const counted = Number.isInteger(notes.tokens);
   part("figure").textContent = counted ? `${notes.tokens} / ${notes.limit}` : "…";
-  if (!counted) ask(RETRY);
+  if (!counted && !notes.said) ask(RETRY);
 };
 
 const showExamples = (checkpoint) => {
@@ -52,10 +64,10 @@ const showExamples = (checkpoint) => {
   part("examples").replaceChildren(...chips);
 };
 
-const hear = ({ prompt, checkpoint }) => {
-  if (prompt === form.prompt && checkpoint === form.checkpoint) return;
+const hear = ({ prompt, negative_prompt, checkpoint }) => {
+  if (prompt === form.prompt && negative_prompt === form.negative_prompt && checkpoint === form.checkpoint) return;
   if (checkpoint !== form.checkpoint) showExamples(checkpoint);
-  form = { prompt, checkpoint };
+  form = { prompt, negative_prompt, checkpoint };
   ask();
 };
 window.addEventListener("atelier:form", (event) => event.detail.kind === props.kind && hear(event.detail.values));
