@@ -44,15 +44,6 @@ def test_kept_values_that_no_longer_fit_are_left_alone(visit: Visit) -> None:
     visit.finished()
 
 
-def test_another_checkpoint_brings_its_defaults_and_leaves_what_was_typed(visit: Visit) -> None:
-    names, starts = ["checkpoint", "width", "steps"], {"small": {"width": 128, "steps": 20}, "large": {"width": 512, "steps": 30}}
-    follow = """([names, starts]) => {
-      atelier.recall('other', names, ['small', 128, 25], {});
-      return atelier.follow('other', names, ['large', 128, 25], starts);
-    }"""
-    assert visit.page.evaluate(follow, [names, starts]) == ["large", 512, 25]
-
-
 def test_dice_and_the_last_seed_are_one_click_away(visit: Visit) -> None:
     visit.set("seed", "1234")
     visit.generate("a ball")

@@ -40,7 +40,8 @@ const press = async (way) => {
 // The values of the form with what was found; a checkpoint brings its own where they are untouched.
 atelier.driven = (names) => {
   const values = names.map((name) => found?.[name] ?? atelier.forms[kind][name]);
-  return atelier.follow(kind, names, values);
+  const fresh = atelier.follow(kind, names, values, atelier.forms[kind].checkpoint);
+  return values.map((value, place) => fresh[place] ?? value);
 };
 
 for (const way of WAYS) part(way).addEventListener("click", () => press(way));

@@ -22,3 +22,4 @@ window.addEventListener("atelier:library", () => {
 });
 atelier.lists = { ...atelier.lists, [props.kind]: props.first };
 fetchLists();
+trigger("refresh"); // the page was built when the server started; files may have come since

@@ -1,7 +1,7 @@
 // What is typed stays in this browser: saved at each change, put back when the page opens. Nothing is sent.
 (() => {
   const key = (kind) => `atelier.form.${kind}`;
-  const restored = {}; // kind -> the checkpoint whose defaults the form follows; until it is there nothing is saved
+  const restored = new Set(); // kinds whose form was put back; until it is, nothing is saved
 
   const load = (kind) => {
     try {
@@ -20,7 +20,7 @@
   const tell = (kind, values) => window.dispatchEvent(new CustomEvent("atelier:form", { detail: { kind, values } }));
 
   atelier.keep = (kind, names, values) => {
-    if (!(kind in restored)) return;
+    if (!restored.has(kind)) return;
     tell(kind, byName(names, values));
     try {
       localStorage.setItem(key(kind), JSON.stringify(byName(names, values)));
@@ -32,19 +32,53 @@
   atelier.recall = (kind, names, values, choices) => {
     const kept = load(kind);
     const result = names.map((name, index) => (usable(kept[name], values[index], choices[name]) ? kept[name] : values[index]));
-    restored[kind] = byName(names, result).checkpoint;
+    restored.add(kind);
     tell(kind, byName(names, result));
     return result;
   };
 
-  // A newly chosen checkpoint brings its defaults and size, but only where the old one's are still untouched.
-  atelier.follow = (kind, names, values, starts = atelier.lists?.[kind]?.starts ?? {}) => {
-    const chosen = byName(names, values).checkpoint;
-    const before = starts[restored[kind]] || {};
-    const after = starts[chosen] || {};
-    restored[kind] = chosen;
-    const untouched = (value, start) => JSON.stringify(value) === JSON.stringify(start) || String(value) === String(start);
-    return names.map((name, index) => (name in after && untouched(values[index], before[name]) ? after[name] : values[index]));
+  // ---- another checkpoint ------------------------------------------------------------------------------------------------
+  // The list of checkpoints tells of a choice more than once, and also when it is left without one. So a choice is what differs
+  // from what the form held when the list was opened; what settings or an undo bring is none, and keeps its own values.
+  const held = {}; // kind -> that checkpoint
+  document.addEventListener("focusin", ({ target }) => {
+    const kind = target.closest?.('[id$="-checkpoint"]')?.id.replace(/-checkpoint$/, "");
+    if (atelier.forms?.[kind]) held[kind] = atelier.forms[kind].checkpoint;
+  });
+
+  const same = (one, other) => JSON.stringify(one) === JSON.stringify(other) || String(one) === String(other);
+
+  // The new checkpoint's size in the same shape, where the size is one that the old checkpoint brought or its buttons gave.
+  const sizeOf = ({ width, height }, before, after) => {
+    for (const [name, [across, up]] of [["", [before.width, before.height]], ...Object.entries(before.aspects)]) {
+      const [wide, high] = name ? (after.aspects[name] ?? []) : [after.width, after.height];
+      if (wide && same([width, height], [across, up])) return { width: wide, height: high };
+      if (wide && same([width, height], [up, across])) return { width: high, height: wide };
+    }
+    return {};
+  };
+
+  // What changes when a checkpoint is chosen by hand: its defaults and size, where those of the old one are still untouched. All
+  // else stays undefined, which leaves a component as it is.
+  atelier.follow = (kind, names, values, former = held[kind]) => {
+    const now = byName(names, values);
+    const { starts = {}, aspects = {} } = atelier.lists?.[kind] ?? {};
+    const [before, after] = [former, now.checkpoint].map((id) => starts[id] && { ...starts[id], aspects: aspects[id] ?? {} });
+    held[kind] = now.checkpoint;
+    if (former === now.checkpoint || !before || !after) return [];
+    const { width, height } = now;
+    window.dispatchEvent(new CustomEvent("atelier:chosen", { detail: { kind, width, height, from: former, to: now.checkpoint } }));
+    const untouched = names.filter((name) => name in after && !["width", "height"].includes(name) && same(now[name], before[name]));
+    const fresh = { ...byName(untouched, untouched.map((name) => after[name])), ...sizeOf(now, before, after) };
+    return names.map((name) => (name in fresh && !same(fresh[name], now[name]) ? fresh[name] : undefined));
+  };
+
+  // The size that suited a picture with the old checkpoint becomes the one that suits it with the new. `fit` asks the server.
+  atelier.refit = async (fit, { kind, width, height, from, to }, picture) => {
+    const [old, fresh] = await Promise.all([from, to].map((checkpoint) => fit({ checkpoint, picture }).catch(() => null)));
+    if (!fresh?.length || !same(old, [width, height]) || atelier.forms[kind]?.checkpoint !== to) return;
+    atelier.enter(`#${kind}-width`, fresh[0]);
+    atelier.enter(`#${kind}-height`, fresh[1]);
   };
 
   // The button of the aspect that its form has is the pressed one, also in a tab that is opened later than the page.

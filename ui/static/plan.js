@@ -51,6 +51,10 @@ window.addEventListener("atelier:opened", async (event) => {
   atelier.enter(`#${kind}-width`, size[0]);
   atelier.enter(`#${kind}-height`, size[1]);
 });
+window.addEventListener("atelier:chosen", ({ detail }) => {
+  const { width, height } = painted() ?? {};
+  if (detail.kind === kind && kind !== "outpaint" && width) atelier.refit(server.fit, detail, [width, height]);
+});
 
 // Results of what is on the canvas are candidates: they stand on it until one is kept.
 const adopt = async (picture) => {

@@ -101,12 +101,15 @@ const move = (card, by) => {
 };
 
 // The drawing takes the shape of a picture, at a size that suits the checkpoint.
+let shape = null; // of that picture, [width, height]
 const resize = async ({ width, height }) => {
+  shape = [width, height];
   const size = await server.fit({ checkpoint: form.checkpoint, picture: [width, height] }).catch(() => null);
   if (!size?.length) return;
   atelier.enter(`#${kind}-width`, size[0]);
   atelier.enter(`#${kind}-height`, size[1]);
 };
+window.addEventListener("atelier:chosen", ({ detail }) => detail.kind === kind && shape && atelier.refit(server.fit, detail, shape));
 
 // ---- drawn --------------------------------------------------------------------------------------------------------------
 const arrange = (now) => {
