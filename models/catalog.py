@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from models.background import Background
 from models.called import Names, told_apart
 from models.checkpoint import (
     STARTER,
@@ -66,6 +67,7 @@ class Catalog:
         self._index = Index(cache / "models.db" if cache else None)
         self._decided = OverrideBook(cache / "overrides.json" if cache else None)
         self._contents = Contents(self._index, self._hash_is_known)
+        self._background = Background()
         self._found: dict[bytes, Found] = {}
         self._shelf = Shelf()
         self._version = 0
@@ -155,6 +157,19 @@ class Catalog:
         content = self._known(entries, wanted) or self._read_for(claiming, wanted)
         claimed = claiming if len(claiming) == 1 else []
         return next(iter(content or claimed or self._read_for(entries, wanted)), None)
+
+    def by_hash_within(self, kind: ModelKind, digest: str, seconds: float) -> ModelFile | None:
+        """Like `by_hash`. Raises `TimeoutError` when the files are not read by then; they are read on, and that is remembered."""
+        return self._background.within((kind, digest), lambda: self.by_hash(kind, digest), seconds)
+
+    def holds(self, model_id: str, digest: str, seconds: float) -> bool:
+        """Whether the file's content has a hash that begins so, as `by_hash` compares. Raises `TimeoutError` like `by_hash_within`,
+        and `UserError` when the file cannot be read.
+        """
+        entry, wanted = self.model(model_id), digest_of(digest)
+        known = self._contents.known(self._shelf.marks.get(model_id, ""))
+        digests = known if all(known) else self._background.within(model_id, lambda: self._contents.of(entry), seconds)
+        return bool(wanted) and (digests.agree(wanted) or claims(entry, wanted))
 
     def alike(self, entries: Sequence[ModelFile]) -> bool:
         """Whether all have the same content; one has. Reads files of the same size whose hash is not known.

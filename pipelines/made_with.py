@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from functools import cached_property
 from typing import Any
 
 from models.manager import Key
+from pipelines.listed import listed
 
 log = logging.getLogger(__name__)
 
@@ -71,12 +72,13 @@ def one(title: str, name: str, digest: str) -> dict[str, str]:
     return {title: name} | ({f"{title} hash": digest[:CHECKPOINT]} if digest else {})
 
 
-def several(title: str, uses: Mapping[str, str], digits: int = ADDED) -> dict[str, str]:
-    """{"Lora hashes": "ink: 0123456789ab, snow: ba9876543210"} of names and hashes; nothing where there are none."""
-    found = [f"{plain(name)}: {digest[:digits]}" for name, digest in uses.items() if digest]
-    return {title: ", ".join(found)} if found else {}
+def several(title: str, uses: Mapping[str, str] | Iterable[tuple[str, str]], digits: int = ADDED) -> dict[str, str]:
+    """{"Lora hashes": "ink: 0123456789ab, snow: ba9876543210"} of names and hashes, one for each file; nothing where there are none."""
+    pairs = uses.items() if isinstance(uses, Mapping) else uses
+    found = [(name, digest[:digits]) for name, digest in pairs]
+    return {title: listed(found)} if found else {}
 
 
 def plain(name: str) -> str:
-    """A name that can stand in a list: without what separates its entries."""
+    """A name as lists held it before they could hold every name: without what separates their entries."""
     return name.replace(":", " ").replace(",", " ").strip()

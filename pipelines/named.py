@@ -11,7 +11,7 @@ from models.identify_control import IP_ADAPTER
 from models.loading import DiffusionModel
 from models.manager import Key
 from models.patches.lora import Lora
-from pipelines.made_with import CHECKPOINT, Hashes, MadeWith, one, plain, several
+from pipelines.made_with import CHECKPOINT, Hashes, MadeWith, one, several
 from pipelines.request import Request
 from pipelines.stock import Held
 
@@ -30,8 +30,9 @@ class Named:
         self._embeddings = [(Key("embedding", use.id), use) for use in request.embeddings]
         steering = dict.fromkeys(use.id for use in request.controls if use.weight)
         looking = [model_id for model_id in steering if catalog.model(model_id).identity.variant.startswith(IP_ADAPTER)]
-        self._controls = [Key("control", model_id, family) for model_id in steering if model_id not in looking]
-        self._looking = [Key(IP_ADAPTER, model_id, family) for model_id in looking]  # lent only while a drawing is prepared
+        self._steering = [Key(IP_ADAPTER if model_id in looking else "control", model_id, family) for model_id in steering]
+        self._controls = [key for key in self._steering if key.kind == "control"]
+        self._looking = [key for key in self._steering if key.kind == IP_ADAPTER]  # lent only while a drawing is prepared
 
     @property
     def networks(self) -> list[Key]:
@@ -67,19 +68,19 @@ class Named:
         names = {key: self._name(key) for key in (*self.networks, *self.added, *self._looking)}
         begun = {key: hashes.begin(key) for key in names}
 
-        def listed(keys: list[Key]) -> dict[str, str]:
-            return {names[key]: begun[key]() for key in keys}
+        def told(keys: list[Key]) -> list[tuple[str, str]]:
+            return [(names[key], begun[key]()) for key in dict.fromkeys(keys)]
 
         def facts() -> dict[str, str]:
             hypernetworks = [key for key, _ in self._hypernetworks]
             return {
                 **one("Model", names[self._checkpoint], begun[self._checkpoint]()),
                 **(one("VAE", names[self._vae], begun[self._vae]()) if self._vae else {}),
-                **several("Lora hashes", listed([key for key, _ in self._loras])),
-                **several("TI hashes", listed([key for key, _ in self._embeddings])),
-                **({"Hypernet": ", ".join(plain(names[key]) for key in hypernetworks)} if hypernetworks else {}),
-                **several("Hypernet hash", listed(hypernetworks), CHECKPOINT),
-                **several("ControlNet hashes", listed([*self._controls, *self._looking])),
+                **several("Lora hashes", told([key for key, _ in self._loras])),
+                **several("TI hashes", told([key for key, _ in self._embeddings])),
+                **({"Hypernet": ", ".join(names[key] for key in hypernetworks)} if hypernetworks else {}),
+                **several("Hypernet hash", told(hypernetworks), CHECKPOINT),
+                **several("ControlNet hashes", told(self._steering)),
                 **(one("Refiner", names[self._refiner], begun[self._refiner]()) if self._refiner else {}),
             }
 

@@ -13,6 +13,7 @@ from pipelines.picture_texts import texts_in
 from pipelines.request import Request, TextToImage, restore
 
 FORMAT_VERSION = 1  # of the JSON
+LONGEST_FACT = 40_000  # characters: the list of as many embeddings as a request may have, under the longest names
 
 
 @dataclass(frozen=True)
@@ -66,4 +67,4 @@ def _from_infotext(text: str, notes: tuple[str, ...]) -> Reading:
 
 def _short_texts(found: Any) -> dict[str, str]:
     pairs = list(found.items())[:100] if isinstance(found, dict) else []
-    return {str(key)[:100]: value[:1000] for key, value in pairs if isinstance(value, str)}
+    return {str(key)[:100]: value[:LONGEST_FACT] for key, value in pairs if isinstance(value, str)}

@@ -4,9 +4,8 @@ refused with its reason before anything is loaded.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any, Protocol
 
 from models.called import words
@@ -17,20 +16,18 @@ from models.fits import fits
 from pipelines.control_use import ControlUse
 from pipelines.prompts import Names, parse
 from pipelines.prompts.tags import Tag, take_tags, without_tags
+from pipelines.rebind import SHOWN, STEERS, Rebound, rebind
 from pipelines.request import Depth, EmbeddingUse, HypernetworkUse, Kind, LoraUse, Request
+
+__all__ = ["MADE_FOR", "UNREAD_DEPTH", "Rebound", "draws", "embeddings_for", "rebind", "resolve", "titled"]
 
 MADE_FOR = {  # variant -> what such a checkpoint is, and the kinds of request that it can draw
     "inpaint": ("an inpainting model: it fills in a part of a picture", ("inpaint", "outpaint")),
     "depth": ("a depth model: it draws over the depths of a picture", ("depth",)),
     "instruct": ("an editing model: it changes a picture as it is told", ()),
 }
-SHOWN = {
-    "lora": "LoRA", "hypernetwork": "hypernetwork", "vae": "VAE", "embedding": "embedding",
-    "controlnet": "ControlNet", "adapter": "adapter",
-}  # fmt: skip
 UNREAD_DEPTH = "Nothing reads the depth map yet. Choose a depth checkpoint, or add a control unit without a picture of its own."
 MOST_LISTED, MOST_CALLED = 6, 120  # files of one name in a sentence, and characters of each
-STEERS: tuple[ModelKind, ...] = ("controlnet", "adapter")
 
 
 class Shelf(Protocol):
@@ -189,62 +186,3 @@ def _embeddings(request: Request, checkpoint: Checkpoint, shelf: Shelf) -> Itera
         is_exact = all(run.text == word for run in runs if run.name == word)
         meant = {entry.id: entry for own in ((word,) if is_exact else names.spelt_as(word)) for entry in called[own]}
         yield EmbeddingUse(id=_only("embedding", word, [*meant.values()], checkpoint, shelf).id, word=word)
-
-
-@dataclass(frozen=True)
-class Rebound:
-    """A request from elsewhere in terms of this library, and a sentence for each thing that is not here."""
-
-    request: Request
-    notes: tuple[str, ...] = ()
-
-
-def rebind(request: Request, made_with: dict[str, str], shelf: Shelf) -> Rebound:
-    """Finds what a picture was made with in this library: by id, else by the hash in its metadata, else by name.
-
-    What is not there is left out and named in a note; a checkpoint that is not there becomes the starter.
-    """
-    notes: list[str] = []
-    search = _Search(shelf, made_with, notes)
-    return Rebound(
-        replace(
-            request,
-            checkpoint=search.checkpoint(request.checkpoint, "Model") or "starter",
-            refiner=search.checkpoint(request.refiner, "Refiner") if request.refiner else "",
-            vae=search.one("vae", request.vae, made_with.get("VAE", ""), made_with.get("VAE hash", "")) if request.vae else "",
-            loras=tuple(search.uses("lora", request.loras, "Lora hashes")),
-            hypernetworks=tuple(search.uses("hypernetwork", request.hypernetworks, "Hypernet hash")),
-            controls=tuple(search.uses("controlnet", request.controls, "ControlNet hashes")),
-        ),
-        tuple(notes),
-    )
-
-
-@dataclass
-class _Search:
-    shelf: Shelf
-    made_with: dict[str, str]
-    notes: list[str]
-
-    def checkpoint(self, model_id: str, key: str) -> str:
-        name, digest = self.made_with.get(key, ""), self.made_with.get(f"{key} hash", "")
-        return self.one("checkpoint", model_id, name, digest)
-
-    def uses(self, kind: ModelKind, uses: Sequence[Any], key: str) -> Iterator[Any]:
-        hashes = dict(re.findall(r"([^:,]+): ?([0-9a-f]{8,64})", self.made_with.get(key, "")))
-        for use in uses:
-            found = self.one(kind, use.id, use.name, hashes.get(use.name, ""))
-            if found:
-                yield replace(use, id=found)
-
-    def one(self, kind: ModelKind, model_id: str, name: str, digest: str) -> str:
-        """The id here, or nothing and a note."""
-        kinds = STEERS if kind in STEERS else (kind,)
-        if any(entry.id == model_id for each in kinds for entry in self.shelf.models(each)):
-            return model_id
-        for each in kinds:
-            entry = (digest and self.shelf.find(each, digest)) or (name and self.shelf.find(each, name))
-            if entry:
-                return entry.id
-        self.notes.append(f"The {SHOWN.get(kind, kind)} “{name[:80] or 'of this picture'}” is not in the models folders; it was left out.")
-        return ""

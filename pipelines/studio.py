@@ -27,8 +27,9 @@ from pipelines.live import Live
 from pipelines.outputs import Outputs, inspect
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.prompt_notes import PromptReader
+from pipelines.rebind import Rebound, rebind
 from pipelines.request import Request
-from pipelines.resolve import Rebound, draws, rebind, resolve
+from pipelines.resolve import draws, resolve
 
 ENDED_VERSION = 2**53 - 1  # newer than any number a running job shows; the largest integer JavaScript keeps exactly
 

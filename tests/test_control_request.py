@@ -15,8 +15,9 @@ from models.files import ModelFile
 from pipelines import Controlled, ControlUse, Depth, Studio, infotext
 from pipelines.control_use import MOST_UNITS, WEIGHT_CURVES, curve_at
 from pipelines.intake import Intake
+from pipelines.rebind import rebind
 from pipelines.request import describe, input_ids, restore
-from pipelines.resolve import rebind, resolve
+from pipelines.resolve import resolve
 from pipelines.steering import Steering
 from pipelines.strength import Steps
 from tests.test_intake import ME, YOU, intake, noise, put, refused

@@ -12,8 +12,9 @@ import pytest
 from models.catalog import Checkpoint
 from models.errors import UserError
 from models.files import Identity, ModelFile, ModelKind, Overrides
+from pipelines.rebind import rebind
 from pipelines.request import HypernetworkUse, LoraUse, TextToImage
-from pipelines.resolve import rebind, resolve
+from pipelines.resolve import resolve
 
 
 def entry(kind: ModelKind, name: str, family: str = "sd1", **more: Any) -> ModelFile:
@@ -60,6 +61,12 @@ class Shelf:
 
     def find(self, kind: ModelKind, name: str) -> ModelFile | None:
         return next((item for item in self.models(kind) if item.name.lower() == name.lower() or item.hash[:8] == name[:8]), None)
+
+    def holds(self, model_id: str, digest: str, seconds: float) -> bool:
+        return bool(self.model(model_id).hash) and self.model(model_id).hash.startswith(digest)
+
+    def by_hash_within(self, kind: ModelKind, digest: str, seconds: float) -> ModelFile | None:
+        return next((item for item in self.models(kind) if self.holds(item.id, digest, seconds)), None)
 
 
 @pytest.fixture

@@ -1,0 +1,166 @@
+"""What a picture was made with, found again in this library: the same content under any name, and a sentence wherever it is another.
+
+A name and an id say where a file lay; its hash says what it was. So the hash decides whenever the picture has one. Reading a file of
+gigabytes takes its time, so a hash that nobody has worked out yet is waited for a moment only: then it says so, and the reading goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from models.errors import UserError
+from models.files import ModelFile, ModelKind
+from pipelines.listed import canonical, unlisted
+from pipelines.made_with import plain
+from pipelines.request import Request
+
+PATIENCE = 2.0  # seconds that the files of one picture may take to be read, all together
+STEERS: tuple[ModelKind, ...] = ("controlnet", "adapter")
+SHOWN = {
+    "lora": "LoRA", "hypernetwork": "hypernetwork", "vae": "VAE", "embedding": "embedding",
+    "controlnet": "ControlNet", "adapter": "adapter",
+}  # fmt: skip
+
+
+class Shelf(Protocol):
+    """What is asked of the catalogue."""
+
+    def models(self, kind: ModelKind | None = None) -> list[ModelFile]: ...
+    def named(self, kind: ModelKind, name: str) -> list[ModelFile]: ...
+    def by_hash_within(self, kind: ModelKind, digest: str, seconds: float) -> ModelFile | None: ...
+    def holds(self, model_id: str, digest: str, seconds: float) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Rebound:
+    """A request from elsewhere in terms of this library, and a sentence for each thing that is not here, or is another."""
+
+    request: Request
+    notes: tuple[str, ...] = ()
+
+
+def rebind(request: Request, made_with: Mapping[str, str], shelf: Shelf) -> Rebound:
+    """Finds what a picture was made with: by the hash in its metadata, else by id, else by name.
+
+    What is not there is left out and named in a note; a checkpoint that is not there becomes the starter. What bears the name but is
+    another file is taken, and a note says so.
+    """
+    search = _Search(shelf, made_with)
+    found = replace(
+        request,
+        checkpoint=search.checkpoint(request.checkpoint, "Model") or "starter",
+        refiner=search.checkpoint(request.refiner, "Refiner") if request.refiner else "",
+        vae=search.one("vae", request.vae, made_with.get("VAE", ""), made_with.get("VAE hash", "")) if request.vae else "",
+        loras=tuple(search.uses("lora", request.loras, "Lora hashes")),
+        hypernetworks=tuple(search.uses("hypernetwork", request.hypernetworks, "Hypernet hash")),
+        controls=tuple(search.uses("controlnet", request.controls, "ControlNet hashes")),
+    )
+    return Rebound(found, tuple(dict.fromkeys(search.notes)))
+
+
+@dataclass
+class _Search:
+    shelf: Shelf
+    made_with: Mapping[str, str]
+    notes: list[str] = field(default_factory=list)
+    until: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
+
+    def checkpoint(self, model_id: str, key: str) -> str:
+        return self.one("checkpoint", model_id, self.made_with.get(key, ""), self.made_with.get(f"{key} hash", ""))
+
+    def uses(self, kind: ModelKind, uses: Sequence[Any], key: str) -> Iterator[Any]:
+        digests = Digests(self.made_with.get(key, ""))
+        for use in uses:
+            if not acts(use):
+                yield use
+            elif found := self.one(kind, use.id, use.name, digests.of(use.id, use.name)):
+                yield replace(use, id=found)
+
+    def one(self, kind: ModelKind, model_id: str, name: str, digest: str) -> str:
+        """The id here, or nothing and a note."""
+        kinds = STEERS if kind in STEERS else (kind,)
+        called = self._called(kinds, model_id, name)
+        found, is_sure = self._same(kinds, called, digest) if digest else self._first(model_id, called)
+        if found is None:
+            self._say_gone(kind, name, is_sure)
+        return found.id if found else ""
+
+    def _called(self, kinds: Sequence[ModelKind], model_id: str, name: str) -> list[ModelFile]:
+        """What lies where the file lay, then what bears its name."""
+        there = [entry for kind in kinds for entry in self.shelf.models(kind) if entry.id == model_id]
+        return there + [entry for kind in kinds if name for entry in self.shelf.named(kind, name) if entry not in there]
+
+    def _first(self, model_id: str, called: Sequence[ModelFile]) -> tuple[ModelFile | None, bool]:
+        """Without a hash, the first will do; of several that only share the name, it is said which."""
+        if len(called) > 1 and called[0].id != model_id:
+            what = f"{len(called)} files bear the name of one that this picture was made with"
+            self.notes.append(f"{what}; “{called[0].called[:80]}” was taken.")
+        return next(iter(called), None), True
+
+    def _same(self, kinds: Sequence[ModelKind], called: Sequence[ModelFile], digest: str) -> tuple[ModelFile | None, bool]:
+        """The file with this content, else what bears its name, and a note; and whether all were compared."""
+        try:
+            for entry in called:
+                if self._holds(entry, digest):
+                    return entry, True
+            elsewhere = next(filter(None, (self.shelf.by_hash_within(kind, digest, self._left) for kind in kinds)), None)
+        except TimeoutError:
+            self.notes += [_uncompared(entry.called) for entry in called[:1]]
+            return next(iter(called), None), False
+        if elsewhere is None:
+            self.notes += [_another(entry.called) for entry in called[:1]]
+        return elsewhere or next(iter(called), None), True
+
+    def _holds(self, entry: ModelFile, digest: str) -> bool:
+        try:
+            return self.shelf.holds(entry.id, digest, self._left)
+        except UserError:
+            return False
+
+    @property
+    def _left(self) -> float:
+        return self.until - time.monotonic()
+
+    def _say_gone(self, kind: ModelKind, name: str, is_sure: bool) -> None:
+        what = f"The {SHOWN.get(kind, kind)} “{name[:80] or 'of this picture'}” is not in the models folders"
+        instead = "the starter stands in for it" if kind == "checkpoint" else "it was left out"
+        later = "" if is_sure else " Some files there are still being compared with it; ask again in a while."
+        self.notes.append(f"{what}; {instead}.{later}")
+
+
+def _another(name: str) -> str:
+    return f"“{name[:80]}” is another file here than the one that this picture was made with, so the picture will differ."
+
+
+def _uncompared(name: str) -> str:
+    return f"“{name[:80]}” is still being compared with the file that this picture was made with; ask again in a while to be sure."
+
+
+class Digests:
+    """The hashes of a list, for one use after another: of several files of one name each has its own, in order."""
+
+    def __init__(self, text: str) -> None:
+        self._entries = unlisted(text)
+        self._by_id: dict[str, str] = {}
+
+    def of(self, model_id: str, name: str) -> str:
+        """ "" where the list has none."""
+        if not model_id or model_id not in self._by_id:
+            self._by_id[model_id] = self._next(canonical(name))
+        return self._by_id[model_id]
+
+    def _next(self, name: str) -> str:
+        """The last one of a name goes for all further uses: two tags may mean one file."""
+        places = [place for place, (own, _) in enumerate(self._entries) if own in (name, plain(name))]
+        if len(places) > 1:
+            return self._entries.pop(places[0])[1]
+        return self._entries[places[0]][1] if places else ""
+
+
+def acts(use: Any) -> bool:
+    """Whether a LoRA, hypernetwork or control unit has any strength; what has none is in no list."""
+    strengths = [getattr(use, name) for name in ("unet", "text_encoder", "strength", "weight") if hasattr(use, name)]
+    return any(strengths)
