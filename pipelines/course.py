@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
 from models.loading import DiffusionModel
 from pipelines.decode import decode
 from pipelines.denoise import Guide
+from pipelines.due import Due
 from pipelines.events import Event, Picture, Step
 from pipelines.preview import preview_of
 from pipelines.request import Request
@@ -65,17 +67,12 @@ def run(
     return latents
 
 
-def pictures(request: Request, singles: Sequence[Request], number: int, model: DiffusionModel, latents: Tensor) -> Generator[Event | None]:
-    """Decodes the latents of batch `number`, one picture after another."""
-    for place, single in enumerate(singles):
+def pictures(request: Request, batch: Due[Any], model: DiffusionModel, latents: Tensor) -> Generator[Event | None]:
+    """Decodes the latents of a batch, one picture after another."""
+    for place, (index, single) in enumerate(batch.indexed()):
         decoded = yield from decode(model, latents[place : place + 1])
         made_with = {**model.made_with, **decoded.notes}
-        yield Picture(decoded.image, single, made_with, number * request.batch_size + place, request.picture_count)
-
-
-def own(singles: Sequence[Request], number: int, size: int) -> list[Request]:
-    """The pictures of batch `number`."""
-    return list(singles[number * size : (number + 1) * size])
+        yield Picture(decoded.image, single, made_with, index, request.picture_count)
 
 
 def show_whole(model: DiffusionModel) -> Show:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -13,29 +12,31 @@ from models.loading import DiffusionModel
 from pipelines.conditioning import Guides
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
-from pipelines.course import latent_shape, own
+from pipelines.course import latent_shape
 from pipelines.depth_map import Map, edited, fitted, relative, shown, to_map
+from pipelines.due import Progress, due
 from pipelines.engine import Batch
 from pipelines.img2img import draw
 from pipelines.inputs import Inputs
 from pipelines.preprocessors import preprocessor
 from pipelines.preprocessors.depth import estimate_depth
-from pipelines.request import Depth, unroll
+from pipelines.request import Depth
 from pipelines.resolve import UNREAD_DEPTH
 
 READS_DEPTH = 1  # channel next to the latents
 
 
-def batches(request: Depth, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER) -> Generator[Batch]:
+def batches(
+    request: Depth, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER, progress: Progress | None = None
+) -> Generator[Batch]:
     """One iterator of events a batch; the map is made once for all of them."""
     depth = depth_of(request, inputs, lender)
     controls = Controls(request, model, inputs, lender, taken=shown(depth))
     if not reads_depth(model) and not controls.take_picture:
         raise UserError(UNREAD_DEPTH)
     guides = Guides(request, model, controls, beside(depth, request, model) if reads_depth(model) else None)
-    singles = cast(list[Depth], unroll(request))
-    for number in range(request.batch_count):
-        yield draw(request, cast(list[Depth], own(singles, number, request.batch_size)), number, model, guides, inputs)
+    for batch in due(request, progress):
+        yield draw(request, batch, model, guides, inputs)
 
 
 def depth_of(request: Depth, inputs: Inputs, lender: Lender) -> Map:

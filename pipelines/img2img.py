@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any
 
 import torch
 from PIL import Image
@@ -14,64 +14,63 @@ from models.loading import DiffusionModel
 from pipelines.conditioning import Guides
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
-from pipelines.course import Leg, course_of, latent_shape, noise_of, own, pictures, run, show_whole
+from pipelines.course import Leg, course_of, latent_shape, noise_of, pictures, run, show_whole
+from pipelines.due import Due, Progress, due
 from pipelines.encode import encode
 from pipelines.engine import Batch
 from pipelines.events import Event, Picture
 from pipelines.inputs import Inputs
 from pipelines.masking import RESIZE, crop
-from pipelines.request import Depth, ImageToImage, unroll
+from pipelines.request import Depth, ImageToImage
 from pipelines.strength import steps_of
 
 Over = ImageToImage | Depth
 SIDE = 8  # pixels: what the VAE makes one latent of
 
 
-def batches(request: ImageToImage, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER) -> Generator[Batch]:
+def batches(
+    request: ImageToImage, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER, progress: Progress | None = None
+) -> Generator[Batch]:
     """One iterator of events a batch. A loopback round begins with the pictures of the round before, which are stored for it."""
     guides = Guides(request, model, Controls(request, model, inputs, lender))
-    singles = cast(list[ImageToImage], unroll(request))
-    before: list[str] = []
-    for number in range(request.batch_total):
-        drawn = cast(list[ImageToImage], own(singles, number, request.batch_size))
-        if number % request.loops:
-            drawn = [replace(single, image=image) for single, image in zip(drawn, before, strict=True)]
-        before = []
-        yield _remembering(request, drawn, number, model, guides, inputs, before)
+    progress = progress or Progress()
+    for batch in due(request, progress):
+        singles = [_from_the_round_before(single, index, request, progress) for index, single in batch.indexed()]
+        yield _remembering(request, replace(batch, singles=singles), model, guides, inputs, progress)
+
+
+def _from_the_round_before(single: ImageToImage, index: int, request: ImageToImage, progress: Progress) -> ImageToImage:
+    """With the picture that a later round begins with. A round that was skipped is passed over: what it began with goes on."""
+    turn = index // request.batch_size % request.loops
+    earlier = (index - back * request.batch_size for back in range(1, turn + 1))
+    return replace(single, image=next((progress.stored[known] for known in earlier if known in progress.stored), single.image))
 
 
 def _remembering(
-    request: ImageToImage,
-    singles: list[ImageToImage],
-    number: int,
-    model: DiffusionModel,
-    guides: Guides,
-    inputs: Inputs,
-    stored: list[str],
+    request: ImageToImage, batch: Due[ImageToImage], model: DiffusionModel, guides: Guides, inputs: Inputs, progress: Progress
 ) -> Batch:
-    """Draws, and where another round follows, appends the ids of the finished pictures to `stored`."""
-    last = number % request.loops == request.loops - 1
-    for event in draw(request, singles, number, model, guides, inputs):
+    """Draws, and where another round follows, stores the finished pictures."""
+    last = batch.number % request.loops == request.loops - 1
+    for event in draw(request, batch, model, guides, inputs):
         if isinstance(event, Picture) and not last:
-            stored.append(inputs.keep(event.image))
+            progress.stored[event.index] = inputs.keep(event.image)
         yield event
 
 
-def draw(
-    request: Over, singles: Sequence[Over], number: int, model: DiffusionModel, guides: Guides, inputs: Inputs
-) -> Generator[Event | None]:
+def draw(request: Over, batch: Due[Any], model: DiffusionModel, guides: Guides, inputs: Inputs) -> Generator[Event | None]:
     """One batch. At strength 0 the picture comes back, at strength 1 nothing of it is left: that is text to image."""
+    singles = batch.singles
     steps = steps_of(singles[0])
     if not steps.run:
-        return (yield from _returned(request, singles, number, model, inputs))
+        return (yield from _returned(request, batch, model, inputs))
     guide = guides.whole([_resized(request, inputs.open(single.image)) for single in singles] if guides.follow_picture else ())
     noise = noise_of(singles, latent_shape(request, model), model)
     course = course_of(request, guide.schedule, steps)
     latents = noise.first() * course.sigmas[0]
     if singles[0].denoising_strength < 1:
         latents = latents + (yield from begin(request, singles, model, inputs))
-    latents = yield from run(request, guide, latents, course, noise, Leg(number, request.batch_total), show_whole(model))
-    yield from pictures(request, singles, number, model, latents)
+    latents = yield from run(request, guide, latents, course, noise, Leg(batch.number, request.batch_total), show_whole(model))
+    yield from pictures(request, batch, model, latents)
 
 
 def begin(request: Over, singles: Sequence[Over], model: DiffusionModel, inputs: Inputs) -> Generator[None, None, Tensor]:
@@ -96,13 +95,11 @@ def _on_grid(image: Image.Image) -> Image.Image:
     return crop(image, (max(SIDE, image.width // SIDE * SIDE), max(SIDE, image.height // SIDE * SIDE)))
 
 
-def _returned(
-    request: Over, singles: Sequence[Over], number: int, model: DiffusionModel, inputs: Inputs
-) -> Generator[Event | None]:
+def _returned(request: Over, batch: Due[Any], model: DiffusionModel, inputs: Inputs) -> Generator[Event | None]:
     """The pictures at their new size."""
-    for place, single in enumerate(singles):
+    for index, single in batch.indexed():
         image = _resized(request, inputs.open(single.image))
-        yield Picture(image, single, dict(model.made_with), number * request.batch_size + place, request.picture_count)
+        yield Picture(image, single, dict(model.made_with), index, request.picture_count)
 
 
 def _resized(request: Over, image: Image.Image) -> Image.Image:

@@ -6,9 +6,8 @@ it and reads the mask and the rest of the picture next to the latents (9 channel
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 import torch
@@ -19,16 +18,17 @@ from models.loading import DiffusionModel
 from pipelines.conditioning import Guides
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
-from pipelines.course import Leg, Show, course_of, latent_shape, noise_of, own, run
+from pipelines.course import Leg, Show, course_of, latent_shape, noise_of, run
 from pipelines.decode import decode
 from pipelines.denoise import Guide, Masked
+from pipelines.due import Due, Progress, due
 from pipelines.encode import encode, encode_pixels, mask_latents, to_pixels
 from pipelines.engine import Batch
 from pipelines.events import Event, Picture
 from pipelines.inputs import Inputs
 from pipelines.masking import Patch, blurred, crop_box, filled, whole
 from pipelines.preview import LONGEST, preview_in
-from pipelines.request import Inpaint, Request, unroll
+from pipelines.request import Inpaint, Request
 from pipelines.samplers.noise import ImageNoise
 from pipelines.strength import Steps, steps_of
 
@@ -36,14 +36,15 @@ READS_MASK = 5  # channels next to the latents: one of the mask, four of the pic
 SOFT_EDGE = 4  # with soft inpainting, a pixel of strength 1/4 and more is wholly new in the result
 
 
-def batches(request: Inpaint, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER) -> Generator[Batch]:
+def batches(
+    request: Inpaint, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER, progress: Progress | None = None
+) -> Generator[Batch]:
     """One iterator of events a batch. The picture and its mask are read and turned to latents once for all of them."""
     patch = patch_of(request, inputs.open(request.image), inputs.open(request.mask, "L"))
     guides = Guides(request, model, Controls(request, model, inputs, lender))
     begun: list[Prepared] = []
-    singles = cast(list[Inpaint], unroll(request))
-    for number in range(request.batch_count):
-        yield _batch(request, cast(list[Inpaint], own(singles, number, request.batch_size)), number, model, patch, guides, begun)
+    for batch in due(request, progress):
+        yield _batch(request, batch, model, patch, guides, begun)
 
 
 def patch_of(request: Inpaint, picture: Image.Image, mask: Image.Image) -> Patch:
@@ -101,29 +102,23 @@ def _beside(model: DiffusionModel, image: Image.Image, mask: Image.Image) -> Gen
 
 
 def _batch(
-    request: Inpaint,
-    singles: Sequence[Inpaint],
-    number: int,
-    model: DiffusionModel,
-    patch: Patch,
-    guides: Guides,
-    begun: list[Prepared],
+    request: Inpaint, batch: Due[Inpaint], model: DiffusionModel, patch: Patch, guides: Guides, begun: list[Prepared]
 ) -> Generator[Event | None]:
     """The candidates of one batch. `begun` holds what was prepared for the first one."""
     steps = steps_of(request)
     if not steps.run:
-        yield from _kept(request, singles, number, model, patch)
+        yield from _kept(request, batch, model, patch)
         return
     if not begun:
         begun.append((yield from prepare(model, request, patch, request.masked_content, guides)))
-    leg = Leg(number, request.batch_total)
-    noise = noise_of(singles, latent_shape(request, model), model)
+    leg = Leg(batch.number, request.batch_total)
+    noise = noise_of(batch.singles, latent_shape(request, model), model)
     latents = yield from paint(request, begun[0], request.masked_content, steps, noise, leg, show_in(model, patch), request.soft)
     final = softened(patch) if request.soft else patch
-    for place, single in enumerate(singles):
+    for place, (index, single) in enumerate(batch.indexed()):
         decoded = yield from decode(model, latents[place : place + 1])
         made_with = {**model.made_with, **decoded.notes}
-        yield Picture(final.put_back(decoded.image), single, made_with, number * request.batch_size + place, request.picture_count)
+        yield Picture(final.put_back(decoded.image), single, made_with, index, request.picture_count)
 
 
 def paint(
@@ -153,7 +148,7 @@ def show_in(model: DiffusionModel, patch: Patch) -> Show:
     return lambda x0: preview_in(model.preview, x0, small)
 
 
-def _kept(request: Inpaint, singles: Sequence[Inpaint], number: int, model: DiffusionModel, patch: Patch) -> Generator[Event | None]:
+def _kept(request: Inpaint, batch: Due[Inpaint], model: DiffusionModel, patch: Patch) -> Generator[Event | None]:
     """Strength 0: the picture as it is."""
-    for place, single in enumerate(singles):
-        yield Picture(patch.picture.copy(), single, dict(model.made_with), number * request.batch_size + place, request.picture_count)
+    for index, single in batch.indexed():
+        yield Picture(patch.picture.copy(), single, dict(model.made_with), index, request.picture_count)

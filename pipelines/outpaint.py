@@ -4,8 +4,7 @@ as an inpainting that sees what is there already.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from typing import cast
+from collections.abc import Generator
 
 import cv2
 import numpy as np
@@ -17,14 +16,15 @@ from models.loading import DiffusionModel
 from pipelines.conditioning import Guides
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
-from pipelines.course import Leg, latent_shape, noise_of, own
+from pipelines.course import Leg, latent_shape, noise_of
 from pipelines.decode import Decoded, decode
+from pipelines.due import Due, Progress, due
 from pipelines.engine import Batch
 from pipelines.events import Event, Picture
 from pipelines.inpaint import paint, prepare, show_in
 from pipelines.inputs import Inputs
 from pipelines.masking import Box, Patch, scaled
-from pipelines.request import Outpaint, unroll
+from pipelines.request import Outpaint
 from pipelines.strength import steps_of
 from pipelines.windows import extended, windows
 
@@ -34,30 +34,30 @@ COARSE = 128  # pixels of the longer side at which that is computed
 CONTENT = {"Edges": "Original", "Latent noise": "Latent noise"}
 
 
-def batches(request: Outpaint, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER) -> Generator[Batch]:
+def batches(
+    request: Outpaint, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER, progress: Progress | None = None
+) -> Generator[Batch]:
     """One iterator of events a batch."""
     picture = inputs.open(request.image)
     guides = Guides(request, model, Controls(request, model, inputs, lender))
-    singles = cast(list[Outpaint], unroll(request))
-    for number in range(request.batch_count):
-        yield _batch(request, cast(list[Outpaint], own(singles, number, request.batch_size)), number, model, picture, guides)
+    for batch in due(request, progress):
+        yield _batch(request, batch, model, picture, guides)
 
 
-def _batch(
-    request: Outpaint, singles: Sequence[Outpaint], number: int, model: DiffusionModel, picture: Image.Image, guides: Guides
-) -> Generator[Event | None]:
+def _batch(request: Outpaint, batch: Due[Outpaint], model: DiffusionModel, picture: Image.Image, guides: Guides) -> Generator[Event | None]:
     """The pictures of one batch go one after another: their windows see different surroundings."""
-    for place, single in enumerate(singles):
-        whole = yield from _extended(single, place, number, request, model, picture, guides)
+    for index, single in batch.indexed():
+        whole = yield from _extended(single, index, request, model, picture, guides)
         made_with = {**model.made_with, **whole.notes}
-        yield Picture(whole.image, single, made_with, number * request.batch_size + place, request.picture_count)
+        yield Picture(whole.image, single, made_with, index, request.picture_count)
 
 
 def _extended(
-    single: Outpaint, place: int, number: int, request: Outpaint, model: DiffusionModel, picture: Image.Image, guides: Guides
+    single: Outpaint, index: int, request: Outpaint, model: DiffusionModel, picture: Image.Image, guides: Guides
 ) -> Generator[Event | None, None, Decoded]:
     """One picture, window by window, with what is to be noted of any of them."""
     notes: dict[str, str] = {}
+    number, place = divmod(index, request.batch_size)
     boxes, canvas = windows(picture.size, margins(single), (single.width, single.height)), Canvas(picture, margins(single))
     for turn, box in enumerate(boxes):
         patch = canvas.patch(box, (single.width, single.height), single.overlap)

@@ -22,8 +22,9 @@ from models.patches import applied
 from models.patches.hypernetworks import active
 from models.residence import in_turn
 from pipelines import depth, img2img, inpaint, outpaint, txt2img
+from pipelines.due import Progress
 from pipelines.engine import Batch
-from pipelines.events import Event
+from pipelines.events import Event, Picture
 from pipelines.forecasting import work_of
 from pipelines.inputs import Inputs
 from pipelines.made_with import Hashes
@@ -158,18 +159,18 @@ def _with_joined(lent: Lent[Held], model: DiffusionModel) -> list[Any]:
 
 
 class _Run:
-    """One job on its model: where it stands, and whether it goes on in the sparing way."""
+    """One job on its model: how far it has come, and whether it goes on in the sparing way."""
 
     def __init__(self, painter: ModelPainter, request: Request) -> None:
         self._painter = painter
         self._request = request
+        self._progress = Progress()
         self._sparing = False
         self._begin()
 
     def _begin(self) -> None:
         self._lease = ExitStack()
         self._recipe: Generator[Batch] | None = None
-        self._next = 0
 
     def close(self) -> None:
         """Ends the recipe and gives the model back."""
@@ -179,18 +180,23 @@ class _Run:
         self._begin()
 
     def batch(self, number: int) -> Batch:
-        failed = yield from self._attempt(number)
-        if failed and not self._sparing:
+        """Whatever of it is not drawn when memory runs out is tried again, as long as each other try brings a picture."""
+        end, tries = (number + 1) * self._request.batch_size, 0
+        self._progress.batch = number
+        while self._progress.pictures < end:
+            before = self._progress.pictures
+            if not (yield from self._attempt()):
+                return
+            tries = 1 if self._progress.pictures > before else tries + 1
+            if tries > 1:
+                raise UserError(exhausted(work_of(self._request, self._painter.catalog, self._painter.machine), self._painter.machine))
             self._sparing = True
             self._painter.spare(self._request)
-            failed = yield from self._attempt(number)
-        if failed:
-            raise UserError(exhausted(work_of(self._request, self._painter.catalog, self._painter.machine), self._painter.machine))
 
-    def _attempt(self, number: int) -> Generator[Event | None, None, bool]:
-        """Draws one batch. True when memory ran out; nothing of the attempt is then kept, its exception included."""
+    def _attempt(self) -> Generator[Event | None, None, bool]:
+        """Draws the rest of a batch. True when memory ran out; nothing of the attempt but its pictures is then kept."""
         try:
-            yield from self._events(number)
+            yield from self._events()
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -200,15 +206,15 @@ class _Run:
         self.close()
         return True
 
-    def _events(self, number: int) -> Batch:
+    def _events(self) -> Batch:
         if self._recipe is None:
             model = self._lease.enter_context(self._painter.lent(self._request, self._sparing))
-            self._recipe = RECIPES[self._request.kind](self._request, model, self._painter.inputs, self._painter)
+            self._recipe = RECIPES[self._request.kind](self._request, model, self._painter.inputs, self._painter, self._progress)
         with torch.inference_mode():
-            for _ in range(self._next, number):  # drawn before memory ran out, and not again
-                next(self._recipe)
-            self._next = number + 1
-            yield from next(self._recipe)
+            for event in next(self._recipe):
+                if isinstance(event, Picture):
+                    self._progress.pictures = event.index + 1
+                yield event
 
 
 def open_painter(

@@ -8,29 +8,36 @@ from models.loading import DiffusionModel
 from pipelines.conditioning import Guides
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
-from pipelines.course import Leg, course_of, latent_shape, noise_of, own, pictures, run, show_whole
+from pipelines.course import Leg, course_of, latent_shape, noise_of, pictures, run, show_whole
 from pipelines.denoise import Guide
+from pipelines.due import Due, Progress, due
 from pipelines.engine import Batch
 from pipelines.events import Event
 from pipelines.inputs import Inputs
-from pipelines.request import Controlled, Request, TextToImage, unroll
+from pipelines.request import Controlled, Request, TextToImage
 from pipelines.strength import steps_of
 
 
 def batches(
-    request: TextToImage | Controlled, model: DiffusionModel, inputs: Inputs | None = None, lender: Lender = NO_LENDER
+    request: TextToImage | Controlled,
+    model: DiffusionModel,
+    inputs: Inputs | None = None,
+    lender: Lender = NO_LENDER,
+    progress: Progress | None = None,
 ) -> Generator[Batch]:
-    """One iterator of events a batch; the text is encoded once for all of them. `inputs`: for the pictures of control units."""
+    """One iterator of events a batch; the text is encoded once for all of them. `inputs`: for the pictures of control units.
+
+    `progress`: where it begins, if not with the first picture.
+    """
     guide = Guides(request, model, Controls(request, model, inputs, lender) if inputs else None).whole()
-    singles = unroll(request)
-    for number in range(request.batch_count):
-        yield draw(request, own(singles, number, request.batch_size), number, model, guide)
+    for batch in due(request, progress):
+        yield draw(request, batch, model, guide)
 
 
-def draw(request: Request, singles: list[Request], number: int, model: DiffusionModel, guide: Guide) -> Generator[Event | None]:
-    """One batch: noise, steps, pictures. `singles` are the requests of its pictures, each with its own seed."""
-    noise = noise_of(singles, latent_shape(request, model), model)
+def draw(request: Request, batch: Due[Request], model: DiffusionModel, guide: Guide) -> Generator[Event | None]:
+    """One batch: noise, steps, pictures."""
+    noise = noise_of(batch.singles, latent_shape(request, model), model)
     course = course_of(request, guide.schedule, steps_of(request))
-    leg = Leg(number, request.batch_total)
+    leg = Leg(batch.number, request.batch_total)
     latents = yield from run(request, guide, noise.first() * course.sigmas[0], course, noise, leg, show_whole(model))
-    yield from pictures(request, singles, number, model, latents)
+    yield from pictures(request, batch, model, latents)

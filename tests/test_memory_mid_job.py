@@ -1,0 +1,151 @@
+"""Memory runs out once, anywhere in the middle of a job: the job's pictures are those of the undisturbed run, none twice and none lost."""
+
+from __future__ import annotations
+
+import gc
+import pkgutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines.control_use import ControlUse
+from pipelines.events import Picture
+from pipelines.painter import ModelPainter
+from pipelines.request import Controlled, Depth, ImageToImage, Inpaint, Outpaint, PictureUse, Request, TextToImage, input_ids
+from tests.controls import mask_of
+from tests.drawing import blots
+from tests.faults import Files, open_toys, originals, pictures
+from tests.test_control_memory import write_unit
+
+__all__ = ["originals"]
+SIDE = 64
+SAME: dict[str, Any] = {
+    "prompt": "a red house", "steps": 2, "seed": 5, "width": SIDE, "height": SIDE, "sampler": "DPM++ 2M SDE", "guidance_scale": 1.0,
+}  # fmt: skip
+TWICE_TWO: dict[str, Any] = {"batch_count": 2, "batch_size": 2}
+PLACES = {
+    "reading the model": "pipelines.painter.ModelPainter.lent",
+    "encoding a prompt": "pipelines.conditioning.encode_prompts",
+    "reading a picture": "pipelines.inputs.Inputs.open",
+    "encoding a picture": "pipelines.encode._encode",
+    "preprocessing": "pipelines.control.hint_of",
+    "estimating depth": "pipelines.depth.estimate_depth",
+    "a step": "pipelines.denoise.Denoiser._network",
+    "a preview": "pipelines.course.preview_of",
+    "decoding": "pipelines.decode._decode",
+    "keeping a round": "pipelines.inputs.Inputs.keep",
+}
+KINDS = (
+    "text", "picture", "picture given back", "loopback", "loopbacks", "inpainting", "inpainting, only masked",
+    "inpainting, soft", "outpainting", "control", "control of the picture", "depth",
+)  # fmt: skip
+
+
+class Place:
+    """Counts the calls of one function and raises in chosen ones, counted from 1."""
+
+    def __init__(self, whole: Callable[..., Any], fatal: tuple[int, ...] = ()) -> None:
+        self.whole, self.fatal, self.calls = whole, fatal, 0
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        self.calls += 1
+        if self.calls in self.fatal:
+            raise MemoryError
+        return self.whole(*given, **named)
+
+    def __get__(self, owner: Any, kind: Any = None) -> Callable[..., Any]:
+        return lambda *given, **named: self(owner, *given, **named)
+
+
+@pytest.fixture(scope="module")
+def painter(originals: Files) -> Iterator[ModelPainter]:
+    write_unit(originals, "controlnet")
+    gc.freeze()  # each failure collects what is left over: of this module, and not of all the libraries
+    yield open_toys(originals)
+    gc.unfreeze()
+
+
+def requests(painter: ModelPainter) -> dict[str, Request]:
+    picture, other = (painter.inputs.keep(blots((SIDE, SIDE), seed)) for seed in (1, 2))
+    mask, [net] = painter.inputs.keep(mask_of()), painter.catalog.models("controlnet")
+    over: dict[str, Any] = {**SAME, "image": picture, "denoising_strength": 0.9}
+    masked: dict[str, Any] = {**over, "mask": mask, **TWICE_TWO}
+    unit = ControlUse(id=net.id, image=other, preprocessor="Canny")
+    return {
+        "text": TextToImage(**SAME, **TWICE_TWO),
+        "picture": ImageToImage(**over, **TWICE_TWO),
+        "picture given back": ImageToImage(**{**over, "denoising_strength": 0.0}, **TWICE_TWO),
+        "loopback": ImageToImage(**over, loops=3, batch_size=2),
+        "loopbacks": ImageToImage(**over, loops=2, images=(PictureUse(id=picture), PictureUse(id=other))),
+        "inpainting": Inpaint(**masked),
+        "inpainting, only masked": Inpaint(**masked, area="Only masked", padding=4),
+        "inpainting, soft": Inpaint(**masked, soft=True, masked_content="Latent noise"),
+        "outpainting": Outpaint(**over, right=72, overlap=16, batch_size=2),
+        "control": Controlled(**SAME, **TWICE_TWO, controls=(unit,)),
+        "control of the picture": ImageToImage(**over, **TWICE_TWO, controls=(replace(unit, image=""),)),
+        "depth": Depth(**over, **TWICE_TWO, estimator="Starter depth", controls=(ControlUse(id=net.id),)),
+    }
+
+
+def outcome(painter: ModelPainter, request: Request) -> list[tuple[int, int, bytes, Request]]:
+    return [(made.index, made.request.seed, made.image.tobytes(), made.request) for made in pictures(painter, request)]
+
+
+def watched(patch: pytest.MonkeyPatch, path: str, *fatal: int) -> Place:
+    owner, name = path.rsplit(".", 1)
+    place = Place(getattr(pkgutil.resolve_name(owner), name), fatal)
+    patch.setattr(path, place)
+    return place
+
+
+@contextmanager
+def no_weights(key: str) -> Iterator[None]:
+    yield None
+
+
+def chosen(name: str, calls: int) -> list[int]:
+    """Every call of the decoder, as pictures are done between them; of the others one in the middle and the last."""
+    return [*range(1, calls + 1)] if name == "decoding" else sorted({calls // 2 + 1, calls} if calls else ())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_drawn_twice_and_nothing_is_lost(painter: ModelPainter, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PLACES["estimating depth"], lambda annotator, image: np.asarray(image.convert("L"), np.float32))
+    monkeypatch.setattr(painter, "annotator", no_weights)
+    request = requests(painter)[kind]
+    whole, met = outcome(painter, request), set[str]()
+    assert [index for index, *_ in whole] == list(range(request.picture_count))
+    with monkeypatch.context() as patch:
+        places = {name: watched(patch, path) for name, path in PLACES.items()}
+        assert outcome(painter, request) == whole
+    for name, path in PLACES.items():
+        for call in chosen(name, places[name].calls):
+            met.add(name)
+            with monkeypatch.context() as patch:
+                watched(patch, path, call)
+                assert outcome(painter, request) == whole, f"{name}, call {call} of {places[name].calls}"
+    assert {"reading the model", "a step", "decoding"} <= met or kind == "picture given back"
+    assert all(line.leases == 0 for line in painter.ledger)
+
+
+def test_each_batch_has_its_own_second_try(painter: ModelPainter, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = requests(painter)["text"]
+    whole = outcome(painter, request)
+    with monkeypatch.context() as patch:
+        watched(patch, PLACES["decoding"], 2, 5)  # the second picture of the first batch, and of the second
+        assert outcome(painter, request) == whole
+
+
+def test_a_round_that_is_skipped_is_passed_over(painter: ModelPainter) -> None:
+    drawn: list[Picture] = []
+    for number, batch in enumerate(painter.batches(requests(painter)["loopback"])):
+        for event in batch:
+            if number == 1:
+                break
+            drawn += [event] if isinstance(event, Picture) else []
+    assert [picture.index for picture in drawn] == [0, 1, 4, 5]
+    assert [input_ids(picture.request) for picture in drawn[2:]] == [{painter.inputs.keep(picture.image)} for picture in drawn[:2]]
