@@ -126,8 +126,13 @@ def read_starter_depth(starter: Path) -> tuple[ModelFile, Facts] | None:
 
 
 def file_id(path: Path) -> str:
-    """Opaque: it says nothing of where the file lies, and stays the same from start to start."""
-    return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:16]
+    """Opaque: it says nothing of where the file lies, and stays the same from start to start.
+
+    A link to a file under another name is an entry of its own: whoever asks for that name is told of that name.
+    """
+    real = os.path.realpath(path)
+    own = [] if os.path.basename(real) == path.name else [path.name]
+    return hashlib.sha256(os.fsencode("\0".join([real, *own]))).hexdigest()[:16]
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -23,6 +23,7 @@ from typing import Any
 from models.errors import UserError
 from models.files import ModelKind
 from models.header import Damaged, read_header
+from models.names import GENERIC
 from models.shown import shown
 
 LOG = logging.getLogger(__name__)
@@ -50,18 +51,24 @@ SENTENCES: Mapping[str, str] = {
     "time": "takes longer to open than its size explains. Look for the .safetensors version",
     "no tensors": "holds no weights that Atelier can find. Look for the .safetensors version",
     "kind": "holds {detail}, a kind of number that cannot be converted. Look for the .safetensors version",
+    "plain": "is a pickle of some Python program and no model file as torch writes them: nothing in it can be used. Look for the "
+    ".safetensors version",
     "old": "is in a format from before 2018 that is no longer read. Look for the .safetensors version",
     "damaged": "cannot be read to its end: it is damaged or incomplete. Copy or download it again",
     "disk": "could not be written in the new format: {detail}. Make room on the disk and try again",
 }
 
 
-def convert(file: Path, to: Path, kind: ModelKind = "unknown", limits: Limits | None = None) -> None:
+SOURCE = "converted_from"  # metadata of what is made: the SHA-256 of the pickle
+
+
+def convert(file: Path, to: Path, kind: ModelKind = "unknown", limits: Limits | None = None, source: str = "") -> None:
     """Writes the weights of `file`, a pickle of any name, as the safetensors file `to`, in the same numbers. Waits for it.
 
     Checkpoints, VAEs, LoRAs and upscalers keep their tensors' names. A textual inversion becomes `emb_params`, of shape (vectors, width).
     A hypernetwork becomes `{width}.{0 for keys, 1 for values}.{name in its network}`, and what was said about it becomes metadata as
-    texts: `activation_func` as it is, `layer_structure`, `is_layer_norm` and the like in JSON.
+    texts: `activation_func` as it is, `layer_structure`, `is_layer_norm` and the like in JSON. `source`, the SHA-256 of the file, is
+    kept in the metadata as `SOURCE`.
 
     Raises `UserError` when the file is no pickle, is refused, or `to` is there already. Then nothing is left behind.
     """
@@ -71,9 +78,14 @@ def convert(file: Path, to: Path, kind: ModelKind = "unknown", limits: Limits | 
     to.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".converting-", dir=to.parent) as room:
         made = Path(room) / "model"
-        _run(file, made, kind, limits or Limits(), Path(room))
+        _run(file, made, kind, limits or Limits(), Path(room), {SOURCE: source} if source else {})
         _check_made(file, made)
         os.replace(made, to)
+
+
+def _called(file: Path) -> str:
+    """As a sentence has it: with its folder's name where every such file has the same."""
+    return shown(f"{file.parent.name}/{file.name}" if file.name in GENERIC else file.name)
 
 
 def _check_is_pickle(file: Path) -> None:
@@ -83,12 +95,12 @@ def _check_is_pickle(file: Path) -> None:
         if damaged.reason != "pickle":
             raise
         return
-    raise UserError(f"“{shown(file.name)}” is in the safetensors format already: it can be used as it is.")
+    raise UserError(f"“{_called(file)}” is in the safetensors format already: it can be used as it is.")
 
 
-def _run(file: Path, made: Path, kind: ModelKind, limits: Limits, room: Path) -> None:
+def _run(file: Path, made: Path, kind: ModelKind, limits: Limits, room: Path, told: Mapping[str, str]) -> None:
     """Raises `UserError` when the process does not do its work within the limits."""
-    task = {"file": str(file.resolve()), "made": str(made), "kind": kind, **asdict(limits)}
+    task = {"file": str(file.resolve()), "made": str(made), "kind": kind, "told": told, **asdict(limits)}
     command = [sys.executable, "-I", "-B", str(CHILD), json.dumps(task)]
     # Its own session, so that everything it might have started can be ended with it.
     process = subprocess.Popen(
@@ -126,9 +138,9 @@ def _judge(file: Path, answer: bytes, code: int) -> None:
     if code == 0 and said.get("done") is True:
         return
     problem, detail = str(said.get("problem", _ending(code))), shown(str(said.get("detail", "")), 100)
-    LOG.info("Conversion of “%s”: %s, %s (code %d)", shown(file.name), shown(problem), detail, code)
+    LOG.info("Conversion of “%s”: %s, %s (code %d)", _called(file), shown(problem), detail, code)
     sentence = SENTENCES.get(problem, SENTENCES["damaged"]).replace("{detail}", detail)
-    raise UserError(f"“{shown(file.name)}” {sentence}.")
+    raise UserError(f"“{_called(file)}” {sentence}.")
 
 
 def _ending(code: int) -> str:
@@ -150,5 +162,5 @@ def _check_made(file: Path, made: Path) -> None:
     try:
         read_header(made)
     except Damaged as damaged:
-        what = f"“{shown(file.name)}” could not be converted: what came of it is no model"
+        what = f"“{_called(file)}” could not be converted: what came of it is no model"
         raise UserError(f"{what}. Look for the .safetensors version.") from damaged

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import pickletools
 import sys
 import tarfile
 import time
 import zipfile
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -35,6 +37,13 @@ STAND_INS = (
 )  # fmt: skip
 WRAPPERS = ("state_dict", "params_ema", "params", "model")  # where the weights lie when they are not at the top
 FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.spawn", "os.posix_spawn", "ctypes.", "shutil.", "os.kill")
+TORCHS = 0x1950A86A20F9469CFC6C  # the number with which torch's own pickles begin
+KEEPS, RECALLS = ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"), ("GET", "BINGET", "LONG_BINGET")  # instructions about what was pushed
+HARMLESS = (  # what plain data asks for
+    "collections.OrderedDict", "collections.defaultdict", "builtins.set", "builtins.object", "builtins.bytearray", "__builtin__.set",
+    "__builtin__.object", "_codecs.encode", "copyreg._reconstructor", "copy_reg._reconstructor", "torch._utils._rebuild_tensor_v2",
+    "torch._utils._rebuild_parameter", "torch.storage._load_from_bytes",
+)  # fmt: skip
 SLACK = 16 * 2**20  # bytes that tensors may take beyond the file's size: small ones that share their numbers
 OLD_LINEAR = {"linear1": "linear.0", "linear2": "linear.1"}  # of the first hypernetworks
 
@@ -67,7 +76,7 @@ def main(task: Mapping[str, Any]) -> None:
     limit(size, task)
     tensors, metadata = arranged(loaded(file, size), task["kind"])
     check(tensors, size, task["tensors"])
-    write(tensors, metadata, made)
+    write(tensors, {**task["told"], **{key: text for key, text in metadata.items() if key not in task["told"]}}, made)
 
 
 # ------------------------------------------------------------------------------------------------------------------------------ limits
@@ -117,6 +126,8 @@ def loaded(file: Path, size: int) -> Any:
     if tarfile.is_tarfile(file):
         raise Refused("old")
     is_zip = zipfile.is_zipfile(file)
+    if not is_zip:
+        _check_plain(file)
     names = _check_zip(file, size) if is_zip else []
     with torch.serialization.safe_globals([(type("StandIn", (StandIn,), {"stands_for": name}), name) for name in names]):
         return torch.load(file, map_location="cpu", weights_only=True, mmap=is_zip)
@@ -133,6 +144,49 @@ def _check_zip(file: Path, size: int) -> list[str]:
     names = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(file)))
     if strange := [name for name in names if not name.startswith(STAND_INS)]:
         raise Refused("code", strange[0])
+    return names
+
+
+def _check_plain(file: Path) -> None:
+    """Before zip archives torch wrote several pickles behind each other, the first of them a number. Everything else is somebody else's.
+
+    What it would call is read off its instructions, of which none is carried out.
+    """
+    with file.open("rb") as stream:
+        if _first_argument(stream) == TORCHS:
+            return
+        stream.seek(0)
+        if strange := [name for name in _calls(stream) if name not in HARMLESS and not name.startswith(STAND_INS)]:
+            raise Refused("code", strange[0])
+    raise Refused("plain")
+
+
+def _first_argument(stream: BinaryIO) -> Any:
+    """Of the instructions of a pickle, behind the number of its protocol."""
+    return next((argument for code, argument, _ in pickletools.genops(stream) if argument is not None and code.name != "PROTO"), None)
+
+
+def _calls(stream: BinaryIO) -> list[str]:
+    """The names of what a pickle asks for, such as "posix.system". Raises `ValueError` when it is cut short before the first."""
+    names: list[str] = []
+    texts: deque[str] = deque(maxlen=2)  # pushed last
+    memo: dict[int, str] = {}
+    top = ""
+    try:
+        for code, argument, _ in pickletools.genops(stream):
+            if code.name in KEEPS:
+                memo[len(memo) if argument is None else argument] = top
+                continue
+            if code.name in ("GLOBAL", "INST"):
+                names.append(str(argument).replace(" ", "."))
+            elif code.name == "STACK_GLOBAL":
+                names.append(".".join(texts) or "a program")
+            recalled = memo.get(argument, "") if isinstance(argument, int) and code.name in RECALLS else ""
+            top = argument[:200] if isinstance(argument, str) else recalled
+            texts.extend([top] if top else [])
+    except ValueError:
+        if not names:
+            raise
     return names
 
 

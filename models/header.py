@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import math
 import os
+import pickletools
 import re
 import stat
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -37,6 +39,7 @@ BITS: Mapping[str, int] = {
 ZIPS = (b"PK\x03\x04", b"PK\x05\x06")  # torch since 1.6
 PICKLES = (b"\x80\x01", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"}q", b"]q", b"(dp", b"(lp", b"(i", b"(c", b"cos\n", b"c__")
 OLD_PICKLE = re.compile(rb"[(]?c[A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n")  # protocol 0 begins with text: a module's name and a class
+SURELY_PICKLE = 8  # instructions
 TEXT = re.compile(rb"[\t\n\r\x20-\x7e]{9}")  # the length of a real header is a number with zeros behind it
 
 Reason = Literal["empty", "incomplete", "web page", "git-lfs pointer", "pickle", "too large", "damaged"]
@@ -147,7 +150,17 @@ def _is_pickle(start: bytes) -> bool:
     """Zip (torch since 1.6), tar (before 0.2) and bare pickles; a safetensors header has its opening brace at the ninth byte."""
     if start.startswith(ZIPS) or start[257:262] == b"ustar":
         return True
-    return start[8:9] != b"{" and (start.startswith(PICKLES) or OLD_PICKLE.match(start) is not None)
+    return start[8:9] != b"{" and (start.startswith(PICKLES) or OLD_PICKLE.match(start) is not None or _reads_as_pickle(start))
+
+
+def _reads_as_pickle(start: bytes) -> bool:
+    """Whether its instructions make sense to their end, or for longer than those of a text or of noise do. None is carried out."""
+    sound = 0
+    with suppress(Exception):  # whatever the reading of noise raises
+        for _ in pickletools.genops(start):
+            sound += 1
+        return sound > 3
+    return sound >= SURELY_PICKLE
 
 
 def _parse(data: bytes, name: str) -> tuple[dict[str, TensorInfo], dict[str, str]]:

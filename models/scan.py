@@ -155,7 +155,8 @@ def _file(candidate: Candidate) -> Found:
     try:
         header = read_header(candidate.path)
     except Damaged as error:
-        return Found(_entry(candidate, Identity(candidate.kind), problem=str(error)), Facts(), candidate.mark)
+        identity = Identity(candidate.kind, layout="pickle" if error.reason == "pickle" else "")
+        return Found(_entry(candidate, identity, problem=str(error)), Facts(), candidate.mark)
     identity = identify(header, true_name(candidate.path), lambda name: read_values(candidate.path, header, name))
     return Found(_entry(candidate, _settled(identity, header, candidate.kind), header.metadata), Facts(), candidate.mark)
 

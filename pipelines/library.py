@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from models.catalog import Catalog
-from models.convert import convert
+from models.convert import SOURCE, convert
 from models.errors import UserError
 from models.files import ModelFile, ModelKind, Overrides
 from models.fits import fits, in_short
@@ -40,6 +42,8 @@ class Library:
         self._catalog = catalog
         self._weights = weights
         self.queue = Downloads(hub, catalog.rescan)
+        self._lock = threading.Lock()
+        self._converting: set[Path] = set()  # what is being made just now
 
     @property
     def version(self) -> int:
@@ -97,10 +101,18 @@ class Library:
         if wanted not in FOLDERS:
             raise UserError(f"Say first what “{entry.name}” is: a checkpoint, a VAE, a LoRA, an embedding or a hypernetwork.")
         target = self._folder(wanted) / saved_name(f"{entry.true_name}.safetensors")
-        if target.exists():
-            raise UserError(f"There is a converted “{target.stem}” already. Use that one, or remove it first.")
-        convert(entry.path, target, wanted)
-        return self._catalog.added(target)
+        with self._alone(target, entry.name):
+            source = self._catalog.hash(entry.id)
+            if made := self.conversions().get(source):
+                raise UserError(f"“{entry.name}” was converted already: “{made.name}” came of it. Use that one.")
+            if target.exists():
+                raise UserError(f"There is another “{target.stem}” in the models folder. Rename one of the two, then convert again.")
+            convert(entry.path, target, wanted, source=source)
+            return self._catalog.added(target)
+
+    def conversions(self) -> dict[str, ModelFile]:
+        """What was made of pickles and is there, by the SHA-256 of the pickle: whichever names and folders the two have by now."""
+        return {entry.metadata[SOURCE]: entry for entry in self.models() if entry.metadata.get(SOURCE)}
 
     def download(self, repo: str, filename: str, kind: ModelKind, save_as: str = "") -> str:
         """Starts to fetch a file from the hub and returns the download's id. Raises `UserError` for a name that cannot be one."""
@@ -119,6 +131,18 @@ class Library:
     def good_models(self) -> tuple[GoodModel, ...]:
         """A short list to start from."""
         return GOOD_MODELS
+
+    @contextmanager
+    def _alone(self, target: Path, name: str) -> Iterator[None]:
+        with self._lock:
+            if target in self._converting:
+                raise UserError(f"“{name}” is being converted already. Wait until it is done.")
+            self._converting.add(target)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._converting.discard(target)
 
     def _folder(self, kind: ModelKind) -> Path:
         if self._weights is None:

@@ -160,6 +160,16 @@ def test_folders_for_other_uses_are_listed_and_said_to_be_so(catalog: Catalog, m
         catalog.checkpoint(next(entry.id for entry in catalog.models() if entry.name == "code"))
 
 
+def test_a_link_under_another_name_is_an_entry_of_its_own_and_one_under_the_same_is_not(starter: Path, mine: Path) -> None:
+    file = write_file(mine / "loras" / "ink.safetensors", lora())
+    (mine / "loras" / "brush.safetensors").symlink_to(file)
+    (mine / "more").mkdir()
+    (mine / "more" / "ink.safetensors").symlink_to(file)
+    catalog = Catalog(starter, [mine])
+    assert names(catalog, "lora") == ["brush", "ink"]
+    assert all(catalog.model(entry.id).path.stem == entry.name for entry in catalog.models("lora"))
+
+
 def test_a_tree_that_contains_itself_and_is_named_twice_is_listed_once(starter: Path, mine: Path) -> None:
     write_file(mine / "loras" / "ink.safetensors", lora())
     (mine / "loras" / "again").symlink_to(mine)

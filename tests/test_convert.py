@@ -81,14 +81,14 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The work of the process is done here, without its limits: it takes seconds to start, and most tests are about what is in a file."""
 
-    def run(file: Path, made: Path, kind: str, limits: Limits, _: Path) -> None:
-        told = {"done": True}
+    def run(file: Path, made: Path, kind: str, limits: Limits, _: Path, told: dict[str, str]) -> None:
+        answer = {"done": True}
         try:
-            convert_child.main({"file": str(file), "made": str(made), "kind": kind, **asdict(limits)})
+            convert_child.main({"file": str(file), "made": str(made), "kind": kind, "told": told, **asdict(limits)})
         except Exception as error:  # noqa: BLE001 - as in the process
             refused = convert_child.problem_of(error)
-            told = {"problem": refused.problem, "detail": refused.detail}
-        judge(file, json.dumps(told).encode(), 0)
+            answer = {"problem": refused.problem, "detail": refused.detail}
+        judge(file, json.dumps(answer).encode(), 0)
 
     judge = converting._judge
     monkeypatch.setattr(converting, "_run", run)
@@ -208,9 +208,37 @@ def test_a_file_that_asks_for_code_is_refused_and_nothing_runs(tmp_path: Path, c
     assert "run somebody's program" in refusal(tmp_path, content)
 
 
-@pytest.mark.parametrize("protocol", [0, 2])
-def test_a_bare_pickle_is_refused_and_nothing_runs(tmp_path: Path, protocol: int) -> None:
-    refusal(tmp_path, pickle.dumps(HARMFUL["os.mkdir"](), protocol))
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("beside", ["nothing", "posix", "numbers"])
+def test_a_bare_pickle_that_asks_for_code_is_refused_for_that(tmp_path: Path, protocol: int, beside: str) -> None:
+    content = {"numbers": list(range(99)), "again": [beside, "mkdir", beside], "harm": [HARMFUL["os.mkdir"](), HARMFUL["os.system"]()]}
+    assert "asks for posix.mkdir" in refusal(tmp_path, pickle.dumps(content, protocol))
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("content", [{"a": np.zeros(3)}, {"a": numbers(2)}, [1, {2, 3}], (1, 2)])
+def test_a_bare_pickle_of_plain_data_is_called_a_pickle_and_not_damaged(tmp_path: Path, protocol: int, content: Any) -> None:
+    assert "is a pickle of some Python program" in refusal(tmp_path, pickle.dumps(content, protocol))
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_bare_pickle_that_was_cut_short_is_damaged(tmp_path: Path) -> None:
+    assert "damaged" in refusal(tmp_path, pickle.dumps({"a": list(range(999))}, 4)[:500])
+
+
+def test_nothing_runs_in_the_process_either(tmp_path: Path) -> None:
+    refusal(tmp_path, pickle.dumps(HARMFUL["os.mkdir"](), 4))
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_file_is_named_as_it_is_asked_for_also_where_all_have_one_name(tmp_path: Path) -> None:
+    (tmp_path / "my model").mkdir()
+    file = tmp_path / "my model" / "pytorch_model.bin"
+    file.write_bytes(pickle.dumps(HARMFUL["os.mkdir"]()))
+    with pytest.raises(UserError, match=r"“my model/pytorch_model\.bin” asks for"):
+        convert(file, tmp_path / "made.safetensors")
 
 
 def test_no_switch_of_the_environment_makes_loading_more_trusting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -253,6 +253,7 @@ PICKLED: dict[str, Callable[[], bytes]] = {
     "tar of torch": tar_file,
     **{f"bare, protocol {number}": lambda number=number: pickle.dumps(Harmful(), number) for number in range(6)},
     **{f"table, protocol {number}": lambda number=number: pickle.dumps({"weight": [1.5] * 99}, number) for number in range(6)},
+    **{f"pair, protocol {number}": lambda number=number: pickle.dumps((1, "two", [3.0, None]), number) for number in range(6)},
     **{f"list, protocol {number}": lambda number=number: pickle.dumps([Harmful()], number) for number in range(6)},
 }
 

@@ -148,8 +148,23 @@ def test_a_pickle_is_converted_once_and_the_new_file_is_on_the_shelf(library: Li
     made = library.model(library.convert(pickle.id))
     assert made.usable and (made.name, made.identity.kind, made.identity.family) == ("cat", "embedding", "sd1")
     assert (weights / "embeddings" / "cat.pt").exists()
+    assert library.conversions()[library.model(pickle.id).hash].id == made.id
     with pytest.raises(UserError, match="already"):
         library.convert(pickle.id)
+    (weights / "embeddings" / "cat.safetensors").rename(weights / "embeddings" / "moved.safetensors")
+    library._catalog.rescan(wait=True)
+    assert library.conversions()[library.model(pickle.id).hash].name == "moved"
+
+
+def test_another_file_of_that_name_does_not_pass_for_what_was_converted(library: Library, weights: Path) -> None:
+    import torch
+
+    write_file(weights / "loras" / "ink.safetensors", lora())
+    torch.save({"a": torch.ones(2)}, weights / "loras" / "ink.pt")
+    pickle = next(entry for entry in library.models("lora") if entry.problem)
+    with pytest.raises(UserError, match="another “ink”"):
+        library.convert(pickle.id)
+    assert library.conversions() == {}
 
 
 def test_a_pickle_of_no_known_kind_is_asked_about_first(library: Library, weights: Path) -> None:

@@ -14,13 +14,15 @@ from models.errors import UserError
 from models.families import FAMILIES
 from models.files import ModelFile
 from models.names import folded
-from pipelines import Studio
+from pipelines import Studio, TextToImage, limits
+from pipelines.library import FOLDERS
 from ui.offers import reason
 from ui.roles import role, role_of
 
 SHOWN = 400  # entries of a list; a search narrows it
 LONGEST = 4000  # characters of one metadata text
 KEYS = 60  # metadata entries of a file
+DEFAULTS = ("steps", "guidance_scale")  # fields of a request whose start a person may set for a checkpoint
 
 
 class LibraryDesk:
@@ -40,6 +42,7 @@ class LibraryDesk:
         """Everything whose name or words hold the search, of the kind that is asked for."""
         kind, search, checkpoint = (str(asked.get(name, ""))[:200] for name in ("kind", "search", "checkpoint"))
         models = self._library.models()
+        made = self._library.conversions()
         found = [entry for entry in models if kind in ("", entry.identity.kind) and _says(entry, search)]
         kinds = {sort: sum(entry.identity.kind == sort for entry in models) for sort in {entry.identity.kind for entry in models}}
         return {
@@ -49,7 +52,8 @@ class LibraryDesk:
             "owner": role_of(LocalContext.request.get(None)) == "owner",
             "kinds": kinds,
             "total": len(found),
-            "models": [self._row(entry, checkpoint) for entry in found[:SHOWN]],
+            "sorts": [*FOLDERS],
+            "models": [self._row(entry, checkpoint, made) for entry in found[:SHOWN]],
             "good": [asdict(model) | {"family": _family(model.family)} for model in self._library.good_models()],
         }
 
@@ -57,12 +61,17 @@ class LibraryDesk:
         """One entry with its metadata, as texts, and what a person decided about it."""
         entry = self._library.model(str(asked["id"]))
         metadata = {key: value[:LONGEST] for key, value in sorted(entry.metadata.items())[:KEYS]}
+        row = self._row(entry, str(asked.get("checkpoint", "")), self._library.conversions())
+        return row | {"metadata": metadata, "sorts": [*FOLDERS]} | (self._decisions(entry) if entry.identity.kind == "checkpoint" else {})
+
+    def _decisions(self, entry: ModelFile) -> dict[str, Any]:
+        """What a person decided about a checkpoint, and what there is to decide."""
         own = entry.overrides
         decided = {"prediction_type": own.prediction_type, "zero_terminal_snr": own.zero_terminal_snr, "vae": own.vae, "note": own.note}
-        defaults = {name: own.defaults.get(name) for name in ("steps", "guidance_scale")}
+        defaults = {name: own.defaults.get(name) for name in DEFAULTS}
         fitting = [vae for vae in self._library.models("vae") if vae.usable and not reason(self._studio, vae.id, entry.id)]
         vaes = [{"id": vae.id, "name": vae.name} for vae in fitting]
-        return self._row(entry, str(asked.get("checkpoint", ""))) | {"metadata": metadata, "decided": decided | defaults, "vaes": vaes}
+        return {"decided": decided | defaults, "vaes": vaes, "numbers": {name: asdict(limits(TextToImage)[name]) for name in DEFAULTS}}
 
     def memory(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
         """What is loaded where. Keys and folders stay here."""
@@ -86,8 +95,8 @@ class LibraryDesk:
             prediction_type=prediction,
             zero_terminal_snr=zero if isinstance(zero, bool) else None,
             vae=str(asked.get("vae", ""))[:100],
-            note=str(asked.get("note", ""))[:1000],
-            defaults={**entry.overrides.defaults, **_defaults(asked)} if _defaults(asked) else {},
+            note=str(asked.get("note", entry.overrides.note))[:1000],
+            defaults={name: value for name, value in entry.overrides.defaults.items() if name not in DEFAULTS} | _defaults(asked),
         )
         self._library.override(entry.id, decided)
         return {}
@@ -120,8 +129,9 @@ class LibraryDesk:
             return ""
         return "for the starter" if not reason(self._studio, entry.id, STARTER) else "for a model of another size"
 
-    def _row(self, entry: ModelFile, checkpoint: str) -> dict[str, Any]:
+    def _row(self, entry: ModelFile, checkpoint: str, made: Mapping[str, ModelFile]) -> dict[str, Any]:
         identity = entry.identity
+        converted = made.get(entry.hash) if identity.layout == "pickle" else None
         why = "" if identity.kind in ("checkpoint", "unknown") or not checkpoint else reason(self._studio, entry.id, checkpoint)
         return {
             "id": entry.id,
@@ -134,8 +144,9 @@ class LibraryDesk:
             "size": entry.size,
             "hash": entry.hash,
             "words": list(entry.words),
-            "problem": entry.problem or ("" if identity.supported else identity.note),
-            "pickle": entry.identity.layout == "pickle" or "pickle" in entry.problem,
+            "problem": "" if converted else entry.problem or ("" if identity.supported else identity.note),
+            "pickle": identity.layout == "pickle" and not converted,
+            "converted": {"id": converted.id, "name": converted.name} if converted else None,
             "misfit": "" if entry.problem or not identity.supported else why,
         }
 
@@ -165,8 +176,6 @@ def _family(key: str) -> str:
 
 def _defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Steps and guidance within the limits of a request; nothing for empty fields."""
-    from pipelines import TextToImage
-
-    given = {name: asked[name] for name in ("steps", "guidance_scale") if isinstance(asked.get(name), int | float)}
+    given = {name: asked[name] for name in DEFAULTS if asked.get(name) not in (None, "")}
     request = TextToImage.admit(given)
     return {name: getattr(request, name) for name in given}

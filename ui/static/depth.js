@@ -188,7 +188,7 @@ const estimate = () => {
     draw();
   }, SLOW);
   return during("Estimating the depth…", async () => {
-    const told = await server.estimate(asked).catch(() => ({ message: NO_ANSWER }));
+    const told = (await server.estimate(asked).catch(() => null)) ?? { message: NO_ANSWER };
     clearTimeout(slow);
     if (mine !== turn || form.image !== asked.image) return; // another map or picture came meanwhile
     if (!told.id) throw new Error(told.message);

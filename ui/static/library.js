@@ -1,67 +1,72 @@
 // The Models tab. Everything that a file says of itself enters as text, never as markup.
 const part = (name) => element.querySelector(`[data-part="${name}"]`);
-const make = (tag, looks = {}, ...inside) => {
-  const made = Object.assign(document.createElement(tag), looks);
-  made.append(...inside.filter((piece) => piece !== "" && piece != null));
-  return made;
-};
+const { make, kind: one, size, button, redraw } = atelier.libraryParts;
 const KINDS = {
   checkpoint: "Checkpoints", vae: "VAEs", lora: "LoRAs", embedding: "Embeddings", hypernetwork: "Hypernetworks", controlnet: "ControlNets",
   adapter: "Adapters", upscaler: "Upscalers", text_encoder: "Text encoders", unet: "UNets", unknown: "Unknown",
 };
-const ONE = {
-  checkpoint: "checkpoint", vae: "VAE", lora: "LoRA", embedding: "embedding", hypernetwork: "hypernetwork", controlnet: "ControlNet",
-  upscaler: "upscaler",
-};
 const PAUSE = 250; // milliseconds without a key before the list is asked for
 const LOOK = 1500; // milliseconds between looks at downloads and memory while the tab is open
 let chosen = null;
+let detailed = null; // the chosen model as the server told it last
 let checkpoint = "";
 let owner = false;
 let timer = null;
 let turn = 0;
+const told = new Map(); // id of a model -> {words, wrong, busy}: what came of the last act on it, until the next one
 
-const size = (bytes) => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1e3)} kB`);
-const say = (words) => {
-  part("note").textContent = words;
-  part("note").hidden = !words;
+// Each place has its own line, so that nothing that is said in one wipes away what was said in another.
+const say = (place, words) => {
+  part(place).textContent = words;
+  part(place).hidden = !words;
 };
-// Answers with {error: sentence} are told; a lost connection too.
-const ask = async (name, asked = {}) => {
-  const answer = await server[name](asked).catch(() => ({ error: "The studio did not answer. Try again." }));
-  if (answer?.error) say(answer.error);
+// A lost connection is an answer of nothing.
+const ask = async (name, asked = {}) => (await server[name](asked).catch(() => null)) ?? { error: "The studio did not answer. Try again." };
+// An act of a place: its line is emptied, then says what went wrong.
+const attempt = async (place, name, asked) => {
+  say(place, "");
+  const answer = await ask(name, asked);
+  if (answer?.error) say(place, answer.error);
   return answer?.error ? null : answer;
 };
 
 // ---- the list ----------------------------------------------------------------------------------------------------------
 
 const facts = (model) => [model.family, model.variant, size(model.size)].filter(Boolean).join(" · ");
-const badge = (model) => make("span", { className: `library-kind kind-${model.kind}`, textContent: ONE[model.kind] ?? model.kind.replace("_", " ") });
+const badge = (model) => make("span", { className: `library-kind kind-${model.kind}`, textContent: one(model.kind) });
+const state = (model) => {
+  const trouble = told.get(model.id)?.wrong ? told.get(model.id).words : model.problem;
+  if (trouble) return make("span", { className: "library-problem", textContent: trouble });
+  const quiet = model.converted ? `Converted: “${model.converted.name}” came of it.` : model.misfit;
+  return quiet && make("span", { className: "library-misfit", textContent: quiet });
+};
 
 const row = (model) => {
-  const button = make("button", { type: "button" }, badge(model), make("strong", { textContent: model.name }), make("span", { className: "library-facts", textContent: facts(model) }));
-  button.dataset.model = model.id;
-  button.setAttribute("aria-pressed", String(model.id === chosen));
-  if (model.problem) button.append(make("span", { className: "library-problem", textContent: model.problem }));
-  else if (model.misfit) button.append(make("span", { className: "library-misfit", textContent: model.misfit }));
-  button.addEventListener("click", () => choose(model.id));
-  return make("li", {}, button);
+  const inside = [badge(model), make("strong", { textContent: model.name }), make("span", { className: "library-facts", textContent: facts(model) }), state(model)];
+  const line = button(model.id, "", () => choose(model.id), { className: "", ariaPressed: String(model.id === chosen) });
+  line.append(...inside.filter(Boolean));
+  return make("li", {}, line);
 };
+let models = [];
+const drawList = () => redraw(part("list"), models.map(row));
 
 const EMPTY = "No models yet. Put .safetensors files into the folders below models/weights, or start with --models-dir and the folder of another studio.";
 const list = async () => {
   const mine = ++turn;
   const found = await ask("listed", { kind: part("kind").value, search: part("search").value, checkpoint });
-  if (!found || mine !== turn || !element.isConnected) return;
+  if (mine !== turn || !element.isConnected) return;
+  if (found.error) return say("note", found.error);
   owner = found.owner;
-  part("list").replaceChildren(...found.models.map(row));
-  part("empty").hidden = found.models.length > 0;
+  models = found.models;
+  drawList();
+  part("empty").hidden = models.length > 0;
   part("empty").textContent = part("search").value || part("kind").value ? "Nothing here has that in its name or words." : EMPTY;
   part("count").textContent = found.scanning ? "Looking through the folders…" : `${found.total} ${found.total === 1 ? "file" : "files"}`;
-  say(found.notes.join(" "));
+  say("note", found.notes.join(" "));
   offerKinds(found.kinds);
   part("get").hidden = !owner;
   if (owner && !part("good").children.length) part("good").replaceChildren(...found.good.map(good));
+  if (!part("sort").children.length) part("sort").append(...found.sorts.map((sort) => make("option", { value: sort, textContent: one(sort) })));
   if (found.scanning) setTimeout(list, LOOK);
 };
 
@@ -74,88 +79,40 @@ const offerKinds = (kinds) => {
 
 // ---- one model ---------------------------------------------------------------------------------------------------------
 
+const drawCard = () => {
+  if (detailed?.id === chosen) card.show(detailed, told.get(chosen), owner);
+};
 const choose = async (id) => {
   chosen = id;
-  for (const button of part("list").querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.dataset.model === id));
+  for (const line of part("list").querySelectorAll("button")) line.ariaPressed = String(line.dataset.act === id);
   const model = await ask("details", { id, checkpoint });
-  if (model && chosen === id) showDetails(model);
+  if (chosen !== id) return;
+  say("gone", model.error ?? "");
+  if (!model.error) detailed = model;
+  drawCard();
 };
 
-const line = (name, ...value) => make("div", { className: "library-line" }, make("dt", { textContent: name }), make("dd", {}, ...value));
-
-const showDetails = (model) => {
-  const box = part("details");
-  box.replaceChildren(make("h3", { textContent: model.name }));
-  if (model.problem) box.append(make("p", { className: "library-problem", textContent: model.problem }));
-  if (model.misfit) box.append(make("p", { className: "library-misfit", textContent: model.misfit }));
-  const hash = model.hash ? make("code", { textContent: model.hash.slice(0, 10), title: model.hash }) : owner ? hashButton(model) : "not computed yet";
-  const prediction = { v_prediction: "v", epsilon: "epsilon" }[model.prediction] ?? "";
-  box.append(make("dl", {}, line("Kind", [ONE[model.kind] ?? model.kind, model.family, model.variant].filter(Boolean).join(", ")), line("Size", size(model.size)), prediction ? line("Predicts", prediction) : "", line("SHA-256", hash)));
-  if (model.words.length) box.append(make("p", { className: "library-quiet", textContent: "Words that wake it; a click puts one into the prompt:" }), make("div", { className: "rack-words" }, ...model.words.map(word)));
-  else if (model.kind === "embedding") box.append(make("p", { className: "library-quiet", textContent: "Its name in a prompt wakes it:" }), make("div", { className: "rack-words" }, word(model.called)));
-  if (model.pickle && owner) box.append(convertButton(model));
-  if (model.kind === "checkpoint" && !model.problem && owner) box.append(decisions(model));
-  const texts = Object.entries(model.metadata);
-  if (texts.length) box.append(make("details", {}, make("summary", { textContent: `Metadata (${texts.length})` }), make("dl", { className: "library-metadata" }, ...texts.map(([key, value]) => line(key, value)))));
+// Something is done to a file. What comes of it stands on its card until the next act on it. Returns the answer, null for a refusal.
+const act = async (model, name, asked, words = "") => {
+  told.set(model.id, { busy: name });
+  drawCard();
+  const answer = await ask(name, { ...asked, id: model.id });
+  told.set(model.id, answer.error ? { words: answer.error, wrong: true } : { words, busy: name === "hash" ? name : "" });
+  if (name === "convert" && !answer.error) told.set(answer.id, { words: `It was made of “${model.name}”. The old file stays where it is.` });
+  await list();
+  const next = name === "convert" && !answer.error && chosen === model.id ? answer.id : chosen;
+  if (next) await choose(next);
+  return answer.error ? null : answer;
 };
-
-const word = (text) => {
-  const chip = make("button", { type: "button", className: "rack-word", textContent: text });
-  chip.addEventListener("click", () => {
+const card = atelier.libraryCard(part("details"), {
+  act,
+  choose: (id) => choose(id),
+  addWord: (text) => {
     atelier.addWord("txt2img", text);
-    say(`“${text}” is in the prompt of Text to image.`);
-  });
-  return chip;
-};
-
-const hashButton = (model) => {
-  const button = make("button", { type: "button", className: "quiet small", textContent: "Compute" });
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    button.textContent = "Reading the file…";
-    await ask("hash", { id: model.id });
-  });
-  return button;
-};
-
-const convertButton = (model) => {
-  const button = make("button", { type: "button", className: "quiet", textContent: "Convert to safetensors" });
-  button.title = "Reads the file once, in a process of its own that can do nothing else. The old file stays.";
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    button.textContent = "Converting…";
-    const made = await ask("convert", { id: model.id, kind: model.kind === "unknown" ? "" : model.kind });
-    button.disabled = false;
-    button.textContent = "Convert to safetensors";
-    if (made) await list().then(() => choose(made.id));
-  });
-  return button;
-};
-
-const decisions = (model) => {
-  const own = model.decided;
-  const select = (name, options, value) => {
-    const made = make("select", { name }, ...options.map(([id, words]) => make("option", { value: id, textContent: words })));
-    made.value = value ?? "";
-    return made;
-  };
-  const number = (name, value, step) => make("input", { name, type: "number", step, value: value ?? "", placeholder: "as it was" });
-  const form = make("form", { className: "library-form" },
-    make("label", {}, "Predicts", select("prediction_type", [["", "as found"], ["epsilon", "epsilon"], ["v_prediction", "v"]], own.prediction_type)),
-    make("label", {}, "Zero terminal SNR", select("zero_terminal_snr", [["", "as found"], ["true", "yes"], ["false", "no"]], own.zero_terminal_snr == null ? "" : String(own.zero_terminal_snr))),
-    make("label", {}, "Its VAE", select("vae", [["", "its own"], ...model.vaes.map((vae) => [vae.id, vae.name])], own.vae)),
-    make("label", {}, "Steps", number("steps", own.steps, 1)),
-    make("label", {}, "Guidance", number("guidance_scale", own.guidance_scale, 0.1)),
-    make("button", { type: "submit", className: "quiet", textContent: "Keep" }));
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const given = Object.fromEntries(new FormData(form));
-    const asked = { id: model.id, prediction_type: given.prediction_type, vae: given.vae, zero_terminal_snr: { true: true, false: false }[given.zero_terminal_snr] ?? null };
-    for (const name of ["steps", "guidance_scale"]) if (given[name] !== "") asked[name] = Number(given[name]);
-    if (await ask("override", asked)) say(`Kept for “${model.name}”, wherever the file lies.`);
-  });
-  return make("details", {}, make("summary", { textContent: "Use it differently" }), form);
-};
+    told.set(chosen, { words: `“${text}” is in the prompt of Text to image.` });
+    drawCard();
+  },
+});
 
 // ---- memory, downloads -------------------------------------------------------------------------------------------------
 
@@ -164,19 +121,15 @@ const held = (entry) => {
   const where = entry.tier === "device" ? "on the graphics card" : "in main memory";
   const when = entry.in_use ? "in use" : ago(Date.now() / 1000 - entry.last_used);
   const item = make("li", {}, make("strong", { textContent: entry.name }), make("span", { className: "library-facts", textContent: `${size(entry.bytes)} ${where} · ${when}` }));
-  if (owner && !entry.in_use) {
-    const button = make("button", { type: "button", className: "quiet small", textContent: "Unload" });
-    button.setAttribute("aria-label", `Unload ${entry.name}`);
-    button.addEventListener("click", () => ask("unload", { id: entry.id }).then(showMemory));
-    item.append(button);
-  }
+  const unload = () => attempt("memory-note", "unload", { id: entry.id }).then(showMemory);
+  if (owner && !entry.in_use) item.append(button(entry.id, "Unload", unload, { className: "quiet small", ariaLabel: `Unload ${entry.name}` }));
   return item;
 };
 const showMemory = async () => {
   const lines = await server.memory({}).catch(() => null);
   if (!Array.isArray(lines)) return;
   const none = make("li", { className: "library-quiet", textContent: "Nothing yet. The first picture loads its checkpoint." });
-  part("memory").replaceChildren(...(lines.length ? lines.map(held) : [none]));
+  redraw(part("memory"), lines.length ? lines.map(held) : [none]);
 };
 
 const STATES = { waiting: "waiting", running: "", done: "done", failed: "", cancelled: "stopped; start it again to go on" };
@@ -185,31 +138,27 @@ const fetching = (entry) => {
   const words = [entry.total ? `${size(entry.done)} of ${size(entry.total)}` : "", STATES[entry.state], entry.message].filter(Boolean).join(" · ");
   const item = make("li", {}, make("strong", { textContent: entry.name }), make("span", { className: entry.state === "failed" ? "library-problem" : "library-facts", textContent: words }));
   if (entry.ended) return item;
-  const stop = make("button", { type: "button", className: "quiet small", textContent: "Stop" });
-  stop.addEventListener("click", () => ask("cancel", { id: entry.id }).then(showDownloads));
-  item.append(make("progress", { max: 1, value: share }), stop);
+  const stop = () => attempt("get-note", "cancel", { id: entry.id }).then(showDownloads);
+  item.append(make("progress", { max: 1, value: share }), button(entry.id, "Stop", stop, { className: "quiet small", ariaLabel: `Stop ${entry.name}` }));
   return item;
 };
 const showDownloads = async () => {
   if (!owner) return;
   const found = await server.downloads({}).catch(() => null);
-  if (Array.isArray(found)) part("downloads").replaceChildren(...found.map(fetching));
+  if (Array.isArray(found)) redraw(part("downloads"), found.map(fetching));
 };
 
 const good = (model) => {
-  const button = make("button", { type: "button", className: "quiet small", textContent: "Download" });
-  button.setAttribute("aria-label", `Download ${model.name}`);
-  button.addEventListener("click", () => ask("download", model).then(showDownloads));
+  const fetch = () => attempt("get-note", "download", model).then(showDownloads);
+  const press = button(model.filename, "Download", fetch, { className: "quiet small", ariaLabel: `Download ${model.name}` });
   const about = `${model.family} · ${size(model.size)} · ${model.licence}`;
-  return make("li", {}, make("strong", { textContent: model.name }), make("span", { className: "library-facts", textContent: about }), make("p", { textContent: model.why }), button);
+  return make("li", {}, make("strong", { textContent: model.name }), make("span", { className: "library-facts", textContent: about }), make("p", { textContent: model.why }), press);
 };
 
 part("fetch").addEventListener("submit", async (event) => {
   event.preventDefault();
-  say("");
-  if (await ask("download", Object.fromEntries(new FormData(part("fetch"))))) showDownloads();
+  if (await attempt("get-note", "download", Object.fromEntries(new FormData(part("fetch"))))) showDownloads();
 });
-part("sort").append(...Object.entries(ONE).map(([kind, words]) => make("option", { value: kind, textContent: words })));
 
 // ---- what sets it going ------------------------------------------------------------------------------------------------
 
@@ -222,14 +171,16 @@ part("search").addEventListener("input", soon);
 part("kind").addEventListener("change", list);
 part("rescan").addEventListener("click", async () => {
   part("count").textContent = "Looking through the folders…";
-  await ask("rescan");
-  setTimeout(list, PAUSE);
+  const answer = await ask("rescan");
+  if (answer.error) say("note", answer.error);
+  else setTimeout(list, PAUSE);
 });
 window.addEventListener("atelier:library", () => list().then(() => chosen && choose(chosen)));
 window.addEventListener("atelier:form", (event) => {
   if (event.detail.values.checkpoint === checkpoint) return;
   checkpoint = event.detail.values.checkpoint;
   soon();
+  if (chosen) choose(chosen);
 });
 const watchLibrary = async () => {
   while (element.isConnected) {

@@ -60,7 +60,7 @@ part("files").addEventListener("change", () => {
 part("clear").addEventListener("click", () => (change([]), say("")));
 part("take").addEventListener("click", async () => {
   say("Reading the folder…");
-  const found = await server.folder(part("path").value).catch(() => ({ images: [], notes: ["The folder could not be read."] }));
+  const found = (await server.folder(part("path").value).catch(() => null)) ?? { images: [], notes: ["The folder could not be read."] };
   if (found.images.length) change([...images(), ...found.images]);
   if (found.notes.length) say(found.notes.join(" "));
 });
