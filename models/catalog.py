@@ -245,7 +245,7 @@ class Catalog:
         """Makes a new table, and a new version if it differs."""
         with self._changing:
             entries = sorted(found.values(), key=self._place_on_shelf)
-            everything = [self._read_starter(), *self._read_starter_depth(), *entries]
+            everything = _one_each([self._read_starter(), *self._read_starter_depth(), *entries])
             dressed = [self._dressed(entry) for entry in everything]
             files = {file.id: file for file in told_apart(dressed)}
             if files != self._shelf.files or not self._version:
@@ -327,6 +327,16 @@ class Catalog:
             return any(self._patience("times", lambda: [any(time_of(path) != before for path, before in watched.items())]))
         except Silent:
             return True  # each folder is then asked by itself
+
+
+def _one_each(entries: Sequence[Found]) -> list[Found]:
+    """A file and links to it of the same name are one entry, which may be called by the folders of all."""
+    each: dict[str, Found] = {}
+    for entry in entries:
+        first = each.setdefault(entry.file.id, entry)
+        folders = tuple(dict.fromkeys((*first.file.folders, *entry.file.folders)))
+        each[entry.file.id] = replace(first, file=replace(first.file, folders=folders))
+    return [*each.values()]
 
 
 def _draws(entry: ModelFile) -> bool:

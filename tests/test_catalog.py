@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from models.called import spellings
 from models.catalog import STARTER, Catalog
 from models.errors import UserError
 from models.files import Overrides
@@ -168,6 +169,7 @@ def test_a_link_under_another_name_is_an_entry_of_its_own_and_one_under_the_same
     catalog = Catalog(starter, [mine])
     assert names(catalog, "lora") == ["brush", "ink"]
     assert all(catalog.model(entry.id).path.stem == entry.name for entry in catalog.models("lora"))
+    assert {spelling for entry in catalog.models("lora") for spelling in spellings(entry)} >= {"ink", "loras/ink", "more/ink", "brush"}
 
 
 def test_a_tree_that_contains_itself_and_is_named_twice_is_listed_once(starter: Path, mine: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Generator
 
@@ -79,7 +80,7 @@ def test_what_was_converted_is_no_longer_offered_in_red(visit: Visit) -> None:
     expect(row(visit, "sound").locator(".library-problem")).to_have_count(1)
     card(visit).get_by_role("button", name="Convert").click()
     expect(card(visit).get_by_role("status")).to_contain_text("It was made of “sound”")
-    old = row(visit, "sound").filter(has_text="Converted: “sound” came of it.")
+    old = row(visit, "sound").filter(has_text=re.compile(r"Converted: “sound.*” came of it\."))
     expect(old).to_have_count(1)
     expect(old.locator(".library-problem")).to_have_count(0)
     old.click()
