@@ -7,6 +7,7 @@ from pipelines.jobs import BookError, PictureRecord
 from pipelines.limits import Choice, Flag, Limit, Range, Several, Stored, Text
 from pipelines.preflight import Preflight, preflight
 from pipelines.prompt_notes import left_out, longest
+from pipelines.prompts.grammar import tables as grammar_tables
 from pipelines.request import (
     KINDS,
     Controlled,
@@ -50,6 +51,7 @@ __all__ = [
     "TextToImage",
     "UserError",
     "describe",
+    "grammar_tables",
     "left_out",
     "limits",
     "longest",

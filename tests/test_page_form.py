@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
-
 import pytest
 from page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
 from playwright.sync_api import Browser
@@ -72,57 +69,6 @@ def test_an_example_is_one_click_away_and_can_be_taken_back(visit: Visit) -> Non
     assert visit.control("prompt").input_value() == "a tree"
 
 
-# A prompt with the selection between bars (one bar: the cursor), a direction, and what comes out; after A1111's documented keys.
-WEIGHTS = [
-    ("a |red| house", 1, "a (red:1.1) house"),
-    ("a |red| house", -1, "a (red:0.9) house"),
-    ("a r|ed house", 1, "a (red:1.1) house"),
-    ("a |red house |now", 1, "a (red house:1.1) now"),
-    ("a (re|d:1.1) house", 1, "a (red:1.2) house"),
-    ("a (red|:1.1) house", -1, "a red house"),
-    ("a (|red|:1.1) house", -1, "a red house"),
-    ("a (|red|:0.9) house", 1, "a red house"),
-    ("a |(red:1.25)| house", 1, "a (red:1.35) house"),
-    ("((r|ed)) house", 1, "(red:1.31) house"),
-    ("[r|ed] house", 1, "(red:1.01) house"),
-    ("(a |red| house:1.3)", 1, "(a (red:1.1) house:1.3)"),
-    ("(a (r|ed:1.1) house)", 1, "(a (red:1.2) house)"),
-    ("<lora:sna|il:0.8>", 1, "<lora:snail:0.85>"),
-    ("<lora:sna|il>", -1, "<lora:snail:0.95>"),
-    (r"smile \(ha|ppy\)", 1, r"smile \((happy:1.1)\)"),
-    ("a red house|", 1, "a red (house:1.1)"),
-    ("a,| b", 1, "a, b"),
-    ("(x|:0.1)", -1, "(x:0.0)"),
-    ("(x|:0.0)", -1, "(x:0.0)"),
-]
-
-
-def selection(marked: str) -> tuple[str, int, int]:
-    first = marked.index("|")
-    last = marked.rindex("|")
-    return marked.replace("|", ""), first, last - 1 if last > first else first
-
-
-@pytest.fixture(scope="module")
-def weighing(open_house: House, browser: Browser) -> Generator[Any]:
-    with visiting(open_house, browser) as visit:
-        yield lambda text, start, end, direction: visit.page.evaluate("given => atelier.reweigh(...given)", [text, start, end, direction])
-
-
-@pytest.mark.parametrize("marked, direction, expected", WEIGHTS)
-def test_the_weight_keys_follow_the_documented_rules(weighing: Any, marked: str, direction: int, expected: str) -> None:
-    assert weighing(*selection(marked), direction)["text"] == expected
-
-
-def test_a_schedule_is_not_taken_for_a_weight(weighing: Any) -> None:
-    assert weighing("[cat:dog:0.5]", 6, 6, 1)["text"] == "[cat:(dog:1.1):0.5]"
-
-
-def test_up_and_down_again_gives_the_same_prompt(weighing: Any) -> None:
-    up = weighing("a red house", 2, 5, 1)
-    assert weighing(up["text"], up["start"], up["end"], -1) == {"text": "a red house", "start": 2, "end": 5}
-
-
 def test_the_weight_keys_work_in_the_prompt_and_undo_takes_them_back(visit: Visit) -> None:
     visit.control("prompt").fill("a red house")
     visit.control("prompt").evaluate("field => field.setSelectionRange(3, 3)")
@@ -131,6 +77,20 @@ def test_the_weight_keys_work_in_the_prompt_and_undo_takes_them_back(visit: Visi
     assert visit.control("prompt").input_value() == "a (red:1.2) house"
     visit.page.keyboard.press("Control+z")
     assert visit.control("prompt").input_value() == "a (red:1.1) house"
+
+
+def test_the_weight_keys_step_a_tag_as_often_as_they_are_pressed_and_leave_the_cursor_where_it_is(visit: Visit) -> None:
+    field = visit.control("prompt")
+    field.fill("🦊 <lora:ink:0.8:0.6> house")
+    field.evaluate("field => field.setSelectionRange(16, 16)")
+    for _ in range(3):
+        visit.page.keyboard.press("Control+ArrowUp")
+    assert field.input_value() == "🦊 <lora:ink:0.95:0.6> house"
+    visit.page.keyboard.type("5")
+    assert field.input_value() == "🦊 <lora:ink:0.955:0.6> house"
+    for _ in range(4):
+        visit.page.keyboard.press("Control+z")
+    assert field.input_value() == "🦊 <lora:ink:0.8:0.6> house"
 
 
 def test_every_control_has_a_name(visit: Visit) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_resolve import Shelf, entry
 
@@ -55,6 +55,7 @@ def test_a_name_acts_where_it_stands_as_a_person_means_it(prompt: str, names: se
     }
 
 
+@settings(deadline=None)
 @given(PROMPTS, PROMPTS)
 def test_what_is_recorded_is_what_the_encoders_are_given(prompt: str, negative: str) -> None:
     kept = acting(parse(prompt).bare, negative)
@@ -63,6 +64,7 @@ def test_what_is_recorded_is_what_the_encoders_are_given(prompt: str, negative: 
     assert given_ == kept
 
 
+@settings(deadline=None)
 @given(PROMPTS, st.sets(st.sampled_from(NAMES)))
 def test_names_that_are_not_found_change_nothing(prompt: str, more: set[str]) -> None:
     found = parse(prompt, Names.of(NAMES))
@@ -70,6 +72,7 @@ def test_names_that_are_not_found_change_nothing(prompt: str, more: set[str]) ->
     assert set(parse(prompt, Names.of(more)).names) <= more
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30).filter(lambda name: name.strip() and "<" not in name))
 def test_a_name_as_the_page_writes_it_is_that_name(name: str) -> None:
     """Or holds a weight of its own, which is then left alone."""

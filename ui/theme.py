@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
 
+from pipelines import grammar_tables
 from ui.pieces import piece_scripts, static
 
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
@@ -15,7 +17,8 @@ STYLES = (
     "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css",
 )  # fmt: skip
 SCRIPTS = (
-    "look.js", "memory.js", "weights.js", "keys.js", "raster.js", "canvas_store.js", "canvas_view.js", "canvas_hands.js", "desk.js",
+    "look.js", "memory.js", "prompt_grammar.js", "weights.js", "keys.js",
+    "raster.js", "canvas_store.js", "canvas_view.js", "canvas_hands.js", "desk.js",
     "tabs.js", "paint_pad.js", "region_pad.js", "library_card.js",
     "unit_plot.js", "unit_parts.js", "unit_weights.js", "unit_pictures.js", "unit_card.js", "unit_maps.js",
     "depth_view.js", "depth_plot.js", "depth_pad.js",
@@ -29,9 +32,15 @@ def look() -> dict[str, Any]:
 
 def head() -> str:
     """Styles and scripts as elements of the page itself: there at once, with no further request."""
-    scripts = "\n".join((*(static(name) for name in SCRIPTS), piece_scripts()))
+    tables = f"window.atelier = {{ grammar: {tables_as_script()} }};"
+    scripts = "\n".join((tables, *(static(name) for name in SCRIPTS), piece_scripts()))
     styles = "".join(static(name) for name in STYLES)
     return f"<style>{styles}</style>\n<script>{scripts}</script>"
+
+
+def tables_as_script() -> str:
+    """The prompt grammar's tables for `prompt_grammar.js`, as a literal that can stand in a page."""
+    return json.dumps(grammar_tables()).replace("<", "\\u003c")
 
 
 def theme() -> gr.themes.Base:

@@ -17,13 +17,16 @@
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
+  let last = {}; // what the last press left: its selection is taken as it is, also where a hand would not have put it
   const weigh = (field, direction) => {
-    const next = atelier.reweigh(field.value, field.selectionStart, field.selectionEnd, direction);
-    if (next.text === field.value) return;
+    const { value: text, selectionStart: start, selectionEnd: end } = field;
+    const next = atelier.reweigh(text, start, end, direction, last.text === text && last.start === start && last.end === end);
+    if (next.text === text) return;
     const top = field.scrollTop;
     atelier.type(field, next.text);
     field.setSelectionRange(next.start, next.end);
     field.scrollTop = top;
+    last = next;
   };
 
   const command = (event) => (event.ctrlKey || event.metaKey) && !event.altKey;

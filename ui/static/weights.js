@@ -1,58 +1,75 @@
-// Ctrl+Up and Ctrl+Down in a prompt: the weight of what is selected, in A1111's notation. Pure text in, text out.
+// Ctrl+Up and Ctrl+Down in a prompt: one step of the number at the cursor, in A1111's notation. Pure text in, text out.
 (() => {
-  const PAIRS = { "(": ")", "[": "]", "<": ">" };
+  const { stronger, weaker, weight: WEIGHT, strength: STRENGTH, breaks } = atelier.grammar;
   const DELIMITER = /[.,\\/!?%^*;:{}=`~()[\]<>|\s]/;
+
+  // Decimal numbers, exactly, as whole numbers of the smallest decimal. 0.8 + 0.05 is 0.85.
+  const DECIMALS = 30;
+  const sized = (text) => {
+    const plain = /e/i.test(text) ? Math.max(-100, Math.min(100, Number(text))).toFixed(6) : text;
+    const [whole, fraction = ""] = plain.replace(/^[+-]/, "").split(".");
+    const size = BigInt(whole + fraction.slice(0, DECIMALS).padEnd(DECIMALS, "0"));
+    return plain[0] === "-" ? -size : size;
+  };
+  const written = (size) => {
+    const digits = String(size < 0n ? -size : size).padStart(DECIMALS + 1, "0");
+    const fraction = digits.slice(-DECIMALS).replace(/0+$/, "");
+    return `${size < 0n ? "-" : ""}${digits.slice(0, -DECIMALS)}.${fraction || "0"}`;
+  };
+  // The next number, as text; null at the end of what has an effect.
+  const stepped = (text, { step, most }, direction) => {
+    const end = sized(String(most));
+    const within = (size) => (size > end ? end : size < -end ? -end : size);
+    const now = within(sized(text));
+    const next = within(now + BigInt(direction) * sized(step));
+    return next === now ? null : written(next);
+  };
+
   const escaped = (text, at) => {
     let slashes = 0;
     while (text[at - 1 - slashes] === "\\") slashes += 1;
     return slashes % 2 === 1;
   };
-
-  // All bracket pairs as [open, close], inner ones first.
-  const pairs = (text) => {
-    const found = [];
-    const open = [];
-    for (let at = 0; at < text.length; at += 1) {
-      if (escaped(text, at)) continue;
-      if (text[at] in PAIRS) open.push(at);
-      else if (open.length && PAIRS[text[open[open.length - 1]]] === text[at]) found.push([open.pop(), at]);
-    }
-    return found;
-  };
-
-  // [a:b:0.5] and [a|b] are a schedule and an alternation, not a weight.
-  const isWeight = (text, [open, close]) => text[open] !== "[" || !/[:|]/.test(text.slice(open + 1, close));
-  const number = (content) => content.match(/:\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*$/);
-
   const word = (text, at) => {
-    let start = at;
-    let end = at;
+    let [start, end] = [at, at];
     while (start > 0 && !DELIMITER.test(text[start - 1])) start -= 1;
     while (end < text.length && !DELIMITER.test(text[end])) end += 1;
     return [start, end];
   };
-
   const trim = (text, start, end) => {
     while (start < end && /\s/.test(text[start])) start += 1;
     while (end > start && /\s/.test(text[end - 1])) end -= 1;
     return [start, end];
   };
 
-  // The pair that the selection is the content of, or the whole of; with nothing selected, the innermost one around the cursor.
-  const groupOf = (text, start, end) => {
-    const groups = pairs(text).filter((pair) => isWeight(text, pair));
-    if (start === end) return groups.find(([open, close]) => open < start && start <= close);
-    return groups.find(([open, close]) => {
-      const content = text.slice(open + 1, close);
-      const weight = text[open] === "(" ? number(content) : null;
-      const last = weight ? close - weight[0].length : close;
-      return (start === open + 1 && (end === close || end === last)) || (start === open && end === close + 1);
-    });
-  };
+  // [a:b:0.5] and [a|b] are a schedule and an alternation, not a weight.
+  const isWeight = (text, group) => group.whole && (group.bracket === "(" || !/[:|]/.test(text.slice(group.start + 1, group.from)));
 
-  const written = (value) => {
-    const rounded = Math.round(value * 100) / 100;
-    return Number.isInteger(rounded) ? rounded.toFixed(1) : String(rounded);
+  // The tag or group whose number the selection means: it lies in a tag or in a weight, or is the content or the whole of a group.
+  const selected = (text, { tags, groups }, start, end) => {
+    const is = ([from, to]) => start === from && end === to;
+    const means = ({ weight, ...group }) =>
+      (weight && weight.start <= start && end <= weight.end) ||
+      [group.from, group.end - 1].some((to) => is([group.start + 1, to]) || is(trim(text, group.start + 1, to))) ||
+      is([group.start, group.end]);
+    return tags.find((tag) => tag.start <= start && end <= tag.end) ?? groups.find(means);
+  };
+  // With nothing selected: the innermost around the cursor.
+  const around = ({ tags, groups }, at) => [...tags, ...groups].find((part) => part.start < at && at < part.end);
+  // With no word at the cursor either: one that it touches.
+  const beside = ({ tags, groups }, at) => [...tags, ...[...groups].reverse()].find((part) => part.end === at || part.start === at);
+
+  // A selection cuts no group, tag or escape in two.
+  const uncut = (text, { tags, groups }, start, end) => {
+    for (;;) {
+      if (escaped(text, start)) start -= 1;
+      if (escaped(text, end) && /[()[\]\\]/.test(text[end] ?? "")) end += 1;
+      const holds = (part) => start <= part.start && part.end <= end;
+      const isIn = (part) => part.start < start && end <= (part.from ?? part.end - 1);
+      const cut = [...tags, ...groups].find((part) => part.start < end && start < part.end && !holds(part) && !isIn(part));
+      if (!cut) return [start, end];
+      [start, end] = [Math.min(start, cut.start), Math.max(end, cut.end)];
+    }
   };
 
   const spliced = (text, from, to, before, content, after) => ({
@@ -61,41 +78,84 @@
     end: from + before.length + content.length,
   });
 
-  const network = (text, [open, close], direction) => {
-    const content = text.slice(open + 1, close);
-    const weight = content.split(":").length > 2 ? number(content) : null;
-    const name = weight ? content.slice(0, weight.index) : content;
-    const value = Math.max(0, (weight ? Number(weight[1]) : 1) + 0.05 * direction);
-    return spliced(text, open, close + 1, "<", name, `:${written(value)}>`);
+  // Another number in the place of one; cursor and selection stay on what they were on.
+  const renumbered = (text, { start, end }, value, selection) => {
+    const moved = (at) => (at >= end ? at + value.length - (end - start) : Math.min(at, start + value.length));
+    const [from, to] = selection.map((at) => (at <= start ? at : moved(at)));
+    return { text: text.slice(0, start) + value + text.slice(end), start: from, end: to, grown: 0 };
   };
 
-  const weighed = (text, from, to, content, value) =>
-    Math.abs(value - 1) < 0.005 ? spliced(text, from, to, "", content, "") : spliced(text, from, to, "(", content, `:${written(Math.max(0, value))})`);
+  const tagged = (text, tag, direction, selection) => {
+    if (!tag.numbers) return [];
+    const chosen = tag.numbers.find((number) => number.start <= selection[0] && selection[1] <= number.end);
+    const number = chosen ?? tag.numbers[tag.numbers.length - 1];
+    const value = stepped(number?.text ?? "1", STRENGTH, direction);
+    if (value === null) return [];
+    const end = tag.name.end;
+    return [number ? renumbered(text, number, value, selection) : renumbered(text, { start: end, end }, `:${value}`, selection)];
+  };
 
-  const innermost = (text, [open, close]) => {
-    const inner = pairs(text).find(([from, to]) => from === open + 1 && to === close - 1 && text[from] === text[open]);
-    return inner ? innermost(text, inner) : [open, close];
+  // The words with a weight, in place of text[from .. to]; at 1 first without brackets, if the other key then brings them back.
+  const bracketed = (text, from, to, words, value, grown) => {
+    const numbered = { ...spliced(text, from, to, "(", words, `:${value})`), grown, group: [from, from + words.length + value.length + 3] };
+    return sized(value) === sized("1") ? [{ ...spliced(text, from, to, "", words, ""), grown: grown - 1, opened: numbered }, numbered] : [numbered];
   };
 
   // ((x)) and [[x]] count as 1.1 and 1/1.1 a bracket; the outer ones go when the weight becomes a number.
-  const bracketed = (text, pair, direction) => {
-    const [open, close] = innermost(text, pair);
-    const content = text.slice(open + 1, close);
-    const weight = text[open] === "(" ? number(content) : null;
-    if (weight) return weighed(text, open, close + 1, content.slice(0, weight.index), Number(weight[1]) + 0.1 * direction);
-    let depth = 1;
-    while (text[open - depth] === text[open] && text[close + depth] === text[close] && !escaped(text, open - depth)) depth += 1;
-    const factor = text[open] === "(" ? 1.1 : 1 / 1.1;
-    return weighed(text, open - depth + 1, close + depth, content, factor ** depth + 0.1 * direction);
+  const chained = (groups, group) => {
+    const next = (from, step) => groups.find((each) => !each.weight && each.whole && each.bracket === group.bracket && each.start === from.start - step && each.end === from.end + step);
+    const chain = [group];
+    for (let inner = next(group, -1); inner; inner = next(inner, -1)) chain.unshift(inner);
+    for (let outer = next(group, 1); outer; outer = next(outer, 1)) chain.push(outer);
+    return chain;
   };
 
-  // The prompt with the weight at the selection moved one step up (direction 1) or down (-1), and what to select next.
-  atelier.reweigh = (text, from, to, direction) => {
-    let [start, end] = from === to ? [from, to] : trim(text, from, to);
-    const group = groupOf(text, start, end);
-    if (group) return text[group[0]] === "<" ? network(text, group, direction) : bracketed(text, group, direction);
+  const weighed = (text, groups, group, direction, selection) => {
+    const chain = group.weight ? [group] : chained(groups, group);
+    const [inner, outer] = [chain[0], chain[chain.length - 1]];
+    const within = groups.find((each) => each.weight && each.start === inner.start + 1 && each.end === inner.end - 1);
+    if (within && !group.weight) return weighed(text, groups, within, direction, selection);
+    const now = group.weight?.text ?? ((group.bracket === "(" ? stronger : weaker) ** chain.length).toFixed(2);
+    const value = stepped(now, WEIGHT, direction);
+    if (value === null) return [];
+    if (group.weight && sized(value) !== sized("1")) return [renumbered(text, group.weight, value, selection)];
+    return bracketed(text, outer.start, outer.end, text.slice(inner.start + 1, inner.from), value, 1 - chain.length);
+  };
+
+  // What may come of it, the best first.
+  const outcomes = (text, read, from, to, direction, exactly) => {
+    const groups = read.groups.filter((group) => isWeight(text, group));
+    const weighing = { tags: read.tags, groups };
+    const change = (part, selection) => (part.bracket ? weighed(text, groups, part, direction, selection) : tagged(text, part, direction, selection));
+    let [start, end] = from === to || exactly ? [from, to] : trim(text, from, to);
+    let found = start === end ? around(weighing, start) : selected(text, weighing, start, end);
+    if (found) return change(found, [start, end]);
     if (start === end) [start, end] = word(text, start);
-    if (start === end) return { text, start: from, end: to };
-    return weighed(text, start, end, text.slice(start, end), 1 + 0.1 * direction);
+    if (start === end) return (found = beside(weighing, start)) ? change(found, [start, end]) : [];
+    [start, end] = uncut(text, read, start, end);
+    if ((found = selected(text, weighing, start, end))) return change(found, [start, end]);
+    const words = text.slice(start, end);
+    return words.trim() && words.trim() !== breaks ? bracketed(text, start, end, words, stepped("1", WEIGHT, direction), 1) : [];
+  };
+
+  // Whether the text says what it said, in as many brackets as it should, the new ones where they were meant to be.
+  const isAsMeant = (before, { text, grown, group }) => {
+    const after = atelier.readPrompt(text);
+    const kept = after.said === before.said && after.breaks === before.breaks && after.tags.length === before.tags.length;
+    const there = !group || after.groups.some((each) => each.start === group[0] && each.end === group[1]);
+    return kept && there && after.groups.length === before.groups.length + grown;
+  };
+  const comesBack = ({ text, start, end, opened }, direction) => {
+    if (!opened) return true;
+    const back = outcomes(text, atelier.readPrompt(text), start, end, -direction, true)[0];
+    return back?.group?.[0] === opened.group[0] && back.start === opened.start && back.end === opened.end;
+  };
+
+  // The prompt with the weight at the selection moved one step up (direction 1) or down (-1), and what to select next. `exactly`: the
+  // selection is what the last press left. What would be read otherwise than meant is not done.
+  atelier.reweigh = (text, from, to, direction, exactly = false) => {
+    const read = atelier.readPrompt(text);
+    const found = outcomes(text, read, from, to, direction, exactly).find((next) => isAsMeant(read, next) && comesBack(next, direction));
+    return found ? { text: found.text, start: found.start, end: found.end } : { text, start: from, end: to };
   };
 })();
