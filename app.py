@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import secrets
 import socket
@@ -25,8 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     options.outputs_dir = options.outputs_dir.expanduser().resolve()
     stay_offline()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     from models.errors import UserError
+    from ui.log_lines import open_log
+
+    open_log()
 
     try:
         keep_uploads(options.outputs_dir / ".uploads")
@@ -78,40 +79,51 @@ def run(options: argparse.Namespace) -> None:
         studio.start()  # only now: importing torch at the same time would make the page wait
 
     try:
-        serve(create_app(studio, page, door, **look()), host, options.port, opened)
+        serve(create_app(studio, page, door, **look()), host, options.port, opened, door.proxies)
     finally:
         studio.close()
 
 
 def reach(options: argparse.Namespace) -> tuple[Door, str]:
     """Who may come in, and the address to answer on. Beyond this computer there is always a password."""
+    from ui.published import PublicUrl, read_proxies
     from ui.server import Door
 
     host = "0.0.0.0" if options.listen and options.host == LOOPBACK else options.host
-    if host in (LOOPBACK, "localhost", "::1") and not options.password:
+    public = PublicUrl.read(options.public_url) if options.public_url else None
+    proxies = read_proxies(options.trusted_proxy)
+    away = host not in (LOOPBACK, "localhost", "::1")
+    if not (away or public or proxies or options.password):
         return Door(), host
     machine = socket.gethostname().lower()
-    names = {machine, f"{machine}.local"} if options.listen else {machine, f"{machine}.local", host}
-    return Door(hosts=frozenset(names), own_address=True, password=options.password or secrets.token_urlsafe(9)), host
+    names = {machine, f"{machine}.local"} | ({host} if away and not options.listen else set())
+    password = options.password or secrets.token_urlsafe(9)
+    return Door(frozenset(names), own_address=True, password=password, public=public, proxies=proxies), host
 
 
 def announce(options: argparse.Namespace, door: Door, host: str, port: int) -> None:
     """Says where the studio is, and opens it."""
-    here = f"http://{LOOPBACK if host == '0.0.0.0' else f'[{host}]' if ':' in host else host}:{port}"
-    print(f"\nAtelier is open at {here}")
+    from ui.whereabouts import elsewhere, here, qr_code
+
+    print(f"\nAtelier is open at {here(host, port)}")
     if door.password:
-        print(f"Others in your network: http://{socket.gethostname()}:{port}   password: {door.password}")
+        others = [str(door.public)] if door.public else elsewhere(host, port)
+        print("\n".join(f"Others open:        {address}" for address in others))
+        print(qr_code(others[0]) if others else "", end="")
+        print(f"They need the password: {door.password}")
     print("Press Ctrl+C here to close it.\n", flush=True)
     if not options.no_browser:
-        webbrowser.open(here)
+        webbrowser.open(here(host, port))
 
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(prog="python run.py", description="Atelier, a Stable Diffusion studio in the browser.")
-    result.add_argument("--host", default=LOOPBACK, help="address to answer on; the default is this computer alone")
+    result.add_argument("--host", default=LOOPBACK, help="address of this computer to answer on; the default is this computer alone")
     result.add_argument("--port", type=int, default=7860, help="port to answer on (default 7860); 0 takes a free one")
     result.add_argument("--listen", action="store_true", help="answer other computers of your network too, behind a password")
     result.add_argument("--password", default="", help="the password that others need; --listen makes one up if none is given")
+    result.add_argument("--public-url", default="", metavar="URL", help="where a proxy shows the studio, as https://name or https://name/path")
+    result.add_argument("--trusted-proxy", action="append", default=[], metavar="ADDRESS", help="a proxy whose word about visitors counts")
     result.add_argument("--models-dir", type=Path, action="append", default=[], metavar="FOLDER", help="a folder of models; may repeat")
     result.add_argument("--outputs-dir", type=Path, default=HERE / "outputs", metavar="FOLDER", help="where pictures go")
     result.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps: where the networks run")

@@ -11,6 +11,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from ui.bodies import Limits
+from ui.body_guard import BodyGuard
 from ui.guard import Guard
 from ui.uploads import UploadFolder
 
@@ -76,7 +77,7 @@ def inner() -> Inner:
 
 @pytest.fixture
 def guard(inner: Inner, tmp_path: Any) -> Guard:
-    return Guard(inner, UploadFolder(str(tmp_path)), hosts=["studio.lan"], limits=Limits(json=1000, upload=2000))
+    return Guard(BodyGuard(inner, UploadFolder(str(tmp_path)), Limits(json=1000, upload=2000)), hosts=["studio.lan"])
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:7860", "127.0.0.1", "[::1]:7860", "STUDIO.lan:80", "LocalHost:1"])
@@ -103,8 +104,8 @@ def test_two_host_headers_and_absolute_addresses_are_misdirected(guard: Guard, i
 
 
 def test_the_address_of_the_connection_counts_as_ours_only_where_the_server_listens_on_all(inner: Inner, tmp_path: Any) -> None:
-    listening = Guard(inner, UploadFolder(str(tmp_path)), own_address=True)
-    quiet = Guard(inner, UploadFolder(str(tmp_path)))
+    listening = Guard(inner, own_address=True)
+    quiet = Guard(inner)
     assert knock(listening, "GET", "/", {"host": "192.168.1.5:7860"}, server="192.168.1.5").status == 200
     assert knock(listening, "GET", "/", {"host": "192.168.1.6:7860"}, server="192.168.1.5").status == 421
     assert knock(listening, "GET", "/", {"host": "127.0.0.2"}, server="127.0.0.2").status == 421
@@ -263,7 +264,7 @@ def test_what_is_not_plain_json_is_refused(guard: Guard, inner: Inner, body: byt
 
 
 def test_json_that_is_nested_without_end_is_refused(inner: Inner, tmp_path: Any) -> None:
-    guard = Guard(inner, UploadFolder(str(tmp_path)))
+    guard = Guard(BodyGuard(inner, UploadFolder(str(tmp_path))))
     for body in (
         b"[" * 80 + b"]" * 80,
         b"[" * 100_000,
@@ -276,9 +277,15 @@ def test_json_that_is_nested_without_end_is_refused(inner: Inner, tmp_path: Any)
 
 
 def test_a_body_reaches_the_application_byte_for_byte(guard: Guard, inner: Inner) -> None:
-    body = json.dumps({"data": ["a \ud800 \0 é", 1.5, None, {"prompt": "path/url"}]}).encode()
+    body = json.dumps({"data": ["a \0 é", 1.5, None, {"prompt": "path/url"}]}).encode()
     assert knock(guard, "POST", "/x", JSON, (body[:7], body[7:])).status == 200
     assert inner.bodies == [body]
+
+
+@pytest.mark.parametrize("body", ['{"data": ["a \\ud800"]}', '{"\\udfff": 1}', '["\\udc00\\ud800"]', f'{{"n": {"9" * 900}}}'])
+def test_half_a_character_and_endless_numbers_are_refused(guard: Guard, inner: Inner, body: str) -> None:
+    assert knock(guard, "POST", "/x", JSON, (body.encode(),)).status == 400
+    assert not inner.scopes
 
 
 @pytest.mark.parametrize("name", ["path", "url", "Path", "URL", " path "])

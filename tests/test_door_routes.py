@@ -19,7 +19,8 @@ from toys import toy_studio
 
 from models.errors import UserError
 from pipelines.outputs import read
-from ui.server import Door, create_app, open_socket
+from ui.server import Door, create_app
+from ui.serving import open_socket
 
 pytest_plugins = ("door_fixtures",)
 
@@ -198,16 +199,21 @@ def test_what_breaks_inside_stays_in_the_log(example_door: RunningDoor) -> None:
     assert "/secret/path" in (example_door.folder / "log.txt").read_text()
 
 
-def test_a_route_that_breaks_answers_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_route_that_breaks_answers_with_a_sentence_and_the_place_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     from doors import example_page
     from starlette.testclient import TestClient
 
     studio = toy_studio(tmp_path, start=False)
     monkeypatch.setattr(studio, "engine_state", lambda: 1 / 0)
     app = create_app(studio, example_page, Door())
-    answer = TestClient(app, "http://localhost", raise_server_exceptions=False).get("/current")
+    with caplog.at_level("ERROR"):
+        answer = TestClient(app, "http://localhost").get("/current")
     assert answer.status_code == 500
-    assert answer.json() == {"message": "Something broke in the studio. Its log says what."}
+    told = re.fullmatch(r"Something broke in the studio\. Its log says what, under the reference (\w{8})\.", answer.json()["message"])
+    assert told
+    assert [record.exc_info is not None for record in caplog.records if told[1] in record.getMessage()] == [True]
     studio.close()
 
 

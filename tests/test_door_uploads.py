@@ -20,15 +20,17 @@ def folder(tmp_path: Path) -> UploadFolder:
     (uploads / ID).mkdir(parents=True)
     (uploads / ID / "my picture.png").write_bytes(b"x")
     (tmp_path / "secret.png").write_bytes(b"x")
-    return UploadFolder(str(uploads))
+    made = UploadFolder(str(uploads))
+    made.note([f"{uploads}/{ID}/my picture.png"], "me")
+    return made
 
 
 def test_an_upload_is_held_under_the_name_the_server_gave_it(folder: UploadFolder) -> None:
     path = f"{folder.folder}/{ID}/my picture.png"
     assert folder.holds(path)
-    assert folder.serves(f"/gradio_api/file={path}", ORIGINS)
-    assert folder.serves(f"http://127.0.0.1:7860/gradio_api/file={path}", ORIGINS)
-    assert folder.serves(f"/gradio_api/file={path}".replace(" ", "%20"), ORIGINS)
+    assert folder.serves(f"/gradio_api/file={path}", ORIGINS, "me")
+    assert folder.serves(f"http://127.0.0.1:7860/gradio_api/file={path}", ORIGINS, "me")
+    assert folder.serves(f"/gradio_api/file={path}".replace(" ", "%20"), ORIGINS, "me")
 
 
 def test_nothing_else_is_held(folder: UploadFolder, tmp_path: Path) -> None:
@@ -63,12 +65,12 @@ def test_a_folder_that_is_itself_reached_by_a_link_still_holds_its_uploads(folde
      "data:image/png;base64,AA{}", "blob:{}"],
 )  # fmt: skip
 def test_an_address_elsewhere_is_not_ours(folder: UploadFolder, url: str) -> None:
-    assert not folder.serves(url.format(f"/gradio_api/file={folder.folder}/{ID}/my picture.png"), ORIGINS)
+    assert not folder.serves(url.format(f"/gradio_api/file={folder.folder}/{ID}/my picture.png"), ORIGINS, "me")
 
 
 def test_an_address_of_a_file_that_is_no_upload_is_not_ours(folder: UploadFolder) -> None:
     for path in ("/etc/passwd", f"{folder.folder}/{ID}/%2e%2e", f"{folder.folder}/{ID}/..%2f..%2fsecret.png", "http://127.0.0.1:7860/"):
-        assert not folder.serves(f"/gradio_api/file={path}", ORIGINS)
+        assert not folder.serves(f"/gradio_api/file={path}", ORIGINS, "me")
 
 
 def test_leftovers_of_interrupted_uploads_are_swept_and_uploads_are_kept(folder: UploadFolder) -> None:

@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
-from starlette.types import Message, Receive, Send
+from starlette.responses import JSONResponse
+from starlette.types import Message, Receive, Scope, Send
 
 PATIENCE = 60.0  # seconds without a byte of an announced body
 
@@ -91,3 +92,13 @@ async def let_finish(receive: Receive, seconds: float = 1.0) -> None:
                 pass
     except TimeoutError:
         pass
+
+
+async def refuse(refusal: Refused, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the sentence, and closes the connection: what else comes on it is not read."""
+    response = JSONResponse({"message": refusal.message, "detail": refusal.message}, refusal.status, headers={"Connection": "close"})
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    await send({"type": "http.response.body", "body": response.body, "more_body": True})
+    if scope["method"] == "POST":
+        await let_finish(receive)
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import re
 import secrets
 import threading
@@ -28,12 +27,16 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui.guard import LOOPBACK_NAMES, host_name
+from ui.addresses import is_loopback, network, peer_of
+from ui.guard import LOOPBACK_NAMES
+from ui.published import below, host_name
 from ui.roles import Role, Visitor
 
 USER_COOKIE = "atelier_user"
 LOGIN_COOKIE = "atelier_login"
 USER_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
+FIELDS = 20  # of a login form
+THROUGH_PROXY = 30  # wrong passwords a minute through one proxy whose word is not taken
 YEAR, MONTH = 365 * 86_400, 30 * 86_400  # seconds
 OPEN_ROUTES = ("/login", "/healthz")
 PLAIN_ROUTES = ("/assets/", "/static/", "/healthz", "/theme.css", "/favicon.ico")  # nothing personal: no cookie is made for them
@@ -74,7 +77,7 @@ class Sessions:
 
 
 class Attempts:
-    """Counts wrong passwords: after `most` within `seconds` an address waits, also with the right one."""
+    """Counts wrong passwords: after `most` within `seconds` an address, or who else is counted, waits, also with the right one."""
 
     def __init__(self, most: int = 5, seconds: float = 60, clock: Callable[[], float] = time.monotonic, addresses: int = 10_000) -> None:
         self._most, self._seconds, self._clock, self._addresses = most, seconds, clock, addresses
@@ -84,14 +87,14 @@ class Attempts:
     def wait(self, address: str) -> float:
         """Seconds until this address may try again; 0 when it may."""
         with self._lock:
-            failures = self._failures.get(_network(address), deque())
+            failures = self._failures.get(network(address), deque())
             recent = [moment for moment in failures if moment > self._clock() - self._seconds]
             return recent[0] + self._seconds - self._clock() if len(recent) >= self._most else 0.0
 
     def failed(self, address: str) -> None:
         with self._lock:
-            self._failures.setdefault(_network(address), deque(maxlen=self._most)).append(self._clock())
-            self._failures.move_to_end(_network(address))
+            self._failures.setdefault(network(address), deque(maxlen=self._most)).append(self._clock())
+            self._failures.move_to_end(network(address))
             while len(self._failures) > self._addresses:
                 self._failures.popitem(last=False)
 
@@ -120,7 +123,7 @@ class Reception:
     def _role(self, scope: Scope, login: str | None) -> Role:
         if self.sessions.needed and not self.sessions.holds(login):
             return "anyone"
-        return "owner" if _at_the_machine(scope) else "artist"
+        return "owner" if at_the_machine(scope) else "artist"
 
     def _turned_away(self, scope: Scope, known: bool) -> ASGIApp | None:
         headers = Headers(scope=scope)
@@ -130,65 +133,84 @@ class Reception:
         if scope["visitor"].role != "anyone" or scope["path"] in OPEN_ROUTES:
             return None
         if page:
-            return RedirectResponse("/login", 303)
+            return RedirectResponse(below(scope, "/login"), 303)
         return JSONResponse({"message": "Log in first: reload the page."}, 401)
+
+
+class Watch:
+    """Who has guessed too often. The owner at the machine, a browser that was let in before, and each visitor of a proxy count apart."""
+
+    def __init__(self) -> None:
+        self._each = Attempts()
+        self._through = Attempts(most=THROUGH_PROXY)  # all visitors of a proxy whose word is not taken
+        self._known: OrderedDict[str, None] = OrderedDict()  # browsers that gave the password
+
+    def wait(self, scope: Scope) -> float:
+        """Seconds until this visitor may try again; 0 when it may."""
+        who, proxy = self._who(scope)
+        return max(self._each.wait(who), self._through.wait(proxy) if proxy else 0.0)
+
+    def failed(self, scope: Scope) -> None:
+        who, proxy = self._who(scope)
+        self._each.failed(who)
+        if proxy:
+            self._through.failed(proxy)
+
+    def entered(self, scope: Scope) -> None:
+        self._known[scope["visitor"].user] = None
+        while len(self._known) > 10_000:
+            self._known.popitem(last=False)
+
+    def _who(self, scope: Scope) -> tuple[str, str]:
+        """Who is counted, and the proxy in between if what it says may be made up: then all who come through it are counted too."""
+        peer = network(peer_of(scope))
+        if scope["visitor"].user in self._known:
+            return f"browser {scope['visitor'].user}", ""
+        if at_the_machine(scope):
+            return "this machine", ""
+        if scope.get("forwarded") and scope.get("claimed") and not scope.get("trusted"):
+            return f"{peer} for {network(scope['claimed'])}", peer
+        return peer, ""
 
 
 class LoginDesk:
     """The handlers of `/login` and `/logout`."""
 
-    def __init__(self, sessions: Sessions, attempts: Attempts | None = None) -> None:
+    def __init__(self, sessions: Sessions) -> None:
         self.sessions = sessions
-        self.attempts = attempts or Attempts()
+        self.watch = Watch()
 
     async def show(self, request: Request) -> Response:
         if request.scope["visitor"].role != "anyone":
-            return RedirectResponse("/", 303)
+            return RedirectResponse(below(request.scope, "/"), 303)
         return HTMLResponse(login_page())
 
     async def enter(self, request: Request) -> Response:
-        address = request.client.host if request.client else ""
-        wait = self.attempts.wait(address)
-        if wait > 0:
+        password = (await request.form(max_fields=FIELDS)).get("password", "")
+        # From here on nothing is waited for: guesses that come at the same time are counted one after another.
+        if (wait := self.watch.wait(request.scope)) > 0:
             sentence = f"Too many wrong passwords. Try again in {int(wait) + 1} seconds."
             return HTMLResponse(login_page(sentence), 429, {"Retry-After": str(int(wait) + 1)})
-        password = (await request.form()).get("password", "")
         if not isinstance(password, str) or not self.sessions.opens(password):
-            self.attempts.failed(address)
+            self.watch.failed(request.scope)
             return HTMLResponse(login_page("That is not the password."), 401)
+        self.watch.entered(request.scope)
         self.sessions.end(request.cookies.get(LOGIN_COOKIE))
-        response = RedirectResponse("/", 303)
+        response = RedirectResponse(below(request.scope, "/"), 303)
         _set_cookie(response.headers, LOGIN_COOKIE, self.sessions.begin(), MONTH, request.scope)
         return response
 
     async def leave(self, request: Request) -> Response:
         self.sessions.end(request.cookies.get(LOGIN_COOKIE))
-        response = RedirectResponse("/login", 303)
+        response = RedirectResponse(below(request.scope, "/login"), 303)
         _set_cookie(response.headers, LOGIN_COOKIE, "", 0, request.scope)
         return response
 
 
-def _at_the_machine(scope: Scope) -> bool:
+def at_the_machine(scope: Scope) -> bool:
     # A proxy or a tunnel on this machine also connects from loopback; it shows by what it adds, or by the name it passes on.
     name = host_name(Headers(scope=scope).get("host", ""))
-    peer = str((scope.get("client") or ("",))[0])
-    return _is_loopback(peer) and name in LOOPBACK_NAMES and not scope.get("forwarded", False)
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
-def _network(address: str) -> str:
-    """An IPv4 address as it is; of an IPv6 address the 64 bits that one household gets."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)
+    return is_loopback(peer_of(scope)) and name in LOOPBACK_NAMES and not scope.get("forwarded", False)
 
 
 def _led_here(headers: Headers) -> bool:
@@ -207,7 +229,7 @@ def _digest(text: str) -> str:
 
 def _set_cookie(headers: MutableHeaders, name: str, value: str, seconds: int, scope: Scope) -> None:
     cookie = SimpleCookie({name: value})
-    cookie[name].update({"path": "/", "max-age": str(seconds), "httponly": "true", "samesite": "Strict"})
+    cookie[name].update({"path": below(scope, "") or "/", "max-age": str(seconds), "httponly": "true", "samesite": "Strict"})
     if scope.get("scheme") == "https":
         cookie[name]["secure"] = "true"
     headers.append("Set-Cookie", cookie[name].OutputString())
@@ -255,7 +277,7 @@ def login_page(problem: str = "") -> str:
 <body><main>
 <h1>Atelier</h1>
 <p>This studio asks for its password.</p>
-<form method="post" action="/login">
+<form method="post" action="login">
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required autofocus{invalid}>
 <button>Enter</button>{alert}

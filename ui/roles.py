@@ -90,9 +90,18 @@ def callables(blocks: gr.Blocks) -> Iterator[tuple[str, Callable[..., Any]]]:
             yield f"{type(block).__name__} {number} {getattr(handler, '__name__', handler)}", handler
 
 
+def admits(least: Role, who: Role) -> bool:
+    """Whether what asks for the role `least` is open to `who`."""
+    return RANK[who] >= RANK[least]
+
+
+def only(least: Role) -> str:
+    return f"Only the {least} of this studio can do that."
+
+
 def _check(least: Role) -> None:
-    if RANK[role_of(LocalContext.request.get(None))] < RANK[least]:
-        raise gr.Error(f"Only the {least} of this studio can do that.", print_exception=False)
+    if not admits(least, role_of(LocalContext.request.get(None))):
+        raise gr.Error(only(least), print_exception=False)
 
 
 def _guarded(handler: Callable[..., Any], least: Role) -> Callable[..., Any]:

@@ -10,7 +10,9 @@ import math
 import os
 import re
 import time
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -18,11 +20,18 @@ from urllib.parse import unquote
 UPLOAD_ID = re.compile(r"[0-9a-f]{64}")
 FILE_ROUTE = "/gradio_api/file="
 DEEPEST = 64  # levels of lists and objects in one body
+LARGEST = 10**60  # the largest whole number that a field looks at
+KEPT = 20_000  # uploads whose owners are known; one that is forgotten is nobody's
+SURROGATE = re.compile("[\ud800-\udfff]")
 MOST_VALUES = 200_000  # values in one body: what 2 MB of honest settings stay far below
 
 
 class NotJson(ValueError):
     """A body that is not the JSON of RFC 8259, or that is nested or branched beyond reason."""
+
+
+class HalfText(NotJson):
+    """A text with half of a character that takes two (a lone surrogate), which nothing can store."""
 
 
 class NotAnUpload(ValueError):
@@ -34,6 +43,19 @@ class UploadFolder:
     """The folder that Gradio keeps uploads in, spelt as Gradio spells it in its answers."""
 
     folder: str
+    _owners: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict, repr=False, compare=False)
+
+    def note(self, paths: Iterable[str], user: str) -> None:
+        """These were uploaded by this person; what somebody else uploaded with the same content is both persons'."""
+        for path in paths:
+            self._owners[path, user] = None
+            self._owners.move_to_end((path, user))
+        while len(self._owners) > KEPT:
+            self._owners.popitem(last=False)
+
+    def is_of(self, path: object, user: str) -> bool:
+        """Whether `path` is an upload of this person. Known until the studio is closed."""
+        return isinstance(path, str) and (path, user) in self._owners and self.holds(path)
 
     def holds(self, path: object) -> bool:
         """Whether `path` is an upload, spelt as the server spelt it, and neither is nor passes through a symbolic link."""
@@ -45,14 +67,14 @@ class UploadFolder:
             return False
         return os.path.realpath(path) == os.path.join(os.path.realpath(self.folder), *parts)
 
-    def serves(self, url: object, origins: tuple[str, ...]) -> bool:
-        """Whether `url` is the address of an upload on this server: relative, or with one of the `origins` in front."""
+    def serves(self, url: object, origins: tuple[str, ...], user: str) -> bool:
+        """Whether `url` is the address of an upload of this person: relative, or with one of the `origins` in front."""
         if not isinstance(url, str):
             return False
         origin = next((origin for origin in origins if url.startswith(origin)), "")
         route = url.removeprefix(origin)
         path = route.removeprefix(FILE_ROUTE)
-        return route.startswith(FILE_ROUTE) and self.holds(path) and self.holds(unquote(path))
+        return route.startswith(FILE_ROUTE) and any(self.is_of(name, user) for name in (path, unquote(path))) and self.holds(path)
 
     def sweep(self, age: float = 120) -> None:
         """Removes what interrupted uploads left: plain files, directly in the folder, untouched for `age` seconds."""
@@ -63,9 +85,14 @@ class UploadFolder:
                 Path(entry.path).unlink(missing_ok=True)
 
 
-def check_body(body: bytes, uploads: UploadFolder, origins: tuple[str, ...]) -> None:
-    """Raises `NotJson` or `NotAnUpload`. Takes about 50 ms a megabyte: call it outside the event loop for long bodies."""
-    _check_values(_parse(body), uploads, origins)
+def check_body(body: bytes, uploads: UploadFolder, origins: tuple[str, ...], user: str = "", cleaned: bool = False) -> Any:
+    """What the body holds. Raises `NotJson` or `NotAnUpload`. `cleaned`: half characters in values are taken out later.
+
+    Takes about 50 ms a megabyte: call it outside the event loop for long bodies.
+    """
+    parsed = _parse(body)
+    _check_values(parsed, _Names(uploads, origins, user, cleaned))
+    return parsed
 
 
 def _parse(body: bytes) -> Any:
@@ -82,7 +109,27 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _check_values(root: Any, uploads: UploadFolder, origins: tuple[str, ...]) -> None:
+@dataclass(frozen=True)
+class _Names:
+    """What names and values of one body may be."""
+
+    uploads: UploadFolder
+    origins: tuple[str, ...]
+    user: str
+    cleaned: bool
+
+    def check(self, value: dict[str, Any]) -> None:
+        for name, named in value.items():
+            if SURROGATE.search(name):
+                raise HalfText(name)
+            match name.strip().casefold():
+                case "path" if named is not None and not self.uploads.is_of(named, self.user):
+                    raise NotAnUpload("path")
+                case "url" if named is not None and not self.uploads.serves(named, self.origins, self.user):
+                    raise NotAnUpload("url")
+
+
+def _check_values(root: Any, names: _Names) -> None:
     level, seen = [root], 0
     for _ in range(DEEPEST):
         if not level:
@@ -90,23 +137,19 @@ def _check_values(root: Any, uploads: UploadFolder, origins: tuple[str, ...]) ->
         seen += len(level)
         if seen > MOST_VALUES:
             raise NotJson("too many values")
-        level = [child for value in level for child in _children(value, uploads, origins)]
+        level = [child for value in level for child in _children(value, names)]
     raise NotJson("nested too deeply")
 
 
-def _children(value: Any, uploads: UploadFolder, origins: tuple[str, ...]) -> list[Any]:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise NotJson("a number that JSON does not have")  # Python reads NaN, Infinity and 1e999
-    if isinstance(value, dict):
-        _check_names(value, uploads, origins)
-        return list(value.values())
+def _children(value: Any, names: _Names) -> list[Any]:
+    match value:
+        case str() if not names.cleaned and SURROGATE.search(value):
+            raise HalfText(value)
+        case int() if abs(value) > LARGEST:
+            raise NotJson("a number that no field takes")
+        case float() if not math.isfinite(value):
+            raise NotJson("a number that JSON does not have")  # Python reads NaN, Infinity and 1e999
+        case dict():
+            names.check(value)
+            return list(value.values())
     return value if isinstance(value, list) else []
-
-
-def _check_names(value: dict[str, Any], uploads: UploadFolder, origins: tuple[str, ...]) -> None:
-    for name, named in value.items():
-        match name.strip().casefold():
-            case "path" if named is not None and not uploads.holds(named):
-                raise NotAnUpload("path")
-            case "url" if named is not None and not uploads.serves(named, origins):
-                raise NotAnUpload("url")

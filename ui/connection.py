@@ -1,0 +1,119 @@
+"""One connection, with deadlines: a head comes within seconds, a body and an answer move at a rate that a slow line still has.
+
+uvicorn's protocol does the work; what is added is when it has lasted long enough. Looked at once a second, all connections together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ui.crowd import Crowd
+
+TOO_MANY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 10\r\nConnection: close\r\n\r\n"
+    b"There are too many connections. Try again in a moment."
+)
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """Seconds, and bytes a second."""
+
+    head: float = 10  # seconds from the first byte of a request, or from the connection, to the end of its head
+    grace: float = 20  # seconds in which a body need not have come at the rate
+    rate: float = 16_384  # bytes a second of a body, from its beginning on: 64 MB may take 68 minutes
+    silence: float = 60  # seconds without a byte of a body
+    unread: float = 20  # seconds in which a client must have read something of an answer
+    read: float = 1_024  # bytes a second of an answer that must be read
+    late: float = 5  # seconds for the rest of a body that is already answered
+
+
+class Connection(H11Protocol):
+    """What uvicorn makes for each client, with a place in the crowd."""
+
+    def __init__(self, crowd: Crowd, deadlines: Deadlines, **given: Any) -> None:
+        super().__init__(**given)
+        self._crowd, self._deadlines = crowd, deadlines
+        self._refused = False
+        self._known: Any = None  # the request that is being counted
+        self._lasted = self._since_byte = self._stuck = 0.0
+        self._came = self._mark = self._requests = 0
+        self.address = ""
+
+    @property
+    def asks_nothing(self) -> bool:
+        return self.conn.their_state is h11.IDLE
+
+    def drop(self) -> None:
+        self.transport.abort()
+
+    def connection_made(self, transport: Any) -> None:
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else ""
+        if self._crowd.enters(self):
+            super().connection_made(transport)
+            return
+        self._refused = True
+        transport.write(TOO_MANY)
+        transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._refused:
+            self._crowd.leaves(self)
+            super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        self._came += len(data)
+        self._since_byte = 0.0
+        super().data_received(data)
+
+    def resume_writing(self) -> None:
+        self._stuck = 0.0
+        super().resume_writing()
+
+    def elapse(self, seconds: float) -> None:
+        """Time has passed; the connection is dropped when it has had enough."""
+        if self._counted(seconds) or self._unread(seconds):
+            self.drop()
+
+    def _counted(self, seconds: float) -> bool:
+        state = (self.cycle, self.conn.their_state)
+        if state != self._known:
+            self._known, self._lasted, self._came = state, 0.0, 0
+        if self.conn.their_state is h11.IDLE:
+            return self._head_is_late(seconds)
+        return self.conn.their_state is h11.SEND_BODY and self._body_is_late(seconds)
+
+    def _head_is_late(self, seconds: float) -> bool:
+        begun = self.cycle is None or bool(self.conn.trailing_data[0])  # between requests uvicorn counts, as long as nothing comes
+        self._lasted += seconds if begun else 0.0
+        return self._lasted > self._deadlines.head
+
+    def _body_is_late(self, seconds: float) -> bool:
+        if self.flow.read_paused:  # it is we who do not read
+            return False
+        self._lasted += seconds
+        self._since_byte += seconds
+        if self.cycle.response_complete:
+            return self._lasted > self._deadlines.late
+        behind = self._came < self._deadlines.rate * (self._lasted - self._deadlines.grace)
+        return behind or self._since_byte > self._deadlines.silence
+
+    def _unread(self, seconds: float) -> bool:
+        """Whether what was written has not been fetched, or hardly, for the length of a period."""
+        waits = self.transport.get_write_buffer_size()
+        if not waits or not self._stuck:
+            self._stuck, self._mark = (seconds, waits) if waits else (0.0, 0)
+            return False
+        self._stuck += seconds
+        if self._stuck <= self._deadlines.unread:
+            return False
+        moved = self._mark - waits >= self._deadlines.read * self._deadlines.unread
+        self._stuck, self._mark = seconds, waits
+        return not moved

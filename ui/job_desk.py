@@ -1,0 +1,66 @@
+"""Jobs over HTTP: how one stands, stopping it, skipping to its next picture; and how the engine is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from models.errors import UserError
+from pipelines import Studio
+from ui.roles import user_of
+
+LONG_POLL = 20.0  # seconds
+
+
+class JobDesk:
+    """The handlers of a job's routes."""
+
+    def __init__(self, studio: Studio, closing: asyncio.Event, asks_password: bool = False) -> None:
+        self.studio = studio
+        self.closing = closing
+        self.asks_password = asks_password
+
+    async def live(self, request: Request) -> Response:
+        """The progress of a job as soon as it is newer than `after`, or after 20 seconds."""
+        after = request.query_params.get("after", "-1")
+        if not after.removeprefix("-").isdecimal() or len(after) > 16:
+            return sorry("“after” must be a whole number.", 400)
+        watch = asyncio.ensure_future(self.studio.watch(request.path_params["job_id"], user_of(request), int(after), LONG_POLL))
+        closing = asyncio.ensure_future(self.closing.wait())
+        try:
+            await asyncio.wait({watch, closing}, return_when=asyncio.FIRST_COMPLETED)
+            return JSONResponse(watch.result()) if watch.done() else sorry("The studio is closing.", 503)
+        except UserError as error:
+            return sorry(str(error), 404)
+        finally:
+            watch.cancel()
+            closing.cancel()
+
+    async def current(self, request: Request) -> Response:
+        state, message = self.studio.engine_state()
+        job = await asyncio.to_thread(self.studio.current, user_of(request))
+        news = {"job": job, "engine": {"state": state, "message": message}}
+        return JSONResponse(news | {"library": self.studio.library.version, "login": self.asks_password})
+
+    async def stop(self, request: Request) -> Response:
+        return await self._act(self.studio.stop, request)
+
+    async def skip(self, request: Request) -> Response:
+        return await self._act(self.studio.skip, request)
+
+    async def healthz(self, request: Request) -> Response:
+        return JSONResponse({"ok": True})
+
+    async def _act(self, action: Callable[[str, str], None], request: Request) -> Response:
+        try:
+            await asyncio.to_thread(action, request.path_params["job_id"], user_of(request))
+        except UserError as error:
+            return sorry(str(error), 404)
+        return JSONResponse({"ok": True})
+
+
+def sorry(message: str, status: int) -> JSONResponse:
+    return JSONResponse({"message": message}, status)
