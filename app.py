@@ -109,7 +109,7 @@ def announce(options: argparse.Namespace, door: Door, host: str, port: int) -> N
     if door.password:
         others = [str(door.public)] if door.public else elsewhere(host, port)
         print("\n".join(f"Others open:        {address}" for address in others))
-        print(qr_code(others[0]) if others else "", end="")
+        print(qr_code(others[0], sys.stdout) if others else "", end="")
         print(f"They need the password: {door.password}")
     print("Press Ctrl+C here to close it.\n", flush=True)
     if not options.no_browser:
@@ -122,7 +122,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--port", type=int, default=7860, help="port to answer on (default 7860); 0 takes a free one")
     result.add_argument("--listen", action="store_true", help="answer other computers of your network too, behind a password")
     result.add_argument("--password", default="", help="the password that others need; --listen makes one up if none is given")
-    result.add_argument("--public-url", default="", metavar="URL", help="where a proxy shows the studio, as https://name or https://name/path")
+    result.add_argument(
+        "--public-url", default="", metavar="URL", help="where a proxy shows the studio, as https://name or https://name/path"
+    )
     result.add_argument("--trusted-proxy", action="append", default=[], metavar="ADDRESS", help="a proxy whose word about visitors counts")
     result.add_argument("--models-dir", type=Path, action="append", default=[], metavar="FOLDER", help="a folder of models; may repeat")
     result.add_argument("--outputs-dir", type=Path, default=HERE / "outputs", metavar="FOLDER", help="where pictures go")

@@ -7,14 +7,17 @@ nothing of it.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ui.addresses import network, peer_of
 from ui.asked import Asked
 from ui.bodies import Refused, refuse
 from ui.body_guard import replay
@@ -31,11 +34,10 @@ API = "/gradio_api"
 PAGES = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/robots.txt", f"{API}/info", f"{API}/startup-events", f"{API}/app_id",
                    f"{API}/queue/status", f"{API}/upload"})  # fmt: skip
 FILES = ("/assets/", "/static/", "/svelte/", f"{API}/file=")
-AT_ONCE = 8  # functions of components that run for one visitor at the same time
+AT_ONCE = 6  # functions of components that run for one address at the same time, in threads of which there are 40
+WAITING = 100  # of them that run or wait; a page asks for some 30 when it is opened
 SESSIONS = 2_000  # that Gradio keeps the ends of events for
-NOTHING = (
-    "There is nothing here. A studio that a proxy shows below a path of another site is started with --public-url https://NAME/PATH."
-)
+NOTHING = "There is nothing here. A studio that a proxy shows below a path of another site is started with --public-url https://NAME/PATH."
 
 
 class GradioPart:
@@ -45,7 +47,7 @@ class GradioPart:
         self.app = app
         self.blocks = blocks
         self.ours = ours
-        self._running: Counter[str] = Counter()
+        self._places = Places()
         self._calls: dict[tuple[str, str], Callable[[Asked], Scope]] = {
             ("POST", "queue/join"): self._join,
             ("POST", "call/{}"): self._call,
@@ -90,8 +92,12 @@ class GradioPart:
             raise Refused(405, f"This takes {known[0][0]}.")
         asked = Asked(scope, names)
         passed = call(asked)
-        with self._at_once(asked, call == self._component):
-            await self.app(passed, replay(asked.body, receive) if asked.body is not None else receive, send)
+        told = replay(asked.body, receive) if asked.body is not None else receive
+        if call != self._component:
+            await self.app(passed, told, send)
+            return
+        async with self._places.one("owner" if asked.visitor.role == "owner" else network(peer_of(scope))):
+            await self.app(passed, told, send)
 
     def _uploading(self, scope: Scope) -> Scope:
         """The progress of an upload is asked for by a name that the page makes up."""
@@ -210,24 +216,27 @@ class GradioPart:
         if (least := declared(handler)) is None or not admits(least, asked.visitor.role):
             raise Refused(403, only(least or "owner"))
 
-    def _at_once(self, asked: Asked, counts: bool) -> Any:
-        return _Place(self._running, asked.visitor.user) if counts else _Place(Counter(), "")
 
+class Places:
+    """Places for functions that run: so many for each address, and for the owner; others wait, and of those there are not many either."""
 
-class _Place:
-    """One of the places that a visitor has for functions that run."""
+    def __init__(self) -> None:
+        self._free: dict[str, asyncio.Semaphore] = {}
+        self._there: Counter[str] = Counter()
 
-    def __init__(self, running: Counter[str], user: str) -> None:
-        self.running, self.user = running, user
-
-    def __enter__(self) -> None:
-        if self.running[self.user] >= AT_ONCE:
+    @asynccontextmanager
+    async def one(self, who: str) -> AsyncIterator[None]:
+        if self._there[who] >= WAITING:
             raise Refused(429, "That is too much at once. Try again when the rest is done.")
-        self.running[self.user] += 1
-
-    def __exit__(self, *_: object) -> None:
-        self.running[self.user] -= 1
-        self.running += Counter()
+        self._there[who] += 1
+        try:
+            async with self._free.setdefault(who, asyncio.Semaphore(AT_ONCE)):
+                yield
+        finally:
+            self._there[who] -= 1
+            if not self._there[who]:
+                self._there.pop(who)
+                self._free.pop(who)
 
 
 def _names(pattern: str, path: str) -> tuple[str, ...] | None:

@@ -22,7 +22,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pipelines import Studio
+from models.errors import UserError
+from pipelines import BookError, Studio
 from ui.bodies import Limits
 from ui.body_guard import BodyGuard
 from ui.broken import Broken
@@ -92,6 +93,7 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     app.add_middleware(Guard, hosts=hosts, own_address=door.own_address)
     app.add_middleware(Published, public=door.public)
     app.add_middleware(Forwarded, proxies=door.proxies)
+    app.add_exception_handler(BookError, _not_now)
     return app
 
 
@@ -149,13 +151,18 @@ def _mount(app: FastAPI, blocks: gr.Blocks, door: Door, look: dict[str, Any]) ->
     blocks._queue.sleep_when_free = QUEUE_PAUSE
     blocks._queue.progress_update_sleep_when_free = PROGRESS_PAUSE
     blocks._queue.ANALYTICS_MAX_EVENTS = STATISTICS
-    blocks.app.add_exception_handler(gr.Error, _refused)
+    for sort, answer in ((gr.Error, _refused), (UserError, _refused), (BookError, _not_now)):
+        blocks.app.add_exception_handler(sort, answer)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     # A function of a component has refused, with its sentence.
     sentence = str(getattr(error, "message", error))
     return JSONResponse({"message": sentence, "detail": sentence, "error": sentence}, 422)
+
+
+async def _not_now(request: Request, error: Exception) -> Response:
+    return sorry(str(error), 503)  # the list of jobs cannot be read or written
 
 
 async def _only_by_post(request: Request) -> Response:

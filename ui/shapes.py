@@ -6,18 +6,10 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any
 
-from pipelines import KINDS
-from pipelines.limits import Text
+from pipelines import longest
 from ui.bodies import Refused
-
-
-def longest() -> int:
-    """Characters of the longest text that any field of a request takes."""
-    limits = (item.metadata["limit"] for kind in KINDS.values() for item in fields(kind))
-    return max(limit.length for limit in limits if isinstance(limit, Text))
 
 
 def check_argument(function: Callable[..., Any], value: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import socket
-import sys
 from typing import TextIO
 
 from ui.addresses import parsed
@@ -48,9 +47,8 @@ def _leads_out(family: socket.AddressFamily) -> str:
             return ""
 
 
-def qr_code(address: str, terminal: TextIO | None = None) -> str:
+def qr_code(address: str, terminal: TextIO) -> str:
     """The address as a QR code in characters; nothing where the terminal cannot show it. It never holds a password."""
-    terminal = terminal or sys.stdout
     if not terminal.isatty():
         return ""
     try:
