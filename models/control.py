@@ -14,7 +14,7 @@ from models.device import Device
 from models.families import Family
 from models.files import ModelFile
 from models.identify_control import CONTROL_LORA
-from models.networks import check, fill, form_of
+from models.networks import check, fill, form_of, used
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -58,14 +58,14 @@ def load_control(file: ModelFile, family: Family, device: Device) -> ControlNetw
 
 def _network(part: ControlPart, device: Device) -> nn.Module:
     blank = part.blank()
-    check(part.source, blank)
-    return fill(blank, part.source.read(form_of(device)), device)
+    return fill(blank, check(part.source, blank).read(form_of(device)), device)
 
 
 def _control_lora(part: ControlPart, device: Device) -> ControlLora:
-    outline = blank_of(part.source.part, part.sizes)
-    check_lora(part.source.part, named(part.source.outline(), outline), outline.state_dict())
-    tensors = named(part.source.read(form_of(device)), outline)
+    blank, outline = blank_of(part.source.part, part.sizes), part.source.outline()
+    found = named(outline, blank)
+    check_lora(part.source.part, found, blank.state_dict())
+    tensors = named(part.source.needed(used(outline, list(found.values()))).read(form_of(device)), blank)
     on_device = {name: tensor.to(device.torch_device) for name, tensor in tensors.items()}
     own = {name: part.sizes[name] for name in LATENTS_AND_PICTURE if name in part.sizes}
     return ControlLora(on_device, own, part.source.part)

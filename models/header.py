@@ -1,22 +1,24 @@
 """Reads the header of a safetensors file and nothing else: what tensors there are, in which shape, and where they lie.
 
 The format (huggingface/safetensors): eight bytes of length, a JSON object of that length, the tensors without gaps. A file is
-judged by its bytes, never by its ending, and whatever is wrong with it is said in words. The limits keep a hostile header from
-taking time or memory; the largest real one (a text encoder, UNet and VAE in one file, with their averages) has some 4,000 tensors.
+judged by its bytes, never by its ending, and whatever is wrong with it is said in words. What the format's own library opens is opened,
+within limits that keep a hostile header from taking time or memory; the largest real one (a text encoder, UNet and VAE in one file, with
+their averages) has some 4,000 tensors.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import pickletools
 import re
 import stat
-import struct
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import mul
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -27,14 +29,17 @@ MOST_HEADER = 25_000_000  # bytes
 MOST_TENSORS = 60_000
 MOST_METADATA = 4_000_000  # bytes of JSON that are read; what training programs write is up to 1 MB
 MOST_DIMENSIONS = 16
-LARGEST = 2**62  # of any number in an entry
-KEYS = (b'"data_offsets"', b'"dtype"', b'"shape"')  # of an entry
-MOST_VALUES = 4096  # of a tensor that is read with its header
+LARGEST = 2**62  # of any number in the entry of a tensor that can be read
+BEYOND = 2**64  # of any number that the format can hold
+KEYS = ("dtype", "shape", "data_offsets")  # of an entry, in the order of one that is a list
+METADATA = "__metadata__"
 
 BITS: Mapping[str, int] = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U8": 8, "U16": 16, "U32": 32, "U64": 64,
-    "BOOL": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "C64": 64,
+    "BOOL": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "C64": 64,
 }  # fmt: skip
+
+FLOATING = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})  # numbers that networks are read in
 
 ZIPS = (b"PK\x03\x04", b"PK\x05\x06")  # torch since 1.6
 PICKLES = (b"\x80\x01", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"}q", b"]q", b"(dp", b"(lp", b"(i", b"(c", b"cos\n", b"c__")
@@ -63,46 +68,29 @@ class TensorInfo:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    tensors: Mapping[str, TensorInfo]
+    tensors: Mapping[str, TensorInfo]  # those that a network could have
     metadata: Mapping[str, str]
     data_start: int  # bytes from the start of the file
     size: int  # bytes of the whole file
 
 
+def floating(tensors: Mapping[str, TensorInfo]) -> list[str]:
+    """The names of those whose numbers can be weights: no whole numbers, and no types that cannot be read."""
+    return [name for name, info in tensors.items() if info.dtype in FLOATING]
+
+
 def read_header(file: Path) -> Header:
     """Raises `Damaged` when the file is no whole safetensors file, with a sentence that says what it is instead."""
     try:
-        with open(file, "rb", opener=_without_waiting) as stream:
+        with open(file, "rb", opener=without_waiting) as stream:
             return _read(stream, file.name)
     except OSError as error:
         raise Damaged("damaged", f"“{shown(file.name)}” cannot be read ({error.strerror}).") from error
 
 
-def _without_waiting(path: str, flags: int) -> int:
+def without_waiting(path: str, flags: int) -> int:
     """Opening a named pipe would wait for its other end; this does not."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def read_values(file: Path, header: Header, name: str) -> list[float]:
-    """The numbers of one small tensor of F16, BF16 or F32; none when there is no such tensor or it is larger than 4096 numbers.
-
-    None, too, when the file is gone or shorter by now: whoever loads it will say so.
-    """
-    info = header.tensors.get(name)
-    if info is None or info.dtype not in ("F16", "BF16", "F32") or math.prod(info.shape) > MOST_VALUES:
-        return []
-    try:
-        with open(file, "rb", opener=_without_waiting) as stream:
-            stream.seek(header.data_start + info.begin)
-            data = stream.read(info.end - info.begin)
-    except OSError:
-        return []
-    if len(data) != info.end - info.begin:  # cut short since its header was read
-        return []
-    if info.dtype == "BF16":  # the upper half of a float32
-        data = b"".join(b"\0\0" + data[place : place + 2] for place in range(0, len(data), 2))
-    letter = "e" if info.dtype == "F16" else "f"
-    return [value for (value,) in struct.iter_unpack(f"<{letter}", data)]
 
 
 def _read(stream: BinaryIO, name: str) -> Header:
@@ -120,7 +108,8 @@ def _read(stream: BinaryIO, name: str) -> Header:
     tensors, metadata = _parse(stream.read(length), name)
     data = status.st_size - 8 - length
     _check_places(tensors, data, name, status.st_size, 8 + length)
-    return Header(tensors, metadata, 8 + length, status.st_size)
+    readable = {tensor: info for tensor, info in tensors.items() if _can_be_read(tensor, info)}
+    return Header(readable, metadata, 8 + length, status.st_size)
 
 
 def _look(start: bytes, size: int, name: str) -> None:
@@ -164,44 +153,68 @@ def _reads_as_pickle(start: bytes) -> bool:
 
 
 def _parse(data: bytes, name: str) -> tuple[dict[str, TensorInfo], dict[str, str]]:
-    listed = data.count(KEYS[0])
+    listed = data.count(b'"data_offsets"')
     if listed > MOST_TENSORS:  # before the time and memory of parsing are spent
         raise _too_many(listed, name)
     try:
         found = json.loads(data.decode("utf-8"), parse_constant=_refuse)
-        if b"\\u" in data or any(data.count(key) != len(found) - ("__metadata__" in found) for key in KEYS):
-            _look_closely(data)
+        if b"\\u" in data or b"-0" in data or any(data.count(f'"{key}"'.encode()) != count for key, count in _usual(found)):
+            found = _look_closely(data)
     except (ValueError, TypeError, RecursionError) as error:
         raise _damaged(name, "its header cannot be read") from error
     if not isinstance(found, dict):
         raise _damaged(name, "its header is not a table of tensors")
-    metadata = found.pop("__metadata__", {})
+    metadata = found.pop(METADATA, None)
     if len(found) > MOST_TENSORS:
         raise _too_many(len(found), name)
-    if any(tensor.startswith("__") or ".__" in tensor for tensor in found):
-        raise _damaged(name, "a tensor has a name that no network uses")
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+    return {tensor: _info(tensor, entry, name) for tensor, entry in found.items()}, _texts(metadata, name)
+
+
+def _texts(metadata: Any, name: str) -> dict[str, str]:
+    """Nothing stands for none, as in the format's own library."""
+    table = {} if metadata is None else metadata
+    if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
         raise _damaged(name, "its metadata are not texts")
-    if sum(len(key) + len(value) for key, value in metadata.items()) > MOST_METADATA:
-        metadata = {}
-    return {tensor: _info(tensor, entry, name) for tensor, entry in found.items()}, metadata
+    return table if sum(len(key) + len(value) for key, value in table.items()) <= MOST_METADATA else {}
+
+
+def _usual(found: Any) -> Iterator[tuple[str, int]]:
+    """How often words of the format stand in a header in which nothing stands twice."""
+    has_metadata = int(METADATA in found)
+    yield METADATA, has_metadata
+    yield from ((key, len(found) - has_metadata) for key in KEYS)
 
 
 def _too_many(count: int, name: str) -> Damaged:
     return Damaged("too large", f"“{shown(name)}” lists {count:,} tensors, which no model has. Do not use this file.")
 
 
-def _look_closely(data: bytes) -> None:
-    """Raises ValueError for what JSON can write and a table of texts cannot hold: a key twice, half a character. It takes its time."""
-    found = json.loads(data.decode("utf-8"), object_pairs_hook=_without_doubles)
+class _Table(dict[str, Any]):
+    """A JSON object that knows which of its keys stood there twice; the last one counts."""
+
+    doubled: frozenset[str] = frozenset()
+
+
+def _look_closely(data: bytes) -> Any:
+    """Raises ValueError for what JSON can write and the format cannot hold: one of its words twice, half a character. It takes its time."""
+    found = json.loads(data.decode("utf-8"), object_pairs_hook=_table, parse_int=_whole, parse_constant=_refuse)
     json.dumps(found, ensure_ascii=False).encode("utf-8")
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) != len(pairs):
+    if isinstance(found, _Table) and METADATA in found.doubled:
         raise ValueError("a key stands twice")
+    return found
+
+
+def _table(pairs: list[tuple[str, Any]]) -> _Table:
+    table = _Table(pairs)
+    if len(table) != len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        table.doubled = frozenset(key for key, count in counts.items() if count > 1)
     return table
+
+
+def _whole(digits: str) -> int:
+    """A number with a sign before it is none that an entry can have."""
+    return -1 if digits.startswith("-") else int(digits)
 
 
 def _refuse(constant: str) -> Any:
@@ -210,18 +223,30 @@ def _refuse(constant: str) -> Any:
 
 def _info(tensor: str, entry: Any, name: str) -> TensorInfo:
     try:
-        dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+        dtype, shape, (begin, end) = entry if isinstance(entry, list) else (entry[key] for key in KEYS)
         bits = BITS[dtype]
     except (TypeError, KeyError, ValueError) as error:
         raise _damaged(name, f"the entry of {shown(tensor)} cannot be read, or its numbers are of a kind that is not known") from error
-    if len(entry) != len(KEYS) or type(shape) is not list or len(shape) > MOST_DIMENSIONS:
+    if type(shape) is not list or getattr(entry, "doubled", frozenset()) & set(KEYS):
         raise _damaged(name, f"the entry of {shown(tensor)} is not one of a tensor")
     for number in (*shape, begin, end):
-        if type(number) is not int or not 0 <= number < LARGEST:
+        if type(number) is not int or not 0 <= number < BEYOND:
             raise _damaged(name, f"the entry of {shown(tensor)} holds impossible numbers")
-    if math.prod(shape) * bits != (end - begin) * 8:
+    if _bits(shape, bits) != (end - begin) * 8:
         raise _damaged(name, f"the size of {shown(tensor)} is not that of its shape")
     return TensorInfo(dtype, tuple(shape), begin, end)
+
+
+def _bits(shape: Sequence[int], bits: int) -> int:
+    """Of all numbers together; -1 where the format's library counts beyond its largest number."""
+    counts = list(accumulate((*shape, bits), mul, initial=1))
+    return counts[-1] if max(counts) < BEYOND else -1
+
+
+def _can_be_read(tensor: str, info: TensorInfo) -> bool:
+    """Whether a network could have such a tensor. The names of what Python objects are made of are looked up nowhere."""
+    is_plain = not tensor.startswith("__") and ".__" not in tensor
+    return is_plain and len(info.shape) <= MOST_DIMENSIONS and all(size < LARGEST for size in info.shape)
 
 
 def _check_places(tensors: Mapping[str, TensorInfo], data: int, name: str, size: int, start: int) -> None:

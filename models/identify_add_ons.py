@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
+from models.add_on_names import ENCODERS, HYPERNETWORK, MOST_VECTORS, rows_of, vectors_in
 from models.files import Identity, ModelKind
+from models.header import floating
 from models.identify_lora import lora
 from models.signature import Signature
 
-MOST_VECTORS = 128  # of an embedding; more than the longest prompts have words
 EMBEDDED = {768: "sd1", 1024: "sd2", 1280: "sdxl"}  # width of an embedding's vectors -> family
-ENCODERS = {768: "clip_l", 1024: "clip_h", 1280: "clip_g"}
 TOKENS = "token_embedding.weight"  # ends the name of a CLIP text encoder's table of words, in every layout
-HYPERNETWORK = re.compile(r"(\d{1,6})\.[01]\.linear\.\d+\.weight")
 TINY_VAE = ("encoder.layers.0.weight", "decoder.layers.0.weight", "taesd_encoder.0.weight", "taesd_decoder.1.weight", "3.conv.0.weight")
 OWNERS = {16: "Stable Diffusion 3 and Flux", 32: "Flux.2"}  # latent channels of a VAE -> whose it is
 OTHER_ENCODERS = (
@@ -49,17 +47,16 @@ def _later(kind: ModelKind, family: str, variant: str, what: str, layout: str = 
 
 
 def _embedding(signature: Signature) -> Identity | None:
-    if {"clip_l", "clip_g"} <= signature.names:
-        family = "sd3" if signature.has("t5xxl") else "sdxl"
-        return _counted(Identity("embedding", family), (*signature.shape("clip_l"), 0)[0])
-    for name in sorted(signature.names):
-        shape = signature.shape(name)
-        is_named = name in ("emb_params", "clip_l", "clip_g", "clip_h") or name.startswith("string_to_param")
-        is_alone = len(signature.names) == 1 and "." not in name and shape[-1:] and shape[-1] in EMBEDDED
-        if (is_named or is_alone) and len(shape) in (1, 2):
-            family = EMBEDDED.get(shape[-1], "")
-            return _counted(Identity("embedding", family, "" if family else f"width {shape[-1]}"), shape[0] if len(shape) == 2 else 1)
-    return None
+    shapes = {name: info.shape for name, info in signature.header.tensors.items()}
+    keys = vectors_in(shapes, floating(signature.header.tensors))
+    if not keys:
+        return None
+    found = [shapes[name] for name in keys.values()]
+    vectors, width = max(map(rows_of, found)), found[0][-1]
+    if {"clip_l", "clip_g"} <= keys.keys():
+        return _counted(Identity("embedding", "sd3" if signature.has("t5xxl") else "sdxl"), vectors)
+    family = EMBEDDED.get(width, "")
+    return _counted(Identity("embedding", family, "" if family else f"width {width}"), vectors)
 
 
 def _counted(identity: Identity, vectors: int) -> Identity:
@@ -71,7 +68,7 @@ def _counted(identity: Identity, vectors: int) -> Identity:
 
 def _hypernetwork(signature: Signature) -> Identity | None:
     """The layout that converting a hypernetwork gives: `{width}.{0 for keys, 1 for values}.linear.{place}.weight`."""
-    widths = {int(found[1]) for name in signature.names if (found := HYPERNETWORK.fullmatch(name))}
+    widths = {int(found[1]) for name in signature.names if (found := HYPERNETWORK.fullmatch(name)) and found[4] == "weight"}
     if not widths:
         return None
     family = next((family for width, family in ((2048, "sdxl"), (1024, "sd2"), (768, "sd1")) if width in widths), "")

@@ -30,7 +30,7 @@ create table if not exists rules (version text not null);
 """
 RULES = (
     "checkpoint.py", "distilled.py", "files.py", "header.py", "identify*.py", "index.py", "listing.py", "names.py", "own_sizes.py",
-    "scan.py", "shown.py", "signature.py", "trigger_words.py",
+    "scan.py", "shown.py", "signature.py", "trigger_words.py", "values.py",
 )  # fmt: skip
 BUSY = 5.0  # seconds to wait for another process that writes
 

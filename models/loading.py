@@ -19,7 +19,7 @@ from models.kits import kit
 from models.networks import Blank, check, fill, form_of
 from models.plans import Part, file_parts, folder_parts, latent_channels, vae_parts
 from models.preview import PreviewDecoder, load_preview_decoder
-from models.sources import config
+from models.sources import Source, config
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -114,8 +114,8 @@ def load_vae(file: ModelFile, family: Family, device: Device) -> LoadedVae:
     if (channels := latent_channels(parts[0])) not in (0, family.latent_channels):
         what = f"“{file.name}” is for latents of {channels} channels, and {family.name} has {family.latent_channels}"
         raise UserError(f"{what}. Choose another VAE.")
-    part, blank = _fitting(parts)
-    network = fill(blank, part.source.read(form_of(device)), device)
+    blank, source = _fitting(parts)
+    network = fill(blank, source.read(form_of(device)), device)
     return LoadedVae(network, sum(weight.nbytes for weight in network.state_dict().values()), file.name)
 
 
@@ -132,21 +132,18 @@ def _networks(parts: Sequence[Part], device: Device) -> dict[str, Any]:
 
 def _begun(part: Part, reader: Executor, device: Device) -> tuple[Blank, Future[dict[str, torch.Tensor]]]:
     blank = part.blank()
-    check(part.source, blank)
-    return blank, reader.submit(part.source.read, form_of(device))
+    return blank, reader.submit(check(part.source, blank).read, form_of(device))
 
 
-def _fitting(parts: Sequence[Part]) -> tuple[Part, Blank]:
+def _fitting(parts: Sequence[Part]) -> tuple[Blank, Source]:
     """The first that fits; when none does, what is wrong with the first."""
     blanks = [part.blank() for part in parts]
     errors: list[UserError] = []
     for part, blank in zip(parts, blanks, strict=True):
         try:
-            check(part.source, blank)
+            return blank, check(part.source, blank)
         except UserError as error:
             errors.append(error)
-        else:
-            return part, blank
     raise errors[0]
 
 

@@ -67,8 +67,11 @@ def blank_encoder(part: str, key: str, sizes: Config) -> Blank:
     return Blank(network, lambda tensors: encoder_tensors(tensors, expected))
 
 
-def check(source: Source, blank: Blank) -> None:
-    """Raises `UserError` unless the source has every weight of the network in its shape. Reads nothing."""
+def check(source: Source, blank: Blank) -> Source:
+    """The source with what the network needs and nothing else. Reads nothing.
+
+    Raises `UserError` unless it has every weight of the network in its shape, and in numbers that can be read.
+    """
     outline = source.outline()
     try:
         with torch.inference_mode(False):  # there, views do not know what they are views of
@@ -78,16 +81,23 @@ def check(source: Source, blank: Blank) -> None:
     expected = blank.network.state_dict()
     if missing := sorted(expected.keys() - found.keys()):
         raise UserError(f"The {source.part} lacks {len(missing)} of its weights, {missing[0]} among them. Copy the model again.")
+    needed = source.needed(used(outline, [found[name] for name in expected]))
     for name, weight in expected.items():
         if essential(found[name].shape) != essential(weight.shape):
             shapes = f"{tuple(found[name].shape)} instead of {tuple(weight.shape)}"
             raise UserError(f"In the {source.part}, {name} has the shape {shapes}. The files do not belong together.")
-    _report_unused(source, outline, [found[name] for name in expected])
+    _report_unused(source, outline.keys() - needed.weights.keys())
+    return needed
 
 
-def _report_unused(source: Source, outline: Mapping[str, Tensor], used: Sequence[Tensor]) -> None:
-    taken = {id(tensor) for tensor in used} | {id(tensor._base) for tensor in used}
-    unused = [name for name, tensor in outline.items() if id(tensor) not in taken and not EXPECTED_EXTRAS.match(name)]
+def used(outline: Mapping[str, Tensor], taken: Sequence[Tensor]) -> list[str]:
+    """The names of those tensors of the outline that are taken, or that what is taken are views of: nothing may copy them."""
+    own = {id(tensor) for tensor in taken} | {id(tensor._base) for tensor in taken}
+    return [name for name, tensor in outline.items() if id(tensor) in own]
+
+
+def _report_unused(source: Source, names: Collection[str]) -> None:
+    unused = sorted(name for name in names if not EXPECTED_EXTRAS.match(name))
     if unused:
         log.warning("The %s holds %d weights that are not used, %s among them", source.part, len(unused), unused[0])
 
@@ -95,10 +105,15 @@ def _report_unused(source: Source, outline: Mapping[str, Tensor], used: Sequence
 def fill(blank: Blank, tensors: Mapping[str, Tensor], device: Device) -> Any:
     """The network with its weights, which are put in as they are: views of what was read."""
     found, expected = blank.arrange(tensors), blank.network.state_dict()
-    state = {name: found[name].reshape(weight.shape).to(device.torch_device) for name, weight in expected.items()}
+    state = {name: _in_rows(found[name].reshape(weight.shape)).to(device.torch_device) for name, weight in expected.items()}
     blank.network.load_state_dict(state, assign=True)
     _materialise_buffers(blank.network, device)
     return blank.network.eval().requires_grad_(False)
+
+
+def _in_rows(tensor: Tensor) -> Tensor:
+    """A matrix that is a view of its transpose is copied; all else stays a view of what was read."""
+    return tensor.contiguous() if tensor.ndim == 2 else tensor
 
 
 def form_of(device: Device) -> Form:

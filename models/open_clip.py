@@ -34,7 +34,7 @@ def to_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _renamed(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
     if name == "text_projection":
-        yield "text_projection.weight", tensor.T.contiguous()
+        yield "text_projection.weight", tensor.T
     elif name in OUTER:
         yield OUTER[name], tensor
     elif name.startswith(LAYERS):

@@ -63,6 +63,11 @@ class Form:
 AS_IN_THE_FILE = Form()
 
 
+def all_finite(tensor: Tensor) -> bool:
+    """Of any number type: torch itself cannot ask all kinds of float8."""
+    return bool(torch.isfinite(tensor.float() if tensor.is_floating_point() and tensor.itemsize == 1 else tensor).all())
+
+
 def read_tensors(file: Path, header: Header, names: Collection[str] | None = None, form: Form = AS_IN_THE_FILE) -> dict[str, Tensor]:
     """The named tensors (None: all), as views of one buffer. Nothing else is read.
 

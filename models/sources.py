@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,23 @@ class Source:
 
     @cached_property
     def weights(self) -> dict[str, TensorInfo]:
-        """What is a weight. Raises `UserError` for whole numbers, which are codes that only their own program can read."""
+        """What may be a weight: all but the scales. What stands beside the weights of a network may be of any number type."""
         beside = set(self.scales.values())
-        infos = {name: self._info(name) for name in self.names if name not in beside}
-        for name, info in infos.items():
-            if not _is_floating(info):
-                raise UserError(f"In the {self.part}, {name} is stored as {info.dtype}, a quantised form. Look for the file in float16.")
-        return infos
+        return {name: self._info(name) for name in self.names if name not in beside}
+
+    def needed(self, names: Collection[str]) -> Source:
+        """With these weights and their scales alone: what nobody needs is not read, whatever it holds.
+
+        Raises `UserError` for whole numbers, which are codes that only their own program can read, and for types that are not known.
+        """
+        for name in names:
+            dtype = self.weights[name].dtype
+            if dtype not in DTYPES:
+                raise UserError(f"In the {self.part}, {name} is stored as {dtype}, which cannot be read. Look for the file in float16.")
+            if not DTYPES[dtype].is_floating_point:
+                raise UserError(f"In the {self.part}, {name} is stored as {dtype}, a quantised form. Look for the file in float16.")
+        kept = {*names, *(self.scales[name] for name in names if name in self.scales)}
+        return replace(self, names={name: in_file for name, in_file in self.names.items() if name in kept})
 
     def outline(self) -> dict[str, Tensor]:
         """The weights without their numbers."""
@@ -106,7 +116,3 @@ def _shards(folder: Path, index: Path, part: str) -> list[Path]:
     if not files or len(files) != len(names) or not all(file.is_file() for file in files):
         raise UserError(f"The {part} lacks some of its files. Copy the model again.")
     return files
-
-
-def _is_floating(info: TensorInfo) -> bool:
-    return info.dtype not in DTYPES or DTYPES[info.dtype].is_floating_point

@@ -68,8 +68,7 @@ def load_vision(path: Path, device: Device) -> Vision:
     """From a safetensors file, or a folder of transformers. Raises `UserError` when it is no such encoder, or does not fit its sizes."""
     source, sizes = _folder(path) if path.is_dir() else vision_file(path)
     blank = _blank(source.part, sizes)
-    check(source, blank)
-    network = fill(blank, source.read(form_of(device)), device)
+    network = fill(blank, check(source, blank).read(form_of(device)), device)
     return Vision(path.stem, network, sum(weight.nbytes for weight in network.state_dict().values()))
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from models.add_on_names import needed_of_hypernetwork, vectors_in
 from models.catalog import Catalog, Checkpoint
 from models.control import load_control
 from models.device import Device
 from models.errors import UserError
 from models.families import FAMILIES
 from models.files import ModelFile
-from models.header import Header, read_header
+from models.header import Header, TensorInfo, floating, read_header
 from models.identify_control import IP_ADAPTER
 from models.loading import DiffusionModel, load, load_vae
+from models.lora_names import needed
 from models.manager import Key
 from models.memory import Machine, vae_weights, weights_of
 from models.patches.embeddings import read_embedding
@@ -113,23 +115,24 @@ class Stock:
         return Resident(vision, [vision.network], self._device.torch_device)
 
     def _lora(self, key: Key) -> Kept[Any]:
-        header, tensors = self._tensors(key)
+        header, tensors = self._tensors(key, needed)
         lora = read_lora(tensors, header.metadata, self._catalog.model(key.id).name)
         return Kept(lora, lora.bytes)
 
     def _embedding(self, key: Key) -> Kept[Any]:
-        embedding = read_embedding(self._tensors(key)[1], self._catalog.model(key.id).name)
+        embedding = read_embedding(self._tensors(key, _vectors)[1], self._catalog.model(key.id).name)
         return Kept(embedding, sum(vectors.nbytes for vectors in embedding.vectors.values()))
 
     def _hypernetwork(self, key: Key) -> Kept[Any]:
-        header, tensors = self._tensors(key)
+        header, tensors = self._tensors(key, needed_of_hypernetwork)
         hypernetwork = read_hypernetwork(tensors, header.metadata, f"“{self._catalog.model(key.id).name}”")
         return Kept(hypernetwork, sum(tensor.nbytes for tensor in tensors.values()))
 
-    def _tensors(self, key: Key) -> tuple[Header, dict[str, torch.Tensor]]:
+    def _tensors(self, key: Key, wanted: Callable[[Mapping[str, TensorInfo]], Collection[str]]) -> tuple[Header, dict[str, torch.Tensor]]:
+        """Those that are wanted alone: what else lies in the file may be of any kind."""
         path = self._catalog.model(key.id).path
         header = read_header(path)
-        return header, read_tensors(path, header)
+        return header, read_tensors(path, header, wanted(header.tensors))
 
     def _reading_device(self) -> Device:
         """The host's memory, in the numbers that the device computes with."""
@@ -147,6 +150,10 @@ LOADERS: dict[str, Callable[[Stock, Key], Held]] = {
     "embedding": Stock._embedding,
     "hypernetwork": Stock._hypernetwork,
 }
+
+
+def _vectors(tensors: Mapping[str, TensorInfo]) -> Collection[str]:
+    return vectors_in({name: info.shape for name, info in tensors.items()}, floating(tensors)).values()
 
 
 def _understood(checkpoint: Checkpoint) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-Matrices = Mapping[str, Tensor]  # by role, as in lora_files.ENDINGS
+Matrices = Mapping[str, Tensor]  # by role, as in lora_names.ENDINGS
 
 REQUIRED = (  # the roles that make a kind; the first set that is there decides
     {"down", "up"},
@@ -53,7 +53,7 @@ def scale_of(matrices: Matrices) -> float:
 
 def check_shapes(matrices: Matrices, weight: Tensor) -> None:
     """Raises `RuntimeError` or `ValueError` where the matrices do not make a difference of the weight's shape. Computes nothing."""
-    _delta({role: tensor.to("meta") for role, tensor in matrices.items()}, 1.0, weight.to("meta"))
+    _delta({role: torch.empty(tensor.shape, device="meta") for role, tensor in matrices.items()}, 1.0, weight.to("meta"))
 
 
 def weight_delta(matrices: Matrices, weight: Tensor) -> Tensor:

@@ -14,11 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.add_on_names import MOST_VECTORS, vectors_in
 from models.errors import UserError
-
-MOST_VECTORS = 128
-KEYS = {1024: "clip_h", 1280: "clip_g"}  # width of a lone tensor -> the encoder it is for; any other: the one of Stable Diffusion 1
-OWN_KEYS = ("clip_l", "clip_g", "clip_h")  # as tensors for several encoders are called in one file
+from models.reading import all_finite
 
 
 @dataclass(frozen=True)
@@ -30,31 +28,22 @@ class Embedding:
 
 
 def read_embedding(tensors: Mapping[str, Tensor], name: str) -> Embedding:
-    """From a file's tensors: `emb_params`, `string_to_param.*`, `clip_l` and `clip_g`, or one tensor of any name.
+    """From a file's tensors, see `vectors_in`; whatever else lies in the file is passed over.
 
-    Raises `UserError` when it is none of these, has more than 128 vectors, or holds values that are not finite.
+    Raises `UserError` when it is no embedding, has more than 128 vectors, or holds values that are not finite.
     """
-    found = {key: tensors[key] for key in OWN_KEYS if key in tensors} or _lone(tensors)
+    shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+    found = vectors_in(shapes, [key for key, tensor in tensors.items() if tensor.is_floating_point()])
     if not found:
         raise UserError(f"“{name}” holds nothing that an embedding has. Choose another file.")
-    return Embedding(name, {key: _checked(tensor, name) for key, tensor in found.items()})
-
-
-def _lone(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    named = [tensor for key, tensor in tensors.items() if key == "emb_params" or key.startswith("string_to_param")]
-    several = named or list(tensors.values())
-    if len(several) != 1 or not several[0].ndim:
-        return {}
-    return {KEYS.get(several[0].shape[-1], "clip_l"): several[0]}
+    return Embedding(name, {encoder: _checked(tensors[key], name) for encoder, key in found.items()})
 
 
 def _checked(tensor: Tensor, name: str) -> Tensor:
-    if tensor.ndim not in (1, 2) or not tensor.is_floating_point():
-        raise UserError(f"“{name}” holds nothing that an embedding has; it may be damaged. Get the file again.")
     vectors = tensor if tensor.ndim == 2 else tensor.unsqueeze(0)
     if not (0 < len(vectors) <= MOST_VECTORS and vectors.shape[1]):
         raise UserError(f"“{name}” has {len(vectors):,} vectors; 1 to {MOST_VECTORS} are possible. Choose another embedding.")
-    if not torch.isfinite(vectors).all():
+    if not all_finite(vectors):
         raise UserError(f"“{name}” holds values that are not finite; it is damaged. Get the file again.")
     return vectors.detach().float()
 

@@ -6,7 +6,6 @@ matrix is a linear layer and a vector a layer norm; activations have no tensors 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.add_on_names import HYPERNETWORK
 from models.errors import UserError
+from models.reading import all_finite
 
 if TYPE_CHECKING:
     from models.loading import DiffusionModel
@@ -31,7 +32,6 @@ ACTIVATIONS: Mapping[str, Activation | None] = {  # by the names in A1111's file
     "hardsigmoid": functional.hardsigmoid, "logsigmoid": functional.logsigmoid, "tanhshrink": functional.tanhshrink,
     "softshrink": functional.softshrink, "hardshrink": functional.hardshrink,
 }  # fmt: skip
-KEY = re.compile(r"(\d{1,5})\.([01])\.linear\.(\d{1,3})\.(weight|bias)")
 MOST_LAYERS = 64
 SIDES = ("to_k", "to_v")
 
@@ -84,7 +84,7 @@ def read_hypernetwork(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
 def _sorted(tensors: Mapping[str, Tensor]) -> dict[tuple[int, str], dict[int, dict[str, Tensor]]]:
     found: dict[tuple[int, str], dict[int, dict[str, Tensor]]] = {}
     for key, tensor in tensors.items():
-        if match := KEY.fullmatch(key):
+        if match := HYPERNETWORK.fullmatch(key):
             place = int(match[1]), SIDES[int(match[2])]
             found.setdefault(place, {}).setdefault(int(match[3]), {})[match[4]] = tensor
     return found
@@ -111,7 +111,7 @@ def _check(layers: Sequence[Layer], width: int, title: str) -> None:
         fits = layer.weight.ndim in (1, 2) and layer.weight.shape[-1] == now
         now = layer.weight.shape[0] if layer.weight.ndim else 0
         fits = fits and (layer.bias is None or layer.bias.shape == (now,))
-        if not fits or not all(torch.isfinite(part).all() for part in (layer.weight, layer.bias) if part is not None):
+        if not fits or not all(all_finite(part) for part in (layer.weight, layer.bias) if part is not None):
             raise UserError(f"{title} is damaged: a layer for width {width} does not fit the others. Get the file again.")
     if now != width:
         raise UserError(f"{title} is damaged: its layers for width {width} end in {now} numbers. Get the file again.")

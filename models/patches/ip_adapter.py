@@ -212,8 +212,7 @@ def load_ip_adapter(file: ModelFile, family: Family, device: Device) -> IpAdapte
     names = {name: name for name in header.tensors if name.startswith(("image_proj.", "ip_adapter."))}
     source = Source(f"IP-Adapter “{file.name}”", [(file.path, header)], names)
     blank = _blank(source)
-    check(source, blank)
-    network = fill(blank, source.read(form_of(device)), device)
+    network = fill(blank, check(source, blank).read(form_of(device)), device)
     size = sum(weight.nbytes for weight in network.state_dict().values())
     return IpAdapter(file.name, network, "image_proj.latents" in names, size)
 

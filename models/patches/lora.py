@@ -16,10 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import UserError
+from models.lora_names import FACTORS, Target, bundled_words, is_known
 from models.patches.blocks import BASE, block_weights
 from models.patches.deltas import check_shapes, is_complete, weight_delta
-from models.patches.lora_files import Target, bundled_words, sort_by_module
+from models.patches.lora_files import sort_by_module
 from models.patches.targets import block_of, encoder_targets, unet_targets
+from models.reading import all_finite
 
 if TYPE_CHECKING:
     from models.loading import DiffusionModel
@@ -34,7 +36,7 @@ STRANGERS = 0.25  # the share of a file's modules that a model may lack: files f
 class Lora:
     """What one file changes, module by module."""
 
-    modules: Mapping[Target, Mapping[str, Tensor]]  # -> its matrices by role, as in `lora_files.ENDINGS`
+    modules: Mapping[Target, Mapping[str, Tensor]]  # -> its matrices by role, as in `lora_names.ENDINGS`
     name: str = ""
     bundled: tuple[str, ...] = ()  # words of embeddings that lie in the file; they are not used
 
@@ -50,13 +52,16 @@ class Lora:
 def read_lora(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None, name: str = "") -> Lora:
     """Sorts a file's tensors by module. `name`: for sentences; without it, what the metadata calls the file.
 
-    Raises `UserError`, naming the first module, for a file that holds no LoRA, half of a pair, a rank of 0 or values that are not finite.
+    Raises `UserError`, naming the first module, for a file that holds no LoRA, half of a pair, a rank of 0, whole numbers (a quantised
+    form) or values that are not finite.
     """
     modules, strange = sort_by_module(tensors)
     found = Lora(modules, name or (metadata or {}).get("ss_output_name", "")[:80], bundled_words(strange))
     if not modules:
         raise UserError(f"{found.title} holds nothing that a LoRA has, or is of a kind that Atelier does not know. Choose another file.")
     for target, matrices in modules.items():
+        if any(not tensor.is_floating_point() for role, tensor in matrices.items() if role not in FACTORS):
+            raise UserError(f"{found.title} is stored in whole numbers, a quantised form. Look for the file in float16.")
         if problem := _problem(matrices):
             raise UserError(f"{found.title} is damaged: {problem} at {target.part} {target.name[:120]}. Get the file again.")
     if len(strange) > sum(word in name for word in found.bundled for name in strange):
@@ -71,7 +76,7 @@ def _problem(matrices: Mapping[str, Tensor]) -> str:
         return "a matrix of rank 0 stands"
     if any(matrices[role].numel() != 1 for role in ("alpha", "scale") if role in matrices):
         return "its scale is not one number"
-    if not all(torch.isfinite(tensor).all() for tensor in matrices.values()):
+    if not all(map(all_finite, matrices.values())):
         return "values that are not finite stand"
     return ""
 
@@ -170,7 +175,7 @@ def _changes(
 def _of_module(lora: Lora, name: str, module: nn.Module, matrices: Mapping[str, Tensor], strength: float) -> Iterator[_Change]:
     """A difference may come for the weight, for the bias, or for both."""
     of_weight = {role: tensor for role, tensor in matrices.items() if role != "diff_b"}
-    if of_weight.keys() - {"alpha", "scale"}:
+    if of_weight.keys() - FACTORS:
         yield _Change(lora, name, _parameter(lora, name, module, "weight"), of_weight, strength)
     if "diff_b" in matrices:
         yield _Change(lora, name, _parameter(lora, name, module, "bias"), {"diff": matrices["diff_b"]}, strength)
@@ -185,6 +190,10 @@ def _parameter(lora: Lora, name: str, module: nn.Module, kind: str) -> nn.Parame
 
 def _check_family(model: DiffusionModel, names: Mapping[str, tuple[Any, Mapping[str, str]]], lora: Lora) -> None:
     missing = [target for target in lora.modules if target.name not in names.get(target.part, (None, {}))[1]]
+    strange = [target for target in missing if not is_known(target)]
+    if len(missing) > STRANGERS * len(lora.modules) and 2 * len(strange) > len(missing):
+        first = f"{strange[0].name[:120]} among them"
+        raise UserError(f"{lora.title} names its layers in a way that Atelier does not know, {first}. Look for the file in kohya's names.")
     if len(missing) > STRANGERS * len(lora.modules):
         first = f"“{model.checkpoint.name}” has no {missing[0].part} {missing[0].name[:120]}"
         raise UserError(f"{lora.title} was made for another kind of model: {first}. Choose a LoRA for {model.family.name}.")

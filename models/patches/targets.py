@@ -11,6 +11,8 @@ from typing import Any
 
 from torch import nn
 
+from models.lora_names import flat
+
 INNER = {  # within a residual block: diffusers -> original
     "norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0", "conv2": "out_layers.3",
     "conv_shortcut": "skip_connection",
@@ -26,11 +28,6 @@ MIDDLE = re.compile(r"mid_block\.(resnets|attentions)\.(\d+)\.?(.*)")
 def weighted(network: nn.Module) -> dict[str, nn.Module]:
     """Name -> module, of all that have a weight of their own."""
     return {name: module for name, module in network.named_modules() if isinstance(getattr(module, "weight", None), nn.Parameter)}
-
-
-def flat(name: str) -> str:
-    """A module's name as LoRA files spell it: underscores, and no level `text_model`."""
-    return name.replace(".", "_").removeprefix("text_model_")
 
 
 def unet_targets(unet: Any) -> dict[str, str]:

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from models.errors import UserError
+from models.reading import DTYPES
 from pipelines.preprocessors.resolution import Pixels
 
 log = logging.getLogger(__name__)
@@ -32,12 +32,18 @@ def read(path: Path) -> dict[str, Tensor]:
     Raises `UserError` for a damaged one, and for one with anything else in it.
     """
     try:
-        held = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
+        held = _tensors(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
         log.warning("%s could not be read: %s", path, error)
         raise UserError(f"“{path.name}” is damaged, or holds more than weights. Download it again from where it comes from.") from error
     tensors = {name: value for name, value in _unwrapped(held).items() if isinstance(value, Tensor)}
     return {str(name).removeprefix("module."): value for name, value in tensors.items()}
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """Those whose numbers a network can have: a counter or a note of another type says nothing here."""
+    with safe_open(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys() if file.get_slice(name).get_dtype() in DTYPES}  # noqa: SIM118
 
 
 def _unwrapped(held: Any) -> Mapping[Any, Any]:
