@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pipelines.book.folder_lock import FolderLock
     from pipelines.engine import Painter
     from ui.server import Door
 
@@ -25,20 +26,25 @@ def main(arguments: list[str] | None = None) -> int:
     options.outputs_dir = options.outputs_dir.expanduser().resolve()
     stay_offline()
     from models.errors import UserError
+    from pipelines.book.folder_lock import FolderLock
     from ui.log_lines import open_log
 
     open_log()
 
+    lock = FolderLock()
     try:
+        lock.take(options.outputs_dir)  # before anything in the folder is touched
         keep_uploads(options.outputs_dir / ".uploads")
-        run(options)
+        run(options, lock)
     except UserError as error:
         print(f"\n{error}\n", file=sys.stderr)
         return 1
+    finally:
+        lock.release()
     return 0
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace, lock: FolderLock) -> None:
     """Joins the parts and answers until Ctrl+C."""
     from models.catalog import Catalog
     from pipelines.inputs import Inputs
@@ -55,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
     weights = HERE / "models" / "weights"
     catalog = Catalog(HERE / "models" / "starter", [weights, *options.models_dir], options.outputs_dir / ".library")
     catalog.rescan()  # in the background, while the page is built
-    book = JobBook(options.outputs_dir / "studio.db", options.outputs_dir)
+    book = JobBook(options.outputs_dir / "studio.db", options.outputs_dir, options.rebuild_book, lock)
     inputs = Inputs(options.outputs_dir / ".inputs")
     inputs.sweep(book.inputs_used())
 
@@ -128,6 +134,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--trusted-proxy", action="append", default=[], metavar="ADDRESS", help="a proxy whose word about visitors counts")
     result.add_argument("--models-dir", type=Path, action="append", default=[], metavar="FOLDER", help="a folder of models; may repeat")
     result.add_argument("--outputs-dir", type=Path, default=HERE / "outputs", metavar="FOLDER", help="where pictures go")
+    result.add_argument("--rebuild-book", action="store_true", help="make the list of jobs anew from the pictures, then start")
     result.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps: where the networks run")
     result.add_argument("--host-memory", type=float, metavar="GB", help="main memory for models; what is free decides if not given")
     result.add_argument("--device-memory", type=float, metavar="GB", help="memory of the graphics card to use; without it, what is free")

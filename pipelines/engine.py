@@ -57,7 +57,7 @@ class Engine:
         """`open_painter` is called in the worker's thread: it imports the libraries and loads the default model, which takes seconds."""
         self.book = book
         self.outputs = outputs
-        self.versions = Versions()
+        self.versions = Versions(book.first_version)
         self.queue_version = self.versions.next()
         self.bell = Bell()  # rings at every step and whenever the queue moves
         self.state = ("starting", "The studio is warming up. You can type, and even generate; the job starts by itself.")
@@ -82,8 +82,8 @@ class Engine:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
-    def submit(self, request: Request, user: str) -> str:
-        job_id = self.book.submit(request, user)
+    def submit(self, request: Request, user: str, owner: bool = False) -> str:
+        job_id = self.book.submit(request, user, owner)
         self._wake.release()
         return job_id
 

@@ -1,13 +1,14 @@
 """The job book: every job and every finished picture, in one SQLite file.
 
-Jobs belong to the server, not to a page: a closed tab, a reload or a crash of the process loses none. Order is fair: among the
-people who wait, the one whose last job started longest ago is served next, and each person's own jobs go first in, first out.
-Somebody whose checkpoint is at hand may be served before that, as swapping takes time; nobody waits more than three jobs longer for it.
+Jobs belong to the server, not to a page: a closed tab, a reload or a crash of the process loses none. Order is fair: everybody who
+waits has one job drawn before anybody has a second one. Somebody whose checkpoint is at hand may be served before that, as swapping takes
+time; nobody waits more than three jobs longer for it. How it is decided stands in `pipelines.book.order`.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import re
 import secrets
 import sqlite3
@@ -18,38 +19,25 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from pipelines.book.errors import BookError, told
+from pipelines.book.errors import BookError, starting
 from pipelines.book.file import BookFile
-from pipelines.book.order import PASSES, fair_turn, next_number, place_in_order
-from pipelines.book.rows import Job, PictureRecord, job_of, picture_of
+from pipelines.book.folder_lock import FolderLock
+from pipelines.book.opening import open_book
+from pipelines.book.order import PASSES, everybody_gone, line, next_number, next_turn, take_seat
+from pipelines.book.rows import NOBODY, Job, PictureRecord, job_of, picture_of
 from pipelines.request import KINDS, Request, describe, input_ids
 
 __all__ = ["PASSES", "BookError", "Job", "JobBook", "PictureRecord"]
+
+log = logging.getLogger(__name__)
 
 WAITING, RUNNING, DONE, STOPPED, FAILED, INTERRUPTED = "waiting", "running", "done", "stopped", "failed", "interrupted"
 ENDED = (DONE, STOPPED, FAILED, INTERRUPTED)
 JOBS_A_USER = 200  # jobs one person may have waiting; beyond it a submit is refused
 
-# user_turn holds when each person last had a turn: the whole of the fairness rule. A job's `turn` is its number in the fair order
-# once that has come to it, and null before. The partial indexes make the next job a look-up whose cost does not grow with the jobs
-# that have ended.
-SCHEMA = """
-create table if not exists job (
-  number integer primary key autoincrement, id text unique not null, user text not null, request text not null,
-  state text not null default 'waiting', message text not null default '',
-  created real not null, started real, ended real, turn integer);
-create index if not exists job_waiting on job (user, number) where state = 'waiting';
-create index if not exists job_active on job (user, number) where state in ('waiting', 'running');
-create index if not exists job_turn on job (turn);
-create index if not exists job_to_come on job (user, number) where turn is null;
-create table if not exists user_turn (user text primary key, last real not null);
-create table if not exists picture (
-  number integer primary key autoincrement, id text unique not null, job text not null, user text not null, path text not null,
-  width integer not null, height integer not null, seed integer not null, created real not null, request text not null);
-create index if not exists picture_user on picture (user, number);
-create index if not exists picture_job on picture (job, number);
-create table if not exists input (id text not null, user text not null, primary key (id, user)) without rowid;
-"""
+GUEST_JOBS = 400  # jobs that all guests together may have waiting; the owner's are not counted
+ROUND = 2**32  # versions that one run of the server may give out
+
 # What this version writes says "image" where it names an input; of what it cannot read, every id may be one.
 KNOWN_KINDS = ", ".join(f"'{kind}'" for kind in KINDS)
 NAMES_INPUTS = f"""request like '%"image"%' or not json_valid(request)
@@ -62,45 +50,50 @@ class JobBook:
     Everything here raises `BookError` when the file cannot be read or written; then nothing of the change has been kept.
     """
 
-    def __init__(self, file: Path, pictures: Path) -> None:
-        """`pictures` is the folder that picture paths are relative to."""
+    def __init__(self, file: Path, pictures: Path, again: bool = False, lock: FolderLock | None = None) -> None:
+        """`pictures` is the folder that picture paths are relative to. `again`: make the book anew from the pictures that are there.
+
+        What becomes of a missing, damaged, older or newer book: see `pipelines.book.opening`. `lock`: the one that holds the folder
+        of the book; it follows when another folder comes into its place.
+        """
         self._pictures = pictures
-        self._file = BookFile(file)
-        with told():
-            columns = {row["name"] for row in self._db.execute("pragma table_info(job)")}
-            if columns and "turn" not in columns:  # a book of version 0.1
-                self._db.execute("alter table job add column turn integer")
-                self._db.execute("update job set turn = 0 where state <> 'waiting'")
-            self._db.executescript(SCHEMA)
+        self.news = ""  # what a person should know of how the book was found, or empty
+        self._again, self._folder_lock = again, lock
+        with starting():
+            self._file = BookFile(file, self._opened)
+            try:
+                self.first_version = self._begin()
+            except BookError:
+                self._file.close()
+                raise
 
     def close(self) -> None:
         self._file.close()
 
-    def submit(self, request: Request, user: str) -> str:
-        """Adds a waiting job and returns its id. Raises `UserError` when this person has too many waiting."""
+    def submit(self, request: Request, user: str, owner: bool = False) -> str:
+        """Adds a waiting job and returns its id. Raises `UserError` when this person, or all guests, have too many waiting.
+
+        `owner`: this is who sits at the machine, and no guest.
+        """
         job_id = secrets.token_urlsafe(16)
         with self._transaction() as db:
-            waiting = db.execute("select count(*) from job where user = ? and state = 'waiting'", (user,)).fetchone()[0]
-            if waiting >= JOBS_A_USER:
-                raise UserError(f"You have {waiting} jobs waiting, which is the most. Stop some, or wait until they are drawn.")
-            db.execute(
-                "insert into job (id, user, request, created) values (?, ?, ?, ?)",
-                (job_id, user, json.dumps(describe(request)), time.time()),
-            )
+            _check_room(db, user, owner)
+            take_seat(db, user)
+            query = "insert into job (id, user, request, created, owner) values (?, ?, ?, ?, ?)"
+            db.execute(query, (job_id, user, json.dumps(describe(request)), time.time(), int(owner)))
         return job_id
 
     def claim(self, at_hand: Collection[str] = ()) -> Job | None:
-        """Takes the next waiting job and marks it running, or None when nobody waits.
+        """Takes the next waiting job and marks it running, or None when nobody waits. The order is that of `pipelines.book.order`.
 
-        `at_hand`: ids of checkpoints that need not be swapped in. A job that names one may be drawn before its turn. For each job
-        that is drawn the fair order goes on by one turn, and a job whose turn was three jobs ago is drawn now, so none waits longer.
+        `at_hand`: ids of checkpoints that need not be swapped in. A job that names one may be drawn before its turn.
         A job that cannot be read is marked failed, with a sentence, and the one after it is taken.
         """
         with self._transaction() as db:
             if db.execute("select 1 from job where state = 'waiting' limit 1").fetchone() is None:
-                db.execute("update job set turn = 0 where turn is null")
+                everybody_gone(db)
                 return None
-            turn = fair_turn(db)
+            turn = next_turn(db)
             while (number := next_number(db, turn, at_hand)) is not None:
                 if job := _begun(db, number):
                     return job
@@ -146,13 +139,10 @@ class JobBook:
 
     def ahead(self, job_id: str) -> int:
         """How many jobs are served before this one in the fair order if nobody submits more: 0 when it runs, has ended, or is next."""
-        waiting = self._all(
-            "select job.id, job.user, turn, coalesce(last, 0) as last from job left join user_turn using (user)"
-            " where state = 'waiting' order by number",
-            (),
-        )
-        running = self._one("select count(*) as n from job where state = 'running'", ())
-        return place_in_order(waiting, job_id, running["n"] if running else 0)
+        with self._file.reading() as db:
+            waiting = [row["id"] for row in line(db)]
+            running = db.execute("select count(*) from job where state = 'running'").fetchone()[0]
+        return waiting.index(job_id) + running if job_id in waiting else 0
 
     def add_picture(self, job: Job, path: Path, request: Request, size: tuple[int, int]) -> PictureRecord:
         """`size`: width and height of the picture, which need not be those of the request."""
@@ -160,6 +150,7 @@ class JobBook:
         values = (*row, request.seed, time.time(), json.dumps(describe(request)))
         columns = "id, job, user, path, width, height, seed, created, request"
         with self._transaction() as db:
+            db.execute("delete from picture where path = ?", (row[3],))  # tried again, or found in the folder meanwhile
             db.execute(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
             # a loopback round begins with a picture that nobody has put in
             db.executemany("insert or ignore into input values (?, ?)", [(picture_id, job.user) for picture_id in input_ids(request)])
@@ -184,10 +175,28 @@ class JobBook:
     def pictures_of(self, job_id: str) -> list[PictureRecord]:
         return [picture_of(row, self._pictures) for row in self._all("select * from picture where job = ? order by number", (job_id,))]
 
-    def recent(self, user: str, limit: int) -> list[PictureRecord]:
-        """This person's newest pictures, newest first."""
-        rows = self._all("select * from picture where user = ? order by number desc limit ?", (user, limit))
+    def recent(self, user: str, limit: int, owner: bool = False) -> list[PictureRecord]:
+        """This person's newest pictures, newest first; for the owner also those of nobody: found again, and nobody knows whose."""
+        query = "select * from picture where user in (?, ?) order by number desc limit ?"
+        rows = self._all(query, (user, NOBODY if owner else user, limit))
         return [picture_of(row, self._pictures) for row in rows]
+
+    def _opened(self, path: Path) -> sqlite3.Connection:
+        if self._folder_lock:
+            self._folder_lock.take(path.parent)
+        db, self.news = open_book(path, self._pictures, self._again)
+        self._again = False
+        if self.news:
+            log.warning(self.news)
+        return db
+
+    def _begin(self) -> int:
+        """The first version number of this run of the server: beyond all that earlier runs gave out, also when the clock was put back."""
+        with self._transaction() as db:
+            last = db.execute("select value from counter where name = 'version'").fetchone()
+            first = max(int(time.time() * 1000), last[0] + ROUND if last else 0)
+            db.execute("insert or replace into counter values ('version', ?)", (first,))
+        return first
 
     @property
     def _db(self) -> sqlite3.Connection:
@@ -205,6 +214,15 @@ class JobBook:
 
     def _all(self, query: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
         return self._file.rows(query, values)
+
+
+def _check_room(db: sqlite3.Connection, user: str, owner: bool) -> None:
+    own = db.execute("select count(*) from job where user = ? and state = 'waiting'", (user,)).fetchone()[0]
+    if own >= JOBS_A_USER:
+        raise UserError(f"You have {own} jobs waiting, which is the most. Stop some, or wait until they are drawn.")
+    guests = 0 if owner else db.execute("select count(*) from job where state = 'waiting' and not owner").fetchone()[0]
+    if guests >= GUEST_JOBS:
+        raise UserError(f"{guests} jobs of guests are waiting, which is the most this studio takes. Try again when some are drawn.")
 
 
 def _begun(db: sqlite3.Connection, number: int) -> Job | None:

@@ -45,9 +45,10 @@ class Bell:
 class Versions:
     """Numbers that only grow, also over a restart of the server, so that a viewer's "newer than this" keeps its meaning."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int) -> None:
+        """`first`: beyond all that earlier runs have given out, as the job book counts them."""
         self._lock = threading.Lock()
-        self._last = int(time.time() * 1000)
+        self._last = first
 
     def next(self) -> int:
         with self._lock:

@@ -21,14 +21,14 @@ from pipelines.engine import Engine, Painter
 from pipelines.forecasting import forecast_of
 from pipelines.inputs import Inputs
 from pipelines.intake import Intake, Taken
-from pipelines.jobs import ENDED, RUNNING, WAITING, Job, JobBook, PictureRecord
+from pipelines.jobs import ENDED, NOBODY, RUNNING, WAITING, Job, JobBook, PictureRecord
 from pipelines.library import Library
 from pipelines.live import Live
 from pipelines.outputs import Outputs, inspect
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.prompt_notes import PromptReader
 from pipelines.rebind import Rebound, rebind
-from pipelines.request import Request
+from pipelines.request import Request, input_ids
 from pipelines.resolve import draws, resolve
 
 ENDED_VERSION = 2**53 - 1  # newer than any number a running job shows; the largest integer JavaScript keeps exactly
@@ -79,15 +79,18 @@ class Studio:
         """Those that can draw requests of a kind; all of them without one."""
         return [entry for entry in self._catalog.checkpoints() if not kind or draws(entry, kind)]
 
-    def submit(self, request: Request, user: str) -> str:
+    def submit(self, request: Request, user: str, owner: bool = False) -> str:
         """Queues the request and returns the job's id. Raises `UserError` when it cannot be drawn.
 
-        What is kept is the request with everything it names looked up: see `resolve`.
+        What is kept is the request with everything it names looked up: see `resolve`. `owner`: of who sits at the machine.
         """
         self.intake.check(request, user)
         resolved = resolve(request, self._catalog)
         self.control.check(resolved)
-        return self._engine.submit(resolved, user)
+        job_id = self._engine.submit(resolved, user, owner)
+        if owner:
+            self.book.news = ""
+        return job_id
 
     def stop(self, job_id: str, user: str) -> None:
         self.job(job_id, user)
@@ -100,8 +103,21 @@ class Studio:
     def current(self, user: str, kind: str = "") -> str | None:
         return self.book.current(user, kind)
 
-    def recent(self, user: str, limit: int = 60) -> list[PictureRecord]:
-        return self.book.recent(user, limit)
+    def recent(self, user: str, limit: int = 60, owner: bool = False) -> list[PictureRecord]:
+        return self.book.recent(user, limit, owner)
+
+    def news(self, owner: bool) -> str:
+        """What whoever sits at the machine should know of how the job book was found, until they draw again."""
+        return self.book.news if owner else ""
+
+    def own_picture(self, picture_id: str, user: str, owner: bool = False) -> PictureRecord | None:
+        """A picture of this person, whose inputs are this person's too. The owner takes up those of nobody."""
+        record = self.book.picture(picture_id)
+        if record and owner and record.user == NOBODY:
+            for input_id in input_ids(record.request):
+                self.book.own_input(input_id, user)
+            return record
+        return record if record and record.user == user else None
 
     def picture(self, picture_id: str) -> PictureRecord | None:
         return self.book.picture(picture_id)

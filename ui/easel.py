@@ -12,7 +12,7 @@ from pipelines import FromPicture, Range, Studio, UserError, limits, preflight
 from ui.controls import SIDE, aspect_size
 from ui.form import read
 from ui.pieces import piece
-from ui.roles import role, user_of
+from ui.roles import role, visitor_of
 
 LARGEST = 4096  # pixels: the longest side that can be painted on
 SMALLEST = 64  # pixels of a side that is drawn
@@ -93,12 +93,12 @@ def fit_size(size: tuple[int, ...], native: int) -> tuple[int, int]:
 
 def adopted(studio: Studio, picture_id: str) -> dict[str, Any]:
     """A finished picture of this person as an input picture: {"id", "width", "height"}, or {"message"}."""
-    user = user_of(LocalContext.request.get(None))
-    record = studio.picture(str(picture_id))
-    if record is None or record.user != user:
-        return {"message": "This picture is not among yours any more."}
+    visitor = visitor_of(LocalContext.request.get(None))
     try:
-        return asdict(studio.intake.adopt(record, user))
+        record = studio.own_picture(str(picture_id), visitor.user, visitor.role == "owner")
+        if record is None:
+            return {"message": "This picture is not among yours any more."}
+        return asdict(studio.intake.adopt(record, visitor.user))
     except UserError as error:
         return {"message": str(error)}
 

@@ -15,7 +15,7 @@ import gradio as gr
 from pipelines import Checkpoint, Request, Studio, UserError, left_out, longest, summary
 from ui.form import Form
 from ui.pieces import piece
-from ui.roles import role, user_of
+from ui.roles import role, role_of, user_of
 
 SNIPPET = 24  # characters shown of the place where a prompt is cut
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -52,7 +52,7 @@ class Stage:
         def generate(request: gr.Request, **values: Any) -> str:
             with told("Not started"):
                 asked = form.read(**values)
-                job_id = self._studio.submit(asked, user_of(request))
+                job_id = self._studio.submit(asked, user_of(request), is_owner(request))
             for sentence in form.adjusted(values, asked):
                 gr.Info(sentence, title="Adjusted")
             for sentence in left_out(asked):
@@ -73,7 +73,9 @@ class Stage:
         def attach(request: gr.Request) -> dict[str, Any]:
             user = user_of(request)
             with told("Not read"):
-                return {"job": self._studio.current(user, self._kind), "recent": [summary(record) for record in self._studio.recent(user)]}
+                recent = self._studio.recent(user, owner=is_owner(request))
+                job, news = self._studio.current(user, self._kind), self._studio.news(is_owner(request))
+            return {"job": job, "recent": [summary(record) for record in recent], "news": news}
 
         return attach
 
@@ -88,10 +90,14 @@ class Stage:
         @role("artist")
         def last_seed(request: gr.Request) -> str:
             with told("Not read"):
-                newest = self._studio.recent(user_of(request), limit=1)
+                newest = self._studio.recent(user_of(request), 1, is_owner(request))
             return str(newest[0].seed) if newest else "-1"
 
         return last_seed
+
+
+def is_owner(request: gr.Request) -> bool:
+    return role_of(request) == "owner"
 
 
 @contextmanager
@@ -107,8 +113,8 @@ def own_picture(studio: Studio, event: gr.EventData, request: gr.Request) -> Any
     """The picture whose id the page sent, when it is this person's own."""
     asked = getattr(event, "id", None)
     with told("Not read"):
-        record = studio.picture(asked) if isinstance(asked, str) else None
-    if record is None or record.user != user_of(request):
+        record = studio.own_picture(asked, user_of(request), is_owner(request)) if isinstance(asked, str) else None
+    if record is None:
         raise gr.Error("This picture is not among yours any more.", title="Not found", print_exception=False)
     return record
 

@@ -27,6 +27,13 @@ SENTENCES: dict[Trouble, str] = {
     "disk": "The disk with the studio's list of jobs reported an error. Look at the drive of the outputs folder, then try again.",
     "closed": "The studio is closing. Start it again, then try again.",
 }
+AT_START: dict[Trouble, str] = {
+    "full": "The disk with the outputs folder is full: the studio's list of jobs cannot be opened. Make room, then start again.",
+    "locked": "Another program holds the studio's list of jobs (studio.db in the outputs folder). Close it, then start again.",
+    "unwritable": "The studio's list of jobs (studio.db in the outputs folder) cannot be written. Allow it, or name another --outputs-dir.",
+    "disk": "The disk with the outputs folder reported an error. Look at the drive, or name another --outputs-dir.",
+    "moved": "The outputs folder is not there any more. Put it back, or name another --outputs-dir.",
+}
 KINDS: dict[int, Trouble] = {
     sqlite3.SQLITE_FULL: "full",
     sqlite3.SQLITE_BUSY: "locked",
@@ -59,6 +66,17 @@ class BookError(UserError):
     def passing(self) -> bool:
         """Whether the same may go well later with nothing done to the book itself."""
         return self.kind not in ("damaged", "closed")
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Says what to do about a `BookError` at a start, where nothing goes on by itself."""
+    try:
+        yield
+    except BookError as error:
+        if str(error) != SENTENCES[error.kind] or error.kind not in AT_START:
+            raise
+        raise BookError(error.kind, AT_START[error.kind]) from error
 
 
 @contextmanager

@@ -12,8 +12,10 @@ from models.errors import UserError
 from pipelines.limits import admit_field
 from pipelines.request import KINDS, Request, TextToImage, restore
 
+UNKNOWN = "Nothing is known of how this picture was made: its file carries no settings."
 NEWER = "These settings were written by a newer Atelier, and this one does not know all of them. Update Atelier to use them."
 DAMAGED = "These settings are damaged in the studio's list of jobs and cannot be used."
+NOBODY = ""  # the person of pictures that were found again in the outputs folder: they are the owner's at the machine
 UNREADABLE = (UserError, ValueError, TypeError, OverflowError, RecursionError)
 
 
@@ -65,7 +67,7 @@ def request_of(text: Any) -> tuple[Request, str]:
     except UNREADABLE:
         return TextToImage(), DAMAGED
     if not isinstance(values, dict):
-        return TextToImage(), DAMAGED
+        return TextToImage(), UNKNOWN if values is None else DAMAGED
     try:
         return restore(values), ""
     except UNREADABLE:
@@ -74,8 +76,15 @@ def request_of(text: Any) -> tuple[Request, str]:
 
 def place_of(path: Any) -> Path:
     """A path below the outputs folder. One that leads out of it is not ours, and names no file here."""
-    place = Path(str(path).replace("\0", ""))
-    return Path(place.name or "none") if place.is_absolute() or place.drive or ".." in place.parts else place
+    return Path(path) if is_inside(path) else Path("none")
+
+
+def is_inside(path: Any) -> bool:
+    """Whether a row's path leads to a file below the outputs folder."""
+    if not isinstance(path, str) or "\0" in path:
+        return False
+    place = Path(path)
+    return bool(place.name) and not place.is_absolute() and not place.drive and ".." not in place.parts
 
 
 def whole(value: Any) -> int:

@@ -324,6 +324,7 @@ watch("value", () => {
   }
   if (!props.value) return;
   add(props.value.recent.toReversed());
+  if (props.value.news) notice(props.value.news);
   if (props.value.job) enqueue(props.value.job);
   else if (!following && pictures.length && selected === null) select(pictures[0].id);
 });

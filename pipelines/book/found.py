@@ -1,0 +1,111 @@
+"""Finished pictures as they stand in the outputs folder: what the job book needs to know of each, read from the file itself.
+
+No pixels are decoded. A picture that a kill left unbooked is whole, as it gets its name last; one that is cut at its end is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import struct
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.errors import UserError
+from pipelines.picture_settings import inspect
+from pipelines.picture_texts import texts_in
+from pipelines.request import describe
+
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+NAME = re.compile(r"\d{8}-\d{6}-\d{4}_.*\.png", re.DOTALL)  # what `pipelines.outputs` gives
+HEAD, END = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\0\0\0\0IEND\xaeB`\x82"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A whole picture. `path`: relative to the outputs folder. `request`: JSON, "null" when the picture says nothing of itself."""
+
+    path: str
+    size: tuple[int, int]
+    request: str
+    modified: float  # seconds since 1970
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return json.loads(self.request) or {}
+
+    @property
+    def seed(self) -> int:
+        seed = self.values.get("seed")
+        return seed if isinstance(seed, int) and -1 <= seed < 2**63 else -1
+
+
+def newcomers(folder: Path, known: Collection[str]) -> list[Found]:
+    """Pictures under our own names, in the folders of days, that are not `known`. By name, which is by time."""
+    days = (entry.name for entry in _entries(folder) if DAY.fullmatch(entry.name))
+    paths = (f"{day}/{entry.name}" for day in days for entry in _entries(folder / day) if NAME.fullmatch(entry.name))
+    return [found for path in sorted(set(paths) - set(known)) if (found := read(folder, path))]
+
+
+def everything(folder: Path) -> list[Found]:
+    """All pictures anywhere in the folder that have one of our names or carry our settings. By name, which is by time."""
+    found = (read(folder, path) for path in _pictures(folder))
+    ours = [picture for picture in found if picture and (picture.request != "null" or NAME.fullmatch(Path(picture.path).name))]
+    return sorted(ours, key=lambda picture: (Path(picture.path).name, picture.path))
+
+
+def any_picture(folder: Path) -> bool:
+    return next((True for path in _pictures(folder) if NAME.fullmatch(Path(path).name)), False)
+
+
+def read(folder: Path, path: str) -> Found | None:
+    """None for what is no whole PNG file."""
+    try:
+        size, modified = _size_of(folder / path)
+        return Found(path, size, _request_of(folder / path), modified) if size else None
+    except (OSError, UserError, UnicodeError):
+        return None
+
+
+def _size_of(path: Path) -> tuple[tuple[int, int] | None, float]:
+    """Width and height, None when the file is no PNG from its head to its end; and when it was written."""
+    with path.open("rb") as file:
+        about = os.fstat(file.fileno())
+        head = file.read(24) if stat.S_ISREG(about.st_mode) else b""
+        file.seek(max(about.st_size - len(END), 0))
+        whole = len(head) == 24 and head.startswith(HEAD) and file.read() == END
+    return (struct.unpack(">II", head[16:]) if whole else None), about.st_mtime
+
+
+def _request_of(path: Path) -> str:
+    """As it was written, so that what a newer version has written is there when Atelier is updated."""
+    try:
+        found = json.loads(texts_in(path)["atelier"])["request"]
+        if isinstance(found, dict):
+            return json.dumps(found)
+    except (KeyError, TypeError, ValueError, RecursionError, UserError):
+        pass
+    try:
+        return json.dumps(describe(inspect(path).request))
+    except UserError:
+        return "null"
+
+
+def _pictures(folder: Path) -> Iterator[str]:
+    """All PNG files in the folder and those below, but for hidden ones; relative."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        inside = Path(place).relative_to(folder)
+        yield from ((inside / name).as_posix() for name in files if name.lower().endswith(".png") and not name.startswith("."))
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []

@@ -1,0 +1,146 @@
+"""A job book made again from what stands in the outputs folder, and from what can still be read of the old one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.book.found import Found, everything, newcomers
+from pipelines.book.rows import NOBODY, request_of
+from pipelines.book.salvage import Row, Salvage, salvage
+from pipelines.book.schema import migrate
+from pipelines.request import SEEDS, input_ids
+
+NO_JOB = ""  # their job
+BESIDE = ("", "-wal", "-shm", "-journal")  # the files of one book
+PICTURE = "insert into picture (id, job, user, path, width, height, seed, created, request) values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    aside: str  # the name of the old book, set aside; empty when there was none
+    pictures: int
+
+
+def rebuild(path: Path, folder: Path) -> Rebuilt:
+    """Makes the book again and sets the old one aside. Until all is written, nothing is changed."""
+    new = path.with_name(f"{path.name}.new")
+    _remove(new)
+    try:
+        old = salvage(path)
+        pictures = in_order(old, everything(folder))
+        create(new, lambda db: _fill(db, old, pictures))
+        aside = set_aside(path)
+        os.replace(new, path)
+    finally:
+        _remove(new)
+    return Rebuilt(aside, len(pictures))
+
+
+def create(path: Path, fill: Callable[[sqlite3.Connection], None] = lambda db: None) -> None:
+    """A book of this version. It is made under another name than its own, so it need not be sound before it is whole."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.row_factory = sqlite3.Row
+        db.execute("pragma journal_mode = memory")
+        db.execute("pragma synchronous = off")
+        migrate(db)
+        db.execute("begin")
+        fill(db)
+        db.execute("commit")
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def begin(path: Path) -> None:
+    """A book for a folder in which there is nothing yet."""
+    new = path.with_name(f"{path.name}.new")
+    _remove(new)
+    try:
+        create(new)
+        os.replace(new, path)
+    finally:
+        _remove(new)
+
+
+def set_aside(path: Path) -> str:
+    """Renames the book, with the files that belong to it, and returns its new name; "" when there is none of them."""
+    there = [ending for ending in BESIDE if os.path.lexists(f"{path}{ending}")]
+    if not there:
+        return ""
+    names = (f"{path.name}.bad{number or ''}" for number in (0, *range(2, 10**6)))
+    name = next(name for name in names if not any(os.path.lexists(path.with_name(name + ending)) for ending in BESIDE))
+    for ending in there:
+        os.replace(f"{path}{ending}", path.with_name(name + ending))
+    return name
+
+
+def in_order(old: Salvage, found: Sequence[Found]) -> list[tuple[Found, Row | None]]:
+    """Pictures with what the old book knew of them. Those that it knew keep their order; the others come in by name."""
+    by_path = {picture.path: picture for picture in found}
+    keyed: list[tuple[str, Found, Row | None]] = []
+    latest = ""
+    for path, row in old.pictures.items():
+        if path in by_path:
+            latest = max(latest, Path(path).name)
+            keyed.append((latest, by_path[path], row))
+    keyed += [(Path(path).name, picture, None) for path, picture in by_path.items() if path not in old.pictures]
+    return [(picture, row) for _, picture, row in sorted(keyed, key=lambda entry: entry[0])]
+
+
+def book_newcomers(db: sqlite3.Connection, folder: Path) -> int:
+    """Enters pictures that were saved and not entered, as by a kill in between. Returns how many."""
+    known = {row[0] for row in db.execute("select path from picture")}
+    found = newcomers(folder, known)
+    if found:
+        running = [dict(row) for row in db.execute("select * from job where state = 'running'")]
+        db.execute("begin immediate")
+        _enter(db, [(picture, job_of(picture, running)) for picture in found])
+        db.execute("commit")
+    return len(found)
+
+
+def job_of(picture: Found, jobs: Iterable[Row]) -> Row | None:
+    """The picture's row as its job would have entered it: the job that was running and asked for such a picture."""
+    for job in jobs:
+        asked, _ = request_of(job["request"])
+        alike = (asked.kind, asked.prompt) == (picture.values.get("kind"), picture.values.get("prompt"))
+        most = asked.picture_count + getattr(asked, "loops", 1)  # the seeds of a job's pictures count up from its own
+        if alike and asked.seed >= 0 and (picture.seed - asked.seed) % SEEDS < most:
+            return {"id": _new_id(), "job": job["id"], "user": job["user"]}
+    return None
+
+
+def _fill(db: sqlite3.Connection, old: Salvage, pictures: list[tuple[Found, Row | None]]) -> None:
+    for job in old.jobs:
+        values = job["id"], job["user"], job["request"], job["state"], job.get("created") or 0.0, job.get("owner") or 0
+        db.execute("insert into job (id, user, request, state, created, owner) values (?, ?, ?, ?, ?, ?)", values)
+    db.execute("update job set turn = 0 where state <> 'waiting'")
+    db.executemany("insert or ignore into input values (?, ?)", [(row["id"], row["user"]) for row in old.inputs])
+    running = [job for job in old.jobs if job["state"] == "running"]
+    _enter(db, [(picture, row or job_of(picture, running)) for picture, row in pictures])
+
+
+def _enter(db: sqlite3.Connection, pictures: Iterable[tuple[Found, Row | None]]) -> None:
+    """Pictures, and the inputs that they name as those of the same person."""
+    for picture, known in pictures:
+        row = known or {"id": _new_id(), "job": NO_JOB, "user": NOBODY}
+        created = row.get("created") or picture.modified
+        values = row["id"], row["job"], row["user"], picture.path, *picture.size, picture.seed, created, picture.request
+        db.execute(PICTURE, values)
+        inputs = input_ids(request_of(picture.request)[0])
+        db.executemany("insert or ignore into input values (?, ?)", [(input_id, row["user"]) for input_id in inputs])
+
+
+def _new_id() -> str:
+    return secrets.token_urlsafe(16)
+
+
+def _remove(path: Path) -> None:
+    for ending in BESIDE:
+        with suppress(FileNotFoundError):
+            os.unlink(f"{path}{ending}")

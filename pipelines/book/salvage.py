@@ -1,0 +1,57 @@
+"""What can still be read of a job book that is set aside: whose pictures are, which jobs wait. Rows that are damaged are left out."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines.book.file import begins_well, connect
+from pipelines.book.rows import is_inside
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Salvage:
+    pictures: dict[str, Row] = field(default_factory=dict)  # by path, in the order of the book
+    jobs: list[Row] = field(default_factory=list)  # that waited or ran
+    inputs: list[Row] = field(default_factory=list)
+
+
+def salvage(path: Path) -> Salvage:
+    """Nothing, when nothing can be read."""
+    if not path.is_file() or not begins_well(path):
+        return Salvage()
+    try:
+        with closing(connect(path)) as db:
+            db.execute("pragma writable_schema = on")  # so that a table is read although another one is damaged
+            pictures = _rows(db, "picture", ("id", "user", "job", "path"))
+            jobs = _rows(db, "job", ("id", "user", "request"), "where state in ('waiting', 'running')")
+            inputs = _rows(db, "input", ("id", "user"), order="id")
+    except sqlite3.Error:
+        return Salvage()
+    return Salvage({row["path"]: row for row in _once(pictures) if is_inside(row["path"])}, _once(jobs), inputs)
+
+
+def _rows(db: sqlite3.Connection, table: str, texts: Iterable[str], which: str = "", order: str = "number") -> list[Row]:
+    """Those before a damaged place, and those behind it."""
+    rows: dict[Any, Row] = {}
+    for direction in ("asc", "desc"):
+        with suppress(sqlite3.Error):
+            for row in db.execute(f"select * from {table} {which} order by {order} {direction}"):
+                rows[tuple(row)] = dict(row)
+            break
+    sound = [row for row in rows.values() if row["id"] and all(isinstance(row.get(name), str) for name in texts)]
+    return sorted(sound, key=lambda row: row[order] if isinstance(row[order], int | str) else 0)
+
+
+def _once(rows: list[Row]) -> list[Row]:
+    """An id names one row: the first."""
+    named: dict[str, Row] = {}
+    for row in rows:
+        named.setdefault(row["id"], row)
+    return list(named.values())

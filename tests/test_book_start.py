@@ -1,0 +1,353 @@
+"""How a start finds the job book: older, newer, damaged, missing, or of somebody else. Nothing of it is silent, and no picture is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pipelines.book.rows import NOBODY
+from pipelines.book.schema import BACKUPS, MIGRATIONS, VERSION, backup_name
+from pipelines.jobs import BookError, JobBook
+from pipelines.outputs import Outputs
+from pipelines.request import ImageToImage, Request, TextToImage, describe
+
+ONE = "1" * 64
+# The tables as version 0.1 made them, before and after it counted turns.
+FIRST_BOOK = """
+create table job (
+  number integer primary key autoincrement, id text unique not null, user text not null, request text not null,
+  state text not null default 'waiting', message text not null default '',
+  created real not null, started real, ended real);
+create index job_waiting on job (user, number) where state = 'waiting';
+create index job_active on job (user, number) where state in ('waiting', 'running');
+create table user_turn (user text primary key, last real not null);
+create table picture (
+  number integer primary key autoincrement, id text unique not null, job text not null, user text not null, path text not null,
+  width integer not null, height integer not null, seed integer not null, created real not null, request text not null);
+create index picture_user on picture (user, number);
+create index picture_job on picture (job, number);
+"""
+LAST_BOOK = (
+    FIRST_BOOK
+    + """
+alter table job add column turn integer;
+create index job_turn on job (turn);
+create index job_to_come on job (user, number) where turn is null;
+create table input (id text not null, user text not null, primary key (id, user)) without rowid;
+"""
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def opened(folder: Path, again: bool = False) -> JobBook:
+    return JobBook(folder / "studio.db", folder, again)
+
+
+def saved(folder: Path, request: Request) -> Path:
+    return Outputs(folder).save(Image.new("RGB", (24, 16), (200, 30, 30)), request, {})
+
+
+def drawn(book: JobBook, user: str, *prompts: str, request: Request | None = None) -> list[Path]:
+    """One job and one picture of each prompt, on the disk and in the book."""
+    paths = []
+    for number, prompt in enumerate(prompts):
+        book.submit(request or TextToImage(prompt=prompt, seed=number), user)
+        job = book.claim()
+        assert job
+        paths.append(saved(book._pictures, job.request))
+        book.add_picture(job, paths[-1], job.request, (24, 16))
+        book.end(job.id, "done")
+    return paths
+
+
+def prompts(book: JobBook, user: str = "", owner: bool = True) -> list[str]:
+    return [record.request.prompt for record in book.recent(user, 100, owner)]
+
+
+# ------------------------------------------------------------------------------------------------ versions
+
+
+@pytest.mark.parametrize("tables", [FIRST_BOOK, LAST_BOOK], ids=["first", "last"])
+def test_a_book_of_version_0_1_comes_to_this_one_and_is_kept_as_it_was(folder: Path, tables: str) -> None:
+    text = json.dumps(describe(TextToImage(prompt="old")))
+    old = sqlite3.connect(folder / "studio.db")
+    old.executescript(tables)
+    old.execute("insert into job (id, user, request, state, created) values ('a', 'ada', ?, 'done', 1)", (text,))
+    if "turn integer" in tables:
+        old.execute("update job set turn = 0")
+    for name, user in (("b", "ada"), ("c", "bob"), ("d", "eve")):
+        old.execute("insert into job (id, user, request, created) values (?, ?, ?, 2)", (name, user, text))
+    old.executemany("insert into user_turn values (?, ?)", [("bob", 9e9), ("ada", 5.0)])
+    old.execute("insert into picture values (1, 'p', 'a', 'ada', 'day/p.png', 8, 8, 3, 1, ?)", (text,))
+    old.commit()
+    old.close()
+    book = opened(folder)
+    assert book._db.execute("pragma user_version").fetchone()[0] == VERSION and book.news == ""
+    assert prompts(book, "ada") == ["old"]
+    assert [job.id for job in iter(book.claim, None)] == ["d", "b", "c"]  # who was served last goes last, as before
+    kept = sqlite3.connect(backup_name(folder / "studio.db", 0))
+    assert kept.execute("select count(*) from job").fetchone() == (4,) and kept.execute("pragma user_version").fetchone() == (0,)
+
+
+def test_a_step_that_fails_changes_nothing_and_is_taken_again_at_the_next_start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn(opened(folder), "ada", "house")
+
+    def broken(db: sqlite3.Connection) -> None:
+        db.execute("create table more (id text)")
+        db.execute("insert into nothing values (1)")
+
+    steps = ("pipelines.book.schema.MIGRATIONS", "pipelines.book.schema.VERSION", "pipelines.book.opening.VERSION")
+    for name, value in zip(steps, ((*MIGRATIONS, broken), VERSION + 1, VERSION + 1), strict=True):
+        monkeypatch.setattr(name, value)
+    with pytest.raises(BookError):
+        opened(folder)
+    monkeypatch.undo()
+    book = opened(folder)
+    assert prompts(book, "ada") == ["house"] and not book._db.execute("select 1 from sqlite_master where name = 'more'").fetchone()
+
+
+def test_only_a_few_earlier_books_are_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(folder).close()
+    more = tuple((lambda db, number=number: db.execute(f"create table t{number} (id text)")) for number in range(6))
+    steps = ("pipelines.book.schema.MIGRATIONS", "pipelines.book.schema.VERSION", "pipelines.book.opening.VERSION")
+    for name, value in zip(steps, ((*MIGRATIONS, *more), VERSION + 6, VERSION + 6), strict=True):
+        monkeypatch.setattr(name, value)
+    opened(folder).close()
+    kept = sorted(path.name for path in folder.glob("studio.db.version-*"))
+    assert kept == [f"studio.db.version-{VERSION + 6 - number}" for number in range(BACKUPS, 0, -1)]
+
+
+def test_a_book_of_a_newer_version_is_refused_and_stays_as_it_is(folder: Path) -> None:
+    book = opened(folder)
+    book._db.execute(f"pragma user_version = {VERSION + 1}")
+    book.close()
+    before = (folder / "studio.db").read_bytes()
+    for again in (False, True):
+        with pytest.raises(BookError, match="newer Atelier"):
+            opened(folder, again)
+    assert (folder / "studio.db").read_bytes() == before and not list(folder.glob("*.bad*"))
+
+
+# ------------------------------------------------------------------------------------------------ bad books
+
+
+def cut(share: float) -> Callable[[Path], None]:
+    return lambda file: os.truncate(file, int(file.stat().st_size * share))
+
+
+def overwritten(file: Path) -> None:
+    with file.open("r+b") as stream:
+        stream.seek(4096)
+        stream.write(random.Random(1).randbytes(3 * 4096))
+
+
+def without_a_table(file: Path) -> None:
+    db = sqlite3.connect(file)
+    db.execute("drop table picture")
+    db.close()
+
+
+BAD: dict[str, Callable[[Path], object]] = {
+    "garbage": lambda file: file.write_bytes(b"\xff" * 8192),
+    "a web page": lambda file: file.write_text("<!doctype html>" * 100),
+    "empty": lambda file: file.write_bytes(b""),
+    "zeros": lambda file: file.write_bytes(b"\0" * 8192),
+    "cut to a little": cut(0.01),
+    "cut in the middle": cut(0.5),
+    "cut at the end": cut(0.95),
+    "overwritten inside": overwritten,
+    "without a table": without_a_table,
+    "without any table": lambda file: (file.unlink(), sqlite3.connect(file).execute("vacuum")),
+    "missing": lambda file: file.unlink(),
+}
+
+
+@pytest.mark.parametrize("spoil", BAD.values(), ids=BAD.keys())
+def test_a_bad_book_is_set_aside_and_every_picture_is_found_again(folder: Path, spoil: Callable[[Path], None]) -> None:
+    book = opened(folder)
+    paths = drawn(book, "ada", "first", "second", "third")
+    drawn(book, "ada", "from", request=ImageToImage(prompt="from", image=ONE, seed=5))
+    book.submit(TextToImage(prompt="waits"), "ada")
+    book.close()
+    spoil(folder / "studio.db")
+    spoilt = (folder / "studio.db").read_bytes() if (folder / "studio.db").exists() else None
+    book = opened(folder)
+    assert prompts(book, "ada") == ["from", "third", "second", "first"]
+    assert [record.path for record in book.recent("ada", 9, True)][-1:] == paths[:1] and book.inputs_used() == {ONE}
+    assert [(record.width, record.height, record.seed) for record in book.recent("ada", 9, True)][1] == (24, 16, 2)
+    assert "4 pictures were found" in book.news
+    if spoilt is not None:
+        assert (folder / "studio.db.bad").exists() and "studio.db.bad" in book.news
+    book.close()
+    assert opened(folder).news == ""
+
+
+def test_of_a_damaged_book_what_can_be_read_is_kept(folder: Path) -> None:
+    book = opened(folder)
+    drawn(book, "ada", "first")
+    drawn(book, "bob", "second")
+    first, second = book.recent("ada", 1)[0], book.recent("bob", 1)[0]
+    waits = book.submit(TextToImage(prompt="waits"), "bob")
+    saved(folder, TextToImage(prompt="unbooked", seed=9))
+    book._db.execute("pragma writable_schema = on")
+    book._db.execute("update sqlite_master set rootpage = 9999 where name = 'picture_job'")  # an index that leads nowhere
+    book.close()
+    book = opened(folder)
+    assert "damaged" in book.news
+    assert prompts(book, "ada", owner=False) == ["first"] and prompts(book, "bob", owner=False) == ["second"]
+    assert {record.id for record in book.recent("ada", 1) + book.recent("bob", 1)} == {first.id, second.id}
+    assert prompts(book, NOBODY) == ["unbooked"]
+    job = book.claim()
+    assert job and job.id == waits
+
+
+def test_bad_books_are_numbered(folder: Path) -> None:
+    for _ in range(3):
+        (folder / "studio.db").write_bytes(b"\xff" * 8192)
+        (folder / "studio.db-wal").write_bytes(b"what was in front of it")
+        opened(folder).close()
+    names = {path.name for path in folder.glob("studio.db.bad*")}
+    assert names >= {f"studio.db.bad{number}{end}" for number in ("", 2, 3) for end in ("", "-wal")}
+
+
+def test_a_damaged_journal_beside_a_sound_book_costs_no_picture(folder: Path) -> None:
+    book = opened(folder)
+    drawn(book, "ada", "first")
+    book._db.execute("pragma wal_checkpoint(truncate)")
+    drawn(book, "ada", "second")
+    journal = (folder / "studio.db-wal").read_bytes()
+    for name in ("studio.db", "studio.db-wal"):  # as after a kill: the first one is never closed
+        (folder / f"copy-{name}").write_bytes((folder / name).read_bytes())
+    book.close()
+    (folder / "copy-studio.db").replace(folder / "studio.db")
+    (folder / "studio.db-wal").write_bytes(bytes(byte ^ 0x5A for byte in journal))
+    assert sorted(prompts(opened(folder), "ada")) == ["first", "second"]
+
+
+def test_the_file_of_another_program_is_refused_and_stays_as_it_is(folder: Path) -> None:
+    other = sqlite3.connect(folder / "studio.db")
+    other.execute("create table job (id text)")
+    other.close()
+    before = (folder / "studio.db").read_bytes()
+    for again in (False, True):
+        with pytest.raises(BookError, match="another program"):
+            opened(folder, again)
+    assert (folder / "studio.db").read_bytes() == before
+
+
+def test_a_folder_in_the_place_of_the_book_is_told(folder: Path) -> None:
+    (folder / "studio.db").mkdir()
+    with pytest.raises(BookError, match="is itself a folder"):
+        opened(folder)
+
+
+def test_a_book_that_another_program_holds_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(folder).close()
+    monkeypatch.setattr("pipelines.book.file.PATIENCE", 0.05)
+    for how in ("immediate", "exclusive"):
+        other = sqlite3.connect(folder / "studio.db", isolation_level=None)
+        other.execute("pragma locking_mode = exclusive") if how == "exclusive" else None
+        other.execute(f"begin {how}")
+        with pytest.raises(BookError, match=r"holds .* start again"):
+            opened(folder)
+        other.close()
+
+
+def test_a_new_folder_begins_a_book_without_a_word(folder: Path) -> None:
+    assert opened(folder / "new").news == ""
+
+
+# ------------------------------------------------------------------------------------------------ pictures without a book
+
+
+def test_a_picture_that_was_saved_and_not_booked_comes_back_to_who_asked_for_it(folder: Path) -> None:
+    book = opened(folder)
+    drawn(book, "ada", "booked")
+    book.submit(TextToImage(prompt="killed", seed=40, batch_count=3), "ada")
+    job = book.claim()
+    assert job
+    saved(folder, TextToImage(prompt="killed", seed=42))
+    book = opened(folder)  # the first one is never closed, as after a kill
+    assert prompts(book, "ada", owner=False) == ["killed", "booked"] and "1 picture was found" in book.news
+    assert [record.request.seed for record in book.pictures_of(job.id)] == [42]
+    assert opened(folder).news == ""
+
+
+def test_what_is_no_whole_picture_of_ours_is_left_out(folder: Path) -> None:
+    whole = saved(folder, TextToImage(prompt="whole", seed=1))
+    cut_short = whole.with_name(whole.name.replace("whole", "cut"))
+    cut_short.write_bytes(whole.read_bytes()[:-20])
+    whole.with_name("20260101-000000-0000_text_s1.png").write_text("no picture")
+    whole.with_name("20260101-000000-0001_folder_s1.png").mkdir()
+    whole.with_name(f".{whole.stem}.part").write_bytes(whole.read_bytes())
+    Image.new("RGB", (8, 8)).save(whole.with_name("holiday.png"))
+    Image.new("RGB", (8, 8)).save(whole.with_name("20260101-000000-0002_bare_s7.png"))
+    records = opened(folder).recent("", 9, True)
+    assert [(record.request.prompt, bool(record.note)) for record in records] == [("whole", False), ("", True)]
+    assert "carries no settings" in records[1].note
+
+
+def test_on_request_the_book_is_made_again_and_keeps_whose_pictures_are(folder: Path) -> None:
+    book = opened(folder)
+    paths = drawn(book, "ada", "a1", "a2", "a3")
+    ids = {record.request.prompt: record.id for record in book.recent("ada", 9)}
+    paths[1].unlink()
+    kept = folder / "best of all" / "lost.png"
+    kept.parent.mkdir()
+    paths[2].replace(kept)
+    waits = book.submit(TextToImage(prompt="waits"), "bob")
+    book.close()
+    book = opened(folder, again=True)
+    assert prompts(book, "ada", owner=False) == ["a1"] and prompts(book, NOBODY) == ["a3"]
+    assert book.recent("ada", 1)[0].id == ids["a1"] and book.job(waits)
+    assert (folder / "studio.db.bad").exists() and "studio.db.bad" in book.news
+
+
+def test_settings_of_a_newer_version_are_kept_as_they_were_written(folder: Path) -> None:
+    book = opened(folder)
+    drawn(book, "ada", "house")
+    text = json.dumps({**describe(TextToImage(prompt="house")), "hires_scale": 2.0})
+    book.close()
+    (folder / "studio.db").unlink()
+    day = next(folder.glob("*-*-*"))
+    next(day.glob("*.png")).unlink()
+    newer = Image.new("RGB", (8, 8))
+    from PIL.PngImagePlugin import PngInfo
+
+    texts = PngInfo()
+    texts.add_itxt("atelier", json.dumps({"version": 1, "request": json.loads(text)}))
+    newer.save(day / "20260101-000000-0000_house_s1.png", pnginfo=texts)
+    book = opened(folder)
+    [record] = book.recent("", 9, True)
+    assert (record.request.prompt, "newer" in record.note) == ("house", True)
+    assert json.loads(book._db.execute("select request from picture").fetchone()[0])["hires_scale"] == 2.0
+
+
+def test_pictures_of_nobody_are_the_owners_and_no_guests(folder: Path) -> None:
+    saved(folder, TextToImage(prompt="found", seed=1))
+    book = opened(folder)
+    assert prompts(book, "guest", owner=False) == [] and prompts(book, "me") == ["found"]
+
+
+def test_ten_thousand_pictures_are_found_in_a_moment(folder: Path) -> None:
+    """A tenth of it, so that the suite stays quick; bench/queue.py has the whole."""
+    one = saved(folder, TextToImage(prompt="house", seed=1))
+    data = one.read_bytes()
+    for number in range(1000):
+        (one.parent / f"20260101-000000-{number:04d}_house_s{number}.png").write_bytes(data)
+    begin = time.perf_counter()
+    book = opened(folder)
+    seconds = time.perf_counter() - begin
+    assert "1,001 pictures were found" in book.news and seconds < 5
