@@ -13,6 +13,7 @@ from models.catalog import Checkpoint
 from models.errors import UserError
 from models.files import ModelFile, ModelKind
 from models.fits import fits
+from pipelines.control_match import readers
 from pipelines.control_use import ControlUse
 from pipelines.prompts import Names, parse
 from pipelines.prompts.tags import Tag, take_tags, without_tags
@@ -64,7 +65,7 @@ def resolve(request: Kind, shelf: Shelf) -> Kind:
         loras=tuple(_named(use, "lora", checkpoint, shelf) for use in loras),
         hypernetworks=tuple(_named(use, "hypernetwork", checkpoint, shelf) for use in hypernetworks),
         embeddings=tuple(_embeddings(request, checkpoint, shelf)),
-        controls=tuple(_control(use, place, checkpoint, shelf) for place, use in enumerate(request.controls, 1) if use != ControlUse()),
+        controls=tuple(_control(use, place, checkpoint, shelf) for place, use in enumerate(request.controls, 1) if _is_used(use)),
     )
     return type(request).admit(_values(found))
 
@@ -81,9 +82,24 @@ def _hypernetwork(tag: Tag, checkpoint: Checkpoint, shelf: Shelf) -> Hypernetwor
     return HypernetworkUse(id=_by_name("hypernetwork", tag.name, checkpoint, shelf).id, strength=tag.unet)
 
 
+def _is_used(use: ControlUse) -> bool:
+    """One that nobody touched, or that is switched off before it had a model, says nothing."""
+    return use != ControlUse() and bool(use.id or use.weight)
+
+
+def _lacking(use: ControlUse, place: int, checkpoint: Checkpoint, shelf: Shelf) -> str:
+    """What a unit without a model needs, by the name that its card has."""
+    is_plain = use.preprocessor == ControlUse().preprocessor
+    card = f"Unit {place}" if is_plain else f"Unit {place} – {use.preprocessor}"
+    fitting = [entry for kind in STEERS for entry in shelf.models(kind) if not fits(entry, checkpoint)]
+    best = next((entry for entry in fitting if entry.id == readers(fitting).get(use.preprocessor)), None)
+    choice = f"such as “{best.name}”, under “{titled('id')}”" if best else f"under “{titled('id')}”"
+    return f"Control unit {place} has no model yet, so nothing reads its map. Open “{card}” and choose one {choice}, or remove the unit."
+
+
 def _control(use: ControlUse, place: int, checkpoint: Checkpoint, shelf: Shelf) -> ControlUse:
     if not use.id:
-        raise UserError(f"Control unit {place} has no model yet. Choose one, or remove the unit.")
+        raise UserError(_lacking(use, place, checkpoint, shelf))
     if use.start >= use.end:
         raise UserError(f"Control unit {place} ends before it begins. Put “{titled('end')}” after “{titled('start')}”.")
     entry = shelf.model(use.id)

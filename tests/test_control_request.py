@@ -62,6 +62,15 @@ def test_a_unit_that_was_never_filled_in_is_left_out(shelf: Shelf) -> None:
     assert resolve(held(ControlUse(), ControlUse(id="id-canny")), shelf).controls == (ControlUse(id="id-canny", name="canny"),)
 
 
+def test_a_unit_that_is_switched_off_before_it_has_a_model_is_left_out(shelf: Shelf) -> None:
+    assert resolve(held(ControlUse(image="ab" * 32, weight=0.0)), shelf).controls == ()
+
+
+def test_a_unit_without_a_model_is_named_as_its_card_is_and_told_which_model_would_do(shelf: Shelf) -> None:
+    told = why(held(ControlUse(id="id-sketch"), ControlUse(image="ab" * 32, preprocessor="Canny")), shelf)
+    assert "Control unit 2 has no model" in told and "“Unit 2 – Canny”" in told and "such as “canny”" in told
+
+
 @pytest.mark.parametrize(("use", "sentence"), [
     (ControlUse(image="ab" * 32), "unit 1 has no model"),
     (ControlUse(id="id-large canny"), "made for SDXL"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from playwright.sync_api import expect
 from safetensors.numpy import save_file
 from toys import toy_studio
 
@@ -91,6 +92,23 @@ def test_a_lora_from_the_rack_is_in_the_request_with_its_strengths(house: House,
     visit.generate("a tree")
     wait_for(visit.page, lambda: house.painter.drawn[-1].prompt == "a tree")
     assert house.painter.drawn[-1].loras == ()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("typed", ["", "-", "1e", "abc"])
+def test_a_strength_that_is_no_number_gives_the_former_one_back(visit: Visit, lora: str, typed: str) -> None:
+    rack = visit.page.locator("#txt2img-loras")
+    soon(visit, lambda: lora in rack.locator("option").all_text_contents())
+    rack.locator("select").select_option(label=lora)
+    number = rack.locator("input[type=number]").first
+    number.fill("0.6")
+    number.press("Tab")
+    number.press("Control+a")
+    number.press("Delete")
+    number.type(typed)
+    number.press("Tab")
+    expect(number).to_have_value("0.6")
+    assert [entry["unet"] for entry in visit.page.evaluate("() => atelier.forms.txt2img.loras")] == [0.6]
 
 
 @pytest.mark.browser

@@ -6,8 +6,8 @@ import re
 
 import pytest
 from page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
-from playwright.sync_api import Locator
-from unit_pages import HOSTILE, TOO_LARGE, control, first, shelf, units
+from playwright.sync_api import Locator, expect
+from unit_pages import HOSTILE, TOO_LARGE, control, drawing, first, put, shelf, units
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "first", "house", "open_house", "shelf", "visit"]
@@ -68,10 +68,45 @@ def test_a_preprocessor_brings_a_model_of_its_name_where_none_is_chosen(visit: V
     wait_for(visit.page, lambda: control(visit, "Model of unit 1").locator("option").count() == 1 + 4)
     control(visit, "Preprocessor of unit 1").select_option("Canny")
     wait_for(visit.page, lambda: units(visit)[0]["name"] == "small canny")
+    control(visit, "Preprocessor of unit 1").select_option("Tile")  # nobody chose the model, so it follows
+    wait_for(visit.page, lambda: units(visit)[0]["name"] == "union of all")
+    control(visit, "Preprocessor of unit 1").select_option("Canny")
+    wait_for(visit.page, lambda: units(visit)[0]["name"] == "small canny")
     control(visit, "Model of unit 1").select_option(label="union of all")
     control(visit, "Preprocessor of unit 1").select_option("Tile")
     wait_for(visit.page, lambda: units(visit)[0]["preprocessor"] == "Tile")
     assert units(visit)[0]["name"] == "union of all"
+
+
+def test_a_unit_with_a_picture_and_no_model_says_so_on_its_card_and_at_generate(visit: Visit, house: House, first: Locator) -> None:
+    wait_for(visit.page, lambda: control(visit, "Model of unit 1").locator("option").count() == 1 + 4)
+    drawn = len(house.painter.drawn)
+    expect(first.locator(".unit-problem:visible")).to_have_count(0)
+    put(visit, drawing())
+    expect(first.locator(".unit-problem:visible")).to_contain_text("Choose the model")
+    visit.page.locator("#controlnet-generate").click()
+    told = visit.page.get_by_text("Control unit 1 has no model yet")
+    expect(told.first).to_contain_text("Open “Unit 1” and choose one under “Model”")
+    first.get_by_role("switch").click()
+    expect(first.locator(".unit-problem:visible")).to_have_count(0)
+    first.get_by_role("switch").click()
+    control(visit, "Preprocessor of unit 1").select_option("Scribble")
+    wait_for(visit.page, lambda: units(visit)[0]["name"] == "union of all")
+    expect(first.locator(".unit-problem:visible")).to_have_count(0)
+    assert len(house.painter.drawn) == drawn
+
+
+def test_a_number_of_a_unit_that_cannot_be_read_comes_back_as_it_was(visit: Visit, first: Locator) -> None:
+    number = first.locator("[data-field=weight] input[type=number]")
+    number.fill("1.35")
+    number.press("Tab")
+    wait_for(visit.page, lambda: units(visit)[0]["weight"] == 1.35)
+    for typed, held in (("", 1.35), ("1e", 1.35), ("-", 1.35), ("99", 2)):
+        number.fill("")
+        number.type(typed)
+        number.press("Tab")
+        expect(number).to_have_value(str(held))
+        assert units(visit)[0]["weight"] == held
 
 
 def test_markup_in_the_name_of_a_model_stays_text(visit: Visit, first: Locator) -> None:

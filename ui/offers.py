@@ -12,6 +12,7 @@ import gradio as gr
 
 from models.files import ModelFile, ModelKind
 from pipelines import Checkpoint, Request, Studio, UserError, limits
+from pipelines.control_match import readers
 from ui import controls
 from ui.form import Form
 from ui.pieces import piece
@@ -62,8 +63,11 @@ def listed(studio: Studio, kind: type[Request], checkpoint_id: str, racks: Mappi
     """For the page's scripts: the checkpoints' own values, and the files of each rack, those that fit first."""
     found: dict[str, Any] = controls.starts(kind, studio.checkpoints(kind.kind))
     for name, sorts in racks.items():
-        files = [_offered(studio, entry, checkpoint_id) for sort in sorts for entry in studio.library.models(sort)]
+        entries = [entry for sort in sorts for entry in studio.library.models(sort)]
+        files = [_offered(studio, entry, checkpoint_id) for entry in entries]
         found[name] = sorted(files, key=lambda file: bool(file["reason"]))
+        if name == "controls":  # preprocessor -> id of the model that reads its maps
+            found["readers"] = readers([entry for entry, file in zip(entries, files, strict=True) if not file["reason"]])
     return found
 
 

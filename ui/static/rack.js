@@ -25,10 +25,10 @@ const strength = (entry, place, name) => {
     input.setAttribute("aria-label", `${words[name]} of ${nameOf(entry)}`);
     input.addEventListener("input", () => {
       const other = input === slider ? exact : slider;
-      other.value = input.value;
+      if (input.value) other.value = input.value;
     });
     input.addEventListener("change", () => {
-      const number = Math.min(high, Math.max(low, Number(input.value) || 0));
+      const number = atelier.typedNumber(input, entry[name], numbers[name]);
       change(entries().map((old, index) => (index === place ? { ...old, [name]: number } : old)));
     });
   }

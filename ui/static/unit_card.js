@@ -5,16 +5,16 @@
   const { picture, seen, region, address } = atelier.unitPictures;
   const PLAIN = { number, flag, choice };
   const MISSING = "It is not in the models folders any more. Choose another one.";
+  const LACKING = "Choose the model that is to read the map: without one, the unit cannot act.";
   const NONE_YET = "There are none yet. Put .safetensors files into the models folder “controlnet”; they appear here by themselves.";
   const percent = (share) => `${Math.round(share * 100)} %`;
 
-  // What of a field depends on the others. `at`: {place, whose, models, preprocessors, form, begins, map}
+  // What of a field depends on the others. `at`: {place, whose, models, readers, preprocessors, form, begins, map}
   const threshold = (index) => (unit, at, { maker }) => {
     const own = maker?.thresholds[index];
     return own ? { ...own, info: "" } : { hidden: true };
   };
   const offered = ({ name, missing, union_kind }, place) => ({ value: name, text: missing ? `${name} (no weights yet)` : name, why: missing, group: union_kind || (place ? "Other" : "") });
-  const usable = (models) => models.filter((file) => !file.reason);
   const MOMENT = {
     preprocessor: (unit, at, { maker }) => ({
       options: at.preprocessors.length ? at.preprocessors.map(offered) : [{ value: unit.preprocessor, text: unit.preprocessor }],
@@ -29,7 +29,7 @@
       const files = at.models.map(({ id, name, reason, misfit }) => ({ value: id, text: reason ? `${name} (${misfit})` : name, why: reason, barred: !!reason }));
       const first = { value: "", text: at.models.length ? "Choose a model…" : "No model" };
       const lost = unit.id && !model ? [{ value: unit.id, text: unit.name || "a file that is not here", why: MISSING }] : [];
-      const problem = lost.length && at.models.length ? MISSING : model?.reason;
+      const problem = lost.length && at.models.length ? MISSING : model?.reason || (at.lacking && at.models.length ? LACKING : "");
       return { options: [first, ...lost, ...files], problem: problem || (at.models.length ? "" : NONE_YET), info: problem ? "" : undefined };
     },
     union_kind: (unit, at, { maker, model, field }) => ({
@@ -106,20 +106,14 @@
       if (name === "id") return { id: value, name: at.models.find((file) => file.id === value)?.called ?? "" };
       return { [name]: value };
     };
-    // Another preprocessor brings its thresholds, and a model where none is chosen yet and one goes by its name.
+    // Another preprocessor brings its thresholds, and the model that reads its maps: where none is chosen yet, or where the one that is
+    // chosen came in this way.
     const startOf = (name) => {
       const maker = at.preprocessors.find((each) => each.name === name);
       const [a, b] = [0, 1].map((index) => maker?.thresholds[index]?.default ?? 0);
-      const model = unit.id || !maker ? null : fitting(maker);
+      const own = !unit.id || unit.id === at.readers[unit.preprocessor];
+      const model = own && at.models.find((file) => file.id === at.readers[name]);
       return { threshold_a: a, threshold_b: b, ...(model ? { id: model.id, name: model.called } : {}) };
-    };
-    const fitting = ({ name, union_kind }) => {
-      const bare = (words) => words.toLowerCase().replace(/[^a-z0-9]/g, "");
-      const wanted = [...name.split(" "), union_kind].map(bare).filter((word) => word.length > 2);
-      const score = (file) => wanted.filter((word) => bare(file.name).includes(word)).length;
-      const [best] = usable(at.models).sort((one, other) => score(other) - score(one));
-      if (best && score(best)) return best;
-      return union_kind ? usable(at.models).find((file) => file.variant?.startsWith("union")) : null;
     };
     const parts = {};
     const section = (place, names) => {
@@ -193,6 +187,7 @@
     });
     const show = (next, now) => {
       [unit, at] = [next, now];
+      at.lacking = !unit.id && unit.weight > 0 && (!!unit.image || !plain());
       const maker = at.preprocessors.find((each) => each.name === unit.preprocessor);
       const model = at.models.find((file) => file.id === unit.id);
       const own = looks();

@@ -15,25 +15,21 @@
     if (line.textContent !== words) line.textContent = words;
     line.hidden = !words;
   };
-  const tidy = (number) => Number(number.toFixed(6));
 
   // A slider to feel and a number to type. `follow` hears of every move, `commit` of the number that was settled on.
   const number = (field, commit, follow = () => {}) => {
     let limit = field;
+    let settled = field.default;
     let held = false; // it is being moved or typed: what is shown meanwhile must not disturb
     const slider = make("input", { type: "range" });
     const exact = make("input", { type: "number" });
     const name = make("span", { className: "unit-name" });
     const note = make("p", { className: "unit-info" });
-    const fit = ({ value }) => {
-      const asked = value.trim() === "" || !Number.isFinite(Number(value)) ? limit.default : Number(value);
-      const within = Math.min(limit.high, Math.max(limit.low, asked));
-      return tidy(limit.snap ? Math.round(within / limit.step) * limit.step : within);
-    };
+    const fit = (input) => atelier.typedNumber(input, settled, limit);
     for (const input of [slider, exact]) {
       input.addEventListener("input", () => {
         held = true;
-        (input === slider ? exact : slider).value = input.value;
+        if (input.value) (input === slider ? exact : slider).value = input.value;
         follow(fit(input));
       });
       input.addEventListener("change", () => {
@@ -42,7 +38,7 @@
       });
     }
     const show = (value, look) => {
-      limit = look;
+      [limit, settled] = [look, value];
       write(name, look.title);
       write(note, look.info);
       for (const input of [slider, exact]) {

@@ -8,6 +8,7 @@ const WORDS = begins.name
 const OF_THE_FORM = [...depends, "steps"];
 let cards = []; // one a unit, in the same order
 let models = atelier.lists?.[kind]?.controls ?? [];
+let readers = atelier.lists?.[kind]?.readers ?? {}; // preprocessor -> id of the model that reads its maps
 let form = atelier.forms[kind] ?? {};
 let region = null; // the sheet on which regions are drawn
 let first = ""; // the picture of the first unit, to see when another tab sends one
@@ -124,7 +125,7 @@ const draw = () => {
   arrange(now);
   const preprocessors = atelier.preprocessors ?? [];
   now.forEach((unit, place) => {
-    const at = { place, whose: `unit ${place + 1}`, count: now.length, full: now.length >= most, models, preprocessors, form, map: mapOf(unit) };
+    const at = { place, whose: `unit ${place + 1}`, count: now.length, full: now.length >= most, models, readers, preprocessors, form, map: mapOf(unit) };
     cards[place].show(unit, at);
   });
   const acting = now.filter((unit) => unit.weight && (unit.image || begins.name)).length;
@@ -186,7 +187,7 @@ const hear = {
   },
   "atelier:lists": ({ kind: whose, lists }) => {
     if (whose !== kind) return;
-    models = lists.controls ?? [];
+    [models, readers] = [lists.controls ?? [], lists.readers ?? {}];
     draw();
   },
   "atelier:library": () => learn(),
