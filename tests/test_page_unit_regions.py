@@ -141,6 +141,24 @@ def test_mouse_pen_and_touch_paint_strokes(kind: str, visit: Visit, house: House
     assert abs(np.count_nonzero(painted) - (80 * across + math.pi * across**2 / 4)) < 0.1 * 80 * across
 
 
+def test_a_reload_in_the_next_moment_loses_no_stroke_of_a_region(visit: Visit, house: House, ready: Locator) -> None:
+    sheet = Sheet(visit)
+    sheet.brush(40)
+    visit.page.evaluate("() => window.addEventListener('pointerup', () => location.reload(), { once: true })")
+    with visit.page.expect_navigation():
+        sheet.dab(50, 48)
+    visit.settle()
+    open_tab(visit, "ControlNet")
+    wait_for(visit.page, lambda: ready.locator("[data-part=paint]").is_enabled())
+    ready.locator("summary").click()
+    sheet = Sheet(visit)
+    sheet.dab(120, 30)
+    sheet.done()
+    painted = region(visit, house)
+    assert painted[48, 50] == painted[30, 120] == 255
+    assert not Sheet(visit).part("undo").is_enabled()  # it is a region now, and not painted again on it
+
+
 def test_eraser_undo_redo_invert_and_clear(visit: Visit, house: House, ready: Locator) -> None:
     sheet = Sheet(visit)
     sheet.brush(40)

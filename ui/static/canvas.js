@@ -16,6 +16,7 @@ const room = part("room");
 const canvas = part("canvas");
 const view = new atelier.CanvasView(canvas);
 const history = new raster.History();
+const journal = new atelier.CanvasJournal(kind);
 let picture = null; // {id, blob, image, width, height}; an empty canvas has neither id nor blob
 let layer = null; // what is painted
 let version = 0;
@@ -76,16 +77,20 @@ const tell = later(TELL, () => {
 
 const aside = (whole) => whole && { id: whole.id, blob: whole.blob, width: whole.width, height: whole.height };
 let kept = -1; // the version that this browser's store has
+const state = () => ({ picture: picture && { id: picture.id, width: picture.width, height: picture.height }, layer, sent: { value: stands, mask, clean } });
 const keep = async () => {
-  if (!picture) return store.forget(kind);
-  const { id, width, height } = picture;
+  if (!picture) return journal.isMine() && store.forget(kind).then(() => !picture && journal.drop());
   const { scale, x, y, fitted } = view;
   store.look(kind, { scale, x, y, fitted });
-  if (kept === version) return null;
+  if (kept === version || !journal.isMine()) return null;
   kept = version;
-  return store.save(kind, { picture: { id, width, height }, layer, sent: { value: stands, mask, clean } });
+  const stamp = journal.saving();
+  const saved = await store.save(kind, { ...state(), stamp }, () => journal.isMine());
+  return saved && journal.saved(stamp) && jot();
 };
 const save = later(SAVE, () => inTurn(keep));
+// At once, for a page that is reloaded or closed waits for nothing. What is too much for that begins to be kept at once.
+const jot = () => journal.write(state()) || inTurn(keep);
 
 const changed = (known = false) => {
   version += 1;
@@ -93,12 +98,14 @@ const changed = (known = false) => {
   restored = false;
   refresh();
   tell();
+  jot();
   save();
 };
 
 // ---- changes that can be undone -----------------------------------------------------------------------------------------
 
 const push = (tiles) => {
+  journal.touch(tiles.keys());
   if (tiles.size) history.push({ tiles, bytes: raster.cost(tiles) });
 };
 const edit = (change, known = false) => {
@@ -118,6 +125,7 @@ const install = (next, painted) => {
   endStroke();
   choices.show([]);
   const former = picture;
+  journal.begin("");
   picture = next;
   layer = next && paints ? (painted ?? new raster.Layer(next.width, next.height, sketches ? 4 : 1)) : null;
   view.setPicture(picture, layer);
@@ -136,6 +144,7 @@ const back = (entry, onto) => {
   if (entry.tiles) {
     const tiles = raster.exchange(layer, entry.tiles);
     onto.push({ tiles, bytes: raster.cost(tiles) });
+    journal.touch(tiles.keys());
     view.repaint();
     return changed();
   }
@@ -196,7 +205,7 @@ const load = async (id, within = false) => {
   if (!picture || mode !== "mask") return false;
   const values = await store.mask(id, picture.width, picture.height);
   if (!values) return false;
-  if (within) layer.cells.set(values); // a part of the step that brought the picture
+  if (within) (layer.cells.set(values), journal.begin("")); // a part of the step that brought the picture
   else edit((cells) => cells.set(values));
   view.repaint();
   hold(id);
@@ -267,7 +276,7 @@ const place = (id, { keepMask = false } = {}) =>
   });
 
 const restore = async () => {
-  const record = await store.load(kind);
+  const record = journal.onto(await store.load(kind));
   const now = props.value || "";
   if (!record?.picture || (now && ![record.sent.value, record.picture.id].includes(now))) return take();
   const { id, width, height } = record.picture;
@@ -275,7 +284,7 @@ const restore = async () => {
   try {
     found = await (id ? store.picture(id) : store.revive({ id: "", blob: null, width, height }));
   } catch (problem) {
-    if (problem.missing) store.forget(kind);
+    if (problem.missing) (store.forget(kind), journal.drop(true));
     return gone(problem);
   }
   install(found, record.layer);
@@ -283,7 +292,9 @@ const restore = async () => {
   setValue(record.sent.value);
   sent = record.sent.mask;
   hold(sent);
-  kept = version;
+  kept = record.fresh ? -1 : version;
+  if (!record.fresh) journal.begin(record.stamp ?? "");
+  else (jot(), save());
   if (record.view && !record.view.fitted) Object.assign(view, record.view);
   view.change();
   refresh();
@@ -319,6 +330,8 @@ const flush = async () => {
       return problem.message;
     }
     clean = version === mine;
+    kept = -1;
+    jot();
     save();
     return "";
   });
@@ -346,8 +359,13 @@ const endStroke = (cancelled = false) => {
   view.painting = false;
   if (cancelled) drawn.cancel();
   else push(drawn.tiles);
-  if (cancelled) view.repaint();
-  else if (drawn.tiles.size) changed();
+  if (!cancelled && drawn.tiles.size) changed();
+  if (!cancelled) return;
+  journal.touch(drawn.tiles.keys());
+  kept = -1; // a part of the stroke may have been kept
+  view.repaint();
+  jot();
+  save();
 };
 
 const pick = (event) => {
@@ -522,6 +540,8 @@ window.addEventListener("pointerdown", (event) => {
   if (!room.contains(event.target)) pointers.clicked = false;
 }, true);
 document.addEventListener("visibilitychange", () => document.hidden && inTurn(keep));
+window.addEventListener("pagehide", () => endStroke());
+window.addEventListener("storage", (event) => journal.overtaken(event) && jot());
 
 const measure = () => view.resize(part("box").clientWidth, part("box").clientHeight, window.devicePixelRatio || 1);
 new ResizeObserver(measure).observe(part("box"));

@@ -142,9 +142,11 @@ window.atelier = window.atelier || {};
         return null;
       }
     },
-    async save(kind, record) {
+    // True when it is kept. `still` is asked when all is ready, which takes a while.
+    async save(kind, record, still = () => true) {
       const layer = record.layer && (await shrink(atelier.raster.pack(record.layer)));
-      await within("readwrite", (store) => store.put({ ...record, layer }, kind));
+      await open().catch(() => null);
+      return still() && (await within("readwrite", (store) => store.put({ ...record, layer }, kind))) !== null;
     },
     async look(kind, view) {
       await within("readwrite", (store) => store.put(view, `${kind} view`));

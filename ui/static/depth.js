@@ -205,9 +205,10 @@ const startDrawing = () => {
   for (const name of ["alert", "notes"]) say(name);
   draw();
   const image = raw?.id === map() ? raw.image : null;
-  pad.open({ image, size, guide: form.image ? address(form.image) : "", inverted: !!form.map_inverted });
+  pad.open({ image, size, guide: form.image ? address(form.image) : "", inverted: !!form.map_inverted, of: `${map()} ${form.image ?? ""}` });
 };
 const stopDrawing = () => {
+  pad.forget();
   drawing = false;
   draw();
   part(map() ? "draw" : "first-draw").focus({ preventScroll: true });

@@ -6,7 +6,7 @@
   // `part` finds the elements of the pad by name.
   atelier.depthPad = (part) => {
     const { raster, paintPad } = atelier;
-    const pad = paintPad(part);
+    const pad = paintPad(part, "depth-pad");
     const { view, tool, edit } = pad;
     let turned = false; // the map is inverted afterwards: what is shown as near is dark in it
 
@@ -41,8 +41,10 @@
     };
 
     return {
-      // `image`: the map as it came, or null; `size`: of an empty one; `guide`: the address of the picture; `inverted`: shown turned over.
-      open({ image, size, guide, inverted }) {
+      forget: pad.forget,
+      // `image`: the map as it came, or null; `size`: of an empty one; `guide`: the address of the picture; `inverted`: shown turned over;
+      // `of`: the map and the picture, as text.
+      open({ image, size, guide, inverted, of }) {
         const [width, height] = paintPad.fitted(...(image ? [image.naturalWidth, image.naturalHeight] : size));
         const base = paintPad.surface(width, height);
         const context = base.getContext("2d");
@@ -54,7 +56,7 @@
         part("guide").hidden = part("beneath-room").hidden = !guide;
         if (guide) part("guide").src = guide;
         choose(part("depth").value);
-        pad.open(base, new raster.Layer(width, height, 4));
+        pad.open(base, new raster.Layer(width, height, 4), of);
       },
       // The strokes as a file; on an empty map, with what lies below.
       async file(alone) {

@@ -12,14 +12,16 @@
   };
 
   // `part` finds the elements of the pad by name: pad, sheet, canvas, cursor, undo, redo, done, and those of the brush. `keys`: further
-  // ones, chord -> act.
-  atelier.paintPad = (part, keys = {}) => {
+  // ones, chord -> act. What is painted is there again after a reload, under `name`, until `forget`.
+  atelier.paintPad = (part, name, keys = {}) => {
     const { raster } = atelier;
+    const journal = new atelier.CanvasJournal(name);
     const view = new atelier.CanvasView(part("canvas"));
     let layer = null;
     let history = new raster.History();
     let stroke = null;
     let seen = null;
+    let of = ""; // what is painted on
 
     const cursor = (event) => {
       seen = event && { clientX: event.clientX, clientY: event.clientY };
@@ -41,7 +43,12 @@
       part("redo").disabled = !history.future.length;
       part("done").disabled = !history.past.length;
     };
+    const jot = (tiles) => {
+      journal.touch(tiles.keys());
+      journal.write({ layer, of, width: layer.width, height: layer.height });
+    };
     const push = (tiles) => {
+      jot(tiles);
       if (tiles.size) history.push({ tiles, bytes: raster.cost(tiles) });
       steps();
     };
@@ -70,6 +77,7 @@
       if (!entry) return;
       const tiles = raster.exchange(layer, entry.tiles);
       onto.push({ tiles, bytes: raster.cost(tiles) });
+      jot(tiles);
       view.repaint();
       steps();
     };
@@ -103,15 +111,20 @@
     });
     const measure = () => view.resize(part("sheet").clientWidth, part("sheet").clientHeight, window.devicePixelRatio || 1);
     new ResizeObserver(measure).observe(part("sheet"));
+    window.addEventListener("pagehide", () => end(false));
 
     return {
       view, tool, edit, end,
       layer: () => layer,
       isTouched: () => history.past.length > 0,
-      // `image`: a drawing surface of what lies below; `painted`: a layer of the same size.
-      open(image, painted) {
-        layer = painted;
+      forget: () => journal.drop(true),
+      // `image`: a drawing surface of what lies below; `painted`: a layer of the same size; `what`: whose it is, as text. What was painted
+      // on the same before a reload is a step on it.
+      open(image, painted, what) {
+        [layer, of] = [painted, what];
         history = new raster.History();
+        const draft = journal.draft(of, layer);
+        if (draft) push(raster.remember(layer, (cells) => cells.set(draft.cells)));
         steps();
         measure();
         view.setPicture({ image, width: image.width, height: image.height }, layer);

@@ -10,7 +10,7 @@
     const part = (name) => dialog.querySelector(`[data-part="${name}"]`);
     const clear = () => pad.edit((cells) => cells.fill(0));
     const invert = () => pad.edit((cells) => cells.forEach((cell, place) => (cells[place] = 255 - cell)));
-    const pad = paintPad(part, { delete: clear, "ctrl+i": invert });
+    const pad = paintPad(part, "region-pad", { delete: clear, "ctrl+i": invert });
     let asked = null; // what is drawn, see `open`
     let size = null; // of the picture
 
@@ -54,20 +54,21 @@
       const { width, height, bytes, cells } = pad.layer();
       return cells.some((cell) => cell) ? raster.png(width, height, 1, bytes) : null;
     };
+    const leave = () => (pad.forget(), dialog.close());
     const done = async () => {
       say();
       busy(true);
       const why = await Promise.resolve(file()).then((blob) => asked.take(blob, size)).then(() => "", (problem) => problem.message);
       busy(false);
       if (why) say(why);
-      else dialog.close();
+      else leave();
     };
 
     atelier.canvasHands.receive(dialog, () => dialog.open && !dialog.inert, bring, say);
     part("clear").addEventListener("click", clear);
     part("invert").addEventListener("click", invert);
     part("done").addEventListener("click", done);
-    part("cancel").addEventListener("click", () => dialog.close());
+    part("cancel").addEventListener("click", leave);
     // Esc would lose what was painted.
     dialog.addEventListener("cancel", (event) => {
       if (!pad.isTouched()) return;
@@ -87,7 +88,7 @@
         part("title").textContent = `The region of ${asked.whose}`;
         say();
         dialog.showModal();
-        pad.open(base, layer);
+        pad.open(base, layer, `${asked.whose} ${asked.picture} ${asked.mask}`);
       },
     };
   };

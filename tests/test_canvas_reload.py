@@ -1,0 +1,114 @@
+"""What is painted is there again after the page was reloaded or closed in the very next moment, in Chromium on a bare page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+
+import numpy as np
+import pytest
+from canvas_harness import Easel, Inputs, easel, noise, serving
+from page_fixtures import browser
+from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.browser
+__all__ = ["browser"]
+LEAVES = """([type, delay]) => window.addEventListener(type, () => {
+  const leave = () => { sessionStorage.bytes = harness_bytes(Object.values(atelier.canvases)[0].layer.bytes); location.reload(); };
+  delay ? setTimeout(leave, delay) : leave();
+}, { once: true })"""
+
+
+@pytest.fixture
+def inputs() -> Generator[Inputs]:
+    with serving() as inputs:
+        yield inputs
+
+
+@pytest.fixture
+def canvas(inputs: Inputs, browser: Browser) -> Generator[Easel]:
+    with easel(inputs, browser, "inpaint", "mask") as here:
+        yield ready(here)
+
+
+@pytest.fixture
+def sketch(inputs: Inputs, browser: Browser) -> Generator[Easel]:
+    with easel(inputs, browser, "inpaint", "sketch") as here:
+        yield ready(here)
+
+
+def ready(here: Easel) -> Easel:
+    here.show(noise(600, 500))
+    here.brush(60, 40)
+    return here
+
+
+def left(here: Easel, act: Callable[[], None], event: str = "pointerup", delay: int = 0) -> None:
+    """Does something in the window, which is reloaded the moment it has been done."""
+    here.js(LEAVES, [event, delay])
+    with here.page.expect_navigation():
+        act()
+    here.begin()
+    assert here.js("sessionStorage.bytes === harness_bytes(Object.values(atelier.canvases)[0].layer.bytes)")
+
+
+def test_a_stroke_and_what_undoes_it_outlive_a_reload_in_the_next_moment(canvas: Easel) -> None:
+    for turn, delay in enumerate((0, 0, 5, 50)):
+        y = 40 + 50 * turn
+        left(canvas, lambda y=y: canvas.stroke((50, y), (550, y + 20), steps=4), delay=delay)
+    assert canvas.layer().any()
+    for button in ("fill", "undo", "clear", "invert"):
+        left(canvas, canvas.part(button).click, "click")
+        canvas.stroke((100, 100), (200, 300))
+    left(canvas, lambda: canvas.page.keyboard.press("Delete"), "keyup")
+
+
+def test_a_drawing_outlives_it_too(sketch: Easel) -> None:
+    left(sketch, lambda: sketch.stroke((50, 100), (550, 120), steps=4))
+    left(sketch, sketch.part("fill").click, "click")
+    sketch.part("eraser").click()
+    left(sketch, lambda: sketch.stroke((100, 100), (200, 300)))
+    assert sketch.layer()[200, 150, 3] == 0 and sketch.layer()[0, 0, 3] == 255
+
+
+def test_what_is_kept_meanwhile_and_painted_after_it_is_one(canvas: Easel) -> None:
+    """The large store is filled while strokes go on: what is there again is the newest of both."""
+    for delay in (0, 600, 650):
+        canvas.stroke((100, 100), (400, 100 + delay / 4), steps=2)
+        canvas.page.wait_for_timeout(delay)
+        left(canvas, lambda: canvas.stroke((100, 400), (500, 90), steps=2))
+    canvas.page.wait_for_timeout(900)
+    canvas.rest()
+    assert canvas.js("localStorage['atelier.canvas.inpaint']") is None  # the large store has it all
+
+
+def test_a_closed_window_and_another_one_lose_no_stroke(canvas: Easel) -> None:
+    address = canvas.page.url
+    canvas.stroke((100, 100), (300, 300))
+    canvas.page.wait_for_timeout(900)
+    with closing(canvas.page.context.new_page()) as second:
+        other = Easel(canvas.inputs, canvas.context, second, "inpaint")
+        second.goto(address)
+        other.begin()
+        other.stroke((500, 100), (300, 300))
+        other.page.wait_for_timeout(900)  # it has filled the store
+        canvas.page.bring_to_front()
+        left(canvas, lambda: canvas.stroke((50, 450), (550, 450)))
+        second.bring_to_front()
+        other.stroke((500, 400), (300, 50))
+        painted = other.layer()
+    with closing(canvas.page.context.new_page()) as third:
+        again = Easel(canvas.inputs, canvas.context, third, "inpaint")
+        third.goto(address)
+        again.begin()
+        assert np.array_equal(again.layer(), painted)
+
+
+def test_a_stroke_under_way_is_kept_when_the_page_goes(canvas: Easel) -> None:
+    canvas.page.mouse.move(*canvas.at(100, 100))
+    canvas.page.mouse.down()
+    canvas.page.mouse.move(*canvas.at(400, 300), steps=3)
+    before = canvas.layer()
+    canvas.reload()
+    assert np.array_equal(canvas.layer(), before)
+    canvas.page.mouse.up()
