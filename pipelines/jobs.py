@@ -182,8 +182,11 @@ class JobBook:
         return [picture_of(row, self._pictures) for row in rows]
 
     def _opened(self, path: Path) -> sqlite3.Connection:
-        if self._folder_lock:
-            self._folder_lock.take(path.parent)
+        try:
+            if self._folder_lock:
+                self._folder_lock.take(path.parent)
+        except UserError as error:
+            raise BookError("locked", str(error)) from error
         db, self.news = open_book(path, self._pictures, self._again)
         self._again = False
         if self.news:

@@ -50,6 +50,10 @@ KINDS: dict[int, Trouble] = {
     sqlite3.SQLITE_NOLFS: "disk",
     sqlite3.SQLITE_MISUSE: "closed",
 }
+EXACTLY: dict[int, Trouble] = {
+    sqlite3.SQLITE_READONLY_DBMOVED: "moved",
+    sqlite3.SQLITE_IOERR_SHMSIZE: "full",  # no room for the index of the journal
+}
 WORDS: dict[str, Trouble] = {"is full": "full", "locked": "locked", "malformed": "damaged", "no such": "damaged", "readonly": "unwritable"}
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -97,7 +101,7 @@ def trouble(error: sqlite3.Error | OSError) -> Trouble:
         return "closed"
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF != sqlite3.SQLITE_ERROR:
-        return "moved" if code == sqlite3.SQLITE_READONLY_DBMOVED else KINDS.get(code & 0xFF, "disk")
+        return EXACTLY.get(code) or KINDS.get(code & 0xFF, "disk")
     found: list[Trouble] = [kind for words, kind in WORDS.items() if words in str(error)]
     return found[0] if found else "damaged"
 
