@@ -63,7 +63,9 @@ class PlanDesk:
 def planned(kind: type[FromPicture], asked: dict[str, Any]) -> dict[str, Any]:
     """{"lines", "box", "label"}; a value that the request refuses is its sentence, and nothing else."""
     try:
-        request = read(kind, {name: value for name, value in dict(asked["values"]).items() if name not in ("image", "mask", "images")})
+        if not isinstance(values := asked.get("values"), dict):
+            raise UserError("Something was missing in what the page sent. Reload it.")
+        request = read(kind, {name: value for name, value in values.items() if name not in ("image", "mask", "images")})
         assert isinstance(request, FromPicture)
         picture = numbers(asked.get("picture"), 2)
         found = preflight(request, picture, part_of(picture, asked.get("bounds")))

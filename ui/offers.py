@@ -44,8 +44,9 @@ def offer(studio: Studio, form: Form) -> None:
     first = controls.starts(kind, studio.checkpoints(kind.kind))
     view = piece("lists", f"{kind.kind}-lists", server_functions=[lists], kind=kind.kind, first=first)
     shown = [form.inputs[name] for name in names]
-    view.refresh(refresh, form.inputs["checkpoint"], shown, **QUIET)
-    form.inputs["checkpoint"].change(refresh, form.inputs["checkpoint"], shown, **QUIET)  # pyright: ignore[reportAttributeAccessIssue]
+    told = QUIET | {"preprocess": False}  # Gradio's own check would know only the choices of the first page
+    view.refresh(refresh, form.inputs["checkpoint"], shown, **told)
+    form.inputs["checkpoint"].change(refresh, form.inputs["checkpoint"], shown, **told)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def choices(studio: Studio, kind: type[Request], name: str, checkpoint_id: str) -> list[tuple[str, str]]:
