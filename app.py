@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 LOOPBACK = "127.0.0.1"
+GUEST_DISK = 20  # GB: some 40,000 pictures of 512 x 512
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -77,7 +78,7 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
             given.pop("device", None)
         return open_painter(catalog, options.device, inputs, replace(machine, **given), annotators)
 
-    studio = Studio(catalog, outputs, book, open_painter, weights, inputs, annotators)
+    studio = Studio(catalog, outputs, book, open_painter, weights, inputs, annotators, guest_disk=int(options.guest_disk * 1e9))
     door, host = reach(options)
 
     def opened(port: int) -> None:
@@ -138,8 +139,18 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps: where the networks run")
     result.add_argument("--host-memory", type=float, metavar="GB", help="main memory for models; what is free decides if not given")
     result.add_argument("--device-memory", type=float, metavar="GB", help="memory of the graphics card to use; without it, what is free")
+    room = f"room for the pictures of each guest, who is anybody but the owner at the machine; {GUEST_DISK} if not given, 0 for no limit"
+    result.add_argument("--guest-disk", type=gigabytes, default=GUEST_DISK, metavar="GB", help=room)
     result.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
     return result
+
+
+def gigabytes(text: str) -> float:
+    """A number of gigabytes, not negative. Raises `ValueError`, which argparse words."""
+    size = float(text)
+    if not 0 <= size < 1e9:
+        raise ValueError(text)
+    return size
 
 
 def keep_uploads(folder: Path) -> None:

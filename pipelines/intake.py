@@ -13,6 +13,7 @@ from PIL import Image
 from models.errors import UserError
 from pipelines.control_use import ControlUse
 from pipelines.depth_map import read_depth
+from pipelines.guests import DiskQuota
 from pipelines.inputs import Inputs
 from pipelines.jobs import JobBook, PictureRecord
 from pipelines.masking import Size
@@ -44,9 +45,10 @@ class Taken:
 class Intake:
     """Safe to call from any thread."""
 
-    def __init__(self, inputs: Inputs, book: JobBook) -> None:
+    def __init__(self, inputs: Inputs, book: JobBook, disk: DiskQuota | None = None) -> None:
         self.inputs = inputs
         self._book = book
+        self._disk = disk or DiskQuota(book, inputs)
         self._turn = threading.Semaphore(AT_ONCE)
 
     def picture(self, data: bytes, user: str) -> Taken:
@@ -142,8 +144,10 @@ class Intake:
             raise UserError(GONE) from error
 
     def _keep(self, image: Image.Image, user: str) -> str:
+        self._disk.check(user)
         picture_id = self.inputs.keep(image)
         self._book.own_input(picture_id, user)
+        self._disk.add(user, self.inputs.path(picture_id).stat().st_size)
         return picture_id
 
     def _check_mask(self, request: Inpaint) -> None:

@@ -163,6 +163,20 @@ class JobBook:
     def owns_input(self, picture_id: str, user: str) -> bool:
         return self._one("select 1 from input where id = ? and user = ?", (picture_id, user)) is not None
 
+    def inputs_of(self, user: str) -> list[str]:
+        """The ids of all input pictures that this person has."""
+        return [row["id"] for row in self._all("select id from input where user = ?", (user,))]
+
+    def paths_of(self, user: str, after: int = 0) -> list[tuple[int, Path]]:
+        """Number and file of each of this person's pictures that were entered after the picture of that number."""
+        rows = self._all("select number, path from picture where user = ? and number > ? order by number", (user, after))
+        return [(row["number"], self._pictures / row["path"]) for row in rows]
+
+    def unfinished(self, user: str) -> list[Request]:
+        """What this person's jobs ask for that wait or run; what cannot be read is left out."""
+        rows = self._all("select * from job where user = ? and state in ('waiting', 'running')", (user,))
+        return [job.request for job in map(job_of, rows)]
+
     def inputs_used(self) -> set[str]:
         """The ids of all input pictures that a job or a picture names, also of those that only a newer version can read."""
         rows = [row for table in ("job", "picture") for row in self._all(f"select request from {table} where {NAMES_INPUTS}", ())]

@@ -19,6 +19,7 @@ from pipelines.control_use import ControlUse
 from pipelines.depth_desk import DepthDesk
 from pipelines.engine import Engine, Painter
 from pipelines.forecasting import forecast_of
+from pipelines.guests import DiskQuota, check_work
 from pipelines.inputs import Inputs
 from pipelines.intake import Intake, Taken
 from pipelines.jobs import ENDED, NOBODY, RUNNING, WAITING, Job, JobBook, PictureRecord
@@ -28,7 +29,7 @@ from pipelines.outputs import Outputs, inspect
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.prompt_notes import PromptReader
 from pipelines.rebind import Rebound, rebind
-from pipelines.request import Request, input_ids
+from pipelines.request import Outpaint, Request, input_ids
 from pipelines.resolve import draws, resolve
 
 ENDED_VERSION = 2**53 - 1  # newer than any number a running job shows; the largest integer JavaScript keeps exactly
@@ -47,13 +48,17 @@ class Studio:
         inputs: Inputs | None = None,
         annotators: Annotators | None = None,
         hub: str = HUB,
+        guest_disk: int = 0,
     ) -> None:
         """`weights`: the folder that downloaded and converted models go to. `inputs`: shared with the painter; else beside the outputs.
 
         `annotators`: the weights of preprocessors, shared with the painter; without it, there are none. `hub`: where downloads come from.
+        `guest_disk`: bytes that each guest's pictures and inputs may take; 0 for no limit.
         """
         self._catalog = catalog
-        self.intake = Intake(inputs or Inputs(outputs.folder / ".inputs"), book)
+        kept = inputs or Inputs(outputs.folder / ".inputs")
+        self.disk = DiskQuota(book, kept, guest_disk)
+        self.intake = Intake(kept, book, self.disk)
         self.library = Library(catalog, weights, hub)
         self.book = book
         self._engine = Engine(book, outputs, open_painter)
@@ -85,6 +90,9 @@ class Studio:
         What is kept is the request with everything it names looked up: see `resolve`. `owner`: of who sits at the machine.
         """
         self.intake.check(request, user)
+        if not owner:
+            check_work(request, self.intake.size(request.image) if isinstance(request, Outpaint) else None)
+            self.disk.check_job(user, request)
         resolved = resolve(request, self._catalog)
         self.control.check(resolved)
         job_id = self._engine.submit(resolved, user, owner)

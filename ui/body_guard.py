@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models.errors import UserError
 from ui.addresses import network, peer_of
 from ui.bodies import Counted, Limits, Refused, read_body, refuse
 from ui.uploads import FILE_ROUTE, HalfText, NotAnUpload, NotJson, UploadFolder, check_body
@@ -29,10 +31,16 @@ AT_ONCE = 4  # uploads of one address that are taken at the same time; each may 
 
 
 class BodyGuard:
-    """Pure ASGI middleware: see the rules at the top of this file. `scope["json"]` is what a body of JSON holds."""
+    """Pure ASGI middleware: see the rules at the top of this file. `scope["json"]` is what a body of JSON holds.
 
-    def __init__(self, app: ASGIApp, uploads: UploadFolder, limits: Limits | None = None) -> None:
+    `room`: raises `UserError` when a person has no room on the disk for so many bytes more.
+    """
+
+    def __init__(
+        self, app: ASGIApp, uploads: UploadFolder, limits: Limits | None = None, room: Callable[[str, int], None] = lambda user, size: None
+    ) -> None:
         self.app = app
+        self.room = room
         self.uploads = uploads
         self.limits = limits or Limits()
         self._uploading: Counter[str] = Counter()
@@ -108,6 +116,7 @@ class BodyGuard:
         headers = Headers(scope=scope)
         if content_type(headers) != "multipart/form-data":
             raise Refused(415, "Send files as multipart/form-data.")
+        await self._check_room(headers, scope)
         counted = Counted(headers, receive, self._noting(scope, send), self.limits.upload)
         try:
             await self.app(scope, counted.receive, counted.send)
@@ -118,6 +127,13 @@ class BodyGuard:
             await asyncio.to_thread(self.uploads.sweep)
         if counted.refusal:
             raise counted.refusal
+
+    async def _check_room(self, headers: Headers, scope: Scope) -> None:
+        length = headers.get("content-length", "")
+        try:
+            await asyncio.to_thread(self.room, _user(scope), int(length) if length.isdecimal() and len(length) < 16 else self.limits.upload)
+        except UserError as error:
+            raise Refused(413, str(error)) from None
 
     def _noting(self, scope: Scope, send: Send) -> Send:
         """Whose the files are whose paths are answered, is kept before the answer goes out."""

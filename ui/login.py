@@ -102,9 +102,11 @@ class Attempts:
 class Reception:
     """Middleware behind the guard: finds the visitor of each request, makes the user cookie, keeps strangers at the login."""
 
-    def __init__(self, app: ASGIApp, sessions: Sessions) -> None:
+    def __init__(self, app: ASGIApp, sessions: Sessions, owner_seen: Callable[[str], None] = lambda user: None) -> None:
+        """`owner_seen` is told the user id of each request of the owner's."""
         self.app = app
         self.sessions = sessions
+        self.owner_seen = owner_seen
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -114,7 +116,9 @@ class Reception:
         token = cookies.get(USER_COOKIE, "")
         known = USER_TOKEN.fullmatch(token) is not None
         token = token if known else secrets.token_urlsafe(16)
-        scope["visitor"] = Visitor(_digest(token)[:32], self._role(scope, cookies.get(LOGIN_COOKIE)))
+        scope["visitor"] = visitor = Visitor(_digest(token)[:32], self._role(scope, cookies.get(LOGIN_COOKIE)))
+        if visitor.role == "owner" and known:
+            self.owner_seen(visitor.user)
         answer = self._turned_away(scope, known)
         if not known and answer is None and not scope["path"].startswith(PLAIN_ROUTES):
             send = _with_cookie(send, USER_COOKIE, token, YEAR, scope)

@@ -57,6 +57,10 @@ class UploadFolder:
         """Whether `path` is an upload of this person. Known until the studio is closed."""
         return isinstance(path, str) and (path, user) in self._owners and self.holds(path)
 
+    def bytes_of(self, user: str) -> int:
+        """What this person's uploads take on the disk."""
+        return sum(_size(path) for path, owner in tuple(self._owners) if owner == user)
+
     def holds(self, path: object) -> bool:
         """Whether `path` is an upload, spelt as the server spelt it, and neither is nor passes through a symbolic link."""
         if not isinstance(path, str) or "\0" in path or len(path) > 4096:
@@ -83,6 +87,13 @@ class UploadFolder:
         for entry in os.scandir(self.folder):
             if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < time.time() - age:
                 Path(entry.path).unlink(missing_ok=True)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
 
 
 def check_body(body: bytes, uploads: UploadFolder, origins: tuple[str, ...], user: str = "", cleaned: bool = False) -> Any:

@@ -1,0 +1,165 @@
+"""What a guest may ask for: so much work in one job, and so much room on the disk. Who sits at the machine has neither limit.
+
+Room is counted from the files themselves: all of a person's pictures and inputs once, when the person first puts something in after
+a start, and from then on what is added. When it seems used up it is counted anew, so files that were removed give their room back.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from models.errors import UserError
+from pipelines.inputs import Inputs
+from pipelines.masking import Size
+from pipelines.request import Outpaint, Request
+from pipelines.windows import windows
+
+MOST_WORK = 10_000.0  # megapixels times steps of one job: some 300 pictures of 1024 x 1024 with 30 steps
+PIXEL = 3  # bytes of a pixel in a PNG that does not shrink at all
+AGAIN = 10.0  # seconds between two full counts of one person
+RESERVE = 2 * 10**9  # bytes of the disk that guests leave free, however many they are: a new browser is a new guest
+PEOPLE = 1_000  # whose room is remembered
+
+
+class Kept(Protocol):
+    """What the job book knows of a person's files."""
+
+    def paths_of(self, user: str, after: int = 0) -> list[tuple[int, Path]]: ...
+
+    def inputs_of(self, user: str) -> list[str]: ...
+
+    def unfinished(self, user: str) -> list[Request]: ...
+
+
+def work_of(request: Request, size: Size | None = None) -> float:
+    """Megapixels times steps of a whole job. `size`: of the picture that outpainting begins with."""
+    area = request.width * request.height / 1e6
+    if isinstance(request, Outpaint) and size:
+        around = request.left, request.top, request.right, request.bottom
+        area *= len(windows(size, around, (request.width, request.height)))
+    return area * request.steps * request.picture_count
+
+
+def check_work(request: Request, size: Size | None = None) -> None:
+    """Raises `UserError` for a job that is more than a guest may ask for at once."""
+    work = work_of(request, size)
+    if work > MOST_WORK:
+        times = f"{work / MOST_WORK:,.1f} times" if work < 100 * MOST_WORK else "more than a hundred times"
+        raise UserError(f"This is {times} what a guest may draw in one job. Choose fewer pictures or steps, or a smaller size.")
+
+
+def room_of(request: Request) -> int:
+    """Bytes that a job's pictures take at most, and those that loopback stores in between."""
+    rounds = 2 if getattr(request, "loops", 1) > 1 else 1
+    return request.width * request.height * PIXEL * request.picture_count * rounds
+
+
+@dataclass
+class _Used:
+    """What one person's files take."""
+
+    size: int = 0  # bytes
+    last: int = 0  # number of the newest picture that is counted
+    counted: float = field(default=-AGAIN)
+
+
+class DiskQuota:
+    """How much each guest has on the disk. Safe to call from any thread. `most`: bytes a guest; 0 for no limit."""
+
+    def __init__(self, book: Kept, inputs: Inputs, most: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
+        self.most = most
+        self._book, self._input_path, self._folder, self._clock = book, inputs.path, inputs.folder.parent, clock
+        self._people: OrderedDict[str, _Used] = OrderedDict()
+        self._owners: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
+        self._elsewhere: Callable[[str], int] = lambda user: 0
+
+    def counts_too(self, elsewhere: Callable[[str], int]) -> None:
+        """`elsewhere`: bytes of a person that the job book does not know of."""
+        self._elsewhere = elsewhere
+
+    def free(self, user: str) -> None:
+        """This person sits at the machine and has no limit from now on."""
+        with self._lock:
+            self._owners[user] = None
+            self._owners.move_to_end(user)
+            while len(self._owners) > PEOPLE:
+                self._owners.popitem(last=False)
+
+    def check(self, user: str, more: int = 0) -> None:
+        """Raises `UserError` when a guest has no room for so many bytes more."""
+        if not self.most or user in self._owners:
+            return
+        if self._left() < RESERVE + more:
+            raise UserError("The disk of this studio is nearly full, and the rest of it is its owner's. Ask for room, then try again.")
+        with self._lock:
+            if self._fits(user, more, self._added(user)) or self._fits(user, more, self._counted(user)):
+                return
+            used = self._people[user].size + self._elsewhere(user)
+        raise UserError(_no_room(used, self.most))
+
+    def check_job(self, user: str, request: Request) -> None:
+        """The same for all that this job and those that have not ended will store."""
+        if self.most and user not in self._owners:
+            self.check(user, room_of(request) + sum(map(room_of, self._book.unfinished(user))))
+
+    def add(self, user: str, size: int) -> None:
+        """This person has stored something."""
+        with self._lock:
+            if user in self._people:
+                self._people[user].size += size
+
+    def _left(self) -> int:
+        """Bytes that are free where pictures are kept."""
+        try:
+            return shutil.disk_usage(self._folder).free
+        except OSError:
+            return RESERVE  # it is told when something is written
+
+    def _fits(self, user: str, more: int, used: _Used) -> bool:
+        return used.size + self._elsewhere(user) + more <= self.most
+
+    def _added(self, user: str) -> _Used:
+        """What was counted before and the pictures since then; everything for somebody who is not remembered."""
+        if user not in self._people:
+            return self._counted(user)
+        used = self._people[user]
+        self._people.move_to_end(user)
+        self._count_pictures(user, used)
+        return used
+
+    def _counted(self, user: str) -> _Used:
+        """Everything anew, but not all the time."""
+        used = self._people.setdefault(user, _Used())
+        if self._clock() - used.counted >= AGAIN:
+            used.size, used.last, used.counted = sum(_size(self._input_path(each)) for each in self._book.inputs_of(user)), 0, self._clock()
+            self._count_pictures(user, used)
+        while len(self._people) > PEOPLE:
+            self._people.popitem(last=False)
+        return used
+
+    def _count_pictures(self, user: str, used: _Used) -> None:
+        for number, path in self._book.paths_of(user, used.last):
+            used.size += _size(path)
+            used.last = max(used.last, number)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _no_room(used: int, most: int) -> str:
+    return (
+        f"Your pictures take {used / 1e9:.1f} GB of the {most / 1e9:g} GB that a guest has here, and there is no room for this. "
+        "Draw fewer pictures at once, or ask who owns this studio for room."
+    )
