@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -13,13 +12,13 @@ from models.errors import UserError
 from pipelines.control_use import ControlUse
 from pipelines.control_view import NO_LENDER, View, map_of
 from pipelines.engine import Engine, Painter
+from pipelines.errands import answer, never
 from pipelines.intake import Intake, Taken
 from pipelines.preprocessors import PREPROCESSORS, Preprocessor
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.request import Depth, Request
 
 LONGEST_WAIT = 120.0  # seconds that a preview waits for the worker
-BUSY = "The preview waits for the picture that is being drawn; it comes when that is done. Try again then."
 Answer = TypeVar("Answer")
 
 
@@ -51,26 +50,32 @@ class ControlDesk:
             if why := self.missing(name):
                 raise UserError(why)
 
-    def preview(self, use: ControlUse, size: tuple[int, int], user: str, image: str = "", mask: str = "") -> Taken:
+    def preview(
+        self, use: ControlUse, size: tuple[int, int], user: str, image: str = "", mask: str = "", gone: Callable[[], bool] = never
+    ) -> Taken:
         """See `Studio.control_preview`."""
         if why := self.missing(use.preprocessor):
             raise UserError(why)
         view = self._view(use, size, user, image, mask)
-        shown = self.annotated(PREPROCESSORS[use.preprocessor].weights, lambda annotator: map_of(use, view, self._intake.inputs, annotator))
+        weights, inputs = PREPROCESSORS[use.preprocessor].weights, self._intake.inputs
+        shown = self.annotated(weights, lambda annotator: map_of(use, view, inputs, annotator), user, gone)
         return self._intake.keep(shown, user)
 
-    def annotated(self, key: str, work: Callable[[Any], Answer]) -> Answer:
-        """Does the work with the annotator: in the worker's thread where it has weights, else at once in this one."""
+    def annotated(self, key: str, work: Callable[[Any], Answer], user: str, gone: Callable[[], bool] = never) -> Answer:
+        """Does the work with the annotator: in the worker's thread where it has weights, else at once in this one.
+
+        There, one piece of work may wait for each person, and a newer one takes its place. `gone`: whether nobody waits for the answer
+        any more. Raises `UserError` when it is not done.
+        """
         if not key:
             with NO_LENDER.annotator("") as nothing:
                 return work(nothing)
-        future: Future[Answer] = Future()
-        self._engine.between_jobs(lambda painter: _do(painter, key, work, future))
-        try:
-            return future.result(LONGEST_WAIT)
-        except TimeoutError:
-            future.cancel()
-            raise UserError(BUSY) from None
+
+        def errand(painter: Painter) -> Answer:
+            with painter.annotator(key) as annotator:
+                return work(annotator)
+
+        return answer(self._engine.between_jobs(user, errand), gone, LONGEST_WAIT)
 
     def _view(self, use: ControlUse, size: tuple[int, int], user: str, image: str, mask: str) -> View:
         for wanted in filter(None, (use.image or image, use.mask, mask)):
@@ -86,16 +91,6 @@ class ControlDesk:
         thresholds = [asdict(threshold) for threshold in entry.thresholds]
         missing = self._annotators.missing(entry.weights) if entry.weights else ""
         return {"name": entry.name, "info": entry.info, "thresholds": thresholds, "union_kind": entry.union_kind, "missing": missing}
-
-
-def _do(painter: Painter, key: str, work: Callable[[Any], Any], future: Future[Any]) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        with painter.annotator(key) as annotator:
-            future.set_result(work(annotator))
-    except Exception as error:  # noqa: BLE001  who waits for it gets it
-        future.set_exception(error)
 
 
 def _of_size(mask: Image.Image | None, picture: Image.Image | None) -> Image.Image | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +12,7 @@ from PIL import Image
 from models.errors import UserError
 from pipelines.control_desk import ControlDesk
 from pipelines.depth_map import Map, edited, fitted, relative, shown, to_map, to_picture
+from pipelines.errands import never
 from pipelines.intake import GONE, Intake, Taken
 from pipelines.masking import Size
 from pipelines.preprocessors import PREPROCESSORS
@@ -34,7 +36,7 @@ class DepthDesk:
         entries = [entry for entry in PREPROCESSORS.values() if entry.made_by == ESTIMATES]
         return [{"name": entry.name, "info": entry.info, "missing": self._control.missing(entry.name)} for entry in entries]
 
-    def estimate(self, picture_id: str, estimator: str, user: str) -> Taken:
+    def estimate(self, picture_id: str, estimator: str, user: str, gone: Callable[[], bool] = never) -> Taken:
         """The depths of a picture, relative, as a map of this person. Waits for the job that runs. Raises `UserError`."""
         if all(entry["name"] != estimator for entry in self.estimators()):
             raise UserError(f"“{estimator[:80]}” does not estimate depth. Choose one of the list.")
@@ -47,7 +49,7 @@ class DepthDesk:
 
             return relative(estimate_depth(annotator, picture))
 
-        return self._intake.keep(to_picture(self._control.annotated(PREPROCESSORS[estimator].weights, work)), user)
+        return self._intake.keep(to_picture(self._control.annotated(PREPROCESSORS[estimator].weights, work, user, gone)), user)
 
     def view(self, request: Depth, user: str) -> bytes:
         """The map as it was edited, at the size that is drawn: a grey PNG."""

@@ -5,25 +5,35 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Collection, Generator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
-from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from models.errors import UserError
 from models.manager import LedgerLine
 from models.memory import Machine
-from pipelines.events import Event, Picture
+from pipelines.errands import Errands
+from pipelines.events import Event, Step
 from pipelines.jobs import DONE, FAILED, STOPPED, Job, JobBook, PictureRecord
+from pipelines.keeping import Keeping
 from pipelines.live import Bell, Live, Versions
 from pipelines.outputs import Outputs
+from pipelines.pauses import Pauses
 from pipelines.request import Request
 
 log = logging.getLogger(__name__)
 
+STARTING = ("starting", "The studio is warming up. You can type, and even generate; the job starts by itself.")
+READY = ("ready", "Ready.")
+NO_QUEUE = "The queue does not go on at the moment; the details are in the log. It is tried again by itself."
+WAITED = 5.0  # seconds that the end of a job waits for what could not be written
+REOPENED = 5.0, 60.0  # seconds between tries to open the painter
 BROKEN = "Something broke inside Atelier while drawing this. The details are in the log; the next job is not affected."
 Batch = Generator[Event | None]
+Answer = TypeVar("Answer")
 
 
 class Painter(Protocol):
@@ -57,22 +67,26 @@ class Engine:
         """`open_painter` is called in the worker's thread: it imports the libraries and loads the default model, which takes seconds."""
         self.book = book
         self.outputs = outputs
+        self.keeping = Keeping(book, outputs)
+        self.errands = Errands()
         self.versions = Versions(book.first_version)
         self.queue_version = self.versions.next()
         self.bell = Bell()  # rings at every step and whenever the queue moves
-        self.state = ("starting", "The studio is warming up. You can type, and even generate; the job starts by itself.")
+        self.state = STARTING
         self._open_painter = open_painter
         self.painter: Painter | None = None  # there once it has opened
-        self._errands: SimpleQueue[Callable[[Painter], None]] = SimpleQueue()
         self._live: dict[str, Live] = {}
+        self._claiming = threading.Lock()  # a job is waiting or live to whoever holds it, and never in between
+        self._recovered = False
         self._wake = threading.Semaphore(0)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
 
     def start(self) -> None:
-        interrupted = self.book.recover()
-        if interrupted:
-            log.info("%d job(s) were running when the server last went away; marked as interrupted", interrupted)
+        try:
+            self._recover()
+        except Exception:
+            log.exception("the jobs that were running could not be looked through yet; the worker tries again")
         self._thread.start()
 
     def close(self, timeout: float = 10) -> None:
@@ -81,6 +95,8 @@ class Engine:
         self._wake.release()
         if self._thread.is_alive():
             self._thread.join(timeout)
+        if self.keeping.trouble:
+            log.error("The studio closes with something unwritten: %s", self.keeping.trouble)
 
     def submit(self, request: Request, user: str, owner: bool = False) -> str:
         job_id = self.book.submit(request, user, owner)
@@ -90,12 +106,20 @@ class Engine:
     def live(self, job_id: str) -> Live | None:
         return self._live.get(job_id)
 
+    def known(self, job: Job) -> Job:
+        """The job as it stands, also where the book could not be told yet that it has ended."""
+        state, message = self.keeping.ended.get(job.id, (job.state, job.message))
+        return replace(job, state=state, message=message)
+
     def stop(self, job_id: str) -> None:
         """Acts within one step on a running job, at once on a waiting one, not at all on one that has ended."""
-        live = self._live.get(job_id)
+        with self._claiming:
+            live = self._live.get(job_id)
+            withdrawn = not live and self.book.withdraw(job_id)
         if live:
             live.stop = True
-        elif self.book.withdraw(job_id):
+            self._wake.release()
+        elif withdrawn:
             self._queue_moved()
 
     def skip(self, job_id: str) -> None:
@@ -104,61 +128,108 @@ class Engine:
         if live:
             live.skip = True
 
-    def between_jobs(self, errand: Callable[[Painter], None]) -> None:
-        """Runs the errand in the worker's thread: now if it is idle, else when the job that runs has ended."""
-        self._errands.put(errand)
+    def between_jobs(self, person: str, work: Callable[[Painter], Answer]) -> Future[Answer]:
+        """Does the work in the worker's thread: now if it is idle, else when the job that runs has ended. See `Errands`."""
+        future = self.errands.put(person, work)
         self._wake.release()
+        return future
 
     def _work(self) -> None:
-        painter = self._open()
+        painter, pauses = self._open(), Pauses()
         while painter and not self._closing.is_set():
-            if not self.run_next(painter):
-                self._wake.acquire()
+            busy, trouble = self._turn(painter)
+            self._say(trouble)
+            if not busy:
+                self._wake.acquire(timeout=pauses.next() if trouble else pauses.none())
+        self.keeping.give_up()
+
+    def _turn(self, painter: Painter) -> tuple[bool, str]:
+        """Whether there was something to do, and what is wrong. Nothing that goes wrong ends the thread."""
+        try:
+            return self.run_next(painter), self.keeping.trouble
+        except UserError as error:
+            return False, str(error)
+        except Exception:
+            log.exception("the worker could not go on with the queue")
+            return False, NO_QUEUE
 
     def run_next(self, painter: Painter) -> bool:
-        """Runs errands and one waiting job to its end, in the thread that calls. False when nobody waits."""
-        self._run_errands(painter)
+        """Does what waits to be written, one errand and one waiting job, in the thread that calls. False when nobody waits.
+
+        Raises `BookError` when the book does not say which job is next.
+        """
+        self.keeping.write()
+        helped = self.errands.run_one(painter)
+        self._recover()
         job = self._claim(painter)
         if job:
             self._run(job, painter)
-        return job is not None
+        return helped or job is not None
+
+    def _recover(self) -> None:
+        if self._recovered:
+            return
+        interrupted = self.book.recover()
+        self._recovered = True
+        if interrupted:
+            log.info("%d job(s) were running when the server last went away; marked as interrupted", interrupted)
 
     def _open(self) -> Painter | None:
-        try:
-            painter = self._open_painter()
-        except Exception as error:
-            log.exception("the studio could not start")
-            sentence = str(error) if isinstance(error, UserError) else "The studio could not start; the details are in the log."
-            self.state = ("failed", sentence)
-            self._queue_moved()
-            return None
-        self.painter = painter
-        self.state = ("ready", "Ready.")
-        self._queue_moved()
-        return painter
-
-    def _run_errands(self, painter: Painter) -> None:
-        while not self._errands.empty():
+        pauses = Pauses(*REOPENED)
+        while not self._closing.is_set():
             try:
-                self._errands.get_nowait()(painter)
-            except Exception:
-                log.exception("an errand between jobs failed")
+                self.painter = self._open_painter()
+            except Exception as error:  # noqa: BLE001  it is told and tried again
+                self._not_open(error)
+                self._closing.wait(pauses.next())
+            else:
+                self.errands.refuse("")
+                self._say("")
+                return self.painter
+        return None
+
+    def _not_open(self, error: Exception) -> None:
+        sentence = str(error) if isinstance(error, UserError) else "The studio could not start; the details are in the log."
+        if self.state != ("failed", sentence):
+            log.error("the studio could not start; it is tried again", exc_info=error)
+        self.state = ("failed", sentence)
+        self.errands.refuse(sentence)
+        self._queue_moved()
+
+    def _say(self, trouble: str) -> None:
+        state = ("troubled", trouble) if trouble else READY
+        if state != self.state:
+            self.state = state
             self._queue_moved()
 
     def _claim(self, painter: Painter) -> Job | None:
-        job = self.book.claim(painter.at_hand())
+        at_hand = _at_hand(painter)
+        with self._claiming:
+            job = self.book.claim(at_hand)
+            if job:
+                self._live[job.id] = Live(job, self.versions.next())
         if job:
-            self._live[job.id] = Live(job, self.versions.next())
             self._queue_moved()
         return job
 
     def _run(self, job: Job, painter: Painter) -> None:
         live = self._live[job.id]
-        state, message = self._outcome(job, live, painter)
-        if not self._closing.is_set() or state != STOPPED:
-            self.book.end(job.id, state, message)
-        del self._live[job.id]
-        self._queue_moved()
+        try:
+            state, message = self._outcome(job, live, painter)
+            if not self._closing.is_set() or state != STOPPED:
+                self._write_out(job, live)
+                self.keeping.end(job, state, message)
+        finally:
+            del self._live[job.id]
+            self._queue_moved()
+
+    def _write_out(self, job: Job, live: Live) -> None:
+        """Waits a little for pictures that could not be saved yet: most troubles pass, and then nobody hears of them."""
+        pauses, end = Pauses(), time.monotonic() + WAITED
+        while self.keeping.waits(job.id) and not (live.stop or self._closing.is_set()) and time.monotonic() < end:
+            self._say(self.keeping.trouble)
+            self._wake.acquire(timeout=pauses.next())
+            self.keeping.write()
 
     def _outcome(self, job: Job, live: Live, painter: Painter) -> tuple[str, str]:
         try:
@@ -174,12 +245,12 @@ class Engine:
     def _draw(self, job: Job, live: Live, painter: Painter) -> bool:
         """Runs every batch of the job. True when it was stopped before its end."""
         request = settled(job.request)
-        self.book.settle(job.id, request)
+        self.keeping.settle(job, request)
         with closing(painter.batches(request)) as batches:
             for batch in batches:
                 self._follow(job, live, batch)
                 if live.stop or self._closing.is_set():
-                    return len(live.pictures) < request.picture_count
+                    return live.drawn < request.picture_count
         return False
 
     def _follow(self, job: Job, live: Live, batch: Batch) -> None:
@@ -193,17 +264,30 @@ class Engine:
         live.skip = False
 
     def _tell(self, job: Job, live: Live, event: Event) -> None:
-        live.advance(self._kept(job, event) if isinstance(event, Picture) else event, self.versions.next())
-        self.bell.ring()
+        if isinstance(event, Step):
+            self._news(live, event)
+            return
+        live.drawn += 1
+        # The picture is on the disk and in the book before anyone is told of it.
+        self.keeping.keep(job, event, lambda record: self._news(live, record))
+        self._say(self.keeping.trouble)
 
-    def _kept(self, job: Job, picture: Picture) -> PictureRecord:
-        """The picture is on the disk and in the book before anyone is told of it."""
-        path = self.outputs.save(picture.image, picture.request, picture.made_with)
-        return self.book.add_picture(job, path, picture.request, picture.image.size)
+    def _news(self, live: Live, news: Step | PictureRecord) -> None:
+        live.advance(news, self.versions.next())
+        self.bell.ring()
 
     def _queue_moved(self) -> None:
         self.queue_version = self.versions.next()
         self.bell.ring()
+
+
+def _at_hand(painter: Painter) -> Collection[str]:
+    """Only whose turn may come a little earlier depends on it."""
+    try:
+        return painter.at_hand()
+    except Exception:
+        log.exception("what is in memory could not be told")
+        return ()
 
 
 def settled(request: Request) -> Request:

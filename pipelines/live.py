@@ -89,6 +89,7 @@ class Live:
     version: int
     recent: deque[Frame] = field(default_factory=lambda: deque(maxlen=FRAMES))
     pictures: tuple[PictureRecord, ...] = ()  # finished and saved
+    drawn: int = 0  # pictures that are finished, saved or not yet
     stop: bool = False
     skip: bool = False
     started: float = field(default_factory=time.monotonic)

@@ -20,7 +20,8 @@ import shutil
 import threading
 import time
 import unicodedata
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -28,11 +29,12 @@ from PIL import Image, PngImagePlugin
 
 from models.errors import UserError
 from pipelines import infotext
+from pipelines.book.errors import Trouble, trouble
 from pipelines.picture_settings import FORMAT_VERSION, Reading, inspect, read
 from pipelines.prompts import parse
 from pipelines.request import Request, describe
 
-__all__ = ["Outputs", "Reading", "inspect", "read", "slug"]
+__all__ = ["NotSaved", "Outputs", "Reading", "inspect", "read", "slug"]
 
 log = logging.getLogger(__name__)
 
@@ -42,40 +44,56 @@ COMPRESSION = 1  # of 9. On pictures, 6 takes three times as long for a tenth le
 UNFINISHED = ".part"
 
 
+SENTENCES: dict[Trouble, str] = {
+    "full": "The disk is full, so pictures cannot be saved. Make room there.",
+    "unwritable": "The pictures folder cannot be written. Allow writing there, or start Atelier with another --outputs-dir.",
+    "moved": "The pictures folder is not in its place any more: moved, removed, or its drive is gone. Put it back.",
+}
+DISK = "The disk with the pictures reported an error. Look at the pictures folder."
+
+
+class NotSaved(UserError):
+    """The disk did not take a picture. Nothing is left of the attempt, and the next one may go well."""
+
+
 class Outputs:
     """The folder of finished pictures. Safe for any number of threads and processes on one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
+        self._was_there = self.folder.is_dir()
         self._last = 0
         self._lock = threading.Lock()
 
     def save(self, image: Image.Image, request: Request, made_with: dict[str, str]) -> Path:
         """Write the picture as PNG and return its path: the file is complete and on the disk when this returns.
 
-        Raises `UserError` when the disk is full or cannot be written; then nothing is left of the attempt.
+        Raises `NotSaved` when the disk is full or cannot be written; then nothing is left of the attempt.
         """
         data = _png(image, request, made_with)
-        try:
+        with _told():
+            self._find_folder()
             return self._put(data, f"{slug(request.prompt)}_s{request.seed}.png")
-        except OSError as error:
-            log.error("Saving a picture failed: %s", error)
-            raise UserError(_why_not_saved(error)) from error
 
     def check_space(self) -> None:
-        """Raises `UserError` when less than 200 MB are free: a job should not start that cannot be kept."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+        """Raises `NotSaved` when less than 200 MB are free: a job should not start that cannot be kept."""
+        with _told():
+            self._find_folder()
             free = shutil.disk_usage(self.folder).free
-        except OSError as error:
-            raise UserError(_why_not_saved(error)) from error
         if free < LEAST_FREE:
             left, needed = f"{free / 1e6:.0f} MB", f"{LEAST_FREE / 1e6:.0f} MB"
-            raise UserError(f"The disk with the pictures has {left} left; {needed} are needed. Make room, then try again.")
+            raise NotSaved(f"The disk with the pictures has {left} left; {needed} are needed. Make room, then try again.")
 
     def sweep(self, older_than: float = 60) -> int:
         """Remove what interrupted saves left, if last touched more than `older_than` seconds ago. Returns how many."""
         return sum(_remove_if_old(path, time.time() - older_than) for path in self.folder.glob(f"*/.*{UNFINISHED}"))
+
+    def _find_folder(self) -> None:
+        """Makes it at first. One that was there and is gone is not made anew: nobody would look for the pictures in two places."""
+        if self._was_there and not self.folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "the outputs folder is gone")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._was_there = True
 
     def _put(self, data: bytes, ending: str) -> Path:
         temporary, target = self._reserve(ending)
@@ -194,9 +212,11 @@ def _without_half_letter(words: str, cut: str) -> str:
     return cut.strip("-")
 
 
-def _why_not_saved(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk is full: the picture could not be saved. Make room, then draw it again with the same seed."
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "The pictures folder cannot be written. Allow writing there, or start Atelier with another --outputs-dir."
-    return "The picture could not be saved: the disk reported an error. Look at the pictures folder, then draw it again."
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turns what the disk raises inside the block into `NotSaved`."""
+    try:
+        yield
+    except OSError as error:
+        log.error("Saving a picture failed: %s", error)
+        raise NotSaved(SENTENCES.get(trouble(error), DISK)) from error

@@ -18,6 +18,7 @@ from pipelines.control_desk import ControlDesk
 from pipelines.control_use import ControlUse
 from pipelines.depth_desk import DepthDesk
 from pipelines.engine import Engine, Painter
+from pipelines.errands import never
 from pipelines.forecasting import forecast_of
 from pipelines.guests import DiskQuota, check_work
 from pipelines.inputs import Inputs
@@ -77,7 +78,7 @@ class Studio:
         self.book.close()
 
     def engine_state(self) -> tuple[str, str]:
-        """("starting" | "ready" | "failed", a sentence)."""
+        """("starting" | "ready" | "troubled" | "failed", a sentence). "troubled": jobs wait, or pictures wait for room; it passes."""
         return self._engine.state
 
     def checkpoints(self, kind: str = "") -> list[Checkpoint]:
@@ -147,7 +148,7 @@ class Studio:
 
     def unload(self, line_id: str) -> None:
         """Lets go of what a line of the ledger names, as soon as no job runs."""
-        self._engine.between_jobs(lambda painter: painter.unload(line_id))
+        self._engine.between_jobs(f"unload {line_id}", lambda painter: painter.unload(line_id))
 
     def forecast(self, request: Request) -> Forecast | None:
         """What the request will take of the memory, and what would fit if it does not. None before the worker has started.
@@ -157,20 +158,22 @@ class Studio:
         painter = self._engine.painter
         return forecast_of(request, self._catalog, painter.machine, painter.ledger) if painter else None
 
-    def control_preview(self, use: ControlUse, size: tuple[int, int], user: str, image: str = "", mask: str = "") -> Taken:
+    def control_preview(
+        self, use: ControlUse, size: tuple[int, int], user: str, image: str = "", mask: str = "", gone: Callable[[], bool] = never
+    ) -> Taken:
         """What a unit's model will see at this drawing size (width, height), stored as a picture of this person.
 
         `image`, `mask`: those that the tab begins with, for a unit that has none of its own. Waits while a job runs when the
-        preprocessor needs a network. Raises `UserError` when it cannot be made.
+        preprocessor needs a network, as long as `gone` does not say that nobody waits for it. Raises `UserError` when it cannot be made.
         """
-        return self.control.preview(use, size, user, image, mask)
+        return self.control.preview(use, size, user, image, mask, gone)
 
     def job(self, job_id: str, user: str) -> Job:
         """Raises `UserError` when it is not among this user's jobs."""
         job = self.book.job(job_id)
         if job is None or job.user != user:
             raise UserError("This job is not among yours. Reload the page to see your own.")
-        return job
+        return self._engine.known(job)
 
     async def watch(self, job_id: str, user: str, after: int, timeout: float = 20) -> dict[str, Any]:
         """Waits until the job has news after version `after`, at most `timeout` seconds, and returns its progress."""
@@ -201,7 +204,7 @@ class Studio:
         if self._engine.queue_version <= after:
             return after  # nothing but steps of other jobs: not worth a look into the book
         job = self.book.job(job_id)
-        return self._engine.queue_version if job and job.state in (WAITING, RUNNING) else ENDED_VERSION
+        return self._engine.queue_version if job and self._engine.known(job).state in (WAITING, RUNNING) else ENDED_VERSION
 
     def _progress(self, job_id: str, user: str, after: int) -> dict[str, Any]:
         version = self._version(job_id)  # read first: what changes meanwhile is then told again, never missed
@@ -215,7 +218,8 @@ class Studio:
     def _standing(self, job: Job, pictures: Sequence[PictureRecord]) -> dict[str, Any]:
         """What is known of any job, also of one that waits or has ended."""
         waits = job.state == WAITING
-        warming = self._engine.state[1] if waits and self._engine.state[0] != "ready" else ""
+        engine, sentence = self._engine.state
+        hindered = sentence if job.state not in ENDED and engine != "ready" else ""
         return {
             "job": job.id,
             "state": job.state,
@@ -227,7 +231,7 @@ class Studio:
             "eta": None,
             "previews": [],
             "pictures": [summary(record) for record in pictures],
-            "message": job.message or warming,
+            "message": job.message or hindered,
         }
 
 

@@ -183,7 +183,7 @@ def test_strokes_on_a_large_map_may_be_smaller_than_it() -> None:
 
 
 def test_an_estimate_is_a_map_of_this_person(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studio.control, "annotated", lambda key, work: work(None))
+    monkeypatch.setattr(studio.control, "annotated", lambda key, work, *_: work(None))
     bright_is_near(studio, monkeypatch)
     image = studio.intake.picture(saved(Image.linear_gradient("L").convert("RGB")), "me").id
     found = estimated(studio, {"image": image, "estimator": "Starter depth"}, "me")

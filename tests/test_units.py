@@ -40,7 +40,7 @@ class FakeStudio:
         self.annotator_files = SimpleNamespace(wanted=lambda name: ())
         self.depth = SimpleNamespace(keep=lambda request, user: Taken(ONE, request.width, request.height))
 
-    def control_preview(self, *asked: Any) -> Taken:
+    def control_preview(self, *asked: Any, **_: Any) -> Taken:
         self.asked.append(asked)
         if self.refuse:
             raise UserError(self.refuse)

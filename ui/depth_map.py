@@ -6,6 +6,7 @@ POST /depth/view takes what a map depends on (`SEEN`) as JSON, and answers with 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import asdict
 from json import JSONDecodeError
 from typing import Any
@@ -16,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from pipelines import Depth, Studio, UserError
+from pipelines.errands import never
+from ui import presence
 from ui.form import declared, read
 from ui.pieces import piece
 from ui.roles import role, user_of
@@ -61,16 +64,17 @@ class DepthMapDesk:
 
         @role("artist")
         def estimate(asked: dict[str, Any]) -> dict[str, Any]:
-            return estimated(studio, asked, user_of(LocalContext.request.get(None)))
+            request = LocalContext.request.get(None)
+            return estimated(studio, asked, user_of(request), presence.gone(request))
 
         self.estimators, self.estimate = estimators, estimate
 
 
-def estimated(studio: Studio, asked: Any, user: str) -> dict[str, Any]:
+def estimated(studio: Studio, asked: Any, user: str, gone: Callable[[], bool] = never) -> dict[str, Any]:
     """The depths of a picture as a map: {"id", "width", "height", …}, or {"message"}. `asked`: {"image", "estimator"}."""
     try:
         request = part_of(asked, ("image", "estimator"))
-        return asdict(studio.depth.estimate(request.image, request.estimator, user))
+        return asdict(studio.depth.estimate(request.image, request.estimator, user, gone=gone))
     except UserError as error:
         return {"message": str(error)}
 

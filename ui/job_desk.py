@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from models.errors import UserError
-from pipelines import Studio
+from pipelines import BookError, Studio
 from ui.roles import user_of
 
 LONG_POLL = 20.0  # seconds
@@ -41,7 +41,11 @@ class JobDesk:
 
     async def current(self, request: Request) -> Response:
         state, message = self.studio.engine_state()
-        job = await asyncio.to_thread(self.studio.current, user_of(request))
+        job = None
+        try:
+            job = await asyncio.to_thread(self.studio.current, user_of(request))
+        except BookError as error:  # the page stays, and says so
+            state, message = ("troubled", str(error)) if state == "ready" else (state, message)
         news = {"job": job, "engine": {"state": state, "message": message}}
         return JSONResponse(news | {"library": self.studio.library.version, "login": self.asks_password})
 

@@ -5,6 +5,7 @@ Titles, explanations and limits are those of `ControlUse`; only where a field st
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import Field, asdict, fields
 from typing import Any
 
@@ -13,6 +14,8 @@ from gradio.context import LocalContext
 
 from pipelines import Choice, ControlUse, Depth, Flag, Range, Request, Stored, Studio, UserError, limits
 from pipelines.control_use import curve_at
+from pipelines.errands import never
+from ui import presence
 from ui.depth_map import SEEN
 from ui.easel import fitting
 from ui.form import declared, read
@@ -67,7 +70,8 @@ class UnitDesk:
 
         @role("artist")
         def preview(asked: dict[str, Any]) -> dict[str, Any]:
-            return previewed(studio, kind, asked, user_of(LocalContext.request.get(None)))
+            request = LocalContext.request.get(None)
+            return previewed(studio, kind, asked, user_of(request), presence.gone(request))
 
         @role("artist")
         def preprocessors(_: Any = None) -> list[dict[str, Any]]:
@@ -80,7 +84,7 @@ class UnitDesk:
         self.preview, self.preprocessors, self.fit = preview, preprocessors, fit
 
 
-def previewed(studio: Studio, kind: type[Request], asked: dict[str, Any], user: str) -> dict[str, Any]:
+def previewed(studio: Studio, kind: type[Request], asked: dict[str, Any], user: str, gone: Callable[[], bool] = never) -> dict[str, Any]:
     """What a unit's model will see: {"id", "width", "height"} of an input picture, or {"message"}.
 
     `asked`: {"unit": its fields, "width", "height", and what else of the form it depends on}.
@@ -90,7 +94,7 @@ def previewed(studio: Studio, kind: type[Request], asked: dict[str, Any], user: 
         request = read(kind, of_the_tab | {"controls": [asked.get("unit")]})
         [use] = request.controls
         begun = _begun(studio, request, use, user)
-        found = studio.control_preview(use, (request.width, request.height), user, begun, getattr(request, "mask", ""))
+        found = studio.control_preview(use, (request.width, request.height), user, begun, getattr(request, "mask", ""), gone=gone)
     except UserError as error:
         return {"message": str(error)}
     return {"id": found.id, "width": found.width, "height": found.height}

@@ -7,7 +7,7 @@ element.querySelector('[data-part="leave"]').addEventListener("click", async () 
   location.reload();
 });
 
-const PAUSE = { starting: 1500, lost: 2000, ready: 6000, failed: 15000 }; // milliseconds until the next look
+const PAUSE = { starting: 1500, lost: 2000, ready: 6000, troubled: 3000, failed: 15000 }; // milliseconds until the next look
 const SIGNS = { ready: "", lost: "Connection lost, trying again…" };
 
 const look = async () => {

@@ -330,5 +330,11 @@ watch("value", () => {
 });
 // What another tab has drawn is a recent picture here too.
 window.addEventListener("atelier:drawn", (event) => add(event.detail.pictures));
+// What waited for room on the disk has been saved meanwhile.
+let troubled = false;
+window.addEventListener("atelier:engine", (event) => {
+  if (troubled && event.detail.state === "ready") trigger("attach");
+  troubled = event.detail.state === "troubled" || (troubled && event.detail.state === "lost");
+});
 say(...EMPTY);
 trigger("attach");

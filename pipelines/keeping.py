@@ -1,0 +1,192 @@
+"""What a job leaves behind: pictures on the disk, entries in the book. What cannot be written now waits in memory and is written, in
+its order, when it can be. So a disk that is full for a while, or a book that another program holds, costs no picture.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from models.errors import UserError
+from pipelines.events import Picture
+from pipelines.jobs import FAILED, BookError, Job, JobBook, PictureRecord
+from pipelines.outputs import NotSaved, Outputs
+from pipelines.request import Request
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PIL.Image import Image
+
+log = logging.getLogger(__name__)
+
+MOST_BYTES = 512_000_000  # of pixels that may wait for room: 160 pictures of 1024 x 1024
+PASSING = (NotSaved, BookError, sqlite3.Error, OSError, MemoryError)  # what may go well later; anything else is a mistake of ours
+BOOK = "The studio's list of jobs cannot be written; the details are in the log."
+MEMORY = "There is too little memory to save what is finished. Close other programs."
+LOST = "Finished pictures of this job could not be saved, and are lost. Draw them again with the same seed."
+
+
+class TooMany(UserError):
+    """More finished pictures wait than the memory should hold."""
+
+
+@dataclass
+class _Unsaved:
+    """A finished picture on its way to the disk and into the book."""
+
+    job: Job
+    request: Request
+    made_with: dict[str, str]
+    image: Image | None  # None once it is on the disk
+    size: tuple[int, int]
+    told: Callable[[PictureRecord], None]
+    path: Path | None = None
+
+    @property
+    def bytes(self) -> int:
+        return 3 * self.size[0] * self.size[1] if self.image else 0
+
+    def write(self, book: JobBook, outputs: Outputs) -> None:
+        if self.path is None:
+            assert self.image
+            self.path = outputs.save(self.image, self.request, self.made_with)
+            self.image = None
+        self.told(book.add_picture(self.job, self.path, self.request, self.size))
+
+
+@dataclass
+class _Settled:
+    job: Job
+    request: Request
+
+    def write(self, book: JobBook, outputs: Outputs) -> None:
+        book.settle(self.job.id, self.request)
+
+
+@dataclass
+class _Ended:
+    job: Job
+    state: str
+    message: str
+
+    def write(self, book: JobBook, outputs: Outputs) -> None:
+        book.end(self.job.id, self.state, self.message)
+
+
+Entry = _Unsaved | _Settled | _Ended
+
+
+class Keeping:
+    """For the worker's thread; what is no method may be read from any."""
+
+    def __init__(self, book: JobBook, outputs: Outputs) -> None:
+        self._book, self._outputs = book, outputs
+        self._waiting: list[Entry] = []
+        self._cause = ""
+        self.trouble = ""  # why something waits, for people; "" when nothing does
+        self.ended: dict[str, tuple[str, str]] = {}  # job -> state and message of an end that the book does not know yet
+
+    def settle(self, job: Job, request: Request) -> None:
+        self._keep(_Settled(job, request))
+
+    def keep(self, job: Job, picture: Picture, told: Callable[[PictureRecord], None]) -> None:
+        """`told` hears of the picture once it is on the disk and in the book.
+
+        Raises `TooMany` when with this one too much waits; whatever else is raised is a mistake of ours, and the picture is not kept.
+        """
+        self._keep(_Unsaved(job, picture.request, picture.made_with, picture.image, picture.image.size, told))
+        if sum(entry.bytes for entry in self._pictures()) > MOST_BYTES:
+            raise TooMany(f"{self.trouble} The memory holds no more, so this job ends here.")
+
+    def end(self, job: Job, state: str, message: str) -> None:
+        """A job with pictures that wait is shown as failed, with the reason, until they are written."""
+        self.ended[job.id] = (FAILED, self.trouble) if self.waits(job.id) else (state, message)
+        entry = _Ended(job, state, message)
+        try:
+            self._keep(entry)
+        except Exception:
+            log.exception("the end of job %s could not be written", job.id)
+            self._wait(entry, BOOK)
+
+    def waits(self, job_id: str) -> bool:
+        """Whether finished pictures of this job are not written yet."""
+        return any(entry.job.id == job_id for entry in self._pictures())
+
+    def write(self) -> bool:
+        """Tries everything that waits, in its order. False when something still waits; `trouble` then says why."""
+        try:
+            for entry in tuple(self._waiting):
+                self._again(entry)
+        except PASSING as error:  # of the disk or the book: it would be the same for all the others
+            self._say(_why(error))
+        if not self._waiting:
+            self.trouble = ""
+        return not self._waiting
+
+    def give_up(self) -> None:
+        """The studio closes: everything is tried once more, and what is lost is named in the log."""
+        if self.write():
+            return
+        for entry in self._pictures():
+            if entry.image:
+                self._lose(entry)
+        self.write()
+
+    def _keep(self, entry: Entry) -> None:
+        if self._waiting and not self.write():
+            self._wait(entry)
+            return
+        try:
+            self._write(entry)
+        except PASSING as error:
+            self._wait(entry, _why(error))
+
+    def _wait(self, entry: Entry, why: str = "") -> None:
+        self._waiting.append(entry)
+        self._say(why or self._cause)
+
+    def _again(self, entry: Entry) -> None:
+        try:
+            self._write(entry)
+        except PASSING:
+            raise
+        except Exception:
+            log.exception("what waited could not be written")
+            if isinstance(entry, _Ended):
+                self._say(BOOK)
+                return
+            if isinstance(entry, _Unsaved):
+                self._lose(entry)
+                return
+        self._waiting.remove(entry)
+
+    def _write(self, entry: Entry) -> None:
+        entry.write(self._book, self._outputs)
+        if isinstance(entry, _Ended):
+            self.ended.pop(entry.job.id, None)
+
+    def _lose(self, lost: _Unsaved) -> None:
+        log.error("LOST, as it could not be saved: a picture of job %s with seed %d", lost.job.id, lost.request.seed)
+        self._waiting.remove(lost)
+        for entry in self._waiting:
+            if isinstance(entry, _Ended) and entry.job.id == lost.job.id:
+                entry.state, entry.message = self.ended[lost.job.id] = FAILED, LOST
+
+    def _pictures(self) -> list[_Unsaved]:
+        return [entry for entry in self._waiting if isinstance(entry, _Unsaved)]
+
+    def _say(self, cause: str) -> None:
+        self._cause, count = cause, len(self._pictures())
+        who = "One finished picture waits" if count == 1 else f"{count} finished pictures wait"
+        self.trouble = f"{cause} {who} in memory until that is done, and will then be saved." if count else cause
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    log.error("what is finished could not be written: %s", error)
+    return MEMORY if isinstance(error, MemoryError) else BOOK
