@@ -23,9 +23,9 @@ from models.errors import UserError
 from pipelines.control_use import ControlUse
 from pipelines.prompts.tags import write_tags
 from pipelines.request import SAMPLER_NAMES, SCHEDULE_NAMES, Request, TextToImage
+from pipelines.settings_text import NEGATIVE, take_apart
 
 VERSION = "0.1"
-LONGEST = 1_000_000  # characters of a text that is read
 
 # Request field -> the key that others use. The order is the order in the text.
 KEYS = {
@@ -70,11 +70,11 @@ SIZE = "Size"  # width x height
 EXACT = {"prompt": "Atelier prompt", "negative_prompt": "Atelier negative prompt"}
 OURS = frozenset((*KEYS.values(), *PICTURE_KEYS.values(), SIZE, *EXACT.values(), "Version"))
 
+# As other programs spell them. Letters large and small are the same.
+SAME = {key.casefold(): key for key in OURS} | {
+    "scheduler": "Schedule type", "guidance scale": "CFG scale", "cfg": "CFG scale", "width x height": SIZE, "model name": "Model",
+}  # fmt: skip
 OTHER_NAMES = {"uniform": "Normal", "sgmuniform": "SGM Uniform", "sgm_uniform": "SGM Uniform"}  # what others call our schedules
-
-# A1111's pattern, with a bound on the key so that a long text without colons costs its length, not its square.
-PAIR = re.compile(r'(\w[\w \-/]{1,80}):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
-NEGATIVE = "Negative prompt:"
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,12 @@ def write(request: Request, made_with: dict[str, str]) -> str:
     pairs |= {key: _picture_text(name, getattr(request, name)) for name, key in PICTURE_KEYS.items() if hasattr(request, name)}
     pairs |= {f"ControlNet {place}": _unit_text(use) for place, use in enumerate(request.controls)}
     pairs |= {key: value for key, value in made_with.items() if key not in OURS and re.fullmatch(r"\w[\w \-/]{1,80}", key)}
-    if _split_prompts(text.strip().split("\n")) != prompts:
-        pairs |= {key: prompts[name] for name, key in EXACT.items()}
-    pairs["Version"] = f"Atelier {VERSION}"
-    return f"{text}\n{', '.join(f'{key}: {_quote(value)}' for key, value in pairs.items())}".strip()
+    last = {"Version": f"Atelier {VERSION}"}
+    whole = _whole(text, pairs | last)
+    read = take_apart(whole)
+    if {name: getattr(read, name) for name in EXACT} == prompts:
+        return whole
+    return _whole(text, pairs | {key: prompts[name] for name, key in EXACT.items()} | last)
 
 
 def parse(text: str) -> Settings:
@@ -107,14 +109,15 @@ def parse(text: str) -> Settings:
 
     A text without a line of settings is a prompt. Absent fields are absent from `values`.
     """
-    lines = text[:LONGEST].strip().split("\n")
-    pairs = _pairs(lines[-1])
-    prompts = _split_prompts(lines[:-1] if pairs else lines)
-    values: dict[str, Any] = prompts if pairs or prompts["negative_prompt"] else {"prompt": prompts["prompt"]}
+    read = take_apart(text)
+    pairs = {SAME.get(key.casefold(), key): value for key, value in read.pairs.items()}
+    prompts = {name: getattr(read, name) for name in EXACT}
+    values: dict[str, Any] = prompts if pairs or read.negative_prompt else {"prompt": read.prompt}
     values |= {name: pairs[key] for name, key in EXACT.items() if key in pairs}
     values |= _known_values(pairs)
     taken, notes = _admitted(values)
-    return Settings(taken, {key: value for key, value in pairs.items() if key not in OURS}, notes)
+    behind = (f"Not read, as it stands behind the settings: “{_short(read.behind)}”",) if read.behind else ()
+    return Settings(taken, {key: value for key, value in pairs.items() if key not in OURS}, (*notes, *behind))
 
 
 def _chosen(request: Request, name: str) -> bool:
@@ -125,27 +128,18 @@ def _prompts_text(prompt: str, negative_prompt: str) -> str:
     return f"{prompt}\n{NEGATIVE} {negative_prompt}" if negative_prompt else prompt
 
 
-def _split_prompts(lines: list[str]) -> dict[str, str]:
-    """Lines from the first that begins with "Negative prompt:" on are the negative prompt, each without outer spaces."""
-    found: dict[str, list[str]] = {"prompt": [], "negative_prompt": []}
-    part = "prompt"
-    for line in map(str.strip, lines):
-        if line.startswith(NEGATIVE):
-            part, line = "negative_prompt", line.removeprefix(NEGATIVE).strip()
-        if line or found[part]:
-            found[part].append(line)
-    return {name: "\n".join(part_lines) for name, part_lines in found.items()}
+def _whole(text: str, pairs: dict[str, str]) -> str:
+    return f"{text}\n{', '.join(f'{key}: {_quote(value)}' for key, value in pairs.items())}".strip()
 
 
-def _pairs(line: str) -> dict[str, str]:
-    """The settings of a last line; none when it has fewer than three, for then it is a line of the prompt."""
-    found = PAIR.findall(line)
-    return {key: _unquote(value.strip()) for key, value in found[:200]} if len(found) >= 3 else {}
+def _short(text: str) -> str:
+    text = " ".join(text[:500].split())
+    return text if len(text) <= 80 else f"{text[:80]}…"
 
 
 def _known_values(pairs: dict[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {name: _number(pairs[key]) for name, key in KEYS.items() if key in pairs}
-    size = re.fullmatch(r"(\d{1,9})x(\d{1,9})", pairs.get(SIZE, ""))
+    size = re.fullmatch(r"(\d{1,9}) ?[x×] ?(\d{1,9})", pairs.get(SIZE, ""))
     if size:
         values |= {"width": int(size[1]), "height": int(size[2])}
     elif SIZE in pairs:
@@ -241,13 +235,4 @@ def _unit_value(key: str, value: object) -> str:
 
 
 def _quote(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False) if re.search(r'[,:"\n]', value) or value != value.strip() else value
-
-
-def _unquote(value: str) -> str:
-    if len(value) < 2 or not value.startswith('"') or not value.endswith('"'):
-        return value
-    try:
-        return str(json.loads(value, strict=False))
-    except ValueError:
-        return value
+    return json.dumps(value, ensure_ascii=False) if re.search(r'[,:"\r\n]', value) or value != value.strip() else value

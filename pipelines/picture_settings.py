@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
 from pipelines import infotext
-from pipelines.picture_texts import texts_in
+from pipelines.foreign import as_json, foreign_program
+from pipelines.picture_texts import ATELIER, COMMENT, DESCRIPTION, PARAMETERS, USER_COMMENT, WINDOWS_COMMENT, XMP, texts_in
 from pipelines.request import Request, TextToImage, restore
 
 FORMAT_VERSION = 1  # of the JSON
 LONGEST_FACT = 40_000  # characters: the list of as many embeddings as a request may have, under the longest names
+# Where programs put the settings text, the usual place first; the last ones are texts of PNGs that were converted.
+IN_TEXTS = (
+    PARAMETERS, USER_COMMENT, WINDOWS_COMMENT, DESCRIPTION, COMMENT, XMP,
+    "UserComment", "exif:UserComment", "Comment", "comment", "Description",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,16 +41,27 @@ def inspect(source: Path | bytes) -> Reading:
     """Like `read`, with the names of what the picture was made with and notes. Decodes no pixels unless it has to."""
     texts = texts_in(source)
     notes: tuple[str, ...] = ()
-    if "atelier" in texts:
-        try:
-            return _from_json(texts["atelier"])
-        except UserError as error:
-            if "parameters" not in texts:
-                raise
-            notes = (str(error),)
-    if "parameters" not in texts:
-        raise UserError("This picture carries no settings. Pictures lose them when a chat or an image editor saves them again.")
-    return _from_infotext(texts["parameters"], notes)
+    try:
+        if ATELIER in texts:
+            return _from_json(texts[ATELIER])
+    except UserError as error:
+        if not any(name in texts for name in IN_TEXTS):
+            raise
+        notes = (str(error),)
+    return _from_text(texts, notes)
+
+
+def _from_text(texts: Mapping[str, str], notes: tuple[str, ...]) -> Reading:
+    """From the first text that holds settings as A1111 writes them. Raises `UserError` that names the program where it is another's."""
+    for name in IN_TEXTS:
+        if texts.get(name) and as_json(texts[name]) is None and (reading := _from_infotext(texts[name], notes)):
+            return reading
+    if program := foreign_program(texts):
+        told = f"This picture was made with {program}, whose settings Atelier does not read yet"
+        raise UserError(f"{told}. Open it in {program} to see them, and type what you need here.")
+    if any(texts.get(name) for name in IN_TEXTS):
+        raise UserError("The text in this picture holds no settings that Atelier can read.")
+    raise UserError("This picture carries no settings. Pictures lose them when a chat or an image editor saves them again.")
 
 
 def _from_json(text: str) -> Reading:
@@ -58,10 +76,11 @@ def _from_json(text: str) -> Reading:
     return Reading(restore(found["request"]), _short_texts(found.get("made_with")))
 
 
-def _from_infotext(text: str, notes: tuple[str, ...]) -> Reading:
+def _from_infotext(text: str, notes: tuple[str, ...]) -> Reading | None:
+    """None where it is a prompt at most."""
     settings = infotext.parse(text)
     if set(settings.values) <= {"prompt"}:
-        raise UserError("The text in this picture holds no settings that Atelier can read.")
+        return None
     return Reading(TextToImage.admit(settings.values), _short_texts(settings.leftovers), (*notes, *settings.notes))
 
 

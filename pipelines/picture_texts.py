@@ -1,22 +1,40 @@
-"""The texts that a picture file carries, as they are: PNG texts, and the EXIF comment of JPEG, WebP and AVIF."""
+"""The texts that a picture file carries, as they are: PNG texts (plain, compressed, international), EXIF, XMP and comments.
+
+PNG texts have their own names; `USER_COMMENT` and the others below are what stands elsewhere in a file, whatever its format.
+"""
 
 from __future__ import annotations
 
+import html
 import io
+import re
 import struct
 from pathlib import Path
+from typing import Any
 
-from PIL import Image, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin
 
 from models.errors import UserError
 
-LONGEST_TEXT = 1_000_000  # bytes of one text chunk that is read
+LONGEST_TEXT = 1_000_000  # bytes of one text that is read
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, RuntimeError, struct.error)  # what Pillow raises for broken files
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")  # that can carry settings
+MOST_TEXTS = 50
+MOST_PIXELS = 50e6  # of a picture that is decoded for the sake of texts behind the pixels
+
+ATELIER, PARAMETERS = "atelier", "parameters"
+USER_COMMENT, DESCRIPTION, WINDOWS_COMMENT, COMMENT, XMP = "EXIF comment", "EXIF description", "EXIF XPComment", "JPEG comment", "XMP"
+MAKE, MODEL, SOFTWARE, TOOL = "EXIF make", "EXIF model", "EXIF software", "XMP tool"
+IN_EXIF = {
+    ExifTags.Base.ImageDescription: DESCRIPTION, ExifTags.Base.XPComment: WINDOWS_COMMENT, ExifTags.Base.Make: MAKE,
+    ExifTags.Base.Model: MODEL, ExifTags.Base.Software: SOFTWARE,
+}  # fmt: skip
+XMP_TEXT = re.compile(r"<rdf:li[^>]{0,200}>([^<]+)</rdf:li>|<(?:exif:UserComment|dc:description)>([^<]+)<|UserComment=\"([^\"]+)\"")
+XMP_TOOL = re.compile(r"CreatorTool(?:>|=\")([^<\"]{1,200})")
 
 
 def texts_in(source: Path | bytes) -> dict[str, str]:
-    """The texts "atelier" and "parameters" of a picture file, those that are there. Raises `UserError`."""
+    """By name; those that are longer than a megabyte are empty. Raises `UserError` for a file that is no picture, or too large."""
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
             texts = _texts_of(image)
@@ -24,26 +42,90 @@ def texts_in(source: Path | bytes) -> dict[str, str]:
         raise UserError("This picture is too large to open. Scale it down first.") from error
     except UNREADABLE as error:
         raise UserError("This file cannot be read as a picture, or its settings are too large.") from error
-    short = {name: text for name, text in texts.items() if len(text.encode("utf-8", "replace")) <= LONGEST_TEXT}
-    if texts and not short:
+    short = {name: text if len(text.encode("utf-8", "replace")) <= LONGEST_TEXT else "" for name, text in texts.items()}
+    if (own := {ATELIER, PARAMETERS} & {*texts}) and not any(short[name] for name in own):
         raise UserError("The settings in this picture are too large to be true. They were not read.")
     return short
 
 
 def _texts_of(image: Image.Image) -> dict[str, str]:
-    names = ("atelier", "parameters")
-    texts = {name: str(image.info[name]) for name in names if isinstance(image.info.get(name), str)}
-    if not texts and isinstance(image, PngImagePlugin.PngImageFile) and image.width * image.height < 50e6:
+    texts = _named_texts(image)
+    if not {ATELIER, PARAMETERS} & {*texts} and isinstance(image, PngImagePlugin.PngImageFile) and image.width * image.height < MOST_PIXELS:
         image.load()  # some programs put the texts behind the pixels
-        texts = {name: image.info[name] for name in names if isinstance(image.info.get(name), str)}
-    return texts or _user_comment(image)
+        texts = _named_texts(image)
+    return texts if {ATELIER, PARAMETERS} & {*texts} else texts | _exif_texts(image) | _other_texts(image)
 
 
-def _user_comment(image: Image.Image) -> dict[str, str]:
-    """A1111 keeps the text of JPEG, WebP and AVIF in EXIF UserComment (0x9286 of IFD 0x8769), as UTF-16."""
-    raw = image.getexif().get_ifd(0x8769).get(0x9286)
-    if not isinstance(raw, bytes) or not raw.startswith(b"UNICODE\0") or len(raw) > 2 * LONGEST_TEXT:
-        return {}
-    body = raw[8:]
-    big_endian = body[0::2].count(0) >= body[1::2].count(0)
-    return {"parameters": body.decode("utf-16-be" if big_endian else "utf-16-le", "ignore")}
+def _named_texts(image: Image.Image) -> dict[str, str]:
+    """Names in small letters where they are ours."""
+    texts = [(name, text) for name, text in image.info.items() if isinstance(name, str) and isinstance(text, str)][:MOST_TEXTS]
+    return {name.lower() if name.lower() in (ATELIER, PARAMETERS) else name: _mended(text) for name, text in texts}
+
+
+def _mended(text: str) -> str:
+    """Many programs write UTF-8 where PNG wants Latin-1."""
+    if isinstance(text, PngImagePlugin.iTXt) or text.isascii():
+        return str(text)
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
+def _exif_texts(image: Image.Image) -> dict[str, str]:
+    exif = image.getexif()
+    raw: dict[str, Any] = {name: exif.get(tag) for tag, name in IN_EXIF.items()}
+    raw[USER_COMMENT] = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+    found = {name: _exif_text(name, value).strip("\0 ") for name, value in raw.items() if isinstance(value, str | bytes)}
+    return {name: text for name, text in found.items() if text}
+
+
+def _exif_text(name: str, value: str | bytes) -> str:
+    raw = value.encode("latin-1", "ignore") if isinstance(value, str) else value
+    return {USER_COMMENT: comment_text, WINDOWS_COMMENT: _utf16}.get(name, _bytes_text)(raw[: 2 * LONGEST_TEXT])
+
+
+def _other_texts(image: Image.Image) -> dict[str, str]:
+    """A JPEG's comment, and what XMP holds of texts."""
+    comment, packet = image.info.get("comment"), image.info.get("XML:com.adobe.xmp") or image.info.get("xmp")
+    texts = {COMMENT: _bytes_text(comment)} if isinstance(comment, bytes) else {}
+    if isinstance(packet, str | bytes) and len(packet) <= LONGEST_TEXT:
+        texts |= _xmp_texts(packet if isinstance(packet, str) else _bytes_text(packet))
+    return texts
+
+
+def _xmp_texts(packet: str) -> dict[str, str]:
+    """The text that looks like settings, else all of them, and the program that wrote the packet."""
+    texts = [html.unescape(next(filter(None, found.groups()), "")).strip() for found in XMP_TEXT.finditer(packet)]
+    settings = next((text for text in texts if text.startswith("{") or "Steps:" in text), "\n".join(texts))
+    tool = XMP_TOOL.search(packet)
+    return ({XMP: settings} if settings else {}) | ({TOOL: tool[1]} if tool else {})
+
+
+def comment_text(raw: bytes) -> str:
+    """An EXIF UserComment: eight bytes that name its encoding (EXIF 2.32, 4.6.5), and then what programs really write."""
+    code, body = raw[:8].upper(), raw[8:]
+    if code == b"UNICODE\0":
+        return _utf16(body) if b"\0" in body or body.startswith((b"\xfe\xff", b"\xff\xfe")) else _bytes_text(body, "utf-16-be")
+    if code == b"JIS\0\0\0\0\0":
+        return _bytes_text(body, "iso2022_jp" if b"\x1b" in body else "shift_jis")
+    return _bytes_text(body if code in (b"ASCII\0\0\0", b"\0" * 8) else raw)
+
+
+def _bytes_text(raw: bytes, otherwise: str = "latin-1") -> str:
+    """UTF-8 if it can be; UTF-16 with a byte order mark or every other byte zero; else the encoding that is left."""
+    if raw.startswith((b"\xfe\xff", b"\xff\xfe")) or raw[:200].count(0) > len(raw[:200]) // 4 > 0:
+        return _utf16(raw)
+    if b"\x1b$" in raw[:LONGEST_TEXT]:
+        return raw.decode("iso2022_jp", "ignore")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeError:
+        return raw.decode(otherwise, "ignore")
+
+
+def _utf16(raw: bytes) -> str:
+    """In either order: the mark says which, else the zeros of the letters that are also in ASCII."""
+    if raw.startswith((b"\xfe\xff", b"\xff\xfe")):
+        return raw.decode("utf-16", "ignore")
+    return raw.decode("utf-16-be" if raw[0::2].count(0) >= raw[1::2].count(0) else "utf-16-le", "ignore")
