@@ -8,6 +8,7 @@ from pipelines.limits import Choice, Flag, Limit, Range, Several, Stored, Text
 from pipelines.preflight import Preflight, preflight
 from pipelines.prompt_notes import left_out, longest
 from pipelines.prompts.grammar import tables as grammar_tables
+from pipelines.prompts.grammar import written
 from pipelines.request import (
     KINDS,
     Controlled,
@@ -58,4 +59,5 @@ __all__ = [
     "preflight",
     "restore",
     "summary",
+    "written",
 ]  # fmt: skip

@@ -51,7 +51,7 @@ def names(visit: Visit) -> list[str]:
 @pytest.fixture
 def lora(house: House) -> Generator[str]:
     """A LoRA that fits the checkpoint; taken away again afterwards."""
-    file = write_lora(house.models, "ink wash", {"modelspec.trigger_phrase": "inkwash, thick lines"})
+    file = write_lora(house.models, "ink wash", {"modelspec.trigger_phrase": "inkwash, thick (lines)"})
     assert house.studio
     house.studio.library.rescan()
     yield "ink wash"
@@ -124,14 +124,15 @@ def test_a_tag_does_the_same_and_settings_come_back_as_a_rack(house: House, visi
 
 
 @pytest.mark.browser
-def test_a_trigger_word_goes_into_the_prompt_by_a_click(visit: Visit, lora: str) -> None:
-    visit.control("prompt").fill("a house")
+def test_a_trigger_word_goes_into_the_prompt_once_by_a_click_as_it_must_be_written(visit: Visit, lora: str) -> None:
+    visit.control("prompt").fill("an inkwashed house")
     open_models(visit)
     wait_for(visit.page, lambda: lora in names(visit))
     visit.page.locator(".library-list button", has_text=lora).click()
-    visit.page.get_by_role("button", name="inkwash").first.click()
+    for word in ("inkwash", "thick (lines)", "thick (lines)"):
+        visit.page.locator(".library-card button.rack-word", has_text=word).click()
     visit.page.get_by_role("tab", name="Text to image").click()
-    wait_for(visit.page, lambda: visit.control("prompt").input_value() == "a house, inkwash")
+    wait_for(visit.page, lambda: visit.control("prompt").input_value() == r"an inkwashed house, inkwash, thick \(lines\)")
 
 
 @pytest.mark.browser

@@ -16,7 +16,7 @@ from models.files import ModelFile
 from models.names import folded
 from pipelines import Studio, TextToImage, limits
 from pipelines.library import FOLDERS
-from ui.offers import reason
+from ui.offers import put_in, reason
 from ui.roles import role, role_of
 
 SHOWN = 400  # entries of a list; a search narrows it
@@ -143,7 +143,7 @@ class LibraryDesk:
             "prediction": entry.overrides.prediction_type or identity.prediction_type,
             "size": entry.size,
             "hash": entry.hash,
-            "words": list(entry.words),
+            "words": put_in(entry.words or ([entry.called] if identity.kind == "embedding" else ())),
             "problem": "" if converted else entry.problem or ("" if identity.supported else identity.note),
             "pickle": identity.layout == "pickle" and not converted,
             "converted": {"id": converted.id, "name": converted.name} if converted else None,

@@ -5,13 +5,13 @@ Lists follow the library without a reload: the page's header notices another ver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import gradio as gr
 
 from models.files import ModelFile, ModelKind
-from pipelines import Checkpoint, Request, Studio, UserError, limits
+from pipelines import Checkpoint, Request, Studio, UserError, limits, written
 from pipelines.control_match import readers
 from ui import controls
 from ui.form import Form
@@ -75,8 +75,13 @@ def listed(studio: Studio, kind: type[Request], checkpoint_id: str, racks: Mappi
 def _offered(studio: Studio, entry: ModelFile, checkpoint_id: str) -> dict[str, Any]:
     why = reason(studio, entry.id, checkpoint_id)
     short = _told(studio.library.misfit, entry.id, checkpoint_id) if why else ""
-    described = {"id": entry.id, "name": entry.name, "called": entry.called, "words": list(entry.words), "variant": entry.identity.variant}
-    return described | {"reason": why, "misfit": short}
+    described = {"id": entry.id, "name": entry.name, "called": entry.called, "variant": entry.identity.variant}
+    return described | {"words": put_in(entry.words), "reason": why, "misfit": short}
+
+
+def put_in(words: Iterable[str]) -> list[dict[str, str]]:
+    """Words that a click puts into a prompt: as they are shown, and as they must be written to be read so."""
+    return [{"said": word, "written": written(word)} for word in words]
 
 
 def reason(studio: Studio, model_id: str, checkpoint_id: str) -> str:

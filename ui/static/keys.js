@@ -2,10 +2,16 @@
 (() => {
   const visible = (selector) => [...document.querySelectorAll(selector)].find((part) => part.getClientRects().length && !part.disabled);
 
-  // Puts a word at the end of a prompt, once.
+  // Whether the words stand in the text, not as a part of longer ones.
+  const stands = (text, words) => {
+    for (let at = text.indexOf(words); at >= 0; at = text.indexOf(words, at + 1))
+      if (!/[\p{L}\p{N}_]$/u.test(text.slice(0, at)) && !/^[\p{L}\p{N}_]/u.test(text.slice(at + words.length))) return true;
+    return false;
+  };
+  // Puts a word at the end of a prompt, once, as the server says that it must be written.
   atelier.addWord = (kind, word) => {
     const field = document.querySelector(`#${kind}-prompt textarea`);
-    if (!field || field.value.toLowerCase().includes(word.toLowerCase())) return;
+    if (!field || stands(field.value.toLowerCase(), word.toLowerCase())) return;
     atelier.type(field, field.value.trim() ? `${field.value.trimEnd().replace(/,$/, "")}, ${word}` : word);
   };
   // As if it had been typed: the page hears of it, and the browser's own undo takes it back.

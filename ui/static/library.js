@@ -107,9 +107,9 @@ const act = async (model, name, asked, words = "") => {
 const card = atelier.libraryCard(part("details"), {
   act,
   choose: (id) => choose(id),
-  addWord: (text) => {
-    atelier.addWord("txt2img", text);
-    told.set(chosen, { words: `“${text}” is in the prompt of Text to image.` });
+  addWord: ({ said, written }) => {
+    atelier.addWord("txt2img", written);
+    told.set(chosen, { words: `“${said}” is in the prompt of Text to image.` });
     drawCard();
   },
 });

@@ -33,7 +33,7 @@
     else if (held?.dataset.act) list.querySelector(`[data-act="${CSS.escape(held.dataset.act)}"]`)?.focus();
   };
 
-  // `does`: {act(model, name, asked, words), choose(id), addWord(text)}
+  // `does`: {act(model, name, asked, words), choose(id), addWord({said, written})}
   atelier.libraryCard = (box, does) => {
     let shown = null; // {id, form, sort}: the model that is shown, its form once something was typed there, what it was said to be
     const open = new Set(); // names of the parts that are folded out
@@ -44,11 +44,11 @@
       made.addEventListener("toggle", () => (made.open ? open.add(name) : open.delete(name)));
       return made;
     };
-    const word = (text) => button(`word ${text}`, text, () => does.addWord(text), { className: "rack-word" });
-    const words = (model) => {
-      if (model.words.length) return [make("p", { className: "library-quiet", textContent: "Words that wake it; a click puts one into the prompt:" }), make("div", { className: "rack-words" }, ...model.words.map(word))];
-      if (model.kind !== "embedding") return [];
-      return [make("p", { className: "library-quiet", textContent: "Its name in a prompt wakes it:" }), make("div", { className: "rack-words" }, word(model.called))];
+    const word = (text) => button(`word ${text.said}`, text.said, () => does.addWord(text), { className: "rack-word" });
+    const words = ({ words: own, kind }) => {
+      if (!own.length) return [];
+      const which = kind === "embedding" ? "What wakes it in a prompt; a click puts it there:" : "Words that wake it; a click puts one into the prompt:";
+      return [make("p", { className: "library-quiet", textContent: which }), make("div", { className: "rack-words" }, ...own.map(word))];
     };
     const hash = (model, told, owner) => {
       if (model.hash) return make("code", { textContent: model.hash.slice(0, 10), title: model.hash });

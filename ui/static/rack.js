@@ -46,9 +46,9 @@ const blocks = (entry, place) => {
 };
 
 const trigger_words = (file) =>
-  (file?.words ?? []).slice(0, 6).map((word) => {
-    const chip = make("button", { type: "button", className: "rack-word", textContent: word, title: "Put this word into the prompt" });
-    chip.addEventListener("click", () => atelier.addWord(kind, word));
+  (file?.words ?? []).slice(0, 6).map(({ said, written }) => {
+    const chip = make("button", { type: "button", className: "rack-word", textContent: said, title: "Put this word into the prompt" });
+    chip.addEventListener("click", () => atelier.addWord(kind, written));
     return chip;
   });
 
