@@ -162,6 +162,12 @@ class Catalog:
         """Like `by_hash`. Raises `TimeoutError` when the files are not read by then; they are read on, and that is remembered."""
         return self._background.within((kind, digest), lambda: self.by_hash(kind, digest), seconds)
 
+    def file_hash(self, path: Path, seconds: float = 3600) -> str:
+        """SHA-256 of a file that draws along and is in no table, remembered like the others. Raises `UserError` when it cannot be read,
+        and `TimeoutError` like `by_hash_within`.
+        """
+        return self._background.within(path, lambda: self._contents.file(path), seconds)
+
     def holds(self, model_id: str, digest: str, seconds: float) -> bool:
         """Whether the file's content has a hash that begins so, as `by_hash` compares. Raises `TimeoutError` like `by_hash_within`,
         and `UserError` when the file cannot be read.

@@ -44,6 +44,16 @@ class Contents:
         self._keep(mark, digests)
         return digests
 
+    def file(self, path: Path) -> str:
+        """SHA-256 of a file that is in no table. Raises `UserError` when it cannot be read."""
+        try:
+            mark = mark_now(path)
+            digests = self.known(mark) if all(self.known(mark)) else file_digests(path)
+        except OSError as error:
+            raise UserError(f"“{path.name}” cannot be read ({error.strerror}). Is it still there?") from error
+        self._keep(mark, digests)
+        return digests.whole
+
     def first(self, entries: Iterable[ModelFile], digest: str) -> list[ModelFile]:
         """The first whose content begins with these digits, if any. Reads at most 4 GiB."""
         room = MOST_READ

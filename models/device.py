@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -44,6 +46,20 @@ def choose(name: str = "auto") -> Device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UserError(f"The device “{name}” is not available here. Start with --device auto, or --device cpu.") from error
     return Device(device, torch.float32 if device.type == "cpu" else torch.float16)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """So many threads of the processor add up sums for the length of the block; 0 leaves as many as there are.
+
+    In which parts a sum is added up depends on their number, and with it the last bits: group norms and convolutions of one pixel.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def mend_torchvision() -> None:

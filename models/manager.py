@@ -26,7 +26,7 @@ class Key(NamedTuple):
 
     kind: str  # "checkpoint", "vae", "lora", ...
     id: str
-    family: str = ""  # of a VAE: the family that it is loaded for, since its file does not say
+    family: str = ""  # of a VAE: the family that it is loaded for, since its file does not say; of a checkpoint: how it is understood
 
 
 class Movable(Protocol):

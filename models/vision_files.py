@@ -41,6 +41,11 @@ class Encoders:
                 return path
         raise UserError("The vision encoder is not in the models folders any more. Put it back.")
 
+    def called(self, encoder_id: str) -> tuple[str, Path]:
+        """Its name, and the file that it is read from."""
+        path = self.path(encoder_id)
+        return path.stem, _weights(path)
+
     def size(self, encoder_id: str) -> int:
         """Bytes of its weights."""
         return _weights(self.path(encoder_id)).stat().st_size

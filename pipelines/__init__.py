@@ -11,6 +11,7 @@ from pipelines.prompts.grammar import tables as grammar_tables
 from pipelines.prompts.grammar import written
 from pipelines.request import (
     KINDS,
+    OWN_VAE,
     Controlled,
     Depth,
     FromPicture,
@@ -28,6 +29,7 @@ from pipelines.studio import Checkpoint, Studio, summary
 __all__ = [
     "KINDS",
     "MOST_UNITS",
+    "OWN_VAE",
     "BookError",
     "Checkpoint",
     "Choice",

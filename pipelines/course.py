@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from models.loading import DiffusionModel
-from pipelines.decode import decode
+from pipelines.decode import decode, way_of
 from pipelines.denoise import Guide
 from pipelines.due import Due
 from pipelines.events import Event, Picture, Step
@@ -70,9 +70,9 @@ def run(
 def pictures(request: Request, batch: Due[Any], model: DiffusionModel, latents: Tensor) -> Generator[Event | None]:
     """Decodes the latents of a batch, one picture after another."""
     for place, (index, single) in enumerate(batch.indexed()):
-        decoded = yield from decode(model, latents[place : place + 1])
+        decoded = yield from decode(model, latents[place : place + 1], way_of(single))
         made_with = {**model.made_with, **decoded.notes}
-        yield Picture(decoded.image, single, made_with, index, request.picture_count)
+        yield Picture(decoded.image, decoded.recorded(single), made_with, index, request.picture_count)
 
 
 def show_whole(model: DiffusionModel) -> Show:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from PIL import Image
@@ -14,34 +15,57 @@ from models.device import release
 from models.errors import Overflow
 from models.loading import DiffusionModel
 from models.memory import drop_frames, is_out_of_memory
+from pipelines.as_made import DecodeUse
+from pipelines.request import MOST_DECODES, Request
 
 TILE = 96  # latents along one side; a picture of at most this many is decoded whole
 SMALL_TILE = 32  # where memory ran out
 OVERLAP = 16  # latents that neighbouring tiles share, blended linearly
 
 
+USUAL = DecodeUse()
+Drawn = TypeVar("Drawn", bound=Request)
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A finished picture, and what its metadata should say of how it was decoded."""
+    """A finished picture, and how the VAE was run for each of its parts."""
 
     image: Image.Image
-    notes: Mapping[str, str] = field(default_factory=dict)
+    ways: tuple[DecodeUse, ...] = (USUAL,)
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """For other studios, where a way was not the usual one."""
+        tile, precision = max(way.tile for way in (USUAL, *self.ways)), max(way.precision for way in (USUAL, *self.ways))
+        return ({"VAE tile": str(tile)} if tile else {}) | ({"VAE precision": precision} if precision else {})
+
+    def recorded(self, request: Drawn) -> Drawn:
+        """The request that makes the picture in these ways again."""
+        return replace(request, decodes=() if set(self.ways) <= {USUAL} else self.ways[:MOST_DECODES])
 
 
-def decode(model: DiffusionModel, latents: Tensor) -> Generator[None, None, Decoded]:
+def way_of(request: Request, part: int = 0) -> DecodeUse:
+    """How the VAE is to be run for this part of the picture."""
+    return request.decodes[part] if part < len(request.decodes) else USUAL
+
+
+def decode(model: DiffusionModel, latents: Tensor, way: DecodeUse = USUAL) -> Generator[None, None, Decoded]:
     """Decodes one picture's latents (1, 4, h, w). Yields between tiles, which is where it can be stopped; returns the picture.
 
-    Raises `Overflow` when the pixels are not finite, even in float32.
+    `way`: how it was done before, when a picture is made again. Raises `Overflow` when the pixels are not finite, even in float32.
     """
-    pixels, notes = yield from _pixels(model, latents)
-    if torch.isfinite(pixels).all():
-        return Decoded(to_image(pixels), notes)
-    if model.device.dtype != torch.float32:
+    is_half = model.device.dtype != torch.float32
+    if not (is_half and way.precision):
+        pixels, tile = yield from _pixels(model, latents, way.tile)
+        if torch.isfinite(pixels).all():
+            return Decoded(to_image(pixels), (DecodeUse(tile=tile),))
+    if is_half:
         with full_precision(model):
-            pixels, notes = yield from _pixels(model, latents)
+            pixels, tile = yield from _pixels(model, latents, way.tile)
     if not torch.isfinite(pixels).all():
         raise Overflow("Numbers overflowed in the VAE, even in full precision, so there is no picture to show. Try another seed or VAE.")
-    return Decoded(to_image(pixels), {**notes, "VAE precision": "float32"})
+    return Decoded(to_image(pixels), (DecodeUse(tile=tile, precision="float32"),))
 
 
 @contextmanager
@@ -60,17 +84,25 @@ def to_image(pixels: Tensor) -> Image.Image:
     return Image.fromarray(bytes_.permute(1, 2, 0).contiguous().cpu().numpy())
 
 
-def _pixels(model: DiffusionModel, latents: Tensor) -> Generator[None, None, tuple[Tensor, dict[str, str]]]:
-    """(1, 3, 8h, 8w), or something that is not finite, and what to note. When memory runs out it is decoded in smaller tiles."""
+def _pixels(model: DiffusionModel, latents: Tensor, tile: int) -> Generator[None, None, tuple[Tensor, int]]:
+    """(1, 3, 8h, 8w), or something that is not finite, and the tile. When memory runs out it is decoded in smaller ones.
+
+    `tile`: pixels along one side, 0 for the usual ones.
+    """
+    scale = model.family.pixels_per_latent
     try:
-        return (yield from _tiled(model, latents, TILE)), {}
+        return (yield from _tiled(model, latents, _whole_latents(tile, scale) or TILE)), tile
     except Exception as error:
         if not is_out_of_memory(error) or max(latents.shape[2:]) <= SMALL_TILE:
             raise
         drop_frames(error)
     release(model.device)
-    pixels = yield from _tiled(model, latents, SMALL_TILE)
-    return pixels, {"VAE tile": str(SMALL_TILE * model.family.pixels_per_latent)}
+    return (yield from _tiled(model, latents, SMALL_TILE)), SMALL_TILE * scale
+
+
+def _whole_latents(pixels: int, scale: int) -> int:
+    """A tile must be wider than what it shares with the next one."""
+    return max(pixels // scale, SMALL_TILE) if pixels else 0
 
 
 def _tiled(model: DiffusionModel, latents: Tensor, tile: int) -> Generator[None, None, Tensor]:

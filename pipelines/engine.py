@@ -6,7 +6,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
@@ -45,6 +45,11 @@ class Painter(Protocol):
     @property
     def ledger(self) -> tuple[LedgerLine, ...]:
         """What is in memory."""
+        ...
+
+    @property
+    def runtime(self) -> Mapping[str, str]:
+        """On what, in which numbers and with which versions it computes."""
         ...
 
     def unload(self, line_id: str) -> None: ...

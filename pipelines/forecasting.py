@@ -31,7 +31,7 @@ def work_of(request: Request, shelf: Shelf, machine: Machine) -> Work:
     added += sum(shelf.model(model_id).size * machine.element_size // 2 for model_id in steering)
     return Work(
         family=checkpoint.family_key,
-        weights=models + added + (vae_weights(machine) if request.vae else 0),
+        weights=models + added + (vae_weights(machine) if request.other_vae else 0),
         width=request.width,
         height=request.height,
         batch_size=request.batch_size,

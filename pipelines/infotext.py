@@ -21,6 +21,7 @@ from typing import Any
 
 from models.errors import UserError
 from pipelines.control_use import ControlUse
+from pipelines.made_with import OURS_ALONE
 from pipelines.prompts.tags import write_tags
 from pipelines.request import SAMPLER_NAMES, SCHEDULE_NAMES, Request, TextToImage
 from pipelines.settings_text import NEGATIVE, take_apart
@@ -95,7 +96,7 @@ def write(request: Request, made_with: dict[str, str]) -> str:
     pairs[SIZE] = f"{request.width}x{request.height}"
     pairs |= {key: _picture_text(name, getattr(request, name)) for name, key in PICTURE_KEYS.items() if hasattr(request, name)}
     pairs |= {f"ControlNet {place}": _unit_text(use) for place, use in enumerate(request.controls)}
-    pairs |= {key: value for key, value in made_with.items() if key not in OURS and re.fullmatch(r"\w[\w \-/]{1,80}", key)}
+    pairs |= {key: value for key, value in made_with.items() if key not in OURS | OURS_ALONE and re.fullmatch(r"\w[\w \-/]{1,80}", key)}
     last = {"Version": f"Atelier {VERSION}"}
     whole = _whole(text, pairs | last)
     read = take_apart(whole)

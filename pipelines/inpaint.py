@@ -19,7 +19,7 @@ from pipelines.conditioning import Guides
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
 from pipelines.course import Leg, Show, course_of, latent_shape, noise_of, run
-from pipelines.decode import decode
+from pipelines.decode import decode, way_of
 from pipelines.denoise import Guide, Masked
 from pipelines.due import Due, Progress, due
 from pipelines.encode import encode, encode_pixels, mask_latents, to_pixels
@@ -116,9 +116,9 @@ def _batch(
     latents = yield from paint(request, begun[0], request.masked_content, steps, noise, leg, show_in(model, patch), request.soft)
     final = softened(patch) if request.soft else patch
     for place, (index, single) in enumerate(batch.indexed()):
-        decoded = yield from decode(model, latents[place : place + 1])
+        decoded = yield from decode(model, latents[place : place + 1], way_of(single))
         made_with = {**model.made_with, **decoded.notes}
-        yield Picture(final.put_back(decoded.image), single, made_with, index, request.picture_count)
+        yield Picture(final.put_back(decoded.image), decoded.recorded(single), made_with, index, request.picture_count)
 
 
 def paint(

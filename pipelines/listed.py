@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 WRITTEN = re.compile(r'[,:"\\\x00-\x1f\x7f-\x9f]|%(?=[0-9A-Fa-f]{2})|^ | $')
 READ = re.compile(r"%([0-9A-Fa-f]{2})")
 MOST = 200  # entries that are read
 
-Pairs = Iterable[tuple[str, str]]
+Pairs = Sequence[tuple[str, str]]
 
 
 def listed(pairs: Mapping[str, str] | Pairs) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,10 @@ from pipelines.listed import listed
 log = logging.getLogger(__name__)
 
 Hash = Callable[[], str]  # SHA-256 in hexadecimal digits once it is known, "" when it cannot be; waits if it must
+# What only we read. It stands in the JSON, not in the text.
+RUNTIME = ("Device", "Number type", "torch", "diffusers", "transformers", "Atelier")
+PARTS, REFINER_PARTS, WEIGHTS, VISION = "Part hashes", "Refiner part hashes", "Preprocessor hashes", "Vision hashes"
+OURS_ALONE = frozenset({*RUNTIME, PARTS, REFINER_PARTS, WEIGHTS, VISION})
 CHECKPOINT, ADDED = 10, 12  # digits of a hash in a picture's metadata, as other studios write them
 
 
@@ -67,12 +71,21 @@ class MadeWith(Mapping[str, str]):
         return len(self._facts)
 
 
+def unlike(made_with: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
+    """A sentence when a picture was computed on something else, in other numbers or with another version than it would be here."""
+    differing = [name for name in RUNTIME if here.get(name) and made_with.get(name) not in (None, here[name])]
+    if not differing:
+        return []
+    then, now = (", ".join(f"{name} {facts[name]}" for name in differing) for facts in (made_with, here))
+    return [f"This picture was computed with other means ({then}; here {now}), so single levels of its colours may differ."]
+
+
 def one(title: str, name: str, digest: str) -> dict[str, str]:
     """{"Model": name, "Model hash": its first ten digits}; no hash where it is not known."""
     return {title: name} | ({f"{title} hash": digest[:CHECKPOINT]} if digest else {})
 
 
-def several(title: str, uses: Mapping[str, str] | Iterable[tuple[str, str]], digits: int = ADDED) -> dict[str, str]:
+def several(title: str, uses: Mapping[str, str] | Sequence[tuple[str, str]], digits: int = ADDED) -> dict[str, str]:
     """{"Lora hashes": "ink: 0123456789ab, snow: ba9876543210"} of names and hashes, one for each file; nothing where there are none."""
     pairs = uses.items() if isinstance(uses, Mapping) else uses
     found = [(name, digest[:digits]) for name, digest in pairs]

@@ -11,20 +11,22 @@ from models.identify_control import IP_ADAPTER
 from models.loading import DiffusionModel
 from models.manager import Key
 from models.patches.lora import Lora
+from pipelines.as_made import understanding
 from pipelines.made_with import CHECKPOINT, Hashes, MadeWith, one, several
 from pipelines.request import Request
 from pipelines.stock import Held
 
 Items = Mapping[Key, Held]
+NOTHING: Mapping[str, str] = {}
 
 
 class Named:
     def __init__(self, request: Request, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._checkpoint = Key("checkpoint", request.checkpoint)
+        self._checkpoint = self._understood(request, request.checkpoint)
         family = catalog.checkpoint(request.checkpoint).family_key
-        self._vae = Key("vae", request.vae, family) if request.vae else None
-        self._refiner = Key("checkpoint", request.refiner) if request.refiner else None
+        self._vae = Key("vae", request.other_vae, family) if request.other_vae else None
+        self._refiner = self._understood(request, request.refiner) if request.refiner else None
         self._loras = [(Key("lora", use.id), use) for use in request.loras if use.unet or use.text_encoder]
         self._hypernetworks = [(Key("hypernetwork", use.id), use) for use in request.hypernetworks if use.strength]
         self._embeddings = [(Key("embedding", use.id), use) for use in request.embeddings]
@@ -33,6 +35,14 @@ class Named:
         self._steering = [Key(IP_ADAPTER if model_id in looking else "control", model_id, family) for model_id in steering]
         self._controls = [key for key in self._steering if key.kind == "control"]
         self._looking = [key for key in self._steering if key.kind == IP_ADAPTER]  # lent only while a drawing is prepared
+
+    def _understood(self, request: Request, checkpoint_id: str) -> Key:
+        """A picture that is made again may have been drawn when the checkpoint was understood in another way."""
+        checkpoint = self._catalog.checkpoint(checkpoint_id)
+        for use in request.understood:
+            if use.id == checkpoint_id and use != understanding(checkpoint):
+                return Key("checkpoint", checkpoint_id, f"{use.prediction_type}{' zero' if use.zero_terminal_snr else ''}")
+        return Key("checkpoint", checkpoint_id)
 
     @property
     def networks(self) -> list[Key]:
@@ -51,8 +61,11 @@ class Named:
     def hypernetworks(self, items: Items) -> list[tuple[Any, float]]:
         return [(items[key].value, use.strength) for key, use in self._hypernetworks]
 
-    def joined(self, items: Items, hashes: Hashes) -> DiffusionModel:
-        """The checkpoint with the VAE, the refiner and the embeddings that the request names in place of its own."""
+    def joined(self, items: Items, hashes: Hashes, beside: Mapping[str, str] = NOTHING) -> DiffusionModel:
+        """The checkpoint with the VAE, the refiner and the embeddings that the request names in place of its own.
+
+        `beside`: what else is to be told of the pictures.
+        """
         model: DiffusionModel = items[self._checkpoint].value
         return replace(
             model,
@@ -60,10 +73,10 @@ class Named:
             refiner=items[self._refiner].value if self._refiner else None,
             embeddings={use.word: items[key].value for key, use in self._embeddings},
             controls={key.id: items[key].value for key in self._controls},
-            made_with=self._made_with(hashes),
+            made_with=self._made_with(hashes, beside),
         )
 
-    def _made_with(self, hashes: Hashes) -> MadeWith:
+    def _made_with(self, hashes: Hashes, beside: Mapping[str, str]) -> MadeWith:
         """Names and hashes. Reading the files for the hashes begins now; who first looks at the result waits for them."""
         names = {key: self._name(key) for key in (*self.networks, *self.added, *self._looking)}
         begun = {key: hashes.begin(key) for key in names}
@@ -77,11 +90,12 @@ class Named:
                 **one("Model", names[self._checkpoint], begun[self._checkpoint]()),
                 **(one("VAE", names[self._vae], begun[self._vae]()) if self._vae else {}),
                 **several("Lora hashes", told([key for key, _ in self._loras])),
-                **several("TI hashes", told([key for key, _ in self._embeddings])),
+                **several("TI hashes", [(use.word, begun[key]()) for key, use in self._embeddings]),
                 **({"Hypernet": ", ".join(names[key] for key in hypernetworks)} if hypernetworks else {}),
                 **several("Hypernet hash", told(hypernetworks), CHECKPOINT),
                 **several("ControlNet hashes", told(self._steering)),
                 **(one("Refiner", names[self._refiner], begun[self._refiner]()) if self._refiner else {}),
+                **beside,
             }
 
         return MadeWith(facts)

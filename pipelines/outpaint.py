@@ -13,11 +13,12 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from models.loading import DiffusionModel
+from pipelines.as_made import DecodeUse
 from pipelines.conditioning import Guides
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
 from pipelines.course import Leg, latent_shape, noise_of
-from pipelines.decode import Decoded, decode
+from pipelines.decode import Decoded, decode, way_of
 from pipelines.due import Due, Progress, due
 from pipelines.engine import Batch
 from pipelines.events import Event, Picture
@@ -49,14 +50,14 @@ def _batch(request: Outpaint, batch: Due[Outpaint], model: DiffusionModel, pictu
     for index, single in batch.indexed():
         whole = yield from _extended(single, index, request, model, picture, guides)
         made_with = {**model.made_with, **whole.notes}
-        yield Picture(whole.image, single, made_with, index, request.picture_count)
+        yield Picture(whole.image, whole.recorded(single), made_with, index, request.picture_count)
 
 
 def _extended(
     single: Outpaint, index: int, request: Outpaint, model: DiffusionModel, picture: Image.Image, guides: Guides
 ) -> Generator[Event | None, None, Decoded]:
-    """One picture, window by window, with what is to be noted of any of them."""
-    notes: dict[str, str] = {}
+    """One picture, window by window, with the VAE's way in each of them."""
+    ways: tuple[DecodeUse, ...] = ()
     number, place = divmod(index, request.batch_size)
     boxes, canvas = windows(picture.size, margins(single), (single.width, single.height)), Canvas(picture, margins(single))
     for turn, box in enumerate(boxes):
@@ -66,10 +67,10 @@ def _extended(
         prepared = yield from prepare(model, single, patch, content, guides)
         noise = noise_of([single], latent_shape(single, model), model, turn)
         latents = yield from paint(single, prepared, content, steps_of(single), noise, leg, show_in(model, patch))
-        decoded = yield from decode(model, latents)
-        notes |= decoded.notes
+        decoded = yield from decode(model, latents, way_of(single, turn))
+        ways += decoded.ways
         canvas.draw(patch.put_back(toned(decoded.image, patch)), box)
-    return Decoded(canvas.image, notes)
+    return Decoded(canvas.image, ways)
 
 
 def toned(drawn: Image.Image, patch: Patch) -> Image.Image:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from models.catalog import STARTER, Catalog
-from models.device import Device, choose, read_machine, release
+from models.device import Device, choose, read_machine, release, threads
 from models.errors import UserError
 from models.identify_control import IP_ADAPTER
 from models.loading import DiffusionModel
@@ -22,13 +22,14 @@ from models.patches import applied
 from models.patches.hypernetworks import active
 from models.residence import in_turn
 from pipelines import depth, img2img, inpaint, outpaint, txt2img
+from pipelines.as_made import threads_here
 from pipelines.due import Progress
 from pipelines.engine import Batch
 from pipelines.events import Event, Picture
 from pipelines.forecasting import work_of
 from pipelines.inputs import Inputs
-from pipelines.made_with import Hashes
 from pipelines.named import Named
+from pipelines.origins import Origins
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.request import Request, TextToImage
 from pipelines.stock import Held, Stock
@@ -56,16 +57,21 @@ class ModelPainter:
         self.inputs = inputs
         self.catalog = catalog
         self._device = device
-        self._stock = Stock(catalog, device, machine, annotators or Annotators([], OWN))
+        annotators = annotators or Annotators([], OWN)
+        self._stock = Stock(catalog, device, machine, annotators)
         budgets: dict[Tier, int] = {"host": machine.host} if machine.device is None else {"device": machine.device, "host": machine.host}
         self.manager: Manager[Held] = Manager(self._stock.load, budgets, self._stock.size, self._stock.mark)
-        self._hashes = Hashes(lambda key: catalog.hash(key.id), self._stock.mark)
+        self.origins = Origins(catalog, device, annotators, self._stock.mark)
 
     # ---------------------------------------------------------------------------------------------- what the engine asks
 
     @property
     def ledger(self) -> tuple[LedgerLine, ...]:
         return self.manager.ledger
+
+    @property
+    def runtime(self) -> Mapping[str, str]:
+        return self.origins.runtime
 
     def at_hand(self) -> Collection[str]:
         return {key.id for key in self.manager.quick() if key.kind == "checkpoint"}
@@ -96,6 +102,7 @@ class ModelPainter:
         """An IP-Adapter and the vision encoder that belongs to it. Raises `UserError` when there is no such encoder."""
         with self._alone(Key(IP_ADAPTER, adapter_id, family)) as adapter:
             encoder = self._stock.encoders.fitting(adapter.reads, adapter.is_plus)
+            self.origins.looked_through(*self._stock.encoders.called(encoder))
             with self._alone(Key("vision", encoder)) as vision:
                 yield adapter, vision
 
@@ -130,7 +137,7 @@ class ModelPainter:
         with ExitStack() as stack:
             lent = stack.enter_context(self.manager.lease(named.networks, tier, beside(work, self.machine)))
             added = stack.enter_context(self.manager.lease(named.added)).items
-            model = named.joined({**added, **lent.items}, self._hashes)
+            model = named.joined({**added, **lent.items}, self.origins.hashes, self.origins.begin(request))
             stack.enter_context(applied(model, named.loras(added)))
             stack.enter_context(active(model, named.hypernetworks(added)))
             stack.enter_context(self._running(_with_joined(lent, model), lent.tier, work))
@@ -171,6 +178,7 @@ class _Run:
     def _begin(self) -> None:
         self._lease = ExitStack()
         self._recipe: Generator[Batch] | None = None
+        self._model: Any = None
 
     def close(self) -> None:
         """Ends the recipe and gives the model back."""
@@ -208,12 +216,14 @@ class _Run:
 
     def _events(self) -> Batch:
         if self._recipe is None:
-            model = self._lease.enter_context(self._painter.lent(self._request, self._sparing))
-            self._recipe = RECIPES[self._request.kind](self._request, model, self._painter.inputs, self._painter, self._progress)
+            self._lease.enter_context(threads(threads_here(self._request.threads)))
+            self._model = self._lease.enter_context(self._painter.lent(self._request, self._sparing))
+            self._recipe = RECIPES[self._request.kind](self._request, self._model, self._painter.inputs, self._painter, self._progress)
         with torch.inference_mode():
             for event in next(self._recipe):
                 if isinstance(event, Picture):
                     self._progress.pictures = event.index + 1
+                    event = replace(event, request=self._painter.origins.recorded(event.request, self._model))
                 yield event
 
 

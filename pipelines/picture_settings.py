@@ -14,7 +14,9 @@ from pipelines.foreign import as_json, foreign_program
 from pipelines.picture_texts import ATELIER, COMMENT, DESCRIPTION, PARAMETERS, USER_COMMENT, WINDOWS_COMMENT, XMP, texts_in
 from pipelines.request import Request, TextToImage, restore
 
-FORMAT_VERSION = 1  # of the JSON
+# Of the JSON. 2 has what the studio decided when it drew (`pipelines.as_made`); version 1 is read too. A new field of a request raises
+# it: an older Atelier refuses fields that it does not know, and so says why, and reads the text that stands beside.
+FORMAT_VERSION = 2
 LONGEST_FACT = 40_000  # characters: the list of as many embeddings as a request may have, under the longest names
 # Where programs put the settings text, the usual place first; the last ones are texts of PNGs that were converted.
 IN_TEXTS = (
@@ -30,6 +32,7 @@ class Reading:
     request: Request
     made_with: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    ids: bool = True  # the request names files by ids; else by the names in `made_with`
 
 
 def read(source: Path | bytes) -> Request:
@@ -71,7 +74,7 @@ def _from_json(text: str) -> Reading:
         raise UserError("The settings in this picture are damaged.") from error
     if not isinstance(found, dict) or not isinstance(found.get("request"), dict):
         raise UserError("The settings in this picture are damaged.")
-    if found.get("version") != FORMAT_VERSION:
+    if found.get("version") not in range(1, FORMAT_VERSION + 1):
         raise UserError("This picture was made by a newer Atelier. Update Atelier to read its settings.")
     return Reading(restore(found["request"]), _short_texts(found.get("made_with")))
 

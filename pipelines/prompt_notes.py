@@ -11,7 +11,8 @@ from pipelines.limits import Text
 from pipelines.prompts import Names, Prompt, TokenCount, count, load_tokenizer, parse, unknown_words, written
 from pipelines.prompts.unread import sentences, unread
 from pipelines.request import Request, limits
-from pipelines.resolve import Shelf, embeddings_for
+from pipelines.resolve import Shelf
+from pipelines.waking import embeddings_for
 
 IN_NEGATIVE = "In the negative prompt: "
 SHOWN = 3  # examples of one kind

@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from models.checkpoint import STARTER, Checkpoint
 from models.errors import UserError
 from models.files import ModelFile, ModelKind
+from pipelines.as_made import Understanding, seal, threads_here, understanding
 from pipelines.listed import canonical, unlisted
 from pipelines.made_with import plain
-from pipelines.request import Request
+from pipelines.request import OWN_VAE, EmbeddingUse, Request
+from pipelines.waking import awake, embeddings_for
 
 PATIENCE = 2.0  # seconds that the files of one picture may take to be read, all together
 STEERS: tuple[ModelKind, ...] = ("controlnet", "adapter")
@@ -25,9 +28,15 @@ SHOWN = {
 }  # fmt: skip
 
 
+INSTEAD = {"checkpoint": "the starter stands in for it", "embedding": "its word is an ordinary one here"}
+UNTIL = "It is drawn as it was then, until you change something else than the seed."
+
+
 class Shelf(Protocol):
     """What is asked of the catalogue."""
 
+    def checkpoint(self, checkpoint_id: str) -> Checkpoint: ...
+    def model(self, model_id: str) -> ModelFile: ...
     def models(self, kind: ModelKind | None = None) -> list[ModelFile]: ...
     def named(self, kind: ModelKind, name: str) -> list[ModelFile]: ...
     def by_hash_within(self, kind: ModelKind, digest: str, seconds: float) -> ModelFile | None: ...
@@ -42,23 +51,37 @@ class Rebound:
     notes: tuple[str, ...] = ()
 
 
-def rebind(request: Request, made_with: Mapping[str, str], shelf: Shelf) -> Rebound:
-    """Finds what a picture was made with: by the hash in its metadata, else by id, else by name.
+def rebind(request: Request, made_with: Mapping[str, str], shelf: Shelf, ids: bool = True) -> Rebound:
+    """Finds what a picture was made with: by the hash in its metadata, else by id, else by name. It is sealed to be made as it was made.
 
     What is not there is left out and named in a note; a checkpoint that is not there becomes the starter. What bears the name but is
-    another file is taken, and a note says so.
+    another file is taken, and a note says so. `ids`: the request holds ids of a library; a text that others read has names alone.
     """
     search = _Search(shelf, made_with)
+    checkpoint = search.checkpoint(request.checkpoint if ids else "", "Model")
+    refiner = search.checkpoint(request.refiner, "Refiner") if request.refiner or "Refiner" in made_with else ""
+    moved = {request.checkpoint: checkpoint, request.refiner: refiner}
     found = replace(
         request,
-        checkpoint=search.checkpoint(request.checkpoint, "Model") or "starter",
-        refiner=search.checkpoint(request.refiner, "Refiner") if request.refiner else "",
-        vae=search.one("vae", request.vae, made_with.get("VAE", ""), made_with.get("VAE hash", "")) if request.vae else "",
+        checkpoint=checkpoint or STARTER,
+        refiner=refiner,
+        vae=search.vae(request.vae, OWN_VAE if ids else ""),
         loras=tuple(search.uses("lora", request.loras, "Lora hashes")),
         hypernetworks=tuple(search.uses("hypernetwork", request.hypernetworks, "Hypernet hash")),
         controls=tuple(search.uses("controlnet", request.controls, "ControlNet hashes")),
+        embeddings=tuple(search.embeddings(request.embeddings)),
+        understood=tuple(search.understood(request.understood, moved)),
     )
-    return Rebound(found, tuple(dict.fromkeys(search.notes)))
+    if ids or "TI hashes" in made_with:
+        search.say_newcomers(found)
+        found = replace(found, as_made=seal(found))
+    return Rebound(found, tuple(dict.fromkeys([*search.notes, *_too_many(found.threads)])))
+
+
+def _too_many(threads: int) -> list[str]:
+    if not threads or threads_here(threads):
+        return []
+    return [f"This picture was drawn by {threads} threads, more than this machine can run, so single levels of its colours may differ."]
 
 
 @dataclass
@@ -70,6 +93,43 @@ class _Search:
 
     def checkpoint(self, model_id: str, key: str) -> str:
         return self.one("checkpoint", model_id, self.made_with.get(key, ""), self.made_with.get(f"{key} hash", ""))
+
+    def vae(self, model_id: str, unnamed: str) -> str:
+        """Whatever was chosen for a checkpoint was looked up before it was drawn, so a picture that names none had the checkpoint's own."""
+        name, digest = self.made_with.get("VAE", ""), self.made_with.get("VAE hash", "")
+        return self.one("vae", model_id, name, digest) if model_id not in ("", OWN_VAE) or name else model_id or unnamed
+
+    def embeddings(self, uses: Sequence[EmbeddingUse]) -> Iterator[EmbeddingUse]:
+        """Under the words that were written, whatever their files are called now."""
+        digests = Digests(self.made_with.get("TI hashes", ""))
+        for use in uses:
+            if found := self.one("embedding", use.id, use.word, digests.of(use.id, use.word)):
+                yield replace(use, id=found)
+
+    def understood(self, uses: Sequence[Understanding], moved: Mapping[str, str]) -> Iterator[Understanding]:
+        """Where a checkpoint is understood in another way by now. What is the same is left to the library: later decisions count."""
+        for use in uses:
+            here = self._checkpoint(moved.get(use.id, ""))
+            there = replace(use, id=here.id) if here else None
+            if here and there and there != understanding(here):
+                taken = f"“{here.file.called[:80]}” was taken as {_in_words(there)}"
+                self.notes.append(f"{taken}, and is {_in_words(understanding(here))} here by now. {UNTIL}")
+                yield there
+
+    def say_newcomers(self, request: Request) -> None:
+        """Words that were ordinary ones when the picture was made, and are names of embeddings here."""
+        checkpoint = self._checkpoint(request.checkpoint)
+        called = embeddings_for(checkpoint, self.shelf) if checkpoint else {}
+        known = {use.word for use in request.embeddings}
+        for word, _ in awake(request, {**called, **{word: [] for word in known}}):
+            if word not in known:
+                self.notes.append(f"“{word[:80]}” is an embedding here, and was an ordinary word in this picture. {UNTIL}")
+
+    def _checkpoint(self, model_id: str) -> Checkpoint | None:
+        try:
+            return self.shelf.checkpoint(model_id) if model_id else None
+        except UserError:
+            return None
 
     def uses(self, kind: ModelKind, uses: Sequence[Any], key: str) -> Iterator[Any]:
         digests = Digests(self.made_with.get(key, ""))
@@ -126,9 +186,13 @@ class _Search:
 
     def _say_gone(self, kind: ModelKind, name: str, is_sure: bool) -> None:
         what = f"The {SHOWN.get(kind, kind)} “{name[:80] or 'of this picture'}” is not in the models folders"
-        instead = "the starter stands in for it" if kind == "checkpoint" else "it was left out"
+        instead = INSTEAD.get(kind, "it was left out")
         later = "" if is_sure else " Some files there are still being compared with it; ask again in a while."
         self.notes.append(f"{what}; {instead}.{later}")
+
+
+def _in_words(how: Understanding) -> str:
+    return f"predicting {how.prediction_type}{' with zero terminal SNR' if how.zero_terminal_snr else ''}"
 
 
 def _another(name: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Self, TypeVar
 
 from models.errors import UserError
+from pipelines.as_made import DecodeUse, Understanding
 from pipelines.control_use import MOST_UNITS, ControlUse
 from pipelines.limits import Choice, Flag, Limit, Range, Several, Stored, Text, admit_field, limited
 
@@ -22,6 +23,8 @@ SAMPLER_NAMES = ("DPM++ 2M", "DPM++ 2M SDE", "DPM++ SDE", "Euler", "Euler a", "H
 SCHEDULE_NAMES = ("Automatic", "Normal", "Karras", "Exponential", "SGM Uniform")
 
 
+OWN_VAE = "own"  # the checkpoint's own VAE, whatever was chosen for it
+MOST_DECODES = 2000  # an outpainted picture has one for each of its windows
 STRONGEST = 4.0  # of a LoRA or hypernetwork: beyond, there is no picture left
 MOST_LORAS = 16  # in one drawing
 
@@ -72,7 +75,7 @@ class Request:
     seed: int = limited(-1, Range(-1, SEEDS - 1), "Seed", "-1 rolls the dice; the seed that was used is kept with the picture")
     variation_strength: float = limited(0.0, Range(0, 1, 0.01), "Variation", "How far to go from the seed's picture towards another one")
     variation_seed: int = limited(-1, Range(-1, SEEDS - 1), "Variation seed", "The seed of the other picture; -1 rolls the dice")
-    vae: str = limited("", Choice(), "VAE", "Turns latents into pixels; each checkpoint brings its own")
+    vae: str = limited("", Choice(), "VAE", "Turns latents into pixels. Automatic: the one chosen for the checkpoint, else its own")
     clip_skip: int = limited(1, Range(1, 12, clamp=True), "Clip skip", "Layers of the text encoder to leave out: 1 none, 2 the last one")
     loras: tuple[LoraUse, ...] = limited((), Several(LoraUse, MOST_LORAS), "LoRAs")
     hypernetworks: tuple[HypernetworkUse, ...] = limited((), Several(HypernetworkUse, 4), "Hypernetworks")
@@ -81,6 +84,10 @@ class Request:
     refiner: str = limited("", Choice(), "Refiner", "A second checkpoint that draws the last steps")
     refiner_start: float = limited(0.8, Range(0, 1, 0.01), "Refiner from", "Share of the steps after which the refiner takes over")
     guidance_rescale: float = limited(0.0, Range(0, 1, 0.05), "Guidance rescale", "Tames strong contrast; 0.7 suits zero-SNR models")
+    as_made: str = limited("", Text(64), "Made again", derived=True)  # the seal under which the decisions below are obeyed
+    understood: tuple[Understanding, ...] = limited((), Several(Understanding, 2), "Understanding of the checkpoints", derived=True)
+    decodes: tuple[DecodeUse, ...] = limited((), Several(DecodeUse, MOST_DECODES), "Ways of the VAE", derived=True)
+    threads: int = limited(0, Range(0, 4096), "Threads", "Of the processor; 0: as many as the studio has", derived=True)
     batch_count: int = limited(1, Range(1, 100), "Batch count", "Batches drawn one after another")
     batch_size: int = limited(1, Range(1, 16), "Batch size", "Pictures drawn side by side")
 
@@ -106,6 +113,11 @@ class Request:
     def prompts_read(self) -> tuple[str, ...]:
         """Those that act: guidance 1 needs the prompt alone, as the negative branch would be multiplied by nothing."""
         return (self.prompt,) if self.guidance_scale == 1 else (self.prompt, self.negative_prompt)
+
+    @property
+    def other_vae(self) -> str:
+        """The id of the VAE that takes the place of the checkpoint's own, if one does."""
+        return "" if self.vae == OWN_VAE else self.vae
 
     @property
     def batch_total(self) -> int:

@@ -8,19 +8,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any, Protocol
 
-from models.called import words
 from models.catalog import Checkpoint
 from models.errors import UserError
 from models.files import ModelFile, ModelKind
 from models.fits import fits
+from pipelines.as_made import is_sealed, loosened
 from pipelines.control_match import readers
 from pipelines.control_use import ControlUse
-from pipelines.prompts import Names, parse
 from pipelines.prompts.tags import Tag, take_tags, without_tags
 from pipelines.rebind import SHOWN, STEERS, Rebound, rebind
-from pipelines.request import Depth, EmbeddingUse, HypernetworkUse, Kind, LoraUse, Request
+from pipelines.request import OWN_VAE, Depth, EmbeddingUse, HypernetworkUse, Kind, LoraUse, Request
+from pipelines.waking import awake, embeddings_for, with_given
 
-__all__ = ["MADE_FOR", "UNREAD_DEPTH", "Rebound", "draws", "embeddings_for", "rebind", "resolve", "titled"]
+__all__ = ["MADE_FOR", "UNREAD_DEPTH", "Rebound", "draws", "rebind", "resolve", "titled"]
 
 MADE_FOR = {  # variant -> what such a checkpoint is, and the kinds of request that it can draw
     "inpaint": ("an inpainting model: it fills in a part of a picture", ("inpaint", "outpaint")),
@@ -47,14 +47,15 @@ def resolve(request: Kind, shelf: Shelf) -> Kind:
 
     Raises `UserError` when something is not there, cannot be used, or does not fit the checkpoint.
     """
+    request = loosened(request)
     checkpoint = shelf.checkpoint(request.checkpoint)
     _check_depth(request, checkpoint)
     _check_variant(request, checkpoint)
     prompt, tags = take_tags(request.prompt)
     loras = [*request.loras, *(_lora(tag, checkpoint, shelf) for tag in tags if tag.kind == "lora")]
     hypernetworks = [*request.hypernetworks, *(_hypernetwork(tag, checkpoint, shelf) for tag in tags if tag.kind == "hypernet")]
-    vae = request.vae or _preferred_vae(checkpoint, shelf)
-    if vae:
+    vae = request.vae or _preferred_vae(checkpoint, shelf) or OWN_VAE
+    if vae != OWN_VAE:
         _fitting(vae, "vae", checkpoint, shelf)
     _check_refiner(request, checkpoint, shelf)
     found = replace(
@@ -183,22 +184,11 @@ def _check_refiner(request: Request, checkpoint: Checkpoint, shelf: Shelf) -> No
         raise UserError(f"{families}, so the one cannot refine the other. Choose another refiner.")
 
 
-def embeddings_for(checkpoint: Checkpoint, shelf: Shelf) -> dict[str, list[ModelFile]]:
-    """Word -> the embeddings that are called so and fit. One that does not fit is an ordinary word, as it would be elsewhere."""
-    called: dict[str, list[ModelFile]] = {}
-    for entry in shelf.models("embedding"):
-        if entry.usable and not fits(entry, checkpoint):
-            for word in words(entry):
-                called.setdefault(word, []).append(entry)
-    return called
-
-
 def _embeddings(request: Request, checkpoint: Checkpoint, shelf: Shelf) -> Iterator[EmbeddingUse]:
-    """Those that act in the prompts, found by the very reading that the text encoders are given."""
-    called = embeddings_for(checkpoint, shelf)
-    names = Names.of(called)
-    runs = [run for text in request.prompts_read for run in parse(text, names).runs if run.name]
-    for word in dict.fromkeys(run.name for run in runs):
-        is_exact = all(run.text == word for run in runs if run.name == word)
-        meant = {entry.id: entry for own in ((word,) if is_exact else names.spelt_as(word)) for entry in called[own]}
-        yield EmbeddingUse(id=_only("embedding", word, [*meant.values()], checkpoint, shelf).id, word=word)
+    """Those whose words stand in the prompts; those that acted before where a picture is made as it was made."""
+    if is_sealed(request):
+        yield from (use for use in request.embeddings if _fitting(use.id, "embedding", checkpoint, shelf))
+        return
+    called = with_given(embeddings_for(checkpoint, shelf), request.embeddings, checkpoint, shelf)
+    for word, entries in awake(request, called):
+        yield EmbeddingUse(id=_only("embedding", word, entries, checkpoint, shelf).id, word=word)

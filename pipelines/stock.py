@@ -66,19 +66,25 @@ class Stock:
         if key.kind in ("annotator", "vision"):
             return self._annotators.mark(key.id) if key.kind == "annotator" else self.encoders.mark(key.id)
         entry = self.entry(key)
-        understood = _understood(self._catalog.checkpoint(key.id)) if key.kind == "checkpoint" else ()
+        understood = _understood(self.checkpoint(key)) if key.kind == "checkpoint" else ()
         try:
             return understood, _look(entry.path)
         except OSError as error:
             what = f"The file of “{entry.name}” is not in the models folder any more"
             raise UserError(f"{what}. Choose another {key.kind}, or put it back.") from error
 
+    def checkpoint(self, key: Key) -> Checkpoint:
+        """As the library understands it, or as the key says."""
+        found = self._catalog.checkpoint(key.id)
+        prediction_type, _, zero = key.family.partition(" ")
+        return replace(found, prediction_type=prediction_type, zero_terminal_snr=bool(zero)) if prediction_type else found
+
     def entry(self, key: Key) -> ModelFile:
         return self._catalog.checkpoint(key.id).file if key.kind == "checkpoint" else self._catalog.model(key.id)
 
     def _checkpoint(self, key: Key) -> Resident[DiffusionModel]:
         """The networks are read into the host's memory. What is small, and what pages look through, stays on the device."""
-        checkpoint = self._catalog.checkpoint(key.id)
+        checkpoint = self.checkpoint(key)
         device = self._device.torch_device
         tokenizers = {key: self._tokenizer(folder) for key, folder in checkpoint.tokenizers.items()}
         model = load(checkpoint, self._reading_device(), tokenizers)

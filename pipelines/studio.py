@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from models.hub import HUB
 from models.manager import LedgerLine
 from models.memory import Forecast
 from pipelines.annotator_files import AnnotatorFiles
+from pipelines.companions import companions, others
 from pipelines.control_desk import ControlDesk
 from pipelines.control_use import ControlUse
 from pipelines.depth_desk import DepthDesk
@@ -26,10 +28,11 @@ from pipelines.intake import Intake, Taken
 from pipelines.jobs import ENDED, NOBODY, RUNNING, WAITING, Job, JobBook, PictureRecord
 from pipelines.library import Library
 from pipelines.live import Live
+from pipelines.made_with import unlike
 from pipelines.outputs import Outputs, inspect
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.prompt_notes import PromptReader
-from pipelines.rebind import Rebound, rebind
+from pipelines.rebind import PATIENCE, Rebound, rebind
 from pipelines.request import Outpaint, Request, input_ids
 from pipelines.resolve import draws, resolve
 
@@ -64,6 +67,7 @@ class Studio:
         self.book = book
         self._engine = Engine(book, outputs, open_painter)
         annotators = annotators or Annotators([], outputs.folder / ".none")
+        self._annotators = annotators
         self.annotator_files = AnnotatorFiles(annotators, self.library.queue)
         self.control = ControlDesk(self.intake, self._engine, annotators)
         self.depth = DepthDesk(self.intake, self.control)
@@ -137,9 +141,17 @@ class Studio:
         Raises `UserError` when the picture carries no settings.
         """
         reading = inspect(source)
-        found = rebind(reading.request, reading.made_with, self._catalog)
+        found = rebind(reading.request, reading.made_with, self._catalog, reading.ids)
         request, missing = self.intake.without_missing(found.request, user)
-        return Rebound(request, (*reading.notes, *found.notes, *missing))
+        return Rebound(request, (*reading.notes, *found.notes, *self._unlike(found.request, reading.made_with), *missing))
+
+    def _unlike(self, request: Request, made_with: Mapping[str, str]) -> list[str]:
+        """What draws along and is another here than it was when the picture was made."""
+        until = time.monotonic() + PATIENCE
+        here = companions(request, self._catalog, self._annotators)
+        files = others(made_with, here, lambda file: self._catalog.file_hash(file, until - time.monotonic()))
+        painter = self._engine.painter
+        return [*files, *unlike(made_with, painter.runtime if painter else {})]
 
     def ledger(self) -> tuple[LedgerLine, ...]:
         """What is in memory, the least recently used first; nothing before the worker has started."""

@@ -103,6 +103,7 @@ def test_f03_decoding_that_runs_out_of_memory_goes_on_in_smaller_tiles(
     assert steps.calls == request.steps, "the latents were not kept"
     assert decodes.calls > 2 and not decodes.outlived
     assert picture.made_with["VAE tile"] == "256"
+    assert draw(open_toys(files), picture.request) == reference, "made again where memory does not run out"
 
 
 def test_f04_decoding_that_never_fits_ends_with_advice(painter: ModelPainter) -> None:

@@ -124,6 +124,9 @@ def test_what_a_decode_had_to_do_is_told_with_the_picture(tmp_path: Path, inputs
         half.vae.decoder.conv_in.weight *= 2000
     [picture] = finished(outpaint.batches(asked(inputs, right=96), half, inputs))
     assert picture.made_with["VAE precision"] == "float32"
+    assert {way.precision for way in picture.request.decodes} == {"float32"}
+    [again] = finished(outpaint.batches(picture.request, half, inputs))  # type: ignore[arg-type]
+    assert again.image.tobytes() == picture.image.tobytes()
 
 
 def test_a_network_that_reads_the_mask_extends_too(tmp_path_factory: pytest.TempPathFactory, inputs: Inputs) -> None:

@@ -28,6 +28,7 @@ from toys import FAR_TOO_LONG
 from models.errors import UserError
 from pipelines import infotext, outputs
 from pipelines.outputs import Outputs, inspect, read, slug
+from pipelines.picture_settings import FORMAT_VERSION
 from pipelines.request import Request, TextToImage, describe
 
 REQUEST = TextToImage(prompt="a red house, (snow:1.2)", negative_prompt="blurry", seed=1234, guidance_scale=6.3)
@@ -84,7 +85,7 @@ def test_a_saved_picture_has_the_same_pixels_and_the_same_request(tmp_path: Path
 def test_the_texts_in_a_picture_are_the_request_and_what_others_read(tmp_path: Path) -> None:
     with Image.open(Outputs(tmp_path).save(small(), REQUEST, MADE_WITH)) as saved:
         whole = json.loads(saved.info["atelier"])
-        assert whole == {"version": 1, "request": describe(REQUEST), "made_with": MADE_WITH}
+        assert whole == {"version": FORMAT_VERSION, "request": describe(REQUEST), "made_with": MADE_WITH}
         assert saved.info["parameters"] == infotext.write(REQUEST, MADE_WITH)
 
 
@@ -325,7 +326,8 @@ def whole(request: Any, version: Any = 1) -> str:
         whole({"kind": "txt2img", "steps": "20"}),
         whole({"kind": "txt2img", "os": "system"}),
         whole({"kind": ["txt2img"]}),
-        whole(describe(REQUEST), version=2),
+        whole(describe(REQUEST), version=FORMAT_VERSION + 1),
+        whole(describe(REQUEST), version=0),
         '{"version": 1, "request": {"kind": "txt2img", "guidance_scale": NaN}}',
     ],
 )

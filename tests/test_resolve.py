@@ -13,7 +13,7 @@ from models.catalog import Checkpoint
 from models.errors import UserError
 from models.files import Identity, ModelFile, ModelKind, Overrides
 from pipelines.rebind import rebind
-from pipelines.request import HypernetworkUse, LoraUse, TextToImage
+from pipelines.request import OWN_VAE, HypernetworkUse, LoraUse, TextToImage
 from pipelines.resolve import resolve
 
 
@@ -89,8 +89,9 @@ def dreams(**values: Any) -> TextToImage:
 
 
 def test_a_request_that_names_nothing_else_stays_as_it_is(shelf: Shelf) -> None:
-    request = dreams(prompt="a (red:1.2) house", steps=7)
+    request = dreams(prompt="a (red:1.2) house", steps=7, vae=OWN_VAE)
     assert resolve(request, shelf) == request
+    assert resolve(replace(request, vae=""), shelf) == request
 
 
 def test_a_tag_is_the_same_as_picking_the_lora(shelf: Shelf) -> None:
@@ -188,7 +189,7 @@ def test_the_vae_that_was_chosen_for_a_checkpoint_is_its_own(shelf: Shelf) -> No
     shelf.entries[0] = entry("checkpoint", "Dreams", overrides=Overrides(vae="id-warm"))
     assert resolve(dreams(), shelf).vae == "id-warm"
     shelf.entries[0] = entry("checkpoint", "Dreams", overrides=Overrides(vae="id-gone"))
-    assert resolve(dreams(), shelf).vae == ""
+    assert resolve(dreams(), shelf).vae == OWN_VAE
 
 
 def test_settings_of_another_machine_find_their_files_by_hash_and_by_name(shelf: Shelf) -> None:

@@ -46,6 +46,7 @@ class ToyPainter:
     drawn: list[Request] = field(default_factory=list)
     machine: Machine = field(default_factory=lambda: Machine(host=8 * 10**9))
     ledger: tuple[LedgerLine, ...] = ()
+    runtime: dict[str, str] = field(default_factory=dict)
 
     def unload(self, line_id: str) -> None:
         self.ledger = tuple(line for line in self.ledger if line.id != line_id)

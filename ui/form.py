@@ -6,6 +6,7 @@ limits, and its sentences name the field.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import Field, asdict, dataclass, fields
 from typing import Any
@@ -13,21 +14,29 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from pipelines import Limit, Range, Request, UserError, limits
+from pipelines import Limit, Range, Request, UserError, describe, limits
 
+LONGEST = 300_000  # characters of what a form carries out of sight
 EXACT = 2**53  # JavaScript's numbers lose digits beyond it, so a field with a higher limit is shown as text
+
+
+CARRIED = "carried"  # the component that carries what the studio found by itself when a picture was made, out of sight
 
 
 @dataclass(frozen=True)
 class Form:
-    """The components of one kind of request, by field name. `inputs` is what Gradio calls `inputs_kwargs`."""
+    """The components of one kind of request, by field name. `inputs` is what Gradio calls `inputs_kwargs`.
+
+    One more component is called "carried": the fields that the page does not show, as JSON text, so that a form that is filled with a
+    picture's settings makes that very picture. What is in it counts as long as its seal holds (`pipelines.as_made`).
+    """
 
     kind: type[Request]
     inputs: dict[str, Component]
 
     def __post_init__(self) -> None:
         declared = {item.name for item in fields(self.kind) if not item.metadata["derived"]}  # the studio finds the others by itself
-        shown = set(self.inputs)
+        shown = set(self.inputs) - {CARRIED}
         if declared != shown:
             missing, extra = sorted(declared - shown) or "none", sorted(shown - declared) or "none"
             raise TypeError(f"The form of {self.kind.__name__} is not its request. Missing: {missing}. Too many: {extra}.")
@@ -58,12 +67,13 @@ class Form:
         """Updates that show the request, and these values instead of its own. What this form does not have is left out, and the
         other way round; so is what `leave` names."""
         wanted = {name: getattr(request, name) for name in self.inputs if hasattr(request, name) and name not in leave} | values
+        wanted |= {CARRIED: carried(request)} if CARRIED not in leave else {}
         return {self.inputs[name]: gr.update(value=self._shown(name, value)) for name, value in wanted.items() if name in self.inputs}
 
     def _shown(self, name: str, value: Any) -> Any:
         if isinstance(value, tuple):
             return [asdict(entry) for entry in value]
-        return str(value) if self._as_text(name) else value
+        return str(value) if name != CARRIED and self._as_text(name) else value
 
     def _as_text(self, name: str) -> bool:
         return is_exact(declared(self.kind, name).metadata["limit"])
@@ -71,7 +81,27 @@ class Form:
 
 def read(kind: type[Request], values: dict[str, Any]) -> Request:
     """The request that a form's values make. Raises `UserError` when one is missing, unknown or out of its limits."""
-    return kind.admit({name: _plain(kind, name, value) for name, value in values.items()})
+    hidden = _hidden(kind, values.get(CARRIED))
+    return kind.admit({name: _plain(kind, name, value) for name, value in values.items() if name != CARRIED} | hidden)
+
+
+def carried(request: Request) -> str:
+    """The fields that no control shows, as text: those that are not at their defaults."""
+    hidden = [item for item in fields(request) if item.metadata["derived"] and getattr(request, item.name) != item.default]
+    told = describe(request)
+    return json.dumps({item.name: told[item.name] for item in hidden}) if request.as_made else ""
+
+
+def _hidden(kind: type[Request], text: Any) -> dict[str, Any]:
+    """What `carried` wrote; nothing of what it did not write, or would not fit any more."""
+    names = {item.name for item in fields(kind) if item.metadata["derived"]}
+    try:
+        found = json.loads(text) if isinstance(text, str) and len(text) <= LONGEST else {}
+        hidden = {name: value for name, value in found.items() if name in names}
+        kind.admit(hidden)
+    except (ValueError, AttributeError, RecursionError, UserError):
+        return {}
+    return hidden
 
 
 def _plain(kind: type[Request], name: str, value: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from models.files import ModelFile, ModelKind
-from pipelines import Checkpoint, Request, Studio, UserError, limits, written
+from pipelines import OWN_VAE, Checkpoint, Request, Studio, UserError, limits, written
 from pipelines.control_match import readers
 from ui import controls
 from ui.form import Form
@@ -57,7 +57,7 @@ def choices(studio: Studio, kind: type[Request], name: str, checkpoint_id: str) 
     if name == "refiner":
         return [("None", ""), *((controls.about(entry), entry.id) for entry in checkpoints if _refines(entry, checkpoint_id, checkpoints))]
     files = [(entry, reason(studio, entry.id, checkpoint_id)) for entry in studio.library.models("vae") if entry.usable]
-    return [("The checkpoint's own", ""), *((entry.name, entry.id) for entry, why in files if not why)]
+    return [("Automatic", ""), ("The checkpoint's own", OWN_VAE), *((entry.name, entry.id) for entry, why in files if not why)]
 
 
 def listed(studio: Studio, kind: type[Request], checkpoint_id: str, racks: Mapping[str, tuple[ModelKind, ...]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from pipelines import Checkpoint, Request, Studio
 from ui import controls
-from ui.form import Form
+from ui.form import CARRIED, Form
 from ui.offers import choices, offer
 from ui.stage import Stage, prompt_notes
 from ui.units import units
@@ -43,6 +43,7 @@ class Draft:
 
     def finish(self, stage: Stage) -> Form:
         """The form, its lists kept as the library is, and its buttons wired."""
+        self.inputs[CARRIED] = gr.Textbox(elem_id=f"{self.kind.kind}-carried", elem_classes=["behind"], container=False)
         form = Form(self.kind, self.inputs)
         offer(self.studio, form)
         controls.wire(form, self.buttons["swap"], self.buttons["aspects"], self.buttons["dice"])

@@ -146,6 +146,10 @@ class Annotators:
             return ()
         return tuple(file for file in ANNOTATORS[key].files if not _first(place, file.names))
 
+    def files(self, key: str) -> tuple[Path, ...]:
+        """What it is read from; nothing where some of it is missing."""
+        return self._paths(key)
+
     def size(self, key: str) -> int:
         """Bytes of its files: about what it takes in memory."""
         return sum(path.stat().st_size for path in self._paths(key))

@@ -1,0 +1,85 @@
+"""What the studio decides by itself when it draws, and how a picture that is made again gets the same decisions.
+
+Which words wake embeddings, how a checkpoint's numbers are understood, how many threads add them up and how the VAE is run are not
+asked of people, yet they change the pixels: so they are fields of the request, found when it is drawn and kept with the picture. A form
+that was filled with a picture's settings carries them along under a seal over all that people choose. As long as the seal holds they are
+obeyed; once anything but a seed or the number of pictures is changed it is a new request, and today's decisions count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipelines.control_use import ControlUse
+from pipelines.limits import Choice, Flag, Range, limited
+
+if TYPE_CHECKING:
+    from models.checkpoint import Checkpoint
+    from pipelines.request import Request
+
+PREDICTIONS = ("epsilon", "v_prediction")
+FREE = ("seed", "variation_seed", "batch_count", "batch_size")  # what may be changed in a form without breaking the seal
+MOST_A_CORE = 8  # threads for each core of this machine: more are not obeyed, as they would only wait for one another
+Kind = TypeVar("Kind", bound="Request")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Understanding:
+    """How a checkpoint's numbers are taken: what its UNet predicts, and whether its noise schedule ends in noise alone."""
+
+    id: str = limited("", Choice(), "Checkpoint")
+    prediction_type: str = limited("epsilon", Choice(PREDICTIONS), "Prediction")
+    zero_terminal_snr: bool = limited(False, Flag(), "Zero terminal SNR")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeUse:
+    """How the VAE was run for one part of a picture. The defaults are the usual way."""
+
+    tile: int = limited(0, Range(0, 4096, 8), "VAE tile", "Pixels along one side; 0: whole, or in the usual tiles where it is large")
+    precision: str = limited("", Choice(("", "float32")), "VAE precision", "Empty: the studio's own, and float32 where that overflows")
+
+
+def understanding(checkpoint: Checkpoint) -> Understanding:
+    """How the library understands a checkpoint today."""
+    predicts = checkpoint.prediction_type or PREDICTIONS[0]
+    return Understanding(id=checkpoint.id, prediction_type=predicts, zero_terminal_snr=checkpoint.zero_terminal_snr)
+
+
+def seal(request: Request) -> str:
+    """Over all that people choose of a request but the seeds and the number of pictures: hexadecimal digits."""
+    chosen = {item.name: _chosen(getattr(request, item.name)) for item in _open_fields(request) if item.name not in FREE}
+    return hashlib.sha256(json.dumps([request.kind, chosen], sort_keys=True).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def is_sealed(request: Request) -> bool:
+    """It is to be made as it was made: nothing was changed that breaks the seal."""
+    return bool(request.as_made) and request.as_made == seal(request)
+
+
+def loosened(request: Kind) -> Kind:
+    """Without what was decided for another request, when the seal is broken."""
+    if not request.as_made or is_sealed(request):
+        return request
+    return replace(request, as_made="", understood=(), decodes=(), threads=0)
+
+
+def threads_here(threads: int) -> int:
+    """That many, if this machine can run them in reasonable time, else 0."""
+    return threads if threads <= MOST_A_CORE * (os.cpu_count() or 1) else 0
+
+
+def _open_fields(value: Any) -> list[Any]:
+    return [item for item in fields(value) if not item.metadata["derived"]]
+
+
+def _chosen(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_chosen(entry) for entry in value if entry != ControlUse()]
+    if not is_dataclass(value):
+        return value
+    return {name: part for name, part in asdict(value).items() if name in {item.name for item in _open_fields(value)}}  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,95 @@
+"""What the record of a picture says beyond what its request names: the files that draw along, and what it was computed on and with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from models.catalog import Catalog
+from models.device import Device
+from models.loading import DiffusionModel
+from models.manager import Key
+from pipelines import infotext
+from pipelines.as_made import Understanding
+from pipelines.companions import companions, content
+from pipelines.made_with import VISION, Hash, Hashes, MadeWith, several
+from pipelines.preprocessors.annotators import Annotators
+from pipelines.request import OWN_VAE, Request
+
+Kind = TypeVar("Kind", bound=Request)
+FILE = "file"  # the kind of key that a file which is in no table goes by
+
+
+class Origins:
+    def __init__(self, catalog: Catalog, device: Device, annotators: Annotators, mark: Callable[[Key], Any]) -> None:
+        """`mark`: of what the library knows."""
+        self._catalog = catalog
+        self._device = device
+        self._annotators = annotators
+        self.hashes = Hashes(self._digest, lambda key: _look(key) if key.kind == FILE else mark(key))
+        self._looked: dict[str, Hash] = {}
+        self.runtime = runtime(device)
+
+    def begin(self, request: Request) -> Mapping[str, str]:
+        """Reading the files for their hashes begins now; who first looks at the result waits for them."""
+        self._looked = {}
+        found = companions(request, self._catalog, self._annotators)
+        begun = {file: self.hashes.begin(Key(FILE, str(file))) for one in found for file in one.files}
+
+        def facts() -> dict[str, str]:
+            told = [(one.title, one.name, content(one.files, lambda file: begun[file]())) for one in found]
+            told += [(VISION, name, digest()) for name, digest in self._looked.items()]
+            return {**_lists(told), **self.runtime}
+
+        return MadeWith(facts)
+
+    def looked_through(self, name: str, file: Path) -> None:
+        """An IP-Adapter looked through this encoder."""
+        self._looked[name] = self.hashes.begin(Key(FILE, str(file)))
+
+    def recorded(self, request: Kind, model: DiffusionModel) -> Kind:
+        """The request of a finished picture, with what was decided while it was drawn."""
+        models = [model, *([model.refiner] if model.refiner else [])]
+        threads = torch.get_num_threads() if self._device.torch_device.type == "cpu" else 0
+        return replace(
+            request, as_made="", vae=request.vae or OWN_VAE, understood=tuple(_understood(each) for each in models), threads=threads
+        )
+
+    def _digest(self, key: Key) -> str:
+        return self._catalog.file_hash(Path(key.id)) if key.kind == FILE else self._catalog.hash(key.id)
+
+
+def _lists(told: Sequence[tuple[str, str, str]]) -> dict[str, str]:
+    """By title, of (title, name, hash)."""
+    lists: dict[str, str] = {}
+    for title in dict.fromkeys(title for title, _, _ in told):
+        lists |= several(title, [(name, digest) for own, name, digest in told if own == title])
+    return lists
+
+
+def runtime(device: Device) -> Mapping[str, str]:
+    """On what, in which numbers and with which versions pictures are computed."""
+    number_type = str(device.dtype).removeprefix("torch.")
+    versions = {name: version(name) for name in ("torch", "diffusers", "transformers")}
+    return {"Device": _device_name(device.torch_device), "Number type": number_type, **versions, "Atelier": infotext.VERSION}
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu {torch.backends.cpu.get_cpu_capability()}" if device.type == "cpu" else device.type
+
+
+def _look(key: Key) -> tuple[int, int]:
+    status = Path(key.id).stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _understood(model: DiffusionModel) -> Understanding:
+    checkpoint = model.checkpoint
+    return Understanding(id=checkpoint.id, prediction_type=model.prediction_type, zero_terminal_snr=checkpoint.zero_terminal_snr)

@@ -1,0 +1,58 @@
+"""Which words of a request's prompts stand for embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from models.called import words
+from models.catalog import Checkpoint
+from models.errors import UserError
+from models.files import ModelFile, ModelKind
+from models.fits import fits
+from pipelines.prompts import Names, parse
+from pipelines.request import EmbeddingUse, Request
+
+Called = Mapping[str, Sequence[ModelFile]]  # word -> the embeddings that are called so
+
+
+class Shelf(Protocol):
+    """What is asked of the catalogue."""
+
+    def model(self, model_id: str) -> ModelFile: ...
+    def models(self, kind: ModelKind | None = None) -> list[ModelFile]: ...
+
+
+def embeddings_for(checkpoint: Checkpoint, shelf: Shelf) -> dict[str, list[ModelFile]]:
+    """Word -> the embeddings that are called so and fit. One that does not fit is an ordinary word, as it would be elsewhere."""
+    called: dict[str, list[ModelFile]] = {}
+    for entry in shelf.models("embedding"):
+        if entry.usable and not fits(entry, checkpoint):
+            for word in words(entry):
+                called.setdefault(word, []).append(entry)
+    return called
+
+
+def with_given(called: Called, given: Sequence[EmbeddingUse], checkpoint: Checkpoint, shelf: Shelf) -> dict[str, list[ModelFile]]:
+    """And those that a request brings along under other words: a renamed one goes on to act under the word that was written."""
+    return {word: list(entries) for word, entries in called.items()} | {
+        use.word: [entry] for use in given if use.word not in called and (entry := _fitting(use, checkpoint, shelf))
+    }
+
+
+def awake(request: Request, called: Called) -> Iterator[tuple[str, list[ModelFile]]]:
+    """The words that act in the prompts, found by the very reading that the text encoders are given, and the files that each may mean."""
+    names = Names.of(called)
+    runs = [run for text in request.prompts_read for run in parse(text, names).runs if run.name]
+    for word in dict.fromkeys(run.name for run in runs):
+        is_exact = all(run.text == word for run in runs if run.name == word)
+        meant = {entry.id: entry for own in ((word,) if is_exact else names.spelt_as(word)) for entry in called[own]}
+        yield word, list(meant.values())
+
+
+def _fitting(use: EmbeddingUse, checkpoint: Checkpoint, shelf: Shelf) -> ModelFile | None:
+    try:
+        entry = shelf.model(use.id)
+    except UserError:
+        return None
+    return entry if entry.identity.kind == "embedding" and not fits(entry, checkpoint) else None
