@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
 from playwright.sync_api import Browser
+from toys import png, wait_until
+
+from pipelines import ImageToImage
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
@@ -29,6 +32,24 @@ def test_what_is_typed_survives_a_reload_and_a_restart_of_the_server(house: Hous
             again()
             names = ("prompt", "negative_prompt", "width", "seed")
             assert [visit.control(name).input_value() for name in names] == ["a green tree", "rain", "192", "9007199254740993"]
+
+
+def test_pictures_of_a_lost_list_of_jobs_are_the_owners_in_any_browser_with_their_inputs(house: House, browser: Browser) -> None:
+    assert house.studio
+    beneath = house.studio.intake.picture(png((200, 40, 40), 64), "somebody").id
+    house.studio.submit(ImageToImage(image=beneath, prompt="a lost house", seed=77, width=64, height=64), "somebody")
+    wait_until(lambda: house.studio and house.studio.recent("somebody"), 30)
+    house.close()
+    (house.folder / "outputs" / "studio.db").write_bytes(b"")
+    house.open()
+    for _ in range(2):
+        with visiting(house, browser) as visit:
+            wait_for(visit.page, lambda visit=visit: "1 picture was found" in (visit.part("notice").text_content() or ""))
+            visit.finished()
+            visit.part("settings").click()
+            visit.page.wait_for_function("() => document.querySelector('#img2img-prompt textarea')?.value === 'a lost house'")
+            visit.page.wait_for_function("() => atelier.forms?.img2img?.image?.id || atelier.forms?.img2img?.image")
+            assert beneath in visit.page.evaluate("JSON.stringify(atelier.forms.img2img)")
 
 
 def test_kept_values_that_no_longer_fit_are_left_alone(visit: Visit) -> None:

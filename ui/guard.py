@@ -23,6 +23,7 @@ from ui.policy import FOREVER, SEALED_POLICY, policy
 from ui.published import PROXY_HEADERS, host_name
 from ui.uploads import FILE_ROUTE
 
+OWN_SCRIPT = b"x-gradio-user"  # what Gradio's script in the page itself sends with every call: no proxy stands behind it
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 PAGES = ("/", "/login", "/picture/")  # what a link on another site may open
 NAMED_BY_CONTENT = re.compile(r"/assets/[\w.-]+-[\w-]{8,}\.\w+")  # scripts and styles: another content has another name
@@ -112,8 +113,9 @@ def _check_site(scope: Scope, headers: Headers) -> None:
 def _direct(scope: Scope) -> Scope:
     """The request without what proxies add. `scope["forwarded"]` remembers that there was something, and `claimed` whom they named."""
     headers = [(name, value) for name, value in scope["headers"] if not PROXY_HEADERS.fullmatch(name.lower())]
+    added = {name.lower() for name, _ in scope["headers"] if PROXY_HEADERS.fullmatch(name.lower())} - {OWN_SCRIPT}
     # HTTP/1.0 is what proxies speak that add nothing; no browser does.
-    forwarded = len(headers) < len(scope["headers"]) or scope.get("http_version") == "1.0"
+    forwarded = bool(added) or scope.get("http_version") == "1.0"
     claimed = Headers(scope=scope).get("x-forwarded-for", "").rpartition(",")[2].strip()[:LONGEST_ADDRESS]
     return {**scope, "headers": headers, "forwarded": forwarded, "claimed": claimed}
 
