@@ -21,7 +21,7 @@ from tests.page_fixtures import heard, shared_page, wait_for
 from ui.pieces import STATIC, static
 from ui.policy import policy
 
-SCRIPTS = ("look.js", "raster.js", "canvas_store.js", "canvas_journal.js", "canvas_view.js", "canvas_hands.js")
+SCRIPTS = ("look.js", "raster.js", "canvas_store.js", "canvas_journal.js", "canvas_tint.js", "canvas_view.js", "canvas_hands.js")
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Canvas</title>
 <link rel="stylesheet" href="atelier.css"><link rel="stylesheet" href="canvas.css">
 <style>* { box-sizing: border-box } button, input { font: inherit }

@@ -18,7 +18,7 @@ STYLES = (
 )  # fmt: skip
 SCRIPTS = (
     "look.js", "memory.js", "prompt_grammar.js", "weights.js", "keys.js",
-    "raster.js", "canvas_store.js", "canvas_journal.js", "canvas_view.js", "canvas_hands.js", "desk.js",
+    "raster.js", "canvas_store.js", "canvas_journal.js", "canvas_tint.js", "canvas_view.js", "canvas_hands.js", "desk.js",
     "numbers.js", "tabs.js", "paint_pad.js", "region_pad.js", "library_card.js",
     "unit_plot.js", "unit_parts.js", "unit_weights.js", "unit_pictures.js", "unit_card.js", "unit_maps.js",
     "depth_view.js", "depth_plot.js", "depth_pad.js",

@@ -471,6 +471,10 @@ const ON = {
 };
 for (const [name, act] of Object.entries(ON)) part(name).addEventListener("click", act);
 
+view.suited = () => (part("tint").value = view.colors.color);
+part("tint").addEventListener("input", () => atelier.CanvasTint.choose(part("tint").value));
+part("tint").addEventListener("contextmenu", (event) => (event.preventDefault(), atelier.CanvasTint.choose("")));
+
 // ---- keys ---------------------------------------------------------------------------------------------------------------
 
 const { typing, chord, receive, chooses } = atelier.canvasHands;
@@ -555,6 +559,7 @@ view.moved = () => {
 canvas.setAttribute("aria-label", paints ? `Canvas for painting. ${KEYS}` : "Picture with a frame around it. 0 shows all of it, Control with the wheel zooms.");
 for (const name of ["brushes", "strokes", "pressure"]) part(name).hidden = !paints;
 for (const slide of element.querySelectorAll(".canvas-slide")) slide.hidden = !paints;
+part("tint").hidden = mode !== "mask";
 for (const name of ["colors", "blank", "start"]) part(name).hidden = !sketches;
 for (const name of ["invert", "load"]) part(name).hidden = sketches;
 if (sketches) {

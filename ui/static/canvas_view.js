@@ -5,7 +5,6 @@ window.atelier = window.atelier || {};
 (() => {
   const [LEAST, MOST] = [0.05, 32]; // scale
   const SMOOTH_UP_TO = 2; // scale
-  const TINT = 0.55;
   const REST = 250; // milliseconds without a change until the tint shows the blurred mask
 
   const limit = (value, least, most) => Math.min(most, Math.max(least, value));
@@ -34,7 +33,9 @@ window.atelier = window.atelier || {};
       Object.assign(this, { scale: 1, x: 0, y: 0, dpr: 1, width: 0, height: 0, fitted: true });
       Object.assign(this, { picture: null, levels: [], layer: null, candidate: null, box: null, sentence: "", frame: null });
       Object.assign(this, { blur: 0, inverted: false, painting: false, rested: false, dirty: null, stale: true, asked: 0 });
+      this.colors = new atelier.CanvasTint(() => this.redraw());
       this.moved = () => {};
+      this.suited = () => {}; // the colour of the mask may be another one
     }
 
     // ---- size and transform ----
@@ -116,6 +117,7 @@ window.atelier = window.atelier || {};
       const same = picture && this.picture && picture.width === this.picture.width && picture.height === this.picture.height;
       Object.assign(this, { picture, layer, candidate: null });
       this.levels = picture ? [picture.image] : [];
+      this.colors.look(picture);
       // Halves of halves: a large picture is drawn small without reading all of it each time.
       for (let { width, height } = picture ?? {}; Math.max(width, height) > 1024; ) {
         [width, height] = [Math.ceil(width / 2), Math.ceil(height / 2)];
@@ -180,8 +182,17 @@ window.atelier = window.atelier || {};
       context.clearRect(0, 0, this.width, this.height);
       context.drawImage(this.back, 0, 0);
       if (!this.candidate) context.drawImage(this.tint, 0, 0);
+      if (!this.candidate && this.rested) this.march();
       if (this.picture && this.frame) this.drawFrame();
       if (this.picture && this.box) this.drawBox();
+    }
+
+    // The line around the mask, and a next look at it: where it moves, and somebody sees it.
+    march() {
+      this.colors.march(this.context, this.dpr);
+      clearTimeout(this.pace);
+      const next = () => (this.canvas.offsetParent && !document.hidden ? this.rested && this.compose() : (this.pace = setTimeout(next, 1000)));
+      if (this.colors.moves) this.pace = setTimeout(next, atelier.CanvasTint.STEP);
     }
 
     // The whole device pixels of a part of the picture, within the view.
@@ -268,40 +279,37 @@ window.atelier = window.atelier || {};
       return image;
     }
 
-    tinted(values, width, height) {
-      const image = new ImageData(width, height);
-      const pixels = new Uint32Array(image.data.buffer);
-      const [red, green, blue] = this.accent();
-      const plain = red | (green << 8) | (blue << 16);
-      const shades = Uint32Array.from({ length: 256 }, (_, value) => plain | (Math.round(TINT * (this.inverted ? 255 - value : value)) << 24));
-      for (let index = 0; index < values.length; index += 1) pixels[index] = shades[values[index]];
-      return image;
-    }
-
     accent() {
       return rgb(getComputedStyle(this.canvas).getPropertyValue("--accent") || "#a8482a");
     }
 
     drawLayer(region) {
       if (!this.layer || region.width <= 0 || region.height <= 0) return;
-      const drawing = this.layer.channels === 4;
-      const image = drawing ? this.scaledDrawing(region) : this.tinted(this.scaledMask(region), region.width, region.height);
-      this.tint.getContext("2d").putImageData(image, region.x, region.y);
+      const context = this.tint.getContext("2d");
+      if (this.layer.channels === 4) return context.putImageData(this.scaledDrawing(region), region.x, region.y);
+      const margin = 4 * Math.ceil(this.dpr); // whether a pixel is at the edge depends on those around it
+      const wide = { x: region.x - margin, y: region.y - margin, width: region.width + 2 * margin, height: region.height + 2 * margin };
+      const values = this.scaledMask(wide);
+      const image = this.colors.image(values, wide.width, wide.height, this.inverted);
+      this.colors.dashes(values, wide.width, image, wide, this.dpr);
+      context.putImageData(image, wide.x, wide.y, margin, margin, region.width, region.height);
     }
 
     // What will be blended: the mask after its blur, and the painted edge as a line.
     rest() {
       if (this.painting) return this.ask();
       if (!this.width || !this.layer || this.layer.channels !== 1 || this.candidate || this.rested) return;
-      this.rested = true;
       const seen = this.onView(0, 0, this.layer.width, this.layer.height);
       if (seen.width <= 0 || seen.height <= 0) return;
+      this.rested = true;
+      this.colors.suit(this.layer, this.inverted);
+      this.suited();
       const sigma = this.blur * this.scale;
       const margin = Math.min(600, Math.ceil(3 * sigma) + 1);
       const wide = { x: seen.x - margin, y: seen.y - margin, width: seen.width + 2 * margin, height: seen.height + 2 * margin };
       const values = this.scaledMask(wide);
       const soft = surface(wide.width, wide.height);
-      soft.getContext("2d").putImageData(this.tinted(values, wide.width, wide.height), 0, 0);
+      soft.getContext("2d").putImageData(this.colors.image(values, wide.width, wide.height, this.inverted), 0, 0);
       const context = this.tint.getContext("2d");
       context.clearRect(0, 0, this.width, this.height);
       context.save();
@@ -310,23 +318,9 @@ window.atelier = window.atelier || {};
       context.clip();
       if (sigma > 0) context.filter = `blur(${sigma}px)`;
       context.drawImage(soft, wide.x, wide.y);
-      context.filter = "none";
-      soft.getContext("2d").putImageData(this.edge(values, wide.width, wide.height), 0, 0);
-      context.drawImage(soft, wide.x, wide.y);
       context.restore();
+      this.colors.trace(values, wide, seen, this.dpr);
       this.compose();
-    }
-
-    edge(values, width, height) {
-      const image = new ImageData(width, height);
-      const pixels = new Uint32Array(image.data.buffer);
-      const [red, green, blue] = this.accent();
-      const line = (red | (green << 8) | (blue << 16) | (235 << 24)) >>> 0;
-      for (let index = width; index < values.length - width; index += 1) {
-        if (values[index] < 128) continue;
-        if (values[index - 1] < 128 || values[index + 1] < 128 || values[index - width] < 128 || values[index + width] < 128) pixels[index] = line;
-      }
-      return image;
     }
 
     drawFrame() {
