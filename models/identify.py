@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from models.distilled import distilled
-from models.files import Identity
+from models.files import Identity, ModelKind
 from models.header import Header
 from models.identify_add_ons import add_on
 from models.identify_control import control
@@ -27,8 +27,8 @@ INPUTS: Mapping[tuple[str, int], str] = {  # (family, input channels of the UNet
     ("sd1", 9): "inpaint", ("sd2", 9): "inpaint", ("sdxl", 9): "inpaint",
     ("sd1", 8): "instruct", ("sdxl", 8): "instruct", ("sd2", 5): "depth",
 }  # fmt: skip
-ENCODERS = ("cond_stage_model.", "conditioner.embedders.", "text_encoders.")
 V_SIGN = "output_blocks.11.1.transformer_blocks.0.norm1.bias"  # ComfyUI's rule: its spread is larger in the v model of SD 2
+DIFFUSERS_V_SIGN = "up_blocks.3.attentions.2.transformer_blocks.0.norm1.bias"  # the same layer in diffusers' names
 V_SPREAD = 0.09
 DEEPEST = "input_blocks.8.1.transformer_blocks.9.attn2.to_k.weight"  # of SDXL; its smaller relatives end before
 PLAYGROUND = ("edm_mean", "edm_std")
@@ -49,16 +49,21 @@ def identify(header: Header, name: str, values: Values) -> Identity:
 def _stable_diffusion(signature: Signature, name: str, values: Values) -> Identity | None:
     """A UNet of the Stable Diffusion kind, with or without what belongs to it."""
     if signature.unet_prefix is None:
-        return _diffusers_unet(signature)
+        return _diffusers_unet(signature, values)
     if special := _special(signature, name.lower()):
         return special
-    # The VAE may be another file's, but without its text encoder a UNet understands nothing.
-    kind = "checkpoint" if signature.starts(*ENCODERS) else "unet"
+    kind = _kind(signature)
     family = FAMILY_SIZES.get((signature.context, signature.unet_classes), "")
     identity = Identity(kind, family, layout="sgm" if signature.starts("conditioner.") else "ldm")
     if signature.unet("time_embed.cond_proj.weight"):
         return _with_inputs(replace(identity, variant="lcm", prediction_type="epsilon"), signature.unet_inputs)
-    return _with_inputs(_prediction(identity, signature, values), signature.unet_inputs)
+    v_sign = signature.unet_name(V_SIGN)
+    return _with_inputs(_prediction(identity, signature, signature.unet_inputs, lambda: values(v_sign)), signature.unet_inputs)
+
+
+def _kind(signature: Signature) -> ModelKind:
+    """The VAE may be another file's, but without its text encoder a UNet understands nothing."""
+    return "checkpoint" if signature.has_encoder else "unet"
 
 
 def _with_inputs(identity: Identity, inputs: int) -> Identity:
@@ -94,14 +99,14 @@ def _later(family: str, what: str, variant: str = "") -> Identity:
     return Identity("checkpoint", family, variant, supported=False, note=note)
 
 
-def _prediction(identity: Identity, signature: Signature, values: Values) -> Identity:
+def _prediction(identity: Identity, signature: Signature, inputs: int, v_sign: Callable[[], list[float]]) -> Identity:
     """Whether the network predicts noise or v."""
     if signature.has("v_pred"):
         is_zero = signature.has("ztsnr")
         defaults = {"guidance_rescale": 0.7} if is_zero else {}
         return replace(identity, variant="v", prediction_type="v_prediction", zero_terminal_snr=is_zero, defaults=defaults)
-    is_plain_2 = identity.family == "sd2" and signature.unet_inputs == 4
-    if is_plain_2 and _spread(values(signature.unet_name(V_SIGN))) > V_SPREAD:
+    is_plain_2 = identity.family == "sd2" and inputs == 4
+    if is_plain_2 and _spread(v_sign()) > V_SPREAD:
         return replace(identity, variant="v", prediction_type="v_prediction")
     return replace(identity, prediction_type="epsilon")
 
@@ -114,11 +119,14 @@ def _spread(numbers: list[float]) -> float:
     return (sum((number - mean) ** 2 for number in numbers) / len(numbers)) ** 0.5
 
 
-def _diffusers_unet(signature: Signature) -> Identity | None:
-    """A UNet in one file under diffusers' own names."""
-    if not {"conv_in.weight", "conv_out.weight", "time_embedding.linear_1.weight"} <= signature.names:
+def _diffusers_unet(signature: Signature, values: Values) -> Identity | None:
+    """A UNet in one file under diffusers' own names, with or without what belongs to it."""
+    prefix = signature.diffusers_prefix
+    if prefix is None:
         return None
-    family = FAMILY_SIZES.get((signature.context, signature.dimension("add_embedding.linear_1.weight", 1)), "")
-    variant = "lcm" if signature.has("time_embedding.cond_proj.weight") else ""
-    identity = Identity("unet", family, variant, layout="diffusers", prediction_type="epsilon")
-    return _with_inputs(identity, signature.dimension("conv_in.weight", 1))
+    inputs = signature.dimension(f"{prefix}conv_in.weight", 1)
+    family = FAMILY_SIZES.get((signature.context, signature.dimension(f"{prefix}add_embedding.linear_1.weight", 1)), "")
+    identity = Identity(_kind(signature), family, layout="diffusers")
+    if signature.has(f"{prefix}time_embedding.cond_proj.weight"):
+        return _with_inputs(replace(identity, variant="lcm", prediction_type="epsilon"), inputs)
+    return _with_inputs(_prediction(identity, signature, inputs, lambda: values(prefix + DIFFUSERS_V_SIGN)), inputs)

@@ -8,7 +8,7 @@ from models.add_on_names import ENCODERS, HYPERNETWORK, MOST_VECTORS, rows_of, v
 from models.files import Identity, ModelKind
 from models.header import floating
 from models.identify_lora import lora
-from models.signature import Signature
+from models.signature import VAE_PREFIXES, Signature
 
 EMBEDDED = {768: "sd1", 1024: "sd2", 1280: "sdxl"}  # width of an embedding's vectors -> family
 TOKENS = "token_embedding.weight"  # ends the name of a CLIP text encoder's table of words, in every layout
@@ -79,11 +79,11 @@ def _hypernetwork(signature: Signature) -> Identity | None:
 
 
 def _vae(signature: Signature) -> Identity | None:
-    if signature.unet_prefix is not None or signature.has("conv_in.weight"):
+    if signature.has_unet or signature.has("conv_in.weight"):
         return None
     if any(signature.has(name) for name in TINY_VAE):
         return _later("vae", "", "taesd", "a tiny VAE for previews (TAESD)")
-    for prefix in ("", "first_stage_model.", "vae."):
+    for prefix in ("", *VAE_PREFIXES):
         channels = signature.dimension(f"{prefix}decoder.conv_in.weight", 1)
         if channels and signature.has(f"{prefix}decoder.conv_out.weight"):
             return _vae_of(channels, signature)
@@ -99,7 +99,7 @@ def _vae_of(channels: int, signature: Signature) -> Identity:
 
 
 def _text_encoder(signature: Signature) -> Identity | None:
-    if signature.unet_prefix is not None:
+    if signature.has_unet:
         return None
     if width := signature.last_of(lambda name: name.endswith(TOKENS)):
         note = "This is a text encoder on its own. Atelier takes those that come with a checkpoint."

@@ -14,25 +14,18 @@ from typing import Any
 from torch import Tensor
 
 from models.open_clip import is_open_clip, to_transformers
+from models.signature import BARE_ENCODER, EMA_PREFIX, ENCODER_PREFIXES, UNET_PREFIXES, VAE_PREFIXES
 
-UNET_PREFIXES = ("model.diffusion_model.", "diffusion_model.", "unet.")
-EMA_PREFIX = "model_ema."
-VAE_PREFIXES = ("first_stage_model.", "vae.")
-ENCODER_PREFIXES: Mapping[tuple[str, str], Sequence[str]] = {  # family, encoder's key -> where it lies in a whole checkpoint
-    ("sd1", "clip_l"): ("cond_stage_model.transformer.", "text_encoders.clip_l.transformer."),
-    ("sd2", "clip_h"): ("cond_stage_model.model.", "conditioner.embedders.0.model.", "cond_stage_model.transformer."),
-    ("sdxl", "clip_l"): ("conditioner.embedders.0.transformer.", "text_encoders.clip_l.transformer."),
-    ("sdxl", "clip_g"): ("conditioner.embedders.1.model.", "text_encoders.clip_g.transformer."),
-    ("sdxl-refiner", "clip_g"): ("conditioner.embedders.0.model.", "text_encoders.clip_g.transformer."),
-}
 LCM_GUIDANCE = "time_embed.cond_proj.weight", "time_embedding.cond_proj.weight"  # original name, diffusers' name
 # How each component begins in a file that holds nothing else.
 BARE_UNET = re.compile(
     r"(input_blocks|middle_block|output_blocks|time_embed|label_emb|out)\.\d|(down_blocks|up_blocks|conv_in|time_embedding)\."
 )
 BARE_VAE = re.compile(r"(encoder|decoder)\.(conv_in|conv_out|down|up|mid|norm_out|conv_norm_out)|(post_)?quant_conv\.")
-BARE_ENCODER = re.compile(
-    r"(text_model\.)?(embeddings|encoder\.layers|final_layer_norm)\.|positional_embedding|token_embedding\.|transformer\.resblocks\."
+ANY = re.compile("")
+# The layers of a VAE in the original layout. diffusers' conversion counts its blocks by whatever is called so.
+ORIGINAL_VAE = re.compile(
+    r"(encoder|decoder)\.(conv_in|conv_out|norm_out|mid|(down|up)\.\d+\.(block|attn|downsample|upsample))\.|(post_)?quant_conv\."
 )
 
 # Numbers beside the weights that networks of today make themselves or never use. Their absence is no loss, nor is their presence.
@@ -43,25 +36,27 @@ Names = Mapping[str, str]  # canonical name within the component -> name in the 
 
 def unet_names(names: Sequence[str]) -> Names:
     """The UNet's own weights where there are any, else the averaged ones (EMA). Nothing when the file has no UNet."""
-    found = _prefixed(names, UNET_PREFIXES) or _bare(names, BARE_UNET)
+    found = _prefixed(names, UNET_PREFIXES, BARE_UNET) or _bare(names, BARE_UNET)
     if found:
         return found
-    averaged = _prefixed(names, [EMA_PREFIX + "diffusion_model"])
+    averaged = _prefixed(names, [EMA_PREFIX], ANY)
     return {spelt_out(short): name for short, name in averaged.items()}
 
 
 def vae_names(names: Sequence[str]) -> Names:
-    return _prefixed(names, VAE_PREFIXES) or _bare(names, BARE_VAE)
+    return _prefixed(names, VAE_PREFIXES, BARE_VAE) or _bare(names, BARE_VAE)
 
 
 def encoder_names(names: Sequence[str], family: str, key: str) -> Names:
-    found = _prefixed(names, ENCODER_PREFIXES[family, key]) or _bare(names, BARE_ENCODER)
+    found = _prefixed(names, ENCODER_PREFIXES[family, key], BARE_ENCODER) or _bare(names, BARE_ENCODER)
     return {name.removeprefix("text_model."): file_name for name, file_name in found.items()}
 
 
-def _prefixed(names: Sequence[str], prefixes: Sequence[str]) -> dict[str, str]:
+def _prefixed(names: Sequence[str], prefixes: Sequence[str], beginning: re.Pattern[str]) -> dict[str, str]:
+    """Of the first prefix with names of such a component behind it; a counter alone is none."""
     for prefix in prefixes:
-        if found := {name[len(prefix) :]: name for name in names if name.startswith(prefix)}:
+        found = {name[len(prefix) :]: name for name in names if name.startswith(prefix)}
+        if any(beginning.match(short) for short in found):
             return _weights(found)
     return {}
 
@@ -109,11 +104,12 @@ def unet_tensors(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> di
 
 
 def vae_tensors(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[str, Tensor]:
-    if any(name.startswith(("encoder.down_blocks.", "decoder.up_blocks.")) for name in tensors):
+    original = {name: tensor for name, tensor in tensors.items() if ORIGINAL_VAE.match(name)}
+    if "decoder.mid.block_1.conv1.weight" not in original:
         return dict(_linear(name, tensor) for name, tensor in tensors.items())
     from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
 
-    return convert_ldm_vae_checkpoint(dict(tensors), config)
+    return convert_ldm_vae_checkpoint(original, config)
 
 
 # The attention of VAEs that diffusers saved before its version 0.15, when it was a module of its own.

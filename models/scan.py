@@ -29,7 +29,7 @@ MOST_FILES = 50_000
 SETTLED = 2.0  # seconds after a change, from which on another one surely shows in a file's or folder's time
 PLAIN_VAE = 512  # channels of the innermost layer of every VAE of the Stable Diffusion families
 PIXELS = 8  # that a latent stands for, along one side
-VAE_LEVEL = re.compile(r"decoder\.up(?:_blocks)?\.(\d{1,2})\.")
+VAE_LEVEL = re.compile(r"decoder\.up(?:_blocks)?\.(\d{1,2})\.(?:block|resnets)\.")
 ABSENT = -1  # in place of a time
 
 Remembered = Callable[[bytes, str], Found | None]  # (path, mark) -> what an earlier look at the same content saw

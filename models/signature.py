@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 from models.header import Header
 
-UNET_PREFIXES = ("model.diffusion_model.", "diffusion_model.", "unet.", "")
+# Where a file keeps its networks; what recognises a file and what loads it look here.
+UNET_PREFIXES = ("model.diffusion_model.", "diffusion_model.", "unet.")
 EMA_PREFIX = "model_ema.diffusion_model"  # of averaged weights, whose names have lost their dots
+VAE_PREFIXES = ("first_stage_model.", "vae.")
+ENCODER_PREFIXES: Mapping[tuple[str, str], Sequence[str]] = {  # family, encoder's key -> where it lies in a whole checkpoint
+    ("sd1", "clip_l"): ("cond_stage_model.transformer.", "text_encoders.clip_l.transformer."),
+    ("sd2", "clip_h"): ("cond_stage_model.model.", "conditioner.embedders.0.model.", "cond_stage_model.transformer."),
+    ("sdxl", "clip_l"): ("conditioner.embedders.0.transformer.", "text_encoders.clip_l.transformer."),
+    ("sdxl", "clip_g"): ("conditioner.embedders.1.model.", "text_encoders.clip_g.transformer."),
+    ("sdxl-refiner", "clip_g"): ("conditioner.embedders.0.model.", "text_encoders.clip_g.transformer."),
+}
+EVERY_ENCODER = tuple(dict.fromkeys(prefix for prefixes in ENCODER_PREFIXES.values() for prefix in prefixes))
+BARE_ENCODER = re.compile(  # how one begins that has no prefix
+    r"(text_model\.)?(embeddings|encoder\.layers|final_layer_norm)\.|positional_embedding|token_embedding\.|transformer\.resblocks\."
+)
+DIFFUSERS = ("conv_in.weight", "conv_out.weight", "time_embedding.linear_1.weight")  # of a UNet in diffusers' own names
 # (width of the text vectors, width of what is added to the time embedding) -> family
 FAMILY_SIZES: Mapping[tuple[int, int], str] = {(768, 0): "sd1", (1024, 0): "sd2", (2048, 2816): "sdxl", (1280, 2560): "sdxl-refiner"}
 WRAPPERS = ("model.diffusion_model.", "diffusion_model.", "transformer.", "model.", "net.")  # before the names of newer networks
@@ -36,10 +50,24 @@ class Signature:
     @cached_property
     def unet_prefix(self) -> str | None:
         """What stands before the names of a UNet in the original layout; None when there is no such UNet."""
-        for prefix in UNET_PREFIXES:
+        for prefix in (*UNET_PREFIXES, ""):
             if f"{prefix}input_blocks.0.0.weight" in self.names and not self.has(f"{prefix}input_hint_block.0.weight"):
                 return prefix
         return EMA_PREFIX if self.has(f"{EMA_PREFIX}input_blocks00weight") else None
+
+    @cached_property
+    def diffusers_prefix(self) -> str | None:
+        """The same of a UNet in diffusers' own names."""
+        return next((prefix for prefix in (*UNET_PREFIXES, "") if all(f"{prefix}{name}" in self.names for name in DIFFUSERS)), None)
+
+    @property
+    def has_unet(self) -> bool:
+        return self.unet_prefix is not None or self.diffusers_prefix is not None
+
+    @property
+    def has_encoder(self) -> bool:
+        """A text encoder that a checkpoint may have."""
+        return self.starts(*EVERY_ENCODER) or any(BARE_ENCODER.match(name) for name in self.names)
 
     def unet_name(self, name: str) -> str:
         """A name within the UNet as it stands in the file."""
