@@ -24,6 +24,7 @@ class Identity:
     layout: str = ""  # how its tensors are named: "ldm", "sgm", "diffusers", "bare", ...; the loader's business
     prediction_type: str = ""  # of checkpoints: "epsilon" or "v_prediction"
     zero_terminal_snr: bool = False
+    vectors: int = 0  # of embeddings: the places that one takes in a prompt
     supported: bool = True
     note: str = ""  # when it is not supported: a sentence that says what it is and that it cannot be used yet
     defaults: Mapping[str, Any] = field(default_factory=dict)  # request field -> the value that suits it (turbo: steps, guidance_scale ...)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from models.add_on_names import ENCODERS, HYPERNETWORK, MOST_VECTORS, rows_of, vectors_in
 from models.files import Identity, ModelKind
@@ -61,7 +62,7 @@ def _embedding(signature: Signature) -> Identity | None:
 
 def _counted(identity: Identity, vectors: int) -> Identity:
     if 0 < vectors <= MOST_VECTORS:
-        return identity
+        return replace(identity, vectors=vectors)
     note = f"This embedding has {vectors:,} vectors; at most {MOST_VECTORS} can stand in a prompt."
     return Identity("embedding", identity.family, identity.variant, supported=False, note=note)
 

@@ -43,11 +43,12 @@ class PromptReader:
         if max(len(text), len(negative)) > (most := longest()):
             return PromptNotes(sentences=(f"This is longer than {most:,} characters, the most that a prompt can have. Shorten it.",))
         checkpoint = self._shelf.checkpoint(checkpoint_id)
-        names = Names.of(embeddings_for(checkpoint, self._shelf))
+        vectors = {word: entries[0].identity.vectors for word, entries in embeddings_for(checkpoint, self._shelf).items()}
+        names = Names.of(vectors)
         prompt = parse(text, names)
         known = checkpoint.known_words
         return PromptNotes(
-            count(self._tokenizer(checkpoint.tokenizer), text),
+            count(self._tokenizer(checkpoint.tokenizer), text, vectors),
             unknown_words(prompt, known) if known else (),
             tuple(_said(prompt, parse(negative, names), names)),
         )

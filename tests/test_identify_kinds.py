@@ -123,6 +123,11 @@ def test_each_kind_is_told_from_the_others(row: str) -> None:
     assert bool(found.note) == (not found.supported)
 
 
+def test_the_vectors_of_an_embedding_are_counted() -> None:
+    rows = ("embedding", "embedding of SDXL", "embedding of one vector", "embedding as first saved", "ControlNet union")
+    assert [told(OTHER_KINDS[row][0]).vectors for row in rows] == [8, 8, 1, 2, 0]
+
+
 # ---------------------------------------------------------------------------------------------------------------------------- LoRAs
 
 TE = "lora_te_text_model_encoder_layers_0_self_attn_q_proj"

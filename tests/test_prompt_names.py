@@ -118,7 +118,8 @@ def said(prompt: str, negative: str = "") -> str:
         ("[(red:1.2):blue: 0.5 ]", "schedule"), ("[a|b]", "“[a|b]” alternates"), ("[a|[b:c:3]]", "“[b:c:3]” is a schedule"),
         ("red AND blue", "“AND” would join"), ("a __colour__ house", "“__colour__” is a wildcard"),
         ("{red|blue} house", "“{red|blue}” is a choice"),
-        ("<segment:face>", "“<segment:face>” is a tag that"), ("odd (v1)", r"Write it as odd \(v1\)"), ("<lora:x:much>", "is not a number"),
+        ("<segment:face>", "“<segment:face>” is a tag that"), ("<fromto[0.5]:a,b>", "is a tag that"),
+        ("odd (v1)", r"Write it as odd \(v1\)"), ("<lora:x:much>", "is not a number"),
     ],
 )  # fmt: skip
 def test_what_is_not_understood_is_said_by_name(text: str, says: str) -> None:
@@ -142,6 +143,13 @@ def test_a_tag_in_the_negative_prompt_is_no_words_and_is_told_before_and_after()
     assert "<hypernet:x:y>" in left_out(request)[0]
     assert resolve(request, shelf()).negative_prompt == "fog, rain"
     assert chunk(TOKENIZER, request.negative_prompt) == chunk(TOKENIZER, "fog, rain")
+
+
+def test_an_embedding_counts_as_many_places_as_it_has_vectors() -> None:
+    files = shelf("style")
+    files.entries[1] = replace(files.entries[1], identity=replace(files.entries[1].identity, vectors=8))
+    counted = PromptReader(files).notes("id-base", "a (STYLE:1.2), house").counted
+    assert counted and counted.tokens == 11
 
 
 def test_a_prompt_beyond_the_limit_is_not_read() -> None:

@@ -15,7 +15,7 @@ JOINED = re.compile(r"\bAND\b")
 PLAIN = {  # A1111's sd-dynamic-prompts and its kin; no pattern can look at a character more than a hundred times
     "wildcard": re.compile(r"(?<!\w)__[^\s,()\[\]{}<>|:]{1,100}?__(?!\w)"),
     "choice": re.compile(r"(?<!\\)\{[^{}|]*\|[^{}]*\}"),
-    "tag": re.compile(r"<[A-Za-z_]\w{0,30}:[^<>]{1,1000}>"),
+    "tag": re.compile(r"<[A-Za-z_]\w{0,30}(?:\[[^\[\]<>]{0,100}\])?:[^<>]{1,1000}>"),
 }
 SAID = {
     "schedule": "is a schedule, which switches words while a picture forms. Schedules are not read yet",
