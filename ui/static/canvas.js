@@ -26,7 +26,7 @@ let mask = ""; // the id of the mask that the request takes
 let heard = { id: "", at: 0 }; // the newest mask that Python set
 let sent = ""; // the mask's id that was kept with what was restored
 let restored = false; // from this browser's store, and not changed since
-let form = {};
+let form = atelier.forms?.[kind] ?? {}; // a tab may be opened later than the page
 let stroke = null; // {id of its pointer, raster.Stroke}
 
 const pause = (time) => new Promise((done) => setTimeout(done, time));
@@ -214,10 +214,21 @@ const load = async (id, within = false) => {
   return true;
 };
 
-const blank = () => {
+// An empty canvas has the size of the form, and follows it until the first stroke.
+const emptied = () => {
   const size = (name) => Math.min(most, Math.max(8, Math.round(Number(form[name])) || 512));
-  return inTurn(async () => replace(await store.revive({ id: "", blob: null, width: size("width"), height: size("height") })));
+  return store.revive({ id: "", blob: null, width: size("width"), height: size("height") });
 };
+const blank = () => inTurn(async () => replace(await emptied()));
+const isUntouched = () => sketches && picture && !picture.id && !history.past.at(-1)?.tiles && !history.future.length && !layer.bounds();
+const resizeBlank = later(250, () =>
+  inTurn(async () => {
+    const next = isUntouched() && (await emptied());
+    if (!next || (next.width === picture.width && next.height === picture.height)) return;
+    install(next);
+    changed();
+  }),
+);
 
 const gone = (problem) => {
   say("alert", problem.message);
@@ -516,17 +527,18 @@ receive(room, shown, open, (words) => say("alert", words));
 chooses(part("file"), open);
 chooses(part("mask-file"), openMask);
 
+const read = (values) => {
+  form = values;
+  const [blur, inverted] = [Number(form.mask_blur) || 0, !!form.inverted];
+  const other = blur !== view.blur || inverted !== view.inverted;
+  Object.assign(view, { blur, inverted });
+  if (other) view.redraw();
+  frame?.set(form);
+  if (isUntouched()) resizeBlank();
+  refresh();
+};
 const HEARD = {
-  "atelier:form": ({ detail }) => {
-    if (detail.kind !== kind) return;
-    form = detail.values;
-    const [blur, inverted] = [Number(form.mask_blur) || 0, !!form.inverted];
-    const other = blur !== view.blur || inverted !== view.inverted;
-    Object.assign(view, { blur, inverted });
-    if (other) view.redraw();
-    frame?.set(form);
-    refresh();
-  },
+  "atelier:form": ({ detail }) => detail.kind === kind && read(detail.values),
   "atelier:preflight": ({ detail }) => {
     if (detail.kind !== kind) return;
     Object.assign(view, { box: detail.box ?? null, sentence: detail.sentence ?? "" });
@@ -566,7 +578,9 @@ if (sketches) {
   part("clear").setAttribute("aria-label", "Clear drawing");
   part("clear").title = "Clear the drawing; the picture stays (Delete)";
 }
+if (!paints) part("box").after(part("lower")); // the handles may lie anywhere on the picture
 measure();
+if (atelier.forms?.[kind]) read(form);
 refresh();
 
 const api = {

@@ -224,6 +224,7 @@ window.atelier = window.atelier || {};
       this.parts.choices.hidden = !list.length;
       this.parts.thumbs.replaceChildren(...this.list.map((item, index) => this.thumb(item, index)));
       this.choose(list.length ? 0 : -1);
+      if (this.view.frame) this.view.fit(); // all of what was continued
     }
 
     thumb(item, index) {

@@ -66,10 +66,9 @@ window.atelier = window.atelier || {};
       if (!this.picture || !this.width) return;
       const { left, top, width, height } = this.extent();
       const room = (this.frame ? 48 : 16) * this.dpr;
-      const foot = this.frame ? 36 * this.dpr : 0; // the words and buttons there would hide the lower handles
-      this.scale = Math.min((this.width - room) / width, (this.height - foot - room) / height, MOST);
+      this.scale = Math.min((this.width - room) / width, (this.height - room) / height, MOST);
       this.x = (this.width - width * this.scale) / 2 - left * this.scale;
-      this.y = (this.height - foot - height * this.scale) / 2 - top * this.scale;
+      this.y = (this.height - height * this.scale) / 2 - top * this.scale;
       this.change();
     }
 
