@@ -42,6 +42,7 @@ def acting(prompt: str, negative: str = "", names: tuple[str, ...] = NAMES, **mo
         (r"a house, odd \(v1\)", {"odd (v1)"}), (r"(odd \(v1\):1.2)", {"odd (v1)"}), ("odd (v1)", set()), ("odd v1", set()),
         ("cafe\u0301", {"café"}), ("CAFÉ!", {"café"}), ("cafe", set()), ("cafés", set()),
         ("style+", {"style+"}), ("style", {"style"}), ("style  2", {"style 2"}), ("style_2", set()), ("mystyle", set()), ("styles", set()),
+        ("style+more", {"style"}),
         ("a, v1.5, plus b", {"v1.5, plus"}), ("bad BREAK hands", set()), ("bad (hands)", set()), ("(bad Hands:0.5)", {"bad hands"}),
         ("ba<lora:x:1>d hands", {"bad hands"}), ("coffee break", {"Coffee BREAK"}), ("한글", {"한글"}),
     ],

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
+import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from toys import FAR_TOO_LONG
 
 from pipelines import infotext
 from pipelines.request import TextToImage
@@ -79,14 +78,30 @@ def test_no_prompt_hides_the_settings_that_we_write(prompt: str, negative: str, 
     assert TextToImage.admit(found.values) == request
 
 
+def work(text: str) -> int:
+    """How many functions are called to read it."""
+    calls = 0
+
+    def count(_frame: object, event: str, _given: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        infotext.parse(text)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
 WORDS = ("Steps: 1", "Seed: 2, ", "Size: 3, Seed: 4, Steps: 5,", "Template:", "Negative prompt:", "é", "a", " ", ",", ":", '"', "\\", "\n")
 UNITS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map("".join)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
+@example("x\nSteps: 1, Seed: 2, Size: 3, ", ",")
+@example("x\nSteps: 1, Seed: 2, Size: 3, ", ":")
+@example("", "Steps: 1\n")
 @given(st.sampled_from(["", "x\nSteps: 1, Seed: 2, Size: 3, ", 'Steps: 1, Seed: 2, Size: "']), UNITS)
-def test_a_text_of_a_million_letters_takes_no_time(begins: str, unit: str) -> None:
-    text = begins + unit * (1_000_000 // len(unit))
-    begun = time.process_time()
-    infotext.parse(text)
-    assert time.process_time() - begun < FAR_TOO_LONG
+def test_a_text_of_a_million_letters_takes_little_work(begins: str, unit: str) -> None:
+    assert work(begins + unit * (1_000_000 // len(unit))) < 100_000
