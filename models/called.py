@@ -24,7 +24,7 @@ class Names:
         self._by_name: dict[tuple[ModelKind, str], list[ModelFile]] = {}
         for entry in entries:
             self._entries.setdefault(entry.identity.kind, []).append(entry)
-            for name in {loosest(name) for _, name in _places(entry)}:
+            for name in _bare(entry):
                 self._by_name.setdefault((entry.identity.kind, name), []).append(entry)
 
     def meant(self, kind: ModelKind, text: str) -> list[ModelFile]:
@@ -34,7 +34,7 @@ class Names:
         small alike, “_” for what cannot be written. At last the name that a training program gave.
         """
         found: list[ModelFile] = []
-        for matching in (*self._by_form(kind, text), self._as_trained(kind, text)):
+        for matching in self._ways(kind, text):
             if usable := [entry for entry in matching if entry.usable]:
                 return usable
             found = found or matching
@@ -48,10 +48,10 @@ class Names:
         tags: dict[str, str] = {}
         for entries in self._entries.values():
             usable = [entry for entry in entries if entry.usable]
-            tags |= _tags(entries) | _tags(usable)
+            tags |= _tags(entries) if len(usable) == len(entries) else _tags(entries) | _tags(usable)
         return tags
 
-    def _by_form(self, kind: ModelKind, text: str) -> Iterator[list[ModelFile]]:
+    def _ways(self, kind: ModelKind, text: str) -> Iterator[list[ModelFile]]:
         readings = [taken_apart(text), ((), text)]  # a name may have a backslash in it
         names = {loosest(name) for _, name in readings if name.strip()}
         candidates = {entry.id: entry for name in names for entry in self._by_name.get((kind, name), ())}
@@ -59,6 +59,7 @@ class Names:
             agreeing = [(entry, max(_agreement(entry, reading, form) for reading in readings)) for entry in candidates.values()]
             best = max((agreement for _, agreement in agreeing), default=0)
             yield [entry for entry, agreement in agreeing if agreement == best > 0]
+        yield self._as_trained(kind, text)
 
     def _as_trained(self, kind: ModelKind, text: str) -> list[ModelFile]:
         wanted = folded(text)
@@ -93,6 +94,12 @@ def _growing(folders: tuple[str, ...], name: str) -> Iterator[str]:
     return ("/".join((*folders[len(folders) - count :], name)) for count in range(len(folders) + 1))
 
 
+def _bare(entry: ModelFile) -> set[str]:
+    """Its names without folders, in the loosest form."""
+    names = {entry.true_name} if entry.title else {entry.true_name, entry.path.name, without_ending(entry.path.name)}
+    return {loosest(name) for name in names}
+
+
 def _places(entry: ModelFile) -> Iterator[Place]:
     """Every folder and name by which it may be called."""
     is_generic = entry.path.name in GENERIC and not entry.title
@@ -117,7 +124,7 @@ def _agreement(entry: ModelFile, wanted: Place, form: Form) -> int:
 
 
 def _tags(entries: Sequence[ModelFile]) -> dict[str, str]:
-    named = Counter(name for entry in entries for name in {loosest(name) for _, name in _places(entry)})
+    named = Counter(name for entry in entries for name in _bare(entry))
     alone = {entry.id: writable(composed(entry.true_name)) for entry in entries if named[loosest(entry.true_name)] == 1}
     others = [entry for entry in entries if entry.id not in alone]
     counts = Counter(spelling for entry in others for spelling in {loosest(spelling) for spelling in spellings(entry)})

@@ -69,8 +69,10 @@ class Contents:
             return self._reading.setdefault(model_id, threading.Lock())
 
     def _keep(self, mark: str, digests: Digests) -> None:
-        if self._digests.get(mark) != digests:
-            self._digests = {**self._digests, mark: digests}
+        with self._changing:
+            is_news = self._digests.get(mark) != digests
+            self._digests[mark] = digests
+        if is_news:
             self._index.keep_hash(mark, digests)
             self._told(mark, digests)
 

@@ -13,9 +13,11 @@ from pathlib import Path
 
 SAFE = (".safetensors", ".sft")
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+ENDINGS = (*SAFE, *PICKLES)
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "model.safetensors")
 GENERIC = frozenset({*WEIGHTS, "pytorch_lora_weights.safetensors", "learned_embeds.safetensors", "pytorch_model.bin"})
 JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # parts of emoji and of words
+PLAIN = re.compile(r"[ !#-9=?-~]*")  # characters that no form changes but for their case
 SEPARATORS = re.compile(r"[/\\]+")
 
 
@@ -26,7 +28,8 @@ def true_name(path: Path) -> str:
 
 def ending_of(name: str) -> str:
     """In small letters; "" where it is not one of a model file. “v1.5” is a name."""
-    return next((ending for ending in (*SAFE, *PICKLES) if name.lower().endswith(ending) and len(name) > len(ending)), "")
+    lower = name.lower()
+    return next((ending for ending in ENDINGS if lower.endswith(ending) and len(name) > len(ending)), "") if lower.endswith(ENDINGS) else ""
 
 
 def without_ending(name: str) -> str:
@@ -52,7 +55,7 @@ def writable(name: str) -> str:
 
 def loosest(name: str) -> str:
     """The same for all names that any of the forms takes for one another."""
-    return folded(writable(name))
+    return name.strip().lower() if PLAIN.fullmatch(name) else folded(writable(name))
 
 
 Form = Callable[[str], str]
