@@ -54,6 +54,13 @@ def test_a_name_tells_the_part_and_the_module(stem: str, target: Target) -> None
     assert set(read_lora(pair(stem)).modules) == {target}
 
 
+@pytest.mark.parametrize("stem", [f"lycoris_{FLAT}", f"diffusion_model.{LAYER}", f"base_model.model.unet.{LAYER}", f"of.tomorrow.{LAYER}"])
+def test_a_layer_behind_any_prefix_is_the_same_layer(stem: str, sd1: DiffusionModel) -> None:
+    before = weight(sd1).detach().clone()
+    with applied(sd1, [(read_lora(pair(stem)), 1, 1, "")]):
+        torch.testing.assert_close(weight(sd1).detach(), before + UP @ DOWN)
+
+
 @pytest.mark.parametrize("ending", ["lora_magnitude_vector", "lora_magnitude_vector.weight", "lora_magnitude_vector.default.weight"])
 def test_pefts_lengths_are_one_for_each_output(ending: str, sd1: DiffusionModel) -> None:
     """A square matrix does not tell the axis, and for convolutions PEFT writes (1, outputs, 1, 1)."""

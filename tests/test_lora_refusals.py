@@ -47,6 +47,9 @@ def test_b34_what_is_no_sound_lora_is_refused_with_its_reason(sd1: DiffusionMode
         "lora_unet_double_blocks_0_img_attn_qkv.lora_up.weight": good[up],
     }
     assert "another kind of model" in refused(sd1, flux)
+    mystery = {name.replace("double_blocks_0_img_attn_qkv", "mystery_of_tomorrow_7"): tensor for name, tensor in flux.items()}
+    assert "in a way that Atelier does not know, mystery_of_tomorrow_7 among them" in refused(sd1, mystery)
+    assert "whole numbers" in refused(sd1, good | {down: good[down].to(torch.int8)})
 
 
 def test_block_weights_act_in_their_blocks(sd1: DiffusionModel) -> None:

@@ -18,11 +18,14 @@ from tests.headers import CLIP_G, CLIP_H, CLIP_L, VAE, Shapes, averaged, diffuse
 MODULES = {"unet": "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k", "te": "text_model.encoder.layers.3.self_attn.q_proj"}
 SGM = "input_blocks.4.1.transformer_blocks.0.attn2.to_k"
 FLAT = ("lora_", "lycoris_", "unet_", "te_", "te1_", "te2_")  # begin names without dots
+INSIDE = ("down_blocks_1", "input_blocks_4", "encoder_layers_3", "time_embedding", "conv_in")  # how modules are called in the end
 # Names as programs write them; the first part of each is the program's own.
 WRITTEN = {
     "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k": "unet",
     "lycoris_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k": "unet",
     "lycoris_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k": "unet",
+    "lycoris_time_embedding_linear_1": "unet",
+    "diffusion_model.conv_in": "unet",
     "lycoris_text_model_encoder_layers_3_self_attn_q_proj": "te",
     "diffusion_model.input_blocks.4.1.transformer_blocks.0.attn2.to_k": "unet",
     "model.diffusion_model.down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k": "unet",
@@ -58,7 +61,7 @@ def test_a_layer_is_found_behind_every_prefix_that_is_read() -> None:
 def test_a_layer_is_found_as_programs_write_it(stem: str) -> None:
     pair = {f"{stem}.lora_A.weight": torch.ones(4, 768), f"{stem}.lora_B.weight": torch.ones(320, 4)}
     [target] = read_lora(pair).modules
-    assert target.part == WRITTEN[stem] and target.name.startswith(("down_blocks_1", "input_blocks_4", "encoder_layers_3"))
+    assert target.part == WRITTEN[stem] and target.name.startswith(INSIDE)
     assert told({name: tuple(tensor.shape) for name, tensor in pair.items()}).supported
 
 
