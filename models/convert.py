@@ -11,11 +11,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +62,7 @@ SENTENCES: Mapping[str, str] = {
 }
 
 
+ROOM = ".converting-"  # begins the name of the folder that a process works in
 SOURCE = "converted_from"  # metadata of what is made: the SHA-256 of the pickle
 
 
@@ -76,11 +80,20 @@ def convert(file: Path, to: Path, kind: ModelKind = "unknown", limits: Limits | 
     if to.exists():
         raise UserError(f"There is a converted “{shown(to.stem)}” already. Use that one, or remove it first.")
     to.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".converting-", dir=to.parent) as room:
+    _sweep(to.parent, (limits or Limits()).seconds)
+    with tempfile.TemporaryDirectory(prefix=ROOM, dir=to.parent) as room:
         made = Path(room) / "model"
         _run(file, made, kind, limits or Limits(), Path(room), {SOURCE: source} if source else {})
         _check_made(file, made)
         os.replace(made, to)
+
+
+def _sweep(folder: Path, longest: float) -> None:
+    """Removes what conversions left that were killed, together with this program: rooms older than any process may take."""
+    for room in folder.glob(f"{ROOM}*"):
+        with suppress(OSError):
+            if time.time() - room.stat().st_mtime > 2 * longest:
+                shutil.rmtree(room)
 
 
 def _called(file: Path) -> str:

@@ -43,7 +43,7 @@ class Draft:
 
     def finish(self, stage: Stage) -> Form:
         """The form, its lists kept as the library is, and its buttons wired."""
-        self.inputs[CARRIED] = gr.Textbox(elem_id=f"{self.kind.kind}-carried", elem_classes=["behind"], container=False)
+        self.inputs[CARRIED] = gr.Textbox("", elem_id=f"{self.kind.kind}-carried", elem_classes=["behind"], container=False)
         form = Form(self.kind, self.inputs)
         offer(self.studio, form)
         controls.wire(form, self.buttons["swap"], self.buttons["aspects"], self.buttons["dice"])

@@ -1,0 +1,51 @@
+"""The real server with the real page around a toy painter, for processes that are to be killed."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from bench.served import say_into
+from pipelines.jobs import JobBook
+from pipelines.outputs import Outputs
+from pipelines.studio import Studio
+from tests.toys import ToyPainter, toy_model_folder
+from ui import page
+from ui.server import Door, create_app, serve
+from ui.theme import look
+
+STEP = 0.004  # seconds
+
+
+def serve_toys(arguments: list[str], log: str) -> None:
+    from models.catalog import Catalog
+
+    say_into(log)
+    options = dict(zip(arguments[1::2], arguments[2::2], strict=True))
+    outputs = Path(options["--outputs-dir"])
+    os.environ["GRADIO_TEMP_DIR"] = str(outputs / ".uploads")
+    kept = Outputs(outputs)
+    kept.sweep(older_than=0)
+    book = JobBook(outputs / "studio.db", outputs)
+    studio = Studio(Catalog(toy_model_folder(outputs.parent / "toy")), kept, book, lambda: ToyPainter(STEP))
+    begin = time.monotonic()
+    try:
+        serve(create_app(studio, page, Door(), **look()), "127.0.0.1", int(options["--port"]), lambda port: studio.start())
+    finally:
+        studio.close()
+        print(f"closed after {time.monotonic() - begin:.1f} s", flush=True)
+
+
+def fetch(address: str, folder: str) -> None:
+    from models.hub import download
+    from tests.hub_server import FILE, REPO
+
+    os.environ["no_proxy"] = "127.0.0.1"
+    download(REPO, FILE, Path(folder), base_url=address)
+
+
+def make_safe(file: str, to: str) -> None:
+    from models.convert import convert
+
+    convert(Path(file), Path(to))
