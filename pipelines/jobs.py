@@ -36,6 +36,7 @@ ENDED = (DONE, STOPPED, FAILED, INTERRUPTED)
 JOBS_A_USER = 200  # jobs one person may have waiting; beyond it a submit is refused
 
 GUEST_JOBS = 400  # jobs that all guests together may have waiting; the owner's are not counted
+REPLACED = "Another outputs folder has come into the place of the one before; its own list of jobs is used from now on."
 ROUND = 2**32  # versions that one run of the server may give out
 
 # What this version writes says "image" where it names an input; of what it cannot read, every id may be one.
@@ -58,7 +59,8 @@ class JobBook:
         """
         self._pictures = pictures
         self.news = ""  # what a person should know of how the book was found, or empty
-        self._again, self._folder_lock = again, lock
+        self._again, self._folder_lock, self._opened_before = again, lock, False
+        self._claimed: set[str] = set()  # what this process has begun
         with starting():
             self._file = BookFile(file, self._opened)
             try:
@@ -96,6 +98,7 @@ class JobBook:
             turn = next_turn(db)
             while (number := next_number(db, turn, at_hand)) is not None:
                 if job := _begun(db, number):
+                    self._claimed.add(job.id)
                     return job
             return None
 
@@ -109,6 +112,7 @@ class JobBook:
 
     def end(self, job_id: str, state: str, message: str = "") -> None:
         """Marks a waiting or running job as ended; one that has ended keeps its state."""
+        self._claimed.discard(job_id)
         self._write(
             "update job set state = ?, message = ?, ended = ? where id = ? and state in ('waiting', 'running')",
             (state, message, time.time(), job_id),
@@ -121,9 +125,8 @@ class JobBook:
 
     def recover(self) -> int:
         """At start: what ran when the server went away is marked interrupted, what waited keeps its place."""
-        message = "The studio was restarted while this was drawn. Finished pictures are kept; generate again for the rest."
-        query = "update job set state = 'interrupted', message = ?, ended = ? where state = 'running'"
-        return self._write(query, (message, time.time()))
+        with self._transaction() as db:
+            return recovered(db, ())
 
     def job(self, job_id: str) -> Job | None:
         row = self._one("select * from job where id = ?", (job_id,))
@@ -202,7 +205,10 @@ class JobBook:
         except UserError as error:
             raise BookError("locked", str(error)) from error
         db, self.news = open_book(path, self._pictures, self._again)
-        self._again = False
+        if self._opened_before:
+            self.news = f"{REPLACED} {self.news}".strip()
+            recovered(db, self._claimed)
+        self._again, self._opened_before = False, True
         if self.news:
             log.warning(self.news)
         return db
@@ -240,6 +246,15 @@ def _check_room(db: sqlite3.Connection, user: str, owner: bool) -> None:
     guests = 0 if owner else db.execute("select count(*) from job where state = 'waiting' and not owner").fetchone()[0]
     if guests >= GUEST_JOBS:
         raise UserError(f"{guests} jobs of guests are waiting, which is the most this studio takes. Try again when some are drawn.")
+
+
+def recovered(db: sqlite3.Connection, running: Collection[str]) -> int:
+    """Marks as interrupted what is said to run and does not. `running`: the ids of what does. Returns how many."""
+    message = "The studio was restarted while this was drawn. Finished pictures are kept; generate again for the rest."
+    query = "update job set state = 'interrupted', message = ?, ended = ? where id = ?"
+    lost = [row["id"] for row in db.execute("select id from job where state = 'running'") if row["id"] not in running]
+    db.executemany(query, [(message, time.time(), job_id) for job_id in lost])
+    return len(lost)
 
 
 def _begun(db: sqlite3.Connection, number: int) -> Job | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,14 +152,16 @@ def full(book: JobBook) -> Callable[[], Any]:
 
 def held(book: JobBook) -> Callable[[], Any]:
     """Another program that writes and does not end."""
-    book._db.execute("pragma busy_timeout = 20")
     other = sqlite3.connect(book._file.path, isolation_level=None, check_same_thread=False)
     other.execute("begin immediate")
     return other.close
 
 
 @pytest.mark.parametrize(("kind", "begin"), [("full", full), ("locked", held)])
-def test_what_the_file_does_not_take_is_told_and_taken_later(book: JobBook, kind: str, begin: Callable[..., Callable[[], Any]]) -> None:
+def test_what_the_file_does_not_take_is_told_and_taken_later(
+    book: JobBook, kind: str, begin: Callable[..., Callable[[], Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.book.file.PATIENCE", 0.1)
     long = TextToImage(prompt="x" * 90_000)
     waits = book.submit(TextToImage(), "ada")
     end = begin(book)
@@ -170,6 +174,18 @@ def test_what_the_file_does_not_take_is_told_and_taken_later(book: JobBook, kind
     end()
     assert claimed(book).id == waits
     assert book.submit(long, "ada")
+
+
+def test_while_another_program_holds_the_book_it_is_read_without_waiting(book: JobBook) -> None:
+    drawn(book, "ada", "house")
+    end = held(book)
+    writer = threading.Thread(target=lambda: book.submit(TextToImage(), "bob"))
+    writer.start()
+    begin = time.perf_counter()
+    assert len(book.recent("ada", 5)) == 1 and time.perf_counter() - begin < 1
+    end()
+    writer.join(10)
+    assert book.waiting() == 1
 
 
 def test_a_change_that_cannot_be_kept_at_the_very_end_leaves_no_change_open(book: JobBook) -> None:

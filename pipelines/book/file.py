@@ -10,14 +10,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pipelines.book.errors import BookError, told
+from pipelines.book.errors import BookError, told, trouble
 
 PATIENCE = 5.0  # seconds that another program may hold the book
+PAUSE = 0.05  # seconds between two tries
 Mark = tuple[int, int]  # device and number of a file
 
 
@@ -40,15 +42,16 @@ class BookFile:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All of the block is kept or nothing. Raises `BookError`; whatever is raised, the next transaction begins afresh."""
-        with self._lock, told():
-            self._stay_in_place()
-            self.db.execute("begin immediate")
+        with told():
+            self._begin()
             try:
                 yield self.db
                 self.db.execute("commit")
             except BaseException:
                 self._take_back()
                 raise
+            finally:
+                self._lock.release()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -66,7 +69,26 @@ class BookFile:
 
     def _open(self) -> None:
         self.db = self._opened(self.path)
+        self.db.execute(f"pragma busy_timeout = {int(PAUSE * 1000)}")
         self._mark, self._home = _mark(self.path), _mark(self.path.parent)
+
+    def _begin(self) -> None:
+        """Holds the lock with a transaction begun. While another program holds the book, others may read between the tries."""
+        end = time.monotonic() + PATIENCE
+        while not self._tried(time.monotonic() >= end):
+            time.sleep(PAUSE)
+
+    def _tried(self, last: bool) -> bool:
+        self._lock.acquire()
+        try:
+            self._stay_in_place()
+            self.db.execute("begin immediate")
+        except BaseException as error:
+            self._lock.release()
+            if last or not isinstance(error, sqlite3.Error) or trouble(error) != "locked":
+                raise
+            return False
+        return True
 
     def _stay_in_place(self) -> None:
         here = _mark(self.path)

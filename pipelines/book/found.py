@@ -65,6 +65,7 @@ def any_picture(folder: Path) -> bool:
 def read(folder: Path, path: str) -> Found | None:
     """None for what is no whole PNG file."""
     try:
+        path.encode()  # a name that is no text cannot stand in the book
         size, modified = _size_of(folder / path)
         return Found(path, size, _request_of(folder / path), modified) if size else None
     except (OSError, UserError, UnicodeError):
@@ -73,9 +74,11 @@ def read(folder: Path, path: str) -> Found | None:
 
 def _size_of(path: Path) -> tuple[tuple[int, int] | None, float]:
     """Width and height, None when the file is no PNG from its head to its end; and when it was written."""
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):  # a pipe would keep the start waiting for ever
+        return None, 0.0
     with path.open("rb") as file:
-        about = os.fstat(file.fileno())
-        head = file.read(24) if stat.S_ISREG(about.st_mode) else b""
+        head = file.read(24)
         file.seek(max(about.st_size - len(END), 0))
         whole = len(head) == 24 and head.startswith(HEAD) and file.read() == END
     return (struct.unpack(">II", head[16:]) if whole else None), about.st_mtime

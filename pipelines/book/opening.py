@@ -10,7 +10,7 @@ from pathlib import Path
 from pipelines.book.errors import BookError, trouble
 from pipelines.book.file import begins_well, connect, write_ahead
 from pipelines.book.found import any_picture
-from pipelines.book.rebuild import BESIDE, Rebuilt, begin, book_newcomers, rebuild
+from pipelines.book.rebuild import BESIDE, Rebuilt, begin, book_newcomers, finish, rebuild
 from pipelines.book.schema import VERSION, is_book, migrate, version_of
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ def open_book(path: Path, folder: Path, again: bool = False) -> tuple[sqlite3.Co
     One that is missing, empty or damaged is made again from the pictures in `folder`; `again`: so is any other. Raises `BookError`
     when it is of another program, of a newer Atelier, or cannot be read or written, and SQLite's own errors and those of the disk.
     """
+    finish(path)
     why = _what_is_wrong(path, folder) or ("again" if again else "")
     if why == "new":
         begin(path)
@@ -42,6 +43,10 @@ def _what_is_wrong(path: Path, folder: Path) -> str:
     if path.is_dir():
         sentence = f"“{path.name}” in the outputs folder is itself a folder. Move it away: it is where the studio's list of jobs belongs."
         raise BookError("unwritable", sentence)
+    if path.is_symlink() and not path.exists():
+        raise BookError(
+            "moved", f"“{path.name}” in the outputs folder is a link to a file that is gone. Bring it back, or remove the link."
+        )
     if not path.exists():
         left = any(Path(f"{path}{ending}").exists() for ending in BESIDE)
         return "missing" if left or any_picture(folder) else "new"

@@ -28,22 +28,39 @@ class Rebuilt:
 
 
 def rebuild(path: Path, folder: Path) -> Rebuilt:
-    """Makes the book again and sets the old one aside. Until all is written, nothing is changed."""
-    new = path.with_name(f"{path.name}.new")
-    _remove(new)
-    try:
-        old = salvage(path)
-        pictures = in_order(old, everything(folder))
-        create(new, lambda db: _fill(db, old, pictures))
-        aside = set_aside(path)
-        os.replace(new, path)
-    finally:
-        _remove(new)
+    """Makes the book again and sets the old one aside. Until all is written nothing is changed; a kill after that is made good."""
+    old = salvage(path)
+    pictures = in_order(old, everything(folder))
+    _make(path, lambda db: _fill(db, old, pictures))
+    aside = set_aside(path)
+    os.replace(_whole(path), path)
     return Rebuilt(aside, len(pictures))
 
 
-def create(path: Path, fill: Callable[[sqlite3.Connection], None] = lambda db: None) -> None:
-    """A book of this version. It is made under another name than its own, so it need not be sound before it is whole."""
+def finish(path: Path) -> None:
+    """What a kill between setting aside and putting in place has left."""
+    if not os.path.lexists(path) and _whole(path).is_file():
+        os.replace(_whole(path), path)
+    _remove(_whole(path))
+
+
+def _make(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
+    """A whole book of this version beside the path."""
+    part = path.with_name(f"{path.name}.part")
+    _remove(part)
+    try:
+        _create(part, fill)
+        os.replace(part, _whole(path))
+    finally:
+        _remove(part)
+
+
+def _whole(path: Path) -> Path:
+    return path.with_name(f"{path.name}.new")
+
+
+def _create(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
+    """It is made under another name than its own, so it need not be sound before it is whole."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.row_factory = sqlite3.Row
         db.execute("pragma journal_mode = memory")
@@ -58,13 +75,8 @@ def create(path: Path, fill: Callable[[sqlite3.Connection], None] = lambda db: N
 
 def begin(path: Path) -> None:
     """A book for a folder in which there is nothing yet."""
-    new = path.with_name(f"{path.name}.new")
-    _remove(new)
-    try:
-        create(new)
-        os.replace(new, path)
-    finally:
-        _remove(new)
+    _make(path, lambda db: None)
+    os.replace(_whole(path), path)
 
 
 def set_aside(path: Path) -> str:
@@ -110,7 +122,7 @@ def job_of(picture: Found, jobs: Iterable[Row]) -> Row | None:
         asked, _ = request_of(job["request"])
         alike = (asked.kind, asked.prompt) == (picture.values.get("kind"), picture.values.get("prompt"))
         most = asked.picture_count + getattr(asked, "loops", 1)  # the seeds of a job's pictures count up from its own
-        if alike and asked.seed >= 0 and (picture.seed - asked.seed) % SEEDS < most:
+        if alike and (asked.seed < 0 or (picture.seed - asked.seed) % SEEDS < most):
             return {"id": _new_id(), "job": job["id"], "user": job["user"]}
     return None
 
