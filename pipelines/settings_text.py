@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
@@ -69,7 +70,7 @@ def _settings(text: str) -> _Line | None:
     last = _line(text, text.rfind("\n") + 1)
     if last and STEPS.match(text, last.start) and OURS in text[last.start :]:
         return last
-    lines = list(_lines(text, [found.start() for found in STEPS.finditer(text)][-MOST_LINES:]))
+    lines = list(_lines(text, [found.start() for found in deque(STEPS.finditer(text), MOST_LINES)]))
     templated = [line for line in lines if TEMPLATE.match(text, line.end)]  # what is behind them may say the prompt again
     return next(iter(templated[:1] or lines[-1:]), None) or _in_one_line(text) or _other_order(text) or last
 
@@ -86,7 +87,7 @@ def _lines(text: str, starts: list[int]) -> Iterator[_Line]:
 
 def _in_one_line(text: str) -> _Line | None:
     """The settings of a text whose line breaks were lost, as chats do."""
-    found = next(iter(list(FLAT.finditer(text))[-1:]), None)
+    found = next(iter(deque(FLAT.finditer(text), 1)), None)
     is_flat = found and not KNOWN.match(text, text.rfind("\n", 0, found.start()) + 1)
     return _line(text, found.start() + 1) if found and is_flat else None
 
