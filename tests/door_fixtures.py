@@ -11,7 +11,7 @@ from doors import PASSWORD, RunningDoor, running_door
 
 CHROMIUM_SWITCHES = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--host-resolver-rules=MAP evil.test 127.0.0.1, MAP lan.test 127.0.0.1, MAP rebind.test 127.0.0.1",
+    "--disable-sync", "--host-resolver-rules=" + ", ".join(f"MAP {name}.test 127.0.0.1" for name in ("evil", "lan", "rebind", "studio")),
 )  # fmt: skip
 
 

@@ -1,12 +1,16 @@
 """A real server on a real port for the door's tests: the toy studio behind the whole door, in a process of its own.
 
-python tests/doors.py FOLDER PAGE [password]    prints the port on a line of its own, serves until it is told to stop
+python tests/doors.py FOLDER PAGE OPTIONS    prints the port on a line of its own, serves until it is told to stop; OPTIONS: those of
+                                              `running_door` as JSON
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
+import resource
 import subprocess
 import sys
 import threading
@@ -24,8 +28,12 @@ from toys import FAR_TOO_LONG, toy_studio
 
 from pipelines import Studio, TextToImage
 from ui import theme
+from ui.connection import Deadlines
+from ui.log_lines import open_log
+from ui.published import PublicUrl
 from ui.roles import role, user_of
-from ui.server import Door, create_app, serve
+from ui.server import Door, create_app
+from ui.serving import serve
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "open, says me"
@@ -73,7 +81,7 @@ class RunningDoor:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             connection.request(method, path, body.encode() if isinstance(body, str) else body, headers or {})
-            self.seen.append(_answer(connection.getresponse()))
+            self.seen.append(answer_of(connection.getresponse()))
             return self.seen[-1]
         finally:
             connection.close()
@@ -135,7 +143,7 @@ def last_event(stream: str) -> tuple[str, Any]:
     return name.removeprefix("event: "), json.loads(data.removeprefix("data: "))
 
 
-def _answer(response: HTTPResponse) -> Answer:
+def answer_of(response: HTTPResponse) -> Answer:
     pairs = response.getheaders()
     given = [value.split(";")[0] for name, value in pairs if name.lower() == "set-cookie"]
     cookies = dict(pair.split("=", 1) for pair in given)
@@ -143,12 +151,16 @@ def _answer(response: HTTPResponse) -> Answer:
 
 
 @contextmanager
-def running_door(folder: Path, page: str = "doors:example_page", password: str = "", hosts: str = "") -> Iterator[RunningDoor]:
-    """Starts a server in an empty folder of its own and stops it. `page` is `module:function`."""
+def running_door(folder: Path, page: str = "doors:example_page", **options: Any) -> Iterator[RunningDoor]:
+    """Starts a server in an empty folder of its own and stops it. `page` is `module:function`.
+
+    `options`: password, hosts (with commas), public (an address), proxies (a list), files (the limit of open files),
+    deadlines (those of `Deadlines`).
+    """
     for name in ("cwd", "home", "outputs/.uploads", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
-        [sys.executable, str(Path(__file__)), str(folder), page, password, hosts],
+        [sys.executable, str(Path(__file__)), str(folder), page, json.dumps(options)],
         cwd=folder / "cwd",
         env=_environment(folder),
         stdout=subprocess.PIPE,
@@ -181,6 +193,15 @@ def _environment(folder: Path) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": "1",
     }
+
+
+def route_paths(app: Any) -> set[str]:
+    """The paths of all routes of an application and of what is mounted in it, "x" for what may vary."""
+    found = set()
+    for route in app.routes:
+        inner = getattr(route, "original_router", getattr(route, "app", None))
+        found |= route_paths(inner) if hasattr(inner, "routes") else {re.sub(r"{[\w:]+}", "x", getattr(route, "path", ""))}
+    return found - {""}
 
 
 def example_page(studio: Studio) -> gr.Blocks:
@@ -237,15 +258,25 @@ def example_page(studio: Studio) -> gr.Blocks:
     return page
 
 
-def main(folder: Path, page: str, password: str, hosts: str) -> None:
+def main(folder: Path, page: str, options: dict[str, Any]) -> None:
+    if files := options.get("files"):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    open_log(logging.WARNING)
     module, name = page.split(":")
     look = theme.look() if module == "ui" else {}
     studio = toy_studio(folder, step_seconds=0.02)
-    door = Door(hosts=frozenset(filter(None, hosts.split(","))), password=password or None)
-    build = getattr(import_module(module), name)
-    serve(create_app(studio, build, door, **look), "127.0.0.1", 0, lambda port: print(port, flush=True))
+    public, proxies = options.get("public"), frozenset(options.get("proxies", ()))
+    door = Door(
+        hosts=frozenset(filter(None, options.get("hosts", "").split(","))),
+        password=options.get("password") or None,
+        public=PublicUrl.read(public) if public else None,
+        proxies=proxies,
+    )
+    app = create_app(studio, getattr(import_module(module), name), door, **look)
+    deadlines = Deadlines(**options.get("deadlines", {}))
+    serve(app, "127.0.0.1", 0, lambda port: print(port, flush=True), proxies, deadlines)
     studio.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *sys.argv[2:5])
+    main(Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]))

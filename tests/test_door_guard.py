@@ -326,3 +326,14 @@ def test_a_body_that_never_comes_is_given_up(guard: Guard, inner: Inner, monkeyp
     scope: Scope = {"type": "http", "method": "POST", "path": "/x", "headers": headers, "scheme": "http"}
     asyncio.run(guard(scope, receive, send))
     assert sent[0]["status"] == 408
+
+
+def test_what_comes_as_proxies_speak_is_marked_as_forwarded(guard: Guard, inner: Inner) -> None:
+    knock(guard, "GET", "/", {"x-forwarded-for": "10.0.0.1, 203.0.113.9"})
+    knock(guard, "GET", "/")
+    assert [(scope["forwarded"], scope["claimed"]) for scope in inner.scopes] == [(True, "203.0.113.9"), (False, "")]
+    assert not any(name.startswith(b"x-") for scope in inner.scopes for name, _ in scope["headers"])
+
+
+def test_a_name_that_is_not_ours_is_told_the_way_that_there_is(guard: Guard) -> None:
+    assert "--public-url" in json.loads(knock(guard, "GET", "/", {"host": "studio.example.org"}).body)["message"]

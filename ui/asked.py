@@ -13,6 +13,7 @@ from starlette.types import Scope
 from ui.bodies import Refused
 from ui.roles import Visitor
 
+FIELDS = 20  # of a query
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a session, an event, an upload
 
 
@@ -65,7 +66,10 @@ class Asked:
         return self.prefix + secrets.token_hex(16)
 
     def query(self, name: str) -> str:
-        values = parse_qs(self.scope["query_string"].decode("latin-1"), max_num_fields=20).get(name, [])
+        try:
+            values = parse_qs(self.scope["query_string"].decode("latin-1"), max_num_fields=FIELDS).get(name, [])
+        except ValueError:
+            raise Refused(422, "There are too many fields in this address.") from None
         return values[0] if len(values) == 1 else ""
 
     def with_query(self, **values: str) -> Scope:

@@ -41,12 +41,16 @@ class Connection(H11Protocol):
         self._refused = False
         self._known: Any = None  # the request that is being counted
         self._lasted = self._since_byte = self._stuck = 0.0
-        self._came = self._mark = self._requests = 0
+        self._came = self._mark = 0
         self.address = ""
 
     @property
-    def asks_nothing(self) -> bool:
-        return self.conn.their_state is h11.IDLE
+    def worth(self) -> int | None:
+        if self.conn.their_state is h11.IDLE:
+            return 0
+        if self.conn.their_state is h11.SEND_BODY:
+            return 1 + self._came
+        return 1 if self.transport.get_write_buffer_size() else None
 
     def drop(self) -> None:
         self.transport.abort()
@@ -69,9 +73,10 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        self._came += len(data)
-        self._since_byte = 0.0
+        before = self.cycle
         super().data_received(data)
+        self._came = self._came + len(data) if self.cycle is before else 0  # of this request
+        self._since_byte = 0.0
 
     def resume_writing(self) -> None:
         self._stuck = 0.0
@@ -85,7 +90,7 @@ class Connection(H11Protocol):
     def _counted(self, seconds: float) -> bool:
         state = (self.cycle, self.conn.their_state)
         if state != self._known:
-            self._known, self._lasted, self._came = state, 0.0, 0
+            self._known, self._lasted = state, 0.0
         if self.conn.their_state is h11.IDLE:
             return self._head_is_late(seconds)
         return self.conn.their_state is h11.SEND_BODY and self._body_is_late(seconds)

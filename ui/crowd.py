@@ -1,7 +1,8 @@
 """Who is connected: how many connections one address, and all together, may hold.
 
-A connection that has asked for nothing yet gives way to a newer one, so that whoever asks at once gets in while an address opens all
-that it can. Some places are kept for this machine, whatever comes from elsewhere. What is left of the file limit is the studio's own.
+A connection that has asked for nothing yet gives way to a newer one, and then one whose request trickles in or whose answer is not
+fetched: so whoever asks at once gets in while an address opens all that it can. Some places are kept for this machine, whatever
+comes from elsewhere. What is left of the file limit is the studio's own.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ class Guest(Protocol):
     address: str
 
     @property
-    def asks_nothing(self) -> bool:
-        """Whether no request of it is being read or answered."""
+    def worth(self) -> int | None:
+        """What is lost when it is dropped: 0 while it asks for nothing, more the more of a body has come, None while it is answered."""
         ...
 
     def drop(self) -> None: ...
@@ -99,9 +100,13 @@ class Crowd:
 
     def _makes_room(self, place: str) -> bool:
         crowded = place if self._has_its_share(place) else max(self._here, key=lambda each: len(self._here[each]), default=place)
-        idle = next((guest for guest in self._here.get(crowded, {}).values() if guest.asks_nothing), None)
-        if idle is None:
+        idle = min(self._here.get(crowded, {}).values(), key=_worth, default=None)
+        if idle is None or idle.worth is None:
             return False
         self.leaves(idle)
         idle.drop()
         return True
+
+
+def _worth(guest: Guest) -> float:
+    return float("inf") if guest.worth is None else guest.worth

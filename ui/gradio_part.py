@@ -162,7 +162,10 @@ class GradioPart:
         return asked.scope
 
     def _stream(self, asked: Asked) -> Scope:
-        return asked.with_query(session_hash=asked.own(asked.query("session_hash")))
+        session = asked.own(asked.query("session_hash"))
+        if session not in self.blocks._queue.pending_messages_per_session:
+            raise Refused(404, "There is no such session of yours.")  # Gradio would break off with an exception
+        return asked.with_query(session_hash=session)
 
     def _progress(self, asked: Asked) -> Scope:
         return asked.with_query(upload_id=asked.own(asked.query("upload_id")))

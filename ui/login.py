@@ -276,7 +276,8 @@ def login_page(problem: str = "") -> str:
     invalid = ' aria-invalid="true" aria-describedby="problem"' if problem else ""
     return f"""<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Atelier</title>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
+<title>Atelier</title>
 <style>{LOGIN_STYLE}</style></head>
 <body><main>
 <h1>Atelier</h1>

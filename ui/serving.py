@@ -28,6 +28,8 @@ NOT_AN_ADDRESS = (
 
 def open_socket(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises `UserError` when the address or the port is not to be had."""
+    if not 0 <= port < 65_536:
+        raise UserError("--port takes a number from 1 to 65535, or 0 for a free one.")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError, OverflowError) as error:

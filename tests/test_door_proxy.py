@@ -1,0 +1,218 @@
+"""The studio behind a reverse proxy, by a name of its own and below a path of another site; and what each role may do there and
+directly."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from doors import PASSWORD, Answer, RunningDoor, answer_of, route_paths, running_door
+from proxy import Proxy, running_proxy
+from toys import toy_studio
+
+from models.errors import UserError
+from ui import page as real_page
+from ui.login import OPEN_ROUTES
+from ui.published import PublicUrl, read_proxies
+from ui.roles import RANK, Role, callables, declared
+from ui.server import Door, create_app
+
+pytest_plugins = ("door_fixtures",)
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@dataclass
+class Behind:
+    """A studio and the proxy in front of it."""
+
+    door: RunningDoor
+    proxy: Proxy
+
+    @property
+    def site(self) -> str:
+        return f"studio.test:{self.proxy.port}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.site}{self.proxy.below}/"
+
+    def ask(self, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None) -> Answer:
+        """Through the proxy, as a browser that was led to the public address."""
+        connection = HTTPConnection("127.0.0.1", self.proxy.port, timeout=20)
+        connection.request(method, self.proxy.below + path, body.encode() if body else None, {"Host": self.site} | (headers or {}))
+        answer = answer_of(connection.getresponse())
+        connection.close()
+        return answer
+
+    def log_in(self, password: str = PASSWORD, headers: dict[str, str] | None = None) -> Answer:
+        return self.ask("POST", "/login", urlencode({"password": password}), FORM | (headers or {}))
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="module", params=["", "/art/atelier"], ids=["a name", "below a path"])
+def behind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
+    port = free_port()
+    options = {"public": f"http://studio.test:{port}{request.param}", "proxies": ["127.0.0.1"], "password": PASSWORD, "hosts": "lan.test"}
+    folder = tmp_path_factory.mktemp("behind")
+    with (
+        running_door(folder, "ui:page", **options) as door,
+        running_proxy(Proxy(door.port, port, request.param, strips=False)) as proxy,
+    ):
+        yield Behind(door, proxy)
+
+
+def test_the_page_opens_and_draws_through_a_proxy(behind: Behind, chromium: Any) -> None:
+    tab = chromium.new_context().new_page()
+    wrong: list[str] = []
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on("response", lambda answer: wrong.append(answer.url) if answer.status >= 400 and "favicon" not in answer.url else None)
+    tab.goto(behind.url)
+    tab.fill("#password", PASSWORD)
+    tab.click("button")
+    tab.locator("#txt2img-prompt textarea").first.fill("a red house")
+    tab.get_by_role("button", name="Generate").first.click()
+    tab.wait_for_selector("img[src*='picture/']", timeout=30_000)
+    assert tab.url == behind.url
+    assert wrong == []
+    cookies = {cookie["name"]: cookie["path"] for cookie in tab.context.cookies()}
+    assert set(cookies.values()) == {behind.proxy.below or "/"}
+    tab.context.close()
+
+
+def test_redirects_and_cookies_stay_below_the_path(behind: Behind) -> None:
+    sent = behind.ask("GET", "/config", headers={"Accept": "text/html"})
+    assert sent.headers["location"] == f"{behind.proxy.below}/login"
+    entered = behind.log_in()
+    assert entered.headers["location"] == f"{behind.proxy.below}/"
+    assert f"Path={behind.proxy.below or '/'};" in entered.headers["set-cookie"]
+    if behind.proxy.below:
+        assert behind.ask("GET", "").headers["location"] == f"{behind.proxy.below}/"
+
+
+@pytest.mark.parametrize("strips", [True, False])
+@pytest.mark.parametrize("passes_host", [True, False])
+def test_a_proxy_may_take_the_path_away_and_keep_the_name_to_itself(behind: Behind, strips: bool, passes_host: bool) -> None:
+    with running_proxy(Proxy(behind.door.port, 0, behind.proxy.below, strips, passes_host)) as other:
+        headers = {"Host": behind.site, "Origin": f"http://{behind.site}"}
+        entered = Behind(behind.door, other).log_in(headers=headers)
+        assert (entered.status, entered.headers["location"]) == (303, f"{behind.proxy.below}/")
+
+
+def test_a_visitor_of_a_trusted_proxy_counts_by_the_own_address(behind: Behind) -> None:
+    with running_proxy(Proxy(behind.door.port, 0, behind.proxy.below, tells_address="198.51.100.1")) as other:
+        guesser = Behind(behind.door, other)
+        site = {"Host": behind.site}
+        assert [guesser.log_in("wrong", site).status for _ in range(6)] == [401] * 5 + [429]
+        spoofed = site | {"X-Forwarded-For": "203.0.113.99"}
+        assert guesser.log_in(headers=spoofed).status == 429
+    assert behind.log_in().status == 303
+    assert behind.door.ask("POST", "/login", urlencode({"password": PASSWORD}), FORM).status == 303
+
+
+def test_guesses_through_an_unnamed_proxy_leave_the_owner_and_others_alone(tmp_path: Path) -> None:
+    from starlette.testclient import TestClient
+
+    studio = toy_studio(tmp_path, start=False)
+    client = TestClient(create_app(studio, real_page, Door(password=PASSWORD)), "http://localhost", client=("127.0.0.1", 1))
+
+    def log_in(password: str, via: str = "") -> int:
+        headers = {"X-Forwarded-For": via} if via else {}
+        return client.post("/login", data={"password": password}, headers=headers, follow_redirects=False).status_code
+
+    assert [log_in("wrong", "203.0.113.5") for _ in range(6)] == [401] * 5 + [429]
+    assert log_in(PASSWORD, "203.0.113.6") == 303
+    assert log_in(PASSWORD) == 303
+    client.cookies.clear()
+    assert [log_in("wrong", f"203.0.113.{number}") for number in range(50)][-1] == 429  # made-up addresses have an end too
+    assert log_in(PASSWORD) == 303
+    studio.close()
+
+
+def test_a_proxy_is_named_by_its_address() -> None:
+    assert read_proxies(["10.0.0.0/8", "::1"]) == {"10.0.0.0/8", "::1"}
+    for wrong in ("*", "proxy.local", "10.0.0.1:80", ""):
+        with pytest.raises(UserError, match="--trusted-proxy"):
+            read_proxies([wrong])
+
+
+@pytest.fixture(scope="module")
+def blocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    studio = toy_studio(tmp_path_factory.mktemp("blocks"), start=False)
+    yield real_page(studio)
+    studio.close()
+
+
+def visitors(behind: Behind) -> dict[str, tuple[Role, Any, dict[str, str]]]:
+    """Everybody who may come: the role that they should have, the way that they ask, and what they send each time."""
+    login = f"atelier_user={'r' * 22}; atelier_login={behind.log_in().cookies['atelier_login']}"
+    direct, through, here, lan = behind.door.ask, behind.ask, "localhost", f"lan.test:{behind.door.port}"
+    return {
+        "at the machine": ("owner", direct, {"Host": here, "Cookie": login}),
+        "in the network": ("artist", direct, {"Host": lan, "Cookie": login}),
+        "through the proxy": ("artist", through, {"Cookie": login}),
+        "with a header of a proxy": ("artist", direct, {"Host": here, "Cookie": login, "Forwarded": "for=127.0.0.1"}),
+        "by the public name": ("artist", direct, {"Host": behind.site, "Cookie": login}),
+        "without the password": ("anyone", direct, {"Host": here}),
+        "through the proxy without it": ("anyone", through, {}),
+    }
+
+
+def test_every_handler_and_function_serves_its_role_and_no_lower_one(behind: Behind, blocks: Any) -> None:
+    asked: dict[str, tuple[Role, str, dict[str, Any]]] = {}
+    for number, block in blocks.blocks.items():
+        for function in getattr(block, "server_fns", ()):
+            body = {"component_id": number, "fn_name": function.__name__, "data": {}}
+            asked[f"function {function.__name__}"] = (declared(function) or "owner", "/gradio_api/component_server", body)
+    for number, event in blocks.fns.items():
+        if event.fn:
+            body = {"fn_index": number, "data": [None] * len(event.inputs), "event_data": {}}
+            asked[f"handler {event.fn.__name__}"] = (declared(event.fn) or "owner", "/gradio_api/run/predict", body)
+    assert len(asked) > 20
+    assert len({name for name, _ in callables(blocks)}) > len(asked)
+    for visitor, (have, ask, headers) in visitors(behind).items():
+        for name, (least, path, body) in asked.items():
+            sent = json.dumps(body | {"session_hash": "s"})
+            status = ask("POST", path, sent, {"Content-Type": "application/json"} | headers).status
+            refused = {"anyone": 401}.get(have, 403) if RANK[least] > RANK[have] else None
+            assert status == refused or (refused is None and status in (200, 422)), (visitor, name, status)
+
+
+def test_no_route_answers_a_stranger_directly_or_through_the_proxy(behind: Behind, tmp_path: Path) -> None:
+    studio = toy_studio(tmp_path, start=False)
+    paths = route_paths(create_app(studio, real_page, Door(password=PASSWORD)))
+    studio.close()
+    assert len(paths) > 60
+    for visitor, (have, ask, headers) in visitors(behind).items():
+        for path in sorted(paths) if have == "anyone" else []:
+            for method in ("GET", "POST"):
+                status = ask(method, quote(path), None, headers).status
+                assert status in (401, 403) or path.rstrip("/") in OPEN_ROUTES, (visitor, method, path, status)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://studio.example.org", "http://studio.lan:7860/", "https://Example.org/a/b/", "https://[2001:db8::1]:8443/x"]
+)
+def test_a_public_address_is_read(address: str) -> None:
+    assert str(PublicUrl.read(address)) == address.rstrip("/").lower()
+
+
+@pytest.mark.parametrize(
+    "address", ["studio.example.org", "ftp://x.org", "https://", "https://a b", "https://x.org/?q", "https://x.org/#a", "https://u@x.org",
+                "https://x.org/a/../b", "https://x.org//a", "https://x.org/<b>", "javascript:alert(1)", "https://[::1",
+                "https://x.org:99999999"],
+)  # fmt: skip
+def test_what_is_no_public_address_is_told(address: str) -> None:
+    with pytest.raises(UserError, match="--public-url takes an address"):
+        PublicUrl.read(address)
