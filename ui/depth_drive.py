@@ -14,6 +14,7 @@ import gradio as gr
 
 from models.files import ModelFile, ModelKind
 from pipelines import Checkpoint, ControlUse, Depth, Studio, UserError, limits
+from pipelines.control_match import readers
 from pipelines.resolve import STEERS, UNREAD_DEPTH
 from ui.depth_map import part_of
 from ui.form import Form
@@ -98,10 +99,10 @@ def _in_turn(studio: Studio, request: Depth) -> list[Checkpoint]:
 
 
 def depth_model(studio: Studio, checkpoint_id: str) -> ModelFile | None:
-    """By its name; else a union model, which reads maps of any kind."""
+    """The one that reads maps of depth best."""
     fitting = [entry for entry in _steering(studio) if entry.usable and not reason(studio, entry.id, checkpoint_id)]
-    named = (entry for entry in fitting if READS in entry.true_name.lower())
-    return next(named, None) or next((entry for entry in fitting if _is_union(entry)), None)
+    best = readers(fitting).get(Depth().estimator)
+    return next((entry for entry in fitting if entry.id == best), None)
 
 
 def _with_unit(uses: tuple[ControlUse, ...], model: ModelFile) -> tuple[ControlUse, ...]:

@@ -28,6 +28,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.addresses import is_loopback, network, peer_of
+from ui.colours import DARK, LIGHT, colours
 from ui.guard import LOOPBACK_NAMES
 from ui.published import below, host_name
 from ui.roles import Role, Visitor
@@ -251,11 +252,8 @@ def _with_cookie(send: Send, name: str, value: str, seconds: int, scope: Scope) 
 TURNSTILE = '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0"><title>Atelier</title></html>'
 
 LOGIN_STYLE = """
-:root { color-scheme: light dark; --paper: #f6f4f0; --ink: #23211e; --quiet: #6d6861; --line: #d8d3ca; --sheet: #fffefb;
-  --accent: #2f5d50; }
-@media (prefers-color-scheme: dark) {
-  :root { --paper: #171614; --ink: #ece8e1; --quiet: #a29b90; --line: #37342f; --sheet: #1f1e1b; --accent: #8fc3b1; }
-}
+:root { color-scheme: light dark; LIGHT }
+@media (prefers-color-scheme: dark) { :root { DARK } }
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, sans-serif; padding: 1.5rem; }
@@ -265,10 +263,10 @@ p { margin: 0 0 1.5rem; color: var(--quiet); }
 label { display: block; font-size: .9rem; margin-bottom: .35rem; }
 input, button { width: 100%; font: inherit; padding: .65rem .8rem; border-radius: 9px; border: 1px solid var(--line); }
 input { background: var(--paper); color: var(--ink); }
-button { margin-top: 1rem; background: var(--accent); color: var(--sheet); border-color: transparent; font-weight: 600; cursor: pointer; }
+button { margin-top: 1rem; background: var(--accent); color: var(--on); border-color: transparent; font-weight: 600; cursor: pointer; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 [role=alert] { margin: 1rem 0 0; color: var(--ink); }
-"""
+""".replace("LIGHT", colours(LIGHT)).replace("DARK", colours(DARK))
 
 
 def login_page(problem: str = "") -> str:

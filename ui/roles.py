@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ui.quick_gradio import gradio_stubs_untouched
+from ui.toasts import Refusal
 
 with gradio_stubs_untouched():
     import gradio as gr
@@ -44,7 +45,7 @@ def visitor_of(request: Any) -> Visitor:
     inner = getattr(request, "request", request)
     visitor = inner.scope.get("visitor") if inner is not None and hasattr(inner, "scope") else None
     if not isinstance(visitor, Visitor):
-        raise gr.Error("Reload the page: the studio does not know who is asking.", print_exception=False)
+        raise Refusal("Reload the page: the studio does not know who is asking.", "Not known")
     return visitor
 
 
@@ -101,7 +102,7 @@ def only(least: Role) -> str:
 
 def _check(least: Role) -> None:
     if not admits(least, role_of(LocalContext.request.get(None))):
-        raise gr.Error(only(least), print_exception=False)
+        raise Refusal(only(least), "Not allowed")
 
 
 def _guarded(handler: Callable[..., Any], least: Role) -> Callable[..., Any]:

@@ -78,7 +78,7 @@ def control(draft: Draft, prominent: bool = False) -> None:
 
 
 def sampling(draft: Draft) -> None:
-    with gr.Accordion("Sampling and batches", open=False, elem_classes=["card", "more"]):
+    with gr.Accordion("Sampling and batches", open=False, elem_id=f"{draft.kind.kind}-sampling", elem_classes=["card", "more"]):
         with gr.Row():
             draft.show("sampler", "schedule", min_width=140)
         draft.slide("steps", "guidance_scale", "guidance_rescale")
@@ -89,7 +89,7 @@ def sampling(draft: Draft) -> None:
 
 
 def add_ons(draft: Draft) -> None:
-    with gr.Accordion("VAE, refiner and add-ons", open=False, elem_classes=["card", "more"]):
+    with gr.Accordion("VAE, refiner and add-ons", open=False, elem_id=f"{draft.kind.kind}-add-ons", elem_classes=["card", "more"]):
         vaes = choices(draft.studio, draft.kind, "vae", draft.start["checkpoint"])
         draft.inputs["vae"] = controls.control(draft.kind, "vae", choices=vaes, value="")
         draft.slide("clip_skip")

@@ -16,6 +16,7 @@ from ui.easel import fit_size
 from ui.form import Form
 from ui.roles import role, user_of
 from ui.stage import Stage, own_picture
+from ui.toasts import Refusal, remark
 
 CALM: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 # What says how to draw over a picture belongs to the form that it is sent to.
@@ -43,14 +44,14 @@ def connect(studio: Studio, desks: dict[str, Desk], tabs: gr.Tabs) -> None:
         record, to = own_picture(studio, event, request), getattr(event, "to", "")
         kind = to or record.request.kind
         if kind not in desks:
-            raise gr.Error("There is no such tab.", print_exception=False)
+            raise Refusal("There is no such tab.", "Not sent")
         form, user = desks[kind].form, user_of(request)
         try:
             updates = _sent(studio, form, record, user, event) if to else as_it_was(studio, form, record, user)
             if to and record.note:
-                gr.Info(record.note, title="Not the same")
+                remark(record.note, "Not the same")
         except UserError as error:
-            raise gr.Error(str(error), title="Not sent", print_exception=False) from None
+            raise Refusal(str(error), "Not sent") from None
         return {tabs: gr.Tabs(selected=kind)} | updates
 
     for desk in desks.values():
@@ -71,7 +72,7 @@ def _connect_map(studio: Studio, desks: dict[str, Desk], tabs: gr.Tabs) -> None:
             asked = part_of(getattr(event, "values", None), SEEN)
             taken = studio.depth.keep(asked, user_of(request))
         except UserError as error:
-            raise gr.Error(str(error), title="Not sent", print_exception=False) from None
+            raise Refusal(str(error), "Not sent") from None
         units, checkpoint = _admitted(getattr(event, "units", None)), str(getattr(event, "checkpoint", ""))
         leave = [name for name in form.inputs if name not in ("width", "height")]
         sent = form.fill(asked, leave=leave, controls=map_as_control(studio, taken, units, checkpoint))
@@ -105,7 +106,7 @@ def as_it_was(studio: Studio, form: Form, record: PictureRecord, user: str) -> d
             raise UserError(record.note) from None
         return form.fill(record.request)
     for sentence in found.notes:
-        gr.Info(sentence, title="Not the same")
+        remark(sentence, "Not the same")
     return form.fill(found.request)
 
 

@@ -159,7 +159,7 @@ def _mount(app: FastAPI, blocks: gr.Blocks, door: Door, look: dict[str, Any]) ->
 
 async def _refused(request: Request, error: Exception) -> Response:
     # A function of a component has refused, with its sentence.
-    sentence = str(getattr(error, "message", error))
+    sentence = str(getattr(error, "sentence", None) or getattr(error, "message", error))
     return JSONResponse({"message": sentence, "detail": sentence, "error": sentence}, 422)
 
 

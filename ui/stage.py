@@ -16,6 +16,7 @@ from pipelines import Checkpoint, Request, Studio, UserError, left_out, longest,
 from ui.form import Form
 from ui.pieces import piece
 from ui.roles import role, role_of, user_of
+from ui.toasts import Refusal, remark
 
 SNIPPET = 24  # characters shown of the place where a prompt is cut
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -54,11 +55,11 @@ class Stage:
                 asked = form.read(**values)
                 job_id = self._studio.submit(asked, user_of(request), is_owner(request))
             for sentence in form.adjusted(values, asked):
-                gr.Info(sentence, title="Adjusted")
+                remark(sentence, "Adjusted")
             for sentence in left_out(asked):
-                gr.Info(sentence, title="Left out")
+                remark(sentence, "Left out")
             if advice := self._advice(asked):
-                gr.Info(advice, title="Memory")
+                remark(advice, "Memory")
             return job_id
 
         return generate
@@ -106,7 +107,7 @@ def told(title: str) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise gr.Error(str(error), title=title, print_exception=False) from None
+        raise Refusal(str(error), title) from None
 
 
 def own_picture(studio: Studio, event: gr.EventData, request: gr.Request) -> Any:
@@ -115,7 +116,7 @@ def own_picture(studio: Studio, event: gr.EventData, request: gr.Request) -> Any
     with told("Not read"):
         record = studio.own_picture(asked, user_of(request), is_owner(request)) if isinstance(asked, str) else None
     if record is None:
-        raise gr.Error("This picture is not among yours any more.", title="Not found", print_exception=False)
+        raise Refusal("This picture is not among yours any more.", "Not found")
     return record
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from pipelines import grammar_tables
+from ui.colours import ACCENT, DARK, LIGHT
 from ui.pieces import piece_scripts, static
 
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
@@ -19,7 +20,7 @@ STYLES = (
 SCRIPTS = (
     "look.js", "memory.js", "prompt_grammar.js", "weights.js", "keys.js",
     "raster.js", "canvas_store.js", "canvas_journal.js", "canvas_tint.js", "canvas_view.js", "canvas_hands.js", "desk.js",
-    "numbers.js", "tabs.js", "paint_pad.js", "region_pad.js", "library_card.js",
+    "numbers.js", "folds.js", "tabs.js", "paint_pad.js", "region_pad.js", "library_card.js",
     "unit_plot.js", "unit_parts.js", "unit_weights.js", "unit_pictures.js", "unit_card.js", "unit_maps.js",
     "depth_view.js", "depth_plot.js", "depth_pad.js",
 )  # fmt: skip
@@ -44,14 +45,12 @@ def tables_as_script() -> str:
 
 
 def theme() -> gr.themes.Base:
-    accent = gr.themes.Color(
-        "#fbf3ef", "#f6e3da", "#edc7b6", "#e2a58b", "#d98a6a", "#c4603a", "#b2512d", "#944125", "#773520", "#5f2c1c", "#431e13", "accent"
-    )
+    accent = gr.themes.Color(*ACCENT, "accent")
     grey = gr.themes.colors.neutral
     base = gr.themes.Base(primary_hue=accent, secondary_hue=accent, neutral_hue=grey, font=SANS, font_mono=MONO)
     return base.set(
-        body_background_fill="#f4f4f3",
-        body_background_fill_dark="#161616",
+        body_background_fill=LIGHT["paper"],
+        body_background_fill_dark=DARK["paper"],
         block_background_fill="transparent",
         block_background_fill_dark="transparent",
         block_border_width="0px",
@@ -66,8 +65,8 @@ def theme() -> gr.themes.Base:
         block_shadow="none",
         input_background_fill="#ffffff",
         input_background_fill_dark="#1b1b1b",
-        input_border_color="#d2d2cf",
-        input_border_color_dark="#3d3d3d",
+        input_border_color=LIGHT["line"],
+        input_border_color_dark=DARK["line"],
         input_border_color_focus="*primary_500",
         input_border_color_focus_dark="*primary_400",
         input_border_width="1px",

@@ -2,6 +2,12 @@
 const sign = element.querySelector('[data-part="engine"]');
 element.querySelector('[data-part="look"]').addEventListener("click", () => atelier.toggleLook());
 
+element.querySelector('[data-part="skip"]').addEventListener("click", (event) => {
+  event.preventDefault();
+  const panel = [...document.querySelectorAll('#tabs > [role="tabpanel"]')].find((each) => each.getClientRects().length);
+  const first = [...(panel?.querySelectorAll("textarea, input, select, button, summary, [tabindex='0']") ?? [])];
+  first.find((each) => !each.disabled && each.getClientRects().length)?.focus();
+});
 element.querySelector('[data-part="leave"]').addEventListener("click", async () => {
   await fetch("logout", { method: "POST" }).catch(() => {});
   location.reload();

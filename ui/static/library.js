@@ -189,5 +189,6 @@ const watchLibrary = async () => {
   }
 };
 part("details").append(make("p", { className: "library-quiet", textContent: "Choose a model to see what it is." }));
+atelier.folds.details(part("start"), "models-start");
 list();
 watchLibrary();

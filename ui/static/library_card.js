@@ -114,7 +114,7 @@
       const texts = Object.entries(model.metadata);
       const about = [kind(model.kind), model.family, model.variant].filter(Boolean).join(", ");
       return [
-        make("h3", { textContent: model.name }),
+        make("h2", { textContent: model.name }),
         model.problem && make("p", { className: "library-problem", textContent: model.problem }),
         model.misfit && make("p", { className: "library-misfit", textContent: model.misfit }),
         told?.words && make("p", { className: told.wrong ? "library-note" : "library-quiet", role: told.wrong ? "alert" : "status", textContent: told.words }),

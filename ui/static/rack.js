@@ -41,8 +41,8 @@ const blocks = (entry, place) => {
   const input = make("input", { type: "text", value: entry.blocks ?? "", maxLength: 400, placeholder: "1 everywhere" });
   input.addEventListener("change", () => change(entries().map((old, index) => (index === place ? { ...old, blocks: input.value } : old))));
   const label = make("label", {}, make("span", { textContent: words.blocks }), input);
-  const details = make("details", { className: "rack-blocks", open: !!entry.blocks }, make("summary", { textContent: "Block weights" }), label);
-  return details;
+  const details = make("details", { className: "rack-blocks" }, make("summary", { textContent: "Block weights" }), label);
+  return atelier.folds.details(details, `${kind}-${field}-blocks-${entry.id}`, !!entry.blocks);
 };
 
 const trigger_words = (file) =>

@@ -45,7 +45,7 @@
     copy: ["Duplicate", "Duplicate"],
   };
 
-  // hooks: change(patch), remove(), duplicate(), move(by), enlarge(), retry(), resize(size),
+  // hooks: fold(details), change(patch), remove(), duplicate(), move(by), enlarge(), retry(), resize(size),
   // paint({picture, mask, whose, take}): opens the sheet for a region; weights: what atelier.unitWeights made
   atelier.unitCard = ({ fields, places, curves, begins }, hooks) => {
     let unit = null;
@@ -147,6 +147,7 @@
     SECTIONS.strength.append(plot.root, plotted);
     parts.preprocessor.problem.after(hooks.weights.root);
     more.append(SECTIONS.more);
+    hooks.fold(more);
     for (const [place, made] of Object.entries(SECTIONS)) body.append(...(place === "pictures" ? [made, map.trouble] : [place === "more" ? more : made]));
     body.append(make("div", { className: "unit-ways" }, ways.up, ways.down, ways.copy));
 

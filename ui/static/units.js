@@ -11,6 +11,8 @@ let models = atelier.lists?.[kind]?.controls ?? [];
 let readers = atelier.lists?.[kind]?.readers ?? {}; // preprocessor -> id of the model that reads its maps
 let form = atelier.forms[kind] ?? {};
 let region = null; // the sheet on which regions are drawn
+const left = atelier.folds.was(`${kind}-units`, [prominent]); // which cards were left open, when the page was last here
+const keepOpen = () => atelier.folds.keep(`${kind}-units`, cards.map((card) => card.isOpen()));
 let first = ""; // the picture of the first unit, to see when another tab sends one
 
 const defaults = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.default]));
@@ -62,7 +64,8 @@ const makeCard = () => {
     move: (by) => move(card, by),
     enlarge: () => enlarge(card),
     retry: () => maps.again(),
-    looked: () => draw(),
+    fold: (more) => atelier.folds.details(more, `${kind}-units-more`),
+    looked: () => (keepOpen(), draw()),
     resize: (size) => resize(size),
     weights: atelier.unitWeights(server),
     paint: (asked) => (region ??= atelier.regionPad(part("region"))).open(asked),
@@ -76,6 +79,7 @@ const insert = (place, unit) => {
   const card = makeCard();
   cards.splice(place, 0, card);
   card.open(true);
+  keepOpen();
   change([...now.slice(0, place), sound(unit), ...now.slice(place)]);
   card.focus();
   say(`Unit ${place + 1} was added.`);
@@ -85,6 +89,7 @@ const remove = (card) => {
   const place = placeOf(card);
   const now = units();
   cards.splice(place, 1);
+  keepOpen();
   change(now.filter((_, index) => index !== place));
   say(`Unit ${place + 1} was removed.`);
   if (cards.length) cards[Math.min(place, cards.length - 1)].focus();
@@ -96,6 +101,7 @@ const move = (card, by) => {
   const now = units();
   if (!now[to]) return;
   for (const list of [cards, now]) list.splice(to, 0, ...list.splice(from, 1));
+  keepOpen();
   change(now);
   card.focus();
   say(`It is unit ${to + 1} now.`);
@@ -114,7 +120,10 @@ window.addEventListener("atelier:chosen", ({ detail }) => detail.kind === kind &
 
 // ---- drawn --------------------------------------------------------------------------------------------------------------
 const arrange = (now) => {
-  while (cards.length < now.length) cards.push(makeCard());
+  while (cards.length < now.length) {
+    cards.push(makeCard());
+    cards.at(-1).open(!!left[cards.length - 1]);
+  }
   cards = cards.slice(0, now.length);
   const roots = cards.map((card) => card.root);
   const list = part("list");
@@ -199,7 +208,10 @@ new IntersectionObserver(() => looked()).observe(element);
 
 part("title").textContent = title;
 part("words").textContent = WORDS;
-part("fold").addEventListener("click", () => unfold(part("body").hidden));
+part("fold").addEventListener("click", () => {
+  unfold(part("body").hidden);
+  atelier.folds.keep(`${kind}-controls`, !part("body").hidden);
+});
 part("add").addEventListener("click", () => insert(units().length, defaults));
 part("close").addEventListener("click", () => part("large").close());
 part("large").addEventListener("click", ({ target }) => target !== part("close") && part("large").close());
@@ -216,6 +228,5 @@ watch("value", () => {
 first = units()[0]?.image ?? "";
 draw();
 mended();
-if (prominent && cards.length === 1) cards[0].open(true);
-unfold(prominent);
+unfold(atelier.folds.was(`${kind}-controls`, prominent));
 if (!atelier.preprocessors) learn();

@@ -28,10 +28,10 @@ def build(studio: Studio) -> Desk:
             basics(draft)
             control(draft)
             sampling(draft)
-            with gr.Accordion("Loopback", open=False, elem_classes=["card", "more"]):
+            with gr.Accordion("Loopback", open=False, elem_id="img2img-loopback", elem_classes=["card", "more"]):
                 draft.slide("loops", "final_strength")
                 draft.show("strength_curve")
-            with gr.Accordion("Several pictures", open=False, elem_classes=["card", "more"]):
+            with gr.Accordion("Several pictures", open=False, elem_id="img2img-several", elem_classes=["card", "more"]):
                 draft.inputs["images"] = pile(studio, KIND)
             add_ons(draft)
         with gr.Column(elem_classes=["stage-side", "with-canvas"], scale=9, min_width=320):

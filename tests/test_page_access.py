@@ -1,0 +1,120 @@
+"""What a keyboard, a screen reader and weak eyes need of the page, on every tab, in light and dark; folds that stay as they were left."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from page_fixtures import Visit, browser, house, open_house, visit, wait_for
+from playwright.sync_api import Locator, expect
+
+__all__ = ["browser", "house", "open_house", "visit"]
+pytestmark = pytest.mark.browser
+TABS = ("Text to image", "Image to image", "Inpaint", "Outpaint", "ControlNet", "Depth", "Models")
+
+# WCAG 2.2, 1.4.3: text against what is behind it. What is drawn over a picture or is switched off is left out.
+CONTRAST = """() => {
+  const parse = (color) => (color.match(/[\\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
+  const over = ([r, g, b, a = 1], under) => [r, g, b].map((part, at) => part * a + under[at] * (1 - a));
+  const behind = (element) => {
+    const layers = [];
+    for (let at = element; at; at = at.parentElement) layers.push(parse(getComputedStyle(at).backgroundColor));
+    return layers.reverse().reduce((under, layer) => over(layer, under), [255, 255, 255]);
+  };
+  const light = (color) => color.map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, part, at) => sum + part * [0.2126, 0.7152, 0.0722][at], 0);
+  const faint = (element) => { let at = element; while (at && getComputedStyle(at).opacity === "1") at = at.parentElement; return !!at; };
+  const own = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+  const found = [];
+  for (const element of document.querySelectorAll("#tabs *, #header *")) {
+    if (!own(element) || !element.getClientRects().length || faint(element)) continue;
+    if (element.closest("button:disabled, option, svg, .sr, canvas")) continue;
+    const look = getComputedStyle(element);
+    if (look.backgroundImage !== "none" || look.clipPath !== "none" || look.fontSize === "0px") continue;
+    const [front, back] = [over(parse(look.color), behind(element)), behind(element)].map(light).sort((a, b) => b - a);
+    const ratio = (front + 0.05) / (back + 0.05);
+    const large = parseFloat(look.fontSize) >= 24 || (parseFloat(look.fontSize) >= 18.66 && Number(look.fontWeight) >= 700);
+    if (ratio < (large ? 3 : 4.5)) found.push(`${ratio.toFixed(2)} ${element.className} ${element.textContent.trim().slice(0, 40)}`);
+  }
+  return found;
+}"""
+HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]
+  .filter((heading) => heading.getClientRects().length).map((heading) => Number(heading.tagName[1]))"""
+NAMELESS = """() => [...document.querySelectorAll("button, a, input, select, textarea, [role=button], [role=switch]")]
+  .filter((e) => e.getClientRects().length && e.type !== "file" && !e.textContent.trim() && !e.labels?.length)
+  .filter((e) => !e.getAttribute("aria-label") && !e.getAttribute("aria-labelledby") && !e.title && !e.placeholder)
+  .map((e) => e.outerHTML.slice(0, 120))"""
+
+
+def open_tab(visit: Visit, name: str) -> None:
+    visit.page.get_by_role("tab", name=name, exact=True).click()
+    visit.page.wait_for_timeout(300)
+
+
+def folds(visit: Visit) -> Locator:
+    return visit.page.locator(".gr-accordion > button:visible")
+
+
+def unfold(visit: Visit) -> None:
+    for fold in folds(visit).all():
+        if fold.get_attribute("aria-expanded") == "false":
+            fold.click()
+            expect(fold).to_have_attribute("aria-expanded", "true")
+
+
+def test_every_tab_can_be_read_and_says_what_its_controls_are(visit: Visit) -> None:
+    for name in TABS:
+        open_tab(visit, name)
+        unfold(visit)
+        for _ in ("light", "dark"):
+            assert visit.page.evaluate(CONTRAST) == [], name
+            visit.page.evaluate("() => atelier.toggleLook()")
+            visit.page.wait_for_timeout(350)  # colours pass over into each other
+        assert visit.page.evaluate(NAMELESS) == [], name
+        levels = visit.page.evaluate(HEADINGS)
+        assert levels[0] == 1 and all(below <= above + 1 for above, below in pairwise(levels)), (name, levels)
+
+
+def test_the_first_stop_of_a_keyboard_leads_to_what_one_works_on(visit: Visit) -> None:
+    open_tab(visit, "ControlNet")
+    visit.page.evaluate("() => document.activeElement.blur()")
+    link = visit.page.get_by_role("link", name="Skip to what you work on")
+    link.focus()
+    assert link.evaluate("e => getComputedStyle(e).clipPath") == "none"  # it shows once it is reached
+    visit.page.keyboard.press("Enter")
+    assert visit.page.evaluate("() => !!document.activeElement.closest('#controlnet-prompt')")
+
+
+def test_folds_say_whether_they_are_open_hear_the_keyboard_and_stay_as_they_were_left(visit: Visit) -> None:
+    fold = visit.page.get_by_role("button", name="Sampling and batches")
+    units = visit.page.locator("#txt2img-controls [data-part=fold]")
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    for each in (fold, units):
+        each.focus()
+        visit.page.keyboard.press("Enter")
+        expect(each).to_have_attribute("aria-expanded", "true")
+    visit.page.locator("#txt2img-controls [data-part=add]").click()
+    visit.page.locator("#txt2img-controls summary", has_text="When, where and how").click()
+    visit.reload()
+    for each in (fold, units, visit.page.locator("#txt2img-controls .unit-open")):
+        expect(each).to_have_attribute("aria-expanded", "true")
+    expect(visit.page.locator("#txt2img-controls details")).to_have_attribute("open", "")
+    expect(visit.page.locator("#txt2img-steps input[type=number]")).to_be_visible()
+    fold.click()
+    visit.reload()
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    visit.page.wait_for_timeout(400)
+    expect(fold).to_have_attribute("aria-expanded", "false")
+
+
+def test_a_note_that_pops_up_bears_its_title_and_takes_no_word_for_markup(visit: Visit) -> None:
+    visit.set("width", "3")
+    visit.generate("a house <lora:nobody>")
+    note = visit.page.locator(".toast-body")
+    expect(note.locator("strong")).to_have_text("Not started")
+    expect(note).to_contain_text("Width must be between 64 and 4096")
+    assert note.locator("[role=button]").count() == 0  # a button within a button is none to a screen reader
+    visit.page.locator(".toast-close").click()
+    visit.set("width", "128")
+    visit.generate("a house <lora:nobody>")
+    wait_for(visit.page, lambda: "nobody" in (visit.page.locator(".toast-wrap").text_content() or ""))
