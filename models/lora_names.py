@@ -69,8 +69,10 @@ def place_of(name: str) -> tuple[Target, str] | None:
 
 
 def needed(names: Iterable[str]) -> list[str]:
-    """Those that a reader asks for."""
-    return [name for name in names if place_of(name)]
+    """Those that a reader asks for: a factor alone changes nothing, whatever it is of."""
+    places = {name: place for name in names if (place := place_of(name))}
+    changed = {target for target, role in places.values() if role not in FACTORS}
+    return [name for name, (target, _) in places.items() if target in changed]
 
 
 def is_known(target: Target) -> bool:

@@ -12,7 +12,7 @@ from models.header import BITS
 SHAPES = ((), (0,), (8,), (8, 16))
 
 
-def with_strangers(file: Path, *prefixes: str, metadata: bool = True) -> Path:
+def with_strangers(file: Path, *prefixes: str) -> Path:
     """The same file with such tensors under these prefixes, all bits of their numbers set: whoever reads one as a weight has no number."""
     data = file.read_bytes()
     length = int.from_bytes(data[:8], "little")
@@ -29,4 +29,6 @@ def with_strangers(file: Path, *prefixes: str, metadata: bool = True) -> Path:
 
 def _strangers(prefixes: Sequence[str]) -> list[tuple[str, str, tuple[int, ...]]]:
     every = [(dtype, shape) for dtype in BITS for shape in SHAPES if math.prod(shape) * BITS[dtype] % 8 == 0]
-    return [(f"{prefix}num_updates_{place}", dtype, shape) for prefix in prefixes for place, (dtype, shape) in enumerate(every)]
+    names = [(f"num_updates_{place}", *kind) for place, kind in enumerate(every)]
+    names += [(f"ratio_{place}.scale", *kind) for place, kind in enumerate(every)]  # called as a factor of a LoRA is
+    return [(prefix + name, dtype, shape) for prefix in prefixes for name, dtype, shape in names]
