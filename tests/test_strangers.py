@@ -22,7 +22,7 @@ from models.families import SD1
 from models.files import ModelFile
 from models.header import read_header
 from models.identify import identify
-from models.loading import load_vae
+from models.loading import load, load_vae
 from models.manager import Key
 from models.memory import Machine
 from models.patches.deltas import check_shapes, weight_delta
@@ -35,13 +35,13 @@ from models.vision import load_vision
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.preprocessors.weights import filled
 from pipelines.stock import Stock
-from tests import toy_files
+from tests import headers, toy_files
+from tests.headers import in_short, told
 from tests.library_files import write_starter
 from tests.strangers import with_strangers
 from tests.test_ip_adapter import KINDS, drawn
 from tests.toy_controls import adapter, control_lora, control_net, original, original_adapter, sizes_of, unet_for, union_net
-from tests.toy_weights import ToyNetworks
-from tests.wide_toys import wide_networks
+from tests.toy_weights import ToyNetworks, toy_networks
 
 CPU = Device(torch.device("cpu"), torch.float32)
 LAYER = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
@@ -52,7 +52,7 @@ HYPERNETWORK = {f"768.{side}.linear.0.weight": torch.eye(768) for side in "01"}
 
 @cache
 def networks() -> ToyNetworks:
-    return wide_networks(SD1, 100)
+    return toy_networks(SD1, 100)
 
 
 def checkpoint() -> tuple[Tensors, Mapping[str, str]]:
@@ -66,7 +66,6 @@ def vae(new: str = "") -> tuple[Tensors, Mapping[str, str]]:
 Made = Callable[[], tuple[Tensors, Mapping[str, str]]]
 UNDER = toy_files.UNET, f"{toy_files.UNET}input_blocks.1.", toy_files.VAE, "cond_stage_model."
 FILES: Mapping[str, tuple[str, Made, tuple[str, ...]]] = {  # kind of key, tensors and metadata, prefixes
-    "checkpoint": ("checkpoint", checkpoint, ("", "model_ema.", *UNDER)),
     "VAE bare": ("vae", vae, ("", "model_ema.", "loss.", "decoder.", "decoder.up_blocks.9.", "first_stage_model.")),
     "VAE prefixed": ("vae", lambda: vae(toy_files.VAE), ("", "model_ema.", toy_files.VAE)),
     "VAE diffusers": ("vae", lambda: (networks().vae.state_dict(), toy_files.sizes(networks())), ("", "decoder.up_blocks.0.")),
@@ -92,6 +91,14 @@ def test_what_nobody_reads_keeps_nobody_from_using_a_file(shelf: tuple[Path, Cat
     entry = next(entry for entry in catalog.models() if entry.path == file)
     assert (entry.identity.kind, entry.problem or entry.identity.note) == (kind, "")
     assert stock.load(Key(kind, entry.id, SD1.key if kind == "vae" else "")).bytes > 0
+
+
+def test_what_nobody_reads_keeps_nobody_from_drawing(tmp_path: Path) -> None:
+    file = with_strangers(toy_files.save(tmp_path / "toy.safetensors", *checkpoint()), "", "model_ema.", *UNDER)
+    unet = load(toy_files.as_checkpoint(file, SD1), CPU).unet.state_dict()
+    assert all(torch.equal(tensor, unet[name]) for name, tensor in networks().unet.state_dict().items())
+    strange = {name: info.shape for name, info in read_header(file).tensors.items() if "num_updates" in name or "ratio" in name}
+    assert in_short(told({**headers.checkpoint("sd1"), **strange})) == ("checkpoint", "sd1", "", True)
 
 
 def steering(network: Any, spelt: Callable[[Any], Tensors] = original, **more: Any) -> tuple[Tensors, Mapping[str, str]]:
