@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipelines.book.folder_lock import FolderLock
-    from pipelines.engine import Painter
+    from pipelines.painting import Painter
     from ui.server import Door
 
 HERE = Path(__file__).parent

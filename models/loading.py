@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -82,18 +82,24 @@ class LoadedVae:
     name: str
 
 
-def load(checkpoint: Checkpoint, device: Device, tokenizers: Any = None, others: Mapping[str, Path] = NOTHING) -> DiffusionModel:
+def load(
+    checkpoint: Checkpoint,
+    device: Device,
+    tokenizers: Any = None,
+    others: Mapping[str, Path] = NOTHING,
+    go_on: Callable[[], None] = lambda: None,
+) -> DiffusionModel:
     """Reads a checkpoint: a single file in any layout of `models.layouts`, or a folder in that of diffusers.
 
     `tokenizers`: one for all text encoders, or one for each by its key. `others`: component ("vae", "clip_l" ...) -> file or
-    folder that it is taken from, where a single file lacks it. Raises `UserError` when a part is missing, damaged, or does not
-    fit its sizes; that is known before a weight is read.
+    folder that it is taken from, where a single file lacks it. `go_on`: asked before each tensor; what it raises ends the loading.
+    Raises `UserError` when a part is missing, damaged, or does not fit its sizes; that is known before a weight is read.
     """
     family, path, prediction = FAMILIES[checkpoint.family_key], checkpoint.file.path, checkpoint.prediction_type
     kit_folder = kit(family.key, "v" if prediction == "v_prediction" else checkpoint.variant)
     rest = checkpoint.rest or path
     parts = folder_parts(path, family, rest) if path.is_dir() else file_parts(path, family, kit_folder, others)
-    networks = _networks(parts, device)
+    networks = _networks(parts, device, go_on)
     noise = config(rest / "scheduler" / "scheduler_config.json" if path.is_dir() else kit_folder / "scheduler.json")
     return DiffusionModel(
         checkpoint=checkpoint,
@@ -119,20 +125,20 @@ def load_vae(file: ModelFile, family: Family, device: Device) -> LoadedVae:
     return LoadedVae(network, sum(weight.nbytes for weight in network.state_dict().values()), file.name)
 
 
-def _networks(parts: Sequence[Part], device: Device) -> dict[str, Any]:
+def _networks(parts: Sequence[Part], device: Device, go_on: Callable[[], None]) -> dict[str, Any]:
     """One thread reads while this one builds. What does not fit ends both."""
     with ThreadPoolExecutor(1) as reader:
         try:
-            pending = {part.component: _begun(part, reader, device) for part in parts}
+            pending = {part.component: _begun(part, reader, device, go_on) for part in parts}
             return {component: fill(blank, tensors.result(), device) for component, (blank, tensors) in pending.items()}
         except BaseException:
             reader.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _begun(part: Part, reader: Executor, device: Device) -> tuple[Blank, Future[dict[str, torch.Tensor]]]:
+def _begun(part: Part, reader: Executor, device: Device, go_on: Callable[[], None]) -> tuple[Blank, Future[dict[str, torch.Tensor]]]:
     blank = part.blank()
-    return blank, reader.submit(check(part.source, blank).read, form_of(device))
+    return blank, reader.submit(check(part.source, blank).read, replace(form_of(device), go_on=go_on))
 
 
 def _fitting(parts: Sequence[Part]) -> tuple[Blank, Source]:

@@ -8,7 +8,7 @@ channels innermost, looking for numbers that are not finite) is done block by bl
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +58,7 @@ class Form:
 
     dtype: torch.dtype | None = None  # of all floating-point tensors; None: as in the file
     channels_last: bool = False  # four-dimensional tensors with their second dimension innermost
+    go_on: Callable[[], None] = lambda: None  # asked before each tensor: what it raises ends the reading
 
 
 AS_IN_THE_FILE = Form()
@@ -78,7 +79,7 @@ def read_tensors(file: Path, header: Header, names: Collection[str] | None = Non
     tensors = _room(file.stem, {name: header.tensors[name] for name in wanted}, form)
     before = file.stat()
     with ThreadPoolExecutor(READERS) as readers:
-        list(readers.map(lambda share: _read(file, header, share, tensors), _shares(wanted, header)))
+        list(readers.map(lambda share: _read(file, header, share, tensors, form.go_on), _shares(wanted, header)))
     after = file.stat()
     if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):
         raise UserError(f"“{file.stem}” was changed while it was read. Try again once it has been copied.")
@@ -95,9 +96,10 @@ def _shares(wanted: Sequence[str], header: Header) -> list[list[str]]:
     return shares
 
 
-def _read(file: Path, header: Header, names: Sequence[str], tensors: Mapping[str, Tensor]) -> None:
+def _read(file: Path, header: Header, names: Sequence[str], tensors: Mapping[str, Tensor], go_on: Callable[[], None]) -> None:
     with file.open("rb", buffering=0) as stream:
         for name in names:
+            go_on()
             _fill(Place(file.stem, name, stream, header), tensors[name])
 
 

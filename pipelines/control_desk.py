@@ -11,9 +11,10 @@ from PIL import Image
 from models.errors import UserError
 from pipelines.control_use import ControlUse
 from pipelines.control_view import NO_LENDER, View, map_of
-from pipelines.engine import Engine, Painter
+from pipelines.engine import Engine
 from pipelines.errands import answer, never
 from pipelines.intake import Intake, Taken
+from pipelines.painting import Painter
 from pipelines.preprocessors import PREPROCESSORS, Preprocessor
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.request import Depth, Request

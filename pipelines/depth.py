@@ -15,9 +15,9 @@ from pipelines.control_view import NO_LENDER, Lender
 from pipelines.course import latent_shape
 from pipelines.depth_map import Map, edited, fitted, relative, shown, to_map
 from pipelines.due import Progress, due
-from pipelines.engine import Batch
 from pipelines.img2img import draw
 from pipelines.inputs import Inputs
+from pipelines.painting import Batch
 from pipelines.preprocessors import preprocessor
 from pipelines.preprocessors.depth import estimate_depth
 from pipelines.request import Depth

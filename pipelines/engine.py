@@ -6,21 +6,20 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from models.errors import UserError
-from models.manager import LedgerLine
-from models.memory import Machine
 from pipelines.errands import Errands
 from pipelines.events import Event, Step
 from pipelines.jobs import DONE, FAILED, STOPPED, Job, JobBook, PictureRecord
 from pipelines.keeping import Keeping
 from pipelines.live import Bell, Live, Versions
 from pipelines.outputs import Outputs
+from pipelines.painting import Batch, Painter
 from pipelines.pauses import Pauses
 from pipelines.request import Request
 
@@ -32,39 +31,7 @@ NO_QUEUE = "The queue does not go on at the moment; the details are in the log. 
 WAITED = 5.0  # seconds that the end of a job waits for what could not be written
 REOPENED = 5.0, 60.0  # seconds between tries to open the painter
 BROKEN = "Something broke inside Atelier while drawing this. The details are in the log; the next job is not affected."
-Batch = Generator[Event | None]
 Answer = TypeVar("Answer")
-
-
-class Painter(Protocol):
-    """Turns requests into pictures. Every call comes from the worker's thread; the properties may be read from any."""
-
-    @property
-    def machine(self) -> Machine: ...
-
-    @property
-    def ledger(self) -> tuple[LedgerLine, ...]:
-        """What is in memory."""
-        ...
-
-    @property
-    def runtime(self) -> Mapping[str, str]:
-        """On what, in which numbers and with which versions it computes."""
-        ...
-
-    def unload(self, line_id: str) -> None: ...
-
-    def at_hand(self) -> Collection[str]:
-        """Ids of the checkpoints that can draw at once, without being moved or loaded."""
-        ...
-
-    def annotator(self, key: str) -> AbstractContextManager[Any]:
-        """The network of a preprocessor, by its key, for the length of the block."""
-        ...
-
-    def batches(self, request: Request) -> Generator[Batch]:
-        """One iterator of events a batch. None is a place to stop at without news. Closing a batch abandons it."""
-        ...
 
 
 class Engine:
@@ -97,7 +64,7 @@ class Engine:
     def close(self, timeout: float = 10) -> None:
         """Stops the running job within a step and ends the thread. What waits keeps its place for the next start."""
         self._closing.set()
-        self._wake.release()
+        self._come_to_a_stop()
         if self._thread.is_alive():
             self._thread.join(timeout)
         if self.keeping.trouble:
@@ -123,9 +90,14 @@ class Engine:
             withdrawn = not live and self.book.withdraw(job_id)
         if live:
             live.stop = True
-            self._wake.release()
+            self._come_to_a_stop()
         elif withdrawn:
             self._queue_moved()
+
+    def _come_to_a_stop(self) -> None:
+        self._wake.release()
+        if self.painter and self._live:
+            self.painter.interrupt()
 
     def skip(self, job_id: str) -> None:
         """Goes on to the next batch of a running job."""

@@ -17,10 +17,10 @@ from pipelines.control_view import NO_LENDER, Lender
 from pipelines.course import Leg, course_of, latent_shape, noise_of, pictures, run, show_whole
 from pipelines.due import Due, Progress, due
 from pipelines.encode import encode
-from pipelines.engine import Batch
 from pipelines.events import Event, Picture
 from pipelines.inputs import Inputs
 from pipelines.masking import RESIZE, crop
+from pipelines.painting import Batch
 from pipelines.request import Depth, ImageToImage
 from pipelines.strength import steps_of
 
@@ -64,6 +64,7 @@ def draw(request: Over, batch: Due[Any], model: DiffusionModel, guides: Guides, 
     if not steps.run:
         return (yield from _returned(request, batch, model, inputs))
     guide = guides.whole([_resized(request, inputs.open(single.image)) for single in singles] if guides.follow_picture else ())
+    yield None
     noise = noise_of(singles, latent_shape(request, model), model)
     course = course_of(request, guide.schedule, steps)
     latents = noise.first() * course.sigmas[0]
@@ -79,6 +80,7 @@ def begin(request: Over, singles: Sequence[Over], model: DiffusionModel, inputs:
     for single in singles:
         if single.image not in known:
             known[single.image] = yield from _latents(request, inputs.open(single.image), model)
+            yield None
     return torch.cat([known[single.image] for single in singles])
 
 

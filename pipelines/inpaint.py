@@ -23,10 +23,10 @@ from pipelines.decode import decode, way_of
 from pipelines.denoise import Guide, Masked
 from pipelines.due import Due, Progress, due
 from pipelines.encode import encode, encode_pixels, mask_latents, to_pixels
-from pipelines.engine import Batch
 from pipelines.events import Event, Picture
 from pipelines.inputs import Inputs
 from pipelines.masking import Patch, blurred, crop_box, filled, whole
+from pipelines.painting import Batch
 from pipelines.preview import LONGEST, preview_in
 from pipelines.request import Inpaint, Request
 from pipelines.samplers.noise import ImageNoise
@@ -111,6 +111,7 @@ def _batch(
         return
     if not begun:
         begun.append((yield from prepare(model, request, patch, request.masked_content, guides)))
+        yield None
     leg = Leg(batch.number, request.batch_total)
     noise = noise_of(batch.singles, latent_shape(request, model), model)
     latents = yield from paint(request, begun[0], request.masked_content, steps, noise, leg, show_in(model, patch), request.soft)

@@ -20,11 +20,11 @@ from pipelines.control_view import NO_LENDER, Lender
 from pipelines.course import Leg, latent_shape, noise_of
 from pipelines.decode import Decoded, decode, way_of
 from pipelines.due import Due, Progress, due
-from pipelines.engine import Batch
 from pipelines.events import Event, Picture
 from pipelines.inpaint import paint, prepare, show_in
 from pipelines.inputs import Inputs
 from pipelines.masking import Box, Patch, scaled
+from pipelines.painting import Batch
 from pipelines.request import Outpaint
 from pipelines.strength import steps_of
 from pipelines.windows import extended, windows
@@ -70,6 +70,7 @@ def _extended(
         decoded = yield from decode(model, latents, way_of(single, turn))
         ways += decoded.ways
         canvas.draw(patch.put_back(toned(decoded.image, patch)), box)
+        yield None
     return Decoded(canvas.image, ways)
 
 

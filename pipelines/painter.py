@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 
 from models.catalog import STARTER, Catalog
 from models.device import Device, choose, read_machine, release, threads
-from models.errors import UserError
+from models.errors import Interrupted, UserError
 from models.identify_control import IP_ADAPTER
 from models.loading import DiffusionModel
 from models.manager import Key, LedgerLine, Lent, Manager, Tier
@@ -24,12 +25,12 @@ from models.residence import in_turn
 from pipelines import depth, img2img, inpaint, outpaint, txt2img
 from pipelines.as_made import threads_here
 from pipelines.due import Progress
-from pipelines.engine import Batch
 from pipelines.events import Event, Picture
 from pipelines.forecasting import work_of
 from pipelines.inputs import Inputs
 from pipelines.named import Named
 from pipelines.origins import Origins
+from pipelines.painting import Batch
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.request import Request, TextToImage
 from pipelines.stock import Held, Stock
@@ -58,7 +59,8 @@ class ModelPainter:
         self.catalog = catalog
         self._device = device
         annotators = annotators or Annotators([], OWN)
-        self._stock = Stock(catalog, device, machine, annotators)
+        self._unwanted = threading.Event()  # what is being loaded; read by whoever loads
+        self._stock = Stock(catalog, device, machine, annotators, self._go_on)
         budgets: dict[Tier, int] = {"host": machine.host} if machine.device is None else {"device": machine.device, "host": machine.host}
         self.manager: Manager[Held] = Manager(self._stock.load, budgets, self._stock.size, self._stock.mark)
         self.origins = Origins(catalog, device, annotators, self._stock.mark)
@@ -80,8 +82,20 @@ class ModelPainter:
         if self.manager.unload(line_id):
             release(self._device)
 
+    def interrupt(self) -> None:
+        self._unwanted.set()
+
+    def heed(self) -> None:
+        """From here on nothing is unwanted: what was interrupted has come to its end."""
+        self._unwanted.clear()
+
+    def _go_on(self) -> None:
+        if self._unwanted.is_set():
+            raise Interrupted
+
     def batches(self, request: Request) -> Generator[Batch]:
         """When memory runs out, the batch is drawn once more in a sparing way, and so are those after it."""
+        self.heed()
         with closing(_Run(self, request)) as run:
             for number in range(request.batch_total):
                 yield run.batch(number)
@@ -201,6 +215,16 @@ class _Run:
             self._sparing = True
             self._painter.spare(self._request)
 
+    def _lent(self) -> Generator[None, None, DiffusionModel]:
+        """All that is needed, in memory. Loading that is interrupted begins again if the job is not stopped at the next stop."""
+        while True:
+            with suppress(Interrupted):
+                model = self._lease.enter_context(self._painter.lent(self._request, self._sparing))
+                yield None
+                return model
+            self._painter.heed()
+            yield None
+
     def _attempt(self) -> Generator[Event | None, None, bool]:
         """Draws the rest of a batch. True when memory ran out; nothing of the attempt but its pictures is then kept."""
         try:
@@ -217,10 +241,12 @@ class _Run:
     def _events(self) -> Batch:
         if self._recipe is None:
             self._lease.enter_context(threads(threads_here(self._request.threads)))
-            self._model = self._lease.enter_context(self._painter.lent(self._request, self._sparing))
+            self._model = yield from self._lent()
             self._recipe = RECIPES[self._request.kind](self._request, self._model, self._painter.inputs, self._painter, self._progress)
         with torch.inference_mode():
-            for event in next(self._recipe):
+            batch = next(self._recipe)
+            yield None
+            for event in batch:
                 if isinstance(event, Picture):
                     self._progress.pictures = event.index + 1
                     event = replace(event, request=self._painter.origins.recorded(event.request, self._model))

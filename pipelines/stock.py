@@ -39,7 +39,11 @@ WATCHED = (".safetensors", ".json", ".txt")  # of a folder: what is read
 
 
 class Stock:
-    def __init__(self, catalog: Catalog, device: Device, machine: Machine, annotators: Annotators) -> None:
+    def __init__(
+        self, catalog: Catalog, device: Device, machine: Machine, annotators: Annotators, go_on: Callable[[], None] = lambda: None
+    ) -> None:
+        """`go_on`: asked again and again while something is loaded; what it raises ends the loading."""
+        self._go_on = go_on
         self._annotators = annotators
         self.encoders = Encoders(annotators.folders)
         self._catalog = catalog
@@ -48,6 +52,7 @@ class Stock:
         self._tokenizers: dict[Any, ClipTokenizer] = {}  # by their files
 
     def load(self, key: Key) -> Held:
+        self._go_on()
         return LOADERS[key.kind](self, key)
 
     def size(self, key: Key) -> int:
@@ -87,7 +92,7 @@ class Stock:
         checkpoint = self.checkpoint(key)
         device = self._device.torch_device
         tokenizers = {key: self._tokenizer(folder) for key, folder in checkpoint.tokenizers.items()}
-        model = load(checkpoint, self._reading_device(), tokenizers)
+        model = load(checkpoint, self._reading_device(), tokenizers, go_on=self._go_on)
         model = replace(model, device=self._device, preview=model.preview.to(device), alphas_cumprod=model.alphas_cumprod.to(device))
         return Resident(model, [*(encoder.network for encoder in model.text_encoders), model.unet, model.vae], device)
 

@@ -19,7 +19,7 @@ from pipelines.companions import companions, others
 from pipelines.control_desk import ControlDesk
 from pipelines.control_use import ControlUse
 from pipelines.depth_desk import DepthDesk
-from pipelines.engine import Engine, Painter
+from pipelines.engine import Engine
 from pipelines.errands import never
 from pipelines.forecasting import forecast_of
 from pipelines.guests import DiskQuota, check_work
@@ -30,6 +30,7 @@ from pipelines.library import Library
 from pipelines.live import Live
 from pipelines.made_with import unlike
 from pipelines.outputs import Outputs, inspect
+from pipelines.painting import Painter
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.prompt_notes import PromptReader
 from pipelines.rebind import PATIENCE, Rebound, rebind

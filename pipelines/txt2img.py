@@ -11,9 +11,9 @@ from pipelines.control_view import NO_LENDER, Lender
 from pipelines.course import Leg, course_of, latent_shape, noise_of, pictures, run, show_whole
 from pipelines.denoise import Guide
 from pipelines.due import Due, Progress, due
-from pipelines.engine import Batch
 from pipelines.events import Event
 from pipelines.inputs import Inputs
+from pipelines.painting import Batch
 from pipelines.request import Controlled, Request, TextToImage
 from pipelines.strength import steps_of
 

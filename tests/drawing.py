@@ -12,8 +12,8 @@ from PIL import Image
 
 from models.loading import DiffusionModel
 from pipelines import TextToImage, txt2img
-from pipelines.engine import Batch
 from pipelines.events import Picture
+from pipelines.painting import Batch
 
 
 def blots(size: tuple[int, int], seed: int = 1) -> Image.Image:

@@ -19,10 +19,10 @@ from models.catalog import Catalog
 from models.errors import UserError
 from models.manager import LedgerLine
 from models.memory import Machine
-from pipelines.engine import Batch
 from pipelines.events import Event, Picture, Step
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs
+from pipelines.painting import Batch
 from pipelines.request import Request, unroll
 from pipelines.studio import Studio
 
@@ -50,6 +50,9 @@ class ToyPainter:
 
     def unload(self, line_id: str) -> None:
         self.ledger = tuple(line for line in self.ledger if line.id != line_id)
+
+    def interrupt(self) -> None:
+        pass
 
     def at_hand(self) -> tuple[str, ...]:
         return ()

@@ -1,0 +1,49 @@
+"""The seam between the engine, which knows jobs, and the painter, which knows weights."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from models.manager import LedgerLine
+from models.memory import Machine
+from pipelines.events import Event
+from pipelines.request import Request
+
+Batch = Generator[Event | None]
+
+
+class Painter(Protocol):
+    """Turns requests into pictures. Every call comes from the worker's thread; the properties may be read from any."""
+
+    @property
+    def machine(self) -> Machine: ...
+
+    @property
+    def ledger(self) -> tuple[LedgerLine, ...]:
+        """What is in memory."""
+        ...
+
+    @property
+    def runtime(self) -> Mapping[str, str]:
+        """On what, in which numbers and with which versions it computes."""
+        ...
+
+    def unload(self, line_id: str) -> None: ...
+
+    def interrupt(self) -> None:
+        """From any thread: whatever is being loaded is given up soon, so that the next place to stop at comes early."""
+        ...
+
+    def at_hand(self) -> Collection[str]:
+        """Ids of the checkpoints that can draw at once, without being moved or loaded."""
+        ...
+
+    def annotator(self, key: str) -> AbstractContextManager[Any]:
+        """The network of a preprocessor, by its key, for the length of the block."""
+        ...
+
+    def batches(self, request: Request) -> Generator[Batch]:
+        """One iterator of events a batch. None is a place to stop at without news. Closing a batch abandons it."""
+        ...
