@@ -121,7 +121,7 @@ def read_starter_depth(starter: Path) -> tuple[ModelFile, Facts] | None:
     if not weight_files(folder):
         return None
     entry, _ = read_folder(folder, STARTER_DEPTH)
-    identity = Identity("checkpoint", "sd1", "depth", "diffusers")
+    identity = Identity("checkpoint", "sd1", "depth", "diffusers", identify_folder(starter).prediction_type)
     return replace(entry, name="Starter depth", title="Starter depth", identity=identity), replace(_facts(starter), rest=str(starter))
 
 

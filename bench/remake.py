@@ -1,0 +1,122 @@
+"""Draws random requests of every kind, makes each picture again from its own PNG, and compares bit for bit.
+
+    python -m bench.remake --count 200        about a quarter of an hour on two quiet cores
+
+The pictures are made again alone, in a process of their own, in reversed order, and with so little memory for weights that every model
+is read anew. What a picture was drawn with is looked up by its PNG alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image, ImageChops
+
+from bench.remake_stock import OWN, request, stock, write_models
+from models.catalog import Catalog
+from models.device import threads
+from models.errors import UserError
+from models.memory import Machine
+from pipelines.events import Picture
+from pipelines.inputs import Inputs
+from pipelines.outputs import Outputs, inspect
+from pipelines.painter import ModelPainter, open_painter
+from pipelines.preprocessors.annotators import Annotators
+from pipelines.rebind import rebind
+from pipelines.request import Request
+from pipelines.resolve import resolve
+
+PLENTY, STARVED = 4 * 10**9, 10**6  # bytes for weights
+GENERAL = 1  # threads, where a request says nothing
+
+
+def draw(folder: Path, count: int, seed: int) -> Counter[str]:
+    """Draws `count` requests into the folder. Returns how many pictures of each kind there are."""
+    write_models(folder / "models")
+    painter = _painter(folder, PLENTY)
+    known, outputs, dice = stock(painter.catalog, painter.inputs), Outputs(folder / "outputs"), random.Random(seed)
+    kinds: Counter[str] = Counter()
+    while count:
+        try:
+            asked = resolve(request(dice, known), painter.catalog)
+        except UserError:
+            continue  # what nobody can ask for
+        count -= 1
+        for picture in _pictures(painter, asked):
+            outputs.save(picture.image, picture.request, dict(picture.made_with))
+            kinds[asked.kind] += 1
+    return kinds
+
+
+def again(folder: Path) -> list[str]:
+    """Makes every picture of the folder again, the last one first. Returns a sentence for each that is another."""
+    painter = _painter(folder, STARVED)
+    files = sorted((folder / "outputs").glob("*/*.png"), reverse=True)
+    return [sentence for file in files for sentence in _compared(painter, file)]
+
+
+def remade(folder: Path, count: int, seed: int) -> tuple[Counter[str], list[str]]:
+    """Both, the second in a fresh process: pictures by kind, and what went wrong."""
+    kinds = draw(folder, count, seed)
+    command = [sys.executable, "-m", "bench.remake", "--again", str(folder)]
+    answer = subprocess.run(command, cwd=OWN.parents[1], capture_output=True, text=True, check=False)
+    if answer.returncode:
+        raise RuntimeError(f"The second process ended with {answer.returncode}:\n{answer.stderr[-3000:]}")
+    return kinds, json.loads(answer.stdout.splitlines()[-1])
+
+
+def _painter(folder: Path, memory: int) -> ModelPainter:
+    catalog = Catalog(OWN, [folder / "models"])
+    catalog.rescan(wait=True)
+    with threads(GENERAL):
+        return open_painter(catalog, "cpu", Inputs(folder / "inputs"), Machine(host=memory), Annotators([folder / "models"], OWN))
+
+
+def _pictures(painter: ModelPainter, asked: Request) -> Iterator[Picture]:
+    with threads(GENERAL):
+        yield from (event for batch in painter.batches(asked) for event in batch if isinstance(event, Picture))
+
+
+def _compared(painter: ModelPainter, file: Path) -> Iterator[str]:
+    reading = inspect(file)
+    found = rebind(reading.request, reading.made_with, painter.catalog, reading.ids)
+    yield from (f"{file.name}: {note}" for note in (*reading.notes, *found.notes))
+    [picture] = _pictures(painter, resolve(found.request, painter.catalog))
+    with Image.open(file) as saved:
+        if saved.tobytes() != picture.image.tobytes():
+            most = max(high for _, high in ImageChops.difference(saved, picture.image).getextrema())  # pyright: ignore[reportGeneralTypeIssues]
+            yield f"{file.name}: differs by up to {most} of 255. {reading.request}"
+    if picture.request != reading.request:
+        yield f"{file.name}: the record says something else now. {picture.request}"
+
+
+def main() -> None:
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m bench.remake", description=__doc__, formatter_class=layout)
+    parser.add_argument("--count", type=int, default=60, help="how many requests are drawn")
+    parser.add_argument("--seed", type=int, default=1, help="of the dice")
+    parser.add_argument("--again", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.again:
+        print(json.dumps(again(options.again)))
+        return
+    with tempfile.TemporaryDirectory(prefix="atelier-remake-") as folder:
+        begun = time.monotonic()
+        kinds, wrong = remade(Path(folder), options.count, options.seed)
+        print("\n".join(wrong))
+        told = ", ".join(f"{kind} {number}" for kind, number in sorted(kinds.items()))
+        print(f"{options.count} requests, {kinds.total()} pictures ({told}), {len(wrong)} differ, {time.monotonic() - begun:.0f} s")
+        sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""Models and random requests of every kind for `bench.remake`: whatever a request may hold is in one of them sooner or later."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from models.catalog import Catalog
+from models.families import SD1
+from models.files import ModelKind
+from models.own_sizes import OWN_SIZES
+from pipelines.as_made import DecodeUse
+from pipelines.control_use import CONTROL_MODES, CONTROL_RESIZE, WEIGHT_CURVES, ControlUse
+from pipelines.inputs import Inputs
+from pipelines.request import (
+    AREAS,
+    CURVES,
+    FROM_EDGES,
+    MASKED_CONTENTS,
+    OWN_VAE,
+    RESIZE_MODES,
+    SAMPLER_NAMES,
+    SCHEDULE_NAMES,
+    Controlled,
+    Depth,
+    HypernetworkUse,
+    ImageToImage,
+    Inpaint,
+    LoraUse,
+    Outpaint,
+    PictureUse,
+    Request,
+    TextToImage,
+)
+
+OWN = Path(__file__).parents[1] / "models" / "starter"
+WIDTH = 160  # numbers in a text vector of the starter
+PIECES = ("a red house", "a (blue:1.3) ball", "on grass", "moonpeak", "frost", "at night", "[snow]", "BREAK", "with mountains")
+SIDES = (64, 72, 96)
+SIZES = ((96, 64), (64, 88))
+UNITS = (("controlnet outlines", "Canny"), ("controlnet depth", "Starter depth"), ("controlnet outlines", "None"))
+Dice = random.Random
+
+
+def write_models(folder: Path) -> None:
+    """Toys of every kind that fit the starter, and it once more with other weights: alone, and as a network that reads a mask."""
+    torch.manual_seed(7)
+    vae = load_file(OWN / "vae" / "diffusion_pytorch_model.safetensors")
+    sizes = {OWN_SIZES: json.dumps({"vae": json.loads((OWN / "vae" / "config.json").read_text("utf-8"))})}
+    ink = load_file(OWN / "loras" / "ink.safetensors")
+    lora = {name: torch.randn_like(weight) / 8 if weight.ndim > 1 else weight for name, weight in ink.items()}
+    net = {f"{WIDTH}.{side}.linear.0.weight": torch.randn(WIDTH, WIDTH) / 20 for side in (0, 1)}
+    _save(folder / "loras" / "soft, warm.safetensors", lora)
+    _save(folder / "embeddings" / "frost.safetensors", {"emb_params": torch.randn(2, WIDTH)})
+    _save(folder / "hypernetworks" / "swirl.safetensors", net)
+    _save(folder / "vae" / "dusk.safetensors", {name: weight * 1.02 for name, weight in vae.items()}, sizes)
+    _copy(folder / "checkpoints" / "second", 4)
+    _copy(folder / "checkpoints" / "reader", SD1.latent_channels + 5)
+
+
+def _copy(folder: Path, channels: int) -> None:
+    shutil.copytree(OWN, folder, ignore=shutil.ignore_patterns("controlnets", "depth*", "embeddings", "loras", "judge", "recipe", "*.py"))
+    file, config = folder / "unet" / "diffusion_pytorch_model.safetensors", folder / "unet" / "config.json"
+    tensors = {name: weight + weight.float().std().nan_to_num().to(weight) * 0.01 for name, weight in load_file(file).items()}
+    first = tensors["conv_in.weight"]
+    tensors["conv_in.weight"] = torch.cat([first, torch.randn(len(first), channels - 4, 3, 3).to(first) * 0.02], 1).contiguous()
+    _save(file, tensors)
+    config.write_text(json.dumps({**json.loads(config.read_text("utf-8")), "in_channels": channels}), "utf-8")
+
+
+def _save(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, file, metadata)
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What requests may name: ids of files by name, and input pictures."""
+
+    ids: dict[str, str]
+    pictures: tuple[str, ...]
+    masks: tuple[str, ...]
+    depths: tuple[str, ...]
+
+
+def stock(catalog: Catalog, inputs: Inputs) -> Stock:
+    kinds: tuple[ModelKind, ...] = ("checkpoint", "lora", "vae", "embedding", "hypernetwork", "controlnet")
+    ids = {f"{kind} {entry.true_name}".lower(): entry.id for kind in kinds for entry in catalog.models(kind)}
+    noise = np.random.default_rng(5)
+    blots = [Image.fromarray(noise.integers(0, 256, (4, 4, 3), np.uint8)) for _ in SIZES]
+    pictures = [blot.resize(size, Image.Resampling.BICUBIC) for blot, size in zip(blots, SIZES, strict=True)]
+    masks = [Image.new("L", picture.size) for picture in pictures]
+    for mask in masks:
+        mask.paste(230, (20, 16, 52, 48))
+    depth = Image.fromarray((np.linspace(0, 65535, 64 * 64).reshape(64, 64)).astype(np.uint16))
+    return Stock(ids, tuple(map(inputs.keep, pictures)), tuple(map(inputs.keep, masks)), (inputs.keep(depth),))
+
+
+def request(dice: Dice, stock: Stock) -> Request:
+    """A random request of a random kind."""
+    return dice.choice(KINDS)(dice, stock, _common(dice, stock))
+
+
+def _common(dice: Dice, stock: Stock) -> dict[str, Any]:
+    prompt = ", ".join(dice.sample(PIECES, dice.randint(1, 4)))
+    values: dict[str, Any] = {
+        "prompt": prompt, "negative_prompt": dice.choice(("", "rain, frost", "text")),
+        "steps": dice.randint(2, 4), "seed": dice.randrange(2**40),
+        "width": dice.choice(SIDES), "height": dice.choice(SIDES), "guidance_scale": dice.choice((1.0, 3.0, 5.5)),
+        "sampler": dice.choice(SAMPLER_NAMES), "clip_skip": dice.choice((1, 1, 2)), "guidance_rescale": dice.choice((0.0, 0.0, 0.7)),
+        "batch_count": dice.choice((1, 1, 2)), "batch_size": dice.choice((1, 1, 2)),
+        "vae": dice.choice(("", OWN_VAE, stock.ids["vae dusk"])),
+        "loras": dice.choice(((), (_lora(dice, stock),), (_lora(dice, stock), _lora(dice, stock)))),
+        "threads": dice.choice((0, 0, 0, 1, 2, 3)),
+    }  # fmt: skip
+    values["schedule"] = dice.choice(SCHEDULE_NAMES) if values["sampler"] not in ("DDIM", "LCM") else "Automatic"
+    if dice.random() < 0.2:
+        values["hypernetworks"] = (HypernetworkUse(id=stock.ids["hypernetwork swirl"], strength=dice.choice((0.3, -0.4))),)
+    if dice.random() < 0.3:
+        values |= {"variation_strength": dice.choice((0.2, 1.0)), "variation_seed": dice.randrange(2**40)}
+    if dice.random() < 0.2:
+        values |= {"refiner": stock.ids["checkpoint second"], "refiner_start": dice.choice((0.0, 0.5, 0.8))}
+    if dice.random() < 0.15:
+        values |= {"width": 320, "steps": 2, "batch_size": 1, "decodes": (DecodeUse(tile=256),)}
+    return values
+
+
+def _lora(dice: Dice, stock: Stock) -> LoraUse:
+    name = dice.choice(("lora ink", "lora soft, warm"))
+    return LoraUse(id=stock.ids[name], unet=dice.choice((0.6, -0.5, 1.0)), text_encoder=dice.choice((0.0, 1.0)))
+
+
+def _unit(dice: Dice, stock: Stock, own: bool = True) -> ControlUse:
+    name, preprocessor = dice.choice(UNITS)
+    start = dice.choice((0.0, 0.0, 0.3))
+    return ControlUse(
+        id=stock.ids[name], image=dice.choice(stock.pictures) if own else "", preprocessor=preprocessor, weight=dice.choice((0.5, 1.0)),
+        threshold_a=100.0, threshold_b=200.0, start=start, mode=dice.choice(CONTROL_MODES), resize_mode=dice.choice(CONTROL_RESIZE),
+        curve=dice.choice(WEIGHT_CURVES), mask=dice.choice(("", stock.masks[0])),
+    )  # fmt: skip
+
+
+def _maybe_units(dice: Dice, stock: Stock) -> dict[str, Any]:
+    return {"controls": (_unit(dice, stock, dice.random() < 0.5),)} if dice.random() < 0.25 else {}
+
+
+def _txt2img(dice: Dice, stock: Stock, common: dict[str, Any]) -> Request:
+    return TextToImage(**common)
+
+
+def _controlled(dice: Dice, stock: Stock, common: dict[str, Any]) -> Request:
+    return Controlled(**common, controls=tuple(_unit(dice, stock) for _ in range(dice.randint(1, 2))))
+
+
+def _img2img(dice: Dice, stock: Stock, common: dict[str, Any]) -> Request:
+    several = tuple(PictureUse(id=picture) for picture in stock.pictures) if dice.random() < 0.3 else ()
+    drawn = ImageToImage(
+        **common, image=dice.choice(stock.pictures), images=several, denoising_strength=dice.choice((0.0, 0.4, 0.75, 1.0)),
+        exact_steps=dice.random() < 0.3, resize_mode=dice.choice(RESIZE_MODES), **_maybe_units(dice, stock),
+    )  # fmt: skip
+    if dice.random() < 0.3:
+        return replace(drawn, batch_count=1, loops=dice.randint(2, 3), final_strength=0.4, strength_curve=dice.choice(CURVES))
+    return drawn
+
+
+def _inpaint(dice: Dice, stock: Stock, common: dict[str, Any]) -> Request:
+    place = dice.randrange(len(stock.pictures))
+    plain = {**common, "refiner": ""}
+    return Inpaint(
+        **(plain | {"checkpoint": stock.ids["checkpoint reader"]} if dice.random() < 0.3 else common), image=stock.pictures[place],
+        mask=stock.masks[place], inverted=dice.random() < 0.2, mask_blur=dice.choice((0, 4)), masked_content=dice.choice(MASKED_CONTENTS),
+        area=dice.choice(AREAS), padding=dice.choice((0, 32)), soft=dice.random() < 0.3, denoising_strength=dice.choice((0.0, 0.5, 1.0)),
+        **_maybe_units(dice, stock),
+    )  # fmt: skip
+
+
+def _outpaint(dice: Dice, stock: Stock, common: dict[str, Any]) -> Request:
+    return Outpaint(
+        **{**common, "decodes": (), "width": 64, "height": 64}, image=dice.choice(stock.pictures), right=dice.choice((16, 48)),
+        top=dice.choice((0, 24)), overlap=dice.choice((0, 16)), begins_with=dice.choice(FROM_EDGES),
+        denoising_strength=dice.choice((0.7, 1.0)),
+    )  # fmt: skip
+
+
+def _depth(dice: Dice, stock: Stock, common: dict[str, Any]) -> Request:
+    driven = {"checkpoint": "starter-depth", "refiner": ""} if dice.random() < 0.6 else {"controls": (_unit(dice, stock, own=False),)}
+    return Depth(
+        **{**common, **driven}, image=dice.choice(stock.pictures), map=dice.choice(("", stock.depths[0])),
+        denoising_strength=dice.choice((0.5, 1.0)),
+        map_inverted=dice.random() < 0.3, cut_off=dice.choice((0.0, 0.2)), curve=dice.choice((1.0, 1.6)), map_blur=dice.choice((0, 3)),
+    )  # fmt: skip
+
+
+KINDS: tuple[Callable[[Dice, Stock, dict[str, Any]], Request], ...] = (_txt2img, _img2img, _inpaint, _outpaint, _controlled, _depth)
