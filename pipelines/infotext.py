@@ -19,12 +19,12 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from models.errors import UserError
-from pipelines.control_use import ControlUse
+from pipelines.admitting import admitted
 from pipelines.made_with import OURS_ALONE
 from pipelines.prompts.tags import write_tags
 from pipelines.request import SAMPLER_NAMES, SCHEDULE_NAMES, Request, TextToImage
 from pipelines.settings_text import NEGATIVE, take_apart
+from pipelines.unit_text import SHOWN_HASH, unit_text
 
 VERSION = "0.1"
 
@@ -42,7 +42,7 @@ KEYS = {
     "variation_strength": "Variation seed strength",
 }
 SELDOM = frozenset({"clip_skip", "guidance_rescale", "refiner_start", "variation_seed", "variation_strength"})  # where not the default
-# Fields of drawing from a picture; they are written for others to read, and read back from the JSON, which has the pictures' ids too.
+# Fields of drawing from a picture. Of the pictures themselves the text has the beginnings of their ids, the JSON all of them.
 PICTURE_KEYS = {
     "denoising_strength": "Denoising strength",
     "resize_mode": "Resize mode",
@@ -66,7 +66,6 @@ PICTURE_KEYS = {
     "curve": "Depth curve",
     "map_blur": "Depth blur",
 }
-SHOWN_HASH = 12  # digits
 SIZE = "Size"  # width x height
 EXACT = {"prompt": "Atelier prompt", "negative_prompt": "Atelier negative prompt"}
 OURS = frozenset((*KEYS.values(), *PICTURE_KEYS.values(), SIZE, *EXACT.values(), "Version"))
@@ -85,6 +84,7 @@ class Settings:
     values: dict[str, Any]
     leftovers: dict[str, str] = field(default_factory=dict)  # keys that no request field stands for, as they were written
     notes: tuple[str, ...] = ()  # one sentence for each value that was not taken
+    pictures: dict[str, str] = field(default_factory=dict)  # fields of drawing from a picture, as they were written
 
 
 def write(request: Request, made_with: dict[str, str]) -> str:
@@ -95,7 +95,7 @@ def write(request: Request, made_with: dict[str, str]) -> str:
     pairs = {key: _number_text(getattr(request, name)) for name, key in KEYS.items() if name not in SELDOM or _chosen(request, name)}
     pairs[SIZE] = f"{request.width}x{request.height}"
     pairs |= {key: _picture_text(name, getattr(request, name)) for name, key in PICTURE_KEYS.items() if hasattr(request, name)}
-    pairs |= {f"ControlNet {place}": _unit_text(use) for place, use in enumerate(request.controls)}
+    pairs |= {f"ControlNet {place}": unit_text(use) for place, use in enumerate(request.controls)}
     pairs |= {key: value for key, value in made_with.items() if key not in OURS | OURS_ALONE and re.fullmatch(r"\w[\w \-/]{1,80}", key)}
     last = {"Version": f"Atelier {VERSION}"}
     whole = _whole(text, pairs | last)
@@ -116,9 +116,11 @@ def parse(text: str) -> Settings:
     values: dict[str, Any] = prompts if pairs or read.negative_prompt else {"prompt": read.prompt}
     values |= {name: pairs[key] for name, key in EXACT.items() if key in pairs}
     values |= _known_values(pairs)
-    taken, notes = _admitted(values)
+    taken, notes = admitted(TextToImage, values)
     behind = (f"Not read, as it stands behind the settings: “{_short(read.behind)}”",) if read.behind else ()
-    return Settings(taken, {key: value for key, value in pairs.items() if key not in OURS}, (*notes, *behind))
+    pictures = {name: pairs[key] for name, key in PICTURE_KEYS.items() if key in pairs}
+    leftovers = {key: value for key, value in pairs.items() if key not in OURS}
+    return Settings(taken, leftovers, (*notes, *behind), pictures)
 
 
 def _chosen(request: Request, name: str) -> bool:
@@ -139,7 +141,7 @@ def _short(text: str) -> str:
 
 
 def _known_values(pairs: dict[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {name: _number(pairs[key]) for name, key in KEYS.items() if key in pairs}
+    values: dict[str, Any] = {name: number(pairs[key]) for name, key in KEYS.items() if key in pairs}
     size = re.fullmatch(r"(\d{1,9}) ?[x×] ?(\d{1,9})", pairs.get(SIZE, ""))
     if size:
         values |= {"width": int(size[1]), "height": int(size[2])}
@@ -172,23 +174,7 @@ def _our_name(name: str, ours: tuple[str, ...]) -> str:
     return same.get(name.casefold(), name)
 
 
-def _admitted(values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The values that a request takes, each on its own and the size as a pair, and a sentence for each of the others."""
-    size = {name: values.pop(name) for name in ("width", "height") if name in values}
-    groups = [*({name: value} for name, value in values.items()), *([size] if size else [])]
-    taken: dict[str, Any] = {}
-    notes: list[str] = []
-    for group in groups:
-        try:
-            request = TextToImage.admit(group)
-        except UserError as error:
-            notes.append(f"Not taken: {error}")
-        else:
-            taken |= {name: getattr(request, name) for name in group}
-    return taken, tuple(notes)
-
-
-def _number(text: str) -> int | float | str:
+def number(text: str) -> int | float | str:
     """The number that the text holds; the text itself when it holds none, so that the request refuses it by name."""
     if not re.fullmatch(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})(e[+-]?\d{1,3})?", text, re.ASCII | re.IGNORECASE):
         return text
@@ -206,33 +192,6 @@ def _picture_text(name: str, value: object) -> str:
     if name == "inverted":
         return "Inpaint not masked" if value else "Inpaint masked"
     return _number_text(value)
-
-
-# A control unit's fields under the names that others read (sd-webui-controlnet 1.1.4, scripts/infotext.py); our own follow them.
-UNIT_KEYS = {
-    "preprocessor": "Module", "name": "Model", "weight": "Weight", "resize_mode": "Resize Mode", "resolution": "Processor Res",
-    "threshold_a": "Threshold A", "threshold_b": "Threshold B", "start": "Guidance Start", "end": "Guidance End",
-    "pixel_perfect": "Pixel Perfect", "mode": "Control Mode", "curve": "Weight Curve", "union_kind": "Union Kind",
-    "image": "Image hash", "mask": "Region hash",
-}  # fmt: skip
-UNIT_NAMES = {
-    "Balanced": "Balanced", "Prompt": "My prompt is more important", "Control": "ControlNet is more important",
-    "Stretch": "Just Resize", "Crop": "Crop and Resize", "Fill": "Resize and Fill",
-}  # fmt: skip
-
-
-def _unit_text(use: ControlUse) -> str:
-    """`Module: Canny, Model: outlines, Weight: 1, …`; a value that the format has no place for loses its commas and colons."""
-    values = {key: getattr(use, name) for name, key in UNIT_KEYS.items()}
-    told = {key: _unit_value(key, value) for key, value in values.items() if value != ""}
-    return ", ".join(f"{key}: {value}" for key, value in told.items())
-
-
-def _unit_value(key: str, value: object) -> str:
-    if key.endswith("hash"):
-        return str(value)[:SHOWN_HASH]
-    text = str(value) if isinstance(value, bool) else _number_text(value)
-    return UNIT_NAMES.get(text, text).replace(",", " ").replace(":", " ")
 
 
 def _quote(value: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import secrets
 import time
 from collections.abc import Collection
@@ -62,6 +63,12 @@ class Inputs:
 
     def has(self, picture_id: str) -> bool:
         return bool(INPUT_ID.fullmatch(picture_id)) and self.path(picture_id).is_file()
+
+    def beginning(self, digits: str) -> list[str]:
+        """The ids that begin with these digits, 8 at least."""
+        if not re.fullmatch(r"[0-9a-f]{8,64}", digits):
+            return []
+        return [file.stem for file in self.folder.glob(f"{digits[:2]}/{digits}*.png") if INPUT_ID.fullmatch(file.stem)]
 
     def path(self, picture_id: str) -> Path:
         assert INPUT_ID.fullmatch(picture_id), "an id has come this far unchecked"

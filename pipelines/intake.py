@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ MOST_WINDOWS = 2000
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".bmp")
 NO_PICTURE = "There is no picture to start from. Drop one on the canvas, paste one, or open one."
 NO_DEPTH = "There is no picture to start from. Put one in, or bring a depth map and draw at denoising strength 1."
+NOT_YOURS = "The picture it was made from is not among yours; put it in again."
 GONE = "The picture this starts from is not stored here any more. Put it in again."
 
 
@@ -124,6 +125,16 @@ class Intake:
             if not all(self.find(picture_id, user) for picture_id in (use.image, use.mask) if picture_id):
                 raise UserError(f"The picture of control unit {place} is not stored here any more. Put it in again.")
 
+    def with_pictures(self, request: Kind, known: Mapping[tuple[int, str], str], user: str) -> tuple[Kind, tuple[str, ...]]:
+        """With this person's inputs whose ids begin so, and a sentence if some are not here. `known`: (control unit, or -1 for the
+        request itself, and field) -> digits.
+        """
+        ids = {at: next((one for one in self.inputs.beginning(digits) if self.find(one, user)), "") for at, digits in known.items()}
+        own = {name: found for (place, name), found in ids.items() if place < 0}
+        units = [{name: found for (place, name), found in ids.items() if place == number} for number in range(len(request.controls))]
+        uses = [replace(use, **pictures) for use, pictures in zip(request.controls, units, strict=True)]
+        return replace(request, controls=tuple(uses), **own), () if all(ids.values()) else (NOT_YOURS,)
+
     def without_missing(self, request: Kind, user: str) -> tuple[Kind, tuple[str, ...]]:
         """The request without the inputs that are not this person's, and a sentence if there were some."""
         missing = {picture_id for picture_id in input_ids(request) if self.find(picture_id, user) is None}
@@ -133,7 +144,7 @@ class Intake:
         if isinstance(request, ImageToImage):
             blank["images"] = tuple(use for use in request.images if use.id not in missing)
         blank["controls"] = tuple(_without(use, missing) for use in request.controls)
-        return replace(request, **blank), ("The picture it was made from is not among yours; put it in again.",)
+        return replace(request, **blank), (NOT_YOURS,)
 
     def size(self, picture_id: str) -> Size:
         """Width and height, read from the file's header. Raises `UserError` when it is gone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from models.errors import UserError
 from pipelines import infotext
 from pipelines.foreign import as_json, foreign_program
 from pipelines.picture_texts import ATELIER, COMMENT, DESCRIPTION, PARAMETERS, USER_COMMENT, WINDOWS_COMMENT, XMP, texts_in
-from pipelines.request import Request, TextToImage, restore
+from pipelines.request import OWN_VAE, Request, restore
+from pipelines.text_request import request_of
 
 # Of the JSON. 2 has what the studio decided when it drew (`pipelines.as_made`); version 1 is read too. A new field of a request raises
 # it: an older Atelier refuses fields that it does not know, and so says why, and reads the text that stands beside.
@@ -33,6 +34,7 @@ class Reading:
     made_with: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     ids: bool = True  # the request names files by ids; else by the names in `made_with`
+    pictures: dict[tuple[int, str], str] = field(default_factory=dict)  # see `text_request.FromText`
 
 
 def read(source: Path | bytes) -> Request:
@@ -84,7 +86,11 @@ def _from_infotext(text: str, notes: tuple[str, ...]) -> Reading | None:
     settings = infotext.parse(text)
     if set(settings.values) <= {"prompt"}:
         return None
-    return Reading(TextToImage.admit(settings.values), _short_texts(settings.leftovers), (*notes, *settings.notes))
+    found = request_of(settings)
+    made_with = _short_texts(settings.leftovers)
+    is_ours = "Version: Atelier" in text and "VAE" not in made_with  # it would name a VAE that is not the checkpoint's own
+    request = replace(found.request, vae=OWN_VAE if is_ours else "")
+    return Reading(request, made_with, (*notes, *found.notes), ids=False, pictures=found.pictures)
 
 
 def _short_texts(found: Any) -> dict[str, str]:

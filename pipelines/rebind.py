@@ -6,6 +6,7 @@ gigabytes takes its time, so a hash that nobody has worked out yet is waited for
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,8 @@ SHOWN = {
 }  # fmt: skip
 
 
+BRACKETS = re.compile(r"(.*?)(?: \[([0-9a-f]{8,64})\])?", re.DOTALL)
+NO_VAE = {"none": OWN_VAE, "automatic": ""}  # as other studios write it
 INSTEAD = {"checkpoint": "the starter stands in for it", "embedding": "its word is an ordinary one here"}
 UNTIL = "It is drawn as it was then, until you change something else than the seed."
 
@@ -92,17 +95,21 @@ class _Search:
     until: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
 
     def checkpoint(self, model_id: str, key: str) -> str:
-        return self.one("checkpoint", model_id, self.made_with.get(key, ""), self.made_with.get(f"{key} hash", ""))
+        """Other studios put the hash of a refiner behind its name."""
+        name, hashed = BRACKETS.fullmatch(self.made_with.get(key, "")).groups("")  # pyright: ignore[reportOptionalMemberAccess]
+        return self.one("checkpoint", model_id, name, self.made_with.get(f"{key} hash", hashed))
 
     def vae(self, model_id: str, unnamed: str) -> str:
         """Whatever was chosen for a checkpoint was looked up before it was drawn, so a picture that names none had the checkpoint's own."""
         name, digest = self.made_with.get("VAE", ""), self.made_with.get("VAE hash", "")
+        if name.casefold() in NO_VAE:
+            return NO_VAE[name.casefold()]
         return self.one("vae", model_id, name, digest) if model_id not in ("", OWN_VAE) or name else model_id or unnamed
 
     def embeddings(self, uses: Sequence[EmbeddingUse]) -> Iterator[EmbeddingUse]:
-        """Under the words that were written, whatever their files are called now."""
+        """Under the words that were written, whatever their files are called now. A text has the list of those that acted alone."""
         digests = Digests(self.made_with.get("TI hashes", ""))
-        for use in uses:
+        for use in uses or digests.uses():
             if found := self.one("embedding", use.id, use.word, digests.of(use.id, use.word)):
                 yield replace(use, id=found)
 
@@ -185,7 +192,7 @@ class _Search:
         return self.until - time.monotonic()
 
     def _say_gone(self, kind: ModelKind, name: str, is_sure: bool) -> None:
-        what = f"The {SHOWN.get(kind, kind)} “{name[:80] or 'of this picture'}” is not in the models folders"
+        what = f"The {SHOWN.get(kind, kind)} “{name[:80]}” is not in the models folders" if name else f"This picture names no {kind}"
         instead = INSTEAD.get(kind, "it was left out")
         later = "" if is_sure else " Some files there are still being compared with it; ask again in a while."
         self.notes.append(f"{what}; {instead}.{later}")
@@ -216,9 +223,14 @@ class Digests:
             self._by_id[model_id] = self._next(canonical(name))
         return self._by_id[model_id]
 
+    def uses(self) -> list[EmbeddingUse]:
+        """All of them, by the words that stand for them."""
+        return [EmbeddingUse(word=word[:200]) for word in dict.fromkeys(word for word, _ in self._entries)][:64]
+
     def _next(self, name: str) -> str:
         """The last one of a name goes for all further uses: two tags may mean one file."""
-        places = [place for place, (own, _) in enumerate(self._entries) if own in (name, plain(name))]
+        names = {name, plain(name), name.replace("\\", "/").rpartition("/")[2]}
+        places = [place for place, (own, _) in enumerate(self._entries) if own in names]
         if len(places) > 1:
             return self._entries.pop(places[0])[1]
         return self._entries[places[0]][1] if places else ""

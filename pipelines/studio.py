@@ -143,8 +143,10 @@ class Studio:
         """
         reading = inspect(source)
         found = rebind(reading.request, reading.made_with, self._catalog, reading.ids)
-        request, missing = self.intake.without_missing(found.request, user)
-        return Rebound(request, (*reading.notes, *found.notes, *self._unlike(found.request, reading.made_with), *missing))
+        begun, unknown = self.intake.with_pictures(found.request, reading.pictures, user)
+        request, missing = self.intake.without_missing(begun, user)
+        unlike_here = self._unlike(found.request, reading.made_with)
+        return Rebound(request, (*reading.notes, *found.notes, *unlike_here, *unknown, *missing))
 
     def _unlike(self, request: Request, made_with: Mapping[str, str]) -> list[str]:
         """What draws along and is another here than it was when the picture was made."""

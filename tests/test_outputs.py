@@ -291,7 +291,7 @@ def test_a_picture_of_another_studio_gives_what_can_be_used() -> None:
 
 def test_evil_settings_give_notes_and_nothing_else() -> None:
     found = inspect(png(parameters="x\nSize: 100000x100000, Steps: 999999999, CFG scale: NaN, Seed: 10^23, Model: ../../etc/passwd"))
-    assert found.request == TextToImage(prompt="x")
+    assert found.request == TextToImage(prompt="x", width=2048, height=2048, steps=150)
     assert len(found.notes) == 4
 
 

@@ -1,0 +1,66 @@
+"""Values out of a text, as a request can hold them: a number beyond a limit is put on it, what is no value is left out, both are said."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from typing import Any
+
+from models.errors import UserError
+from pipelines.limits import Range
+from pipelines.request import MEGAPIXELS, Request
+
+EXACT = ("seed", "variation_seed")  # another number of these would be another picture
+SIDES = ("width", "height")
+
+
+def admitted(kind: type[Request], values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The values that a request of this kind takes, and a sentence for each that is another now or was not taken."""
+    notes: list[str] = []
+    near = {name: _near(kind, name, value, notes) for name, value in values.items()} | _size(values, notes)
+    taken: dict[str, Any] = {}
+    for group in _groups(near):
+        try:
+            request = kind.admit(group)
+        except UserError as error:
+            notes.append(f"Not taken: {error}")
+        else:
+            taken |= {name: getattr(request, name) for name in group}
+    return taken, tuple(notes)
+
+
+def _groups(values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each value by itself, and the size as a pair."""
+    size = {name: values[name] for name in SIDES if name in values}
+    return [*({name: value} for name, value in values.items() if name not in SIDES), *([size] if size else [])]
+
+
+def _near(kind: type[Request], name: str, value: Any, notes: list[str]) -> Any:
+    item = next((item for item in fields(kind) if item.name == name), None)
+    limit = item.metadata["limit"] if item else None
+    if not isinstance(limit, Range) or name in (*EXACT, *SIDES) or not _is_number(value):
+        return value
+    nearest = min(max(value, limit.low), limit.high)
+    if nearest == value:
+        return value
+    assert item
+    notes.append(f"{item.metadata['title']} is {nearest:g} instead of {value:.10g}: the {'most' if value > nearest else 'least'} there is.")
+    return int(nearest) if item.type == "int" else nearest
+
+
+def _size(values: dict[str, Any], notes: list[str]) -> dict[str, int]:
+    """Width and height within their limits, and together within the largest area, in the same shape."""
+    asked = [values.get(name) for name in SIDES]
+    if not all(_is_number(side) and side > 0 for side in asked):
+        return {}
+    width, height = (min(max(float(side), 64), 4096) for side in asked)  # pyright: ignore[reportArgumentType]
+    share = min(1.0, math.sqrt(MEGAPIXELS * 1e6 / (width * height)))
+    found = {name: max(64, int(side * share) // 8 * 8) for name, side in zip(SIDES, (width, height), strict=True)}
+    if share == 1 and [width, height] == asked:
+        return {}
+    notes.append(f"The size is {found['width']} x {found['height']} instead of {asked[0]:.10g} x {asked[1]:.10g}, which cannot be drawn.")
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
