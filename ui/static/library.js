@@ -41,9 +41,14 @@ const state = (model) => {
   return quiet && make("span", { className: "library-misfit", textContent: quiet });
 };
 
+// Where the card stands below the list, a choice would be answered out of sight.
+const bring = () => {
+  const section = part("details").parentElement;
+  if (section.getBoundingClientRect().top > innerHeight * 0.7) section.scrollIntoView({ block: "center" });
+};
 const row = (model) => {
   const inside = [badge(model), make("strong", { textContent: model.name }), make("span", { className: "library-facts", textContent: facts(model) }), state(model)];
-  const line = button(model.id, "", () => choose(model.id), { className: "", ariaPressed: String(model.id === chosen) });
+  const line = button(model.id, "", () => choose(model.id).then(bring), { className: "", ariaPressed: String(model.id === chosen) });
   line.append(...inside.filter(Boolean));
   return make("li", {}, line);
 };
