@@ -36,6 +36,7 @@ ENDED = (DONE, STOPPED, FAILED, INTERRUPTED)
 JOBS_A_USER = 200  # jobs one person may have waiting; beyond it a submit is refused
 
 GUEST_JOBS = 400  # jobs that all guests together may have waiting; the owner's are not counted
+RUNS = "state in ('waiting', 'running') and state = 'running'"  # said in both ways, so that the partial index of active jobs is used
 REPLACED = "Another outputs folder has come into the place of the one before; its own list of jobs is used from now on."
 ROUND = 2**32  # versions that one run of the server may give out
 
@@ -144,7 +145,7 @@ class JobBook:
         """How many jobs are served before this one in the fair order if nobody submits more: 0 when it runs, has ended, or is next."""
         with self._file.reading() as db:
             waiting = [row["id"] for row in line(db)]
-            running = db.execute("select count(*) from job where state = 'running'").fetchone()[0]
+            running = db.execute(f"select count(*) from job where {RUNS}").fetchone()[0]
         return waiting.index(job_id) + running if job_id in waiting else 0
 
     def add_picture(self, job: Job, path: Path, request: Request, size: tuple[int, int]) -> PictureRecord:
@@ -252,7 +253,7 @@ def recovered(db: sqlite3.Connection, running: Collection[str]) -> int:
     """Marks as interrupted what is said to run and does not. `running`: the ids of what does. Returns how many."""
     message = "The studio was restarted while this was drawn. Finished pictures are kept; generate again for the rest."
     query = "update job set state = 'interrupted', message = ?, ended = ? where id = ?"
-    lost = [row["id"] for row in db.execute("select id from job where state = 'running'") if row["id"] not in running]
+    lost = [row["id"] for row in db.execute(f"select id from job where {RUNS}") if row["id"] not in running]
     db.executemany(query, [(message, time.time(), job_id) for job_id in lost])
     return len(lost)
 

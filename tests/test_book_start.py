@@ -351,3 +351,25 @@ def test_ten_thousand_pictures_are_found_in_a_moment(folder: Path) -> None:
     book = opened(folder)
     seconds = time.perf_counter() - begin
     assert "1,001 pictures were found" in book.news and seconds < 5
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_killed_while_the_book_is_made_again_nothing_of_it_is_lost(folder: Path, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    book = opened(folder)
+    drawn(book, "ada", "house")
+    waits = book.submit(TextToImage(prompt="waits"), "bob")
+    book.close()
+    left, replace = iter(range(at - 1)), os.replace
+
+    def killed(source: Path, target: Path) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr("pipelines.book.rebuild.os.replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        opened(folder, again=True)
+    monkeypatch.undo()
+    book = opened(folder)
+    assert prompts(book, "ada", owner=False) == ["house"] and book.job(waits)
+    assert not (folder / "studio.db.new").exists()

@@ -178,3 +178,17 @@ def test_nobody_is_passed_more_often_than_a_checkpoint_at_hand_allows(book: JobB
             break
         passed += 1
     assert passed == PASSES
+
+
+def test_no_question_of_the_queue_goes_through_the_jobs_that_have_ended(book: JobBook) -> None:
+    asked: list[str] = []
+    book._db.set_trace_callback(asked.append)
+    first = submit(book, "ada", "A")
+    for ask in (lambda: book.ahead(first), book.waiting, lambda: book.current("ada"), lambda: book.claim(["A"]), book.claim, book.recover):
+        ask()
+    book._db.set_trace_callback(None)
+    queries = [query for query in asked if query.startswith(("select", "update", "delete")) and " job" in query]
+    plans = [step["detail"] for query in queries for step in book._db.execute(f"explain query plan {query}")]
+    indexed = "USING INDEX job_waiting", "USING INDEX job_active"
+    assert len(queries) > 8
+    assert [step for step in plans if (step.startswith("SCAN job") and not step.endswith(indexed)) or "turn>?" in step] == []
