@@ -160,6 +160,7 @@ class Engine:
                 self._not_open(error)
                 self._closing.wait(pauses.next())
             else:
+                self.painter.tell = self._prepares
                 self.errands.refuse("")
                 self._say("")
                 return self.painter
@@ -172,6 +173,12 @@ class Engine:
         self.state = ("failed", sentence)
         self.errands.refuse(sentence)
         self._queue_moved()
+
+    def _prepares(self) -> None:
+        """Something is read for the job that runs, and whoever watches it is told."""
+        for live in tuple(self._live.values()):
+            live.version = self.versions.next()
+        self.bell.ring()
 
     def _say(self, trouble: str) -> None:
         state = ("troubled", trouble) if trouble else READY

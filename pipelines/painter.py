@@ -62,7 +62,9 @@ class ModelPainter:
         self._unwanted = threading.Event()  # what is being loaded; read by whoever loads
         self._stock = Stock(catalog, device, machine, annotators, self._go_on)
         budgets: dict[Tier, int] = {"host": machine.host} if machine.device is None else {"device": machine.device, "host": machine.host}
-        self.manager: Manager[Held] = Manager(self._stock.load, budgets, self._stock.size, self._stock.mark)
+        self.manager: Manager[Held] = Manager(self._load, budgets, self._stock.size, self._stock.mark)
+        self.reading: Key | None = None
+        self.tell: Callable[[], None] = lambda: None
         self.origins = Origins(catalog, device, annotators, self._stock.mark)
 
     # ---------------------------------------------------------------------------------------------- what the engine asks
@@ -74,6 +76,15 @@ class ModelPainter:
     @property
     def runtime(self) -> Mapping[str, str]:
         return self.origins.runtime
+
+    def _load(self, key: Key) -> Held:
+        self.reading = key
+        self.tell()
+        try:
+            return self._stock.load(key)
+        finally:
+            self.reading = None
+            self.tell()
 
     def at_hand(self) -> Collection[str]:
         return {key.id for key in self.manager.quick() if key.kind == "checkpoint"}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from models.manager import LedgerLine
+from models.manager import Key, LedgerLine
 from models.memory import Machine
 from pipelines.events import Event
 from pipelines.request import Request
@@ -29,6 +29,12 @@ class Painter(Protocol):
     def runtime(self) -> Mapping[str, str]:
         """On what, in which numbers and with which versions it computes."""
         ...
+
+    reading: Key | None
+    """What is being read from the disk at this moment."""
+
+    tell: Callable[[], None]
+    """Called whenever `reading` has changed."""
 
     def unload(self, line_id: str) -> None: ...
 

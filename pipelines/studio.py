@@ -12,7 +12,7 @@ from typing import Any
 from models.catalog import Catalog, Checkpoint
 from models.errors import UserError
 from models.hub import HUB
-from models.manager import LedgerLine
+from models.manager import Key, LedgerLine
 from models.memory import Forecast
 from pipelines.annotator_files import AnnotatorFiles
 from pipelines.companions import companions, others
@@ -37,6 +37,10 @@ from pipelines.rebind import PATIENCE, Rebound, rebind
 from pipelines.request import Outpaint, Request, input_ids
 from pipelines.resolve import draws, resolve
 
+READ = {  # kinds of what the painter reads, as people call them
+    "vae": "VAE", "control": "ControlNet", "ip-adapter": "IP-Adapter", "vision": "vision encoder", "annotator": "preprocessor",
+    "lora": "LoRA",
+}  # fmt: skip
 ENDED_VERSION = 2**53 - 1  # newer than any number a running job shows; the largest integer JavaScript keeps exactly
 
 
@@ -159,7 +163,7 @@ class Studio:
     def ledger(self) -> tuple[LedgerLine, ...]:
         """What is in memory, the least recently used first; nothing before the worker has started."""
         painter = self._engine.painter
-        return tuple(replace(line, name=self._name_of(line)) for line in painter.ledger) if painter else ()
+        return tuple(replace(line, name=self._name_of(line.key)) for line in painter.ledger) if painter else ()
 
     def unload(self, line_id: str) -> None:
         """Lets go of what a line of the ledger names, as soon as no job runs."""
@@ -203,12 +207,16 @@ class Studio:
             except TimeoutError:
                 continue
 
-    def _name_of(self, line: LedgerLine) -> str:
-        if line.kind == "annotator":
-            return line.key.id
+    def _preparing(self) -> dict[str, Any]:
+        """What is being read from the disk, as words; nothing while nothing is."""
+        key = self._engine.painter.reading if self._engine.painter else None
+        return {"preparing": f"the {READ.get(key.kind, key.kind)} “{self._name_of(key)}”"} if key else {}
+
+    def _name_of(self, key: Key) -> str:
+        if key.kind in ("annotator", "vision"):
+            return key.id
         try:
-            checkpoint = line.kind == "checkpoint"
-            return self._catalog.checkpoint(line.key.id).name if checkpoint else self._catalog.model(line.key.id).name
+            return self._catalog.checkpoint(key.id).name if key.kind == "checkpoint" else self._catalog.model(key.id).name
         except UserError:
             return "a file that is not there any more"
 
@@ -225,7 +233,7 @@ class Studio:
         version = self._version(job_id)  # read first: what changes meanwhile is then told again, never missed
         live = self._engine.live(job_id)
         if live and live.job.user == user:
-            return {**self._standing(live.job, live.pictures), "version": version, **_motion(live, after)}
+            return {**self._standing(live.job, live.pictures), "version": version, **self._preparing(), **_motion(live, after)}
         job = self.job(job_id, user)
         standing = self._standing(job, self.book.pictures_of(job_id))
         return {**standing, "version": ENDED_VERSION if job.state in ENDED else version}
@@ -243,6 +251,8 @@ class Studio:
             "steps": job.request.steps,
             "picture": len(pictures),
             "pictures_total": job.request.picture_count,
+            "batch_size": job.request.batch_size,
+            "preparing": "",
             "eta": None,
             "previews": [],
             "pictures": [summary(record) for record in pictures],

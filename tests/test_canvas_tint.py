@@ -84,9 +84,9 @@ def test_the_edge_of_a_mask_is_three_to_one_on_any_ground_at_rest_and_while_pain
 
 def test_the_edge_moves_unless_less_motion_is_asked_for(inputs: Inputs, browser: Browser) -> None:
     with easel(inputs, browser, "inpaint", "mask") as here:
-        for motion, moves in (("no-preference", True), ("reduce", False)):
-            here.page.emulate_media(reduced_motion=motion)
-            here.show(noise(SIDE, SIDE, len(motion)))
+        for moves in (True, False):
+            here.page.emulate_media(reduced_motion="no-preference" if moves else "reduce")
+            here.show(noise(SIDE, SIDE, 5 + moves))
             here.stroke((100, 100), (300, 300))
             here.page.mouse.move(2, 2)
             here.page.wait_for_timeout(450)

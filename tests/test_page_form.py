@@ -165,3 +165,4 @@ def test_a_size_between_two_steps_is_adjusted_and_said(visit: Visit, house: Hous
     visit.page.get_by_text("Width is 64 instead of 65: multiples of 8 only.").wait_for()
     visit.finished()
     assert house.painter.drawn[-1].width == 64
+    assert visit.control("width").input_value() == "64"  # the form shows what was used

@@ -180,6 +180,15 @@ def test_the_picture_names_everything_by_its_hash(folder: Folder, painter: Model
     }
 
 
+def test_what_is_being_read_is_told_and_nothing_is_when_it_has_been_read(folder: Folder, painter: ModelPainter) -> None:
+    told: list[Key | None] = []
+    painter.tell = lambda: told.append(painter.reading)
+    lora = painter.catalog.models("lora")[0]
+    with painter.lent(replace(REQUEST, loras=(LoraUse(id=lora.id, name=lora.name),))):
+        assert told[-1] is None and [key.kind for key in told if key] == ["checkpoint", "lora"]
+        assert [key.id for key in told if key] == [STARTER, lora.id]
+
+
 def test_a_plain_picture_names_its_checkpoint_alone(folder: Folder, painter: ModelPainter) -> None:
     assert named(draw(painter, REQUEST)) == {"Model": "Starter", "Model hash": folder.digest("starter")[:10]}
 

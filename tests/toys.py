@@ -17,7 +17,7 @@ from PIL import Image
 
 from models.catalog import Catalog
 from models.errors import UserError
-from models.manager import LedgerLine
+from models.manager import Key, LedgerLine
 from models.memory import Machine
 from pipelines.events import Event, Picture, Step
 from pipelines.jobs import JobBook
@@ -47,6 +47,8 @@ class ToyPainter:
     machine: Machine = field(default_factory=lambda: Machine(host=8 * 10**9))
     ledger: tuple[LedgerLine, ...] = ()
     runtime: dict[str, str] = field(default_factory=dict)
+    reading: Key | None = None
+    tell: Callable[[], None] = lambda: None
 
     def unload(self, line_id: str) -> None:
         self.ledger = tuple(line for line in self.ledger if line.id != line_id)

@@ -7,7 +7,7 @@ limits, and its sentences name the field.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import Field, asdict, dataclass, fields
 from typing import Any
 
@@ -62,6 +62,23 @@ class Form:
                 title = declared(self.kind, name).metadata["title"]
                 sentences.append(f"{title} is {kept} instead of {given}: multiples of {limit.step:g} only.")
         return sentences
+
+    @property
+    def snapped(self) -> list[str]:
+        """The fields whose numbers are put on the nearest one that the request can hold."""
+        return [name for name, limit in limits(self.kind).items() if isinstance(limit, Range) and limit.snap and name in self.inputs]
+
+    def kept(self, values: Sequence[Any]) -> list[Any]:
+        """Updates for the fields of `snapped`, which hold these values: the number that is used, where that is another one."""
+        return [self._on_grid(name, value) for name, value in zip(self.snapped, values, strict=True)]
+
+    def _on_grid(self, name: str, value: Any) -> Any:
+        item = declared(self.kind, name)
+        try:
+            used = item.metadata["limit"].admit(item.metadata["title"], value, int)
+        except UserError:
+            return gr.skip()  # it was typed since
+        return gr.skip() if used == value else gr.update(value=used)
 
     def fill(self, request: Request, leave: Collection[str] = (), **values: Any) -> dict[Component, Any]:
         """Updates that show the request, and these values instead of its own. What this form does not have is left out, and the

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from models.errors import UserError
 from pipelines import BookError, Studio
-from ui.roles import user_of
+from ui.roles import role_of, user_of
 
 LONG_POLL = 20.0  # seconds
 
@@ -41,12 +41,14 @@ class JobDesk:
 
     async def current(self, request: Request) -> Response:
         state, message = self.studio.engine_state()
-        job = None
+        job, newest, user = None, "", user_of(request)
         try:
-            job = await asyncio.to_thread(self.studio.current, user_of(request))
+            job = await asyncio.to_thread(self.studio.current, user)
+            recent = await asyncio.to_thread(self.studio.recent, user, 1, role_of(request) == "owner")
+            newest = recent[0].id if recent else ""
         except BookError as error:  # the page stays, and says so
             state, message = ("troubled", str(error)) if state == "ready" else (state, message)
-        news = {"job": job, "engine": {"state": state, "message": message}}
+        news = {"job": job, "newest": newest, "engine": {"state": state, "message": message}}
         return JSONResponse(news | {"library": self.studio.library.version, "login": self.asks_password})
 
     async def stop(self, request: Request) -> Response:

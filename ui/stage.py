@@ -43,7 +43,9 @@ class Stage:
         about = f"Queues a job ({name}) and returns its id."
         # Through the queue, because Gradio shows the sentence of an error only there; nothing waits in it.
         calm: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden"}
-        generate.click(self._generate(form), api_name=name, api_description=about, **handed, **calm)
+        drawn = generate.click(self._generate(form), api_name=name, api_description=about, **handed, **calm)
+        numbers = [form.inputs[name] for name in form.snapped]
+        drawn.success(self._kept(form), numbers, numbers, **QUIET)
         told = calm | {"api_visibility": "private"}
         self.view.use_seed(self._seed_of(), None, seed, **told)
         reuse.click(self._last_seed(), None, seed, **QUIET)
@@ -63,6 +65,13 @@ class Stage:
             return job_id
 
         return generate
+
+    def _kept(self, form: Form) -> Any:
+        @role("artist")
+        def kept(*values: Any) -> list[Any]:
+            return form.kept(values)
+
+        return kept
 
     def _advice(self, asked: Request) -> str:
         """What to do when the request will probably not fit the memory; the job is tried all the same."""

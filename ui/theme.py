@@ -15,7 +15,7 @@ SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-s
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 STYLES = (
     "atelier.css", "stage.css", "library.css", "canvas.css", "easel.css", "units.css", "unit_open.css",
-    "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css",
+    "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css", "touch.css",
 )  # fmt: skip
 SCRIPTS = (
     "look.js", "memory.js", "prompt_grammar.js", "weights.js", "keys.js",

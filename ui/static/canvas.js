@@ -410,6 +410,13 @@ const pointers = new atelier.CanvasPointers(view, { takes: () => paints, start: 
 
 const byName = (names) => Object.fromEntries(names.map((name) => [name, part(name)]));
 const choices = new atelier.CanvasChoices(view, byName(["choices", "thumbs", "keep", "original", "dismiss"]), (words) => say("alert", words));
+// What there is to choose from comes into view, with the canvas on which it stands.
+const candidates = (list) => {
+  choices.show(list ?? []);
+  const { top, bottom } = part("choices").getBoundingClientRect();
+  const foot = document.querySelector(".generate") && innerWidth <= 780 ? 76 : 0; // the button lies there
+  if (list?.length && shown() && (top < 0 || bottom > innerHeight - foot)) part("choices").scrollIntoView({ block: "end", behavior: "smooth" });
+};
 const settle = (sides) => {
   for (const [side, length] of Object.entries(sides)) {
     if (atelier.enter && (Number(form[side]) || 0) !== length) atelier.enter(`#${kind}-${side}`, length);
@@ -584,7 +591,7 @@ if (atelier.forms?.[kind]) read(form);
 refresh();
 
 const api = {
-  flush, place, former, element, posted: 0, candidates: (list) => choices.show(list ?? []),
+  flush, place, former, element, posted: 0, candidates,
   idle: () => opening.then(() => line), // all that was begun is done
   get layer() {
     return layer;

@@ -22,7 +22,7 @@ const look = async () => {
     if (answer.status === 401) return { state: "failed", message: "Your login has run out. Reload the page." };
     if (!answer.ok) throw new Error(String(answer.status));
     const news = await answer.json();
-    return { ...news.engine, job: news.job, library: news.library, login: news.login };
+    return { ...news.engine, job: news.job, newest: news.newest, library: news.library, login: news.login };
   } catch {
     return { state: "lost", message: SIGNS.lost };
   }

@@ -10,8 +10,10 @@ const address = (kind, id) => `${kind}/${encodeURIComponent(id)}`;
 let queued = []; // ids of own jobs that come after the one that is followed
 let following = null; // the id that is followed
 let pictures = []; // own pictures, newest first, at most KEEP
+let attached = false; // the server has told what there is
 const known = new Set(); // the ids of all pictures that were ever in the strip
 let selected = null; // the id of the picture in the frame; null: the running job
+let latest = null; // what was last heard of it
 let asked = null; // "stop" or "skip" after a press, until the server shows it
 let frames = 0; // previews that came of this job
 let reel = []; // those still to be shown, oldest first
@@ -120,11 +122,17 @@ const ahead = (count) => (count === 1 ? "1 job ahead of yours" : `${count} jobs 
 
 const sentence = (job) => {
   if (job.state === "waiting") return job.ahead ? ahead(job.ahead) : job.message ? "Waiting" : "Starting…";
-  if (asked) return asked === "stop" ? "Stopping…" : "Skipping to the next picture…";
+  if (asked) return asked === "stop" ? "Stopping…" : skipping(job);
   const many = job.pictures_total > 1 ? ` · picture ${Math.min(job.picture + 1, job.pictures_total)} of ${job.pictures_total}` : "";
   const left = job.eta === null || job.eta === undefined ? "" : ` · about ${seconds(job.eta)} left`;
-  return job.step ? `Step ${job.step} of ${job.steps}${many}${left}` : "Preparing…";
+  return job.step ? `Step ${job.step} of ${job.steps}${many}${left}` : job.preparing ? `Preparing: reading ${job.preparing}…` : "Preparing…";
 };
+
+// Skipping leaves a batch, which may be all there is.
+const isLast = (job) => job.picture + job.batch_size >= job.pictures_total;
+const left = (job) => (job.batch_size > 1 ? `the ${job.batch_size} pictures of this batch` : "this picture");
+const skipping = (job) => (isLast(job) ? `Leaving ${left(job)}…` : `Leaving ${left(job)} for the next…`);
+const skips = (job) => `Leave ${left(job)}${isLast(job) ? "; it is the last, so the job ends" : ` and go on to the next${job.batch_size > 1 ? " batch" : ""}`}`;
 
 const later = () => (queued.length ? ` · ${queued.length} more of yours in the queue` : "");
 
@@ -138,6 +146,8 @@ const showProgress = (job) => {
   part("progress").setAttribute("aria-valuetext", part("status").textContent);
   part("stop").hidden = false;
   part("skip").hidden = job.pictures_total < 2 || job.state !== "running";
+  part("skip").title = skips(job);
+  latest = job;
 };
 
 const showFrame = (job) => {
@@ -179,6 +189,7 @@ const closeJob = (job) => {
   part("stop").hidden = part("skip").hidden = part("live").hidden = true;
   asked = null;
   add(job.pictures);
+  if (job.pictures.length) windows.postMessage("drawn");
   if (job.pictures.length) window.dispatchEvent(new CustomEvent("atelier:drawn", { detail: { kind: job.pictures[0].kind, pictures: job.pictures } }));
   part("status").textContent = job.state === "stopped" ? "Stopped. Finished pictures are kept." : "";
   const last = job.pictures.at(-1);
@@ -246,7 +257,7 @@ const enqueue = (id) => {
 const press = async (verb) => {
   if (!following || asked) return;
   asked = verb;
-  part("status").textContent = verb === "stop" ? "Stopping…" : "Skipping to the next picture…";
+  part("status").textContent = verb === "stop" ? "Stopping…" : skipping(latest);
   const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" };
   const answer = await fetch(`${address("jobs", following)}/${verb}`, options).catch(() => null);
   if (answer && answer.ok) return;
@@ -323,13 +334,32 @@ watch("value", () => {
     return look();
   }
   if (!props.value) return;
-  add(props.value.recent.toReversed());
+  const again = attached;
+  attached = true;
+  const recent = props.value.recent.toReversed();
+  add(recent);
+  if (again) return window.dispatchEvent(new CustomEvent("atelier:recent", { detail: { pictures: recent } })); // to the other stages
   if (props.value.news) notice(props.value.news);
   if (props.value.job) enqueue(props.value.job);
   else if (!following && pictures.length && selected === null) select(pictures[0].id);
 });
 // What another tab has drawn is a recent picture here too.
 window.addEventListener("atelier:drawn", (event) => add(event.detail.pictures));
+window.addEventListener("atelier:recent", (event) => add(event.detail.pictures));
+// And what another window has drawn: the header hears of it, and the stage that is seen asks for it. Windows of one browser hear at once.
+const windows = new BroadcastChannel("atelier");
+windows.addEventListener("message", () => element.getClientRects().length && window.dispatchEvent(new Event("atelier:look")));
+window.addEventListener("atelier:engine", ({ detail: { newest } }) => {
+  if (newest && attached && !known.has(newest) && !following && element.getClientRects().length) trigger("attach");
+});
+// A wheel that turns up and down moves the row sideways, until its end.
+part("strip").addEventListener("wheel", (event) => {
+  const row = part("strip");
+  if (event.ctrlKey || Math.abs(event.deltaX) >= Math.abs(event.deltaY)) return;
+  const before = row.scrollLeft;
+  row.scrollLeft += event.deltaY * (event.deltaMode === 1 ? 24 : 1);
+  if (row.scrollLeft !== before) event.preventDefault();
+}, { passive: false });
 // What waited for room on the disk has been saved meanwhile.
 let troubled = false;
 window.addEventListener("atelier:engine", (event) => {
