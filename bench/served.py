@@ -14,6 +14,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,8 @@ class Person:
 
     def __init__(self, url: str, name: str = "", password: str = "") -> None:
         self.name = name or secrets.token_urlsafe(16)
-        self._http = httpx.Client(base_url=url, timeout=60, trust_env=False, cookies={"atelier_user": self.name})
+        limits = httpx.Limits(max_keepalive_connections=0)  # one that lies idle may be closed at the very moment in which it is used
+        self._http = httpx.Client(base_url=url, timeout=60, trust_env=False, cookies={"atelier_user": self.name}, limits=limits)
         if password:
             self._http.post("/login", data={"password": password})
 
@@ -118,7 +120,7 @@ class Person:
 
     def live(self, job: str, after: int = -1) -> dict[str, Any] | None:
         """What is known of a job as soon as it is newer than `after`; None when there is no such job."""
-        answer = self._http.get(f"/live/{job}", params={"after": after})
+        answer = self.get(f"/live/{job}?after={after}")
         return None if answer.status_code == 404 else answer.raise_for_status().json()
 
     def finish(self, job: str, seconds: float = 60) -> dict[str, Any]:
@@ -132,6 +134,13 @@ class Person:
         return self._http.post(f"/jobs/{job}/{verb}", json={}).status_code
 
     def get(self, path: str) -> httpx.Response:
+        """Asks again for a while, as the page does, when there is no answer or the studio has no place."""
+        for pause in (0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 5.0, 5.0):
+            with suppress(httpx.TransportError):
+                answer = self._http.get(path)
+                if answer.status_code not in (429, 503):
+                    return answer
+            time.sleep(pause)
         return self._http.get(path)
 
 
