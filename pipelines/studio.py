@@ -257,6 +257,7 @@ class Studio:
             "previews": [],
             "pictures": [summary(record) for record in pictures],
             "message": job.message or hindered,
+            "unsaved": self._engine.keeping.waits(job.id),
         }
 
 

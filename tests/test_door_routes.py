@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 import signal
@@ -214,6 +215,30 @@ def test_a_route_that_breaks_answers_with_a_sentence_and_the_place_in_the_log(
     told = re.fullmatch(r"Something broke in the studio\. Its log says what, under the reference (\w{8})\.", answer.json()["message"])
     assert told
     assert [record.exc_info is not None for record in caplog.records if told[1] in record.getMessage()] == [True]
+    studio.close()
+
+
+def test_f32_a_look_into_the_book_that_hangs_holds_up_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx
+    from doors import example_page
+
+    studio, goes_on = toy_studio(tmp_path, start=False), threading.Event()
+    monkeypatch.setattr(studio, "picture", lambda _: (goes_on.wait(10), None)[1])
+    app = create_app(studio, example_page, Door())
+
+    async def ask() -> float:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+            hanging = [asyncio.ensure_future(client.get(f"/picture/{number}.png")) for number in range(3)]
+            await asyncio.sleep(0.1)
+            begin = time.monotonic()
+            assert [(await client.get(path)).status_code for path in ("/healthz", "/current")] == [200, 200]
+            took = time.monotonic() - begin
+            assert not any(each.done() for each in hanging)
+            goes_on.set()
+            assert {each.status_code for each in await asyncio.gather(*hanging)} == {404}
+            return took
+
+    assert asyncio.run(ask()) < 0.5
     studio.close()
 
 

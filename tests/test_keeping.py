@@ -167,12 +167,12 @@ def test_f15_pictures_that_find_no_room_wait_in_memory_and_are_saved_in_their_or
         job = studio.submit(TWO, "ada")
         wait_until(lambda: state(studio, job) == "failed")
         told = look(studio, job)["message"]
-        assert "disk is full" in told and "2 finished pictures wait" in told
+        assert "disk is full" in told and "2 finished pictures wait" in told and look(studio, job)["unsaved"]
         wait_until(lambda: studio.engine_state() == ("troubled", told))
         assert studio.recent("ada") == []
     wait_until(lambda: in_the_book(studio, job) == ("done", ""))
     assert [record.seed for record in reversed(studio.recent("ada"))] == [7, 8]
-    assert all(record.path.is_file() for record in studio.recent("ada"))
+    assert all(record.path.is_file() for record in studio.recent("ada")) and not look(studio, job)["unsaved"]
     wait_until(lambda: studio.engine_state() == READY)
     after = studio.submit(ONE, "ada")
     wait_until(lambda: state(studio, after) == "done")

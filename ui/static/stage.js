@@ -194,7 +194,7 @@ const closeJob = (job) => {
   part("status").textContent = job.state === "stopped" ? "Stopped. Finished pictures are kept." : "";
   const last = job.pictures.at(-1);
   if (last || selected) notice(job.message);
-  else say(TITLES[job.state] || EMPTY[0], job.message || EMPTY[1]);
+  else say(job.unsaved ? "Drawn, and not saved yet" : TITLES[job.state] || EMPTY[0], job.message || EMPTY[1]);
   speak(SPOKEN[job.state] || job.message);
   if (selected === null) select(last ? last.id : null);
 };
