@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -246,6 +247,29 @@ def test_stopping_is_answered_though_many_jobs_wait(door: RunningDoor) -> None:
     for job in jobs:
         assert door.post_json(f"/jobs/{job}/stop", {}, me).status == 200
     assert time.monotonic() - began < 10
+
+
+def test_a_session_of_the_page_costs_little_and_there_are_not_many(tmp_path: Path) -> None:
+    studio = toy_studio(tmp_path, start=False)
+    pages: list[Any] = []
+    create_app(studio, lambda each: pages.append(real_page(each)) or pages[0], Door())
+    states = pages[0].state_holder
+    assert states is pages[0].app.state_holder
+    tracemalloc.start()
+    for number in range(300):
+        states[f"session {number}"]
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert len(states.session_data) == 100
+    assert held < 10 * 2**20
+    studio.close()
+
+
+def test_no_handler_answers_with_a_file(blocks: Any) -> None:
+    answered = {component for fn in blocks.fns.values() for component in fn.outputs}
+    assert len(answered) > 20
+    models = [model for component in answered if (model := getattr(component, "data_model", None))]
+    assert not [model for model in models if "path" in str(model.model_json_schema())]
 
 
 def test_sessions_that_are_made_up_leave_little_behind(example: RunningDoor) -> None:

@@ -33,6 +33,7 @@ from ui.guard import Guard
 from ui.inputs import InputDesk
 from ui.job_desk import JobDesk, sorry
 from ui.login import LoginDesk, Reception, Sessions
+from ui.page_state import keep_little
 from ui.pictures import PictureDesk
 from ui.policy import Numbered
 from ui.published import Forwarded, PublicUrl, Published, Rooted
@@ -49,7 +50,6 @@ __all__ = ["Door", "create_app", "role_of", "serve", "user_of"]
 
 QUEUE_PAUSE = 0.02  # seconds between looks into Gradio's queue; its own millisecond keeps a core busy at 7 % while nobody does anything
 PROGRESS_PAUSE = 1.0  # seconds; the same for Gradio's own progress bars, of which there are none here: it looks a hundred times a second
-STATES = 16  # sessions whose copy of the page Gradio keeps, each 0.7 MB; the page needs none of them, and gets a new one where it asks
 STATISTICS = 100  # events that Gradio counts for a page of statistics that is shut
 TEXT_PAGES = frozenset({"/", "/config", "/gradio_api/info", "/login"})
 
@@ -148,10 +148,10 @@ def _mount(app: FastAPI, blocks: gr.Blocks, door: Door, look: dict[str, Any]) ->
         "footer_links": [],
         "app_kwargs": {"docs_url": None, "redoc_url": None, "openapi_url": None},
     }
-    blocks.state_session_capacity = STATES
     gr.mount_gradio_app(app, blocks, path="/", **(look | shut))
     blocks._queue.sleep_when_free = QUEUE_PAUSE
     blocks._queue.progress_update_sleep_when_free = PROGRESS_PAUSE
+    keep_little(blocks)
     blocks._queue.ANALYTICS_MAX_EVENTS = STATISTICS
     for sort, answer in ((gr.Error, _refused), (UserError, _refused), (BookError, _not_now)):
         blocks.app.add_exception_handler(sort, answer)
