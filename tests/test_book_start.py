@@ -6,18 +6,16 @@ import json
 import os
 import random
 import sqlite3
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from book_files import drawn, opened, prompts, saved
 
 from pipelines.book.rows import NOBODY
 from pipelines.book.schema import BACKUPS, MIGRATIONS, VERSION, backup_name
-from pipelines.jobs import BookError, JobBook
-from pipelines.outputs import Outputs
-from pipelines.request import ImageToImage, Request, TextToImage, describe
+from pipelines.jobs import BookError
+from pipelines.request import ImageToImage, TextToImage, describe
 
 ONE = "1" * 64
 # The tables as version 0.1 made them, before and after it counted turns.
@@ -49,31 +47,6 @@ create table input (id text not null, user text not null, primary key (id, user)
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path
-
-
-def opened(folder: Path, again: bool = False) -> JobBook:
-    return JobBook(folder / "studio.db", folder, again)
-
-
-def saved(folder: Path, request: Request) -> Path:
-    return Outputs(folder).save(Image.new("RGB", (24, 16), (200, 30, 30)), request, {})
-
-
-def drawn(book: JobBook, user: str, *prompts: str, request: Request | None = None) -> list[Path]:
-    """One job and one picture of each prompt, on the disk and in the book."""
-    paths = []
-    for number, prompt in enumerate(prompts):
-        book.submit(request or TextToImage(prompt=prompt, seed=number), user)
-        job = book.claim()
-        assert job
-        paths.append(saved(book._pictures, job.request))
-        book.add_picture(job, paths[-1], job.request, (24, 16))
-        book.end(job.id, "done")
-    return paths
-
-
-def prompts(book: JobBook, user: str = "", owner: bool = True) -> list[str]:
-    return [record.request.prompt for record in book.recent(user, 100, owner)]
 
 
 # ------------------------------------------------------------------------------------------------ versions
@@ -267,109 +240,3 @@ def test_a_book_that_another_program_holds_is_told(folder: Path, monkeypatch: py
 
 def test_a_new_folder_begins_a_book_without_a_word(folder: Path) -> None:
     assert opened(folder / "new").news == ""
-
-
-# ------------------------------------------------------------------------------------------------ pictures without a book
-
-
-def test_a_picture_that_was_saved_and_not_booked_comes_back_to_who_asked_for_it(folder: Path) -> None:
-    book = opened(folder)
-    drawn(book, "ada", "booked")
-    book.submit(TextToImage(prompt="killed", seed=40, batch_count=3), "ada")
-    job = book.claim()
-    assert job
-    saved(folder, TextToImage(prompt="killed", seed=42))
-    book = opened(folder)  # the first one is never closed, as after a kill
-    assert prompts(book, "ada", owner=False) == ["killed", "booked"] and "1 picture was found" in book.news
-    assert [record.request.seed for record in book.pictures_of(job.id)] == [42]
-    assert opened(folder).news == ""
-
-
-def test_what_is_no_whole_picture_of_ours_is_left_out(folder: Path) -> None:
-    whole = saved(folder, TextToImage(prompt="whole", seed=1))
-    cut_short = whole.with_name(whole.name.replace("whole", "cut"))
-    cut_short.write_bytes(whole.read_bytes()[:-20])
-    whole.with_name("20260101-000000-0000_text_s1.png").write_text("no picture")
-    whole.with_name("20260101-000000-0001_folder_s1.png").mkdir()
-    whole.with_name(f".{whole.stem}.part").write_bytes(whole.read_bytes())
-    Image.new("RGB", (8, 8)).save(whole.with_name("holiday.png"))
-    Image.new("RGB", (8, 8)).save(whole.with_name("20260101-000000-0002_bare_s7.png"))
-    records = opened(folder).recent("", 9, True)
-    assert [(record.request.prompt, bool(record.note)) for record in records] == [("whole", False), ("", True)]
-    assert "carries no settings" in records[1].note
-
-
-def test_on_request_the_book_is_made_again_and_keeps_whose_pictures_are(folder: Path) -> None:
-    book = opened(folder)
-    paths = drawn(book, "ada", "a1", "a2", "a3")
-    ids = {record.request.prompt: record.id for record in book.recent("ada", 9)}
-    paths[1].unlink()
-    kept = folder / "best of all" / "lost.png"
-    kept.parent.mkdir()
-    paths[2].replace(kept)
-    waits = book.submit(TextToImage(prompt="waits"), "bob")
-    book.close()
-    book = opened(folder, again=True)
-    assert prompts(book, "ada", owner=False) == ["a1"] and prompts(book, NOBODY) == ["a3"]
-    assert book.recent("ada", 1)[0].id == ids["a1"] and book.job(waits)
-    assert (folder / "studio.db.bad").exists() and "studio.db.bad" in book.news
-
-
-def test_settings_of_a_newer_version_are_kept_as_they_were_written(folder: Path) -> None:
-    book = opened(folder)
-    drawn(book, "ada", "house")
-    text = json.dumps({**describe(TextToImage(prompt="house")), "hires_scale": 2.0})
-    book.close()
-    (folder / "studio.db").unlink()
-    day = next(folder.glob("*-*-*"))
-    next(day.glob("*.png")).unlink()
-    newer = Image.new("RGB", (8, 8))
-    from PIL.PngImagePlugin import PngInfo
-
-    texts = PngInfo()
-    texts.add_itxt("atelier", json.dumps({"version": 1, "request": json.loads(text)}))
-    newer.save(day / "20260101-000000-0000_house_s1.png", pnginfo=texts)
-    book = opened(folder)
-    [record] = book.recent("", 9, True)
-    assert (record.request.prompt, "newer" in record.note) == ("house", True)
-    assert json.loads(book._db.execute("select request from picture").fetchone()[0])["hires_scale"] == 2.0
-
-
-def test_pictures_of_nobody_are_the_owners_and_no_guests(folder: Path) -> None:
-    saved(folder, TextToImage(prompt="found", seed=1))
-    book = opened(folder)
-    assert prompts(book, "guest", owner=False) == [] and prompts(book, "me") == ["found"]
-
-
-def test_ten_thousand_pictures_are_found_in_a_moment(folder: Path) -> None:
-    """A tenth of them, so that the suite stays quick. No pixels are decoded: 10,000 take three seconds."""
-    one = saved(folder, TextToImage(prompt="house", seed=1))
-    data = one.read_bytes()
-    for number in range(1000):
-        (one.parent / f"20260101-000000-{number:04d}_house_s{number}.png").write_bytes(data)
-    begin = time.perf_counter()
-    book = opened(folder)
-    seconds = time.perf_counter() - begin
-    assert "1,001 pictures were found" in book.news and seconds < 5
-
-
-@pytest.mark.parametrize("at", [1, 2, 3])
-def test_killed_while_the_book_is_made_again_nothing_of_it_is_lost(folder: Path, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
-    book = opened(folder)
-    drawn(book, "ada", "house")
-    waits = book.submit(TextToImage(prompt="waits"), "bob")
-    book.close()
-    left, replace = iter(range(at - 1)), os.replace
-
-    def killed(source: Path, target: Path) -> None:
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-        replace(source, target)
-
-    monkeypatch.setattr("pipelines.book.rebuild.os.replace", killed)
-    with pytest.raises(KeyboardInterrupt):
-        opened(folder, again=True)
-    monkeypatch.undo()
-    book = opened(folder)
-    assert prompts(book, "ada", owner=False) == ["house"] and book.job(waits)
-    assert not (folder / "studio.db.new").exists()
