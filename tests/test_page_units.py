@@ -93,7 +93,7 @@ def test_a_preprocessor_whose_weights_are_missing_is_grey_and_says_what_to_do(vi
 def test_a_preview_that_fails_is_a_sentence_with_another_try(
     visit: Visit, house: House, first: Locator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         from pipelines import UserError
 
         raise UserError("The preview waits for the picture that is being drawn.")
