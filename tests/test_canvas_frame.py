@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def form(here: Easel, **values: object) -> None:
 
 @pytest.mark.parametrize("window", WINDOWS)
 def test_every_handle_is_free_at_every_size_and_a_result_is_shown_whole(
-    inputs: Inputs, browser: Browser, window: dict[str, object]
+    inputs: Inputs, browser: Browser, window: dict[str, Any]
 ) -> None:
     with easel(inputs, browser, "outpaint", "frame", **window) as here:
         here.show(noise(512, 384))
