@@ -50,10 +50,10 @@ def _near(kind: type[Request], name: str, value: Any, notes: list[str]) -> Any:
 
 def _size(values: dict[str, Any], notes: list[str]) -> dict[str, int]:
     """Width and height within their limits, and together within the largest area, in the same shape."""
-    asked = [values.get(name) for name in SIDES]
+    asked: list[Any] = [values.get(name) for name in SIDES]
     if not all(_is_number(side) and side > 0 for side in asked):
         return {}
-    width, height = (min(max(float(side), 64), 4096) for side in asked)  # pyright: ignore[reportArgumentType]
+    width, height = (min(max(float(side), 64), 4096) for side in asked)
     share = min(1.0, math.sqrt(MEGAPIXELS * 1e6 / (width * height)))
     found = {name: max(64, int(side * share) // 8 * 8) for name, side in zip(SIDES, (width, height), strict=True)}
     if share == 1 and [width, height] == asked:

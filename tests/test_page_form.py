@@ -34,6 +34,26 @@ def test_what_is_typed_survives_a_reload_and_a_restart_of_the_server(house: Hous
             assert [visit.control(name).input_value() for name in names] == ["a green tree", "rain", "192", "9007199254740993"]
 
 
+def test_a_form_with_a_picture_s_settings_makes_that_picture_until_it_is_changed(visit: Visit, house: House) -> None:
+    """What the page does not show goes along, through the browser and a reload, and counts for nothing once something is typed."""
+    before = len(house.painter.drawn)
+    visit.set("seed", "5")
+    visit.generate("a red house")
+    wait_until(lambda: len(house.painter.drawn) == before + 1)
+    visit.finished()
+    visit.part("settings").click()
+    carried = visit.page.locator("#txt2img-carried textarea")
+    wait_for(visit.page, lambda: "as_made" in carried.input_value())
+    visit.generate()
+    wait_until(lambda: len(house.painter.drawn) == before + 2)
+    assert house.painter.drawn[-1].as_made, "the form that the browser sends is not the one that was filled"
+    visit.finished()
+    visit.set("width", "192")
+    visit.generate()
+    wait_until(lambda: len(house.painter.drawn) == before + 3)
+    assert not house.painter.drawn[-1].as_made
+
+
 def test_pictures_of_a_lost_list_of_jobs_are_the_owners_in_any_browser_with_their_inputs(house: House, browser: Browser) -> None:
     assert house.studio
     beneath = house.studio.intake.picture(png((200, 40, 40), 64), "somebody").id
