@@ -18,7 +18,7 @@ from pipelines.control_use import ControlUse
 from pipelines.prompts.tags import Tag, take_tags, without_tags
 from pipelines.rebind import SHOWN, STEERS, Rebound, rebind
 from pipelines.request import OWN_VAE, Depth, EmbeddingUse, HypernetworkUse, Kind, LoraUse, Request
-from pipelines.waking import awake, embeddings_for, with_given
+from pipelines.waking import awake, embeddings_for, fitting, with_given
 
 __all__ = ["MADE_FOR", "UNREAD_DEPTH", "Rebound", "draws", "rebind", "resolve", "titled"]
 
@@ -187,7 +187,7 @@ def _check_refiner(request: Request, checkpoint: Checkpoint, shelf: Shelf) -> No
 def _embeddings(request: Request, checkpoint: Checkpoint, shelf: Shelf) -> Iterator[EmbeddingUse]:
     """Those whose words stand in the prompts; those that acted before where a picture is made as it was made."""
     if is_sealed(request):
-        yield from (use for use in request.embeddings if _fitting(use.id, "embedding", checkpoint, shelf))
+        yield from (use for use in request.embeddings if fitting(use, checkpoint, shelf))
         return
     called = with_given(embeddings_for(checkpoint, shelf), request.embeddings, checkpoint, shelf)
     for word, entries in awake(request, called):

@@ -36,7 +36,7 @@ def embeddings_for(checkpoint: Checkpoint, shelf: Shelf) -> dict[str, list[Model
 def with_given(called: Called, given: Sequence[EmbeddingUse], checkpoint: Checkpoint, shelf: Shelf) -> dict[str, list[ModelFile]]:
     """And those that a request brings along under other words: a renamed one goes on to act under the word that was written."""
     return {word: list(entries) for word, entries in called.items()} | {
-        use.word: [entry] for use in given if use.word not in called and (entry := _fitting(use, checkpoint, shelf))
+        use.word: [entry] for use in given if use.word not in called and (entry := fitting(use, checkpoint, shelf))
     }
 
 
@@ -50,7 +50,8 @@ def awake(request: Request, called: Called) -> Iterator[tuple[str, list[ModelFil
         yield word, list(meant.values())
 
 
-def _fitting(use: EmbeddingUse, checkpoint: Checkpoint, shelf: Shelf) -> ModelFile | None:
+def fitting(use: EmbeddingUse, checkpoint: Checkpoint, shelf: Shelf) -> ModelFile | None:
+    """The file, when it is there and goes with the checkpoint."""
     try:
         entry = shelf.model(use.id)
     except UserError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import fields, replace
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import gradio as gr
 import pytest
 import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from models.catalog import STARTER, Catalog
 from models.files import Overrides
@@ -18,8 +21,9 @@ from pipelines.as_made import DecodeUse, Understanding, is_sealed
 from pipelines.events import Picture
 from pipelines.inputs import Inputs
 from pipelines.painter import ModelPainter, open_painter
+from pipelines.picture_settings import inspect
 from pipelines.rebind import rebind
-from pipelines.request import OWN_VAE, EmbeddingUse, HypernetworkUse, LoraUse, Request, TextToImage
+from pipelines.request import OWN_VAE, EmbeddingUse, HypernetworkUse, LoraUse, Request, TextToImage, describe
 from pipelines.resolve import resolve
 from tests.test_resolve import Shelf, dreams, entry
 from ui.form import CARRIED, Form
@@ -95,6 +99,18 @@ def test_a_form_carries_out_of_sight_what_was_decided(shelf: Shelf) -> None:
     assert resolve(form.read(**{**values, "steps": 5}), shelf).threads == 0
     for damaged in ("", "{", "[1]", '{"threads": "many"}', '{"seed": 5}', '{"threads": 3', None):
         assert form.read(**{**values, CARRIED: damaged}).threads == 0
+
+
+def test_a_picture_of_the_first_version_is_read_and_is_made_as_it_was(shelf: Shelf) -> None:
+    made = dreams(prompt="a snowynight scene", seed=1)
+    known = {name: value for name, value in describe(made).items() if name not in ("as_made", "understood", "decodes", "threads")}
+    info, stream = PngInfo(), io.BytesIO()
+    info.add_itxt("atelier", json.dumps({"version": 1, "request": known, "made_with": {"Model": "Dreams"}}))
+    Image.new("RGB", (8, 8)).save(stream, "PNG", pnginfo=info)
+    found = inspect(stream.getvalue())
+    assert found.request == made and found.notes == ()
+    again = resolve(rebind(found.request, found.made_with, shelf).request, shelf)
+    assert (again.checkpoint, again.vae, again.embeddings, again.threads) == ("id-Dreams", OWN_VAE, (), 0)
 
 
 # ---- in the picture ---------------------------------------------------------------------------------------------------------------------

@@ -130,4 +130,4 @@ def test_a_text_of_nearly_a_million_letters_is_read_in_time() -> None:
         text = "x\nSteps: 20, Sampler: Euler, Seed: 5, Lora hashes: " + piece * (900_000 // len(piece))
         begun = time.process_time()
         read(as_file("parameters", text), shelf())
-        assert time.process_time() - begun < 2 * LONGEST, piece
+        assert time.process_time() - begun < LONGEST, piece
