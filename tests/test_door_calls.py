@@ -260,7 +260,7 @@ def test_a_session_of_the_page_costs_little_and_there_are_not_many(tmp_path: Pat
         states[f"session {number}"]
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert len(states.session_data) == 100
+    assert len(states.session_data) == 16
     assert held < 10 * 2**20
     studio.close()
 

@@ -14,7 +14,7 @@ with gradio_stubs_untouched():
     import gradio as gr
     from gradio.state_holder import SessionState, StateHolder
 
-STATES = 100  # sessions; one that is dropped begins anew at its next call, as the page keeps nothing there
+STATES = 16  # sessions; one that is dropped begins anew at its next call, as the page keeps nothing there
 
 
 class LightState(SessionState):
