@@ -252,9 +252,9 @@ def test_stopping_is_answered_though_many_jobs_wait(door: RunningDoor) -> None:
 def test_a_session_of_the_page_costs_little_and_there_are_not_many(tmp_path: Path) -> None:
     studio = toy_studio(tmp_path, start=False)
     pages: list[Any] = []
-    create_app(studio, lambda each: pages.append(real_page(each)) or pages[0], Door())
+    app: Any = create_app(studio, lambda each: pages.append(real_page(each)) or pages[0], Door())
     states = pages[0].state_holder
-    assert states is pages[0].app.state_holder
+    assert states is app.routes[-1].app.state_holder
     tracemalloc.start()
     for number in range(300):
         states[f"session {number}"]

@@ -38,9 +38,9 @@ class LightStates(StateHolder):
         return super().__getitem__(session_id)
 
 
-def keep_little(blocks: gr.Blocks) -> None:
-    """To be called when the page is mounted, before its first session."""
+def keep_little(blocks: gr.Blocks, mounted: Any) -> None:
+    """To be called when the page is mounted, before its first session. `mounted`: Gradio's application."""
     blocks.state_session_capacity = STATES
     states = LightStates()
     states.set_blocks(blocks)
-    blocks.app.state_holder = states
+    mounted.state_holder = states

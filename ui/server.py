@@ -151,10 +151,11 @@ def _mount(app: FastAPI, blocks: gr.Blocks, door: Door, look: dict[str, Any]) ->
     gr.mount_gradio_app(app, blocks, path="/", **(look | shut))
     blocks._queue.sleep_when_free = QUEUE_PAUSE
     blocks._queue.progress_update_sleep_when_free = PROGRESS_PAUSE
-    keep_little(blocks)
+    gradio: Any = getattr(app.routes[-1], "app")  # noqa: B009 - what was mounted; `blocks.app` is another one
+    keep_little(blocks, gradio)
     blocks._queue.ANALYTICS_MAX_EVENTS = STATISTICS
     for sort, answer in ((gr.Error, _refused), (UserError, _refused), (BookError, _not_now)):
-        blocks.app.add_exception_handler(sort, answer)
+        gradio.add_exception_handler(sort, answer)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
