@@ -180,7 +180,8 @@ def test_the_picture_names_everything_by_its_hash(folder: Folder, painter: Model
     }
 
 
-def test_what_is_being_read_is_told_and_nothing_is_when_it_has_been_read(folder: Folder, painter: ModelPainter) -> None:
+def test_what_is_being_read_is_told_and_nothing_is_when_it_has_been_read(folder: Folder) -> None:
+    painter = open_painter(folder)
     told: list[Key | None] = []
     painter.tell = lambda: told.append(painter.reading)
     lora = painter.catalog.models("lora")[0]
