@@ -45,7 +45,7 @@ class Stage:
         calm: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden"}
         drawn = generate.click(self._generate(form), api_name=name, api_description=about, **handed, **calm)
         numbers = [form.inputs[name] for name in form.snapped]
-        drawn.success(self._kept(form), numbers, numbers, **QUIET)
+        drawn.success(self._kept(form), numbers, numbers, **QUIET, preprocess=False)
         told = calm | {"api_visibility": "private"}
         self.view.use_seed(self._seed_of(), None, seed, **told)
         reuse.click(self._last_seed(), None, seed, **QUIET)
