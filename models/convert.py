@@ -172,8 +172,10 @@ def _read(answer: bytes) -> dict[str, Any]:
 
 
 def _check_made(file: Path, made: Path) -> None:
+    what = f"“{_called(file)}” could not be converted: what came of it is no model. Look for the .safetensors version."
     try:
-        read_header(made)
+        header = read_header(made)
     except Damaged as damaged:
-        what = f"“{_called(file)}” could not be converted: what came of it is no model"
-        raise UserError(f"{what}. Look for the .safetensors version.") from damaged
+        raise UserError(what) from damaged
+    if not header.tensors:
+        raise UserError(what)

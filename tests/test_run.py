@@ -398,7 +398,7 @@ def test_only_one_opencv_is_listed() -> None:
 
 PACKAGES = {  # where import and package differ
     "PIL": "pillow", "cv2": "opencv-python-headless", "k_diffusion": "k-diffusion", "controlnet_aux": "controlnet-aux",
-    "skimage": "scikit-image", "huggingface_hub": "huggingface-hub",
+    "skimage": "scikit-image", "huggingface_hub": "huggingface-hub", "gradio_client": "gradio-client",
 }  # fmt: skip
 
 

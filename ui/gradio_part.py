@@ -203,7 +203,7 @@ class GradioPart:
         """What Gradio takes besides the session."""
         data, trigger, event = self._values(asked, fn, asked.value("data")), asked.value("trigger_id"), asked.value("event_data")
         if trigger is not None and asked.whole("trigger_id") not in self.blocks.blocks:
-            raise Refused(422, "“trigger_id” must be a component of the page.")
+            trigger = next((target for target, _ in fn.targets), None)  # a page from before a restart counts components otherwise
         if not isinstance(event, dict | None):
             raise Refused(422, "“event_data” must be an object.")
         return {"data": data, "fn_index": fn._id, "trigger_id": trigger, "event_data": event or {}}
