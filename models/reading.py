@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -58,7 +58,8 @@ class Form:
 
     dtype: torch.dtype | None = None  # of all floating-point tensors; None: as in the file
     channels_last: bool = False  # four-dimensional tensors with their second dimension innermost
-    go_on: Callable[[], None] = lambda: None  # asked before each tensor: what it raises ends the reading
+    # Asked before each tensor: what it raises ends the reading. It is no part of the form itself.
+    go_on: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
 
 AS_IN_THE_FILE = Form()

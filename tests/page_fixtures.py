@@ -131,7 +131,10 @@ class Visit:
         self.page.locator("#txt2img-generate").click()
 
     def unfold(self) -> None:
-        self.page.get_by_role("button", name="Sampling and batches").click()
+        """Opens the fold, which may have been left open."""
+        fold = self.page.get_by_role("button", name="Sampling and batches")
+        if fold.get_attribute("aria-expanded") != "true":
+            fold.click()
 
     def finished(self) -> str:
         """The address of the finished picture in the frame, once it is there."""
