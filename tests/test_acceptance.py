@@ -76,7 +76,8 @@ def test_the_same_settings_give_the_same_pixels(visit: Visit, running: RunningSt
 
 def test_a_reload_in_mid_job_attaches_again_and_another_job_stops_within_a_step(visit: Visit) -> None:
     visit.unfold()
-    visit.set("steps", "120")
+    visit.set("steps", "150")
+    visit.set("width", "256")  # so that it takes longer than a reload on a busy machine
     visit.generate("a green tree")
     visit.wait_for_step(2)
     visit.reload()
@@ -85,6 +86,7 @@ def test_a_reload_in_mid_job_attaches_again_and_another_job_stops_within_a_step(
     wait_for(visit.page, lambda: "Stopped" in (visit.part("status").text_content() or ""), 20)
     visit.unfold()
     visit.set("steps", "20")
+    visit.set("width", "128")
     visit.generate("a yellow ball")
     visit.finished()
 
