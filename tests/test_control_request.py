@@ -170,7 +170,7 @@ def test_every_part_of_a_unit_is_in_the_metadata() -> None:
 def test_others_read_a_unit_in_the_text() -> None:
     text = infotext.write(held(FULL, seed=1, prompt="a house"), {})
     for part in (
-        'ControlNet 0: "Module: Canny, Model: canny  v1  best, Weight: 0.7, Resize Mode: Resize and Fill, Processor Res: 640',
+        'ControlNet 0: "Module: Canny, Model: canny%2C v1%3A best, Weight: 0.7, Resize Mode: Resize and Fill, Processor Res: 640',
         "Threshold A: 80, Threshold B: 160, Guidance Start: 0.1, Guidance End: 0.9, Pixel Perfect: False",
         "Control Mode: ControlNet is more important",
         "Image hash: abababababab, Region hash: cdcdcdcdcdcd",

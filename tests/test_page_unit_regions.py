@@ -150,7 +150,7 @@ def test_a_reload_in_the_next_moment_loses_no_stroke_of_a_region(visit: Visit, h
     visit.settle()
     open_tab(visit, "ControlNet")
     wait_for(visit.page, lambda: ready.locator("[data-part=paint]").is_enabled())
-    ready.locator("summary").click()
+    expect(ready.locator("details").first).to_have_attribute("open", "")  # as it was left
     sheet = Sheet(visit)
     sheet.dab(120, 30)
     sheet.done()

@@ -152,7 +152,7 @@ def test_others_than_the_owner_see_the_sentence_only(
         card(visit).get_by_text("Put 5_model.pth of fal-ai/teed into").wait_for()
         assert not button.is_visible()
         before = len(hub.asked)
-        assert [ask(visit, name) for name in ("fetch_weights", "stop_weights", "weights_state")] == [500, 500, 500]
+        assert [ask(visit, name) for name in ("fetch_weights", "stop_weights", "weights_state")] == [422, 422, 422]
         visit.page.wait_for_timeout(300)
         assert len(hub.asked) == before and not (weights / "annotators" / "teed").exists()
 

@@ -193,7 +193,7 @@ def test_an_interruption_that_comes_too_late_disturbs_no_other_job(originals: Fi
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Studio]:
-    studio = toy_studio(tmp_path, painter=ToyPainter(0.002))
+    studio = toy_studio(tmp_path, painter=ToyPainter(0.01))
     yield studio
     studio.close()
 
@@ -207,10 +207,12 @@ def test_f26_stop_and_end_race_and_each_job_ends_as_exactly_one_thing(studio: St
         end(job_id, state, message)
 
     monkeypatch.setattr(studio.book, "end", noted)
-    jobs = [studio.submit(TextToImage(steps=2, seed=seed, width=64, height=64), "ada") for seed in range(60)]
-    for job in jobs:
+    jobs = []
+    for seed in range(60):
+        job = studio.submit(TextToImage(steps=4, seed=seed, width=64, height=64), "ada")
+        jobs.append(job)
         wait_until(lambda job=job: studio.job(job, "ada").state != "waiting")
-        time.sleep(chance.uniform(0, 0.02))
+        time.sleep(chance.uniform(0, 0.06))
         studio.stop(job, "ada")
         studio.stop(job, "ada")
     wait_until(lambda: all(studio.job(job, "ada").state in ENDED for job in jobs))
