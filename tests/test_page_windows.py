@@ -53,7 +53,7 @@ def test_preparing_says_what_is_read_and_skip_says_what_it_leaves(visit: Visit, 
 def test_a_second_window_sees_new_pictures_and_a_wheel_moves_their_row(visit: Visit, house: House) -> None:
     with closing(visit.page.context.new_page()) as second:
         second.goto(house.url)
-        second.wait_for_function("() => atelier.engine?.state === 'ready' && 'newest' in atelier.engine")
+        second.wait_for_function("() => window.atelier?.engine?.state === 'ready' && 'newest' in window.atelier.engine")
         before = second.locator("#txt2img-stage [data-part=strip] li").count()
         visit.page.bring_to_front()
         visit.generate("a tree")
