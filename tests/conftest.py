@@ -6,6 +6,8 @@ import gc
 
 import pytest
 
+pytest.register_assert_rewrite("page_fixtures", "tests.page_fixtures", "unit_pages", "tests.unit_pages")  # their asserts tell values
+
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """The libraries are left out of every later collection of garbage, which then takes milliseconds and not a third of a second."""

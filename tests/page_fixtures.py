@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
 import re
 import shutil
 import socket
 import threading
 import time
 from collections.abc import Generator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, Request, expect, sync_playwright
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.catalog import Catalog
 from pipelines import Studio
@@ -34,6 +37,20 @@ SWITCHES = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 expect.set_options(timeout=30_000)  # milliseconds; a machine that tests other things as well takes its time
+# Seconds that an answer may be late. A test that waits for what it means holds with 0.5 as well as with 0 (see CONTRIBUTING.md).
+LAG = float(os.environ.get("PAGE_LAG") or 0)
+
+
+class Late:
+    """Answers as over a slow and uneven line: each request waits for a while, so later ones overtake earlier ones."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await asyncio.sleep(random.uniform(0, LAG))
+        await self.app(scope, receive, send)
 
 
 @dataclass
@@ -68,6 +85,8 @@ class House:
         self.studio = Studio(catalog, Outputs(pictures), book, self._open_painter, **self.more)
         self.studio.start()
         self._app = create_app(self.studio, page, Door(), **look())
+        if LAG:
+            self._app.add_middleware(Late)
         config = uvicorn.Config(self._app, port=self.port, http="h11", ws="none", log_level="error", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -113,7 +132,9 @@ class Visit:
 
     def settle(self) -> None:
         """Until the form is restored and the prompt is counted: the page is at rest."""
-        self.page.wait_for_function("() => /\\d+ \\/ \\d+/.test(document.querySelector('[data-part=figure]')?.textContent)")
+        counted = "/\\d+ \\/ \\d+/.test(document.querySelector('[data-part=figure]')?.textContent)"
+        self.page.wait_for_function(f"() => window.atelier?.forms?.txt2img && {counted}")
+        at_rest(self.page)
 
     def control(self, name: str) -> Locator:
         return self.page.locator(f"#txt2img-{name} :is(textarea, input[type=number], input:not([type]), input[type=text])").first
@@ -130,16 +151,33 @@ class Visit:
             self.control("prompt").fill(prompt)
         self.page.locator("#txt2img-generate").click()
 
-    def unfold(self) -> None:
-        """Opens the fold, which may have been left open."""
-        fold = self.page.get_by_role("button", name="Sampling and batches")
+    def unfold(self, name: str = "Sampling and batches") -> None:
+        """Opens a fold of the tab that is seen; it may have been left open."""
+        fold = self.page.locator(".form-side:visible").get_by_role("button", name=name)
         if fold.get_attribute("aria-expanded") != "true":
             fold.click()
+        at_rest(self.page)
+
+    def open_tab(self, name: str) -> None:
+        self.page.get_by_role("tab", name=name, exact=True).click()
+        at_rest(self.page)
 
     def finished(self) -> str:
         """The address of the finished picture in the frame, once it is there."""
         self.page.wait_for_selector('[data-part=frame][data-showing="picture"]')
         return self.part("picture").get_attribute("src") or ""
+
+    @contextmanager
+    def another_picture(self) -> Generator[None]:
+        """Until the frame shows another picture than before. A press of Generate that comes earlier may meet the last one unanswered."""
+        before = self.part("picture").get_attribute("src")
+        yield
+        wait_for(self.page, lambda: self.part("picture").get_attribute("src") != before)
+        self.finished()
+
+    def told(self, verb: str) -> AbstractContextManager[Any]:
+        """Until the server has been told to stop or skip the job."""
+        return self.page.expect_response(re.compile(rf"/jobs/[^/]+/{verb}$"))
 
     def step(self) -> int:
         shown = re.match(r"Step (\d+)", self.part("status").text_content() or "")
@@ -147,6 +185,11 @@ class Visit:
 
     def wait_for_step(self, least: int) -> None:
         wait_for(self.page, lambda: self.step() >= least)
+
+
+def at_rest(page: Page) -> None:
+    """Until what was just shown can be filled: Gradio gives new components their values once more within about 50 ms."""
+    page.evaluate("() => new Promise((done) => setTimeout(() => requestIdleCallback(done, { timeout: 2000 }), 150))")
 
 
 def wait_for(page: Page, condition: Any, seconds: float = 30) -> None:

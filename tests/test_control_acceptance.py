@@ -87,7 +87,7 @@ def shared(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 
 def test_outlines_and_depth_hold_a_picture_that_the_prompt_colours(visit: Visit, running: RunningStudio) -> None:
     page = visit.page
-    page.get_by_role("tab", name="ControlNet").click()
+    visit.open_tab("ControlNet")
     first = page.locator("#controlnet-controls .unit").first
     first.locator("[data-part=file]").set_input_files([drawn_scene()])
     choose(first, "preprocessor", "Canny")
@@ -124,7 +124,7 @@ def below() -> NDArray[np.bool_]:
 
 def test_a_depth_map_is_estimated_edited_and_followed(visit: Visit, running: RunningStudio) -> None:
     page = visit.page
-    page.get_by_role("tab", name="Depth").click()
+    visit.open_tab("Depth")
     page.locator("#depth-drive [data-part=controlnet]").click()
     page.locator("#depth-map [data-part=file]").set_input_files([drawn_scene()])
     page.locator("#depth-map [data-part=estimate]").click()

@@ -170,7 +170,7 @@ def test_two_people_swap_checkpoint_vae_and_lora_in_turn(running: Running, shop:
 
         before = ada.finished()
         ada.page.locator(".rack-remove").first.click()
-        ada.page.get_by_role("button", name="VAE, refiner and add-ons").click()
+        ada.unfold("VAE, refiner and add-ons")
         choose_in(ada, "vae", "warm-print")
         ada.page.wait_for_timeout(300)
         ada.generate()
@@ -194,7 +194,7 @@ def test_two_people_swap_checkpoint_vae_and_lora_in_turn(running: Running, shop:
 @pytest.mark.browser
 def test_the_models_tab_lists_the_folder_and_says_what_does_not_fit(running: Running, shop: Shop, browser: Browser) -> None:
     with visiting(running, browser) as visit:  # type: ignore[arg-type]
-        visit.page.get_by_role("tab", name="Models").click()
+        visit.open_tab("Models")
         wait_for(visit.page, lambda: visit.page.locator(".library-list li").count() >= len(shop.made))
         names = set(visit.page.locator(".library-list strong").all_text_contents())
         assert {path.stem for path in shop.made.values()} <= names

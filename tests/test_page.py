@@ -63,9 +63,9 @@ def test_stop_acts_within_one_step(visit: Visit, house: House, slow: threading.S
     visit.generate("a ball")
     slow.release(3)
     visit.wait_for_step(3)
-    visit.part("stop").click()
-    wait_for(visit.page, lambda: "Stopping" in (visit.part("status").text_content() or ""))
-    visit.page.wait_for_timeout(300)
+    with visit.told("stop"):
+        visit.part("stop").click()
+        wait_for(visit.page, lambda: "Stopping" in (visit.part("status").text_content() or ""))
     slow.release(10)
     wait_for(visit.page, lambda: "Stopped" in (visit.part("status").text_content() or ""))
     assert house.painter.steps_made - made <= 4
@@ -76,8 +76,8 @@ def test_escape_stops_the_running_job(visit: Visit, slow: threading.Semaphore) -
     visit.generate("a ball")
     slow.release(2)
     visit.wait_for_step(2)
-    visit.page.keyboard.press("Escape")
-    visit.page.wait_for_timeout(300)
+    with visit.told("stop"):
+        visit.page.keyboard.press("Escape")
     slow.release(5)
     wait_for(visit.page, lambda: "Stopped" in (visit.part("status").text_content() or ""))
 
@@ -89,8 +89,8 @@ def test_skip_goes_on_to_the_next_picture_of_the_batch(visit: Visit, house: Hous
     visit.generate("a ball")
     slow.release(2)
     visit.wait_for_step(2)
-    visit.part("skip").click()
-    visit.page.wait_for_timeout(300)
+    with visit.told("skip"):
+        visit.part("skip").click()
     slow.release(40)
     visit.finished()
     assert len(house.painter.drawn) - drawn == 1
@@ -185,7 +185,7 @@ def test_on_a_phone_the_row_of_tabs_moves_to_the_open_one(house: House, browser:
         expect(row).to_have_attribute("data-more", "left right")
         inpaint = visit.page.get_by_role("tab", name="Inpaint", exact=True)
         wait_for(visit.page, lambda: abs(centre(inpaint) - centre(row)) < 2)
-        visit.page.get_by_role("tab", name="Models", exact=True).click()
+        visit.open_tab("Models")
         expect(row).to_have_attribute("data-more", "left")
 
 

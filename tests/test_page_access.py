@@ -47,8 +47,8 @@ NAMELESS = """() => [...document.querySelectorAll("button, a, input, select, tex
 
 
 def open_tab(visit: Visit, name: str) -> None:
-    visit.page.get_by_role("tab", name=name, exact=True).click()
-    visit.page.wait_for_timeout(300)
+    visit.open_tab(name)
+    visit.page.wait_for_timeout(200)  # colours pass over into each other
 
 
 def folds(visit: Visit) -> Locator:

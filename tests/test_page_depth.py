@@ -69,7 +69,7 @@ def form(visit: Visit, name: str) -> Any:
 
 
 def open_depth(visit: Visit) -> None:
-    visit.page.get_by_role("tab", name="Depth", exact=True).click()
+    visit.open_tab("Depth")
     visit.page.wait_for_function("() => document.querySelector('#depth-map select')?.options.length && atelier.forms.depth")
 
 

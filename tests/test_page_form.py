@@ -6,7 +6,7 @@ import re
 
 import pytest
 from page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from toys import png, wait_until
 
 from pipelines import ImageToImage
@@ -40,19 +40,18 @@ def test_a_form_with_a_picture_s_settings_makes_that_picture_until_it_is_changed
     """What the page does not show goes along, through the browser and a reload, and counts for nothing once something is typed."""
     before = len(house.painter.drawn)
     visit.set("seed", "5")
-    visit.generate("a red house")
-    wait_until(lambda: len(house.painter.drawn) == before + 1)
-    visit.finished()
+    with visit.another_picture():
+        visit.generate("a red house")
     visit.part("settings").click()
     carried = visit.page.locator("#txt2img-carried textarea")
     wait_for(visit.page, lambda: "as_made" in carried.input_value())
-    visit.generate()
-    wait_until(lambda: len(house.painter.drawn) == before + 2)
+    with visit.another_picture():
+        visit.generate()
     assert house.painter.drawn[-1].as_made, "the form that the browser sends is not the one that was filled"
-    visit.finished()
     visit.set("width", "192")
-    visit.generate()
-    wait_until(lambda: len(house.painter.drawn) == before + 3)
+    with visit.another_picture():
+        visit.generate()
+    assert len(house.painter.drawn) == before + 3
     assert not house.painter.drawn[-1].as_made
 
 
@@ -169,10 +168,10 @@ def test_an_aspect_is_one_click_and_swap_turns_it(visit: Visit) -> None:
 def test_each_tab_presses_the_aspect_of_its_own_form(visit: Visit) -> None:
     visit.page.get_by_role("button", name="3:2").click()
     wait_for(visit.page, lambda: visit.control("width").input_value() == "160")
-    visit.page.get_by_role("tab", name="ControlNet").click()
+    visit.open_tab("ControlNet")
     pressed = visit.page.locator("button.aspect[aria-pressed=true]:visible")
     wait_for(visit.page, lambda: pressed.all_inner_texts() == ["1:1"])
-    visit.page.get_by_role("tab", name="Text to image").click()
+    visit.open_tab("Text to image")
     wait_for(visit.page, lambda: pressed.all_inner_texts() == ["3:2"])
 
 
@@ -189,4 +188,4 @@ def test_a_size_between_two_steps_is_adjusted_and_said(visit: Visit, house: Hous
     visit.page.get_by_text("Width is 64 instead of 65: multiples of 8 only.").wait_for()
     visit.finished()
     assert house.painter.drawn[-1].width == 64
-    assert visit.control("width").input_value() == "64"  # the form shows what was used
+    expect(visit.control("width")).to_have_value("64")  # the form shows what was used

@@ -38,7 +38,7 @@ def open_house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
 
 
 def open_models(visit: Visit) -> None:
-    visit.page.get_by_role("tab", name="Models").click()
+    visit.open_tab("Models")
 
 
 def row(visit: Visit, name: str) -> Locator:

@@ -30,7 +30,7 @@ def write_lora(folder: Path, name: str, metadata: dict[str, str] | None = None, 
 
 
 def open_models(visit: Visit) -> None:
-    visit.page.get_by_role("tab", name="Models").click()
+    visit.open_tab("Models")
 
 
 def soon(visit: Visit, condition: Callable[[], bool]) -> None:
@@ -65,7 +65,7 @@ def test_a_file_that_is_put_into_the_folder_appears_without_a_reload(house: Hous
     assert "fresh snow" not in names(visit)
     file = write_lora(house.models, "fresh snow")
     wait_for(visit.page, lambda: "fresh snow" in names(visit))
-    visit.page.get_by_role("tab", name="Text to image").click()
+    visit.open_tab("Text to image")
     offered = visit.page.locator("#txt2img-loras option")
     wait_for(visit.page, lambda: "fresh snow" in offered.all_text_contents())
     file.unlink()
@@ -131,7 +131,7 @@ def test_a_trigger_word_goes_into_the_prompt_once_by_a_click_as_it_must_be_writt
     visit.page.locator(".library-list button", has_text=lora).click()
     for word in ("inkwash", "thick (lines)", "thick (lines)"):
         visit.page.locator(".library-card button.rack-word", has_text=word).click()
-    visit.page.get_by_role("tab", name="Text to image").click()
+    visit.open_tab("Text to image")
     wait_for(visit.page, lambda: visit.control("prompt").input_value() == r"an inkwashed house, inkwash, thick \(lines\)")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,6 @@ def picture(width: int = 96, height: int = 64, colour: str = "teal") -> FilePayl
     stream = BytesIO()
     Image.new("RGB", (width, height), colour).save(stream, "png")
     return FilePayload(name=f"{colour}.png", mimeType="image/png", buffer=stream.getvalue())
-
-
-def open_tab(visit: Visit, name: str) -> None:
-    visit.page.get_by_role("tab", name=name, exact=True).click()
 
 
 def put(visit: Visit, kind: str, file: FilePayload) -> None:
@@ -60,7 +57,7 @@ def count(house: House, kind: type[Any]) -> int:
 
 def test_a_picture_that_is_put_in_is_what_the_job_begins_with(visit: Visit, house: House) -> None:
     assert house.studio
-    open_tab(visit, "Image to image")
+    visit.open_tab("Image to image")
     put(visit, "img2img", picture(144, 112))
     wait_for(visit.page, lambda: visit.page.locator("#img2img-width input").input_value() == "144")
     assert visit.page.locator("#img2img-height input").input_value() == "112"
@@ -74,7 +71,7 @@ def test_a_picture_that_is_put_in_is_what_the_job_begins_with(visit: Visit, hous
 
 def test_a_drawing_on_an_empty_canvas_is_a_picture(visit: Visit, house: House) -> None:
     assert house.studio
-    open_tab(visit, "Image to image")
+    visit.open_tab("Image to image")
     visit.page.locator("#img2img-image [data-part=start]").click()
     paint(visit, "img2img")
     before = count(house, ImageToImage)
@@ -87,7 +84,7 @@ def test_a_drawing_on_an_empty_canvas_is_a_picture(visit: Visit, house: House) -
 
 def test_generate_without_a_picture_says_what_to_do(visit: Visit, house: House) -> None:
     before = len(requests(house))
-    open_tab(visit, "Inpaint")
+    visit.open_tab("Inpaint")
     draw(visit, "inpaint", "a ball")
     visit.page.get_by_text("Put a picture on the canvas first").wait_for()
     put(visit, "inpaint", picture(colour="olive"))
@@ -97,7 +94,7 @@ def test_generate_without_a_picture_says_what_to_do(visit: Visit, house: House) 
 
 
 def test_what_is_not_a_picture_is_refused_on_the_canvas_and_nothing_is_lost(visit: Visit) -> None:
-    open_tab(visit, "Inpaint")
+    visit.open_tab("Inpaint")
     put(visit, "inpaint", picture(colour="navy"))
     kept = visit.page.evaluate("atelier.forms.inpaint.image")
     page_of_html = FilePayload(name="picture.png", mimeType="image/png", buffer=b"<!doctype html><title>x</title>")
@@ -109,10 +106,10 @@ def test_what_is_not_a_picture_is_refused_on_the_canvas_and_nothing_is_lost(visi
 
 
 def test_a_mask_goes_with_the_job_and_its_results_stand_on_the_canvas_until_one_is_kept(visit: Visit, house: House) -> None:
-    open_tab(visit, "Inpaint")
+    visit.open_tab("Inpaint")
     put(visit, "inpaint", picture(128, 128, "maroon"))
     bounds = paint(visit, "inpaint")
-    visit.page.locator(".form-side:visible").get_by_role("button", name="Sampling and batches").click()
+    visit.unfold()
     visit.page.locator("#inpaint-batch_size input").fill("2")
     visit.page.locator("#inpaint-batch_size input").press("Tab")
     before = visit.page.evaluate("atelier.forms.inpaint.image")
@@ -130,23 +127,25 @@ def test_a_mask_goes_with_the_job_and_its_results_stand_on_the_canvas_until_one_
 
 
 def test_a_mask_that_has_not_changed_is_posted_once(visit: Visit, house: House) -> None:
-    open_tab(visit, "Inpaint")
+    visit.open_tab("Inpaint")
     put(visit, "inpaint", picture(128, 128, "indigo"))
     paint(visit, "inpaint")
     for number in (1, 2):
         before = count(house, Inpaint)
         draw(visit, "inpaint", f"car {number}")
         wait_until(lambda before=before: count(house, Inpaint) == before + 1, 30)
+        # A press is taken when the last one has been answered.
+        visit.page.locator(":is(#inpaint-stage, #inpaint-stage *)[data-state=done]").wait_for(state="attached")
     assert sum("as=mask" in address for address in visit.posts) == 1
 
 
 def test_a_picture_goes_to_another_tab_with_its_words_and_one_undo_brings_the_old_form_back(visit: Visit) -> None:
-    open_tab(visit, "Inpaint")
+    visit.open_tab("Inpaint")
     put(visit, "inpaint", picture(128, 128, "gold"))
     bounds = paint(visit, "inpaint")
     visit.page.locator("#inpaint-prompt textarea").fill("what I was writing")
     old = visit.page.evaluate("atelier.forms.inpaint.image")
-    open_tab(visit, "Text to image")
+    visit.open_tab("Text to image")
     visit.generate("a house in the snow")
     visit.finished()
     visit.part("to-inpaint").click()
@@ -177,7 +176,7 @@ def test_a_result_can_be_sent_to_every_tab(visit: Visit, kind: str, tab: str) ->
 
 
 def test_use_these_settings_brings_picture_and_mask_back_into_their_own_tab(visit: Visit, house: House) -> None:
-    open_tab(visit, "Inpaint")
+    visit.open_tab("Inpaint")
     put(visit, "inpaint", picture(128, 128, "purple"))
     bounds = paint(visit, "inpaint")
     before = count(house, Inpaint)
@@ -196,7 +195,7 @@ def test_use_these_settings_brings_picture_and_mask_back_into_their_own_tab(visi
 
 
 def test_several_pictures_are_one_job(visit: Visit, house: House, tmp_path: Path) -> None:
-    open_tab(visit, "Image to image")
+    visit.open_tab("Image to image")
     visit.page.get_by_role("button", name="Several pictures").click()
     files = [picture(64, 64, colour) for colour in ("red", "lime", "blue")]
     visit.page.locator("#img2img-images [data-part=files]").set_input_files(files)
@@ -216,7 +215,7 @@ def test_several_pictures_are_one_job(visit: Visit, house: House, tmp_path: Path
 
 
 def test_the_box_of_only_masked_is_shown_before_the_run(visit: Visit) -> None:
-    open_tab(visit, "Inpaint")
+    visit.open_tab("Inpaint")
     put(visit, "inpaint", picture(512, 512, "pink"))
     paint(visit, "inpaint")
     visit.page.locator("#inpaint-area input").click()
@@ -225,7 +224,7 @@ def test_the_box_of_only_masked_is_shown_before_the_run(visit: Visit) -> None:
 
 
 def test_a_frame_that_is_typed_says_the_size_of_the_result(visit: Visit, house: House) -> None:
-    open_tab(visit, "Outpaint")
+    visit.open_tab("Outpaint")
     put(visit, "outpaint", picture(128, 128, "tan"))
     visit.page.evaluate("atelier.enter('#outpaint-right', 128)")
     visit.page.locator("#outpaint-plan").get_by_text("From 128 × 128 to 256 × 128").wait_for()
@@ -236,7 +235,7 @@ def test_a_frame_that_is_typed_says_the_size_of_the_result(visit: Visit, house: 
 
 
 def test_nobody_can_name_the_picture_of_another_person(visit: Visit, house: House, browser: Browser) -> None:
-    open_tab(visit, "Image to image")
+    visit.open_tab("Image to image")
     put(visit, "img2img", picture(64, 64, "crimson"))
     theirs = visit.page.evaluate("atelier.forms.img2img.image")
     with visiting(house, browser) as other:
@@ -248,8 +247,7 @@ def test_nobody_can_name_the_picture_of_another_person(visit: Visit, house: Hous
 
 
 def test_a_stage_follows_jobs_of_its_own_kind(visit: Visit, house: House) -> None:
-    assert house.studio
-    house.painter.step_seconds = 0.02
+    house.painter.gate = threading.Semaphore(1)
     visit.generate("a slow ball")
     visit.wait_for_step(1)
     shown = visit.page.evaluate("[...document.querySelectorAll('[data-part=stop]')].filter((button) => !button.hidden).length")

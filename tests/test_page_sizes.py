@@ -8,7 +8,7 @@ import pytest
 from library_files import SD1, write_file
 from page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
 from playwright.sync_api import Locator
-from test_page_pictures import open_tab, picture, put
+from test_page_pictures import picture, put
 from toys import wait_until
 
 pytestmark = pytest.mark.browser
@@ -117,7 +117,7 @@ def test_settings_keep_their_size_and_the_next_choice_starts_from_their_checkpoi
 
 
 def test_the_size_that_suits_a_picture_suits_it_with_another_checkpoint_too(page: Visit) -> None:
-    open_tab(page, "Image to image")
+    page.open_tab("Image to image")
     put(page, "img2img", picture(400, 200))
     soon(page, 176, 96, "img2img")
     by_mouse(page, "photo", "img2img")

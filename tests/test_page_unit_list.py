@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pytest
 from page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
 from playwright.sync_api import Browser, Locator
-from unit_pages import card, control, drawing, first, map_of, open_tab, put, room, shelf, units
+from unit_pages import card, control, drawing, first, map_of, put, room, shelf, units
 
 from pipelines import MOST_UNITS, ControlUse
 from pipelines.control_use import WEIGHT_CURVES
@@ -75,7 +75,7 @@ def test_units_are_there_after_a_reload_and_so_are_their_maps(visit: Visit, firs
     before = units(visit)
     shown = map_of(visit)
     visit.reload()
-    open_tab(visit, "ControlNet")
+    visit.open_tab("ControlNet")
     wait_for(visit.page, lambda: units(visit) == before)
     assert map_of(visit) == shown
     assert first.locator(".unit-folded").text_content() == "0 % to 100 % · Rising · Balanced · Crop"
@@ -85,7 +85,7 @@ def test_kept_units_of_another_version_are_read_as_far_as_they_are_known(visit: 
     kept = '{"controls": [{"preprocessor": "Canny", "former": 3}]}'
     visit.page.evaluate("kept => localStorage.setItem('atelier.form.controlnet', kept)", kept)
     visit.reload()
-    open_tab(visit, "ControlNet")
+    visit.open_tab("ControlNet")
     card(visit).wait_for()
     wait_for(visit.page, lambda: units(visit) == [asdict(ControlUse(preprocessor="Canny"))])
 
@@ -103,7 +103,7 @@ def test_every_control_of_a_unit_has_a_name(visit: Visit, first: Locator) -> Non
 
 def test_a_phone_needs_no_sideways_scrolling(house: House, browser: Browser) -> None:
     with visiting(house, browser, viewport={"width": 390, "height": 844}) as visit:
-        open_tab(visit, "ControlNet")
+        visit.open_tab("ControlNet")
         card(visit).wait_for()
         put(visit, drawing())
         control(visit, "Preprocessor of unit 1").select_option("Line art")

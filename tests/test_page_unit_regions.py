@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
 from PIL import Image
 from playwright.sync_api import Browser, FloatRect, Locator, expect
-from unit_pages import card, drawing, first, map_of, open_tab, put, room, shelf, units
+from unit_pages import card, drawing, first, map_of, put, room, shelf, units
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "first", "house", "open_house", "shelf", "visit"]
@@ -148,7 +148,7 @@ def test_a_reload_in_the_next_moment_loses_no_stroke_of_a_region(visit: Visit, h
     with visit.page.expect_navigation():
         sheet.dab(50, 48)
     visit.settle()
-    open_tab(visit, "ControlNet")
+    visit.open_tab("ControlNet")
     wait_for(visit.page, lambda: ready.locator("[data-part=paint]").is_enabled())
     expect(ready.locator("details").first).to_have_attribute("open", "")  # as it was left
     sheet = Sheet(visit)
@@ -218,7 +218,7 @@ def test_what_could_not_be_sent_stays_on_the_sheet(visit: Visit, ready: Locator)
 
 
 def test_a_unit_without_a_picture_of_its_own_has_its_region_on_that_of_the_tab(visit: Visit, house: House) -> None:
-    open_tab(visit, "Image to image")
+    visit.open_tab("Image to image")
     visit.page.locator("#img2img-image [data-part=file]").set_input_files([drawing(WIDTH, HEIGHT)])
     wait_for(visit.page, lambda: visit.page.evaluate("atelier.forms.img2img?.image"))
     room(visit, "img2img").locator("[data-part=fold]").click()
@@ -263,7 +263,7 @@ def test_a_picture_that_is_dropped_or_pasted_becomes_the_region_and_can_be_undon
 
 def test_on_a_phone_the_sheet_takes_the_screen_and_every_tool_is_within_it(house: House, browser: Browser) -> None:
     with visiting(house, browser, viewport={"width": 390, "height": 844}, has_touch=True) as visit:
-        open_tab(visit, "ControlNet")
+        visit.open_tab("ControlNet")
         card(visit).wait_for()
         put(visit, drawing(WIDTH, HEIGHT))
         card(visit).locator("summary").click()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
 from toys import wait_until
-from unit_pages import card, control, drawing, map_of, open_tab, pixels, put, room, shelf, units
+from unit_pages import card, control, drawing, map_of, pixels, put, room, shelf, units
 
 from pipelines import Controlled, ControlUse, TextToImage
 
@@ -17,7 +17,7 @@ __all__ = ["browser", "house", "open_house", "shelf", "visit"]
 
 
 def test_a_unit_of_a_tab_that_begins_with_a_picture_takes_that_picture(visit: Visit, house: House) -> None:
-    open_tab(visit, "Image to image")
+    visit.open_tab("Image to image")
     visit.page.locator("#img2img-image [data-part=file]").set_input_files([drawing()])
     wait_for(visit.page, lambda: visit.page.evaluate("atelier.forms.img2img?.image"))
     room(visit, "img2img").locator("[data-part=fold]").click()
@@ -32,7 +32,7 @@ def test_a_unit_of_a_tab_that_begins_with_a_picture_takes_that_picture(visit: Vi
 
 
 def test_a_paste_beside_the_units_still_goes_to_the_canvas(visit: Visit) -> None:
-    open_tab(visit, "Image to image")
+    visit.open_tab("Image to image")
     room(visit, "img2img").locator("[data-part=fold]").click()
     room(visit, "img2img").locator("[data-part=add]").click()
     paste = """text => {
@@ -91,12 +91,12 @@ def test_settings_of_a_picture_of_this_tab_go_back_to_it(visit: Visit, house: Ho
 @pytest.mark.parametrize("opened", [True, False], ids=["opened before", "never opened"])
 def test_a_result_that_is_sent_becomes_the_picture_of_the_first_unit_and_one_undo_takes_it_back(visit: Visit, opened: bool) -> None:
     if opened:
-        open_tab(visit, "ControlNet")
+        visit.open_tab("ControlNet")
         card(visit).wait_for()
         control(visit, "Weight of unit 1").last.fill("0.6")
         control(visit, "Weight of unit 1").last.press("Tab")
         wait_for(visit.page, lambda: units(visit)[0]["weight"] == 0.6)
-        open_tab(visit, "Text to image")
+        visit.open_tab("Text to image")
     before = units(visit)
     visit.generate("a house in the snow")
     visit.finished()

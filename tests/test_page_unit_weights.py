@@ -13,7 +13,7 @@ from hub_server import Hub, running_hub
 from page_fixtures import House, Visit, browser, free_port, visit, visiting, wait_for
 from playwright.sync_api import Browser, Locator, expect
 from toys import ToyPainter
-from unit_pages import card, control, drawing, first, map_of, open_tab, pixels, put
+from unit_pages import card, control, drawing, first, map_of, pixels, put
 
 from pipelines.preprocessors import depth, hed, openpose
 from pipelines.preprocessors.annotators import ANNOTATORS, Annotators
@@ -99,11 +99,11 @@ def test_three_files_are_one_download_which_can_be_stopped_and_gone_on_with(visi
     assert button.inner_text() == f"Download (3 files, from {REPO})"
     button.click()
     first.get_by_text("0.8 MB · 0 of 3 files").wait_for()
-    open_tab(visit, "Models")
+    visit.open_tab("Models")
     listed = visit.page.locator(".library-downloads")
     for name in ("body_pose_model.pth", "hand_pose_model.pth", "facenet.pth"):
         listed.get_by_text(f"openpose/{name}").wait_for()
-    open_tab(visit, "ControlNet")
+    visit.open_tab("ControlNet")
     with visit.page.expect_response(lambda answer: "stop_weights" in (answer.request.post_data or "")):
         first.locator("[data-part=stop-fetch]").click()
     hub.pause.set()  # only now: the transfer would be whole before the studio hears that it is to stop
@@ -123,7 +123,7 @@ def test_a_download_goes_on_through_a_reload(visit: Visit, first: Locator, hub: 
     choose(visit, "PidiNet").click()
     first.get_by_text("0.4 of 1.0 MB").wait_for()
     visit.reload()
-    open_tab(visit, "ControlNet")
+    visit.open_tab("ControlNet")
     first.get_by_text("0.4 of 1.0 MB").wait_for()
     hub.pause.set()
     expect(first.locator(".unit-weights")).not_to_be_visible()
@@ -145,7 +145,7 @@ def test_others_than_the_owner_see_the_sentence_only(
     monkeypatch.setattr(roles, "role_of", lambda request: "artist")
     monkeypatch.setattr("ui.weights_desk.role_of", lambda request: "artist")
     with visiting(house, browser) as visit:
-        open_tab(visit, "ControlNet")
+        visit.open_tab("ControlNet")
         card(visit).wait_for()
         wait_for(visit.page, lambda: visit.page.evaluate("(atelier.preprocessors ?? []).length > 0"))
         button = choose(visit, "TEED")
@@ -171,7 +171,7 @@ def ask(visit: Visit, function: str) -> int:
 
 
 def test_the_depth_tab_estimates_as_soon_as_its_estimator_is_there(visit: Visit, hub: Hub) -> None:
-    open_tab(visit, "Depth")
+    visit.open_tab("Depth")
     visit.page.wait_for_function("() => document.querySelector('#depth-map select')?.options.length && atelier.forms.depth")
     room = visit.page.locator("#depth-map")
     room.locator("[data-part=file]").set_input_files([drawing()])

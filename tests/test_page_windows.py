@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
 from playwright.sync_api import Browser, expect
-from test_page_pictures import open_tab, picture, put
+from test_page_pictures import picture, put
 
 from models.catalog import STARTER
 from models.manager import Key
@@ -71,7 +71,7 @@ def test_a_second_window_sees_new_pictures_and_a_wheel_moves_their_row(visit: Vi
 def test_on_a_phone_what_happens_and_what_is_to_be_kept_come_into_view(house: House, browser: Browser) -> None:
     with visiting(house, browser, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as visit:
         for tab in ("Models", "ControlNet", "Inpaint"):
-            open_tab(visit, tab)
+            visit.open_tab(tab)
             visit.page.wait_for_timeout(300)
             assert visit.page.evaluate(TOO_SMALL) == []
         put(visit, "inpaint", picture(256, 192))

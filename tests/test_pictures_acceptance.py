@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from app_fixtures import RunningStudio, reading_of, running
-from page_fixtures import Visit, browser, visiting, wait_for
+from page_fixtures import Visit, at_rest, browser, visiting, wait_for
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page
 
@@ -51,6 +51,7 @@ def png(image: Image.Image) -> bytes:
 
 def open_picture(page: Page) -> None:
     page.get_by_role("tab", name="Inpaint").click()
+    at_rest(page)
     page.locator("#inpaint-image [data-part=file]").set_input_files(
         [FilePayload(name="scene.png", mimeType="image/png", buffer=png(scene()))]
     )
@@ -100,6 +101,7 @@ def test_a_mask_painted_by_mouse_and_finger_becomes_a_blue_car_and_survives_a_re
     page.wait_for_timeout(1500)  # kept in the browser shortly after the last stroke
     visit.reload()
     page.get_by_role("tab", name="Inpaint").click()
+    at_rest(page)
     page.wait_for_function("() => atelier.painted?.inpaint?.bounds")
     assert (np.asarray(page.evaluate(CELLS)) == painted).all()
     page.locator("#inpaint-prompt textarea").fill("a blue car on the left in the grass at day")

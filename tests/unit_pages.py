@@ -69,10 +69,6 @@ def drawing(width: int = 128, height: int = 128, faint: bool = True) -> FilePayl
     return FilePayload(name="drawing.png", mimeType="image/png", buffer=stream.getvalue())
 
 
-def open_tab(visit: Visit, name: str) -> None:
-    visit.page.get_by_role("tab", name=name, exact=True).click()
-
-
 def room(visit: Visit, kind: str = "controlnet") -> Locator:
     return visit.page.locator(f"#{kind}-controls")
 
@@ -111,7 +107,7 @@ def pixels(visit: Visit, house: House, address: str) -> Image.Image:
 @pytest.fixture
 def first(visit: Visit) -> Locator:
     """The card that the tab begins with."""
-    open_tab(visit, "ControlNet")
+    visit.open_tab("ControlNet")
     card(visit).wait_for()
     wait_for(visit.page, lambda: visit.page.evaluate("(atelier.preprocessors ?? []).length > 0"))
     return card(visit)

@@ -17,6 +17,10 @@
   const usable = (kept, now, choices) =>
     typeof kept === typeof now && Array.isArray(kept) === Array.isArray(now) && (!choices || choices.includes(kept));
 
+  // A number may be there as text. Lists are compared by what is in them.
+  const scalar = (value) => typeof value !== "object";
+  const same = (one, other) => JSON.stringify(one) === JSON.stringify(other) || (scalar(one) && scalar(other) && String(one) === String(other));
+
   const tell = (kind, values) => window.dispatchEvent(new CustomEvent("atelier:form", { detail: { kind, values } }));
 
   atelier.keep = (kind, names, values) => {
@@ -34,7 +38,8 @@
     const result = names.map((name, index) => (usable(kept[name], values[index], choices[name]) ? kept[name] : values[index]));
     restored.add(kind);
     tell(kind, byName(names, result));
-    return result;
+    // What is as it was stays undefined, which leaves a component alone: somebody may be typing in it already.
+    return result.map((value, index) => (same(value, values[index]) ? undefined : value));
   };
 
   // ---- another checkpoint ------------------------------------------------------------------------------------------------
@@ -45,8 +50,6 @@
     const kind = target.closest?.('[id$="-checkpoint"]')?.id.replace(/-checkpoint$/, "");
     if (atelier.forms?.[kind]) held[kind] = atelier.forms[kind].checkpoint;
   });
-
-  const same = (one, other) => JSON.stringify(one) === JSON.stringify(other) || String(one) === String(other);
 
   // The new checkpoint's size in the same shape, where the size is one that the old checkpoint brought or its buttons gave.
   const sizeOf = ({ width, height }, before, after) => {
