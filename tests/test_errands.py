@@ -115,9 +115,11 @@ def test_a_flood_of_previews_does_not_hold_up_a_job(studio: Studio) -> None:
     for thread in threads:
         thread.start()
     start, job = time.monotonic(), studio.submit(JOB, "ada")
-    wait_until(lambda: (found := studio.book.job(job)) and found.state == "done")
-    took = time.monotonic() - start
-    over.set()
-    for thread in threads:
-        thread.join(5)
+    try:
+        wait_until(lambda: (found := studio.book.job(job)) and found.state == "done")
+        took = time.monotonic() - start
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(5)
     assert took < 2 and not any(thread.is_alive() for thread in threads)

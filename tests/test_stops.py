@@ -125,7 +125,7 @@ def test_f24_stop_acts_in_every_phase_and_loses_nothing_that_was_announced(
     request = requests(desk.painter)[kind]
     whole = desk.run(request)
     later: list[str] = []
-    verbs = ("stop", "stop", "skip") if call % 2 else ("skip", "stop")  # twice, and together with Skip
+    verbs = ("stop", "stop") if call % 2 else ("skip", "stop", "skip")  # twice, or together with Skip
     with monkeypatch.context() as patch:
         for name, path in (PLACES | SAVING).items():
             owner, _, attribute = path.rpartition(".")
