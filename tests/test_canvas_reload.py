@@ -18,6 +18,21 @@ LEAVES = """([type, delay]) => window.addEventListener(type, () => {
   delay ? setTimeout(leave, delay) : leave();
 }, { once: true })"""
 
+# The next time that the large store is filled takes until go() is called: before it is, or after and until the page knows. Then no more.
+HELD = """(filled) => {
+  const { canvasStore: store } = atelier;
+  const { save } = store;
+  const wait = () => new Promise((go) => Object.assign(window, { go }));
+  store.save = async (...asked) => {
+    store.save = async () => false;
+    if (!filled) await wait();
+    const kept = await save(...asked);
+    if (filled) await wait();
+    return kept;
+  };
+}"""
+TOLD = "() => JSON.parse(localStorage['atelier.canvas.inpaint'] ?? null)?.bases[0]"
+
 
 @pytest.fixture
 def inputs() -> Generator[Inputs]:
@@ -57,9 +72,9 @@ def test_a_stroke_and_what_undoes_it_outlive_a_reload_in_the_next_moment(canvas:
         y = 40 + 50 * turn
         left(canvas, lambda y=y: canvas.stroke((50, y), (550, y + 20), steps=4), delay=delay)
     assert canvas.layer().any()
-    for button in ("fill", "undo", "clear", "invert"):
+    for button in ("clear", "undo", "fill", "invert"):
         left(canvas, canvas.part(button).click, "click")
-        canvas.stroke((100, 100), (200, 300))
+        canvas.stroke((100, 100), (200, 300))  # on nothing, but after all was filled
     left(canvas, lambda: canvas.page.keyboard.press("Delete"), "keyup")
 
 
@@ -80,6 +95,40 @@ def test_what_is_kept_meanwhile_and_painted_after_it_is_one(canvas: Easel) -> No
     canvas.page.wait_for_timeout(900)
     canvas.rest()
     assert canvas.js("localStorage['atelier.canvas.inpaint']") is None  # the large store has it all
+
+
+@pytest.mark.parametrize("filled", [False, True])
+def test_a_stroke_while_the_large_store_is_filled_is_kept(canvas: Easel, filled: bool) -> None:
+    canvas.js(HELD, filled)
+    canvas.stroke((100, 100), (400, 100))
+    canvas.wait("() => !!window.go")
+    canvas.stroke((100, 400), (500, 90))
+    painted = canvas.layer()
+    if filled:
+        canvas.js("() => go()")
+        canvas.wait(f"() => ({TOLD})() !== ''")  # the journal stands on the store
+    canvas.reload()
+    assert np.array_equal(canvas.layer(), painted)
+
+
+def test_a_stroke_while_another_window_fills_the_store_is_kept(canvas: Easel) -> None:
+    canvas.stroke((100, 100), (300, 300))
+    canvas.wait(f"() => ({TOLD})() === undefined")
+    with closing(canvas.page.context.new_page()) as second:
+        other = Easel(canvas.inputs, canvas.context, second, "inpaint")
+        second.goto(canvas.page.url)
+        other.begin()
+        other.js(HELD, True)
+        other.stroke((500, 100), (300, 300))
+        other.wait("() => !!window.go")
+        canvas.page.bring_to_front()
+        canvas.js(HELD, False)
+        canvas.stroke((50, 450), (550, 450))
+        painted = canvas.layer()
+        other.js("() => go()")
+        canvas.wait(f"() => ({TOLD})() === ''")  # the journal tells of all
+    canvas.reload()
+    assert np.array_equal(canvas.layer(), painted)
 
 
 def test_a_closed_window_and_another_one_lose_no_stroke(canvas: Easel) -> None:

@@ -37,10 +37,16 @@ def test_every_preprocessor_is_in_the_table_once() -> None:
     ("Recolour luminance", "recolor"), ("Threshold", "brightness"), ("Inpaint mask", "inpaint"), ("AnyLine", "sd15_lineart"),
 ])  # fmt: skip
 def test_a_map_is_given_to_the_model_that_is_named_after_it(preprocessor: str, name: str) -> None:
-    assert name in readers([model(each) for each in IN_THE_WILD])[preprocessor]
+    for names in (IN_THE_WILD, IN_THE_WILD[::-1]):
+        assert name in readers([model(each) for each in names])[preprocessor]
 
 
-@pytest.mark.parametrize("name", ["t2iadapter_composition", "bleached", "purpose", "sextile", "dissegno"])
+@pytest.mark.parametrize(("preprocessor", "name"), [("OpenPose", "OpenPoseXL2"), ("AnyLine", "mistoLine_rank256"), ("Tile", "promaxTile")])
+def test_a_word_is_found_whether_capitals_part_it_or_set_it_apart(preprocessor: str, name: str) -> None:
+    assert readers([model(name)])[preprocessor] == name
+
+
+@pytest.mark.parametrize("name", ["t2iadapter_juxtaposed", "bleached", "purpose", "sextile", "dissegno"])
 def test_a_short_word_within_another_one_says_nothing(name: str) -> None:
     assert readers([model(name)]) == {}
 

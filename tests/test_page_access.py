@@ -116,5 +116,5 @@ def test_a_note_that_pops_up_bears_its_title_and_takes_no_word_for_markup(visit:
     assert note.locator("[role=button]").count() == 0  # a button within a button is none to a screen reader
     visit.page.locator(".toast-close").click()
     visit.set("width", "128")
-    visit.generate("a house <lora:nobody>")
-    wait_for(visit.page, lambda: "nobody" in (visit.page.locator(".toast-wrap").text_content() or ""))
+    visit.generate("a house <lora:nobody:much>")
+    wait_for(visit.page, lambda: "Write it as in <lora:name:0.8>." in (visit.page.locator(".toast-wrap").text_content() or ""))

@@ -67,6 +67,11 @@ def by_keys(visit: Visit, name: str, kind: str = "txt2img") -> None:
     visit.page.keyboard.press("Enter")
 
 
+def by_hand(visit: Visit, side: int) -> None:
+    for name in ("width", "height"):
+        visit.set(name, str(side))
+
+
 def numbers(visit: Visit, kind: str = "txt2img") -> list[str]:
     return [visit.page.locator(f"#{kind}-{side} input").input_value() for side in ("width", "height")]
 
@@ -87,15 +92,15 @@ def test_a_checkpoint_brings_its_size_however_it_is_chosen(page: Visit) -> None:
 
 
 def test_a_shape_from_the_buttons_goes_along_and_a_size_from_a_hand_stays(page: Visit) -> None:
-    page.page.locator(".aspect-3-4").first.click()
-    soon(page, 112, 144)
+    page.page.locator(".aspect-16-9").first.click()
+    soon(page, 176, 96)
     page.page.locator("#txt2img-swap").click()
-    soon(page, 144, 112)
+    soon(page, 96, 176)
     by_mouse(page, "photo")
-    soon(page, 576, 448)
+    soon(page, 384, 704)
     page.set("width", "520")
     by_mouse(page, "Starter")
-    soon(page, 520, 448)
+    soon(page, 520, 704)
 
 
 def test_settings_keep_their_size_and_the_next_choice_starts_from_their_checkpoint(page: Visit, house: House) -> None:
@@ -107,18 +112,22 @@ def test_settings_keep_their_size_and_the_next_choice_starts_from_their_checkpoi
     soon(page, 128, 128)
     page.part("settings").click()
     soon(page, 512, 512)
+    by_hand(page, 128)  # what the starter would have
     box(page, "txt2img").click()  # opened, and left without a choice
     page.page.keyboard.press("Tab")
-    soon(page, 512, 512)
+    soon(page, 128, 128)
+    by_hand(page, 512)
     by_mouse(page, "Starter")
     soon(page, 128, 128)
+    by_mouse(page, "photo")
+    soon(page, 512, 512)
     page.page.get_by_role("button", name="Undo", exact=True).last.click()
     soon(page, 128, 128)
 
 
 def test_the_size_that_suits_a_picture_suits_it_with_another_checkpoint_too(page: Visit) -> None:
     page.open_tab("Image to image")
-    put(page, "img2img", picture(400, 200))
-    soon(page, 176, 96, "img2img")
+    put(page, "img2img", picture(400, 160))  # the shape of no button
+    soon(page, 208, 80, "img2img")
     by_mouse(page, "photo", "img2img")
-    soon(page, 704, 384, "img2img")
+    soon(page, 832, 320, "img2img")

@@ -21,6 +21,9 @@ TOO_SMALL = """() => [...document.querySelectorAll(".gradio-container :is(button
   const { width, height } = part.getBoundingClientRect();
   return width < 40 || height < 40 || (typed && parseFloat(getComputedStyle(part).fontSize) < 16);
 }).map((part) => `${part.tagName} ${part.className} ${part.ariaLabel ?? part.textContent}`)"""
+LISTS = """() => [...document.querySelectorAll(".gradio-container .wrap:has(> .wrap-inner)")].filter((list) => list.getClientRects().length)
+  .map((list) => [list, list.querySelector("input")].map((part) => Math.floor(part.getBoundingClientRect().height)))"""
+NO_LATE_LOOK = "{ const wait = setTimeout; window.setTimeout = (act, time, ...more) => (time > 5000 ? 0 : wait(act, time, ...more)); }"
 FREE = """() => {
   const { left, top, width, height } = document.querySelector("#inpaint-generate").getBoundingClientRect();
   return [0.1, 0.5, 0.9].every((share) => document.elementFromPoint(left + share * width, top + height / 2)?.closest("#inpaint-generate"));
@@ -29,6 +32,11 @@ IN_SIGHT = """(name) => {
   const part = document.querySelector(`#inpaint-image [data-part=${name}]`);
   const { left, top, width, height } = part.getBoundingClientRect();
   return document.elementFromPoint(left + width / 2, top + height / 2)?.closest(`[data-part=${name}]`) === part;
+}"""
+
+ABOVE = """() => {
+  const [choices, button] = ["#inpaint-image [data-part=choices]", "#inpaint-generate"].map((name) => document.querySelector(name));
+  return choices.getBoundingClientRect().bottom <= button.getBoundingClientRect().top;
 }"""
 
 
@@ -52,6 +60,7 @@ def test_preparing_says_what_is_read_and_skip_says_what_it_leaves(visit: Visit, 
 
 def test_a_second_window_sees_new_pictures_and_a_wheel_moves_their_row(visit: Visit, house: House) -> None:
     with closing(visit.page.context.new_page()) as second:
+        second.add_init_script(NO_LATE_LOOK)
         second.goto(house.url)
         second.wait_for_function("() => window.atelier?.engine?.state === 'ready' && 'newest' in window.atelier.engine")
         before = second.locator("#txt2img-stage [data-part=strip] li").count()
@@ -74,6 +83,9 @@ def test_on_a_phone_what_happens_and_what_is_to_be_kept_come_into_view(house: Ho
             visit.open_tab(tab)
             visit.page.wait_for_timeout(300)
             assert visit.page.evaluate(TOO_SMALL) == []
+        lists = visit.page.evaluate(LISTS)
+        height = visit.page.locator("#inpaint-width input").evaluate("(field) => Math.floor(field.getBoundingClientRect().height)")
+        assert lists and all(list == [height, height] for list in lists)
         put(visit, "inpaint", picture(256, 192))
         visit.page.locator("#inpaint-image [data-part=fill]").tap()
         house.painter.step_seconds = 0.1
@@ -83,4 +95,6 @@ def test_on_a_phone_what_happens_and_what_is_to_be_kept_come_into_view(house: Ho
         assert visit.page.evaluate(FREE)
         visit.page.get_by_role("button", name="Close this note").tap()
         wait_for(visit.page, lambda: visit.page.evaluate(IN_SIGHT, "keep") and visit.page.evaluate(IN_SIGHT, "canvas"))
+        visit.page.wait_for_timeout(700)  # the page glides
+        wait_for(visit.page, lambda: visit.page.evaluate(ABOVE))
         assert visit.page.evaluate(FREE)
