@@ -122,6 +122,8 @@ def test_a_decision_that_could_not_be_kept_says_so_and_keeps_what_was_typed(visi
     visit.page.unroute_all()
     look_again(visit)
     expect(card(visit).get_by_role("alert").last).to_contain_text("did not answer")
+    card(visit).get_by_role("button", name="Compute").click()  # draws the card anew
+    expect(card(visit).get_by_role("alert")).to_have_count(0)
     expect(card(visit).get_by_label("Steps")).to_have_value("9")
     visit.complaints.clear()  # of the answer that did not come
 
