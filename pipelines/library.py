@@ -74,13 +74,16 @@ class Library:
     def override(self, model_id: str, overrides: Overrides) -> None:
         """Keeps what a person decided about a file, for as long as its content is the same."""
         self._catalog.override(model_id, overrides)
-        self.hash_in_background(model_id)
-
-    def hash_in_background(self, model_id: str) -> None:
-        """`model(id).hash` holds the result after a while; `version` changes then."""
         entry = self.model(model_id)
         if not entry.hash:
             threading.Thread(target=self._hash, args=(entry.id,), name="hashing", daemon=True).start()
+
+    def hash(self, model_id: str) -> str:
+        """SHA-256 of a file in hexadecimal digits. Reads all of it the first time: seconds. `model(id).hash` holds it from then on.
+
+        Raises `UserError` when it cannot be read.
+        """
+        return self._catalog.hash(self.model(model_id).id)
 
     def fits(self, model_id: str, checkpoint_id: str) -> str:
         """ "" when the file can be used with the checkpoint, else the reason, in a sentence."""

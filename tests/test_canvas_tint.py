@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from canvas_harness import Easel, Inputs, easel, noise, serving
 from numpy.typing import NDArray
-from page_fixtures import browser
+from page_fixtures import browser, wait_for
 from PIL import Image
 from playwright.sync_api import Browser
 
@@ -91,8 +91,11 @@ def test_the_edge_moves_unless_less_motion_is_asked_for(inputs: Inputs, browser:
             here.page.mouse.move(2, 2)
             here.page.wait_for_timeout(450)
             before = seen(here)
-            here.page.wait_for_timeout(350)
-            assert np.array_equal(seen(here), before) != moves
+            if moves:
+                wait_for(here.page, lambda before=before: not np.array_equal(seen(here), before))
+            else:
+                here.page.wait_for_timeout(350)
+                assert np.array_equal(seen(here), before)
         here.page.emulate_media(reduced_motion=None)
 
 

@@ -113,12 +113,10 @@ def test_a_studio_without_a_folder_for_models_refuses_downloads(catalog: Catalog
         Library(catalog, None).download(REPO, FILE, "lora")
 
 
-def test_a_hash_appears_when_it_has_been_computed(library: Library, weights: Path) -> None:
+def test_a_hash_stays_when_it_has_been_computed(library: Library, weights: Path) -> None:
     file = write_file(weights / "loras" / "ink.safetensors", lora())
     [entry] = library.models("lora")
-    library.hash_in_background(entry.id)
-    wait_until(lambda: library.model(entry.id).hash)
-    assert library.model(entry.id).hash == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert library.hash(entry.id) == hashlib.sha256(file.read_bytes()).hexdigest() == library.model(entry.id).hash
 
 
 def test_an_override_is_kept_by_hash_although_nobody_asked_for_one(library: Library, weights: Path) -> None:

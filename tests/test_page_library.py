@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -54,6 +55,21 @@ def look_again(visit: Visit) -> None:
     with visit.page.expect_response(lambda answer: "component_server" in answer.url):
         visit.page.evaluate("() => window.dispatchEvent(new Event('atelier:library'))")
     visit.page.wait_for_timeout(500)
+
+
+def test_a_hash_is_shown_and_one_that_cannot_be_computed_leaves_no_card_waiting(house: House, visit: Visit) -> None:
+    """The folder of the toy that the studio starts with holds no network to read."""
+    open_models(visit)
+    row(visit, "sound").click()
+    card(visit).get_by_role("button", name="Compute").click()
+    digest = hashlib.sha256((house.models / "checkpoints" / "sound.ckpt").read_bytes()).hexdigest()
+    expect(card(visit).get_by_title(digest)).to_have_text(digest[:10])
+    assert house.studio
+    starter = house.studio.checkpoints()[0].name
+    row(visit, starter).click()
+    card(visit).get_by_role("button", name="Compute").click()
+    expect(card(visit).get_by_role("alert")).to_contain_text("no weights of a UNet")
+    expect(card(visit).get_by_role("button", name="Compute")).to_be_enabled()
 
 
 def test_a_warning_stands_on_the_card_of_the_file_that_was_asked_for_until_the_next_act(house: House, visit: Visit) -> None:

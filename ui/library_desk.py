@@ -120,8 +120,7 @@ class LibraryDesk:
         return {}
 
     def hash(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        self._library.hash_in_background(str(asked["id"]))
-        return {}
+        return {"hash": self._library.hash(str(asked["id"]))}
 
     def _size_of(self, entry: ModelFile) -> str:
         """What a file in a size that no public family has was made for."""

@@ -102,7 +102,7 @@ const act = async (model, name, asked, words = "") => {
   told.set(model.id, { busy: name });
   drawCard();
   const answer = await ask(name, { ...asked, id: model.id });
-  told.set(model.id, answer.error ? { words: answer.error, wrong: true } : { words, busy: name === "hash" ? name : "" });
+  told.set(model.id, answer.error ? { words: answer.error, wrong: true } : { words });
   if (name === "convert" && !answer.error) told.set(answer.id, { words: `It was made of “${model.name}”. The old file stays where it is.` });
   await list();
   const next = name === "convert" && !answer.error && chosen === model.id ? answer.id : chosen;
