@@ -97,6 +97,8 @@ class Inputs:
         if name in ("", "page"):
             scripts = "".join(f'<script src="{script}"></script>' for script in SCRIPTS)
             return "text/html", PAGE.replace("SCRIPTS", scripts).encode()
+        if name == "healthz":
+            return "text/plain", b"A page without scripts."
         if name == "boot.js":
             return "text/javascript", BOOT.encode()
         kind = {"js": "text/javascript", "css": "text/css", "html": "text/plain"}.get(name.rpartition(".")[2])

@@ -254,6 +254,9 @@ def shared_page(browser: Browser, url: str, width: int = 1280, height: int = 720
     wire.send("Storage.clearDataForOrigin", storage)
     wire.send("Page.resetNavigationHistory")  # what a tab keeps goes with it
     wire.detach()
+    # What the last page wrote in its last moment may arrive after that; a page of the same origin comes behind it.
+    page.goto(f"{url.rstrip('/')}/healthz")
+    page.evaluate("() => (localStorage.clear(), sessionStorage.clear())")
     return page
 
 
