@@ -36,6 +36,14 @@ def test_what_is_typed_survives_a_reload_and_a_restart_of_the_server(house: Hous
             assert [visit.control(name).input_value() for name in names] == ["a green tree", "rain", "192", "9007199254740993"]
 
 
+def test_only_what_was_left_otherwise_is_put_back_so_nobody_is_typed_over(visit: Visit) -> None:
+    kept = {"width": 192, "height": 128, "loras": [{"id": "ink"}], "controls": [{"id": "net"}]}
+    now = [128, 128, [{"id": "pen"}], [{"id": "net"}]]
+    visit.page.evaluate("kept => localStorage.setItem('atelier.form.trial', JSON.stringify(kept))", kept)
+    back = visit.page.evaluate("([names, now]) => atelier.recall('trial', names, now, {})", [[*kept], now])
+    assert back == [192, None, [{"id": "ink"}], None]  # what is undefined leaves a component as it is
+
+
 def test_a_form_with_a_picture_s_settings_makes_that_picture_until_it_is_changed(visit: Visit, house: House) -> None:
     """What the page does not show goes along, through the browser and a reload, and counts for nothing once something is typed."""
     before = len(house.painter.drawn)
