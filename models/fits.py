@@ -17,7 +17,7 @@ VAE_NAMES = (("sdxl", r"(?<![a-z])(sd)?xl(?![a-z])"), ("sd1", r"(?<![a-z0-9])(ft
 
 
 def fits(entry: ModelFile, checkpoint: Checkpoint) -> str:
-    """"" when the file can be used with the checkpoint, else the reason, in a sentence."""
+    """ "" when the file can be used with the checkpoint, else the reason, in a sentence."""
     if not entry.usable:
         return entry.problem or entry.identity.note
     if entry.identity.kind == "vae":

@@ -18,8 +18,11 @@ OWNERS = {16: "Stable Diffusion 3 and Flux", 32: "Flux.2"}  # latent channels of
 OTHER_ENCODERS = (
     ("t5", "a T5 text encoder, which belongs to newer families", ("encoder.block.0.layer.0.SelfAttention.q.weight",)),
     ("language model", "a language model, which belongs to newer families", ("layers.0.self_attn.q_proj.weight",)),
-    ("vision", "an encoder of pictures (CLIP vision) without its projection, or in other names than those of transformers",
-     ("vision_model.embeddings.class_embedding", "visual.class_embedding")),
+    (
+        "vision",
+        "an encoder of pictures (CLIP vision) without its projection, or in other names than those of transformers",
+        ("vision_model.embeddings.class_embedding", "visual.class_embedding"),
+    ),
 )
 UPSCALERS = frozenset((  # networks that make pictures larger: ESRGAN in three spellings, SwinIR, HAT, DAT, SPAN, OmniSR
     "RRDB_trunk.0.RDB1.conv1.weight", "body.0.rdb1.conv1.weight", "model.1.sub.0.RDB1.conv1.0.weight",

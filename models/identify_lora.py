@@ -50,7 +50,7 @@ def _changes(signature: Signature) -> Changes:
 
 
 def _layout(signature: Signature, changes: Changes) -> str:
-    """"kohya", "diffusers" or "lycoris"."""
+    """ "kohya", "diffusers" or "lycoris"."""
     if any(role.startswith(("hada_", "lokr_", "mid", "diff")) for _, role in changes.values()):
         return "lycoris"
     return "kohya" if signature.starts("lora_unet_", "lora_te") else "diffusers"

@@ -64,7 +64,7 @@ def others(made_with: Mapping[str, str], here: Iterable[Companion], digest: Call
 
 
 def _differs(one: Companion, known: str, digest: Callable[[Path], str]) -> str:
-    """"" where nothing is known of one of them."""
+    """ "" where nothing is known of one of them."""
     try:
         found = content(one.files, digest) if known else ""
     except UserError:

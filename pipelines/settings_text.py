@@ -30,7 +30,7 @@ OURS = "Version: Atelier"
 STEPS = re.compile(r"^[ \t]*Steps *:", re.MULTILINE)
 FLAT = re.compile(r"[ \t]Steps: ?[0-9]+,")
 KEY = re.compile(r"\w[\w \-/]*$")
-PIECE = re.compile(r'[,:\n]')
+PIECE = re.compile(r"[,:\n]")
 QUOTED = re.compile(r'[ \t]*("[^"\\]*(?:\\.[^"\\]*)*")[ \t]*(?=,|\n|$)', re.DOTALL)
 PLAIN = re.compile(r"[^,\n]*")
 NEGATIVE_LINE = re.compile(rf"^[ \t]*{NEGATIVE}", re.MULTILINE)

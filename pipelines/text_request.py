@@ -113,4 +113,3 @@ def _lost(settings: Settings, kind: type[Request]) -> list[str]:
     if issubclass(kind, Inpaint):
         notes.append("The mask is not in the text. Paint it again.")
     return notes
-

@@ -1,6 +1,6 @@
 """A control unit in a picture's settings text, both ways.
 
-    Module: Canny, Model: outlines, Weight: 1, Resize Mode: Crop and Resize, Image hash: 0123456789ab
+Module: Canny, Model: outlines, Weight: 1, Resize Mode: Crop and Resize, Image hash: 0123456789ab
 """
 
 from __future__ import annotations

@@ -39,9 +39,7 @@ def form(here: Easel, **values: object) -> None:
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-def test_every_handle_is_free_at_every_size_and_a_result_is_shown_whole(
-    inputs: Inputs, browser: Browser, window: dict[str, Any]
-) -> None:
+def test_every_handle_is_free_at_every_size_and_a_result_is_shown_whole(inputs: Inputs, browser: Browser, window: dict[str, Any]) -> None:
     with easel(inputs, browser, "outpaint", "frame", **window) as here:
         here.show(noise(512, 384))
         for sides in ({}, {"bottom": 512}, {"left": 256, "right": 256, "top": 128, "bottom": 128}, {"right": 2048}):

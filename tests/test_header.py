@@ -75,9 +75,7 @@ def test_places_lead_to_the_numbers(tmp_path: Path) -> None:
     assert torch.equal(torch.frombuffer(bytearray(data), dtype=torch.float32), numbers)
 
 
-@pytest.mark.parametrize(
-    "dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2]
-)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2])
 def test_a_small_tensor_is_read_number_by_number(tmp_path: Path, dtype: torch.dtype) -> None:
     numbers = torch.randn(50, generator=torch.Generator().manual_seed(1)).to(dtype)
     file = tmp_path / "model.safetensors"

@@ -46,4 +46,3 @@ def ancestral(sigma: float, sigma_next: float) -> tuple[float, float]:
     """
     ratio = sigma_next / sigma
     return sigma_next * ratio, sigma_next * max(0.0, 1 - ratio * ratio) ** 0.5
-
