@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from models.catalog import Catalog
 from models.families import SD1
 from models.files import ModelKind
-from models.own_sizes import OWN_SIZES
+from models.tensors.embedded_sizes import OWN_SIZES
 from pipelines.as_made import DecodeUse
 from pipelines.control_use import CONTROL_MODES, CONTROL_RESIZE, WEIGHT_CURVES, ControlUse
 from pipelines.inputs import Inputs

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from models.files import ModelFile, ModelKind
 from models.names import FORMS, GENERIC, Form, composed, folded, loosest, taken_apart, without_ending, writable
-from models.shown import shown
+from models.safe_text import shown
 
 Place = tuple[tuple[str, ...], str]  # folders, the outermost first, and the name in the last of them
 LONGEST = 300  # characters of a name that a request keeps

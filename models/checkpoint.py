@@ -15,7 +15,7 @@ from models.identify import identify_folder
 from models.identify_folder import read_json
 from models.kits import tokenizer_folders
 from models.names import WEIGHTS
-from models.shown import shown
+from models.safe_text import shown
 
 STARTER = "starter"
 STARTER_DEPTH = "starter-depth"  # the starter with a UNet that reads a depth map

@@ -13,14 +13,14 @@ from models.device import mend_torchvision
 from models.errors import UserError
 from models.families import FAMILIES, Family
 from models.files import Identity, ModelFile
-from models.header import read_header
 from models.identify_control import CONTROL_LORA, T2I_ADAPTER, TITLES, UNION, control, kind_of
 from models.identify_folder import CONFIG, identify_folder
 from models.kits import kit
 from models.networks import Blank, arguments, built
-from models.own_sizes import own_sizes
-from models.signature import Signature
-from models.sources import Source, config, folder_source
+from models.tensors.embedded_sizes import own_sizes
+from models.tensors.header import read_header
+from models.tensors.signature import Signature
+from models.tensors.sources import Source, config, folder_source
 
 COMPONENT = "controlnet"  # in the sizes that a file brings
 POOLED = re.compile(r"(?<![a-z])shuffle(?![a-z])")  # in a name: its outputs are averaged over the picture, which no tensor tells

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.errors import UserError
-from models.header import TensorInfo
 from models.identify_control import HINT, adapter_shape
 from models.networks import MOST_LAYERS, Config
+from models.tensors.header import TensorInfo
 
 CROSS, PLAIN = "CrossAttnDownBlock2D", "DownBlock2D"
 CROSS_MIDDLE, PLAIN_MIDDLE = "UNetMidBlock2DCrossAttn", "UNetMidBlock2D"

@@ -25,9 +25,9 @@ from typing import Any
 
 from models.errors import UserError
 from models.files import ModelKind
-from models.header import Damaged, read_header
 from models.names import GENERIC
-from models.shown import shown
+from models.safe_text import shown
+from models.tensors.header import Damaged, read_header
 
 LOG = logging.getLogger(__name__)
 CHILD = Path(__file__).with_name("convert_child.py")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from models.add_on_names import ENCODERS, HYPERNETWORK, MOST_VECTORS, rows_of, vectors_in
 from models.files import Identity, ModelKind
-from models.header import floating
 from models.identify_lora import lora
-from models.signature import VAE_PREFIXES, Signature
+from models.tensors.add_on_names import ENCODERS, HYPERNETWORK, MOST_VECTORS, rows_of, vectors_in
+from models.tensors.header import floating
+from models.tensors.signature import VAE_PREFIXES, Signature
 
 EMBEDDED = {768: "sd1", 1024: "sd2", 1280: "sdxl"}  # width of an embedding's vectors -> family
 TOKENS = "token_embedding.weight"  # ends the name of a CLIP text encoder's table of words, in every layout

@@ -12,8 +12,8 @@ from typing import Any
 
 from models.files import Identity, ModelKind
 from models.identify_lora import WIDTHS
-from models.own_sizes import own_sizes
-from models.signature import FAMILY_SIZES, Signature
+from models.tensors.embedded_sizes import own_sizes
+from models.tensors.signature import FAMILY_SIZES, Signature
 
 UNION, CONTROL_LORA, T2I_ADAPTER, IP_ADAPTER = "union", "control-lora", "t2i-adapter", "ip-adapter"  # variants; "" is a plain ControlNet
 CLASSES: Mapping[str, tuple[ModelKind, str]] = {  # of diffusers, in a folder's config.json -> kind, variant

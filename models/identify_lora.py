@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 
 from models.files import Identity
-from models.lora_names import FACTORS, NEWER, TELLING, UNET_LAYER, Target, place_of
-from models.signature import Signature
+from models.tensors.lora_names import FACTORS, NEWER, TELLING, UNET_LAYER, Target, place_of
+from models.tensors.signature import Signature
 
 UNKNOWN = (".oft_blocks", ".oft_diag", ".boft_blocks", ".oft_R.weight", ".on_input", ".a1.weight", ".glora_a")
 

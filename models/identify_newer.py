@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from models.files import Identity
-from models.signature import Signature
+from models.tensors.signature import Signature
 
 # family, what people call it, sets of tensors: one whole set tells it, whatever stands before the names
 SIGNS: tuple[tuple[str, str, tuple[frozenset[str], ...]], ...] = tuple(

@@ -19,7 +19,7 @@ from models.kits import kit
 from models.networks import Blank, check, fill, form_of
 from models.plans import Part, file_parts, folder_parts, latent_channels, vae_parts
 from models.preview import PreviewDecoder, load_preview_decoder
-from models.sources import Source, config
+from models.tensors.sources import Source, config
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -89,7 +89,7 @@ def load(
     others: Mapping[str, Path] = NOTHING,
     go_on: Callable[[], None] = lambda: None,
 ) -> DiffusionModel:
-    """Reads a checkpoint: a single file in any layout of `models.layouts`, or a folder in that of diffusers.
+    """Reads a checkpoint: a single file in any layout of `models.tensors.layouts`, or a folder in that of diffusers.
 
     `tokenizers`: one for all text encoders, or one for each by its key. `others`: component ("vae", "clip_l" ...) -> file or
     folder that it is taken from, where a single file lacks it. `go_on`: asked before each tensor; what it raises ends the loading.

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from models.device import Device, mend_torchvision
 from models.errors import UserError
-from models.layouts import encoder_tensors, unet_tensors, vae_tensors
-from models.reading import Form
-from models.sources import Source
+from models.tensors.layouts import encoder_tensors, unet_tensors, vae_tensors
+from models.tensors.reading import Form
+from models.tensors.sources import Source
 
 log = logging.getLogger(__name__)
 

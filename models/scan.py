@@ -14,14 +14,14 @@ from typing import Any
 
 from models.checkpoint import Facts, file_id, read_folder
 from models.files import Identity, ModelFile, ModelKind
-from models.header import Damaged, Header, read_header
 from models.identify import identify, trigger_words
 from models.index import Found
 from models.listing import Candidate, Listing, Place, folders_of, list_folder, places
 from models.names import true_name
 from models.patience import Patience, Silent
-from models.shown import bounded, shown
-from models.values import read_values
+from models.safe_text import bounded, shown
+from models.tensors.header import Damaged, Header, read_header
+from models.tensors.small_tensor import read_values
 
 log = logging.getLogger(__name__)
 

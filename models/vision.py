@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from models.device import Device, mend_torchvision
 from models.errors import UserError
-from models.header import TensorInfo, read_header
-from models.layouts import NOT_WEIGHTS
 from models.networks import Blank, Config, built, check, fill, form_of
-from models.own_sizes import own_sizes
-from models.sources import Source, config, folder_source
+from models.tensors.embedded_sizes import own_sizes
+from models.tensors.header import TensorInfo, read_header
+from models.tensors.layouts import NOT_WEIGHTS
+from models.tensors.sources import Source, config, folder_source
 
 HEADS: Mapping[int, tuple[int, str]] = {  # width -> heads, activation
     768: (12, "quick_gelu"), 1024: (16, "quick_gelu"), 1280: (16, "gelu"), 1664: (16, "gelu"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from models.checkpoint import file_id
 from models.errors import UserError
-from models.header import TensorInfo, read_header
+from models.tensors.header import TensorInfo, read_header
 
 FOLDERS = ("clip_vision", "image_encoder")
 WEIGHTS = "model.safetensors"  # of a folder of transformers

@@ -9,25 +9,25 @@ from typing import Any
 
 import torch
 
-from models.add_on_names import needed_of_hypernetwork, vectors_in
 from models.catalog import Catalog, Checkpoint
 from models.control import load_control
 from models.device import Device
 from models.errors import UserError
 from models.families import FAMILIES
 from models.files import ModelFile
-from models.header import Header, TensorInfo, floating, read_header
 from models.identify_control import IP_ADAPTER
 from models.loading import DiffusionModel, load, load_vae
-from models.lora_names import needed
 from models.manager import Key
 from models.memory import Machine, vae_weights, weights_of
 from models.patches.embeddings import read_embedding
 from models.patches.hypernetworks import read_hypernetwork
 from models.patches.ip_adapter import load_ip_adapter
 from models.patches.lora import read_lora
-from models.reading import read_tensors
 from models.residence import HOST, Kept, Resident
+from models.tensors.add_on_names import needed_of_hypernetwork, vectors_in
+from models.tensors.header import Header, TensorInfo, floating, read_header
+from models.tensors.lora_names import needed
+from models.tensors.reading import read_tensors
 from models.vision import load_vision
 from models.vision_files import Encoders
 from pipelines.preprocessors.annotators import Annotators

@@ -14,11 +14,11 @@ from pathlib import Path
 import torch
 
 from models.files import Identity
-from models.header import Header, TensorInfo
 from models.identify import identify
 from models.kits import kit
 from models.networks import blank_unet
-from models.sources import config
+from models.tensors.header import Header, TensorInfo
+from models.tensors.sources import config
 from tests.original_names import ldm_unet
 
 Shapes = Mapping[str, tuple[int, ...]]

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.header import BITS
+from models.tensors.header import BITS
 
 SHAPES = ((), (0,), (8,), (8, 16))
 

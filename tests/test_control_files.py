@@ -22,11 +22,11 @@ from models.errors import UserError
 from models.families import SD1, SD2, SDXL, Family
 from models.files import ModelFile
 from models.fits import fits
-from models.header import read_header
 from models.identify import identify, identify_folder
 from models.kits import kit
 from models.networks import check
 from models.residence import in_turn
+from models.tensors.header import read_header
 from tests import toy_controls
 from tests.headers import header
 from tests.library_files import SD1 as SD1_FILE

@@ -28,7 +28,7 @@ from models import convert_child
 from models.convert import CHILD, Limits, convert
 from models.convert_child import Refused, check
 from models.errors import UserError
-from models.header import Damaged, read_header
+from models.tensors.header import Damaged, read_header
 
 MARKER = "MARKER"
 

@@ -21,8 +21,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from models.header import Damaged, read_header
-from models.values import read_values
+from models.tensors.header import Damaged, read_header
+from models.tensors.small_tensor import read_values
 
 FAR_TOO_LONG = 30  # seconds: a reader that is not done by then hangs
 PLAIN = {"weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from safetensors import SafetensorError, safe_open
 
-from models.header import BITS, MOST_DIMENSIONS, Damaged, read_header
+from models.tensors.header import BITS, MOST_DIMENSIONS, Damaged, read_header
 
 SHAPES: tuple[list[int], ...] = (
     [2], [2, 4], [], [0], [0, 5], [8], [3], [1] * 17, [1] * 70, [0, 2**62], [0, 2**63], [0, 2**64], [2**62, 2**62, 0], [4, 4],

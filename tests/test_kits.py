@@ -13,7 +13,7 @@ from models.families import FAMILIES
 from models.kits import kit, tokenizer_folder, tokenizer_folders
 from models.kits.make import KIT_FILES, vocabulary
 from models.networks import blank_encoder, blank_unet, blank_vae
-from models.sources import config
+from models.tensors.sources import config
 from pipelines.prompts import load_tokenizer
 
 # Of the public checkpoints: their files' headers add up to these.

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from models.device import mend_torchvision
 from models.families import FAMILIES, SD1, SDXL, Family
-from models.header import read_header
 from models.identify import identify
 from models.kits import kit
-from models.layouts import encoder_names, encoder_tensors, spelt_out, unet_names, unet_tensors, vae_names
 from models.networks import blank_encoder, blank_unet
-from models.open_clip import to_transformers
-from models.sources import config
-from models.values import read_values
+from models.tensors.header import read_header
+from models.tensors.layouts import encoder_names, encoder_tensors, spelt_out, unet_names, unet_tensors, vae_names
+from models.tensors.open_clip import to_transformers
+from models.tensors.small_tensor import read_values
+from models.tensors.sources import config
 from tests import toy_files
 from tests.original_names import ldm_unet, open_clip
 from tests.toy_files import UNET, VAE

@@ -139,7 +139,7 @@ def test_original_names_are_those_of_diffusers_own_converter() -> None:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
     from models.kits import kit
-    from models.sources import config
+    from models.tensors.sources import config
 
     for family in ("sd1", "sdxl"):
         sizes = {name: value for name, value in config(kit(family) / "unet.json").items() if not name.startswith("_")}

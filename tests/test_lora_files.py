@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from models.errors import UserError
 from models.families import SDXL_REFINER
 from models.loading import DiffusionModel
-from models.lora_names import Target
 from models.patches import applied
 from models.patches.lora import read_lora
+from models.tensors.lora_names import Target
 from tests.toy_weights import load_toy_model, write_toy_model
 
 LAYER = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"

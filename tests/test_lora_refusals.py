@@ -81,7 +81,7 @@ def test_the_block_lists_of_full_size_models_are_as_long_as_other_studios_have_t
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
     from models.kits import kit
-    from models.sources import config
+    from models.tensors.sources import config
 
     for family, long, short in (("sd1", 26, 17), ("sdxl", 20, 12)):
         sizes = {name: value for name, value in config(kit(family) / "unet.json").items() if not name.startswith("_")}

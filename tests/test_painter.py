@@ -19,11 +19,11 @@ from models.families import SD1
 from models.files import ModelKind
 from models.manager import Key
 from models.memory import Machine
-from models.own_sizes import OWN_SIZES
 from models.patches import applied
 from models.patches.embeddings import read_embedding
 from models.patches.hypernetworks import active, read_hypernetwork
 from models.patches.lora import read_lora
+from models.tensors.embedded_sizes import OWN_SIZES
 from pipelines import txt2img
 from pipelines.events import Picture
 from pipelines.inputs import Inputs

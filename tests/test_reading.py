@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from models import reading
 from models.errors import UserError
-from models.header import read_header
-from models.reading import Form, read_tensors
+from models.tensors import reading
+from models.tensors.header import read_header
+from models.tensors.reading import Form, read_tensors
 
 FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2]
 WHOLE = [torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool]

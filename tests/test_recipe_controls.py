@@ -20,7 +20,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from models.own_sizes import OWN_SIZES, own_sizes
 from models.starter.recipe import controls_figures as figures
 from models.starter.recipe.controls import (  # its package comes before torchvision, which diffusers imports
     FILES,
@@ -69,6 +68,7 @@ from models.starter.recipe.judge import Judge
 from models.starter.recipe.latents_stage import Pool, numbered_layout
 from models.starter.recipe.sampling import STARTER, Starter, load_starter
 from models.starter.recipe.scenes import TIMES, Layout, arrange, depth, draw, outlines
+from models.tensors.embedded_sizes import OWN_SIZES, own_sizes
 
 SIZE, GUIDANCE = 128, 5.0
 LARGEST = 40_000_000  # bytes that the four may take together

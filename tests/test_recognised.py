@@ -8,11 +8,11 @@ from itertools import product
 import pytest
 import torch
 
-from models.add_on_names import DIFFUSERS, ENCODERS, NAMED, OWN
-from models.lora_names import FACTORS, PREFIXES, TELLING, WRAPPERS, Target, place_of
 from models.patches.embeddings import read_embedding
 from models.patches.lora import read_lora
-from models.signature import ENCODER_PREFIXES, UNET_PREFIXES, VAE_PREFIXES
+from models.tensors.add_on_names import DIFFUSERS, ENCODERS, NAMED, OWN
+from models.tensors.lora_names import FACTORS, PREFIXES, TELLING, WRAPPERS, Target, place_of
+from models.tensors.signature import ENCODER_PREFIXES, UNET_PREFIXES, VAE_PREFIXES
 from tests.headers import CLIP_G, CLIP_H, CLIP_L, VAE, Shapes, averaged, diffusers_unet, in_short, prefixed, told, unet
 
 MODULES = {"unet": "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k", "te": "text_model.encoder.layers.3.self_attn.q_proj"}

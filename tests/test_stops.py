@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models import reading
+from models.tensors import reading
 from pipelines import Studio, TextToImage, decode
 from pipelines.engine import Engine
 from pipelines.jobs import ENDED, JobBook
@@ -164,7 +164,7 @@ def test_f24_stop_acts_while_a_model_is_read(originals: Files, desk: Desk, monke
         read(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr("models.reading._fill", pressing)
+        patch.setattr("models.tensors.reading._fill", pressing)
         assert desk.run(request) == ("stopped", [])
         stopped_after = len(reads)
         assert desk.run(request)[0] == "done"

@@ -20,7 +20,6 @@ from models.device import Device
 from models.errors import UserError
 from models.families import SD1
 from models.files import ModelFile
-from models.header import read_header
 from models.identify import identify
 from models.loading import load, load_vae
 from models.manager import Key
@@ -30,7 +29,8 @@ from models.patches.embeddings import read_embedding
 from models.patches.hypernetworks import read_hypernetwork
 from models.patches.ip_adapter import load_ip_adapter
 from models.patches.lora import read_lora
-from models.reading import read_tensors
+from models.tensors.header import read_header
+from models.tensors.reading import read_tensors
 from models.vision import load_vision
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.preprocessors.weights import filled

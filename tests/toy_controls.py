@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from models.device import mend_torchvision
-from models.own_sizes import OWN_SIZES
+from models.tensors.embedded_sizes import OWN_SIZES
 from tests.original_names import Tensors, ldm_unet
 
 LAYERS = 2  # of a block, as in the public models

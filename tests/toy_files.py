@@ -22,7 +22,7 @@ from torch import Tensor
 from models.checkpoint import Checkpoint, Facts, checkpoint_of
 from models.families import FAMILIES, SD1, Family
 from models.files import Identity, ModelFile, ModelKind
-from models.own_sizes import OWN_SIZES
+from models.tensors.embedded_sizes import OWN_SIZES
 from tests.original_names import Tensors, ldm_unet, ldm_vae, open_clip
 from tests.toy_weights import ToyNetworks
 from tests.wide_toys import WORDS, wide_networks

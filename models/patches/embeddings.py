@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.add_on_names import MOST_VECTORS, vectors_in
 from models.errors import UserError
-from models.reading import all_finite
+from models.tensors.add_on_names import MOST_VECTORS, vectors_in
+from models.tensors.reading import all_finite
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.add_on_names import HYPERNETWORK
 from models.errors import UserError
-from models.reading import all_finite
+from models.tensors.add_on_names import HYPERNETWORK
+from models.tensors.reading import all_finite
 
 if TYPE_CHECKING:
     from models.loading import DiffusionModel

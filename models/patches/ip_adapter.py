@@ -24,11 +24,11 @@ from models.device import Device, mend_torchvision
 from models.errors import UserError
 from models.families import FAMILIES, Family
 from models.files import ModelFile
-from models.header import TensorInfo, read_header
 from models.identify_control import IP_ADAPTER, control, kind_of
 from models.networks import Blank, built, check, fill, form_of
-from models.signature import Signature
-from models.sources import Source
+from models.tensors.header import TensorInfo, read_header
+from models.tensors.signature import Signature
+from models.tensors.sources import Source
 from models.vision import Vision
 
 LAYER = re.compile(r"ip_adapter\.(\d+)\.to_([kv])_ip\.weight")

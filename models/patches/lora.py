@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import UserError
-from models.lora_names import FACTORS, Target, bundled_words, is_known
 from models.patches.blocks import BASE, block_weights
 from models.patches.deltas import check_shapes, is_complete, weight_delta
 from models.patches.lora_files import sort_by_module
 from models.patches.targets import block_of, encoder_targets, unet_targets
-from models.reading import all_finite
+from models.tensors.lora_names import FACTORS, Target, bundled_words, is_known
+from models.tensors.reading import all_finite
 
 if TYPE_CHECKING:
     from models.loading import DiffusionModel

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from models.lora_names import FACTORS, Target, place_of
+from models.tensors.lora_names import FACTORS, Target, place_of
 
 
 def sort_by_module(tensors: Mapping[str, Tensor]) -> tuple[dict[Target, dict[str, Tensor]], list[str]]:

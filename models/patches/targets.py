@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from models.lora_names import flat
+from models.tensors.lora_names import flat
 
 INNER = {  # within a residual block: diffusers -> original
     "norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0", "conv2": "out_layers.3",

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from models.errors import UserError
-from models.reading import DTYPES
+from models.tensors.reading import DTYPES
 from pipelines.preprocessors.resolution import Pixels
 
 log = logging.getLogger(__name__)

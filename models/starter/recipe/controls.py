@@ -25,12 +25,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import DPTForDepthEstimation, DPTImageProcessor
 
-from models.own_sizes import OWN_SIZES, own_sizes
 from models.starter.recipe.controls_nets import Averaged, control_sizes, new_controlnet, new_depth_unet, new_estimator, with_depth_gain
 from models.starter.recipe.controls_train import COURSES, DECAY, train_controlnet, train_depth_unet, train_estimator
 from models.starter.recipe.extras_course import Course
 from models.starter.recipe.progress import load
 from models.starter.recipe.sampling import STARTER, Starter, load_starter
+from models.tensors.embedded_sizes import OWN_SIZES, own_sizes
 
 FILES = {
     "outlines": "controlnets/outlines.safetensors",

@@ -21,7 +21,7 @@ from torch import Tensor
 from models.errors import UserError
 
 if TYPE_CHECKING:
-    from models.header import Header, TensorInfo
+    from models.tensors.header import Header, TensorInfo
 
 DTYPES: Mapping[str, torch.dtype] = {
     "F64": torch.float64,

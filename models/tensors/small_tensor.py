@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from models.header import Header, without_waiting
+from models.tensors.header import Header, without_waiting
 
 MOST_VALUES = 4096  # of a tensor that is read with its header
 

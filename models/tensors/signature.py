@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
-from models.header import Header
+from models.tensors.header import Header
 
 # Where a file keeps its networks; what recognises a file and what loads it look here.
 UNET_PREFIXES = ("model.diffusion_model.", "diffusion_model.", "unet.")

@@ -13,8 +13,8 @@ from typing import Any
 
 from torch import Tensor
 
-from models.open_clip import is_open_clip, to_transformers
-from models.signature import BARE_ENCODER, EMA_PREFIX, ENCODER_PREFIXES, UNET_PREFIXES, VAE_PREFIXES
+from models.tensors.open_clip import is_open_clip, to_transformers
+from models.tensors.signature import BARE_ENCODER, EMA_PREFIX, ENCODER_PREFIXES, UNET_PREFIXES, VAE_PREFIXES
 
 LCM_GUIDANCE = "time_embed.cond_proj.weight", "time_embedding.cond_proj.weight"  # original name, diffusers' name
 # How each component begins in a file that holds nothing else.

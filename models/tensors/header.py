@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from models.errors import UserError
-from models.shown import shown
+from models.safe_text import shown
 
 MOST_HEADER = 25_000_000  # bytes
 MOST_TENSORS = 60_000

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models import fp8
 from models.errors import UserError
-from models.header import Header, TensorInfo, read_header
-from models.layouts import NOT_WEIGHTS, Names
-from models.reading import DTYPES, Form, read_tensors
+from models.tensors import fp8
+from models.tensors.header import Header, TensorInfo, read_header
+from models.tensors.layouts import NOT_WEIGHTS, Names
+from models.tensors.reading import DTYPES, Form, read_tensors
 
 WEIGHTS = ("diffusion_pytorch_model", "model")
 ENDINGS = (".safetensors", ".fp16.safetensors")
