@@ -69,7 +69,7 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     annotators = Annotators([weights, *options.models_dir], HERE / "models" / "starter")
 
     def open_painter() -> Painter:
-        from models.device import choose, read_machine
+        from models.memory.device import choose, read_machine
         from pipelines.painter import open_painter
 
         machine = read_machine(choose(options.device))

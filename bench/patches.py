@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from bench.paired import Row, Timed, compare, row, take_turns
-from models.device import mend_torchvision
 from models.families import SD1
+from models.memory.device import mend_torchvision
 from models.patches import applied
 from models.patches.lora import Lora, read_lora
 from models.patches.targets import weighted

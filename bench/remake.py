@@ -23,9 +23,9 @@ from PIL import Image, ImageChops
 
 from bench.remake_stock import OWN, request, stock, write_models
 from models.catalog import Catalog
-from models.device import threads
 from models.errors import UserError
-from models.memory import Machine
+from models.memory.device import threads
+from models.memory.forecast import Machine
 from pipelines.events import Picture
 from pipelines.inputs import Inputs
 from pipelines.outputs import Outputs, inspect

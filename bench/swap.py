@@ -22,9 +22,9 @@ from safetensors.torch import load_file, save_file
 from bench.engine import HERE
 from bench.paired import Row, Timed, compare, take_turns
 from models.catalog import STARTER, Catalog
-from models.device import choose
 from models.errors import UserError
-from models.memory import Machine
+from models.memory.device import choose
+from models.memory.forecast import Machine
 from pipelines.events import Picture
 from pipelines.inputs import Inputs
 from pipelines.painter import ModelPainter

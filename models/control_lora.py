@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.control_names import MIDDLE, control_tensors
-from models.device import mend_torchvision
 from models.errors import UserError
+from models.memory.device import mend_torchvision
 from models.networks import Config, arguments, built, essential
 
 UP, DOWN = "up", "down"

@@ -9,13 +9,13 @@ from typing import Any
 
 from models.control_names import adapter_names, adapter_tensors, control_names, control_tensors
 from models.control_sizes import adapter_sizes, control_sizes, lora_sizes, rows_of
-from models.device import mend_torchvision
 from models.errors import UserError
 from models.families import FAMILIES, Family
 from models.files import Identity, ModelFile
 from models.identify_control import CONTROL_LORA, T2I_ADAPTER, TITLES, UNION, control, kind_of
 from models.identify_folder import CONFIG, identify_folder
 from models.kits import kit
+from models.memory.device import mend_torchvision
 from models.networks import Blank, arguments, built
 from models.tensors.embedded_sizes import own_sizes
 from models.tensors.header import read_header

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.device import Device, mend_torchvision
 from models.errors import UserError
+from models.memory.device import Device, mend_torchvision
 from models.tensors.layouts import encoder_tensors, unet_tensors, vae_tensors
 from models.tensors.reading import Form
 from models.tensors.sources import Source

@@ -14,8 +14,8 @@ import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from models.device import Device, mend_torchvision
 from models.errors import UserError
+from models.memory.device import Device, mend_torchvision
 from models.networks import Blank, Config, built, check, fill, form_of
 from models.tensors.embedded_sizes import own_sizes
 from models.tensors.header import TensorInfo, read_header

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from models.device import release
 from models.errors import Overflow
 from models.loading import DiffusionModel
-from models.memory import drop_frames, is_out_of_memory
+from models.memory.device import release
+from models.memory.forecast import drop_frames, is_out_of_memory
 from pipelines.as_made import DecodeUse
 from pipelines.request import MOST_DECODES, Request
 

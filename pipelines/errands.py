@@ -12,7 +12,7 @@ from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 from models.errors import UserError
-from models.memory import is_out_of_memory
+from models.memory.forecast import is_out_of_memory
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ import psutil
 
 from models.catalog import Checkpoint
 from models.files import ModelFile
-from models.manager import LedgerLine
-from models.memory import Forecast, Machine, Work, forecast, slimness_of, vae_weights, weights_of
+from models.memory.forecast import Forecast, Machine, Work, forecast, slimness_of, vae_weights, weights_of
+from models.memory.manager import LedgerLine
 from pipelines.request import Request
 
 

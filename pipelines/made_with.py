@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from functools import cached_property
 from typing import Any
 
-from models.manager import Key
+from models.memory.manager import Key
 from pipelines.listed import listed
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Any
 from models.catalog import Catalog
 from models.identify_control import IP_ADAPTER
 from models.loading import DiffusionModel
-from models.manager import Key
+from models.memory.manager import Key
 from models.patches.lora import Lora
 from pipelines.as_made import understanding
 from pipelines.made_with import CHECKPOINT, Hashes, MadeWith, one, several

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import torch
 
 from models.catalog import Catalog
-from models.device import Device
 from models.loading import DiffusionModel
-from models.manager import Key
+from models.memory.device import Device
+from models.memory.manager import Key
 from pipelines import infotext
 from pipelines.as_made import Understanding
 from pipelines.companions import companions, content

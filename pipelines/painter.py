@@ -13,15 +13,15 @@ from typing import Any
 import torch
 
 from models.catalog import STARTER, Catalog
-from models.device import Device, choose, read_machine, release, threads
 from models.errors import Interrupted, UserError
 from models.identify_control import IP_ADAPTER
 from models.loading import DiffusionModel
-from models.manager import Key, LedgerLine, Lent, Manager, Tier
-from models.memory import Machine, Work, beside, drop_frames, exhausted, is_out_of_memory
+from models.memory.device import Device, choose, read_machine, release, threads
+from models.memory.forecast import Machine, Work, beside, drop_frames, exhausted, is_out_of_memory
+from models.memory.manager import Key, LedgerLine, Lent, Manager, Tier
+from models.memory.offload import in_turn
 from models.patches import applied
 from models.patches.hypernetworks import active
-from models.residence import in_turn
 from pipelines import depth, img2img, inpaint, outpaint, txt2img
 from pipelines.as_made import threads_here
 from pipelines.due import Progress

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from models.manager import Key, LedgerLine
-from models.memory import Machine
+from models.memory.forecast import Machine
+from models.memory.manager import Key, LedgerLine
 from pipelines.events import Event
 from pipelines.request import Request
 

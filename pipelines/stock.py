@@ -11,19 +11,19 @@ import torch
 
 from models.catalog import Catalog, Checkpoint
 from models.control import load_control
-from models.device import Device
 from models.errors import UserError
 from models.families import FAMILIES
 from models.files import ModelFile
 from models.identify_control import IP_ADAPTER
 from models.loading import DiffusionModel, load, load_vae
-from models.manager import Key
-from models.memory import Machine, vae_weights, weights_of
+from models.memory.device import Device
+from models.memory.forecast import Machine, vae_weights, weights_of
+from models.memory.manager import Key
+from models.memory.offload import HOST, Kept, Resident
 from models.patches.embeddings import read_embedding
 from models.patches.hypernetworks import read_hypernetwork
 from models.patches.ip_adapter import load_ip_adapter
 from models.patches.lora import read_lora
-from models.residence import HOST, Kept, Resident
 from models.tensors.add_on_names import needed_of_hypernetwork, vectors_in
 from models.tensors.header import Header, TensorInfo, floating, read_header
 from models.tensors.lora_names import needed

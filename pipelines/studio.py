@@ -12,8 +12,8 @@ from typing import Any
 from models.catalog import Catalog, Checkpoint
 from models.errors import UserError
 from models.hub import HUB
-from models.manager import Key, LedgerLine
-from models.memory import Forecast
+from models.memory.forecast import Forecast
+from models.memory.manager import Key, LedgerLine
 from pipelines.annotator_files import AnnotatorFiles
 from pipelines.companions import companions, others
 from pipelines.control_desk import ControlDesk

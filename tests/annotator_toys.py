@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.device import mend_torchvision
+from models.memory.device import mend_torchvision
 from pipelines.preprocessors.annotators import ANNOTATORS, STARTER
 
 SMALL: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2}

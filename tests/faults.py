@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from models.catalog import STARTER, Catalog
-from models.device import Device
-from models.memory import Machine
+from models.memory.device import Device
+from models.memory.forecast import Machine
 from pipelines.events import Picture
 from pipelines.inputs import Inputs
 from pipelines.painter import ModelPainter

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.device import mend_torchvision
 from models.kits import kit, tokenizer_folder
+from models.memory.device import mend_torchvision
 from tests.original_names import Tensors, ldm_unet, ldm_vae
 from tests.toy_files import ENCODERS, UNET, VAE
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.device import Device
 from models.families import SD1, SD2, SDXL, SDXL_REFINER, Family
 from models.loading import DiffusionModel, load
+from models.memory.device import Device
 from tests import toy_files
 from tests.original_names import Tensors
 from tests.toy_files import Change

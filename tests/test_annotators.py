@@ -16,7 +16,7 @@ from PIL import Image
 from test_preprocessors import scene
 from torch import nn
 
-from models.device import mend_torchvision
+from models.memory.device import mend_torchvision
 from pipelines.preprocessors import PREPROCESSORS, TABLE, Preprocessor, preprocess
 from pipelines.preprocessors.annotators import ANNOTATORS, Annotator, Annotators
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from models.device import mend_torchvision
+from models.memory.device import mend_torchvision
 from pipelines.preprocessors import preprocess
 from pipelines.preprocessors.annotators import ANNOTATORS, Annotator, Annotators
 from tests.test_preprocessors import scene

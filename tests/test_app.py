@@ -49,8 +49,8 @@ def test_help_explains_every_argument(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_a_device_that_is_not_there_is_said_in_a_sentence() -> None:
-    from models.device import choose
     from models.errors import UserError
+    from models.memory.device import choose
 
     with pytest.raises(UserError, match="not available"):
         choose("cuda:7")

@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from models.catalog import STARTER, Catalog
 from models.files import Overrides
-from models.memory import Machine
+from models.memory.forecast import Machine
 from pipelines.as_made import DecodeUse, Understanding, is_sealed
 from pipelines.events import Picture
 from pipelines.inputs import Inputs

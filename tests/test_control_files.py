@@ -24,8 +24,8 @@ from models.files import ModelFile
 from models.fits import fits
 from models.identify import identify, identify_folder
 from models.kits import kit
+from models.memory.offload import in_turn
 from models.networks import check
-from models.residence import in_turn
 from models.tensors.header import read_header
 from tests import toy_controls
 from tests.headers import header

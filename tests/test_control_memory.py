@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from models.catalog import STARTER
-from models.memory import Machine, beside
+from models.memory.forecast import Machine, beside
 from pipelines import Controlled, ControlUse
 from pipelines.forecasting import work_of
 from pipelines.painter import ModelPainter

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from models.catalog import STARTER, Catalog
-from models.device import Device
 from models.errors import Overflow
 from models.loading import DiffusionModel
+from models.memory.device import Device
 from pipelines.decode import TILE, decode
 from pipelines.encode import encode, mask_latents
 from pipelines.inputs import Inputs

@@ -17,9 +17,9 @@ import torch
 
 from models.catalog import STARTER
 from models.errors import UserError
-from models.memory import Machine, beside
+from models.memory.forecast import Machine, beside
+from models.memory.offload import in_turn
 from models.patches import lora
-from models.residence import in_turn
 from pipelines.decode import SMALL_TILE
 from pipelines.forecasting import work_of
 from pipelines.painter import ModelPainter

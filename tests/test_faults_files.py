@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from models.catalog import STARTER
 from models.errors import UserError
-from models.memory import Machine
+from models.memory.forecast import Machine
 from pipelines.events import Picture
 from pipelines.painter import ModelPainter
 from pipelines.request import LoraUse

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from models.catalog import STARTER
-from models.device import Device
 from models.errors import Overflow
-from models.memory import Machine
+from models.memory.device import Device
+from models.memory.forecast import Machine
 from pipelines.engine import BROKEN, Engine
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from models.errors import UserError
-from models.manager import Key, LedgerLine
-from models.memory import Machine
+from models.memory.forecast import Machine
+from models.memory.manager import Key, LedgerLine
 from pipelines.forecasting import available, forecast_of, work_of
 from pipelines.request import LoraUse, TextToImage
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from models.device import Device
 from models.families import SD1
 from models.kits import tokenizer_folder
 from models.loading import DiffusionModel, load
+from models.memory.device import Device
 from pipelines import TextToImage
 from pipelines.prompts import load_tokenizer
 from tests.drawing import first_noise, off_by

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.device import mend_torchvision
 from models.families import FAMILIES, SD1, SDXL, Family
 from models.identify import identify
 from models.kits import kit
+from models.memory.device import mend_torchvision
 from models.networks import blank_encoder, blank_unet
 from models.tensors.header import read_header
 from models.tensors.layouts import encoder_names, encoder_tensors, spelt_out, unet_names, unet_tensors, vae_names

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from models.hashes import file_hash
-from models.manager import Key
+from models.memory.manager import Key
 from pipelines.listed import unlisted
 from pipelines.made_with import Hashes, MadeWith, one, several
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from models.errors import UserError
-from models.manager import Key, Manager, Tier
+from models.memory.manager import Key, Manager, Tier
 
 
 @dataclass

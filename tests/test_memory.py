@@ -17,9 +17,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from models.device import mend_torchvision
 from models.errors import UserError
-from models.memory import (
+from models.memory.device import mend_torchvision
+from models.memory.forecast import (  # fmt: skip
     DECODED,
     NEEDS,
     SLACK,
@@ -32,7 +32,7 @@ from models.memory import (
     is_out_of_memory,
     slimness_of,
     weights_of,
-)  # fmt: skip
+)
 
 GB = 10**9
 CARD = Machine(host=32 * GB, device=8 * GB, element_size=2, one_by_one=False)

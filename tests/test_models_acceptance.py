@@ -24,8 +24,8 @@ from toy_files import write_every_format
 
 from models import checkpoint as checkpoints
 from models.catalog import Catalog
-from models.device import choose, read_machine
 from models.errors import UserError
+from models.memory.device import choose, read_machine
 from pipelines import TextToImage
 from pipelines.inputs import Inputs
 from pipelines.outputs import inspect

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.device import Device
 from models.loading import DiffusionModel
+from models.memory.device import Device
 from pipelines import Outpaint, outpaint
 from pipelines.course import noise_of
 from pipelines.events import Step

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from test_page_pictures import picture, put
 
 from models.catalog import STARTER
-from models.manager import Key
+from models.memory.manager import Key
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]

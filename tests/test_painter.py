@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from models.catalog import STARTER, Catalog
 from models.families import SD1
 from models.files import ModelKind
-from models.manager import Key
-from models.memory import Machine
+from models.memory.forecast import Machine
+from models.memory.manager import Key
 from models.patches import applied
 from models.patches.embeddings import read_embedding
 from models.patches.hypernetworks import active, read_hypernetwork

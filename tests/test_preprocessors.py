@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from test_layers import NETWORKS, modules_after
 
-from models.device import mend_torchvision
 from models.errors import UserError
+from models.memory.device import mend_torchvision
 from pipelines import preprocessors as package
 from pipelines.control_use import UNION_KINDS, ControlUse
 from pipelines.preprocessors import PREPROCESSORS, TABLE, Preprocessor, named, preprocess

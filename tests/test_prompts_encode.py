@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.device import mend_torchvision
 from models.families import SD1, SDXL
 from models.loading import DiffusionModel, TextEncoder
+from models.memory.device import mend_torchvision
 from models.patches.embeddings import Embedding
 from pipelines.prompts import ClipTokenizer, chunk
 from pipelines.prompts.encode import Layer, encode, encode_prompts

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.residence import HOST, Resident, in_turn
+from models.memory.offload import HOST, Resident, in_turn
 
 
 class Painter(nn.Module):

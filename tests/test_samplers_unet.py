@@ -14,7 +14,7 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_lcm import LCMScheduler
 from torch import Tensor
 
-from models.device import mend_torchvision
+from models.memory.device import mend_torchvision
 from pipelines.samplers import SAMPLERS, plan
 from pipelines.samplers.noise_schedule import NoiseSchedule
 from tests import kdiffusion

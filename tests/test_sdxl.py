@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from models.device import Device
 from models.families import SDXL, SDXL_REFINER
 from models.loading import DiffusionModel
+from models.memory.device import Device
 from pipelines import TextToImage, txt2img
 from pipelines.request import SAMPLER_NAMES
 from pipelines.samplers import SAMPLERS, plan

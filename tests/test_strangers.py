@@ -16,14 +16,14 @@ from torch import Tensor, nn
 
 from models.catalog import Catalog
 from models.control import load_control
-from models.device import Device
 from models.errors import UserError
 from models.families import SD1
 from models.files import ModelFile
 from models.identify import identify
 from models.loading import load, load_vae
-from models.manager import Key
-from models.memory import Machine
+from models.memory.device import Device
+from models.memory.forecast import Machine
+from models.memory.manager import Key
 from models.patches.deltas import check_shapes, weight_delta
 from models.patches.embeddings import read_embedding
 from models.patches.hypernetworks import read_hypernetwork

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from models.catalog import Catalog
-from models.device import Device
 from models.errors import Overflow, UserError
 from models.loading import DiffusionModel
+from models.memory.device import Device
 from pipelines import TextToImage, txt2img
 from pipelines.decode import TILE, Decoded, decode
 from pipelines.events import Step

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models.device import mend_torchvision
+from models.memory.device import mend_torchvision
 from models.tensors.embedded_sizes import OWN_SIZES
 from tests.original_names import Tensors, ldm_unet
 

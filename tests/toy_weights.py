@@ -15,10 +15,10 @@ from typing import Any
 import torch
 
 from models.catalog import read_checkpoint
-from models.device import Device, mend_torchvision
 from models.families import SD1, SDXL_REFINER, Family
 from models.kits import suffixes, tokenizer_folders
 from models.loading import DiffusionModel, load
+from models.memory.device import Device, mend_torchvision
 from pipelines.prompts import load_tokenizer
 from pipelines.prompts.tokenizer import END
 from tests.toys import toy_model_folder

@@ -17,8 +17,8 @@ from PIL import Image
 
 from models.catalog import Catalog
 from models.errors import UserError
-from models.manager import Key, LedgerLine
-from models.memory import Machine
+from models.memory.forecast import Machine
+from models.memory.manager import Key, LedgerLine
 from pipelines.events import Event, Picture, Step
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs

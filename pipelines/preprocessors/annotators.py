@@ -166,7 +166,7 @@ class Annotators:
 
         float32 is what all of them run in; OpenPose, Zoe and LeReS prepare their input themselves and take nothing else.
         """
-        from models.device import mend_torchvision
+        from models.memory.device import mend_torchvision
         from pipelines.preprocessors import named
 
         paths = self._paths(key)

@@ -14,7 +14,7 @@ import psutil
 import torch
 
 from models.errors import UserError
-from models.memory import Machine
+from models.memory.forecast import Machine
 
 MARGIN = 500 * 2**20  # bytes of a card that go to the kernels of torch, cuDNN and cuBLAS, and to the gaps between tensors
 

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from models.manager import Tier
+from models.memory.manager import Tier
 
 Value = TypeVar("Value")
 HOST = torch.device("cpu")
