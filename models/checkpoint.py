@@ -11,8 +11,8 @@ from typing import Any
 
 from models.families import FAMILIES
 from models.files import Identity, ModelFile
-from models.identify import identify_folder
-from models.identify_folder import read_json
+from models.identify.folder import read_json
+from models.identify.identify import identify_folder
 from models.kits import tokenizer_folders
 from models.names import WEIGHTS
 from models.safe_text import shown

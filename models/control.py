@@ -12,7 +12,7 @@ from models.control_lora import ControlLora, blank_of, check_lora, joined, named
 from models.control_parts import ControlPart, control_part
 from models.families import Family
 from models.files import ModelFile
-from models.identify_control import CONTROL_LORA
+from models.identify.control import CONTROL_LORA
 from models.memory.device import Device
 from models.networks import check, fill, form_of, used
 

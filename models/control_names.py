@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from models.identify_control import HINT, control_prefix
+from models.identify.control import HINT, control_prefix
 from models.patches.targets import original_name
 from models.tensors.layouts import NOT_WEIGHTS, Names
 

@@ -12,8 +12,8 @@ from models.control_sizes import adapter_sizes, control_sizes, lora_sizes, rows_
 from models.errors import UserError
 from models.families import FAMILIES, Family
 from models.files import Identity, ModelFile
-from models.identify_control import CONTROL_LORA, T2I_ADAPTER, TITLES, UNION, control, kind_of
-from models.identify_folder import CONFIG, identify_folder
+from models.identify.control import CONTROL_LORA, T2I_ADAPTER, TITLES, UNION, control, kind_of
+from models.identify.folder import CONFIG, identify_folder
 from models.kits import kit
 from models.memory.device import mend_torchvision
 from models.networks import Blank, arguments, built

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.errors import UserError
-from models.identify_control import HINT, adapter_shape
+from models.identify.control import HINT, adapter_shape
 from models.networks import MOST_LAYERS, Config
 from models.tensors.header import TensorInfo
 

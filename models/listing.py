@@ -15,7 +15,7 @@ from pathlib import Path
 
 from models.checkpoint import weight_files
 from models.files import ModelKind
-from models.identify_folder import CONFIG, INDEX, network_kind
+from models.identify.folder import CONFIG, INDEX, network_kind
 from models.names import PICKLES, SAFE, WEIGHTS, ending_of
 
 DEEPEST = 8  # folders below the one that was named

@@ -14,7 +14,7 @@ from typing import Any
 
 from models.checkpoint import Facts, file_id, read_folder
 from models.files import Identity, ModelFile, ModelKind
-from models.identify import identify, trigger_words
+from models.identify.identify import identify, trigger_words
 from models.index import Found
 from models.listing import Candidate, Listing, Place, folders_of, list_folder, places
 from models.names import true_name

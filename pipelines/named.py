@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from models.catalog import Catalog
-from models.identify_control import IP_ADAPTER
+from models.identify.control import IP_ADAPTER
 from models.loading import DiffusionModel
 from models.memory.manager import Key
 from models.patches.lora import Lora

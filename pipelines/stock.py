@@ -14,7 +14,7 @@ from models.control import load_control
 from models.errors import UserError
 from models.families import FAMILIES
 from models.files import ModelFile
-from models.identify_control import IP_ADAPTER
+from models.identify.control import IP_ADAPTER
 from models.loading import DiffusionModel, load, load_vae
 from models.memory.device import Device
 from models.memory.forecast import Machine, vae_weights, weights_of

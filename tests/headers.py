@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from models.files import Identity
-from models.identify import identify
+from models.identify.identify import identify
 from models.kits import kit
 from models.networks import blank_unet
 from models.tensors.header import Header, TensorInfo

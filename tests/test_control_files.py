@@ -22,7 +22,7 @@ from models.errors import UserError
 from models.families import SD1, SD2, SDXL, Family
 from models.files import ModelFile
 from models.fits import fits
-from models.identify import identify, identify_folder
+from models.identify.identify import identify, identify_folder
 from models.kits import kit
 from models.memory.offload import in_turn
 from models.networks import check

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.identify import identify
+from models.identify.identify import identify
 from tests.headers import (
     FAMILIES,
     NOVEL_AI,

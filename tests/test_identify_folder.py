@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from models.files import Identity
-from models.identify import identify_folder, trigger_words
+from models.identify.identify import identify_folder, trigger_words
 from tests.headers import write_json
 
 # ------------------------------------------------------------------------------------------------------------------------ folders

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.families import FAMILIES, SD1, SDXL, Family
-from models.identify import identify
+from models.identify.identify import identify
 from models.kits import kit
 from models.memory.device import mend_torchvision
 from models.networks import blank_encoder, blank_unet

@@ -19,7 +19,7 @@ from models.control import load_control
 from models.errors import UserError
 from models.families import SD1
 from models.files import ModelFile
-from models.identify import identify
+from models.identify.identify import identify
 from models.loading import load, load_vae
 from models.memory.device import Device
 from models.memory.forecast import Machine

@@ -23,7 +23,7 @@ from torch.nn import functional
 from models.errors import UserError
 from models.families import FAMILIES, Family
 from models.files import ModelFile
-from models.identify_control import IP_ADAPTER, control, kind_of
+from models.identify.control import IP_ADAPTER, control, kind_of
 from models.memory.device import Device, mend_torchvision
 from models.networks import Blank, built, check, fill, form_of
 from models.tensors.header import TensorInfo, read_header

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from models.distilled import distilled
 from models.files import Identity, ModelKind
-from models.identify_control import CLASSES as CONTROL_CLASSES
-from models.identify_control import control_folder
+from models.identify.control import CLASSES as CONTROL_CLASSES
+from models.identify.control import control_folder
+from models.identify.distilled import distilled
 
 INDEX = "model_index.json"  # of a folder with a whole model
 CONFIG = "config.json"  # of a folder with one network

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.files import Identity, ModelKind
-from models.identify_lora import WIDTHS
+from models.identify.lora import WIDTHS
 from models.tensors.embedded_sizes import own_sizes
 from models.tensors.signature import FAMILY_SIZES, Signature
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from models.files import Identity, ModelKind
-from models.identify_lora import lora
+from models.identify.lora import lora
 from models.tensors.add_on_names import ENCODERS, HYPERNETWORK, MOST_VECTORS, rows_of, vectors_in
 from models.tensors.header import floating
 from models.tensors.signature import VAE_PREFIXES, Signature

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from models.distilled import distilled
 from models.files import Identity, ModelKind
-from models.identify_add_ons import add_on
-from models.identify_control import control
-from models.identify_folder import identify_folder
-from models.identify_newer import newer_family
+from models.identify.add_ons import add_on
+from models.identify.control import control
+from models.identify.distilled import distilled
+from models.identify.folder import identify_folder
+from models.identify.newer import newer_family
+from models.identify.trigger_words import trigger_words
 from models.tensors.header import Header
 from models.tensors.signature import FAMILY_SIZES, Signature
-from models.trigger_words import trigger_words
 
 __all__ = ["identify", "identify_folder", "trigger_words"]
 
