@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace, lock: FolderLock) -> None:
     """Joins the parts and answers until Ctrl+C."""
-    from models.catalog import Catalog
+    from models.library.catalog import Catalog
     from pipelines.inputs import Inputs
     from pipelines.jobs import JobBook
     from pipelines.outputs import Outputs

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from bench.paired import Row, Timed, compare, row, take_turns
-from models.catalog import STARTER, Catalog, Checkpoint
+from models.library.catalog import STARTER, Catalog, Checkpoint
 from models.loading import DiffusionModel
 from pipelines.inputs import Inputs
 from pipelines.jobs import JobBook

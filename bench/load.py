@@ -17,8 +17,8 @@ import torch
 from safetensors.torch import load_file
 
 from bench.paired import Row, Timed, compare, row, take_turns
-from models.checkpoint import Checkpoint
 from models.families import SD1
+from models.library.checkpoint import Checkpoint
 from models.loading import load
 from models.memory.device import Device
 from tests.full_size import single_file_pipeline, write_diffusers_configs, write_full_size

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from bench.engine import HERE
 from bench.paired import Row, Timed, compare, take_turns
-from models.catalog import Catalog
+from models.library.catalog import Catalog
 from pipelines.inputs import Inputs
 from pipelines.painter import ModelPainter, open_painter
 from pipelines.request import Inpaint

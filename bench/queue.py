@@ -11,7 +11,7 @@ import torch
 
 from bench.engine import HERE, USER, starter_request
 from bench.paired import Row, Timed, compare, take_turns
-from models.catalog import Catalog
+from models.library.catalog import Catalog
 from pipelines.engine import Engine
 from pipelines.inputs import Inputs
 from pipelines.jobs import JobBook

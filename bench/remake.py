@@ -22,8 +22,8 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 from bench.remake_stock import OWN, request, stock, write_models
-from models.catalog import Catalog
 from models.errors import UserError
+from models.library.catalog import Catalog
 from models.memory.device import threads
 from models.memory.forecast import Machine
 from pipelines.events import Picture

@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from models.catalog import Catalog
 from models.families import SD1
 from models.files import ModelKind
+from models.library.catalog import Catalog
 from models.tensors.embedded_sizes import OWN_SIZES
 from pipelines.as_made import DecodeUse
 from pipelines.control_use import CONTROL_MODES, CONTROL_RESIZE, WEIGHT_CURVES, ControlUse

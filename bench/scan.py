@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.paired import Row, compare, take_turns
-from models.catalog import Catalog
+from models.library.catalog import Catalog
 from tests.library_files import write_file
 
 HERE = Path(__file__).parent.parent

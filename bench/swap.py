@@ -21,8 +21,8 @@ from safetensors.torch import load_file, save_file
 
 from bench.engine import HERE
 from bench.paired import Row, Timed, compare, take_turns
-from models.catalog import STARTER, Catalog
 from models.errors import UserError
+from models.library.catalog import STARTER, Catalog
 from models.memory.device import choose
 from models.memory.forecast import Machine
 from pipelines.events import Picture

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from models.catalog import Checkpoint
 from models.errors import UserError
 from models.families import FAMILIES, Family
 from models.files import ModelFile
 from models.kits import kit
+from models.library.catalog import Checkpoint
 from models.memory.device import Device
 from models.networks import Blank, check, fill, form_of
 from models.plans import Part, file_parts, folder_parts, latent_channels, vae_parts

@@ -18,7 +18,7 @@ from pipelines.control_use import ControlUse
 from pipelines.limits import Choice, Flag, Range, limited
 
 if TYPE_CHECKING:
-    from models.checkpoint import Checkpoint
+    from models.library.checkpoint import Checkpoint
     from pipelines.request import Request
 
 PREDICTIONS = ("epsilon", "v_prediction")

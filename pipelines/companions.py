@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from models.checkpoint import Checkpoint, weight_files
 from models.errors import UserError
+from models.library.checkpoint import Checkpoint, weight_files
 from pipelines.listed import unlisted
 from pipelines.made_with import ADDED, PARTS, REFINER_PARTS, WEIGHTS
 from pipelines.preprocessors import preprocessor

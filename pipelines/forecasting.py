@@ -7,8 +7,8 @@ from typing import Protocol
 
 import psutil
 
-from models.catalog import Checkpoint
 from models.files import ModelFile
+from models.library.catalog import Checkpoint
 from models.memory.forecast import Forecast, Machine, Work, forecast, slimness_of, vae_weights, weights_of
 from models.memory.manager import LedgerLine
 from pipelines.request import Request

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from models.catalog import Catalog
 from models.convert import SOURCE, convert
 from models.errors import UserError
 from models.files import ModelFile, ModelKind, Overrides
-from models.fits import fits, in_short
 from models.good_models import GOOD_MODELS, GoodModel
 from models.hub import HUB
 from models.hub_names import saved_name
+from models.library.catalog import Catalog
+from models.library.compatibility import fits, in_short
 from pipelines.downloads import Download, Downloads
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from models.catalog import Catalog
 from models.identify.control import IP_ADAPTER
+from models.library.catalog import Catalog
 from models.loading import DiffusionModel
 from models.memory.manager import Key
 from models.patches.lora import Lora

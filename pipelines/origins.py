@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from models.catalog import Catalog
+from models.library.catalog import Catalog
 from models.loading import DiffusionModel
 from models.memory.device import Device
 from models.memory.manager import Key

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from models.checkpoint import STARTER, Checkpoint
 from models.errors import UserError
 from models.files import ModelFile, ModelKind
+from models.library.checkpoint import STARTER, Checkpoint
 from pipelines.as_made import Understanding, seal, threads_here, understanding
 from pipelines.listed import canonical, unlisted
 from pipelines.made_with import plain

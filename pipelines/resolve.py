@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any, Protocol
 
-from models.catalog import Checkpoint
 from models.errors import UserError
 from models.files import ModelFile, ModelKind
-from models.fits import fits
+from models.library.catalog import Checkpoint
+from models.library.compatibility import fits
 from pipelines.as_made import is_sealed, loosened
 from pipelines.control_match import readers
 from pipelines.control_use import ControlUse

@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 
-from models.catalog import Catalog, Checkpoint
 from models.control import load_control
 from models.errors import UserError
 from models.families import FAMILIES
 from models.files import ModelFile
 from models.identify.control import IP_ADAPTER
+from models.library.catalog import Catalog, Checkpoint
+from models.library.vision_files import Encoders
 from models.loading import DiffusionModel, load, load_vae
 from models.memory.device import Device
 from models.memory.forecast import Machine, vae_weights, weights_of
@@ -29,7 +30,6 @@ from models.tensors.header import Header, TensorInfo, floating, read_header
 from models.tensors.lora_names import needed
 from models.tensors.reading import read_tensors
 from models.vision import load_vision
-from models.vision_files import Encoders
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.prompts import ClipTokenizer, load_tokenizer
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from models.catalog import Catalog, Checkpoint
 from models.errors import UserError
 from models.hub import HUB
+from models.library.catalog import Catalog, Checkpoint
 from models.memory.forecast import Forecast
 from models.memory.manager import Key, LedgerLine
 from pipelines.annotator_files import AnnotatorFiles

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from models.called import words
-from models.catalog import Checkpoint
 from models.errors import UserError
 from models.files import ModelFile, ModelKind
-from models.fits import fits
+from models.library.catalog import Checkpoint
+from models.library.compatibility import fits
+from models.library.matching import words
 from pipelines.prompts import Names, parse
 from pipelines.request import EmbeddingUse, Request
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models.catalog import STARTER, Catalog
+from models.library.catalog import STARTER, Catalog
 from models.memory.device import Device
 from models.memory.forecast import Machine
 from pipelines.events import Picture

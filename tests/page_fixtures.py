@@ -23,7 +23,7 @@ from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, Request, expect, sync_playwright
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from models.catalog import Catalog
+from models.library.catalog import Catalog
 from pipelines import Studio
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs

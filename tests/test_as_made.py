@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from models.catalog import STARTER, Catalog
 from models.files import Overrides
+from models.library.catalog import STARTER, Catalog
 from models.memory.forecast import Machine
 from pipelines.as_made import DecodeUse, Understanding, is_sealed
 from pipelines.events import Picture

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from models.called import spellings
-from models.catalog import STARTER, Catalog
 from models.errors import UserError
 from models.files import Overrides
-from models.listing import Listing, Place, list_folder
-from models.patience import Patience, Silent
-from models.scan import Scan
+from models.library.catalog import STARTER, Catalog
+from models.library.listing import Listing, Place, list_folder
+from models.library.matching import spellings
+from models.library.scan import Scan
+from models.library.timeouts import Patience, Silent
 from tests.library_files import SD1, embedding, hypernetwork, lora, vae, write_file, write_folder, write_starter
 from tests.toys import FAR_TOO_LONG, wait_until
 
@@ -303,8 +303,8 @@ def test_a_folder_that_hangs_holds_up_nobody_and_comes_back_by_itself(starter: P
             mounted.wait(FAR_TOO_LONG)
         return list_folder(place)
 
-    monkeypatch.setattr("models.scan.list_folder", slow)
-    monkeypatch.setattr("models.catalog.SILENCE", 0.2)
+    monkeypatch.setattr("models.library.scan.list_folder", slow)
+    monkeypatch.setattr("models.library.catalog.SILENCE", 0.2)
     catalog = Catalog(starter, [mine])
     assert [entry.name for entry in catalog.models() if entry.id != STARTER] == ["ink"]
     assert "“embeddings” does not answer" in catalog.notes[0]

@@ -14,16 +14,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from models.catalog import Catalog
 from models.control import ControlNetwork, load_control
 from models.control_parts import control_part
 from models.control_sizes import adapter_sizes
 from models.errors import UserError
 from models.families import SD1, SD2, SDXL, Family
 from models.files import ModelFile
-from models.fits import fits
 from models.identify.identify import identify, identify_folder
 from models.kits import kit
+from models.library.catalog import Catalog
+from models.library.compatibility import fits
 from models.memory.offload import in_turn
 from models.networks import check
 from models.tensors.header import read_header

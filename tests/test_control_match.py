@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from models.catalog import Catalog
 from models.files import Identity, ModelFile
+from models.library.catalog import Catalog
 from pipelines.control_match import READ_BY, readers
 from pipelines.preprocessors import PREPROCESSORS
 

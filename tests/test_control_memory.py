@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import save_file
 
-from models.catalog import STARTER
+from models.library.catalog import STARTER
 from models.memory.forecast import Machine, beside
 from pipelines import Controlled, ControlUse
 from pipelines.forecasting import work_of

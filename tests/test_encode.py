@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from models.catalog import STARTER, Catalog
 from models.errors import Overflow
+from models.library.catalog import STARTER, Catalog
 from models.loading import DiffusionModel
 from models.memory.device import Device
 from pipelines.decode import TILE, decode

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import torch
 
-from models.catalog import STARTER
 from models.errors import UserError
+from models.library.catalog import STARTER
 from models.memory.forecast import Machine, beside
 from models.memory.offload import in_turn
 from models.patches import lora

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from models.catalog import STARTER
 from models.errors import UserError
+from models.library.catalog import STARTER
 from pipelines import Controlled, ControlUse
 from pipelines.intake import Intake
 from pipelines.jobs import JobBook

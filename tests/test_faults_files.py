@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from models.catalog import STARTER
 from models.errors import UserError
+from models.library.catalog import STARTER
 from models.memory.forecast import Machine
 from pipelines.events import Picture
 from pipelines.painter import ModelPainter

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from models.catalog import STARTER
 from models.errors import Overflow
+from models.library.catalog import STARTER
 from models.memory.device import Device
 from models.memory.forecast import Machine
 from pipelines.engine import BROKEN, Engine

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from models.catalog import Catalog
 from models.files import Identity, ModelFile
-from models.fits import fits, in_short
+from models.library.catalog import Catalog
+from models.library.compatibility import fits, in_short
 from tests.library_files import SD1, UNET, embedding, hypernetwork, lora, vae, write_file, write_starter
 
 SDXL = {

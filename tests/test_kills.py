@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from bench.served import Person, Served, Tally, busy
-from models.catalog import Catalog
 from models.convert import convert
 from models.hub import download
+from models.library.catalog import Catalog
 from pipelines.jobs import JobBook
 from tests.hub_server import CONTENT, FILE, REPO, Hub, hub
 from tests.toy_server import fetch, make_safe, serve_toys

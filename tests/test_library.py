@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from models.catalog import STARTER, Catalog
 from models.errors import UserError
 from models.files import Overrides
+from models.library.catalog import STARTER, Catalog
 from pipelines.library import Library
 from tests.hub_server import FILE, REPO, Hub, hub
 from tests.library_files import lora, write_file, write_starter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from models.hashes import file_hash
+from models.library.hashes import file_hash
 from models.memory.manager import Key
 from pipelines.listed import unlisted
 from pipelines.made_with import Hashes, MadeWith, one, several

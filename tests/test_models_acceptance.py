@@ -22,9 +22,9 @@ from PIL import Image
 from playwright.sync_api import Browser
 from toy_files import write_every_format
 
-from models import checkpoint as checkpoints
-from models.catalog import Catalog
 from models.errors import UserError
+from models.library import checkpoint as checkpoints
+from models.library.catalog import Catalog
 from models.memory.device import choose, read_machine
 from pipelines import TextToImage
 from pipelines.inputs import Inputs

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from models.catalog import Catalog
 from models.files import ModelFile, ModelKind
+from models.library.catalog import Catalog
 from pipelines.prompts.tags import take_tags
 from tests.library_files import SD1, Shapes, embedding, hypernetwork, lora, vae, write_file, write_starter
 

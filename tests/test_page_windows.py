@@ -10,7 +10,7 @@ from page_fixtures import House, Visit, browser, house, open_house, visit, visit
 from playwright.sync_api import Browser, expect
 from test_page_pictures import picture, put
 
-from models.catalog import STARTER
+from models.library.catalog import STARTER
 from models.memory.manager import Key
 
 pytestmark = pytest.mark.browser

@@ -14,9 +14,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from models.catalog import STARTER, Catalog
 from models.families import SD1
 from models.files import ModelKind
+from models.library.catalog import STARTER, Catalog
 from models.memory.forecast import Machine
 from models.memory.manager import Key
 from models.patches import applied

@@ -15,7 +15,7 @@ from drawing import finished
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from models.catalog import STARTER, Catalog
+from models.library.catalog import STARTER, Catalog
 from models.starter.recipe.judge import Judge, Reading
 from models.starter.recipe.scenes import POSITIONS, Scene, Thing, arrange, draw, random_scene
 from pipelines.inputs import Inputs

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from models.catalog import Catalog
-from models.contents import Contents
+from models.library.catalog import Catalog
+from models.library.contents import Contents
 from pipelines.made_with import several
 from pipelines.rebind import PATIENCE, Rebound, rebind
 from pipelines.request import LoraUse, TextToImage

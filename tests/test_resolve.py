@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from models.catalog import Checkpoint
 from models.errors import UserError
 from models.files import Identity, ModelFile, ModelKind, Overrides
+from models.library.catalog import Checkpoint
 from pipelines.rebind import rebind
 from pipelines.request import OWN_VAE, HypernetworkUse, LoraUse, TextToImage
 from pipelines.resolve import resolve

@@ -14,12 +14,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models.catalog import Catalog
 from models.control import load_control
 from models.errors import UserError
 from models.families import SD1
 from models.files import ModelFile
 from models.identify.identify import identify
+from models.library.catalog import Catalog
 from models.loading import load, load_vae
 from models.memory.device import Device
 from models.memory.forecast import Machine

@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from models.catalog import Catalog
 from models.errors import Overflow, UserError
+from models.library.catalog import Catalog
 from models.loading import DiffusionModel
 from models.memory.device import Device
 from pipelines import TextToImage, txt2img

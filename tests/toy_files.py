@@ -19,9 +19,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.checkpoint import Checkpoint, Facts, checkpoint_of
 from models.families import FAMILIES, SD1, Family
 from models.files import Identity, ModelFile, ModelKind
+from models.library.checkpoint import Checkpoint, Facts, checkpoint_of
 from models.tensors.embedded_sizes import OWN_SIZES
 from tests.original_names import Tensors, ldm_unet, ldm_vae, open_clip
 from tests.toy_weights import ToyNetworks

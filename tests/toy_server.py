@@ -19,7 +19,7 @@ STEP = 0.004  # seconds
 
 
 def serve_toys(arguments: list[str], log: str) -> None:
-    from models.catalog import Catalog
+    from models.library.catalog import Catalog
 
     say_into(log)
     options = dict(zip(arguments[1::2], arguments[2::2], strict=True))

@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
-from models.catalog import read_checkpoint
 from models.families import SD1, SDXL_REFINER, Family
 from models.kits import suffixes, tokenizer_folders
+from models.library.catalog import read_checkpoint
 from models.loading import DiffusionModel, load
 from models.memory.device import Device, mend_torchvision
 from pipelines.prompts import load_tokenizer

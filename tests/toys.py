@@ -15,8 +15,8 @@ from typing import Any
 
 from PIL import Image
 
-from models.catalog import Catalog
 from models.errors import UserError
+from models.library.catalog import Catalog
 from models.memory.forecast import Machine
 from models.memory.manager import Key, LedgerLine
 from pipelines.events import Event, Picture, Step

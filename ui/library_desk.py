@@ -9,10 +9,10 @@ from typing import Any
 
 from gradio.context import LocalContext
 
-from models.checkpoint import STARTER
 from models.errors import UserError
 from models.families import FAMILIES
 from models.files import ModelFile
+from models.library.checkpoint import STARTER
 from models.names import folded
 from pipelines import Studio, TextToImage, limits
 from pipelines.library import FOLDERS

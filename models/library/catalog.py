@@ -13,30 +13,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from models.background import Background
-from models.called import Names, told_apart
-from models.checkpoint import (
-    STARTER,
-    Checkpoint,
-    Facts,
-    checkpoint_of,
-    file_id,
-    read_checkpoint,
-    read_folder,
-    read_starter_depth,
-)
-from models.contents import Contents
 from models.errors import UserError
 from models.families import FAMILIES
 from models.files import Identity, ModelFile, ModelKind, Overrides
-from models.hashes import Digests, claims, digest_of
-from models.index import Found, Index, restored
-from models.listing import mark_now
+from models.library.background import Background
+from models.library.checkpoint import STARTER, Checkpoint, Facts, checkpoint_of, file_id, read_checkpoint, read_folder, read_starter_depth
+from models.library.contents import Contents
+from models.library.hashes import Digests, claims, digest_of
+from models.library.index import Found, Index, restored
+from models.library.listing import mark_now
+from models.library.matching import Names, told_apart
+from models.library.overrides import OverrideBook
+from models.library.rescan import Passes
+from models.library.scan import Scan, Watched, time_of
+from models.library.timeouts import Patience, Silent
 from models.names import folded
-from models.overrides import OverrideBook
-from models.passes import Passes
-from models.patience import Patience, Silent
-from models.scan import Scan, Watched, time_of
 
 __all__ = ["STARTER", "Catalog", "Checkpoint", "read_checkpoint"]
 

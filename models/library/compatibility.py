@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from models.checkpoint import Checkpoint
 from models.families import FAMILIES
 from models.files import ModelFile, ModelKind
+from models.library.checkpoint import Checkpoint
 
 WIDTHS = {"sd1": 768, "sd2": 1024, "sdxl": 2048, "sdxl-refiner": 1280}  # numbers in a text vector that a family's UNet reads
 TOLD_BY_WIDTH = ("sd1", "sd2")  # families that a file is only said to be of when it has their width

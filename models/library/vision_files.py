@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from models.checkpoint import file_id
 from models.errors import UserError
+from models.library.checkpoint import file_id
 from models.tensors.header import TensorInfo, read_header
 
 FOLDERS = ("clip_vision", "image_encoder")

@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.checkpoint import weight_files
 from models.files import ModelKind
 from models.identify.folder import CONFIG, INDEX, network_kind
+from models.library.checkpoint import weight_files
 from models.names import PICKLES, SAFE, WEIGHTS, ending_of
 
 DEEPEST = 8  # folders below the one that was named

@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from models.checkpoint import Facts, file_id, read_folder
 from models.files import Identity, ModelFile, ModelKind
 from models.identify.identify import identify, trigger_words
-from models.index import Found
-from models.listing import Candidate, Listing, Place, folders_of, list_folder, places
+from models.library.checkpoint import Facts, file_id, read_folder
+from models.library.index import Found
+from models.library.listing import Candidate, Listing, Place, folders_of, list_folder, places
+from models.library.timeouts import Patience, Silent
 from models.names import true_name
-from models.patience import Patience, Silent
 from models.safe_text import bounded, shown
 from models.tensors.header import Damaged, Header, read_header
 from models.tensors.small_tensor import read_values

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from models.checkpoint import weight_files
 from models.errors import UserError
 from models.files import ModelFile
-from models.hashes import Digests, file_digests
-from models.index import Index
-from models.listing import mark_now
+from models.library.checkpoint import weight_files
+from models.library.hashes import Digests, file_digests
+from models.library.index import Index
+from models.library.listing import mark_now
 
 MOST_READ = 4 * 2**30  # bytes of files that are read to find one by its hash: some seconds
 

@@ -16,9 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from models.checkpoint import Facts, facts_from
 from models.files import Identity, ModelFile
-from models.hashes import Digests
+from models.library.checkpoint import Facts, facts_from
+from models.library.hashes import Digests
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +29,8 @@ create table if not exists tensor_hashes (mark text primary key, hash text not n
 create table if not exists rules (version text not null);
 """
 RULES = (
-    "checkpoint.py", "distilled.py", "files.py", "header.py", "identify*.py", "index.py", "listing.py", "names.py", "own_sizes.py",
-    "scan.py", "shown.py", "signature.py", "trigger_words.py", "values.py",
+    "files.py", "names.py", "safe_text.py", "identify/*.py", "library/checkpoint.py", "library/index.py", "library/listing.py",
+    "library/scan.py", "tensors/embedded_sizes.py", "tensors/header.py", "tensors/signature.py", "tensors/small_tensor.py",
 )  # fmt: skip
 BUSY = 5.0  # seconds to wait for another process that writes
 
@@ -149,5 +149,5 @@ def _follow_rules(database: sqlite3.Connection) -> None:
 
 def _rules_version() -> str:
     """The code that reads and judges files, as a number: small, so hashing it at each start costs nothing."""
-    sources = sorted(source for pattern in RULES for source in Path(__file__).parent.glob(pattern))
+    sources = sorted(source for pattern in RULES for source in Path(__file__).parents[1].glob(pattern))
     return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
