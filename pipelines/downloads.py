@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from models.downloads.hub import Cancelled, download
+from models.downloads.hub_names import check_names, saved_name
 from models.errors import UserError
-from models.hub import Cancelled, download
-from models.hub_names import check_names, saved_name
 
 log = logging.getLogger(__name__)
 

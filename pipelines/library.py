@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from models.convert import SOURCE, convert
+from models.downloads.convert import SOURCE, convert
+from models.downloads.hub import HUB
+from models.downloads.hub_names import saved_name
+from models.downloads.recommended import GOOD_MODELS, GoodModel
 from models.errors import UserError
 from models.files import ModelFile, ModelKind, Overrides
-from models.good_models import GOOD_MODELS, GoodModel
-from models.hub import HUB
-from models.hub_names import saved_name
 from models.library.catalog import Catalog
 from models.library.compatibility import fits, in_short
 from pipelines.downloads import Download, Downloads

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from models.downloads.hub import HUB
 from models.errors import UserError
-from models.hub import HUB
 from models.library.catalog import Catalog, Checkpoint
 from models.memory.forecast import Forecast
 from models.memory.manager import Key, LedgerLine

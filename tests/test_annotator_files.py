@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from models.downloads.hub import download
+from models.downloads.hub_names import check_names, saved_name
 from models.errors import UserError
-from models.hub import download
-from models.hub_names import check_names, saved_name
 from pipelines.annotator_files import AnnotatorFiles
 from pipelines.downloads import Downloads
 from pipelines.preprocessors import TABLE

@@ -23,10 +23,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from models import convert as converting
-from models import convert_child
-from models.convert import CHILD, Limits, convert
-from models.convert_child import Refused, check
+from models.downloads import convert as converting
+from models.downloads import convert_child
+from models.downloads.convert import CHILD, Limits, convert
+from models.downloads.convert_child import Refused, check
 from models.errors import UserError
 from models.tensors.header import Damaged, read_header
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from models.downloads.hub import Cancelled, download
+from models.downloads.hub_names import check_names, saved_name
+from models.downloads.recommended import GOOD_MODELS
 from models.errors import UserError
-from models.good_models import GOOD_MODELS
-from models.hub import Cancelled, download
-from models.hub_names import check_names, saved_name
 from tests.hub_server import CONTENT, FILE, PATH, REPO, Hub, hub
 
 __all__ = ["hub"]

@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from bench.served import Person, Served, Tally, busy
-from models.convert import convert
-from models.hub import download
+from models.downloads.convert import convert
+from models.downloads.hub import download
 from models.library.catalog import Catalog
 from pipelines.jobs import JobBook
 from tests.hub_server import CONTENT, FILE, REPO, Hub, hub

@@ -38,7 +38,7 @@ def serve_toys(arguments: list[str], log: str) -> None:
 
 
 def fetch(address: str, folder: str) -> None:
-    from models.hub import download
+    from models.downloads.hub import download
     from tests.hub_server import FILE, REPO
 
     os.environ["no_proxy"] = "127.0.0.1"
@@ -46,6 +46,6 @@ def fetch(address: str, folder: str) -> None:
 
 
 def make_safe(file: str, to: str) -> None:
-    from models.convert import convert
+    from models.downloads.convert import convert
 
     convert(Path(file), Path(to))

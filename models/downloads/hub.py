@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
+from models.downloads.hub_names import check_names, saved_name
 from models.errors import UserError
-from models.hub_names import check_names, saved_name
 
 HUB = "https://huggingface.co"
 HOSTS = ("huggingface.co", "hf.co")  # and what lies below them; the address that is asked first is always allowed

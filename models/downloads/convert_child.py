@@ -1,4 +1,4 @@
-"""The process that opens one pickle, with limits, and writes its tensors as safetensors. Run by `models/convert.py`, by path.
+"""The process that opens one pickle, with limits, and writes its tensors as safetensors. Run by `models/downloads/convert.py`, by path.
 
 It stands alone: nothing of the project is imported, so nothing of it can be reached. It prints one line of JSON: that it is done, or
 what the problem is.
@@ -49,7 +49,7 @@ OLD_LINEAR = {"linear1": "linear.0", "linear2": "linear.1"}  # of the first hype
 
 
 class Refused(Exception):
-    """Why the file is not converted: a key of `SENTENCES` in `models/convert.py`, and a detail."""
+    """Why the file is not converted: a key of `SENTENCES` in `models/downloads/convert.py`, and a detail."""
 
     def __init__(self, problem: str, detail: str = "") -> None:
         super().__init__(problem)
