@@ -14,7 +14,7 @@ from models.families import Family
 from models.files import ModelFile
 from models.identify.control import CONTROL_LORA
 from models.memory.device import Device
-from models.networks import check, fill, form_of, used
+from models.networks.build import check, fill, form_of, used
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel

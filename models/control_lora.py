@@ -17,7 +17,7 @@ from torch.nn import functional
 from models.control_names import MIDDLE, control_tensors
 from models.errors import UserError
 from models.memory.device import mend_torchvision
-from models.networks import Config, arguments, built, essential
+from models.networks.build import Config, arguments, built, essential
 
 UP, DOWN = "up", "down"
 OWN = ("controlnet_cond_embedding.", "controlnet_down_blocks.", MIDDLE)  # what no UNet has

@@ -16,7 +16,7 @@ from models.identify.control import CONTROL_LORA, T2I_ADAPTER, TITLES, UNION, co
 from models.identify.folder import CONFIG, identify_folder
 from models.kits import kit
 from models.memory.device import mend_torchvision
-from models.networks import Blank, arguments, built
+from models.networks.build import Blank, arguments, built
 from models.tensors.embedded_sizes import own_sizes
 from models.tensors.header import read_header
 from models.tensors.signature import Signature

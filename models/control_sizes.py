@@ -12,7 +12,7 @@ from typing import Any
 
 from models.errors import UserError
 from models.identify.control import HINT, adapter_shape
-from models.networks import MOST_LAYERS, Config
+from models.networks.build import MOST_LAYERS, Config
 from models.tensors.header import TensorInfo
 
 CROSS, PLAIN = "CrossAttnDownBlock2D", "DownBlock2D"

@@ -21,6 +21,7 @@ from models.memory.device import Device
 from models.memory.forecast import Machine, vae_weights, weights_of
 from models.memory.manager import Key
 from models.memory.offload import HOST, Kept, Resident
+from models.networks.vision import load_vision
 from models.patches.embeddings import read_embedding
 from models.patches.hypernetworks import read_hypernetwork
 from models.patches.ip_adapter import load_ip_adapter
@@ -29,7 +30,6 @@ from models.tensors.add_on_names import needed_of_hypernetwork, vectors_in
 from models.tensors.header import Header, TensorInfo, floating, read_header
 from models.tensors.lora_names import needed
 from models.tensors.reading import read_tensors
-from models.vision import load_vision
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.prompts import ClipTokenizer, load_tokenizer
 

@@ -16,7 +16,7 @@ import torch
 from models.files import Identity
 from models.identify.identify import identify
 from models.kits import kit
-from models.networks import blank_unet
+from models.networks.build import blank_unet
 from models.tensors.header import Header, TensorInfo
 from models.tensors.sources import config
 from tests.original_names import ldm_unet

@@ -25,7 +25,7 @@ from models.kits import kit
 from models.library.catalog import Catalog
 from models.library.compatibility import fits
 from models.memory.offload import in_turn
-from models.networks import check
+from models.networks.build import check
 from models.tensors.header import read_header
 from tests import toy_controls
 from tests.headers import header

@@ -16,8 +16,8 @@ from models.errors import UserError
 from models.families import SD1
 from models.library.vision_files import Encoders
 from models.loading import DiffusionModel
+from models.networks.vision import Vision
 from models.patches.ip_adapter import IpAdapter
-from models.vision import Vision
 from pipelines import Controlled, ControlUse, txt2img
 from pipelines.control import Controls
 from pipelines.inputs import Inputs

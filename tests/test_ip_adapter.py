@@ -18,9 +18,9 @@ from torch import Tensor
 from models.errors import UserError
 from models.families import SD1, SDXL
 from models.files import Identity, ModelFile
+from models.networks.vision import Vision, load_vision, vision_file
 from models.patches.ip_adapter import IpAdapter, Seen, load_ip_adapter, shown
 from models.tensors.embedded_sizes import OWN_SIZES
-from models.vision import Vision, load_vision, vision_file
 from tests.library_files import write_file
 from tests.loading_toys import CPU
 from tests.toy_controls import shaken

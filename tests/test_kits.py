@@ -12,7 +12,7 @@ from models.errors import UserError
 from models.families import FAMILIES
 from models.kits import kit, tokenizer_folder, tokenizer_folders
 from models.kits.make import KIT_FILES, vocabulary
-from models.networks import blank_encoder, blank_unet, blank_vae
+from models.networks.build import blank_encoder, blank_unet, blank_vae
 from models.tensors.sources import config
 from pipelines.prompts import load_tokenizer
 

@@ -13,7 +13,7 @@ from models.families import FAMILIES, SD1, SDXL, Family
 from models.identify.identify import identify
 from models.kits import kit
 from models.memory.device import mend_torchvision
-from models.networks import blank_encoder, blank_unet
+from models.networks.build import blank_encoder, blank_unet
 from models.tensors.header import read_header
 from models.tensors.layouts import encoder_names, encoder_tensors, spelt_out, unet_names, unet_tensors, vae_names
 from models.tensors.open_clip import to_transformers

@@ -24,6 +24,7 @@ from models.loading import load, load_vae
 from models.memory.device import Device
 from models.memory.forecast import Machine
 from models.memory.manager import Key
+from models.networks.vision import load_vision
 from models.patches.deltas import check_shapes, weight_delta
 from models.patches.embeddings import read_embedding
 from models.patches.hypernetworks import read_hypernetwork
@@ -31,7 +32,6 @@ from models.patches.ip_adapter import load_ip_adapter
 from models.patches.lora import read_lora
 from models.tensors.header import read_header
 from models.tensors.reading import read_tensors
-from models.vision import load_vision
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.preprocessors.weights import filled
 from pipelines.stock import Stock

@@ -25,11 +25,11 @@ from models.families import FAMILIES, Family
 from models.files import ModelFile
 from models.identify.control import IP_ADAPTER, control, kind_of
 from models.memory.device import Device, mend_torchvision
-from models.networks import Blank, built, check, fill, form_of
+from models.networks.build import Blank, built, check, fill, form_of
+from models.networks.vision import Vision
 from models.tensors.header import TensorInfo, read_header
 from models.tensors.signature import Signature
 from models.tensors.sources import Source
-from models.vision import Vision
 
 LAYER = re.compile(r"ip_adapter\.(\d+)\.to_([kv])_ip\.weight")
 HEAD = 64  # numbers in each head of the projection's attention

@@ -10,13 +10,13 @@ from typing import Any
 from models.errors import UserError
 from models.families import Family
 from models.kits import suffixes
-from models.networks import Blank, blank_encoder, blank_unet, blank_vae, of_class
+from models.networks.build import Blank, blank_encoder, blank_unet, blank_vae, of_class
 from models.tensors.embedded_sizes import own_sizes
 from models.tensors.header import Header, read_header
 from models.tensors.layouts import LCM_GUIDANCE, Names, encoder_names, unet_names, vae_names
 from models.tensors.sources import Source, config, folder_source
 
-STARTER_VAE = Path(__file__).parent / "starter" / "vae" / "config.json"
+STARTER_VAE = Path(__file__).parents[1] / "starter" / "vae" / "config.json"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from models.errors import UserError
 from models.memory.device import Device, mend_torchvision
-from models.networks import Blank, Config, built, check, fill, form_of
+from models.networks.build import Blank, Config, built, check, fill, form_of
 from models.tensors.embedded_sizes import own_sizes
 from models.tensors.header import TensorInfo, read_header
 from models.tensors.layouts import NOT_WEIGHTS

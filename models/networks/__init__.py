@@ -1,0 +1,1 @@
+"""Networks from their sizes: built without weights, then filled and checked."""
