@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-    from models.control import ControlNetwork
+    from models.control.network import ControlNetwork
     from models.patches.embeddings import Embedding
 
 NOTHING: Mapping[str, Path] = {}

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from models.control import load_control
+from models.control.network import load_control
 from models.errors import UserError
 from models.families import FAMILIES
 from models.files import ModelFile

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from models.control import ControlNetwork
+from models.control.network import ControlNetwork
 from models.families import SDXL
 from models.loading import DiffusionModel
 from pipelines import ControlUse, img2img, inpaint, outpaint, txt2img

@@ -14,9 +14,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from models.control import ControlNetwork, load_control
-from models.control_parts import control_part
-from models.control_sizes import adapter_sizes
+from models.control.network import ControlNetwork, load_control
+from models.control.parts import control_part
+from models.control.sizes import adapter_sizes
 from models.errors import UserError
 from models.families import SD1, SD2, SDXL, Family
 from models.files import ModelFile

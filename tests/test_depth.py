@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from models.control import ControlNetwork
+from models.control.network import ControlNetwork
 from models.errors import UserError
 from models.loading import DiffusionModel
 from pipelines import ControlUse, Depth, ImageToImage, depth, img2img

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models.control import load_control
+from models.control.network import load_control
 from models.errors import UserError
 from models.families import SD1
 from models.files import ModelFile

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.control_names import MIDDLE, control_tensors
+from models.control.names import MIDDLE, control_tensors
 from models.errors import UserError
 from models.memory.device import mend_torchvision
 from models.networks.build import Config, arguments, built, essential

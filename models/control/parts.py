@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from models.control_names import adapter_names, adapter_tensors, control_names, control_tensors
-from models.control_sizes import adapter_sizes, control_sizes, lora_sizes, rows_of
+from models.control.names import adapter_names, adapter_tensors, control_names, control_tensors
+from models.control.sizes import adapter_sizes, control_sizes, lora_sizes, rows_of
 from models.errors import UserError
 from models.families import FAMILIES, Family
 from models.files import Identity, ModelFile

@@ -8,8 +8,8 @@ from weakref import WeakKeyDictionary
 
 from torch import nn
 
-from models.control_lora import ControlLora, blank_of, check_lora, joined, named
-from models.control_parts import ControlPart, control_part
+from models.control.control_lora import ControlLora, blank_of, check_lora, joined, named
+from models.control.parts import ControlPart, control_part
 from models.families import Family
 from models.files import ModelFile
 from models.identify.control import CONTROL_LORA
