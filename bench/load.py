@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from bench.paired import Row, Timed, compare, row, take_turns
 from models.families import SD1
 from models.library.checkpoint import Checkpoint
-from models.loading import load
+from models.loading.loading import load
 from models.memory.device import Device
 from tests.full_size import single_file_pipeline, write_diffusers_configs, write_full_size
 from tests.toy_files import as_checkpoint

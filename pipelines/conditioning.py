@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.errors import UserError
 from models.families import Family
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from pipelines.control import Controls
 from pipelines.control_view import View
 from pipelines.denoise import Condition, Conditioning, Denoiser, Relay, distilled_scale

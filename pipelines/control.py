@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from models.errors import UserError
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from models.patches.ip_adapter import Seen
 from pipelines.control_picture import control_mask, control_picture
 from pipelines.control_use import ControlUse

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from pipelines.decode import decode, way_of
 from pipelines.denoise import Guide
 from pipelines.due import Due

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from models.errors import Overflow
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from models.memory.device import release
 from models.memory.forecast import drop_frames, is_out_of_memory
 from pipelines.as_made import DecodeUse

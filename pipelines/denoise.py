@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from models.errors import Overflow
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from pipelines.samplers.noise_schedule import NoiseSchedule
 from pipelines.steering import Call, Steering
 from pipelines.strength import Steps

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models.errors import UserError
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from pipelines.conditioning import Guides
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from models.errors import Overflow
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from pipelines.decode import OVERLAP, TILE, full_precision, ramp, tile_starts
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from models.identify.control import IP_ADAPTER
 from models.library.catalog import Catalog
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from models.memory.manager import Key
 from models.patches.lora import Lora
 from pipelines.as_made import understanding

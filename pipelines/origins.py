@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 
 from models.library.catalog import Catalog
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from models.memory.manager import Key
 from pipelines import infotext

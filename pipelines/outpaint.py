@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from pipelines.as_made import DecodeUse
 from pipelines.conditioning import Guides
 from pipelines.control import Controls

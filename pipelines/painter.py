@@ -15,7 +15,7 @@ import torch
 from models.errors import Interrupted, UserError
 from models.identify.control import IP_ADAPTER
 from models.library.catalog import STARTER, Catalog
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from models.memory.device import Device, choose, read_machine, release, threads
 from models.memory.forecast import Machine, Work, beside, drop_frames, exhausted, is_out_of_memory
 from models.memory.manager import Key, LedgerLine, Lent, Manager, Tier

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from models.preview import PreviewDecoder
+from models.loading.preview_decoder import PreviewDecoder
 from pipelines.masking import Patch
 
 LONGEST = 512  # pixels; a larger preview says no more about the picture

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from models.control.network import ControlNetwork
 from models.families import SDXL
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from pipelines import ControlUse, img2img, inpaint, outpaint, txt2img
 from pipelines.inputs import Inputs
 from pipelines.request import Request

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from pipelines import TextToImage, txt2img
 from pipelines.events import Picture
 from pipelines.painting import Batch

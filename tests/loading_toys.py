@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models.families import SD1, SD2, SDXL, SDXL_REFINER, Family
-from models.loading import DiffusionModel, load
+from models.loading.loading import DiffusionModel, load
 from models.memory.device import Device
 from tests import toy_files
 from tests.original_names import Tensors

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from models.families import SDXL
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from tests.toy_weights import load_toy_model, write_toy_model
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from models.errors import UserError
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from pipelines import Controlled, ControlUse, ImageToImage, Inpaint
 from pipelines.inputs import Inputs
 from tests.controls import (

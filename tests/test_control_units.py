@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from pipelines import Controlled, ControlUse, ImageToImage, Inpaint, Outpaint, TextToImage, txt2img
 from pipelines.inputs import Inputs
 from tests.controls import SAME, SIDE, THEIRS, drawn, far, folder, holding, inputs, model, net_of, off, pipeline, unit

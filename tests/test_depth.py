@@ -14,7 +14,7 @@ from PIL import Image
 
 from models.control.network import ControlNetwork
 from models.errors import UserError
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from pipelines import ControlUse, Depth, ImageToImage, depth, img2img
 from pipelines.conditioning import Guides
 from pipelines.depth_map import STEPS, edited, fitted, read_depth, relative, shown, to_map, to_picture

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import UserError
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from models.patches.embeddings import injected, read_embedding
 from pipelines.prompts import ClipTokenizer, chunk, count
 from tests.toy_weights import load_toy_model, write_toy_model

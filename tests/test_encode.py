@@ -12,7 +12,7 @@ from PIL import Image
 
 from models.errors import Overflow
 from models.library.catalog import STARTER, Catalog
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from pipelines.decode import TILE, decode
 from pipelines.encode import encode, mask_latents

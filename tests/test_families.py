@@ -14,7 +14,7 @@ import torch
 
 from models.errors import UserError
 from models.families import SD1, SD2, SDXL, Family
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from models.patches.embeddings import Embedding
 from pipelines import TextToImage
 from pipelines.request import SAMPLER_NAMES

@@ -11,7 +11,7 @@ import torch
 
 from models.families import SD1
 from models.kits import tokenizer_folder
-from models.loading import DiffusionModel, load
+from models.loading.loading import DiffusionModel, load
 from models.memory.device import Device
 from pipelines import TextToImage
 from pipelines.prompts import load_tokenizer

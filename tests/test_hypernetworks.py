@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.errors import UserError
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from models.patches.hypernetworks import active, read_hypernetwork
 from tests.toy_weights import load_toy_model, write_toy_model
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from models.families import SDXL
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from pipelines import ImageToImage, TextToImage, img2img, txt2img
 from pipelines.events import Step
 from pipelines.inputs import Inputs

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from models.errors import UserError
 from models.families import SDXL
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from pipelines import Inpaint, TextToImage, inpaint, txt2img
 from pipelines.conditioning import Guides
 from pipelines.course import Leg, noise_of, show_whole

@@ -13,7 +13,7 @@ from torch import Tensor
 from models.errors import UserError
 from models.families import SD1, SDXL, Family
 from models.kits import kit
-from models.loading import load, training_signal, zero_terminal_snr
+from models.loading.loading import load, training_signal, zero_terminal_snr
 from tests import toy_files
 from tests.loading_toys import CPU, FAMILIES, HALF, Toy, differing, loaded, opened, parts
 from tests.toy_files import UNET, VAE, Change

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from models.errors import UserError
 from models.families import Family
-from models.loading import load
+from models.loading.loading import load
 from tests import toy_files
 from tests.loading_toys import CPU, FAMILIES, differing, opened
 from tests.toy_weights import toy_networks, write_toy_model

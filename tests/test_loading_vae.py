@@ -12,7 +12,7 @@ from torch import nn
 
 from models.errors import UserError
 from models.families import SD1, Family
-from models.loading import load_vae
+from models.loading.loading import load_vae
 from tests import toy_files
 from tests.loading_toys import CPU, Toy
 from tests.original_names import Tensors, ldm_vae

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models.errors import UserError
 from models.families import SDXL_REFINER
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from models.patches import applied
 from models.patches.lora import read_lora
 from models.tensors.lora_names import Target

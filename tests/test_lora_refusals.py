@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.errors import UserError
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from models.patches import applied
 from models.patches.lora import read_lora
 from models.patches.targets import blocks_of, blocks_with_attention, original_name

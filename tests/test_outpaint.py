@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from pipelines import Outpaint, outpaint
 from pipelines.course import noise_of

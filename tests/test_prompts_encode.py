@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from models.families import SD1, SDXL
-from models.loading import DiffusionModel, TextEncoder
+from models.loading.loading import DiffusionModel, TextEncoder
 from models.memory.device import mend_torchvision
 from models.patches.embeddings import Embedding
 from pipelines.prompts import ClipTokenizer, chunk

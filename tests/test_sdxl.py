@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from models.families import SDXL, SDXL_REFINER
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from pipelines import TextToImage, txt2img
 from pipelines.request import SAMPLER_NAMES

@@ -20,7 +20,7 @@ from models.families import SD1
 from models.files import ModelFile
 from models.identify.identify import identify
 from models.library.catalog import Catalog
-from models.loading import load, load_vae
+from models.loading.loading import load, load_vae
 from models.memory.device import Device
 from models.memory.forecast import Machine
 from models.memory.manager import Key

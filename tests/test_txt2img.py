@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from models.errors import Overflow, UserError
 from models.library.catalog import Catalog
-from models.loading import DiffusionModel
+from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from pipelines import TextToImage, txt2img
 from pipelines.decode import TILE, Decoded, decode

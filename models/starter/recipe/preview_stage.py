@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from models.preview import SCALE, PreviewDecoder
+from models.loading.preview_decoder import SCALE, PreviewDecoder
 from models.starter.recipe.latents_stage import Pool, numbered_layout, read_pool
 from models.starter.recipe.progress import Budget, Log, load, to_network
 from models.starter.recipe.scenes import draw

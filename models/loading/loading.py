@@ -15,10 +15,10 @@ from models.families import FAMILIES, Family
 from models.files import ModelFile
 from models.kits import kit
 from models.library.catalog import Checkpoint
+from models.loading.preview_decoder import PreviewDecoder, load_preview_decoder
 from models.memory.device import Device
 from models.networks.build import Blank, check, fill, form_of
 from models.networks.components import Part, file_parts, folder_parts, latent_channels, vae_parts
-from models.preview import PreviewDecoder, load_preview_decoder
 from models.tensors.sources import Source, config
 
 if TYPE_CHECKING:

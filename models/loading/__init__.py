@@ -1,0 +1,1 @@
+"""Loading: from files on disk to networks that draw."""
