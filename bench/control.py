@@ -17,7 +17,7 @@ from models.loading.loading import DiffusionModel
 from pipelines import ControlUse, Studio
 from pipelines.control_picture import control_picture
 from pipelines.painter import ModelPainter
-from pipelines.request import TextToImage
+from pipelines.requests.request import TextToImage
 
 MAP_SIDE = 512
 UNITS = {"one unit": 1, "three units": 3}

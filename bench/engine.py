@@ -20,7 +20,7 @@ from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs
 from pipelines.painter import ModelPainter, open_painter
 from pipelines.preprocessors.annotators import Annotators
-from pipelines.request import TextToImage
+from pipelines.requests.request import TextToImage
 from pipelines.studio import Studio
 
 HERE = Path(__file__).parent.parent

@@ -19,7 +19,7 @@ from bench.paired import Row, Timed, compare, take_turns
 from models.library.catalog import Catalog
 from pipelines.inputs import Inputs
 from pipelines.painter import ModelPainter, open_painter
-from pipelines.request import Inpaint
+from pipelines.requests.request import Inpaint
 
 LARGE, DRAWN, FINE = 2048, 256, 1024
 PART = "only masked, a picture of 2048, drawn at 256"

@@ -17,7 +17,7 @@ from pipelines.inputs import Inputs
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs
 from pipelines.painter import ModelPainter, open_painter
-from pipelines.request import TextToImage, describe
+from pipelines.requests.request import TextToImage, describe
 
 WAITING = 1_000
 KEPT = 10_000

@@ -32,7 +32,7 @@ from pipelines.outputs import Outputs, inspect
 from pipelines.painter import ModelPainter, open_painter
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.rebind import rebind
-from pipelines.request import Request
+from pipelines.requests.request import Request
 from pipelines.resolve import resolve
 
 PLENTY, STARVED = 4 * 10**9, 10**6  # bytes for weights

@@ -19,10 +19,10 @@ from models.families import SD1
 from models.files import ModelKind
 from models.library.catalog import Catalog
 from models.tensors.embedded_sizes import OWN_SIZES
-from pipelines.as_made import DecodeUse
-from pipelines.control_use import CONTROL_MODES, CONTROL_RESIZE, WEIGHT_CURVES, ControlUse
 from pipelines.inputs import Inputs
-from pipelines.request import (
+from pipelines.requests.as_made import DecodeUse
+from pipelines.requests.control_unit import CONTROL_MODES, CONTROL_RESIZE, WEIGHT_CURVES, ControlUse
+from pipelines.requests.request import (
     AREAS,
     CURVES,
     FROM_EDGES,

@@ -28,7 +28,7 @@ from models.memory.forecast import Machine
 from pipelines.events import Picture
 from pipelines.inputs import Inputs
 from pipelines.painter import ModelPainter
-from pipelines.request import LoraUse, TextToImage
+from pipelines.requests.request import LoraUse, TextToImage
 
 SWAPS = 50
 EVERY = 5  # swaps between two lines of the table

@@ -1,15 +1,15 @@
 """What the page may use of the work: requests, events, the studio. Importing this package does not import torch."""
 
 from models.errors import UserError
-from pipelines.control_use import MOST_UNITS, ControlUse
 from pipelines.intake import Taken
 from pipelines.jobs import BookError, PictureRecord
-from pipelines.limits import Choice, Flag, Limit, Range, Several, Stored, Text
 from pipelines.preflight import Preflight, preflight
 from pipelines.prompt_notes import left_out, longest
 from pipelines.prompts.grammar import tables as grammar_tables
 from pipelines.prompts.grammar import written
-from pipelines.request import (
+from pipelines.requests.control_unit import MOST_UNITS, ControlUse
+from pipelines.requests.fields import Choice, Flag, Limit, Range, Several, Stored, Text
+from pipelines.requests.request import (
     KINDS,
     OWN_VAE,
     Controlled,

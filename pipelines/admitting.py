@@ -7,8 +7,8 @@ from dataclasses import fields
 from typing import Any
 
 from models.errors import UserError
-from pipelines.limits import Range
-from pipelines.request import MEGAPIXELS, Request
+from pipelines.requests.fields import Range
+from pipelines.requests.request import MEGAPIXELS, Request
 
 EXACT = ("seed", "variation_seed")  # another number of these would be another picture
 SIDES = ("width", "height")

@@ -16,7 +16,7 @@ from pipelines.listed import unlisted
 from pipelines.made_with import ADDED, PARTS, REFINER_PARTS, WEIGHTS
 from pipelines.preprocessors import preprocessor
 from pipelines.preprocessors.annotators import Annotators
-from pipelines.request import Depth, Request
+from pipelines.requests.request import Depth, Request
 
 SAID = {
     PARTS: "The part “{}” of the checkpoint",

@@ -17,7 +17,7 @@ from pipelines.control_view import View
 from pipelines.denoise import Condition, Conditioning, Denoiser, Relay, distilled_scale
 from pipelines.masking import Patch
 from pipelines.prompts.encode import Encoded, encode_prompts
-from pipelines.request import Request
+from pipelines.requests.request import Request
 from pipelines.samplers.noise_schedule import NoiseSchedule
 from pipelines.steering import Steering
 

@@ -15,13 +15,13 @@ from models.errors import UserError
 from models.loading.loading import DiffusionModel
 from models.patches.ip_adapter import Seen
 from pipelines.control_picture import control_mask, control_picture
-from pipelines.control_use import ControlUse
 from pipelines.control_view import NO_LENDER, Lender, View, seen, source
 from pipelines.encode import mask_latents
 from pipelines.inputs import Inputs
 from pipelines.preprocessors import PREPROCESSORS
 from pipelines.preprocessors.inpaint_mask import inpaint_tensor
-from pipelines.request import Request
+from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.request import Request
 from pipelines.steering import UNION_PLACES, Control, Steering
 
 INPAINT = "Inpaint mask"

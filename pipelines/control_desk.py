@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from models.errors import UserError
-from pipelines.control_use import ControlUse
 from pipelines.control_view import NO_LENDER, View, map_of
 from pipelines.engine import Engine
 from pipelines.errands import answer, never
@@ -17,7 +16,8 @@ from pipelines.intake import Intake, Taken
 from pipelines.painting import Painter
 from pipelines.preprocessors import PREPROCESSORS, Preprocessor
 from pipelines.preprocessors.annotators import Annotators
-from pipelines.request import Depth, Request
+from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.request import Depth, Request
 
 LONGEST_WAIT = 120.0  # seconds that a preview waits for the worker
 Answer = TypeVar("Answer")

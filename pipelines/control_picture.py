@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipelines.control_use import ControlUse
 from pipelines.masking import Size
 from pipelines.normalise import eight_bits
 from pipelines.preprocessors import DrawnIn, preprocess, preprocessor
+from pipelines.requests.control_unit import ControlUse
 
 if TYPE_CHECKING:
     from pipelines.preprocessors.annotators import Annotator

@@ -10,9 +10,9 @@ from PIL import Image
 
 from models.errors import UserError
 from pipelines.control_picture import control_picture
-from pipelines.control_use import ControlUse
 from pipelines.inputs import Inputs
 from pipelines.masking import RESIZE, Box, Patch, Size, scaled
+from pipelines.requests.control_unit import ControlUse
 
 
 class Lender(Protocol):

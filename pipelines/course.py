@@ -14,11 +14,11 @@ from pipelines.denoise import Guide
 from pipelines.due import Due
 from pipelines.events import Event, Picture, Step
 from pipelines.preview import preview_of
-from pipelines.request import Request
+from pipelines.requests.request import Request
+from pipelines.requests.steps import Steps
 from pipelines.samplers import plan, sample
 from pipelines.samplers.noise import ImageNoise, Variation
 from pipelines.samplers.noise_schedule import NoiseSchedule
-from pipelines.strength import Steps
 
 Show = Callable[[Tensor], Callable[[], bytes]]  # x0 (n, 4, h, w) -> a call that makes its small picture
 

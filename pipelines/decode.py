@@ -15,8 +15,8 @@ from models.errors import Overflow
 from models.loading.loading import DiffusionModel
 from models.memory.device import release
 from models.memory.forecast import drop_frames, is_out_of_memory
-from pipelines.as_made import DecodeUse
-from pipelines.request import MOST_DECODES, Request
+from pipelines.requests.as_made import DecodeUse
+from pipelines.requests.request import MOST_DECODES, Request
 
 TILE = 96  # latents along one side; a picture of at most this many is decoded whole
 SMALL_TILE = 32  # where memory ran out

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from models.errors import Overflow
 from models.loading.loading import DiffusionModel
+from pipelines.requests.steps import Steps
 from pipelines.samplers.noise_schedule import NoiseSchedule
 from pipelines.steering import Call, Steering
-from pipelines.strength import Steps
 
 
 @dataclass(frozen=True)

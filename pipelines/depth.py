@@ -20,7 +20,7 @@ from pipelines.inputs import Inputs
 from pipelines.painting import Batch
 from pipelines.preprocessors import preprocessor
 from pipelines.preprocessors.depth import estimate_depth
-from pipelines.request import Depth
+from pipelines.requests.request import Depth
 from pipelines.resolve import UNREAD_DEPTH
 
 READS_DEPTH = 1  # channel next to the latents

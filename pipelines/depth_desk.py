@@ -16,7 +16,7 @@ from pipelines.errands import never
 from pipelines.intake import GONE, Intake, Taken
 from pipelines.masking import Size
 from pipelines.preprocessors import PREPROCESSORS
-from pipelines.request import Depth
+from pipelines.requests.request import Depth
 
 ESTIMATES = "depth.depth_map"  # what the preprocessors that estimate depth are made by
 FITTED = 4  # maps at the size that is drawn, kept for the next edit: to read a large one anew takes longer than to edit it

@@ -17,7 +17,7 @@ from models.errors import UserError
 from pipelines.depth_exr import is_exr, read_exr
 from pipelines.masking import RESIZE, Size
 from pipelines.normalise import normalise, sixteen_bits
-from pipelines.request import Depth
+from pipelines.requests.request import Depth
 
 Map = NDArray[np.floating]  # (h, w), 0 .. 1
 STEPS = 65_535

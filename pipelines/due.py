@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from pipelines.request import Request, unroll
+from pipelines.requests.request import Request, unroll
 
 Kind = TypeVar("Kind", bound=Request)
 Drawn = TypeVar("Drawn", bound=Request, covariant=True)

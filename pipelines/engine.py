@@ -21,7 +21,7 @@ from pipelines.live import Bell, Live, Versions
 from pipelines.outputs import Outputs
 from pipelines.painting import Batch, Painter
 from pipelines.pauses import Pauses
-from pipelines.request import Request
+from pipelines.requests.request import Request
 
 log = logging.getLogger(__name__)
 

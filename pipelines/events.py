@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from pipelines.request import Request
+    from pipelines.requests.request import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from models.files import ModelFile
 from models.library.catalog import Checkpoint
 from models.memory.forecast import Forecast, Machine, Work, forecast, slimness_of, vae_weights, weights_of
 from models.memory.manager import LedgerLine
-from pipelines.request import Request
+from pipelines.requests.request import Request
 
 
 class Shelf(Protocol):

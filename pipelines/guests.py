@@ -18,7 +18,7 @@ from typing import Protocol
 from models.errors import UserError
 from pipelines.inputs import Inputs
 from pipelines.masking import Size
-from pipelines.request import Outpaint, Request
+from pipelines.requests.request import Outpaint, Request
 from pipelines.windows import windows
 
 MOST_WORK = 10_000.0  # megapixels times steps of one job: some 300 pictures of 1024 x 1024 with 30 steps

@@ -21,8 +21,8 @@ from pipelines.events import Event, Picture
 from pipelines.inputs import Inputs
 from pipelines.masking import RESIZE, crop
 from pipelines.painting import Batch
-from pipelines.request import Depth, ImageToImage
-from pipelines.strength import steps_of
+from pipelines.requests.request import Depth, ImageToImage
+from pipelines.requests.steps import steps_of
 
 Over = ImageToImage | Depth
 SIDE = 8  # pixels: what the VAE makes one latent of

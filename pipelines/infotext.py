@@ -22,7 +22,7 @@ from typing import Any
 from pipelines.admitting import admitted
 from pipelines.made_with import OURS_ALONE
 from pipelines.prompts.tags import write_tags
-from pipelines.request import SAMPLER_NAMES, SCHEDULE_NAMES, Request, TextToImage
+from pipelines.requests.request import SAMPLER_NAMES, SCHEDULE_NAMES, Request, TextToImage
 from pipelines.settings_text import NEGATIVE, take_apart
 from pipelines.unit_text import SHOWN_HASH, unit_text
 

@@ -28,9 +28,9 @@ from pipelines.inputs import Inputs
 from pipelines.masking import Patch, blurred, crop_box, filled, whole
 from pipelines.painting import Batch
 from pipelines.preview import LONGEST, preview_in
-from pipelines.request import Inpaint, Request
+from pipelines.requests.request import Inpaint, Request
+from pipelines.requests.steps import Steps, steps_of
 from pipelines.samplers.noise import ImageNoise
-from pipelines.strength import Steps, steps_of
 
 READS_MASK = 5  # channels next to the latents: one of the mask, four of the picture without what is masked
 SOFT_EDGE = 4  # with soft inpainting, a pixel of strength 1/4 and more is wholly new in the result

@@ -19,7 +19,7 @@ from pathlib import Path
 from PIL import Image
 
 from models.errors import UserError
-from pipelines.limits import INPUT_ID
+from pipelines.requests.fields import INPUT_ID
 
 log = logging.getLogger(__name__)
 

@@ -11,14 +11,14 @@ from typing import Any
 from PIL import Image
 
 from models.errors import UserError
-from pipelines.control_use import ControlUse
 from pipelines.depth_map import read_depth
 from pipelines.guests import DiskQuota
 from pipelines.inputs import Inputs
 from pipelines.jobs import JobBook, PictureRecord
 from pipelines.masking import Size
 from pipelines.normalise import as_mask, normalise
-from pipelines.request import Depth, FromPicture, ImageToImage, Inpaint, Kind, Outpaint, PictureUse, Request, input_ids
+from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.request import Depth, FromPicture, ImageToImage, Inpaint, Kind, Outpaint, PictureUse, Request, input_ids
 from pipelines.windows import extended, windows
 
 AT_ONCE = 2  # pictures that are decoded at the same time

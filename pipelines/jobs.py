@@ -25,7 +25,7 @@ from pipelines.book.folder_lock import FolderLock
 from pipelines.book.opening import open_book
 from pipelines.book.order import PASSES, everybody_gone, line, next_number, next_turn, take_seat
 from pipelines.book.rows import NOBODY, Job, PictureRecord, job_of, picture_of
-from pipelines.request import KINDS, Request, describe, input_ids
+from pipelines.requests.request import KINDS, Request, describe, input_ids
 
 __all__ = ["PASSES", "BookError", "Job", "JobBook", "PictureRecord"]
 

@@ -14,7 +14,7 @@ from models.errors import UserError
 from pipelines.events import Picture
 from pipelines.jobs import FAILED, BookError, Job, JobBook, PictureRecord
 from pipelines.outputs import NotSaved, Outputs
-from pipelines.request import Request
+from pipelines.requests.request import Request
 
 if TYPE_CHECKING:
     from pathlib import Path

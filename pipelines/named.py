@@ -11,9 +11,9 @@ from models.library.catalog import Catalog
 from models.loading.loading import DiffusionModel
 from models.memory.manager import Key
 from models.patches.lora import Lora
-from pipelines.as_made import understanding
 from pipelines.made_with import CHECKPOINT, Hashes, MadeWith, one, several
-from pipelines.request import Request
+from pipelines.requests.as_made import understanding
+from pipelines.requests.request import Request
 from pipelines.stock import Held
 
 Items = Mapping[Key, Held]

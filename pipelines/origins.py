@@ -15,11 +15,11 @@ from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from models.memory.manager import Key
 from pipelines import infotext
-from pipelines.as_made import Understanding
 from pipelines.companions import companions, content
 from pipelines.made_with import VISION, Hash, Hashes, MadeWith, several
 from pipelines.preprocessors.annotators import Annotators
-from pipelines.request import OWN_VAE, Request
+from pipelines.requests.as_made import Understanding
+from pipelines.requests.request import OWN_VAE, Request
 
 Kind = TypeVar("Kind", bound=Request)
 FILE = "file"  # the kind of key that a file which is in no table goes by

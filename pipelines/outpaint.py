@@ -13,7 +13,6 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from models.loading.loading import DiffusionModel
-from pipelines.as_made import DecodeUse
 from pipelines.conditioning import Guides
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
@@ -25,8 +24,9 @@ from pipelines.inpaint import paint, prepare, show_in
 from pipelines.inputs import Inputs
 from pipelines.masking import Box, Patch, scaled
 from pipelines.painting import Batch
-from pipelines.request import Outpaint
-from pipelines.strength import steps_of
+from pipelines.requests.as_made import DecodeUse
+from pipelines.requests.request import Outpaint
+from pipelines.requests.steps import steps_of
 from pipelines.windows import extended, windows
 
 SPREADS = (8, 2)  # a tone is carried on over about an eighth of a window, and where that does not reach, over half of it

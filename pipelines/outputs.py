@@ -32,7 +32,7 @@ from pipelines import infotext
 from pipelines.book.errors import Trouble, trouble
 from pipelines.picture_settings import FORMAT_VERSION, Reading, inspect, read
 from pipelines.prompts import parse
-from pipelines.request import Request, describe
+from pipelines.requests.request import Request, describe
 
 __all__ = ["NotSaved", "Outputs", "Reading", "inspect", "read", "slug"]
 

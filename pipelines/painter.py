@@ -23,7 +23,6 @@ from models.memory.offload import in_turn
 from models.patches import applied
 from models.patches.hypernetworks import active
 from pipelines import depth, img2img, inpaint, outpaint, txt2img
-from pipelines.as_made import threads_here
 from pipelines.due import Progress
 from pipelines.events import Event, Picture
 from pipelines.forecasting import work_of
@@ -32,7 +31,8 @@ from pipelines.named import Named
 from pipelines.origins import Origins
 from pipelines.painting import Batch
 from pipelines.preprocessors.annotators import Annotators
-from pipelines.request import Request, TextToImage
+from pipelines.requests.as_made import threads_here
+from pipelines.requests.request import Request, TextToImage
 from pipelines.stock import Held, Stock
 
 OWN = Path(__file__).parents[1] / "models" / "starter"

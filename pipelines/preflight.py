@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipelines.masking import Box, Size, crop_box
-from pipelines.request import Depth, FromPicture, ImageToImage, Inpaint, Outpaint
-from pipelines.strength import steps_at, steps_in_all, steps_of
+from pipelines.requests.request import Depth, FromPicture, ImageToImage, Inpaint, Outpaint
+from pipelines.requests.steps import steps_at, steps_in_all, steps_of
 from pipelines.windows import extended, windows
 
 NEARLY_ALIKE = 0.02  # of the aspects of two sizes

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from models.errors import UserError
-from pipelines.limits import Text
 from pipelines.prompts import Names, Prompt, TokenCount, count, load_tokenizer, parse, unknown_words, written
 from pipelines.prompts.unread import sentences, unread
-from pipelines.request import Request, limits
+from pipelines.requests.fields import Text
+from pipelines.requests.request import Request, limits
 from pipelines.resolve import Shelf
 from pipelines.waking import embeddings_for
 

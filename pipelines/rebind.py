@@ -15,10 +15,10 @@ from typing import Any, Protocol
 from models.errors import UserError
 from models.files import ModelFile, ModelKind
 from models.library.checkpoint import STARTER, Checkpoint
-from pipelines.as_made import Understanding, seal, threads_here, understanding
 from pipelines.listed import canonical, unlisted
 from pipelines.made_with import plain
-from pipelines.request import OWN_VAE, EmbeddingUse, Request
+from pipelines.requests.as_made import Understanding, seal, threads_here, understanding
+from pipelines.requests.request import OWN_VAE, EmbeddingUse, Request
 from pipelines.waking import awake, embeddings_for
 
 PATIENCE = 2.0  # seconds that the files of one picture may take to be read, all together

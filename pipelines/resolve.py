@@ -12,12 +12,12 @@ from models.errors import UserError
 from models.files import ModelFile, ModelKind
 from models.library.catalog import Checkpoint
 from models.library.compatibility import fits
-from pipelines.as_made import is_sealed, loosened
 from pipelines.control_match import readers
-from pipelines.control_use import ControlUse
 from pipelines.prompts.tags import Tag, take_tags, without_tags
 from pipelines.rebind import SHOWN, STEERS, Rebound, rebind
-from pipelines.request import OWN_VAE, Depth, EmbeddingUse, HypernetworkUse, Kind, LoraUse, Request
+from pipelines.requests.as_made import is_sealed, loosened
+from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.request import OWN_VAE, Depth, EmbeddingUse, HypernetworkUse, Kind, LoraUse, Request
 from pipelines.waking import awake, embeddings_for, fitting, with_given
 
 __all__ = ["MADE_FOR", "UNREAD_DEPTH", "Rebound", "draws", "rebind", "resolve", "titled"]

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from models.patches.ip_adapter import Seen, each_its_own, shown
-from pipelines.control_use import UNION_KINDS, ControlUse
-from pipelines.strength import Steps
+from pipelines.requests.control_unit import UNION_KINDS, ControlUse
+from pipelines.requests.steps import Steps
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel

@@ -17,7 +17,6 @@ from models.memory.manager import Key, LedgerLine
 from pipelines.annotator_files import AnnotatorFiles
 from pipelines.companions import companions, others
 from pipelines.control_desk import ControlDesk
-from pipelines.control_use import ControlUse
 from pipelines.depth_desk import DepthDesk
 from pipelines.engine import Engine
 from pipelines.errands import never
@@ -34,7 +33,8 @@ from pipelines.painting import Painter
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.prompt_notes import PromptReader
 from pipelines.rebind import PATIENCE, Rebound, rebind
-from pipelines.request import Outpaint, Request, input_ids
+from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.request import Outpaint, Request, input_ids
 from pipelines.resolve import draws, resolve
 
 READ = {  # kinds of what the painter reads, as people call them

@@ -11,7 +11,7 @@ from pipelines.admitting import admitted
 from pipelines.infotext import PICTURE_KEYS, Settings, number
 from pipelines.made_with import OURS_ALONE
 from pipelines.prompts.tags import Tag, take_tags
-from pipelines.request import (
+from pipelines.requests.request import (
     Controlled,
     Depth,
     FromPicture,

@@ -14,8 +14,8 @@ from pipelines.due import Due, Progress, due
 from pipelines.events import Event
 from pipelines.inputs import Inputs
 from pipelines.painting import Batch
-from pipelines.request import Controlled, Request, TextToImage
-from pipelines.strength import steps_of
+from pipelines.requests.request import Controlled, Request, TextToImage
+from pipelines.requests.steps import steps_of
 
 
 def batches(

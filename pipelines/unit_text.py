@@ -10,10 +10,10 @@ from dataclasses import fields
 from typing import Any
 
 from models.errors import UserError
-from pipelines.control_use import ControlUse
-from pipelines.limits import admit_field
 from pipelines.listed import listed, unlisted
 from pipelines.preprocessors import PREPROCESSORS
+from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.fields import admit_field
 
 SHOWN_HASH = 12  # digits
 

@@ -11,7 +11,7 @@ from models.library.catalog import Checkpoint
 from models.library.compatibility import fits
 from models.library.matching import words
 from pipelines.prompts import Names, parse
-from pipelines.request import EmbeddingUse, Request
+from pipelines.requests.request import EmbeddingUse, Request
 
 Called = Mapping[str, Sequence[ModelFile]]  # word -> the embeddings that are called so
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs
-from pipelines.request import Request, TextToImage
+from pipelines.requests.request import Request, TextToImage
 
 
 def opened(folder: Path, again: bool = False) -> JobBook:

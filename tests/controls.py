@@ -17,7 +17,7 @@ from models.families import SDXL
 from models.loading.loading import DiffusionModel
 from pipelines import ControlUse, img2img, inpaint, outpaint, txt2img
 from pipelines.inputs import Inputs
-from pipelines.request import Request
+from pipelines.requests.request import Request
 from tests.drawing import finished, levels
 from tests.toy_weights import load_toy_model, write_toy_model
 

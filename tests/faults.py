@@ -16,7 +16,7 @@ from models.memory.forecast import Machine
 from pipelines.events import Picture
 from pipelines.inputs import Inputs
 from pipelines.painter import ModelPainter
-from pipelines.request import LoraUse, Request, TextToImage
+from pipelines.requests.request import LoraUse, Request, TextToImage
 from tests.toy_weights import CPU, write_toy_model
 
 GB = 10**9

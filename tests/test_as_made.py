@@ -17,13 +17,13 @@ from PIL.PngImagePlugin import PngInfo
 from models.files import Overrides
 from models.library.catalog import STARTER, Catalog
 from models.memory.forecast import Machine
-from pipelines.as_made import DecodeUse, Understanding, is_sealed
 from pipelines.events import Picture
 from pipelines.inputs import Inputs
 from pipelines.painter import ModelPainter, open_painter
 from pipelines.picture_settings import inspect
 from pipelines.rebind import rebind
-from pipelines.request import OWN_VAE, EmbeddingUse, HypernetworkUse, LoraUse, Request, TextToImage, describe
+from pipelines.requests.as_made import DecodeUse, Understanding, is_sealed
+from pipelines.requests.request import OWN_VAE, EmbeddingUse, HypernetworkUse, LoraUse, Request, TextToImage, describe
 from pipelines.resolve import resolve
 from tests.test_resolve import Shelf, dreams, entry
 from ui.form import CARRIED, Form

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipelines.jobs import BookError, Job, JobBook
-from pipelines.request import ImageToImage, TextToImage, describe
+from pipelines.requests.request import ImageToImage, TextToImage, describe
 
 ONE = "1" * 64
 

@@ -15,7 +15,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from pipelines.book.rows import NOBODY
-from pipelines.request import TextToImage, describe
+from pipelines.requests.request import TextToImage, describe
 
 
 @pytest.fixture

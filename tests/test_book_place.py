@@ -19,7 +19,7 @@ from pipelines.book.folder_lock import FolderLock
 from pipelines.book.rows import NOBODY
 from pipelines.jobs import BookError, JobBook
 from pipelines.outputs import Outputs
-from pipelines.request import TextToImage
+from pipelines.requests.request import TextToImage
 
 ROOT = Path(__file__).parent.parent
 HOLD = "import sys, time; from pathlib import Path; from pipelines.book.folder_lock import FolderLock; lock = FolderLock(); "
@@ -31,7 +31,7 @@ from pathlib import Path
 from PIL import Image
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs
-from pipelines.request import TextToImage
+from pipelines.requests.request import TextToImage
 
 folder = Path(sys.argv[1])
 book, outputs = JobBook(folder / "studio.db", folder), Outputs(folder)

@@ -15,7 +15,7 @@ from book_files import drawn, opened, prompts, saved
 from pipelines.book.rows import NOBODY
 from pipelines.book.schema import BACKUPS, MIGRATIONS, VERSION, backup_name
 from pipelines.jobs import BookError
-from pipelines.request import ImageToImage, TextToImage, describe
+from pipelines.requests.request import ImageToImage, TextToImage, describe
 
 ONE = "1" * 64
 # The tables as version 0.1 made them, before and after it counted turns.

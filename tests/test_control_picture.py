@@ -12,9 +12,9 @@ from PIL import Image
 from test_preprocessors import scene
 
 from pipelines.control_picture import as_rgb, control_mask, control_picture, fitted, map_resolution
-from pipelines.control_use import CONTROL_RESIZE, ControlUse
 from pipelines.preprocessors import TABLE
 from pipelines.preprocessors.inpaint_mask import inpaint_tensor
+from pipelines.requests.control_unit import CONTROL_RESIZE, ControlUse
 
 WEIGHTLESS = [entry.name for entry in TABLE if not entry.weights]
 CANNY = ControlUse(preprocessor="Canny", threshold_a=60, threshold_b=150)

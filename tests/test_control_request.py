@@ -13,13 +13,13 @@ from PIL import Image
 from models.errors import UserError
 from models.files import ModelFile
 from pipelines import Controlled, ControlUse, Depth, Studio, infotext
-from pipelines.control_use import MOST_UNITS, WEIGHT_CURVES, curve_at
 from pipelines.intake import Intake
 from pipelines.rebind import rebind
-from pipelines.request import describe, input_ids, restore
+from pipelines.requests.control_unit import MOST_UNITS, WEIGHT_CURVES, curve_at
+from pipelines.requests.request import describe, input_ids, restore
+from pipelines.requests.steps import Steps
 from pipelines.resolve import resolve
 from pipelines.steering import Steering
-from pipelines.strength import Steps
 from tests.test_intake import ME, YOU, intake, noise, put, refused
 from tests.test_resolve import Shelf, entry
 from tests.toys import toy_studio

@@ -19,7 +19,7 @@ from pipelines import ControlUse, Depth, ImageToImage, depth, img2img
 from pipelines.conditioning import Guides
 from pipelines.depth_map import STEPS, edited, fitted, read_depth, relative, shown, to_map, to_picture
 from pipelines.inputs import Inputs
-from pipelines.request import describe, restore
+from pipelines.requests.request import describe, restore
 from tests.drawing import blots, clip_tokenizer, finished, latents_of, levels
 from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 

@@ -15,7 +15,7 @@ from models.errors import UserError
 from pipelines import TextToImage
 from pipelines.outputs import read
 from pipelines.prompts import chunk, count, load_tokenizer, parse_weights
-from pipelines.request import SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, Request
+from pipelines.requests.request import SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, Request
 
 pytest_plugins = ("door_fixtures",)
 ME = {"Cookie": "atelier_user=" + "b" * 22}

@@ -14,7 +14,7 @@ import pytest
 from models.errors import UserError
 from pipelines import Studio, TextToImage
 from pipelines.errands import BUSY, MOST, NEWER, NO_MEMORY, Errands, answer, never
-from pipelines.request import Request
+from pipelines.requests.request import Request
 from tests.toys import ToyPainter, toy_studio, wait_until
 
 JOB = TextToImage(steps=1, seed=1, width=64, height=64)

@@ -17,7 +17,7 @@ from models.families import SD1, SD2, SDXL, Family
 from models.loading.loading import DiffusionModel
 from models.patches.embeddings import Embedding
 from pipelines import TextToImage
-from pipelines.request import SAMPLER_NAMES
+from pipelines.requests.request import SAMPLER_NAMES
 from tests.drawing import first_noise, off_by, pixels
 from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 

@@ -18,7 +18,7 @@ from models.library.catalog import STARTER
 from models.memory.forecast import Machine
 from pipelines.events import Picture
 from pipelines.painter import ModelPainter
-from pipelines.request import LoraUse
+from pipelines.requests.request import LoraUse
 from tests.faults import REQUEST, Files, draw, expected, files, ink, open_toys, originals, other, painter, pictures
 from tests.toys import FAR_TOO_LONG
 

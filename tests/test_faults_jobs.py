@@ -19,7 +19,7 @@ from pipelines.engine import BROKEN, Engine
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs
 from pipelines.painter import ModelPainter
-from pipelines.request import TextToImage
+from pipelines.requests.request import TextToImage
 from tests.faults import CPU, GB, HOST_ALONE, REQUEST, Files, draw, files, ink, open_toys, originals, other, painter, pictures
 
 __all__ = ["files", "originals", "painter"]  # fixtures

@@ -12,7 +12,7 @@ from models.errors import UserError
 from models.memory.forecast import Machine
 from models.memory.manager import Key, LedgerLine
 from pipelines.forecasting import available, forecast_of, work_of
-from pipelines.request import LoraUse, TextToImage
+from pipelines.requests.request import LoraUse, TextToImage
 
 GB = 10**9
 CARD = Machine(host=32 * GB, device=8 * GB, element_size=2, one_by_one=False)

@@ -10,8 +10,9 @@ import gradio as gr
 import pytest
 
 import ui.tabs
-from pipelines import Range, Several, TextToImage, UserError, limits
-from pipelines.request import HypernetworkUse, LoraUse
+from pipelines import Range, Several, TextToImage, UserError
+from pipelines.requests import fields as limits
+from pipelines.requests.request import HypernetworkUse, LoraUse
 from ui import controls
 from ui.form import Form
 

@@ -160,7 +160,7 @@ def test_the_title_in_the_metadata_counts_as_a_name() -> None:
 
 
 def test_what_suits_them_are_values_that_a_request_accepts() -> None:
-    from pipelines.request import TextToImage
+    from pipelines.requests.request import TextToImage
 
     for name in ("turbo", "lightning", "hyper-sd", "lcm"):
         defaults = told(checkpoint("sdxl"), name).defaults

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from toys import FAR_TOO_LONG
 
 from pipelines import infotext
-from pipelines.limits import Range
-from pipelines.request import KINDS, SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, Inpaint, TextToImage, limits
+from pipelines.requests.fields import Range
+from pipelines.requests.request import KINDS, SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, Inpaint, TextToImage, limits
 
 A1111 = """a red house, (snow:1.2)
 by night

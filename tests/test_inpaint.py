@@ -25,8 +25,8 @@ from pipelines.denoise import Masked
 from pipelines.events import Step
 from pipelines.inputs import Inputs
 from pipelines.masking import blurred
-from pipelines.request import AREAS, MASKED_CONTENTS, SAMPLER_NAMES
-from pipelines.strength import Steps, steps_of
+from pipelines.requests.request import AREAS, MASKED_CONTENTS, SAMPLER_NAMES
+from pipelines.requests.steps import Steps, steps_of
 from tests.drawing import blots, clip_tokenizer, ended, finished, latents_of, levels
 from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 

@@ -14,7 +14,7 @@ from models.errors import UserError
 from pipelines.inputs import Inputs
 from pipelines.intake import Intake
 from pipelines.jobs import Job, JobBook, PictureRecord
-from pipelines.request import ImageToImage, Inpaint, Outpaint, PictureUse, TextToImage
+from pipelines.requests.request import ImageToImage, Inpaint, Outpaint, PictureUse, TextToImage
 
 ME, YOU = "me", "you"
 

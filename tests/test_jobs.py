@@ -11,7 +11,7 @@ import pytest
 
 from models.errors import UserError
 from pipelines.jobs import JOBS_A_USER, PASSES, JobBook
-from pipelines.request import TextToImage
+from pipelines.requests.request import TextToImage
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines import infotext
 from pipelines.listed import listed, unlisted
-from pipelines.request import TextToImage
+from pipelines.requests.request import TextToImage
 
 LETTERS = st.sampled_from(list("ab ,:\"'\\%2C0fé雪\u0301\n\t\u2028<>[]"))
 ODD = st.text(LETTERS, max_size=12)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.control_use import ControlUse
 from pipelines.events import Picture
 from pipelines.painter import ModelPainter
-from pipelines.request import Controlled, Depth, ImageToImage, Inpaint, Outpaint, PictureUse, Request, TextToImage, input_ids
+from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.request import Controlled, Depth, ImageToImage, Inpaint, Outpaint, PictureUse, Request, TextToImage, input_ids
 from tests.controls import mask_of
 from tests.drawing import blots
 from tests.faults import Files, open_toys, originals, pictures

@@ -10,7 +10,7 @@ import pytest
 
 from models.errors import UserError
 from pipelines.jobs import GUEST_JOBS, JOBS_A_USER, PASSES, Job, JobBook
-from pipelines.request import TextToImage
+from pipelines.requests.request import TextToImage
 
 OWNER = "owner"
 

@@ -18,7 +18,7 @@ from pipelines import Outpaint, outpaint
 from pipelines.course import noise_of
 from pipelines.events import Step
 from pipelines.inputs import Inputs
-from pipelines.request import SAMPLER_NAMES
+from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.windows import windows
 from tests.drawing import blots, finished
 from tests.toy_weights import load_toy_model, write_toy_model

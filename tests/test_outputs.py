@@ -30,7 +30,7 @@ from models.errors import UserError
 from pipelines import infotext, outputs
 from pipelines.outputs import Outputs, inspect, read, slug
 from pipelines.picture_settings import FORMAT_VERSION
-from pipelines.request import Request, TextToImage, describe
+from pipelines.requests.request import Request, TextToImage, describe
 
 REQUEST = TextToImage(prompt="a red house, (snow:1.2)", negative_prompt="blurry", seed=1234, guidance_scale=6.3)
 MADE_WITH = {"Model": "starter", "Model hash": "0123456789"}

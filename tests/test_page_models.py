@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from safetensors.numpy import save_file
 from toys import toy_studio
 
-from pipelines.request import LoraUse
+from pipelines.requests.request import LoraUse
 from ui.library_desk import LibraryDesk
 from ui.roles import declared
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator
 from unit_pages import card, control, drawing, first, map_of, put, room, shelf, units
 
 from pipelines import MOST_UNITS, ControlUse
-from pipelines.control_use import WEIGHT_CURVES
+from pipelines.requests.control_unit import WEIGHT_CURVES
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "first", "house", "open_house", "shelf", "visit"]

@@ -29,7 +29,7 @@ from pipelines.events import Picture
 from pipelines.inputs import Inputs
 from pipelines.made_with import OURS_ALONE
 from pipelines.painter import ModelPainter
-from pipelines.request import EmbeddingUse, HypernetworkUse, LoraUse, TextToImage
+from pipelines.requests.request import EmbeddingUse, HypernetworkUse, LoraUse, TextToImage
 from tests.toy_weights import CPU, load_toy_model, toy_networks, write_toy_model
 
 GB = 10**9

@@ -21,7 +21,7 @@ from models.starter.recipe.scenes import POSITIONS, Scene, Thing, arrange, draw,
 from pipelines.inputs import Inputs
 from pipelines.masking import blurred
 from pipelines.painter import open_painter
-from pipelines.request import ImageToImage, Inpaint, Outpaint, Request
+from pipelines.requests.request import ImageToImage, Inpaint, Outpaint, Request
 
 SIDE = 128
 COUNT = 6

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipelines.inpaint import patch_of
 from pipelines.preflight import preflight, steps_sentence
-from pipelines.request import ImageToImage, Inpaint, Outpaint
+from pipelines.requests.request import ImageToImage, Inpaint, Outpaint
 from pipelines.windows import windows
 from ui.easel import fit_size, numbers, planned
 

@@ -19,12 +19,12 @@ from test_layers import NETWORKS, modules_after
 from models.errors import UserError
 from models.memory.device import mend_torchvision
 from pipelines import preprocessors as package
-from pipelines.control_use import UNION_KINDS, ControlUse
 from pipelines.preprocessors import PREPROCESSORS, TABLE, Preprocessor, named, preprocess
 from pipelines.preprocessors.annotators import ANNOTATORS
 from pipelines.preprocessors.inpaint_mask import inpaint_tensor
 from pipelines.preprocessors.resolution import LONGEST, at_resolution, in_blocks
 from pipelines.preprocessors.shuffle import seed_of
+from pipelines.requests.control_unit import UNION_KINDS, ControlUse
 
 WEIGHTLESS = [entry for entry in TABLE if not entry.weights]
 SERVANTS = {"__init__", "annotators", "resolution", "weights", "hub_folder"}  # of the package's files; all others make maps

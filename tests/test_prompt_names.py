@@ -14,7 +14,7 @@ from test_resolve import Shelf, entry
 from models.errors import UserError
 from pipelines.prompt_notes import PromptReader, left_out
 from pipelines.prompts import ClipTokenizer, Names, chunk, parse, parse_weights, written
-from pipelines.request import TextToImage
+from pipelines.requests.request import TextToImage
 from pipelines.resolve import resolve
 from tests.toys import WORDS, toy_vocabulary
 

@@ -15,7 +15,7 @@ from models.library.catalog import Catalog
 from models.library.contents import Contents
 from pipelines.made_with import several
 from pipelines.rebind import PATIENCE, Rebound, rebind
-from pipelines.request import LoraUse, TextToImage
+from pipelines.requests.request import LoraUse, TextToImage
 
 LAYER = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
 STARTER = Path(__file__).parents[1] / "models" / "starter"

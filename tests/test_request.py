@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import UserError
-from pipelines.limits import Range
-from pipelines.request import KINDS, SAMPLER_NAMES, SEEDS, TextToImage, describe, limits, restore, unroll
+from pipelines.requests.fields import Range
+from pipelines.requests.request import KINDS, SAMPLER_NAMES, SEEDS, TextToImage, describe, limits, restore, unroll
 from pipelines.samplers import SAMPLERS
 
 

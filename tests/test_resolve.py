@@ -13,7 +13,7 @@ from models.errors import UserError
 from models.files import Identity, ModelFile, ModelKind, Overrides
 from models.library.catalog import Checkpoint
 from pipelines.rebind import rebind
-from pipelines.request import OWN_VAE, HypernetworkUse, LoraUse, TextToImage
+from pipelines.requests.request import OWN_VAE, HypernetworkUse, LoraUse, TextToImage
 from pipelines.resolve import resolve
 
 

@@ -13,7 +13,7 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_lcm import LCMScheduler
 from torch import Tensor
 
-from pipelines.request import SAMPLER_NAMES
+from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.samplers import SAMPLERS, plan, sample
 from pipelines.samplers.moment import Denoise, Moment, Noise
 from pipelines.samplers.noise import ImageNoise

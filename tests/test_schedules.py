@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import UserError
-from pipelines.request import SCHEDULE_NAMES
+from pipelines.requests.request import SCHEDULE_NAMES
 from pipelines.samplers import SAMPLERS, SCHEDULES, plan, resolve_schedule
 from pipelines.samplers.noise_schedule import NoiseSchedule
 from tests import kdiffusion

@@ -15,7 +15,7 @@ from models.families import SDXL, SDXL_REFINER
 from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from pipelines import TextToImage, txt2img
-from pipelines.request import SAMPLER_NAMES
+from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.samplers import SAMPLERS, plan
 from pipelines.samplers.noise_schedule import NoiseSchedule
 from tests.drawing import finished, first_noise, levels, off_by, pixels

@@ -13,12 +13,12 @@ from PIL import Image, PngImagePlugin
 
 from models.errors import UserError
 from pipelines import infotext
-from pipelines.control_use import ControlUse
 from pipelines.events import Picture
 from pipelines.outputs import Outputs
 from pipelines.picture_settings import inspect
 from pipelines.rebind import rebind
-from pipelines.request import Controlled, Depth, EmbeddingUse, Inpaint, LoraUse, Outpaint, Request, TextToImage
+from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.request import Controlled, Depth, EmbeddingUse, Inpaint, LoraUse, Outpaint, Request, TextToImage
 from pipelines.resolve import resolve
 from tests.test_resolve import Shelf, entry
 

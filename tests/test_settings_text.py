@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines import infotext
-from pipelines.request import TextToImage
+from pipelines.requests.request import TextToImage
 from pipelines.settings_text import take_apart
 
 LINE = "Steps: 24, Sampler: Euler a, CFG scale: 6.5, Seed: 4711, Size: 512x640"

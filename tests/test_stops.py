@@ -21,7 +21,7 @@ from pipelines.engine import Engine
 from pipelines.jobs import ENDED, JobBook
 from pipelines.outputs import Outputs
 from pipelines.painter import ModelPainter
-from pipelines.request import Request
+from pipelines.requests.request import Request
 from tests.faults import REQUEST, Files, draw, open_toys, originals, other
 from tests.test_control_memory import write_unit
 from tests.test_memory_mid_job import PLACES, no_weights, requests

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from models.errors import UserError
-from pipelines.request import CURVES, SEEDS, ImageToImage, Inpaint, Outpaint, PictureUse, TextToImage, unroll
-from pipelines.strength import MOST_PLANNED, Steps, steps_at, steps_in_all, steps_of
+from pipelines.requests.request import CURVES, SEEDS, ImageToImage, Inpaint, Outpaint, PictureUse, TextToImage, unroll
+from pipelines.requests.steps import MOST_PLANNED, Steps, steps_at, steps_in_all, steps_of
 
 STRENGTHS = [share / 100 for share in range(1, 101)] + [1e-9, 0.0001, 0.9989, 0.999, 0.9991]
 A, B = "a" * 64, "b" * 64

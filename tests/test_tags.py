@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.errors import UserError
 from pipelines.prompts.tags import Tag, take_tags, write_tags
-from pipelines.request import HypernetworkUse, LoraUse
+from pipelines.requests.request import HypernetworkUse, LoraUse
 from tests.toys import FAR_TOO_LONG
 
 

@@ -11,10 +11,10 @@ from PIL import Image, PngImagePlugin
 
 from models.files import ModelFile
 from pipelines import infotext
-from pipelines.control_use import ControlUse
 from pipelines.picture_settings import Reading, inspect
 from pipelines.rebind import Rebound, rebind
-from pipelines.request import OWN_VAE, Controlled, Depth, ImageToImage, Inpaint, LoraUse, Outpaint, Request, TextToImage
+from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.request import OWN_VAE, Controlled, Depth, ImageToImage, Inpaint, LoraUse, Outpaint, Request, TextToImage
 from tests.test_intake import ME, intake, put
 from tests.test_resolve import Shelf, entry
 

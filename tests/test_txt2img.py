@@ -21,7 +21,7 @@ from pipelines.inputs import Inputs
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs, read
 from pipelines.painter import open_painter
-from pipelines.request import SAMPLER_NAMES
+from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.studio import Studio
 from tests.drawing import clip_tokenizer, finished, first_noise, levels, off_by, pixels
 from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model

@@ -23,7 +23,7 @@ from pipelines.events import Event, Picture, Step
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs
 from pipelines.painting import Batch
-from pipelines.request import Request, unroll
+from pipelines.requests.request import Request, unroll
 from pipelines.studio import Studio
 
 # Seconds. Speed is measured in bench/; this only tells work that grows with the square of its input, or a wait that never ends,

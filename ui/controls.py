@@ -12,7 +12,8 @@ import gradio as gr
 from gradio.components import Component
 from gradio.context import Context
 
-from pipelines import Checkpoint, Choice, Flag, Range, Request, Several, Text, limits
+from pipelines import Checkpoint, Choice, Flag, Range, Request, Several, Text
+from pipelines.requests import fields as limits
 from ui.form import Form, declared, is_exact
 from ui.pieces import piece
 

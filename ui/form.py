@@ -14,7 +14,8 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from pipelines import Limit, Range, Request, UserError, describe, limits
+from pipelines import Limit, Range, Request, UserError, describe
+from pipelines.requests import fields as limits
 
 LONGEST = 300_000  # characters of what a form carries out of sight
 EXACT = 2**53  # JavaScript's numbers lose digits beyond it, so a field with a higher limit is shown as text
@@ -28,7 +29,7 @@ class Form:
     """The components of one kind of request, by field name. `inputs` is what Gradio calls `inputs_kwargs`.
 
     One more component is called "carried": the fields that the page does not show, as JSON text, so that a form that is filled with a
-    picture's settings makes that very picture. What is in it counts as long as its seal holds (`pipelines.as_made`).
+    picture's settings makes that very picture. What is in it counts as long as its seal holds (`pipelines.requests.as_made`).
     """
 
     kind: type[Request]

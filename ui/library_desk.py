@@ -14,8 +14,9 @@ from models.families import FAMILIES
 from models.files import ModelFile
 from models.library.checkpoint import STARTER
 from models.names import folded
-from pipelines import Studio, TextToImage, limits
+from pipelines import Studio, TextToImage
 from pipelines.library import FOLDERS
+from pipelines.requests import fields
 from ui.offers import put_in, reason
 from ui.roles import role, role_of
 
@@ -71,7 +72,7 @@ class LibraryDesk:
         defaults = {name: own.defaults.get(name) for name in DEFAULTS}
         fitting = [vae for vae in self._library.models("vae") if vae.usable and not reason(self._studio, vae.id, entry.id)]
         vaes = [{"id": vae.id, "name": vae.name} for vae in fitting]
-        return {"decided": decided | defaults, "vaes": vaes, "numbers": {name: asdict(limits(TextToImage)[name]) for name in DEFAULTS}}
+        return {"decided": decided | defaults, "vaes": vaes, "numbers": {name: asdict(fields(TextToImage)[name]) for name in DEFAULTS}}
 
     def memory(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
         """What is loaded where. Keys and folders stay here."""

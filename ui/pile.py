@@ -9,7 +9,8 @@ from typing import Any
 import gradio as gr
 from gradio.context import LocalContext
 
-from pipelines import ImageToImage, Studio, UserError, limits
+from pipelines import ImageToImage, Studio, UserError
+from pipelines.requests import fields
 from ui.pieces import piece
 from ui.roles import role, role_of, user_of
 
@@ -17,7 +18,7 @@ SHOWN_NOTES = 5  # sentences about pictures of a folder that cannot be used
 
 
 def pile(studio: Studio, kind: type[ImageToImage]) -> gr.HTML:
-    most = limits(kind)["images"].most  # pyright: ignore[reportAttributeAccessIssue]
+    most = fields(kind)["images"].most  # pyright: ignore[reportAttributeAccessIssue]
 
     @role("artist")
     def owns(_: Any = None) -> bool:

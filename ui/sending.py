@@ -8,7 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from pipelines import Controlled, ControlUse, Depth, PictureRecord, Studio, Taken, UserError, limits
+from pipelines import Controlled, ControlUse, Depth, PictureRecord, Studio, Taken, UserError
+from pipelines.requests import fields
 from pipelines.resolve import MADE_FOR
 from ui.depth_drive import depth_model
 from ui.depth_map import SEEN, part_of
@@ -112,7 +113,7 @@ def as_it_was(studio: Studio, form: Form, record: PictureRecord, user: str) -> d
 
 def as_picture(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Any, Any]:
     """The picture to start from, and the words and the model that made it."""
-    if "image" not in limits(form.kind):
+    if "image" not in fields(form.kind):
         return form.fill(record.request, leave=_stays(studio, form, record))
     taken = studio.intake.adopt(record, user)
     values: dict[str, Any] = {"image": taken.id} | ({"mask": ""} if "mask" in form.inputs else {})
@@ -141,7 +142,7 @@ def as_control(studio: Studio, form: Form, record: PictureRecord, user: str, hel
 def _admitted(held: Any) -> tuple[ControlUse, ...]:
     """The units that a form holds; none where they are not sound."""
     try:
-        admitted: Any = limits(Controlled)["controls"].admit("Control", held, tuple)
+        admitted: Any = fields(Controlled)["controls"].admit("Control", held, tuple)
     except UserError:
         return ()
     return admitted

@@ -12,9 +12,10 @@ from typing import Any
 import gradio as gr
 from gradio.context import LocalContext
 
-from pipelines import Choice, ControlUse, Depth, Flag, Range, Request, Stored, Studio, UserError, limits
-from pipelines.control_use import curve_at
+from pipelines import Choice, ControlUse, Depth, Flag, Range, Request, Stored, Studio, UserError
 from pipelines.errands import never
+from pipelines.requests import fields as limits
+from pipelines.requests.control_unit import curve_at
 from ui import presence
 from ui.depth_map import SEEN
 from ui.easel import fitting

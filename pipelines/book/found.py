@@ -18,7 +18,7 @@ from typing import Any
 from models.errors import UserError
 from pipelines.picture_settings import inspect
 from pipelines.picture_texts import texts_in
-from pipelines.request import describe
+from pipelines.requests.request import describe
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 NAME = re.compile(r"\d{8}-\d{6}-\d{4}_.*\.png", re.DOTALL)  # what `pipelines.outputs` gives

@@ -14,7 +14,7 @@ from pipelines.book.found import Found, everything, newcomers
 from pipelines.book.rows import NOBODY, request_of
 from pipelines.book.salvage import Row, Salvage, salvage
 from pipelines.book.schema import migrate
-from pipelines.request import SEEDS, input_ids
+from pipelines.requests.request import SEEDS, input_ids
 
 NO_JOB = ""  # their job
 BESIDE = ("", "-wal", "-shm", "-journal")  # the files of one book

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from pipelines.limits import admit_field
-from pipelines.request import KINDS, Request, TextToImage, restore
+from pipelines.requests.fields import admit_field
+from pipelines.requests.request import KINDS, Request, TextToImage, restore
 
 UNKNOWN = "Nothing is known of how this picture was made: its file carries no settings."
 NEWER = "These settings were written by a newer Atelier, and this one does not know all of them. Update Atelier to use them."

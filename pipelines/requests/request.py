@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Self, TypeVar
 
 from models.errors import UserError
-from pipelines.as_made import DecodeUse, Understanding
-from pipelines.control_use import MOST_UNITS, ControlUse
-from pipelines.limits import Choice, Flag, Limit, Range, Several, Stored, Text, admit_field, limited
+from pipelines.requests.as_made import DecodeUse, Understanding
+from pipelines.requests.control_unit import MOST_UNITS, ControlUse
+from pipelines.requests.fields import Choice, Flag, Limit, Range, Several, Stored, Text, admit_field, limited
 
 MEGAPIXELS = 4.2  # the largest area of one picture; a larger one comes with upscaling
 SEEDS = 2**63  # torch takes 64 bits, SQLite and JSON readers keep 63

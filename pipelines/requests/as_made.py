@@ -14,12 +14,12 @@ import os
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipelines.control_use import ControlUse
-from pipelines.limits import Choice, Flag, Range, limited
+from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.fields import Choice, Flag, Range, limited
 
 if TYPE_CHECKING:
     from models.library.checkpoint import Checkpoint
-    from pipelines.request import Request
+    from pipelines.requests.request import Request
 
 PREDICTIONS = ("epsilon", "v_prediction")
 FREE = ("seed", "variation_seed", "batch_count", "batch_size")  # what may be changed in a form without breaking the seal

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.request import FromPicture, ImageToImage, Request
+from pipelines.requests.request import FromPicture, ImageToImage, Request
 
 NEARLY_ALL = 0.999
 MOST_PLANNED = 1000  # training steps of the models: a finer plan says nothing new

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from pipelines.limits import Choice, Flag, Range, Stored, Text, limited
+from pipelines.requests.fields import Choice, Flag, Range, Stored, Text, limited
 
 MOST_UNITS = 10
 CONTROL_MODES = ("Balanced", "Prompt", "Control")
