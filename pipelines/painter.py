@@ -22,8 +22,6 @@ from models.memory.manager import Key, LedgerLine, Lent, Manager, Tier
 from models.memory.offload import in_turn
 from models.patches import applied
 from models.patches.hypernetworks import active
-from pipelines import depth, img2img, inpaint, outpaint, txt2img
-from pipelines.due import Progress
 from pipelines.events import Event, Picture
 from pipelines.forecasting import work_of
 from pipelines.inputs import Inputs
@@ -34,6 +32,8 @@ from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.as_made import threads_here
 from pipelines.requests.request import Request, TextToImage
 from pipelines.stock import Held, Stock
+from pipelines.tasks import depth2img, img2img, inpaint, outpaint, txt2img
+from pipelines.tasks.remaining import Progress
 
 OWN = Path(__file__).parents[1] / "models" / "starter"
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ RECIPES: dict[str, Callable[..., Generator[Batch]]] = {
     "inpaint": inpaint.batches,
     "outpaint": outpaint.batches,
     "controlnet": txt2img.batches,
-    "depth": depth.batches,
+    "depth": depth2img.batches,
 }
 
 

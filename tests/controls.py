@@ -15,9 +15,10 @@ from PIL import Image, ImageDraw
 from models.control.network import ControlNetwork
 from models.families import SDXL
 from models.loading.loading import DiffusionModel
-from pipelines import ControlUse, img2img, inpaint, outpaint, txt2img
+from pipelines import ControlUse
 from pipelines.inputs import Inputs
 from pipelines.requests.request import Request
+from pipelines.tasks import img2img, inpaint, outpaint, txt2img
 from tests.drawing import finished, levels
 from tests.toy_weights import load_toy_model, write_toy_model
 

@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 
 from models.loading.loading import DiffusionModel
-from pipelines import TextToImage, txt2img
+from pipelines import TextToImage
 from pipelines.events import Picture
 from pipelines.painting import Batch
+from pipelines.tasks import txt2img
 
 
 def blots(size: tuple[int, int], seed: int = 1) -> Image.Image:

@@ -18,11 +18,12 @@ from models.library.vision_files import Encoders
 from models.loading.loading import DiffusionModel
 from models.networks.vision import Vision
 from models.patches.ip_adapter import IpAdapter
-from pipelines import Controlled, ControlUse, txt2img
+from pipelines import Controlled, ControlUse
 from pipelines.control import Controls
 from pipelines.inputs import Inputs
 from pipelines.requests.steps import Steps
 from pipelines.steering import Steering
+from pipelines.tasks import txt2img
 from tests.controls import SAME, SIDE, THEIRS, far, folder, holding, inputs, map_of, model, net_of, off, pipeline, unit
 from tests.drawing import finished, first_noise
 from tests.test_ip_adapter import encoder, loaded, picture, vision, write

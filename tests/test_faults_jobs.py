@@ -57,11 +57,11 @@ def broken(*arguments: Any, **keywords: Any) -> Any:
 
 PLACES = {
     "step": "pipelines.denoise.Denoiser.__call__",
-    "sampler": "pipelines.course.sample",
-    "schedule": "pipelines.course.plan",
+    "sampler": "pipelines.tasks.sampling.sample",
+    "schedule": "pipelines.tasks.sampling.plan",
     "LoRA": "pipelines.painter.applied",
     "reading a LoRA": "pipelines.stock.read_lora",
-    "decoder": "pipelines.course.decode",
+    "decoder": "pipelines.tasks.sampling.decode",
     "saving": "pipelines.outputs.Outputs.save",
     "the news of a step": "pipelines.live.Live.advance",
 }
@@ -87,7 +87,7 @@ def test_f06_a_preview_that_breaks_costs_neither_the_job_nor_the_viewer(desk: De
         shown.extend(live.frames(-1) for live in desk.engine._live.values())
         advance()
 
-    monkeypatch.setattr("pipelines.course.preview_of", lambda decoder, x0: broken)
+    monkeypatch.setattr("pipelines.tasks.sampling.preview_of", lambda decoder, x0: broken)
     monkeypatch.setattr(desk.engine.bell, "ring", look)
     assert desk.run()[0] == "done"
     assert shown and not any(shown)

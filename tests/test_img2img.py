@@ -14,11 +14,12 @@ from PIL import Image
 
 from models.families import SDXL
 from models.loading.loading import DiffusionModel
-from pipelines import ImageToImage, TextToImage, img2img, txt2img
+from pipelines import ImageToImage, TextToImage
 from pipelines.events import Step
 from pipelines.inputs import Inputs
 from pipelines.requests.request import RESIZE_MODES, SAMPLER_NAMES, PictureUse
 from pipelines.samplers.noise import ImageNoise, Variation, slerp
+from pipelines.tasks import img2img, txt2img
 from tests.drawing import blots, clip_tokenizer, finished, latents_of, levels
 from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 

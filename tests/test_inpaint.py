@@ -17,9 +17,7 @@ from PIL import Image, ImageDraw
 from models.errors import UserError
 from models.families import SDXL
 from models.loading.loading import DiffusionModel
-from pipelines import Inpaint, TextToImage, inpaint, txt2img
-from pipelines.conditioning import Guides
-from pipelines.course import Leg, noise_of, show_whole
+from pipelines import Inpaint, TextToImage
 from pipelines.decode import decode
 from pipelines.denoise import Masked
 from pipelines.events import Step
@@ -27,6 +25,9 @@ from pipelines.inputs import Inputs
 from pipelines.masking import blurred
 from pipelines.requests.request import AREAS, MASKED_CONTENTS, SAMPLER_NAMES
 from pipelines.requests.steps import Steps, steps_of
+from pipelines.tasks import inpaint, txt2img
+from pipelines.tasks.conditioning import Guides
+from pipelines.tasks.sampling import Leg, noise_of, show_whole
 from tests.drawing import blots, clip_tokenizer, ended, finished, latents_of, levels
 from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 

@@ -29,13 +29,13 @@ SAME: dict[str, Any] = {
 TWICE_TWO: dict[str, Any] = {"batch_count": 2, "batch_size": 2}
 PLACES = {
     "reading the model": "pipelines.painter.ModelPainter.lent",
-    "encoding a prompt": "pipelines.conditioning.encode_prompts",
+    "encoding a prompt": "pipelines.tasks.conditioning.encode_prompts",
     "reading a picture": "pipelines.inputs.Inputs.open",
     "encoding a picture": "pipelines.encode._encode",
     "preprocessing": "pipelines.control.hint_of",
-    "estimating depth": "pipelines.depth.estimate_depth",
+    "estimating depth": "pipelines.tasks.depth2img.estimate_depth",
     "a step": "pipelines.denoise.Denoiser._network",
-    "a preview": "pipelines.course.preview_of",
+    "a preview": "pipelines.tasks.sampling.preview_of",
     "decoding": "pipelines.decode._decode",
     "keeping a round": "pipelines.inputs.Inputs.keep",
 }

@@ -24,12 +24,12 @@ from models.patches.embeddings import read_embedding
 from models.patches.hypernetworks import active, read_hypernetwork
 from models.patches.lora import read_lora
 from models.tensors.embedded_sizes import OWN_SIZES
-from pipelines import txt2img
 from pipelines.events import Picture
 from pipelines.inputs import Inputs
 from pipelines.made_with import OURS_ALONE
 from pipelines.painter import ModelPainter
 from pipelines.requests.request import EmbeddingUse, HypernetworkUse, LoraUse, TextToImage
+from pipelines.tasks import txt2img
 from tests.toy_weights import CPU, load_toy_model, toy_networks, write_toy_model
 
 GB = 10**9

@@ -14,10 +14,11 @@ from PIL import Image
 from models.families import SDXL, SDXL_REFINER
 from models.loading.loading import DiffusionModel
 from models.memory.device import Device
-from pipelines import TextToImage, txt2img
+from pipelines import TextToImage
 from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.samplers import SAMPLERS, plan
 from pipelines.samplers.noise_schedule import NoiseSchedule
+from pipelines.tasks import txt2img
 from tests.drawing import finished, first_noise, levels, off_by, pixels
 from tests.toy_weights import load_toy_model, write_toy_model
 

@@ -14,7 +14,7 @@ from models.errors import Overflow, UserError
 from models.library.catalog import Catalog
 from models.loading.loading import DiffusionModel
 from models.memory.device import Device
-from pipelines import TextToImage, txt2img
+from pipelines import TextToImage
 from pipelines.decode import TILE, Decoded, decode
 from pipelines.events import Step
 from pipelines.inputs import Inputs
@@ -23,6 +23,7 @@ from pipelines.outputs import Outputs, read
 from pipelines.painter import open_painter
 from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.studio import Studio
+from pipelines.tasks import txt2img
 from tests.drawing import clip_tokenizer, finished, first_noise, levels, off_by, pixels
 from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 from tests.toys import wait_until

@@ -11,11 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from models.loading.loading import DiffusionModel
-from pipelines.conditioning import Guides
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
-from pipelines.course import Leg, course_of, latent_shape, noise_of, pictures, run, show_whole
-from pipelines.due import Due, Progress, due
 from pipelines.encode import encode
 from pipelines.events import Event, Picture
 from pipelines.inputs import Inputs
@@ -23,6 +20,9 @@ from pipelines.masking import RESIZE, crop
 from pipelines.painting import Batch
 from pipelines.requests.request import Depth, ImageToImage
 from pipelines.requests.steps import steps_of
+from pipelines.tasks.conditioning import Guides
+from pipelines.tasks.remaining import Due, Progress, due
+from pipelines.tasks.sampling import Leg, course_of, latent_shape, noise_of, pictures, run, show_whole
 
 Over = ImageToImage | Depth
 SIDE = 8  # pixels: what the VAE makes one latent of

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from models.loading.loading import DiffusionModel
-from pipelines.conditioning import Guides
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
-from pipelines.course import Leg, course_of, latent_shape, noise_of, pictures, run, show_whole
 from pipelines.denoise import Guide
-from pipelines.due import Due, Progress, due
 from pipelines.events import Event
 from pipelines.inputs import Inputs
 from pipelines.painting import Batch
 from pipelines.requests.request import Controlled, Request, TextToImage
 from pipelines.requests.steps import steps_of
+from pipelines.tasks.conditioning import Guides
+from pipelines.tasks.remaining import Due, Progress, due
+from pipelines.tasks.sampling import Leg, course_of, latent_shape, noise_of, pictures, run, show_whole
 
 
 def batches(

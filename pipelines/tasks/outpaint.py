@@ -13,20 +13,20 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from models.loading.loading import DiffusionModel
-from pipelines.conditioning import Guides
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
-from pipelines.course import Leg, latent_shape, noise_of
 from pipelines.decode import Decoded, decode, way_of
-from pipelines.due import Due, Progress, due
 from pipelines.events import Event, Picture
-from pipelines.inpaint import paint, prepare, show_in
 from pipelines.inputs import Inputs
 from pipelines.masking import Box, Patch, scaled
 from pipelines.painting import Batch
 from pipelines.requests.as_made import DecodeUse
 from pipelines.requests.request import Outpaint
 from pipelines.requests.steps import steps_of
+from pipelines.tasks.conditioning import Guides
+from pipelines.tasks.inpaint import paint, prepare, show_in
+from pipelines.tasks.remaining import Due, Progress, due
+from pipelines.tasks.sampling import Leg, latent_shape, noise_of
 from pipelines.windows import extended, windows
 
 SPREADS = (8, 2)  # a tone is carried on over about an eighth of a window, and where that does not reach, over half of it

@@ -9,19 +9,19 @@ from torch import Tensor
 
 from models.errors import UserError
 from models.loading.loading import DiffusionModel
-from pipelines.conditioning import Guides
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
-from pipelines.course import latent_shape
 from pipelines.depth_map import Map, edited, fitted, relative, shown, to_map
-from pipelines.due import Progress, due
-from pipelines.img2img import draw
 from pipelines.inputs import Inputs
 from pipelines.painting import Batch
 from pipelines.preprocessors import preprocessor
 from pipelines.preprocessors.depth import estimate_depth
 from pipelines.requests.request import Depth
 from pipelines.resolve import UNREAD_DEPTH
+from pipelines.tasks.conditioning import Guides
+from pipelines.tasks.img2img import draw
+from pipelines.tasks.remaining import Progress, due
+from pipelines.tasks.sampling import latent_shape
 
 READS_DEPTH = 1  # channel next to the latents
 

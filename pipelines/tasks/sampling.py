@@ -11,7 +11,6 @@ from torch import Tensor
 from models.loading.loading import DiffusionModel
 from pipelines.decode import decode, way_of
 from pipelines.denoise import Guide
-from pipelines.due import Due
 from pipelines.events import Event, Picture, Step
 from pipelines.preview import preview_of
 from pipelines.requests.request import Request
@@ -19,6 +18,7 @@ from pipelines.requests.steps import Steps
 from pipelines.samplers import plan, sample
 from pipelines.samplers.noise import ImageNoise, Variation
 from pipelines.samplers.noise_schedule import NoiseSchedule
+from pipelines.tasks.remaining import Due
 
 Show = Callable[[Tensor], Callable[[], bytes]]  # x0 (n, 4, h, w) -> a call that makes its small picture
 

@@ -15,13 +15,10 @@ from PIL import Image
 from torch import Tensor
 
 from models.loading.loading import DiffusionModel
-from pipelines.conditioning import Guides
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
-from pipelines.course import Leg, Show, course_of, latent_shape, noise_of, run
 from pipelines.decode import decode, way_of
 from pipelines.denoise import Guide, Masked
-from pipelines.due import Due, Progress, due
 from pipelines.encode import encode, encode_pixels, mask_latents, to_pixels
 from pipelines.events import Event, Picture
 from pipelines.inputs import Inputs
@@ -31,6 +28,9 @@ from pipelines.preview import LONGEST, preview_in
 from pipelines.requests.request import Inpaint, Request
 from pipelines.requests.steps import Steps, steps_of
 from pipelines.samplers.noise import ImageNoise
+from pipelines.tasks.conditioning import Guides
+from pipelines.tasks.remaining import Due, Progress, due
+from pipelines.tasks.sampling import Leg, Show, course_of, latent_shape, noise_of, run
 
 READS_MASK = 5  # channels next to the latents: one of the mask, four of the picture without what is masked
 SOFT_EDGE = 4  # with soft inpainting, a pixel of strength 1/4 and more is wholly new in the result

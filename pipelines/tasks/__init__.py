@@ -1,0 +1,1 @@
+"""Tasks: one recipe for each kind of job, and the stages that recipes share."""
