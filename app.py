@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options: argparse.Namespace, lock: FolderLock) -> None:
     """Joins the parts and answers until Ctrl+C."""
     from models.library.catalog import Catalog
-    from pipelines.inputs import Inputs
+    from pipelines.images.store import Inputs
     from pipelines.jobs import JobBook
     from pipelines.outputs import Outputs
     from pipelines.preprocessors.annotators import Annotators

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from bench.engine import HERE
 from bench.paired import Row, Timed, compare, take_turns
 from models.library.catalog import Catalog
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.painter import ModelPainter, open_painter
 from pipelines.requests.request import Inpaint
 

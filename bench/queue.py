@@ -13,7 +13,7 @@ from bench.engine import HERE, USER, starter_request
 from bench.paired import Row, Timed, compare, take_turns
 from models.library.catalog import Catalog
 from pipelines.engine import Engine
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs
 from pipelines.painter import ModelPainter, open_painter

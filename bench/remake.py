@@ -27,7 +27,7 @@ from models.library.catalog import Catalog
 from models.memory.device import threads
 from models.memory.forecast import Machine
 from pipelines.events import Picture
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.outputs import Outputs, inspect
 from pipelines.painter import ModelPainter, open_painter
 from pipelines.preprocessors.annotators import Annotators

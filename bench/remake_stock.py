@@ -19,7 +19,7 @@ from models.families import SD1
 from models.files import ModelKind
 from models.library.catalog import Catalog
 from models.tensors.embedded_sizes import OWN_SIZES
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.requests.as_made import DecodeUse
 from pipelines.requests.control_unit import CONTROL_MODES, CONTROL_RESIZE, WEIGHT_CURVES, ControlUse
 from pipelines.requests.request import (

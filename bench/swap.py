@@ -26,7 +26,7 @@ from models.library.catalog import STARTER, Catalog
 from models.memory.device import choose
 from models.memory.forecast import Machine
 from pipelines.events import Picture
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.painter import ModelPainter
 from pipelines.requests.request import LoraUse, TextToImage
 

@@ -17,7 +17,7 @@ from models.patches.ip_adapter import Seen
 from pipelines.control_picture import control_mask, control_picture
 from pipelines.control_view import NO_LENDER, Lender, View, seen, source
 from pipelines.encode import mask_latents
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.preprocessors import PREPROCESSORS
 from pipelines.preprocessors.inpaint_mask import inpaint_tensor
 from pipelines.requests.control_unit import ControlUse

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipelines.masking import Size
-from pipelines.normalise import eight_bits
+from pipelines.images.decode import eight_bits
+from pipelines.images.masking import Size
 from pipelines.preprocessors import DrawnIn, preprocess, preprocessor
 from pipelines.requests.control_unit import ControlUse
 

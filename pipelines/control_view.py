@@ -10,8 +10,8 @@ from PIL import Image
 
 from models.errors import UserError
 from pipelines.control_picture import control_picture
-from pipelines.inputs import Inputs
-from pipelines.masking import RESIZE, Box, Patch, Size, scaled
+from pipelines.images.masking import RESIZE, Box, Patch, Size, scaled
+from pipelines.images.store import Inputs
 from pipelines.requests.control_unit import ControlUse
 
 

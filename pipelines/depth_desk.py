@@ -13,8 +13,8 @@ from models.errors import UserError
 from pipelines.control_desk import ControlDesk
 from pipelines.depth_map import Map, edited, fitted, relative, shown, to_map, to_picture
 from pipelines.errands import never
+from pipelines.images.masking import Size
 from pipelines.intake import GONE, Intake, Taken
-from pipelines.masking import Size
 from pipelines.preprocessors import PREPROCESSORS
 from pipelines.requests.request import Depth
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import UserError
-from pipelines.normalise import MOST_PIXELS
+from pipelines.images.decode import MOST_PIXELS
 
 MAGIC = b"\x76\x2f\x31\x01"
 DEPTHS = ("Z", "V", "Y", "R")  # the last part of a channel's name, the likeliest first

@@ -15,8 +15,8 @@ from PIL import Image
 
 from models.errors import UserError
 from pipelines.depth_exr import is_exr, read_exr
-from pipelines.masking import RESIZE, Size
-from pipelines.normalise import normalise, sixteen_bits
+from pipelines.images.decode import normalise, sixteen_bits
+from pipelines.images.masking import RESIZE, Size
 from pipelines.requests.request import Depth
 
 Map = NDArray[np.floating]  # (h, w), 0 .. 1

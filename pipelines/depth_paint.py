@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image
 
 from pipelines.depth_map import Map, to_map, to_picture
-from pipelines.normalise import normalise
+from pipelines.images.decode import normalise
 
 
 def painted(depth: Image.Image, strokes: bytes) -> Image.Image:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Protocol
 
 from models.errors import UserError
-from pipelines.inputs import Inputs
-from pipelines.masking import Size
+from pipelines.images.masking import Size
+from pipelines.images.store import Inputs
+from pipelines.images.windows import windows
 from pipelines.requests.request import Outpaint, Request
-from pipelines.windows import windows
 
 MOST_WORK = 10_000.0  # megapixels times steps of one job: some 300 pictures of 1024 x 1024 with 30 steps
 PIXEL = 3  # bytes of a pixel in a PNG that does not shrink at all

@@ -13,13 +13,13 @@ from PIL import Image
 from models.errors import UserError
 from pipelines.depth_map import read_depth
 from pipelines.guests import DiskQuota
-from pipelines.inputs import Inputs
+from pipelines.images.decode import as_mask, normalise
+from pipelines.images.masking import Size
+from pipelines.images.store import Inputs
+from pipelines.images.windows import extended, windows
 from pipelines.jobs import JobBook, PictureRecord
-from pipelines.masking import Size
-from pipelines.normalise import as_mask, normalise
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import Depth, FromPicture, ImageToImage, Inpaint, Kind, Outpaint, PictureUse, Request, input_ids
-from pipelines.windows import extended, windows
 
 AT_ONCE = 2  # pictures that are decoded at the same time
 LARGEST_FILE = 64 * 2**20  # bytes

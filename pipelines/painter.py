@@ -24,7 +24,7 @@ from models.patches import applied
 from models.patches.hypernetworks import active
 from pipelines.events import Event, Picture
 from pipelines.forecasting import work_of
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.named import Named
 from pipelines.origins import Origins
 from pipelines.painting import Batch

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipelines.masking import Box, Size, crop_box
+from pipelines.images.masking import Box, Size, crop_box
+from pipelines.images.windows import extended, windows
 from pipelines.requests.request import Depth, FromPicture, ImageToImage, Inpaint, Outpaint
 from pipelines.requests.steps import steps_at, steps_in_all, steps_of
-from pipelines.windows import extended, windows
 
 NEARLY_ALIKE = 0.02  # of the aspects of two sizes
 VERBS = {"Stretch": "stretched", "Crop": "cropped", "Fill": "filled out", "Stretch latents": "stretched, as latents,"}

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from models.loading.preview_decoder import PreviewDecoder
-from pipelines.masking import Patch
+from pipelines.images.masking import Patch
 
 LONGEST = 512  # pixels; a larger preview says no more about the picture
 GAP = 2  # pixels between the pictures of one batch

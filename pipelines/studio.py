@@ -22,7 +22,7 @@ from pipelines.engine import Engine
 from pipelines.errands import never
 from pipelines.forecasting import forecast_of
 from pipelines.guests import DiskQuota, check_work
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.intake import Intake, Taken
 from pipelines.jobs import ENDED, NOBODY, RUNNING, WAITING, Job, JobBook, PictureRecord
 from pipelines.library import Library

@@ -16,7 +16,7 @@ from models.control.network import ControlNetwork
 from models.families import SDXL
 from models.loading.loading import DiffusionModel
 from pipelines import ControlUse
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.requests.request import Request
 from pipelines.tasks import img2img, inpaint, outpaint, txt2img
 from tests.drawing import finished, levels

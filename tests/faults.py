@@ -14,7 +14,7 @@ from models.library.catalog import STARTER, Catalog
 from models.memory.device import Device
 from models.memory.forecast import Machine
 from pipelines.events import Picture
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.painter import ModelPainter
 from pipelines.requests.request import LoraUse, Request, TextToImage
 from tests.toy_weights import CPU, write_toy_model

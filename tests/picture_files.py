@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from models.errors import UserError
-from pipelines.normalise import Normalised, as_mask, normalise
+from pipelines.images.decode import Normalised, as_mask, normalise
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP")
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -18,7 +18,7 @@ from models.files import Overrides
 from models.library.catalog import STARTER, Catalog
 from models.memory.forecast import Machine
 from pipelines.events import Picture
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.painter import ModelPainter, open_painter
 from pipelines.picture_settings import inspect
 from pipelines.rebind import rebind

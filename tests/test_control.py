@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from pipelines import Controlled, ImageToImage, Inpaint
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from tests.controls import (
     HALF,
     SAME,

@@ -20,7 +20,7 @@ from models.networks.vision import Vision
 from models.patches.ip_adapter import IpAdapter
 from pipelines import Controlled, ControlUse
 from pipelines.control import Controls
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.requests.steps import Steps
 from pipelines.steering import Steering
 from pipelines.tasks import txt2img

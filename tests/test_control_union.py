@@ -13,7 +13,7 @@ import torch
 from models.errors import UserError
 from models.loading.loading import DiffusionModel
 from pipelines import Controlled, ControlUse, ImageToImage, Inpaint
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from tests.controls import (
     HALF,
     SAME,

@@ -16,7 +16,7 @@ from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from pipelines.decode import TILE, decode
 from pipelines.encode import encode, mask_latents
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.painter import open_painter
 from tests.app_fixtures import ROOT
 from tests.drawing import blots, ended, latents_of

@@ -13,7 +13,7 @@ from toys import toy_studio
 from models.errors import UserError
 from pipelines import ImageToImage, TextToImage
 from pipelines.guests import DiskQuota, check_work, work_of
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.intake import Intake
 from pipelines.jobs import JobBook
 from pipelines.requests.request import Outpaint, Request

@@ -21,8 +21,8 @@ from pipelines import Inpaint, TextToImage
 from pipelines.decode import decode
 from pipelines.denoise import Masked
 from pipelines.events import Step
-from pipelines.inputs import Inputs
-from pipelines.masking import blurred
+from pipelines.images.masking import blurred
+from pipelines.images.store import Inputs
 from pipelines.requests.request import AREAS, MASKED_CONTENTS, SAMPLER_NAMES
 from pipelines.requests.steps import Steps, steps_of
 from pipelines.tasks import inpaint, txt2img

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from models.errors import UserError
-from pipelines.inputs import WEEK, Inputs, content_id
+from pipelines.images.store import WEEK, Inputs, content_id
 
 HOSTILE = (
     "", "0" * 63, "0" * 65, "A" * 64, "../../etc/passwd", f"../{'0' * 61}", "0" * 64 + "\n", "0" * 63 + "/", "٣" * 64, "0" * 32 + "\0" * 32,

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from models.errors import UserError
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.intake import Intake
 from pipelines.jobs import Job, JobBook, PictureRecord
 from pipelines.requests.request import ImageToImage, Inpaint, Outpaint, PictureUse, TextToImage

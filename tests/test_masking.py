@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from pipelines.masking import RESIZE, Box, Patch, Size, blurred, crop_box, fill_out, filled, scaled, whole
+from pipelines.images.masking import RESIZE, Box, Patch, Size, blurred, crop_box, fill_out, filled, scaled, whole
 
 SIDES = st.integers(8, 1200)
 DRAWN = st.integers(8, 512).map(lambda steps: 8 * steps)

@@ -30,14 +30,14 @@ TWICE_TWO: dict[str, Any] = {"batch_count": 2, "batch_size": 2}
 PLACES = {
     "reading the model": "pipelines.painter.ModelPainter.lent",
     "encoding a prompt": "pipelines.tasks.conditioning.encode_prompts",
-    "reading a picture": "pipelines.inputs.Inputs.open",
+    "reading a picture": "pipelines.images.store.Inputs.open",
     "encoding a picture": "pipelines.encode._encode",
     "preprocessing": "pipelines.control.hint_of",
     "estimating depth": "pipelines.tasks.depth2img.estimate_depth",
     "a step": "pipelines.denoise.Denoiser._network",
     "a preview": "pipelines.tasks.sampling.preview_of",
     "decoding": "pipelines.decode._decode",
-    "keeping a round": "pipelines.inputs.Inputs.keep",
+    "keeping a round": "pipelines.images.store.Inputs.keep",
 }
 KINDS = (
     "text", "picture", "picture given back", "loopback", "loopbacks", "inpainting", "inpainting, only masked",

@@ -27,7 +27,7 @@ from models.library import checkpoint as checkpoints
 from models.library.catalog import Catalog
 from models.memory.device import choose, read_machine
 from pipelines import TextToImage
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.outputs import inspect
 from pipelines.painter import ModelPainter
 from pipelines.resolve import resolve

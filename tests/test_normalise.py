@@ -30,8 +30,8 @@ from PIL import Image, ImageCms
 from toys import FAR_TOO_LONG
 
 from models.errors import UserError
-from pipelines import normalise as module
-from pipelines.normalise import MOST_PIXELS, as_mask, eight_bits, normalise
+from pipelines.images import decode as module
+from pipelines.images.decode import MOST_PIXELS, as_mask, eight_bits, normalise
 
 
 @pytest.mark.parametrize("kind", FORMATS)

@@ -10,8 +10,8 @@ from picture_files import SIGNATURE, blocks, chunk, grown, pixels, png, refused,
 from PIL import Image
 from toys import FAR_TOO_LONG
 
-from pipelines import normalise as module
-from pipelines.normalise import Normalised, as_mask, normalise
+from pipelines.images import decode as module
+from pipelines.images.decode import Normalised, as_mask, normalise
 
 
 @pytest.mark.parametrize("mode", ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"))

@@ -16,11 +16,11 @@ from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from pipelines import Outpaint
 from pipelines.events import Step
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
+from pipelines.images.windows import windows
 from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.tasks import outpaint
 from pipelines.tasks.sampling import noise_of
-from pipelines.windows import windows
 from tests.drawing import blots, finished
 from tests.toy_weights import load_toy_model, write_toy_model
 

@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, FilePayload, Page
 
 from models.starter.recipe.scenes import Scene, Thing, arrange, draw
 from pipelines import Inpaint
-from pipelines.inputs import Inputs
-from pipelines.masking import blurred
+from pipelines.images.masking import blurred
+from pipelines.images.store import Inputs
 from pipelines.outputs import read
 
 pytestmark = pytest.mark.browser

@@ -18,8 +18,8 @@ from PIL import Image, ImageDraw
 from models.library.catalog import STARTER, Catalog
 from models.starter.recipe.judge import Judge, Reading
 from models.starter.recipe.scenes import POSITIONS, Scene, Thing, arrange, draw, random_scene
-from pipelines.inputs import Inputs
-from pipelines.masking import blurred
+from pipelines.images.masking import blurred
+from pipelines.images.store import Inputs
 from pipelines.painter import open_painter
 from pipelines.requests.request import ImageToImage, Inpaint, Outpaint, Request
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pipelines.images.windows import windows
 from pipelines.preflight import preflight, steps_sentence
 from pipelines.requests.request import ImageToImage, Inpaint, Outpaint
 from pipelines.tasks.inpaint import patch_of
-from pipelines.windows import windows
 from ui.easel import fit_size, numbers, planned
 
 SIDE = st.integers(8, 300)

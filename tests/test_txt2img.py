@@ -17,7 +17,7 @@ from models.memory.device import Device
 from pipelines import TextToImage
 from pipelines.decode import TILE, Decoded, decode
 from pipelines.events import Step
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.jobs import JobBook
 from pipelines.outputs import Outputs, read
 from pipelines.painter import open_painter

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.masking import Box, Size
-from pipelines.windows import extended, windows
+from pipelines.images.masking import Box, Size
+from pipelines.images.windows import extended, windows
 
 SIDE = st.integers(16, 150)
 MARGIN = st.one_of(st.just(0), st.integers(1, 120))

@@ -155,7 +155,7 @@ class Controlled(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class FromPicture(Request):
-    """What begins with a picture. Ids of pictures are those of `pipelines.inputs`."""
+    """What begins with a picture. Ids of pictures are those of `pipelines.images.store`."""
 
     image: str = limited("", Stored(), "Picture")
     denoising_strength: float = limited(0.75, Range(0, 1, 0.01), "Denoising strength", "0 gives the picture back, 1 draws a new one")

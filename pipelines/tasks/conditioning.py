@@ -15,7 +15,7 @@ from models.loading.loading import DiffusionModel
 from pipelines.control import Controls
 from pipelines.control_view import View
 from pipelines.denoise import Condition, Conditioning, Denoiser, Relay, distilled_scale
-from pipelines.masking import Patch
+from pipelines.images.masking import Patch
 from pipelines.prompts.encode import Encoded, encode_prompts
 from pipelines.requests.request import Request
 from pipelines.samplers.noise_schedule import NoiseSchedule

@@ -12,7 +12,7 @@ from models.loading.loading import DiffusionModel
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
 from pipelines.depth_map import Map, edited, fitted, relative, shown, to_map
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.painting import Batch
 from pipelines.preprocessors import preprocessor
 from pipelines.preprocessors.depth import estimate_depth

@@ -15,8 +15,8 @@ from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
 from pipelines.encode import encode
 from pipelines.events import Event, Picture
-from pipelines.inputs import Inputs
-from pipelines.masking import RESIZE, crop
+from pipelines.images.masking import RESIZE, crop
+from pipelines.images.store import Inputs
 from pipelines.painting import Batch
 from pipelines.requests.request import Depth, ImageToImage
 from pipelines.requests.steps import steps_of

@@ -21,8 +21,8 @@ from pipelines.decode import decode, way_of
 from pipelines.denoise import Guide, Masked
 from pipelines.encode import encode, encode_pixels, mask_latents, to_pixels
 from pipelines.events import Event, Picture
-from pipelines.inputs import Inputs
-from pipelines.masking import Patch, blurred, crop_box, filled, whole
+from pipelines.images.masking import Patch, blurred, crop_box, filled, whole
+from pipelines.images.store import Inputs
 from pipelines.painting import Batch
 from pipelines.preview import LONGEST, preview_in
 from pipelines.requests.request import Inpaint, Request

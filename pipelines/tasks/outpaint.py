@@ -17,8 +17,9 @@ from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
 from pipelines.decode import Decoded, decode, way_of
 from pipelines.events import Event, Picture
-from pipelines.inputs import Inputs
-from pipelines.masking import Box, Patch, scaled
+from pipelines.images.masking import Box, Patch, scaled
+from pipelines.images.store import Inputs
+from pipelines.images.windows import extended, windows
 from pipelines.painting import Batch
 from pipelines.requests.as_made import DecodeUse
 from pipelines.requests.request import Outpaint
@@ -27,7 +28,6 @@ from pipelines.tasks.conditioning import Guides
 from pipelines.tasks.inpaint import paint, prepare, show_in
 from pipelines.tasks.remaining import Due, Progress, due
 from pipelines.tasks.sampling import Leg, latent_shape, noise_of
-from pipelines.windows import extended, windows
 
 SPREADS = (8, 2)  # a tone is carried on over about an eighth of a window, and where that does not reach, over half of it
 FAR = 1e-3  # weight of the second

@@ -9,7 +9,7 @@ from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
 from pipelines.denoise import Guide
 from pipelines.events import Event
-from pipelines.inputs import Inputs
+from pipelines.images.store import Inputs
 from pipelines.painting import Batch
 from pipelines.requests.request import Controlled, Request, TextToImage
 from pipelines.requests.steps import steps_of

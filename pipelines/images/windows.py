@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.masking import Box, Size
+from pipelines.images.masking import Box, Size
 
 
 def extended(picture: Size, margins: Box) -> Size:

@@ -26,7 +26,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from models.errors import UserError
-from pipelines.normalise_png import open_png, png_size
+from pipelines.images.decode_png import open_png, png_size
 
 MOST_PIXELS = 40_000_000
 MOST_SCANS = 500  # of a JPEG. Real ones have up to 15 or so; each one more costs time that its few bytes do not show

@@ -1,0 +1,1 @@
+"""Images: pixels in and out, kept by content, masks and windows. No torch."""
