@@ -11,7 +11,7 @@ from PIL import Image
 
 from models.errors import UserError
 from pipelines.control_desk import ControlDesk
-from pipelines.depth_map import Map, edited, fitted, relative, shown, to_map, to_picture
+from pipelines.depth.depth_map import Map, edited, fitted, relative, shown, to_map, to_picture
 from pipelines.errands import never
 from pipelines.images.masking import Size
 from pipelines.intake import GONE, Intake, Taken

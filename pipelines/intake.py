@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from models.errors import UserError
-from pipelines.depth_map import read_depth
+from pipelines.depth.depth_map import read_depth
 from pipelines.guests import DiskQuota
 from pipelines.images.decode import as_mask, normalise
 from pipelines.images.masking import Size

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, FilePayload, Locator, Page
 
 from models.starter.recipe.scenes import Scene, Thing, arrange, draw
 from pipelines import Controlled, Depth
-from pipelines.depth_map import to_map, to_picture
+from pipelines.depth.depth_map import to_map, to_picture
 from pipelines.images.store import Inputs
 from pipelines.outputs import read
 

@@ -16,7 +16,7 @@ from models.control.network import ControlNetwork
 from models.errors import UserError
 from models.loading.loading import DiffusionModel
 from pipelines import ControlUse, Depth, ImageToImage
-from pipelines.depth_map import STEPS, edited, fitted, read_depth, relative, shown, to_map, to_picture
+from pipelines.depth.depth_map import STEPS, edited, fitted, read_depth, relative, shown, to_map, to_picture
 from pipelines.images.store import Inputs
 from pipelines.requests.request import describe, restore
 from pipelines.tasks import depth2img, img2img

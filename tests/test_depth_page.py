@@ -16,7 +16,7 @@ from PIL import Image
 from toys import toy_studio
 
 from pipelines import Depth, Studio
-from pipelines.depth_paint import painted
+from pipelines.depth.strokes import painted
 from pipelines.preflight import preflight
 from ui import page
 from ui.depth_map import DepthMapDesk, estimated

@@ -19,7 +19,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from models.errors import UserError
 from pipelines import Studio, Taken
-from pipelines.depth_paint import painted
+from pipelines.depth.strokes import painted
 from pipelines.intake import GONE
 from ui.policy import FOREVER
 from ui.roles import user_of

@@ -1,5 +1,5 @@
 // How often each depth occurs in a map, and what becomes of it: marks for far, near and the cut-off that can be dragged, and the curve.
-// The rule is `edited` of pipelines/depth_map.py.
+// The rule is `edited` of pipelines/depth/depth_map.py.
 (() => {
   const NAMESPACE = "http://www.w3.org/2000/svg";
   const BINS = 64;

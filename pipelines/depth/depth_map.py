@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.errors import UserError
-from pipelines.depth_exr import is_exr, read_exr
+from pipelines.depth.exr import is_exr, read_exr
 from pipelines.images.decode import normalise, sixteen_bits
 from pipelines.images.masking import RESIZE, Size
 from pipelines.requests.request import Depth

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from pipelines.depth_map import Map, to_map, to_picture
+from pipelines.depth.depth_map import Map, to_map, to_picture
 from pipelines.images.decode import normalise
 
 

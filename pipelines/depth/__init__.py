@@ -1,0 +1,1 @@
+"""Depth maps: read, painted on, edited. No torch."""
