@@ -11,7 +11,7 @@ from models.library.catalog import Catalog
 from models.loading.loading import DiffusionModel
 from models.memory.manager import Key
 from models.patches.lora import Lora
-from pipelines.made_with import CHECKPOINT, Hashes, MadeWith, one, several
+from pipelines.metadata.provenance import CHECKPOINT, Hashes, MadeWith, one, several
 from pipelines.requests.as_made import understanding
 from pipelines.requests.request import Request
 from pipelines.stock import Held

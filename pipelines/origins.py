@@ -14,9 +14,9 @@ from models.library.catalog import Catalog
 from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from models.memory.manager import Key
-from pipelines import infotext
-from pipelines.companions import companions, content
-from pipelines.made_with import VISION, Hash, Hashes, MadeWith, several
+from pipelines.metadata import infotext
+from pipelines.metadata.companions import companions, content
+from pipelines.metadata.provenance import VISION, Hash, Hashes, MadeWith, several
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.as_made import Understanding
 from pipelines.requests.request import OWN_VAE, Request

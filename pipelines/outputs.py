@@ -28,9 +28,9 @@ from pathlib import Path
 from PIL import Image, PngImagePlugin
 
 from models.errors import UserError
-from pipelines import infotext
 from pipelines.book.errors import Trouble, trouble
-from pipelines.picture_settings import FORMAT_VERSION, Reading, inspect, read
+from pipelines.metadata import infotext
+from pipelines.metadata.picture_settings import FORMAT_VERSION, Reading, inspect, read
 from pipelines.prompts import parse
 from pipelines.requests.request import Request, describe
 

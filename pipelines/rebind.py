@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from models.errors import UserError
 from models.files import ModelFile, ModelKind
 from models.library.checkpoint import STARTER, Checkpoint
-from pipelines.listed import canonical, unlisted
-from pipelines.made_with import plain
+from pipelines.metadata.lists import canonical, unlisted
+from pipelines.metadata.provenance import plain
 from pipelines.requests.as_made import Understanding, seal, threads_here, understanding
 from pipelines.requests.request import OWN_VAE, EmbeddingUse, Request
 from pipelines.waking import awake, embeddings_for

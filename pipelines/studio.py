@@ -15,7 +15,6 @@ from models.library.catalog import Catalog, Checkpoint
 from models.memory.forecast import Forecast
 from models.memory.manager import Key, LedgerLine
 from pipelines.annotator_files import AnnotatorFiles
-from pipelines.companions import companions, others
 from pipelines.control_desk import ControlDesk
 from pipelines.depth_desk import DepthDesk
 from pipelines.engine import Engine
@@ -27,7 +26,8 @@ from pipelines.intake import Intake, Taken
 from pipelines.jobs import ENDED, NOBODY, RUNNING, WAITING, Job, JobBook, PictureRecord
 from pipelines.library import Library
 from pipelines.live import Live
-from pipelines.made_with import unlike
+from pipelines.metadata.companions import companions, others
+from pipelines.metadata.provenance import unlike
 from pipelines.outputs import Outputs, inspect
 from pipelines.painting import Painter
 from pipelines.preprocessors.annotators import Annotators

@@ -19,8 +19,8 @@ from models.library.catalog import STARTER, Catalog
 from models.memory.forecast import Machine
 from pipelines.events import Picture
 from pipelines.images.store import Inputs
+from pipelines.metadata.picture_settings import inspect
 from pipelines.painter import ModelPainter, open_painter
-from pipelines.picture_settings import inspect
 from pipelines.rebind import rebind
 from pipelines.requests.as_made import DecodeUse, Understanding, is_sealed
 from pipelines.requests.request import OWN_VAE, EmbeddingUse, HypernetworkUse, LoraUse, Request, TextToImage, describe

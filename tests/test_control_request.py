@@ -12,8 +12,9 @@ from PIL import Image
 
 from models.errors import UserError
 from models.files import ModelFile
-from pipelines import Controlled, ControlUse, Depth, Studio, infotext
+from pipelines import Controlled, ControlUse, Depth, Studio
 from pipelines.intake import Intake
+from pipelines.metadata import infotext
 from pipelines.rebind import rebind
 from pipelines.requests.control_unit import MOST_UNITS, WEIGHT_CURVES, curve_at
 from pipelines.requests.request import describe, input_ids, restore

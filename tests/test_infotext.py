@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import FAR_TOO_LONG
 
-from pipelines import infotext
+from pipelines.metadata import infotext
 from pipelines.requests.fields import Range
 from pipelines.requests.request import KINDS, SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, Inpaint, TextToImage, limits
 

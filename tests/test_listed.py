@@ -7,8 +7,8 @@ import unicodedata
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipelines import infotext
-from pipelines.listed import listed, unlisted
+from pipelines.metadata import infotext
+from pipelines.metadata.lists import listed, unlisted
 from pipelines.requests.request import TextToImage
 
 LETTERS = st.sampled_from(list("ab ,:\"'\\%2C0fé雪\u0301\n\t\u2028<>[]"))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from models.library.hashes import file_hash
 from models.memory.manager import Key
-from pipelines.listed import unlisted
-from pipelines.made_with import Hashes, MadeWith, one, several
+from pipelines.metadata.lists import unlisted
+from pipelines.metadata.provenance import Hashes, MadeWith, one, several
 
 A = Key("lora", "a")
 

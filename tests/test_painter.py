@@ -26,7 +26,7 @@ from models.patches.lora import read_lora
 from models.tensors.embedded_sizes import OWN_SIZES
 from pipelines.events import Picture
 from pipelines.images.store import Inputs
-from pipelines.made_with import OURS_ALONE
+from pipelines.metadata.provenance import OURS_ALONE
 from pipelines.painter import ModelPainter
 from pipelines.requests.request import EmbeddingUse, HypernetworkUse, LoraUse, TextToImage
 from pipelines.tasks import txt2img

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from models.library.catalog import Catalog
 from models.library.contents import Contents
-from pipelines.made_with import several
+from pipelines.metadata.provenance import several
 from pipelines.rebind import PATIENCE, Rebound, rebind
 from pipelines.requests.request import LoraUse, TextToImage
 

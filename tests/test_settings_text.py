@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipelines import infotext
+from pipelines.metadata import infotext
+from pipelines.metadata.settings_text import take_apart
 from pipelines.requests.request import TextToImage
-from pipelines.settings_text import take_apart
 
 LINE = "Steps: 24, Sampler: Euler a, CFG scale: 6.5, Seed: 4711, Size: 512x640"
 VALUES = {"steps": 24, "sampler": "Euler a", "guidance_scale": 6.5, "seed": 4711, "width": 512, "height": 640}

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from models.files import ModelFile
-from pipelines import infotext
-from pipelines.picture_settings import Reading, inspect
+from pipelines.metadata import infotext
+from pipelines.metadata.picture_settings import Reading, inspect
 from pipelines.rebind import Rebound, rebind
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import OWN_VAE, Controlled, Depth, ImageToImage, Inpaint, LoraUse, Outpaint, Request, TextToImage

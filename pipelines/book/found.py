@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from pipelines.picture_settings import inspect
-from pipelines.picture_texts import texts_in
+from pipelines.metadata.picture_settings import inspect
+from pipelines.metadata.picture_texts import texts_in
 from pipelines.requests.request import describe
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from pipelines import infotext
-from pipelines.foreign import as_json, foreign_program
-from pipelines.picture_texts import ATELIER, COMMENT, DESCRIPTION, PARAMETERS, USER_COMMENT, WINDOWS_COMMENT, XMP, texts_in
+from pipelines.metadata import infotext
+from pipelines.metadata.foreign import as_json, foreign_program
+from pipelines.metadata.picture_texts import ATELIER, COMMENT, DESCRIPTION, PARAMETERS, USER_COMMENT, WINDOWS_COMMENT, XMP, texts_in
+from pipelines.metadata.text_request import request_of
 from pipelines.requests.request import OWN_VAE, Request, restore
-from pipelines.text_request import request_of
 
 # Of the JSON. 2 has what the studio decided when it drew (`pipelines.requests.as_made`); version 1 is read too. A new field of a request raises
 # it: an older Atelier refuses fields that it does not know, and so says why, and reads the text that stands beside.

@@ -19,12 +19,12 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from pipelines.admitting import admitted
-from pipelines.made_with import OURS_ALONE
+from pipelines.metadata.admitting import admitted
+from pipelines.metadata.provenance import OURS_ALONE
+from pipelines.metadata.settings_text import NEGATIVE, take_apart
+from pipelines.metadata.unit_text import SHOWN_HASH, unit_text
 from pipelines.prompts.tags import write_tags
 from pipelines.requests.request import SAMPLER_NAMES, SCHEDULE_NAMES, Request, TextToImage
-from pipelines.settings_text import NEGATIVE, take_apart
-from pipelines.unit_text import SHOWN_HASH, unit_text
 
 VERSION = "0.1"
 

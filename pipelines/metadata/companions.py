@@ -12,8 +12,8 @@ from typing import Protocol
 
 from models.errors import UserError
 from models.library.checkpoint import Checkpoint, weight_files
-from pipelines.listed import unlisted
-from pipelines.made_with import ADDED, PARTS, REFINER_PARTS, WEIGHTS
+from pipelines.metadata.lists import unlisted
+from pipelines.metadata.provenance import ADDED, PARTS, REFINER_PARTS, WEIGHTS
 from pipelines.preprocessors import preprocessor
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.request import Depth, Request

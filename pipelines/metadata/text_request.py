@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from models.errors import UserError
-from pipelines.admitting import admitted
-from pipelines.infotext import PICTURE_KEYS, Settings, number
-from pipelines.made_with import OURS_ALONE
+from pipelines.metadata.admitting import admitted
+from pipelines.metadata.infotext import PICTURE_KEYS, Settings, number
+from pipelines.metadata.provenance import OURS_ALONE
+from pipelines.metadata.unit_text import read_unit
 from pipelines.prompts.tags import Tag, take_tags
 from pipelines.requests.request import (
     Controlled,
@@ -23,7 +24,6 @@ from pipelines.requests.request import (
     Request,
     TextToImage,
 )
-from pipelines.unit_text import read_unit
 
 UNIT = re.compile(r"ControlNet (\d{1,2})", re.IGNORECASE)
 # Which kind a text is of: the first one that has a field of its own in it.

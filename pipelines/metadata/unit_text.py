@@ -10,7 +10,7 @@ from dataclasses import fields
 from typing import Any
 
 from models.errors import UserError
-from pipelines.listed import listed, unlisted
+from pipelines.metadata.lists import listed, unlisted
 from pipelines.preprocessors import PREPROCESSORS
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.fields import admit_field

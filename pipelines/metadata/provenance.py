@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from models.memory.manager import Key
-from pipelines.listed import listed
+from pipelines.metadata.lists import listed
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipelines.picture_texts import COMMENT, DESCRIPTION, MAKE, MODEL, PARAMETERS, SOFTWARE, TOOL, USER_COMMENT, XMP
+from pipelines.metadata.picture_texts import COMMENT, DESCRIPTION, MAKE, MODEL, PARAMETERS, SOFTWARE, TOOL, USER_COMMENT, XMP
 
 Texts = Mapping[str, str]
 IN_JSON = (PARAMETERS, USER_COMMENT, DESCRIPTION, COMMENT, XMP, "Comment", "prompt", "workflow", "metadata")
