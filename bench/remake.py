@@ -31,9 +31,9 @@ from pipelines.images.store import Inputs
 from pipelines.outputs import Outputs, inspect
 from pipelines.painter import ModelPainter, open_painter
 from pipelines.preprocessors.annotators import Annotators
-from pipelines.rebind import rebind
 from pipelines.requests.request import Request
-from pipelines.resolve import resolve
+from pipelines.resolving.rebind import rebind
+from pipelines.resolving.resolve import resolve
 
 PLENTY, STARVED = 4 * 10**9, 10**6  # bytes for weights
 GENERAL = 1  # threads, where a request says nothing

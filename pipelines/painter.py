@@ -23,7 +23,6 @@ from models.memory.offload import in_turn
 from models.patches import applied
 from models.patches.hypernetworks import active
 from pipelines.events import Event, Picture
-from pipelines.forecasting import work_of
 from pipelines.images.store import Inputs
 from pipelines.named import Named
 from pipelines.origins import Origins
@@ -31,6 +30,7 @@ from pipelines.painting import Batch
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.as_made import threads_here
 from pipelines.requests.request import Request, TextToImage
+from pipelines.resolving.forecast import work_of
 from pipelines.stock import Held, Stock
 from pipelines.tasks import depth2img, img2img, inpaint, outpaint, txt2img
 from pipelines.tasks.remaining import Progress

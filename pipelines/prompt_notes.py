@@ -11,8 +11,8 @@ from pipelines.prompts import Names, Prompt, TokenCount, count, load_tokenizer, 
 from pipelines.prompts.unread import sentences, unread
 from pipelines.requests.fields import Text
 from pipelines.requests.request import Request, limits
-from pipelines.resolve import Shelf
-from pipelines.waking import embeddings_for
+from pipelines.resolving.embedding_words import embeddings_for
+from pipelines.resolving.resolve import Shelf
 
 IN_NEGATIVE = "In the negative prompt: "
 SHOWN = 3  # examples of one kind

@@ -19,7 +19,6 @@ from pipelines.control_desk import ControlDesk
 from pipelines.depth_desk import DepthDesk
 from pipelines.engine import Engine
 from pipelines.errands import never
-from pipelines.forecasting import forecast_of
 from pipelines.guests import DiskQuota, check_work
 from pipelines.images.store import Inputs
 from pipelines.intake import Intake, Taken
@@ -32,10 +31,11 @@ from pipelines.outputs import Outputs, inspect
 from pipelines.painting import Painter
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.prompt_notes import PromptReader
-from pipelines.rebind import PATIENCE, Rebound, rebind
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import Outpaint, Request, input_ids
-from pipelines.resolve import draws, resolve
+from pipelines.resolving.forecast import forecast_of
+from pipelines.resolving.rebind import PATIENCE, Rebound, rebind
+from pipelines.resolving.resolve import draws, resolve
 
 READ = {  # kinds of what the painter reads, as people call them
     "vae": "VAE", "control": "ControlNet", "ip-adapter": "IP-Adapter", "vision": "vision encoder", "annotator": "preprocessor",

@@ -21,10 +21,10 @@ from pipelines.events import Picture
 from pipelines.images.store import Inputs
 from pipelines.metadata.picture_settings import inspect
 from pipelines.painter import ModelPainter, open_painter
-from pipelines.rebind import rebind
 from pipelines.requests.as_made import DecodeUse, Understanding, is_sealed
 from pipelines.requests.request import OWN_VAE, EmbeddingUse, HypernetworkUse, LoraUse, Request, TextToImage, describe
-from pipelines.resolve import resolve
+from pipelines.resolving.rebind import rebind
+from pipelines.resolving.resolve import resolve
 from tests.test_resolve import Shelf, dreams, entry
 from ui.form import CARRIED, Form
 

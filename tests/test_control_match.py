@@ -8,8 +8,8 @@ import pytest
 
 from models.files import Identity, ModelFile
 from models.library.catalog import Catalog
-from pipelines.control_match import READ_BY, readers
 from pipelines.preprocessors import PREPROCESSORS
+from pipelines.resolving.control_match import READ_BY, readers
 
 STARTER = Path(__file__).parent.parent / "models" / "starter"
 

@@ -15,11 +15,11 @@ from models.files import ModelFile
 from pipelines import Controlled, ControlUse, Depth, Studio
 from pipelines.intake import Intake
 from pipelines.metadata import infotext
-from pipelines.rebind import rebind
 from pipelines.requests.control_unit import MOST_UNITS, WEIGHT_CURVES, curve_at
 from pipelines.requests.request import describe, input_ids, restore
 from pipelines.requests.steps import Steps
-from pipelines.resolve import resolve
+from pipelines.resolving.rebind import rebind
+from pipelines.resolving.resolve import resolve
 from pipelines.steering import Steering
 from tests.test_intake import ME, YOU, intake, noise, put, refused
 from tests.test_resolve import Shelf, entry

@@ -21,8 +21,8 @@ from models.memory.forecast import Machine, beside
 from models.memory.offload import in_turn
 from models.patches import lora
 from pipelines.decode import SMALL_TILE
-from pipelines.forecasting import work_of
 from pipelines.painter import ModelPainter
+from pipelines.resolving.forecast import work_of
 from tests.faults import CARD, GB, HOST_ALONE, REQUEST, Files, draw, expected, files, ink, open_toys, originals, other, painter, pictures
 from tests.test_memory import out_of_memory_errors
 

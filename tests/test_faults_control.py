@@ -17,7 +17,7 @@ from pipelines import Controlled, ControlUse
 from pipelines.intake import Intake
 from pipelines.jobs import JobBook
 from pipelines.painter import ModelPainter
-from pipelines.resolve import resolve
+from pipelines.resolving.resolve import resolve
 from tests.faults import REQUEST, Files, draw, files, open_toys, originals, painter
 from tests.toy_controls import control_lora, sizes_of
 

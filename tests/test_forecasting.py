@@ -11,8 +11,8 @@ import pytest
 from models.errors import UserError
 from models.memory.forecast import Machine
 from models.memory.manager import Key, LedgerLine
-from pipelines.forecasting import available, forecast_of, work_of
 from pipelines.requests.request import LoraUse, TextToImage
+from pipelines.resolving.forecast import available, forecast_of, work_of
 
 GB = 10**9
 CARD = Machine(host=32 * GB, device=8 * GB, element_size=2, one_by_one=False)

@@ -30,7 +30,7 @@ from pipelines import TextToImage
 from pipelines.images.store import Inputs
 from pipelines.outputs import inspect
 from pipelines.painter import ModelPainter
-from pipelines.resolve import resolve
+from pipelines.resolving.resolve import resolve
 from tests.drawing import finished
 
 __all__ = ["browser"]

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, FilePayload
 from toys import wait_until
 
 from pipelines import Depth, Studio
-from pipelines.resolve import UNREAD_DEPTH
+from pipelines.resolving.resolve import UNREAD_DEPTH
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]

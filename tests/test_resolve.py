@@ -12,9 +12,9 @@ import pytest
 from models.errors import UserError
 from models.files import Identity, ModelFile, ModelKind, Overrides
 from models.library.catalog import Checkpoint
-from pipelines.rebind import rebind
 from pipelines.requests.request import OWN_VAE, HypernetworkUse, LoraUse, TextToImage
-from pipelines.resolve import resolve
+from pipelines.resolving.rebind import rebind
+from pipelines.resolving.resolve import resolve
 
 
 def entry(kind: ModelKind, name: str, family: str = "sd1", **more: Any) -> ModelFile:

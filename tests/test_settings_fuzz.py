@@ -16,10 +16,10 @@ from pipelines.events import Picture
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import inspect
 from pipelines.outputs import Outputs
-from pipelines.rebind import rebind
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import Controlled, Depth, EmbeddingUse, Inpaint, LoraUse, Outpaint, Request, TextToImage
-from pipelines.resolve import resolve
+from pipelines.resolving.rebind import rebind
+from pipelines.resolving.resolve import resolve
 from tests.test_resolve import Shelf, entry
 
 TIMES = 2500  # of files, and as many of texts

@@ -12,9 +12,9 @@ from PIL import Image, PngImagePlugin
 from models.files import ModelFile
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import Reading, inspect
-from pipelines.rebind import Rebound, rebind
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import OWN_VAE, Controlled, Depth, ImageToImage, Inpaint, LoraUse, Outpaint, Request, TextToImage
+from pipelines.resolving.rebind import Rebound, rebind
 from tests.test_intake import ME, intake, put
 from tests.test_resolve import Shelf, entry
 

@@ -14,9 +14,9 @@ import gradio as gr
 
 from models.files import ModelFile, ModelKind
 from pipelines import Checkpoint, ControlUse, Depth, Studio, UserError
-from pipelines.control_match import readers
 from pipelines.requests import fields
-from pipelines.resolve import STEERS, UNREAD_DEPTH
+from pipelines.resolving.control_match import readers
+from pipelines.resolving.resolve import STEERS, UNREAD_DEPTH
 from ui.depth_map import part_of
 from ui.form import Form
 from ui.offers import DRAWS, reason

@@ -12,8 +12,8 @@ import gradio as gr
 
 from models.files import ModelFile, ModelKind
 from pipelines import OWN_VAE, Checkpoint, Request, Studio, UserError, written
-from pipelines.control_match import readers
 from pipelines.requests import fields
+from pipelines.resolving.control_match import readers
 from ui import controls
 from ui.form import Form
 from ui.pieces import piece

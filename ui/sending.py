@@ -10,7 +10,7 @@ import gradio as gr
 
 from pipelines import Controlled, ControlUse, Depth, PictureRecord, Studio, Taken, UserError
 from pipelines.requests import fields
-from pipelines.resolve import MADE_FOR
+from pipelines.resolving.resolve import MADE_FOR
 from ui.depth_drive import depth_model
 from ui.depth_map import SEEN, part_of
 from ui.easel import fit_size

@@ -17,7 +17,7 @@ from pipelines.painting import Batch
 from pipelines.preprocessors import preprocessor
 from pipelines.preprocessors.depth import estimate_depth
 from pipelines.requests.request import Depth
-from pipelines.resolve import UNREAD_DEPTH
+from pipelines.resolving.resolve import UNREAD_DEPTH
 from pipelines.tasks.conditioning import Guides
 from pipelines.tasks.img2img import draw
 from pipelines.tasks.remaining import Progress, due

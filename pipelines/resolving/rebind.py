@@ -19,7 +19,7 @@ from pipelines.metadata.lists import canonical, unlisted
 from pipelines.metadata.provenance import plain
 from pipelines.requests.as_made import Understanding, seal, threads_here, understanding
 from pipelines.requests.request import OWN_VAE, EmbeddingUse, Request
-from pipelines.waking import awake, embeddings_for
+from pipelines.resolving.embedding_words import awake, embeddings_for
 
 PATIENCE = 2.0  # seconds that the files of one picture may take to be read, all together
 STEERS: tuple[ModelKind, ...] = ("controlnet", "adapter")

@@ -12,13 +12,13 @@ from models.errors import UserError
 from models.files import ModelFile, ModelKind
 from models.library.catalog import Checkpoint
 from models.library.compatibility import fits
-from pipelines.control_match import readers
 from pipelines.prompts.tags import Tag, take_tags, without_tags
-from pipelines.rebind import SHOWN, STEERS, Rebound, rebind
 from pipelines.requests.as_made import is_sealed, loosened
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import OWN_VAE, Depth, EmbeddingUse, HypernetworkUse, Kind, LoraUse, Request
-from pipelines.waking import awake, embeddings_for, fitting, with_given
+from pipelines.resolving.control_match import readers
+from pipelines.resolving.embedding_words import awake, embeddings_for, fitting, with_given
+from pipelines.resolving.rebind import SHOWN, STEERS, Rebound, rebind
 
 __all__ = ["MADE_FOR", "UNREAD_DEPTH", "Rebound", "draws", "rebind", "resolve", "titled"]
 
