@@ -16,13 +16,13 @@ from models.loading.loading import DiffusionModel
 from models.patches.ip_adapter import Seen
 from pipelines.control_picture import control_mask, control_picture
 from pipelines.control_view import NO_LENDER, Lender, View, seen, source
-from pipelines.encode import mask_latents
+from pipelines.denoising.control_residuals import UNION_PLACES, Control, Steering
+from pipelines.denoising.vae_encode import mask_latents
 from pipelines.images.store import Inputs
 from pipelines.preprocessors import PREPROCESSORS
 from pipelines.preprocessors.inpaint_mask import inpaint_tensor
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import Request
-from pipelines.steering import UNION_PLACES, Control, Steering
 
 INPAINT = "Inpaint mask"
 

@@ -20,9 +20,9 @@ from models.networks.vision import Vision
 from models.patches.ip_adapter import IpAdapter
 from pipelines import Controlled, ControlUse
 from pipelines.control import Controls
+from pipelines.denoising.control_residuals import Steering
 from pipelines.images.store import Inputs
 from pipelines.requests.steps import Steps
-from pipelines.steering import Steering
 from pipelines.tasks import txt2img
 from tests.controls import SAME, SIDE, THEIRS, far, folder, holding, inputs, map_of, model, net_of, off, pipeline, unit
 from tests.drawing import finished, first_noise

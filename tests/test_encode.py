@@ -14,8 +14,8 @@ from models.errors import Overflow
 from models.library.catalog import STARTER, Catalog
 from models.loading.loading import DiffusionModel
 from models.memory.device import Device
-from pipelines.decode import TILE, decode
-from pipelines.encode import encode, mask_latents
+from pipelines.denoising.vae_decode import TILE, decode
+from pipelines.denoising.vae_encode import encode, mask_latents
 from pipelines.images.store import Inputs
 from pipelines.painter import open_painter
 from tests.app_fixtures import ROOT

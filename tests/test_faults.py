@@ -20,7 +20,7 @@ from models.library.catalog import STARTER
 from models.memory.forecast import Machine, beside
 from models.memory.offload import in_turn
 from models.patches import lora
-from pipelines.decode import SMALL_TILE
+from pipelines.denoising.vae_decode import SMALL_TILE
 from pipelines.painter import ModelPainter
 from pipelines.resolving.forecast import work_of
 from tests.faults import CARD, GB, HOST_ALONE, REQUEST, Files, draw, expected, files, ink, open_toys, originals, other, painter, pictures
@@ -95,7 +95,7 @@ def test_f03_decoding_that_runs_out_of_memory_goes_on_in_smaller_tiles(
 ) -> None:
     request = replace(REQUEST, width=320, height=384)
     with monkeypatch.context() as patch:
-        patch.setattr("pipelines.decode.TILE", SMALL_TILE)
+        patch.setattr("pipelines.denoising.vae_decode.TILE", SMALL_TILE)
         reference = draw(open_toys(files), request)
     steps, decodes = set_trap(painter, "unet", lambda call: False), set_trap(painter, "vae", lambda call: call == 1)
     picture = pictures(painter, request)[0]

@@ -56,7 +56,7 @@ def broken(*arguments: Any, **keywords: Any) -> Any:
 
 
 PLACES = {
-    "step": "pipelines.denoise.Denoiser.__call__",
+    "step": "pipelines.denoising.denoiser.Denoiser.__call__",
     "sampler": "pipelines.tasks.sampling.sample",
     "schedule": "pipelines.tasks.sampling.plan",
     "LoRA": "pipelines.painter.applied",

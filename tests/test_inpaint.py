@@ -18,8 +18,8 @@ from models.errors import UserError
 from models.families import SDXL
 from models.loading.loading import DiffusionModel
 from pipelines import Inpaint, TextToImage
-from pipelines.decode import decode
-from pipelines.denoise import Masked
+from pipelines.denoising.denoiser import Masked
+from pipelines.denoising.vae_decode import decode
 from pipelines.events import Step
 from pipelines.images.masking import blurred
 from pipelines.images.store import Inputs

@@ -31,12 +31,12 @@ PLACES = {
     "reading the model": "pipelines.painter.ModelPainter.lent",
     "encoding a prompt": "pipelines.tasks.conditioning.encode_prompts",
     "reading a picture": "pipelines.images.store.Inputs.open",
-    "encoding a picture": "pipelines.encode._encode",
+    "encoding a picture": "pipelines.denoising.vae_encode._encode",
     "preprocessing": "pipelines.control.hint_of",
     "estimating depth": "pipelines.tasks.depth2img.estimate_depth",
-    "a step": "pipelines.denoise.Denoiser._network",
+    "a step": "pipelines.denoising.denoiser.Denoiser._network",
     "a preview": "pipelines.tasks.sampling.preview_of",
-    "decoding": "pipelines.decode._decode",
+    "decoding": "pipelines.denoising.vae_decode._decode",
     "keeping a round": "pipelines.images.store.Inputs.keep",
 }
 KINDS = (

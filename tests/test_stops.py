@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from models.tensors import reading
-from pipelines import Studio, TextToImage, decode
+from pipelines import Studio, TextToImage
+from pipelines.denoising import vae_decode
 from pipelines.engine import Engine
 from pipelines.jobs import ENDED, JobBook
 from pipelines.outputs import Outputs
@@ -137,9 +138,9 @@ def test_f24_stop_acts_in_every_phase_and_loses_nothing_that_was_announced(
 
 
 def test_f24_stop_acts_between_the_tiles_of_a_large_picture(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.decode.TILE", 32)
+    monkeypatch.setattr("pipelines.denoising.vae_decode.TILE", 32)
     tiles: list[int] = []
-    whole = decode._decode
+    whole = vae_decode._decode
 
     def pressing(*given: Any) -> Any:
         tiles.append(1)
@@ -147,7 +148,7 @@ def test_f24_stop_acts_between_the_tiles_of_a_large_picture(desk: Desk, monkeypa
             desk.press("stop")
         return whole(*given)
 
-    monkeypatch.setattr("pipelines.decode._decode", pressing)
+    monkeypatch.setattr("pipelines.denoising.vae_decode._decode", pressing)
     assert desk.run(replace(REQUEST, steps=1, width=512, height=512)) == ("stopped", []) and len(tiles) == 2
 
 

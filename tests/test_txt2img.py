@@ -15,7 +15,7 @@ from models.library.catalog import Catalog
 from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from pipelines import TextToImage
-from pipelines.decode import TILE, Decoded, decode
+from pipelines.denoising.vae_decode import TILE, Decoded, decode
 from pipelines.events import Step
 from pipelines.images.store import Inputs
 from pipelines.jobs import JobBook

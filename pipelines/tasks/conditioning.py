@@ -14,12 +14,12 @@ from models.families import Family
 from models.loading.loading import DiffusionModel
 from pipelines.control import Controls
 from pipelines.control_view import View
-from pipelines.denoise import Condition, Conditioning, Denoiser, Relay, distilled_scale
+from pipelines.denoising.control_residuals import Steering
+from pipelines.denoising.denoiser import Condition, Conditioning, Denoiser, Relay, distilled_scale
 from pipelines.images.masking import Patch
 from pipelines.prompts.encode import Encoded, encode_prompts
 from pipelines.requests.request import Request
 from pipelines.samplers.noise_schedule import NoiseSchedule
-from pipelines.steering import Steering
 
 # What the refiner's pictures were scored by viewers, 1 .. 10: ask for good ones, and away from poor ones (Podell et al. 2023, SDXL).
 AESTHETIC, NEGATIVE_AESTHETIC = 6.0, 2.5

@@ -13,7 +13,7 @@ from torch import Tensor
 from models.loading.loading import DiffusionModel
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
-from pipelines.encode import encode
+from pipelines.denoising.vae_encode import encode
 from pipelines.events import Event, Picture
 from pipelines.images.masking import RESIZE, crop
 from pipelines.images.store import Inputs

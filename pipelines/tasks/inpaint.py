@@ -17,14 +17,14 @@ from torch import Tensor
 from models.loading.loading import DiffusionModel
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
-from pipelines.decode import decode, way_of
-from pipelines.denoise import Guide, Masked
-from pipelines.encode import encode, encode_pixels, mask_latents, to_pixels
+from pipelines.denoising.denoiser import Guide, Masked
+from pipelines.denoising.preview import LONGEST, preview_in
+from pipelines.denoising.vae_decode import decode, way_of
+from pipelines.denoising.vae_encode import encode, encode_pixels, mask_latents, to_pixels
 from pipelines.events import Event, Picture
 from pipelines.images.masking import Patch, blurred, crop_box, filled, whole
 from pipelines.images.store import Inputs
 from pipelines.painting import Batch
-from pipelines.preview import LONGEST, preview_in
 from pipelines.requests.request import Inpaint, Request
 from pipelines.requests.steps import Steps, steps_of
 from pipelines.samplers.noise import ImageNoise

@@ -15,7 +15,7 @@ from scipy.ndimage import distance_transform_edt
 from models.loading.loading import DiffusionModel
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
-from pipelines.decode import Decoded, decode, way_of
+from pipelines.denoising.vae_decode import Decoded, decode, way_of
 from pipelines.events import Event, Picture
 from pipelines.images.masking import Box, Patch, scaled
 from pipelines.images.store import Inputs

@@ -9,10 +9,10 @@ from typing import Any
 from torch import Tensor
 
 from models.loading.loading import DiffusionModel
-from pipelines.decode import decode, way_of
-from pipelines.denoise import Guide
+from pipelines.denoising.denoiser import Guide
+from pipelines.denoising.preview import preview_of
+from pipelines.denoising.vae_decode import decode, way_of
 from pipelines.events import Event, Picture, Step
-from pipelines.preview import preview_of
 from pipelines.requests.request import Request
 from pipelines.requests.steps import Steps
 from pipelines.samplers import plan, sample

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from models.loading.loading import DiffusionModel
 from pipelines.control import Controls
 from pipelines.control_view import NO_LENDER, Lender
-from pipelines.denoise import Guide
+from pipelines.denoising.denoiser import Guide
 from pipelines.events import Event
 from pipelines.images.store import Inputs
 from pipelines.painting import Batch

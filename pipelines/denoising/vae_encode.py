@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.errors import Overflow
 from models.loading.loading import DiffusionModel
-from pipelines.decode import OVERLAP, TILE, full_precision, ramp, tile_starts
+from pipelines.denoising.vae_decode import OVERLAP, TILE, full_precision, ramp, tile_starts
 
 
 def encode(model: DiffusionModel, image: Image.Image) -> Generator[None, None, Tensor]:

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from models.errors import Overflow
 from models.loading.loading import DiffusionModel
+from pipelines.denoising.control_residuals import Call, Steering
 from pipelines.requests.steps import Steps
 from pipelines.samplers.noise_schedule import NoiseSchedule
-from pipelines.steering import Call, Steering
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Denoising: between samplers and networks, and between pixels and latents."""
