@@ -15,7 +15,7 @@ from bench.engine import STEPS, USER, job_seconds, starter_request, studio
 from bench.paired import Row, Timed, row, take_turns
 from models.loading.loading import DiffusionModel
 from pipelines import ControlUse, Studio
-from pipelines.control_picture import control_picture
+from pipelines.control.control_map import control_picture
 from pipelines.painter import ModelPainter
 from pipelines.requests.request import TextToImage
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from models.errors import UserError
-from pipelines.control_view import NO_LENDER, View, map_of
+from pipelines.control.view import NO_LENDER, View, map_of
 from pipelines.engine import Engine
 from pipelines.errands import answer, never
 from pipelines.intake import Intake, Taken

@@ -19,7 +19,7 @@ from models.loading.loading import DiffusionModel
 from models.networks.vision import Vision
 from models.patches.ip_adapter import IpAdapter
 from pipelines import Controlled, ControlUse
-from pipelines.control import Controls
+from pipelines.control.units import Controls
 from pipelines.denoising.control_residuals import Steering
 from pipelines.images.store import Inputs
 from pipelines.requests.steps import Steps

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from test_preprocessors import scene
 
-from pipelines.control_picture import as_rgb, control_mask, control_picture, fitted, map_resolution
+from pipelines.control.control_map import as_rgb, control_mask, control_picture, fitted, map_resolution
 from pipelines.preprocessors import TABLE
 from pipelines.preprocessors.inpaint_mask import inpaint_tensor
 from pipelines.requests.control_unit import CONTROL_RESIZE, ControlUse

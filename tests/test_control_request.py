@@ -216,8 +216,8 @@ def shown(studio: Studio, use: ControlUse, size: tuple[int, int], user: str = ME
 def test_the_preview_is_what_the_model_will_see(studio: Studio) -> None:
     import torch
 
-    from pipelines.control import hint_of
-    from pipelines.control_view import View
+    from pipelines.control.units import hint_of
+    from pipelines.control.view import View
 
     picture = studio.intake.keep(noise((90, 60)), ME).id
     for mode in ("Crop", "Fill", "Stretch"):

@@ -72,7 +72,7 @@ def test_a_region_keeps_a_unit_to_its_part(model: DiffusionModel, inputs: Inputs
 
 def steered(model: DiffusionModel, inputs: Inputs, use: ControlUse) -> Sequence[torch.Tensor]:
     """What a unit adds to the UNet's skip connections at the first step."""
-    from pipelines.control import Controls
+    from pipelines.control.units import Controls
     from pipelines.denoising.control_residuals import Call
     from pipelines.requests.steps import Steps
 

@@ -32,7 +32,7 @@ PLACES = {
     "encoding a prompt": "pipelines.tasks.conditioning.encode_prompts",
     "reading a picture": "pipelines.images.store.Inputs.open",
     "encoding a picture": "pipelines.denoising.vae_encode._encode",
-    "preprocessing": "pipelines.control.hint_of",
+    "preprocessing": "pipelines.control.units.hint_of",
     "estimating depth": "pipelines.tasks.depth2img.estimate_depth",
     "a step": "pipelines.denoising.denoiser.Denoiser._network",
     "a preview": "pipelines.tasks.sampling.preview_of",

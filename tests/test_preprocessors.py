@@ -86,7 +86,7 @@ def test_a_line_of_the_table_names_a_function_that_takes_its_thresholds(entry: P
 
 
 def test_the_table_needs_neither_torch_nor_opencv() -> None:
-    loaded = modules_after("import pipelines.preprocessors, pipelines.preprocessors.annotators, pipelines.control_picture")
+    loaded = modules_after("import pipelines.preprocessors, pipelines.preprocessors.annotators, pipelines.control.control_map")
     assert loaded & {*NETWORKS, "skimage"} == set()
     assert "cv2" not in loaded - modules_after("import pipelines")
 

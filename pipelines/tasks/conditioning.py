@@ -12,8 +12,8 @@ from torch import Tensor
 from models.errors import UserError
 from models.families import Family
 from models.loading.loading import DiffusionModel
-from pipelines.control import Controls
-from pipelines.control_view import View
+from pipelines.control.units import Controls
+from pipelines.control.view import View
 from pipelines.denoising.control_residuals import Steering
 from pipelines.denoising.denoiser import Condition, Conditioning, Denoiser, Relay, distilled_scale
 from pipelines.images.masking import Patch

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from models.errors import UserError
 from models.loading.loading import DiffusionModel
-from pipelines.control import Controls
-from pipelines.control_view import NO_LENDER, Lender
+from pipelines.control.units import Controls
+from pipelines.control.view import NO_LENDER, Lender
 from pipelines.depth.depth_map import Map, edited, fitted, relative, shown, to_map
 from pipelines.images.store import Inputs
 from pipelines.painting import Batch

@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from models.loading.loading import DiffusionModel
-from pipelines.control import Controls
-from pipelines.control_view import NO_LENDER, Lender
+from pipelines.control.units import Controls
+from pipelines.control.view import NO_LENDER, Lender
 from pipelines.denoising.vae_encode import encode
 from pipelines.events import Event, Picture
 from pipelines.images.masking import RESIZE, crop

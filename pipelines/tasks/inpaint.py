@@ -15,8 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from models.loading.loading import DiffusionModel
-from pipelines.control import Controls
-from pipelines.control_view import NO_LENDER, Lender
+from pipelines.control.units import Controls
+from pipelines.control.view import NO_LENDER, Lender
 from pipelines.denoising.denoiser import Guide, Masked
 from pipelines.denoising.preview import LONGEST, preview_in
 from pipelines.denoising.vae_decode import decode, way_of

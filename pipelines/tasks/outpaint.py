@@ -13,8 +13,8 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from models.loading.loading import DiffusionModel
-from pipelines.control import Controls
-from pipelines.control_view import NO_LENDER, Lender
+from pipelines.control.units import Controls
+from pipelines.control.view import NO_LENDER, Lender
 from pipelines.denoising.vae_decode import Decoded, decode, way_of
 from pipelines.events import Event, Picture
 from pipelines.images.masking import Box, Patch, scaled

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from models.loading.loading import DiffusionModel
-from pipelines.control import Controls
-from pipelines.control_view import NO_LENDER, Lender
+from pipelines.control.units import Controls
+from pipelines.control.view import NO_LENDER, Lender
 from pipelines.denoising.denoiser import Guide
 from pipelines.events import Event
 from pipelines.images.store import Inputs

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from PIL import Image
 
 from models.errors import UserError
-from pipelines.control_picture import control_picture
+from pipelines.control.control_map import control_picture
 from pipelines.images.masking import RESIZE, Box, Patch, Size, scaled
 from pipelines.images.store import Inputs
 from pipelines.requests.control_unit import ControlUse

@@ -14,8 +14,8 @@ from torch import Tensor
 from models.errors import UserError
 from models.loading.loading import DiffusionModel
 from models.patches.ip_adapter import Seen
-from pipelines.control_picture import control_mask, control_picture
-from pipelines.control_view import NO_LENDER, Lender, View, seen, source
+from pipelines.control.control_map import control_mask, control_picture
+from pipelines.control.view import NO_LENDER, Lender, View, seen, source
 from pipelines.denoising.control_residuals import UNION_PLACES, Control, Steering
 from pipelines.denoising.vae_encode import mask_latents
 from pipelines.images.store import Inputs
