@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipelines.book.folder_lock import FolderLock
+    from pipelines.job_book.folder_lock import FolderLock
     from pipelines.painting import Painter
     from ui.server import Door
 
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.outputs_dir = options.outputs_dir.expanduser().resolve()
     stay_offline()
     from models.errors import UserError
-    from pipelines.book.folder_lock import FolderLock
+    from pipelines.job_book.folder_lock import FolderLock
     from ui.log_lines import open_log
 
     open_log()
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     """Joins the parts and answers until Ctrl+C."""
     from models.library.catalog import Catalog
     from pipelines.images.store import Inputs
-    from pipelines.jobs import JobBook
+    from pipelines.job_book.book import JobBook
     from pipelines.outputs import Outputs
     from pipelines.preprocessors.annotators import Annotators
     from pipelines.studio import Studio

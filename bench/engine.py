@@ -16,7 +16,7 @@ from bench.paired import Row, Timed, compare, row, take_turns
 from models.library.catalog import STARTER, Catalog, Checkpoint
 from models.loading.loading import DiffusionModel
 from pipelines.images.store import Inputs
-from pipelines.jobs import JobBook
+from pipelines.job_book.book import JobBook
 from pipelines.outputs import Outputs
 from pipelines.painter import ModelPainter, open_painter
 from pipelines.preprocessors.annotators import Annotators

@@ -14,7 +14,7 @@ from bench.paired import Row, Timed, compare, take_turns
 from models.library.catalog import Catalog
 from pipelines.engine import Engine
 from pipelines.images.store import Inputs
-from pipelines.jobs import JobBook
+from pipelines.job_book.book import JobBook
 from pipelines.outputs import Outputs
 from pipelines.painter import ModelPainter, open_painter
 from pipelines.requests.request import TextToImage, describe

@@ -2,7 +2,7 @@
 
 from models.errors import UserError
 from pipelines.intake import Taken
-from pipelines.jobs import BookError, PictureRecord
+from pipelines.job_book.book import BookError, PictureRecord
 from pipelines.preflight import Preflight, preflight
 from pipelines.prompt_notes import left_out, longest
 from pipelines.prompts.grammar import tables as grammar_tables

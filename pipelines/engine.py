@@ -15,7 +15,7 @@ from typing import TypeVar
 from models.errors import UserError
 from pipelines.errands import Errands
 from pipelines.events import Event, Step
-from pipelines.jobs import DONE, FAILED, STOPPED, Job, JobBook, PictureRecord
+from pipelines.job_book.book import DONE, FAILED, STOPPED, Job, JobBook, PictureRecord
 from pipelines.keeping import Keeping
 from pipelines.live import Bell, Live, Versions
 from pipelines.outputs import Outputs

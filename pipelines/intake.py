@@ -17,7 +17,7 @@ from pipelines.images.decode import as_mask, normalise
 from pipelines.images.masking import Size
 from pipelines.images.store import Inputs
 from pipelines.images.windows import extended, windows
-from pipelines.jobs import JobBook, PictureRecord
+from pipelines.job_book.book import JobBook, PictureRecord
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import Depth, FromPicture, ImageToImage, Inpaint, Kind, Outpaint, PictureUse, Request, input_ids
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from models.errors import UserError
 from pipelines.events import Picture
-from pipelines.jobs import FAILED, BookError, Job, JobBook, PictureRecord
+from pipelines.job_book.book import FAILED, BookError, Job, JobBook, PictureRecord
 from pipelines.outputs import NotSaved, Outputs
 from pipelines.requests.request import Request
 

@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from pipelines.events import Step
-from pipelines.jobs import Job, PictureRecord
+from pipelines.job_book.book import Job, PictureRecord
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from pathlib import Path
 from PIL import Image, PngImagePlugin
 
 from models.errors import UserError
-from pipelines.book.errors import Trouble, trouble
+from pipelines.job_book.errors import Trouble, trouble
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import FORMAT_VERSION, Reading, inspect, read
 from pipelines.prompts import parse

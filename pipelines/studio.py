@@ -22,7 +22,7 @@ from pipelines.errands import never
 from pipelines.guests import DiskQuota, check_work
 from pipelines.images.store import Inputs
 from pipelines.intake import Intake, Taken
-from pipelines.jobs import ENDED, NOBODY, RUNNING, WAITING, Job, JobBook, PictureRecord
+from pipelines.job_book.book import ENDED, NOBODY, RUNNING, WAITING, Job, JobBook, PictureRecord
 from pipelines.library import Library
 from pipelines.live import Live
 from pipelines.metadata.companions import companions, others

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipelines.jobs import JobBook
+from pipelines.job_book.book import JobBook
 from pipelines.outputs import Outputs
 from pipelines.requests.request import Request, TextToImage
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.jobs import BookError, Job, JobBook
+from pipelines.job_book.book import BookError, Job, JobBook
 from pipelines.requests.request import ImageToImage, TextToImage, describe
 
 ONE = "1" * 64
@@ -161,7 +161,7 @@ def held(book: JobBook) -> Callable[[], Any]:
 def test_what_the_file_does_not_take_is_told_and_taken_later(
     book: JobBook, kind: str, begin: Callable[..., Callable[[], Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.book.file.PATIENCE", 0.1)
+    monkeypatch.setattr("pipelines.job_book.file.PATIENCE", 0.1)
     long = TextToImage(prompt="x" * 90_000)
     waits = book.submit(TextToImage(), "ada")
     end = begin(book)

@@ -14,7 +14,7 @@ from book_files import drawn, opened, prompts, saved
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from pipelines.book.rows import NOBODY
+from pipelines.job_book.rows import NOBODY
 from pipelines.requests.request import TextToImage, describe
 
 
@@ -116,7 +116,7 @@ def test_killed_while_the_book_is_made_again_nothing_of_it_is_lost(folder: Path,
             raise KeyboardInterrupt
         replace(source, target)
 
-    monkeypatch.setattr("pipelines.book.rebuild.os.replace", killed)
+    monkeypatch.setattr("pipelines.job_book.rebuild.os.replace", killed)
     with pytest.raises(KeyboardInterrupt):
         opened(folder, again=True)
     monkeypatch.undo()

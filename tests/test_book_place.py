@@ -15,21 +15,21 @@ import pytest
 from PIL import Image
 
 from models.errors import UserError
-from pipelines.book.folder_lock import FolderLock
-from pipelines.book.rows import NOBODY
-from pipelines.jobs import BookError, JobBook
+from pipelines.job_book.book import BookError, JobBook
+from pipelines.job_book.folder_lock import FolderLock
+from pipelines.job_book.rows import NOBODY
 from pipelines.outputs import Outputs
 from pipelines.requests.request import TextToImage
 
 ROOT = Path(__file__).parent.parent
-HOLD = "import sys, time; from pathlib import Path; from pipelines.book.folder_lock import FolderLock; lock = FolderLock(); "
+HOLD = "import sys, time; from pathlib import Path; from pipelines.job_book.folder_lock import FolderLock; lock = FolderLock(); "
 HOLD += "lock.take(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
 
 WORK = """
 import random, sys
 from pathlib import Path
 from PIL import Image
-from pipelines.jobs import JobBook
+from pipelines.job_book.book import JobBook
 from pipelines.outputs import Outputs
 from pipelines.requests.request import TextToImage
 
@@ -107,7 +107,7 @@ def test_a_drive_without_locks_is_told_and_used_all_the_same(
     def unknown(handle: int) -> None:
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr("pipelines.book.folder_lock._lock", unknown)
+    monkeypatch.setattr("pipelines.job_book.folder_lock._lock", unknown)
     FolderLock().take(folder)
     assert "knows no locks" in caplog.text
 

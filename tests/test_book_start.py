@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from book_files import drawn, opened, prompts, saved
 
-from pipelines.book.rows import NOBODY
-from pipelines.book.schema import BACKUPS, MIGRATIONS, VERSION, backup_name
-from pipelines.jobs import BookError
+from pipelines.job_book.book import BookError
+from pipelines.job_book.rows import NOBODY
+from pipelines.job_book.schema import BACKUPS, MIGRATIONS, VERSION, backup_name
 from pipelines.requests.request import ImageToImage, TextToImage, describe
 
 ONE = "1" * 64
@@ -81,7 +81,7 @@ def test_a_step_that_fails_changes_nothing_and_is_taken_again_at_the_next_start(
         db.execute("create table more (id text)")
         db.execute("insert into nothing values (1)")
 
-    steps = ("pipelines.book.schema.MIGRATIONS", "pipelines.book.schema.VERSION", "pipelines.book.opening.VERSION")
+    steps = ("pipelines.job_book.schema.MIGRATIONS", "pipelines.job_book.schema.VERSION", "pipelines.job_book.opening.VERSION")
     for name, value in zip(steps, ((*MIGRATIONS, broken), VERSION + 1, VERSION + 1), strict=True):
         monkeypatch.setattr(name, value)
     with pytest.raises(BookError):
@@ -94,7 +94,7 @@ def test_a_step_that_fails_changes_nothing_and_is_taken_again_at_the_next_start(
 def test_only_a_few_earlier_books_are_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(folder).close()
     more = tuple((lambda db, number=number: db.execute(f"create table t{number} (id text)")) for number in range(6))
-    steps = ("pipelines.book.schema.MIGRATIONS", "pipelines.book.schema.VERSION", "pipelines.book.opening.VERSION")
+    steps = ("pipelines.job_book.schema.MIGRATIONS", "pipelines.job_book.schema.VERSION", "pipelines.job_book.opening.VERSION")
     for name, value in zip(steps, ((*MIGRATIONS, *more), VERSION + 6, VERSION + 6), strict=True):
         monkeypatch.setattr(name, value)
     opened(folder).close()
@@ -228,7 +228,7 @@ def test_a_folder_in_the_place_of_the_book_is_told(folder: Path) -> None:
 
 def test_a_book_that_another_program_holds_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(folder).close()
-    monkeypatch.setattr("pipelines.book.file.PATIENCE", 0.05)
+    monkeypatch.setattr("pipelines.job_book.file.PATIENCE", 0.05)
     for how in ("immediate", "exclusive"):
         other = sqlite3.connect(folder / "studio.db", isolation_level=None)
         other.execute("pragma locking_mode = exclusive") if how == "exclusive" else None

@@ -15,7 +15,7 @@ from models.errors import UserError
 from models.library.catalog import STARTER
 from pipelines import Controlled, ControlUse
 from pipelines.intake import Intake
-from pipelines.jobs import JobBook
+from pipelines.job_book.book import JobBook
 from pipelines.painter import ModelPainter
 from pipelines.resolving.resolve import resolve
 from tests.faults import REQUEST, Files, draw, files, open_toys, originals, painter

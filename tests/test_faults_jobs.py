@@ -16,7 +16,7 @@ from models.library.catalog import STARTER
 from models.memory.device import Device
 from models.memory.forecast import Machine
 from pipelines.engine import BROKEN, Engine
-from pipelines.jobs import JobBook
+from pipelines.job_book.book import JobBook
 from pipelines.outputs import Outputs
 from pipelines.painter import ModelPainter
 from pipelines.requests.request import TextToImage

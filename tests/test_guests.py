@@ -15,7 +15,7 @@ from pipelines import ImageToImage, TextToImage
 from pipelines.guests import DiskQuota, check_work, work_of
 from pipelines.images.store import Inputs
 from pipelines.intake import Intake
-from pipelines.jobs import JobBook
+from pipelines.job_book.book import JobBook
 from pipelines.requests.request import Outpaint, Request
 
 HUGE = TextToImage(steps=150, width=2048, height=2048, batch_count=100, batch_size=16)

@@ -13,7 +13,7 @@ from PIL import Image
 from models.errors import UserError
 from pipelines.images.store import Inputs
 from pipelines.intake import Intake
-from pipelines.jobs import Job, JobBook, PictureRecord
+from pipelines.job_book.book import Job, JobBook, PictureRecord
 from pipelines.requests.request import ImageToImage, Inpaint, Outpaint, PictureUse, TextToImage
 
 ME, YOU = "me", "you"

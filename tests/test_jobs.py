@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import UserError
-from pipelines.jobs import JOBS_A_USER, PASSES, JobBook
+from pipelines.job_book.book import JOBS_A_USER, PASSES, JobBook
 from pipelines.requests.request import TextToImage
 
 

@@ -15,9 +15,9 @@ import pytest
 
 from models.errors import UserError
 from pipelines import Studio, TextToImage
-from pipelines.book.errors import BookError
 from pipelines.engine import BROKEN, READY
-from pipelines.jobs import JobBook
+from pipelines.job_book.book import JobBook
+from pipelines.job_book.errors import BookError
 from pipelines.keeping import LOST
 from tests.toys import ToyPainter, toy_studio, wait_until
 
@@ -30,7 +30,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for seconds in the house waits for moments here."""
     monkeypatch.setattr("pipelines.engine.WAITED", 0.2)
     monkeypatch.setattr("pipelines.engine.REOPENED", (0.05, 0.1))
-    monkeypatch.setattr("pipelines.book.file.PATIENCE", 0.05)
+    monkeypatch.setattr("pipelines.job_book.file.PATIENCE", 0.05)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from bench.served import Person, Served, Tally, busy
 from models.downloads.convert import convert
 from models.downloads.hub import download
 from models.library.catalog import Catalog
-from pipelines.jobs import JobBook
+from pipelines.job_book.book import JobBook
 from tests.hub_server import CONTENT, FILE, REPO, Hub, hub
 from tests.toy_server import fetch, make_safe, serve_toys
 from tests.toys import toy_model_folder, wait_until

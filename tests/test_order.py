@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import UserError
-from pipelines.jobs import GUEST_JOBS, JOBS_A_USER, PASSES, Job, JobBook
+from pipelines.job_book.book import GUEST_JOBS, JOBS_A_USER, PASSES, Job, JobBook
 from pipelines.requests.request import TextToImage
 
 OWNER = "owner"
@@ -60,20 +60,20 @@ def test_the_owner_shares_with_guests_who_came_before(book: JobBook) -> None:
 
 
 def test_turns_are_counted_and_a_clock_that_is_put_back_changes_none(book: JobBook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.jobs.time.time", lambda: 4e9)
+    monkeypatch.setattr("pipelines.job_book.book.time.time", lambda: 4e9)
     submit(book, "ada")
     serve(book)
     early = submit(book, "eve")
-    monkeypatch.setattr("pipelines.jobs.time.time", lambda: 5.0)
+    monkeypatch.setattr("pipelines.job_book.book.time.time", lambda: 5.0)
     mine = submit(book, "ada")
     submit(book, "bob")
     assert book.ahead(mine) == 1 and [serve(book).id for _ in range(2)] == [early, mine]
 
 
 def test_version_numbers_grow_over_a_restart_with_the_clock_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.jobs.time.time", lambda: 4e9)
+    monkeypatch.setattr("pipelines.job_book.book.time.time", lambda: 4e9)
     before = JobBook(tmp_path / "studio.db", tmp_path).first_version
-    monkeypatch.setattr("pipelines.jobs.time.time", lambda: 5.0)
+    monkeypatch.setattr("pipelines.job_book.book.time.time", lambda: 5.0)
     after = JobBook(tmp_path / "studio.db", tmp_path).first_version
     assert before == 4e12 and before < after < 2**53
 

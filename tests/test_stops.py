@@ -19,7 +19,7 @@ from models.tensors import reading
 from pipelines import Studio, TextToImage
 from pipelines.denoising import vae_decode
 from pipelines.engine import Engine
-from pipelines.jobs import ENDED, JobBook
+from pipelines.job_book.book import ENDED, JobBook
 from pipelines.outputs import Outputs
 from pipelines.painter import ModelPainter
 from pipelines.requests.request import Request
@@ -89,8 +89,8 @@ class Pressing:
 
 SAVING = {
     "saving": "pipelines.outputs.Outputs.save",
-    "a picture's entry": "pipelines.jobs.JobBook.add_picture",
-    "the end": "pipelines.jobs.JobBook.end",
+    "a picture's entry": "pipelines.job_book.book.JobBook.add_picture",
+    "the end": "pipelines.job_book.book.JobBook.end",
 }
 # kind of job, place and number of the call in which Stop is pressed, pictures that are kept, state
 MOMENTS = [

@@ -18,7 +18,7 @@ from pipelines import TextToImage
 from pipelines.denoising.vae_decode import TILE, Decoded, decode
 from pipelines.events import Step
 from pipelines.images.store import Inputs
-from pipelines.jobs import JobBook
+from pipelines.job_book.book import JobBook
 from pipelines.outputs import Outputs, read
 from pipelines.painter import open_painter
 from pipelines.requests.request import SAMPLER_NAMES

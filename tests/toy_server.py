@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from bench.served import say_into
-from pipelines.jobs import JobBook
+from pipelines.job_book.book import JobBook
 from pipelines.outputs import Outputs
 from pipelines.studio import Studio
 from tests.toys import ToyPainter, toy_model_folder

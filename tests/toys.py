@@ -20,7 +20,7 @@ from models.library.catalog import Catalog
 from models.memory.forecast import Machine
 from models.memory.manager import Key, LedgerLine
 from pipelines.events import Event, Picture, Step
-from pipelines.jobs import JobBook
+from pipelines.job_book.book import JobBook
 from pipelines.outputs import Outputs
 from pipelines.painting import Batch
 from pipelines.requests.request import Request, unroll

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pipelines.book.errors import BookError, told, trouble
+from pipelines.job_book.errors import BookError, told, trouble
 
 PATIENCE = 5.0  # seconds that another program may hold the book
 PAUSE = 0.05  # seconds between two tries

@@ -2,7 +2,7 @@
 
 Jobs belong to the server, not to a page: a closed tab, a reload or a crash of the process loses none. Order is fair: everybody who
 waits has one job drawn before anybody has a second one. Somebody whose checkpoint is at hand may be served before that, as swapping takes
-time; nobody waits more than three jobs longer for it. How it is decided stands in `pipelines.book.order`.
+time; nobody waits more than three jobs longer for it. How it is decided stands in `pipelines.job_book.order`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from pipelines.book.errors import BookError, starting
-from pipelines.book.file import BookFile
-from pipelines.book.folder_lock import FolderLock
-from pipelines.book.opening import open_book
-from pipelines.book.order import PASSES, everybody_gone, line, next_number, next_turn, take_seat
-from pipelines.book.rows import NOBODY, Job, PictureRecord, job_of, picture_of
+from pipelines.job_book.errors import BookError, starting
+from pipelines.job_book.file import BookFile
+from pipelines.job_book.folder_lock import FolderLock
+from pipelines.job_book.opening import open_book
+from pipelines.job_book.order import PASSES, everybody_gone, line, next_number, next_turn, take_seat
+from pipelines.job_book.rows import NOBODY, Job, PictureRecord, job_of, picture_of
 from pipelines.requests.request import KINDS, Request, describe, input_ids
 
 __all__ = ["PASSES", "BookError", "Job", "JobBook", "PictureRecord"]
@@ -55,7 +55,7 @@ class JobBook:
     def __init__(self, file: Path, pictures: Path, again: bool = False, lock: FolderLock | None = None) -> None:
         """`pictures` is the folder that picture paths are relative to. `again`: make the book anew from the pictures that are there.
 
-        What becomes of a missing, damaged, older or newer book: see `pipelines.book.opening`. `lock`: the one that holds the folder
+        What becomes of a missing, damaged, older or newer book: see `pipelines.job_book.opening`. `lock`: the one that holds the folder
         of the book; it follows when another folder comes into its place.
         """
         self._pictures = pictures
@@ -87,7 +87,7 @@ class JobBook:
         return job_id
 
     def claim(self, at_hand: Collection[str] = ()) -> Job | None:
-        """Takes the next waiting job and marks it running, or None when nobody waits. The order is that of `pipelines.book.order`.
+        """Takes the next waiting job and marks it running, or None when nobody waits. The order is that of `pipelines.job_book.order`.
 
         `at_hand`: ids of checkpoints that need not be swapped in. A job that names one may be drawn before its turn.
         A job that cannot be read is marked failed, with a sentence, and the one after it is taken.

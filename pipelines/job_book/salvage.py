@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines.book.file import begins_well, connect
-from pipelines.book.rows import is_inside
+from pipelines.job_book.file import begins_well, connect
+from pipelines.job_book.rows import is_inside
 
 Row = dict[str, Any]
 

@@ -10,10 +10,10 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.book.found import Found, everything, newcomers
-from pipelines.book.rows import NOBODY, request_of
-from pipelines.book.salvage import Row, Salvage, salvage
-from pipelines.book.schema import migrate
+from pipelines.job_book.found import Found, everything, newcomers
+from pipelines.job_book.rows import NOBODY, request_of
+from pipelines.job_book.salvage import Row, Salvage, salvage
+from pipelines.job_book.schema import migrate
 from pipelines.requests.request import SEEDS, input_ids
 
 NO_JOB = ""  # their job

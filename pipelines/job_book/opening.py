@@ -7,11 +7,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from pipelines.book.errors import BookError, trouble
-from pipelines.book.file import begins_well, connect, write_ahead
-from pipelines.book.found import any_picture
-from pipelines.book.rebuild import BESIDE, Rebuilt, begin, book_newcomers, finish, rebuild
-from pipelines.book.schema import VERSION, is_book, migrate, version_of
+from pipelines.job_book.errors import BookError, trouble
+from pipelines.job_book.file import begins_well, connect, write_ahead
+from pipelines.job_book.found import any_picture
+from pipelines.job_book.rebuild import BESIDE, Rebuilt, begin, book_newcomers, finish, rebuild
+from pipelines.job_book.schema import VERSION, is_book, migrate, version_of
 
 log = logging.getLogger(__name__)
 

@@ -1,1 +1,0 @@
-"""The parts of the job book: its file, what goes wrong with it, how its rows are read. `pipelines.jobs` joins them."""
