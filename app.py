@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipelines.job_book.folder_lock import FolderLock
-    from pipelines.painting import Painter
+    from pipelines.jobs.runner import Painter
     from ui.server import Door
 
 HERE = Path(__file__).parent
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     from models.library.catalog import Catalog
     from pipelines.images.store import Inputs
     from pipelines.job_book.book import JobBook
-    from pipelines.outputs import Outputs
+    from pipelines.jobs.outputs import Outputs
     from pipelines.preprocessors.annotators import Annotators
     from pipelines.studio import Studio
     from ui import page

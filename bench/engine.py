@@ -17,7 +17,7 @@ from models.library.catalog import STARTER, Catalog, Checkpoint
 from models.loading.loading import DiffusionModel
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
-from pipelines.outputs import Outputs
+from pipelines.jobs.outputs import Outputs
 from pipelines.painter import ModelPainter, open_painter
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.request import TextToImage

@@ -12,10 +12,10 @@ import torch
 from bench.engine import HERE, USER, starter_request
 from bench.paired import Row, Timed, compare, take_turns
 from models.library.catalog import Catalog
-from pipelines.engine import Engine
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
-from pipelines.outputs import Outputs
+from pipelines.jobs.outputs import Outputs
+from pipelines.jobs.worker import Engine
 from pipelines.painter import ModelPainter, open_painter
 from pipelines.requests.request import TextToImage, describe
 

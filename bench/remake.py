@@ -26,9 +26,9 @@ from models.errors import UserError
 from models.library.catalog import Catalog
 from models.memory.device import threads
 from models.memory.forecast import Machine
-from pipelines.events import Picture
 from pipelines.images.store import Inputs
-from pipelines.outputs import Outputs, inspect
+from pipelines.jobs.events import Picture
+from pipelines.jobs.outputs import Outputs, inspect
 from pipelines.painter import ModelPainter, open_painter
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.request import Request

@@ -25,8 +25,8 @@ from models.errors import UserError
 from models.library.catalog import STARTER, Catalog
 from models.memory.device import choose
 from models.memory.forecast import Machine
-from pipelines.events import Picture
 from pipelines.images.store import Inputs
+from pipelines.jobs.events import Picture
 from pipelines.painter import ModelPainter
 from pipelines.requests.request import LoraUse, TextToImage
 

@@ -10,10 +10,10 @@ from PIL import Image
 
 from models.errors import UserError
 from pipelines.control.view import NO_LENDER, View, map_of
-from pipelines.engine import Engine
-from pipelines.errands import answer, never
 from pipelines.intake import Intake, Taken
-from pipelines.painting import Painter
+from pipelines.jobs.errands import answer, never
+from pipelines.jobs.runner import Painter
+from pipelines.jobs.worker import Engine
 from pipelines.preprocessors import PREPROCESSORS, Preprocessor
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.control_unit import ControlUse

@@ -12,9 +12,9 @@ from PIL import Image
 from models.errors import UserError
 from pipelines.control_desk import ControlDesk
 from pipelines.depth.depth_map import Map, edited, fitted, relative, shown, to_map, to_picture
-from pipelines.errands import never
 from pipelines.images.masking import Size
 from pipelines.intake import GONE, Intake, Taken
+from pipelines.jobs.errands import never
 from pipelines.preprocessors import PREPROCESSORS
 from pipelines.requests.request import Depth
 

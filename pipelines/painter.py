@@ -22,11 +22,11 @@ from models.memory.manager import Key, LedgerLine, Lent, Manager, Tier
 from models.memory.offload import in_turn
 from models.patches import applied
 from models.patches.hypernetworks import active
-from pipelines.events import Event, Picture
 from pipelines.images.store import Inputs
+from pipelines.jobs.events import Event, Picture
+from pipelines.jobs.runner import Batch
 from pipelines.named import Named
 from pipelines.origins import Origins
-from pipelines.painting import Batch
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.as_made import threads_here
 from pipelines.requests.request import Request, TextToImage

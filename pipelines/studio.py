@@ -17,18 +17,18 @@ from models.memory.manager import Key, LedgerLine
 from pipelines.annotator_files import AnnotatorFiles
 from pipelines.control_desk import ControlDesk
 from pipelines.depth_desk import DepthDesk
-from pipelines.engine import Engine
-from pipelines.errands import never
 from pipelines.guests import DiskQuota, check_work
 from pipelines.images.store import Inputs
 from pipelines.intake import Intake, Taken
 from pipelines.job_book.book import ENDED, NOBODY, RUNNING, WAITING, Job, JobBook, PictureRecord
+from pipelines.jobs.errands import never
+from pipelines.jobs.outputs import Outputs, inspect
+from pipelines.jobs.progress import Live
+from pipelines.jobs.runner import Painter
+from pipelines.jobs.worker import Engine
 from pipelines.library import Library
-from pipelines.live import Live
 from pipelines.metadata.companions import companions, others
 from pipelines.metadata.provenance import unlike
-from pipelines.outputs import Outputs, inspect
-from pipelines.painting import Painter
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.prompt_notes import PromptReader
 from pipelines.requests.control_unit import ControlUse

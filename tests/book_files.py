@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from pipelines.job_book.book import JobBook
-from pipelines.outputs import Outputs
+from pipelines.jobs.outputs import Outputs
 from pipelines.requests.request import Request, TextToImage
 
 

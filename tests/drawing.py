@@ -12,8 +12,8 @@ from PIL import Image
 
 from models.loading.loading import DiffusionModel
 from pipelines import TextToImage
-from pipelines.events import Picture
-from pipelines.painting import Batch
+from pipelines.jobs.events import Picture
+from pipelines.jobs.runner import Batch
 from pipelines.tasks import txt2img
 
 

@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from models.library.catalog import STARTER, Catalog
 from models.memory.device import Device
 from models.memory.forecast import Machine
-from pipelines.events import Picture
 from pipelines.images.store import Inputs
+from pipelines.jobs.events import Picture
 from pipelines.painter import ModelPainter
 from pipelines.requests.request import LoraUse, Request, TextToImage
 from tests.toy_weights import CPU, write_toy_model

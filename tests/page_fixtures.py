@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from models.library.catalog import Catalog
 from pipelines import Studio
 from pipelines.job_book.book import JobBook
-from pipelines.outputs import Outputs
+from pipelines.jobs.outputs import Outputs
 from tests.toys import ToyPainter, toy_model_folder, wait_until
 from ui import page
 from ui.server import Door, create_app

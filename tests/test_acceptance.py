@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from pipelines import TextToImage
-from pipelines.outputs import read
+from pipelines.jobs.outputs import read
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "running"]

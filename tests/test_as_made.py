@@ -17,8 +17,8 @@ from PIL.PngImagePlugin import PngInfo
 from models.files import Overrides
 from models.library.catalog import STARTER, Catalog
 from models.memory.forecast import Machine
-from pipelines.events import Picture
 from pipelines.images.store import Inputs
+from pipelines.jobs.events import Picture
 from pipelines.metadata.picture_settings import inspect
 from pipelines.painter import ModelPainter, open_painter
 from pipelines.requests.as_made import DecodeUse, Understanding, is_sealed

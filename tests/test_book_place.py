@@ -18,7 +18,7 @@ from models.errors import UserError
 from pipelines.job_book.book import BookError, JobBook
 from pipelines.job_book.folder_lock import FolderLock
 from pipelines.job_book.rows import NOBODY
-from pipelines.outputs import Outputs
+from pipelines.jobs.outputs import Outputs
 from pipelines.requests.request import TextToImage
 
 ROOT = Path(__file__).parent.parent
@@ -30,7 +30,7 @@ import random, sys
 from pathlib import Path
 from PIL import Image
 from pipelines.job_book.book import JobBook
-from pipelines.outputs import Outputs
+from pipelines.jobs.outputs import Outputs
 from pipelines.requests.request import TextToImage
 
 folder = Path(sys.argv[1])

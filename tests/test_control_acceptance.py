@@ -19,7 +19,7 @@ from models.starter.recipe.scenes import Scene, Thing, arrange, draw
 from pipelines import Controlled, Depth
 from pipelines.depth.depth_map import to_map, to_picture
 from pipelines.images.store import Inputs
-from pipelines.outputs import read
+from pipelines.jobs.outputs import read
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "running"]

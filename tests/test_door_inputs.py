@@ -13,7 +13,7 @@ from toys import FAR_TOO_LONG, toy_model_folder
 
 from models.errors import UserError
 from pipelines import TextToImage
-from pipelines.outputs import read
+from pipelines.jobs.outputs import read
 from pipelines.prompts import chunk, count, load_tokenizer, parse_weights
 from pipelines.requests.request import SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, Request
 

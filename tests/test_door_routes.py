@@ -19,7 +19,7 @@ from PIL import Image
 from toys import toy_studio
 
 from models.errors import UserError
-from pipelines.outputs import read
+from pipelines.jobs.outputs import read
 from ui.server import Door, create_app
 from ui.serving import open_socket
 

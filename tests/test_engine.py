@@ -14,9 +14,9 @@ import pytest
 
 from models.errors import UserError
 from pipelines import Studio, TextToImage
-from pipelines.engine import settled
-from pipelines.events import Step
-from pipelines.live import FRAMES
+from pipelines.jobs.events import Step
+from pipelines.jobs.progress import FRAMES
+from pipelines.jobs.worker import settled
 from tests.toys import ToyPainter, toy_studio, wait_until
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from models.errors import UserError
 from pipelines import Studio, TextToImage
-from pipelines.errands import BUSY, MOST, NEWER, NO_MEMORY, Errands, answer, never
+from pipelines.jobs.errands import BUSY, MOST, NEWER, NO_MEMORY, Errands, answer, never
 from pipelines.requests.request import Request
 from tests.toys import ToyPainter, toy_studio, wait_until
 

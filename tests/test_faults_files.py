@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from models.errors import UserError
 from models.library.catalog import STARTER
 from models.memory.forecast import Machine
-from pipelines.events import Picture
+from pipelines.jobs.events import Picture
 from pipelines.painter import ModelPainter
 from pipelines.requests.request import LoraUse
 from tests.faults import REQUEST, Files, draw, expected, files, ink, open_toys, originals, other, painter, pictures

@@ -15,9 +15,9 @@ from models.errors import Overflow
 from models.library.catalog import STARTER
 from models.memory.device import Device
 from models.memory.forecast import Machine
-from pipelines.engine import BROKEN, Engine
 from pipelines.job_book.book import JobBook
-from pipelines.outputs import Outputs
+from pipelines.jobs.outputs import Outputs
+from pipelines.jobs.worker import BROKEN, Engine
 from pipelines.painter import ModelPainter
 from pipelines.requests.request import TextToImage
 from tests.faults import CPU, GB, HOST_ALONE, REQUEST, Files, draw, files, ink, open_toys, originals, other, painter, pictures
@@ -62,8 +62,8 @@ PLACES = {
     "LoRA": "pipelines.painter.applied",
     "reading a LoRA": "pipelines.stock.read_lora",
     "decoder": "pipelines.tasks.sampling.decode",
-    "saving": "pipelines.outputs.Outputs.save",
-    "the news of a step": "pipelines.live.Live.advance",
+    "saving": "pipelines.jobs.outputs.Outputs.save",
+    "the news of a step": "pipelines.jobs.progress.Live.advance",
 }
 
 

@@ -15,8 +15,8 @@ from PIL import Image
 from models.families import SDXL
 from models.loading.loading import DiffusionModel
 from pipelines import ImageToImage, TextToImage
-from pipelines.events import Step
 from pipelines.images.store import Inputs
+from pipelines.jobs.events import Step
 from pipelines.requests.request import RESIZE_MODES, SAMPLER_NAMES, PictureUse
 from pipelines.samplers.noise import ImageNoise, Variation, slerp
 from pipelines.tasks import img2img, txt2img

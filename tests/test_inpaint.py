@@ -20,9 +20,9 @@ from models.loading.loading import DiffusionModel
 from pipelines import Inpaint, TextToImage
 from pipelines.denoising.denoiser import Masked
 from pipelines.denoising.vae_decode import decode
-from pipelines.events import Step
 from pipelines.images.masking import blurred
 from pipelines.images.store import Inputs
+from pipelines.jobs.events import Step
 from pipelines.requests.request import AREAS, MASKED_CONTENTS, SAMPLER_NAMES
 from pipelines.requests.steps import Steps, steps_of
 from pipelines.tasks import inpaint, txt2img

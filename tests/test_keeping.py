@@ -15,10 +15,10 @@ import pytest
 
 from models.errors import UserError
 from pipelines import Studio, TextToImage
-from pipelines.engine import BROKEN, READY
 from pipelines.job_book.book import JobBook
 from pipelines.job_book.errors import BookError
-from pipelines.keeping import LOST
+from pipelines.jobs.saving import LOST
+from pipelines.jobs.worker import BROKEN, READY
 from tests.toys import ToyPainter, toy_studio, wait_until
 
 ONE = TextToImage(steps=1, seed=7, width=64, height=64)
@@ -28,8 +28,8 @@ TWO = TextToImage(steps=1, seed=7, width=64, height=64, batch_count=2)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for seconds in the house waits for moments here."""
-    monkeypatch.setattr("pipelines.engine.WAITED", 0.2)
-    monkeypatch.setattr("pipelines.engine.REOPENED", (0.05, 0.1))
+    monkeypatch.setattr("pipelines.jobs.worker.WAITED", 0.2)
+    monkeypatch.setattr("pipelines.jobs.worker.REOPENED", (0.05, 0.1))
     monkeypatch.setattr("pipelines.job_book.file.PATIENCE", 0.05)
 
 
@@ -73,7 +73,7 @@ def failing(error: BaseException, whole: Callable[..., Any], times: float = floa
 
 
 def full_disk(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("pipelines.outputs._write_through", failing(OSError(errno.ENOSPC, "No space left on device"), lambda: None))
+    patch.setattr("pipelines.jobs.outputs._write_through", failing(OSError(errno.ENOSPC, "No space left on device"), lambda: None))
 
 
 # ------------------------------------------------------------------------------------------------ whatever the book raises
@@ -179,8 +179,8 @@ def test_f15_pictures_that_find_no_room_wait_in_memory_and_are_saved_in_their_or
 
 
 def test_room_that_is_made_soon_is_waited_for(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.engine.WAITED", 20.0)
-    monkeypatch.setattr("pipelines.outputs._write_through", failing(OSError(errno.ENOSPC, "full"), write_through, times=3))
+    monkeypatch.setattr("pipelines.jobs.worker.WAITED", 20.0)
+    monkeypatch.setattr("pipelines.jobs.outputs._write_through", failing(OSError(errno.ENOSPC, "full"), write_through, times=3))
     job = studio.submit(ONE, "ada")
     states = set[str]()
     wait_until(lambda: states.add(state(studio, job)) or in_the_book(studio, job)[0] == "done")
@@ -194,7 +194,7 @@ def write_through(path: Path, data: bytes) -> None:
 def test_what_waits_is_bounded_and_the_job_that_draws_more_ends_with_a_sentence(
     studio: Studio, painter: ToyPainter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.keeping.MOST_BYTES", 2 * 3 * 64 * 64)
+    monkeypatch.setattr("pipelines.jobs.saving.MOST_BYTES", 2 * 3 * 64 * 64)
     with monkeypatch.context() as patch:
         full_disk(patch)
         job = studio.submit(TextToImage(steps=1, seed=7, width=64, height=64, batch_count=9), "ada")
@@ -228,7 +228,7 @@ def test_f16_a_job_that_meets_a_full_disk_at_its_start_says_so_and_later_ones_ar
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("pipelines.outputs.LEAST_FREE", 10**18)
+        patch.setattr("pipelines.jobs.outputs.LEAST_FREE", 10**18)
         job = studio.submit(ONE, "ada")
         wait_until(lambda: state(studio, job) == "failed")
         assert "MB left" in look(studio, job)["message"]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.events import Picture
+from pipelines.jobs.events import Picture
 from pipelines.painter import ModelPainter
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import Controlled, Depth, ImageToImage, Inpaint, Outpaint, PictureUse, Request, TextToImage, input_ids

@@ -28,7 +28,7 @@ from models.library.catalog import Catalog
 from models.memory.device import choose, read_machine
 from pipelines import TextToImage
 from pipelines.images.store import Inputs
-from pipelines.outputs import inspect
+from pipelines.jobs.outputs import inspect
 from pipelines.painter import ModelPainter
 from pipelines.resolving.resolve import resolve
 from tests.drawing import finished

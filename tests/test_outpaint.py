@@ -15,9 +15,9 @@ from PIL import Image
 from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from pipelines import Outpaint
-from pipelines.events import Step
 from pipelines.images.store import Inputs
 from pipelines.images.windows import windows
+from pipelines.jobs.events import Step
 from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.tasks import outpaint
 from pipelines.tasks.sampling import noise_of

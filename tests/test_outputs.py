@@ -27,10 +27,10 @@ from PIL import Image, PngImagePlugin
 from toys import FAR_TOO_LONG
 
 from models.errors import UserError
-from pipelines import outputs
+from pipelines.jobs import outputs
+from pipelines.jobs.outputs import Outputs, inspect, read, slug
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import FORMAT_VERSION
-from pipelines.outputs import Outputs, inspect, read, slug
 from pipelines.requests.request import Request, TextToImage, describe
 
 REQUEST = TextToImage(prompt="a red house, (snow:1.2)", negative_prompt="blurry", seed=1234, guidance_scale=6.3)

@@ -24,8 +24,8 @@ from models.patches.embeddings import read_embedding
 from models.patches.hypernetworks import active, read_hypernetwork
 from models.patches.lora import read_lora
 from models.tensors.embedded_sizes import OWN_SIZES
-from pipelines.events import Picture
 from pipelines.images.store import Inputs
+from pipelines.jobs.events import Picture
 from pipelines.metadata.provenance import OURS_ALONE
 from pipelines.painter import ModelPainter
 from pipelines.requests.request import EmbeddingUse, HypernetworkUse, LoraUse, TextToImage

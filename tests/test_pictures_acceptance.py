@@ -17,7 +17,7 @@ from models.starter.recipe.scenes import Scene, Thing, arrange, draw
 from pipelines import Inpaint
 from pipelines.images.masking import blurred
 from pipelines.images.store import Inputs
-from pipelines.outputs import read
+from pipelines.jobs.outputs import read
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "running"]

@@ -12,10 +12,10 @@ from pathlib import Path
 from PIL import Image, PngImagePlugin
 
 from models.errors import UserError
-from pipelines.events import Picture
+from pipelines.jobs.events import Picture
+from pipelines.jobs.outputs import Outputs
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import inspect
-from pipelines.outputs import Outputs
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import Controlled, Depth, EmbeddingUse, Inpaint, LoraUse, Outpaint, Request, TextToImage
 from pipelines.resolving.rebind import rebind

@@ -18,9 +18,9 @@ from PIL import Image
 from models.tensors import reading
 from pipelines import Studio, TextToImage
 from pipelines.denoising import vae_decode
-from pipelines.engine import Engine
 from pipelines.job_book.book import ENDED, JobBook
-from pipelines.outputs import Outputs
+from pipelines.jobs.outputs import Outputs
+from pipelines.jobs.worker import Engine
 from pipelines.painter import ModelPainter
 from pipelines.requests.request import Request
 from tests.faults import REQUEST, Files, draw, open_toys, originals, other
@@ -88,7 +88,7 @@ class Pressing:
 
 
 SAVING = {
-    "saving": "pipelines.outputs.Outputs.save",
+    "saving": "pipelines.jobs.outputs.Outputs.save",
     "a picture's entry": "pipelines.job_book.book.JobBook.add_picture",
     "the end": "pipelines.job_book.book.JobBook.end",
 }

@@ -16,10 +16,10 @@ from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from pipelines import TextToImage
 from pipelines.denoising.vae_decode import TILE, Decoded, decode
-from pipelines.events import Step
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
-from pipelines.outputs import Outputs, read
+from pipelines.jobs.events import Step
+from pipelines.jobs.outputs import Outputs, read
 from pipelines.painter import open_painter
 from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.studio import Studio

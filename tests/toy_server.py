@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.served import say_into
 from pipelines.job_book.book import JobBook
-from pipelines.outputs import Outputs
+from pipelines.jobs.outputs import Outputs
 from pipelines.studio import Studio
 from tests.toys import ToyPainter, toy_model_folder
 from ui import page

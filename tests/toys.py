@@ -19,10 +19,10 @@ from models.errors import UserError
 from models.library.catalog import Catalog
 from models.memory.forecast import Machine
 from models.memory.manager import Key, LedgerLine
-from pipelines.events import Event, Picture, Step
 from pipelines.job_book.book import JobBook
-from pipelines.outputs import Outputs
-from pipelines.painting import Batch
+from pipelines.jobs.events import Event, Picture, Step
+from pipelines.jobs.outputs import Outputs
+from pipelines.jobs.runner import Batch
 from pipelines.requests.request import Request, unroll
 from pipelines.studio import Studio
 

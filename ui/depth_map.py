@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from pipelines import Depth, Studio, UserError
-from pipelines.errands import never
+from pipelines.jobs.errands import never
 from ui import presence
 from ui.form import declared, read
 from ui.pieces import piece

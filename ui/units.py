@@ -13,7 +13,7 @@ import gradio as gr
 from gradio.context import LocalContext
 
 from pipelines import Choice, ControlUse, Depth, Flag, Range, Request, Stored, Studio, UserError
-from pipelines.errands import never
+from pipelines.jobs.errands import never
 from pipelines.requests import fields as limits
 from pipelines.requests.control_unit import curve_at
 from ui import presence

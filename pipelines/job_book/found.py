@@ -21,7 +21,7 @@ from pipelines.metadata.picture_texts import texts_in
 from pipelines.requests.request import describe
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
-NAME = re.compile(r"\d{8}-\d{6}-\d{4}_.*\.png", re.DOTALL)  # what `pipelines.outputs` gives
+NAME = re.compile(r"\d{8}-\d{6}-\d{4}_.*\.png", re.DOTALL)  # what `pipelines.jobs.outputs` gives
 HEAD, END = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\0\0\0\0IEND\xaeB`\x82"
 
 

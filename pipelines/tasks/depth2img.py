@@ -13,7 +13,7 @@ from pipelines.control.units import Controls
 from pipelines.control.view import NO_LENDER, Lender
 from pipelines.depth.depth_map import Map, edited, fitted, relative, shown, to_map
 from pipelines.images.store import Inputs
-from pipelines.painting import Batch
+from pipelines.jobs.runner import Batch
 from pipelines.preprocessors import preprocessor
 from pipelines.preprocessors.depth import estimate_depth
 from pipelines.requests.request import Depth

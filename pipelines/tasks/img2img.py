@@ -14,10 +14,10 @@ from models.loading.loading import DiffusionModel
 from pipelines.control.units import Controls
 from pipelines.control.view import NO_LENDER, Lender
 from pipelines.denoising.vae_encode import encode
-from pipelines.events import Event, Picture
 from pipelines.images.masking import RESIZE, crop
 from pipelines.images.store import Inputs
-from pipelines.painting import Batch
+from pipelines.jobs.events import Event, Picture
+from pipelines.jobs.runner import Batch
 from pipelines.requests.request import Depth, ImageToImage
 from pipelines.requests.steps import steps_of
 from pipelines.tasks.conditioning import Guides

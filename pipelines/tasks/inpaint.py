@@ -21,10 +21,10 @@ from pipelines.denoising.denoiser import Guide, Masked
 from pipelines.denoising.preview import LONGEST, preview_in
 from pipelines.denoising.vae_decode import decode, way_of
 from pipelines.denoising.vae_encode import encode, encode_pixels, mask_latents, to_pixels
-from pipelines.events import Event, Picture
 from pipelines.images.masking import Patch, blurred, crop_box, filled, whole
 from pipelines.images.store import Inputs
-from pipelines.painting import Batch
+from pipelines.jobs.events import Event, Picture
+from pipelines.jobs.runner import Batch
 from pipelines.requests.request import Inpaint, Request
 from pipelines.requests.steps import Steps, steps_of
 from pipelines.samplers.noise import ImageNoise

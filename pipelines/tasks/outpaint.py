@@ -16,11 +16,11 @@ from models.loading.loading import DiffusionModel
 from pipelines.control.units import Controls
 from pipelines.control.view import NO_LENDER, Lender
 from pipelines.denoising.vae_decode import Decoded, decode, way_of
-from pipelines.events import Event, Picture
 from pipelines.images.masking import Box, Patch, scaled
 from pipelines.images.store import Inputs
 from pipelines.images.windows import extended, windows
-from pipelines.painting import Batch
+from pipelines.jobs.events import Event, Picture
+from pipelines.jobs.runner import Batch
 from pipelines.requests.as_made import DecodeUse
 from pipelines.requests.request import Outpaint
 from pipelines.requests.steps import steps_of

@@ -12,7 +12,7 @@ from models.loading.loading import DiffusionModel
 from pipelines.denoising.denoiser import Guide
 from pipelines.denoising.preview import preview_of
 from pipelines.denoising.vae_decode import decode, way_of
-from pipelines.events import Event, Picture, Step
+from pipelines.jobs.events import Event, Picture, Step
 from pipelines.requests.request import Request
 from pipelines.requests.steps import Steps
 from pipelines.samplers import plan, sample

@@ -8,9 +8,9 @@ from models.loading.loading import DiffusionModel
 from pipelines.control.units import Controls
 from pipelines.control.view import NO_LENDER, Lender
 from pipelines.denoising.denoiser import Guide
-from pipelines.events import Event
 from pipelines.images.store import Inputs
-from pipelines.painting import Batch
+from pipelines.jobs.events import Event
+from pipelines.jobs.runner import Batch
 from pipelines.requests.request import Controlled, Request, TextToImage
 from pipelines.requests.steps import steps_of
 from pipelines.tasks.conditioning import Guides

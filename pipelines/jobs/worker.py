@@ -13,14 +13,14 @@ from dataclasses import replace
 from typing import TypeVar
 
 from models.errors import UserError
-from pipelines.errands import Errands
-from pipelines.events import Event, Step
 from pipelines.job_book.book import DONE, FAILED, STOPPED, Job, JobBook, PictureRecord
-from pipelines.keeping import Keeping
-from pipelines.live import Bell, Live, Versions
-from pipelines.outputs import Outputs
-from pipelines.painting import Batch, Painter
-from pipelines.pauses import Pauses
+from pipelines.jobs.backoff import Pauses
+from pipelines.jobs.errands import Errands
+from pipelines.jobs.events import Event, Step
+from pipelines.jobs.outputs import Outputs
+from pipelines.jobs.progress import Bell, Live, Versions
+from pipelines.jobs.runner import Batch, Painter
+from pipelines.jobs.saving import Keeping
 from pipelines.requests.request import Request
 
 log = logging.getLogger(__name__)

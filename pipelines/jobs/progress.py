@@ -14,8 +14,8 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from pipelines.events import Step
 from pipelines.job_book.book import Job, PictureRecord
+from pipelines.jobs.events import Step
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.errors import UserError
-from pipelines.events import Picture
 from pipelines.job_book.book import FAILED, BookError, Job, JobBook, PictureRecord
-from pipelines.outputs import NotSaved, Outputs
+from pipelines.jobs.events import Picture
+from pipelines.jobs.outputs import NotSaved, Outputs
 from pipelines.requests.request import Request
 
 if TYPE_CHECKING:

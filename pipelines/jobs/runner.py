@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from models.memory.forecast import Machine
 from models.memory.manager import Key, LedgerLine
-from pipelines.events import Event
+from pipelines.jobs.events import Event
 from pipelines.requests.request import Request
 
 Batch = Generator[Event | None]
