@@ -1,10 +1,7 @@
 """What the page may use of the work: requests, events, the studio. Importing this package does not import torch."""
 
 from models.errors import UserError
-from pipelines.intake import Taken
 from pipelines.job_book.book import BookError, PictureRecord
-from pipelines.preflight import Preflight, preflight
-from pipelines.prompt_notes import left_out, longest
 from pipelines.prompts.grammar import tables as grammar_tables
 from pipelines.prompts.grammar import written
 from pipelines.requests.control_unit import MOST_UNITS, ControlUse
@@ -24,6 +21,9 @@ from pipelines.requests.request import (
     limits,
     restore,
 )
+from pipelines.services.preflight import Preflight, preflight
+from pipelines.services.prompt_notes import left_out, longest
+from pipelines.services.uploads import Taken
 from pipelines.studio import Checkpoint, Studio, summary
 
 __all__ = [

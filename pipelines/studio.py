@@ -14,28 +14,28 @@ from models.errors import UserError
 from models.library.catalog import Catalog, Checkpoint
 from models.memory.forecast import Forecast
 from models.memory.manager import Key, LedgerLine
-from pipelines.annotator_files import AnnotatorFiles
-from pipelines.control_desk import ControlDesk
-from pipelines.depth_desk import DepthDesk
-from pipelines.guests import DiskQuota, check_work
 from pipelines.images.store import Inputs
-from pipelines.intake import Intake, Taken
 from pipelines.job_book.book import ENDED, NOBODY, RUNNING, WAITING, Job, JobBook, PictureRecord
 from pipelines.jobs.errands import never
 from pipelines.jobs.outputs import Outputs, inspect
 from pipelines.jobs.progress import Live
 from pipelines.jobs.runner import Painter
 from pipelines.jobs.worker import Engine
-from pipelines.library import Library
 from pipelines.metadata.companions import companions, others
 from pipelines.metadata.provenance import unlike
 from pipelines.preprocessors.annotators import Annotators
-from pipelines.prompt_notes import PromptReader
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import Outpaint, Request, input_ids
 from pipelines.resolving.forecast import forecast_of
 from pipelines.resolving.rebind import PATIENCE, Rebound, rebind
 from pipelines.resolving.resolve import draws, resolve
+from pipelines.services.control_preview import ControlDesk
+from pipelines.services.depth_preview import DepthDesk
+from pipelines.services.guests import DiskQuota, check_work
+from pipelines.services.library import Library
+from pipelines.services.preprocessor_weights import AnnotatorFiles
+from pipelines.services.prompt_notes import PromptReader
+from pipelines.services.uploads import Intake, Taken
 
 READ = {  # kinds of what the painter reads, as people call them
     "vae": "VAE", "control": "ControlNet", "ip-adapter": "IP-Adapter", "vision": "vision encoder", "annotator": "preprocessor",

@@ -9,10 +9,10 @@ import pytest
 from models.downloads.hub import download
 from models.downloads.hub_names import check_names, saved_name
 from models.errors import UserError
-from pipelines.annotator_files import AnnotatorFiles
-from pipelines.downloads import Downloads
 from pipelines.preprocessors import TABLE
 from pipelines.preprocessors.annotators import ANNOTATORS, STARTER, Annotators
+from pipelines.services.downloads import Downloads
+from pipelines.services.preprocessor_weights import AnnotatorFiles
 from tests.hub_server import Hub, hub
 from tests.toys import wait_until
 

@@ -14,13 +14,13 @@ from models.errors import UserError
 from models.files import ModelFile
 from pipelines import Controlled, ControlUse, Depth, Studio
 from pipelines.denoising.control_residuals import Steering
-from pipelines.intake import Intake
 from pipelines.metadata import infotext
 from pipelines.requests.control_unit import MOST_UNITS, WEIGHT_CURVES, curve_at
 from pipelines.requests.request import describe, input_ids, restore
 from pipelines.requests.steps import Steps
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
+from pipelines.services.uploads import Intake
 from tests.test_intake import ME, YOU, intake, noise, put, refused
 from tests.test_resolve import Shelf, entry
 from tests.toys import toy_studio

@@ -17,7 +17,7 @@ from toys import toy_studio
 
 from pipelines import Depth, Studio
 from pipelines.depth.strokes import painted
-from pipelines.preflight import preflight
+from pipelines.services.preflight import preflight
 from ui import page
 from ui.depth_map import DepthMapDesk, estimated
 from ui.roles import declared

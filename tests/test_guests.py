@@ -12,11 +12,11 @@ from toys import toy_studio
 
 from models.errors import UserError
 from pipelines import ImageToImage, TextToImage
-from pipelines.guests import DiskQuota, check_work, work_of
 from pipelines.images.store import Inputs
-from pipelines.intake import Intake
 from pipelines.job_book.book import JobBook
 from pipelines.requests.request import Outpaint, Request
+from pipelines.services.guests import DiskQuota, check_work, work_of
+from pipelines.services.uploads import Intake
 
 HUGE = TextToImage(steps=150, width=2048, height=2048, batch_count=100, batch_size=16)
 
@@ -134,7 +134,7 @@ def test_jobs_that_wait_have_their_room_already(book: JobBook, tmp_path: Path) -
 
 
 def test_guests_leave_some_of_the_disk_however_many_they_are(book: JobBook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.guests.RESERVE", 10**18)
+    monkeypatch.setattr("pipelines.services.guests.RESERVE", 10**18)
     with pytest.raises(UserError, match="nearly full"):
         quota(book, tmp_path, 10**15).check("a")
     quota(book, tmp_path, 0).check("a")

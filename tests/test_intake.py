@@ -12,9 +12,9 @@ from PIL import Image
 
 from models.errors import UserError
 from pipelines.images.store import Inputs
-from pipelines.intake import Intake
 from pipelines.job_book.book import Job, JobBook, PictureRecord
 from pipelines.requests.request import ImageToImage, Inpaint, Outpaint, PictureUse, TextToImage
+from pipelines.services.uploads import Intake
 
 ME, YOU = "me", "you"
 

@@ -12,7 +12,7 @@ import pytest
 from models.errors import UserError
 from models.files import Overrides
 from models.library.catalog import STARTER, Catalog
-from pipelines.library import Library
+from pipelines.services.library import Library
 from tests.hub_server import FILE, REPO, Hub, hub
 from tests.library_files import lora, write_file, write_starter
 from tests.toys import wait_until
@@ -174,6 +174,6 @@ def test_a_pickle_of_no_known_kind_is_asked_about_first(library: Library, weight
 
 
 def test_the_library_needs_neither_torch_nor_a_page() -> None:
-    code = "import pipelines.library, sys; print(*{name.split('.')[0] for name in sys.modules})"
+    code = "import pipelines.services.library, sys; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "diffusers", "transformers", "gradio", "safetensors"} & set(loaded)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipelines.images.windows import windows
-from pipelines.preflight import preflight, steps_sentence
 from pipelines.requests.request import ImageToImage, Inpaint, Outpaint
+from pipelines.services.preflight import preflight, steps_sentence
 from pipelines.tasks.inpaint import patch_of
 from ui.easel import fit_size, numbers, planned
 

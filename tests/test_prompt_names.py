@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from test_resolve import Shelf, entry
 
 from models.errors import UserError
-from pipelines.prompt_notes import PromptReader, left_out
 from pipelines.prompts import ClipTokenizer, Names, chunk, parse, parse_weights, written
 from pipelines.requests.request import TextToImage
 from pipelines.resolving.resolve import resolve
+from pipelines.services.prompt_notes import PromptReader, left_out
 from tests.toys import WORDS, toy_vocabulary
 
 NAMES = ("odd (v1)", "café", "style+", "style", "style 2", "bad hands", "v1.5, plus", "Coffee BREAK", "한글", r"back\slash", "[x]")

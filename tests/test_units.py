@@ -16,9 +16,9 @@ from toys import toy_studio
 import ui.units
 from models.files import Identity, ModelFile
 from pipelines import KINDS, MOST_UNITS, Controlled, ControlUse, Depth, Inpaint, TextToImage, UserError
-from pipelines.intake import Taken
 from pipelines.preprocessors.annotators import Weights
 from pipelines.requests.control_unit import curve_at
+from pipelines.services.uploads import Taken
 from ui import page
 from ui.form import Form
 from ui.offers import RACKS, listed

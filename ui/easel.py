@@ -8,8 +8,9 @@ from typing import Any, Literal
 import gradio as gr
 from gradio.context import LocalContext
 
-from pipelines import FromPicture, Range, Studio, UserError, preflight
+from pipelines import FromPicture, Range, Studio, UserError
 from pipelines.requests import fields
+from pipelines.services import preflight
 from ui.controls import SIDE, aspect_size
 from ui.form import read
 from ui.pieces import piece

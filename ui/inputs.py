@@ -20,7 +20,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from models.errors import UserError
 from pipelines import Studio, Taken
 from pipelines.depth.strokes import painted
-from pipelines.intake import GONE
+from pipelines.services.uploads import GONE
 from ui.policy import FOREVER
 from ui.roles import user_of
 

@@ -15,8 +15,8 @@ from models.files import ModelFile
 from models.library.checkpoint import STARTER
 from models.names import folded
 from pipelines import Studio, TextToImage
-from pipelines.library import FOLDERS
 from pipelines.requests import fields
+from pipelines.services.library import FOLDERS
 from ui.offers import put_in, reason
 from ui.roles import role, role_of
 

@@ -10,7 +10,6 @@ from PIL import Image
 
 from models.errors import UserError
 from pipelines.control.view import NO_LENDER, View, map_of
-from pipelines.intake import Intake, Taken
 from pipelines.jobs.errands import answer, never
 from pipelines.jobs.runner import Painter
 from pipelines.jobs.worker import Engine
@@ -18,6 +17,7 @@ from pipelines.preprocessors import PREPROCESSORS, Preprocessor
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import Depth, Request
+from pipelines.services.uploads import Intake, Taken
 
 LONGEST_WAIT = 120.0  # seconds that a preview waits for the worker
 Answer = TypeVar("Answer")

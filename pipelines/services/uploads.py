@@ -12,7 +12,6 @@ from PIL import Image
 
 from models.errors import UserError
 from pipelines.depth.depth_map import read_depth
-from pipelines.guests import DiskQuota
 from pipelines.images.decode import as_mask, normalise
 from pipelines.images.masking import Size
 from pipelines.images.store import Inputs
@@ -20,6 +19,7 @@ from pipelines.images.windows import extended, windows
 from pipelines.job_book.book import JobBook, PictureRecord
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import Depth, FromPicture, ImageToImage, Inpaint, Kind, Outpaint, PictureUse, Request, input_ids
+from pipelines.services.guests import DiskQuota
 
 AT_ONCE = 2  # pictures that are decoded at the same time
 LARGEST_FILE = 64 * 2**20  # bytes

@@ -16,7 +16,7 @@ from models.errors import UserError
 from models.files import ModelFile, ModelKind, Overrides
 from models.library.catalog import Catalog
 from models.library.compatibility import fits, in_short
-from pipelines.downloads import Download, Downloads
+from pipelines.services.downloads import Download, Downloads
 
 log = logging.getLogger(__name__)
 

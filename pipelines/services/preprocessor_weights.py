@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from models.errors import UserError
-from pipelines.downloads import Download, Downloads
 from pipelines.preprocessors import PREPROCESSORS
 from pipelines.preprocessors.annotators import Annotators, Weights
+from pipelines.services.downloads import Download, Downloads
 
 State = Literal["", "running", "done", "failed", "cancelled"]  # "": nobody has asked for it
 

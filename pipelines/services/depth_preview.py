@@ -10,13 +10,13 @@ from typing import Any
 from PIL import Image
 
 from models.errors import UserError
-from pipelines.control_desk import ControlDesk
 from pipelines.depth.depth_map import Map, edited, fitted, relative, shown, to_map, to_picture
 from pipelines.images.masking import Size
-from pipelines.intake import GONE, Intake, Taken
 from pipelines.jobs.errands import never
 from pipelines.preprocessors import PREPROCESSORS
 from pipelines.requests.request import Depth
+from pipelines.services.control_preview import ControlDesk
+from pipelines.services.uploads import GONE, Intake, Taken
 
 ESTIMATES = "depth.depth_map"  # what the preprocessors that estimate depth are made by
 FITTED = 4  # maps at the size that is drawn, kept for the next edit: to read a large one anew takes longer than to edit it
