@@ -70,7 +70,7 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
 
     def open_painter() -> Painter:
         from models.memory.device import choose, read_machine
-        from pipelines.painter import open_painter
+        from pipelines.runtime.runner import open_painter
 
         machine = read_machine(choose(options.device))
         given = {name: int(size * 1e9) for name, size in (("host", options.host_memory), ("device", options.device_memory)) if size}

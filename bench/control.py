@@ -16,8 +16,8 @@ from bench.paired import Row, Timed, row, take_turns
 from models.loading.loading import DiffusionModel
 from pipelines import ControlUse, Studio
 from pipelines.control.control_map import control_picture
-from pipelines.painter import ModelPainter
 from pipelines.requests.request import TextToImage
+from pipelines.runtime.runner import ModelPainter
 
 MAP_SIDE = 512
 UNITS = {"one unit": 1, "three units": 3}

@@ -18,9 +18,9 @@ from models.loading.loading import DiffusionModel
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
-from pipelines.painter import ModelPainter, open_painter
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.request import TextToImage
+from pipelines.runtime.runner import ModelPainter, open_painter
 from pipelines.studio import Studio
 
 HERE = Path(__file__).parent.parent

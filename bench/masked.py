@@ -18,8 +18,8 @@ from bench.engine import HERE
 from bench.paired import Row, Timed, compare, take_turns
 from models.library.catalog import Catalog
 from pipelines.images.store import Inputs
-from pipelines.painter import ModelPainter, open_painter
 from pipelines.requests.request import Inpaint
+from pipelines.runtime.runner import ModelPainter, open_painter
 
 LARGE, DRAWN, FINE = 2048, 256, 1024
 PART = "only masked, a picture of 2048, drawn at 256"

@@ -16,8 +16,8 @@ from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.worker import Engine
-from pipelines.painter import ModelPainter, open_painter
 from pipelines.requests.request import TextToImage, describe
+from pipelines.runtime.runner import ModelPainter, open_painter
 
 WAITING = 1_000
 KEPT = 10_000

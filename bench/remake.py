@@ -29,11 +29,11 @@ from models.memory.forecast import Machine
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.jobs.outputs import Outputs, inspect
-from pipelines.painter import ModelPainter, open_painter
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.request import Request
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
+from pipelines.runtime.runner import ModelPainter, open_painter
 
 PLENTY, STARVED = 4 * 10**9, 10**6  # bytes for weights
 GENERAL = 1  # threads, where a request says nothing

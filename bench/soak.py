@@ -26,7 +26,7 @@ import httpx
 
 from bench.served import ENDED, Person, Served, Tally, busy
 
-PRELOAD = ("app", "ui", "ui.server", "pipelines.studio", "pipelines.painter", "models.starter")
+PRELOAD = ("app", "ui", "ui.server", "pipelines.studio", "pipelines.runtime.runner", "models.starter")
 PASSWORD = secrets.token_urlsafe(9)
 CROWD = ("--trusted-proxy", "127.0.0.1", "--password", PASSWORD)  # everybody comes from one address here, as behind a proxy
 GROWTH_MB, GROWTH_FILES, GROWTH_THREADS = 60, 16, 16  # what counts as flat, between a warm start and the end

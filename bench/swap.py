@@ -27,8 +27,8 @@ from models.memory.device import choose
 from models.memory.forecast import Machine
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
-from pipelines.painter import ModelPainter
 from pipelines.requests.request import LoraUse, TextToImage
+from pipelines.runtime.runner import ModelPainter
 
 SWAPS = 50
 EVERY = 5  # swaps between two lines of the table

@@ -15,8 +15,8 @@ from models.memory.device import Device
 from models.memory.forecast import Machine
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
-from pipelines.painter import ModelPainter
 from pipelines.requests.request import LoraUse, Request, TextToImage
+from pipelines.runtime.runner import ModelPainter
 from tests.toy_weights import CPU, write_toy_model
 
 GB = 10**9

@@ -20,11 +20,11 @@ from models.memory.forecast import Machine
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.metadata.picture_settings import inspect
-from pipelines.painter import ModelPainter, open_painter
 from pipelines.requests.as_made import DecodeUse, Understanding, is_sealed
 from pipelines.requests.request import OWN_VAE, EmbeddingUse, HypernetworkUse, LoraUse, Request, TextToImage, describe
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
+from pipelines.runtime.runner import ModelPainter, open_painter
 from tests.test_resolve import Shelf, dreams, entry
 from ui.form import CARRIED, Form
 

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from models.library.catalog import STARTER
 from models.memory.forecast import Machine, beside
 from pipelines import Controlled, ControlUse
-from pipelines.painter import ModelPainter
 from pipelines.resolving.forecast import work_of
+from pipelines.runtime.runner import ModelPainter
 from tests.drawing import blots
 from tests.faults import CARD, GB, REQUEST, Files, draw, files, open_toys, originals
 from tests.toy_controls import control_lora, sizes_of

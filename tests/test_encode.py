@@ -17,7 +17,7 @@ from models.memory.device import Device
 from pipelines.denoising.vae_decode import TILE, decode
 from pipelines.denoising.vae_encode import encode, mask_latents
 from pipelines.images.store import Inputs
-from pipelines.painter import open_painter
+from pipelines.runtime.runner import open_painter
 from tests.app_fixtures import ROOT
 from tests.drawing import blots, ended, latents_of
 from tests.toy_weights import load_toy_model, write_toy_model

@@ -21,8 +21,8 @@ from models.memory.forecast import Machine, beside
 from models.memory.offload import in_turn
 from models.patches import lora
 from pipelines.denoising.vae_decode import SMALL_TILE
-from pipelines.painter import ModelPainter
 from pipelines.resolving.forecast import work_of
+from pipelines.runtime.runner import ModelPainter
 from tests.faults import CARD, GB, HOST_ALONE, REQUEST, Files, draw, expected, files, ink, open_toys, originals, other, painter, pictures
 from tests.test_memory import out_of_memory_errors
 
@@ -190,7 +190,7 @@ def test_the_picture_is_the_same_whatever_fits_the_device(
         ways.append(layer_by_layer)
         return in_turn(networks, device, layer_by_layer)
 
-    monkeypatch.setattr("pipelines.painter.in_turn", noted)
+    monkeypatch.setattr("pipelines.runtime.runner.in_turn", noted)
     with painter.model(STARTER) as model:
         first: Any = model.unet.conv_in
         home = first.weight.data_ptr()

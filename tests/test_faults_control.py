@@ -15,8 +15,8 @@ from models.errors import UserError
 from models.library.catalog import STARTER
 from pipelines import Controlled, ControlUse
 from pipelines.job_book.book import JobBook
-from pipelines.painter import ModelPainter
 from pipelines.resolving.resolve import resolve
+from pipelines.runtime.runner import ModelPainter
 from pipelines.services.uploads import Intake
 from tests.faults import REQUEST, Files, draw, files, open_toys, originals, painter
 from tests.toy_controls import control_lora, sizes_of

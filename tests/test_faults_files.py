@@ -17,8 +17,8 @@ from models.errors import UserError
 from models.library.catalog import STARTER
 from models.memory.forecast import Machine
 from pipelines.jobs.events import Picture
-from pipelines.painter import ModelPainter
 from pipelines.requests.request import LoraUse
+from pipelines.runtime.runner import ModelPainter
 from tests.faults import REQUEST, Files, draw, expected, files, ink, open_toys, originals, other, painter, pictures
 from tests.toys import FAR_TOO_LONG
 

@@ -18,8 +18,8 @@ from models.memory.forecast import Machine
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.worker import BROKEN, Engine
-from pipelines.painter import ModelPainter
 from pipelines.requests.request import TextToImage
+from pipelines.runtime.runner import ModelPainter
 from tests.faults import CPU, GB, HOST_ALONE, REQUEST, Files, draw, files, ink, open_toys, originals, other, painter, pictures
 
 __all__ = ["files", "originals", "painter"]  # fixtures
@@ -59,8 +59,8 @@ PLACES = {
     "step": "pipelines.denoising.denoiser.Denoiser.__call__",
     "sampler": "pipelines.tasks.sampling.sample",
     "schedule": "pipelines.tasks.sampling.plan",
-    "LoRA": "pipelines.painter.applied",
-    "reading a LoRA": "pipelines.stock.read_lora",
+    "LoRA": "pipelines.runtime.runner.applied",
+    "reading a LoRA": "pipelines.runtime.loaders.read_lora",
     "decoder": "pipelines.tasks.sampling.decode",
     "saving": "pipelines.jobs.outputs.Outputs.save",
     "the news of a step": "pipelines.jobs.progress.Live.advance",

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from pipelines.jobs.events import Picture
-from pipelines.painter import ModelPainter
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import Controlled, Depth, ImageToImage, Inpaint, Outpaint, PictureUse, Request, TextToImage, input_ids
+from pipelines.runtime.runner import ModelPainter
 from tests.controls import mask_of
 from tests.drawing import blots
 from tests.faults import Files, open_toys, originals, pictures
@@ -28,7 +28,7 @@ SAME: dict[str, Any] = {
 }  # fmt: skip
 TWICE_TWO: dict[str, Any] = {"batch_count": 2, "batch_size": 2}
 PLACES = {
-    "reading the model": "pipelines.painter.ModelPainter.lent",
+    "reading the model": "pipelines.runtime.runner.ModelPainter.lent",
     "encoding a prompt": "pipelines.tasks.conditioning.encode_prompts",
     "reading a picture": "pipelines.images.store.Inputs.open",
     "encoding a picture": "pipelines.denoising.vae_encode._encode",

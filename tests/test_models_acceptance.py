@@ -29,8 +29,8 @@ from models.memory.device import choose, read_machine
 from pipelines import TextToImage
 from pipelines.images.store import Inputs
 from pipelines.jobs.outputs import inspect
-from pipelines.painter import ModelPainter
 from pipelines.resolving.resolve import resolve
+from pipelines.runtime.runner import ModelPainter
 from tests.drawing import finished
 
 __all__ = ["browser"]

@@ -27,8 +27,8 @@ from models.tensors.embedded_sizes import OWN_SIZES
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.metadata.provenance import OURS_ALONE
-from pipelines.painter import ModelPainter
 from pipelines.requests.request import EmbeddingUse, HypernetworkUse, LoraUse, TextToImage
+from pipelines.runtime.runner import ModelPainter
 from pipelines.tasks import txt2img
 from tests.toy_weights import CPU, load_toy_model, toy_networks, write_toy_model
 

@@ -20,8 +20,8 @@ from models.starter.recipe.judge import Judge, Reading
 from models.starter.recipe.scenes import POSITIONS, Scene, Thing, arrange, draw, random_scene
 from pipelines.images.masking import blurred
 from pipelines.images.store import Inputs
-from pipelines.painter import open_painter
 from pipelines.requests.request import ImageToImage, Inpaint, Outpaint, Request
+from pipelines.runtime.runner import open_painter
 
 SIDE = 128
 COUNT = 6

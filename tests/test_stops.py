@@ -21,8 +21,8 @@ from pipelines.denoising import vae_decode
 from pipelines.job_book.book import ENDED, JobBook
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.worker import Engine
-from pipelines.painter import ModelPainter
 from pipelines.requests.request import Request
+from pipelines.runtime.runner import ModelPainter
 from tests.faults import REQUEST, Files, draw, open_toys, originals, other
 from tests.test_control_memory import write_unit
 from tests.test_memory_mid_job import PLACES, no_weights, requests

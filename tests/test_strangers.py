@@ -34,7 +34,7 @@ from models.tensors.header import read_header
 from models.tensors.reading import read_tensors
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.preprocessors.weights import filled
-from pipelines.stock import Stock
+from pipelines.runtime.loaders import Stock
 from tests import headers, toy_files
 from tests.headers import in_short, told
 from tests.library_files import write_starter

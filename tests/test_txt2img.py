@@ -20,8 +20,8 @@ from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.events import Step
 from pipelines.jobs.outputs import Outputs, read
-from pipelines.painter import open_painter
 from pipelines.requests.request import SAMPLER_NAMES
+from pipelines.runtime.runner import open_painter
 from pipelines.studio import Studio
 from pipelines.tasks import txt2img
 from tests.drawing import clip_tokenizer, finished, first_noise, levels, off_by, pixels

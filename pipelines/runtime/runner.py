@@ -25,17 +25,17 @@ from models.patches.hypernetworks import active
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Event, Picture
 from pipelines.jobs.runner import Batch
-from pipelines.named import Named
-from pipelines.origins import Origins
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.as_made import threads_here
 from pipelines.requests.request import Request, TextToImage
 from pipelines.resolving.forecast import work_of
-from pipelines.stock import Held, Stock
+from pipelines.runtime.loaders import Held, Stock
+from pipelines.runtime.origins import Origins
+from pipelines.runtime.requested import Named
 from pipelines.tasks import depth2img, img2img, inpaint, outpaint, txt2img
 from pipelines.tasks.remaining import Progress
 
-OWN = Path(__file__).parents[1] / "models" / "starter"
+OWN = Path(__file__).parents[2] / "models" / "starter"
 log = logging.getLogger(__name__)
 
 RECIPES: dict[str, Callable[..., Generator[Batch]]] = {

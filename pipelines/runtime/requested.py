@@ -14,7 +14,7 @@ from models.patches.lora import Lora
 from pipelines.metadata.provenance import CHECKPOINT, Hashes, MadeWith, one, several
 from pipelines.requests.as_made import understanding
 from pipelines.requests.request import Request
-from pipelines.stock import Held
+from pipelines.runtime.loaders import Held
 
 Items = Mapping[Key, Held]
 NOTHING: Mapping[str, str] = {}

@@ -1,0 +1,1 @@
+"""Runtime: who lends models to a task and runs its recipe."""
