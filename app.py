@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     stay_offline()
     from models.errors import UserError
     from pipelines.job_book.folder_lock import FolderLock
-    from ui.log_lines import open_log
+    from ui.door.log_lines import open_log
 
     open_log()
 
@@ -93,7 +93,7 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
 
 def reach(options: argparse.Namespace) -> tuple[Door, str]:
     """Who may come in, and the address to answer on. Beyond this computer there is always a password."""
-    from ui.published import PublicUrl, read_proxies
+    from ui.door.proxy import PublicUrl, read_proxies
     from ui.server import Door
 
     host = "0.0.0.0" if options.listen and options.host == LOOPBACK else options.host
@@ -110,7 +110,7 @@ def reach(options: argparse.Namespace) -> tuple[Door, str]:
 
 def announce(options: argparse.Namespace, door: Door, host: str, port: int) -> None:
     """Says where the studio is, and opens it."""
-    from ui.whereabouts import elsewhere, here, qr_code
+    from ui.door.own_addresses import elsewhere, here, qr_code
 
     print(f"\nAtelier is open at {here(host, port)}")
     if door.password:

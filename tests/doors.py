@@ -28,12 +28,12 @@ from toys import FAR_TOO_LONG, toy_studio
 
 from pipelines import Studio, TextToImage
 from ui import theme
-from ui.connection import Deadlines
-from ui.log_lines import open_log
-from ui.published import PublicUrl
-from ui.roles import role, user_of
+from ui.door.connection import Deadlines
+from ui.door.log_lines import open_log
+from ui.door.proxy import PublicUrl
+from ui.door.roles import role, user_of
+from ui.door.serving import serve
 from ui.server import Door, create_app
-from ui.serving import serve
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "open, says me"

@@ -17,8 +17,8 @@ import pytest
 from doors import RunningDoor, running_door
 from toys import wait_until
 
-from ui.crowd import Crowd, Room
-from ui.log_lines import OneLine, Sparing
+from ui.door.connection_limits import Crowd, Room
+from ui.door.log_lines import OneLine, Sparing
 
 FILES = 256
 SOON = {"head": 1.0, "grace": 1.0, "rate": 2_000.0, "silence": 3.0, "unread": 2.0, "late": 1.0}

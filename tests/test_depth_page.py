@@ -20,7 +20,7 @@ from pipelines.depth.strokes import painted
 from pipelines.services.preflight import preflight
 from ui import page
 from ui.depth_map import DepthMapDesk, estimated
-from ui.roles import declared
+from ui.door.roles import declared
 
 pytest_plugins = ("door_fixtures",)
 ME = {"Cookie": "atelier_user=" + "m" * 22}

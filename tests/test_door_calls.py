@@ -17,7 +17,7 @@ from PIL import Image
 from toys import toy_studio
 
 from ui import page as real_page
-from ui.gradio_part import GradioPart
+from ui.door.gradio_part import GradioPart
 from ui.server import Door, create_app
 
 ODD: list[Any] = [

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from ui.bodies import Limits
-from ui.body_guard import BodyGuard
-from ui.guard import Guard
-from ui.uploads import UploadFolder
+from ui.door.bodies import Limits
+from ui.door.body_guard import BodyGuard
+from ui.door.guard import Guard
+from ui.door.uploads import UploadFolder
 
 HOST = "127.0.0.1:7860"
 JSON = {"content-type": "application/json"}
@@ -312,7 +312,7 @@ def test_websockets_are_refused(guard: Guard) -> None:
 
 
 def test_a_body_that_never_comes_is_given_up(guard: Guard, inner: Inner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ui.bodies.PATIENCE", 0.05)
+    monkeypatch.setattr("ui.door.bodies.PATIENCE", 0.05)
     sent: list[Message] = []
 
     async def receive() -> Message:

@@ -11,7 +11,7 @@ from doors import PASSWORD, Answer, RunningDoor, example_page
 from starlette.testclient import TestClient
 from toys import toy_studio
 
-from ui.login import Attempts, Sessions, login_page
+from ui.door.login import Attempts, Sessions, login_page
 from ui.server import Door, create_app
 
 pytest_plugins = ("door_fixtures",)

@@ -19,9 +19,9 @@ from toys import toy_studio
 
 from models.errors import UserError
 from ui import page as real_page
-from ui.login import OPEN_ROUTES
-from ui.published import PublicUrl, read_proxies
-from ui.roles import RANK, Role, callables, declared
+from ui.door.login import OPEN_ROUTES
+from ui.door.proxy import PublicUrl, read_proxies
+from ui.door.roles import RANK, Role, callables, declared
 from ui.server import Door, create_app
 
 pytest_plugins = ("door_fixtures",)

@@ -17,7 +17,7 @@ from gradio.utils import get_type_hints
 from toys import toy_studio
 
 from ui import page as real_page
-from ui.roles import RANK, Role, Visitor, callables, declared, role, role_of, undeclared, user_of
+from ui.door.roles import RANK, Role, Visitor, callables, declared, role, role_of, undeclared, user_of
 from ui.server import Door, create_app
 
 pytest_plugins = ("door_fixtures",)

@@ -20,8 +20,8 @@ from toys import toy_studio
 
 from models.errors import UserError
 from pipelines.jobs.outputs import read
+from ui.door.serving import open_socket
 from ui.server import Door, create_app
-from ui.serving import open_socket
 
 pytest_plugins = ("door_fixtures",)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ui.uploads import UploadFolder
+from ui.door.uploads import UploadFolder
 
 ID = "0123456789abcdef" * 4
 ORIGINS = ("http://127.0.0.1:7860", "https://127.0.0.1:7860")

@@ -13,7 +13,7 @@ import pytest
 from doors import Answer, RunningDoor
 from PIL import Image
 
-from ui.bodies import Limits
+from ui.door.bodies import Limits
 
 pytest_plugins = ("door_fixtures",)
 ME = {"Cookie": "atelier_user=" + "m" * 22}

@@ -18,7 +18,7 @@ from unit_pages import card, control, drawing, first, map_of, pixels, put
 from pipelines.preprocessors import depth, hed, openpose
 from pipelines.preprocessors.annotators import ANNOTATORS, Annotators
 from tests.page_fixtures import house
-from ui import roles
+from ui.door import roles
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "first", "house", "visit"]

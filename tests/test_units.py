@@ -20,9 +20,9 @@ from pipelines.preprocessors.annotators import Weights
 from pipelines.requests.control_unit import curve_at
 from pipelines.services.uploads import Taken
 from ui import page
+from ui.door.roles import Visitor, declared
 from ui.form import Form
 from ui.offers import RACKS, listed
-from ui.roles import Visitor, declared
 from ui.sending import as_control
 from ui.units import PLACES, UnitDesk, offers, previewed
 

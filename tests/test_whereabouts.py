@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from models.errors import UserError
-from ui import whereabouts
-from ui.serving import open_socket
-from ui.whereabouts import elsewhere, here, qr_code
+from ui.door import own_addresses
+from ui.door.own_addresses import elsewhere, here, qr_code
+from ui.door.serving import open_socket
 
 
 class Terminal(io.StringIO):
@@ -38,7 +38,7 @@ def test_a_server_for_everybody_names_addresses_that_work_before_its_name() -> N
 
 
 def test_an_address_of_ipv6_is_named_where_the_server_listens_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whereabouts, "_addresses", lambda family: ["fd00::2"] if family == socket.AF_INET6 else ["192.168.1.5"])
+    monkeypatch.setattr(own_addresses, "_addresses", lambda family: ["fd00::2"] if family == socket.AF_INET6 else ["192.168.1.5"])
     assert elsewhere("::", 80)[:2] == ["http://192.168.1.5:80", "http://[fd00::2]:80"]
     assert elsewhere("0.0.0.0", 80)[0] == "http://192.168.1.5:80"
     assert "[fd00::2]" not in str(elsewhere("0.0.0.0", 80))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from ui.quick_gradio import gradio_stubs_untouched
+from ui.gradio_import import gradio_stubs_untouched
 
 with gradio_stubs_untouched():
     import gradio as gr

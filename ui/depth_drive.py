@@ -18,10 +18,10 @@ from pipelines.requests import fields
 from pipelines.resolving.control_match import readers
 from pipelines.resolving.resolve import STEERS, UNREAD_DEPTH
 from ui.depth_map import part_of
+from ui.door.roles import role
 from ui.form import Form
 from ui.offers import DRAWS, reason
 from ui.pieces import piece
-from ui.roles import role
 
 READS = "depth"  # the variant of checkpoints that read a map
 NO_CHECKPOINT = (

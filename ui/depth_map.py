@@ -18,10 +18,10 @@ from starlette.responses import JSONResponse, Response
 
 from pipelines import Depth, Studio, UserError
 from pipelines.jobs.errands import never
-from ui import presence
+from ui.door import presence
+from ui.door.roles import role, user_of
 from ui.form import declared, read
 from ui.pieces import piece
-from ui.roles import role, user_of
 from ui.weights_desk import WeightsDesk
 
 EDITS = ("far", "near", "curve", "cut_off", "map_blur", "map_inverted")  # fields of the form that change the map

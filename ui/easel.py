@@ -12,9 +12,9 @@ from pipelines import FromPicture, Range, Studio, UserError
 from pipelines.requests import fields
 from pipelines.services import preflight
 from ui.controls import SIDE, aspect_size
+from ui.door.roles import role, visitor_of
 from ui.form import read
 from ui.pieces import piece
-from ui.roles import role, visitor_of
 
 LARGEST = 4096  # pixels: the longest side that can be painted on
 SMALLEST = 64  # pixels of a side that is drawn

@@ -21,8 +21,8 @@ from models.errors import UserError
 from pipelines import Studio, Taken
 from pipelines.depth.strokes import painted
 from pipelines.services.uploads import GONE
-from ui.policy import FOREVER
-from ui.roles import user_of
+from ui.door.csp import FOREVER
+from ui.door.roles import user_of
 
 MOST_MASK_PIXELS = 40_000_000
 LONGEST_SIDE = 5  # digits of a width or height in an address

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from models.errors import UserError
 from pipelines import BookError, Studio
-from ui.roles import role_of, user_of
+from ui.door.roles import role_of, user_of
 
 LONG_POLL = 20.0  # seconds
 

@@ -17,8 +17,8 @@ from models.names import folded
 from pipelines import Studio, TextToImage
 from pipelines.requests import fields
 from pipelines.services.library import FOLDERS
+from ui.door.roles import role, role_of
 from ui.offers import put_in, reason
-from ui.roles import role, role_of
 
 SHOWN = 400  # entries of a list; a search narrows it
 LONGEST = 4000  # characters of one metadata text

@@ -15,9 +15,9 @@ from pipelines import OWN_VAE, Checkpoint, Request, Studio, UserError, written
 from pipelines.requests import fields
 from pipelines.resolving.control_match import readers
 from ui import controls
+from ui.door.roles import role
 from ui.form import Form
 from ui.pieces import piece
-from ui.roles import role
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 RACKS: dict[str, tuple[ModelKind, ...]] = {  # request field -> kinds of files

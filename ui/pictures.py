@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from pipelines import PictureRecord, Studio
-from ui.policy import FOREVER
-from ui.roles import visitor_of
+from ui.door.csp import FOREVER
+from ui.door.roles import visitor_of
 
 THUMB_SIDE = 320  # pixels, the longer side
 

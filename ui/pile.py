@@ -11,8 +11,8 @@ from gradio.context import LocalContext
 
 from pipelines import ImageToImage, Studio, UserError
 from pipelines.requests import fields
+from ui.door.roles import role, role_of, user_of
 from ui.pieces import piece
-from ui.roles import role, role_of, user_of
 
 SHOWN_NOTES = 5  # sentences about pictures of a folder that cannot be used
 

@@ -13,9 +13,9 @@ from pipelines.requests import fields
 from pipelines.resolving.resolve import MADE_FOR
 from ui.depth_drive import depth_model
 from ui.depth_map import SEEN, part_of
+from ui.door.roles import role, user_of
 from ui.easel import fit_size
 from ui.form import Form
-from ui.roles import role, user_of
 from ui.stage import Stage, own_picture
 from ui.toasts import Refusal, remark
 

@@ -1,11 +1,11 @@
 """The HTTP side of the studio: our own routes, with Gradio mounted beneath them, all behind the guard and the login.
 
-    request -> Forwarded, Published (ui/published.py): behind a proxy, who asks and for what
-            -> Guard (ui/guard.py): hosts and origins          -> Broken (ui/broken.py): what to say when something breaks
-            -> Reception (ui/login.py): who asks               -> BodyGuard (ui/body_guard.py): what is brought
-            -> GradioPart (ui/gradio_part.py): which calls     -> our routes, and the part of Gradio that the page uses
+    request -> Forwarded, Published (ui/door/proxy.py): behind a proxy, who asks and for what
+            -> Guard (ui/door/guard.py): hosts and origins          -> Broken (ui/door/failures.py): what to say when something breaks
+            -> Reception (ui/door/login.py): who asks               -> BodyGuard (ui/door/body_guard.py): what is brought
+            -> GradioPart (ui/door/gradio_part.py): which calls     -> our routes, and the part of Gradio that the page uses
 
-Roles are those of ui/roles.py: whoever sits at the machine is its owner, everybody else who was let in is an artist.
+Roles are those of ui/door/roles.py: whoever sits at the machine is its owner, everybody else who was let in is an artist.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.errors import UserError
 from pipelines import BookError, Studio
-from ui.bodies import Limits
-from ui.body_guard import BodyGuard
-from ui.broken import Broken
 from ui.depth_map import DepthViews
-from ui.gradio_part import GradioPart
-from ui.guard import Guard
+from ui.door.bodies import Limits
+from ui.door.body_guard import BodyGuard
+from ui.door.csp import Numbered
+from ui.door.failures import Broken
+from ui.door.gradio_part import GradioPart
+from ui.door.guard import Guard
+from ui.door.login import LoginDesk, Reception, Sessions
+from ui.door.page_state import keep_little
+from ui.door.proxy import Forwarded, PublicUrl, Published, Rooted
+from ui.door.roles import role_of, undeclared, user_of
+from ui.door.serving import serve
+from ui.door.uploads import UploadFolder
+from ui.gradio_import import gradio_stubs_untouched
 from ui.inputs import InputDesk
 from ui.job_desk import JobDesk, sorry
-from ui.login import LoginDesk, Reception, Sessions
-from ui.page_state import keep_little
 from ui.pictures import PictureDesk
-from ui.policy import Numbered
-from ui.published import Forwarded, PublicUrl, Published, Rooted
-from ui.quick_gradio import gradio_stubs_untouched
-from ui.roles import role_of, undeclared, user_of
-from ui.serving import serve
-from ui.uploads import UploadFolder
 
 with gradio_stubs_untouched():
     import gradio as gr
@@ -73,7 +73,7 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     """
     blocks = blocks_factory(studio)
     if missing := undeclared(blocks):
-        raise RuntimeError(f"These handlers declare no role (see ui/roles.py): {', '.join(missing)}")
+        raise RuntimeError(f"These handlers declare no role (see ui/door/roles.py): {', '.join(missing)}")
     sessions = Sessions(door.password)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.closing = asyncio.Event()

@@ -13,9 +13,9 @@ from typing import Any
 import gradio as gr
 
 from pipelines import Checkpoint, Request, Studio, UserError, left_out, longest, summary
+from ui.door.roles import role, role_of, user_of
 from ui.form import Form
 from ui.pieces import piece
-from ui.roles import role, role_of, user_of
 from ui.toasts import Refusal, remark
 
 SNIPPET = 24  # characters shown of the place where a prompt is cut

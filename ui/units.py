@@ -16,12 +16,12 @@ from pipelines import Choice, ControlUse, Depth, Flag, Range, Request, Stored, S
 from pipelines.jobs.errands import never
 from pipelines.requests import fields as limits
 from pipelines.requests.control_unit import curve_at
-from ui import presence
 from ui.depth_map import SEEN
+from ui.door import presence
+from ui.door.roles import role, user_of
 from ui.easel import fitting
 from ui.form import declared, read
 from ui.pieces import piece
-from ui.roles import role, user_of
 from ui.weights_desk import WeightsDesk
 
 TITLE = "ControlNet"  # what people call it, whichever kind of model does it

@@ -9,8 +9,8 @@ from typing import Any
 from gradio.context import LocalContext
 
 from pipelines import Studio
+from ui.door.roles import role, role_of
 from ui.library_desk import answered
-from ui.roles import role, role_of
 
 
 class WeightsDesk:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from copy import copy
 from typing import Any
 
-from ui.quick_gradio import gradio_stubs_untouched
+from ui.gradio_import import gradio_stubs_untouched
 
 with gradio_stubs_untouched():
     import gradio as gr

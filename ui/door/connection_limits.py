@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ui.addresses import network, parsed
+from ui.door.addresses import network, parsed
 
 MOST = 1_000  # connections, whatever the file limit
 OWN_FILES = 96  # files that the studio needs for itself: the book, models, pictures, pipes

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipelines import longest
-from ui.bodies import Refused
+from ui.door.bodies import Refused
 
 
 def check_argument(function: Callable[..., Any], value: Any) -> None:

@@ -3,7 +3,7 @@
     --trusted-proxy ADDRESS         what this address says of visitors (X-Forwarded-For, X-Forwarded-Proto) is believed
     --public-url https://NAME/PATH  requests to NAME are answered, with or without PATH in front as the proxy passes them on
 
-Nobody who comes through a proxy is the owner: see ui/login.py.
+Nobody who comes through a proxy is the owner: see ui/door/login.py.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from models.errors import UserError
-from ui.addresses import is_loopback, network, peer_of
+from ui.door.addresses import is_loopback, network, peer_of
 
 HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]{2,45})\]|(?P<name>[a-z0-9_](?:[a-z0-9_.-]{0,252}[a-z0-9_])?))(?::(?P<port>\d{1,5}))?")
 PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")

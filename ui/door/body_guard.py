@@ -17,9 +17,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import UserError
-from ui.addresses import network, peer_of
-from ui.bodies import Counted, Limits, Refused, read_body, refuse
-from ui.uploads import FILE_ROUTE, HalfText, NotAnUpload, NotJson, UploadFolder, check_body
+from ui.door.addresses import network, peer_of
+from ui.door.bodies import Counted, Limits, Refused, read_body, refuse
+from ui.door.uploads import FILE_ROUTE, HalfText, NotAnUpload, NotJson, UploadFolder, check_body
 
 GRADIO = "/gradio_api/"
 UPLOAD_ROUTE = "/gradio_api/upload"
@@ -102,7 +102,7 @@ class BodyGuard:
     async def _check_json(self, body: bytes, scope: Scope) -> object:
         host, published = Headers(scope=scope).get("host", "").lower(), scope.get("published", "")
         origins = (f"http://{host}{published}", f"https://{host}{published}", *filter(None, [published]))
-        asked = body, self.uploads, origins, _user(scope), scope["path"].startswith(GRADIO)  # which ui/asked.py writes anew
+        asked = body, self.uploads, origins, _user(scope), scope["path"].startswith(GRADIO)  # which ui/door/gradio_call.py writes anew
         try:
             return check_body(*asked) if len(body) < LONG_BODY else await asyncio.to_thread(check_body, *asked)
         except HalfText:

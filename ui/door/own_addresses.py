@@ -6,7 +6,7 @@ import io
 import socket
 from typing import TextIO
 
-from ui.addresses import parsed
+from ui.door.addresses import parsed
 
 ALL = ("0.0.0.0", "::")  # what a server listens on that listens on every address
 

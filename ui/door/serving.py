@@ -13,8 +13,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from models.errors import UserError
-from ui.connection import Connection, Deadlines
-from ui.crowd import Crowd, Room, file_limit
+from ui.door.connection import Connection, Deadlines
+from ui.door.connection_limits import Crowd, Room, file_limit
 
 A_TURN = 8  # connections that are accepted at once. asyncio tries as often when there are no more files, and logs each
 WAITING = 512  # connections that the system keeps until they are accepted

@@ -27,11 +27,11 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui.addresses import is_loopback, network, peer_of
 from ui.colours import DARK, LIGHT, colours
-from ui.guard import LOOPBACK_NAMES
-from ui.published import below, host_name
-from ui.roles import Role, Visitor
+from ui.door.addresses import is_loopback, network, peer_of
+from ui.door.guard import LOOPBACK_NAMES
+from ui.door.proxy import below, host_name
+from ui.door.roles import Role, Visitor
 
 USER_COOKIE = "atelier_user"
 LOGIN_COOKIE = "atelier_login"

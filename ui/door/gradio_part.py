@@ -17,13 +17,13 @@ from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ui.addresses import network, peer_of
-from ui.asked import Asked
-from ui.bodies import Refused, refuse
-from ui.body_guard import replay
-from ui.quick_gradio import gradio_stubs_untouched
-from ui.roles import admits, declared, only
-from ui.shapes import check_argument
+from ui.door.addresses import network, peer_of
+from ui.door.arguments import check_argument
+from ui.door.bodies import Refused, refuse
+from ui.door.body_guard import replay
+from ui.door.gradio_call import Asked
+from ui.door.roles import admits, declared, only
+from ui.gradio_import import gradio_stubs_untouched
 
 with gradio_stubs_untouched():
     import gradio as gr

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ui.quick_gradio import gradio_stubs_untouched
+from ui.gradio_import import gradio_stubs_untouched
 from ui.toasts import Refusal
 
 with gradio_stubs_untouched():

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlencode
 
 from starlette.types import Scope
 
-from ui.bodies import Refused
-from ui.roles import Visitor
+from ui.door.bodies import Refused
+from ui.door.roles import Visitor
 
 FIELDS = 20  # of a query
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a session, an event, an upload

@@ -6,7 +6,7 @@ origin    what a page of another site starts is answered 403; such a page may li
 proxies   forwarded headers are removed: nobody can claim another address or name
 answers   carry a content security policy and no permission for other origins
 
-What a request may bring with it, ui/body_guard.py says, once it is known who asks.
+What a request may bring with it, ui/door/body_guard.py says, once it is known who asks.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from collections.abc import Iterable
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui.addresses import parsed
-from ui.bodies import Refused, refuse
-from ui.policy import FOREVER, SEALED_POLICY, policy
-from ui.published import PROXY_HEADERS, host_name
-from ui.uploads import FILE_ROUTE
+from ui.door.addresses import parsed
+from ui.door.bodies import Refused, refuse
+from ui.door.csp import FOREVER, SEALED_POLICY, policy
+from ui.door.proxy import PROXY_HEADERS, host_name
+from ui.door.uploads import FILE_ROUTE
 
 OWN_SCRIPT = b"x-gradio-user"  # what Gradio's script in the page itself sends with every call: no proxy stands behind it
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
