@@ -54,8 +54,8 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     from pipelines.preprocessors.annotators import Annotators
     from pipelines.studio import Studio
     from ui import page
+    from ui.parts.theme import look
     from ui.server import create_app, serve
-    from ui.theme import look
 
     outputs = Outputs(options.outputs_dir)
     outputs.sweep()

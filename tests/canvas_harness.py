@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.page_fixtures import heard, shared_page, wait_for
 from ui.door.csp import policy
-from ui.pieces import STATIC, static
+from ui.parts.components import STATIC, static
 
 SCRIPTS = ("look.js", "raster.js", "canvas_store.js", "canvas_journal.js", "canvas_tint.js", "canvas_view.js", "canvas_hands.js")
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Canvas</title>

@@ -27,12 +27,12 @@ import gradio as gr
 from toys import FAR_TOO_LONG, toy_studio
 
 from pipelines import Studio, TextToImage
-from ui import theme
 from ui.door.connection import Deadlines
 from ui.door.log_lines import open_log
 from ui.door.proxy import PublicUrl
 from ui.door.roles import role, user_of
 from ui.door.serving import serve
+from ui.parts import theme
 from ui.server import Door, create_app
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -29,8 +29,8 @@ from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
 from tests.toys import ToyPainter, toy_model_folder, wait_until
 from ui import page
+from ui.parts.theme import look
 from ui.server import Door, create_app
-from ui.theme import look
 
 SWITCHES = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

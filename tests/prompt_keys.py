@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ui.pieces import static
-from ui.theme import tables_as_script
+from ui.parts.components import static
+from ui.parts.theme import tables_as_script
 
 ANSWER = """
 require("readline").createInterface({ input: process.stdin }).on("line", (line) => {

@@ -26,7 +26,7 @@ from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.runner import ModelPainter, open_painter
 from tests.test_resolve import Shelf, dreams, entry
-from ui.form import CARRIED, Form
+from ui.parts.form import CARRIED, Form
 
 GB = 10**9
 DIGEST = "a1b2c3d4e5f6"

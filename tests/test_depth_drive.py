@@ -15,9 +15,9 @@ from toys import toy_studio
 from models.files import Identity, ModelFile
 from pipelines import Controlled, ControlUse, Depth, ImageToImage, PictureRecord, Studio, Taken, TextToImage
 from pipelines.resolving.resolve import UNREAD_DEPTH
-from ui.depth_drive import NO_CHECKPOINT, NO_CONTROL, NO_ROOM, driven, read_by
-from ui.form import Form
-from ui.sending import _stays, as_depth, map_as_control
+from ui.parts.depth_driver import NO_CHECKPOINT, NO_CONTROL, NO_ROOM, driven, read_by
+from ui.parts.form import Form
+from ui.parts.send import _stays, as_depth, map_as_control
 
 ONE = "a" * 64
 

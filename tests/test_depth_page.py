@@ -19,8 +19,8 @@ from pipelines import Depth, Studio
 from pipelines.depth.strokes import painted
 from pipelines.services.preflight import preflight
 from ui import page
-from ui.depth_map import DepthMapDesk, estimated
 from ui.door.roles import declared
+from ui.parts.depth_map import DepthMapDesk, estimated
 
 pytest_plugins = ("door_fixtures",)
 ME = {"Cookie": "atelier_user=" + "m" * 22}

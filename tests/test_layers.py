@@ -61,14 +61,14 @@ def test_imports_point_down_only(layer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["import pipelines.job_book.book", "from pipelines import jobs", "from ui.form import Form", "import gradio as gr"]
+    "line", ["import pipelines.job_book.book", "from pipelines import jobs", "from ui.parts.form import Form", "import gradio as gr"]
 )
 def test_an_import_upwards_would_be_found(line: str) -> None:
     assert [module for module in imports_of(f"def late():\n    {line}", ("models",)) if is_forbidden("models", module)]
 
 
 def test_an_import_relative_to_a_package_is_resolved() -> None:
-    assert "ui.form" in imports_of("from ..form import Form", ("ui", "tabs"))
+    assert "ui.parts.form" in imports_of("from ..form import Form", ("ui", "tabs"))
     assert "ui.tabs.txt2img" in imports_of("from . import txt2img", ("ui", "tabs"))
 
 

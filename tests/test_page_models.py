@@ -14,7 +14,7 @@ from toys import toy_studio
 
 from pipelines.requests.request import LoraUse
 from ui.door.roles import declared
-from ui.library_desk import LibraryDesk
+from ui.parts.library import LibraryDesk
 
 __all__ = ["browser", "house", "open_house", "visit"]
 MODULE = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"

@@ -143,7 +143,7 @@ def test_others_than_the_owner_see_the_sentence_only(
     house: House, browser: Browser, hub: Hub, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(roles, "role_of", lambda request: "artist")
-    monkeypatch.setattr("ui.weights_desk.role_of", lambda request: "artist")
+    monkeypatch.setattr("ui.parts.preprocessor_weights.role_of", lambda request: "artist")
     with visiting(house, browser) as visit:
         visit.open_tab("ControlNet")
         card(visit).wait_for()

@@ -13,7 +13,7 @@ from pipelines.images.windows import windows
 from pipelines.requests.request import ImageToImage, Inpaint, Outpaint
 from pipelines.services.preflight import preflight, steps_sentence
 from pipelines.tasks.inpaint import patch_of
-from ui.easel import fit_size, numbers, planned
+from ui.parts.canvas import fit_size, numbers, planned
 
 SIDE = st.integers(8, 300)
 DRAWN = st.integers(8, 64).map(lambda steps: 8 * steps)

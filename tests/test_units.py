@@ -13,7 +13,7 @@ import pytest
 from gradio.context import LocalContext
 from toys import toy_studio
 
-import ui.units
+import ui.parts.control_units
 from models.files import Identity, ModelFile
 from pipelines import KINDS, MOST_UNITS, Controlled, ControlUse, Depth, Inpaint, TextToImage, UserError
 from pipelines.preprocessors.annotators import Weights
@@ -21,10 +21,10 @@ from pipelines.requests.control_unit import curve_at
 from pipelines.services.uploads import Taken
 from ui import page
 from ui.door.roles import Visitor, declared
-from ui.form import Form
-from ui.offers import RACKS, listed
-from ui.sending import as_control
-from ui.units import PLACES, UnitDesk, offers, previewed
+from ui.parts.choices import RACKS, listed
+from ui.parts.control_units import PLACES, UnitDesk, offers, previewed
+from ui.parts.form import Form
+from ui.parts.send import as_control
 
 ONE, TWO, MASK = "a" * 64, "b" * 64, "c" * 64
 SHOWN = [item for item in fields(ControlUse) if not item.metadata["derived"]]
@@ -68,13 +68,13 @@ def test_every_field_of_a_unit_that_is_not_derived_has_its_place_on_the_card() -
 
 
 def test_a_card_without_a_field_does_not_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ui.units, "PLACES", PLACES | {"strength": ()})
+    monkeypatch.setattr(ui.parts.control_units, "PLACES", PLACES | {"strength": ()})
     with pytest.raises(TypeError, match="weight"):
         offers()
 
 
 def test_a_card_with_a_field_twice_does_not_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ui.units, "PLACES", PLACES | {"again": ("weight",)})
+    monkeypatch.setattr(ui.parts.control_units, "PLACES", PLACES | {"again": ("weight",)})
     with pytest.raises(TypeError, match="twice"):
         offers()
 

@@ -12,8 +12,8 @@ from pipelines.jobs.outputs import Outputs
 from pipelines.studio import Studio
 from tests.toys import ToyPainter, toy_model_folder
 from ui import page
+from ui.parts.theme import look
 from ui.server import Door, create_app, serve
-from ui.theme import look
 
 STEP = 0.004  # seconds
 

@@ -10,8 +10,8 @@ with gradio_stubs_untouched():
     import gradio as gr
 
 from pipelines import Studio
-from ui.sending import connect
-from ui.stage import header
+from ui.parts.send import connect
+from ui.parts.stage import header
 from ui.tabs import controlnet, depth, img2img, inpaint, models, outpaint, txt2img
 
 DAY = 86_400  # seconds; uploads that are older are removed

@@ -24,7 +24,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.errors import UserError
 from pipelines import BookError, Studio
-from ui.depth_map import DepthViews
 from ui.door.bodies import Limits
 from ui.door.body_guard import BodyGuard
 from ui.door.csp import Numbered
@@ -40,6 +39,7 @@ from ui.door.uploads import UploadFolder
 from ui.gradio_import import gradio_stubs_untouched
 from ui.inputs import InputDesk
 from ui.job_desk import JobDesk, sorry
+from ui.parts.depth_map import DepthViews
 from ui.pictures import PictureDesk
 
 with gradio_stubs_untouched():
@@ -67,7 +67,7 @@ class Door:
 
 
 def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], door: Door, **look: Any) -> FastAPI:
-    """The whole application. `look` is what `gr.mount_gradio_app` takes for it: theme, css, js, head, favicon_path (see ui/theme.py).
+    """The whole application. `look` is what `gr.mount_gradio_app` takes for it: theme, css, js, head, favicon_path (see ui/parts/theme.py).
 
     Raises `RuntimeError` when a handler of the page declares no role.
     """

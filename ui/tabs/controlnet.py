@@ -5,10 +5,10 @@ from __future__ import annotations
 import gradio as gr
 
 from pipelines import Controlled, Studio
-from ui.sections import Draft, add_ons, basics, control, sampling, words
-from ui.sending import Desk
-from ui.stage import Stage
-from ui.units import TITLE
+from ui.parts.control_units import TITLE
+from ui.parts.sections import Draft, add_ons, basics, control, sampling, words
+from ui.parts.send import Desk
+from ui.parts.stage import Stage
 
 KIND = Controlled
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import gradio as gr
 
 from pipelines import Depth, Studio
-from ui.depth_drive import READS, driven_by, wire
-from ui.depth_map import depth_map, estimator
-from ui.easel import held, plan
-from ui.sections import Draft, add_ons, basics, control, sampling, words
-from ui.sending import Desk
-from ui.stage import Stage
+from ui.parts.canvas import held, plan
+from ui.parts.depth_driver import READS, driven_by, wire
+from ui.parts.depth_map import depth_map, estimator
+from ui.parts.sections import Draft, add_ons, basics, control, sampling, words
+from ui.parts.send import Desk
+from ui.parts.stage import Stage
 
 TITLE = "Depth"
 KIND = Depth

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gradio as gr
 
 from pipelines import Studio
-from ui.library_desk import LibraryDesk
-from ui.pieces import piece
+from ui.parts.components import piece
+from ui.parts.library import LibraryDesk
 
 TITLE = "Models"
 

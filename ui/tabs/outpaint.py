@@ -5,10 +5,10 @@ from __future__ import annotations
 import gradio as gr
 
 from pipelines import Outpaint, Studio
-from ui.easel import canvas, plan
-from ui.sections import Draft, add_ons, basics, control, sampling, words
-from ui.sending import Desk
-from ui.stage import Stage
+from ui.parts.canvas import canvas, plan
+from ui.parts.sections import Draft, add_ons, basics, control, sampling, words
+from ui.parts.send import Desk
+from ui.parts.stage import Stage
 
 TITLE = "Outpaint"
 KIND = Outpaint

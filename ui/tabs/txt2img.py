@@ -5,9 +5,9 @@ from __future__ import annotations
 import gradio as gr
 
 from pipelines import Studio, TextToImage
-from ui.sections import Draft, add_ons, basics, control, sampling, words
-from ui.sending import Desk
-from ui.stage import Stage
+from ui.parts.sections import Draft, add_ons, basics, control, sampling, words
+from ui.parts.send import Desk
+from ui.parts.stage import Stage
 
 TITLE = "Text to image"
 KIND = TextToImage

@@ -18,7 +18,7 @@ from pipelines import Studio, TextToImage
 from pipelines.requests import fields
 from pipelines.services.library import FOLDERS
 from ui.door.roles import role, role_of
-from ui.offers import put_in, reason
+from ui.parts.choices import put_in, reason
 
 SHOWN = 400  # entries of a list; a search narrows it
 LONGEST = 4000  # characters of one metadata text

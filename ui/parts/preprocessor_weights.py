@@ -10,7 +10,7 @@ from gradio.context import LocalContext
 
 from pipelines import Studio
 from ui.door.roles import role, role_of
-from ui.library_desk import answered
+from ui.parts.library import answered
 
 
 class WeightsDesk:

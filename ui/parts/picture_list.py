@@ -12,7 +12,7 @@ from gradio.context import LocalContext
 from pipelines import ImageToImage, Studio, UserError
 from pipelines.requests import fields
 from ui.door.roles import role, role_of, user_of
-from ui.pieces import piece
+from ui.parts.components import piece
 
 SHOWN_NOTES = 5  # sentences about pictures of a folder that cannot be used
 

@@ -11,10 +11,10 @@ from gradio.context import LocalContext
 from pipelines import FromPicture, Range, Studio, UserError
 from pipelines.requests import fields
 from pipelines.services import preflight
-from ui.controls import SIDE, aspect_size
 from ui.door.roles import role, visitor_of
-from ui.form import read
-from ui.pieces import piece
+from ui.parts.components import piece
+from ui.parts.controls import SIDE, aspect_size
+from ui.parts.form import read
 
 LARGEST = 4096  # pixels: the longest side that can be painted on
 SMALLEST = 64  # pixels of a side that is drawn

@@ -9,7 +9,7 @@ import gradio as gr
 
 from pipelines import grammar_tables
 from ui.colours import ACCENT, DARK, LIGHT
-from ui.pieces import piece_scripts, static
+from ui.parts.components import piece_scripts, static
 
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")

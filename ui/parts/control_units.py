@@ -16,13 +16,13 @@ from pipelines import Choice, ControlUse, Depth, Flag, Range, Request, Stored, S
 from pipelines.jobs.errands import never
 from pipelines.requests import fields as limits
 from pipelines.requests.control_unit import curve_at
-from ui.depth_map import SEEN
 from ui.door import presence
 from ui.door.roles import role, user_of
-from ui.easel import fitting
-from ui.form import declared, read
-from ui.pieces import piece
-from ui.weights_desk import WeightsDesk
+from ui.parts.canvas import fitting
+from ui.parts.components import piece
+from ui.parts.depth_map import SEEN
+from ui.parts.form import declared, read
+from ui.parts.preprocessor_weights import WeightsDesk
 
 TITLE = "ControlNet"  # what people call it, whichever kind of model does it
 PLACES: dict[str, tuple[str, ...]] = {  # part of a card -> the fields that stand there

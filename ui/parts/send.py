@@ -11,12 +11,12 @@ import gradio as gr
 from pipelines import Controlled, ControlUse, Depth, PictureRecord, Studio, Taken, UserError
 from pipelines.requests import fields
 from pipelines.resolving.resolve import MADE_FOR
-from ui.depth_drive import depth_model
-from ui.depth_map import SEEN, part_of
 from ui.door.roles import role, user_of
-from ui.easel import fit_size
-from ui.form import Form
-from ui.stage import Stage, own_picture
+from ui.parts.canvas import fit_size
+from ui.parts.depth_driver import depth_model
+from ui.parts.depth_map import SEEN, part_of
+from ui.parts.form import Form
+from ui.parts.stage import Stage, own_picture
 from ui.toasts import Refusal, remark
 
 CALM: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}

@@ -14,8 +14,8 @@ import gradio as gr
 
 from pipelines import Checkpoint, Request, Studio, UserError, left_out, longest, summary
 from ui.door.roles import role, role_of, user_of
-from ui.form import Form
-from ui.pieces import piece
+from ui.parts.components import piece
+from ui.parts.form import Form
 from ui.toasts import Refusal, remark
 
 SNIPPET = 24  # characters shown of the place where a prompt is cut

@@ -17,11 +17,11 @@ from pipelines import Checkpoint, ControlUse, Depth, Studio, UserError
 from pipelines.requests import fields
 from pipelines.resolving.control_match import readers
 from pipelines.resolving.resolve import STEERS, UNREAD_DEPTH
-from ui.depth_map import part_of
 from ui.door.roles import role
-from ui.form import Form
-from ui.offers import DRAWS, reason
-from ui.pieces import piece
+from ui.parts.choices import DRAWS, reason
+from ui.parts.components import piece
+from ui.parts.depth_map import part_of
+from ui.parts.form import Form
 
 READS = "depth"  # the variant of checkpoints that read a map
 NO_CHECKPOINT = (

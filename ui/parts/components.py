@@ -11,7 +11,7 @@ import gradio as gr
 
 GRADIO_S = ("server_functions", "interactive", "label", "visible", "scale", "min_width")  # properties that are not for the script
 GIVEN = "element, trigger, props, server, upload, watch"  # what Gradio hands to the script of a component
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 
 
 def static(name: str) -> str:

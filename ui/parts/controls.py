@@ -14,8 +14,8 @@ from gradio.context import Context
 
 from pipelines import Checkpoint, Choice, Flag, Range, Request, Several, Text
 from pipelines.requests import fields as limits
-from ui.form import Form, declared, is_exact
-from ui.pieces import piece
+from ui.parts.components import piece
+from ui.parts.form import Form, declared, is_exact
 
 ASPECTS = {"1:1": 1.0, "3:4": 3 / 4, "2:3": 2 / 3, "4:3": 4 / 3, "3:2": 3 / 2, "16:9": 16 / 9}  # width to height
 SIDE = 8  # pixels; the latents are an eighth of the picture

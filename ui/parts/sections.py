@@ -9,11 +9,11 @@ import gradio as gr
 from gradio.components import Component
 
 from pipelines import Checkpoint, Request, Studio
-from ui import controls
-from ui.form import CARRIED, Form
-from ui.offers import choices, offer
-from ui.stage import Stage, prompt_notes
-from ui.units import units
+from ui.parts import controls
+from ui.parts.choices import choices, offer
+from ui.parts.control_units import units
+from ui.parts.form import CARRIED, Form
+from ui.parts.stage import Stage, prompt_notes
 
 
 @dataclass

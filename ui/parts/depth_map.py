@@ -20,9 +20,9 @@ from pipelines import Depth, Studio, UserError
 from pipelines.jobs.errands import never
 from ui.door import presence
 from ui.door.roles import role, user_of
-from ui.form import declared, read
-from ui.pieces import piece
-from ui.weights_desk import WeightsDesk
+from ui.parts.components import piece
+from ui.parts.form import declared, read
+from ui.parts.preprocessor_weights import WeightsDesk
 
 EDITS = ("far", "near", "curve", "cut_off", "map_blur", "map_inverted")  # fields of the form that change the map
 SEEN = ("map", "width", "height", "resize_mode", *EDITS)  # fields that the edited map depends on

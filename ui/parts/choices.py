@@ -14,10 +14,10 @@ from models.files import ModelFile, ModelKind
 from pipelines import OWN_VAE, Checkpoint, Request, Studio, UserError, written
 from pipelines.requests import fields
 from pipelines.resolving.control_match import readers
-from ui import controls
 from ui.door.roles import role
-from ui.form import Form
-from ui.pieces import piece
+from ui.parts import controls
+from ui.parts.components import piece
+from ui.parts.form import Form
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 RACKS: dict[str, tuple[ModelKind, ...]] = {  # request field -> kinds of files
