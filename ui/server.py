@@ -37,10 +37,10 @@ from ui.door.roles import role_of, undeclared, user_of
 from ui.door.serving import serve
 from ui.door.uploads import UploadFolder
 from ui.gradio_import import gradio_stubs_untouched
-from ui.inputs import InputDesk
-from ui.job_desk import JobDesk, sorry
 from ui.parts.depth_map import DepthViews
-from ui.pictures import PictureDesk
+from ui.routes.inputs import InputDesk
+from ui.routes.jobs import JobDesk, sorry
+from ui.routes.pictures import PictureDesk
 
 with gradio_stubs_untouched():
     import gradio as gr

@@ -1,0 +1,1 @@
+"""Routes of our own over HTTP: pictures in, pictures out, jobs."""
