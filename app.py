@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipelines.job_book.folder_lock import FolderLock
-    from pipelines.jobs.runner import Painter
+    from pipelines.jobs.runner import Runner
     from ui.server import Door
 
 HERE = Path(__file__).parent
@@ -68,17 +68,17 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
 
     annotators = Annotators([weights, *options.models_dir], HERE / "models" / "starter")
 
-    def open_painter() -> Painter:
+    def open_runner() -> Runner:
         from models.memory.device import choose, read_machine
-        from pipelines.runtime.runner import open_painter
+        from pipelines.runtime.runner import open_runner
 
         machine = read_machine(choose(options.device))
         given = {name: int(size * 1e9) for name, size in (("host", options.host_memory), ("device", options.device_memory)) if size}
         if machine.device is None:
             given.pop("device", None)
-        return open_painter(catalog, options.device, inputs, replace(machine, **given), annotators)
+        return open_runner(catalog, options.device, inputs, replace(machine, **given), annotators)
 
-    studio = Studio(catalog, outputs, book, open_painter, weights, inputs, annotators, guest_disk=int(options.guest_disk * 1e9))
+    studio = Studio(catalog, outputs, book, open_runner, weights, inputs, annotators, guest_disk=int(options.guest_disk * 1e9))
     door, host = reach(options)
 
     def opened(port: int) -> None:

@@ -17,30 +17,30 @@ from models.loading.loading import DiffusionModel
 from pipelines import ControlUse, Studio
 from pipelines.control.control_map import control_picture
 from pipelines.requests.request import TextToImage
-from pipelines.runtime.runner import ModelPainter
+from pipelines.runtime.runner import ModelRunner
 
 MAP_SIDE = 512
 UNITS = {"one unit": 1, "three units": 3}
 
 
 def measure(rounds: int) -> list[Row]:
-    with studio() as (atelier, painter):
+    with studio() as (atelier, runner):
         plain = starter_request(atelier.checkpoints()[0])
-        requests = {name: replace(plain, controls=units(atelier, painter, plain, count)) for name, count in UNITS.items()}
+        requests = {name: replace(plain, controls=units(atelier, runner, plain, count)) for name, count in UNITS.items()}
         own: dict[str, list[float]] = {}
-        variants = {f"job with {name}": clocked(atelier, painter, request, own.setdefault(name, [])) for name, request in requests.items()}
+        variants = {f"job with {name}": clocked(atelier, runner, request, own.setdefault(name, [])) for name, request in requests.items()}
         times = take_turns(variants, rounds)
         rows = [row(f"job with {name} / its network calls", times[f"job with {name}"], own[name][1:], 1.05) for name in requests]
-        return [*rows, *previews(atelier, painter, rounds)]
+        return [*rows, *previews(atelier, runner, rounds)]
 
 
-def units(atelier: Studio, painter: ModelPainter, request: TextToImage, count: int) -> tuple[ControlUse, ...]:
+def units(atelier: Studio, runner: ModelRunner, request: TextToImage, count: int) -> tuple[ControlUse, ...]:
     """Outlines, depth, and the outlines of another picture, each read off a picture of grey ramps by Canny or taken as it is."""
     size = request.width, request.height
     pictures = [Image.linear_gradient("L").resize(size).convert("RGB"), Image.radial_gradient("L").resize(size).convert("RGB")]
-    ids = [atelier.intake.keep(picture, USER).id for picture in (*pictures, pictures[1])]
+    ids = [atelier.uploads.keep(picture, USER).id for picture in (*pictures, pictures[1])]
     names = ("outlines", "depth", "outlines")
-    found = [painter.catalog.find("controlnet", name) for name in names]
+    found = [runner.catalog.find("controlnet", name) for name in names]
     uses = [
         ControlUse(id=entry.id, image=image, preprocessor="None" if name == "depth" else "Canny")
         for entry, image, name in zip(found, ids, names, strict=True)
@@ -50,11 +50,11 @@ def units(atelier: Studio, painter: ModelPainter, request: TextToImage, count: i
     return tuple(uses[:count])
 
 
-def clocked(atelier: Studio, painter: ModelPainter, request: TextToImage, calls: list[float]) -> Timed:
+def clocked(atelier: Studio, runner: ModelRunner, request: TextToImage, calls: list[float]) -> Timed:
     """The job, and to `calls` what its own network calls took: in one run, as between two the machine differs by more than is measured."""
 
     def run() -> float:
-        with painter.lent(request) as model, ExitStack() as stack:
+        with runner.lent(request) as model, ExitStack() as stack:
             clocks = [Clock(network, stack) for network in networks_of(model)]
             seconds = job_seconds(atelier, request)
         unet, *steered = (clock.count for clock in clocks[: 1 + len(model.controls)])
@@ -88,14 +88,14 @@ class Clock:
         self.seconds += time.perf_counter() - self._begin
 
 
-def previews(atelier: Studio, painter: ModelPainter, rounds: int) -> list[Row]:
+def previews(atelier: Studio, runner: ModelRunner, rounds: int) -> list[Row]:
     """From the request of the page until the map is stored, against the map alone."""
     picture = Image.radial_gradient("L").resize((MAP_SIDE, MAP_SIDE)).convert("RGB")
-    image, size = atelier.intake.keep(picture, USER).id, (MAP_SIDE, MAP_SIDE)
+    image, size = atelier.uploads.keep(picture, USER).id, (MAP_SIDE, MAP_SIDE)
     canny, deep = (ControlUse(image=image, preprocessor=name) for name in ("Canny", "Starter depth"))
 
     def estimated() -> None:
-        with painter.annotator("starter_depth") as annotator:
+        with runner.annotator("starter_depth") as annotator:
             control_picture(deep, picture, size, annotator)
 
     times = take_turns(

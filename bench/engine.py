@@ -20,7 +20,7 @@ from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.request import TextToImage
-from pipelines.runtime.runner import ModelPainter, open_painter
+from pipelines.runtime.runner import ModelRunner, open_runner
 from pipelines.studio import Studio
 
 HERE = Path(__file__).parent.parent
@@ -29,9 +29,9 @@ USER = "bench"
 
 
 def measure(rounds: int) -> list[Row]:
-    with studio() as (atelier, painter):
+    with studio() as (atelier, runner):
         request = starter_request(atelier.checkpoints()[0])
-        with torch.inference_mode(), painter.model(STARTER) as model:
+        with torch.inference_mode(), runner.model(STARTER) as model:
             bare = bare_calls(model, request)
             first_two = bare_calls(model, request, steps=2, decode=False)
             variants: dict[str, Timed] = {
@@ -52,20 +52,20 @@ def measure(rounds: int) -> list[Row]:
 
 
 @contextmanager
-def studio() -> Iterator[tuple[Studio, ModelPainter]]:
+def studio() -> Iterator[tuple[Studio, ModelRunner]]:
     """The real studio on the starter model, in a folder that goes away."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         catalog = Catalog(HERE / "models" / "starter")
         inputs = Inputs(folder / ".inputs")
-        painter = open_painter(catalog, "cpu", inputs)
+        runner = open_runner(catalog, "cpu", inputs)
         annotators = Annotators([], HERE / "models" / "starter")
         result = Studio(
-            catalog, Outputs(folder), JobBook(folder / "studio.db", folder), lambda: painter, inputs=inputs, annotators=annotators
+            catalog, Outputs(folder), JobBook(folder / "studio.db", folder), lambda: runner, inputs=inputs, annotators=annotators
         )
         result.start()
         stack.callback(result.close)
-        yield result, painter
+        yield result, runner
 
 
 def starter_request(checkpoint: Checkpoint) -> TextToImage:

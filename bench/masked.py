@@ -19,7 +19,7 @@ from bench.paired import Row, Timed, compare, take_turns
 from models.library.catalog import Catalog
 from pipelines.images.store import Inputs
 from pipelines.requests.request import Inpaint
-from pipelines.runtime.runner import ModelPainter, open_painter
+from pipelines.runtime.runner import ModelRunner, open_runner
 
 LARGE, DRAWN, FINE = 2048, 256, 1024
 PART = "only masked, a picture of 2048, drawn at 256"
@@ -28,13 +28,13 @@ PART = "only masked, a picture of 2048, drawn at 256"
 def measure(rounds: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         inputs = Inputs(Path(name))
-        painter = open_painter(Catalog(HERE / "models" / "starter"), "cpu", inputs)
+        runner = open_runner(Catalog(HERE / "models" / "starter"), "cpu", inputs)
         large = request(inputs, LARGE)
         variants: dict[str, Timed] = {
-            PART: timed(painter, replace(large, area="Only masked")),
-            "whole, a picture of 2048, drawn at 256": timed(painter, large),
-            "whole, a picture of 256, drawn at 256": timed(painter, request(inputs, DRAWN)),
-            "whole, a picture of 2048, drawn at 1024": timed(painter, replace(large, width=FINE, height=FINE)),
+            PART: timed(runner, replace(large, area="Only masked")),
+            "whole, a picture of 2048, drawn at 256": timed(runner, large),
+            "whole, a picture of 256, drawn at 256": timed(runner, request(inputs, DRAWN)),
+            "whole, a picture of 2048, drawn at 1024": timed(runner, replace(large, width=FINE, height=FINE)),
         }
         times = take_turns(variants, min(rounds, 5))
     rows = compare(times, "whole, a picture of 2048, drawn at 256", {PART: None})
@@ -51,10 +51,10 @@ def request(inputs: Inputs, side: int) -> Inpaint:
     return Inpaint(prompt="a tree", image=image, mask=painted, width=DRAWN, height=DRAWN, seed=1, steps=8, denoising_strength=1.0)
 
 
-def timed(painter: ModelPainter, asked: Inpaint) -> Timed:
+def timed(runner: ModelRunner, asked: Inpaint) -> Timed:
     def run() -> float:
         start = time.perf_counter()
-        for batch in painter.batches(asked):
+        for batch in runner.batches(asked):
             for _ in batch:
                 pass
         return time.perf_counter() - start

@@ -15,9 +15,9 @@ from models.library.catalog import Catalog
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
-from pipelines.jobs.worker import Engine
+from pipelines.jobs.worker import Worker
 from pipelines.requests.request import TextToImage, describe
-from pipelines.runtime.runner import ModelPainter, open_painter
+from pipelines.runtime.runner import ModelRunner, open_runner
 
 WAITING = 1_000
 KEPT = 10_000
@@ -25,14 +25,14 @@ KEPT = 10_000
 
 def measure(rounds: int) -> list[Row]:
     catalog = Catalog(HERE / "models" / "starter")
-    painter = open_painter(catalog, "cpu", Inputs(Path(tempfile.gettempdir()) / "atelier-inputs"))
+    runner = open_runner(catalog, "cpu", Inputs(Path(tempfile.gettempdir()) / "atelier-inputs"))
     request = starter_request(catalog.checkpoints()[0])
     with tempfile.TemporaryDirectory() as name, torch.inference_mode():
-        empty, full = (Engine(book(Path(name) / kind), Outputs(Path(name) / kind), lambda: painter) for kind in ("empty", "full"))
+        empty, full = (Worker(book(Path(name) / kind), Outputs(Path(name) / kind), lambda: runner) for kind in ("empty", "full"))
         fill(full.book, request)
         variants: dict[str, Timed] = {
-            "a job in an empty studio": lambda: one_job(empty, painter, request),
-            "a job among 1,000 waiting and 10,000 kept": lambda: one_job(full, painter, request),
+            "a job in an empty studio": lambda: one_job(empty, runner, request),
+            "a job among 1,000 waiting and 10,000 kept": lambda: one_job(full, runner, request),
         }
         times = take_turns(variants, rounds)
         empty.book.close()
@@ -44,11 +44,11 @@ def book(folder: Path) -> JobBook:
     return JobBook(folder / "studio.db", folder)
 
 
-def one_job(engine: Engine, painter: ModelPainter, request: TextToImage) -> float:
+def one_job(engine: Worker, runner: ModelRunner, request: TextToImage) -> float:
     """From a submit until one job has ended, ours or one that waited: all are alike, and as many wait as before."""
     begin, waited = time.perf_counter(), engine.book.waiting()
     engine.submit(request, USER, owner=True)
-    assert engine.run_next(painter)
+    assert engine.run_next(runner)
     seconds = time.perf_counter() - begin
     assert engine.book.waiting() == waited
     return seconds

@@ -33,7 +33,7 @@ from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.request import Request
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
-from pipelines.runtime.runner import ModelPainter, open_painter
+from pipelines.runtime.runner import ModelRunner, open_runner
 
 PLENTY, STARVED = 4 * 10**9, 10**6  # bytes for weights
 GENERAL = 1  # threads, where a request says nothing
@@ -42,16 +42,16 @@ GENERAL = 1  # threads, where a request says nothing
 def draw(folder: Path, count: int, seed: int) -> Counter[str]:
     """Draws `count` requests into the folder. Returns how many pictures of each kind there are."""
     write_models(folder / "models")
-    painter = _painter(folder, PLENTY)
-    known, outputs, dice = stock(painter.catalog, painter.inputs), Outputs(folder / "outputs"), random.Random(seed)
+    runner = _runner(folder, PLENTY)
+    known, outputs, dice = stock(runner.catalog, runner.inputs), Outputs(folder / "outputs"), random.Random(seed)
     kinds: Counter[str] = Counter()
     while count:
         try:
-            asked = resolve(request(dice, known), painter.catalog)
+            asked = resolve(request(dice, known), runner.catalog)
         except UserError:
             continue  # what nobody can ask for
         count -= 1
-        for picture in _pictures(painter, asked):
+        for picture in _pictures(runner, asked):
             outputs.save(picture.image, picture.request, dict(picture.made_with))
             kinds[asked.kind] += 1
     return kinds
@@ -59,9 +59,9 @@ def draw(folder: Path, count: int, seed: int) -> Counter[str]:
 
 def again(folder: Path) -> list[str]:
     """Makes every picture of the folder again, the last one first. Returns a sentence for each that is another."""
-    painter = _painter(folder, STARVED)
+    runner = _runner(folder, STARVED)
     files = sorted((folder / "outputs").glob("*/*.png"), reverse=True)
-    return [sentence for file in files for sentence in _compared(painter, file)]
+    return [sentence for file in files for sentence in _compared(runner, file)]
 
 
 def remade(folder: Path, count: int, seed: int) -> tuple[Counter[str], list[str]]:
@@ -74,23 +74,23 @@ def remade(folder: Path, count: int, seed: int) -> tuple[Counter[str], list[str]
     return kinds, json.loads(answer.stdout.splitlines()[-1])
 
 
-def _painter(folder: Path, memory: int) -> ModelPainter:
+def _runner(folder: Path, memory: int) -> ModelRunner:
     catalog = Catalog(OWN, [folder / "models"])
     catalog.rescan(wait=True)
     with threads(GENERAL):
-        return open_painter(catalog, "cpu", Inputs(folder / "inputs"), Machine(host=memory), Annotators([folder / "models"], OWN))
+        return open_runner(catalog, "cpu", Inputs(folder / "inputs"), Machine(host=memory), Annotators([folder / "models"], OWN))
 
 
-def _pictures(painter: ModelPainter, asked: Request) -> Iterator[Picture]:
+def _pictures(runner: ModelRunner, asked: Request) -> Iterator[Picture]:
     with threads(GENERAL):
-        yield from (event for batch in painter.batches(asked) for event in batch if isinstance(event, Picture))
+        yield from (event for batch in runner.batches(asked) for event in batch if isinstance(event, Picture))
 
 
-def _compared(painter: ModelPainter, file: Path) -> Iterator[str]:
+def _compared(runner: ModelRunner, file: Path) -> Iterator[str]:
     reading = inspect(file)
-    found = rebind(reading.request, reading.made_with, painter.catalog, reading.ids)
+    found = rebind(reading.request, reading.made_with, runner.catalog, reading.ids)
     yield from (f"{file.name}: {note}" for note in (*reading.notes, *found.notes))
-    [picture] = _pictures(painter, resolve(found.request, painter.catalog))
+    [picture] = _pictures(runner, resolve(found.request, runner.catalog))
     with Image.open(file) as saved:
         if saved.tobytes() != picture.image.tobytes():
             most = max(high for _, high in ImageChops.difference(saved, picture.image).getextrema())  # pyright: ignore[reportGeneralTypeIssues]

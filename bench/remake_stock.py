@@ -84,7 +84,7 @@ def _save(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]
 
 
 @dataclass(frozen=True)
-class Stock:
+class Loaders:
     """What requests may name: ids of files by name, and input pictures."""
 
     ids: dict[str, str]
@@ -93,7 +93,7 @@ class Stock:
     depths: tuple[str, ...]
 
 
-def stock(catalog: Catalog, inputs: Inputs) -> Stock:
+def stock(catalog: Catalog, inputs: Inputs) -> Loaders:
     kinds: tuple[ModelKind, ...] = ("checkpoint", "lora", "vae", "embedding", "hypernetwork", "controlnet")
     ids = {f"{kind} {entry.true_name}".lower(): entry.id for kind in kinds for entry in catalog.models(kind)}
     noise = np.random.default_rng(5)
@@ -103,15 +103,15 @@ def stock(catalog: Catalog, inputs: Inputs) -> Stock:
     for mask in masks:
         mask.paste(230, (20, 16, 52, 48))
     depth = Image.fromarray((np.linspace(0, 65535, 64 * 64).reshape(64, 64)).astype(np.uint16))
-    return Stock(ids, tuple(map(inputs.keep, pictures)), tuple(map(inputs.keep, masks)), (inputs.keep(depth),))
+    return Loaders(ids, tuple(map(inputs.keep, pictures)), tuple(map(inputs.keep, masks)), (inputs.keep(depth),))
 
 
-def request(dice: Dice, stock: Stock) -> Request:
+def request(dice: Dice, stock: Loaders) -> Request:
     """A random request of a random kind."""
     return dice.choice(KINDS)(dice, stock, _common(dice, stock))
 
 
-def _common(dice: Dice, stock: Stock) -> dict[str, Any]:
+def _common(dice: Dice, stock: Loaders) -> dict[str, Any]:
     prompt = ", ".join(dice.sample(PIECES, dice.randint(1, 4)))
     values: dict[str, Any] = {
         "prompt": prompt, "negative_prompt": dice.choice(("", "rain, frost", "text")),
@@ -135,12 +135,12 @@ def _common(dice: Dice, stock: Stock) -> dict[str, Any]:
     return values
 
 
-def _lora(dice: Dice, stock: Stock) -> LoraUse:
+def _lora(dice: Dice, stock: Loaders) -> LoraUse:
     name = dice.choice(("lora ink", "lora soft, warm"))
     return LoraUse(id=stock.ids[name], unet=dice.choice((0.6, -0.5, 1.0)), text_encoder=dice.choice((0.0, 1.0)))
 
 
-def _unit(dice: Dice, stock: Stock, own: bool = True) -> ControlUse:
+def _unit(dice: Dice, stock: Loaders, own: bool = True) -> ControlUse:
     name, preprocessor = dice.choice(UNITS)
     start = dice.choice((0.0, 0.0, 0.3))
     return ControlUse(
@@ -150,19 +150,19 @@ def _unit(dice: Dice, stock: Stock, own: bool = True) -> ControlUse:
     )  # fmt: skip
 
 
-def _maybe_units(dice: Dice, stock: Stock) -> dict[str, Any]:
+def _maybe_units(dice: Dice, stock: Loaders) -> dict[str, Any]:
     return {"controls": (_unit(dice, stock, dice.random() < 0.5),)} if dice.random() < 0.25 else {}
 
 
-def _txt2img(dice: Dice, stock: Stock, common: dict[str, Any]) -> Request:
+def _txt2img(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     return TextToImage(**common)
 
 
-def _controlled(dice: Dice, stock: Stock, common: dict[str, Any]) -> Request:
+def _controlled(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     return Controlled(**common, controls=tuple(_unit(dice, stock) for _ in range(dice.randint(1, 2))))
 
 
-def _img2img(dice: Dice, stock: Stock, common: dict[str, Any]) -> Request:
+def _img2img(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     several = tuple(PictureUse(id=picture) for picture in stock.pictures) if dice.random() < 0.3 else ()
     drawn = ImageToImage(
         **common, image=dice.choice(stock.pictures), images=several, denoising_strength=dice.choice((0.0, 0.4, 0.75, 1.0)),
@@ -173,7 +173,7 @@ def _img2img(dice: Dice, stock: Stock, common: dict[str, Any]) -> Request:
     return drawn
 
 
-def _inpaint(dice: Dice, stock: Stock, common: dict[str, Any]) -> Request:
+def _inpaint(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     place = dice.randrange(len(stock.pictures))
     plain = {**common, "refiner": ""}
     return Inpaint(
@@ -184,7 +184,7 @@ def _inpaint(dice: Dice, stock: Stock, common: dict[str, Any]) -> Request:
     )  # fmt: skip
 
 
-def _outpaint(dice: Dice, stock: Stock, common: dict[str, Any]) -> Request:
+def _outpaint(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     return Outpaint(
         **{**common, "decodes": (), "width": 64, "height": 64}, image=dice.choice(stock.pictures), right=dice.choice((16, 48)),
         top=dice.choice((0, 24)), overlap=dice.choice((0, 16)), begins_with=dice.choice(FROM_EDGES),
@@ -192,7 +192,7 @@ def _outpaint(dice: Dice, stock: Stock, common: dict[str, Any]) -> Request:
     )  # fmt: skip
 
 
-def _depth(dice: Dice, stock: Stock, common: dict[str, Any]) -> Request:
+def _depth(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     driven = {"checkpoint": "starter-depth", "refiner": ""} if dice.random() < 0.6 else {"controls": (_unit(dice, stock, own=False),)}
     return Depth(
         **{**common, **driven}, image=dice.choice(stock.pictures), map=dice.choice(("", stock.depths[0])),
@@ -201,4 +201,4 @@ def _depth(dice: Dice, stock: Stock, common: dict[str, Any]) -> Request:
     )  # fmt: skip
 
 
-KINDS: tuple[Callable[[Dice, Stock, dict[str, Any]], Request], ...] = (_txt2img, _img2img, _inpaint, _outpaint, _controlled, _depth)
+KINDS: tuple[Callable[[Dice, Loaders, dict[str, Any]], Request], ...] = (_txt2img, _img2img, _inpaint, _outpaint, _controlled, _depth)

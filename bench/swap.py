@@ -28,7 +28,7 @@ from models.memory.forecast import Machine
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.requests.request import LoraUse, TextToImage
-from pipelines.runtime.runner import ModelPainter
+from pipelines.runtime.runner import ModelRunner
 
 SWAPS = 50
 EVERY = 5  # swaps between two lines of the table
@@ -48,7 +48,7 @@ class Files:
 
 def measure(rounds: int) -> list[Row]:
     with files() as found:
-        tiers = painter(found, Machine(host=ROOM, device=ROOM))
+        tiers = runner(found, Machine(host=ROOM, device=ROOM))
         times = take_turns(variants(tiers, found), rounds)
         del tiers
         rows = compare(times, "copying its bytes into new memory", {"a checkpoint from the host to the device and back": 1.3})
@@ -83,11 +83,11 @@ def files() -> Iterator[Files]:
         yield Files(catalog, second, soft, {entry.name: entry.id for entry in catalog.models("lora")})
 
 
-def painter(found: Files, machine: Machine) -> ModelPainter:
-    return ModelPainter(found.catalog, choose("cpu"), machine, Inputs(Path(tempfile.gettempdir()) / "atelier-inputs"))
+def runner(found: Files, machine: Machine) -> ModelRunner:
+    return ModelRunner(found.catalog, choose("cpu"), machine, Inputs(Path(tempfile.gettempdir()) / "atelier-inputs"))
 
 
-def variants(tiers: ModelPainter, found: Files) -> dict[str, Timed]:
+def variants(tiers: ModelRunner, found: Files) -> dict[str, Timed]:
     with tiers.model(STARTER) as model:
         networks = [model.unet, model.vae, *(encoder.network for encoder in model.text_encoders)]
         count = sum(weight.nbytes for network in networks for weight in (*network.parameters(), *network.buffers()))
@@ -121,7 +121,7 @@ def variants(tiers: ModelPainter, found: Files) -> dict[str, Timed]:
 
 def fifty_swaps(found: Files) -> Row:
     """Room for one model: each swap loads one and a VAE, patches it, draws, undoes. Prints what the process holds along the way."""
-    small = painter(found, Machine(host=1))
+    small = runner(found, Machine(host=1))
     resident, seconds = [], []
     print(f"\n{'swaps':>8}{'resident MB':>14}{'held MB':>10}")
     for number in range(SWAPS + 1):
@@ -136,7 +136,7 @@ def fifty_swaps(found: Files) -> Row:
     return Row("resident memory after 10 to 50 swaps / after 5", ratios, 1.05, sorted(seconds)[len(seconds) // 2])
 
 
-def draw(small: ModelPainter, found: Files, number: int) -> None:
+def draw(small: ModelRunner, found: Files, number: int) -> None:
     checkpoint = found.other if number % 2 else STARTER
     request = TextToImage(prompt="a red house", checkpoint=checkpoint, steps=2, seed=1, width=128, height=128)
     finish(small, replace(request, vae=found.vae, loras=(LoraUse(id=found.loras["fits"]),)))
@@ -148,5 +148,5 @@ def draw(small: ModelPainter, found: Files, number: int) -> None:
         raise AssertionError("a LoRA of another width was taken")
 
 
-def finish(small: ModelPainter, request: TextToImage) -> None:
+def finish(small: ModelRunner, request: TextToImage) -> None:
     assert any(isinstance(event, Picture) for batch in small.batches(request) for event in batch)

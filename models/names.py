@@ -1,7 +1,7 @@
 """How a file is called, and which ways of writing a name mean the same. Looking up never goes by what is shown on a page.
 
 Names come as file systems keep them: accents in one character or in two (NFC, NFD), letters large or small, and characters that cannot
-stand in a tag of a prompt. `FORMS` are the ways of comparing two names, the strictest first.
+stand in a tag of a prompt. `SPELLINGS` are the ways of comparing two names, the strictest first.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def loosest(name: str) -> str:
     return name.strip().lower() if PLAIN.fullmatch(name) else folded(writable(name))
 
 
-Form = Callable[[str], str]
-FORMS: tuple[Form, ...] = (str, composed, folded, loosest)
+Spelling = Callable[[str], str]
+SPELLINGS: tuple[Spelling, ...] = (str, composed, folded, loosest)
 
 
 def taken_apart(text: str) -> tuple[tuple[str, ...], str]:

@@ -18,9 +18,9 @@ from pipelines.images.store import Inputs
 from pipelines.job_book.book import ENDED, NOBODY, RUNNING, WAITING, Job, JobBook, PictureRecord
 from pipelines.jobs.errands import never
 from pipelines.jobs.outputs import Outputs, inspect
-from pipelines.jobs.progress import Live
-from pipelines.jobs.runner import Painter
-from pipelines.jobs.worker import Engine
+from pipelines.jobs.progress import JobProgress
+from pipelines.jobs.runner import Runner
+from pipelines.jobs.worker import Worker
 from pipelines.metadata.companions import companions, others
 from pipelines.metadata.provenance import unlike
 from pipelines.preprocessors.annotators import Annotators
@@ -29,13 +29,13 @@ from pipelines.requests.request import Outpaint, Request, input_ids
 from pipelines.resolving.forecast import forecast_of
 from pipelines.resolving.rebind import PATIENCE, Rebound, rebind
 from pipelines.resolving.resolve import draws, resolve
-from pipelines.services.control_preview import ControlDesk
-from pipelines.services.depth_preview import DepthDesk
+from pipelines.services.control_preview import ControlPreviews
+from pipelines.services.depth_preview import DepthPreviews
 from pipelines.services.guests import DiskQuota, check_work
 from pipelines.services.library import Library
 from pipelines.services.preprocessor_weights import AnnotatorFiles
 from pipelines.services.prompt_notes import PromptReader
-from pipelines.services.uploads import Intake, Taken
+from pipelines.services.uploads import Taken, Uploads
 
 READ = {  # kinds of what the painter reads, as people call them
     "vae": "VAE", "control": "ControlNet", "ip-adapter": "IP-Adapter", "vision": "vision encoder", "annotator": "preprocessor",
@@ -52,7 +52,7 @@ class Studio:
         catalog: Catalog,
         outputs: Outputs,
         book: JobBook,
-        open_painter: Callable[[], Painter],
+        open_runner: Callable[[], Runner],
         weights: Path | None = None,
         inputs: Inputs | None = None,
         annotators: Annotators | None = None,
@@ -67,28 +67,28 @@ class Studio:
         self._catalog = catalog
         kept = inputs or Inputs(outputs.folder / ".inputs")
         self.disk = DiskQuota(book, kept, guest_disk)
-        self.intake = Intake(kept, book, self.disk)
+        self.uploads = Uploads(kept, book, self.disk)
         self.library = Library(catalog, weights, hub)
         self.book = book
-        self._engine = Engine(book, outputs, open_painter)
+        self._worker = Worker(book, outputs, open_runner)
         annotators = annotators or Annotators([], outputs.folder / ".none")
         self._annotators = annotators
         self.annotator_files = AnnotatorFiles(annotators, self.library.queue)
-        self.control = ControlDesk(self.intake, self._engine, annotators)
-        self.depth = DepthDesk(self.intake, self.control)
+        self.control = ControlPreviews(self.uploads, self._worker, annotators)
+        self.depth = DepthPreviews(self.uploads, self.control)
         self.prompts = PromptReader(catalog)
 
     def start(self) -> None:
         """Starts the worker; it warms up behind the page."""
-        self._engine.start()
+        self._worker.start()
 
     def close(self) -> None:
-        self._engine.close()
+        self._worker.close()
         self.book.close()
 
     def engine_state(self) -> tuple[str, str]:
         """("starting" | "ready" | "troubled" | "failed", a sentence). "troubled": jobs wait, or pictures wait for room; it passes."""
-        return self._engine.state
+        return self._worker.state
 
     def checkpoints(self, kind: str = "") -> list[Checkpoint]:
         """Those that can draw requests of a kind; all of them without one."""
@@ -99,24 +99,24 @@ class Studio:
 
         What is kept is the request with everything it names looked up: see `resolve`. `owner`: of who sits at the machine.
         """
-        self.intake.check(request, user)
+        self.uploads.check(request, user)
         if not owner:
-            check_work(request, self.intake.size(request.image) if isinstance(request, Outpaint) else None)
+            check_work(request, self.uploads.size(request.image) if isinstance(request, Outpaint) else None)
             self.disk.check_job(user, request)
         resolved = resolve(request, self._catalog)
         self.control.check(resolved)
-        job_id = self._engine.submit(resolved, user, owner)
+        job_id = self._worker.submit(resolved, user, owner)
         if owner:
             self.book.news = ""
         return job_id
 
     def stop(self, job_id: str, user: str) -> None:
         self.job(job_id, user)
-        self._engine.stop(job_id)
+        self._worker.stop(job_id)
 
     def skip(self, job_id: str, user: str) -> None:
         self.job(job_id, user)
-        self._engine.skip(job_id)
+        self._worker.skip(job_id)
 
     def current(self, user: str, kind: str = "") -> str | None:
         return self.book.current(user, kind)
@@ -147,8 +147,8 @@ class Studio:
         """
         reading = inspect(source)
         found = rebind(reading.request, reading.made_with, self._catalog, reading.ids)
-        begun, unknown = self.intake.with_pictures(found.request, reading.pictures, user)
-        request, missing = self.intake.without_missing(begun, user)
+        begun, unknown = self.uploads.with_pictures(found.request, reading.pictures, user)
+        request, missing = self.uploads.without_missing(begun, user)
         unlike_here = self._unlike(found.request, reading.made_with)
         return Rebound(request, (*reading.notes, *found.notes, *unlike_here, *unknown, *missing))
 
@@ -157,25 +157,25 @@ class Studio:
         until = time.monotonic() + PATIENCE
         here = companions(request, self._catalog, self._annotators)
         files = others(made_with, here, lambda file: self._catalog.file_hash(file, until - time.monotonic()))
-        painter = self._engine.painter
-        return [*files, *unlike(made_with, painter.runtime if painter else {})]
+        runner = self._worker.runner
+        return [*files, *unlike(made_with, runner.runtime if runner else {})]
 
     def ledger(self) -> tuple[LedgerLine, ...]:
         """What is in memory, the least recently used first; nothing before the worker has started."""
-        painter = self._engine.painter
-        return tuple(replace(line, name=self._name_of(line.key)) for line in painter.ledger) if painter else ()
+        runner = self._worker.runner
+        return tuple(replace(line, name=self._name_of(line.key)) for line in runner.ledger) if runner else ()
 
     def unload(self, line_id: str) -> None:
         """Lets go of what a line of the ledger names, as soon as no job runs."""
-        self._engine.between_jobs(f"unload {line_id}", lambda painter: painter.unload(line_id))
+        self._worker.between_jobs(f"unload {line_id}", lambda runner: runner.unload(line_id))
 
     def forecast(self, request: Request) -> Forecast | None:
         """What the request will take of the memory, and what would fit if it does not. None before the worker has started.
 
         Raises `UserError` when the request names something that is not there.
         """
-        painter = self._engine.painter
-        return forecast_of(request, self._catalog, painter.machine, painter.ledger) if painter else None
+        runner = self._worker.runner
+        return forecast_of(request, self._catalog, runner.machine, runner.ledger) if runner else None
 
     def control_preview(
         self, use: ControlUse, size: tuple[int, int], user: str, image: str = "", mask: str = "", gone: Callable[[], bool] = never
@@ -192,13 +192,13 @@ class Studio:
         job = self.book.job(job_id)
         if job is None or job.user != user:
             raise UserError("This job is not among yours. Reload the page to see your own.")
-        return self._engine.known(job)
+        return self._worker.known(job)
 
     async def watch(self, job_id: str, user: str, after: int, timeout: float = 20) -> dict[str, Any]:
         """Waits until the job has news after version `after`, at most `timeout` seconds, and returns its progress."""
         deadline = asyncio.get_running_loop().time() + timeout
         while True:
-            bell = self._engine.bell.ticket()
+            bell = self._worker.bell.ticket()
             left = deadline - asyncio.get_running_loop().time()
             if self._version(job_id, after) > after or left <= 0:
                 return await asyncio.to_thread(self._progress, job_id, user, after)
@@ -209,7 +209,7 @@ class Studio:
 
     def _preparing(self) -> dict[str, Any]:
         """What is being read from the disk, as words; nothing while nothing is."""
-        key = self._engine.painter.reading if self._engine.painter else None
+        key = self._worker.runner.reading if self._worker.runner else None
         return {"preparing": f"the {READ.get(key.kind, key.kind)} “{self._name_of(key)}”"} if key else {}
 
     def _name_of(self, key: Key) -> str:
@@ -221,17 +221,17 @@ class Studio:
             return "a file that is not there any more"
 
     def _version(self, job_id: str, after: int = -1) -> int:
-        live = self._engine.live(job_id)
+        live = self._worker.live(job_id)
         if live:
             return live.version
-        if self._engine.queue_version <= after:
+        if self._worker.queue_version <= after:
             return after  # nothing but steps of other jobs: not worth a look into the book
         job = self.book.job(job_id)
-        return self._engine.queue_version if job and self._engine.known(job).state in (WAITING, RUNNING) else ENDED_VERSION
+        return self._worker.queue_version if job and self._worker.known(job).state in (WAITING, RUNNING) else ENDED_VERSION
 
     def _progress(self, job_id: str, user: str, after: int) -> dict[str, Any]:
         version = self._version(job_id)  # read first: what changes meanwhile is then told again, never missed
-        live = self._engine.live(job_id)
+        live = self._worker.live(job_id)
         if live and live.job.user == user:
             return {**self._standing(live.job, live.pictures), "version": version, **self._preparing(), **_motion(live, after)}
         job = self.job(job_id, user)
@@ -241,8 +241,8 @@ class Studio:
     def _standing(self, job: Job, pictures: Sequence[PictureRecord]) -> dict[str, Any]:
         """What is known of any job, also of one that waits or has ended."""
         waits = job.state == WAITING
-        engine, sentence = self._engine.state
-        hindered = sentence if job.state not in ENDED and engine != "ready" else ""
+        worker, sentence = self._worker.state
+        hindered = sentence if job.state not in ENDED and worker != "ready" else ""
         return {
             "job": job.id,
             "state": job.state,
@@ -257,11 +257,11 @@ class Studio:
             "previews": [],
             "pictures": [summary(record) for record in pictures],
             "message": job.message or hindered,
-            "unsaved": self._engine.keeping.waits(job.id),
+            "unsaved": self._worker.saving.waits(job.id),
         }
 
 
-def _motion(live: Live, after: int) -> dict[str, Any]:
+def _motion(live: JobProgress, after: int) -> dict[str, Any]:
     """What only a running job has. `picture` counts the ones before this batch, skipped ones too."""
     step = live.step
     if step is None:

@@ -16,7 +16,7 @@ from models.memory.forecast import Machine
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.requests.request import LoraUse, Request, TextToImage
-from pipelines.runtime.runner import ModelPainter
+from pipelines.runtime.runner import ModelRunner
 from tests.toy_weights import CPU, write_toy_model
 
 GB = 10**9
@@ -62,28 +62,28 @@ def files(originals: Files, tmp_path: Path) -> Files:
 
 
 @pytest.fixture
-def painter(files: Files) -> ModelPainter:
+def runner(files: Files) -> ModelRunner:
     return open_toys(files)
 
 
-def open_toys(files: Files, machine: Machine = HOST_ALONE, device: Device = CPU) -> ModelPainter:
-    return ModelPainter(files.catalog(), device, machine, Inputs(files.models.parent / "inputs"))
+def open_toys(files: Files, machine: Machine = HOST_ALONE, device: Device = CPU) -> ModelRunner:
+    return ModelRunner(files.catalog(), device, machine, Inputs(files.models.parent / "inputs"))
 
 
-def other(painter: ModelPainter) -> str:
-    return next(entry.id for entry in painter.catalog.checkpoints() if entry.id != STARTER)
+def other(runner: ModelRunner) -> str:
+    return next(entry.id for entry in runner.catalog.checkpoints() if entry.id != STARTER)
 
 
-def ink(painter: ModelPainter) -> LoraUse:
-    return LoraUse(id=painter.catalog.models("lora")[0].id)
+def ink(runner: ModelRunner) -> LoraUse:
+    return LoraUse(id=runner.catalog.models("lora")[0].id)
 
 
-def draw(painter: ModelPainter, request: Request = REQUEST) -> list[bytes]:
-    return [picture.image.tobytes() for picture in pictures(painter, request)]
+def draw(runner: ModelRunner, request: Request = REQUEST) -> list[bytes]:
+    return [picture.image.tobytes() for picture in pictures(runner, request)]
 
 
-def pictures(painter: ModelPainter, request: Request = REQUEST) -> list[Picture]:
-    return [event for batch in painter.batches(request) for event in batch if isinstance(event, Picture)]
+def pictures(runner: ModelRunner, request: Request = REQUEST) -> list[Picture]:
+    return [event for batch in runner.batches(request) for event in batch if isinstance(event, Picture)]
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ class House:
 
     folder: Path
     port: int
-    painter: ToyPainter = field(default_factory=ToyPainter)
+    runner: ToyPainter = field(default_factory=ToyPainter)
     warm: threading.Event = field(default_factory=threading.Event)  # set: the painter opens at once
     studio: Studio | None = None
     more: dict[str, Any] = field(default_factory=dict)  # what else the studio is given
@@ -82,7 +82,7 @@ class House:
         pictures = self.folder / "outputs"
         book = JobBook(pictures / "studio.db", pictures)
         catalog = Catalog(toy_model_folder(self.folder / "toy"), [self.models])
-        self.studio = Studio(catalog, Outputs(pictures), book, self._open_painter, **self.more)
+        self.studio = Studio(catalog, Outputs(pictures), book, self._open_runner, **self.more)
         self.studio.start()
         self._app = create_app(self.studio, page, Door(), **look())
         if LAG:
@@ -93,9 +93,9 @@ class House:
         self._thread.start()
         wait_until(lambda: self._server and self._server.started, 30)
 
-    def _open_painter(self) -> ToyPainter:
+    def _open_runner(self) -> ToyPainter:
         self.warm.wait()
-        return self.painter
+        return self.runner
 
     def close(self) -> None:
         if self._app and self._server and self._thread and self.studio:
@@ -230,8 +230,8 @@ def open_house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
 def house(open_house: House) -> Generator[House]:
     """The server with a painter that is quick and has no gate."""
     yield open_house
-    gate, open_house.painter.gate = open_house.painter.gate, None
-    open_house.painter.step_seconds = 0.0
+    gate, open_house.runner.gate = open_house.runner.gate, None
+    open_house.runner.step_seconds = 0.0
     open_house.warm.set()
     if gate:
         gate.release(1000)

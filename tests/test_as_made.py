@@ -24,7 +24,7 @@ from pipelines.requests.as_made import DecodeUse, Understanding, is_sealed
 from pipelines.requests.request import OWN_VAE, EmbeddingUse, HypernetworkUse, LoraUse, Request, TextToImage, describe
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
-from pipelines.runtime.runner import ModelPainter, open_painter
+from pipelines.runtime.runner import ModelRunner, open_runner
 from tests.test_resolve import Shelf, dreams, entry
 from ui.parts.form import CARRIED, Form
 
@@ -117,41 +117,41 @@ def test_a_picture_of_the_first_version_is_read_and_is_made_as_it_was(shelf: She
 
 
 @pytest.fixture(scope="module")
-def painter(tmp_path_factory: pytest.TempPathFactory) -> ModelPainter:
+def runner(tmp_path_factory: pytest.TempPathFactory) -> ModelRunner:
     root = tmp_path_factory.mktemp("as_made")
     starter = Path(__file__).parents[1] / "models" / STARTER
-    return open_painter(Catalog(starter, [], root), "cpu", Inputs(root / "inputs"), Machine(host=GB))
+    return open_runner(Catalog(starter, [], root), "cpu", Inputs(root / "inputs"), Machine(host=GB))
 
 
-def draw(painter: ModelPainter, request: Request) -> Picture:
-    return next(event for batch in painter.batches(request) for event in batch if isinstance(event, Picture))
+def draw(runner: ModelRunner, request: Request) -> Picture:
+    return next(event for batch in runner.batches(request) for event in batch if isinstance(event, Picture))
 
 
 SMALL = TextToImage(prompt="a red house", width=64, height=64, steps=2, seed=3)
 
 
-def test_another_understanding_of_the_checkpoint_changes_no_picture_that_is_made_again(painter: ModelPainter) -> None:
-    made = draw(painter, SMALL)
-    painter.catalog.override(STARTER, Overrides(prediction_type="epsilon", zero_terminal_snr=True))
+def test_another_understanding_of_the_checkpoint_changes_no_picture_that_is_made_again(runner: ModelRunner) -> None:
+    made = draw(runner, SMALL)
+    runner.catalog.override(STARTER, Overrides(prediction_type="epsilon", zero_terminal_snr=True))
     try:
-        assert draw(painter, SMALL).image.tobytes() != made.image.tobytes()
-        found = rebind(made.request, made.made_with, painter.catalog)
-        assert draw(painter, found.request).image.tobytes() == made.image.tobytes()
+        assert draw(runner, SMALL).image.tobytes() != made.image.tobytes()
+        found = rebind(made.request, made.made_with, runner.catalog)
+        assert draw(runner, found.request).image.tobytes() == made.image.tobytes()
         assert "epsilon" in found.notes[0]
     finally:
-        painter.catalog.override(STARTER, Overrides())
+        runner.catalog.override(STARTER, Overrides())
     assert made.request.understood == (Understanding(id=STARTER, prediction_type="v_prediction"),)
 
 
-def test_as_many_threads_draw_as_drew_it(painter: ModelPainter) -> None:
+def test_as_many_threads_draw_as_drew_it(runner: ModelRunner) -> None:
     before = torch.get_num_threads()
-    made = draw(painter, replace(SMALL, threads=before + 2))
+    made = draw(runner, replace(SMALL, threads=before + 2))
     assert made.request.threads == before + 2 and torch.get_num_threads() == before
-    assert draw(painter, made.request).image.tobytes() == made.image.tobytes()
-    assert draw(painter, replace(SMALL, threads=100_000)).request.threads == before
+    assert draw(runner, made.request).image.tobytes() == made.image.tobytes()
+    assert draw(runner, replace(SMALL, threads=100_000)).request.threads == before
 
 
-def test_the_record_says_what_drew_and_on_what(painter: ModelPainter) -> None:
-    made_with = draw(painter, SMALL).made_with
+def test_the_record_says_what_drew_and_on_what(runner: ModelRunner) -> None:
+    made_with = draw(runner, SMALL).made_with
     assert {"Part hashes", "Device", "Number type", "torch", "diffusers", "Atelier"} <= set(made_with)
     assert "vae: " in made_with["Part hashes"] and "text_encoder: " in made_with["Part hashes"]

@@ -14,10 +14,10 @@ import pytest
 from models.errors import UserError
 from models.files import Overrides
 from models.library.catalog import STARTER, Catalog
-from models.library.listing import Listing, Place, list_folder
+from models.library.listing import FolderToScan, Listing, list_folder
 from models.library.matching import spellings
 from models.library.scan import Scan
-from models.library.timeouts import Patience, Silent
+from models.library.timeouts import Silent, TimeLimit
 from tests.library_files import SD1, embedding, hypernetwork, lora, vae, write_file, write_folder, write_starter
 from tests.toys import FAR_TOO_LONG, wait_until
 
@@ -256,7 +256,7 @@ def test_pipes_are_not_waited_for(catalog: Catalog, mine: Path) -> None:
 
 
 def test_work_that_never_answers_is_left_alone_and_tried_again_once_it_has() -> None:
-    gate, patience = threading.Event(), Patience(0.05)
+    gate, patience = threading.Event(), TimeLimit(0.05)
 
     def hangs() -> list[int]:
         gate.wait(FAR_TOO_LONG)
@@ -271,7 +271,7 @@ def test_work_that_never_answers_is_left_alone_and_tried_again_once_it_has() -> 
     assert list(patience("mount", hangs)) == [1]
 
 
-class HangsAt(Patience):
+class HangsAt(TimeLimit):
     """As if one folder were on a mount that is gone."""
 
     def __init__(self, folder: Path) -> None:
@@ -298,7 +298,7 @@ def test_a_folder_that_hangs_holds_up_nobody_and_comes_back_by_itself(starter: P
     write_file(mine / "embeddings" / "cat.safetensors", embedding())
     mounted = threading.Event()
 
-    def slow(place: Place) -> Listing:
+    def slow(place: FolderToScan) -> Listing:
         if place.path.name == "embeddings":
             mounted.wait(FAR_TOO_LONG)
         return list_folder(place)

@@ -20,7 +20,7 @@ from models.networks.vision import Vision
 from models.patches.ip_adapter import IpAdapter
 from pipelines import Controlled, ControlUse
 from pipelines.control.units import Controls
-from pipelines.denoising.control_residuals import Steering
+from pipelines.denoising.control_residuals import ControlResiduals
 from pipelines.images.store import Inputs
 from pipelines.requests.steps import Steps
 from pipelines.tasks import txt2img
@@ -44,7 +44,7 @@ class Eyes:
         yield None
 
     @contextmanager
-    def eyes(self, adapter_id: str, family: str) -> Iterator[tuple[Any, Any]]:
+    def image_prompt_networks(self, adapter_id: str, family: str) -> Iterator[tuple[Any, Any]]:
         assert (adapter_id, family) == ("eye", SD1.key)
         self.asked += 1
         yield self._both
@@ -56,12 +56,12 @@ def file(model: DiffusionModel, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture
-def eyes(file: Path, vision: Vision) -> Eyes:
+def image_prompt_networks(file: Path, vision: Vision) -> Eyes:
     return Eyes(loaded(file), vision)
 
 
-def drawn(request: Controlled, model: DiffusionModel, inputs: Inputs, eyes: Eyes) -> Image.Image:
-    return finished(txt2img.batches(request, model, inputs, eyes))[0].image
+def drawn(request: Controlled, model: DiffusionModel, inputs: Inputs, image_prompt_networks: Eyes) -> Image.Image:
+    return finished(txt2img.batches(request, model, inputs, image_prompt_networks))[0].image
 
 
 def asked(inputs: Inputs, **changes: Any) -> Controlled:
@@ -69,17 +69,17 @@ def asked(inputs: Inputs, **changes: Any) -> Controlled:
 
 
 def test_a_picture_equals_the_one_of_diffusers_pipeline(
-    model: DiffusionModel, folder: Path, file: Path, encoder: Any, eyes: Eyes, inputs: Inputs
+    model: DiffusionModel, folder: Path, file: Path, encoder: Any, image_prompt_networks: Eyes, inputs: Inputs
 ) -> None:
     theirs = seeing(pipeline("StableDiffusionPipeline", folder), file, encoder)
     expected = theirs(ip_adapter_image=picture(), latents=first_noise(5, SIDE, SIDE), height=SIDE, width=SIDE, **THEIRS).images[0]
-    assert off(drawn(asked(inputs, weight=0.7), model, inputs, eyes), expected) <= 1
-    assert far(drawn(Controlled(**SAME), model, inputs, eyes), expected)
-    assert eyes.asked == 1, "the picture is looked at once"
+    assert off(drawn(asked(inputs, weight=0.7), model, inputs, image_prompt_networks), expected) <= 1
+    assert far(drawn(Controlled(**SAME), model, inputs, image_prompt_networks), expected)
+    assert image_prompt_networks.asked == 1, "the picture is looked at once"
 
 
 def test_beside_a_control_net_it_equals_diffusers(
-    model: DiffusionModel, folder: Path, file: Path, encoder: Any, eyes: Eyes, inputs: Inputs
+    model: DiffusionModel, folder: Path, file: Path, encoder: Any, image_prompt_networks: Eyes, inputs: Inputs
 ) -> None:
     net = net_of(model, 0)
     theirs = seeing(pipeline("StableDiffusionControlNetPipeline", folder, controlnet=net), file, encoder)
@@ -87,8 +87,8 @@ def test_beside_a_control_net_it_equals_diffusers(
     alone = asked(inputs, weight=0.7)
     both = replace(alone, controls=(*alone.controls, unit(inputs)))
     held = holding(model, net)
-    assert off(drawn(both, held, inputs, eyes), expected) <= 1
-    assert all(far(drawn(replace(both, controls=(use,)), held, inputs, eyes), expected) for use in both.controls)
+    assert off(drawn(both, held, inputs, image_prompt_networks), expected) <= 1
+    assert all(far(drawn(replace(both, controls=(use,)), held, inputs, image_prompt_networks), expected) for use in both.controls)
 
 
 def seeing(theirs: Any, file: Path, encoder: Any) -> Any:
@@ -102,12 +102,12 @@ def seeing(theirs: Any, file: Path, encoder: Any) -> Any:
     return theirs
 
 
-def test_it_acts_at_its_own_steps_and_leaves_nothing_behind(model: DiffusionModel, eyes: Eyes, inputs: Inputs) -> None:
-    plain = drawn(Controlled(**SAME), model, inputs, eyes)
-    late = drawn(asked(inputs, start=0.9), model, inputs, eyes)
+def test_it_acts_at_its_own_steps_and_leaves_nothing_behind(model: DiffusionModel, image_prompt_networks: Eyes, inputs: Inputs) -> None:
+    plain = drawn(Controlled(**SAME), model, inputs, image_prompt_networks)
+    late = drawn(asked(inputs, start=0.9), model, inputs, image_prompt_networks)
     assert late.tobytes() == plain.tobytes(), "of eight steps, none lies wholly in the last tenth"
-    assert drawn(asked(inputs, start=0.5), model, inputs, eyes).tobytes() != plain.tobytes()
-    assert drawn(Controlled(**SAME), model, inputs, eyes).tobytes() == plain.tobytes()
+    assert drawn(asked(inputs, start=0.5), model, inputs, image_prompt_networks).tobytes() != plain.tobytes()
+    assert drawn(Controlled(**SAME), model, inputs, image_prompt_networks).tobytes() == plain.tobytes()
 
 
 def test_without_its_encoder_it_says_which_one_to_put_where(tmp_path: Path) -> None:
@@ -128,21 +128,21 @@ def test_the_encoder_that_fits_is_found(vision: Vision, encoder: Any, tmp_path: 
         found.fitting(24, False)
 
 
-def test_each_picture_of_a_batch_is_seen_for_itself(model: DiffusionModel, eyes: Eyes, inputs: Inputs) -> None:
+def test_each_picture_of_a_batch_is_seen_for_itself(model: DiffusionModel, image_prompt_networks: Eyes, inputs: Inputs) -> None:
     """The UNet's answer for two pictures at once is that for each alone."""
     request = Controlled(**SAME, controls=(ControlUse(id="eye"),))
     pictures, latents = [picture(1), picture(2)], torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(3))
 
-    def answer(steering: Steering, latents: torch.Tensor, pictures: slice) -> torch.Tensor:
-        steering.begin(0, Steps(8))
+    def answer(residuals: ControlResiduals, latents: torch.Tensor, pictures: slice) -> torch.Tensor:
+        residuals.begin(0, Steps(8))
         context = torch.ones(2 * len(latents), 77, model.unet.config["cross_attention_dim"])
-        with torch.inference_mode(), steering.looking(model.unet, 2, pictures):
+        with torch.inference_mode(), residuals.looking(model.unet, 2, pictures):
             return model.unet(latents.repeat(2, 1, 1, 1), 500, context, return_dict=False)[0]
 
-    both = Controls(request, model, inputs, eyes).everywhere(pictures)
+    both = Controls(request, model, inputs, image_prompt_networks).everywhere(pictures)
     together = answer(both, latents, slice(0, 2)).view(2, 2, 4, 8, 8)
     for place, one in enumerate(pictures):
-        alone = answer(Controls(request, model, inputs, eyes).everywhere([one]), latents[place : place + 1], slice(0, 1))
+        alone = answer(Controls(request, model, inputs, image_prompt_networks).everywhere([one]), latents[place : place + 1], slice(0, 1))
         assert torch.allclose(together[:, place], alone, atol=1e-5)
         assert torch.equal(answer(both, latents[place : place + 1], slice(place, place + 1)), alone), "called one by one"
     assert not torch.allclose(together[:, 0], answer(both, latents[:1], slice(1, 2)), atol=1e-3), "they see something else"

@@ -10,10 +10,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from models.library.catalog import STARTER
-from models.memory.forecast import Machine, beside
+from models.memory.forecast import Machine, working_memory
 from pipelines import Controlled, ControlUse
 from pipelines.resolving.forecast import work_of
-from pipelines.runtime.runner import ModelPainter
+from pipelines.runtime.runner import ModelRunner
 from tests.drawing import blots
 from tests.faults import CARD, GB, REQUEST, Files, draw, files, open_toys, originals
 from tests.toy_controls import control_lora, sizes_of
@@ -28,21 +28,21 @@ def test_its_networks_come_to_a_device_that_cannot_hold_all_and_the_picture_is_t
     write_unit(files, kind)
     plain = open_toys(files)
     request = held_by_unit(plain)
-    pictures = beside(work_of(request, plain.catalog, CARD), CARD)
+    pictures = working_memory(work_of(request, plain.catalog, CARD), CARD)
     device = {"for a part": largest(plain, request) + pictures, "for less than a part": 1}[room]
-    painter, away = open_toys(files, Machine(host=GB, device=device)), list[bool]()
-    with painter.lent(request, sparing=True) as model:
+    runner, away = open_toys(files, Machine(host=GB, device=device)), list[bool]()
+    with runner.lent(request, sparing=True) as model:
         layer: Any = model.controls[request.controls[0].id].ready(model.unet).get_submodule("conv_in")
         home = layer.weight.data_ptr()
         layer.register_forward_hook(lambda layer, *_: away.append(layer.weight.data_ptr() != home))
-    assert draw(painter, request) == draw(plain, request) != draw(plain)
-    assert {line.tier for line in painter.ledger} == {"host"}
+    assert draw(runner, request) == draw(plain, request) != draw(plain)
+    assert {line.tier for line in runner.ledger} == {"host"}
     assert away == [True] * REQUEST.steps, "its weights were on the device at each call"
 
 
-def largest(painter: ModelPainter, request: Controlled) -> int:
+def largest(runner: ModelRunner, request: Controlled) -> int:
     """Bytes of the largest network."""
-    with painter.lent(request) as model:
+    with runner.lent(request) as model:
         networks = [model.unet, model.vae, *(control.ready(model.unet) for control in model.controls.values())]
         return max(sum(weight.nbytes for weight in network.parameters()) for network in networks)
 
@@ -56,8 +56,8 @@ def write_unit(files: Files, kind: str) -> Path:
     return path
 
 
-def held_by_unit(painter: ModelPainter) -> Controlled:
-    [entry] = painter.catalog.models("controlnet")
+def held_by_unit(runner: ModelRunner) -> Controlled:
+    [entry] = runner.catalog.models("controlnet")
     image: Image.Image = blots((SIDE, SIDE))
     same: Any = {"prompt": REQUEST.prompt, "steps": REQUEST.steps, "seed": REQUEST.seed, "width": SIDE, "height": SIDE}
-    return Controlled(**same, controls=(ControlUse(id=entry.id, image=painter.inputs.keep(image)),))
+    return Controlled(**same, controls=(ControlUse(id=entry.id, image=runner.inputs.keep(image)),))

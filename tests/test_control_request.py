@@ -13,19 +13,19 @@ from PIL import Image
 from models.errors import UserError
 from models.files import ModelFile
 from pipelines import Controlled, ControlUse, Depth, Studio
-from pipelines.denoising.control_residuals import Steering
+from pipelines.denoising.control_residuals import ControlResiduals
 from pipelines.metadata import infotext
 from pipelines.requests.control_unit import MOST_UNITS, WEIGHT_CURVES, curve_at
 from pipelines.requests.request import describe, input_ids, restore
 from pipelines.requests.steps import Steps
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
-from pipelines.services.uploads import Intake
-from tests.test_intake import ME, YOU, intake, noise, put, refused
+from pipelines.services.uploads import Uploads
+from tests.test_intake import ME, YOU, noise, put, refused, uploads
 from tests.test_resolve import Shelf, entry
 from tests.toys import toy_studio
 
-__all__ = ["intake"]
+__all__ = ["uploads"]
 
 
 @pytest.fixture
@@ -98,13 +98,13 @@ def test_a_unit_s_values_are_checked(bad: dict[str, Any]) -> None:
         Controlled.admit({"controls": [{"id": "x"} | bad]})
 
 
-def test_a_unit_s_picture_must_be_there_and_one_s_own(intake: Intake) -> None:
-    mine, yours = put(intake), put(intake, (41, 30), YOU)
-    intake.check(held(ControlUse(id="x", image=mine)), ME)
-    assert "unit 1 has no picture" in refused(intake, held(ControlUse(id="x")))
+def test_a_unit_s_picture_must_be_there_and_one_s_own(uploads: Uploads) -> None:
+    mine, yours = put(uploads), put(uploads, (41, 30), YOU)
+    uploads.check(held(ControlUse(id="x", image=mine)), ME)
+    assert "unit 1 has no picture" in refused(uploads, held(ControlUse(id="x")))
     for use in (ControlUse(id="x", image=yours), ControlUse(id="x", image="ab" * 32), ControlUse(id="x", image=mine, mask=yours)):
-        assert "not stored here any more" in refused(intake, held(use))
-    intake.check(held(ControlUse(), ControlUse(id="x", weight=0.0)), ME)
+        assert "not stored here any more" in refused(uploads, held(use))
+    uploads.check(held(ControlUse(), ControlUse(id="x", weight=0.0)), ME)
 
 
 def test_nothing_reads_a_depth_map_without_a_depth_checkpoint_or_a_unit(shelf: Shelf) -> None:
@@ -117,11 +117,11 @@ def test_nothing_reads_a_depth_map_without_a_depth_checkpoint_or_a_unit(shelf: S
     assert "empty" in why(replace(alone, checkpoint="id-Deep", near=0.2, far=0.5), shelf)
 
 
-def test_a_depth_map_alone_needs_no_picture_at_full_strength(intake: Intake) -> None:
-    depth = intake.keep(Image.fromarray(np.zeros((8, 8), np.uint16)), ME).id
-    intake.check(Depth(map=depth, denoising_strength=1.0), ME)
-    assert "no picture to start from" in refused(intake, Depth(map=depth, denoising_strength=0.9))
-    assert "no picture to start from" in refused(intake, Depth())
+def test_a_depth_map_alone_needs_no_picture_at_full_strength(uploads: Uploads) -> None:
+    depth = uploads.keep(Image.fromarray(np.zeros((8, 8), np.uint16)), ME).id
+    uploads.check(Depth(map=depth, denoising_strength=1.0), ME)
+    assert "no picture to start from" in refused(uploads, Depth(map=depth, denoising_strength=0.9))
+    assert "no picture to start from" in refused(uploads, Depth())
 
 
 # ---- when and how strongly ------------------------------------------------------------------------------------------------------------
@@ -147,8 +147,8 @@ def test_a_curve_runs_from_the_first_to_the_last_of_the_unit_s_own_steps(curve: 
 
 def test_steps_that_do_not_run_do_not_count() -> None:
     """At a low strength in image to image, "from the middle on" is the middle of what runs, as in A1111 and diffusers."""
-    steering = Steering()
-    steering.begin(12, Steps(20, 12))
+    residuals = ControlResiduals()
+    residuals.begin(12, Steps(20, 12))
     use = ControlUse(start=0.5)
     assert [use.weight_at(index, 8) for index in range(8)] == [0, 0, 0, 0, 1, 1, 1, 1]
 
@@ -191,9 +191,9 @@ def test_another_machine_finds_its_own_copy_by_hash_or_name(shelf: Shelf) -> Non
     assert gone.request.controls == () and "nothing" in gone.notes[0]
 
 
-def test_a_picture_s_units_come_back_without_what_is_not_one_s_own(intake: Intake) -> None:
-    mine, yours = put(intake), put(intake, (41, 30), YOU)
-    request, notes = intake.without_missing(held(ControlUse(id="x", image=mine), ControlUse(id="x", image=yours)), ME)
+def test_a_picture_s_units_come_back_without_what_is_not_one_s_own(uploads: Uploads) -> None:
+    mine, yours = put(uploads), put(uploads, (41, 30), YOU)
+    request, notes = uploads.without_missing(held(ControlUse(id="x", image=mine), ControlUse(id="x", image=yours)), ME)
     assert [use.image for use in request.controls] == [mine, ""] and len(notes) == 1
 
 
@@ -210,7 +210,7 @@ def studio(tmp_path: Path) -> Any:
 def shown(studio: Studio, use: ControlUse, size: tuple[int, int], user: str = ME, image: str = "") -> Image.Image:
     taken = studio.control_preview(use, size, user, image)
     assert (taken.width, taken.height) == size
-    return studio.intake.inputs.open(taken.id)
+    return studio.uploads.inputs.open(taken.id)
 
 
 def test_the_preview_is_what_the_model_will_see(studio: Studio) -> None:
@@ -219,16 +219,16 @@ def test_the_preview_is_what_the_model_will_see(studio: Studio) -> None:
     from pipelines.control.units import hint_of
     from pipelines.control.view import View
 
-    picture = studio.intake.keep(noise((90, 60)), ME).id
+    picture = studio.uploads.keep(noise((90, 60)), ME).id
     for mode in ("Crop", "Fill", "Stretch"):
         use = ControlUse(image=picture, preprocessor="Canny", resize_mode=mode)
-        hint = hint_of(use, View((64, 96), (0, 0, 64, 96), (64, 96)), studio.intake.inputs)
+        hint = hint_of(use, View((64, 96), (0, 0, 64, 96), (64, 96)), studio.uploads.inputs)
         seen = torch.from_numpy(np.asarray(shown(studio, use, (64, 96)), np.float32) / 255).permute(2, 0, 1)[None]
         assert torch.equal(hint, seen)
 
 
 def test_a_unit_without_a_picture_shows_the_tab_s(studio: Studio) -> None:
-    picture = studio.intake.keep(noise((64, 64)), ME).id
+    picture = studio.uploads.keep(noise((64, 64)), ME).id
     assert shown(studio, ControlUse(), (64, 64), image=picture).tobytes() == noise((64, 64)).tobytes()
 
 
@@ -244,13 +244,13 @@ def test_what_cannot_be_shown_says_why(use: ControlUse, sentence: str, studio: S
 
 
 def test_nobody_sees_another_one_s_picture(studio: Studio) -> None:
-    picture = studio.intake.keep(noise((64, 64)), YOU).id
+    picture = studio.uploads.keep(noise((64, 64)), YOU).id
     with pytest.raises(UserError, match="not stored here"):
         studio.control_preview(ControlUse(image=picture), (64, 64), ME)
 
 
 def test_a_preprocessor_whose_files_are_missing_is_refused_when_the_job_comes_in(studio: Studio) -> None:
-    picture = studio.intake.keep(noise((64, 64)), ME).id
+    picture = studio.uploads.keep(noise((64, 64)), ME).id
     with pytest.raises(UserError, match=r"body_pose_model\.pth"):
         studio.control.check(held(ControlUse(id="x", image=picture, preprocessor="OpenPose")))
     studio.control.check(held(ControlUse(id="x", image=picture, preprocessor="OpenPose", weight=0.0)))

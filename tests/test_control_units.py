@@ -76,11 +76,11 @@ def steered(model: DiffusionModel, inputs: Inputs, use: ControlUse) -> Sequence[
     from pipelines.denoising.control_residuals import Call
     from pipelines.requests.steps import Steps
 
-    steering = Controls(Controlled(**SAME, controls=(use,)), model, inputs).everywhere()
-    steering.begin(0, Steps(8))
+    residuals = Controls(Controlled(**SAME, controls=(use,)), model, inputs).everywhere()
+    residuals.begin(0, Steps(8))
     context = torch.ones(2, 77, model.unet.config["cross_attention_dim"])
     with torch.inference_mode():
-        found = steering.residuals(Call(torch.ones(2, 4, 8, 8), torch.tensor([500, 500]), context, None, 2, slice(0, 1)))
+        found = residuals.residuals(Call(torch.ones(2, 4, 8, 8), torch.tensor([500, 500]), context, None, 2, slice(0, 1)))
     return found.get("down_block_additional_residuals", ())
 
 

@@ -17,7 +17,7 @@ import pytest
 from doors import RunningDoor, running_door
 from toys import wait_until
 
-from ui.door.connection_limits import Crowd, Room
+from ui.door.connection_limits import ConnectionLimits, Room
 from ui.door.log_lines import OneLine, Sparing
 
 FILES = 256
@@ -35,7 +35,7 @@ class Someone:
 
 
 def test_an_address_has_its_share_and_this_machine_always_gets_in() -> None:
-    crowd = Crowd(Room(most=40, an_address=10, kept=8))
+    crowd = ConnectionLimits(Room(most=40, an_address=10, kept=8))
     entered = [sum(crowd.enters(Someone(f"10.0.0.{number}")) for _ in range(12)) for number in range(5)]
     assert entered == [10, 10, 10, 2, 0]
     assert not crowd.enters(Someone("10.0.0.77"))
@@ -44,14 +44,14 @@ def test_an_address_has_its_share_and_this_machine_always_gets_in() -> None:
 
 
 def test_many_addresses_of_one_household_and_of_loopback_are_one() -> None:
-    crowd = Crowd(Room(most=100, an_address=3))
+    crowd = ConnectionLimits(Room(most=100, an_address=3))
     assert [crowd.enters(Someone(f"2001:db8:1:2::{number}")) for number in range(4)] == [True] * 3 + [False]
     assert [crowd.enters(Someone(f"127.0.0.{number + 1}")) for number in range(4)] == [True] * 3 + [False]
     assert crowd.enters(Someone("::ffff:10.0.0.1"))
 
 
 def test_who_asks_for_nothing_gives_way_first_then_the_slowest_and_never_who_is_answered() -> None:
-    crowd = Crowd(Room(most=100, an_address=3))
+    crowd = ConnectionLimits(Room(most=100, an_address=3))
     answered, slow, idle = Someone("10.0.0.1"), Someone("10.0.0.1", worth=7), Someone("10.0.0.1", worth=0)
     assert all(crowd.enters(guest) for guest in (answered, slow, idle))
     assert crowd.enters(Someone("10.0.0.1"))
@@ -65,7 +65,7 @@ def test_who_asks_for_nothing_gives_way_first_then_the_slowest_and_never_who_is_
 
 
 def test_a_proxy_speaks_for_many() -> None:
-    crowd = Crowd(Room(most=100, an_address=3), proxies=["10.0.0.1"])
+    crowd = ConnectionLimits(Room(most=100, an_address=3), proxies=["10.0.0.1"])
     assert all(crowd.enters(Someone("10.0.0.1")) for _ in range(20))
 
 

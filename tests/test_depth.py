@@ -20,7 +20,7 @@ from pipelines.depth.depth_map import STEPS, edited, fitted, read_depth, relativ
 from pipelines.images.store import Inputs
 from pipelines.requests.request import describe, restore
 from pipelines.tasks import depth2img, img2img
-from pipelines.tasks.conditioning import Guides
+from pipelines.tasks.conditioning import Denoisers
 from tests.drawing import blots, clip_tokenizer, finished, latents_of, levels
 from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 
@@ -181,7 +181,7 @@ def test_prompts_are_encoded_once_whatever_the_number_of_batches(reader: Diffusi
     once = len(calls)
     hook = reader.text_encoder.register_forward_hook(lambda *_: calls.append(1))
     with torch.inference_mode():
-        Guides(asked(inputs), reader)
+        Denoisers(asked(inputs), reader)
     hook.remove()
     assert len(calls) == 2 * once
 

@@ -119,7 +119,7 @@ def form(kind: Any, *names: str) -> Form:
 
 
 def test_a_picture_that_is_sent_brings_its_words_and_leaves_what_reads_the_map(stocked: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stocked.intake, "adopt", lambda record, user: Taken(ONE, 128, 96))
+    monkeypatch.setattr(stocked.uploads, "adopt", lambda record, user: Taken(ONE, 128, 96))
     target = form(Depth, "prompt", "checkpoint", "controls", "image", "map", "width", "height", "steps", "far")
     updates: Any = as_depth(stocked, target, record(TextToImage(prompt="a tree", steps=33)), "me")
     assert {name: update["value"] for name, update in updates.items()} == {

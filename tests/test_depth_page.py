@@ -20,7 +20,7 @@ from pipelines.depth.strokes import painted
 from pipelines.services.preflight import preflight
 from ui import page
 from ui.door.roles import declared
-from ui.parts.depth_map import DepthMapDesk, estimated
+from ui.parts.depth_map import DepthMapHandlers, estimated
 
 pytest_plugins = ("door_fixtures",)
 ME = {"Cookie": "atelier_user=" + "m" * 22}
@@ -63,7 +63,7 @@ def test_the_tab_begins_with_a_checkpoint_that_reads_depth(studio: Studio, monke
 
 
 def test_what_the_script_asks_the_server_serves_artists(studio: Studio) -> None:
-    desk = DepthMapDesk(studio)
+    desk = DepthMapHandlers(studio)
     assert {declared(handler) for handler in (desk.estimators, desk.estimate)} == {"artist"}
 
 
@@ -185,11 +185,11 @@ def test_strokes_on_a_large_map_may_be_smaller_than_it() -> None:
 def test_an_estimate_is_a_map_of_this_person(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(studio.control, "annotated", lambda key, work, *_: work(None))
     bright_is_near(studio, monkeypatch)
-    image = studio.intake.picture(saved(Image.linear_gradient("L").convert("RGB")), "me").id
+    image = studio.uploads.picture(saved(Image.linear_gradient("L").convert("RGB")), "me").id
     found = estimated(studio, {"image": image, "estimator": "Starter depth"}, "me")
-    kept = studio.intake.inputs.open(found["id"], "")
+    kept = studio.uploads.inputs.open(found["id"], "")
     assert (found["width"], found["height"], kept.mode) == (256, 256, "I;16") and kept.getextrema() == (0, 65_535)
-    assert studio.intake.find(found["id"], "me") and not studio.intake.find(found["id"], "you")
+    assert studio.uploads.find(found["id"], "me") and not studio.uploads.find(found["id"], "you")
     assert "not stored here" in estimated(studio, {"image": image, "estimator": "Starter depth"}, "you")["message"]
 
 

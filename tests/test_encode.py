@@ -17,7 +17,7 @@ from models.memory.device import Device
 from pipelines.denoising.vae_decode import TILE, decode
 from pipelines.denoising.vae_encode import encode, mask_latents
 from pipelines.images.store import Inputs
-from pipelines.runtime.runner import open_painter
+from pipelines.runtime.runner import open_runner
 from tests.app_fixtures import ROOT
 from tests.drawing import blots, ended, latents_of
 from tests.toy_weights import load_toy_model, write_toy_model
@@ -82,8 +82,8 @@ def test_the_starter_gives_a_picture_back_from_its_latents(tmp_path: Path) -> No
 
     scene = Scene((Thing("house", "red", "left", "big"),), "grass", "day", mountains=True)
     image = Image.fromarray(draw(arrange(scene, np.random.default_rng(1)), 128))
-    painter = open_painter(Catalog(ROOT / "models" / "starter"), "cpu", Inputs(tmp_path))
-    with painter.model(STARTER) as model:
+    runner = open_runner(Catalog(ROOT / "models" / "starter"), "cpu", Inputs(tmp_path))
+    with runner.model(STARTER) as model:
         latents, _ = ended(encode(model, image))
         back, _ = ended(decode(model, latents))
     assert np.abs(np.asarray(back.image, float) - np.asarray(image, float)).mean() < 8

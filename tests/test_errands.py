@@ -22,16 +22,16 @@ JOB = TextToImage(steps=1, seed=1, width=64, height=64)
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Studio]:
-    studio = toy_studio(tmp_path, painter=ToyPainter())
+    studio = toy_studio(tmp_path, runner=ToyPainter())
     wait_until(lambda: studio.engine_state()[0] == "ready")
     yield studio
     studio.close()
 
 
-def done(errands: Errands, painter: Any = None) -> int:
+def done(errands: Errands, runner: Any = None) -> int:
     """How many were done until none waited."""
     count = 0
-    while errands.run_one(painter):
+    while errands.run_one(runner):
         count += 1
     return count
 
@@ -83,8 +83,8 @@ def test_what_goes_wrong_is_told_to_who_waits_for_it() -> None:
 
 
 def test_between_two_jobs_there_is_one_errand_however_many_people_ask(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine, order, held = studio._engine, list[str](), threading.Event()
-    engine.between_jobs("first", lambda painter: held.wait(10))
+    worker, order, held = studio._worker, list[str](), threading.Event()
+    worker.between_jobs("first", lambda runner: held.wait(10))
     settle = studio.book.settle
 
     def noted(job_id: str, request: Request) -> None:
@@ -93,7 +93,7 @@ def test_between_two_jobs_there_is_one_errand_however_many_people_ask(studio: St
 
     monkeypatch.setattr(studio.book, "settle", noted)
     for number in range(4):
-        engine.between_jobs(f"guest {number}", lambda painter: order.append("errand"))
+        worker.between_jobs(f"guest {number}", lambda runner: order.append("errand"))
     jobs = [studio.submit(JOB, "ada") for _ in range(3)]
     held.set()
     wait_until(lambda: len(order) == 7)

@@ -17,18 +17,18 @@ import torch
 
 from models.errors import UserError
 from models.library.catalog import STARTER
-from models.memory.forecast import Machine, beside
+from models.memory.forecast import Machine, working_memory
 from models.memory.offload import in_turn
 from models.patches import lora
 from pipelines.denoising.vae_decode import SMALL_TILE
 from pipelines.resolving.forecast import work_of
-from pipelines.runtime.runner import ModelPainter
-from tests.faults import CARD, GB, HOST_ALONE, REQUEST, Files, draw, expected, files, ink, open_toys, originals, other, painter, pictures
+from pipelines.runtime.runner import ModelRunner
+from tests.faults import CARD, GB, HOST_ALONE, REQUEST, Files, draw, expected, files, ink, open_toys, originals, other, pictures, runner
 from tests.test_memory import out_of_memory_errors
 
 FULL = RuntimeError("CUDA error: out of memory")
 
-__all__ = ["expected", "files", "originals", "painter"]  # fixtures
+__all__ = ["expected", "files", "originals", "runner"]  # fixtures
 
 # ------------------------------------------------------------------------------------------------ memory runs out
 
@@ -54,9 +54,9 @@ class Trap:
             raise self.error
 
 
-def set_trap(painter: ModelPainter, part: str, fatal: Callable[[int], bool], error: BaseException = FULL) -> Trap:
+def set_trap(runner: ModelRunner, part: str, fatal: Callable[[int], bool], error: BaseException = FULL) -> Trap:
     trap = Trap(error, fatal)
-    with painter.model(STARTER) as model:
+    with runner.model(STARTER) as model:
         module = model.unet if part == "unet" else model.vae.decoder
         module.register_forward_pre_hook(trap)
     return trap
@@ -66,39 +66,39 @@ def set_trap(painter: ModelPainter, part: str, fatal: Callable[[int], bool], err
 def test_f01_f02_a_step_that_runs_out_of_memory_is_tried_again_and_draws_the_same(
     files: Files, expected: list[bytes], error: BaseException
 ) -> None:
-    painter = open_toys(files, CARD if "CUDA" in str(error) else HOST_ALONE)
-    trap = set_trap(painter, "unet", lambda call: call == 2, error)
-    assert draw(painter) == expected
+    runner = open_toys(files, CARD if "CUDA" in str(error) else HOST_ALONE)
+    trap = set_trap(runner, "unet", lambda call: call == 2, error)
+    assert draw(runner) == expected
     assert not trap.outlived, "the tensors of the failed attempt were still in memory in the second one"
-    assert draw(painter) == expected
+    assert draw(runner) == expected
 
 
-def test_f01_batches_that_are_drawn_already_are_not_drawn_again(painter: ModelPainter, files: Files) -> None:
+def test_f01_batches_that_are_drawn_already_are_not_drawn_again(runner: ModelRunner, files: Files) -> None:
     request = replace(REQUEST, batch_count=3)
     whole = draw(open_toys(files), request)
-    trap = set_trap(painter, "unet", lambda call: call == 2 * REQUEST.steps + 2)  # in the third batch
-    assert draw(painter, request) == whole
+    trap = set_trap(runner, "unet", lambda call: call == 2 * REQUEST.steps + 2)  # in the third batch
+    assert draw(runner, request) == whole
     assert trap.calls == 3 * REQUEST.steps + 2
 
 
-def test_f04_a_second_failure_ends_the_job_with_advice(painter: ModelPainter, expected: list[bytes]) -> None:
-    trap = set_trap(painter, "unet", lambda call: call in (2, 4))
+def test_f04_a_second_failure_ends_the_job_with_advice(runner: ModelRunner, expected: list[bytes]) -> None:
+    trap = set_trap(runner, "unet", lambda call: call in (2, 4))
     with pytest.raises(UserError, match="not enough memory") as refusal:
-        draw(painter)
+        draw(runner)
     assert "smaller size than 64 x 64" in str(refusal.value) and trap.calls == 4
     assert refusal.value.__context__ is None
-    assert draw(painter) == expected
+    assert draw(runner) == expected
 
 
 def test_f03_decoding_that_runs_out_of_memory_goes_on_in_smaller_tiles(
-    files: Files, painter: ModelPainter, monkeypatch: pytest.MonkeyPatch
+    files: Files, runner: ModelRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = replace(REQUEST, width=320, height=384)
     with monkeypatch.context() as patch:
         patch.setattr("pipelines.denoising.vae_decode.TILE", SMALL_TILE)
         reference = draw(open_toys(files), request)
-    steps, decodes = set_trap(painter, "unet", lambda call: False), set_trap(painter, "vae", lambda call: call == 1)
-    picture = pictures(painter, request)[0]
+    steps, decodes = set_trap(runner, "unet", lambda call: False), set_trap(runner, "vae", lambda call: call == 1)
+    picture = pictures(runner, request)[0]
     assert [picture.image.tobytes()] == reference
     assert steps.calls == request.steps, "the latents were not kept"
     assert decodes.calls > 2 and not decodes.outlived
@@ -106,48 +106,48 @@ def test_f03_decoding_that_runs_out_of_memory_goes_on_in_smaller_tiles(
     assert draw(open_toys(files), picture.request) == reference, "made again where memory does not run out"
 
 
-def test_f04_decoding_that_never_fits_ends_with_advice(painter: ModelPainter) -> None:
-    trap = set_trap(painter, "vae", lambda call: True)
+def test_f04_decoding_that_never_fits_ends_with_advice(runner: ModelRunner) -> None:
+    trap = set_trap(runner, "vae", lambda call: True)
     with pytest.raises(UserError, match="not enough memory"):
-        draw(painter, replace(REQUEST, width=512))
+        draw(runner, replace(REQUEST, width=512))
     assert trap.calls <= 4
 
 
-def test_f05_a_model_that_does_not_fit_beside_another_is_loaded_without_it(files: Files, painter: ModelPainter) -> None:
-    request = replace(REQUEST, checkpoint=other(painter))
+def test_f05_a_model_that_does_not_fit_beside_another_is_loaded_without_it(files: Files, runner: ModelRunner) -> None:
+    request = replace(REQUEST, checkpoint=other(runner))
     whole = draw(open_toys(files), request)
-    draw(painter)
-    load, tries = painter.manager._load, []
+    draw(runner)
+    load, tries = runner.manager._load, []
 
     def crowded(key: Any) -> Any:
         tries.append(key)
-        if len(painter.ledger) > 0:
+        if len(runner.ledger) > 0:
             raise MemoryError
         return load(key)
 
-    painter.manager._load = crowded
-    assert draw(painter, request) == whole
+    runner.manager._load = crowded
+    assert draw(runner, request) == whole
     assert len(tries) == 2
 
 
 def test_f05_a_model_that_does_not_fit_at_all_is_refused_and_the_next_job_works(
-    painter: ModelPainter, expected: list[bytes], monkeypatch: pytest.MonkeyPatch
+    runner: ModelRunner, expected: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(key: Any) -> Any:
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(painter.manager, "_load", full)
+        patch.setattr(runner.manager, "_load", full)
         with pytest.raises(UserError, match="not enough memory"):
-            draw(painter, replace(REQUEST, checkpoint=other(painter)))
-    assert painter.ledger == ()
-    assert draw(painter) == expected
+            draw(runner, replace(REQUEST, checkpoint=other(runner)))
+    assert runner.ledger == ()
+    assert draw(runner) == expected
 
 
 def test_f05_patching_that_runs_out_of_memory_is_tried_again_too(
-    files: Files, painter: ModelPainter, monkeypatch: pytest.MonkeyPatch
+    files: Files, runner: ModelRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request = replace(REQUEST, loras=(ink(painter),))
+    request = replace(REQUEST, loras=(ink(runner),))
     whole, tries, delta = draw(open_toys(files), request), [], lora.weight_delta
 
     def crowded(*given: Any) -> torch.Tensor:
@@ -157,16 +157,16 @@ def test_f05_patching_that_runs_out_of_memory_is_tried_again_too(
         return delta(*given)
 
     monkeypatch.setattr(lora, "weight_delta", crowded)
-    assert draw(painter, request) == whole
+    assert draw(runner, request) == whole
     assert len(tries) == 2
 
 
 # ------------------------------------------------------------------------------------------------ two tiers
 
 
-def largest_network(painter: ModelPainter) -> tuple[int, int]:
+def largest_network(runner: ModelRunner) -> tuple[int, int]:
     """Bytes of the whole model and of its largest network."""
-    with painter.model(STARTER) as model:
+    with runner.model(STARTER) as model:
         parts = [model.unet, model.vae, *(encoder.network for encoder in model.text_encoders)]
         sizes = [sum(weight.nbytes for weight in part.parameters()) for part in parts]
     return sum(sizes), max(sizes)
@@ -180,9 +180,9 @@ def test_the_picture_is_the_same_whatever_fits_the_device(
     plain = open_toys(files)
     request = replace(REQUEST, loras=(ink(plain),) if with_lora else ())
     whole, part = largest_network(plain)
-    pictures = beside(work_of(request, plain.catalog, CARD), CARD)
+    pictures = working_memory(work_of(request, plain.catalog, CARD), CARD)
     device = {"for the whole": whole + GB, "for a part": part + pictures, "for less than a part": 1}[room]
-    painter = open_toys(files, Machine(host=GB, device=device))
+    runner = open_toys(files, Machine(host=GB, device=device))
     calls: list[bool] = []
     ways: list[bool] = []
 
@@ -191,26 +191,26 @@ def test_the_picture_is_the_same_whatever_fits_the_device(
         return in_turn(networks, device, layer_by_layer)
 
     monkeypatch.setattr("pipelines.runtime.runner.in_turn", noted)
-    with painter.model(STARTER) as model:
+    with runner.model(STARTER) as model:
         first: Any = model.unet.conv_in
         home = first.weight.data_ptr()
         first.register_forward_hook(lambda module, *_: calls.append(module.weight.data_ptr() == home))
     ways.clear()
-    assert draw(painter, request) == draw(plain, request)
+    assert draw(runner, request) == draw(plain, request)
     assert calls and (room == "for the whole" or not any(calls))
     assert set(ways) == {"for the whole": set(), "for a part": {False}, "for less than a part": {True}}[room]
-    assert [line.tier for line in painter.ledger if line.kind == "checkpoint"] == ["device" if room == "for the whole" else "host"]
+    assert [line.tier for line in runner.ledger if line.kind == "checkpoint"] == ["device" if room == "for the whole" else "host"]
 
 
 def test_swapping_between_two_models_in_the_host_loads_nothing(files: Files) -> None:
-    painter = open_toys(files)
-    whole, _ = largest_network(painter)
-    painter = open_toys(files, Machine(host=GB, device=int(whole * 1.5) + 40_000_000))
-    second = replace(REQUEST, checkpoint=other(painter))
-    first_pictures, second_pictures = draw(painter), draw(painter, second)
+    runner = open_toys(files)
+    whole, _ = largest_network(runner)
+    runner = open_toys(files, Machine(host=GB, device=int(whole * 1.5) + 40_000_000))
+    second = replace(REQUEST, checkpoint=other(runner))
+    first_pictures, second_pictures = draw(runner), draw(runner, second)
 
     def refuse(key: Any) -> Any:
         raise AssertionError(f"{key} was loaded again")
 
-    painter.manager._load = refuse
-    assert (draw(painter), draw(painter, second)) == (first_pictures, second_pictures)
+    runner.manager._load = refuse
+    assert (draw(runner), draw(runner, second)) == (first_pictures, second_pictures)

@@ -16,12 +16,12 @@ from models.library.catalog import STARTER
 from pipelines import Controlled, ControlUse
 from pipelines.job_book.book import JobBook
 from pipelines.resolving.resolve import resolve
-from pipelines.runtime.runner import ModelPainter
-from pipelines.services.uploads import Intake
-from tests.faults import REQUEST, Files, draw, files, open_toys, originals, painter
+from pipelines.runtime.runner import ModelRunner
+from pipelines.services.uploads import Uploads
+from tests.faults import REQUEST, Files, draw, files, open_toys, originals, runner
 from tests.toy_controls import control_lora, sizes_of
 
-__all__ = ["files", "originals", "painter"]
+__all__ = ["files", "originals", "runner"]
 SIDE = REQUEST.width
 SAME: dict[str, Any] = {"prompt": REQUEST.prompt, "steps": REQUEST.steps, "seed": REQUEST.seed, "width": SIDE, "height": SIDE}
 
@@ -38,12 +38,12 @@ def write_net(files: Files, **other: Any) -> None:
     save_file(net.state_dict(), path, sizes_of(net))
 
 
-def of_unit(painter: ModelPainter, picture: bytes) -> Controlled:
+def of_unit(runner: ModelRunner, picture: bytes) -> Controlled:
     """As the page does it: the picture goes through the door, then the request is looked through."""
-    folder = painter.inputs.folder
-    taken = Intake(painter.inputs, JobBook(folder / "book.db", folder)).picture(picture, "me")
-    [net] = painter.catalog.models("controlnet")
-    return resolve(Controlled(**SAME, controls=(ControlUse(id=net.id, image=taken.id),)), painter.catalog)
+    folder = runner.inputs.folder
+    taken = Uploads(runner.inputs, JobBook(folder / "book.db", folder)).picture(picture, "me")
+    [net] = runner.catalog.models("controlnet")
+    return resolve(Controlled(**SAME, controls=(ControlUse(id=net.id, image=taken.id),)), runner.catalog)
 
 
 def png(image: Image.Image) -> bytes:
@@ -61,21 +61,21 @@ def small() -> Image.Image:
 
 def test_b36_a_net_of_another_width_is_refused_before_step_1_and_the_next_job_works(files: Files) -> None:
     write_net(files, cross_attention_dim=64)
-    painter = open_toys(files)
-    before = draw(painter)
+    runner = open_toys(files)
+    before = draw(runner)
     with pytest.raises(UserError, match=r"“lines” was made for a model of another size"):
-        of_unit(painter, png(small()))
-    assert draw(painter) == before
+        of_unit(runner, png(small()))
+    assert draw(runner) == before
 
 
 def test_b36_a_tiny_transparent_picture_is_stretched_over_what_is_drawn(files: Files) -> None:
     write_net(files)
-    painter, maps = open_toys(files), list[torch.Tensor]()
-    request = of_unit(painter, png(small()))
-    with painter.lent(request) as model:
+    runner, maps = open_toys(files), list[torch.Tensor]()
+    request = of_unit(runner, png(small()))
+    with runner.lent(request) as model:
         net: Any = model.controls[request.controls[0].id].network
         net.controlnet_cond_embedding.register_forward_pre_hook(lambda _, given: maps.append(given[0]))
-    assert draw(painter, request) != draw(painter)
+    assert draw(runner, request) != draw(runner)
     [seen] = maps
     assert seen.shape == (1, 3, SIDE, SIDE)
     assert seen.isfinite().all() and 0 <= seen.min() < seen.max() <= 1

@@ -18,26 +18,26 @@ from models.library.catalog import STARTER
 from models.memory.forecast import Machine
 from pipelines.jobs.events import Picture
 from pipelines.requests.request import LoraUse
-from pipelines.runtime.runner import ModelPainter
-from tests.faults import REQUEST, Files, draw, expected, files, ink, open_toys, originals, other, painter, pictures
+from pipelines.runtime.runner import ModelRunner
+from tests.faults import REQUEST, Files, draw, expected, files, ink, open_toys, originals, other, pictures, runner
 from tests.toys import FAR_TOO_LONG
 
-__all__ = ["expected", "files", "originals", "painter"]  # fixtures
+__all__ = ["expected", "files", "originals", "runner"]  # fixtures
 
 
-def test_f18_a_file_replaced_by_another_is_read_again(files: Files, painter: ModelPainter) -> None:
-    request = replace(REQUEST, checkpoint=other(painter))
-    first = draw(painter, request)
-    made_with = pictures(painter, request)[0].made_with["Model hash"]
+def test_f18_a_file_replaced_by_another_is_read_again(files: Files, runner: ModelRunner) -> None:
+    request = replace(REQUEST, checkpoint=other(runner))
+    first = draw(runner, request)
+    made_with = pictures(runner, request)[0].made_with["Model hash"]
     replaced_by(files, lambda tensors: {name: tensor * 0.5 for name, tensor in tensors.items()})
-    second = pictures(painter, request)[0]
+    second = pictures(runner, request)[0]
     assert [second.image.tobytes()] == draw(open_toys(files), request) != first
     assert second.made_with["Model hash"] != made_with
 
 
-def test_f18_a_file_overwritten_in_place_is_read_again_and_never_reaches_what_is_in_memory(files: Files, painter: ModelPainter) -> None:
-    request = replace(REQUEST, checkpoint=other(painter))
-    running = painter.batches(request)
+def test_f18_a_file_overwritten_in_place_is_read_again_and_never_reaches_what_is_in_memory(files: Files, runner: ModelRunner) -> None:
+    request = replace(REQUEST, checkpoint=other(runner))
+    running = runner.batches(request)
     batch = next(running)
     next(batch)  # the first step is made
     before = draw(open_toys(files), request)
@@ -49,36 +49,36 @@ def test_f18_a_file_overwritten_in_place_is_read_again_and_never_reaches_what_is
     rest = [event.image.tobytes() for event in batch if isinstance(event, Picture)]
     assert rest == before, "a job that runs keeps the weights that it began with"
     running.close()
-    assert draw(painter, request) == draw(open_toys(files), request) != before
+    assert draw(runner, request) == draw(open_toys(files), request) != before
 
 
-def test_f18_a_truncated_file_is_refused_and_a_repaired_one_works(files: Files, painter: ModelPainter, expected: list[bytes]) -> None:
-    request = replace(REQUEST, checkpoint=other(painter))
-    before, data = draw(painter, request), files.other.read_bytes()
+def test_f18_a_truncated_file_is_refused_and_a_repaired_one_works(files: Files, runner: ModelRunner, expected: list[bytes]) -> None:
+    request = replace(REQUEST, checkpoint=other(runner))
+    before, data = draw(runner, request), files.other.read_bytes()
     files.other.write_bytes(data[: len(data) // 2])
     with pytest.raises(UserError):
-        draw(painter, request)
-    assert draw(painter) == expected
+        draw(runner, request)
+    assert draw(runner) == expected
     files.other.write_bytes(data)
-    assert draw(painter, request) == before
+    assert draw(runner, request) == before
 
 
-def test_f18_a_deleted_checkpoint_is_refused_and_others_work(files: Files, painter: ModelPainter, expected: list[bytes]) -> None:
-    request = replace(REQUEST, checkpoint=other(painter))
-    draw(painter, request)
+def test_f18_a_deleted_checkpoint_is_refused_and_others_work(files: Files, runner: ModelRunner, expected: list[bytes]) -> None:
+    request = replace(REQUEST, checkpoint=other(runner))
+    draw(runner, request)
     shutil.rmtree(files.models / "checkpoints" / "other")
     with pytest.raises(UserError):
-        draw(painter, request)
-    assert draw(painter) == expected
+        draw(runner, request)
+    assert draw(runner) == expected
 
 
-def test_f18_a_deleted_lora_is_refused_by_name(files: Files, painter: ModelPainter, expected: list[bytes]) -> None:
-    request = replace(REQUEST, loras=(ink(painter),))
-    assert draw(painter, request) != expected
+def test_f18_a_deleted_lora_is_refused_by_name(files: Files, runner: ModelRunner, expected: list[bytes]) -> None:
+    request = replace(REQUEST, loras=(ink(runner),))
+    assert draw(runner, request) != expected
     (files.models / "loras" / "ink.safetensors").unlink()
     with pytest.raises(UserError):
-        draw(painter, request)
-    assert draw(painter) == expected
+        draw(runner, request)
+    assert draw(runner) == expected
 
 
 def replaced_by(files: Files, change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]) -> None:
@@ -112,15 +112,15 @@ def test_f20_ten_swaps_with_a_failing_lora_among_them_leave_one_model(files: Fil
     wrong |= {"lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_up.weight": torch.randn(32, 4)}
     save_file(wrong, files.models / "loras" / "wrong.safetensors")
     before = living_unets()
-    painter = open_toys(files, Machine(host=1))  # room for nothing: what is idle goes at once
-    loras = {entry.name: LoraUse(id=entry.id) for entry in painter.catalog.models("lora")}
+    runner = open_toys(files, Machine(host=1))  # room for nothing: what is idle goes at once
+    loras = {entry.name: LoraUse(id=entry.id) for entry in runner.catalog.models("lora")}
     quick = replace(REQUEST, steps=1)
-    first = {model: draw(painter, replace(quick, checkpoint=model)) for model in (STARTER, other(painter))}
+    first = {model: draw(runner, replace(quick, checkpoint=model)) for model in (STARTER, other(runner))}
     for number in range(10):
-        model = STARTER if number % 2 else other(painter)
+        model = STARTER if number % 2 else other(runner)
         if number == 5:
             with pytest.raises(UserError):
-                draw(painter, replace(quick, checkpoint=model, loras=(loras["wrong"],)))
-        draw(painter, replace(quick, checkpoint=model, loras=(loras["ink"],)))
+                draw(runner, replace(quick, checkpoint=model, loras=(loras["wrong"],)))
+        draw(runner, replace(quick, checkpoint=model, loras=(loras["ink"],)))
         assert living_unets() - before == 1
-        assert draw(painter, replace(quick, checkpoint=model)) == first[model]
+        assert draw(runner, replace(quick, checkpoint=model)) == first[model]

@@ -17,37 +17,37 @@ from models.memory.device import Device
 from models.memory.forecast import Machine
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
-from pipelines.jobs.worker import BROKEN, Engine
+from pipelines.jobs.worker import BROKEN, Worker
 from pipelines.requests.request import TextToImage
-from pipelines.runtime.runner import ModelPainter
-from tests.faults import CPU, GB, HOST_ALONE, REQUEST, Files, draw, files, ink, open_toys, originals, other, painter, pictures
+from pipelines.runtime.runner import ModelRunner
+from tests.faults import CPU, GB, HOST_ALONE, REQUEST, Files, draw, files, ink, open_toys, originals, other, pictures, runner
 
-__all__ = ["files", "originals", "painter"]  # fixtures
+__all__ = ["files", "originals", "runner"]  # fixtures
 
 # ------------------------------------------------------------------------------------------------ our own code breaks
 
 
 @dataclass
-class Desk:
+class TabForm:
     """An engine around the painter, and the pictures that it saved."""
 
-    engine: Engine
-    painter: ModelPainter
+    worker: Worker
+    runner: ModelRunner
 
     def run(self, request: TextToImage = REQUEST) -> tuple[str, str, list[Path]]:
         """State, message and saved pictures of one job."""
-        job_id = self.engine.submit(request, "ada")
-        assert self.engine.run_next(self.painter)
-        job = self.engine.book.job(job_id)
-        assert job and self.engine.live(job_id) is None
-        return job.state, job.message, [record.path for record in self.engine.book.pictures_of(job_id)]
+        job_id = self.worker.submit(request, "ada")
+        assert self.worker.run_next(self.runner)
+        job = self.worker.book.job(job_id)
+        assert job and self.worker.live(job_id) is None
+        return job.state, job.message, [record.path for record in self.worker.book.pictures_of(job_id)]
 
 
 @pytest.fixture
-def desk(painter: ModelPainter, tmp_path: Path) -> Iterator[Desk]:
+def desk(runner: ModelRunner, tmp_path: Path) -> Iterator[TabForm]:
     outputs = tmp_path / "outputs"
     book = JobBook(outputs / "studio.db", outputs)
-    yield Desk(Engine(book, Outputs(outputs), lambda: painter), painter)
+    yield TabForm(Worker(book, Outputs(outputs), lambda: runner), runner)
     book.close()
 
 
@@ -63,32 +63,32 @@ PLACES = {
     "reading a LoRA": "pipelines.runtime.loaders.read_lora",
     "decoder": "pipelines.tasks.sampling.decode",
     "saving": "pipelines.jobs.outputs.Outputs.save",
-    "the news of a step": "pipelines.jobs.progress.Live.advance",
+    "the news of a step": "pipelines.jobs.progress.JobProgress.advance",
 }
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_f06_whatever_breaks_costs_one_job_and_tells_no_secret(desk: Desk, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    request = replace(REQUEST, loras=(ink(desk.painter),))
+def test_f06_whatever_breaks_costs_one_job_and_tells_no_secret(desk: TabForm, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    request = replace(REQUEST, loras=(ink(desk.runner),))
     with monkeypatch.context() as patch:
         patch.setattr(PLACES[place], broken)
         assert desk.run(request) == ("failed", BROKEN, [])
-    fresh = draw(ModelPainter(desk.painter.catalog, CPU, HOST_ALONE, desk.painter.inputs), request)
-    assert draw(desk.painter, request) == fresh
+    fresh = draw(ModelRunner(desk.runner.catalog, CPU, HOST_ALONE, desk.runner.inputs), request)
+    assert draw(desk.runner, request) == fresh
     assert desk.run(request)[0] == "done"
-    assert all(line.leases == 0 for line in desk.painter.ledger)
+    assert all(line.leases == 0 for line in desk.runner.ledger)
 
 
-def test_f06_a_preview_that_breaks_costs_neither_the_job_nor_the_viewer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f06_a_preview_that_breaks_costs_neither_the_job_nor_the_viewer(desk: TabForm, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[list[str]] = []
-    advance = desk.engine.bell.ring
+    advance = desk.worker.bell.ring
 
     def look() -> None:
-        shown.extend(live.frames(-1) for live in desk.engine._live.values())
+        shown.extend(live.frames(-1) for live in desk.worker._live.values())
         advance()
 
     monkeypatch.setattr("pipelines.tasks.sampling.preview_of", lambda decoder, x0: broken)
-    monkeypatch.setattr(desk.engine.bell, "ring", look)
+    monkeypatch.setattr(desk.worker.bell, "ring", look)
     assert desk.run()[0] == "done"
     assert shown and not any(shown)
 
@@ -96,8 +96,8 @@ def test_f06_a_preview_that_breaks_costs_neither_the_job_nor_the_viewer(desk: De
 # ------------------------------------------------------------------------------------------------ numbers overflow
 
 
-def test_f07_a_network_with_a_weight_that_is_no_number_saves_no_picture(desk: Desk) -> None:
-    with desk.painter.model(STARTER) as model:
+def test_f07_a_network_with_a_weight_that_is_no_number_saves_no_picture(desk: TabForm) -> None:
+    with desk.runner.model(STARTER) as model:
         weight, good = model.unet.conv_out.weight, model.unet.conv_out.weight.data.clone()
         weight.data[0, 0, 0, 0] = float("nan")
     state, message, saved = desk.run()
@@ -107,29 +107,29 @@ def test_f07_a_network_with_a_weight_that_is_no_number_saves_no_picture(desk: De
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_f08_one_number_in_one_corner_is_enough(painter: ModelPainter, bad: float) -> None:
+def test_f08_one_number_in_one_corner_is_enough(runner: ModelRunner, bad: float) -> None:
     def spoil(module: torch.nn.Module, inputs: Any, output: torch.Tensor) -> torch.Tensor:
         output = output.clone()
         output[-1, -1, -1, -1] = bad
         return output
 
-    with painter.model(STARTER) as model:
+    with runner.model(STARTER) as model:
         model.unet.conv_out.register_forward_hook(spoil)
     with pytest.raises(Overflow, match="UNet"):
-        draw(painter)
+        draw(runner)
 
 
 def test_f09_a_vae_that_overflows_in_half_precision_is_used_in_full_and_the_picture_says_so(files: Files) -> None:
     half = Device(torch.device("cpu"), torch.float16)
-    painter = open_toys(files, Machine(host=GB, element_size=2), half)
-    with painter.model(STARTER) as model:
+    runner = open_toys(files, Machine(host=GB, element_size=2), half)
+    with runner.model(STARTER) as model:
         before = {name: weight.clone() for name, weight in model.vae.state_dict().items()}
 
         def overflow(module: torch.nn.Module, inputs: Any, output: torch.Tensor) -> torch.Tensor:
             return output * float("nan") if output.dtype == torch.float16 else output
 
         model.vae.decoder.register_forward_hook(overflow)
-    picture = pictures(painter)[0]
+    picture = pictures(runner)[0]
     assert picture.made_with["VAE precision"] == "float32" and picture.made_with["Model hash"]
     after = model.vae.state_dict()
     assert all(torch.equal(after[name], weight) and after[name].dtype == weight.dtype for name, weight in before.items())
@@ -143,18 +143,18 @@ def test_f30_two_people_on_two_checkpoints_each_get_their_own(files: Files, tmp_
     fresh = open_toys(files)
     chosen = {"ada": replace(REQUEST, steps=2), "bob": replace(REQUEST, steps=2, checkpoint=other(fresh))}
     expected = {user: pictures(fresh, request)[0] for user, request in chosen.items()}
-    painter, outputs = open_toys(files, machine), tmp_path / "outputs"
-    engine = Engine(JobBook(outputs / "studio.db", outputs), Outputs(outputs), lambda: painter)
+    runner, outputs = open_toys(files, machine), tmp_path / "outputs"
+    worker = Worker(JobBook(outputs / "studio.db", outputs), Outputs(outputs), lambda: runner)
     for number in range(20):
-        engine.submit(chosen["ada" if number % 2 else "bob"], "ada" if number % 2 else "bob")
-    while engine.run_next(painter):
+        worker.submit(chosen["ada" if number % 2 else "bob"], "ada" if number % 2 else "bob")
+    while worker.run_next(runner):
         pass
     for user, picture in expected.items():
-        records = engine.book.recent(user, 100)
+        records = worker.book.recent(user, 100)
         assert len(records) == 10
         for record in records:
             saved = Image.open(record.path)
             assert saved.tobytes() == picture.image.tobytes()
             assert f"Model hash: {picture.made_with['Model hash']}" in saved.info["parameters"]
     assert expected["ada"].made_with["Model hash"] != expected["bob"].made_with["Model hash"]
-    engine.book.close()
+    worker.book.close()

@@ -16,7 +16,7 @@ from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
 from pipelines.requests.request import Outpaint, Request
 from pipelines.services.guests import DiskQuota, check_work, work_of
-from pipelines.services.uploads import Intake
+from pipelines.services.uploads import Uploads
 
 HUGE = TextToImage(steps=150, width=2048, height=2048, batch_count=100, batch_size=16)
 
@@ -103,9 +103,9 @@ def test_what_is_drawn_later_is_added_and_what_is_removed_gives_room_again(book:
 
 def test_inputs_and_what_is_kept_elsewhere_count_and_the_owner_has_no_limit(book: JobBook, tmp_path: Path) -> None:
     disk = quota(book, tmp_path, 3000)
-    intake = Intake(Inputs(tmp_path / "inputs"), book, disk)
+    uploads = Uploads(Inputs(tmp_path / "inputs"), book, disk)
     noise = Image.effect_noise((64, 64), 90)
-    intake.keep(noise, "a")
+    uploads.keep(noise, "a")
     with pytest.raises(UserError, match="no room"):
         disk.check("a", 1000)
     disk.counts_too(lambda user: 2990 if user == "b" else 0)
@@ -116,10 +116,10 @@ def test_inputs_and_what_is_kept_elsewhere_count_and_the_owner_has_no_limit(book
 
 
 def test_a_guest_who_has_used_everything_puts_nothing_in(book: JobBook, tmp_path: Path) -> None:
-    intake = Intake(Inputs(tmp_path / "inputs"), book, quota(book, tmp_path, 1))
-    intake.keep(Image.new("L", (8, 8)), "a")
+    uploads = Uploads(Inputs(tmp_path / "inputs"), book, quota(book, tmp_path, 1))
+    uploads.keep(Image.new("L", (8, 8)), "a")
     with pytest.raises(UserError, match="no room"):
-        intake.keep(Image.new("L", (9, 9)), "a")
+        uploads.keep(Image.new("L", (9, 9)), "a")
     assert len(book.inputs_of("a")) == 1
 
 

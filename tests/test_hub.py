@@ -127,7 +127,7 @@ def test_a_full_disk_is_said_before_a_byte_is_fetched(hub: Hub, tmp_path: Path, 
 
 
 BAD = [
-    *((repo, FILE) for repo in ("", "painter", "../..", "a/b/c", "painter/oils?x=1", "painter/..", "painter/o il")),
+    *((repo, FILE) for repo in ("", "runner", "../..", "a/b/c", "painter/oils?x=1", "painter/..", "painter/o il")),
     *((REPO, name) for name in ("", "../x.safetensors", "x.ckpt", "/etc/passwd.txt", "a//b.txt", "a\\b.txt", "a\n.txt", "x.py")),
 ]
 

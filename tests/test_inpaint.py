@@ -26,8 +26,8 @@ from pipelines.jobs.events import Step
 from pipelines.requests.request import AREAS, MASKED_CONTENTS, SAMPLER_NAMES
 from pipelines.requests.steps import Steps, steps_of
 from pipelines.tasks import inpaint, txt2img
-from pipelines.tasks.conditioning import Guides
-from pipelines.tasks.sampling import Leg, noise_of, show_whole
+from pipelines.tasks.conditioning import Denoisers
+from pipelines.tasks.sampling import RunPosition, noise_of, show_whole
 from tests.drawing import blots, clip_tokenizer, ended, finished, latents_of, levels
 from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 
@@ -128,10 +128,10 @@ def painted(
 ) -> tuple[inpaint.Prepared, torch.Tensor]:
     """What a drawing begins with, and its clean latents. `blank`: begin with zeros."""
     patch = inpaint.patch_of(request, blots((SIDE, SIDE)), mask_of())
-    prepared, _ = ended(inpaint.prepare(model, request, patch, content, Guides(request, model)))
+    prepared, _ = ended(inpaint.prepare(model, request, patch, content, Denoisers(request, model)))
     prepared = replace(prepared, begins=torch.zeros_like(prepared.begins)) if blank else prepared
     noise = noise_of([request], (4, SIDE // 8, SIDE // 8), model)
-    latents, _ = ended(inpaint.paint(request, prepared, content, steps_of(request), noise, Leg(), show_whole(model)))
+    latents, _ = ended(inpaint.paint(request, prepared, content, steps_of(request), noise, RunPosition(), show_whole(model)))
     return prepared, latents
 
 
@@ -223,11 +223,11 @@ class Answers:
 @pytest.mark.parametrize("skipped", [0, 4])
 def test_with_soft_inpainting_a_pixel_of_strength_m_joins_for_the_last_m_of_the_steps(skipped: int) -> None:
     strengths = torch.tensor([0.0, 0.25, 0.5, 1.0]).view(1, 1, 1, 4)
-    guide = Masked(Answers(), torch.zeros(1, 1, 1, 4), strengths, soft=True)
+    denoiser = Masked(Answers(), torch.zeros(1, 1, 1, 4), strengths, soft=True)
     joined = torch.zeros(4)
     for index in range(skipped, skipped + 8):
-        guide.begin(index, Steps(skipped + 8, skipped))
-        joined += guide(torch.zeros(1, 1, 1, 4), torch.ones(1)).flatten()
+        denoiser.begin(index, Steps(skipped + 8, skipped))
+        joined += denoiser(torch.zeros(1, 1, 1, 4), torch.ones(1)).flatten()
     assert joined.tolist() == [0, 2, 4, 8]
 
 

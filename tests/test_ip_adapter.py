@@ -19,7 +19,7 @@ from models.errors import UserError
 from models.families import SD1, SDXL
 from models.files import Identity, ModelFile
 from models.networks.vision import Vision, load_vision, vision_file
-from models.patches.ip_adapter import IpAdapter, Seen, load_ip_adapter, shown
+from models.patches.ip_adapter import EncodedImagePrompt, IpAdapter, load_ip_adapter, shown
 from models.tensors.embedded_sizes import OWN_SIZES
 from tests.library_files import write_file
 from tests.loading_toys import CPU
@@ -127,7 +127,7 @@ def theirs(unet: Any, encoder: Any, files: Sequence[Path], strengths: list[float
         return pipe.unet(*inputs(rows), added_cond_kwargs={"image_embeds": embeds}).sample
 
 
-def ours(unet: Any, seen: Sequence[Seen], strengths: Sequence[float], rows: int = 2, branches: int = 2) -> Tensor:
+def ours(unet: Any, seen: Sequence[EncodedImagePrompt], strengths: Sequence[float], rows: int = 2, branches: int = 2) -> Tensor:
     with shown(unet, seen, strengths, branches), torch.no_grad():
         return unet(*inputs(rows)).sample
 

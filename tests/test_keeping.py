@@ -34,13 +34,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def painter() -> ToyPainter:
+def runner() -> ToyPainter:
     return ToyPainter()
 
 
 @pytest.fixture
-def studio(tmp_path: Path, painter: ToyPainter) -> Iterator[Studio]:
-    studio = toy_studio(tmp_path, painter=painter)
+def studio(tmp_path: Path, runner: ToyPainter) -> Iterator[Studio]:
+    studio = toy_studio(tmp_path, runner=runner)
     wait_until(lambda: studio.engine_state() == READY)
     yield studio
     studio.close()
@@ -87,13 +87,13 @@ def test_f06_the_worker_outlives_whatever_the_book_raises_and_goes_on_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, error: Exception
 ) -> None:
     monkeypatch.setattr(JobBook, place, failing(error, getattr(JobBook, place), times=2))
-    painter = ToyPainter()
-    studio = toy_studio(tmp_path, painter=painter)
+    runner = ToyPainter()
+    studio = toy_studio(tmp_path, runner=runner)
     jobs = [studio.submit(TextToImage(steps=1, seed=seed), "ada") for seed in (1, 2, 3)]
     wait_until(lambda: all(in_the_book(studio, job)[0] in ("done", "failed") for job in jobs))
     mistake = isinstance(error, ZeroDivisionError) and place in ("settle", "add_picture")
     assert [in_the_book(studio, job) for job in jobs] == ([("failed", BROKEN)] * 2 if mistake else [("done", "")] * 2) + [("done", "")]
-    assert [request.seed for request in painter.drawn] == ([3] if mistake and place == "settle" else [1, 2, 3]), "each was drawn once"
+    assert [request.seed for request in runner.drawn] == ([3] if mistake and place == "settle" else [1, 2, 3]), "each was drawn once"
     wait_until(lambda: studio.engine_state() == READY)
     studio.close()
 
@@ -111,13 +111,13 @@ def test_what_is_wrong_is_said_while_it_lasts_and_a_job_whose_end_cannot_be_writ
     wait_until(lambda: studio.engine_state() == READY)
 
 
-def test_a_book_that_another_program_holds_costs_no_picture(studio: Studio, painter: ToyPainter) -> None:
-    painter.gate = threading.Semaphore(0)
+def test_a_book_that_another_program_holds_costs_no_picture(studio: Studio, runner: ToyPainter) -> None:
+    runner.gate = threading.Semaphore(0)
     job = studio.submit(ONE, "ada")
     wait_until(lambda: state(studio, job) == "running")
     other = sqlite3.connect(studio.book._file.path, isolation_level=None)
     other.execute("begin immediate")
-    painter.gate.release()
+    runner.gate.release()
     with pytest.raises(UserError, match="Another program holds"):
         studio.submit(ONE, "ada")
     wait_until(lambda: state(studio, job) == "failed")
@@ -131,12 +131,12 @@ def test_a_book_that_another_program_holds_costs_no_picture(studio: Studio, pain
 
 def test_a_studio_that_cannot_open_tries_again_and_draws_what_waited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = toy_studio(tmp_path, start=False)
-    whole._engine._open_painter = failing(UserError("The device is not there. Plug it in."), ToyPainter, times=2)
+    whole._worker._open_runner = failing(UserError("The device is not there. Plug it in."), ToyPainter, times=2)
     job = whole.submit(ONE, "ada")
     whole.start()
     wait_until(lambda: whole.engine_state() == ("failed", "The device is not there. Plug it in."))
     with pytest.raises(UserError, match="Plug it in"):
-        whole._engine.between_jobs("ada", lambda painter: None)
+        whole._worker.between_jobs("ada", lambda runner: None)
     wait_until(lambda: state(whole, job) == "done")
     assert whole.engine_state() == READY
     whole.close()
@@ -148,12 +148,12 @@ def test_f14_a_job_that_the_process_died_of_is_not_drawn_again(tmp_path: Path) -
     assert before.book.claim() and before.book.job(deadly)
     before.book.close()
     for _ in range(2):
-        painter = ToyPainter()
-        studio = toy_studio(tmp_path, painter=painter)
+        runner = ToyPainter()
+        studio = toy_studio(tmp_path, runner=runner)
         wait_until(lambda studio=studio: in_the_book(studio, other)[0] == "done")
         assert in_the_book(studio, deadly)[0] == "interrupted" and "restarted" in in_the_book(studio, deadly)[1]
         studio.close()
-    assert painter.drawn == []
+    assert runner.drawn == []
 
 
 # ------------------------------------------------------------------------------------------------ a disk without room
@@ -192,14 +192,14 @@ def write_through(path: Path, data: bytes) -> None:
 
 
 def test_what_waits_is_bounded_and_the_job_that_draws_more_ends_with_a_sentence(
-    studio: Studio, painter: ToyPainter, monkeypatch: pytest.MonkeyPatch
+    studio: Studio, runner: ToyPainter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.jobs.saving.MOST_BYTES", 2 * 3 * 64 * 64)
     with monkeypatch.context() as patch:
         full_disk(patch)
         job = studio.submit(TextToImage(steps=1, seed=7, width=64, height=64, batch_count=9), "ada")
         wait_until(lambda: state(studio, job) == "failed")
-        assert len(painter.drawn) == 3
+        assert len(runner.drawn) == 3
     wait_until(lambda: in_the_book(studio, job)[0] == "failed")
     assert "memory holds no more" in in_the_book(studio, job)[1]
     assert [record.seed for record in reversed(studio.recent("ada"))] == [7, 8, 9], "what was drawn is kept"
@@ -240,16 +240,16 @@ def test_f16_a_job_that_meets_a_full_disk_at_its_start_says_so_and_later_ones_ar
 
 
 def test_f17_a_folder_that_is_moved_is_told_at_the_next_write_and_everything_goes_on_when_it_is_back(
-    studio: Studio, painter: ToyPainter, tmp_path: Path
+    studio: Studio, runner: ToyPainter, tmp_path: Path
 ) -> None:
-    painter.gate = threading.Semaphore(1)
+    runner.gate = threading.Semaphore(1)
     first = studio.submit(ONE, "ada")
     wait_until(lambda: state(studio, first) == "done")
     running = studio.submit(ONE, "ada")
     wait_until(lambda: state(studio, running) == "running")
     folder, away = tmp_path / "outputs", tmp_path / "elsewhere"
     folder.rename(away)
-    painter.gate.release(100)
+    runner.gate.release(100)
     wait_until(lambda: state(studio, running) == "failed")
     assert "not in its place" in look(studio, running)["message"]
     with pytest.raises(UserError, match="not in its place"):

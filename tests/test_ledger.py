@@ -16,7 +16,7 @@ GONE = LedgerLine("lora:gone", Key("lora", "gone"), "lora", "host", 4, True, 1.0
 
 
 def test_the_ledger_names_things_as_the_library_does(tmp_path: Path) -> None:
-    studio = toy_studio(tmp_path, painter=ToyPainter(ledger=(LINE, GONE)))
+    studio = toy_studio(tmp_path, runner=ToyPainter(ledger=(LINE, GONE)))
     wait_until(lambda: studio.engine_state()[0] == "ready")
     assert [line.name for line in studio.ledger()] == ["Starter", "a file that is not there any more"]
     studio.close()
@@ -30,7 +30,7 @@ def test_before_the_worker_has_started_there_is_nothing_to_tell(tmp_path: Path) 
 
 
 def test_an_idle_worker_unloads_at_once(tmp_path: Path) -> None:
-    studio = toy_studio(tmp_path, painter=ToyPainter(ledger=(LINE, GONE)))
+    studio = toy_studio(tmp_path, runner=ToyPainter(ledger=(LINE, GONE)))
     wait_until(lambda: studio.engine_state()[0] == "ready")
     studio.unload(LINE.id)
     wait_until(lambda: [line.id for line in studio.ledger()] == [GONE.id])
@@ -38,17 +38,17 @@ def test_an_idle_worker_unloads_at_once(tmp_path: Path) -> None:
 
 
 def test_a_job_that_runs_keeps_its_models_until_it_has_ended(tmp_path: Path) -> None:
-    painter = ToyPainter(gate=threading.Semaphore(0), ledger=(LINE,))
-    studio = toy_studio(tmp_path, painter=painter)
+    runner = ToyPainter(gate=threading.Semaphore(0), ledger=(LINE,))
+    studio = toy_studio(tmp_path, runner=runner)
     job_id = studio.submit(TextToImage(steps=3), "ada")
-    assert painter.gate
-    painter.gate.release(1)
-    wait_until(lambda: painter.steps_made == 1)
+    assert runner.gate
+    runner.gate.release(1)
+    wait_until(lambda: runner.steps_made == 1)
     studio.unload(LINE.id)
-    painter.gate.release(1)
-    wait_until(lambda: painter.steps_made == 2)
+    runner.gate.release(1)
+    wait_until(lambda: runner.steps_made == 2)
     assert studio.ledger()
-    painter.gate.release(1)
+    runner.gate.release(1)
     wait_until(lambda: studio.job(job_id, "ada").state == "done")
     wait_until(lambda: not studio.ledger())
     studio.close()
@@ -59,7 +59,7 @@ def test_unloading_what_is_not_there_breaks_nothing(tmp_path: Path) -> None:
         def unload(self, line_id: str) -> None:
             raise KeyError(line_id)
 
-    studio = toy_studio(tmp_path, painter=Strict())
+    studio = toy_studio(tmp_path, runner=Strict())
     studio.unload("nothing")
     job_id = studio.submit(TextToImage(steps=1), "ada")
     wait_until(lambda: studio.job(job_id, "ada").state == "done")
@@ -71,13 +71,13 @@ def test_the_engine_draws_what_is_at_hand_first(tmp_path: Path) -> None:
         def at_hand(self) -> tuple[str, ...]:
             return ("A",)
 
-    painter = Holding()
-    studio = toy_studio(tmp_path, painter=painter, start=False)
+    runner = Holding()
+    studio = toy_studio(tmp_path, runner=runner, start=False)
     for user, checkpoint in (("ada", "B"), ("bob", "A"), ("eve", "A")):
         studio.book.submit(TextToImage(checkpoint=checkpoint, steps=1, seed=1), user)
     studio.start()
-    wait_until(lambda: len(painter.drawn) == 3)
-    assert [request.checkpoint for request in painter.drawn] == ["A", "A", "B"]
+    wait_until(lambda: len(runner.drawn) == 3)
+    assert [request.checkpoint for request in runner.drawn] == ["A", "A", "B"]
     studio.close()
 
 

@@ -15,7 +15,7 @@ import pytest
 from pipelines.jobs.events import Picture
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import Controlled, Depth, ImageToImage, Inpaint, Outpaint, PictureUse, Request, TextToImage, input_ids
-from pipelines.runtime.runner import ModelPainter
+from pipelines.runtime.runner import ModelRunner
 from tests.controls import mask_of
 from tests.drawing import blots
 from tests.faults import Files, open_toys, originals, pictures
@@ -28,7 +28,7 @@ SAME: dict[str, Any] = {
 }  # fmt: skip
 TWICE_TWO: dict[str, Any] = {"batch_count": 2, "batch_size": 2}
 PLACES = {
-    "reading the model": "pipelines.runtime.runner.ModelPainter.lent",
+    "reading the model": "pipelines.runtime.runner.ModelRunner.lent",
     "encoding a prompt": "pipelines.tasks.conditioning.encode_prompts",
     "reading a picture": "pipelines.images.store.Inputs.open",
     "encoding a picture": "pipelines.denoising.vae_encode._encode",
@@ -62,16 +62,16 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def painter(originals: Files) -> Iterator[ModelPainter]:
+def runner(originals: Files) -> Iterator[ModelRunner]:
     write_unit(originals, "controlnet")
     gc.freeze()  # each failure collects what is left over: of this module, and not of all the libraries
     yield open_toys(originals)
     gc.unfreeze()
 
 
-def requests(painter: ModelPainter) -> dict[str, Request]:
-    picture, other = (painter.inputs.keep(blots((SIDE, SIDE), seed)) for seed in (1, 2))
-    mask, [net] = painter.inputs.keep(mask_of()), painter.catalog.models("controlnet")
+def requests(runner: ModelRunner) -> dict[str, Request]:
+    picture, other = (runner.inputs.keep(blots((SIDE, SIDE), seed)) for seed in (1, 2))
+    mask, [net] = runner.inputs.keep(mask_of()), runner.catalog.models("controlnet")
     over: dict[str, Any] = {**SAME, "image": picture, "denoising_strength": 0.9}
     masked: dict[str, Any] = {**over, "mask": mask, **TWICE_TWO}
     unit = ControlUse(id=net.id, image=other, preprocessor="Canny")
@@ -91,8 +91,8 @@ def requests(painter: ModelPainter) -> dict[str, Request]:
     }
 
 
-def outcome(painter: ModelPainter, request: Request) -> list[tuple[int, int, bytes, Request]]:
-    return [(made.index, made.request.seed, made.image.tobytes(), made.request) for made in pictures(painter, request)]
+def outcome(runner: ModelRunner, request: Request) -> list[tuple[int, int, bytes, Request]]:
+    return [(made.index, made.request.seed, made.image.tobytes(), made.request) for made in pictures(runner, request)]
 
 
 def watched(patch: pytest.MonkeyPatch, path: str, *fatal: int) -> Place:
@@ -113,39 +113,39 @@ def chosen(name: str, calls: int) -> list[int]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_drawn_twice_and_nothing_is_lost(painter: ModelPainter, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_drawn_twice_and_nothing_is_lost(runner: ModelRunner, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PLACES["estimating depth"], lambda annotator, image: np.asarray(image.convert("L"), np.float32))
-    monkeypatch.setattr(painter, "annotator", no_weights)
-    request = requests(painter)[kind]
-    whole, met = outcome(painter, request), set[str]()
+    monkeypatch.setattr(runner, "annotator", no_weights)
+    request = requests(runner)[kind]
+    whole, met = outcome(runner, request), set[str]()
     assert [index for index, *_ in whole] == list(range(request.picture_count))
     with monkeypatch.context() as patch:
         places = {name: watched(patch, path) for name, path in PLACES.items()}
-        assert outcome(painter, request) == whole
+        assert outcome(runner, request) == whole
     for name, path in PLACES.items():
         for call in chosen(name, places[name].calls):
             met.add(name)
             with monkeypatch.context() as patch:
                 watched(patch, path, call)
-                assert outcome(painter, request) == whole, f"{name}, call {call} of {places[name].calls}"
+                assert outcome(runner, request) == whole, f"{name}, call {call} of {places[name].calls}"
     assert {"reading the model", "a step", "decoding"} <= met or kind == "picture given back"
-    assert all(line.leases == 0 for line in painter.ledger)
+    assert all(line.leases == 0 for line in runner.ledger)
 
 
-def test_each_batch_has_its_own_second_try(painter: ModelPainter, monkeypatch: pytest.MonkeyPatch) -> None:
-    request = requests(painter)["text"]
-    whole = outcome(painter, request)
+def test_each_batch_has_its_own_second_try(runner: ModelRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = requests(runner)["text"]
+    whole = outcome(runner, request)
     with monkeypatch.context() as patch:
         watched(patch, PLACES["decoding"], 2, 5)  # the second picture of the first batch, and of the second
-        assert outcome(painter, request) == whole
+        assert outcome(runner, request) == whole
 
 
-def test_a_round_that_is_skipped_is_passed_over(painter: ModelPainter) -> None:
+def test_a_round_that_is_skipped_is_passed_over(runner: ModelRunner) -> None:
     drawn: list[Picture] = []
-    for number, batch in enumerate(painter.batches(requests(painter)["loopback"])):
+    for number, batch in enumerate(runner.batches(requests(runner)["loopback"])):
         for event in batch:
             if number == 1:
                 break
             drawn += [event] if isinstance(event, Picture) else []
     assert [picture.index for picture in drawn] == [0, 1, 4, 5]
-    assert [input_ids(picture.request) for picture in drawn[2:]] == [{painter.inputs.keep(picture.image)} for picture in drawn[:2]]
+    assert [input_ids(picture.request) for picture in drawn[2:]] == [{runner.inputs.keep(picture.image)} for picture in drawn[:2]]

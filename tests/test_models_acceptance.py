@@ -30,7 +30,7 @@ from pipelines import TextToImage
 from pipelines.images.store import Inputs
 from pipelines.jobs.outputs import inspect
 from pipelines.resolving.resolve import resolve
-from pipelines.runtime.runner import ModelPainter
+from pipelines.runtime.runner import ModelRunner
 from tests.drawing import finished
 
 __all__ = ["browser"]
@@ -84,14 +84,14 @@ def test_every_whole_checkpoint_draws_and_its_picture_names_it_by_hash(shop: Sho
     catalog = Catalog(STARTER, [shop.folder])
     catalog.rescan(wait=True)
     device = choose("cpu")
-    painter = ModelPainter(catalog, device, read_machine(device), Inputs(shop.folder / "inputs"))
+    runner = ModelRunner(catalog, device, read_machine(device), Inputs(shop.folder / "inputs"))
     drawn, refused = [], []
     for entry in catalog.models("checkpoint"):
         if entry.id in (checkpoints.STARTER, checkpoints.STARTER_DEPTH):
             continue
         request = resolve(TextToImage(checkpoint=entry.id, prompt="a tree", steps=2, width=64, height=64, seed=1), catalog)
         try:
-            [picture] = finished(painter.batches(request))
+            [picture] = finished(runner.batches(request))
         except UserError as error:
             refused.append((entry.name, str(error)))
             continue

@@ -22,8 +22,8 @@ COUNT_FRAMES = """() => {
 @pytest.fixture
 def slow(house: House) -> Generator[threading.Semaphore]:
     """A painter that makes one step for each release."""
-    house.painter.gate = threading.Semaphore(0)
-    yield house.painter.gate
+    house.runner.gate = threading.Semaphore(0)
+    yield house.runner.gate
 
 
 def test_an_artist_types_and_sees_the_picture_form_step_by_step(visit: Visit, house: House, slow: threading.Semaphore) -> None:
@@ -36,14 +36,14 @@ def test_an_artist_types_and_sees_the_picture_form_step_by_step(visit: Visit, ho
     address = visit.finished()
     assert visit.page.evaluate("window.frames_seen.size") >= 15
     assert visit.context.request.get(house.url + address).headers["content-type"] == "image/png"
-    assert house.painter.drawn[-1].prompt == "a red house on the left in the snow"
+    assert house.runner.drawn[-1].prompt == "a red house on the left in the snow"
 
 
 def test_control_and_enter_generates_with_the_last_typed_character(visit: Visit, house: House) -> None:
     visit.page.keyboard.type("a blue ball!")
     visit.page.keyboard.press("Control+Enter")
     visit.finished()
-    assert house.painter.drawn[-1].prompt == "a blue ball!"
+    assert house.runner.drawn[-1].prompt == "a blue ball!"
 
 
 def test_a_page_that_is_loaded_again_in_mid_job_follows_the_job_on(visit: Visit, slow: threading.Semaphore) -> None:
@@ -59,7 +59,7 @@ def test_a_page_that_is_loaded_again_in_mid_job_follows_the_job_on(visit: Visit,
 
 
 def test_stop_acts_within_one_step(visit: Visit, house: House, slow: threading.Semaphore) -> None:
-    made = house.painter.steps_made
+    made = house.runner.steps_made
     visit.generate("a ball")
     slow.release(3)
     visit.wait_for_step(3)
@@ -68,7 +68,7 @@ def test_stop_acts_within_one_step(visit: Visit, house: House, slow: threading.S
         wait_for(visit.page, lambda: "Stopping" in (visit.part("status").text_content() or ""))
     slow.release(10)
     wait_for(visit.page, lambda: "Stopped" in (visit.part("status").text_content() or ""))
-    assert house.painter.steps_made - made <= 4
+    assert house.runner.steps_made - made <= 4
     assert not visit.part("stop").is_visible()
 
 
@@ -83,7 +83,7 @@ def test_escape_stops_the_running_job(visit: Visit, slow: threading.Semaphore) -
 
 
 def test_skip_goes_on_to_the_next_picture_of_the_batch(visit: Visit, house: House, slow: threading.Semaphore) -> None:
-    drawn = len(house.painter.drawn)
+    drawn = len(house.runner.drawn)
     visit.unfold()
     visit.set("batch_count", "2")
     visit.generate("a ball")
@@ -93,7 +93,7 @@ def test_skip_goes_on_to_the_next_picture_of_the_batch(visit: Visit, house: Hous
         visit.part("skip").click()
     slow.release(40)
     visit.finished()
-    assert len(house.painter.drawn) - drawn == 1
+    assert len(house.runner.drawn) - drawn == 1
 
 
 def test_one_picture_has_nothing_to_skip(visit: Visit, slow: threading.Semaphore) -> None:
@@ -113,7 +113,7 @@ def test_a_second_job_waits_its_turn_and_is_then_shown(visit: Visit, house: Hous
     wait_for(visit.page, lambda: "1 more of yours" in (visit.part("status").text_content() or ""))
     slow.release(40)
     wait_for(visit.page, lambda: "blue" in (visit.part("prompt").text_content() or ""))
-    assert [request.prompt for request in house.painter.drawn[-2:]] == ["a red ball", "a blue ball"]
+    assert [request.prompt for request in house.runner.drawn[-2:]] == ["a red ball", "a blue ball"]
 
 
 def test_the_place_in_the_queue_is_told(visit: Visit, house: House, browser: Browser, slow: threading.Semaphore) -> None:
@@ -257,7 +257,7 @@ def test_a_lost_connection_is_told_and_mends_itself(house: House, browser: Brows
         threading.Timer(1.0, slow.release, [50]).start()  # the worker can then see that the server closes
         house.close()
         wait_for(visit.page, lambda: visit.part("status").text_content() == "Connection lost, trying again…")
-        house.painter.gate = None
+        house.runner.gate = None
         house.open()
         wait_for(visit.page, lambda: "restarted" in (visit.part("frame").text_content() or ""))
         visit.generate("a ball")
@@ -271,5 +271,5 @@ def test_other_programs_may_call_txt2img_by_field_names(visit: Visit, house: Hou
     event = answer.json()["event_id"]
     told = visit.context.request.get(f"{house.url}gradio_api/call/txt2img/{event}").text()
     assert "event: complete" in told
-    wait_for(visit.page, lambda: house.painter.drawn[-1].prompt == "from a program")
-    assert (house.painter.drawn[-1].steps, house.painter.drawn[-1].seed) == (3, 7)
+    wait_for(visit.page, lambda: house.runner.drawn[-1].prompt == "from a program")
+    assert (house.runner.drawn[-1].steps, house.runner.drawn[-1].seed) == (3, 7)

@@ -105,7 +105,7 @@ def test_a_picture_gives_its_depth_which_is_edited_in_view_and_goes_with_the_job
     put_picture(visit, Image.linear_gradient("L").resize((128, 128)).rotate(90).convert("RGB"))
     part(visit, "first-estimate").click()
     wait_for_grey(visit, 0.5, 128)
-    assert house.studio and house.studio.intake.inputs.open(form(visit, "map"), "").mode == "I;16"
+    assert house.studio and house.studio.uploads.inputs.open(form(visit, "map"), "").mode == "I;16"
     middle = grey(visit, 0.75)
     visit.page.evaluate("atelier.enter('#depth-curve', 2)")
     wait_for_grey(visit, 0.75, round(255 * (middle / 255) ** 2))
@@ -115,8 +115,8 @@ def test_a_picture_gives_its_depth_which_is_edited_in_view_and_goes_with_the_job
     assert visit.page.locator("#depth-plan").inner_text().startswith("20 steps will run")
     visit.page.locator("#depth-prompt textarea").fill("a blue ball")
     visit.page.locator("#depth-generate").click()
-    wait_until(lambda: isinstance(house.painter.drawn[-1], Depth) if house.painter.drawn else False, 30)
-    request = house.painter.drawn[-1]
+    wait_until(lambda: isinstance(house.runner.drawn[-1], Depth) if house.runner.drawn else False, 30)
+    request = house.runner.drawn[-1]
     assert isinstance(request, Depth)
     assert (request.map, request.near, request.checkpoint) == (form(visit, "map"), 0.5, "starter-depth")
 
@@ -128,7 +128,7 @@ def test_a_map_of_16_bits_needs_no_picture_and_a_reload_keeps_it(visit: Visit, h
     visit.page.locator("#depth-plan").get_by_text("the depth map is enough").wait_for()
     kept = form(visit, "map")
     assert house.studio
-    assert np.array_equal(np.asarray(house.studio.intake.inputs.open(kept, "")), np.asarray(ramp()))
+    assert np.array_equal(np.asarray(house.studio.uploads.inputs.open(kept, "")), np.asarray(ramp()))
     visit.reload()
     open_depth(visit)
     wait_for_grey(visit, 0.9, 230)
@@ -177,7 +177,7 @@ def test_a_map_can_be_drawn_on_and_cleared_and_both_undone(visit: Visit, house: 
     part(visit, "done").click()
     wait_for_grey(visit, 0.5, 255)
     assert house.studio
-    drawn = np.asarray(house.studio.intake.inputs.open(form(visit, "map"), ""))
+    drawn = np.asarray(house.studio.uploads.inputs.open(form(visit, "map"), ""))
     assert np.array_equal(drawn[:20], np.asarray(ramp(most=1000))[:20])  # all 16 bits where nothing was painted
     visit.page.locator(".page-note button.quiet").click()
     wait_for(visit.page, lambda: form(visit, "map") == before)
@@ -203,7 +203,7 @@ def test_a_map_can_be_drawn_from_nothing_and_left_again(visit: Visit, house: Hou
     part(visit, "done").click()
     wait_for_grey(visit, 0.5, 250, 0.99)
     assert grey(visit, 0.5, 0.25) == 0
-    assert house.studio and house.studio.intake.inputs.open(form(visit, "map"), "").size == (128, 128)
+    assert house.studio and house.studio.uploads.inputs.open(form(visit, "map"), "").size == (128, 128)
 
 
 def test_what_drives_is_chosen_with_one_press_and_said_in_words(visit: Visit) -> None:
@@ -221,7 +221,7 @@ def test_what_drives_is_chosen_with_one_press_and_said_in_words(visit: Visit) ->
 
 
 def test_generate_with_nothing_says_what_is_missing(visit: Visit, house: House) -> None:
-    before = len(house.painter.drawn)
+    before = len(house.runner.drawn)
     open_depth(visit)
     visit.page.locator("#depth-generate").click()
     visit.page.get_by_text("There is no picture to start from").wait_for()
@@ -231,7 +231,7 @@ def test_generate_with_nothing_says_what_is_missing(visit: Visit, house: House) 
     visit.page.locator("#depth-drive [data-part=words]").get_by_text(UNREAD_DEPTH).wait_for()
     visit.page.locator("#depth-generate").click()
     visit.page.get_by_text(UNREAD_DEPTH).nth(1).wait_for()
-    assert len(house.painter.drawn) == before
+    assert len(house.runner.drawn) == before
 
 
 def test_a_file_that_is_no_map_is_refused_and_the_map_stays(visit: Visit) -> None:
@@ -252,7 +252,7 @@ def test_the_edited_map_goes_to_the_first_unit_of_controlnet(visit: Visit, house
     visit.page.wait_for_function("() => atelier.forms.controlnet?.controls[0]?.image")
     unit = visit.page.evaluate("atelier.forms.controlnet.controls[0]")
     assert (unit["id"], unit["preprocessor"]) == ("net", "None")
-    assert house.studio and house.studio.intake.inputs.open(unit["image"], "L").getpixel((115, 64)) == pytest.approx(231, abs=3)
+    assert house.studio and house.studio.uploads.inputs.open(unit["image"], "L").getpixel((115, 64)) == pytest.approx(231, abs=3)
     assert visit.page.get_by_role("tab", name="ControlNet", exact=True).get_attribute("aria-selected") == "true"
 
 

@@ -46,7 +46,7 @@ def test_only_what_was_left_otherwise_is_put_back_so_nobody_is_typed_over(visit:
 
 def test_a_form_with_a_picture_s_settings_makes_that_picture_until_it_is_changed(visit: Visit, house: House) -> None:
     """What the page does not show goes along, through the browser and a reload, and counts for nothing once something is typed."""
-    before = len(house.painter.drawn)
+    before = len(house.runner.drawn)
     visit.set("seed", "5")
     with visit.another_picture():
         visit.generate("a red house")
@@ -55,17 +55,17 @@ def test_a_form_with_a_picture_s_settings_makes_that_picture_until_it_is_changed
     wait_for(visit.page, lambda: "as_made" in carried.input_value())
     with visit.another_picture():
         visit.generate()
-    assert house.painter.drawn[-1].as_made, "the form that the browser sends is not the one that was filled"
+    assert house.runner.drawn[-1].as_made, "the form that the browser sends is not the one that was filled"
     visit.set("width", "192")
     with visit.another_picture():
         visit.generate()
-    assert len(house.painter.drawn) == before + 3
-    assert not house.painter.drawn[-1].as_made
+    assert len(house.runner.drawn) == before + 3
+    assert not house.runner.drawn[-1].as_made
 
 
 def test_pictures_of_a_lost_list_of_jobs_are_the_owners_in_any_browser_with_their_inputs(house: House, browser: Browser) -> None:
     assert house.studio
-    beneath = house.studio.intake.picture(png((200, 40, 40), 64), "somebody").id
+    beneath = house.studio.uploads.picture(png((200, 40, 40), 64), "somebody").id
     house.studio.submit(ImageToImage(image=beneath, prompt="a lost house", seed=77, width=64, height=64), "somebody")
     wait_until(lambda: house.studio and house.studio.recent("somebody"), 30)
     house.close()
@@ -195,5 +195,5 @@ def test_a_size_between_two_steps_is_adjusted_and_said(visit: Visit, house: Hous
     visit.generate("a ball")
     visit.page.get_by_text("Width is 64 instead of 65: multiples of 8 only.").wait_for()
     visit.finished()
-    assert house.painter.drawn[-1].width == 64
+    assert house.runner.drawn[-1].width == 64
     expect(visit.control("width")).to_have_value("64")  # the form shows what was used

@@ -14,7 +14,7 @@ from toys import toy_studio
 
 from pipelines.requests.request import LoraUse
 from ui.door.roles import declared
-from ui.parts.library import LibraryDesk
+from ui.parts.library import LibraryHandlers
 
 __all__ = ["browser", "house", "open_house", "visit"]
 MODULE = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
@@ -84,14 +84,14 @@ def test_a_lora_from_the_rack_is_in_the_request_with_its_strengths(house: House,
     numbers.nth(1).press("Tab")
     visit.generate("a house")
     visit.finished()
-    [use] = house.painter.drawn[-1].loras
+    [use] = house.runner.drawn[-1].loras
     assert (use.name, use.unet, use.text_encoder) == (lora, 0.6, -4.0)
     visit.reload()
     wait_for(visit.page, lambda: rack.locator("li strong").all_text_contents() == [lora])
     rack.get_by_role("button", name=f"Remove {lora}").click()
     visit.generate("a tree")
-    wait_for(visit.page, lambda: house.painter.drawn[-1].prompt == "a tree")
-    assert house.painter.drawn[-1].loras == ()
+    wait_for(visit.page, lambda: house.runner.drawn[-1].prompt == "a tree")
+    assert house.runner.drawn[-1].loras == ()
 
 
 @pytest.mark.browser
@@ -115,8 +115,8 @@ def test_a_strength_that_is_no_number_gives_the_former_one_back(visit: Visit, lo
 def test_a_tag_does_the_same_and_settings_come_back_as_a_rack(house: House, visit: Visit, lora: str) -> None:
     visit.generate(f"a boat <lora:{lora}:0.5>")
     visit.finished()
-    wait_for(visit.page, lambda: house.painter.drawn[-1].prompt == "a boat")
-    assert [(use.name, use.unet) for use in house.painter.drawn[-1].loras] == [(lora, 0.5)]
+    wait_for(visit.page, lambda: house.runner.drawn[-1].prompt == "a boat")
+    assert [(use.name, use.unet) for use in house.runner.drawn[-1].loras] == [(lora, 0.5)]
     visit.part("settings").click()
     wait_for(visit.page, lambda: visit.page.locator("#txt2img-loras li strong").all_text_contents() == [lora])
     assert visit.control("prompt").input_value() == "a boat"
@@ -170,7 +170,7 @@ def test_an_empty_library_says_what_to_do_next(visit: Visit) -> None:
 
 def test_only_the_owner_changes_anything(tmp_path: Path) -> None:
     studio = toy_studio(tmp_path, start=False)
-    roles = {function.__name__: declared(function) for function in LibraryDesk(studio).functions}
+    roles = {function.__name__: declared(function) for function in LibraryHandlers(studio).functions}
     assert {name for name, role in roles.items() if role == "artist"} == {"listed", "details", "memory", "rescan"}
     changing = {"override", "convert", "download", "downloads", "cancel", "unload", "hash"}
     assert {name for name, role in roles.items() if role == "owner"} == changing

@@ -48,7 +48,7 @@ def draw(visit: Visit, kind: str, prompt: str) -> None:
 
 
 def requests(house: House) -> list[Any]:
-    return house.painter.drawn
+    return house.runner.drawn
 
 
 def count(house: House, kind: type[Any]) -> int:
@@ -65,7 +65,7 @@ def test_a_picture_that_is_put_in_is_what_the_job_begins_with(visit: Visit, hous
     draw(visit, "img2img", "a ball")
     wait_until(lambda: count(house, ImageToImage) == 1, 30)
     request = requests(house)[-1]
-    assert house.studio.intake.inputs.open(request.image).getpixel((0, 0)) == (0, 128, 128)
+    assert house.studio.uploads.inputs.open(request.image).getpixel((0, 0)) == (0, 128, 128)
     assert (request.width, request.height, request.prompt) == (144, 112, "a ball")
 
 
@@ -77,7 +77,7 @@ def test_a_drawing_on_an_empty_canvas_is_a_picture(visit: Visit, house: House) -
     before = count(house, ImageToImage)
     draw(visit, "img2img", "a tree")
     wait_until(lambda: count(house, ImageToImage) == before + 1, 30)
-    image = house.studio.intake.inputs.open(requests(house)[-1].image)
+    image = house.studio.uploads.inputs.open(requests(house)[-1].image)
     colours = {colour for _, colour in image.getcolors(100_000) or []}
     assert (255, 255, 255) in colours and len(colours) > 1
 
@@ -117,7 +117,7 @@ def test_a_mask_goes_with_the_job_and_its_results_stand_on_the_canvas_until_one_
     visit.page.locator("#inpaint-image [data-part=thumbs] button").nth(1).click()
     request = requests(house)[-1]
     assert isinstance(request, Inpaint) and house.studio
-    assert house.studio.intake.inputs.open(request.mask, "L").getbbox() == tuple(bounds)
+    assert house.studio.uploads.inputs.open(request.mask, "L").getbbox() == tuple(bounds)
     visit.page.locator("#inpaint-image [data-part=keep]").click()
     visit.page.wait_for_function("before => atelier.forms.inpaint.image !== before", arg=before)
     assert visit.page.evaluate(PAINTED, "inpaint") is None
@@ -210,7 +210,7 @@ def test_several_pictures_are_one_job(visit: Visit, house: House, tmp_path: Path
     draw(visit, "img2img", "a tree")
     wait_until(lambda: count(house, ImageToImage) == before + 4, 30)
     assert house.studio
-    drawn = [house.studio.intake.inputs.open(request.image).getpixel((0, 0)) for request in requests(house)[-4:]]
+    drawn = [house.studio.uploads.inputs.open(request.image).getpixel((0, 0)) for request in requests(house)[-4:]]
     assert drawn == [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]
 
 
@@ -247,7 +247,7 @@ def test_nobody_can_name_the_picture_of_another_person(visit: Visit, house: Hous
 
 
 def test_a_stage_follows_jobs_of_its_own_kind(visit: Visit, house: House) -> None:
-    house.painter.gate = threading.Semaphore(1)
+    house.runner.gate = threading.Semaphore(1)
     visit.generate("a slow ball")
     visit.wait_for_step(1)
     shown = visit.page.evaluate("[...document.querySelectorAll('[data-part=stop]')].filter((button) => !button.hidden).length")

@@ -81,7 +81,7 @@ def test_a_preprocessor_brings_a_model_of_its_name_where_none_is_chosen(visit: V
 
 def test_a_unit_with_a_picture_and_no_model_says_so_on_its_card_and_at_generate(visit: Visit, house: House, first: Locator) -> None:
     wait_for(visit.page, lambda: control(visit, "Model of unit 1").locator("option").count() == 1 + 4)
-    drawn = len(house.painter.drawn)
+    drawn = len(house.runner.drawn)
     expect(first.locator(".unit-problem:visible")).to_have_count(0)
     put(visit, drawing())
     expect(first.locator(".unit-problem:visible")).to_contain_text("Choose the model")
@@ -94,7 +94,7 @@ def test_a_unit_with_a_picture_and_no_model_says_so_on_its_card_and_at_generate(
     control(visit, "Preprocessor of unit 1").select_option("Scribble")
     wait_for(visit.page, lambda: units(visit)[0]["name"] == "union of all")
     expect(first.locator(".unit-problem:visible")).to_have_count(0)
-    assert len(house.painter.drawn) == drawn
+    assert len(house.runner.drawn) == drawn
 
 
 def test_a_number_of_a_unit_that_cannot_be_read_comes_back_as_it_was(visit: Visit, first: Locator) -> None:

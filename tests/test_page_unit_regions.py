@@ -49,7 +49,7 @@ def test_a_region_takes_the_size_of_the_picture_and_goes_with_another_one(visit:
     wait_for(visit.page, lambda: visit.page.evaluate("document.querySelector('#controlnet-controls .unit-drop img').naturalWidth === 160"))
     first.locator("[data-part=mask-file]").set_input_files([drawing(80, 48)])
     wait_for(visit.page, lambda: units(visit)[0]["mask"])
-    assert house.studio.intake.size(units(visit)[0]["mask"]) == (160, 96)
+    assert house.studio.uploads.size(units(visit)[0]["mask"]) == (160, 96)
     assert first.locator(".unit-region img").is_visible()
     put(visit, drawing(64, 64))
     first.get_by_text("The region belonged to a picture of another size").wait_for()
@@ -104,7 +104,7 @@ def region(visit: Visit, house: House, kind: str = "controlnet") -> NDArray[np.u
     """(h, w), as the server keeps it."""
     wait_for(visit.page, lambda: units(visit, kind)[0]["mask"])
     assert house.studio
-    return np.asarray(house.studio.intake.inputs.open(units(visit, kind)[0]["mask"], "L"))
+    return np.asarray(house.studio.uploads.inputs.open(units(visit, kind)[0]["mask"], "L"))
 
 
 def disc(x: float, y: float, across: float, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.bool_]:

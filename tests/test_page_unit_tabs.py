@@ -53,9 +53,9 @@ def job_of(visit: Visit, house: House, request: Any) -> None:
     visit.generate("who am I")
     visit.finished()
     user = next(record.user for record in [house.studio.picture(visit.part("picture").get_attribute("src").split("/")[1][:-4])] if record)  # pyright: ignore[reportOptionalMemberAccess]
-    before = len(house.painter.drawn)
-    house.studio._engine.submit(request, user)
-    wait_until(lambda: len(house.painter.drawn) > before, 30)
+    before = len(house.runner.drawn)
+    house.studio._worker.submit(request, user)
+    wait_until(lambda: len(house.runner.drawn) > before, 30)
     wait_until(lambda: house.studio and house.studio.recent(user)[0].request.prompt == request.prompt, 30)
     visit.reload()
 

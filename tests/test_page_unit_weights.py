@@ -27,7 +27,7 @@ REPO = "lllyasviel/Annotators"
 FETCH = "[data-part=fetch]"
 
 
-class Painter(ToyPainter):
+class Runner(ToyPainter):
     """Lends something in place of each annotator."""
 
     def annotator(self, key: str) -> AbstractContextManager[Any]:
@@ -60,7 +60,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def open_house(tmp_path_factory: pytest.TempPathFactory, open_hub: Hub, weights: Path) -> Generator[House]:
     """A studio whose hub is on this computer, and whose preprocessors need their files but not what is in them."""
     more = {"weights": weights, "annotators": Annotators([weights], weights / "starter"), "hub": open_hub.address}
-    house = House(tmp_path_factory.mktemp("house"), free_port(), Painter(), more=more)
+    house = House(tmp_path_factory.mktemp("house"), free_port(), Runner(), more=more)
     house.warm.set()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hed, "soft_edges", lambda pixels, steps, annotator: 255 - pixels)

@@ -41,20 +41,20 @@ ABOVE = """() => {
 
 
 def test_preparing_says_what_is_read_and_skip_says_what_it_leaves(visit: Visit, house: House) -> None:
-    house.painter.gate = threading.Semaphore(0)
+    house.runner.gate = threading.Semaphore(0)
     visit.unfold()
     visit.set("batch_size", "2")
     visit.set("batch_count", "2")
     visit.generate("a ball")
     expect(visit.part("status")).to_have_text("Preparing…")
     for reading, words in ((Key("checkpoint", STARTER), "Preparing: reading the checkpoint “Starter”…"), (None, "Preparing…")):
-        house.painter.reading = reading
-        house.painter.tell()
+        house.runner.reading = reading
+        house.runner.tell()
         expect(visit.part("status")).to_have_text(words)
     expect(visit.part("skip")).to_have_attribute("title", "Leave the 2 pictures of this batch and go on to the next batch")
-    house.painter.gate.release(21)
+    house.runner.gate.release(21)
     expect(visit.part("skip")).to_have_attribute("title", "Leave the 2 pictures of this batch; it is the last, so the job ends")
-    house.painter.gate.release(1000)
+    house.runner.gate.release(1000)
     visit.finished()
 
 
@@ -62,7 +62,7 @@ def test_a_second_window_sees_new_pictures_and_a_wheel_moves_their_row(visit: Vi
     with closing(visit.page.context.new_page()) as second:
         second.add_init_script(NO_LATE_LOOK)
         second.goto(house.url)
-        second.wait_for_function("() => window.atelier?.engine?.state === 'ready' && 'newest' in window.atelier.engine")
+        second.wait_for_function("() => window.atelier?.engine?.state === 'ready' && 'newest' in window.atelier.worker")
         before = second.locator("#txt2img-stage [data-part=strip] li").count()
         visit.page.bring_to_front()
         visit.generate("a tree")
@@ -88,7 +88,7 @@ def test_on_a_phone_what_happens_and_what_is_to_be_kept_come_into_view(house: Ho
         assert lists and all(list == [height, height] for list in lists)
         put(visit, "inpaint", picture(256, 192))
         visit.page.locator("#inpaint-image [data-part=fill]").tap()
-        house.painter.step_seconds = 0.1
+        house.runner.step_seconds = 0.1
         visit.page.locator("#inpaint-generate").tap()
         expect(visit.page.locator("#inpaint-stage [data-part=status]")).to_be_in_viewport()
         visit.page.evaluate("atelier.say('The form was filled anew.', { says: 'Undo', does() {} })")

@@ -28,7 +28,7 @@ from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.metadata.provenance import OURS_ALONE
 from pipelines.requests.request import EmbeddingUse, HypernetworkUse, LoraUse, TextToImage
-from pipelines.runtime.runner import ModelPainter
+from pipelines.runtime.runner import ModelRunner
 from pipelines.tasks import txt2img
 from tests.toy_weights import CPU, load_toy_model, toy_networks, write_toy_model
 
@@ -82,34 +82,34 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 
 
 @pytest.fixture(scope="module")
-def painter(folder: Folder) -> ModelPainter:
-    return open_painter(folder)
+def runner(folder: Folder) -> ModelRunner:
+    return open_runner(folder)
 
 
-def open_painter(folder: Folder, machine: Machine | None = None) -> ModelPainter:
+def open_runner(folder: Folder, machine: Machine | None = None) -> ModelRunner:
     catalog = Catalog(folder.starter, [folder.root / "models"])
     catalog.rescan(wait=True)
-    return ModelPainter(catalog, CPU, machine or Machine(host=GB), Inputs(folder.root / "inputs"))
+    return ModelRunner(catalog, CPU, machine or Machine(host=GB), Inputs(folder.root / "inputs"))
 
 
-def id_of(painter: ModelPainter, kind: ModelKind) -> str:
-    return next(entry.id for entry in painter.catalog.models(kind) if entry.id != STARTER)
+def id_of(runner: ModelRunner, kind: ModelKind) -> str:
+    return next(entry.id for entry in runner.catalog.models(kind) if entry.id != STARTER)
 
 
-def everything(painter: ModelPainter) -> TextToImage:
+def everything(runner: ModelRunner) -> TextToImage:
     return replace(
         REQUEST,
-        vae=id_of(painter, "vae"),
-        refiner=id_of(painter, "checkpoint"),
+        vae=id_of(runner, "vae"),
+        refiner=id_of(runner, "checkpoint"),
         refiner_start=0.5,
-        loras=(LoraUse(id=id_of(painter, "lora"), unet=0.7, text_encoder=0.0),),
-        hypernetworks=(HypernetworkUse(id=id_of(painter, "hypernetwork"), strength=0.3),),
-        embeddings=(EmbeddingUse(id=id_of(painter, "embedding"), word="snowy"),),
+        loras=(LoraUse(id=id_of(runner, "lora"), unet=0.7, text_encoder=0.0),),
+        hypernetworks=(HypernetworkUse(id=id_of(runner, "hypernetwork"), strength=0.3),),
+        embeddings=(EmbeddingUse(id=id_of(runner, "embedding"), word="snowy"),),
     )
 
 
-def draw(painter: ModelPainter, request: TextToImage) -> Picture:
-    return next(event for batch in painter.batches(request) for event in batch if isinstance(event, Picture))
+def draw(runner: ModelRunner, request: TextToImage) -> Picture:
+    return next(event for batch in runner.batches(request) for event in batch if isinstance(event, Picture))
 
 
 def named(picture: Picture) -> dict[str, str]:
@@ -137,36 +137,36 @@ def by_hand(folder: Folder, request: TextToImage) -> Iterator[Picture]:
 
 
 @pytest.mark.parametrize("name", ["vae", "refiner", "loras", "hypernetworks", "embeddings", "all of it"])
-def test_what_is_named_is_drawn_with(folder: Folder, painter: ModelPainter, name: str) -> None:
-    full = everything(painter)
+def test_what_is_named_is_drawn_with(folder: Folder, runner: ModelRunner, name: str) -> None:
+    full = everything(runner)
     request = full if name == "all of it" else replace(REQUEST, refiner_start=0.5, **{name: getattr(full, name)})
-    drawn = draw(painter, request).image.tobytes()
+    drawn = draw(runner, request).image.tobytes()
     assert drawn == next(by_hand(folder, request)).image.tobytes()
-    assert drawn != draw(painter, REQUEST).image.tobytes()
+    assert drawn != draw(runner, REQUEST).image.tobytes()
 
 
-def test_afterwards_the_model_is_as_it_was(painter: ModelPainter) -> None:
-    plain = draw(painter, REQUEST).image.tobytes()
-    with painter.model(STARTER) as model:
+def test_afterwards_the_model_is_as_it_was(runner: ModelRunner) -> None:
+    plain = draw(runner, REQUEST).image.tobytes()
+    with runner.model(STARTER) as model:
         before = {name: weight.clone() for name, weight in model.unet.state_dict().items()}
         hooks = [len(module._forward_pre_hooks) for module in model.unet.modules()]
-    draw(painter, everything(painter))
-    with painter.model(STARTER) as model:
+    draw(runner, everything(runner))
+    with runner.model(STARTER) as model:
         assert all(torch.equal(weight, before[name]) for name, weight in model.unet.state_dict().items())
         assert [len(module._forward_pre_hooks) for module in model.unet.modules()] == hooks
-    assert draw(painter, REQUEST).image.tobytes() == plain
+    assert draw(runner, REQUEST).image.tobytes() == plain
 
 
 @pytest.mark.parametrize("device", [GB, 1], ids=["whole", "layer by layer"])
-def test_all_of_it_draws_the_same_on_a_device_with_its_own_memory(folder: Folder, painter: ModelPainter, device: int) -> None:
-    card = open_painter(folder, Machine(host=GB, device=device))
+def test_all_of_it_draws_the_same_on_a_device_with_its_own_memory(folder: Folder, runner: ModelRunner, device: int) -> None:
+    card = open_runner(folder, Machine(host=GB, device=device))
     request = everything(card)
-    assert draw(card, request).image.tobytes() == draw(painter, request).image.tobytes()
-    assert draw(card, REQUEST).image.tobytes() == draw(painter, REQUEST).image.tobytes()
+    assert draw(card, request).image.tobytes() == draw(runner, request).image.tobytes()
+    assert draw(card, REQUEST).image.tobytes() == draw(runner, REQUEST).image.tobytes()
 
 
-def test_the_picture_names_everything_by_its_hash(folder: Folder, painter: ModelPainter) -> None:
-    assert named(draw(painter, everything(painter))) == {
+def test_the_picture_names_everything_by_its_hash(folder: Folder, runner: ModelRunner) -> None:
+    assert named(draw(runner, everything(runner))) == {
         "Model": "Starter",
         "Model hash": folder.digest("starter")[:10],
         "VAE": "soft",
@@ -181,41 +181,41 @@ def test_the_picture_names_everything_by_its_hash(folder: Folder, painter: Model
 
 
 def test_what_is_being_read_is_told_and_nothing_is_when_it_has_been_read(folder: Folder) -> None:
-    painter = open_painter(folder)
+    runner = open_runner(folder)
     told: list[Key | None] = []
-    painter.tell = lambda: told.append(painter.reading)
-    lora = painter.catalog.models("lora")[0]
-    with painter.lent(replace(REQUEST, loras=(LoraUse(id=lora.id, name=lora.name),))):
+    runner.tell = lambda: told.append(runner.reading)
+    lora = runner.catalog.models("lora")[0]
+    with runner.lent(replace(REQUEST, loras=(LoraUse(id=lora.id, name=lora.name),))):
         assert told[-1] is None and [key.kind for key in told if key] == ["checkpoint", "lora"]
         assert [key.id for key in told if key] == [STARTER, lora.id]
 
 
-def test_a_plain_picture_names_its_checkpoint_alone(folder: Folder, painter: ModelPainter) -> None:
-    assert named(draw(painter, REQUEST)) == {"Model": "Starter", "Model hash": folder.digest("starter")[:10]}
+def test_a_plain_picture_names_its_checkpoint_alone(folder: Folder, runner: ModelRunner) -> None:
+    assert named(draw(runner, REQUEST)) == {"Model": "Starter", "Model hash": folder.digest("starter")[:10]}
 
 
-def test_everything_that_was_lent_is_in_the_ledger_and_nothing_is_lent_any_more(painter: ModelPainter) -> None:
-    draw(painter, everything(painter))
-    kinds = sorted(line.kind for line in painter.ledger)
+def test_everything_that_was_lent_is_in_the_ledger_and_nothing_is_lent_any_more(runner: ModelRunner) -> None:
+    draw(runner, everything(runner))
+    kinds = sorted(line.kind for line in runner.ledger)
     assert kinds == ["checkpoint", "checkpoint", "embedding", "hypernetwork", "lora", "vae"]
-    assert all(line.leases == 0 and line.bytes > 0 for line in painter.ledger)
+    assert all(line.leases == 0 and line.bytes > 0 for line in runner.ledger)
 
 
 def test_a_lora_of_strength_nothing_is_not_even_read(folder: Folder) -> None:
-    painter = open_painter(folder)
-    use = LoraUse(id=id_of(painter, "lora"), unet=0.0, text_encoder=0.0)
-    assert draw(painter, replace(REQUEST, loras=(use,))).image.tobytes() == draw(painter, REQUEST).image.tobytes()
-    assert Key("lora", use.id) not in painter.manager.quick()
+    runner = open_runner(folder)
+    use = LoraUse(id=id_of(runner, "lora"), unet=0.0, text_encoder=0.0)
+    assert draw(runner, replace(REQUEST, loras=(use,))).image.tobytes() == draw(runner, REQUEST).image.tobytes()
+    assert Key("lora", use.id) not in runner.manager.quick()
 
 
 def test_a_tokenizer_is_read_again_only_when_its_files_have_changed(tmp_path: Path) -> None:
     here = Folder(tmp_path)
     write_toy_model(here.starter)
-    painter = open_painter(here)
+    runner = open_runner(here)
 
     def tokenizer() -> object:
-        painter.manager.unload_idle()
-        with painter.model(STARTER) as model:
+        runner.manager.unload_idle()
+        with runner.model(STARTER) as model:
             return model.tokenizer
 
     first = tokenizer()

@@ -21,7 +21,7 @@ from models.starter.recipe.scenes import POSITIONS, Scene, Thing, arrange, draw,
 from pipelines.images.masking import blurred
 from pipelines.images.store import Inputs
 from pipelines.requests.request import ImageToImage, Inpaint, Outpaint, Request
-from pipelines.runtime.runner import open_painter
+from pipelines.runtime.runner import open_runner
 
 SIDE = 128
 COUNT = 6
@@ -36,9 +36,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
 
 @pytest.fixture(scope="module")
 def drawn(inputs: Inputs) -> Draw:
-    painter = open_painter(Catalog(Path(__file__).parent.parent / "models" / "starter"), "cpu", inputs)
-    assert STARTER in painter.at_hand()
-    return lambda request: finished(painter.batches(replace(request, steps=STEPS)))[0].image
+    runner = open_runner(Catalog(Path(__file__).parent.parent / "models" / "starter"), "cpu", inputs)
+    assert STARTER in runner.at_hand()
+    return lambda request: finished(runner.batches(replace(request, steps=STEPS)))[0].image
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,17 @@ from torch import Tensor
 from models.errors import UserError
 from models.tensors import reading
 from models.tensors.header import read_header
-from models.tensors.reading import Form, read_tensors
+from models.tensors.reading import TensorFormat, read_tensors
 
 FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2]
 WHOLE = [torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool]
-FORMS = [Form(), Form(torch.float32), Form(torch.float16, True), Form(None, True), Form(torch.float32, True)]
+FORMS = [
+    TensorFormat(),
+    TensorFormat(torch.float32),
+    TensorFormat(torch.float16, True),
+    TensorFormat(None, True),
+    TensorFormat(torch.float32, True),
+]
 
 
 def written(file: Path, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
@@ -37,7 +43,7 @@ def read(file: Path, *arguments: Any) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
 @pytest.mark.parametrize("dtype", FLOATS)
-def test_tensors_are_those_of_safetensors_in_every_form(dtype: torch.dtype, form: Form, tmp_path: Path) -> None:
+def test_tensors_are_those_of_safetensors_in_every_form(dtype: torch.dtype, form: TensorFormat, tmp_path: Path) -> None:
     written(tmp_path / "some.safetensors", dtype)
     found = read(tmp_path / "some.safetensors", None, form)
     for name, tensor in load_file(tmp_path / "some.safetensors").items():
@@ -52,7 +58,7 @@ def test_tensors_are_those_of_safetensors_in_every_form(dtype: torch.dtype, form
 @pytest.mark.parametrize("dtype", WHOLE)
 def test_whole_numbers_stay_what_they_are(dtype: torch.dtype, tmp_path: Path) -> None:
     save_file({"numbers": torch.arange(50).to(dtype)}, tmp_path / "some.safetensors")
-    assert torch.equal(read(tmp_path / "some.safetensors", None, Form(torch.float16))["numbers"], torch.arange(50).to(dtype))
+    assert torch.equal(read(tmp_path / "some.safetensors", None, TensorFormat(torch.float16))["numbers"], torch.arange(50).to(dtype))
 
 
 def test_all_tensors_are_views_of_one_buffer(tmp_path: Path) -> None:
@@ -71,10 +77,12 @@ def test_only_what_is_wanted_is_read(tmp_path: Path) -> None:
     assert found["matrix"].untyped_storage().nbytes() < tensors["convolution"].nbytes + tensors["matrix"].nbytes
 
 
-@pytest.mark.parametrize("form", [Form(), Form(torch.float32, True)], ids=str)
+@pytest.mark.parametrize("form", [TensorFormat(), TensorFormat(torch.float32, True)], ids=str)
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("dtype", FLOATS)
-def test_one_number_that_is_not_finite_is_found_at_the_very_end(dtype: torch.dtype, value: float, form: Form, tmp_path: Path) -> None:
+def test_one_number_that_is_not_finite_is_found_at_the_very_end(
+    dtype: torch.dtype, value: float, form: TensorFormat, tmp_path: Path
+) -> None:
     tensor = torch.zeros(700, 96, 3, 3).to(dtype)
     tensor.view(-1)[-1] = float("nan") if dtype == torch.float8_e4m3fn else value  # it has no infinity
     save_file({"convolution": tensor}, tmp_path / "some.safetensors")

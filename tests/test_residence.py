@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from models.memory.offload import HOST, Resident, in_turn
 
 
-class Painter(nn.Module):
+class Runner(nn.Module):
     """Enters its children from a method of its own, as a VAE does, has a buffer, and two layers with one weight between them."""
 
     def __init__(self) -> None:
@@ -38,11 +38,11 @@ class Painter(nn.Module):
 @pytest.fixture
 def networks() -> list[nn.Module]:
     torch.manual_seed(0)
-    return [Painter().requires_grad_(False), Painter().requires_grad_(False), nn.Linear(3, 3).requires_grad_(False)]
+    return [Runner().requires_grad_(False), Runner().requires_grad_(False), nn.Linear(3, 3).requires_grad_(False)]
 
 
 def paint(network: nn.Module, pixels: Tensor) -> Tensor:
-    assert isinstance(network, Painter)
+    assert isinstance(network, Runner)
     return network.paint(pixels)
 
 
@@ -70,19 +70,19 @@ def test_there_and_back_is_the_same_bits_in_the_same_parameters(networks: list[n
 
 
 def test_layers_that_share_a_weight_still_share_it_and_it_counts_once(networks: list[nn.Module]) -> None:
-    painter = networks[0]
-    assert isinstance(painter, Painter)
-    resident = Resident(painter, [painter], HOST)
+    runner = networks[0]
+    assert isinstance(runner, Runner)
+    resident = Resident(runner, [runner], HOST)
     resident.to("device")
-    assert painter.third.weight is painter.last.weight
+    assert runner.third.weight is runner.last.weight
     assert resident.bytes == 4 * (3 * 4 * 9 + 4 + 4 * 4 + 4 + 4 * 3 + 3 + 3 + 3)
 
 
 def test_the_layout_in_memory_is_kept(networks: list[nn.Module]) -> None:
-    painter = networks[0]
-    assert isinstance(painter, Painter)
-    Resident(painter, [painter], HOST).to("device")
-    assert painter.first.weight.is_contiguous(memory_format=torch.channels_last)
+    runner = networks[0]
+    assert isinstance(runner, Runner)
+    Resident(runner, [runner], HOST).to("device")
+    assert runner.first.weight.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_coming_back_from_the_device_alone_copies(networks: list[nn.Module]) -> None:
@@ -153,15 +153,15 @@ def test_one_network_is_on_the_device_at_a_time(networks: list[nn.Module], enter
 
 
 def test_layer_by_layer_one_layer_is_there_at_a_time(networks: list[nn.Module]) -> None:
-    painter = networks[0]
-    assert isinstance(painter, Painter)
-    layers = [painter.first, painter.second[0], painter.last, painter.third]
+    runner = networks[0]
+    assert isinstance(runner, Runner)
+    layers = [runner.first, runner.second[0], runner.last, runner.third]
     here = [layer.bias.data_ptr() for layer in layers]
     seen: list[list[bool]] = []
     for layer in layers:
         layer.register_forward_hook(lambda *_: seen.append([layer.bias.data_ptr() != at for layer, at in zip(layers, here, strict=True)]))
-    with in_turn([painter], HOST, layer_by_layer=True):
-        painter.paint(torch.randn(1, 3, 8, 8))
+    with in_turn([runner], HOST, layer_by_layer=True):
+        runner.paint(torch.randn(1, 3, 8, 8))
     assert seen == [[row == column for column in range(4)] for row in range(4)]
 
 
@@ -175,26 +175,26 @@ def test_a_failure_in_the_middle_brings_everything_back(networks: list[nn.Module
 
 @pytest.mark.parametrize("layer_by_layer", [False, True])
 def test_a_network_that_was_in_another_precision_meanwhile_comes_back_as_it_was(networks: list[nn.Module], layer_by_layer: bool) -> None:
-    painter = networks[0].half()
-    before = contents([painter])
+    runner = networks[0].half()
+    before = contents([runner])
     pixels = torch.randn(1, 3, 8, 8)
-    with in_turn([painter], HOST, layer_by_layer):
-        painter(pixels.half())
-        painter.float()
-        painter(pixels)
-        painter.half()
-    assert same(contents([painter]), before) and {tensor.dtype for tensor in painter.state_dict().values()} == {torch.float16}
+    with in_turn([runner], HOST, layer_by_layer):
+        runner(pixels.half())
+        runner.float()
+        runner(pixels)
+        runner.half()
+    assert same(contents([runner]), before) and {tensor.dtype for tensor in runner.state_dict().values()} == {torch.float16}
 
 
 def test_patched_weights_run_in_turn_and_the_original_ones_come_back(networks: list[nn.Module]) -> None:
-    painter = networks[0]
-    assert isinstance(painter, Painter)
-    pixels, original = torch.randn(1, 3, 8, 8), painter.first.weight.data
+    runner = networks[0]
+    assert isinstance(runner, Runner)
+    pixels, original = torch.randn(1, 3, 8, 8), runner.first.weight.data
     patched = original + 1
-    painter.first.weight.data = patched
-    expected = painter(pixels)
-    with in_turn([painter], HOST):
-        assert torch.equal(painter(pixels), expected)
-    assert painter.first.weight.data_ptr() == patched.data_ptr()
-    painter.first.weight.data = original
-    assert not torch.equal(painter(pixels), expected)
+    runner.first.weight.data = patched
+    expected = runner(pixels)
+    with in_turn([runner], HOST):
+        assert torch.equal(runner(pixels), expected)
+    assert runner.first.weight.data_ptr() == patched.data_ptr()
+    runner.first.weight.data = original
+    assert not torch.equal(runner(pixels), expected)

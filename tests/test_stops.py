@@ -20,9 +20,9 @@ from pipelines import Studio, TextToImage
 from pipelines.denoising import vae_decode
 from pipelines.job_book.book import ENDED, JobBook
 from pipelines.jobs.outputs import Outputs
-from pipelines.jobs.worker import Engine
+from pipelines.jobs.worker import Worker
 from pipelines.requests.request import Request
-from pipelines.runtime.runner import ModelPainter
+from pipelines.runtime.runner import ModelRunner
 from tests.faults import REQUEST, Files, draw, open_toys, originals, other
 from tests.test_control_memory import write_unit
 from tests.test_memory_mid_job import PLACES, no_weights, requests
@@ -32,38 +32,38 @@ __all__ = ["originals"]
 
 
 @dataclass
-class Desk:
+class TabForm:
     """An engine around the real painter, driven by the test's own thread."""
 
-    engine: Engine
-    painter: ModelPainter
+    worker: Worker
+    runner: ModelRunner
 
     def run(self, request: Request) -> tuple[str, list[bytes]]:
         """State and pictures of one job."""
-        job_id = self.engine.submit(request, "ada")
-        assert self.engine.run_next(self.painter)
-        job = self.engine.book.job(job_id)
-        assert job and self.engine.live(job_id) is None and self.engine.keeping.ended == {}
-        return job.state, [Image.open(record.path).tobytes() for record in self.engine.book.pictures_of(job_id)]
+        job_id = self.worker.submit(request, "ada")
+        assert self.worker.run_next(self.runner)
+        job = self.worker.book.job(job_id)
+        assert job and self.worker.live(job_id) is None and self.worker.saving.ended == {}
+        return job.state, [Image.open(record.path).tobytes() for record in self.worker.book.pictures_of(job_id)]
 
     def press(self, *verbs: str) -> None:
-        for job_id in tuple(self.engine._live):
+        for job_id in tuple(self.worker._live):
             for verb in verbs:
-                getattr(self.engine, verb)(job_id)
+                getattr(self.worker, verb)(job_id)
 
 
 @pytest.fixture(scope="module")
-def painter(originals: Files) -> ModelPainter:
+def runner(originals: Files) -> ModelRunner:
     write_unit(originals, "controlnet")
     return open_toys(originals)
 
 
 @pytest.fixture
-def desk(painter: ModelPainter, tmp_path: Path) -> Iterator[Desk]:
+def desk(runner: ModelRunner, tmp_path: Path) -> Iterator[TabForm]:
     book = JobBook(tmp_path / "outputs" / "studio.db", tmp_path / "outputs")
-    engine = Engine(book, Outputs(tmp_path / "outputs"), lambda: painter)
-    engine.painter = painter
-    yield Desk(engine, painter)
+    worker = Worker(book, Outputs(tmp_path / "outputs"), lambda: runner)
+    worker.runner = runner
+    yield TabForm(worker, runner)
     book.close()
 
 
@@ -119,11 +119,11 @@ MOMENTS = [
 
 @pytest.mark.parametrize(("kind", "place", "call", "kept", "state"), MOMENTS, ids=lambda value: str(value))
 def test_f24_stop_acts_in_every_phase_and_loses_nothing_that_was_announced(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, kind: str, place: str, call: int, kept: int, state: str
+    desk: TabForm, monkeypatch: pytest.MonkeyPatch, kind: str, place: str, call: int, kept: int, state: str
 ) -> None:
     monkeypatch.setattr(PLACES["estimating depth"], lambda annotator, image: np.asarray(image.convert("L"), np.float32))
-    monkeypatch.setattr(desk.painter, "annotator", no_weights)
-    request = requests(desk.painter)[kind]
+    monkeypatch.setattr(desk.runner, "annotator", no_weights)
+    request = requests(desk.runner)[kind]
     whole = desk.run(request)
     later: list[str] = []
     verbs = ("stop", "stop") if call % 2 else ("skip", "stop", "skip")  # twice, or together with Skip
@@ -137,7 +137,7 @@ def test_f24_stop_acts_in_every_phase_and_loses_nothing_that_was_announced(
     assert desk.run(request) == whole
 
 
-def test_f24_stop_acts_between_the_tiles_of_a_large_picture(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f24_stop_acts_between_the_tiles_of_a_large_picture(desk: TabForm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.denoising.vae_decode.TILE", 32)
     tiles: list[int] = []
     whole = vae_decode._decode
@@ -152,9 +152,9 @@ def test_f24_stop_acts_between_the_tiles_of_a_large_picture(desk: Desk, monkeypa
     assert desk.run(replace(REQUEST, steps=1, width=512, height=512)) == ("stopped", []) and len(tiles) == 2
 
 
-def test_f24_stop_acts_while_a_model_is_read(originals: Files, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f24_stop_acts_while_a_model_is_read(originals: Files, desk: TabForm, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = open_toys(originals)
-    desk.painter = desk.engine.painter = fresh
+    desk.runner = desk.worker.runner = fresh
     request = replace(REQUEST, checkpoint=other(fresh))
     read, reads = reading._fill, []
 
@@ -173,10 +173,10 @@ def test_f24_stop_acts_while_a_model_is_read(originals: Files, desk: Desk, monke
     assert desk.run(request)[1] == draw(open_toys(originals), request)
 
 
-def test_an_interruption_that_comes_too_late_disturbs_no_other_job(originals: Files, desk: Desk) -> None:
+def test_an_interruption_that_comes_too_late_disturbs_no_other_job(originals: Files, desk: TabForm) -> None:
     fresh = open_toys(originals)
-    desk.painter = desk.engine.painter = fresh
-    loading, begun = fresh._stock._go_on, []
+    desk.runner = desk.worker.runner = fresh
+    loading, begun = fresh._loaders._go_on, []
 
     def late() -> None:
         begun.append(1)
@@ -184,7 +184,7 @@ def test_an_interruption_that_comes_too_late_disturbs_no_other_job(originals: Fi
             fresh.interrupt()  # of a job that has ended meanwhile
         loading()
 
-    fresh._stock._go_on = late
+    fresh._loaders._go_on = late
     request = replace(REQUEST, checkpoint=other(fresh))
     assert desk.run(request) == ("done", draw(open_toys(originals), request))
 
@@ -194,7 +194,7 @@ def test_an_interruption_that_comes_too_late_disturbs_no_other_job(originals: Fi
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Studio]:
-    studio = toy_studio(tmp_path, painter=ToyPainter(0.01))
+    studio = toy_studio(tmp_path, runner=ToyPainter(0.01))
     yield studio
     studio.close()
 

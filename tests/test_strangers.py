@@ -34,7 +34,7 @@ from models.tensors.header import read_header
 from models.tensors.reading import read_tensors
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.preprocessors.weights import filled
-from pipelines.runtime.loaders import Stock
+from pipelines.runtime.loaders import Loaders
 from tests import headers, toy_files
 from tests.headers import in_short, told
 from tests.library_files import write_starter
@@ -77,14 +77,14 @@ FILES: Mapping[str, tuple[str, Made, tuple[str, ...]]] = {  # kind of key, tenso
 
 
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Catalog, Stock]:
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Catalog, Loaders]:
     folder = tmp_path_factory.mktemp("models")
     catalog = Catalog(write_starter(folder / "starter"), [folder / "mine"])
-    return folder / "mine", catalog, Stock(catalog, CPU, Machine(host=10**12), Annotators([], folder))
+    return folder / "mine", catalog, Loaders(catalog, CPU, Machine(host=10**12), Annotators([], folder))
 
 
 @pytest.mark.parametrize("what", FILES)
-def test_what_nobody_reads_keeps_nobody_from_using_a_file(shelf: tuple[Path, Catalog, Stock], what: str) -> None:
+def test_what_nobody_reads_keeps_nobody_from_using_a_file(shelf: tuple[Path, Catalog, Loaders], what: str) -> None:
     folder, catalog, stock = shelf
     kind, tensors, prefixes = FILES[what]
     file = with_strangers(toy_files.save(folder / kind / f"{what}.safetensors", *tensors()), *prefixes)

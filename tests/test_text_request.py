@@ -15,10 +15,10 @@ from pipelines.metadata.picture_settings import Reading, inspect
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import OWN_VAE, Controlled, Depth, ImageToImage, Inpaint, LoraUse, Outpaint, Request, TextToImage
 from pipelines.resolving.rebind import Rebound, rebind
-from tests.test_intake import ME, intake, put
+from tests.test_intake import ME, put, uploads
 from tests.test_resolve import Shelf, entry
 
-__all__ = ["intake"]
+__all__ = ["uploads"]
 IMAGE, MASK = "ab" * 32, "cd" * 32
 UNIT = ControlUse(name="outlines", image=IMAGE, mask=MASK, preprocessor="Canny", weight=0.7, mode="Control", threshold_a=80.0, start=0.1)
 KINDS: list[Request] = [
@@ -55,13 +55,13 @@ def test_every_kind_comes_back_from_its_text_with_all_its_fields(made: Request) 
     assert set(found.pictures.values()) <= {IMAGE[:12], MASK[:12]} and bool(found.pictures) == (made is not KINDS[0])
 
 
-def test_input_pictures_are_found_by_the_beginning_of_their_names(intake: Any) -> None:
-    mine = put(intake)
+def test_input_pictures_are_found_by_the_beginning_of_their_names(uploads: Any) -> None:
+    mine = put(uploads)
     made = ImageToImage(prompt="x", seed=1, image=mine, controls=(replace(UNIT, image=mine, mask=""),))
     found = reading(infotext.write(made, {}))
-    request, notes = intake.with_pictures(found.request, found.pictures, ME)
+    request, notes = uploads.with_pictures(found.request, found.pictures, ME)
     assert (request.image, request.controls[0].image, notes) == (mine, mine, ())
-    _, notes = intake.with_pictures(found.request, {(-1, "image"): "0" * 12}, ME)
+    _, notes = uploads.with_pictures(found.request, {(-1, "image"): "0" * 12}, ME)
     assert len(notes) == 1
 
 

@@ -21,7 +21,7 @@ from pipelines.job_book.book import JobBook
 from pipelines.jobs.events import Step
 from pipelines.jobs.outputs import Outputs, read
 from pipelines.requests.request import SAMPLER_NAMES
-from pipelines.runtime.runner import open_painter
+from pipelines.runtime.runner import open_runner
 from pipelines.studio import Studio
 from pipelines.tasks import txt2img
 from tests.drawing import clip_tokenizer, finished, first_noise, levels, off_by, pixels
@@ -174,7 +174,7 @@ def test_a_saved_picture_read_back_and_run_gives_the_same_pixels(tmp_path: Path)
     catalog = Catalog(folder)
     outputs = Outputs(tmp_path / "outputs")
     book, inputs = JobBook(tmp_path / "studio.db", tmp_path / "outputs"), Inputs(tmp_path / "inputs")
-    studio = Studio(catalog, outputs, book, lambda: open_painter(catalog, "cpu", inputs), inputs=inputs)
+    studio = Studio(catalog, outputs, book, lambda: open_runner(catalog, "cpu", inputs), inputs=inputs)
     studio.start()
     first = replace(REQUEST, seed=-1, batch_size=2, sampler="DPM++ SDE")
     studio.submit(first, "ada")

@@ -22,7 +22,7 @@ from pipelines.services.uploads import Taken
 from ui import page
 from ui.door.roles import Visitor, declared
 from ui.parts.choices import RACKS, listed
-from ui.parts.control_units import PLACES, UnitDesk, offers, previewed
+from ui.parts.control_units import PLACES, UnitHandlers, offers, previewed
 from ui.parts.form import Form
 from ui.parts.send import as_control
 
@@ -153,7 +153,7 @@ def test_what_no_form_would_ask_is_answered_with_a_sentence_and_reaches_nobody(a
 
 
 def test_each_server_function_declares_that_it_serves_artists() -> None:
-    desk = UnitDesk(FakeStudio(), Controlled)  # pyright: ignore[reportArgumentType]
+    desk = UnitHandlers(FakeStudio(), Controlled)  # pyright: ignore[reportArgumentType]
     assert {declared(handler) for handler in (desk.preview, desk.preprocessors, desk.fit)} == {"artist"}
     with visiting("artist"):
         assert desk.preview(question()) == {"id": TWO, "width": 512, "height": 256}
@@ -166,7 +166,7 @@ def test_only_the_owner_is_offered_weights_and_may_fetch_them() -> None:
     studio: Any = FakeStudio()
     studio.control = SimpleNamespace(preprocessors=lambda: [{"name": "HED", "missing": "Put it there."}, {"name": "Canny", "missing": ""}])
     studio.annotator_files = SimpleNamespace(wanted=lambda name: (Weights("owner/name", "a.pth"), Weights("owner/name", "b.pth")))
-    desk = UnitDesk(studio, Controlled)
+    desk = UnitHandlers(studio, Controlled)
     with visiting("artist"):
         assert [entry.get("download") for entry in desk.preprocessors()] == [None, None]
     with visiting("owner"):
@@ -238,8 +238,8 @@ def test_what_steers_is_offered_with_its_variant_and_what_does_not_fit_comes_las
 def sent(held: Any) -> list[dict[str, Any]]:
     """The units of the form after a picture was sent to it while it held these."""
     checkpoint = SimpleNamespace(id="starter", native_size=128, variant="")
-    intake = SimpleNamespace(adopt=lambda record, user: Taken(TWO, 128, 96))
-    house: Any = SimpleNamespace(intake=intake, checkpoints=lambda kind="": [checkpoint])
+    uploads = SimpleNamespace(adopt=lambda record, user: Taken(TWO, 128, 96))
+    house: Any = SimpleNamespace(uploads=uploads, checkpoints=lambda kind="": [checkpoint])
     form: Any = object.__new__(Form)
     object.__setattr__(form, "kind", Controlled)
     object.__setattr__(form, "inputs", {name: name for name in ("prompt", "width", "height", "controls")})

@@ -136,19 +136,19 @@ def toy_vocabulary(words: list[str]) -> tuple[dict[str, int], list[str]]:
 
 
 def toy_studio(
-    folder: Path, step_seconds: float = 0.0, painter: ToyPainter | None = None, start: bool = True, open_seconds: float = 0.0
+    folder: Path, step_seconds: float = 0.0, runner: ToyPainter | None = None, start: bool = True, open_seconds: float = 0.0
 ) -> Studio:
     """A studio on a toy painter, with its book and pictures in `folder`. Close it when done."""
     outputs = Outputs(folder / "outputs")
     book = JobBook(folder / "outputs" / "studio.db", folder / "outputs")
     catalog = Catalog(toy_model_folder(folder / "toy"))
-    toy = painter or ToyPainter(step_seconds)
+    toy = runner or ToyPainter(step_seconds)
 
-    def open_painter() -> ToyPainter:
+    def open_runner() -> ToyPainter:
         time.sleep(open_seconds)
         return toy
 
-    studio = Studio(catalog, outputs, book, open_painter)
+    studio = Studio(catalog, outputs, book, open_runner)
     if start:
         studio.start()
     return studio

@@ -22,11 +22,11 @@ def page(studio: Studio) -> gr.Blocks:
     """The whole page. Loads no model and no torch; raises `TypeError` when a form and its request disagree."""
     with gr.Blocks(title="Atelier", analytics_enabled=False, delete_cache=(DAY, DAY), fill_width=True) as blocks:
         header()
-        desks = {}
+        tab_forms = {}
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             for tab in TABS:
                 name = tab.__name__.rpartition(".")[2]
                 with gr.Tab(tab.TITLE, id=name):
-                    desks[name] = tab.build(studio)
-        connect(studio, {name: desk for name, desk in desks.items() if desk}, tabs)
+                    tab_forms[name] = tab.build(studio)
+        connect(studio, {name: desk for name, desk in tab_forms.items() if desk}, tabs)
     return blocks

@@ -30,7 +30,7 @@ from ui.door.csp import Numbered
 from ui.door.failures import Broken
 from ui.door.gradio_part import GradioPart
 from ui.door.guard import Guard
-from ui.door.login import LoginDesk, Reception, Sessions
+from ui.door.login import LoginRoutes, Reception, Sessions
 from ui.door.page_state import keep_little
 from ui.door.proxy import Forwarded, PublicUrl, Published, Rooted
 from ui.door.roles import role_of, undeclared, user_of
@@ -38,9 +38,9 @@ from ui.door.serving import serve
 from ui.door.uploads import UploadFolder
 from ui.gradio_import import gradio_stubs_untouched
 from ui.parts.depth_map import DepthViews
-from ui.routes.inputs import InputDesk
-from ui.routes.jobs import JobDesk, sorry
-from ui.routes.pictures import PictureDesk
+from ui.routes.inputs import InputRoutes
+from ui.routes.jobs import JobRoutes, sorry
+from ui.routes.pictures import PictureRoutes
 
 with gradio_stubs_untouched():
     import gradio as gr
@@ -77,8 +77,8 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     sessions = Sessions(door.password)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.closing = asyncio.Event()
-    desk = JobDesk(studio, app.state.closing, door.password is not None)
-    _add_routes(app, desk, PictureDesk(studio), InputDesk(studio), DepthViews(studio), LoginDesk(sessions))
+    desk = JobRoutes(studio, app.state.closing, door.password is not None)
+    _add_routes(app, desk, PictureRoutes(studio), InputRoutes(studio), DepthViews(studio), LoginRoutes(sessions))
     ours = list(app.routes)
     uploads = UploadFolder(get_upload_folder())
     studio.disk.counts_too(uploads.bytes_of)
@@ -111,7 +111,9 @@ class Compressed:
         await chosen(scope, receive, send)
 
 
-def _add_routes(app: FastAPI, desk: JobDesk, pictures: PictureDesk, inputs: InputDesk, depths: DepthViews, login: LoginDesk) -> None:
+def _add_routes(
+    app: FastAPI, desk: JobRoutes, pictures: PictureRoutes, inputs: InputRoutes, depths: DepthViews, login: LoginRoutes
+) -> None:
     for path, handler in (
         ("/healthz", desk.healthz),
         ("/current", desk.current),

@@ -24,9 +24,9 @@ from models.library.index import Found, Index, restored
 from models.library.listing import mark_now
 from models.library.matching import Names, told_apart
 from models.library.overrides import OverrideBook
-from models.library.rescan import Passes
+from models.library.rescan import Rescans
 from models.library.scan import Scan, Watched, time_of
-from models.library.timeouts import Patience, Silent
+from models.library.timeouts import Silent, TimeLimit
 from models.names import folded
 
 __all__ = ["STARTER", "Catalog", "Checkpoint", "read_checkpoint"]
@@ -39,12 +39,12 @@ PUBLISH_EVERY = 0.5  # seconds between tables while a long first pass goes on
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class CatalogTable:
     """The table: everything that was found, in the order in which it is shown."""
 
     files: dict[str, ModelFile] = field(default_factory=dict)
     facts: dict[str, Facts] = field(default_factory=dict)
-    marks: dict[str, str] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
     names: Names = field(default_factory=lambda: Names(()))
 
 
@@ -60,12 +60,12 @@ class Catalog:
         self._contents = Contents(self._index, self._hash_is_known)
         self._background = Background()
         self._found: dict[bytes, Found] = {}
-        self._shelf = Shelf()
+        self._table = CatalogTable()
         self._version = 0
         self._notes: tuple[str, ...] = ()
         self._changing = threading.RLock()
-        self._patience = Patience(SILENCE)
-        self._passes = Passes(self._pass)
+        self._patience = TimeLimit(SILENCE)
+        self._passes = Rescans(self._pass)
         self._silent: Sequence[Path] = ()  # folders that did not answer
         self._watched: Watched = {}  # what to look at to see whether anything has changed
         self._wanted = True  # a pass over everything, whatever the times say
@@ -92,8 +92,8 @@ class Catalog:
     def checkpoints(self) -> list[Checkpoint]:
         """Those that can be drawn with, the starter first, the others by name."""
         self._refresh()
-        shelf = self._shelf
-        return [checkpoint_of(entry, shelf.facts[entry.id]) for entry in shelf.files.values() if _draws(entry)]
+        table = self._table
+        return [checkpoint_of(entry, table.facts[entry.id]) for entry in table.files.values() if _draws(entry)]
 
     def checkpoint(self, checkpoint_id: str) -> Checkpoint:
         """Raises `UserError` when no such model is there, or when it cannot be drawn with."""
@@ -107,7 +107,7 @@ class Catalog:
     def models(self, kind: ModelKind | None = None) -> list[ModelFile]:
         """Everything that was found, what cannot be used too; the starter's own first, the others by name."""
         self._refresh()
-        return [entry for entry in self._shelf.files.values() if kind in (None, entry.identity.kind)]
+        return [entry for entry in self._table.files.values() if kind in (None, entry.identity.kind)]
 
     def model(self, model_id: str) -> ModelFile:
         """Raises `UserError` when it is not there."""
@@ -164,7 +164,7 @@ class Catalog:
         and `UserError` when the file cannot be read.
         """
         entry, wanted = self.model(model_id), digest_of(digest)
-        known = self._contents.known(self._shelf.marks.get(model_id, ""))
+        known = self._contents.known(self._table.fingerprints.get(model_id, ""))
         digests = known if all(known) else self._background.within(model_id, lambda: self._contents.of(entry), seconds)
         return bool(wanted) and (digests.agree(wanted) or claims(entry, wanted))
 
@@ -190,7 +190,7 @@ class Catalog:
     def override(self, model_id: str, overrides: Overrides) -> None:
         """Keeps a decision for as long as the file's content is the same. `Overrides()` takes it back. Raises `UserError`."""
         entry = self.model(model_id)
-        keys = (entry.hash, self._shelf.marks[entry.id])
+        keys = (entry.hash, self._table.fingerprints[entry.id])
         self._decided.put([key for key in keys if key], overrides)
         self._publish(self._found)
 
@@ -210,33 +210,33 @@ class Catalog:
 
     def _meant(self, kind: ModelKind, name: str) -> list[ModelFile]:
         self._refresh()
-        return self._shelf.names.meant(kind, name)
+        return self._table.names.meant(kind, name)
 
     def _known(self, entries: Sequence[ModelFile], digest: str) -> list[ModelFile]:
         """Those with this content, what can be used first."""
-        marks = self._shelf.marks
-        found = [entry for entry in entries if digest and self._contents.known(marks.get(entry.id, "")).agree(digest)]
+        fingerprints = self._table.fingerprints
+        found = [entry for entry in entries if digest and self._contents.known(fingerprints.get(entry.id, "")).agree(digest)]
         return sorted(found, key=lambda entry: not entry.usable)
 
     def _read_for(self, entries: Sequence[ModelFile], digest: str) -> list[ModelFile]:
         """The first that turns out to have this content."""
-        marks = self._shelf.marks
-        unknown = [entry for entry in entries if entry.usable and not all(self._contents.known(marks.get(entry.id, "")))]
+        fingerprints = self._table.fingerprints
+        unknown = [entry for entry in entries if entry.usable and not all(self._contents.known(fingerprints.get(entry.id, "")))]
         return self._contents.first(sorted(unknown, key=lambda entry: entry.size), digest)
 
-    def _hash_is_known(self, mark: str, digests: Digests) -> None:
+    def _hash_is_known(self, fingerprint: str, digests: Digests) -> None:
         with self._changing:
-            self._decided.follow(mark, digests.whole)
+            self._decided.follow(fingerprint, digests.whole)
             self._publish(self._found)
 
     # ------------------------------------------------------------------------------------------------ the table
 
     def _entry(self, model_id: str) -> tuple[ModelFile | None, Facts]:
         """From the table; only what is not in it makes the disk be looked at."""
-        if model_id not in self._shelf.files:
+        if model_id not in self._table.files:
             self._refresh()
-        shelf = self._shelf
-        return shelf.files.get(model_id), shelf.facts.get(model_id, Facts())
+        table = self._table
+        return table.files.get(model_id), table.facts.get(model_id, Facts())
 
     def _publish(self, found: dict[bytes, Found]) -> None:
         """Makes a new table, and a new version if it differs."""
@@ -245,15 +245,15 @@ class Catalog:
             everything = _one_each([self._read_starter(), *self._read_starter_depth(), *entries])
             dressed = [self._dressed(entry) for entry in everything]
             files = {file.id: file for file in told_apart(dressed)}
-            if files != self._shelf.files or not self._version:
-                facts, marks = ({entry.file.id: getattr(entry, name) for entry in everything} for name in ("facts", "mark"))
-                self._shelf = Shelf(files, facts, marks, Names(files.values()))
+            if files != self._table.files or not self._version:
+                facts, fingerprints = ({entry.file.id: getattr(entry, name) for entry in everything} for name in ("facts", "mark"))
+                self._table = CatalogTable(files, facts, fingerprints, Names(files.values()))
                 self._version += 1
             self._found = found
 
     def _dressed(self, entry: Found) -> ModelFile:
-        digest = self._contents.known(entry.mark).whole
-        overrides = self._decided.get([key for key in (digest, entry.mark) if key])
+        digest = self._contents.known(entry.fingerprint).whole
+        overrides = self._decided.get([key for key in (digest, entry.fingerprint) if key])
         return replace(entry.file, hash=digest, overrides=overrides)
 
     def _place_on_shelf(self, entry: Found) -> tuple[bool, str, tuple[str, ...], bytes]:
@@ -279,7 +279,7 @@ class Catalog:
             self._passes.wait(self._passes.ask_or_join_the_first(), limit)
 
     def _pass(self) -> None:
-        """Looks whether anything has changed, and if so looks through everything. In the thread of `Passes`."""
+        """Looks whether anything has changed, and if so looks through everything. In the thread of `Rescans`."""
         if not self._wanted and not self._is_changed():
             return
         before = self._stored.keys() | self._found.keys()
@@ -308,13 +308,13 @@ class Catalog:
         self._index.keep(new)
         self._publish(found)
 
-    def _remembered(self, path: bytes, mark: str) -> Found | None:
+    def _remembered(self, path: bytes, fingerprint: str) -> Found | None:
         """What an earlier look at the same content saw."""
         seen = self._found.get(path)
-        if seen and seen.mark == mark:
+        if seen and seen.fingerprint == fingerprint:
             return seen
         stored = self._stored.get(path)
-        return restored(path, *stored) if stored and stored[0] == mark else None
+        return restored(path, *stored) if stored and stored[0] == fingerprint else None
 
     def _is_changed(self) -> bool:
         watched = self._watched

@@ -28,30 +28,30 @@ class Contents:
         self._changing = threading.Lock()
         self._reading: dict[str, threading.Lock] = {}
 
-    def known(self, mark: str) -> Digests:
-        return self._digests.get(mark, Digests())
+    def known(self, fingerprint: str) -> Digests:
+        return self._digests.get(fingerprint, Digests())
 
     def of(self, entry: ModelFile) -> Digests:
         """Reads the whole file, unless it is known. Raises `UserError` when it cannot be read."""
         try:
-            mark = mark_now(entry.path)
+            fingerprint = mark_now(entry.path)
             with self._lock(entry.id):
-                digests = self.known(mark) if all(self.known(mark)) else file_digests(_content(entry.path))
-            if mark_now(entry.path) != mark:
+                digests = self.known(fingerprint) if all(self.known(fingerprint)) else file_digests(_content(entry.path))
+            if mark_now(entry.path) != fingerprint:
                 raise UserError(f"“{entry.name}” was changed while it was read. Try again when it is whole.")
         except OSError as error:
             raise UserError(f"“{entry.name}” cannot be read ({error.strerror}). Is it still there?") from error
-        self._keep(mark, digests)
+        self._keep(fingerprint, digests)
         return digests
 
     def file(self, path: Path) -> str:
         """SHA-256 of a file that is in no table. Raises `UserError` when it cannot be read."""
         try:
-            mark = mark_now(path)
-            digests = self.known(mark) if all(self.known(mark)) else file_digests(path)
+            fingerprint = mark_now(path)
+            digests = self.known(fingerprint) if all(self.known(fingerprint)) else file_digests(path)
         except OSError as error:
             raise UserError(f"“{path.name}” cannot be read ({error.strerror}). Is it still there?") from error
-        self._keep(mark, digests)
+        self._keep(fingerprint, digests)
         return digests.whole
 
     def first(self, entries: Iterable[ModelFile], digest: str) -> list[ModelFile]:
@@ -68,13 +68,13 @@ class Contents:
         with self._changing:
             return self._reading.setdefault(model_id, threading.Lock())
 
-    def _keep(self, mark: str, digests: Digests) -> None:
+    def _keep(self, fingerprint: str, digests: Digests) -> None:
         with self._changing:
-            is_news = self._digests.get(mark) != digests
-            self._digests[mark] = digests
+            is_news = self._digests.get(fingerprint) != digests
+            self._digests[fingerprint] = digests
         if is_news:
-            self._index.keep_hash(mark, digests)
-            self._told(mark, digests)
+            self._index.keep_hash(fingerprint, digests)
+            self._told(fingerprint, digests)
 
 
 def _content(path: Path) -> Path:

@@ -41,7 +41,7 @@ class Found:
 
     file: ModelFile  # without hash and overrides
     facts: Facts
-    mark: str
+    fingerprint: str
 
 
 class Index:
@@ -55,10 +55,12 @@ class Index:
     def known(self) -> dict[bytes, tuple[str, str]]:
         """Path -> (mark, entry) of everything; `restored` makes the entry readable."""
         with self._lock:
-            return {path: (mark, entry) for path, mark, entry in self._database.execute("select path, mark, entry from files")}
+            return {
+                path: (fingerprint, entry) for path, fingerprint, entry in self._database.execute("select path, mark, entry from files")
+            }
 
     def keep(self, found: Iterable[Found]) -> None:
-        rows = [(os.fsencode(entry.file.path), entry.mark, _as_text(entry)) for entry in found]
+        rows = [(os.fsencode(entry.file.path), entry.fingerprint, _as_text(entry)) for entry in found]
         self._write("insert or replace into files values (?, ?, ?)", rows)
 
     def forget(self, paths: Iterable[bytes]) -> None:
@@ -68,11 +70,11 @@ class Index:
         """Mark -> hashes of every file that was ever hashed."""
         both = "select mark, hashes.hash, coalesce(tensor_hashes.hash, '') from hashes left join tensor_hashes using (mark)"
         with self._lock:
-            return {mark: Digests(whole, tensors) for mark, whole, tensors in self._database.execute(both)}
+            return {fingerprint: Digests(whole, tensors) for fingerprint, whole, tensors in self._database.execute(both)}
 
-    def keep_hash(self, mark: str, digests: Digests) -> None:
+    def keep_hash(self, fingerprint: str, digests: Digests) -> None:
         for table, digest in (("hashes", digests.whole), ("tensor_hashes", digests.tensors)):
-            self._write(f"insert or replace into {table} values (?, ?)", [(mark, digest)])
+            self._write(f"insert or replace into {table} values (?, ?)", [(fingerprint, digest)])
 
     def close(self) -> None:
         with self._lock:
@@ -89,14 +91,14 @@ class Index:
             log.warning("the index of models could not be written", exc_info=True)
 
 
-def restored(path: bytes, mark: str, text: str) -> Found | None:
+def restored(path: bytes, fingerprint: str, text: str) -> Found | None:
     """An entry out of the index; None when it is not one."""
     try:
         entry = json.loads(text)
         identity = Identity(**entry.pop("identity"))
         facts = facts_from(entry.pop("facts"))
         words = tuple(entry.pop("words"))
-        return Found(ModelFile(**entry, path=Path(os.fsdecode(path)), identity=identity, words=words), facts, mark)
+        return Found(ModelFile(**entry, path=Path(os.fsdecode(path)), identity=identity, words=words), facts, fingerprint)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 

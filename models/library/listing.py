@@ -44,7 +44,7 @@ CONTROL_EXTENSION = ("extensions", "sd-webui-controlnet", "models")  # of AUTOMA
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FolderToScan:
     """A folder to look into."""
 
     path: Path
@@ -60,7 +60,7 @@ class Candidate:
 
     path: Path
     kind: ModelKind
-    mark: str  # another one when the content has changed
+    fingerprint: str  # another one when the content has changed
     size: int
     changed: float
     is_folder: bool = False
@@ -71,20 +71,20 @@ class Listing:
     """One folder."""
 
     candidates: tuple[Candidate, ...]
-    below: tuple[Place, ...]
+    below: tuple[FolderToScan, ...]
     watched: tuple[tuple[bytes, int], ...]  # (path, time) of the folders that change when something is added or taken away
 
 
-def places(root: Path) -> list[Place]:
+def places(root: Path) -> list[FolderToScan]:
     """Where to begin. `root`: a folder of models, or the folder of a program that has one called `models`."""
     models, name = root / "models", Path(os.path.realpath(root)).name
     if not models.is_dir():
-        return [Place(root, KINDS.get(root.name.lower(), "unknown"), inside=(name,))]
+        return [FolderToScan(root, KINDS.get(root.name.lower(), "unknown"), inside=(name,))]
     known = [entry for entry in sorted(root.iterdir()) if entry.name.lower() in KINDS and entry.is_dir()]
     control = root.joinpath(*CONTROL_EXTENSION)
-    extensions = [Place(control, "controlnet", inside=(name, *CONTROL_EXTENSION))] if control.is_dir() else []
-    own = [Place(entry, KINDS[entry.name.lower()], inside=(name, entry.name)) for entry in known]
-    return [Place(models, inside=(name, "models")), *own, *extensions]
+    extensions = [FolderToScan(control, "controlnet", inside=(name, *CONTROL_EXTENSION))] if control.is_dir() else []
+    own = [FolderToScan(entry, KINDS[entry.name.lower()], inside=(name, entry.name)) for entry in known]
+    return [FolderToScan(models, inside=(name, "models")), *own, *extensions]
 
 
 def folders_of(inside: Sequence[str]) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ def folders_of(inside: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(("/".join(inside[kind + 1 :]), "/".join(inside))))
 
 
-def list_folder(place: Place) -> Listing:
+def list_folder(place: FolderToScan) -> Listing:
     """What lies directly in a folder. Raises `OSError` when it cannot be read."""
     path = Path(os.path.realpath(place.path))
     with os.scandir(path) as found:
@@ -114,16 +114,16 @@ def mark_now(path: Path) -> str:
     if not path.is_dir():
         return mark_of(path.stat())
     with os.scandir(path) as found:
-        return _model_folder(path, [entry for entry in found if _is_shown(entry)])[0].mark
+        return _model_folder(path, [entry for entry in found if _is_shown(entry)])[0].fingerprint
 
 
 def mark_of(status: os.stat_result) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
 
 
-def _below(path: Path, entry: os.DirEntry[str], place: Place) -> Place:
+def _below(path: Path, entry: os.DirEntry[str], place: FolderToScan) -> FolderToScan:
     kind = KINDS.get(entry.name.lower(), place.kind)
-    return Place(path / entry.name, kind, place.depth + 1, place.parts, (*place.inside, entry.name))
+    return FolderToScan(path / entry.name, kind, place.depth + 1, place.parts, (*place.inside, entry.name))
 
 
 def _is_shown(entry: os.DirEntry[str]) -> bool:
@@ -138,7 +138,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _is_wanted(entry: os.DirEntry[str], place: Place) -> bool:
+def _is_wanted(entry: os.DirEntry[str], place: FolderToScan) -> bool:
     """By its ending, which is all that a name is asked for. A `.bin` is anything, so only where models are expected."""
     ending = ending_of(entry.name)
     if place.parts and entry.name in WEIGHTS:
@@ -146,7 +146,7 @@ def _is_wanted(entry: os.DirEntry[str], place: Place) -> bool:
     return ending in SAFE or (ending in PICKLES and (ending == ".ckpt" or place.kind != "unknown"))
 
 
-def _candidate(path: Path, entry: os.DirEntry[str], place: Place) -> Candidate | None:
+def _candidate(path: Path, entry: os.DirEntry[str], place: FolderToScan) -> Candidate | None:
     """None for what is not a file: a pipe or a device would be waited for without end."""
     try:
         status = entry.stat()
@@ -157,7 +157,7 @@ def _candidate(path: Path, entry: os.DirEntry[str], place: Place) -> Candidate |
     return Candidate(path / entry.name, place.kind, mark_of(status), status.st_size, status.st_mtime)
 
 
-def _network_folder(path: Path, entries: list[os.DirEntry[str]], place: Place) -> Candidate | None:
+def _network_folder(path: Path, entries: list[os.DirEntry[str]], place: FolderToScan) -> Candidate | None:
     """One network with its config.json; other files may lie beside it."""
     names = {entry.name for entry in entries}
     if place.parts or CONFIG not in names or not any(name.startswith(NETWORK) for name in names):
@@ -168,16 +168,16 @@ def _network_folder(path: Path, entries: list[os.DirEntry[str]], place: Place) -
 
 def _model_folder(path: Path, entries: list[os.DirEntry[str]]) -> tuple[Candidate, list[tuple[bytes, int]]]:
     """A model in the diffusers layout: its mark is made of the marks of all files one level down."""
-    marks: list[str] = []
+    fingerprints: list[str] = []
     watched: list[tuple[bytes, int]] = []
     size, changed = 0, 0.0
     for name, status in sorted(_inside(path, entries)):
         if stat.S_ISDIR(status.st_mode):
             watched.append((os.fsencode(path / name), status.st_mtime_ns))
         elif stat.S_ISREG(status.st_mode):
-            marks.append(f"{name} {mark_of(status)}")
+            fingerprints.append(f"{name} {mark_of(status)}")
             size, changed = size + status.st_size, max(changed, status.st_mtime)
-    return Candidate(path, "checkpoint", _short(marks), size, changed, is_folder=True), watched
+    return Candidate(path, "checkpoint", _short(fingerprints), size, changed, is_folder=True), watched
 
 
 def _inside(path: Path, entries: list[os.DirEntry[str]]) -> Iterator[tuple[str, os.stat_result]]:
@@ -195,5 +195,5 @@ def _status(entry: os.DirEntry[str], name: str) -> Iterator[tuple[str, os.stat_r
         yield name, entry.stat()
 
 
-def _short(marks: list[str]) -> str:
-    return hashlib.sha256("\n".join(marks).encode(errors="surrogateescape")).hexdigest()[:32]
+def _short(fingerprints: list[str]) -> str:
+    return hashlib.sha256("\n".join(fingerprints).encode(errors="surrogateescape")).hexdigest()[:32]

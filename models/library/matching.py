@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from models.files import ModelFile, ModelKind
-from models.names import FORMS, GENERIC, Form, composed, folded, loosest, taken_apart, without_ending, writable
+from models.names import GENERIC, SPELLINGS, Spelling, composed, folded, loosest, taken_apart, without_ending, writable
 from models.safe_text import shown
 
-Place = tuple[tuple[str, ...], str]  # folders, the outermost first, and the name in the last of them
+NameInFolders = tuple[tuple[str, ...], str]  # folders, the outermost first, and the name in the last of them
 LONGEST = 300  # characters of a name that a request keeps
 
 
@@ -55,8 +55,8 @@ class Names:
         readings = [taken_apart(text), ((), text)]  # a name may have a backslash in it
         names = {loosest(name) for _, name in readings if name.strip()}
         candidates = {entry.id: entry for name in names for entry in self._by_name.get((kind, name), ())}
-        for form in FORMS:
-            agreeing = [(entry, max(_agreement(entry, reading, form) for reading in readings)) for entry in candidates.values()]
+        for spelling in SPELLINGS:
+            agreeing = [(entry, max(_agreement(entry, reading, spelling) for reading in readings)) for entry in candidates.values()]
             best = max((agreement for _, agreement in agreeing), default=0)
             yield [entry for entry, agreement in agreeing if agreement == best > 0]
         yield self._as_trained(kind, text)
@@ -100,7 +100,7 @@ def _bare(entry: ModelFile) -> set[str]:
     return {loosest(name) for name in names}
 
 
-def _places(entry: ModelFile) -> Iterator[Place]:
+def _places(entry: ModelFile) -> Iterator[NameInFolders]:
     """Every folder and name by which it may be called."""
     is_generic = entry.path.name in GENERIC and not entry.title
     for folder in entry.folders or ("",):
@@ -111,13 +111,13 @@ def _places(entry: ModelFile) -> Iterator[Place]:
             yield folders, without_ending(entry.path.name)
 
 
-def _agreement(entry: ModelFile, wanted: Place, form: Form) -> int:
+def _agreement(entry: ModelFile, wanted: NameInFolders, spelling: Spelling) -> int:
     """2 when that is the file's whole name from a folder of models on, 1 when its name ends so, else 0."""
-    folders, name = tuple(map(form, wanted[0])), form(wanted[1])
+    folders, name = tuple(map(spelling, wanted[0])), spelling(wanted[1])
     agreement = 0
     for own_folders, own_name in _places(entry):
-        if name and form(own_name) == name:
-            own = tuple(map(form, own_folders))
+        if name and spelling(own_name) == name:
+            own = tuple(map(spelling, own_folders))
             ends = own[len(own) - len(folders) :] == folders
             agreement = max(agreement, 2 if folders and own == folders else int(ends))
     return agreement

@@ -36,12 +36,12 @@ class OverrideBook:
             entries = {**self._entries, **dict.fromkeys(keys, overrides)}
             self._keep({key: entry for key, entry in entries.items() if entry != Overrides()})
 
-    def follow(self, mark: str, digest: str) -> None:
+    def follow(self, fingerprint: str, digest: str) -> None:
         """The hash of a file has become known: what was kept under its mark is kept under the hash from now on."""
         with self._lock:
-            if mark in self._entries:
+            if fingerprint in self._entries:
                 entries = dict(self._entries)
-                entries[digest] = entries.pop(mark)
+                entries[digest] = entries.pop(fingerprint)
                 self._keep(entries)
 
     def _keep(self, entries: dict[str, Overrides]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 log = logging.getLogger(__name__)
 
 
-class Passes:
+class Rescans:
     """The thread lives only while something is asked for. Safe to call from any thread."""
 
     def __init__(self, work: Callable[[], None]) -> None:

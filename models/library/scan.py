@@ -16,8 +16,8 @@ from models.files import Identity, ModelFile, ModelKind
 from models.identify.identify import identify, trigger_words
 from models.library.checkpoint import Facts, file_id, read_folder
 from models.library.index import Found
-from models.library.listing import Candidate, Listing, Place, folders_of, list_folder, places
-from models.library.timeouts import Patience, Silent
+from models.library.listing import Candidate, FolderToScan, Listing, folders_of, list_folder, places
+from models.library.timeouts import Silent, TimeLimit
 from models.names import true_name
 from models.safe_text import bounded, shown
 from models.tensors.header import Damaged, Header, read_header
@@ -39,7 +39,7 @@ Watched = dict[bytes, int]  # path -> time of the last change in nanoseconds, or
 class Scan:
     """One pass over the folders. Afterwards `watched` says what to look at to see whether another pass is worth while."""
 
-    def __init__(self, roots: Sequence[Path], starter: Path, remembered: Remembered, patience: Patience) -> None:
+    def __init__(self, roots: Sequence[Path], starter: Path, remembered: Remembered, patience: TimeLimit) -> None:
         self._roots = roots
         self._starter = starter
         self._remembered = remembered
@@ -64,7 +64,7 @@ class Scan:
         return any(changed > self._begun - SETTLED * 1e9 for changed in self.watched.values())
 
     def _everything(self) -> Iterator[tuple[Found, bool]]:
-        waiting = deque(Place(self._starter / name, kind, parts=True, inside=("starter", name)) for name, kind in STARTER_FOLDERS)
+        waiting = deque(FolderToScan(self._starter / name, kind, parts=True, inside=("starter", name)) for name, kind in STARTER_FOLDERS)
         for root in self._roots:
             waiting.extend(self._attempt(root, lambda root=root: self._places(root)))
         while waiting:
@@ -89,11 +89,11 @@ class Scan:
         except OSError as error:
             self.notes.append(f"The folder “{shown(folder.name)}” cannot be read ({error.strerror}).")
 
-    def _places(self, root: Path) -> Iterator[Place]:
+    def _places(self, root: Path) -> Iterator[FolderToScan]:
         root.stat()
         yield from places(root)
 
-    def _look(self, place: Place) -> Iterator[Listing | tuple[Found, bool]]:
+    def _look(self, place: FolderToScan) -> Iterator[Listing | tuple[Found, bool]]:
         listing = list_folder(place)
         path = listing.watched[0][0]
         if path in self._seen:
@@ -102,7 +102,7 @@ class Scan:
         yield listing
         insides = [place.inside, *self._really_inside(Path(os.fsdecode(path)))]
         for candidate in listing.candidates:
-            before = self._remembered(os.fsencode(candidate.path), candidate.mark)
+            before = self._remembered(os.fsencode(candidate.path), candidate.fingerprint)
             found = before or read(candidate)
             yield replace(found, file=replace(found.file, folders=_folders(candidate, insides))), before is None
 
@@ -137,7 +137,7 @@ def read(candidate: Candidate) -> Found:
     except Exception:  # whatever a stranger's file does to the code that reads it, the others are still listed
         log.exception("a model file could not be read")
         problem = "Something in this file could not be understood. Copy or download it again."
-        return Found(_entry(candidate, Identity(candidate.kind), problem=problem), Facts(), candidate.mark)
+        return Found(_entry(candidate, Identity(candidate.kind), problem=problem), Facts(), candidate.fingerprint)
 
 
 def time_of(path: bytes) -> int:
@@ -149,7 +149,7 @@ def time_of(path: bytes) -> int:
 
 def _folder(candidate: Candidate) -> Found:
     entry, facts = read_folder(candidate.path)
-    return Found(replace(entry, changed=candidate.changed), facts, candidate.mark)
+    return Found(replace(entry, changed=candidate.changed), facts, candidate.fingerprint)
 
 
 def _file(candidate: Candidate) -> Found:
@@ -157,9 +157,9 @@ def _file(candidate: Candidate) -> Found:
         header = read_header(candidate.path)
     except Damaged as error:
         identity = Identity(candidate.kind, layout="pickle" if error.reason == "pickle" else "")
-        return Found(_entry(candidate, identity, problem=str(error)), Facts(), candidate.mark)
+        return Found(_entry(candidate, identity, problem=str(error)), Facts(), candidate.fingerprint)
     identity = identify(header, true_name(candidate.path), lambda name: read_values(candidate.path, header, name))
-    return Found(_entry(candidate, _settled(identity, header, candidate.kind), header.metadata), Facts(), candidate.mark)
+    return Found(_entry(candidate, _settled(identity, header, candidate.kind), header.metadata), Facts(), candidate.fingerprint)
 
 
 def _entry(candidate: Candidate, identity: Identity, metadata: Mapping[str, str] | None = None, problem: str = "") -> ModelFile:

@@ -17,7 +17,7 @@ class Silent(Exception):
     """Nothing came for too long."""
 
 
-class Patience:
+class TimeLimit:
     """A system call on a dead mount cannot be interrupted, so its thread is left behind, at most one for each thing that is waited for."""
 
     def __init__(self, seconds: float) -> None:

@@ -50,7 +50,7 @@ class Encoders:
         """Bytes of its weights."""
         return _weights(self.path(encoder_id)).stat().st_size
 
-    def mark(self, encoder_id: str) -> tuple[int, int]:
+    def fingerprint(self, encoder_id: str) -> tuple[int, int]:
         """What its file looks like from outside: another when it has changed."""
         status = _weights(self.path(encoder_id)).stat()
         return status.st_size, status.st_mtime_ns

@@ -108,7 +108,7 @@ def forecast(work: Work, machine: Machine, available: int) -> Forecast:
     return predicted if predicted.fits else replace(predicted, advice=_advice(work, machine, predicted))
 
 
-def beside(work: Work, machine: Machine) -> int:
+def working_memory(work: Work, machine: Machine) -> int:
     """Bytes that the run needs on the device beside the weights that it leases."""
     return _predict(work, machine, 0).work + int(work.patched * PATCHED)
 

@@ -74,7 +74,7 @@ class Lent(Generic[Item]):
 class _Entry(Generic[Item]):
     key: Key
     item: Item
-    mark: Any  # what its file looked like when it was read
+    fingerprint: Any  # what its file looked like when it was read
     tiers: set[Tier] = field(default_factory=lambda: {"host"})
     leases: int = 0
     last_used: float = 0.0
@@ -91,19 +91,19 @@ class Manager(Generic[Item]):
         load: Callable[[Key], Item],
         budgets: Mapping[Tier, int],
         size: Callable[[Key], int] = lambda key: 0,
-        mark: Callable[[Key], Any] = lambda key: None,
+        fingerprint: Callable[[Key], Any] = lambda key: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         """`load` makes weights in the host's memory; whatever it raises passes through and leaves nothing behind.
 
         `budgets`: bytes of weights in each tier; without "device" the host's memory is all there is. `size`: what a load will
-        probably take, so that room is made first. `mark`: what changes when the file changes; weights whose mark is another
+        probably take, so that room is made first. `fingerprint`: what changes when the file changes; weights whose mark is another
         one than when they were read are read anew. It may raise, when the file is gone.
         """
         self._load = load
         self._budgets = dict(budgets)
         self._size = size
-        self._mark = mark
+        self._mark = fingerprint
         self._now = now
         self._held: dict[Key, _Entry[Item]] = {}  # least recently used first
         self._working_set: set[Key] = set()  # what was lent together most recently; it stays, even beyond the budget, until others come
@@ -162,21 +162,21 @@ class Manager(Generic[Item]):
 
     def _fresh(self, key: Key) -> _Entry[Item]:
         """The entry, now the most recently used one; read from disk if it is not held, or has changed there."""
-        mark = self._mark(key)
+        fingerprint = self._mark(key)
         entry = self._held.get(key)
-        if entry is None or (entry.mark != mark and not entry.leases):
+        if entry is None or (entry.fingerprint != fingerprint and not entry.leases):
             self._forget(*([entry] if entry else []))
-            entry = self._held[key] = self._read(key, mark)
+            entry = self._held[key] = self._read(key, fingerprint)
             self._make_room("host", keep={key})
         self._held[key] = self._held.pop(key)
         return entry
 
-    def _read(self, key: Key, mark: Any) -> _Entry[Item]:
+    def _read(self, key: Key, fingerprint: Any) -> _Entry[Item]:
         self._make_room("host", self._size(key))
         item = self._load(key)
-        if self._mark(key) != mark:
+        if self._mark(key) != fingerprint:
             raise UserError("A model file was changed on the disk while it was read. Generate again when it has been copied whole.")
-        return _Entry(key, item, mark)
+        return _Entry(key, item, fingerprint)
 
     def _place(self, entries: Sequence[_Entry[Item]], tier: Tier, reserve: int) -> Tier:
         if tier == "device" and self._fit_device(entries, reserve):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from models.errors import UserError
 from models.memory.device import Device, mend_torchvision
 from models.tensors.layouts import encoder_tensors, unet_tensors, vae_tensors
-from models.tensors.reading import Form
+from models.tensors.reading import TensorFormat
 from models.tensors.sources import Source
 
 log = logging.getLogger(__name__)
@@ -116,9 +116,9 @@ def _in_rows(tensor: Tensor) -> Tensor:
     return tensor.contiguous() if tensor.ndim == 2 else tensor
 
 
-def form_of(device: Device) -> Form:
+def form_of(device: Device) -> TensorFormat:
     """Convolutions run faster with the channels innermost: on a CPU about a quarter for the VAE, a twentieth for a large UNet."""
-    return Form(device.dtype, channels_last=True)
+    return TensorFormat(device.dtype, channels_last=True)
 
 
 def of_class(part: str, sizes: Config, component: str) -> Config:

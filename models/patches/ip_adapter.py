@@ -56,7 +56,7 @@ class IpNetwork(nn.Module):
 
 
 @dataclass(frozen=True)
-class Seen:
+class EncodedImagePrompt:
     """What pictures say to each layer of the UNet: keys and values (2 * n, tokens, channels), of the negative branch and the positive one.
 
     n is 1, or as many as a call has pictures.
@@ -67,12 +67,12 @@ class Seen:
     region: Tensor | None = None  # (1, 1, h, w), 0 .. 1, of the latents' shape: where it acts; None: everywhere
 
 
-def each_its_own(seen: Sequence[Seen]) -> Seen:
+def each_its_own(seen: Sequence[EncodedImagePrompt]) -> EncodedImagePrompt:
     """What each picture of a call sees for itself."""
     if len(seen) == 1:
         return seen[0]
     layers = zip(*(one.layers for one in seen), strict=True)
-    return Seen(
+    return EncodedImagePrompt(
         seen[0].name,
         tuple((_side_by_side([key for key, _ in layer]), _side_by_side([value for _, value in layer])) for layer in layers),
         seen[0].region,
@@ -93,7 +93,7 @@ class IpAdapter:
     is_plus: bool  # reads all that the encoder saw, not only its summary
     bytes: int
 
-    def see(self, vision: Vision, images: Sequence[Image], region: Tensor | None = None) -> Seen:
+    def see(self, vision: Vision, images: Sequence[Image], region: Tensor | None = None) -> EncodedImagePrompt:
         """One picture, or several that count together. Raises `UserError` when the encoder is not the one that it was trained with."""
         positive, negative = vision.see(images, self.is_plus)
         if positive.shape[-1] != self.reads:
@@ -102,7 +102,7 @@ class IpAdapter:
         with torch.no_grad():
             both = zip(self.network(negative), self.network(positive), strict=True)
         layers = tuple((torch.cat([key, own_key]), torch.cat([value, own_value])) for (key, value), (own_key, own_value) in both)
-        return Seen(self.name, layers, region)
+        return EncodedImagePrompt(self.name, layers, region)
 
     @property
     def reads(self) -> int:
@@ -112,23 +112,23 @@ class IpAdapter:
 
 
 @dataclass
-class Shown:
+class ImagePrompts:
     """Pictures that are being shown to a UNet. Both fields may be changed between its calls."""
 
     strengths: list[float]  # of each, 0 .. 1 and more; 0 costs nothing
     branches: int = 2  # 2: the first half of each call's rows is the negative branch; 1: all rows are the prompt's
-    seen: tuple[Seen, ...] = field(default=())
+    seen: tuple[EncodedImagePrompt, ...] = field(default=())
 
 
 @contextmanager
-def shown(unet: Any, seen: Sequence[Seen], strengths: Sequence[float], branches: int = 2) -> Iterator[Shown]:
+def shown(unet: Any, seen: Sequence[EncodedImagePrompt], strengths: Sequence[float], branches: int = 2) -> Iterator[ImagePrompts]:
     """The UNet's attention to the words reads these pictures too, for the length of the block. No weight changes.
 
     Whatever attention a layer had before still runs, and is back afterwards. Raises `UserError` when a picture was prepared for a
     UNet of other sizes.
     """
     layers = _layers(unet)
-    handle = Shown(list(strengths), branches, tuple(seen))
+    handle = ImagePrompts(list(strengths), branches, tuple(seen))
     for one in seen:
         _check(one, layers)
     with ExitStack() as stack:
@@ -144,7 +144,7 @@ def _layers(unet: Any) -> list[Any]:
     return [unet.get_submodule(name.removesuffix(".processor")) for name in names]
 
 
-def _check(seen: Seen, layers: Sequence[Any]) -> None:
+def _check(seen: EncodedImagePrompt, layers: Sequence[Any]) -> None:
     fits = len(layers) == len(seen.layers) and all(
         key.shape[-1] == layer.to_k.out_features for (key, _), layer in zip(seen.layers, layers, strict=True)
     )
@@ -155,7 +155,7 @@ def _check(seen: Seen, layers: Sequence[Any]) -> None:
 class _Beside:
     """An attention processor that adds to another one what its queries find in the pictures."""
 
-    def __init__(self, before: Any, handle: Shown, place: int) -> None:
+    def __init__(self, before: Any, handle: ImagePrompts, place: int) -> None:
         self._before, self._handle, self._place = before, handle, place
 
     def __call__(self, attn: Any, hidden_states: Tensor, *arguments: Any, **options: Any) -> Tensor:
@@ -167,7 +167,7 @@ class _Beside:
         found = torch.stack([strength * self._found(one, query) for one, strength in active]).sum(0)
         return answer + functional.linear(found, attn.to_out[0].weight) / attn.rescale_output_factor
 
-    def _found(self, seen: Seen, query: Tensor) -> Tensor:
+    def _found(self, seen: EncodedImagePrompt, query: Tensor) -> Tensor:
         """(rows, places, channels) of what one picture adds."""
         key, value = (_heads(_rows(part, len(query), self._handle.branches).to(query), query.shape[1]) for part in seen.layers[self._place])
         found = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)

@@ -53,7 +53,7 @@ ALIGNMENT = 64  # bytes; the widest loads of a processor
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class TensorFormat:
     """What tensors are to become in memory."""
 
     dtype: torch.dtype | None = None  # of all floating-point tensors; None: as in the file
@@ -62,7 +62,7 @@ class Form:
     go_on: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
 
-AS_IN_THE_FILE = Form()
+AS_IN_THE_FILE = TensorFormat()
 
 
 def all_finite(tensor: Tensor) -> bool:
@@ -70,7 +70,9 @@ def all_finite(tensor: Tensor) -> bool:
     return bool(torch.isfinite(tensor.float() if tensor.is_floating_point() and tensor.itemsize == 1 else tensor).all())
 
 
-def read_tensors(file: Path, header: Header, names: Collection[str] | None = None, form: Form = AS_IN_THE_FILE) -> dict[str, Tensor]:
+def read_tensors(
+    file: Path, header: Header, names: Collection[str] | None = None, form: TensorFormat = AS_IN_THE_FILE
+) -> dict[str, Tensor]:
     """The named tensors (None: all), as views of one buffer. Nothing else is read.
 
     Raises `UserError` when the file ends early or changes meanwhile, when it holds a type of number that is not known, or
@@ -101,11 +103,11 @@ def _read(file: Path, header: Header, names: Sequence[str], tensors: Mapping[str
     with file.open("rb", buffering=0) as stream:
         for name in names:
             go_on()
-            _fill(Place(file.stem, name, stream, header), tensors[name])
+            _fill(OpenTensor(file.stem, name, stream, header), tensors[name])
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class OpenTensor:
     """One tensor of an open file."""
 
     file: str
@@ -143,7 +145,7 @@ class Place:
         raise UserError(f"“{self.file}” is incomplete: {there:,} of {whole:,} bytes. Copy or download it again.")
 
 
-def _room(file: str, infos: Mapping[str, TensorInfo], form: Form) -> dict[str, Tensor]:
+def _room(file: str, infos: Mapping[str, TensorInfo], form: TensorFormat) -> dict[str, Tensor]:
     """Unfilled tensors in one buffer, in the order of the file."""
     starts, end = [], 0
     for name, info in infos.items():
@@ -158,7 +160,7 @@ def _room(file: str, infos: Mapping[str, TensorInfo], form: Form) -> dict[str, T
     }
 
 
-def _dtype(file: str, name: str, info: TensorInfo, form: Form) -> torch.dtype:
+def _dtype(file: str, name: str, info: TensorInfo, form: TensorFormat) -> torch.dtype:
     if info.dtype not in DTYPES:
         raise UserError(f"In “{file}”, {name} is stored as {info.dtype}, which cannot be read. Look for the file in float16 or float32.")
     dtype = DTYPES[info.dtype]
@@ -169,7 +171,7 @@ def _count(info: TensorInfo) -> int:
     return int(np.prod(info.shape, dtype=np.int64))
 
 
-def _view(room: Tensor, shape: tuple[int, ...], dtype: torch.dtype, form: Form) -> Tensor:
+def _view(room: Tensor, shape: tuple[int, ...], dtype: torch.dtype, form: TensorFormat) -> Tensor:
     flat = room[: int(np.prod(shape, dtype=np.int64)) * dtype.itemsize].view(dtype)
     if not (form.channels_last and len(shape) == 4):
         return flat.view(shape)
@@ -177,7 +179,7 @@ def _view(room: Tensor, shape: tuple[int, ...], dtype: torch.dtype, form: Form) 
     return flat.as_strided(shape, (inner * height * width, 1, width * inner, inner))
 
 
-def _fill(place: Place, tensor: Tensor) -> None:
+def _fill(place: OpenTensor, tensor: Tensor) -> None:
     if tensor.numel() == 0:
         return
     place.seek()
@@ -196,7 +198,7 @@ def _blocks(tensor: Tensor) -> Iterator[memoryview]:
     return (flat[start : start + BLOCK].data for start in range(0, len(flat), BLOCK))
 
 
-def _fill_changed(place: Place, tensor: Tensor, stored: torch.dtype) -> None:
+def _fill_changed(place: OpenTensor, tensor: Tensor, stored: torch.dtype) -> None:
     """Through a block in the cache: another number type, another order in memory, or both."""
     rows = tensor if tensor.ndim == 4 else tensor.as_strided((tensor.numel(),), (1,))
     row = rows[0].numel()

@@ -16,7 +16,7 @@ from models.errors import UserError
 from models.tensors import fp8
 from models.tensors.header import Header, TensorInfo, read_header
 from models.tensors.layouts import NOT_WEIGHTS, Names
-from models.tensors.reading import DTYPES, Form, read_tensors
+from models.tensors.reading import DTYPES, TensorFormat, read_tensors
 
 WEIGHTS = ("diffusion_pytorch_model", "model")
 ENDINGS = (".safetensors", ".fp16.safetensors")
@@ -60,16 +60,16 @@ class Source:
         with torch.inference_mode(False):  # so that views of them know what they are views of
             return {name: torch.empty(info.shape, device="meta") for name, info in self.weights.items()}
 
-    def read(self, form: Form) -> dict[str, Tensor]:
+    def read(self, form: TensorFormat) -> dict[str, Tensor]:
         weights = self._read(list(self.weights), form)
-        scales = self._read(list(self.scales.values()), Form())
+        scales = self._read(list(self.scales.values()), TensorFormat())
         fp8.scale(self.part, weights, {name: scales[beside] for name, beside in self.scales.items()})
         return weights
 
     def _info(self, name: str) -> TensorInfo:
         return next(header.tensors[self.names[name]] for _, header in self.files if self.names[name] in header.tensors)
 
-    def _read(self, names: Sequence[str], form: Form) -> dict[str, Tensor]:
+    def _read(self, names: Sequence[str], form: TensorFormat) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         for file, header in self.files:
             here = {self.names[name]: name for name in names if self.names[name] in header.tensors}

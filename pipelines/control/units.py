@@ -13,10 +13,10 @@ from torch import Tensor
 
 from models.errors import UserError
 from models.loading.loading import DiffusionModel
-from models.patches.ip_adapter import Seen
+from models.patches.ip_adapter import EncodedImagePrompt
 from pipelines.control.control_map import control_mask, control_picture
 from pipelines.control.view import NO_LENDER, Lender, View, seen, source
-from pipelines.denoising.control_residuals import UNION_PLACES, Control, Steering
+from pipelines.denoising.control_residuals import UNION_PLACES, Control, ControlResiduals
 from pipelines.denoising.vae_encode import mask_latents
 from pipelines.images.store import Inputs
 from pipelines.preprocessors import PREPROCESSORS
@@ -41,7 +41,7 @@ class Controls:
         self._lender = lender
         self._taken = taken
         self._made: dict[tuple[Any, ...], Tensor] = {}
-        self._looked: dict[tuple[Any, ...], Seen] = {}
+        self._looked: dict[tuple[Any, ...], EncodedImagePrompt] = {}
 
     @property
     def take_picture(self) -> bool:
@@ -53,7 +53,7 @@ class Controls:
         """Some unit takes what the drawing begins with."""
         return self.take_picture and self._taken is None
 
-    def everywhere(self, pictures: Sequence[Image.Image] = ()) -> Steering:
+    def everywhere(self, pictures: Sequence[Image.Image] = ()) -> ControlResiduals:
         """For whole pictures. `pictures`: what the drawings of a batch begin with, or one for all, at the size that is drawn."""
         if self._taken:
             pictures = [self._taken]
@@ -61,18 +61,18 @@ class Controls:
             return self.at([View(self._size, (0, 0, *self._size), self._size)])
         return self.at([View(self._size, (0, 0, *self._size), self._size, picture) for picture in pictures])
 
-    def at(self, views: Sequence[View]) -> Steering:
+    def at(self, views: Sequence[View]) -> ControlResiduals:
         maps = [use for use in self._uses if use.id in self._model.controls]
         pictures = [use for use in self._uses if use.id not in self._model.controls]
         looked_at = [(use, [self._picture(use, view) for view in _own(use, views)]) for use in pictures]
-        return Steering([self._control(use, views) for use in maps], looked_at)
+        return ControlResiduals([self._control(use, views) for use in maps], looked_at)
 
-    def _picture(self, use: ControlUse, view: View) -> Seen:
+    def _picture(self, use: ControlUse, view: View) -> EncodedImagePrompt:
         """What an IP-Adapter sees."""
         known = (use, view.whole, view.box, view.size)
         if not use.image or known not in self._looked:
             picture, _ = source(use, view, self._inputs)
-            with self._lender.eyes(use.id, self._model.family.key) as (adapter, vision):
+            with self._lender.image_prompt_networks(use.id, self._model.family.key) as (adapter, vision):
                 self._looked[known] = adapter.see(vision, [picture], self._region(use, view))
         return self._looked[known]
 

@@ -22,7 +22,7 @@ class Lender(Protocol):
         """That of a preprocessor, by its key; None for "", a preprocessor without weights."""
         ...
 
-    def eyes(self, adapter_id: str, family: str) -> AbstractContextManager[tuple[Any, Any]]:
+    def image_prompt_networks(self, adapter_id: str, family: str) -> AbstractContextManager[tuple[Any, Any]]:
         """An IP-Adapter and the vision encoder that belongs to it."""
         ...
 
@@ -35,7 +35,7 @@ class NoLender:
             raise UserError("This preprocessor needs weights that are not here.")
         return nullcontext()
 
-    def eyes(self, adapter_id: str, family: str) -> AbstractContextManager[tuple[Any, Any]]:
+    def image_prompt_networks(self, adapter_id: str, family: str) -> AbstractContextManager[tuple[Any, Any]]:
         raise UserError("This IP-Adapter needs a vision encoder that is not here.")
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from models.patches.ip_adapter import Seen, each_its_own, shown
+from models.patches.ip_adapter import EncodedImagePrompt, each_its_own, shown
 from pipelines.requests.control_unit import UNION_KINDS, ControlUse
 from pipelines.requests.steps import Steps
 
@@ -68,17 +68,17 @@ class Call:
     pictures: slice  # which of the batch
 
 
-class Steering:
+class ControlResiduals:
     """The units of one run. `begin` says which step comes next; `residuals` is what they add at it."""
 
-    def __init__(self, controls: Sequence[Control] = (), pictures: Sequence[tuple[ControlUse, Sequence[Seen]]] = ()) -> None:
+    def __init__(self, controls: Sequence[Control] = (), pictures: Sequence[tuple[ControlUse, Sequence[EncodedImagePrompt]]] = ()) -> None:
         """`pictures`: what IP-Adapters see, each one thing for all or one for each picture of the batch; the UNet attends to it beside
         the words.
         """
         self._controls = tuple(controls)
         self._pictures = tuple(pictures)
         self._now: list[tuple[Control, float]] = []
-        self._looked_at: list[tuple[Sequence[Seen], float]] = []
+        self._looked_at: list[tuple[Sequence[EncodedImagePrompt], float]] = []
 
     def begin(self, index: int, steps: Steps) -> None:
         """A unit's range and curve are over the steps that run, as in A1111 and diffusers."""
@@ -88,7 +88,7 @@ class Steering:
         looked_at = [(seen, use.weight_at(place, steps.run)) for use, seen in self._pictures] if place < steps.run else []
         self._looked_at = [(seen, weight) for seen, weight in looked_at if weight]
 
-    def looking(self, unet: UNet2DConditionModel, branches: int, pictures: slice) -> AbstractContextManager[Any]:
+    def with_image_prompts(self, unet: UNet2DConditionModel, branches: int, pictures: slice) -> AbstractContextManager[Any]:
         """The UNet sees what belongs to these pictures of the batch at this step, for the length of the block."""
         if not self._looked_at:
             return nullcontext()

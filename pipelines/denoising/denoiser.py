@@ -15,7 +15,7 @@ from torch import Tensor
 
 from models.errors import Overflow
 from models.loading.loading import DiffusionModel
-from pipelines.denoising.control_residuals import Call, Steering
+from pipelines.denoising.control_residuals import Call, ControlResiduals
 from pipelines.requests.steps import Steps
 from pipelines.samplers.noise_schedule import NoiseSchedule
 
@@ -47,13 +47,13 @@ class Denoiser:
         model: DiffusionModel,
         schedule: NoiseSchedule,
         conditioning: Conditioning,
-        beside: Tensor | None = None,
-        steering: Steering | None = None,
+        extra_channels: Tensor | None = None,
+        residuals: ControlResiduals | None = None,
     ) -> None:
-        """`beside`: (n or 1, channels, h, w), what the network reads next to the latents; for an inpainting one, the mask and the rest."""
+        """`extra_channels`: (n or 1, channels, h, w), what the network reads next to the latents; for an inpainting one, the mask and the rest."""
         self._model = model
-        self._beside = beside
-        self._steering = steering or Steering()
+        self._extra_channels = extra_channels
+        self._residuals = residuals or ControlResiduals()
         self.schedule = schedule
         self._scale, self._rescale = conditioning.guidance_scale, conditioning.guidance_rescale
         branches = [conditioning.positive] if conditioning.negative is None else [conditioning.negative, conditioning.positive]
@@ -65,7 +65,7 @@ class Denoiser:
         self._distilled_scale = distilled_scale(model, self._scale)
 
     def begin(self, index: int, steps: Steps) -> None:
-        self._steering.begin(index, steps)
+        self._residuals.begin(index, steps)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x: (n, 4, h, w) float32; sigma: (n,). Raises `Overflow` when the network's answer is not finite."""
@@ -92,18 +92,18 @@ class Denoiser:
         latents = x.to(dtype).repeat(branches, 1, 1, 1)
         timesteps = timestep.to(latents.device).repeat(branches)
         added = self._added(len(x))
-        steered = self._steering.residuals(Call(latents, timesteps, context, added, branches, pictures))
+        steered = self._residuals.residuals(Call(latents, timesteps, context, added, branches, pictures))
         further = {"timestep_cond": self._distilled_scale, "added_cond_kwargs": added, **steered}
         given = self._with_beside(latents, pictures)
-        with self._steering.looking(self._model.unet, branches, pictures):
+        with self._residuals.with_image_prompts(self._model.unet, branches, pictures):
             output = self._model.unet(given, timesteps, context, **further, return_dict=False)[0].float()
         return output if branches == 1 else self._guided(*output.chunk(2))
 
     def _with_beside(self, latents: Tensor, pictures: slice) -> Tensor:
-        if self._beside is None:
+        if self._extra_channels is None:
             return latents
-        beside = self._beside if len(self._beside) == 1 else self._beside[pictures]
-        return torch.cat([latents, beside.to(latents).repeat(len(latents) // len(beside), 1, 1, 1)], 1)
+        extra_channels = self._extra_channels if len(self._extra_channels) == 1 else self._extra_channels[pictures]
+        return torch.cat([latents, extra_channels.to(latents).repeat(len(latents) // len(extra_channels), 1, 1, 1)], 1)
 
     def _added(self, pictures: int) -> dict[str, Tensor] | None:
         if self._pooled is None:
@@ -133,7 +133,7 @@ def distilled_scale(model: DiffusionModel, guidance_scale: float) -> Tensor | No
     return torch.cat([angles.sin(), angles.cos()]).unsqueeze(0).to(model.device.torch_device, model.device.dtype)
 
 
-class Guide(Protocol):
+class SteppedDenoiser(Protocol):
     """What a run samples with: a denoiser that is told which step comes next."""
 
     @property
@@ -149,18 +149,18 @@ class Guide(Protocol):
 class Relay:
     """The denoisers of one run, each from its share of the steps on. What the sampler remembers goes on across the change."""
 
-    def __init__(self, *legs: tuple[float, Denoiser]) -> None:
-        """`legs`: (0 .. 1, denoiser) in the order in which they run, the first one from 0. Their latents must mean the same."""
-        self._legs = legs
-        self._denoise = legs[0][1]
+    def __init__(self, *turns: tuple[float, Denoiser]) -> None:
+        """`turns`: (0 .. 1, denoiser) in the order in which they run, the first one from 0. Their latents must mean the same."""
+        self._turns = turns
+        self._denoise = turns[0][1]
 
     @property
     def schedule(self) -> NoiseSchedule:
         """The noise levels of the first, which the steps are planned on; each denoiser knows its own timestep for a level."""
-        return self._legs[0][1].schedule
+        return self._turns[0][1].schedule
 
     def begin(self, index: int, steps: Steps) -> None:
-        self._denoise = [denoise for start, denoise in self._legs if index / steps.planned >= start][-1]
+        self._denoise = [denoise for start, denoise in self._turns if index / steps.planned >= start][-1]
         self._denoise.begin(index, steps)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
@@ -175,9 +175,9 @@ class Masked:
     2023, arXiv:2306.00950, differential diffusion); without it, the mask is rounded to 0 and 1.
     """
 
-    def __init__(self, guide: Guide, picture: Tensor, mask: Tensor, soft: bool = False) -> None:
+    def __init__(self, denoiser: SteppedDenoiser, picture: Tensor, mask: Tensor, soft: bool = False) -> None:
         """`picture`: (n or 1, 4, h, w) clean latents. `mask`: (1, 1, h, w), 0 .. 1, 1 is drawn anew."""
-        self._guide, self._picture, self._soft = guide, picture, soft
+        self._guide, self._picture, self._soft = denoiser, picture, soft
         self._strengths = mask
         self._mask = mask.round()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Pauses:
+class Backoff:
     """Seconds between tries: twice as long each time, up to a longest."""
 
     def __init__(self, first: float = 0.1, longest: float = 5.0) -> None:

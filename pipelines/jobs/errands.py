@@ -58,7 +58,7 @@ class Errands:
             _release(older[1], NEWER)
         return future
 
-    def run_one(self, painter: Any) -> bool:
+    def run_one(self, runner: Any) -> bool:
         """Does the errand that has waited longest, in the thread that calls. False when none waits."""
         with self._lock:
             person = next(iter(self._waiting), None)
@@ -67,7 +67,7 @@ class Errands:
             return False
         work, future = entry
         if future.set_running_or_notify_cancel():
-            _do(work, painter, future)
+            _do(work, runner, future)
         return True
 
     def refuse(self, sentence: str) -> None:
@@ -87,9 +87,9 @@ def answer(future: Future[Answer], gone: Callable[[], bool], longest: float) -> 
     return future.result()
 
 
-def _do(work: Callable[[Any], Any], painter: Any, future: Future[Any]) -> None:
+def _do(work: Callable[[Any], Any], runner: Any, future: Future[Any]) -> None:
     try:
-        future.set_result(work(painter))
+        future.set_result(work(runner))
     except UserError as error:
         future.set_exception(error)
     except Exception as error:

@@ -82,7 +82,7 @@ class Frame:
 
 
 @dataclass
-class Live:
+class JobProgress:
     """The progress of one running job. Written by the worker alone, read by anyone, with no look into the book."""
 
     job: Job

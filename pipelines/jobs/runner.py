@@ -14,7 +14,7 @@ from pipelines.requests.request import Request
 Batch = Generator[Event | None]
 
 
-class Painter(Protocol):
+class Runner(Protocol):
     """Turns requests into pictures. Every call comes from the worker's thread; the properties may be read from any."""
 
     @property

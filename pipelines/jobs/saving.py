@@ -80,7 +80,7 @@ class _Ended:
 Entry = _Unsaved | _Settled | _Ended
 
 
-class Keeping:
+class Saving:
     """For the worker's thread; what is no method may be read from any."""
 
     def __init__(self, book: JobBook, outputs: Outputs) -> None:

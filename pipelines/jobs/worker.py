@@ -14,13 +14,13 @@ from typing import TypeVar
 
 from models.errors import UserError
 from pipelines.job_book.book import DONE, FAILED, STOPPED, Job, JobBook, PictureRecord
-from pipelines.jobs.backoff import Pauses
+from pipelines.jobs.backoff import Backoff
 from pipelines.jobs.errands import Errands
 from pipelines.jobs.events import Event, Step
 from pipelines.jobs.outputs import Outputs
-from pipelines.jobs.progress import Bell, Live, Versions
-from pipelines.jobs.runner import Batch, Painter
-from pipelines.jobs.saving import Keeping
+from pipelines.jobs.progress import Bell, JobProgress, Versions
+from pipelines.jobs.runner import Batch, Runner
+from pipelines.jobs.saving import Saving
 from pipelines.requests.request import Request
 
 log = logging.getLogger(__name__)
@@ -34,20 +34,20 @@ BROKEN = "Something broke inside Atelier while drawing this. The details are in 
 Answer = TypeVar("Answer")
 
 
-class Engine:
-    def __init__(self, book: JobBook, outputs: Outputs, open_painter: Callable[[], Painter]) -> None:
-        """`open_painter` is called in the worker's thread: it imports the libraries and loads the default model, which takes seconds."""
+class Worker:
+    def __init__(self, book: JobBook, outputs: Outputs, open_runner: Callable[[], Runner]) -> None:
+        """`open_runner` is called in the worker's thread: it imports the libraries and loads the default model, which takes seconds."""
         self.book = book
         self.outputs = outputs
-        self.keeping = Keeping(book, outputs)
+        self.saving = Saving(book, outputs)
         self.errands = Errands()
         self.versions = Versions(book.first_version)
         self.queue_version = self.versions.next()
         self.bell = Bell()  # rings at every step and whenever the queue moves
         self.state = STARTING
-        self._open_painter = open_painter
-        self.painter: Painter | None = None  # there once it has opened
-        self._live: dict[str, Live] = {}
+        self._open_runner = open_runner
+        self.runner: Runner | None = None  # there once it has opened
+        self._live: dict[str, JobProgress] = {}
         self._claiming = threading.Lock()  # a job is waiting or live to whoever holds it, and never in between
         self._recovered = False
         self._wake = threading.Semaphore(0)
@@ -67,20 +67,20 @@ class Engine:
         self._come_to_a_stop()
         if self._thread.is_alive():
             self._thread.join(timeout)
-        if self.keeping.trouble:
-            log.error("The studio closes with something unwritten: %s", self.keeping.trouble)
+        if self.saving.trouble:
+            log.error("The studio closes with something unwritten: %s", self.saving.trouble)
 
     def submit(self, request: Request, user: str, owner: bool = False) -> str:
         job_id = self.book.submit(request, user, owner)
         self._wake.release()
         return job_id
 
-    def live(self, job_id: str) -> Live | None:
+    def live(self, job_id: str) -> JobProgress | None:
         return self._live.get(job_id)
 
     def known(self, job: Job) -> Job:
         """The job as it stands, also where the book could not be told yet that it has ended."""
-        state, message = self.keeping.ended.get(job.id, (job.state, job.message))
+        state, message = self.saving.ended.get(job.id, (job.state, job.message))
         return replace(job, state=state, message=message)
 
     def stop(self, job_id: str) -> None:
@@ -96,8 +96,8 @@ class Engine:
 
     def _come_to_a_stop(self) -> None:
         self._wake.release()
-        if self.painter and self._live:
-            self.painter.interrupt()
+        if self.runner and self._live:
+            self.runner.interrupt()
 
     def skip(self, job_id: str) -> None:
         """Goes on to the next batch of a running job."""
@@ -105,42 +105,42 @@ class Engine:
         if live:
             live.skip = True
 
-    def between_jobs(self, person: str, work: Callable[[Painter], Answer]) -> Future[Answer]:
+    def between_jobs(self, person: str, work: Callable[[Runner], Answer]) -> Future[Answer]:
         """Does the work in the worker's thread: now if it is idle, else when the job that runs has ended. See `Errands`."""
         future = self.errands.put(person, work)
         self._wake.release()
         return future
 
     def _work(self) -> None:
-        painter, pauses = self._open(), Pauses()
-        while painter and not self._closing.is_set():
-            busy, trouble = self._turn(painter)
+        runner, backoff = self._open(), Backoff()
+        while runner and not self._closing.is_set():
+            busy, trouble = self._turn(runner)
             self._say(trouble)
             if not busy:
-                self._wake.acquire(timeout=pauses.next() if trouble else pauses.none())
-        self.keeping.give_up()
+                self._wake.acquire(timeout=backoff.next() if trouble else backoff.none())
+        self.saving.give_up()
 
-    def _turn(self, painter: Painter) -> tuple[bool, str]:
+    def _turn(self, runner: Runner) -> tuple[bool, str]:
         """Whether there was something to do, and what is wrong. Nothing that goes wrong ends the thread."""
         try:
-            return self.run_next(painter), self.keeping.trouble
+            return self.run_next(runner), self.saving.trouble
         except UserError as error:
             return False, str(error)
         except Exception:
             log.exception("the worker could not go on with the queue")
             return False, NO_QUEUE
 
-    def run_next(self, painter: Painter) -> bool:
+    def run_next(self, runner: Runner) -> bool:
         """Does what waits to be written, one errand and one waiting job, in the thread that calls. False when nobody waits.
 
         Raises `BookError` when the book does not say which job is next.
         """
-        self.keeping.write()
-        helped = self.errands.run_one(painter)
+        self.saving.write()
+        helped = self.errands.run_one(runner)
         self._recover()
-        job = self._claim(painter)
+        job = self._claim(runner)
         if job:
-            self._run(job, painter)
+            self._run(job, runner)
         return helped or job is not None
 
     def _recover(self) -> None:
@@ -151,19 +151,19 @@ class Engine:
         if interrupted:
             log.info("%d job(s) were running when the server last went away; marked as interrupted", interrupted)
 
-    def _open(self) -> Painter | None:
-        pauses = Pauses(*REOPENED)
+    def _open(self) -> Runner | None:
+        backoff = Backoff(*REOPENED)
         while not self._closing.is_set():
             try:
-                self.painter = self._open_painter()
+                self.runner = self._open_runner()
             except Exception as error:  # noqa: BLE001  it is told and tried again
                 self._not_open(error)
-                self._closing.wait(pauses.next())
+                self._closing.wait(backoff.next())
             else:
-                self.painter.tell = self._prepares
+                self.runner.tell = self._prepares
                 self.errands.refuse("")
                 self._say("")
-                return self.painter
+                return self.runner
         return None
 
     def _not_open(self, error: Exception) -> None:
@@ -186,39 +186,39 @@ class Engine:
             self.state = state
             self._queue_moved()
 
-    def _claim(self, painter: Painter) -> Job | None:
-        at_hand = _at_hand(painter)
+    def _claim(self, runner: Runner) -> Job | None:
+        at_hand = _at_hand(runner)
         with self._claiming:
             job = self.book.claim(at_hand)
             if job:
-                self._live[job.id] = Live(job, self.versions.next())
+                self._live[job.id] = JobProgress(job, self.versions.next())
         if job:
             self._queue_moved()
         return job
 
-    def _run(self, job: Job, painter: Painter) -> None:
+    def _run(self, job: Job, runner: Runner) -> None:
         live = self._live[job.id]
         try:
-            state, message = self._outcome(job, live, painter)
+            state, message = self._outcome(job, live, runner)
             if not self._closing.is_set() or state != STOPPED:
                 self._write_out(job, live)
-                self.keeping.end(job, state, message)
+                self.saving.end(job, state, message)
         finally:
             del self._live[job.id]
             self._queue_moved()
 
-    def _write_out(self, job: Job, live: Live) -> None:
+    def _write_out(self, job: Job, live: JobProgress) -> None:
         """Waits a little for pictures that could not be saved yet: most troubles pass, and then nobody hears of them."""
-        pauses, end = Pauses(), time.monotonic() + WAITED
-        while self.keeping.waits(job.id) and not (live.stop or self._closing.is_set()) and time.monotonic() < end:
-            self._say(self.keeping.trouble)
-            self._wake.acquire(timeout=pauses.next())
-            self.keeping.write()
+        backoff, end = Backoff(), time.monotonic() + WAITED
+        while self.saving.waits(job.id) and not (live.stop or self._closing.is_set()) and time.monotonic() < end:
+            self._say(self.saving.trouble)
+            self._wake.acquire(timeout=backoff.next())
+            self.saving.write()
 
-    def _outcome(self, job: Job, live: Live, painter: Painter) -> tuple[str, str]:
+    def _outcome(self, job: Job, live: JobProgress, runner: Runner) -> tuple[str, str]:
         try:
             self.outputs.check_space()
-            stopped = self._draw(job, live, painter)
+            stopped = self._draw(job, live, runner)
         except UserError as error:
             return FAILED, str(error)
         except Exception:
@@ -226,18 +226,18 @@ class Engine:
             return FAILED, BROKEN
         return (STOPPED, "") if stopped else (DONE, "")
 
-    def _draw(self, job: Job, live: Live, painter: Painter) -> bool:
+    def _draw(self, job: Job, live: JobProgress, runner: Runner) -> bool:
         """Runs every batch of the job. True when it was stopped before its end."""
         request = settled(job.request)
-        self.keeping.settle(job, request)
-        with closing(painter.batches(request)) as batches:
+        self.saving.settle(job, request)
+        with closing(runner.batches(request)) as batches:
             for batch in batches:
                 self._follow(job, live, batch)
                 if live.stop or self._closing.is_set():
                     return live.drawn < request.picture_count
         return False
 
-    def _follow(self, job: Job, live: Live, batch: Batch) -> None:
+    def _follow(self, job: Job, live: JobProgress, batch: Batch) -> None:
         """One batch, to its end or to where it is stopped or skipped."""
         with closing(batch) as events:
             for event in events:
@@ -247,16 +247,16 @@ class Engine:
                     break
         live.skip = False
 
-    def _tell(self, job: Job, live: Live, event: Event) -> None:
+    def _tell(self, job: Job, live: JobProgress, event: Event) -> None:
         if isinstance(event, Step):
             self._news(live, event)
             return
         live.drawn += 1
         # The picture is on the disk and in the book before anyone is told of it.
-        self.keeping.keep(job, event, lambda record: self._news(live, record))
-        self._say(self.keeping.trouble)
+        self.saving.keep(job, event, lambda record: self._news(live, record))
+        self._say(self.saving.trouble)
 
-    def _news(self, live: Live, news: Step | PictureRecord) -> None:
+    def _news(self, live: JobProgress, news: Step | PictureRecord) -> None:
         live.advance(news, self.versions.next())
         self.bell.ring()
 
@@ -265,10 +265,10 @@ class Engine:
         self.bell.ring()
 
 
-def _at_hand(painter: Painter) -> Collection[str]:
+def _at_hand(runner: Runner) -> Collection[str]:
     """Only whose turn may come a little earlier depends on it."""
     try:
-        return painter.at_hand()
+        return runner.at_hand()
     except Exception:
         log.exception("what is in memory could not be told")
         return ()

@@ -27,7 +27,7 @@ UNCOMPARED = "is still being compared with the file that this picture was made w
 ANOTHER = "is another file here than the one that this picture was made with, so the picture will differ."
 
 
-class Shelf(Protocol):
+class CatalogView(Protocol):
     """What is asked of the catalogue."""
 
     def checkpoint(self, checkpoint_id: str) -> Checkpoint: ...
@@ -42,10 +42,10 @@ class Companion:
     files: tuple[Path, ...]
 
 
-def companions(request: Request, shelf: Shelf, annotators: Annotators) -> list[Companion]:
+def companions(request: Request, catalog: CatalogView, annotators: Annotators) -> list[Companion]:
     """Those of this request that are there. Raises `UserError` when its checkpoint is not."""
-    refiner = _parts(REFINER_PARTS, shelf.checkpoint(request.refiner)) if request.refiner else ()
-    return [*_parts(PARTS, shelf.checkpoint(request.checkpoint)), *refiner, *_weights(request, annotators)]
+    refiner = _parts(REFINER_PARTS, catalog.checkpoint(request.refiner)) if request.refiner else ()
+    return [*_parts(PARTS, catalog.checkpoint(request.checkpoint)), *refiner, *_weights(request, annotators)]
 
 
 def content(files: Sequence[Path], digest: Callable[[Path], str]) -> str:

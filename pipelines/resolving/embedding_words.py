@@ -16,27 +16,27 @@ from pipelines.requests.request import EmbeddingUse, Request
 Called = Mapping[str, Sequence[ModelFile]]  # word -> the embeddings that are called so
 
 
-class Shelf(Protocol):
+class CatalogView(Protocol):
     """What is asked of the catalogue."""
 
     def model(self, model_id: str) -> ModelFile: ...
     def models(self, kind: ModelKind | None = None) -> list[ModelFile]: ...
 
 
-def embeddings_for(checkpoint: Checkpoint, shelf: Shelf) -> dict[str, list[ModelFile]]:
+def embeddings_for(checkpoint: Checkpoint, catalog: CatalogView) -> dict[str, list[ModelFile]]:
     """Word -> the embeddings that are called so and fit. One that does not fit is an ordinary word, as it would be elsewhere."""
     called: dict[str, list[ModelFile]] = {}
-    for entry in shelf.models("embedding"):
+    for entry in catalog.models("embedding"):
         if entry.usable and not fits(entry, checkpoint):
             for word in words(entry):
                 called.setdefault(word, []).append(entry)
     return called
 
 
-def with_given(called: Called, given: Sequence[EmbeddingUse], checkpoint: Checkpoint, shelf: Shelf) -> dict[str, list[ModelFile]]:
+def with_given(called: Called, given: Sequence[EmbeddingUse], checkpoint: Checkpoint, catalog: CatalogView) -> dict[str, list[ModelFile]]:
     """And those that a request brings along under other words: a renamed one goes on to act under the word that was written."""
     return {word: list(entries) for word, entries in called.items()} | {
-        use.word: [entry] for use in given if use.word not in called and (entry := fitting(use, checkpoint, shelf))
+        use.word: [entry] for use in given if use.word not in called and (entry := fitting(use, checkpoint, catalog))
     }
 
 
@@ -50,10 +50,10 @@ def awake(request: Request, called: Called) -> Iterator[tuple[str, list[ModelFil
         yield word, list(meant.values())
 
 
-def fitting(use: EmbeddingUse, checkpoint: Checkpoint, shelf: Shelf) -> ModelFile | None:
+def fitting(use: EmbeddingUse, checkpoint: Checkpoint, catalog: CatalogView) -> ModelFile | None:
     """The file, when it is there and goes with the checkpoint."""
     try:
-        entry = shelf.model(use.id)
+        entry = catalog.model(use.id)
     except UserError:
         return None
     return entry if entry.identity.kind == "embedding" and not fits(entry, checkpoint) else None

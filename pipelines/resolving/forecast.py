@@ -14,21 +14,21 @@ from models.memory.manager import LedgerLine
 from pipelines.requests.request import Request
 
 
-class Shelf(Protocol):
+class CatalogView(Protocol):
     """What is asked of the catalogue."""
 
     def checkpoint(self, checkpoint_id: str) -> Checkpoint: ...
     def model(self, model_id: str) -> ModelFile: ...
 
 
-def work_of(request: Request, shelf: Shelf, machine: Machine) -> Work:
+def work_of(request: Request, catalog: CatalogView, machine: Machine) -> Work:
     """Raises `UserError` when a model that the request names is not there."""
-    checkpoint = shelf.checkpoint(request.checkpoint)
-    drawn_with = [checkpoint, *([shelf.checkpoint(request.refiner)] if request.refiner else [])]
+    checkpoint = catalog.checkpoint(request.checkpoint)
+    drawn_with = [checkpoint, *([catalog.checkpoint(request.refiner)] if request.refiner else [])]
     models = sum(weights_of(entry.family_key, entry.file.size, machine) for entry in drawn_with)
-    added = sum(shelf.model(use.id).size for use in (*request.loras, *request.hypernetworks, *request.embeddings))
-    steering = {use.id for use in request.controls if use.weight and use.id}
-    added += sum(shelf.model(model_id).size * machine.element_size // 2 for model_id in steering)
+    added = sum(catalog.model(use.id).size for use in (*request.loras, *request.hypernetworks, *request.embeddings))
+    control_ids = {use.id for use in request.controls if use.weight and use.id}
+    added += sum(catalog.model(model_id).size * machine.element_size // 2 for model_id in control_ids)
     return Work(
         family=checkpoint.family_key,
         weights=models + added + (vae_weights(machine) if request.other_vae else 0),
@@ -41,9 +41,9 @@ def work_of(request: Request, shelf: Shelf, machine: Machine) -> Work:
     )
 
 
-def forecast_of(request: Request, shelf: Shelf, machine: Machine, ledger: Sequence[LedgerLine]) -> Forecast:
+def forecast_of(request: Request, catalog: CatalogView, machine: Machine, ledger: Sequence[LedgerLine]) -> Forecast:
     """What the request will take of the memory that computes. What is in it idle makes room, so it counts as free."""
-    return forecast(work_of(request, shelf, machine), machine, available(machine, ledger))
+    return forecast(work_of(request, catalog, machine), machine, available(machine, ledger))
 
 
 def available(machine: Machine, ledger: Sequence[LedgerLine]) -> int:

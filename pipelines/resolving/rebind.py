@@ -35,7 +35,7 @@ INSTEAD = {"checkpoint": "the starter stands in for it", "embedding": "its word 
 UNTIL = "It is drawn as it was then, until you change something else than the seed."
 
 
-class Shelf(Protocol):
+class CatalogView(Protocol):
     """What is asked of the catalogue."""
 
     def checkpoint(self, checkpoint_id: str) -> Checkpoint: ...
@@ -54,13 +54,13 @@ class Rebound:
     notes: tuple[str, ...] = ()
 
 
-def rebind(request: Request, made_with: Mapping[str, str], shelf: Shelf, ids: bool = True) -> Rebound:
+def rebind(request: Request, made_with: Mapping[str, str], catalog: CatalogView, ids: bool = True) -> Rebound:
     """Finds what a picture was made with: by the hash in its metadata, else by id, else by name. It is sealed to be made as it was made.
 
     What is not there is left out and named in a note; a checkpoint that is not there becomes the starter. What bears the name but is
     another file is taken, and a note says so. `ids`: the request holds ids of a library; a text that others read has names alone.
     """
-    search = _Search(shelf, made_with)
+    search = _Search(catalog, made_with)
     checkpoint = search.checkpoint(request.checkpoint if ids else "", "Model")
     refiner = search.checkpoint(request.refiner, "Refiner") if request.refiner or "Refiner" in made_with else ""
     moved = {request.checkpoint: checkpoint, request.refiner: refiner}
@@ -89,7 +89,7 @@ def _too_many(threads: int) -> list[str]:
 
 @dataclass
 class _Search:
-    shelf: Shelf
+    catalog: CatalogView
     made_with: Mapping[str, str]
     notes: list[str] = field(default_factory=list)
     until: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
@@ -126,7 +126,7 @@ class _Search:
     def say_newcomers(self, request: Request) -> None:
         """Words that were ordinary ones when the picture was made, and are names of embeddings here."""
         checkpoint = self._checkpoint(request.checkpoint)
-        called = embeddings_for(checkpoint, self.shelf) if checkpoint else {}
+        called = embeddings_for(checkpoint, self.catalog) if checkpoint else {}
         known = {use.word for use in request.embeddings}
         for word, _ in awake(request, {**called, **{word: [] for word in known}}):
             if word not in known:
@@ -134,7 +134,7 @@ class _Search:
 
     def _checkpoint(self, model_id: str) -> Checkpoint | None:
         try:
-            return self.shelf.checkpoint(model_id) if model_id else None
+            return self.catalog.checkpoint(model_id) if model_id else None
         except UserError:
             return None
 
@@ -157,8 +157,8 @@ class _Search:
 
     def _called(self, kinds: Sequence[ModelKind], model_id: str, name: str) -> list[ModelFile]:
         """What lies where the file lay, then what bears its name."""
-        there = [entry for kind in kinds for entry in self.shelf.models(kind) if entry.id == model_id]
-        return there + [entry for kind in kinds if name for entry in self.shelf.named(kind, name) if entry not in there]
+        there = [entry for kind in kinds for entry in self.catalog.models(kind) if entry.id == model_id]
+        return there + [entry for kind in kinds if name for entry in self.catalog.named(kind, name) if entry not in there]
 
     def _first(self, model_id: str, called: Sequence[ModelFile]) -> tuple[ModelFile | None, bool]:
         """Without a hash, the first will do; of several that only share the name, it is said which."""
@@ -173,7 +173,7 @@ class _Search:
             for entry in called:
                 if self._holds(entry, digest):
                     return entry, True
-            elsewhere = next(filter(None, (self.shelf.by_hash_within(kind, digest, self._left) for kind in kinds)), None)
+            elsewhere = next(filter(None, (self.catalog.by_hash_within(kind, digest, self._left) for kind in kinds)), None)
         except TimeoutError:
             self.notes += [_uncompared(entry.called) for entry in called[:1]]
             return next(iter(called), None), False
@@ -183,7 +183,7 @@ class _Search:
 
     def _holds(self, entry: ModelFile, digest: str) -> bool:
         try:
-            return self.shelf.holds(entry.id, digest, self._left)
+            return self.catalog.holds(entry.id, digest, self._left)
         except UserError:
             return False
 

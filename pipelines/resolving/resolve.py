@@ -31,7 +31,7 @@ UNREAD_DEPTH = "Nothing reads the depth map yet. Choose a depth checkpoint, or a
 MOST_LISTED, MOST_CALLED = 6, 120  # files of one name in a sentence, and characters of each
 
 
-class Shelf(Protocol):
+class CatalogView(Protocol):
     """What is asked of the catalogue."""
 
     def checkpoint(self, checkpoint_id: str) -> Checkpoint: ...
@@ -42,31 +42,31 @@ class Shelf(Protocol):
     def alike(self, entries: Sequence[ModelFile]) -> bool: ...
 
 
-def resolve(request: Kind, shelf: Shelf) -> Kind:
+def resolve(request: Kind, catalog: CatalogView) -> Kind:
     """The request as it is kept and drawn: no tags in its prompt, every name an id of the library.
 
     Raises `UserError` when something is not there, cannot be used, or does not fit the checkpoint.
     """
     request = loosened(request)
-    checkpoint = shelf.checkpoint(request.checkpoint)
+    checkpoint = catalog.checkpoint(request.checkpoint)
     _check_depth(request, checkpoint)
     _check_variant(request, checkpoint)
     prompt, tags = take_tags(request.prompt)
-    loras = [*request.loras, *(_lora(tag, checkpoint, shelf) for tag in tags if tag.kind == "lora")]
-    hypernetworks = [*request.hypernetworks, *(_hypernetwork(tag, checkpoint, shelf) for tag in tags if tag.kind == "hypernet")]
-    vae = request.vae or _preferred_vae(checkpoint, shelf) or OWN_VAE
+    loras = [*request.loras, *(_lora(tag, checkpoint, catalog) for tag in tags if tag.kind == "lora")]
+    hypernetworks = [*request.hypernetworks, *(_hypernetwork(tag, checkpoint, catalog) for tag in tags if tag.kind == "hypernet")]
+    vae = request.vae or _preferred_vae(checkpoint, catalog) or OWN_VAE
     if vae != OWN_VAE:
-        _fitting(vae, "vae", checkpoint, shelf)
-    _check_refiner(request, checkpoint, shelf)
+        _fitting(vae, "vae", checkpoint, catalog)
+    _check_refiner(request, checkpoint, catalog)
     found = replace(
         request,
         prompt=prompt,
         negative_prompt=without_tags(request.negative_prompt),
         vae=vae,
-        loras=tuple(_named(use, "lora", checkpoint, shelf) for use in loras),
-        hypernetworks=tuple(_named(use, "hypernetwork", checkpoint, shelf) for use in hypernetworks),
-        embeddings=tuple(_embeddings(request, checkpoint, shelf)),
-        controls=tuple(_control(use, place, checkpoint, shelf) for place, use in enumerate(request.controls, 1) if _is_used(use)),
+        loras=tuple(_named(use, "lora", checkpoint, catalog) for use in loras),
+        hypernetworks=tuple(_named(use, "hypernetwork", checkpoint, catalog) for use in hypernetworks),
+        embeddings=tuple(_embeddings(request, checkpoint, catalog)),
+        controls=tuple(_control(use, place, checkpoint, catalog) for place, use in enumerate(request.controls, 1) if _is_used(use)),
     )
     return type(request).admit(_values(found))
 
@@ -75,12 +75,12 @@ def _values(request: Request) -> dict[str, Any]:
     return {item.name: getattr(request, item.name) for item in fields(request)}
 
 
-def _lora(tag: Tag, checkpoint: Checkpoint, shelf: Shelf) -> LoraUse:
-    return LoraUse(id=_by_name("lora", tag.name, checkpoint, shelf).id, unet=tag.unet, text_encoder=tag.text_encoder, blocks=tag.blocks)
+def _lora(tag: Tag, checkpoint: Checkpoint, catalog: CatalogView) -> LoraUse:
+    return LoraUse(id=_by_name("lora", tag.name, checkpoint, catalog).id, unet=tag.unet, text_encoder=tag.text_encoder, blocks=tag.blocks)
 
 
-def _hypernetwork(tag: Tag, checkpoint: Checkpoint, shelf: Shelf) -> HypernetworkUse:
-    return HypernetworkUse(id=_by_name("hypernetwork", tag.name, checkpoint, shelf).id, strength=tag.unet)
+def _hypernetwork(tag: Tag, checkpoint: Checkpoint, catalog: CatalogView) -> HypernetworkUse:
+    return HypernetworkUse(id=_by_name("hypernetwork", tag.name, checkpoint, catalog).id, strength=tag.unet)
 
 
 def _is_used(use: ControlUse) -> bool:
@@ -88,44 +88,44 @@ def _is_used(use: ControlUse) -> bool:
     return use != ControlUse() and bool(use.id or use.weight)
 
 
-def _lacking(use: ControlUse, place: int, checkpoint: Checkpoint, shelf: Shelf) -> str:
+def _lacking(use: ControlUse, place: int, checkpoint: Checkpoint, catalog: CatalogView) -> str:
     """What a unit without a model needs, by the name that its card has."""
     is_plain = use.preprocessor == ControlUse().preprocessor
     card = f"Unit {place}" if is_plain else f"Unit {place} – {use.preprocessor}"
-    fitting = [entry for kind in STEERS for entry in shelf.models(kind) if not fits(entry, checkpoint)]
+    fitting = [entry for kind in STEERS for entry in catalog.models(kind) if not fits(entry, checkpoint)]
     best = next((entry for entry in fitting if entry.id == readers(fitting).get(use.preprocessor)), None)
     choice = f"such as “{best.name}”, under “{titled('id')}”" if best else f"under “{titled('id')}”"
     return f"Control unit {place} has no model yet, so nothing reads its map. Open “{card}” and choose one {choice}, or remove the unit."
 
 
-def _control(use: ControlUse, place: int, checkpoint: Checkpoint, shelf: Shelf) -> ControlUse:
+def _control(use: ControlUse, place: int, checkpoint: Checkpoint, catalog: CatalogView) -> ControlUse:
     if not use.id:
-        raise UserError(_lacking(use, place, checkpoint, shelf))
+        raise UserError(_lacking(use, place, checkpoint, catalog))
     if use.start >= use.end:
         raise UserError(f"Control unit {place} ends before it begins. Put “{titled('end')}” after “{titled('start')}”.")
-    entry = shelf.model(use.id)
+    entry = catalog.model(use.id)
     if entry.identity.kind not in STEERS:
         raise UserError(f"“{entry.name}” is not a file that steers a drawing. Choose a ControlNet or an adapter.")
-    return _named(use, entry.identity.kind, checkpoint, shelf)
+    return _named(use, entry.identity.kind, checkpoint, catalog)
 
 
 def titled(name: str) -> str:
     return next(item.metadata["title"] for item in fields(ControlUse) if item.name == name)
 
 
-def _by_name(kind: ModelKind, name: str, checkpoint: Checkpoint, shelf: Shelf) -> ModelFile:
+def _by_name(kind: ModelKind, name: str, checkpoint: Checkpoint, catalog: CatalogView) -> ModelFile:
     """The file that a tag names. Of several, the one that fits the checkpoint; between others a person chooses."""
-    entries = shelf.named(kind, name)
+    entries = catalog.named(kind, name)
     if not entries:
         what = f"There is no {SHOWN[kind]} called “{name[:80]}” in the models folders."
         raise UserError(f"{what} Put the file there, or take its tag out of the prompt.")
-    return _only(kind, name, entries, checkpoint, shelf)
+    return _only(kind, name, entries, checkpoint, catalog)
 
 
-def _only(kind: ModelKind, name: str, entries: Sequence[ModelFile], checkpoint: Checkpoint, shelf: Shelf) -> ModelFile:
+def _only(kind: ModelKind, name: str, entries: Sequence[ModelFile], checkpoint: Checkpoint, catalog: CatalogView) -> ModelFile:
     """Copies count as one. Raises `UserError`, with what to write instead, where several files of different content are meant."""
     fitting = [entry for entry in entries if not fits(entry, checkpoint)] or entries
-    if not shelf.alike(fitting):
+    if not catalog.alike(fitting):
         several = ", ".join(f"“{entry.called[:MOST_CALLED]}”" for entry in fitting[:MOST_LISTED])
         told = f"{len(fitting)} {SHOWN[kind]} files are called “{name[:80]}”. Write which one you mean: {several}"
         apart = len({entry.called for entry in fitting}) == len(fitting)
@@ -133,13 +133,13 @@ def _only(kind: ModelKind, name: str, entries: Sequence[ModelFile], checkpoint: 
     return fitting[0]
 
 
-def _named(use: Any, kind: ModelKind, checkpoint: Checkpoint, shelf: Shelf) -> Any:
-    return replace(use, name=_fitting(use.id, kind, checkpoint, shelf).called[:300])
+def _named(use: Any, kind: ModelKind, checkpoint: Checkpoint, catalog: CatalogView) -> Any:
+    return replace(use, name=_fitting(use.id, kind, checkpoint, catalog).called[:300])
 
 
-def _fitting(model_id: str, kind: ModelKind, checkpoint: Checkpoint, shelf: Shelf) -> ModelFile:
+def _fitting(model_id: str, kind: ModelKind, checkpoint: Checkpoint, catalog: CatalogView) -> ModelFile:
     """The entry, when it can be used with this checkpoint."""
-    entry = shelf.model(model_id)
+    entry = catalog.model(model_id)
     if entry.identity.kind != kind:
         raise UserError(f"“{entry.name}” is not a {SHOWN[kind]}. Choose another file.")
     reason = entry.problem or entry.identity.note * (not entry.identity.supported) or fits(entry, checkpoint)
@@ -148,10 +148,10 @@ def _fitting(model_id: str, kind: ModelKind, checkpoint: Checkpoint, shelf: Shel
     return entry
 
 
-def _preferred_vae(checkpoint: Checkpoint, shelf: Shelf) -> str:
+def _preferred_vae(checkpoint: Checkpoint, catalog: CatalogView) -> str:
     """The VAE that a person chose for this checkpoint, as long as it is there."""
     chosen = checkpoint.file.overrides.vae
-    return chosen if chosen and any(entry.id == chosen for entry in shelf.models("vae")) else ""
+    return chosen if chosen and any(entry.id == chosen for entry in catalog.models("vae")) else ""
 
 
 def draws(checkpoint: Checkpoint, kind: str) -> bool:
@@ -175,20 +175,20 @@ def _check_depth(request: Request, checkpoint: Checkpoint) -> None:
         raise UserError("“Far” lies in front of “Near”, so the map would be empty. Move one of them, or invert the map.")
 
 
-def _check_refiner(request: Request, checkpoint: Checkpoint, shelf: Shelf) -> None:
+def _check_refiner(request: Request, checkpoint: Checkpoint, catalog: CatalogView) -> None:
     if not request.refiner:
         return
-    refiner = shelf.checkpoint(request.refiner)
+    refiner = catalog.checkpoint(request.refiner)
     if refiner.family_key.removesuffix("-refiner") != checkpoint.family_key.removesuffix("-refiner"):
         families = f"“{refiner.name}” is a {refiner.family} model and “{checkpoint.name}” a {checkpoint.family} one"
         raise UserError(f"{families}, so the one cannot refine the other. Choose another refiner.")
 
 
-def _embeddings(request: Request, checkpoint: Checkpoint, shelf: Shelf) -> Iterator[EmbeddingUse]:
+def _embeddings(request: Request, checkpoint: Checkpoint, catalog: CatalogView) -> Iterator[EmbeddingUse]:
     """Those whose words stand in the prompts; those that acted before where a picture is made as it was made."""
     if is_sealed(request):
-        yield from (use for use in request.embeddings if fitting(use, checkpoint, shelf))
+        yield from (use for use in request.embeddings if fitting(use, checkpoint, catalog))
         return
-    called = with_given(embeddings_for(checkpoint, shelf), request.embeddings, checkpoint, shelf)
+    called = with_given(embeddings_for(checkpoint, catalog), request.embeddings, checkpoint, catalog)
     for word, entries in awake(request, called):
-        yield EmbeddingUse(id=_only("embedding", word, entries, checkpoint, shelf).id, word=word)
+        yield EmbeddingUse(id=_only("embedding", word, entries, checkpoint, catalog).id, word=word)

@@ -38,7 +38,7 @@ MOST_TOKENIZERS = 4
 WATCHED = (".safetensors", ".json", ".txt")  # of a folder: what is read
 
 
-class Stock:
+class Loaders:
     def __init__(
         self, catalog: Catalog, device: Device, machine: Machine, annotators: Annotators, go_on: Callable[[], None] = lambda: None
     ) -> None:
@@ -66,10 +66,10 @@ class Stock:
             return entry.size * self._machine.element_size // 2  # such files are mostly in half precision
         return vae_weights(self._machine) if key.kind == "vae" else entry.size
 
-    def mark(self, key: Key) -> Any:
+    def fingerprint(self, key: Key) -> Any:
         """What the file looks like from outside, and how it is to be understood. Raises `UserError` when it is gone."""
         if key.kind in ("annotator", "vision"):
-            return self._annotators.mark(key.id) if key.kind == "annotator" else self.encoders.mark(key.id)
+            return self._annotators.fingerprint(key.id) if key.kind == "annotator" else self.encoders.fingerprint(key.id)
         entry = self.entry(key)
         understood = _understood(self.checkpoint(key)) if key.kind == "checkpoint" else ()
         try:
@@ -150,16 +150,16 @@ class Stock:
         return Device(HOST, self._device.dtype)
 
 
-LOADERS: dict[str, Callable[[Stock, Key], Held]] = {
-    "checkpoint": Stock._checkpoint,
-    "vae": Stock._vae,
-    "control": Stock._control,
-    "annotator": Stock._annotator,
-    IP_ADAPTER: Stock._ip_adapter,
-    "vision": Stock._vision,
-    "lora": Stock._lora,
-    "embedding": Stock._embedding,
-    "hypernetwork": Stock._hypernetwork,
+LOADERS: dict[str, Callable[[Loaders, Key], Held]] = {
+    "checkpoint": Loaders._checkpoint,
+    "vae": Loaders._vae,
+    "control": Loaders._control,
+    "annotator": Loaders._annotator,
+    IP_ADAPTER: Loaders._ip_adapter,
+    "vision": Loaders._vision,
+    "lora": Loaders._lora,
+    "embedding": Loaders._embedding,
+    "hypernetwork": Loaders._hypernetwork,
 }
 
 

@@ -26,12 +26,12 @@ FILE = "file"  # the kind of key that a file which is in no table goes by
 
 
 class Origins:
-    def __init__(self, catalog: Catalog, device: Device, annotators: Annotators, mark: Callable[[Key], Any]) -> None:
-        """`mark`: of what the library knows."""
+    def __init__(self, catalog: Catalog, device: Device, annotators: Annotators, fingerprint: Callable[[Key], Any]) -> None:
+        """`fingerprint`: of what the library knows."""
         self._catalog = catalog
         self._device = device
         self._annotators = annotators
-        self.hashes = Hashes(self._digest, lambda key: _look(key) if key.kind == FILE else mark(key))
+        self.hashes = Hashes(self._digest, lambda key: _look(key) if key.kind == FILE else fingerprint(key))
         self._looked: dict[str, Hash] = {}
         self.runtime = runtime(device)
 

@@ -30,11 +30,11 @@ class Named:
         self._loras = [(Key("lora", use.id), use) for use in request.loras if use.unet or use.text_encoder]
         self._hypernetworks = [(Key("hypernetwork", use.id), use) for use in request.hypernetworks if use.strength]
         self._embeddings = [(Key("embedding", use.id), use) for use in request.embeddings]
-        steering = dict.fromkeys(use.id for use in request.controls if use.weight)
-        looking = [model_id for model_id in steering if catalog.model(model_id).identity.variant.startswith(IP_ADAPTER)]
-        self._steering = [Key(IP_ADAPTER if model_id in looking else "control", model_id, family) for model_id in steering]
-        self._controls = [key for key in self._steering if key.kind == "control"]
-        self._looking = [key for key in self._steering if key.kind == IP_ADAPTER]  # lent only while a drawing is prepared
+        control_ids = dict.fromkeys(use.id for use in request.controls if use.weight)
+        image_prompts = [model_id for model_id in control_ids if catalog.model(model_id).identity.variant.startswith(IP_ADAPTER)]
+        self._control_keys = [Key(IP_ADAPTER if model_id in image_prompts else "control", model_id, family) for model_id in control_ids]
+        self._controls = [key for key in self._control_keys if key.kind == "control"]
+        self._looking = [key for key in self._control_keys if key.kind == IP_ADAPTER]  # lent only while a drawing is prepared
 
     def _understood(self, request: Request, checkpoint_id: str) -> Key:
         """A picture that is made again may have been drawn when the checkpoint was understood in another way."""
@@ -61,10 +61,10 @@ class Named:
     def hypernetworks(self, items: Items) -> list[tuple[Any, float]]:
         return [(items[key].value, use.strength) for key, use in self._hypernetworks]
 
-    def joined(self, items: Items, hashes: Hashes, beside: Mapping[str, str] = NOTHING) -> DiffusionModel:
+    def joined(self, items: Items, hashes: Hashes, notes: Mapping[str, str] = NOTHING) -> DiffusionModel:
         """The checkpoint with the VAE, the refiner and the embeddings that the request names in place of its own.
 
-        `beside`: what else is to be told of the pictures.
+        `notes`: what else is to be told of the pictures.
         """
         model: DiffusionModel = items[self._checkpoint].value
         return replace(
@@ -73,10 +73,10 @@ class Named:
             refiner=items[self._refiner].value if self._refiner else None,
             embeddings={use.word: items[key].value for key, use in self._embeddings},
             controls={key.id: items[key].value for key in self._controls},
-            made_with=self._made_with(hashes, beside),
+            made_with=self._made_with(hashes, notes),
         )
 
-    def _made_with(self, hashes: Hashes, beside: Mapping[str, str]) -> MadeWith:
+    def _made_with(self, hashes: Hashes, notes: Mapping[str, str]) -> MadeWith:
         """Names and hashes. Reading the files for the hashes begins now; who first looks at the result waits for them."""
         names = {key: self._name(key) for key in (*self.networks, *self.added, *self._looking)}
         begun = {key: hashes.begin(key) for key in names}
@@ -93,9 +93,9 @@ class Named:
                 **several("TI hashes", [(use.word, begun[key]()) for key, use in self._embeddings]),
                 **({"Hypernet": ", ".join(names[key] for key in hypernetworks)} if hypernetworks else {}),
                 **several("Hypernet hash", told(hypernetworks), CHECKPOINT),
-                **several("ControlNet hashes", told(self._steering)),
+                **several("ControlNet hashes", told(self._control_keys)),
                 **(one("Refiner", names[self._refiner], begun[self._refiner]()) if self._refiner else {}),
-                **beside,
+                **notes,
             }
 
         return MadeWith(facts)

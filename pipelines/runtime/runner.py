@@ -17,7 +17,7 @@ from models.identify.control import IP_ADAPTER
 from models.library.catalog import STARTER, Catalog
 from models.loading.loading import DiffusionModel
 from models.memory.device import Device, choose, read_machine, release, threads
-from models.memory.forecast import Machine, Work, beside, drop_frames, exhausted, is_out_of_memory
+from models.memory.forecast import Machine, Work, drop_frames, exhausted, is_out_of_memory, working_memory
 from models.memory.manager import Key, LedgerLine, Lent, Manager, Tier
 from models.memory.offload import in_turn
 from models.patches import applied
@@ -29,7 +29,7 @@ from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.as_made import threads_here
 from pipelines.requests.request import Request, TextToImage
 from pipelines.resolving.forecast import work_of
-from pipelines.runtime.loaders import Held, Stock
+from pipelines.runtime.loaders import Held, Loaders
 from pipelines.runtime.origins import Origins
 from pipelines.runtime.requested import Named
 from pipelines.tasks import depth2img, img2img, inpaint, outpaint, txt2img
@@ -48,7 +48,7 @@ RECIPES: dict[str, Callable[..., Generator[Batch]]] = {
 }
 
 
-class ModelPainter:
+class ModelRunner:
     def __init__(self, catalog: Catalog, device: Device, machine: Machine, inputs: Inputs, annotators: Annotators | None = None) -> None:
         """`machine`: how much memory there is for weights and pictures. `inputs`: the pictures that requests begin with.
 
@@ -60,12 +60,12 @@ class ModelPainter:
         self._device = device
         annotators = annotators or Annotators([], OWN)
         self._unwanted = threading.Event()  # what is being loaded; read by whoever loads
-        self._stock = Stock(catalog, device, machine, annotators, self._go_on)
+        self._loaders = Loaders(catalog, device, machine, annotators, self._go_on)
         budgets: dict[Tier, int] = {"host": machine.host} if machine.device is None else {"device": machine.device, "host": machine.host}
-        self.manager: Manager[Held] = Manager(self._load, budgets, self._stock.size, self._stock.mark)
+        self.manager: Manager[Held] = Manager(self._load, budgets, self._loaders.size, self._loaders.fingerprint)
         self.reading: Key | None = None
         self.tell: Callable[[], None] = lambda: None
-        self.origins = Origins(catalog, device, annotators, self._stock.mark)
+        self.origins = Origins(catalog, device, annotators, self._loaders.fingerprint)
 
     # ---------------------------------------------------------------------------------------------- what the engine asks
 
@@ -81,7 +81,7 @@ class ModelPainter:
         self.reading = key
         self.tell()
         try:
-            return self._stock.load(key)
+            return self._loaders.load(key)
         finally:
             self.reading = None
             self.tell()
@@ -123,11 +123,11 @@ class ModelPainter:
             yield annotator
 
     @contextmanager
-    def eyes(self, adapter_id: str, family: str) -> Iterator[tuple[Any, Any]]:
+    def image_prompt_networks(self, adapter_id: str, family: str) -> Iterator[tuple[Any, Any]]:
         """An IP-Adapter and the vision encoder that belongs to it. Raises `UserError` when there is no such encoder."""
         with self._alone(Key(IP_ADAPTER, adapter_id, family)) as adapter:
-            encoder = self._stock.encoders.fitting(adapter.reads, adapter.is_plus)
-            self.origins.looked_through(*self._stock.encoders.called(encoder))
+            encoder = self._loaders.encoders.fitting(adapter.reads, adapter.is_plus)
+            self.origins.looked_through(*self._loaders.encoders.called(encoder))
             with self._alone(Key("vision", encoder)) as vision:
                 yield adapter, vision
 
@@ -160,7 +160,7 @@ class ModelPainter:
         named, work = Named(request, self.catalog), work_of(request, self.catalog, self.machine)
         tier: Tier = "host" if sparing or self.machine.device is None else "device"
         with ExitStack() as stack:
-            lent = stack.enter_context(self.manager.lease(named.networks, tier, beside(work, self.machine)))
+            lent = stack.enter_context(self.manager.lease(named.networks, tier, working_memory(work, self.machine)))
             added = stack.enter_context(self.manager.lease(named.added)).items
             model = named.joined({**added, **lent.items}, self.origins.hashes, self.origins.begin(request))
             stack.enter_context(applied(model, named.loras(added)))
@@ -179,7 +179,7 @@ class ModelPainter:
         if tier == "device" or self.machine.device is None:
             return nullcontext()
         largest = max(sum(weight.nbytes for weight in network.parameters()) for network in networks)
-        too_large = largest + beside(replace(work, patched=0), self.machine) > self.machine.device
+        too_large = largest + working_memory(replace(work, patched=0), self.machine) > self.machine.device
         return in_turn(networks, self._device.torch_device, layer_by_layer=too_large)
 
 
@@ -193,8 +193,8 @@ def _with_joined(lent: Lent[Held], model: DiffusionModel) -> list[Any]:
 class _Run:
     """One job on its model: how far it has come, and whether it goes on in the sparing way."""
 
-    def __init__(self, painter: ModelPainter, request: Request) -> None:
-        self._painter = painter
+    def __init__(self, runner: ModelRunner, request: Request) -> None:
+        self._runner = runner
         self._request = request
         self._progress = Progress()
         self._sparing = False
@@ -222,18 +222,18 @@ class _Run:
                 return
             tries = 1 if self._progress.pictures > before else tries + 1
             if tries > 1:
-                raise UserError(exhausted(work_of(self._request, self._painter.catalog, self._painter.machine), self._painter.machine))
+                raise UserError(exhausted(work_of(self._request, self._runner.catalog, self._runner.machine), self._runner.machine))
             self._sparing = True
-            self._painter.spare(self._request)
+            self._runner.spare(self._request)
 
     def _lent(self) -> Generator[None, None, DiffusionModel]:
         """All that is needed, in memory. Loading that is interrupted begins again if the job is not stopped at the next stop."""
         while True:
             with suppress(Interrupted):
-                model = self._lease.enter_context(self._painter.lent(self._request, self._sparing))
+                model = self._lease.enter_context(self._runner.lent(self._request, self._sparing))
                 yield None
                 return model
-            self._painter.heed()
+            self._runner.heed()
             yield None
 
     def _attempt(self) -> Generator[Event | None, None, bool]:
@@ -253,25 +253,25 @@ class _Run:
         if self._recipe is None:
             self._lease.enter_context(threads(threads_here(self._request.threads)))
             self._model = yield from self._lent()
-            self._recipe = RECIPES[self._request.kind](self._request, self._model, self._painter.inputs, self._painter, self._progress)
+            self._recipe = RECIPES[self._request.kind](self._request, self._model, self._runner.inputs, self._runner, self._progress)
         with torch.inference_mode():
             batch = next(self._recipe)
             yield None
             for event in batch:
                 if isinstance(event, Picture):
                     self._progress.pictures = event.index + 1
-                    event = replace(event, request=self._painter.origins.recorded(event.request, self._model))
+                    event = replace(event, request=self._runner.origins.recorded(event.request, self._model))
                 yield event
 
 
-def open_painter(
+def open_runner(
     catalog: Catalog, device: str, inputs: Inputs, machine: Machine | None = None, annotators: Annotators | None = None
-) -> ModelPainter:
+) -> ModelRunner:
     """Chooses the device and loads the starter model. `machine`: the memory that may be used; without it, it is read.
 
     Raises `UserError` when the device is not there.
     """
     chosen = choose(device)
-    painter = ModelPainter(catalog, chosen, machine or read_machine(chosen), inputs, annotators)
-    painter.warm_up()
-    return painter
+    runner = ModelRunner(catalog, chosen, machine or read_machine(chosen), inputs, annotators)
+    runner.warm_up()
+    return runner

@@ -11,24 +11,24 @@ from PIL import Image
 from models.errors import UserError
 from pipelines.control.view import NO_LENDER, View, map_of
 from pipelines.jobs.errands import answer, never
-from pipelines.jobs.runner import Painter
-from pipelines.jobs.worker import Engine
+from pipelines.jobs.runner import Runner
+from pipelines.jobs.worker import Worker
 from pipelines.preprocessors import PREPROCESSORS, Preprocessor
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import Depth, Request
-from pipelines.services.uploads import Intake, Taken
+from pipelines.services.uploads import Taken, Uploads
 
 LONGEST_WAIT = 120.0  # seconds that a preview waits for the worker
 Answer = TypeVar("Answer")
 
 
-class ControlDesk:
+class ControlPreviews:
     """Safe to call from any thread."""
 
-    def __init__(self, intake: Intake, engine: Engine, annotators: Annotators) -> None:
-        self._intake = intake
-        self._engine = engine
+    def __init__(self, uploads: Uploads, worker: Worker, annotators: Annotators) -> None:
+        self._uploads = uploads
+        self._worker = worker
         self._annotators = annotators
 
     def preprocessors(self) -> list[dict[str, Any]]:
@@ -58,9 +58,9 @@ class ControlDesk:
         if why := self.missing(use.preprocessor):
             raise UserError(why)
         view = self._view(use, size, user, image, mask)
-        weights, inputs = PREPROCESSORS[use.preprocessor].weights, self._intake.inputs
+        weights, inputs = PREPROCESSORS[use.preprocessor].weights, self._uploads.inputs
         shown = self.annotated(weights, lambda annotator: map_of(use, view, inputs, annotator), user, gone)
-        return self._intake.keep(shown, user)
+        return self._uploads.keep(shown, user)
 
     def annotated(self, key: str, work: Callable[[Any], Answer], user: str, gone: Callable[[], bool] = never) -> Answer:
         """Does the work with the annotator: in the worker's thread where it has weights, else at once in this one.
@@ -72,20 +72,20 @@ class ControlDesk:
             with NO_LENDER.annotator("") as nothing:
                 return work(nothing)
 
-        def errand(painter: Painter) -> Answer:
-            with painter.annotator(key) as annotator:
+        def errand(runner: Runner) -> Answer:
+            with runner.annotator(key) as annotator:
                 return work(annotator)
 
-        return answer(self._engine.between_jobs(user, errand), gone, LONGEST_WAIT)
+        return answer(self._worker.between_jobs(user, errand), gone, LONGEST_WAIT)
 
     def _view(self, use: ControlUse, size: tuple[int, int], user: str, image: str, mask: str) -> View:
         for wanted in filter(None, (use.image or image, use.mask, mask)):
-            if self._intake.find(wanted, user) is None:
+            if self._uploads.find(wanted, user) is None:
                 raise UserError("This picture is not stored here any more. Put it in again.")
         if not use.image and not image:
             raise UserError("There is no picture yet. Drop one on the unit, paste one, or open one.")
-        begun = self._intake.inputs.open(image) if image and not use.image else None
-        masked = self._intake.inputs.open(mask, "L") if mask else None
+        begun = self._uploads.inputs.open(image) if image and not use.image else None
+        masked = self._uploads.inputs.open(mask, "L") if mask else None
         return View(size, (0, 0, *size), size, begun, _of_size(masked, begun))
 
     def _described(self, entry: Preprocessor) -> dict[str, Any]:

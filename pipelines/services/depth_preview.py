@@ -15,19 +15,19 @@ from pipelines.images.masking import Size
 from pipelines.jobs.errands import never
 from pipelines.preprocessors import PREPROCESSORS
 from pipelines.requests.request import Depth
-from pipelines.services.control_preview import ControlDesk
-from pipelines.services.uploads import GONE, Intake, Taken
+from pipelines.services.control_preview import ControlPreviews
+from pipelines.services.uploads import GONE, Taken, Uploads
 
 ESTIMATES = "depth.depth_map"  # what the preprocessors that estimate depth are made by
 FITTED = 4  # maps at the size that is drawn, kept for the next edit: to read a large one anew takes longer than to edit it
 NO_MAP = "There is no depth map yet. Estimate one from a picture, upload one, or draw one."
 
 
-class DepthDesk:
+class DepthPreviews:
     """Safe to call from any thread."""
 
-    def __init__(self, intake: Intake, control: ControlDesk) -> None:
-        self._intake = intake
+    def __init__(self, uploads: Uploads, control: ControlPreviews) -> None:
+        self._uploads = uploads
         self._control = control
         self._fitted = lru_cache(maxsize=FITTED)(self._fit)
 
@@ -49,7 +49,7 @@ class DepthDesk:
 
             return relative(estimate_depth(annotator, picture))
 
-        return self._intake.keep(to_picture(self._control.annotated(PREPROCESSORS[estimator].weights, work, user, gone)), user)
+        return self._uploads.keep(to_picture(self._control.annotated(PREPROCESSORS[estimator].weights, work, user, gone)), user)
 
     def view(self, request: Depth, user: str) -> bytes:
         """The map as it was edited, at the size that is drawn: a grey PNG."""
@@ -59,19 +59,19 @@ class DepthDesk:
 
     def keep(self, request: Depth, user: str) -> Taken:
         """The same as a picture of this person, for a control unit elsewhere."""
-        return self._intake.keep(shown(self._edited(request, user)), user)
+        return self._uploads.keep(shown(self._edited(request, user)), user)
 
     def _edited(self, request: Depth, user: str) -> Map:
         if not request.map:
             raise UserError(NO_MAP)
-        if self._intake.find(request.map, user) is None:
+        if self._uploads.find(request.map, user) is None:
             raise UserError(GONE)
         return edited(self._fitted(request.map, (request.width, request.height), request.resize_mode), request)
 
     def _fit(self, map_id: str, size: Size, resize_mode: str) -> Map:
-        return fitted(to_map(self._intake.inputs.open(map_id, "")), size, resize_mode)
+        return fitted(to_map(self._uploads.inputs.open(map_id, "")), size, resize_mode)
 
     def _open(self, picture_id: str, user: str) -> Image.Image:
-        if not picture_id or self._intake.find(picture_id, user) is None:
+        if not picture_id or self._uploads.find(picture_id, user) is None:
             raise UserError(GONE)
-        return self._intake.inputs.open(picture_id)
+        return self._uploads.inputs.open(picture_id)

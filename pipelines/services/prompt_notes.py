@@ -12,7 +12,7 @@ from pipelines.prompts.unread import sentences, unread
 from pipelines.requests.fields import Text
 from pipelines.requests.request import Request, limits
 from pipelines.resolving.embedding_words import embeddings_for
-from pipelines.resolving.resolve import Shelf
+from pipelines.resolving.resolve import CatalogView
 
 IN_NEGATIVE = "In the negative prompt: "
 SHOWN = 3  # examples of one kind
@@ -34,16 +34,16 @@ class PromptNotes:
 class PromptReader:
     """Safe to call from any thread."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, shelf: CatalogView) -> None:
+        self._catalog = shelf
         self._tokenizer = lru_cache(maxsize=8)(load_tokenizer)
 
     def notes(self, checkpoint_id: str, text: str, negative: str = "") -> PromptNotes:
         """What is said under a prompt. A text beyond what a request takes is not read at all. Raises `UserError` for no checkpoint."""
         if max(len(text), len(negative)) > (most := longest()):
             return PromptNotes(sentences=(f"This is longer than {most:,} characters, the most that a prompt can have. Shorten it.",))
-        checkpoint = self._shelf.checkpoint(checkpoint_id)
-        vectors = {word: entries[0].identity.vectors for word, entries in embeddings_for(checkpoint, self._shelf).items()}
+        checkpoint = self._catalog.checkpoint(checkpoint_id)
+        vectors = {word: entries[0].identity.vectors for word, entries in embeddings_for(checkpoint, self._catalog).items()}
         names = Names.of(vectors)
         prompt = parse(text, names)
         known = checkpoint.known_words

@@ -43,7 +43,7 @@ class Taken:
     mask: str = ""
 
 
-class Intake:
+class Uploads:
     """Safe to call from any thread."""
 
     def __init__(self, inputs: Inputs, book: JobBook, disk: DiskQuota | None = None) -> None:

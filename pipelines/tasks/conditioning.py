@@ -14,7 +14,7 @@ from models.families import Family
 from models.loading.loading import DiffusionModel
 from pipelines.control.units import Controls
 from pipelines.control.view import View
-from pipelines.denoising.control_residuals import Steering
+from pipelines.denoising.control_residuals import ControlResiduals
 from pipelines.denoising.denoiser import Condition, Conditioning, Denoiser, Relay, distilled_scale
 from pipelines.images.masking import Patch
 from pipelines.prompts.encode import Encoded, encode_prompts
@@ -33,14 +33,16 @@ NEEDS_A_PICTURE = {
 }
 
 
-class Guides:
+class Denoisers:
     """What the runs of one request sample with. Its prompts are encoded once, for as many runs as it takes."""
 
-    def __init__(self, request: Request, model: DiffusionModel, controls: Controls | None = None, beside: Tensor | None = None) -> None:
-        """`controls`: the request's control units, which steer the checkpoint and not the refiner. `beside`: what its network reads next
+    def __init__(
+        self, request: Request, model: DiffusionModel, controls: Controls | None = None, extra_channels: Tensor | None = None
+    ) -> None:
+        """`controls`: the request's control units, which steer the checkpoint and not the refiner. `extra_channels`: what its network reads next
         to the latents of whole pictures.
         """
-        self._beside = beside
+        self._extra_channels = extra_channels
         self._model = model
         self._controls = controls
         self._said = condition(request, model)
@@ -55,26 +57,28 @@ class Guides:
 
     def whole(self, pictures: Sequence[Image.Image] = ()) -> Relay:
         """For whole pictures. `pictures`: what each of the batch begins with, at the size that is drawn; they may be one for all."""
-        return self.relay(self._beside, self._controls.everywhere(pictures) if self._controls else None)
+        return self.relay(self._extra_channels, self._controls.everywhere(pictures) if self._controls else None)
 
-    def of(self, patch: Patch, beside: Tensor | None = None) -> Relay:
+    def of(self, patch: Patch, extra_channels: Tensor | None = None) -> Relay:
         """For a part of a picture."""
-        return self.relay(beside, self._controls.at([View.of_patch(patch)]) if self._controls else None)
+        return self.relay(extra_channels, self._controls.at([View.of_patch(patch)]) if self._controls else None)
 
-    def relay(self, beside: Tensor | None = None, steering: Steering | None = None) -> Relay:
+    def relay(self, extra_channels: Tensor | None = None, residuals: ControlResiduals | None = None) -> Relay:
         """The denoiser of the checkpoint, and that of the refiner from the step at which it takes over, if there is one.
 
-        `beside`: what the checkpoint's network reads next to the latents. Raises `UserError` when one of the two reads something else.
+        `extra_channels`: what the checkpoint's network reads next to the latents. Raises `UserError` when one of the two reads something else.
         """
-        base = (0.0, denoiser(self._model, self._said, beside, steering))
+        base = (0.0, denoiser(self._model, self._said, extra_channels, residuals))
         if self._refiner is None or self._said_to_refiner is None:
             return Relay(base)
         return Relay(base, (self._refiner_start, denoiser(self._refiner, self._said_to_refiner)))
 
 
-def denoiser(model: DiffusionModel, said: Conditioning, beside: Tensor | None = None, steering: Steering | None = None) -> Denoiser:
-    _check_reads(model, 0 if beside is None else beside.shape[1])
-    return Denoiser(model, NoiseSchedule(model.alphas_cumprod), said, beside, steering)
+def denoiser(
+    model: DiffusionModel, said: Conditioning, extra_channels: Tensor | None = None, residuals: ControlResiduals | None = None
+) -> Denoiser:
+    _check_reads(model, 0 if extra_channels is None else extra_channels.shape[1])
+    return Denoiser(model, NoiseSchedule(model.alphas_cumprod), said, extra_channels, residuals)
 
 
 def condition(request: Request, model: DiffusionModel) -> Conditioning:
@@ -107,8 +111,8 @@ def _zeros(encoded: Encoded) -> Encoded:
     return Encoded(torch.zeros_like(encoded.vectors), None if encoded.pooled is None else torch.zeros_like(encoded.pooled))
 
 
-def _check_reads(model: DiffusionModel, beside: int) -> None:
+def _check_reads(model: DiffusionModel, extra_channels: int) -> None:
     channels = model.unet.config["in_channels"]
-    if channels != model.family.latent_channels + beside:
+    if channels != model.family.latent_channels + extra_channels:
         what = NEEDS_A_PICTURE.get(channels, "made for another task")
         raise UserError(f"“{model.checkpoint.name[:80]}” is {what}, so it cannot draw this. Choose another checkpoint here.")

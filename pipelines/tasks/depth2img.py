@@ -18,7 +18,7 @@ from pipelines.preprocessors import preprocessor
 from pipelines.preprocessors.depth import estimate_depth
 from pipelines.requests.request import Depth
 from pipelines.resolving.resolve import UNREAD_DEPTH
-from pipelines.tasks.conditioning import Guides
+from pipelines.tasks.conditioning import Denoisers
 from pipelines.tasks.img2img import draw
 from pipelines.tasks.remaining import Progress, due
 from pipelines.tasks.sampling import latent_shape
@@ -34,9 +34,9 @@ def batches(
     controls = Controls(request, model, inputs, lender, taken=shown(depth))
     if not reads_depth(model) and not controls.take_picture:
         raise UserError(UNREAD_DEPTH)
-    guides = Guides(request, model, controls, beside(depth, request, model) if reads_depth(model) else None)
+    denoisers = Denoisers(request, model, controls, depth_channel(depth, request, model) if reads_depth(model) else None)
     for batch in due(request, progress):
-        yield draw(request, batch, model, guides, inputs)
+        yield draw(request, batch, model, denoisers, inputs)
 
 
 def depth_of(request: Depth, inputs: Inputs, lender: Lender) -> Map:
@@ -53,7 +53,7 @@ def reads_depth(model: DiffusionModel) -> bool:
     return model.unet.config["in_channels"] == model.family.latent_channels + READS_DEPTH
 
 
-def beside(depth: Map, request: Depth, model: DiffusionModel) -> Tensor:
+def depth_channel(depth: Map, request: Depth, model: DiffusionModel) -> Tensor:
     """(1, 1, h, w), -1 .. 1: the map at the size of the latents, its nearest and farthest at the two ends, as the depth checkpoint
     was trained (Stable Diffusion 2, ldm/models/diffusion/ddpm.py LatentDepth2ImageDiffusion). 0 where it is flat.
     """

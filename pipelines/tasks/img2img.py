@@ -20,9 +20,9 @@ from pipelines.jobs.events import Event, Picture
 from pipelines.jobs.runner import Batch
 from pipelines.requests.request import Depth, ImageToImage
 from pipelines.requests.steps import steps_of
-from pipelines.tasks.conditioning import Guides
+from pipelines.tasks.conditioning import Denoisers
 from pipelines.tasks.remaining import Due, Progress, due
-from pipelines.tasks.sampling import Leg, course_of, latent_shape, noise_of, pictures, run, show_whole
+from pipelines.tasks.sampling import RunPosition, latent_shape, levels_of, noise_of, pictures, run, show_whole
 
 Over = ImageToImage | Depth
 SIDE = 8  # pixels: what the VAE makes one latent of
@@ -32,11 +32,11 @@ def batches(
     request: ImageToImage, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER, progress: Progress | None = None
 ) -> Generator[Batch]:
     """One iterator of events a batch. A loopback round begins with the pictures of the round before, which are stored for it."""
-    guides = Guides(request, model, Controls(request, model, inputs, lender))
+    denoisers = Denoisers(request, model, Controls(request, model, inputs, lender))
     progress = progress or Progress()
     for batch in due(request, progress):
         singles = [_from_the_round_before(single, index, request, progress) for index, single in batch.indexed()]
-        yield _remembering(request, replace(batch, singles=singles), model, guides, inputs, progress)
+        yield _remembering(request, replace(batch, singles=singles), model, denoisers, inputs, progress)
 
 
 def _from_the_round_before(single: ImageToImage, index: int, request: ImageToImage, progress: Progress) -> ImageToImage:
@@ -47,30 +47,30 @@ def _from_the_round_before(single: ImageToImage, index: int, request: ImageToIma
 
 
 def _remembering(
-    request: ImageToImage, batch: Due[ImageToImage], model: DiffusionModel, guides: Guides, inputs: Inputs, progress: Progress
+    request: ImageToImage, batch: Due[ImageToImage], model: DiffusionModel, denoisers: Denoisers, inputs: Inputs, progress: Progress
 ) -> Batch:
     """Draws, and where another round follows, stores the finished pictures."""
     last = batch.number % request.loops == request.loops - 1
-    for event in draw(request, batch, model, guides, inputs):
+    for event in draw(request, batch, model, denoisers, inputs):
         if isinstance(event, Picture) and not last:
             progress.stored[event.index] = inputs.keep(event.image)
         yield event
 
 
-def draw(request: Over, batch: Due[Any], model: DiffusionModel, guides: Guides, inputs: Inputs) -> Generator[Event | None]:
+def draw(request: Over, batch: Due[Any], model: DiffusionModel, denoisers: Denoisers, inputs: Inputs) -> Generator[Event | None]:
     """One batch. At strength 0 the picture comes back, at strength 1 nothing of it is left: that is text to image."""
     singles = batch.singles
     steps = steps_of(singles[0])
     if not steps.run:
         return (yield from _returned(request, batch, model, inputs))
-    guide = guides.whole([_resized(request, inputs.open(single.image)) for single in singles] if guides.follow_picture else ())
+    denoiser = denoisers.whole([_resized(request, inputs.open(single.image)) for single in singles] if denoisers.follow_picture else ())
     yield None
     noise = noise_of(singles, latent_shape(request, model), model)
-    course = course_of(request, guide.schedule, steps)
-    latents = noise.first() * course.sigmas[0]
+    levels = levels_of(request, denoiser.schedule, steps)
+    latents = noise.first() * levels.sigmas[0]
     if singles[0].denoising_strength < 1:
         latents = latents + (yield from begin(request, singles, model, inputs))
-    latents = yield from run(request, guide, latents, course, noise, Leg(batch.number, request.batch_total), show_whole(model))
+    latents = yield from run(request, denoiser, latents, levels, noise, RunPosition(batch.number, request.batch_total), show_whole(model))
     yield from pictures(request, batch, model, latents)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from models.loading.loading import DiffusionModel
 from pipelines.control.units import Controls
 from pipelines.control.view import NO_LENDER, Lender
-from pipelines.denoising.denoiser import Guide, Masked
+from pipelines.denoising.denoiser import Masked, SteppedDenoiser
 from pipelines.denoising.preview import LONGEST, preview_in
 from pipelines.denoising.vae_decode import decode, way_of
 from pipelines.denoising.vae_encode import encode, encode_pixels, mask_latents, to_pixels
@@ -28,9 +28,9 @@ from pipelines.jobs.runner import Batch
 from pipelines.requests.request import Inpaint, Request
 from pipelines.requests.steps import Steps, steps_of
 from pipelines.samplers.noise import ImageNoise
-from pipelines.tasks.conditioning import Guides
+from pipelines.tasks.conditioning import Denoisers
 from pipelines.tasks.remaining import Due, Progress, due
-from pipelines.tasks.sampling import Leg, Show, course_of, latent_shape, noise_of, run
+from pipelines.tasks.sampling import RunPosition, Show, latent_shape, levels_of, noise_of, run
 
 READS_MASK = 5  # channels next to the latents: one of the mask, four of the picture without what is masked
 SOFT_EDGE = 4  # with soft inpainting, a pixel of strength 1/4 and more is wholly new in the result
@@ -41,10 +41,10 @@ def batches(
 ) -> Generator[Batch]:
     """One iterator of events a batch. The picture and its mask are read and turned to latents once for all of them."""
     patch = patch_of(request, inputs.open(request.image), inputs.open(request.mask, "L"))
-    guides = Guides(request, model, Controls(request, model, inputs, lender))
+    denoisers = Denoisers(request, model, Controls(request, model, inputs, lender))
     begun: list[Prepared] = []
     for batch in due(request, progress):
-        yield _batch(request, batch, model, patch, guides, begun)
+        yield _batch(request, batch, model, patch, denoisers, begun)
 
 
 def patch_of(request: Inpaint, picture: Image.Image, mask: Image.Image) -> Patch:
@@ -67,15 +67,15 @@ class Prepared:
     begins: Tensor  # (1, 4, h, w), clean latents to begin with
     kept: Tensor  # (1, 4, h, w), those of the picture as it is
     mask: Tensor  # (1, 1, h, w), 0 .. 1, the share of what is new
-    guide: Guide
+    denoiser: SteppedDenoiser
     reads_mask: bool  # such a network keeps the rest by itself
 
-    def guided(self, soft: bool) -> Guide:
-        return self.guide if self.reads_mask else Masked(self.guide, self.kept, self.mask, soft)
+    def guided(self, soft: bool) -> SteppedDenoiser:
+        return self.denoiser if self.reads_mask else Masked(self.denoiser, self.kept, self.mask, soft)
 
 
-def prepare(model: DiffusionModel, request: Request, patch: Patch, content: str, guides: Guides) -> Generator[None, None, Prepared]:
-    """`content`: one of MASKED_CONTENTS, what the masked part begins with. `guides`: of this request."""
+def prepare(model: DiffusionModel, request: Request, patch: Patch, content: str, denoisers: Denoisers) -> Generator[None, None, Prepared]:
+    """`content`: one of MASKED_CONTENTS, what the masked part begins with. `denoisers`: of this request."""
     _, height, width = latent_shape(request, model)
     image, pixel_mask = patch.image, patch.image_mask
     mask = mask_latents(pixel_mask, height, width).to(model.device.torch_device)
@@ -85,16 +85,16 @@ def prepare(model: DiffusionModel, request: Request, patch: Patch, content: str,
     elif content in ("Latent noise", "Latent nothing"):
         begins = kept * (1 - mask.round())
     if reads_mask(model):
-        beside = yield from _beside(model, image, pixel_mask)
-        return Prepared(begins, kept, mask, guides.of(patch, beside), True)
-    return Prepared(begins, kept, mask, guides.of(patch), False)
+        extra_channels = yield from _extra_channels(model, image, pixel_mask)
+        return Prepared(begins, kept, mask, denoisers.of(patch, extra_channels), True)
+    return Prepared(begins, kept, mask, denoisers.of(patch), False)
 
 
 def reads_mask(model: DiffusionModel) -> bool:
     return model.unet.config["in_channels"] == model.family.latent_channels + READS_MASK
 
 
-def _beside(model: DiffusionModel, image: Image.Image, mask: Image.Image) -> Generator[None, None, Tensor]:
+def _extra_channels(model: DiffusionModel, image: Image.Image, mask: Image.Image) -> Generator[None, None, Tensor]:
     """(1, 5, h, w): the mask, 0 or 1, of the nearest pixel; then the latents of the picture with middle grey under the mask."""
     hard = torch.from_numpy((np.asarray(mask) >= 128).astype(np.float32))[None, None]
     latents = yield from encode_pixels(model, to_pixels(image) * (1 - hard))
@@ -102,7 +102,7 @@ def _beside(model: DiffusionModel, image: Image.Image, mask: Image.Image) -> Gen
 
 
 def _batch(
-    request: Inpaint, batch: Due[Inpaint], model: DiffusionModel, patch: Patch, guides: Guides, begun: list[Prepared]
+    request: Inpaint, batch: Due[Inpaint], model: DiffusionModel, patch: Patch, denoisers: Denoisers, begun: list[Prepared]
 ) -> Generator[Event | None]:
     """The candidates of one batch. `begun` holds what was prepared for the first one."""
     steps = steps_of(request)
@@ -110,11 +110,11 @@ def _batch(
         yield from _kept(request, batch, model, patch)
         return
     if not begun:
-        begun.append((yield from prepare(model, request, patch, request.masked_content, guides)))
+        begun.append((yield from prepare(model, request, patch, request.masked_content, denoisers)))
         yield None
-    leg = Leg(batch.number, request.batch_total)
+    position = RunPosition(batch.number, request.batch_total)
     noise = noise_of(batch.singles, latent_shape(request, model), model)
-    latents = yield from paint(request, begun[0], request.masked_content, steps, noise, leg, show_in(model, patch), request.soft)
+    latents = yield from paint(request, begun[0], request.masked_content, steps, noise, position, show_in(model, patch), request.soft)
     final = softened(patch) if request.soft else patch
     for place, (index, single) in enumerate(batch.indexed()):
         decoded = yield from decode(model, latents[place : place + 1], way_of(single))
@@ -123,15 +123,22 @@ def _batch(
 
 
 def paint(
-    request: Request, prepared: Prepared, content: str, steps: Steps, noise: ImageNoise, leg: Leg, show: Show, soft: bool = False
+    request: Request,
+    prepared: Prepared,
+    content: str,
+    steps: Steps,
+    noise: ImageNoise,
+    position: RunPosition,
+    show: Show,
+    soft: bool = False,
 ) -> Generator[Event | None, None, Tensor]:
     """Samples a prepared patch and returns its clean latents, those of the kept part put in once more at the end."""
-    guide = prepared.guided(soft)
-    course = course_of(request, guide.schedule, steps)
+    denoiser = prepared.guided(soft)
+    levels = levels_of(request, denoiser.schedule, steps)
     first, begins = noise.first(), prepared.begins
     if content == "Latent noise":
         begins = begins + first * prepared.mask.round()
-    latents = yield from run(request, guide, begins + first * course.sigmas[0], course, noise, leg, show)
+    latents = yield from run(request, denoiser, begins + first * levels.sigmas[0], levels, noise, position, show)
     if prepared.reads_mask or soft:
         return latents
     mask = prepared.mask.round()

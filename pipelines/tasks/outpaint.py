@@ -24,10 +24,10 @@ from pipelines.jobs.runner import Batch
 from pipelines.requests.as_made import DecodeUse
 from pipelines.requests.request import Outpaint
 from pipelines.requests.steps import steps_of
-from pipelines.tasks.conditioning import Guides
+from pipelines.tasks.conditioning import Denoisers
 from pipelines.tasks.inpaint import paint, prepare, show_in
 from pipelines.tasks.remaining import Due, Progress, due
-from pipelines.tasks.sampling import Leg, latent_shape, noise_of
+from pipelines.tasks.sampling import RunPosition, latent_shape, noise_of
 
 SPREADS = (8, 2)  # a tone is carried on over about an eighth of a window, and where that does not reach, over half of it
 FAR = 1e-3  # weight of the second
@@ -40,21 +40,23 @@ def batches(
 ) -> Generator[Batch]:
     """One iterator of events a batch."""
     picture = inputs.open(request.image)
-    guides = Guides(request, model, Controls(request, model, inputs, lender))
+    denoisers = Denoisers(request, model, Controls(request, model, inputs, lender))
     for batch in due(request, progress):
-        yield _batch(request, batch, model, picture, guides)
+        yield _batch(request, batch, model, picture, denoisers)
 
 
-def _batch(request: Outpaint, batch: Due[Outpaint], model: DiffusionModel, picture: Image.Image, guides: Guides) -> Generator[Event | None]:
+def _batch(
+    request: Outpaint, batch: Due[Outpaint], model: DiffusionModel, picture: Image.Image, denoisers: Denoisers
+) -> Generator[Event | None]:
     """The pictures of one batch go one after another: their windows see different surroundings."""
     for index, single in batch.indexed():
-        whole = yield from _extended(single, index, request, model, picture, guides)
+        whole = yield from _extended(single, index, request, model, picture, denoisers)
         made_with = {**model.made_with, **whole.notes}
         yield Picture(whole.image, whole.recorded(single), made_with, index, request.picture_count)
 
 
 def _extended(
-    single: Outpaint, index: int, request: Outpaint, model: DiffusionModel, picture: Image.Image, guides: Guides
+    single: Outpaint, index: int, request: Outpaint, model: DiffusionModel, picture: Image.Image, denoisers: Denoisers
 ) -> Generator[Event | None, None, Decoded]:
     """One picture, window by window, with the VAE's way in each of them."""
     ways: tuple[DecodeUse, ...] = ()
@@ -62,11 +64,11 @@ def _extended(
     boxes, canvas = windows(picture.size, margins(single), (single.width, single.height)), Canvas(picture, margins(single))
     for turn, box in enumerate(boxes):
         patch = canvas.patch(box, (single.width, single.height), single.overlap)
-        leg = Leg(number, request.batch_total, place * len(boxes) + turn, request.batch_size * len(boxes))
+        position = RunPosition(number, request.batch_total, place * len(boxes) + turn, request.batch_size * len(boxes))
         content = CONTENT[single.begins_with]
-        prepared = yield from prepare(model, single, patch, content, guides)
+        prepared = yield from prepare(model, single, patch, content, denoisers)
         noise = noise_of([single], latent_shape(single, model), model, turn)
-        latents = yield from paint(single, prepared, content, steps_of(single), noise, leg, show_in(model, patch))
+        latents = yield from paint(single, prepared, content, steps_of(single), noise, position, show_in(model, patch))
         decoded = yield from decode(model, latents, way_of(single, turn))
         ways += decoded.ways
         canvas.draw(patch.put_back(toned(decoded.image, patch)), box)

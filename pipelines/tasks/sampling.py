@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from models.loading.loading import DiffusionModel
-from pipelines.denoising.denoiser import Guide
+from pipelines.denoising.denoiser import SteppedDenoiser
 from pipelines.denoising.preview import preview_of
 from pipelines.denoising.vae_decode import decode, way_of
 from pipelines.jobs.events import Event, Picture, Step
@@ -24,7 +24,7 @@ Show = Callable[[Tensor], Callable[[], bytes]]  # x0 (n, 4, h, w) -> a call that
 
 
 @dataclass(frozen=True)
-class Course:
+class NoiseLevels:
     """The noise levels of one run."""
 
     sigmas: Tensor  # (steps that run + 1,), falling
@@ -32,7 +32,7 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Leg:
+class RunPosition:
     """Where one run stands among all that its batch needs (an outpainted picture takes several), and its batch among all."""
 
     batch: int = 0
@@ -41,9 +41,9 @@ class Leg:
     count: int = 1
 
 
-def course_of(request: Request, schedule: NoiseSchedule, steps: Steps) -> Course:
+def levels_of(request: Request, schedule: NoiseSchedule, steps: Steps) -> NoiseLevels:
     """Raises `UserError` when the schedule does not suit the sampler."""
-    return Course(plan(request.sampler, request.schedule, steps.planned, schedule)[steps.skipped :], steps)
+    return NoiseLevels(plan(request.sampler, request.schedule, steps.planned, schedule)[steps.skipped :], steps)
 
 
 def noise_of(singles: Sequence[Request], shape: tuple[int, ...], model: DiffusionModel, turn: int = 0) -> ImageNoise:
@@ -54,15 +54,15 @@ def noise_of(singles: Sequence[Request], shape: tuple[int, ...], model: Diffusio
 
 
 def run(
-    request: Request, guide: Guide, latents: Tensor, course: Course, noise: ImageNoise, leg: Leg, show: Show
+    request: Request, denoiser: SteppedDenoiser, latents: Tensor, levels: NoiseLevels, noise: ImageNoise, position: RunPosition, show: Show
 ) -> Generator[Event | None, None, Tensor]:
     """Samples from `latents` (n, 4, h, w), noisy at the first level, and returns the clean ones. Says every step."""
-    steps = course.steps
-    guide.begin(steps.skipped, steps)
-    for moment in sample(request.sampler, guide, latents, course.sigmas, noise):
+    steps = levels.steps
+    denoiser.begin(steps.skipped, steps)
+    for moment in sample(request.sampler, denoiser, latents, levels.sigmas, noise):
         made = moment.index + 1
-        guide.begin(steps.skipped + made, steps)
-        yield Step(leg.number * steps.run + made, leg.count * steps.run, leg.batch, leg.batches, show(moment.x0))
+        denoiser.begin(steps.skipped + made, steps)
+        yield Step(position.number * steps.run + made, position.count * steps.run, position.batch, position.batches, show(moment.x0))
         latents = moment.x
     return latents
 

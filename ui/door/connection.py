@@ -11,7 +11,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ui.door.connection_limits import Crowd
+from ui.door.connection_limits import ConnectionLimits
 
 TOO_MANY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 10\r\nConnection: close\r\n\r\n"
@@ -35,7 +35,7 @@ class Deadlines:
 class Connection(H11Protocol):
     """What uvicorn makes for each client, with a place in the crowd."""
 
-    def __init__(self, crowd: Crowd, deadlines: Deadlines, **given: Any) -> None:
+    def __init__(self, crowd: ConnectionLimits, deadlines: Deadlines, **given: Any) -> None:
         super().__init__(**given)
         self._crowd, self._deadlines = crowd, deadlines
         self._refused = False

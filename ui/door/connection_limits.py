@@ -57,7 +57,7 @@ def file_limit() -> int:
 
 
 @dataclass
-class Crowd:
+class ConnectionLimits:
     """Not safe for threads: it lives in the event loop. `proxies`: addresses that speak for many people and have no bound of their own."""
 
     room: Room

@@ -17,7 +17,7 @@ FIELDS = 20  # of a query
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a session, an event, an upload
 
 
-class Asked:
+class GradioCall:
     """One call: where it goes, what it brings, and who asks."""
 
     def __init__(self, scope: Scope, names: tuple[str, ...]) -> None:

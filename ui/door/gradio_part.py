@@ -21,7 +21,7 @@ from ui.door.addresses import network, peer_of
 from ui.door.arguments import check_argument
 from ui.door.bodies import Refused, refuse
 from ui.door.body_guard import replay
-from ui.door.gradio_call import Asked
+from ui.door.gradio_call import GradioCall
 from ui.door.roles import admits, declared, only
 from ui.gradio_import import gradio_stubs_untouched
 
@@ -48,7 +48,7 @@ class GradioPart:
         self.blocks = blocks
         self.ours = ours
         self._places = Places()
-        self._calls: dict[tuple[str, str], Callable[[Asked], Scope]] = {
+        self._calls: dict[tuple[str, str], Callable[[GradioCall], Scope]] = {
             ("POST", "queue/join"): self._join,
             ("POST", "call/{}"): self._call,
             ("POST", "call/v2/{}"): self._call_by_name,
@@ -90,7 +90,7 @@ class GradioPart:
         call, names = next(((each, names) for way, each, names in known if way == method), (None, ()))
         if call is None:
             raise Refused(405, f"This takes {known[0][0]}.")
-        asked = Asked(scope, names)
+        asked = GradioCall(scope, names)
         passed = call(asked)
         told = replay(asked.body, receive) if asked.body is not None else receive
         if call != self._component:
@@ -103,22 +103,22 @@ class GradioPart:
         """The progress of an upload is asked for by a name that the page makes up."""
         if not scope["path"].endswith("/upload") or not scope["query_string"]:
             return scope
-        asked = Asked(scope, ())
+        asked = GradioCall(scope, ())
         return asked.with_query(upload_id=asked.own(asked.query("upload_id")))
 
-    def _join(self, asked: Asked) -> Scope:
+    def _join(self, asked: GradioCall) -> Scope:
         return asked.passed(self._checked(asked, self._numbered(asked)), asked.session())
 
-    def _run(self, asked: Asked) -> Scope:
+    def _run(self, asked: GradioCall) -> Scope:
         fn = self._named(asked) if asked.value("fn_index") is None else self._numbered(asked)
         given = self._checked(asked, fn)
         return asked.passed(given, asked.session() if asked.value("session_hash") else asked.made_up())
 
-    def _call(self, asked: Asked) -> Scope:
+    def _call(self, asked: GradioCall) -> Scope:
         fn = self._named(asked)
         return asked.passed({"data": self._values(asked, fn, asked.value("data"))}, asked.made_up())
 
-    def _call_by_name(self, asked: Asked) -> Scope:
+    def _call_by_name(self, asked: GradioCall) -> Scope:
         """Names and values; Gradio is given them as a list, in its order."""
         fn, api_name = self._named(asked), asked.names[0]
         endpoint = self._endpoints.get(f"/{api_name}")
@@ -136,7 +136,7 @@ class GradioPart:
     def _endpoints(self) -> dict[str, Any]:
         return dict(self.blocks.get_api_info()["named_endpoints"])  # type: ignore[index]
 
-    def _component(self, asked: Asked) -> Scope:
+    def _component(self, asked: GradioCall) -> Scope:
         number, name = asked.whole("component_id"), asked.text("fn_name")
         block = self.blocks.blocks.get(number)
         served = {function.__name__: function for function in getattr(block, "server_fns", ())}
@@ -147,30 +147,30 @@ class GradioPart:
         check_argument(function, asked.value("data"))
         return asked.passed({"component_id": number, "fn_name": name, "data": asked.value("data")}, asked.session())
 
-    def _cancel(self, asked: Asked) -> Scope:
+    def _cancel(self, asked: GradioCall) -> Scope:
         session, event = asked.session(), asked.text("event_id")
         if event not in self._events().get(session, ()):
             raise Refused(404, "There is nothing of yours to cancel.")
         return asked.passed({"fn_index": asked.whole("fn_index"), "event_id": event}, session)
 
-    def _reset(self, asked: Asked) -> Scope:
+    def _reset(self, asked: GradioCall) -> Scope:
         self._check_event(asked, asked.text("event_id"))
         return asked.passed({"event_id": asked.text("event_id")}, None)
 
-    def _event(self, asked: Asked) -> Scope:
+    def _event(self, asked: GradioCall) -> Scope:
         self._check_event(asked, asked.names[-1])
         return asked.scope
 
-    def _stream(self, asked: Asked) -> Scope:
+    def _stream(self, asked: GradioCall) -> Scope:
         session = asked.own(asked.query("session_hash"))
         if session not in self.blocks._queue.pending_messages_per_session:
             raise Refused(404, "There is no such session of yours.")  # Gradio would break off with an exception
         return asked.with_query(session_hash=session)
 
-    def _progress(self, asked: Asked) -> Scope:
+    def _progress(self, asked: GradioCall) -> Scope:
         return asked.with_query(upload_id=asked.own(asked.query("upload_id")))
 
-    def _heartbeat(self, asked: Asked) -> Scope:
+    def _heartbeat(self, asked: GradioCall) -> Scope:
         asked.move(f"{API}/heartbeat/{asked.own(asked.names[0])}")
         return asked.scope
 
@@ -183,15 +183,15 @@ class GradioPart:
                 events.pop(session, None)
         return events
 
-    def _check_event(self, asked: Asked, event: str) -> None:
+    def _check_event(self, asked: GradioCall, event: str) -> None:
         own = (events for session, events in self._events().items() if session.startswith(asked.prefix))
         if not any(event in events for events in own):
             raise Refused(404, "There is no such event of yours.")
 
-    def _numbered(self, asked: Asked) -> Any:
+    def _numbered(self, asked: GradioCall) -> Any:
         return self._found(self.blocks.fns.get(asked.whole("fn_index")))
 
-    def _named(self, asked: Asked) -> Any:
+    def _named(self, asked: GradioCall) -> Any:
         return self._found(next((fn for fn in self.blocks.fns.values() if fn.api_name == asked.names[0]), None))
 
     def _found(self, fn: Any) -> Any:
@@ -199,7 +199,7 @@ class GradioPart:
             raise Refused(404, "There is no such handler on the page.")
         return fn
 
-    def _checked(self, asked: Asked, fn: Any) -> dict[str, Any]:
+    def _checked(self, asked: GradioCall, fn: Any) -> dict[str, Any]:
         """What Gradio takes besides the session."""
         data, trigger, event = self._values(asked, fn, asked.value("data")), asked.value("trigger_id"), asked.value("event_data")
         if trigger is not None and asked.whole("trigger_id") not in self.blocks.blocks:
@@ -208,14 +208,14 @@ class GradioPart:
             raise Refused(422, "“event_data” must be an object.")
         return {"data": data, "fn_index": fn._id, "trigger_id": trigger, "event_data": event or {}}
 
-    def _values(self, asked: Asked, fn: Any, data: Any) -> list[Any]:
+    def _values(self, asked: GradioCall, fn: Any, data: Any) -> list[Any]:
         self._may(asked, fn.fn)
         self._events()
         if not isinstance(data, list) or len(data) != len(fn.inputs):
             raise Refused(422, f"“data” must be a list of {len(fn.inputs)} values.")
         return data
 
-    def _may(self, asked: Asked, handler: Callable[..., Any]) -> None:
+    def _may(self, asked: GradioCall, handler: Callable[..., Any]) -> None:
         if (least := declared(handler)) is None or not admits(least, asked.visitor.role):
             raise Refused(403, only(least or "owner"))
 

@@ -178,7 +178,7 @@ class Watch:
         return peer, ""
 
 
-class LoginDesk:
+class LoginRoutes:
     """The handlers of `/login` and `/logout`."""
 
     def __init__(self, sessions: Sessions) -> None:

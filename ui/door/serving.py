@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from models.errors import UserError
 from ui.door.connection import Connection, Deadlines
-from ui.door.connection_limits import Crowd, Room, file_limit
+from ui.door.connection_limits import ConnectionLimits, Room, file_limit
 
 A_TURN = 8  # connections that are accepted at once. asyncio tries as often when there are no more files, and logs each
 WAITING = 512  # connections that the system keeps until they are accepted
@@ -56,7 +56,7 @@ def _why_not(host: str, port: int, error: Exception) -> str:
 class _Server(uvicorn.Server):
     """Tells when the page can be opened, counts how long connections last, and sends the waiting long-polls home before it closes."""
 
-    def __init__(self, app: FastAPI, config: uvicorn.Config, crowd: Crowd, ready: Callable[[], None]) -> None:
+    def __init__(self, app: FastAPI, config: uvicorn.Config, crowd: ConnectionLimits, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._closing: asyncio.Event = app.state.closing
         self._crowd, self._ready = crowd, ready
@@ -97,7 +97,7 @@ def serve(
     `proxies`: addresses that speak for many people. Raises `UserError` when the address is taken.
     """
     listener = open_socket(host, port)
-    crowd = Crowd(Room.of_files(file_limit()), proxies)
+    crowd = ConnectionLimits(Room.of_files(file_limit()), proxies)
     protocol: Any = functools.partial(Connection, crowd, deadlines or Deadlines())
     config = uvicorn.Config(
         app,

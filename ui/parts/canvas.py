@@ -37,11 +37,11 @@ def held(kind: type[FromPicture], name: str) -> gr.HTML:
 
 def plan(studio: Studio, kind: type[FromPicture]) -> gr.HTML:
     """The lines that say what a run will do, asked anew whenever the form, the picture or the mask has changed."""
-    desk = PlanDesk(studio, kind)
+    desk = PlanHandlers(studio, kind)
     return piece("plan", f"{kind.kind}-plan", server_functions=[desk.plan, desk.fit, desk.adopt], kind=kind.kind)
 
 
-class PlanDesk:
+class PlanHandlers:
     """What the scripts of the canvas ask the server."""
 
     def __init__(self, studio: Studio, kind: type[FromPicture]) -> None:
@@ -102,7 +102,7 @@ def adopted(studio: Studio, picture_id: str) -> dict[str, Any]:
         record = studio.own_picture(str(picture_id), visitor.user, visitor.role == "owner")
         if record is None:
             return {"message": "This picture is not among yours any more."}
-        return asdict(studio.intake.adopt(record, visitor.user))
+        return asdict(studio.uploads.adopt(record, visitor.user))
     except UserError as error:
         return {"message": str(error)}
 

@@ -22,7 +22,7 @@ from ui.parts.canvas import fitting
 from ui.parts.components import piece
 from ui.parts.depth_map import SEEN
 from ui.parts.form import declared, read
-from ui.parts.preprocessor_weights import WeightsDesk
+from ui.parts.preprocessor_weights import WeightsHandlers
 
 TITLE = "ControlNet"  # what people call it, whichever kind of model does it
 PLACES: dict[str, tuple[str, ...]] = {  # part of a card -> the fields that stand there
@@ -40,7 +40,7 @@ OF_THE_TAB = ("width", "height", "image", "mask")  # fields of the form that a m
 
 def units(studio: Studio, kind: type[Request], prominent: bool = False) -> gr.HTML:
     """The list of cards. Its value is the list that the request takes. `prominent`: the tab is about them, so one is there already."""
-    desk = UnitDesk(studio, kind)
+    desk = UnitHandlers(studio, kind)
     first = [asdict(ControlUse())] if prominent else []
     own = {"kind": kind.kind, "title": TITLE, "prominent": prominent, "most": _most(kind)}
     given = own | {"begins": _begins(kind), "depends": _depends(kind)} | offers()
@@ -62,12 +62,12 @@ def offers() -> dict[str, Any]:
     }
 
 
-class UnitDesk:
+class UnitHandlers:
     """What the script of the units asks the server."""
 
     def __init__(self, studio: Studio, kind: type[Request]) -> None:
         """They are closures: Gradio calls server functions by their names, and a role is declared on each."""
-        self.weights = weights = WeightsDesk(studio)
+        self.weights = weights = WeightsHandlers(studio)
 
         @role("artist")
         def preview(asked: dict[str, Any]) -> dict[str, Any]:

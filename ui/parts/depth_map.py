@@ -22,7 +22,7 @@ from ui.door import presence
 from ui.door.roles import role, user_of
 from ui.parts.components import piece
 from ui.parts.form import declared, read
-from ui.parts.preprocessor_weights import WeightsDesk
+from ui.parts.preprocessor_weights import WeightsHandlers
 
 EDITS = ("far", "near", "curve", "cut_off", "map_blur", "map_inverted")  # fields of the form that change the map
 SEEN = ("map", "width", "height", "resize_mode", *EDITS)  # fields that the edited map depends on
@@ -30,7 +30,7 @@ SEEN = ("map", "width", "height", "resize_mode", *EDITS)  # fields that the edit
 
 def depth_map(studio: Studio) -> gr.HTML:
     """Picture, estimator and map in one component; its value is the map's id. It tells the other two to `held` components."""
-    desk = DepthMapDesk(studio)
+    desk = DepthMapHandlers(studio)
     offers = {
         "kind": Depth.kind,
         "seen": SEEN,
@@ -51,12 +51,12 @@ def estimator() -> gr.HTML:
     return piece("held", own, value=declared(Depth, "estimator").default, own=own, interactive=True)
 
 
-class DepthMapDesk:
+class DepthMapHandlers:
     """What the script of the map asks the server."""
 
     def __init__(self, studio: Studio) -> None:
         """They are closures: Gradio calls server functions by their names, and a role is declared on each."""
-        self.weights = weights = WeightsDesk(studio)
+        self.weights = weights = WeightsHandlers(studio)
 
         @role("artist")
         def estimators(_: Any = None) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ KEYS = 60  # metadata entries of a file
 DEFAULTS = ("steps", "guidance_scale")  # fields of a request whose start a person may set for a checkpoint
 
 
-class LibraryDesk:
+class LibraryHandlers:
     """The server functions of the Models tab. An error for a person comes back as {"error": sentence}."""
 
     def __init__(self, studio: Studio) -> None:

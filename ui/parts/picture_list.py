@@ -27,7 +27,7 @@ def pile(studio: Studio, kind: type[ImageToImage]) -> gr.HTML:
     @role("owner")
     def folder(path: str) -> dict[str, Any]:
         try:
-            uses, notes = studio.intake.folder(Path(str(path)[:4096]).expanduser(), user_of(LocalContext.request.get(None)), most)
+            uses, notes = studio.uploads.folder(Path(str(path)[:4096]).expanduser(), user_of(LocalContext.request.get(None)), most)
         except UserError as error:
             return {"images": [], "notes": [str(error)]}
         more = [f"and {len(notes) - SHOWN_NOTES} more"] if len(notes) > SHOWN_NOTES else []

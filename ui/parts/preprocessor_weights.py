@@ -13,7 +13,7 @@ from ui.door.roles import role, role_of
 from ui.parts.library import answered
 
 
-class WeightsDesk:
+class WeightsHandlers:
     """Server functions of whatever lets a person choose a preprocessor. What goes wrong comes back as {"error": sentence}."""
 
     def __init__(self, studio: Studio) -> None:

@@ -29,24 +29,24 @@ WORDS = ("prompt", "negative_prompt", "seed")
 
 
 @dataclass(frozen=True)
-class Desk:
+class TabForm:
     """One tab's form and stage."""
 
     form: Form
     stage: Stage
 
 
-def connect(studio: Studio, desks: dict[str, Desk], tabs: gr.Tabs) -> None:
-    """Joins every stage to every form. `desks`: by kind of request, which is also the id of the tab."""
-    outputs = [tabs, *(component for desk in desks.values() for component in desk.form.components)]
+def connect(studio: Studio, tab_forms: dict[str, TabForm], tabs: gr.Tabs) -> None:
+    """Joins every stage to every form. `tab_forms`: by kind of request, which is also the id of the tab."""
+    outputs = [tabs, *(component for desk in tab_forms.values() for component in desk.form.components)]
 
     @role("artist")
     def send(event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
         record, to = own_picture(studio, event, request), getattr(event, "to", "")
         kind = to or record.request.kind
-        if kind not in desks:
+        if kind not in tab_forms:
             raise Refusal("There is no such tab.", "Not sent")
-        form, user = desks[kind].form, user_of(request)
+        form, user = tab_forms[kind].form, user_of(request)
         try:
             updates = _sent(studio, form, record, user, event) if to else as_it_was(studio, form, record, user)
             if to and record.note:
@@ -55,16 +55,16 @@ def connect(studio: Studio, desks: dict[str, Desk], tabs: gr.Tabs) -> None:
             raise Refusal(str(error), "Not sent") from None
         return {tabs: gr.Tabs(selected=kind)} | updates
 
-    for desk in desks.values():
+    for desk in tab_forms.values():
         desk.stage.view.send(send, None, outputs, **CALM)
         _undo(desk.form)
-    if Depth.kind in desks:
-        _connect_map(studio, desks, tabs)
+    if Depth.kind in tab_forms:
+        _connect_map(studio, tab_forms, tabs)
 
 
-def _connect_map(studio: Studio, desks: dict[str, Desk], tabs: gr.Tabs) -> None:
+def _connect_map(studio: Studio, tab_forms: dict[str, TabForm], tabs: gr.Tabs) -> None:
     """The button of the depth map that hands it to the first control unit."""
-    form = desks[Controlled.kind].form
+    form = tab_forms[Controlled.kind].form
     outputs = [tabs, *(form.inputs[name] for name in ("controls", "width", "height"))]
 
     @role("artist")
@@ -79,7 +79,7 @@ def _connect_map(studio: Studio, desks: dict[str, Desk], tabs: gr.Tabs) -> None:
         sent = form.fill(asked, leave=leave, controls=map_as_control(studio, taken, units, checkpoint))
         return {tabs: gr.Tabs(selected=Controlled.kind)} | sent
 
-    desks[Depth.kind].form.inputs["map"].send_map(send_map, None, outputs, **CALM)  # pyright: ignore[reportAttributeAccessIssue]
+    tab_forms[Depth.kind].form.inputs["map"].send_map(send_map, None, outputs, **CALM)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def map_as_control(studio: Studio, taken: Taken, uses: tuple[ControlUse, ...], checkpoint_id: str) -> tuple[ControlUse, ...]:
@@ -115,7 +115,7 @@ def as_picture(studio: Studio, form: Form, record: PictureRecord, user: str) -> 
     """The picture to start from, and the words and the model that made it."""
     if "image" not in fields(form.kind):
         return form.fill(record.request, leave=_stays(studio, form, record))
-    taken = studio.intake.adopt(record, user)
+    taken = studio.uploads.adopt(record, user)
     values: dict[str, Any] = {"image": taken.id} | ({"mask": ""} if "mask" in form.inputs else {})
     if form.kind.kind != "outpaint":  # there, width and height are those of a window
         values |= _size_of(studio, record, taken)
@@ -126,14 +126,14 @@ def as_picture(studio: Studio, form: Form, record: PictureRecord, user: str) -> 
 
 def as_depth(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Any, Any]:
     """The picture to take the depths from, and its words. What reads the map stays as it is; the map of another picture goes."""
-    taken = studio.intake.adopt(record, user)
+    taken = studio.uploads.adopt(record, user)
     leave = [name for name in form.inputs if name not in WORDS]
     return form.fill(record.request, leave=leave, image=taken.id, map="", **_size_of(studio, record, taken))
 
 
 def as_control(studio: Studio, form: Form, record: PictureRecord, user: str, held: Any) -> dict[Any, Any]:
     """The picture into the first control unit, and the words and the model that made it. `held`: the units that the form holds."""
-    taken = studio.intake.adopt(record, user)
+    taken = studio.uploads.adopt(record, user)
     first, *others = _admitted(held) or (ControlUse(),)
     controls = (replace(first, image=taken.id, mask=""), *others)
     return form.fill(record.request, leave=_stays(studio, form, record), controls=controls, **_size_of(studio, record, taken))

@@ -28,7 +28,7 @@ MOST_MASK_PIXELS = 40_000_000
 LONGEST_SIDE = 5  # digits of a width or height in an address
 
 
-class InputDesk:
+class InputRoutes:
     """The handlers of `/input`."""
 
     def __init__(self, studio: Studio) -> None:
@@ -43,7 +43,7 @@ class InputDesk:
         return JSONResponse(asdict(taken))
 
     async def show(self, request: Request) -> Response:
-        path = await asyncio.to_thread(self.studio.intake.find, request.path_params["picture_id"], user_of(request))
+        path = await asyncio.to_thread(self.studio.uploads.find, request.path_params["picture_id"], user_of(request))
         if path is None:
             return JSONResponse({"message": "This picture is not stored here any more."}, 404)
         return FileResponse(path, headers=FOREVER, media_type="image/png")
@@ -51,7 +51,7 @@ class InputDesk:
     def _take(self, request: Request, data: bytes) -> Taken:
         asked = request.query_params
         if asked.get("as") == "picture":
-            return self.studio.intake.picture(data, user_of(request))
+            return self.studio.uploads.picture(data, user_of(request))
         if asked.get("as") == "depth":
             return self._take_depth(asked.get("over", ""), data, user_of(request))
         sides = [asked.get(name, "") for name in ("width", "height")]
@@ -60,12 +60,12 @@ class InputDesk:
         width, height = map(int, sides)
         if not 0 < width * height <= MOST_MASK_PIXELS:
             raise UserError("A mask must have between 1 and 40,000,000 pixels.")
-        return self.studio.intake.mask(data, (width, height), user_of(request))
+        return self.studio.uploads.mask(data, (width, height), user_of(request))
 
     def _take_depth(self, over: str, data: bytes, user: str) -> Taken:
-        intake = self.studio.intake
+        uploads = self.studio.uploads
         if not over:
-            return intake.depth(data, user)
-        if intake.find(over, user) is None:
+            return uploads.depth(data, user)
+        if uploads.find(over, user) is None:
             raise UserError(GONE)
-        return intake.keep(painted(intake.inputs.open(over, ""), data), user)
+        return uploads.keep(painted(uploads.inputs.open(over, ""), data), user)

@@ -15,7 +15,7 @@ from ui.door.roles import role_of, user_of
 LONG_POLL = 20.0  # seconds
 
 
-class JobDesk:
+class JobRoutes:
     """The handlers of a job's routes."""
 
     def __init__(self, studio: Studio, closing: asyncio.Event, asks_password: bool = False) -> None:

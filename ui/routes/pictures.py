@@ -21,7 +21,7 @@ from ui.door.roles import visitor_of
 THUMB_SIDE = 320  # pixels, the longer side
 
 
-class PictureDesk:
+class PictureRoutes:
     """The handlers of `/picture/{id}.png` and `/thumb/{id}`."""
 
     def __init__(self, studio: Studio) -> None:

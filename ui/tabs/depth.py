@@ -9,14 +9,14 @@ from ui.parts.canvas import held, plan
 from ui.parts.depth_driver import READS, driven_by, wire
 from ui.parts.depth_map import depth_map, estimator
 from ui.parts.sections import Draft, add_ons, basics, control, sampling, words
-from ui.parts.send import Desk
+from ui.parts.send import TabForm
 from ui.parts.stage import Stage
 
 TITLE = "Depth"
 KIND = Depth
 
 
-def build(studio: Studio) -> Desk:
+def build(studio: Studio) -> TabForm:
     """The form on the left; the map with what edits it beside the stage."""
     draft = Draft(studio, KIND, sorted(studio.checkpoints(KIND.kind), key=lambda entry: entry.variant != READS))
     with gr.Row(elem_classes=["work"], equal_height=False):
@@ -41,6 +41,6 @@ def build(studio: Studio) -> Desk:
                     draft.show("map_inverted")
                 plan(studio, KIND)
             stage = Stage(studio, KIND.kind)
-    desk = Desk(draft.finish(stage), stage)
+    desk = TabForm(draft.finish(stage), stage)
     wire(drive, desk.form)
     return desk

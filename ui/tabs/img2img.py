@@ -8,14 +8,14 @@ from pipelines import ImageToImage, Studio
 from ui.parts.canvas import canvas, plan
 from ui.parts.picture_list import pile
 from ui.parts.sections import Draft, add_ons, basics, control, sampling, words
-from ui.parts.send import Desk
+from ui.parts.send import TabForm
 from ui.parts.stage import Stage
 
 TITLE = "Image to image"
 KIND = ImageToImage
 
 
-def build(studio: Studio) -> Desk:
+def build(studio: Studio) -> TabForm:
     """The form on the left; the canvas, which can be drawn on in colour, beside the stage."""
     draft = Draft(studio, KIND, studio.checkpoints(KIND.kind))
     with gr.Row(elem_classes=["work"], equal_height=False):
@@ -39,4 +39,4 @@ def build(studio: Studio) -> Desk:
                 draft.inputs["image"] = canvas(KIND, "sketch")
                 plan(studio, KIND)
             stage = Stage(studio, KIND.kind)
-    return Desk(draft.finish(stage), stage)
+    return TabForm(draft.finish(stage), stage)

@@ -7,14 +7,14 @@ import gradio as gr
 from pipelines import Inpaint, Studio
 from ui.parts.canvas import canvas, held, plan
 from ui.parts.sections import Draft, add_ons, basics, control, sampling, words
-from ui.parts.send import Desk
+from ui.parts.send import TabForm
 from ui.parts.stage import Stage
 
 TITLE = "Inpaint"
 KIND = Inpaint
 
 
-def build(studio: Studio) -> Desk:
+def build(studio: Studio) -> TabForm:
     """The form on the left; the canvas for the mask beside the stage."""
     draft = Draft(studio, KIND, studio.checkpoints(KIND.kind))
     with gr.Row(elem_classes=["work"], equal_height=False):
@@ -34,4 +34,4 @@ def build(studio: Studio) -> Desk:
                 draft.inputs["mask"] = held(KIND, "mask")
                 plan(studio, KIND)
             stage = Stage(studio, KIND.kind)
-    return Desk(draft.finish(stage), stage)
+    return TabForm(draft.finish(stage), stage)

@@ -6,11 +6,11 @@ import gradio as gr
 
 from pipelines import Studio
 from ui.parts.components import piece
-from ui.parts.library import LibraryDesk
+from ui.parts.library import LibraryHandlers
 
 TITLE = "Models"
 
 
 def build(studio: Studio) -> None:
     with gr.Column(elem_classes=["library-side"]):
-        piece("library", "models-library", server_functions=LibraryDesk(studio).functions)
+        piece("library", "models-library", server_functions=LibraryHandlers(studio).functions)
