@@ -17,8 +17,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from bench.paired import NotHere, Row, row, take_turns
 from run import chromium_command, find_chromium
-from tests.canvas_harness import Easel, Inputs, easel, noise, serving
-from tests.page_fixtures import SWITCHES
+from tests.support.canvas_harness import Easel, Inputs, easel, noise, serving
+from tests.support.page_fixtures import SWITCHES
 
 SIDES = (512, 2048, 4096)
 POINTS = 15

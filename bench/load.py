@@ -21,8 +21,8 @@ from models.families import SD1
 from models.library.checkpoint import Checkpoint
 from models.loading.loading import load
 from models.memory.device import Device
-from tests.full_size import single_file_pipeline, write_diffusers_configs, write_full_size
-from tests.toy_files import as_checkpoint
+from tests.support.full_size import single_file_pipeline, write_diffusers_configs, write_full_size
+from tests.support.toy_files import as_checkpoint
 
 PLAIN = "plain read of the bytes"
 NAMES = {torch.float16: "float16", torch.float32: "float32"}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.paired import Row, compare, take_turns
 from models.library.catalog import Catalog
-from tests.library_files import write_file
+from tests.support.library_files import write_file
 
 HERE = Path(__file__).parent.parent
 FILES = 2000

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-pytest.register_assert_rewrite("page_fixtures", "tests.page_fixtures", "unit_pages", "tests.unit_pages")  # their asserts tell values
+pytest.register_assert_rewrite("tests.support.page_fixtures", "tests.support.unit_pages")  # their asserts tell values
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

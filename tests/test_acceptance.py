@@ -8,13 +8,13 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from app_fixtures import RunningStudio, reading_of, running
-from page_fixtures import Visit, browser, visiting, wait_for
 from PIL import Image
 from playwright.sync_api import Browser
 
 from pipelines import TextToImage
 from pipelines.jobs.outputs import read
+from tests.support.app_fixtures import RunningStudio, reading_of, running
+from tests.support.page_fixtures import Visit, browser, visiting, wait_for
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "running"]

@@ -13,8 +13,8 @@ from pipelines.preprocessors import TABLE
 from pipelines.preprocessors.annotators import ANNOTATORS, STARTER, Annotators
 from pipelines.services.downloads import Downloads
 from pipelines.services.preprocessor_weights import AnnotatorFiles
-from tests.hub_server import Hub, hub
-from tests.toys import wait_until
+from tests.support.hub_server import Hub, hub
+from tests.support.toys import wait_until
 
 __all__ = ["hub"]  # the fixture
 

@@ -8,7 +8,6 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import annotator_toys
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -16,6 +15,7 @@ from test_annotators import CPU, _quiet, annotators
 
 from models.errors import UserError
 from pipelines.preprocessors.annotators import ANNOTATORS, STARTER, Annotators
+from tests.support import annotator_toys
 
 __all__ = ["_quiet"]
 

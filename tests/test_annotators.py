@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import annotator_toys
 import numpy as np
 import pytest
 import torch
@@ -19,6 +18,7 @@ from torch import nn
 from models.memory.device import mend_torchvision
 from pipelines.preprocessors import PREPROCESSORS, TABLE, Preprocessor, preprocess
 from pipelines.preprocessors.annotators import ANNOTATORS, Annotator, Annotators
+from tests.support import annotator_toys
 
 CPU = torch.device("cpu")
 RUN_HERE = [entry for entry in TABLE if entry.weights and entry.weights not in (*annotator_toys.LARGE, *annotator_toys.RUN_BY_HAND)]

@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
-from book_files import drawn, opened, prompts, saved
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from pipelines.job_book.rows import NOBODY
 from pipelines.requests.request import TextToImage, describe
+from tests.support.book_files import drawn, opened, prompts, saved
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from book_files import drawn, opened, prompts, saved
 
 from pipelines.job_book.book import BookError
 from pipelines.job_book.rows import NOBODY
 from pipelines.job_book.schema import BACKUPS, MIGRATIONS, VERSION, backup_name
 from pipelines.requests.request import ImageToImage, TextToImage, describe
+from tests.support.book_files import drawn, opened, prompts, saved
 
 ONE = "1" * 64
 # The tables as version 0.1 made them, before and after it counted turns.

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from canvas_harness import Easel, Inputs, easel, noise, png, serving
-from page_fixtures import browser
 from playwright.sync_api import Browser
+
+from tests.support.canvas_harness import Easel, Inputs, easel, noise, png, serving
+from tests.support.page_fixtures import browser
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser"]

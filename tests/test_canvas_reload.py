@@ -7,9 +7,10 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from canvas_harness import Easel, Inputs, easel, noise, serving
-from page_fixtures import browser
 from playwright.sync_api import Browser
+
+from tests.support.canvas_harness import Easel, Inputs, easel, noise, serving
+from tests.support.page_fixtures import browser
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser"]

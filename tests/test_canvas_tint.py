@@ -7,11 +7,12 @@ from collections.abc import Generator
 
 import numpy as np
 import pytest
-from canvas_harness import Easel, Inputs, easel, noise, serving
 from numpy.typing import NDArray
-from page_fixtures import browser, wait_for
 from PIL import Image
 from playwright.sync_api import Browser
+
+from tests.support.canvas_harness import Easel, Inputs, easel, noise, serving
+from tests.support.page_fixtures import browser, wait_for
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser"]

@@ -18,8 +18,8 @@ from models.library.listing import FolderToScan, Listing, list_folder
 from models.library.matching import spellings
 from models.library.scan import Scan
 from models.library.timeouts import Silent, TimeLimit
-from tests.library_files import SD1, embedding, hypernetwork, lora, vae, write_file, write_folder, write_starter
-from tests.toys import FAR_TOO_LONG, wait_until
+from tests.support.library_files import SD1, embedding, hypernetwork, lora, vae, write_file, write_folder, write_starter
+from tests.support.toys import FAR_TOO_LONG, wait_until
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import torch
 
 from pipelines import Controlled, ImageToImage, Inpaint
 from pipelines.images.store import Inputs
-from tests.controls import (
+from tests.support.controls import (  # fmt: skip
     HALF,
     SAME,
     SIDE,
@@ -35,8 +35,8 @@ from tests.controls import (
     xl,
     xl_folder,
     xl_of,
-)  # fmt: skip
-from tests.drawing import blots, first_noise, latents_of
+)
+from tests.support.drawing import blots, first_noise, latents_of
 
 __all__ = ["folder", "inputs", "model", "xl", "xl_folder"]
 

@@ -9,9 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from app_fixtures import RunningStudio, reading_of, running
 from numpy.typing import NDArray
-from page_fixtures import Visit, browser, visiting, wait_for
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Locator, Page
 
@@ -20,6 +18,8 @@ from pipelines import Controlled, Depth
 from pipelines.depth.depth_map import to_map, to_picture
 from pipelines.images.store import Inputs
 from pipelines.jobs.outputs import read
+from tests.support.app_fixtures import RunningStudio, reading_of, running
+from tests.support.page_fixtures import Visit, browser, visiting, wait_for
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "running"]

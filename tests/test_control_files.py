@@ -27,12 +27,12 @@ from models.library.compatibility import fits
 from models.memory.offload import in_turn
 from models.networks.build import check
 from models.tensors.header import read_header
-from tests import toy_controls
-from tests.headers import header
-from tests.library_files import SD1 as SD1_FILE
-from tests.library_files import write_file, write_folder, write_starter
-from tests.loading_toys import CPU
-from tests.toy_controls import (
+from tests.support import toy_controls
+from tests.support.headers import header
+from tests.support.library_files import SD1 as SD1_FILE
+from tests.support.library_files import write_file, write_folder, write_starter
+from tests.support.loading_toys import CPU
+from tests.support.toy_controls import (
     ADAPTERS,
     LAYOUTS,
     NETS,

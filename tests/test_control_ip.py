@@ -24,8 +24,8 @@ from pipelines.denoising.control_residuals import ControlResiduals
 from pipelines.images.store import Inputs
 from pipelines.requests.steps import Steps
 from pipelines.tasks import txt2img
-from tests.controls import SAME, SIDE, THEIRS, far, folder, holding, inputs, map_of, model, net_of, off, pipeline, unit
-from tests.drawing import finished, first_noise
+from tests.support.controls import SAME, SIDE, THEIRS, far, folder, holding, inputs, map_of, model, net_of, off, pipeline, unit
+from tests.support.drawing import finished, first_noise
 from tests.test_ip_adapter import encoder, loaded, picture, vision, write
 
 __all__ = ["encoder", "folder", "inputs", "model", "vision"]

@@ -14,9 +14,9 @@ from models.memory.forecast import Machine, working_memory
 from pipelines import Controlled, ControlUse
 from pipelines.resolving.forecast import work_of
 from pipelines.runtime.runner import ModelRunner
-from tests.drawing import blots
-from tests.faults import CARD, GB, REQUEST, Files, draw, files, open_toys, originals
-from tests.toy_controls import control_lora, sizes_of
+from tests.support.drawing import blots
+from tests.support.faults import CARD, GB, REQUEST, Files, draw, files, open_toys, originals
+from tests.support.toy_controls import control_lora, sizes_of
 
 __all__ = ["files", "originals"]
 SIDE = REQUEST.width

@@ -21,9 +21,9 @@ from pipelines.requests.steps import Steps
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
 from pipelines.services.uploads import Uploads
+from tests.support.toys import toy_studio
 from tests.test_intake import ME, YOU, noise, put, refused, uploads
 from tests.test_resolve import Shelf, entry
-from tests.toys import toy_studio
 
 __all__ = ["uploads"]
 

@@ -14,7 +14,7 @@ from models.errors import UserError
 from models.loading.loading import DiffusionModel
 from pipelines import Controlled, ControlUse, ImageToImage, Inpaint
 from pipelines.images.store import Inputs
-from tests.controls import (
+from tests.support.controls import (
     HALF,
     SAME,
     SIDE,
@@ -33,7 +33,7 @@ from tests.controls import (
     xl,
     xl_folder,
 )
-from tests.drawing import blots, first_noise, latents_of
+from tests.support.drawing import blots, first_noise, latents_of
 
 __all__ = ["inputs", "xl", "xl_folder"]
 

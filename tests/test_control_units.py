@@ -15,8 +15,8 @@ from models.loading.loading import DiffusionModel
 from pipelines import Controlled, ControlUse, ImageToImage, Inpaint, Outpaint, TextToImage
 from pipelines.images.store import Inputs
 from pipelines.tasks import txt2img
-from tests.controls import SAME, SIDE, THEIRS, drawn, far, folder, holding, inputs, model, net_of, off, pipeline, unit
-from tests.drawing import blots, finished, first_noise
+from tests.support.controls import SAME, SIDE, THEIRS, drawn, far, folder, holding, inputs, model, net_of, off, pipeline, unit
+from tests.support.drawing import blots, finished, first_noise
 
 __all__ = ["folder", "inputs", "model"]
 

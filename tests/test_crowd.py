@@ -14,9 +14,9 @@ from pathlib import Path
 
 import gradio
 import pytest
-from doors import RunningDoor, running_door
-from toys import wait_until
 
+from tests.support.doors import RunningDoor, running_door
+from tests.support.toys import wait_until
 from ui.door.connection_limits import ConnectionLimits, Room
 from ui.door.log_lines import OneLine, Sparing
 

@@ -21,8 +21,8 @@ from pipelines.images.store import Inputs
 from pipelines.requests.request import describe, restore
 from pipelines.tasks import depth2img, img2img
 from pipelines.tasks.conditioning import Denoisers
-from tests.drawing import blots, clip_tokenizer, finished, latents_of, levels
-from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model
+from tests.support.drawing import blots, clip_tokenizer, finished, latents_of, levels
+from tests.support.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 
 SIDE = 64
 REQUEST = Depth(

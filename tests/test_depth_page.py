@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from depth_toys import bright_is_near, with_depth_models
-from doors import Answer, RunningDoor
 from PIL import Image
-from toys import toy_studio
 
 from pipelines import Depth, Studio
 from pipelines.depth.strokes import painted
 from pipelines.services.preflight import preflight
+from tests.support.depth_toys import bright_is_near, with_depth_models
+from tests.support.doors import Answer, RunningDoor
+from tests.support.toys import toy_studio
 from ui import page
 from ui.door.roles import declared
 from ui.parts.depth_map import DepthMapHandlers, estimated

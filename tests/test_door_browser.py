@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from doors import PASSWORD, RunningDoor
+
+from tests.support.doors import PASSWORD, RunningDoor
 
 pytest_plugins = ("door_fixtures",)
 pytestmark = pytest.mark.browser

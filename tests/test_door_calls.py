@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from doors import Answer, RunningDoor, route_paths, running_door
 from PIL import Image
-from toys import toy_studio
 
+from tests.support.doors import Answer, RunningDoor, route_paths, running_door
+from tests.support.toys import toy_studio
 from ui import page as real_page
 from ui.door.gradio_part import GradioPart
 from ui.server import Door, create_app

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doors import RunningDoor
 from PIL import Image
-from toys import FAR_TOO_LONG
+
+from tests.support.doors import RunningDoor
+from tests.support.toys import FAR_TOO_LONG
 
 pytest_plugins = ("door_fixtures",)
 ME = {"Cookie": "atelier_user=" + "h" * 22}

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doors import RunningDoor
-from toys import FAR_TOO_LONG, toy_model_folder
 
 from models.errors import UserError
 from pipelines import TextToImage
 from pipelines.jobs.outputs import read
 from pipelines.prompts import chunk, count, load_tokenizer, parse_weights
 from pipelines.requests.request import SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, Request
+from tests.support.doors import RunningDoor
+from tests.support.toys import FAR_TOO_LONG, toy_model_folder
 
 pytest_plugins = ("door_fixtures",)
 ME = {"Cookie": "atelier_user=" + "b" * 22}

@@ -7,10 +7,10 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from doors import PASSWORD, Answer, RunningDoor, example_page
 from starlette.testclient import TestClient
-from toys import toy_studio
 
+from tests.support.doors import PASSWORD, Answer, RunningDoor, example_page
+from tests.support.toys import toy_studio
 from ui.door.login import Attempts, Sessions, login_page
 from ui.server import Door, create_app
 

@@ -13,11 +13,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from doors import PASSWORD, Answer, RunningDoor, answer_of, route_paths, running_door
-from proxy import Proxy, running_proxy
-from toys import toy_studio
 
 from models.errors import UserError
+from tests.support.doors import PASSWORD, Answer, RunningDoor, answer_of, route_paths, running_door
+from tests.support.proxy import Proxy, running_proxy
+from tests.support.toys import toy_studio
 from ui import page as real_page
 from ui.door.login import OPEN_ROUTES
 from ui.door.proxy import PublicUrl, read_proxies

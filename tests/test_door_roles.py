@@ -11,11 +11,11 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from doors import PASSWORD, RunningDoor, example_page
 from gradio.context import LocalContext
 from gradio.utils import get_type_hints
-from toys import toy_studio
 
+from tests.support.doors import PASSWORD, RunningDoor, example_page
+from tests.support.toys import toy_studio
 from ui import page as real_page
 from ui.door.roles import RANK, Role, Visitor, callables, declared, role, role_of, undeclared, user_of
 from ui.server import Door, create_app

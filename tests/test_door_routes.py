@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 
 import pytest
-from doors import ROOT, RunningDoor, running_door
 from PIL import Image
-from toys import toy_studio
 
 from models.errors import UserError
 from pipelines.jobs.outputs import read
+from tests.support.doors import ROOT, RunningDoor, running_door
+from tests.support.toys import toy_studio
 from ui.door.serving import open_socket
 from ui.server import Door, create_app
 
@@ -203,8 +203,9 @@ def test_what_breaks_inside_stays_in_the_log(example_door: RunningDoor) -> None:
 def test_a_route_that_breaks_answers_with_a_sentence_and_the_place_in_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from doors import example_page
     from starlette.testclient import TestClient
+
+    from tests.support.doors import example_page
 
     studio = toy_studio(tmp_path, start=False)
     monkeypatch.setattr(studio, "engine_state", lambda: 1 / 0)
@@ -220,7 +221,8 @@ def test_a_route_that_breaks_answers_with_a_sentence_and_the_place_in_the_log(
 
 def test_f32_a_look_into_the_book_that_hangs_holds_up_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import httpx
-    from doors import example_page
+
+    from tests.support.doors import example_page
 
     studio, goes_on = toy_studio(tmp_path, start=False), threading.Event()
     monkeypatch.setattr(studio, "picture", lambda _: (goes_on.wait(10), None)[1])

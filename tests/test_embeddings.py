@@ -13,8 +13,8 @@ from models.errors import UserError
 from models.loading.loading import DiffusionModel
 from models.patches.embeddings import injected, read_embedding
 from pipelines.prompts import ClipTokenizer, chunk, count
-from tests.toy_weights import load_toy_model, write_toy_model
-from tests.toys import WORDS, toy_vocabulary
+from tests.support.toy_weights import load_toy_model, write_toy_model
+from tests.support.toys import WORDS, toy_vocabulary
 
 VECTORS = torch.randn(3, 32, generator=torch.Generator().manual_seed(1))
 

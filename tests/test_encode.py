@@ -18,9 +18,9 @@ from pipelines.denoising.vae_decode import TILE, decode
 from pipelines.denoising.vae_encode import encode, mask_latents
 from pipelines.images.store import Inputs
 from pipelines.runtime.runner import open_runner
-from tests.app_fixtures import ROOT
-from tests.drawing import blots, ended, latents_of
-from tests.toy_weights import load_toy_model, write_toy_model
+from tests.support.app_fixtures import ROOT
+from tests.support.drawing import blots, ended, latents_of
+from tests.support.toy_weights import load_toy_model, write_toy_model
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from pipelines import Studio, TextToImage
 from pipelines.jobs.events import Step
 from pipelines.jobs.progress import FRAMES
 from pipelines.jobs.worker import settled
-from tests.toys import ToyPainter, toy_studio, wait_until
+from tests.support.toys import ToyPainter, toy_studio, wait_until
 
 
 @pytest.fixture

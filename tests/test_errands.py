@@ -15,7 +15,7 @@ from models.errors import UserError
 from pipelines import Studio, TextToImage
 from pipelines.jobs.errands import BUSY, MOST, NEWER, NO_MEMORY, Errands, answer, never
 from pipelines.requests.request import Request
-from tests.toys import ToyPainter, toy_studio, wait_until
+from tests.support.toys import ToyPainter, toy_studio, wait_until
 
 JOB = TextToImage(steps=1, seed=1, width=64, height=64)
 

@@ -18,8 +18,8 @@ from models.loading.loading import DiffusionModel
 from models.patches.embeddings import Embedding
 from pipelines import TextToImage
 from pipelines.requests.request import SAMPLER_NAMES
-from tests.drawing import first_noise, off_by, pixels
-from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model
+from tests.support.drawing import first_noise, off_by, pixels
+from tests.support.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 
 REQUEST = TextToImage(
     prompt="a red house", negative_prompt="mountains", steps=6, seed=5, width=64, height=96, sampler="Euler", guidance_scale=6.5

@@ -23,7 +23,22 @@ from models.patches import lora
 from pipelines.denoising.vae_decode import SMALL_TILE
 from pipelines.resolving.forecast import work_of
 from pipelines.runtime.runner import ModelRunner
-from tests.faults import CARD, GB, HOST_ALONE, REQUEST, Files, draw, expected, files, ink, open_toys, originals, other, pictures, runner
+from tests.support.faults import (
+    CARD,
+    GB,
+    HOST_ALONE,
+    REQUEST,
+    Files,
+    draw,
+    expected,
+    files,
+    ink,
+    open_toys,
+    originals,
+    other,
+    pictures,
+    runner,
+)
 from tests.test_memory import out_of_memory_errors
 
 FULL = RuntimeError("CUDA error: out of memory")

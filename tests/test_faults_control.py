@@ -18,8 +18,8 @@ from pipelines.job_book.book import JobBook
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.runner import ModelRunner
 from pipelines.services.uploads import Uploads
-from tests.faults import REQUEST, Files, draw, files, open_toys, originals, runner
-from tests.toy_controls import control_lora, sizes_of
+from tests.support.faults import REQUEST, Files, draw, files, open_toys, originals, runner
+from tests.support.toy_controls import control_lora, sizes_of
 
 __all__ = ["files", "originals", "runner"]
 SIDE = REQUEST.width

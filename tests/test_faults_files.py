@@ -19,8 +19,8 @@ from models.memory.forecast import Machine
 from pipelines.jobs.events import Picture
 from pipelines.requests.request import LoraUse
 from pipelines.runtime.runner import ModelRunner
-from tests.faults import REQUEST, Files, draw, expected, files, ink, open_toys, originals, other, pictures, runner
-from tests.toys import FAR_TOO_LONG
+from tests.support.faults import REQUEST, Files, draw, expected, files, ink, open_toys, originals, other, pictures, runner
+from tests.support.toys import FAR_TOO_LONG
 
 __all__ = ["expected", "files", "originals", "runner"]  # fixtures
 

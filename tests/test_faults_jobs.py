@@ -20,7 +20,7 @@ from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.worker import BROKEN, Worker
 from pipelines.requests.request import TextToImage
 from pipelines.runtime.runner import ModelRunner
-from tests.faults import CPU, GB, HOST_ALONE, REQUEST, Files, draw, files, ink, open_toys, originals, other, pictures, runner
+from tests.support.faults import CPU, GB, HOST_ALONE, REQUEST, Files, draw, files, ink, open_toys, originals, other, pictures, runner
 
 __all__ = ["files", "originals", "runner"]  # fixtures
 

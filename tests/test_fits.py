@@ -13,7 +13,7 @@ import pytest
 from models.files import Identity, ModelFile
 from models.library.catalog import Catalog
 from models.library.compatibility import fits, in_short
-from tests.library_files import SD1, UNET, embedding, hypernetwork, lora, vae, write_file, write_starter
+from tests.support.library_files import SD1, UNET, embedding, hypernetwork, lora, vae, write_file, write_starter
 
 SDXL = {
     **{name: shape for name, shape in SD1.items() if name.startswith("first_stage_model.")},

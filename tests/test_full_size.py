@@ -15,9 +15,9 @@ from models.loading.loading import DiffusionModel, load
 from models.memory.device import Device
 from pipelines import TextToImage
 from pipelines.prompts import load_tokenizer
-from tests.drawing import first_noise, off_by
-from tests.full_size import single_file_pipeline, write_diffusers_configs, write_full_size
-from tests.toy_files import as_checkpoint
+from tests.support.drawing import first_noise, off_by
+from tests.support.full_size import single_file_pipeline, write_diffusers_configs, write_full_size
+from tests.support.toy_files import as_checkpoint
 
 CPU = Device(torch.device("cpu"), torch.float32)
 PROMPT, NEGATIVE, SIZE = "a photo of a cat on a boat", "rain", 128

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from toys import toy_studio
 
 from models.errors import UserError
 from pipelines import ImageToImage, TextToImage
@@ -17,6 +16,7 @@ from pipelines.job_book.book import JobBook
 from pipelines.requests.request import Outpaint, Request
 from pipelines.services.guests import DiskQuota, check_work, work_of
 from pipelines.services.uploads import Uploads
+from tests.support.toys import toy_studio
 
 HUGE = TextToImage(steps=150, width=2048, height=2048, batch_count=100, batch_size=16)
 

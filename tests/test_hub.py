@@ -11,7 +11,7 @@ from models.downloads.hub import Cancelled, download
 from models.downloads.hub_names import check_names, saved_name
 from models.downloads.recommended import GOOD_MODELS
 from models.errors import UserError
-from tests.hub_server import CONTENT, FILE, PATH, REPO, Hub, hub
+from tests.support.hub_server import CONTENT, FILE, PATH, REPO, Hub, hub
 
 __all__ = ["hub"]
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from models.errors import UserError
 from models.loading.loading import DiffusionModel
 from models.patches.hypernetworks import active, read_hypernetwork
-from tests.toy_weights import load_toy_model, write_toy_model
+from tests.support.toy_weights import load_toy_model, write_toy_model
 
 WIDTH = 32  # of the toy's text vectors, and of its first block
 

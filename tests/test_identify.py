@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.identify.identify import identify
-from tests.headers import (
+from tests.support.headers import (  # fmt: skip
     FAMILIES,
     NOVEL_AI,
     UNET,
@@ -21,7 +21,7 @@ from tests.headers import (
     shape_of,
     told,
     unet,
-)  # fmt: skip
+)
 
 # ------------------------------------------------------------------------------------------------------------------ Stable Diffusion
 

@@ -11,7 +11,7 @@ import pytest
 
 from models.files import Identity
 from models.identify.identify import identify_folder, trigger_words
-from tests.headers import write_json
+from tests.support.headers import write_json
 
 # ------------------------------------------------------------------------------------------------------------------------ folders
 

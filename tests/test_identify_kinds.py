@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from models.tensors.signature import Signature
-from tests.headers import CLIP_G, CLIP_L, VAE, Shapes, checkpoint, header, in_short, kohya_lora, prefixed, told
+from tests.support.headers import CLIP_G, CLIP_L, VAE, Shapes, checkpoint, header, in_short, kohya_lora, prefixed, told
 
 # ---------------------------------------------------------------------------------------------------------------------- other kinds
 

@@ -20,8 +20,8 @@ from pipelines.jobs.events import Step
 from pipelines.requests.request import RESIZE_MODES, SAMPLER_NAMES, PictureUse
 from pipelines.samplers.noise import ImageNoise, Variation, slerp
 from pipelines.tasks import img2img, txt2img
-from tests.drawing import blots, clip_tokenizer, finished, latents_of, levels
-from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model
+from tests.support.drawing import blots, clip_tokenizer, finished, latents_of, levels
+from tests.support.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 
 SIDE = 64
 REQUEST = ImageToImage(prompt="a red house", negative_prompt="mountains", steps=8, seed=5, width=SIDE, height=SIDE, sampler="Euler")

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import FAR_TOO_LONG
 
 from pipelines.metadata import infotext
 from pipelines.requests.fields import Range
 from pipelines.requests.request import KINDS, SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, Inpaint, TextToImage, limits
+from tests.support.toys import FAR_TOO_LONG
 
 A1111 = """a red house, (snow:1.2)
 by night

@@ -28,8 +28,8 @@ from pipelines.requests.steps import Steps, steps_of
 from pipelines.tasks import inpaint, txt2img
 from pipelines.tasks.conditioning import Denoisers
 from pipelines.tasks.sampling import RunPosition, noise_of, show_whole
-from tests.drawing import blots, clip_tokenizer, ended, finished, latents_of, levels
-from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model
+from tests.support.drawing import blots, clip_tokenizer, ended, finished, latents_of, levels
+from tests.support.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 
 SIDE = 64
 REQUEST = Inpaint(prompt="a red house", negative_prompt="mountains", steps=8, seed=5, width=SIDE, height=SIDE, sampler="Euler", mask_blur=0)

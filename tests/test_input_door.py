@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from doors import Answer, RunningDoor
 from PIL import Image
 
+from tests.support.doors import Answer, RunningDoor
 from ui.door.bodies import Limits
 
 pytest_plugins = ("door_fixtures",)

@@ -21,10 +21,10 @@ from models.files import Identity, ModelFile
 from models.networks.vision import Vision, load_vision, vision_file
 from models.patches.ip_adapter import EncodedImagePrompt, IpAdapter, load_ip_adapter, shown
 from models.tensors.embedded_sizes import OWN_SIZES
-from tests.library_files import write_file
-from tests.loading_toys import CPU
-from tests.toy_controls import shaken
-from tests.toy_weights import toy_networks
+from tests.support.library_files import write_file
+from tests.support.loading_toys import CPU
+from tests.support.toy_controls import shaken
+from tests.support.toy_weights import toy_networks
 
 pytest_plugins = ("loading_toys",)
 pytestmark = pytest.mark.usefixtures("no_network")

@@ -19,7 +19,7 @@ from pipelines.job_book.book import JobBook
 from pipelines.job_book.errors import BookError
 from pipelines.jobs.saving import LOST
 from pipelines.jobs.worker import BROKEN, READY
-from tests.toys import ToyPainter, toy_studio, wait_until
+from tests.support.toys import ToyPainter, toy_studio, wait_until
 
 ONE = TextToImage(steps=1, seed=7, width=64, height=64)
 TWO = TextToImage(steps=1, seed=7, width=64, height=64, batch_count=2)

@@ -19,13 +19,13 @@ from models.downloads.convert import convert
 from models.downloads.hub import download
 from models.library.catalog import Catalog
 from pipelines.job_book.book import JobBook
-from tests.hub_server import CONTENT, FILE, REPO, Hub, hub
-from tests.toy_server import fetch, make_safe, serve_toys
-from tests.toys import toy_model_folder, wait_until
+from tests.support.hub_server import CONTENT, FILE, REPO, Hub, hub
+from tests.support.toy_server import fetch, make_safe, serve_toys
+from tests.support.toys import toy_model_folder, wait_until
 
 __all__ = ["hub"]
 
-PRELOAD = ("tests.toy_server",)
+PRELOAD = ("tests.support.toy_server",)
 KILLS = 5
 
 

@@ -19,10 +19,10 @@ from models.tensors.layouts import encoder_names, encoder_tensors, spelt_out, un
 from models.tensors.open_clip import to_transformers
 from models.tensors.small_tensor import read_values
 from models.tensors.sources import config
-from tests import toy_files
-from tests.original_names import ldm_unet, open_clip
-from tests.toy_files import UNET, VAE
-from tests.toy_weights import toy_networks
+from tests.support import toy_files
+from tests.support.original_names import ldm_unet, open_clip
+from tests.support.toy_files import UNET, VAE
+from tests.support.toy_weights import toy_networks
 
 FULL_SIZE = list(FAMILIES)
 

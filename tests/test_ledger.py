@@ -9,7 +9,7 @@ from pathlib import Path
 
 from models.memory.manager import Key, LedgerLine
 from pipelines import TextToImage
-from tests.toys import ToyPainter, toy_studio, wait_until
+from tests.support.toys import ToyPainter, toy_studio, wait_until
 
 LINE = LedgerLine("checkpoint:starter", Key("checkpoint", "starter"), "checkpoint", "device", 4, True, 1.0, 0)
 GONE = LedgerLine("lora:gone", Key("lora", "gone"), "lora", "host", 4, True, 1.0, 0)

@@ -13,9 +13,9 @@ from models.errors import UserError
 from models.files import Overrides
 from models.library.catalog import STARTER, Catalog
 from pipelines.services.library import Library
-from tests.hub_server import FILE, REPO, Hub, hub
-from tests.library_files import lora, write_file, write_starter
-from tests.toys import wait_until
+from tests.support.hub_server import FILE, REPO, Hub, hub
+from tests.support.library_files import lora, write_file, write_starter
+from tests.support.toys import wait_until
 
 __all__ = ["hub"]  # the fixture
 

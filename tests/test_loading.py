@@ -14,9 +14,9 @@ from models.errors import UserError
 from models.families import SD1, SDXL, Family
 from models.kits import kit
 from models.loading.loading import load, training_signal, zero_terminal_snr
-from tests import toy_files
-from tests.loading_toys import CPU, FAMILIES, HALF, Toy, differing, loaded, opened, parts
-from tests.toy_files import UNET, VAE, Change
+from tests.support import toy_files
+from tests.support.loading_toys import CPU, FAMILIES, HALF, Toy, differing, loaded, opened, parts
+from tests.support.toy_files import UNET, VAE, Change
 
 pytest_plugins = ("loading_toys",)
 pytestmark = pytest.mark.usefixtures("no_network")

@@ -15,9 +15,9 @@ from torch import Tensor
 from models.errors import UserError
 from models.families import Family
 from models.loading.loading import load
-from tests import toy_files
-from tests.loading_toys import CPU, FAMILIES, differing, opened
-from tests.toy_weights import toy_networks, write_toy_model
+from tests.support import toy_files
+from tests.support.loading_toys import CPU, FAMILIES, differing, opened
+from tests.support.toy_weights import toy_networks, write_toy_model
 
 pytest_plugins = ("loading_toys",)
 pytestmark = pytest.mark.usefixtures("no_network")

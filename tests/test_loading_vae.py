@@ -13,11 +13,11 @@ from torch import nn
 from models.errors import UserError
 from models.families import SD1, Family
 from models.loading.loading import load_vae
-from tests import toy_files
-from tests.loading_toys import CPU, Toy
-from tests.original_names import Tensors, ldm_vae
-from tests.toy_files import VAE, Change
-from tests.toy_weights import ToyNetworks, write_toy_model
+from tests.support import toy_files
+from tests.support.loading_toys import CPU, Toy
+from tests.support.original_names import Tensors, ldm_vae
+from tests.support.toy_files import VAE, Change
+from tests.support.toy_weights import ToyNetworks, write_toy_model
 
 pytest_plugins = ("loading_toys",)
 pytestmark = pytest.mark.usefixtures("no_network")

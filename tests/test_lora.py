@@ -12,8 +12,8 @@ from models.loading.loading import DiffusionModel
 from models.patches import applied
 from models.patches.lora import read_lora
 from models.patches.targets import original_name
-from tests.lora_fixtures import nothing_is_left_changed, sd1, sdxl
-from tests.lora_kinds import (
+from tests.support.lora_fixtures import nothing_is_left_changed, sd1, sdxl
+from tests.support.lora_kinds import (
     KINDS,
     RANK,
     SCALE,

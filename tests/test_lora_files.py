@@ -15,7 +15,7 @@ from models.loading.loading import DiffusionModel
 from models.patches import applied
 from models.patches.lora import read_lora
 from models.tensors.lora_names import Target
-from tests.toy_weights import load_toy_model, write_toy_model
+from tests.support.toy_weights import load_toy_model, write_toy_model
 
 LAYER = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
 FLAT = LAYER.replace(".", "_")

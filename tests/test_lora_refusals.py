@@ -13,15 +13,8 @@ from models.loading.loading import DiffusionModel
 from models.patches import applied
 from models.patches.lora import read_lora
 from models.patches.targets import blocks_of, blocks_with_attention, original_name
-from tests.lora_fixtures import nothing_is_left_changed, sd1, sdxl
-from tests.lora_kinds import (
-    RANK,
-    lora_of,
-    low_rank,
-    matrices_of,
-    plain_file,
-    random,
-)
+from tests.support.lora_fixtures import nothing_is_left_changed, sd1, sdxl
+from tests.support.lora_kinds import RANK, lora_of, low_rank, matrices_of, plain_file, random
 
 __all__ = ["nothing_is_left_changed", "sd1", "sdxl"]
 

@@ -16,9 +16,9 @@ from pipelines.jobs.events import Picture
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import Controlled, Depth, ImageToImage, Inpaint, Outpaint, PictureUse, Request, TextToImage, input_ids
 from pipelines.runtime.runner import ModelRunner
-from tests.controls import mask_of
-from tests.drawing import blots
-from tests.faults import Files, open_toys, originals, pictures
+from tests.support.controls import mask_of
+from tests.support.drawing import blots
+from tests.support.faults import Files, open_toys, originals, pictures
 from tests.test_control_memory import write_unit
 
 __all__ = ["originals"]

@@ -17,10 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_fixtures import Visit, browser, visiting, wait_for
 from PIL import Image
 from playwright.sync_api import Browser
-from toy_files import write_every_format
 
 from models.errors import UserError
 from models.library import checkpoint as checkpoints
@@ -31,7 +29,9 @@ from pipelines.images.store import Inputs
 from pipelines.jobs.outputs import inspect
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.runner import ModelRunner
-from tests.drawing import finished
+from tests.support.drawing import finished
+from tests.support.page_fixtures import Visit, browser, visiting, wait_for
+from tests.support.toy_files import write_every_format
 
 __all__ = ["browser"]
 

@@ -11,7 +11,7 @@ import pytest
 from models.files import ModelFile, ModelKind
 from models.library.catalog import Catalog
 from pipelines.prompts.tags import take_tags
-from tests.library_files import SD1, Shapes, embedding, hypernetwork, lora, vae, write_file, write_starter
+from tests.support.library_files import SD1, Shapes, embedding, hypernetwork, lora, vae, write_file, write_starter
 
 CONTROL: Shapes = {
     "control_model.input_hint_block.0.weight": (16, 3, 3, 3),

@@ -9,7 +9,12 @@ import zlib
 
 import numpy as np
 import pytest
-from picture_files import (
+from PIL import Image, ImageCms
+
+from models.errors import UserError
+from pipelines.images import decode as module
+from pipelines.images.decode import MOST_PIXELS, as_mask, eight_bits, normalise
+from tests.support.picture_files import (  # fmt: skip
     FORMATS,
     SIGNATURE,
     blocks,
@@ -25,13 +30,8 @@ from picture_files import (
     strange_profile,
     webp,
     zeros,
-)  # fmt: skip
-from PIL import Image, ImageCms
-from toys import FAR_TOO_LONG
-
-from models.errors import UserError
-from pipelines.images import decode as module
-from pipelines.images.decode import MOST_PIXELS, as_mask, eight_bits, normalise
+)
+from tests.support.toys import FAR_TOO_LONG
 
 
 @pytest.mark.parametrize("kind", FORMATS)

@@ -6,12 +6,12 @@ import zlib
 
 import numpy as np
 import pytest
-from picture_files import SIGNATURE, blocks, chunk, grown, pixels, png, refused, saved, zeros
 from PIL import Image
-from toys import FAR_TOO_LONG
 
 from pipelines.images import decode as module
 from pipelines.images.decode import Normalised, as_mask, normalise
+from tests.support.picture_files import SIGNATURE, blocks, chunk, grown, pixels, png, refused, saved, zeros
+from tests.support.toys import FAR_TOO_LONG
 
 
 @pytest.mark.parametrize("mode", ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"))

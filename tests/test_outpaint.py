@@ -21,8 +21,8 @@ from pipelines.jobs.events import Step
 from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.tasks import outpaint
 from pipelines.tasks.sampling import noise_of
-from tests.drawing import blots, finished
-from tests.toy_weights import load_toy_model, write_toy_model
+from tests.support.drawing import blots, finished
+from tests.support.toy_weights import load_toy_model, write_toy_model
 
 SIDE = 64
 REQUEST = Outpaint(prompt="a red house", steps=3, seed=5, width=SIDE, height=SIDE, sampler="Euler", overlap=8)

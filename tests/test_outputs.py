@@ -24,7 +24,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
-from toys import FAR_TOO_LONG
 
 from models.errors import UserError
 from pipelines.jobs import outputs
@@ -32,6 +31,7 @@ from pipelines.jobs.outputs import Outputs, inspect, read, slug
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import FORMAT_VERSION
 from pipelines.requests.request import Request, TextToImage, describe
+from tests.support.toys import FAR_TOO_LONG
 
 REQUEST = TextToImage(prompt="a red house, (snow:1.2)", negative_prompt="blurry", seed=1234, guidance_scale=6.3)
 MADE_WITH = {"Model": "starter", "Model hash": "0123456789"}

@@ -6,8 +6,9 @@ import threading
 from collections.abc import Generator
 
 import pytest
-from page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
 from playwright.sync_api import Browser, Locator, expect
+
+from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]

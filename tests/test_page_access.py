@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from page_fixtures import Visit, browser, house, open_house, visit, wait_for
 from playwright.sync_api import Locator, expect
+
+from tests.support.page_fixtures import Visit, browser, house, open_house, visit, wait_for
 
 __all__ = ["browser", "house", "open_house", "visit"]
 pytestmark = pytest.mark.browser

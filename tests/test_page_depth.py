@@ -7,16 +7,16 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-import page_fixtures
 import pytest
-from depth_toys import bright_is_near, with_depth_models
-from page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload
-from toys import wait_until
 
 from pipelines import Depth, Studio
 from pipelines.resolving.resolve import UNREAD_DEPTH
+from tests.support import page_fixtures
+from tests.support.depth_toys import bright_is_near, with_depth_models
+from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
+from tests.support.toys import wait_until
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]

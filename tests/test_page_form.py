@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
 from playwright.sync_api import Browser, expect
-from toys import png, wait_until
 
 from pipelines import ImageToImage
+from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
+from tests.support.toys import png, wait_until
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]

@@ -10,8 +10,9 @@ from collections.abc import Generator
 
 import pytest
 import torch
-from page_fixtures import House, Visit, browser, free_port, house, visit, wait_for
 from playwright.sync_api import Locator, expect
+
+from tests.support.page_fixtures import House, Visit, browser, free_port, house, visit, wait_for
 
 __all__ = ["browser", "house", "visit"]
 pytestmark = pytest.mark.browser

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
 from playwright.sync_api import expect
 from safetensors.numpy import save_file
-from toys import toy_studio
 
 from pipelines.requests.request import LoraUse
+from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.toys import toy_studio
 from ui.door.roles import declared
 from ui.parts.library import LibraryHandlers
 

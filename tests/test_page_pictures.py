@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload
-from toys import wait_until
 
 from pipelines import ImageToImage, Inpaint, Outpaint
+from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
+from tests.support.toys import wait_until
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]

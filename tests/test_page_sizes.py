@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 
 import pytest
-from library_files import SD1, write_file
-from page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
 from playwright.sync_api import Locator
 from test_page_pictures import picture, put
-from toys import wait_until
+
+from tests.support.library_files import SD1, write_file
+from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.toys import wait_until
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]

@@ -6,12 +6,12 @@ import math
 from dataclasses import asdict
 
 import pytest
-from page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
 from playwright.sync_api import Browser, Locator
-from unit_pages import card, control, drawing, first, map_of, put, room, shelf, units
 
 from pipelines import MOST_UNITS, ControlUse
 from pipelines.requests.control_unit import WEIGHT_CURVES
+from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
+from tests.support.unit_pages import card, control, drawing, first, map_of, put, room, shelf, units
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "first", "house", "open_house", "shelf", "visit"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
 from playwright.sync_api import Locator, expect
-from unit_pages import HOSTILE, TOO_LARGE, control, drawing, first, put, shelf, units
+
+from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.unit_pages import HOSTILE, TOO_LARGE, control, drawing, first, put, shelf, units
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "first", "house", "open_house", "shelf", "visit"]

@@ -8,10 +8,11 @@ from io import BytesIO
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
 from PIL import Image
 from playwright.sync_api import Browser, FloatRect, Locator, expect
-from unit_pages import card, drawing, first, map_of, put, room, shelf, units
+
+from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
+from tests.support.unit_pages import card, drawing, first, map_of, put, room, shelf, units
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "first", "house", "open_house", "shelf", "visit"]

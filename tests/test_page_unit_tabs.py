@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
-from toys import wait_until
-from unit_pages import card, control, drawing, map_of, pixels, put, room, shelf, units
 
 from pipelines import Controlled, ControlUse, TextToImage
+from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.toys import wait_until
+from tests.support.unit_pages import card, control, drawing, map_of, pixels, put, room, shelf, units
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "shelf", "visit"]

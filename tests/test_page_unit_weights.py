@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hub_server import Hub, running_hub
-from page_fixtures import House, Visit, browser, free_port, visit, visiting, wait_for
 from playwright.sync_api import Browser, Locator, expect
-from toys import ToyPainter
-from unit_pages import card, control, drawing, first, map_of, pixels, put
 
 from pipelines.preprocessors import depth, hed, openpose
 from pipelines.preprocessors.annotators import ANNOTATORS, Annotators
-from tests.page_fixtures import house
+from tests.support.hub_server import Hub, running_hub
+from tests.support.page_fixtures import House, Visit, browser, free_port, house, visit, visiting, wait_for
+from tests.support.toys import ToyPainter
+from tests.support.unit_pages import card, control, drawing, first, map_of, pixels, put
 from ui.door import roles
 
 pytestmark = pytest.mark.browser

@@ -6,11 +6,11 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
 from playwright.sync_api import Locator
-from unit_pages import control, drawing, first, map_of, pixels, put, room, shelf, units
 
 from pipelines import ControlUse
+from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.unit_pages import control, drawing, first, map_of, pixels, put, room, shelf, units
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "first", "house", "open_house", "shelf", "visit"]

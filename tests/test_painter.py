@@ -30,7 +30,7 @@ from pipelines.metadata.provenance import OURS_ALONE
 from pipelines.requests.request import EmbeddingUse, HypernetworkUse, LoraUse, TextToImage
 from pipelines.runtime.runner import ModelRunner
 from pipelines.tasks import txt2img
-from tests.toy_weights import CPU, load_toy_model, toy_networks, write_toy_model
+from tests.support.toy_weights import CPU, load_toy_model, toy_networks, write_toy_model
 
 GB = 10**9
 REQUEST = TextToImage(prompt="a red snowy house", steps=4, seed=5, width=64, height=64)

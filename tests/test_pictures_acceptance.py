@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from app_fixtures import RunningStudio, reading_of, running
-from page_fixtures import Visit, at_rest, browser, visiting, wait_for
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page
 
@@ -18,6 +16,8 @@ from pipelines import Inpaint
 from pipelines.images.masking import blurred
 from pipelines.images.store import Inputs
 from pipelines.jobs.outputs import read
+from tests.support.app_fixtures import RunningStudio, reading_of, running
+from tests.support.page_fixtures import Visit, at_rest, browser, visiting, wait_for
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "running"]

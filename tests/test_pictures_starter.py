@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawing import finished
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
@@ -22,6 +21,7 @@ from pipelines.images.masking import blurred
 from pipelines.images.store import Inputs
 from pipelines.requests.request import ImageToImage, Inpaint, Outpaint, Request
 from pipelines.runtime.runner import open_runner
+from tests.support.drawing import finished
 
 SIDE = 128
 COUNT = 6

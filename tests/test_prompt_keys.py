@@ -10,10 +10,10 @@ from math import prod
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prompt_keys import Keys, keys_of, node
 
 from models.errors import UserError
 from pipelines.prompts import Prompt, parse
+from tests.support.prompt_keys import Keys, keys_of, node
 
 PIECES = (
     "red", "house", " ", ", ", "(", ")", "[", "]", ":1.2)", ":0.9)", ":-0.5)", ": 1.15 )", ":1)", "\\", "\\(", "\\)", "\n",

@@ -16,7 +16,7 @@ from pipelines.prompts import ClipTokenizer, Names, chunk, parse, parse_weights,
 from pipelines.requests.request import TextToImage
 from pipelines.resolving.resolve import resolve
 from pipelines.services.prompt_notes import PromptReader, left_out
-from tests.toys import WORDS, toy_vocabulary
+from tests.support.toys import WORDS, toy_vocabulary
 
 NAMES = ("odd (v1)", "café", "style+", "style", "style 2", "bad hands", "v1.5, plus", "Coffee BREAK", "한글", r"back\slash", "[x]")
 OTHERS = ("a", " ", ", ", "(", ")", ":1.2)", "[", "]", "\\", " BREAK ", "<lora:a:1>", "_", "\u0301")

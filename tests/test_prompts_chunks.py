@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from transformers import CLIPTokenizer
 
 from pipelines.prompts import ClipTokenizer, chunk, count, load_tokenizer
-from tests.toys import FAR_TOO_LONG, toy_vocabulary
+from tests.support.toys import FAR_TOO_LONG, toy_vocabulary
 
 WORDS = ["cat", "dog", "house", "it", "'s", ",", ".", "cafÃ©"]  # the last as its bytes are written: café
 VOCABULARY, MERGES = toy_vocabulary(WORDS)

@@ -17,8 +17,8 @@ from models.memory.device import mend_torchvision
 from models.patches.embeddings import Embedding
 from pipelines.prompts import ClipTokenizer, chunk
 from pipelines.prompts.encode import Layer, encode, encode_prompts
-from tests.toy_weights import CPU, load_toy_model, write_toy_model
-from tests.toys import toy_vocabulary
+from tests.support.toy_weights import CPU, load_toy_model, write_toy_model
+from tests.support.toys import toy_vocabulary
 
 if TYPE_CHECKING:
     from transformers import CLIPTextModel

@@ -13,7 +13,7 @@ from models.patches.lora import read_lora
 from models.tensors.add_on_names import DIFFUSERS, ENCODERS, NAMED, OWN
 from models.tensors.lora_names import FACTORS, PREFIXES, TELLING, WRAPPERS, Target, place_of
 from models.tensors.signature import ENCODER_PREFIXES, UNET_PREFIXES, VAE_PREFIXES
-from tests.headers import CLIP_G, CLIP_H, CLIP_L, VAE, Shapes, averaged, diffusers_unet, in_short, prefixed, told, unet
+from tests.support.headers import CLIP_G, CLIP_H, CLIP_L, VAE, Shapes, averaged, diffusers_unet, in_short, prefixed, told, unet
 
 MODULES = {"unet": "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k", "te": "text_model.encoder.layers.3.self_attn.q_proj"}
 SGM = "input_blocks.4.1.transformer_blocks.0.attn2.to_k"

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import run
-from tests.toys import wait_until
+from tests.support.toys import wait_until
 
 ROOT = Path(run.__file__).parent
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills by signals, and runs shell scripts")

@@ -18,8 +18,8 @@ from pipelines.samplers import SAMPLERS, plan, sample
 from pipelines.samplers.moment import Denoise, Moment, Noise
 from pipelines.samplers.noise import ImageNoise
 from pipelines.samplers.noise_schedule import NoiseSchedule
-from tests import kdiffusion
-from tests.analytic import alphas_cumprod, two_peaks, two_peaks_solution
+from tests.support import kdiffusion
+from tests.support.analytic import alphas_cumprod, two_peaks, two_peaks_solution
 
 KDIFFUSION = {
     "DPM++ 2M": "sample_dpmpp_2m",

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pipelines.samplers.noise import ImageNoise
-from tests import kdiffusion
+from tests.support import kdiffusion
 
 SHAPE = (4, 16, 12)
 LEVELS = torch.tensor([14.6146, 5.0, 1.2, 0.4, 0.0292, 0.0])

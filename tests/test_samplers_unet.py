@@ -17,7 +17,7 @@ from torch import Tensor
 from models.memory.device import mend_torchvision
 from pipelines.samplers import SAMPLERS, plan
 from pipelines.samplers.noise_schedule import NoiseSchedule
-from tests import kdiffusion
+from tests.support import kdiffusion
 from tests.test_samplers import KDIFFUSION
 
 STARTER = Path(__file__).parents[1] / "models" / "starter"

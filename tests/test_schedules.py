@@ -16,8 +16,8 @@ from models.errors import UserError
 from pipelines.requests.request import SCHEDULE_NAMES
 from pipelines.samplers import SAMPLERS, SCHEDULES, plan, resolve_schedule
 from pipelines.samplers.noise_schedule import NoiseSchedule
-from tests import kdiffusion
-from tests.analytic import alphas_cumprod
+from tests.support import kdiffusion
+from tests.support.analytic import alphas_cumprod
 
 NOISE = NoiseSchedule(alphas_cumprod().float())
 STEPS = [1, 2, 3, 20, 150]

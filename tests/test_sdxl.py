@@ -19,8 +19,8 @@ from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.samplers import SAMPLERS, plan
 from pipelines.samplers.noise_schedule import NoiseSchedule
 from pipelines.tasks import txt2img
-from tests.drawing import finished, first_noise, levels, off_by, pixels
-from tests.toy_weights import load_toy_model, write_toy_model
+from tests.support.drawing import finished, first_noise, levels, off_by, pixels
+from tests.support.toy_weights import load_toy_model, write_toy_model
 
 REQUEST = TextToImage(
     prompt="a red house", negative_prompt="mountains", steps=6, seed=5, width=64, height=96, sampler="Euler", guidance_scale=6.5

@@ -23,10 +23,10 @@ from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.worker import Worker
 from pipelines.requests.request import Request
 from pipelines.runtime.runner import ModelRunner
-from tests.faults import REQUEST, Files, draw, open_toys, originals, other
+from tests.support.faults import REQUEST, Files, draw, open_toys, originals, other
+from tests.support.toys import ToyPainter, toy_studio, wait_until
 from tests.test_control_memory import write_unit
 from tests.test_memory_mid_job import PLACES, no_weights, requests
-from tests.toys import ToyPainter, toy_studio, wait_until
 
 __all__ = ["originals"]
 

@@ -35,13 +35,13 @@ from models.tensors.reading import read_tensors
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.preprocessors.weights import filled
 from pipelines.runtime.loaders import Loaders
-from tests import headers, toy_files
-from tests.headers import in_short, told
-from tests.library_files import write_starter
-from tests.strangers import with_strangers
+from tests.support import headers, toy_files
+from tests.support.headers import in_short, told
+from tests.support.library_files import write_starter
+from tests.support.strangers import with_strangers
+from tests.support.toy_controls import adapter, control_lora, control_net, original, original_adapter, sizes_of, unet_for, union_net
+from tests.support.toy_weights import ToyNetworks, toy_networks
 from tests.test_ip_adapter import KINDS, drawn
-from tests.toy_controls import adapter, control_lora, control_net, original, original_adapter, sizes_of, unet_for, union_net
-from tests.toy_weights import ToyNetworks, toy_networks
 
 CPU = Device(torch.device("cpu"), torch.float32)
 LAYER = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"

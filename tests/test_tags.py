@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from models.errors import UserError
 from pipelines.prompts.tags import Tag, take_tags, write_tags
 from pipelines.requests.request import HypernetworkUse, LoraUse
-from tests.toys import FAR_TOO_LONG
+from tests.support.toys import FAR_TOO_LONG
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 import bench.__main__ as benches
 import run
-from tests import toy_files
+from tests.support import toy_files
 
 
 class Lacks:

@@ -24,9 +24,9 @@ from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.runtime.runner import open_runner
 from pipelines.studio import Studio
 from pipelines.tasks import txt2img
-from tests.drawing import clip_tokenizer, finished, first_noise, levels, off_by, pixels
-from tests.toy_weights import SCHEDULER, load_toy_model, write_toy_model
-from tests.toys import wait_until
+from tests.support.drawing import clip_tokenizer, finished, first_noise, levels, off_by, pixels
+from tests.support.toy_weights import SCHEDULER, load_toy_model, write_toy_model
+from tests.support.toys import wait_until
 
 REQUEST = TextToImage(prompt="a red house", negative_prompt="mountains", steps=4, seed=5, width=64, height=96)
 

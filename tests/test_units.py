@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from gradio.context import LocalContext
-from toys import toy_studio
 
 import ui.parts.control_units
 from models.files import Identity, ModelFile
@@ -19,6 +18,7 @@ from pipelines import KINDS, MOST_UNITS, Controlled, ControlUse, Depth, Inpaint,
 from pipelines.preprocessors.annotators import Weights
 from pipelines.requests.control_unit import curve_at
 from pipelines.services.uploads import Taken
+from tests.support.toys import toy_studio
 from ui import page
 from ui.door.roles import Visitor, declared
 from ui.parts.choices import RACKS, listed

@@ -27,7 +27,7 @@ from models.library.catalog import Catalog
 from pipelines import Studio
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
-from tests.toys import ToyPainter, toy_model_folder, wait_until
+from tests.support.toys import ToyPainter, toy_model_folder, wait_until
 from ui import page
 from ui.parts.theme import look
 from ui.server import Door, create_app

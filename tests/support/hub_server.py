@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.toys import FAR_TOO_LONG
+from tests.support.toys import FAR_TOO_LONG
 
 CONTENT = bytes(range(256)) * 12_000  # about 3 MB
 REPO, FILE = "painter/oils", "sub/oils.safetensors"

@@ -10,7 +10,7 @@ from torch import nn
 
 from models.families import SDXL
 from models.loading.loading import DiffusionModel
-from tests.toy_weights import load_toy_model, write_toy_model
+from tests.support.toy_weights import load_toy_model, write_toy_model
 
 
 @pytest.fixture(scope="module")

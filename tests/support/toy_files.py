@@ -1,6 +1,6 @@
 """Toy models as the single files that people share, in every layout, with the names written down here independently of the loader.
 
-    python -m tests.toy_files FOLDER        # one file of every kind
+    python -m tests.support.toy_files FOLDER        # one file of every kind
 
 A toy is none of the public models, so each file carries its own sizes in its metadata.
 """
@@ -23,9 +23,9 @@ from models.families import FAMILIES, SD1, Family
 from models.files import Identity, ModelFile, ModelKind
 from models.library.checkpoint import Checkpoint, Facts, checkpoint_of
 from models.tensors.embedded_sizes import OWN_SIZES
-from tests.original_names import Tensors, ldm_unet, ldm_vae, open_clip
-from tests.toy_weights import ToyNetworks
-from tests.wide_toys import WORDS, wide_networks
+from tests.support.original_names import Tensors, ldm_unet, ldm_vae, open_clip
+from tests.support.toy_weights import ToyNetworks
+from tests.support.wide_toys import WORDS, wide_networks
 
 UNET, VAE = "model.diffusion_model.", "first_stage_model."
 ENCODERS: Mapping[tuple[str, str], str] = {
@@ -179,7 +179,7 @@ def _write_components(folder: Path, networks: ToyNetworks) -> Made:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.toy_files", description="Writes a small model file in every layout, for trying things out."
+        prog="python -m tests.support.toy_files", description="Writes a small model file in every layout, for trying things out."
     )
     parser.add_argument("folder", type=Path, help="where they go, about 2.4 GB; it is made when it is not there")
     folder = parser.parse_args(arguments).folder

@@ -1,6 +1,6 @@
 """Headers with the names and shapes of real model files, and nothing behind them.
 
-UNets are whole: built without memory by diffusers from our kits, and named as in the original repositories by `tests/original_names.py`.
+UNets are whole: built without memory by diffusers from our kits, and named as in the original repositories by `tests/support/original_names.py`.
 Of other parts and kinds the telling tensors are written down, as the original files have them.
 """
 
@@ -19,7 +19,7 @@ from models.kits import kit
 from models.networks.build import blank_unet
 from models.tensors.header import Header, TensorInfo
 from models.tensors.sources import config
-from tests.original_names import ldm_unet
+from tests.support.original_names import ldm_unet
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -7,11 +7,12 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from library_files import write_file
-from page_fixtures import House, Visit, wait_for
 from PIL import Image, ImageDraw
 from playwright.sync_api import FilePayload, Locator
-from toys import wait_until
+
+from tests.support.library_files import write_file
+from tests.support.page_fixtures import House, Visit, wait_for
+from tests.support.toys import wait_until
 
 ATTENTION = "controlnet_down_blocks.0.attn2.to_k.weight"
 CONTROLNETS: dict[str, dict[str, tuple[int, ...]]] = {  # in diffusers' names

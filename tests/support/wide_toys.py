@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from models.families import Family
-from tests.toy_weights import ToyNetworks, toy_networks
+from tests.support.toy_weights import ToyNetworks, toy_networks
 
 WORDS = 49408  # of the tokenizer that single files are used with
 

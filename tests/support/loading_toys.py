@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from models.families import SD1, SD2, SDXL, SDXL_REFINER, Family
 from models.loading.loading import DiffusionModel, load
 from models.memory.device import Device
-from tests import toy_files
-from tests.original_names import Tensors
-from tests.toy_files import Change
-from tests.toy_weights import ToyNetworks, toy_networks
+from tests.support import toy_files
+from tests.support.original_names import Tensors
+from tests.support.toy_files import Change
+from tests.support.toy_weights import ToyNetworks, toy_networks
 
 CPU = Device(torch.device("cpu"), torch.float32)
 HALF = Device(torch.device("cpu"), torch.float16)

@@ -19,8 +19,8 @@ from pipelines import ControlUse
 from pipelines.images.store import Inputs
 from pipelines.requests.request import Request
 from pipelines.tasks import img2img, inpaint, outpaint, txt2img
-from tests.drawing import finished, levels
-from tests.toy_weights import load_toy_model, write_toy_model
+from tests.support.drawing import finished, levels
+from tests.support.toy_weights import load_toy_model, write_toy_model
 
 SIDE = 64
 SAME: dict[str, Any] = {

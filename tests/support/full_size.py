@@ -13,8 +13,8 @@ from torch import Tensor
 
 from models.kits import kit, tokenizer_folder
 from models.memory.device import mend_torchvision
-from tests.original_names import Tensors, ldm_unet, ldm_vae
-from tests.toy_files import ENCODERS, UNET, VAE
+from tests.support.original_names import Tensors, ldm_unet, ldm_vae
+from tests.support.toy_files import ENCODERS, UNET, VAE
 
 CLASSES = {
     "unet": ["diffusers", "UNet2DConditionModel"],

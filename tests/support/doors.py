@@ -1,6 +1,6 @@
 """A real server on a real port for the door's tests: the toy studio behind the whole door, in a process of its own.
 
-python tests/doors.py FOLDER PAGE OPTIONS    prints the port on a line of its own, serves until it is told to stop; OPTIONS: those of
+python -m tests.support.doors FOLDER PAGE OPTIONS    prints the port on a line of its own, serves until it is told to stop; OPTIONS: those of
                                               `running_door` as JSON
 """
 
@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from toys import FAR_TOO_LONG, toy_studio
 
 from pipelines import Studio, TextToImage
+from tests.support.toys import FAR_TOO_LONG, toy_studio
 from ui.door.connection import Deadlines
 from ui.door.log_lines import open_log
 from ui.door.proxy import PublicUrl
@@ -35,7 +35,7 @@ from ui.door.serving import serve
 from ui.parts import theme
 from ui.server import Door, create_app
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "open, says me"
 
 
@@ -151,7 +151,7 @@ def answer_of(response: HTTPResponse) -> Answer:
 
 
 @contextmanager
-def running_door(folder: Path, page: str = "doors:example_page", **options: Any) -> Iterator[RunningDoor]:
+def running_door(folder: Path, page: str = "tests.support.doors:example_page", **options: Any) -> Iterator[RunningDoor]:
     """Starts a server in an empty folder of its own and stops it. `page` is `module:function`.
 
     `options`: password, hosts (with commas), public (an address), proxies (a list), files (the limit of open files),
@@ -160,7 +160,7 @@ def running_door(folder: Path, page: str = "doors:example_page", **options: Any)
     for name in ("cwd", "home", "outputs/.uploads", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
-        [sys.executable, str(Path(__file__)), str(folder), page, json.dumps(options)],
+        [sys.executable, "-m", "tests.support.doors", str(folder), page, json.dumps(options)],
         cwd=folder / "cwd",
         env=_environment(folder),
         stdout=subprocess.PIPE,
@@ -184,7 +184,7 @@ def running_door(folder: Path, page: str = "doors:example_page", **options: Any)
 def _environment(folder: Path) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT") if name in os.environ}
     return kept | {
-        "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests"))),
+        "PYTHONPATH": str(ROOT),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": str(folder / "home"),
         "TMPDIR": str(folder / "tmp"),

@@ -21,7 +21,7 @@ from models.loading.loading import DiffusionModel, load
 from models.memory.device import Device, mend_torchvision
 from pipelines.prompts import load_tokenizer
 from pipelines.prompts.tokenizer import END
-from tests.toys import toy_model_folder
+from tests.support.toys import toy_model_folder
 
 CPU = Device(torch.device("cpu"), torch.float32)
 SCHEDULER = {

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from models.memory.device import mend_torchvision
 from models.tensors.embedded_sizes import OWN_SIZES
-from tests.original_names import Tensors, ldm_unet
+from tests.support.original_names import Tensors, ldm_unet
 
 LAYERS = 2  # of a block, as in the public models
 BLOCKS: Mapping[str, Any] = {

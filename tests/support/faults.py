@@ -17,7 +17,7 @@ from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.requests.request import LoraUse, Request, TextToImage
 from pipelines.runtime.runner import ModelRunner
-from tests.toy_weights import CPU, write_toy_model
+from tests.support.toy_weights import CPU, write_toy_model
 
 GB = 10**9
 HOST_ALONE = Machine(host=GB)

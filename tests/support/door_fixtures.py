@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from doors import PASSWORD, RunningDoor, running_door
+
+from tests.support.doors import PASSWORD, RunningDoor, running_door
 
 CHROMIUM_SWITCHES = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.page_fixtures import heard, shared_page, wait_for
+from tests.support.page_fixtures import heard, shared_page, wait_for
 from ui.door.csp import policy
 from ui.parts.components import STATIC, static
 

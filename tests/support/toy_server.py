@@ -10,7 +10,7 @@ from bench.served import say_into
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
 from pipelines.studio import Studio
-from tests.toys import ToyPainter, toy_model_folder
+from tests.support.toys import ToyPainter, toy_model_folder
 from ui import page
 from ui.parts.theme import look
 from ui.server import Door, create_app, serve
@@ -39,7 +39,7 @@ def serve_toys(arguments: list[str], log: str) -> None:
 
 def fetch(address: str, folder: str) -> None:
     from models.downloads.hub import download
-    from tests.hub_server import FILE, REPO
+    from tests.support.hub_server import FILE, REPO
 
     os.environ["no_proxy"] = "127.0.0.1"
     download(REPO, FILE, Path(folder), base_url=address)

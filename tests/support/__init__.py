@@ -1,0 +1,1 @@
+"""Toys, fixtures and judges that several tests share."""
