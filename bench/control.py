@@ -13,7 +13,7 @@ from torch import nn
 
 from bench.engine import STEPS, USER, job_seconds, starter_request, studio
 from bench.paired import Row, Timed, row, take_turns
-from models.loading.loading import DiffusionModel
+from models.diffusion_model import DiffusionModel
 from pipelines import ControlUse, Studio
 from pipelines.control.control_map import control_picture
 from pipelines.requests.request import TextToImage

@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 
 from bench.paired import Row, Timed, compare, row, take_turns
+from models.diffusion_model import DiffusionModel
 from models.library.catalog import STARTER, Catalog, Checkpoint
-from models.loading.loading import DiffusionModel
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs

@@ -12,10 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
+from models.diffusion_model import DiffusionModel
 from models.errors import UserError
 from models.families import SD1
 from models.library.vision_files import Encoders
-from models.loading.loading import DiffusionModel
 from models.networks.vision import Vision
 from models.patches.ip_adapter import IpAdapter
 from pipelines import Controlled, ControlUse

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from models.diffusion_model import DiffusionModel
 from models.errors import UserError
-from models.loading.loading import DiffusionModel
 from pipelines import Controlled, ControlUse, ImageToImage, Inpaint
 from pipelines.images.store import Inputs
 from tests.support.controls import (

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from models.loading.loading import DiffusionModel
+from models.diffusion_model import DiffusionModel
 from pipelines import Controlled, ControlUse, ImageToImage, Inpaint, Outpaint, TextToImage
 from pipelines.images.store import Inputs
 from pipelines.tasks import txt2img

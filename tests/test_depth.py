@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 
 from models.control.network import ControlNetwork
+from models.diffusion_model import DiffusionModel
 from models.errors import UserError
-from models.loading.loading import DiffusionModel
 from pipelines import ControlUse, Depth, ImageToImage
 from pipelines.depth.depth_map import STEPS, edited, fitted, read_depth, relative, shown, to_map, to_picture
 from pipelines.images.store import Inputs

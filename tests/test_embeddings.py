@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.diffusion_model import DiffusionModel
 from models.errors import UserError
-from models.loading.loading import DiffusionModel
 from models.patches.embeddings import injected, read_embedding
 from pipelines.prompts import ClipTokenizer, chunk, count
 from tests.support.toy_weights import load_toy_model, write_toy_model

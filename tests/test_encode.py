@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
+from models.diffusion_model import DiffusionModel
 from models.errors import Overflow
 from models.library.catalog import STARTER, Catalog
-from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from pipelines.denoising.vae_decode import TILE, decode
 from pipelines.denoising.vae_encode import encode, mask_latents

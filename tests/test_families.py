@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import torch
 
+from models.diffusion_model import DiffusionModel
 from models.errors import UserError
 from models.families import SD1, SD2, SDXL, Family
-from models.loading.loading import DiffusionModel
 from models.patches.embeddings import Embedding
 from pipelines import TextToImage
 from pipelines.requests.request import SAMPLER_NAMES

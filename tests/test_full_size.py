@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import torch
 
+from models.diffusion_model import DiffusionModel
 from models.families import SD1
 from models.kits import tokenizer_folder
-from models.loading.loading import DiffusionModel, load
+from models.loading.loading import load
 from models.memory.device import Device
 from pipelines import TextToImage
 from pipelines.prompts import load_tokenizer

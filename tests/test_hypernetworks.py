@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.diffusion_model import DiffusionModel
 from models.errors import UserError
-from models.loading.loading import DiffusionModel
 from models.patches.hypernetworks import active, read_hypernetwork
 from tests.support.toy_weights import load_toy_model, write_toy_model
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
+from models.diffusion_model import DiffusionModel
 from models.families import SDXL
-from models.loading.loading import DiffusionModel
 from pipelines import ImageToImage, TextToImage
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Step

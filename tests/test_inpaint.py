@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from models.diffusion_model import DiffusionModel
 from models.errors import UserError
 from models.families import SDXL
-from models.loading.loading import DiffusionModel
 from pipelines import Inpaint, TextToImage
 from pipelines.denoising.denoiser import Masked
 from pipelines.denoising.vae_decode import decode

@@ -21,6 +21,57 @@ FORBIDDEN = {
 }
 
 
+# Top down: what stands in a layer imports only what stands below it there.
+PACKAGES = {
+    "models": [
+        "__init__",
+        "starter",
+        "loading",
+        "control",
+        "patches",
+        "networks",
+        "library",
+        "downloads",
+        "identify",
+        "kits",
+        "families",
+        "tensors",
+        "memory",
+        "diffusion_model",
+        "files",
+        "names",
+        "safe_text",
+        "errors",
+    ],
+    "pipelines": [
+        "__init__",
+        "studio",
+        "runtime",
+        "services",
+        "tasks",
+        "jobs",
+        "job_book",
+        "control",
+        "denoising",
+        "depth",
+        "resolving",
+        "metadata",
+        "prompts",
+        "preprocessors",
+        "samplers",
+        "images",
+        "requests",
+    ],
+    "ui": ["__init__", "server", "tabs", "routes", "parts", "door", "toasts", "colours", "gradio_import"],
+}
+# Whatever in these is imported, torch is not: the page and other programs ask them before the libraries are there.
+TORCH_FREE = [
+    *(f"models.{name}" for name in ["identify", "library", "families", "kits"]),
+    *(f"pipelines.{name}" for name in ["requests", "metadata", "resolving", "images", "depth", "job_book", "jobs", "services"]),
+    *(f"ui.{name}" for name in ["tabs", "routes", "parts", "door"]),
+]
+
+
 def sources(*folders: str) -> list[Path]:
     return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
 
@@ -68,8 +119,61 @@ def test_an_import_upwards_would_be_found(line: str) -> None:
 
 
 def test_an_import_relative_to_a_package_is_resolved() -> None:
-    assert "ui.parts.form" in imports_of("from ..form import Form", ("ui", "tabs"))
+    assert "ui.parts.form" in imports_of("from ..parts.form import Form", ("ui", "tabs"))
     assert "ui.tabs.txt2img" in imports_of("from . import txt2img", ("ui", "tabs"))
+
+
+# ------------------------------------------------------------------------------------------------ packages within a layer
+
+
+def package_of(module: str) -> str:
+    """`models.library.scan` -> `library`; what lies in the layer itself is a package of its own; the layer is `__init__`."""
+    return [*module.split("."), "__init__"][1]
+
+
+def when_run(code: str) -> str:
+    """The code without what is imported for the type checker alone."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def upward(layer: str, path: Path, code: str) -> list[str]:
+    """The imports within a layer that do not point down."""
+    order = PACKAGES[layer]
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    modules = [name for name in imports_of(when_run(code), path.relative_to(ROOT).parent.parts) if name.split(".")[0] == layer]
+    own = order.index(package_of(module))
+    # A name that a layer's own __init__ offers is no package, and nothing in the layer takes one from there but by its package.
+    return [f"{module} imports {name}" for name in modules if package_of(name) in order[:own] and package_of(name) != "__init__"]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_packages_import_downwards_too(layer: str) -> None:
+    assert [breach for path in sources(layer) for breach in upward(layer, path, path.read_text("utf-8"))] == []
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_package_has_its_place_in_the_order(layer: str) -> None:
+    found = {package_of(".".join(path.relative_to(ROOT).with_suffix("").parts)) for path in sources(layer)}
+    assert sorted(found | {"__init__"}) == sorted({*PACKAGES[layer], "__init__"})
+
+
+def test_no_package_lies_deeper_than_the_third_level() -> None:
+    assert [name_of(path) for path in sources(*LAYERS) if len(path.relative_to(ROOT).parts) > 3 and "starter" not in path.parts] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["from pipelines.jobs.worker import Worker", "from pipelines import studio", "def late():\n    import pipelines.tasks.txt2img"],
+)
+def test_an_import_of_a_package_above_would_be_found(line: str) -> None:
+    assert upward("pipelines", ROOT / "pipelines" / "requests" / "request.py", line)
+    assert (
+        upward("pipelines", ROOT / "pipelines" / "requests" / "request.py", f"if TYPE_CHECKING:\n    {line.splitlines()[-1].strip()}") == []
+    )
 
 
 # ------------------------------------------------------------------------------------------------ the page is there at once
@@ -81,6 +185,20 @@ def modules_after(statement: str) -> set[str]:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
+
+
+def modules_of(package: str) -> list[str]:
+    files = sorted((ROOT / package.replace(".", "/")).rglob("*.py"))
+    return [package, *(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files if path.stem not in {"__init__", "make"})]
+
+
+def test_packages_that_the_page_asks_first_do_not_import_torch() -> None:
+    modules = [module for package in TORCH_FREE for module in modules_of(package)]
+    heavy = {"torch", "diffusers", "transformers"}
+    code = "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n"
+    code += f"    if {heavy} & set(sys.modules):\n        sys.exit(f'{{name}} imports it')"
+    done = subprocess.run([sys.executable, "-c", code, *modules], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_importing_the_pipelines_does_not_import_torch() -> None:

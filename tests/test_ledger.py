@@ -82,5 +82,6 @@ def test_the_engine_draws_what_is_at_hand_first(tmp_path: Path) -> None:
 
 
 def test_what_the_page_asks_of_memory_needs_no_torch() -> None:
-    script = "import sys, models.memory.manager, models.memory.forecast, pipelines.resolving.forecast, pipelines.metadata.provenance; sys.exit('torch' in sys.modules)"
+    asked = "models.memory.manager, models.memory.forecast, pipelines.resolving.forecast, pipelines.metadata.provenance"
+    script = f"import sys, {asked}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parent.parent, check=False).returncode == 0

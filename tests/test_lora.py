@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from models.loading.loading import DiffusionModel
+from models.diffusion_model import DiffusionModel
 from models.patches import applied
 from models.patches.lora import read_lora
-from models.patches.targets import original_name
+from models.tensors.unet_names import original_name
 from tests.support.lora_fixtures import nothing_is_left_changed, sd1, sdxl
 from tests.support.lora_kinds import (
     KINDS,

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.diffusion_model import DiffusionModel
 from models.errors import UserError
 from models.families import SDXL_REFINER
-from models.loading.loading import DiffusionModel
 from models.patches import applied
 from models.patches.lora import read_lora
 from models.tensors.lora_names import Target

@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.diffusion_model import DiffusionModel
 from models.errors import UserError
-from models.loading.loading import DiffusionModel
 from models.patches import applied
 from models.patches.lora import read_lora
-from models.patches.targets import blocks_of, blocks_with_attention, original_name
+from models.patches.targets import blocks_of, blocks_with_attention
+from models.tensors.unet_names import original_name
 from tests.support.lora_fixtures import nothing_is_left_changed, sd1, sdxl
 from tests.support.lora_kinds import RANK, lora_of, low_rank, matrices_of, plain_file, random
 

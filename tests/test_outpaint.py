@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.loading.loading import DiffusionModel
+from models.diffusion_model import DiffusionModel
 from models.memory.device import Device
 from pipelines import Outpaint
 from pipelines.images.store import Inputs

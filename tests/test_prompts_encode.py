@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.diffusion_model import DiffusionModel, TextEncoder
 from models.families import SD1, SDXL
-from models.loading.loading import DiffusionModel, TextEncoder
 from models.memory.device import mend_torchvision
 from models.patches.embeddings import Embedding
 from pipelines.prompts import ClipTokenizer, chunk

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
+from models.diffusion_model import DiffusionModel
 from models.families import SDXL, SDXL_REFINER
-from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from pipelines import TextToImage
 from pipelines.requests.request import SAMPLER_NAMES

@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from models.diffusion_model import DiffusionModel
 from models.errors import Overflow, UserError
 from models.library.catalog import Catalog
-from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from pipelines import TextToImage
 from pipelines.denoising.vae_decode import TILE, Decoded, decode

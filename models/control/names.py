@@ -13,8 +13,8 @@ from typing import Any
 from torch import Tensor
 
 from models.identify.control import HINT, control_prefix
-from models.patches.targets import original_name
 from models.tensors.layouts import NOT_WEIGHTS, Names
+from models.tensors.unet_names import original_name
 
 PARTS = re.compile(  # of a ControlNet, in both layouts: whatever else lies in a file is another network's
     r"(input_blocks|middle_block|input_hint_block|zero_convs|middle_block_out|time_embed|label_emb"

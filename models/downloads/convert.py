@@ -1,6 +1,6 @@
 """Makes a safetensors file of a pickle, once, so that the pickle need never be opened again. For the owner only.
 
-The pickle is opened in a process of its own (`models/downloads/convert_child.py`) by torch's loader for weights, which builds tensors and plain
+The pickle is opened in a process of its own (`convert_child.py`) by torch's loader for weights, which builds tensors and plain
 tables and calls nothing else; there is no second, more trusting way. The process has limits on memory, time and the size of what it
 writes, an empty folder of its own, no network and none of this program's environment. What it wrote is read back as strictly as any
 other file and then put in its place whole. Nothing here imports torch.

@@ -21,7 +21,7 @@ from models.tensors.add_on_names import HYPERNETWORK
 from models.tensors.reading import all_finite
 
 if TYPE_CHECKING:
-    from models.loading.loading import DiffusionModel
+    from models.diffusion_model import DiffusionModel
 
 Activation = Callable[[Tensor], Tensor]
 ACTIVATIONS: Mapping[str, Activation | None] = {  # by the names in A1111's files

@@ -24,7 +24,7 @@ from models.tensors.lora_names import FACTORS, Target, bundled_words, is_known
 from models.tensors.reading import all_finite
 
 if TYPE_CHECKING:
-    from models.loading.loading import DiffusionModel
+    from models.diffusion_model import DiffusionModel
 
 log = logging.getLogger(__name__)
 

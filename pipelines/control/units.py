@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from models.diffusion_model import DiffusionModel
 from models.errors import UserError
-from models.loading.loading import DiffusionModel
 from models.patches.ip_adapter import EncodedImagePrompt
 from pipelines.control.control_map import control_mask, control_picture
 from pipelines.control.view import NO_LENDER, Lender, View, seen, source

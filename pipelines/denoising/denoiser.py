@@ -13,8 +13,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from models.diffusion_model import DiffusionModel
 from models.errors import Overflow
-from models.loading.loading import DiffusionModel
 from pipelines.denoising.control_residuals import Call, ControlResiduals
 from pipelines.requests.steps import Steps
 from pipelines.samplers.noise_schedule import NoiseSchedule
@@ -50,7 +50,7 @@ class Denoiser:
         extra_channels: Tensor | None = None,
         residuals: ControlResiduals | None = None,
     ) -> None:
-        """`extra_channels`: (n or 1, channels, h, w), what the network reads next to the latents; for an inpainting one, the mask and the rest."""
+        """`extra_channels`: (n or 1, channels, h, w), read next to the latents (c_concat); for inpainting, the mask and the rest."""
         self._model = model
         self._extra_channels = extra_channels
         self._residuals = residuals or ControlResiduals()

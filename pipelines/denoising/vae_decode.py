@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from models.diffusion_model import DiffusionModel
 from models.errors import Overflow
-from models.loading.loading import DiffusionModel
 from models.memory.device import release
 from models.memory.forecast import drop_frames, is_out_of_memory
 from pipelines.requests.as_made import DecodeUse

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from models.diffusion_model import DiffusionModel
 from models.errors import Overflow
-from models.loading.loading import DiffusionModel
 from pipelines.denoising.vae_decode import OVERLAP, TILE, full_precision, ramp, tile_starts
 
 

@@ -15,8 +15,8 @@ from pipelines.metadata.picture_texts import ATELIER, COMMENT, DESCRIPTION, PARA
 from pipelines.metadata.text_request import request_of
 from pipelines.requests.request import OWN_VAE, Request, restore
 
-# Of the JSON. 2 has what the studio decided when it drew (`pipelines.requests.as_made`); version 1 is read too. A new field of a request raises
-# it: an older Atelier refuses fields that it does not know, and so says why, and reads the text that stands beside.
+# Of the JSON. 2 has what the studio decided when it drew (`pipelines.requests.as_made`); version 1 is read too. A new field of a
+# request raises it: an older Atelier refuses fields that it does not know, and so says why, and reads the text that stands beside.
 FORMAT_VERSION = 2
 LONGEST_FACT = 40_000  # characters: the list of as many embeddings as a request may have, under the longest names
 # Where programs put the settings text, the usual place first; the last ones are texts of PNGs that were converted.

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.loading.loading import DiffusionModel, TextEncoder
+from models.diffusion_model import DiffusionModel, TextEncoder
 from models.patches.embeddings import Embedding, injected
 from pipelines.prompts.chunks import Chunk, chunk
 

@@ -10,13 +10,14 @@ from typing import Any
 import torch
 
 from models.control.network import load_control
+from models.diffusion_model import DiffusionModel
 from models.errors import UserError
 from models.families import FAMILIES
 from models.files import ModelFile
 from models.identify.control import IP_ADAPTER
 from models.library.catalog import Catalog, Checkpoint
 from models.library.vision_files import Encoders
-from models.loading.loading import DiffusionModel, load, load_vae
+from models.loading.loading import load, load_vae
 from models.memory.device import Device
 from models.memory.forecast import Machine, vae_weights, weights_of
 from models.memory.manager import Key

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import torch
 
+from models.diffusion_model import DiffusionModel
 from models.library.catalog import Catalog
-from models.loading.loading import DiffusionModel
 from models.memory.device import Device
 from models.memory.manager import Key
 from pipelines.metadata import infotext

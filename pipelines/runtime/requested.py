@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from models.diffusion_model import DiffusionModel
 from models.identify.control import IP_ADAPTER
 from models.library.catalog import Catalog
-from models.loading.loading import DiffusionModel
 from models.memory.manager import Key
 from models.patches.lora import Lora
 from pipelines.metadata.provenance import CHECKPOINT, Hashes, MadeWith, one, several

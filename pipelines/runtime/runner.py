@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
+from models.diffusion_model import DiffusionModel
 from models.errors import Interrupted, UserError
 from models.identify.control import IP_ADAPTER
 from models.library.catalog import STARTER, Catalog
-from models.loading.loading import DiffusionModel
 from models.memory.device import Device, choose, read_machine, release, threads
 from models.memory.forecast import Machine, Work, drop_frames, exhausted, is_out_of_memory, working_memory
 from models.memory.manager import Key, LedgerLine, Lent, Manager, Tier

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from models.diffusion_model import DiffusionModel
 from models.errors import UserError
 from models.families import Family
-from models.loading.loading import DiffusionModel
 from pipelines.control.units import Controls
 from pipelines.control.view import View
 from pipelines.denoising.control_residuals import ControlResiduals
@@ -39,8 +39,8 @@ class Denoisers:
     def __init__(
         self, request: Request, model: DiffusionModel, controls: Controls | None = None, extra_channels: Tensor | None = None
     ) -> None:
-        """`controls`: the request's control units, which steer the checkpoint and not the refiner. `extra_channels`: what its network reads next
-        to the latents of whole pictures.
+        """`controls`: the request's control units, which steer the checkpoint and not the refiner. `extra_channels`: what its
+        network reads next to the latents of whole pictures.
         """
         self._extra_channels = extra_channels
         self._model = model
@@ -66,7 +66,8 @@ class Denoisers:
     def relay(self, extra_channels: Tensor | None = None, residuals: ControlResiduals | None = None) -> Relay:
         """The denoiser of the checkpoint, and that of the refiner from the step at which it takes over, if there is one.
 
-        `extra_channels`: what the checkpoint's network reads next to the latents. Raises `UserError` when one of the two reads something else.
+        `extra_channels`: what the checkpoint's network reads next to the latents. Raises `UserError` when one of the two reads
+        something else.
         """
         base = (0.0, denoiser(self._model, self._said, extra_channels, residuals))
         if self._refiner is None or self._said_to_refiner is None:

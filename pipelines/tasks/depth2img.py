@@ -7,8 +7,8 @@ from collections.abc import Generator
 import torch
 from torch import Tensor
 
+from models.diffusion_model import DiffusionModel
 from models.errors import UserError
-from models.loading.loading import DiffusionModel
 from pipelines.control.units import Controls
 from pipelines.control.view import NO_LENDER, Lender
 from pipelines.depth.depth_map import Map, edited, fitted, relative, shown, to_map

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from models.loading.loading import DiffusionModel
+from models.diffusion_model import DiffusionModel
 from pipelines.control.units import Controls
 from pipelines.control.view import NO_LENDER, Lender
 from pipelines.denoising.denoiser import Masked, SteppedDenoiser

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
-from models.loading.loading import DiffusionModel
+from models.diffusion_model import DiffusionModel
 from pipelines.control.units import Controls
 from pipelines.control.view import NO_LENDER, Lender
 from pipelines.denoising.vae_decode import Decoded, decode, way_of

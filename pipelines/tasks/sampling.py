@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from models.loading.loading import DiffusionModel
+from models.diffusion_model import DiffusionModel
 from pipelines.denoising.denoiser import SteppedDenoiser
 from pipelines.denoising.preview import preview_of
 from pipelines.denoising.vae_decode import decode, way_of

@@ -13,8 +13,8 @@ import torch
 from PIL import Image, ImageDraw
 
 from models.control.network import ControlNetwork
+from models.diffusion_model import DiffusionModel
 from models.families import SDXL
-from models.loading.loading import DiffusionModel
 from pipelines import ControlUse
 from pipelines.images.store import Inputs
 from pipelines.requests.request import Request

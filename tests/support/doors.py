@@ -1,7 +1,7 @@
 """A real server on a real port for the door's tests: the toy studio behind the whole door, in a process of its own.
 
-python -m tests.support.doors FOLDER PAGE OPTIONS    prints the port on a line of its own, serves until it is told to stop; OPTIONS: those of
-                                              `running_door` as JSON
+python -m tests.support.doors FOLDER PAGE OPTIONS    prints the port on a line of its own, serves until it is told to stop;
+                                                     OPTIONS: those of `running_door` as JSON
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from models.loading.loading import DiffusionModel
+from models.diffusion_model import DiffusionModel
 from pipelines import TextToImage
 from pipelines.jobs.events import Picture
 from pipelines.jobs.runner import Batch

@@ -1,6 +1,6 @@
 """Headers with the names and shapes of real model files, and nothing behind them.
 
-UNets are whole: built without memory by diffusers from our kits, and named as in the original repositories by `tests/support/original_names.py`.
+UNets are whole: built without memory by diffusers from our kits, and named as in the original repositories by `original_names.py`.
 Of other parts and kinds the telling tensors are written down, as the original files have them.
 """
 

@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.diffusion_model import DiffusionModel
 from models.families import SD1, SD2, SDXL, SDXL_REFINER, Family
-from models.loading.loading import DiffusionModel, load
+from models.loading.loading import load
 from models.memory.device import Device
 from tests.support import toy_files
 from tests.support.original_names import Tensors

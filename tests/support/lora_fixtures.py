@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+from models.diffusion_model import DiffusionModel
 from models.families import SDXL
-from models.loading.loading import DiffusionModel
 from tests.support.toy_weights import load_toy_model, write_toy_model
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.loading.loading import DiffusionModel
+from models.diffusion_model import DiffusionModel
 from models.patches.lora import Lora, read_lora
 from models.patches.targets import weighted
 

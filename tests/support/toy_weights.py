@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 
+from models.diffusion_model import DiffusionModel
 from models.families import SD1, SDXL_REFINER, Family
 from models.kits import suffixes, tokenizer_folders
 from models.library.catalog import read_checkpoint
-from models.loading.loading import DiffusionModel, load
+from models.loading.loading import load
 from models.memory.device import Device, mend_torchvision
 from pipelines.prompts import load_tokenizer
 from pipelines.prompts.tokenizer import END
