@@ -1,4 +1,4 @@
-"""What a person is told when something cannot be done.
+"""Errors for the user: what a person is told when something cannot be done.
 
     UserError             a sentence that says what happened and what to do
     └── Overflow          numbers became infinite or undefined inside a network

@@ -1,4 +1,4 @@
-"""What the library knows of one model file or folder. Plain data: no torch, no disk."""
+"""Model files as the library knows them: one entry for a file or folder. Plain data: no torch, no disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a file is called, and which ways of writing a name mean the same. Looking up never goes by what is shown on a page.
+"""File names, and which ways of writing one mean the same. Looking up never goes by what is shown on a page.
 
 Names come as file systems keep them: accents in one character or in two (NFC, NFD), letters large or small, and characters that cannot
 stand in a tag of a prompt. `SPELLINGS` are the ways of comparing two names, the strictest first.

@@ -1,4 +1,4 @@
-"""Texts out of files, made fit to be shown: they are anybody's. Escaping them is the page's business."""
+"""Safe text: texts out of files, made fit to be shown: they are anybody's. Escaping them is the page's business."""
 
 from __future__ import annotations
 

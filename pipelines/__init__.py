@@ -1,4 +1,4 @@
-"""What the page may use of the work: requests, events, the studio. Importing this package does not import torch."""
+"""The names that the page may use of the work: requests, events, the studio. Importing this package does not import torch."""
 
 from models.errors import UserError
 from pipelines.job_book.book import BookError, PictureRecord

@@ -1,4 +1,4 @@
-"""What people see. `page` builds it; `TABS` is its table of contents, in the order in which the tabs stand."""
+"""The page. `page` builds it; `TABS` is its table of contents, in the order in which the tabs stand."""
 
 from __future__ import annotations
 

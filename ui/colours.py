@@ -1,4 +1,4 @@
-"""The colours of the studio, once: the theme of the page and the log-in page in front of it are made of them."""
+"""Colours of the studio, once: the theme of the page and the log-in page in front of it are made of them."""
 
 from __future__ import annotations
 

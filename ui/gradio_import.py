@@ -1,4 +1,4 @@
-"""Gradio rewrites the type stubs beside its components whenever it is imported, which takes half of the import.
+"""The import of Gradio, which rewrites the type stubs beside its components each time and takes half of its seconds for it.
 
 The page should be there at once, so the first import runs inside `gradio_stubs_untouched()`. Gradio skips the stubs of a class
 that has no source file; for the length of the `with` block no class has one. ATELIER_GRADIO_STUBS=1 leaves Gradio alone.

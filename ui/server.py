@@ -1,4 +1,4 @@
-"""The HTTP side of the studio: our own routes, with Gradio mounted beneath them, all behind the guard and the login.
+"""The server: our own routes over HTTP, with Gradio mounted beneath them, all behind the guard and the login.
 
     request -> Forwarded, Published (ui/door/proxy.py): behind a proxy, who asks and for what
             -> Guard (ui/door/guard.py): hosts and origins          -> Broken (ui/door/failures.py): what to say when something breaks

@@ -1,4 +1,4 @@
-"""The notes that pop up over the page.
+"""Toasts: the notes that pop up over the page.
 
 Gradio 6.31 heads a toast with its kind ("Error", "Info"), never shows the title that it was given, and takes the words for markup, so a
 sentence about “<lora:name>” would lose just that. So the page is sent the title in front of the words, and both escaped; another

@@ -1,4 +1,4 @@
-"""How files name the tensors of ControlNets, Control-LoRAs and T2I-Adapters, and what the networks call them.
+"""Tensor names of ControlNets, Control-LoRAs and T2I-Adapters: in files, and in the networks.
 
 Original names: lllyasviel/ControlNet (`zero_convs`, `input_hint_block`, and those of latent diffusion's UNet), the same in the generative
 models of Stability AI (`label_emb`), xinsir's union as ComfyUI saves it, TencentARC/T2I-Adapter.

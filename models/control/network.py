@@ -1,4 +1,4 @@
-"""Networks that steer a drawing by a picture, from their files: ControlNets, unions of several, T2I-Adapters, Control-LoRAs."""
+"""Control networks from their files: ControlNets, unions of several, T2I-Adapters, Control-LoRAs."""
 
 from __future__ import annotations
 

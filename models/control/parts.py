@@ -1,4 +1,4 @@
-"""What a file or folder of a steering network holds: its kind, its sizes, and the place of its tensors. Headers and small JSON only."""
+"""The parts of a control file or folder: its kind, its sizes, and the place of its tensors. Headers and small JSON only."""
 
 from __future__ import annotations
 

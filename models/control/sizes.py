@@ -1,4 +1,4 @@
-"""The sizes of a ControlNet or adapter in a single file: the family's, and what the tensors themselves tell.
+"""Sizes of a ControlNet or adapter in a single file: the family's, and what the tensors themselves tell.
 
 ControlNets of one family differ in where they have attention (the small and middle ones of SDXL leave it out), in the layers that
 read the picture, and in what makes a union of several. The sizes of the blocks are the UNet's, so a part that is missing is noticed.

@@ -1,4 +1,4 @@
-"""Makes a safetensors file of a pickle, once, so that the pickle need never be opened again. For the owner only.
+"""Conversion of a pickle to a safetensors file, once, so that the pickle need never be opened again. For the owner only.
 
 The pickle is opened in a process of its own (`convert_child.py`) by torch's loader for weights, which builds tensors and plain
 tables and calls nothing else; there is no second, more trusting way. The process has limits on memory, time and the size of what it

@@ -1,4 +1,4 @@
-"""The process that opens one pickle, with limits, and writes its tensors as safetensors. Run by `models/downloads/convert.py`, by path.
+"""The jailed process of a conversion: opens one pickle, with limits, and writes its tensors as safetensors. Run by path.
 
 It stands alone: nothing of the project is imported, so nothing of it can be reached. It prints one line of JSON: that it is done, or
 what the problem is.

@@ -1,4 +1,4 @@
-"""Fetches one file from the Hugging Face hub: resumes what was begun, checks size and hash, and shows a file only when it is whole.
+"""Downloads from the Hugging Face hub: one file, resumed where it was begun, checked by size and hash, shown only when it is whole.
 
 The hub answers `{repo}/resolve/{revision}/{file}` with the file, or with a redirect to its store and the size and SHA-256 of the file
 in X-Linked-Size and X-Linked-Etag. Nothing is sent but the address: no account, no token.

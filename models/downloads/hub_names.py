@@ -1,4 +1,4 @@
-"""Names of files on the Hugging Face hub: which may be asked for, and what they are called here.
+"""File names on the Hugging Face hub: which may be asked for, and what they are called here.
 
 A file that a person names ends in .safetensors, .json or .txt. Torch's own endings, .pth and .pt, can hold a program, so they are let
 through for `listed` files alone: those that a table of ours names, whose readers take nothing but weights (`weights_only=True`). A name

@@ -1,4 +1,4 @@
-"""A short list of good models to start from. Names, sizes and licences are as their makers published them; nothing is fetched here."""
+"""Recommended models, a short list. Names, sizes and licences are as their makers published them; nothing is fetched here."""
 
 from __future__ import annotations
 

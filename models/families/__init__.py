@@ -1,4 +1,4 @@
-"""The kinds of model the loop can drive, one entry a family. The loop reads these fields and asks nothing else of a family."""
+"""Families: the kinds of model the loop can drive, one entry each. The loop reads these fields and asks nothing else of a family."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes with a checkpoint: VAEs, LoRAs, embeddings, hypernetworks, upscalers, text encoders."""
+"""Add-ons of a checkpoint identified: VAEs, LoRAs, embeddings, hypernetworks, upscalers, text encoders."""
 
 from __future__ import annotations
 

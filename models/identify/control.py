@@ -1,4 +1,4 @@
-"""What steers a drawing by a picture: ControlNets, T2I-Adapters, Control-LoRAs and their relatives, by names and shapes.
+"""Control models identified by names and shapes: ControlNets, T2I-Adapters, Control-LoRAs and their relatives.
 
 Names as in the original repositories (lllyasviel/ControlNet, TencentARC/T2I-Adapter, stabilityai/control-lora, xinsir) and in diffusers.
 """

@@ -1,4 +1,4 @@
-"""Models that were trained further to draw in a few steps: what suits them. Their tensors are those of the models they come from.
+"""Distilled models (Turbo, Lightning, LCM ...): what suits them. Their tensors are those of the models they come from.
 
 So the file's name and what the author wrote tell them; a person can decide otherwise for each file. Values: the makers' model cards.
 """

@@ -1,4 +1,4 @@
-"""What a folder in the diffusers layout is, from its small JSON files. No class that they name is ever imported.
+"""Folders in the diffusers layout identified, from their small JSON files. No class that they name is ever imported.
 
 `model_index.json` says which class each part has: the names are compared with a list and mean nothing else. A folder that brings
 classes of its own, or numbers that no network has, is not loaded. A folder with one network has no index, only a `config.json`.

@@ -1,4 +1,4 @@
-"""What a model file is, from the names and shapes of its tensors: kind, family, variant. No weights are read but one small tensor.
+"""Identification of a model file: kind, family, variant, by names and shapes of tensors. No weights are read but one small tensor.
 
 The signatures are those of the original repositories; file names decide only what tensors cannot tell (distilled models have the
 tensors of the models they were made from). What is recognised but cannot be used yet says so; nothing is taken for something else.

@@ -1,4 +1,4 @@
-"""LoRAs and their relatives: which family they were made for, by the widths of what they change.
+"""LoRAs and their relatives identified: which family they were made for, by the widths of what they change.
 
 Layouts: kohya's (`lora_unet_...`, `lora_te_...`), diffusers' and PEFT's (`unet....lora_A.weight`), LyCORIS (`hada_`, `lokr_`, `.diff`).
 """

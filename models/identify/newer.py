@@ -1,4 +1,4 @@
-"""Families that are recognised by name and said to be not yet supported, so that none is mistaken for Stable Diffusion.
+"""Newer families, recognised by name and said to be not yet supported, so that none is mistaken for Stable Diffusion.
 
 Signatures: ComfyUI's and diffusers' detection, and the original repositories. The first that fits counts: where one family has
 another's tensors and more, it stands before it.

@@ -1,4 +1,4 @@
-"""The words that wake a LoRA, as training programs leave them in a file's metadata. Untrusted text: bounded, and shown as text."""
+"""Trigger words of a LoRA, as training programs leave them in a file's metadata. Untrusted text: bounded, and shown as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a bare weights file does not say: the sizes of its networks, and the tokenizer. Plain files made by `models/kits/make.py`; no torch.
+"""Kits: the sizes of a family's networks and its tokenizer, which a bare weights file does not say. Made by `make.py`; no torch.
 
 A kit is a folder with one JSON file for each network (`unet.json`, `vae.json`, and one for each text encoder, named by its key)
 and `scheduler.json`. The number of input channels is the plain model's; inpainting, depth and editing models say theirs themselves.

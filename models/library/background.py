@@ -1,4 +1,4 @@
-"""Work that takes seconds, done one after another in a thread of its own, so that whoever asks may stop waiting."""
+"""A background thread for work that takes seconds, one after another, so that whoever asks may stop waiting."""
 
 from __future__ import annotations
 

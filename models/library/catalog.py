@@ -1,4 +1,4 @@
-"""The library: every model file in the folders, found in the background and kept as one table that is swapped in whole.
+"""The catalogue: every model file in the folders, found in the background and kept as one table that is swapped in whole.
 
 Nothing here reads a weight or imports torch. A query answers from the table; whether something has changed on disk is looked up in
 the background, and a query waits for that only for a moment, so a folder that hangs holds up nobody.

@@ -1,4 +1,4 @@
-"""A model that draws, as the catalogue hands it out, and what small files say of one in the folder layout of diffusers."""
+"""Checkpoints as the catalogue hands them out, and what small files say of one in the folder layout of diffusers."""
 
 from __future__ import annotations
 

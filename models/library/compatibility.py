@@ -1,4 +1,4 @@
-"""What goes with what: whether a file can be used with a checkpoint, and if not, why. Decided by headers alone."""
+"""Compatibility: whether a file can be used with a checkpoint, and if not, why. Decided by headers alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hashes of a library's files, each worked out once and kept for as long as the file stays as it is."""
+"""Content hashes of the library's files, each worked out once and kept for as long as the file stays as it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file's content is called by: SHA-256 of all its bytes, and of its tensors alone, which kohya's programs and A1111 use for LoRAs.
+"""Hashes of a file: SHA-256 of all its bytes, and of its tensors alone, which kohya's programs and A1111 use for LoRAs.
 
 The second stays the same when metadata are edited: Civitai's AutoV3, `sshs_model_hash`, `modelspec.hash_sha256`.
 """

@@ -1,4 +1,4 @@
-"""What was read from model files, remembered, so that the next start reads none of them again. SQLite; it may be deleted at any time.
+"""The index: what was read from model files, so that the next start reads none of them again. SQLite; it may be deleted at any time.
 
 An entry counts for as long as the file's mark (size, time, inode) is the same and the rules that read it are: a change in the code
 that identifies files makes the whole index anew. Hashes are kept by mark alone, so a file that is renamed keeps its own.

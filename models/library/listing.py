@@ -1,4 +1,4 @@
-"""Where model files lie: the folders of Atelier, AUTOMATIC1111, ComfyUI and InvokeAI, or any other tree.
+"""Folder listings: where model files lie, in the folders of Atelier, AUTOMATIC1111, ComfyUI and InvokeAI, or any other tree.
 
 Looks at names and times only, but for the small config.json of a folder that may hold one network in the diffusers layout.
 """

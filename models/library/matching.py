@@ -1,5 +1,5 @@
-"""What a file of the library may be called by: its name, with or without the folders that it lies in, or the name that its training
-program gave it. A folder that is written down decides; a name that several files have means all of them.
+"""Matching names to files of the library: a name, with or without the folders that it lies in, or the name that a training program
+gave it. A folder that is written down decides; a name that several files have means all of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What people decided about files, kept in a small JSON file of its own: an index can be made anew, a decision cannot."""
+"""Overrides: what people decided about files, in a small JSON file of its own: an index can be made anew, a decision cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A piece of work that is asked for again and again: one thread does it, and those who ask meanwhile share the next turn."""
+"""Rescans: a piece of work asked for again and again is done by one thread, and those who ask meanwhile share the next turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks through folders of models, reading headers and small JSON files only, and never waits long for a folder that does not answer."""
+"""The scan of model folders: headers and small JSON files only, and no long wait for a folder that does not answer."""
 
 from __future__ import annotations
 

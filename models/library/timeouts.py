@@ -1,4 +1,4 @@
-"""Work on a disk that may never answer: it runs in a thread of its own, and who waits for it gives up after a while."""
+"""Time limits for a disk that may never answer: the work runs in a thread of its own, and who waits for it gives up after a while."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where vision encoders lie: CLIP's encoders of pictures, which IP-Adapters look through."""
+"""Vision encoders on the disk: CLIP's encoders of pictures, which IP-Adapters look through."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From files on disk to networks that draw. Always offline, never a pickle, one pass over the bytes."""
+"""Loading of checkpoints and VAEs: files to networks. Always offline, never a pickle, one pass over the bytes."""
 
 from __future__ import annotations
 

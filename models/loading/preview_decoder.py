@@ -1,4 +1,4 @@
-"""Latents to a small picture, quickly and roughly: what a running job shows at every step."""
+"""Preview decoders: latents to a small picture, quickly and roughly, for every step of a running job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The only questions asked of the hardware: which device, which number type, how many pictures go into one call, how much memory."""
+"""The device: which one, which number type, how many pictures go into one call, how much memory. Nothing else asks the hardware."""
 
 from __future__ import annotations
 

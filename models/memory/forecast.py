@@ -1,4 +1,4 @@
-"""What a picture will need in memory, and what "there was none left" looks like. No torch: the page asks this before a run.
+"""The memory forecast of a picture, and what "out of memory" looks like. No torch: the page asks this before a run.
 
 The figures of a family are counted, not guessed: the most bytes of tensors that are alive at one moment of a forward pass of the
 network in its published shape, with attention that does not hold its matrix (tests/test_memory.py counts again, on meta tensors).

@@ -1,4 +1,4 @@
-"""Lends weights for the length of a `with` block, and forgets the idle. No torch, no locks: one thread a device calls it.
+"""The model manager: lends weights for the length of a `with` block, and forgets the idle. No torch, no locks: one thread calls it.
 
 There is no current model: each request names its own. Weights live in two tiers. Whatever is loaded is in the host's memory
 first; a copy on the device makes it quick. Moving is cheaper than loading, loading is cheaper than failing, so

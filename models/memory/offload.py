@@ -1,4 +1,4 @@
-"""Networks that move between the host's memory and the device's, whole or in turn, and come back bit for bit.
+"""Offloading: networks that move between the host's memory and the device's, whole or in turn, and come back bit for bit.
 
 Moving exchanges what is inside each parameter and never the parameter itself, so whoever holds on to a network, a layer or a
 weight keeps the right one. Weights do not change while they are lent (a patch puts its new values beside the old ones and takes

@@ -1,4 +1,4 @@
-"""Networks from their sizes, without weights, and the weights put in: checked by name and shape before a byte of them is read."""
+"""Networks built from their sizes, without weights, and the weights put in: checked by name and shape before a byte of them is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a checkpoint consists of: for each network its sizes and the place of its tensors. Headers and small JSON files only."""
+"""The components of a checkpoint: for each network its sizes and the place of its tensors. Headers and small JSON files only."""
 
 from __future__ import annotations
 

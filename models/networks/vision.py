@@ -1,4 +1,4 @@
-"""CLIP's encoder of pictures (Radford et al. 2021, arXiv:2103.00020), which IP-Adapters look through: ViT-L, ViT-H or bigG."""
+"""CLIP's vision encoder (Radford et al. 2021, arXiv:2103.00020), which IP-Adapters look through: ViT-L, ViT-H or bigG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes weights for the length of a `with` block and puts them back, bit for bit: LoRAs, hypernetworks, embeddings."""
+"""Patches of weights for the length of a `with` block, put back bit for bit: LoRAs, hypernetworks, embeddings."""
 
 from models.patches.lora import applied
 

@@ -1,4 +1,4 @@
-"""What one entry of a LoRA file adds to a weight, in closed form, float32.
+"""Weight deltas: what one entry of a LoRA file adds to a weight, in closed form, float32.
 
     LoRA      scale * up @ down                                    Hu et al. 2021 (arXiv:2106.09685)
     LoCon     the same with `down` a convolution; Tucker: up, mid and down contracted

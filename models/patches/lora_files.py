@@ -1,4 +1,4 @@
-"""The tensors of a LoRA file, sorted by the module that they change: what part it is in, its name, and the matrices."""
+"""LoRA files: their tensors sorted by the module that they change: what part it is in, its name, and the matrices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The modules of a network under the names that LoRA files use, and the blocks of the original layout that they belong to.
+"""Target modules of a LoRA: the names that files use for them, and the blocks of the original layout that they belong to.
 
 LoRA files name modules as diffusers does, or as the original Stable Diffusion code does, with dots or with underscores.
 """

@@ -1,4 +1,4 @@
-"""What tells embeddings and hypernetworks among files: what recognises them and what reads them look here. No torch."""
+"""Tensor names of embeddings and hypernetworks: what recognises them and what reads them look here. No torch."""
 
 from __future__ import annotations
 

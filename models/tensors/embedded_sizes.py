@@ -1,4 +1,4 @@
-"""What a file says of the sizes of its own networks, where it is none of the public models. No torch."""
+"""Embedded sizes: what a file says of its own networks, where it is none of the public models. No torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights in eight bits with a scale beside each: `x.weight` times `x.scale_weight` or `x.weight_scale` is the weight that is meant.
+"""Scaled weights in eight bits (fp8): `x.weight` times `x.scale_weight` or `x.weight_scale` is the weight that is meant.
 
 One scale for the whole weight or one for each row (output). Without the scale such a file draws noise.
 """

@@ -1,4 +1,4 @@
-"""Reads the header of a safetensors file and nothing else: what tensors there are, in which shape, and where they lie.
+"""Headers of safetensors files, and nothing else of them: what tensors there are, in which shape, and where they lie.
 
 The format (huggingface/safetensors): eight bytes of length, a JSON object of that length, the tensors without gaps. A file is
 judged by its bytes, never by its ending, and whatever is wrong with it is said in words. What the format's own library opens is opened,

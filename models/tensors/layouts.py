@@ -1,4 +1,4 @@
-"""How model files name their tensors, and which of them belong to which network.
+"""Layouts: how model files name their tensors, and which of them belong to which network.
 
 `parts` sorts a file's names by component: the Stable Diffusion layouts (LDM, SGM), single components with or without their
 prefix, EMA weights, diffusers' own names. `arranged` then gives a component's tensors the names that the network has. Both work

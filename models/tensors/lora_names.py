@@ -1,4 +1,4 @@
-"""How LoRA files and their relatives name their tensors: what recognises them and what reads them look here. No torch.
+"""Tensor names of LoRA files and their relatives: what recognises them and what reads them look here. No torch.
 
 Spellings: kohya (`lora_unet_..._to_q.lora_down.weight`, `lora_te1_...`), diffusers and PEFT (`unet....to_q.lora_A.weight`, older
 `....processor.to_q_lora.down.weight`), LyCORIS (hada, lokr, diff; `lycoris_...`), ComfyUI (`diffusion_model....`,

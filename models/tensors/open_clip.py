@@ -1,4 +1,4 @@
-"""The text encoders of OpenCLIP (of SD 2 and SDXL) with the names of transformers. All views: nothing is copied but one small matrix."""
+"""OpenCLIP's text encoders (of SD 2 and SDXL) with the names of transformers. All views: nothing is copied but one small matrix."""
 
 from __future__ import annotations
 

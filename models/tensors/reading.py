@@ -1,4 +1,4 @@
-"""The tensors of a safetensors file, in one pass over its bytes into memory of our own.
+"""Reading tensors of a safetensors file, in one pass over its bytes into memory of our own.
 
 Not mapped: a mapped file that is cut short or written over while it is in use kills the process or corrupts a picture without a word.
 Not copied: all tensors that are read together are views of one buffer. What has to be done to the numbers (widening, laying the

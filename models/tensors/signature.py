@@ -1,4 +1,4 @@
-"""Questions about the names and shapes in a header that several recognisers ask."""
+"""Signatures: questions about the names and shapes in a header that several recognisers ask."""
 
 from __future__ import annotations
 

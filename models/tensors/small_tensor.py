@@ -1,4 +1,4 @@
-"""The numbers of one small tensor, without torch: what a recogniser asks beyond names and shapes."""
+"""Values of one small tensor, without torch: what a recogniser asks beyond names and shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the tensors of one network lie: in a part of a single file, in a file of their own, or in the several files of a folder."""
+"""Sources of a network's tensors: a part of a single file, a file of their own, or the several files of a folder."""
 
 from __future__ import annotations
 

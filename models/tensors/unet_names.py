@@ -1,4 +1,4 @@
-"""Names of a UNet's modules in diffusers and in the original Stable Diffusion code (`input_blocks.4.1` ...).
+"""UNet module names in diffusers and in the original Stable Diffusion code (`input_blocks.4.1` ...).
 
 The second follow from the first by counting blocks, for any number of blocks and layers.
 """

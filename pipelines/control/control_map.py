@@ -1,4 +1,4 @@
-"""What a control unit's model sees: the map of its picture at the drawing's size. The page shows the same."""
+"""The control map: what a unit's model sees of its picture, at the drawing's size. The page shows the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request's control units, made ready: their pictures turned to maps at the size that is drawn, and joined with their networks."""
+"""Control units made ready: their pictures turned to maps at the size that is drawn, and joined with their networks."""
 
 from __future__ import annotations
 

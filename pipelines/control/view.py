@@ -1,4 +1,4 @@
-"""Which part of which picture a control unit looks at. No torch: the page shows it before a run."""
+"""The view of a control unit: which part of which picture it looks at. No torch: the page shows it before a run."""
 
 from __future__ import annotations
 

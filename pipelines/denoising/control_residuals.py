@@ -1,4 +1,4 @@
-"""What control networks add to the UNet at a step: their residuals, weighted, masked and summed over all units.
+"""Control residuals: what control networks add to the UNet at a step, weighted, masked and summed over all units.
 
 A ControlNet (Zhang et al. 2023, arXiv:2302.05543) reads the noisy latents and a map and adds to the UNet's skip connections; a
 T2I-Adapter (Mou et al. 2023, arXiv:2302.08453) reads the map alone, once, and adds inside the UNet's encoder.

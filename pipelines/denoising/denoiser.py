@@ -1,4 +1,4 @@
-"""The border between samplers and networks: noisy latents and a noise level in, the predicted clean latents out.
+"""The denoiser, between samplers and networks: noisy latents and a noise level in, the predicted clean latents out.
 
 A sampler works on latents x = x0 + sigma * noise. The networks were trained on x / sqrt(sigma^2 + 1), the variance-preserving
 form of the same thing; here is the one place that knows (Karras et al. 2022, table 1, and for the v form Salimans & Ho 2022).

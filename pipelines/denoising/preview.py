@@ -1,4 +1,4 @@
-"""Predicted clean latents to a small picture file, when somebody asks for it."""
+"""Previews: predicted clean latents to a small picture file, when somebody asks for it."""
 
 from __future__ import annotations
 

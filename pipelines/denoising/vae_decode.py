@@ -1,4 +1,4 @@
-"""Latents to pixels, in float32 when the model's own precision overflows, tile by tile when the picture is large."""
+"""VAE decoding: latents to pixels, in float32 when the model's own precision overflows, tile by tile when the picture is large."""
 
 from __future__ import annotations
 

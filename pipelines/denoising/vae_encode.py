@@ -1,4 +1,4 @@
-"""Pixels to latents: the counterpart of decode, tile by tile when the picture is large, in float32 when the model's precision overflows."""
+"""VAE encoding: pixels to latents, tile by tile when the picture is large, in float32 when the model's precision overflows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Depth maps in OpenEXR files, as 3D programs export them: distances in floating point."""
+"""OpenEXR depth maps, as 3D programs export them: distances in floating point."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strokes of grey over a depth map. The map keeps its 16 bits wherever nothing was painted. No torch."""
+"""Painted strokes of grey over a depth map. The map keeps its 16 bits wherever nothing was painted. No torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one door for pixels that come from outside: uploads, pasted pictures, files of a folder.
+"""Decoding of pictures from outside, the one door for pixels: uploads, pasted pictures, files of a folder.
 
     bytes ── what kind? ── how large? ── decode ── alpha ── sRGB ── flatten ── turn upright ── Normalised
 

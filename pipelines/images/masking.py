@@ -1,4 +1,4 @@
-"""Pixels around a drawing: resizing, masks, the part that is drawn, and how it comes back into the picture. No torch, no weights.
+"""Masks and resizing: the part that is drawn, and how it comes back into the picture. No torch, no weights.
 
 The page asks `crop_box` for what it shows before a run, and the recipe asks it for what it draws: one truth.
 """

@@ -1,4 +1,4 @@
-"""Input pictures and masks, kept by what is in them: the same pixels are one file, and a request that names them means them for good.
+"""The store of input pictures and masks, kept by content: the same pixels are one file, and an id means them for good.
 
     outputs/.inputs/3f/3f9a…e1.png       64 hexadecimal digits: SHA-256 of mode, size and pixels
 

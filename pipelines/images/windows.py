@@ -1,4 +1,4 @@
-"""Where an extension of a picture is drawn: a row of windows, each half on what is there already, so that any width can be reached.
+"""Outpainting windows: a row of them, each half on what is there already, so that any width can be reached.
 
 Pure geometry, on integers; the page shows the number of windows before a run.
 """

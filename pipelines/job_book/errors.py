@@ -1,4 +1,4 @@
-"""What a person is told when the job book cannot be read or written. SQLite's own errors end here.
+"""Errors of the job book: what a person is told when it cannot be read or written. SQLite's own errors end here.
 
 Result codes: https://www.sqlite.org/rescode.html; the low byte of an extended code is the primary one.
 """

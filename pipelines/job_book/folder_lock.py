@@ -1,4 +1,4 @@
-"""One Atelier on one outputs folder: a lock of the operating system, which lets go when its process ends, however it ends.
+"""The folder lock: one Atelier on one outputs folder, by a lock of the operating system that ends with its process, however it ends.
 
 The file `studio.lock` stays; what counts is the lock on it, and its text only names who holds it. Two machines on one network drive are
 kept apart where the drive passes locks on (NFS, SMB). Where it knows none nothing keeps them apart, and the log says so.

@@ -1,4 +1,4 @@
-"""How a start finds the job book, whatever has become of it since the last one."""
+"""Opening the job book: how a start finds it, whatever has become of it since the last one."""
 
 from __future__ import annotations
 

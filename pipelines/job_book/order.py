@@ -1,4 +1,4 @@
-"""Whose job is drawn next, and at which place each one stands.
+"""The order of the queue: whose job is drawn next, and at which place each one stands.
 
 People who wait sit in a ring. Whoever comes takes the seat at its end; whose turn it is draws one job and goes to the end as well. So
 everybody who waits has one job drawn before anybody has a second one, and nobody who comes later gets before somebody's next job,

@@ -1,4 +1,4 @@
-"""A job book made again from what stands in the outputs folder, and from what can still be read of the old one."""
+"""Rebuilding the job book from what stands in the outputs folder, and from what can still be read of the old one."""
 
 from __future__ import annotations
 

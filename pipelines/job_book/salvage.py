@@ -1,4 +1,4 @@
-"""What can still be read of a job book that is set aside: whose pictures are, which jobs wait. Rows that are damaged are left out."""
+"""Salvage from a job book that is set aside: whose pictures are, which jobs wait. Rows that are damaged are left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of the job book, as an ordered list of migrations: a book of any earlier version comes to this one step by step.
+"""The schema of the job book, as an ordered list of migrations: a book of any earlier version comes to this one step by step.
 
 `pragma user_version` is the number of steps that a book has taken. Version 0.1 of Atelier wrote none, so its books begin at the first.
 A step once published is never changed; what changes the tables is a new step at the end, and `tests/test_book_start.py` takes an

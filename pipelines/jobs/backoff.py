@@ -1,4 +1,4 @@
-"""How long to wait before something that went wrong is tried again."""
+"""Backoff: how long to wait before something that went wrong is tried again."""
 
 from __future__ import annotations
 

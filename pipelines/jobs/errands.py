@@ -1,5 +1,5 @@
-"""Short pieces of work with weights for somebody who waits for the answer: a preview, an estimate. Jobs go on meanwhile: the worker
-does one errand between two of them.
+"""Errands: short pieces of work with weights for somebody who waits for the answer: a preview, an estimate. Jobs go on meanwhile: the
+worker does one errand between two of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a running job says of itself: a step was made, a picture is done. Nothing else."""
+"""Events of a running job: a step was made, a picture is done. Nothing else."""
 
 from __future__ import annotations
 

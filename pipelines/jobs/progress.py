@@ -1,4 +1,4 @@
-"""What is known of a running job at this moment, and a bell that wakes those who watch it.
+"""Progress of a running job at this moment, and a bell that wakes those who watch it.
 
 The worker writes here at every step; it never waits for a viewer. Only the last few steps are kept, so a slow viewer misses
 frames and a stalled one costs nothing. A frame is made into a picture file when somebody first asks for it, outside the worker.

@@ -1,4 +1,4 @@
-"""The seam between the engine, which knows jobs, and the painter, which knows weights."""
+"""The runner's interface: the seam between the worker, which knows jobs, and the runner, which knows weights."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What a job leaves behind: pictures on the disk, entries in the book. What cannot be written now waits in memory and is written, in
-its order, when it can be. So a disk that is full for a while, or a book that another program holds, costs no picture.
+"""Saving what a job leaves behind: pictures on the disk, entries in the book. What cannot be written now waits in memory and is
+written, in its order, when it can be. So a disk that is full for a while, or a book that another program holds, costs no picture.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a picture file says of how it was made: our own JSON, or else the settings text that other studios write."""
+"""The settings of a picture file, how it was made: our own JSON, or else the settings text that other studios write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a picture was made with, by name and hash. Hashing a large file takes seconds, so it runs beside the drawing."""
+"""Provenance: what a picture was made with, by name and hash. Hashing a large file takes seconds, so it runs beside the drawing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A settings text taken apart: prompt, negative prompt, and the `Key: value` pairs of the line of settings, wherever that stands.
+"""The settings text taken apart: prompt, negative prompt, and the `Key: value` pairs of the line of settings, wherever that stands.
 
     a red house                                                   the prompt, any number of lines
     Negative prompt: blurry                                       may be missing

@@ -1,4 +1,4 @@
-"""From what a settings text says to a request: of the kind that its keys belong to, with everything that is found, and the rest named."""
+"""A request from a settings text: of the kind that its keys belong to, with everything that is found, and the rest named."""
 
 from __future__ import annotations
 

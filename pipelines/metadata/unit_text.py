@@ -1,4 +1,4 @@
-"""A control unit in a picture's settings text, both ways.
+"""Control units in a picture's settings text, both ways.
 
 Module: Canny, Model: outlines, Weight: 1, Resize Mode: Crop and Resize, Image hash: 0123456789ab
 """

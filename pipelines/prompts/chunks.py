@@ -1,4 +1,4 @@
-"""A prompt of any length as chunks of 75 tokens, each between a start and an end token: 77 places.
+"""Chunks: a prompt of any length as runs of 75 tokens, each between a start and an end token: 77 places.
 
 The rules are A1111's: a chunk that is full gives back what follows its last comma, if that is near enough, so that a
 phrase is not torn apart; BREAK fills up a chunk; an empty prompt is one chunk. A word that an embedding stands for takes as many

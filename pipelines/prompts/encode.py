@@ -1,4 +1,4 @@
-"""Chunks of tokens to conditioning: the text encoders' vectors, with the weights laid on."""
+"""Prompt encoding: chunks of tokens to the text encoders' vectors, with the weights laid on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one reading of a prompt. Drawing, counting, metadata, notes and file names are views of it; the page's keys share its tables."""
+"""The prompt grammar, read once. Drawing, counting, metadata, notes and file names are views of it; the page's keys share its tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of embeddings, found in a text as people type them: in any case, with accents in one character or two, spaces of any kind.
+"""Embedding names, found in a text as people type them: in any case, with accents in one character or two, spaces of any kind.
 
 A name counts where no letter, digit or underscore stands beside it. Where several begin at one place the longest counts.
 """

@@ -1,4 +1,4 @@
-"""What other studios act on and Atelier does not yet: it is drawn as plain words, and said, each by its name."""
+"""Unread syntax: what other studios act on and Atelier does not yet. It is drawn as plain words, and said, each by its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which words of a prompt a model has never seen. Only a model with a small vocabulary knows what it does not know."""
+"""Unknown words of a prompt, which a model has never seen. Only a model with a small vocabulary knows what it does not know."""
 
 from __future__ import annotations
 

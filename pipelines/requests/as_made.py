@@ -1,4 +1,4 @@
-"""What the studio decides by itself when it draws, and how a picture that is made again gets the same decisions.
+"""Decisions of the studio while it draws, and how a picture that is made again gets the same ones.
 
 Which words wake embeddings, how a checkpoint's numbers are understood, how many threads add them up and how the VAE is run are not
 asked of people, yet they change the pixels: so they are fields of the request, found when it is drawn and kept with the picture. A form

@@ -1,4 +1,4 @@
-"""What a request's field may hold: each kind of limit admits a value from outside, or says in a sentence why not."""
+"""Fields of a request: each kind of limit admits a value from outside, or says in a sentence why not."""
 
 from __future__ import annotations
 

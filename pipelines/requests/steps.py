@@ -1,4 +1,4 @@
-"""How many steps a denoising strength leaves, by A1111's rule (1.10, modules/sd_samplers_common.py `setup_img2img_steps`).
+"""Steps that a denoising strength leaves, by A1111's rule (1.10, modules/sd_samplers_common.py `setup_img2img_steps`).
 
     N steps at strength s:   t = int(min(s, 0.999) * N), and the last t + 1 of N steps run
 

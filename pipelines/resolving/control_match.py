@@ -1,4 +1,4 @@
-"""Which models read the map that a preprocessor makes, told by their names: no file says what its maps looked like in training.
+"""Control models matched to preprocessors, told by their names: no file says what its maps looked like in training.
 
 The names are those that authors give their files (lllyasviel's ControlNets 1.0 and 1.1, T2I-Adapters, the SDXL collections) and the
 starter's own. A union model reads every kind of map that it has a name for.

@@ -1,4 +1,4 @@
-"""Which words of a request's prompts stand for embeddings."""
+"""Embedding words: which words of a request's prompts stand for embeddings."""
 
 from __future__ import annotations
 

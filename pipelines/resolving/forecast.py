@@ -1,4 +1,4 @@
-"""A request, and what is known of the files that it names, as a forecast of memory. Reads no weights and imports no torch."""
+"""The forecast of a request: what it names and what is known of those files, as memory. Reads no weights and imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a picture was made with, found again in this library: the same content under any name, and a sentence wherever it is another.
+"""Rebinding: what a picture was made with, found again here, by content under any name, and a sentence wherever it is another.
 
 A name and an id say where a file lay; its hash says what it was. So the hash decides whenever the picture has one. Reading a file of
 gigabytes takes its time, so a hash that nobody has worked out yet is waited for a moment only: then it says so, and the reading goes on.

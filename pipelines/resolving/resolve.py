@@ -1,4 +1,4 @@
-"""What a request names, looked up: tags in the prompt become entries, words find their embeddings, and what cannot go together is
+"""Resolving a request: tags in the prompt become entries of the library, words find their embeddings, and what cannot go together is
 refused with its reason before anything is loaded.
 """
 

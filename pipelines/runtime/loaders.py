@@ -1,4 +1,4 @@
-"""Model files to what the manager holds: how each kind is loaded, how large it will be, and whether its file has changed."""
+"""Loaders of model files for the manager: how each kind is loaded, how large it will be, and whether its file has changed."""
 
 from __future__ import annotations
 

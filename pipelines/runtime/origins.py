@@ -1,4 +1,4 @@
-"""What the record of a picture says beyond what its request names: the files that draw along, and what it was computed on and with."""
+"""Origins of a picture beyond what its request names: the files that draw along, and what it was computed on and with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request names, as keys of the manager, and put together again once it is lent."""
+"""Requested models: what a request names, as keys of the manager, and put together again once it is lent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real painter: leases what a request names and runs its recipe on it. Importing it imports torch; the worker does so in time."""
+"""The runner: leases what a request names and runs its recipe on it. Importing it imports torch; the worker does so in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every sampler takes and yields. The words here are those of Karras et al. (2022), arXiv:2206.00364.
+"""The sampler interface: what every sampler takes and yields, in the words of Karras et al. (2022), arXiv:2206.00364.
 
 The state is x = x0 + sigma * noise ("variance exploding"); the family behind `denoise` scales it for its network.
 """

@@ -1,4 +1,4 @@
-"""Noise that belongs to an image, not to a batch: image i of a batch gets, bit for bit, what it gets alone."""
+"""Image noise, which belongs to an image and not to a batch: image i of a batch gets, bit for bit, what it gets alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The noise levels a model was trained on, and the way between them and its timesteps."""
+"""The noise schedule: the levels a model was trained on, and the way between them and its timesteps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the steps lie: from a number of steps to noise levels, highest first.
+"""Schedules: from a number of steps to noise levels, highest first.
 
 Each function gives `steps` levels and the one at which the last step ends: float32, (steps + 1,).
 """

@@ -1,4 +1,4 @@
-"""What the page asks of control units before a run: which preprocessors there are, and what a unit's model will see."""
+"""Previews of control maps before a run: which preprocessors there are, and what a unit's model will see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page asks of depth maps before a run: an estimate, the map as it was edited, and the same as a picture to send elsewhere."""
+"""Previews of depth maps before a run: an estimate, the map as it was edited, and the same as a picture to send elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a guest may ask for: so much work in one job, and so much room on the disk. Who sits at the machine has neither limit.
+"""Limits of guests: so much work in one job, and so much room on the disk. Who sits at the machine has neither limit.
 
 Room is counted from the files themselves: all of a person's pictures and inputs once, when the person first puts something in after
 a start, and from then on what is added. When it seems used up it is counted anew, so files that were removed give their room back.

@@ -1,4 +1,4 @@
-"""What a run will do, said before it is asked for: how many steps run, what becomes of the picture's size, which part is drawn.
+"""Preflight: what a run will do, said before it: how many steps run, what becomes of the picture's size, which part is drawn.
 
 From the same functions that the recipes use. Reads no pixels and imports no torch.
 """

@@ -1,4 +1,4 @@
-"""Fetches the weights of preprocessors from the hub into the studio's own place: all files that one needs in one go.
+"""Weights of preprocessors, fetched from the hub into the studio's own place: all files that one needs in one go.
 
 What is fetched stands in the table of annotators and nowhere else: who starts it names a preprocessor, never a file.
 """

@@ -1,4 +1,4 @@
-"""What the page says under a prompt while it is written: how long it is, what in it is not understood, and what does not act."""
+"""Notes under a prompt while it is written: how long it is, what in it is not understood, and what does not act."""
 
 from __future__ import annotations
 

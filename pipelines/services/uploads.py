@@ -1,4 +1,4 @@
-"""What people put in: pictures and masks, taken through the one door for pixels, kept by content, and each its owner's alone."""
+"""Uploads: pictures and masks, taken through the one door for pixels, kept by content, and each its owner's alone."""
 
 from __future__ import annotations
 

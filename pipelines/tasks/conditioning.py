@@ -1,4 +1,4 @@
-"""A request's prompts and sizes as what the networks are given."""
+"""Conditioning: a request's prompts and sizes as what the networks are given."""
 
 from __future__ import annotations
 

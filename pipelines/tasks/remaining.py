@@ -1,4 +1,4 @@
-"""Which pictures of a job are still to be drawn. A job that memory runs out in goes on from there: nothing twice, nothing lost."""
+"""Remaining pictures of a job. One that memory runs out in goes on from there: nothing twice, nothing lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way from noise to a picture: from which noise level, over which, and what is told at every step. The same for every recipe."""
+"""Sampling, from noise to a picture: from which noise level, over which, and what is told at every step. The same for every recipe."""
 
 from __future__ import annotations
 

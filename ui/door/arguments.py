@@ -1,4 +1,4 @@
-"""What a function of a component takes: its argument is checked before it runs, as its annotation says, and long texts are refused."""
+"""Arguments of component functions: each is checked before the function runs, as its annotation says, and long texts are refused."""
 
 from __future__ import annotations
 

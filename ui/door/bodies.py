@@ -1,4 +1,4 @@
-"""How much of a request's body is taken, and how long one waits for it."""
+"""Request bodies: how much of one is taken, and how long one waits for it."""
 
 from __future__ import annotations
 

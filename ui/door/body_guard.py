@@ -1,4 +1,4 @@
-"""What a request may bring with it. Stands behind the guard and the login: nothing of a stranger's body is read.
+"""The guard of bodies, behind the guard and the login: what a request may bring. Nothing of a stranger's body is read.
 
 size      2 MB of JSON, 64 MB of upload, counted as they arrive, or 413; only so much at the same time from one address
 body      JSON, an upload at the upload routes, a form at the login: anything else is 415. What no parser should guess is 400

@@ -1,4 +1,4 @@
-"""One connection, with deadlines: a head comes within seconds, a body and an answer move at a rate that a slow line still has.
+"""Connections with deadlines: a head comes within seconds, a body and an answer move at a rate that a slow line still has.
 
 uvicorn's protocol does the work; what is added is when it has lasted long enough. Looked at once a second, all connections together.
 """

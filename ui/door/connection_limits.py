@@ -1,4 +1,4 @@
-"""Who is connected: how many connections one address, and all together, may hold.
+"""Connection limits: how many one address, and all together, may hold.
 
 A connection that has asked for nothing yet gives way to a newer one, and then one whose request trickles in or whose answer is not
 fetched: so whoever asks at once gets in while an address opens all that it can. Some places are kept for this machine, whatever

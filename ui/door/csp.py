@@ -1,4 +1,4 @@
-"""What a page of ours may run and load: its own scripts, styles and pictures from this server, and nothing else.
+"""The content security policy: a page may run and load its own scripts, styles and pictures from this server, and nothing else.
 
 Gradio writes its configuration into inline scripts. Each gets a number that is drawn anew for every visit, and the page's own head
 scripts are known by their hash; so text that turned into markup, a `javascript:` link or a framed document run nothing.

@@ -1,4 +1,4 @@
-"""What breaks inside is told in one sentence with a reference; the log says under the same reference what it was."""
+"""Failures: what breaks inside is told in one sentence with a reference; the log says under the same reference what it was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One call of Gradio's: where it goes, what it brings, who asks; and the same call as it is passed on."""
+"""Calls of Gradio's: where one goes, what it brings, who asks; and the same call as it is passed on."""
 
 from __future__ import annotations
 

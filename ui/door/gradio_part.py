@@ -1,4 +1,4 @@
-"""The part of Gradio that the page uses, in one table, and how it is asked: nothing that a visitor sends breaks it.
+"""Gradio's part that the page uses, in one table, and how it is asked: nothing that a visitor sends breaks it.
 
 A call is read here, before Gradio sees it: it names a handler that there is, with as many values as that takes, and the visitor's role
 suffices. The session's name is then given the visitor's own in front: whoever knows another's session reads, cancels and joins

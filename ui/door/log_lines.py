@@ -1,4 +1,4 @@
-"""A log that strangers cannot fill: of lines that are alike only some a minute are written, and none holds control characters."""
+"""Log lines that strangers cannot fill the log with: of those alike only some a minute are written, and none holds control characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is asking, and whether they may come in.
+"""The login: who is asking, and whether they may come in.
 
 Two cookies, both HttpOnly and SameSite=Strict, both 128 random bits or more that only the server makes:
 

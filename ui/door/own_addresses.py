@@ -1,4 +1,4 @@
-"""Under which addresses the studio is reached, for people to read and for a telephone's camera."""
+"""Own addresses: under which the studio is reached, for people to read and for a telephone's camera."""
 
 from __future__ import annotations
 

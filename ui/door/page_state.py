@@ -1,4 +1,4 @@
-"""What Gradio keeps for each session: the tables of the page and what was changed in them, without a copy of its whole configuration.
+"""Page state that Gradio keeps for each session: its tables and what was changed in them, without a copy of the whole configuration.
 
 Gradio makes that at a session's first call, at 0.7 MB and 36 ms, for links into a page as somebody left it. Those are shut here.
 """

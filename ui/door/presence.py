@@ -1,4 +1,4 @@
-"""Whether somebody still waits for an answer."""
+"""Presence: whether somebody still waits for an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The studio behind a proxy: under which address others see it, and whose word about visitors is taken.
+"""Proxies in front of the studio: under which address others see it, and whose word about visitors is taken.
 
     --trusted-proxy ADDRESS         what this address says of visitors (X-Forwarded-For, X-Forwarded-Proto) is believed
     --public-url https://NAME/PATH  requests to NAME are answered, with or without PATH in front as the proxy passes them on

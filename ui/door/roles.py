@@ -1,4 +1,4 @@
-"""Who a visitor is, and what each handler asks of one.
+"""Roles: who a visitor is, and what each handler asks of one.
 
     owner     sits at the machine: the connection comes from its own loopback address, under a loopback name, with no proxy
               in between; where a password is set, logged in as well

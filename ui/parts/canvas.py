@@ -1,4 +1,4 @@
-"""What a tab that begins with a picture has besides its form: the canvas, and the lines that say what a run will do."""
+"""The canvas of a tab that begins with a picture, and the lines that say what a run will do."""
 
 from __future__ import annotations
 

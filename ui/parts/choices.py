@@ -1,4 +1,4 @@
-"""What the library offers a form: which checkpoints, VAEs, refiners, LoRAs and hypernetworks there are, and why one does not fit.
+"""Choices that the library offers a form: checkpoints, VAEs, refiners, LoRAs and hypernetworks, and why one does not fit.
 
 Lists follow the library without a reload: the page's header notices another version, and this component asks again.
 """

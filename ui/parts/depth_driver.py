@@ -1,4 +1,4 @@
-"""What reads the depth map: a depth checkpoint by itself, or control units that have no picture of their own.
+"""The driver of a depth map: a depth checkpoint by itself, or control units that have no picture of their own.
 
 Nothing of it is a field of the request: it follows from the checkpoint and the units, and the two buttons set those.
 """

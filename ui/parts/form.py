@@ -1,4 +1,4 @@
-"""A form is a request made of components: the same field names, or the page does not build.
+"""Forms: a form is a request made of components: the same field names, or the page does not build.
 
 Values travel by name in both directions. Gradio's own checks are switched off where a form is read: the request knows the
 limits, and its sentences name the field.

@@ -1,4 +1,4 @@
-"""What the Models tab asks of the studio, as plain values. Whoever was let in may look; only the owner changes anything."""
+"""Handlers of the Models tab: the library as plain values. Whoever was let in may look; only the owner changes anything."""
 
 from __future__ import annotations
 

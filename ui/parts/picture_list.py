@@ -1,4 +1,4 @@
-"""Several pictures that are drawn over in turn: uploads of anybody, or a folder of the machine that the owner sits at."""
+"""The list of several pictures that are drawn over in turn: uploads of anybody, or a folder of the owner's machine."""
 
 from __future__ import annotations
 

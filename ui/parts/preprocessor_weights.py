@@ -1,4 +1,4 @@
-"""The weights that preprocessors lack, as the page downloads them: the owner names a preprocessor, the studio knows its files."""
+"""Downloads of weights that preprocessors lack: the owner names a preprocessor, the studio knows its files."""
 
 from __future__ import annotations
 

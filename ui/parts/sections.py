@@ -1,4 +1,4 @@
-"""The parts that the forms of several tabs are made of: what is asked for, with what, at which size, how it is sampled."""
+"""Sections that the forms of several tabs are made of: what is asked for, with what, at which size, how it is sampled."""
 
 from __future__ import annotations
 

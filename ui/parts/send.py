@@ -1,4 +1,4 @@
-"""Pictures and settings from one tab to another: "Send to", "Use these settings", and one undo that brings the old form back."""
+"""Sending pictures and settings from one tab to another: "Send to", "Use these settings", and one undo that brings the old form back."""
 
 from __future__ import annotations
 

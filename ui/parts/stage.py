@@ -1,4 +1,4 @@
-"""The working side of every tab: the picture as it forms, progress, stop and skip, the finished pictures and their settings.
+"""The stage, the working side of every tab: the picture as it forms, progress, stop and skip, the finished pictures and their settings.
 
 The picture never travels through Gradio. A press of Generate returns a job's id; the script of the stage follows that job over
 the server's own routes, one request in flight, so that a slow line drops frames and delays nobody.

@@ -1,4 +1,4 @@
-"""How the page looks: system fonts, neutral greys so that pictures keep their colours, one accent. Nothing is fetched from elsewhere."""
+"""The theme: system fonts, neutral greys so that pictures keep their colours, one accent. Nothing is fetched from elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures, masks and depth maps that people put in, over HTTP: bytes in, an id out, and the picture back by its id.
+"""Input routes: pictures, masks and depth maps that people put in: bytes in, an id out, and the picture back by its id.
 
     POST /input?as=picture                        -> {"id", "width", "height", "notes", "mask"}
     POST /input?as=mask&width=512&height=512      -> the same; a mask is scaled to the picture it belongs to

@@ -1,4 +1,4 @@
-"""Jobs over HTTP: how one stands, stopping it, skipping to its next picture; and how the engine is."""
+"""Job routes: how one stands, stopping it, skipping to its next picture; and how the worker is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finished pictures over HTTP: the very file, and a small version of it for film strips.
+"""Picture routes: the very file of a finished picture, and a small version of it for film strips.
 
 A picture is found by its id alone, 128 random bits, and only by the person who made it or by the owner of the studio.
 """

@@ -1,4 +1,4 @@
-"""A picture from words, held to the outlines, depth, pose or the like of other pictures."""
+"""The ControlNet tab: a picture from words, held to the outlines, depth, pose or the like of other pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture held by a depth map: of another picture, of a file, or drawn."""
+"""The depth tab: a picture held by a depth map: of another picture, of a file, or drawn."""
 
 from __future__ import annotations
 

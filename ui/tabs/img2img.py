@@ -1,4 +1,4 @@
-"""A picture from a picture and words."""
+"""The image-to-image tab: a picture from a picture and words."""
 
 from __future__ import annotations
 

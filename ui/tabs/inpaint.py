@@ -1,4 +1,4 @@
-"""A part of a picture drawn anew, under a painted mask."""
+"""The inpainting tab: a part of a picture drawn anew, under a painted mask."""
 
 from __future__ import annotations
 

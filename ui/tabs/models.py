@@ -1,4 +1,4 @@
-"""The library: what is there, what is wrong with it, what is loaded, and where to get more."""
+"""The models tab: what is there, what is wrong with it, what is loaded, and where to get more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture continued beyond its edges."""
+"""The outpainting tab: a picture continued beyond its edges."""
 
 from __future__ import annotations
 

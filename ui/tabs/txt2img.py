@@ -1,4 +1,4 @@
-"""A picture from words alone."""
+"""The text-to-image tab: a picture from words alone."""
 
 from __future__ import annotations
 
