@@ -1,1 +1,1 @@
-"""Networks that steer a drawing by a picture: ControlNets, unions, T2I-Adapters, Control-LoRAs, read from their files."""
+"""Control networks: ControlNets, unions, T2I-Adapters and Control-LoRAs, read from their files."""

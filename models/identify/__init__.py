@@ -1,1 +1,1 @@
-"""Identifying model files: kind, family and variant, from headers and small JSON files alone. No torch."""
+"""Identification of model files: kind, family and variant, from headers and small JSON files alone. No torch."""

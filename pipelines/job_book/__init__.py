@@ -1,1 +1,1 @@
-"""The parts of the job book: its file, what goes wrong with it, how its rows are read. `pipelines.job_book.book` joins them."""
+"""The job book: every job and every finished picture in one SQLite file. `book.py` is all that others see of it."""

@@ -1,4 +1,4 @@
-"""Pictures to control pictures: the maps of outlines, depth, poses and the like that control models read. One file each.
+"""Preprocessors, one file each: pictures to the maps of outlines, depth, poses and the like that control models read.
 
 Each one is a function of pixels, (h, w, 3) in 0 .. 255, and of up to two thresholds; one that needs weights takes its annotator too
 (`annotators.py`). It is imported when it is used: torch, OpenCV and controlnet-aux take seconds.
