@@ -246,7 +246,7 @@ class Catalog:
             dressed = [self._dressed(entry) for entry in everything]
             files = {file.id: file for file in told_apart(dressed)}
             if files != self._table.files or not self._version:
-                facts, fingerprints = ({entry.file.id: getattr(entry, name) for entry in everything} for name in ("facts", "mark"))
+                facts, fingerprints = ({entry.file.id: getattr(entry, name) for entry in everything} for name in ("facts", "fingerprint"))
                 self._table = CatalogTable(files, facts, fingerprints, Names(files.values()))
                 self._version += 1
             self._found = found
