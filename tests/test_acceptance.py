@@ -44,6 +44,7 @@ def right_share(picture: Image.Image, prompt: str) -> float:
     return right / total
 
 
+@pytest.mark.smoke
 def test_the_prompt_is_watched_as_it_forms_into_a_picture_that_shows_just_that(visit: Visit) -> None:
     visit.generate("a ball")  # the first job also waits for torch and the model
     visit.finished()

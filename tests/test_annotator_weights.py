@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
-from test_annotators import CPU, _quiet, annotators
 
 from models.errors import UserError
 from pipelines.preprocessors.annotators import ANNOTATORS, STARTER, Annotators
 from tests.support import annotator_toys
+from tests.test_annotators import CPU, _quiet, annotators
 
 __all__ = ["_quiet"]
 

@@ -12,13 +12,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from test_preprocessors import scene
 from torch import nn
 
 from models.memory.device import mend_torchvision
 from pipelines.preprocessors import PREPROCESSORS, TABLE, Preprocessor, preprocess
 from pipelines.preprocessors.annotators import ANNOTATORS, Annotator, Annotators
 from tests.support import annotator_toys
+from tests.test_preprocessors import scene
 
 CPU = torch.device("cpu")
 RUN_HERE = [entry for entry in TABLE if entry.weights and entry.weights not in (*annotator_toys.LARGE, *annotator_toys.RUN_BY_HAND)]

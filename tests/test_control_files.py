@@ -47,7 +47,7 @@ from tests.support.toy_controls import (
     write,
 )
 
-pytest_plugins = ("loading_toys",)
+pytest_plugins = ("tests.support.loading_toys",)
 pytestmark = pytest.mark.usefixtures("no_network")
 FAMILY = {"sd1": SD1, "sd2": SD2, "sdxl large": SDXL, "sdxl mid": SDXL, "sdxl small": SDXL, "without words": SD1}
 

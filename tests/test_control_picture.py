@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from test_preprocessors import scene
 
 from pipelines.control.control_map import as_rgb, control_mask, control_picture, fitted, map_resolution
 from pipelines.preprocessors import TABLE
 from pipelines.preprocessors.inpaint_mask import inpaint_tensor
 from pipelines.requests.control_unit import CONTROL_RESIZE, ControlUse
+from tests.test_preprocessors import scene
 
 WEIGHTLESS = [entry.name for entry in TABLE if not entry.weights]
 CANNY = ControlUse(preprocessor="Canny", threshold_a=60, threshold_b=150)

@@ -22,7 +22,7 @@ from ui import page
 from ui.door.roles import declared
 from ui.parts.depth_map import DepthMapHandlers, estimated
 
-pytest_plugins = ("door_fixtures",)
+pytest_plugins = ("tests.support.door_fixtures",)
 ME = {"Cookie": "atelier_user=" + "m" * 22}
 YOU = {"Cookie": "atelier_user=" + "y" * 22}
 FILE = {"Content-Type": "application/octet-stream"}

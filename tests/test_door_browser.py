@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.doors import PASSWORD, RunningDoor
 
-pytest_plugins = ("door_fixtures",)
+pytest_plugins = ("tests.support.door_fixtures",)
 pytestmark = pytest.mark.browser
 
 MARKUP = (

@@ -18,7 +18,7 @@ from PIL import Image
 from tests.support.doors import RunningDoor
 from tests.support.toys import FAR_TOO_LONG
 
-pytest_plugins = ("door_fixtures",)
+pytest_plugins = ("tests.support.door_fixtures",)
 ME = {"Cookie": "atelier_user=" + "h" * 22}
 SECRET = "CANARY-4711"
 COLOUR = (201, 17, 93)

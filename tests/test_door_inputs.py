@@ -17,7 +17,7 @@ from pipelines.requests.request import SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, Req
 from tests.support.doors import RunningDoor
 from tests.support.toys import FAR_TOO_LONG, toy_model_folder
 
-pytest_plugins = ("door_fixtures",)
+pytest_plugins = ("tests.support.door_fixtures",)
 ME = {"Cookie": "atelier_user=" + "b" * 22}
 SMALL = {"steps": 1, "width": 64, "height": 64}
 

@@ -14,7 +14,7 @@ from tests.support.toys import toy_studio
 from ui.door.login import Attempts, Sessions, login_page
 from ui.server import Door, create_app
 
-pytest_plugins = ("door_fixtures",)
+pytest_plugins = ("tests.support.door_fixtures",)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 

@@ -24,7 +24,7 @@ from ui.door.proxy import PublicUrl, read_proxies
 from ui.door.roles import RANK, Role, callables, declared
 from ui.server import Door, create_app
 
-pytest_plugins = ("door_fixtures",)
+pytest_plugins = ("tests.support.door_fixtures",)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 

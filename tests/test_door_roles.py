@@ -20,7 +20,7 @@ from ui import page as real_page
 from ui.door.roles import RANK, Role, Visitor, callables, declared, role, role_of, undeclared, user_of
 from ui.server import Door, create_app
 
-pytest_plugins = ("door_fixtures",)
+pytest_plugins = ("tests.support.door_fixtures",)
 ME = {"Cookie": "atelier_user=" + "r" * 22}
 
 

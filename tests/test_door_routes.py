@@ -23,7 +23,7 @@ from tests.support.toys import toy_studio
 from ui.door.serving import open_socket
 from ui.server import Door, create_app
 
-pytest_plugins = ("door_fixtures",)
+pytest_plugins = ("tests.support.door_fixtures",)
 
 
 def cookie(letter: str) -> dict[str, str]:

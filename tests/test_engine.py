@@ -19,6 +19,8 @@ from pipelines.jobs.progress import FRAMES
 from pipelines.jobs.worker import settled
 from tests.support.toys import ToyPainter, toy_studio, wait_until
 
+pytestmark = pytest.mark.smoke
+
 
 @pytest.fixture
 def runner() -> ToyPainter:

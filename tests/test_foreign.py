@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from PIL import ExifTags, Image, features
-from test_outputs import chunk
-from test_outputs import png as png_with
 
 from models.errors import UserError
 from pipelines.jobs.outputs import inspect
 from pipelines.metadata.foreign import PROGRAMS
 from pipelines.metadata.picture_texts import comment_text
+from tests.test_outputs import chunk
+from tests.test_outputs import png as png_with
 
 TEXT = "a lighthouse, 雪 🦊\nNegative prompt: fog\nSteps: 24, Sampler: Euler a, CFG scale: 6.5, Seed: 4711, Size: 512x640"
 UTF8, BE, LE = TEXT.encode(), TEXT.encode("utf-16-be"), TEXT.encode("utf-16-le")

@@ -10,11 +10,12 @@ import gradio as gr
 import pytest
 
 import ui.tabs
-from pipelines import Range, Several, TextToImage, UserError
-from pipelines.requests import fields as limits
+from pipelines import Range, Several, TextToImage, UserError, limits
 from pipelines.requests.request import HypernetworkUse, LoraUse
 from ui.parts import controls
 from ui.parts.form import Form
+
+pytestmark = pytest.mark.smoke
 
 SAMPLE = TextToImage(prompt="a (red:1.2) house", negative_prompt="rain", sampler="Euler a", steps=33, width=320, seed=2**63 - 1,
     loras=(LoraUse(id="a", unet=0.5, blocks="1,0"),), hypernetworks=(HypernetworkUse(id="b"),), vae="c", clip_skip=2)  # fmt: skip

@@ -24,6 +24,8 @@ from safetensors.torch import save_file
 from models.tensors.header import Damaged, read_header
 from models.tensors.small_tensor import read_values
 
+pytestmark = pytest.mark.smoke
+
 FAR_TOO_LONG = 30  # seconds: a reader that is not done by then hangs
 PLAIN = {"weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}
 

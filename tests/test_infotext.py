@@ -18,6 +18,8 @@ from pipelines.requests.fields import Range
 from pipelines.requests.request import KINDS, SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, Inpaint, TextToImage, limits
 from tests.support.toys import FAR_TOO_LONG
 
+pytestmark = pytest.mark.smoke
+
 A1111 = """a red house, (snow:1.2)
 by night
 Negative prompt: blurry, text

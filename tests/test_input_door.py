@@ -15,7 +15,7 @@ from PIL import Image
 from tests.support.doors import Answer, RunningDoor
 from ui.door.bodies import Limits
 
-pytest_plugins = ("door_fixtures",)
+pytest_plugins = ("tests.support.door_fixtures",)
 ME = {"Cookie": "atelier_user=" + "m" * 22}
 YOU = {"Cookie": "atelier_user=" + "y" * 22}
 FILE = {"Content-Type": "application/octet-stream"}

@@ -26,7 +26,7 @@ from tests.support.loading_toys import CPU
 from tests.support.toy_controls import shaken
 from tests.support.toy_weights import toy_networks
 
-pytest_plugins = ("loading_toys",)
+pytest_plugins = ("tests.support.loading_toys",)
 pytestmark = pytest.mark.usefixtures("no_network")
 
 WIDTH, SUMMARY, SEES, HIDDEN, TOKENS = 32, 20, 24, 48, 4

@@ -13,6 +13,8 @@ from models.errors import UserError
 from pipelines.job_book.book import JOBS_A_USER, PASSES, JobBook
 from pipelines.requests.request import TextToImage
 
+pytestmark = pytest.mark.smoke
+
 
 @pytest.fixture
 def book(tmp_path: Path) -> JobBook:

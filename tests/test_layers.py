@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.smoke
+
 ROOT = Path(__file__).parent.parent
 LAYERS = ("models", "pipelines", "ui")
 NETWORKS = {"torch", "torchvision", "diffusers", "transformers", "accelerate", "safetensors", "controlnet_aux", "timm"}

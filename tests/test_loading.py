@@ -18,7 +18,7 @@ from tests.support import toy_files
 from tests.support.loading_toys import CPU, FAMILIES, HALF, Toy, differing, loaded, opened, parts
 from tests.support.toy_files import UNET, VAE, Change
 
-pytest_plugins = ("loading_toys",)
+pytest_plugins = ("tests.support.loading_toys",)
 pytestmark = pytest.mark.usefixtures("no_network")
 
 

@@ -19,7 +19,7 @@ from tests.support import toy_files
 from tests.support.loading_toys import CPU, FAMILIES, differing, opened
 from tests.support.toy_weights import toy_networks, write_toy_model
 
-pytest_plugins = ("loading_toys",)
+pytest_plugins = ("tests.support.loading_toys",)
 pytestmark = pytest.mark.usefixtures("no_network")
 
 

@@ -19,7 +19,7 @@ from tests.support.original_names import Tensors, ldm_vae
 from tests.support.toy_files import VAE, Change
 from tests.support.toy_weights import ToyNetworks, write_toy_model
 
-pytest_plugins = ("loading_toys",)
+pytest_plugins = ("tests.support.loading_toys",)
 pytestmark = pytest.mark.usefixtures("no_network")
 
 

@@ -12,6 +12,8 @@ import pytest
 from models.errors import UserError
 from models.memory.manager import Key, Manager, Tier
 
+pytestmark = pytest.mark.smoke
+
 
 @dataclass
 class Weight:

@@ -33,6 +33,8 @@ from pipelines.metadata.picture_settings import FORMAT_VERSION
 from pipelines.requests.request import Request, TextToImage, describe
 from tests.support.toys import FAR_TOO_LONG
 
+pytestmark = pytest.mark.smoke
+
 REQUEST = TextToImage(prompt="a red house, (snow:1.2)", negative_prompt="blurry", seed=1234, guidance_scale=6.3)
 MADE_WITH = {"Model": "starter", "Model hash": "0123456789"}
 

@@ -27,6 +27,7 @@ def slow(house: House) -> Generator[threading.Semaphore]:
     yield house.runner.gate
 
 
+@pytest.mark.smoke
 def test_an_artist_types_and_sees_the_picture_form_step_by_step(visit: Visit, house: House, slow: threading.Semaphore) -> None:
     visit.page.evaluate(COUNT_FRAMES)
     visit.generate("a red house on the left in the snow")

@@ -7,11 +7,11 @@ from contextlib import closing
 
 import pytest
 from playwright.sync_api import Browser, expect
-from test_page_pictures import picture, put
 
 from models.library.catalog import STARTER
 from models.memory.manager import Key
 from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
+from tests.test_page_pictures import picture, put
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]

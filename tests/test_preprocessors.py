@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from test_layers import NETWORKS, modules_after
 
 from models.errors import UserError
 from models.memory.device import mend_torchvision
@@ -25,6 +24,7 @@ from pipelines.preprocessors.inpaint_mask import inpaint_tensor
 from pipelines.preprocessors.resolution import LONGEST, at_resolution, in_blocks
 from pipelines.preprocessors.shuffle import seed_of
 from pipelines.requests.control_unit import UNION_KINDS, ControlUse
+from tests.test_layers import NETWORKS, modules_after
 
 WEIGHTLESS = [entry for entry in TABLE if not entry.weights]
 SERVANTS = {"__init__", "annotators", "resolution", "weights", "hub_folder"}  # of the package's files; all others make maps

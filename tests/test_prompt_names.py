@@ -9,7 +9,6 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_resolve import Shelf, entry
 
 from models.errors import UserError
 from pipelines.prompts import ClipTokenizer, Names, chunk, parse, parse_weights, written
@@ -17,6 +16,7 @@ from pipelines.requests.request import TextToImage
 from pipelines.resolving.resolve import resolve
 from pipelines.services.prompt_notes import PromptReader, left_out
 from tests.support.toys import WORDS, toy_vocabulary
+from tests.test_resolve import Shelf, entry
 
 NAMES = ("odd (v1)", "café", "style+", "style", "style 2", "bad hands", "v1.5, plus", "Coffee BREAK", "한글", r"back\slash", "[x]")
 OTHERS = ("a", " ", ", ", "(", ")", ":1.2)", "[", "]", "\\", " BREAK ", "<lora:a:1>", "_", "\u0301")

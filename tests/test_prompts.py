@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from pipelines.prompts import Weighted, parse, parse_weights, unknown_words
 from tests.support.toys import FAR_TOO_LONG
 
+pytestmark = pytest.mark.smoke
+
 PROMPTS = st.text(alphabet=st.sampled_from("ab,. \n\\()[]:0123456789-+BREAK é👩\u200dא"), max_size=60) | st.text(max_size=60)
 PLAIN_PROMPTS = st.text(alphabet=st.characters(exclude_characters="()[]\\:", exclude_categories=("Cs",)), max_size=60)
 

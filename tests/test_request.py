@@ -15,6 +15,8 @@ from pipelines.requests.fields import Range
 from pipelines.requests.request import KINDS, SAMPLER_NAMES, SEEDS, TextToImage, describe, limits, restore, unroll
 from pipelines.samplers import SAMPLERS
 
+pytestmark = pytest.mark.smoke
+
 
 def test_a_request_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -16,6 +16,8 @@ from pipelines.requests.request import OWN_VAE, HypernetworkUse, LoraUse, TextTo
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
 
+pytestmark = pytest.mark.smoke
+
 
 def entry(kind: ModelKind, name: str, family: str = "sd1", **more: Any) -> ModelFile:
     return ModelFile(f"id-{name}", name, Path(name), 1, 0.0, Identity(kind, family), **more)

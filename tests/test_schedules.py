@@ -19,6 +19,8 @@ from pipelines.samplers.noise_schedule import NoiseSchedule
 from tests.support import kdiffusion
 from tests.support.analytic import alphas_cumprod
 
+pytestmark = pytest.mark.smoke
+
 NOISE = NoiseSchedule(alphas_cumprod().float())
 STEPS = [1, 2, 3, 20, 150]
 APPLIES = [(name, schedule) for name, spec in SAMPLERS.items() for schedule in (*spec.schedules, "Automatic")]

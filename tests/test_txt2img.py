@@ -28,6 +28,8 @@ from tests.support.drawing import clip_tokenizer, finished, first_noise, levels,
 from tests.support.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 from tests.support.toys import wait_until
 
+pytestmark = pytest.mark.smoke
+
 REQUEST = TextToImage(prompt="a red house", negative_prompt="mountains", steps=4, seed=5, width=64, height=96)
 
 

@@ -8,9 +8,7 @@ from typing import Any, Literal
 import gradio as gr
 from gradio.context import LocalContext
 
-from pipelines import FromPicture, Range, Studio, UserError
-from pipelines.requests import fields
-from pipelines.services import preflight
+from pipelines import FromPicture, Range, Studio, UserError, limits, preflight
 from ui.door.roles import role, visitor_of
 from ui.parts.components import piece
 from ui.parts.controls import SIDE, aspect_size
@@ -88,7 +86,7 @@ def fitting(studio: Studio, asked: dict[str, Any]) -> list[int]:
 def fit_size(size: tuple[int, ...], native: int) -> tuple[int, int]:
     """On multiples of 8. A picture of half to twice the native area keeps its size, any other its shape."""
     width, height = size
-    limit = fields(FromPicture)["width"]
+    limit = limits(FromPicture)["width"]
     assert isinstance(limit, Range)
     if 0.5 <= width * height / native**2 <= 2 and min(size) >= SMALLEST and max(size) <= limit.high:
         return round(width / SIDE) * SIDE, round(height / SIDE) * SIDE

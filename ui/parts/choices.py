@@ -11,8 +11,7 @@ from typing import Any
 import gradio as gr
 
 from models.files import ModelFile, ModelKind
-from pipelines import OWN_VAE, Checkpoint, Request, Studio, UserError, written
-from pipelines.requests import fields
+from pipelines import OWN_VAE, Checkpoint, Request, Studio, UserError, limits, written
 from pipelines.resolving.control_match import readers
 from ui.door.roles import role
 from ui.parts import controls
@@ -31,7 +30,7 @@ DRAWS = ("", "v", "turbo", "lcm", "lightning", "hyper")  # variants that draw fr
 def offer(studio: Studio, form: Form) -> None:
     """Keeps the form's lists as the library is."""
     names = [name for name in ("checkpoint", "vae", "refiner") if name in form.inputs]
-    racks = {name: sorts for name, sorts in RACKS.items() if name in fields(form.kind)}
+    racks = {name: sorts for name, sorts in RACKS.items() if name in limits(form.kind)}
     kind = form.kind
 
     @role("artist")

@@ -12,9 +12,8 @@ from typing import Any
 import gradio as gr
 from gradio.context import LocalContext
 
-from pipelines import Choice, ControlUse, Depth, Flag, Range, Request, Stored, Studio, UserError
+from pipelines import Choice, ControlUse, Depth, Flag, Range, Request, Stored, Studio, UserError, limits
 from pipelines.jobs.errands import never
-from pipelines.requests import fields as limits
 from pipelines.requests.control_unit import curve_at
 from ui.door import presence
 from ui.door.roles import role, user_of

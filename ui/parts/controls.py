@@ -12,8 +12,7 @@ import gradio as gr
 from gradio.components import Component
 from gradio.context import Context
 
-from pipelines import Checkpoint, Choice, Flag, Range, Request, Several, Text
-from pipelines.requests import fields as limits
+from pipelines import Checkpoint, Choice, Flag, Range, Request, Several, Text, limits
 from ui.parts.components import piece
 from ui.parts.form import Form, declared, is_exact
 

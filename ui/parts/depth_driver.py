@@ -13,8 +13,7 @@ from typing import Any
 import gradio as gr
 
 from models.files import ModelFile, ModelKind
-from pipelines import Checkpoint, ControlUse, Depth, Studio, UserError
-from pipelines.requests import fields
+from pipelines import Checkpoint, ControlUse, Depth, Studio, UserError, limits
 from pipelines.resolving.control_match import readers
 from pipelines.resolving.resolve import STEERS, UNREAD_DEPTH
 from ui.door.roles import role
@@ -109,7 +108,7 @@ def depth_model(studio: Studio, checkpoint_id: str) -> ModelFile | None:
 def _with_unit(uses: tuple[ControlUse, ...], model: ModelFile) -> tuple[ControlUse, ...]:
     """The first unit without a picture takes the model, unless there is none: then one is added."""
     place = next((index for index, use in enumerate(uses) if not use.image), len(uses))
-    if place == fields(Depth)["controls"].most:  # pyright: ignore[reportAttributeAccessIssue]
+    if place == limits(Depth)["controls"].most:  # pyright: ignore[reportAttributeAccessIssue]
         raise UserError(NO_ROOM)
     old = uses[place] if place < len(uses) else ControlUse()
     kind = "Depth" if _is_union(model) else old.union_kind

@@ -14,8 +14,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from pipelines import Limit, Range, Request, UserError, describe
-from pipelines.requests import fields as limits
+from pipelines import Limit, Range, Request, UserError, describe, limits
 
 LONGEST = 300_000  # characters of what a form carries out of sight
 EXACT = 2**53  # JavaScript's numbers lose digits beyond it, so a field with a higher limit is shown as text

@@ -14,8 +14,7 @@ from models.families import FAMILIES
 from models.files import ModelFile
 from models.library.checkpoint import STARTER
 from models.names import folded
-from pipelines import Studio, TextToImage
-from pipelines.requests import fields
+from pipelines import Studio, TextToImage, limits
 from pipelines.services.library import FOLDERS
 from ui.door.roles import role, role_of
 from ui.parts.choices import put_in, reason
@@ -72,7 +71,7 @@ class LibraryHandlers:
         defaults = {name: own.defaults.get(name) for name in DEFAULTS}
         fitting = [vae for vae in self._library.models("vae") if vae.usable and not reason(self._studio, vae.id, entry.id)]
         vaes = [{"id": vae.id, "name": vae.name} for vae in fitting]
-        return {"decided": decided | defaults, "vaes": vaes, "numbers": {name: asdict(fields(TextToImage)[name]) for name in DEFAULTS}}
+        return {"decided": decided | defaults, "vaes": vaes, "numbers": {name: asdict(limits(TextToImage)[name]) for name in DEFAULTS}}
 
     def memory(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
         """What is loaded where. Keys and folders stay here."""

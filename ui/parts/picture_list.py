@@ -9,8 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.context import LocalContext
 
-from pipelines import ImageToImage, Studio, UserError
-from pipelines.requests import fields
+from pipelines import ImageToImage, Studio, UserError, limits
 from ui.door.roles import role, role_of, user_of
 from ui.parts.components import piece
 
@@ -18,7 +17,7 @@ SHOWN_NOTES = 5  # sentences about pictures of a folder that cannot be used
 
 
 def pile(studio: Studio, kind: type[ImageToImage]) -> gr.HTML:
-    most = fields(kind)["images"].most  # pyright: ignore[reportAttributeAccessIssue]
+    most = limits(kind)["images"].most  # pyright: ignore[reportAttributeAccessIssue]
 
     @role("artist")
     def owns(_: Any = None) -> bool:

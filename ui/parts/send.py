@@ -8,8 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from pipelines import Controlled, ControlUse, Depth, PictureRecord, Studio, Taken, UserError
-from pipelines.requests import fields
+from pipelines import Controlled, ControlUse, Depth, PictureRecord, Studio, Taken, UserError, limits
 from pipelines.resolving.resolve import MADE_FOR
 from ui.door.roles import role, user_of
 from ui.parts.canvas import fit_size
@@ -113,7 +112,7 @@ def as_it_was(studio: Studio, form: Form, record: PictureRecord, user: str) -> d
 
 def as_picture(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Any, Any]:
     """The picture to start from, and the words and the model that made it."""
-    if "image" not in fields(form.kind):
+    if "image" not in limits(form.kind):
         return form.fill(record.request, leave=_stays(studio, form, record))
     taken = studio.uploads.adopt(record, user)
     values: dict[str, Any] = {"image": taken.id} | ({"mask": ""} if "mask" in form.inputs else {})
@@ -142,7 +141,7 @@ def as_control(studio: Studio, form: Form, record: PictureRecord, user: str, hel
 def _admitted(held: Any) -> tuple[ControlUse, ...]:
     """The units that a form holds; none where they are not sound."""
     try:
-        admitted: Any = fields(Controlled)["controls"].admit("Control", held, tuple)
+        admitted: Any = limits(Controlled)["controls"].admit("Control", held, tuple)
     except UserError:
         return ()
     return admitted
