@@ -31,7 +31,12 @@ SPACE = 3 * 10**9  # bytes: the packages, and what pip unpacks on the way
 WRITING = "Installing collected packages"  # what pip says when all is fetched and it begins to write
 WRITTEN = "Successfully installed"  # and when it has
 FULL = 1_000_000  # bytes: with less than this left, nothing more can be written, not even what went wrong
-NO_DEPS = "# --no-deps"  # this line in a requirements file: what follows is installed without what it asks for
+STUDIO, TESTS = "packages/studio.lock", "packages/tests.lock"  # lists of packages: all that is needed, by version and hash
+# PyTorch is asked for by name, as its build depends on the machine: pip takes the one for the CPU alone where the machine offers that.
+STEPS = {  # list -> the arguments of each `pip install`, in order
+    STUDIO: (("--no-deps", "--require-hashes", "-r", STUDIO), ("torch", "torchvision", "-c", "packages/torch.lock")),
+    TESTS: (("--no-deps", "--require-hashes", "-r", TESTS),),
+}
 
 # What stands in a failed set-up, and what to do about it. The first match counts.
 ADVICE = (
@@ -63,7 +68,7 @@ def main(arguments: list[str]) -> int:  # Does Python stop at this line? Atelier
             return test(arguments[1:])
         if arguments[:1] == ["bench"]:
             return bench(arguments[1:])
-        prepare(ROOT, ["requirements.txt"])
+        prepare(ROOT, [STUDIO])
         return become([str(venv_python(ROOT)), str(ROOT / "app.py"), *arguments], dict(os.environ))
     except SetupError as error:
         say(f"\n{error}")
@@ -74,18 +79,18 @@ def main(arguments: list[str]) -> int:  # Does Python stop at this line? Atelier
 
 
 def test(arguments: list[str]) -> int:
-    prepare(ROOT, ["requirements.txt", "requirements-test.txt"])
+    prepare(ROOT, [STUDIO, TESTS])
     chromium = find_chromium(os.environ, sys.platform, shutil.which) or install_chromium()
     environment = {**os.environ, **({"CHROMIUM": chromium} if chromium else {})}
-    if not arguments:  # all of them: a file at a time on each core, with one thread each, so that they do not stand in each other's way
+    if arguments in ([], ["--smoke"]):  # many: a file at a time on each core, with one thread each, so that they do not stand in each other's way
         environment.setdefault("OMP_NUM_THREADS", "1")
-        arguments = ["-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile"]
+        arguments = [*arguments, "-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile"]
     os.chdir(ROOT)
     return become([str(venv_python(ROOT)), "-m", "pytest", *arguments], environment)
 
 
 def bench(arguments: list[str]) -> int:
-    prepare(ROOT, ["requirements.txt", "requirements-test.txt"])
+    prepare(ROOT, [STUDIO, TESTS])
     os.chdir(ROOT)
     return become([str(venv_python(ROOT)), "-m", "bench", *arguments], dict(os.environ))
 
@@ -127,7 +132,7 @@ def venv_python(root: Path, windows: bool = os.name == "nt") -> Path:
 
 
 def prepare(root: Path, files: list[str]) -> None:
-    """Have a `.venv` with everything that `files` list. Does nothing, and needs no network, when it is there already."""
+    """Have a `.venv` with everything that these lists name. Does nothing, and needs no network, when it is there already."""
     if is_ready(root, files):
         return
     try:
@@ -153,13 +158,18 @@ def is_ready(root: Path, files: list[str]) -> bool:
     if is_half_written(root):
         return False
     version = _version_of(venv_python(root))
-    return bool(version) and all(_read(stamp_file(root, name)) == stamp(root / name, version) for name in files)
+    return bool(version) and all(_read(stamp_file(root, name)) == stamp(root, name, version) for name in files)
 
 
-def stamp(requirements: Path, version: str) -> str:
-    """What a finished installation of these requirements leaves behind: it changes when they or the Python do."""
-    lines = requirements.read_text("utf-8").splitlines()
-    return json.dumps({"python": version, "requirements": hashlib.sha256("\n".join(lines).encode()).hexdigest()})
+def stamp(root: Path, name: str, version: str) -> str:
+    """What a finished installation of a list leaves behind: it changes when the list, what stands with it in `STEPS` or the Python does."""
+    files = [item for step in STEPS[name] for item in step if is_list(item)]
+    lines = [line for file in files for line in (root / file).read_text("utf-8").splitlines()]
+    return json.dumps({"python": version, "packages": hashlib.sha256("\n".join(lines).encode()).hexdigest()})
+
+
+def is_list(argument: str) -> bool:
+    return argument.endswith(".lock")
 
 
 def stamp_file(root: Path, name: str) -> Path:
@@ -217,11 +227,11 @@ def is_sound(root: Path) -> bool:
 
 
 def install(root: Path, name: str, lock: IO[str]) -> None:
-    """Install what one requirements file lists, then leave its stamp."""
-    say("Fetching what the tests need..." if "test" in name else "Fetching the parts...")
-    for step in pip_steps((root / name).read_text("utf-8")):
-        run_pip(root, step, lock)
-    _write_whole(stamp_file(root, name), stamp(root / name, _version_of(venv_python(root))))
+    """Install what one list names, then leave its stamp."""
+    say("Fetching what the tests need..." if name == TESTS else "Fetching the parts...")
+    for step in STEPS[name]:
+        run_pip(root, [str(root / item) if is_list(item) else item for item in step], lock)
+    _write_whole(stamp_file(root, name), stamp(root, name, _version_of(venv_python(root))))
 
 
 def run_pip(root: Path, step: list[str], lock: IO[str]) -> None:
@@ -231,23 +241,6 @@ def run_pip(root: Path, step: list[str], lock: IO[str]) -> None:
     finally:
         if not is_half_written(root):
             unfinished(root).unlink(missing_ok=True)
-
-
-def pip_steps(requirements: str) -> list[list[str]]:
-    """The arguments of each `pip install`, in order.
-
-    PyTorch comes first and alone. It is by far the largest part, and whatever asks for "torch" later finds the build that was
-    chosen here (a CPU build where the machine offers one) instead of choosing again.
-    """
-    plain, _, alone = requirements.partition(f"\n{NO_DEPS}\n")
-    first = [item for item in _items(plain) if re.match(r"torch\s*==", item)]
-    steps = [first, _items(plain), ["--no-deps", *_items(alone)] if _items(alone) else []]
-    return [step for step in steps if step]
-
-
-def _items(requirements: str) -> list[str]:
-    lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in requirements.splitlines()]
-    return [line for line in lines if line]
 
 
 def run_logged(root: Path, command: list[str], lock: IO[str] | None = None) -> None:

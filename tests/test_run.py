@@ -18,7 +18,7 @@ import pytest
 import run
 
 ROOT = Path(run.__file__).parent
-TORCH = ["torch==2.13.0"]
+HASHED = ["--no-deps", "--require-hashes", "-r"]
 
 
 class FakePip:
@@ -52,9 +52,16 @@ def make_fake_venv(root: Path, version: str = f"3.{sys.version_info.minor}") -> 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    (tmp_path / "requirements.txt").write_text("# parts\ntorch==2.13.0  # first\ngradio==6.31.0\n")
-    (tmp_path / "requirements-test.txt").write_text("pytest==9.2.0\n# --no-deps\nk-diffusion==0.1.1\n")
+    (tmp_path / "packages").mkdir()
+    for name in ("studio", "torch", "tests"):
+        (tmp_path / f"packages/{name}.lock").write_text(f"# what the {name} needs\n{name}==1.0\n")
     return tmp_path
+
+
+def steps(root: Path, *names: str) -> list[list[str]]:
+    """What pip is told for these lists."""
+    torch = ["torch", "torchvision", "-c", str(root / "packages/torch.lock")]
+    return [step for name in names for step in ([*HASHED, str(root / name)], *([torch] if name == run.STUDIO else []))]
 
 
 @pytest.fixture
@@ -72,85 +79,86 @@ posix = pytest.mark.skipif(os.name == "nt", reason="the fake Python is a shell s
 
 @posix
 def test_the_first_start_makes_a_venv_and_installs(root: Path, pip: FakePip) -> None:
-    run.prepare(root, ["requirements.txt"])
+    run.prepare(root, [run.STUDIO])
     assert pip.commands[0][1:3] == ["-m", "venv"]
-    assert pip.installs == [TORCH, [*TORCH, "gradio==6.31.0"]]
+    assert pip.installs == steps(root, run.STUDIO)
 
 
 @posix
 def test_the_second_start_installs_nothing(root: Path, pip: FakePip) -> None:
-    run.prepare(root, ["requirements.txt"])
+    run.prepare(root, [run.STUDIO])
     pip.commands.clear()
-    run.prepare(root, ["requirements.txt"])
+    run.prepare(root, [run.STUDIO])
     assert pip.commands == []
 
 
 @posix
-def test_new_requirements_are_installed_into_the_same_venv(root: Path, pip: FakePip) -> None:
-    run.prepare(root, ["requirements.txt"])
+@pytest.mark.parametrize("name", ["studio", "torch"])
+def test_a_new_list_is_installed_into_the_same_venv(root: Path, pip: FakePip, name: str) -> None:
+    run.prepare(root, [run.STUDIO])
     pip.commands.clear()
-    (root / "requirements.txt").write_text("torch==2.13.0\ngradio==7.0.0\n")
-    run.prepare(root, ["requirements.txt"])
-    assert pip.installs == [TORCH, [*TORCH, "gradio==7.0.0"]]
+    (root / f"packages/{name}.lock").write_text("gradio==7.0.0\n")
+    run.prepare(root, [run.STUDIO])
+    assert pip.installs == steps(root, run.STUDIO)
     assert len(pip.commands) == 2
 
 
 @posix
 def test_the_tests_add_only_what_is_missing(root: Path, pip: FakePip) -> None:
-    run.prepare(root, ["requirements.txt"])
+    run.prepare(root, [run.STUDIO])
     pip.commands.clear()
-    run.prepare(root, ["requirements.txt", "requirements-test.txt"])
-    assert pip.installs == [["pytest==9.2.0"], ["--no-deps", "k-diffusion==0.1.1"]]
-    assert run.is_ready(root, ["requirements.txt"])
+    run.prepare(root, [run.STUDIO, run.TESTS])
+    assert pip.installs == steps(root, run.TESTS)
+    assert run.is_ready(root, [run.STUDIO])
 
 
 @posix
-def test_other_line_ends_are_no_new_requirements(root: Path, pip: FakePip) -> None:
-    run.prepare(root, ["requirements.txt"])
-    file = root / "requirements.txt"
+def test_other_line_ends_are_no_new_list(root: Path, pip: FakePip) -> None:
+    run.prepare(root, [run.STUDIO])
+    file = root / run.STUDIO
     file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
-    assert run.is_ready(root, ["requirements.txt"])
+    assert run.is_ready(root, [run.STUDIO])
 
 
 @posix
 def test_an_installation_that_was_cut_short_is_made_anew(root: Path, pip: FakePip) -> None:
     def die(command: list[str]) -> None:
-        if "gradio==6.31.0" in command:
+        if "torchvision" in command:
             run.log_file(root).write_text("Installing collected packages: gradio\n")
             raise KeyboardInterrupt
 
     pip.before = die
     with pytest.raises(KeyboardInterrupt):
-        run.prepare(root, ["requirements.txt"])
+        run.prepare(root, [run.STUDIO])
     (root / ".venv" / "half a package").mkdir()
-    assert not run.is_ready(root, ["requirements.txt"])
+    assert not run.is_ready(root, [run.STUDIO])
 
     pip.commands.clear()
     pip.before = lambda _command: None
-    run.prepare(root, ["requirements.txt"])
+    run.prepare(root, [run.STUDIO])
     assert pip.commands[0][1:3] == ["-m", "venv"]
     assert not (root / ".venv" / "half a package").exists()
-    assert run.is_ready(root, ["requirements.txt"])
+    assert run.is_ready(root, [run.STUDIO])
 
 
 @posix
 def test_a_failed_download_costs_neither_the_venv_nor_the_studio(root: Path, pip: FakePip) -> None:
-    run.prepare(root, ["requirements.txt"])
+    run.prepare(root, [run.STUDIO])
 
     def no_network(command: list[str]) -> None:
         raise run.SetupError("no network")
 
     pip.before = no_network
     with pytest.raises(run.SetupError):
-        run.prepare(root, ["requirements.txt", "requirements-test.txt"])
-    assert run.is_ready(root, ["requirements.txt"])
+        run.prepare(root, [run.STUDIO, run.TESTS])
+    assert run.is_ready(root, [run.STUDIO])
     assert run.is_sound(root)
 
 
 @posix
 @pytest.mark.parametrize("damage", ["no python", "no pip", "another python", "no configuration"])
 def test_a_venv_that_does_not_work_any_more_is_made_anew(root: Path, pip: FakePip, damage: str) -> None:
-    run.prepare(root, ["requirements.txt"])
+    run.prepare(root, [run.STUDIO])
     if damage == "no python":
         run.venv_python(root).unlink()
     elif damage == "no pip":
@@ -160,35 +168,35 @@ def test_a_venv_that_does_not_work_any_more_is_made_anew(root: Path, pip: FakePi
     else:
         (root / ".venv/pyvenv.cfg").unlink()
     assert not run.is_sound(root)
-    run.stamp_file(root, "requirements.txt").unlink(missing_ok=True)
+    run.stamp_file(root, run.STUDIO).unlink(missing_ok=True)
     pip.commands.clear()
-    run.prepare(root, ["requirements.txt"])
+    run.prepare(root, [run.STUDIO])
     assert pip.commands[0][1:3] == ["-m", "venv"]
 
 
 @posix
 def test_two_starts_at_once_set_up_once(root: Path, pip: FakePip) -> None:
     pip.before = lambda _command: time.sleep(0.2)
-    starts = [threading.Thread(target=run.prepare, args=(root, ["requirements.txt"])) for _ in range(2)]
+    starts = [threading.Thread(target=run.prepare, args=(root, [run.STUDIO])) for _ in range(2)]
     for start in starts:
         start.start()
     for start in starts:
         start.join()
     assert len(pip.installs) == 2  # torch and the rest, of one set-up
-    assert run.is_ready(root, ["requirements.txt"])
+    assert run.is_ready(root, [run.STUDIO])
 
 
 def test_too_little_space_is_told_before_anything_is_fetched(root: Path, pip: FakePip, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run.shutil, "disk_usage", lambda _root: SimpleNamespace(free=1.2e9))
     with pytest.raises(run.SetupError, match=r"1\.2 GB left"):
-        run.prepare(root, ["requirements.txt"])
+        run.prepare(root, [run.STUDIO])
     assert pip.commands == []
 
 
 def test_a_folder_that_cannot_be_written_is_told(root: Path, pip: FakePip) -> None:
     (root / ".venv").write_text("a file where the folder should be")
     with pytest.raises(run.SetupError, match="did not work"):
-        run.prepare(root, ["requirements.txt"])
+        run.prepare(root, [run.STUDIO])
 
 
 # ------------------------------------------------------------------------------------------------ what pip says
@@ -376,24 +384,12 @@ def test_an_apt_that_was_left_at_work_is_waited_for(root: Path, pip: FakePip, mo
         run.apt("install", "-y", "chromium", pause=0)
 
 
-# ------------------------------------------------------------------------------------------------ the requirements themselves
+# ------------------------------------------------------------------------------------------------ the packages themselves
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt"])
-def test_every_package_is_pinned(name: str) -> None:
-    items = [item for step in run.pip_steps((ROOT / name).read_text("utf-8")) for item in step if item != "--no-deps"]
-    assert items
-    assert all(item.count("==") == 1 for item in items)
-
-
-def test_torch_is_asked_for_first_and_alone() -> None:
-    steps = run.pip_steps((ROOT / "requirements.txt").read_text("utf-8"))
-    assert steps[0] == TORCH
-
-
-def test_only_one_opencv_is_listed() -> None:
-    steps = run.pip_steps((ROOT / "requirements.txt").read_text("utf-8"))
-    assert [item for item in steps[-1] if item.startswith("opencv")] == ["opencv-python-headless==5.0.0.93"]
+def test_only_one_opencv_is_locked() -> None:
+    lines = [line for name in ("studio", "tests") for line in (ROOT / f"packages/{name}.lock").read_text("utf-8").splitlines()]
+    assert [line.split()[0] for line in lines if line.startswith("opencv")] == ["opencv-python-headless==5.0.0.93"]
 
 
 PACKAGES = {  # where import and package differ
@@ -403,7 +399,7 @@ PACKAGES = {  # where import and package differ
 
 
 def test_every_package_that_is_imported_is_listed() -> None:
-    folders = ("models", "pipelines", "ui", "bench", "tests")
+    folders = ("models", "pipelines", "ui", "bench", "packages", "docs", "tests")
     files = [ROOT / "app.py", *(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]
     own = {path.stem for path in [*ROOT.iterdir(), *(ROOT / "tests").iterdir()]}
     names = {name for path in files for name in top_level_imports(path)} - own - set(sys.stdlib_module_names)
@@ -418,9 +414,9 @@ def top_level_imports(path: Path) -> set[str]:
     return {name.split(".")[0] for name in plain | taken}
 
 
-def test_every_argument_of_the_studio_is_in_the_readme() -> None:
+def test_every_argument_of_the_studio_is_in_the_docs() -> None:
     import app
 
-    readme = (ROOT / "README.md").read_text("utf-8")
+    told = (ROOT / "docs/setting-up.md").read_text("utf-8")
     options = {name for action in app.parser()._actions for name in action.option_strings if name.startswith("--")}
-    assert {name for name in options - {"--help"} if f"`{name}" not in readme} == set()
+    assert {name for name in options - {"--help"} if f"`{name}" not in told} == set()

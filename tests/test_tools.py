@@ -54,7 +54,7 @@ def test_run_installs_what_the_benches_need_before_it_starts_them(monkeypatch: p
     monkeypatch.setattr(run, "become", lambda command, _environment: done.append(command[1:]) or 0)
     monkeypatch.chdir(run.ROOT)
     assert run.main(["bench", "scan"]) == 0
-    assert done == ["requirements.txt", "requirements-test.txt", ["-m", "bench", "scan"]]
+    assert done == [run.STUDIO, run.TESTS, ["-m", "bench", "scan"]]
 
 
 @pytest.mark.parametrize(("arguments", "code", "words"), [(["--help"], 0, "every layout"), ([], 2, "folder"), (["a file"], 2, "a file")])
