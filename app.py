@@ -103,7 +103,7 @@ def reach(options: argparse.Namespace) -> tuple[Door, str]:
     if not (away or public or proxies or options.password):
         return Door(), host
     machine = socket.gethostname().lower()
-    names = {machine, f"{machine}.local"} | ({host} if away and not options.listen else set())
+    names = {machine, f"{machine}.local"} | ({host} if away and not options.listen else set[str]())
     password = options.password or secrets.token_urlsafe(9)
     return Door(frozenset(names), own_address=True, password=password, public=public, proxies=proxies), host
 

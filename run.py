@@ -20,7 +20,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any
@@ -82,7 +82,10 @@ def test(arguments: list[str]) -> int:
     prepare(ROOT, [STUDIO, TESTS])
     chromium = find_chromium(os.environ, sys.platform, shutil.which) or install_chromium()
     environment = {**os.environ, **({"CHROMIUM": chromium} if chromium else {})}
-    if arguments in ([], ["--smoke"]):  # many: a file at a time on each core, with one thread each, so that they do not stand in each other's way
+    if arguments in (
+        [],
+        ["--smoke"],
+    ):  # many: a file at a time on each core, with one thread each, so that none stands in another's way
         environment.setdefault("OMP_NUM_THREADS", "1")
         arguments = [*arguments, "-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile"]
     os.chdir(ROOT)
@@ -287,7 +290,7 @@ def shown(lines: Iterable[str]) -> list[str]:
 
 
 @contextmanager
-def ended(command: list[str], log: Path, lock: IO[str] | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+def ended(command: list[str], log: Path, lock: IO[str] | None = None) -> Generator["subprocess.Popen[bytes]"]:
     """A running command that has ended when the block has, also when the block is left by Ctrl+C.
 
     When this program is killed, what was given the lock is killed with it (Linux, Windows). Where that is not so (macOS, and what it
@@ -331,11 +334,11 @@ LIMITS_SIZE, LIMITS_FLAGS = 144, 16  # bytes of JOBOBJECT_EXTENDED_LIMIT_INFORMA
 
 
 @contextmanager
-def in_a_job(child: "subprocess.Popen[bytes]", kernel: Any = None) -> Iterator[None]:
+def in_a_job(child: "subprocess.Popen[bytes]", kernel: Any = None) -> Generator[None]:  # Any: a library in C
     """Windows ends the child and all that it starts with the last handle of their job: after the block, or when this program is killed."""
     import ctypes
 
-    kernel = kernel or ctypes.WinDLL("kernel32")  # type: ignore[attr-defined]
+    kernel = kernel or _windows()
     kernel.CreateJobObjectW.restype = ctypes.c_void_p
     job = ctypes.c_void_p(kernel.CreateJobObjectW(None, None))
     limits = ctypes.create_string_buffer(LIMITS_SIZE)
@@ -346,6 +349,12 @@ def in_a_job(child: "subprocess.Popen[bytes]", kernel: Any = None) -> Iterator[N
         yield
     finally:
         kernel.CloseHandle(job)
+
+
+def _windows() -> Any:  # Any: a library in C
+    import ctypes
+
+    return ctypes.WinDLL("kernel32")  # type: ignore[attr-defined]
 
 
 def pip_environment() -> dict[str, str]:
@@ -434,7 +443,7 @@ def chromium_command(platform: str) -> str:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[IO[str]]:
+def locked(path: Path) -> Generator[IO[str]]:
     """Only one set-up at a time; the system lets go of the lock when its holder ends, however it ends."""
     with path.open("a+") as file:
         if not _try_lock(file.fileno()):

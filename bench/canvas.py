@@ -23,7 +23,7 @@ from tests.support.page_fixtures import SWITCHES
 SIDES = (512, 2048, 4096)
 POINTS = 15
 REFRESH = 1 / 60  # seconds
-HANDED = "async () => { const start = performance.now(); await atelier.canvases.inpaint.flush(); return performance.now() - start; }"
+HANDED = "async () => { const start = performance.now(); await inside.page.canvases.inpaint.flush(); return performance.now() - start; }"
 
 
 def measure(rounds: int) -> list[Row]:
@@ -37,7 +37,7 @@ def of_side(side: int, browser: Browser, inputs: Inputs, rounds: int) -> list[Ro
         canvas.brush(max(8, side // 20))
         times = take_turns({"stroke": lambda: stroke(canvas, side)}, rounds)["stroke"]
         handed = canvas.js(HANDED) / 1000
-        posted = canvas.js("atelier.canvases.inpaint.posted") / 1000
+        posted = canvas.js("inside.page.canvases.inpaint.posted") / 1000
     floor = [POINTS * REFRESH] * len(times)
     return [
         row(f"stroke of {POINTS} points at {side} / {POINTS} refreshes", times, floor, None),

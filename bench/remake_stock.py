@@ -22,6 +22,7 @@ from models.tensors.embedded_sizes import OWN_SIZES
 from pipelines.images.store import Inputs
 from pipelines.requests.as_made import DecodeUse
 from pipelines.requests.control_unit import CONTROL_MODES, CONTROL_RESIZE, WEIGHT_CURVES, ControlUse
+from pipelines.requests.enlarge import FILTER_NAMES
 from pipelines.requests.request import (
     AREAS,
     CURVES,
@@ -33,6 +34,7 @@ from pipelines.requests.request import (
     SCHEDULE_NAMES,
     Controlled,
     Depth,
+    Enlarge,
     HypernetworkUse,
     ImageToImage,
     Inpaint,
@@ -201,4 +203,13 @@ def _depth(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     )  # fmt: skip
 
 
-KINDS: tuple[Callable[[Dice, Loaders, dict[str, Any]], Request], ...] = (_txt2img, _img2img, _inpaint, _outpaint, _controlled, _depth)
+def _enlarge(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
+    return Enlarge(
+        image=dice.choice(stock.pictures), filter=dice.choice(FILTER_NAMES), by=dice.choice(("Factor", "Size")),
+        factor=dice.choice((0.5, 1.5, 3.0)), width=dice.choice((100, 333)), height=dice.choice((0, 77)),
+    )  # fmt: skip
+
+
+KINDS: tuple[Callable[[Dice, Loaders, dict[str, Any]], Request], ...] = (
+    _txt2img, _img2img, _inpaint, _outpaint, _controlled, _depth, _enlarge,
+)  # fmt: skip

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from models.memory.device import Device
     from models.patches.embeddings import Embedding
 
+Tokenizer = Any  # Any: of the prompt language, which lies above this layer and brings it
+
 
 @dataclass(frozen=True)
 class TextEncoder:
@@ -29,7 +31,7 @@ class TextEncoder:
 
     key: str  # "clip_l", "clip_h" or "clip_g"
     network: CLIPTextModel | CLIPTextModelWithProjection
-    tokenizer: Any  # of the prompt language, which lies above this layer and brings it
+    tokenizer: Tokenizer
 
 
 @dataclass(frozen=True)
@@ -43,19 +45,19 @@ class DiffusionModel:
     vae: AutoencoderKL
     text_encoders: tuple[TextEncoder, ...]  # in the order of `family.encoders`
     preview: PreviewDecoder
-    alphas_cumprod: torch.Tensor  # (training steps,), float32: the signal share of each training step
+    alphas_cumprod: torch.Tensor  # (training steps,), float32, on the host: the signal share of each training step
     prediction_type: str  # "epsilon" or "v_prediction"
-    made_with: Mapping[str, str] = field(default_factory=dict)  # names and hashes for a picture's metadata; the painter fills it in
+    made_with: Mapping[str, str] = field(default_factory=dict[str, str])  # names and hashes for a picture's metadata, by the painter
     refiner: DiffusionModel | None = None  # draws the last steps, when the request names one
-    embeddings: Mapping[str, Embedding] = field(default_factory=dict)  # word of the prompt -> vectors
-    controls: Mapping[str, ControlNetwork] = field(default_factory=dict)  # id in the library -> network that steers
+    embeddings: Mapping[str, Embedding] = field(default_factory=dict[str, "Embedding"])  # word of the prompt -> vectors
+    controls: Mapping[str, ControlNetwork] = field(default_factory=dict[str, "ControlNetwork"])  # id in the library -> network that steers
 
     @property
     def text_encoder(self) -> CLIPTextModel | CLIPTextModelWithProjection:
         return self.text_encoders[0].network
 
     @property
-    def tokenizer(self) -> Any:
+    def tokenizer(self) -> Tokenizer:
         return self.text_encoders[0].tokenizer
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from models.names import composed, true_name, writable
 
@@ -27,7 +27,7 @@ class Identity:
     vectors: int = 0  # of embeddings: the places that one takes in a prompt
     supported: bool = True
     note: str = ""  # when it is not supported: a sentence that says what it is and that it cannot be used yet
-    defaults: Mapping[str, Any] = field(default_factory=dict)  # request field -> the value that suits it (turbo: steps, guidance_scale ...)
+    defaults: Mapping[str, object] = field(default_factory=dict[str, object])  # request field -> what suits it (turbo: steps ...)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Overrides:
     zero_terminal_snr: bool | None = None
     variant: str = ""
     vae: str = ""  # id of the VAE that "the checkpoint's own" stands for
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, object] = field(default_factory=dict[str, object])
     note: str = ""
 
 
@@ -53,7 +53,7 @@ class ModelFile:
     changed: float  # modification time
     identity: Identity
     problem: str = ""  # not empty: a sentence that says why it cannot be used
-    metadata: Mapping[str, str] = field(default_factory=dict)  # from the header, bounded; untrusted text
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])  # from the header, bounded; untrusted text
     words: tuple[str, ...] = ()  # trigger words
     hash: str = ""  # SHA-256 of the file in hexadecimal digits, once it has been computed
     overrides: Overrides = field(default_factory=Overrides)

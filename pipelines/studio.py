@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from models.downloads.hub import HUB
 from models.errors import UserError
@@ -25,10 +24,12 @@ from pipelines.metadata.companions import companions, others
 from pipelines.metadata.provenance import unlike
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.control_unit import ControlUse
-from pipelines.requests.request import Outpaint, Request, input_ids
+from pipelines.requests.made_for import draws
+from pipelines.requests.request import Drawing, Enlarge, Outpaint, Request, begins_with, input_ids
 from pipelines.resolving.forecast import forecast_of
 from pipelines.resolving.rebind import PATIENCE, Rebound, rebind
-from pipelines.resolving.resolve import draws, resolve
+from pipelines.resolving.resolve import resolve
+from pipelines.services.answers import JobNews, PictureSummary
 from pipelines.services.control_preview import ControlPreviews
 from pipelines.services.depth_preview import DepthPreviews
 from pipelines.services.guests import DiskQuota, check_work
@@ -101,7 +102,7 @@ class Studio:
         """
         self.uploads.check(request, user)
         if not owner:
-            check_work(request, self.uploads.size(request.image) if isinstance(request, Outpaint) else None)
+            check_work(request, self.uploads.size(request.image) if isinstance(request, Outpaint | Enlarge) else None)
             self.disk.check_job(user, request)
         resolved = resolve(request, self._catalog)
         self.control.check(resolved)
@@ -155,7 +156,7 @@ class Studio:
     def _unlike(self, request: Request, made_with: Mapping[str, str]) -> list[str]:
         """What draws along and is another here than it was when the picture was made."""
         until = time.monotonic() + PATIENCE
-        here = companions(request, self._catalog, self._annotators)
+        here = companions(request, self._catalog, self._annotators) if isinstance(request, Drawing) else []
         files = others(made_with, here, lambda file: self._catalog.file_hash(file, until - time.monotonic()))
         runner = self._worker.runner
         return [*files, *unlike(made_with, runner.runtime if runner else {})]
@@ -170,12 +171,15 @@ class Studio:
         self._worker.between_jobs(f"unload {line_id}", lambda runner: runner.unload(line_id))
 
     def forecast(self, request: Request) -> Forecast | None:
-        """What the request will take of the memory, and what would fit if it does not. None before the worker has started.
+        """What the request will take of the memory, and what would fit if it does not. None before the worker has started, and for what
+        needs no model.
 
         Raises `UserError` when the request names something that is not there.
         """
         runner = self._worker.runner
-        return forecast_of(request, self._catalog, runner.machine, runner.ledger) if runner else None
+        if runner is None or not isinstance(request, Drawing):
+            return None
+        return forecast_of(request, self._catalog, runner.machine, runner.ledger)
 
     def control_preview(
         self, use: ControlUse, size: tuple[int, int], user: str, image: str = "", mask: str = "", gone: Callable[[], bool] = never
@@ -194,7 +198,7 @@ class Studio:
             raise UserError("This job is not among yours. Reload the page to see your own.")
         return self._worker.known(job)
 
-    async def watch(self, job_id: str, user: str, after: int, timeout: float = 20) -> dict[str, Any]:
+    async def watch(self, job_id: str, user: str, after: int, timeout: float = 20) -> JobNews:
         """Waits until the job has news after version `after`, at most `timeout` seconds, and returns its progress."""
         deadline = asyncio.get_running_loop().time() + timeout
         while True:
@@ -207,10 +211,10 @@ class Studio:
             except TimeoutError:
                 continue
 
-    def _preparing(self) -> dict[str, Any]:
-        """What is being read from the disk, as words; nothing while nothing is."""
+    def _preparing(self) -> str:
+        """What is being read from the disk, as words; "" while nothing is."""
         key = self._worker.runner.reading if self._worker.runner else None
-        return {"preparing": f"the {READ.get(key.kind, key.kind)} “{self._name_of(key)}”"} if key else {}
+        return f"the {READ.get(key.kind, key.kind)} “{self._name_of(key)}”" if key else ""
 
     def _name_of(self, key: Key) -> str:
         if key.kind in ("annotator", "vision"):
@@ -229,16 +233,15 @@ class Studio:
         job = self.book.job(job_id)
         return self._worker.queue_version if job and self._worker.known(job).state in (WAITING, RUNNING) else ENDED_VERSION
 
-    def _progress(self, job_id: str, user: str, after: int) -> dict[str, Any]:
+    def _progress(self, job_id: str, user: str, after: int) -> JobNews:
         version = self._version(job_id)  # read first: what changes meanwhile is then told again, never missed
         live = self._worker.live(job_id)
         if live and live.job.user == user:
-            return {**self._standing(live.job, live.pictures), "version": version, **self._preparing(), **_motion(live, after)}
+            return _in_motion(self._standing(live.job, live.pictures, version), self._preparing(), live, after)
         job = self.job(job_id, user)
-        standing = self._standing(job, self.book.pictures_of(job_id))
-        return {**standing, "version": ENDED_VERSION if job.state in ENDED else version}
+        return self._standing(job, self.book.pictures_of(job_id), ENDED_VERSION if job.state in ENDED else version)
 
-    def _standing(self, job: Job, pictures: Sequence[PictureRecord]) -> dict[str, Any]:
+    def _standing(self, job: Job, pictures: Sequence[PictureRecord], version: int) -> JobNews:
         """What is known of any job, also of one that waits or has ended."""
         waits = job.state == WAITING
         worker, sentence = self._worker.state
@@ -246,12 +249,13 @@ class Studio:
         return {
             "job": job.id,
             "state": job.state,
+            "version": version,
             "ahead": self.book.ahead(job.id) if waits else 0,
             "step": 0,
-            "steps": job.request.steps,
+            "steps": job.request.steps if isinstance(job.request, Drawing) else 0,
             "picture": len(pictures),
             "pictures_total": job.request.picture_count,
-            "batch_size": job.request.batch_size,
+            "batch_size": job.request.pictures_a_batch,
             "preparing": "",
             "eta": None,
             "previews": [],
@@ -261,17 +265,28 @@ class Studio:
         }
 
 
-def _motion(live: JobProgress, after: int) -> dict[str, Any]:
-    """What only a running job has. `picture` counts the ones before this batch, skipped ones too."""
+def _in_motion(standing: JobNews, preparing: str, live: JobProgress, after: int) -> JobNews:
+    """With what only a running job has."""
     step = live.step
+    prepared: JobNews = {**standing, "preparing": preparing}
     if step is None:
-        return {}
-    before = step.batch * live.job.request.batch_size
-    return {"step": step.index, "steps": step.count, "picture": before, "eta": live.eta(), "previews": live.frames(after)}
+        return prepared
+    before = step.batch * live.job.request.pictures_a_batch
+    return {**prepared, "step": step.index, "steps": step.count, "picture": before, "eta": live.eta(), "previews": live.frames(after)}
 
 
-def summary(record: PictureRecord) -> dict[str, Any]:
+def summary(record: PictureRecord) -> PictureSummary:
     """What a page shows of a picture."""
+    request = record.request
     # A seed goes as text: JavaScript's numbers lose digits beyond 2^53.
-    shown = {"id": record.id, "width": record.width, "height": record.height, "seed": str(record.seed), "prompt": record.request.prompt}
-    return shown | {"kind": record.request.kind, "from": getattr(record.request, "image", ""), "note": record.note}
+    seed = str(record.seed) if isinstance(request, Drawing) else ""
+    return {
+        "id": record.id,
+        "width": record.width,
+        "height": record.height,
+        "seed": seed,
+        "prompt": request.words,
+        "kind": request.kind,
+        "from": begins_with(request),
+        "note": record.note,
+    }

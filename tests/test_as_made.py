@@ -25,6 +25,7 @@ from pipelines.requests.request import OWN_VAE, EmbeddingUse, HypernetworkUse, L
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.runner import ModelRunner, open_runner
+from tests.support.asked import drawing
 from tests.test_resolve import Shelf, dreams, entry
 from ui.parts.form import CARRIED, Form
 
@@ -38,7 +39,7 @@ def shelf() -> Shelf:
 
 
 def words(request: Request, shelf: Shelf) -> dict[str, str]:
-    return {use.word: use.id for use in resolve(request, shelf).embeddings}
+    return {use.word: use.id for use in drawing(resolve(request, shelf)).embeddings}
 
 
 def test_an_embedding_that_came_later_sleeps_in_an_old_prompt_until_it_is_changed(shelf: Shelf) -> None:
@@ -63,24 +64,24 @@ def test_an_embedding_of_another_name_acts_under_the_word_that_was_written(shelf
 def test_an_embedding_that_is_gone_is_named(shelf: Shelf) -> None:
     made = dreams(prompt="thorn", embeddings=(EmbeddingUse(id="id-thorn", word="thorn"),))
     found = rebind(made, {"TI hashes": "thorn: ffffffffffff"}, shelf)
-    assert found.request.embeddings == () and "thorn" in found.notes[0]
+    assert drawing(found.request).embeddings == () and "thorn" in found.notes[0]
 
 
 def test_a_picture_that_names_no_vae_had_the_checkpoint_s_own(shelf: Shelf) -> None:
     shelf.entries[0] = entry("checkpoint", "Dreams", overrides=Overrides(vae="id-warm"))
     assert resolve(dreams(), shelf).vae == "id-warm"
-    assert resolve(rebind(dreams(), {}, shelf).request, shelf).vae == OWN_VAE
+    assert drawing(resolve(rebind(dreams(), {}, shelf).request, shelf)).vae == OWN_VAE
     assert resolve(dreams(vae=OWN_VAE), shelf).vae == OWN_VAE
 
 
 def test_what_is_understood_in_another_way_by_now_is_told_and_carried(shelf: Shelf) -> None:
     made = dreams(understood=(Understanding(id="id-Dreams", prediction_type="v_prediction"),))
     found = rebind(made, {}, shelf)
-    assert found.request.understood == made.understood and "v_prediction" in found.notes[0]
-    assert resolve(found.request, shelf).understood == made.understood
-    assert resolve(replace(found.request, steps=9), shelf).understood == ()
+    assert drawing(found.request).understood == made.understood and "v_prediction" in found.notes[0]
+    assert drawing(resolve(found.request, shelf)).understood == made.understood
+    assert drawing(resolve(replace(found.request, steps=9), shelf)).understood == ()
     as_here = rebind(dreams(understood=(Understanding(id="id-Dreams"),)), {}, shelf)
-    assert as_here.request.understood == () and as_here.notes == ()
+    assert drawing(as_here.request).understood == () and as_here.notes == ()
 
 
 def test_a_form_carries_out_of_sight_what_was_decided(shelf: Shelf) -> None:
@@ -95,10 +96,10 @@ def test_a_form_carries_out_of_sight_what_was_decided(shelf: Shelf) -> None:
     found = rebind(made, {}, shelf).request
     shown: dict[Any, Any] = {component: update["value"] for component, update in form.fill(found).items()}
     values = {name: json.loads(json.dumps(shown[component])) for name, component in form.inputs.items()}
-    assert form.read(**values) == found and is_sealed(form.read(**values))
-    assert resolve(form.read(**{**values, "steps": 5}), shelf).threads == 0
+    assert form.read(**values) == found and is_sealed(drawing(form.read(**values)))
+    assert drawing(resolve(form.read(**{**values, "steps": 5}), shelf)).threads == 0
     for damaged in ("", "{", "[1]", '{"threads": "many"}', '{"seed": 5}', '{"threads": 3', None):
-        assert form.read(**{**values, CARRIED: damaged}).threads == 0
+        assert drawing(form.read(**{**values, CARRIED: damaged})).threads == 0
 
 
 def test_a_picture_of_the_first_version_is_read_and_is_made_as_it_was(shelf: Shelf) -> None:
@@ -109,7 +110,7 @@ def test_a_picture_of_the_first_version_is_read_and_is_made_as_it_was(shelf: She
     Image.new("RGB", (8, 8)).save(stream, "PNG", pnginfo=info)
     found = inspect(stream.getvalue())
     assert found.request == made and found.notes == ()
-    again = resolve(rebind(found.request, found.made_with, shelf).request, shelf)
+    again = drawing(resolve(rebind(found.request, found.made_with, shelf).request, shelf))
     assert (again.checkpoint, again.vae, again.embeddings, again.threads) == ("id-Dreams", OWN_VAE, (), 0)
 
 
@@ -140,15 +141,15 @@ def test_another_understanding_of_the_checkpoint_changes_no_picture_that_is_made
         assert "epsilon" in found.notes[0]
     finally:
         runner.catalog.override(STARTER, Overrides())
-    assert made.request.understood == (Understanding(id=STARTER, prediction_type="v_prediction"),)
+    assert drawing(made.request).understood == (Understanding(id=STARTER, prediction_type="v_prediction"),)
 
 
 def test_as_many_threads_draw_as_drew_it(runner: ModelRunner) -> None:
     before = torch.get_num_threads()
     made = draw(runner, replace(SMALL, threads=before + 2))
-    assert made.request.threads == before + 2 and torch.get_num_threads() == before
+    assert drawing(made.request).threads == before + 2 and torch.get_num_threads() == before
     assert draw(runner, made.request).image.tobytes() == made.image.tobytes()
-    assert draw(runner, replace(SMALL, threads=100_000)).request.threads == before
+    assert drawing(draw(runner, replace(SMALL, threads=100_000)).request).threads == before
 
 
 def test_the_record_says_what_drew_and_on_what(runner: ModelRunner) -> None:

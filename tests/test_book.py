@@ -15,6 +15,7 @@ import pytest
 
 from pipelines.job_book.book import BookError, Job, JobBook
 from pipelines.requests.request import ImageToImage, TextToImage, describe
+from tests.support.asked import drawing
 
 ONE = "1" * 64
 
@@ -62,7 +63,7 @@ def test_a_waiting_job_that_cannot_be_read_fails_with_a_sentence_and_the_next_on
     book._db.execute(f"update job set request = {odd} where id = ?", (bad,))
     assert book.ahead(good) == 1 and book.current("ada", "txt2img") in (bad, None)
     job = book.claim(["A"])
-    assert job and (job.id, job.request.prompt) == (good, "good")
+    assert job and (job.id, drawing(job.request).prompt) == (good, "good")
     assert book.claim() is None
     failed = book.job(bad)
     assert failed and failed.state == "failed" and "not drawn" in failed.message
@@ -73,7 +74,7 @@ def test_a_picture_whose_settings_cannot_be_read_is_shown_with_the_others_and_sa
     drawn(book, "ada", "first", "odd", "last")
     book._db.execute(f"update picture set request = {odd} where number = 2")
     last, middle, first = book.recent("ada", 10)
-    assert (first.request.prompt, first.note, last.request.prompt, last.note) == ("first", "", "last", "")
+    assert (drawing(first.request).prompt, first.note, drawing(last.request).prompt, last.note) == ("first", "", "last", "")
     assert middle.note and middle.path == book._pictures / "odd.png" and (middle.width, middle.height) == (64, 48)
     assert book.picture(middle.id) == middle and book.pictures_of(middle.job_id) == [middle]
 
@@ -82,7 +83,8 @@ def test_of_settings_of_a_newer_version_everything_known_is_shown(book: JobBook)
     drawn(book, "ada", "a red house")
     book._db.execute("update picture set request = json_set(request, '$.hires_scale', 2.0, '$.steps', 'many', '$.width', 512)")
     [record] = book.recent("ada", 1)
-    assert (record.request.prompt, record.request.width, record.request.steps) == ("a red house", 512, TextToImage().steps)
+    read = drawing(record.request)
+    assert (read.prompt, read.width, read.steps) == ("a red house", 512, TextToImage().steps)
     assert "newer" in record.note
 
 

@@ -15,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from pipelines.job_book.rows import NOBODY
 from pipelines.requests.request import TextToImage, describe
+from tests.support.asked import drawing
 from tests.support.book_files import drawn, opened, prompts, saved
 
 
@@ -32,7 +33,7 @@ def test_a_picture_that_was_saved_and_not_booked_comes_back_to_who_asked_for_it(
     saved(folder, TextToImage(prompt="killed", seed=42))
     book = opened(folder)  # the first one is never closed, as after a kill
     assert prompts(book, "ada", owner=False) == ["killed", "booked"] and "1 picture was found" in book.news
-    assert [record.request.seed for record in book.pictures_of(job.id)] == [42]
+    assert [drawing(record.request).seed for record in book.pictures_of(job.id)] == [42]
     assert opened(folder).news == ""
 
 
@@ -46,14 +47,14 @@ def test_what_is_no_whole_picture_of_ours_is_left_out(folder: Path) -> None:
     Image.new("RGB", (8, 8)).save(whole.with_name("holiday.png"))
     Image.new("RGB", (8, 8)).save(whole.with_name("20260101-000000-0002_bare_s7.png"))
     records = opened(folder).recent("", 9, True)
-    assert [(record.request.prompt, bool(record.note)) for record in records] == [("whole", False), ("", True)]
+    assert [(drawing(record.request).prompt, bool(record.note)) for record in records] == [("whole", False), ("", True)]
     assert "carries no settings" in records[1].note
 
 
 def test_on_request_the_book_is_made_again_and_keeps_whose_pictures_are(folder: Path) -> None:
     book = opened(folder)
     paths = drawn(book, "ada", "a1", "a2", "a3")
-    ids = {record.request.prompt: record.id for record in book.recent("ada", 9)}
+    ids = {drawing(record.request).prompt: record.id for record in book.recent("ada", 9)}
     paths[1].unlink()
     kept = folder / "best of all" / "lost.png"
     kept.parent.mkdir()
@@ -80,7 +81,7 @@ def test_settings_of_a_newer_version_are_kept_as_they_were_written(folder: Path)
     newer.save(day / "20260101-000000-0000_house_s1.png", pnginfo=texts)
     book = opened(folder)
     [record] = book.recent("", 9, True)
-    assert (record.request.prompt, "newer" in record.note) == ("house", True)
+    assert (drawing(record.request).prompt, "newer" in record.note) == ("house", True)
     assert json.loads(book._db.execute("select request from picture").fetchone()[0])["hires_scale"] == 2.0
 
 

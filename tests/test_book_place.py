@@ -68,7 +68,7 @@ def drawn(book: JobBook, prompt: str) -> None:
 
 
 def prompts(book: JobBook) -> list[str]:
-    return [record.request.prompt for record in book.recent("ada", 9, True)]
+    return [record.request.words for record in book.recent("ada", 9, True)]
 
 
 # ------------------------------------------------------------------------------------------------ one at a time

@@ -20,11 +20,10 @@ COVERED = """() => [...document.querySelectorAll("[data-handle]")].filter((handl
 }).map((handle) => handle.dataset.handle)"""
 
 AGAIN = """async () => {
-  const [text, skeleton] = await Promise.all(["canvas.js", "canvas.html"].map(async (name) => (await fetch(name)).text()));
   const home = document.querySelector("#home");
-  home.innerHTML = skeleton;
+  home.innerHTML = await (await fetch("canvas.html")).text();
   const props = { offers: { kind: "img2img", mode: "sketch" } };
-  Function("element", "trigger", "props", "server", "upload", "watch", text)(home, () => {}, props, {}, null, () => {});
+  inside.canvas.build({ element: home, trigger() {}, props, server: {}, watch() {} });
 }"""
 WINDOWS = [{"viewport": {"width": 1440, "height": 900}}, {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}]
 
@@ -60,14 +59,14 @@ def test_every_handle_is_free_at_every_size_and_a_result_is_shown_whole(inputs: 
 
 def test_an_empty_canvas_has_the_size_of_the_form_from_the_first_moment_until_the_first_stroke(inputs: Inputs, browser: Browser) -> None:
     with easel(inputs, browser, "img2img", "sketch") as here:
-        here.js("void (atelier.forms = { img2img: { width: 192, height: 320 } })")  # the form was there before this tab was opened
+        here.js("void (inside.page.forms.img2img = { width: 192, height: 320 })")  # the form was there before this tab was opened
         here.js(AGAIN)
         here.wait("() => document.querySelector('[data-part=start]').offsetParent")
         here.part("start").click()
         here.rest()
         assert here.layer().shape[:2] == (320, 192)
         form(here, width=256, height=128)
-        here.wait("() => atelier.canvases.img2img.layer.width === 256")
+        here.wait("() => inside.page.canvases.img2img.layer.width === 256")
         here.stroke((40, 40), (200, 100))
         form(here, width=512, height=512)
         here.page.wait_for_timeout(400)

@@ -15,21 +15,23 @@ from tests.support.page_fixtures import browser
 pytestmark = pytest.mark.browser
 __all__ = ["browser"]
 LEAVES = """([type, delay]) => window.addEventListener(type, () => {
-  const leave = () => { sessionStorage.bytes = harness_bytes(Object.values(atelier.canvases)[0].layer.bytes); location.reload(); };
+  const leave = () => { sessionStorage.bytes = harness_bytes(Object.values(inside.page.canvases)[0].layer.bytes); location.reload(); };
   delay ? setTimeout(leave, delay) : leave();
 }, { once: true })"""
 
 # The next time that the large store is filled takes until go() is called: before it is, or after and until the page knows. Then no more.
 HELD = """(filled) => {
-  const { canvasStore: store } = atelier;
-  const { save } = store;
-  const wait = () => new Promise((go) => Object.assign(window, { go }));
-  store.save = async (...asked) => {
-    store.save = async () => false;
-    if (!filled) await wait();
-    const kept = await save(...asked);
-    if (filled) await wait();
-    return kept;
+  const store = IDBObjectStore.prototype;
+  const { put } = store;
+  store.put = function (record, key) {
+    if (key.endsWith(" view")) return put.call(this, record, key);
+    store.put = () => {
+      throw new Error("no more");
+    };
+    const answer = { result: key };
+    const wait = new Promise((go) => Object.assign(window, { go }));
+    if (filled) put.call(this, record, key).onsuccess = () => wait.then(() => answer.onsuccess());
+    return answer;
   };
 }"""
 TOLD = "() => JSON.parse(localStorage['atelier.canvas.inpaint'] ?? null)?.bases[0]"
@@ -65,7 +67,7 @@ def left(here: Easel, act: Callable[[], None], event: str = "pointerup", delay: 
     with here.page.expect_navigation():
         act()
     here.begin()
-    assert here.js("sessionStorage.bytes === harness_bytes(Object.values(atelier.canvases)[0].layer.bytes)")
+    assert here.js("sessionStorage.bytes === harness_bytes(Object.values(inside.page.canvases)[0].layer.bytes)")
 
 
 def test_a_stroke_and_what_undoes_it_outlive_a_reload_in_the_next_moment(canvas: Easel) -> None:

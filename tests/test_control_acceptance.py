@@ -19,6 +19,7 @@ from pipelines.depth.depth_map import to_map, to_picture
 from pipelines.images.store import Inputs
 from pipelines.jobs.outputs import read
 from tests.support.app_fixtures import RunningStudio, reading_of, running
+from tests.support.asked import drawing
 from tests.support.page_fixtures import Visit, browser, visiting, wait_for
 
 pytestmark = pytest.mark.browser
@@ -115,7 +116,7 @@ def test_outlines_and_depth_hold_a_picture_that_the_prompt_colours(visit: Visit,
     choose(second, "id", "depth")
     assert np.asarray(shown_map(page, second)).std() > 20
     both = read(generated(page, "controlnet", running).read_bytes())
-    assert [(use.name, use.preprocessor) for use in both.controls] == [("outlines", "Canny"), ("depth", "Starter depth")]
+    assert [(use.name, use.preprocessor) for use in drawing(both).controls] == [("outlines", "Canny"), ("depth", "Starter depth")]
 
 
 def below() -> NDArray[np.bool_]:
@@ -128,16 +129,16 @@ def test_a_depth_map_is_estimated_edited_and_followed(visit: Visit, running: Run
     page.locator("#depth-drive [data-part=controlnet]").click()
     page.locator("#depth-map [data-part=file]").set_input_files([drawn_scene()])
     page.locator("#depth-map [data-part=estimate]").click()
-    page.wait_for_function("() => atelier.forms.depth?.map")
+    page.wait_for_function("() => inside.page.forms.depth?.map")
     fill(page, "depth", "a yellow house on the grass by day")
     plain = Image.open(generated(page, "depth", running))
     assert places_of_houses(plain) == [0]
     changed = edit(page, running, curve="3", cut_off="0.75")
     assert np.abs(np.asarray(changed, int) - np.asarray(plain, int)).mean() > 1, "another map, another picture"
     edit_back = {"curve": "1", "cut_off": "0"}
-    before = page.evaluate("() => atelier.forms.depth.map")  # read first: the page may be done before the next line runs
+    before = page.evaluate("() => inside.page.forms.depth.map")  # read first: the page may be done before the next line runs
     page.locator("#depth-map [data-part=map-file]").set_input_files([turned_map(page, running)])
-    page.wait_for_function("before => atelier.forms.depth.map !== before", arg=before)
+    page.wait_for_function("before => inside.page.forms.depth.map !== before", arg=before)
     assert places_of_houses(edit(page, running, **edit_back)) == [2], "the house stands where the map is near"
 
 
@@ -161,7 +162,7 @@ def places_of_houses(image: Image.Image) -> list[int]:
 
 def turned_map(page: Page, running: RunningStudio) -> FilePayload:
     """The estimated map, left and right exchanged, as a PNG of 16 bits."""
-    kept = Inputs(running.outputs / ".inputs").open(page.evaluate("() => atelier.forms.depth.map"), "")
+    kept = Inputs(running.outputs / ".inputs").open(page.evaluate("() => inside.page.forms.depth.map"), "")
     stream = BytesIO()
     to_picture(to_map(kept)[:, ::-1].copy()).save(stream, "png")
     return FilePayload(name="map.png", mimeType="image/png", buffer=stream.getvalue())

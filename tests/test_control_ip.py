@@ -25,7 +25,7 @@ from pipelines.images.store import Inputs
 from pipelines.requests.steps import Steps
 from pipelines.tasks import txt2img
 from tests.support.controls import SAME, SIDE, THEIRS, far, folder, holding, inputs, map_of, model, net_of, off, pipeline, unit
-from tests.support.drawing import finished, first_noise
+from tests.support.drawing import finished, first_noise, task
 from tests.test_ip_adapter import encoder, loaded, picture, vision, write
 
 __all__ = ["encoder", "folder", "inputs", "model", "vision"]
@@ -61,7 +61,7 @@ def image_prompt_networks(file: Path, vision: Vision) -> Eyes:
 
 
 def drawn(request: Controlled, model: DiffusionModel, inputs: Inputs, image_prompt_networks: Eyes) -> Image.Image:
-    return finished(txt2img.batches(request, model, inputs, image_prompt_networks))[0].image
+    return finished(txt2img.batches(task(request, model, inputs, image_prompt_networks)))[0].image
 
 
 def asked(inputs: Inputs, **changes: Any) -> Controlled:
@@ -136,7 +136,7 @@ def test_each_picture_of_a_batch_is_seen_for_itself(model: DiffusionModel, image
     def answer(residuals: ControlResiduals, latents: torch.Tensor, pictures: slice) -> torch.Tensor:
         residuals.begin(0, Steps(8))
         context = torch.ones(2 * len(latents), 77, model.unet.config["cross_attention_dim"])
-        with torch.inference_mode(), residuals.looking(model.unet, 2, pictures):
+        with torch.inference_mode(), residuals.with_image_prompts(model.unet, 2, pictures):
             return model.unet(latents.repeat(2, 1, 1, 1), 500, context, return_dict=False)[0]
 
     both = Controls(request, model, inputs, image_prompt_networks).everywhere(pictures)

@@ -21,6 +21,7 @@ from pipelines.requests.steps import Steps
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
 from pipelines.services.uploads import Uploads
+from tests.support.asked import drawing
 from tests.support.toys import toy_studio
 from tests.test_intake import ME, YOU, noise, put, refused, uploads
 from tests.test_resolve import Shelf, entry
@@ -184,11 +185,11 @@ def test_others_read_a_unit_in_the_text() -> None:
 def test_another_machine_finds_its_own_copy_by_hash_or_name(shelf: Shelf) -> None:
     other = held(replace(FULL, id="elsewhere", name="edges"))
     found = rebind(other, {"ControlNet hashes": "edges: a1b2c3d4e5f6"}, shelf)
-    assert [use.id for use in found.request.controls] == ["id-canny"]
+    assert [use.id for use in drawing(found.request).controls] == ["id-canny"]
     by_name = rebind(held(ControlUse(id="elsewhere", name="sketch")), {}, shelf)
-    assert [use.id for use in by_name.request.controls] == ["id-sketch"]
+    assert [use.id for use in drawing(by_name.request).controls] == ["id-sketch"]
     gone = rebind(held(ControlUse(id="elsewhere", name="nothing")), {}, shelf)
-    assert gone.request.controls == () and "nothing" in gone.notes[0]
+    assert drawing(gone.request).controls == () and "nothing" in gone.notes[0]
 
 
 def test_a_picture_s_units_come_back_without_what_is_not_one_s_own(uploads: Uploads) -> None:

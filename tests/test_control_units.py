@@ -16,7 +16,7 @@ from pipelines import Controlled, ControlUse, ImageToImage, Inpaint, Outpaint, T
 from pipelines.images.store import Inputs
 from pipelines.tasks import txt2img
 from tests.support.controls import SAME, SIDE, THEIRS, drawn, far, folder, holding, inputs, model, net_of, off, pipeline, unit
-from tests.support.drawing import blots, finished, first_noise
+from tests.support.drawing import blots, finished, first_noise, task
 
 __all__ = ["folder", "inputs", "model"]
 
@@ -80,7 +80,7 @@ def steered(model: DiffusionModel, inputs: Inputs, use: ControlUse) -> Sequence[
     residuals.begin(0, Steps(8))
     context = torch.ones(2, 77, model.unet.config["cross_attention_dim"])
     with torch.inference_mode():
-        found = residuals.residuals(Call(torch.ones(2, 4, 8, 8), torch.tensor([500, 500]), context, None, 2, slice(0, 1)))
+        found: dict[str, Any] = residuals.residuals(Call(torch.ones(2, 4, 8, 8), torch.tensor([500, 500]), context, None, 2, slice(0, 1)))
     return found.get("down_block_additional_residuals", ())
 
 
@@ -93,7 +93,7 @@ def test_the_prompt_counts_more_the_further_a_layer_is_from_the_middle(model: Di
 
 def test_pictures_of_a_batch_are_those_drawn_alone(held: DiffusionModel, inputs: Inputs) -> None:
     request = Controlled(**SAME, controls=(unit(inputs), unit(inputs, 1, curve="Falling")), batch_size=2, batch_count=2)
-    together = [picture.image.tobytes() for picture in finished(txt2img.batches(request, held, inputs))]
+    together = [picture.image.tobytes() for picture in finished(txt2img.batches(task(request, held, inputs)))]
     single = replace(request, batch_size=1, batch_count=1)
     alone = [drawn(replace(single, seed=5 + place), held, inputs).tobytes() for place in range(4)]
     assert together == alone

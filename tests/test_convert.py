@@ -84,7 +84,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(file: Path, made: Path, kind: str, limits: Limits, _: Path, told: dict[str, str]) -> None:
         answer = {"done": True}
         try:
-            convert_child.main({"file": str(file), "made": str(made), "kind": kind, "told": told, **asdict(limits)})
+            task: Any = {"file": str(file), "made": str(made), "kind": kind, "told": told, **asdict(limits)}
+            convert_child.main(task)
         except Exception as error:  # noqa: BLE001 - as in the process
             refused = convert_child.problem_of(error)
             answer = {"problem": refused.problem, "detail": refused.detail}

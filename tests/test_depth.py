@@ -21,7 +21,7 @@ from pipelines.images.store import Inputs
 from pipelines.requests.request import describe, restore
 from pipelines.tasks import depth2img, img2img
 from pipelines.tasks.conditioning import Denoisers
-from tests.support.drawing import blots, clip_tokenizer, finished, latents_of, levels
+from tests.support.drawing import blots, clip_tokenizer, finished, latents_of, levels, task
 from tests.support.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 
 SIDE = 64
@@ -59,7 +59,7 @@ def asked(inputs: Inputs, **changes: Any) -> Depth:
 
 
 def drawn(request: Depth, model: DiffusionModel, inputs: Inputs) -> Image.Image:
-    [picture] = finished(depth2img.batches(request, model, inputs))
+    [picture] = finished(depth2img.batches(task(request, model, inputs)))
     return picture.image
 
 
@@ -112,10 +112,10 @@ def test_a_depth_checkpoint_equals_diffusers_pipeline(guidance: float, reader: D
 
 
 def test_what_a_depth_checkpoint_reads_goes_from_end_to_end(reader: DiffusionModel) -> None:
-    read = depth2img.beside(ramp() * 0.2 + 0.3, REQUEST, reader)
+    read = depth2img.depth_channel(ramp() * 0.2 + 0.3, REQUEST, reader)
     assert read.shape == (1, 1, SIDE // 8, SIDE // 8)
     assert (float(read.min()), float(read.max())) == (-1.0, 1.0)
-    assert not depth2img.beside(np.full((SIDE, SIDE), 0.4, np.float32), REQUEST, reader).any(), "a flat map says nothing"
+    assert not depth2img.depth_channel(np.full((SIDE, SIDE), 0.4, np.float32), REQUEST, reader).any(), "a flat map says nothing"
 
 
 # ---- by control units -----------------------------------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def test_a_unit_without_a_picture_reads_the_map(held: DiffusionModel, inputs: In
     unit = ControlUse(id="net", image=inputs.keep(shown(ramp())))
     over = {name: value for name, value in vars(REQUEST).items() if name in {item.name for item in fields(ImageToImage)}}
     given = ImageToImage(**over | {"image": inputs.keep(blots((SIDE, SIDE))), "controls": (unit,)})
-    [expected] = finished(img2img.batches(given, held, inputs))
+    [expected] = finished(img2img.batches(task(given, held, inputs)))
     assert drawn(asked(inputs, controls=(ControlUse(id="net"),)), held, inputs).tobytes() == expected.image.tobytes()
     with pytest.raises(UserError, match="Nothing reads the depth map"):
         drawn(asked(inputs, controls=(unit,)), held, inputs)
@@ -168,7 +168,7 @@ def test_a_map_alone_is_enough_at_strength_one(reader: DiffusionModel, inputs: I
 
 def test_pictures_of_a_batch_are_those_drawn_alone(reader: DiffusionModel, inputs: Inputs) -> None:
     request = asked(inputs, batch_size=2, batch_count=2)
-    together = [picture.image.tobytes() for picture in finished(depth2img.batches(request, reader, inputs))]
+    together = [picture.image.tobytes() for picture in finished(depth2img.batches(task(request, reader, inputs)))]
     single = replace(request, batch_size=1, batch_count=1)
     assert together == [drawn(replace(single, seed=5 + place), reader, inputs).tobytes() for place in range(4)]
 
@@ -176,7 +176,7 @@ def test_pictures_of_a_batch_are_those_drawn_alone(reader: DiffusionModel, input
 def test_prompts_are_encoded_once_whatever_the_number_of_batches(reader: DiffusionModel, inputs: Inputs) -> None:
     calls: list[int] = []
     hook = reader.text_encoder.register_forward_hook(lambda *_: calls.append(1))
-    finished(depth2img.batches(asked(inputs, batch_count=3, steps=2), reader, inputs))
+    finished(depth2img.batches(task(asked(inputs, batch_count=3, steps=2), reader, inputs)))
     hook.remove()
     once = len(calls)
     hook = reader.text_encoder.register_forward_hook(lambda *_: calls.append(1))

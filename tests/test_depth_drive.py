@@ -61,14 +61,14 @@ def test_the_depth_checkpoint_is_chosen_and_units_without_pictures_go(stocked: S
     kept = ControlUse(id="other", image=ONE)
     found = driven(stocked, {"way": "checkpoint"} | asked("starter", ControlUse(), kept, ControlUse(id="net")))
     assert found == asked("starter-depth", kept)
-    assert driven(stocked, {"way": "checkpoint"} | found) == found
+    assert driven(stocked, {"way": "checkpoint", **found}) == found
 
 
 def test_the_depth_control_is_a_unit_without_picture_beside_a_checkpoint_that_draws_from_words(stocked: Studio) -> None:
     unit = ControlUse(id="net", name="depth")
     found = driven(stocked, {"way": "controlnet"} | asked("starter-depth"))
     assert found == asked("starter", unit)
-    assert driven(stocked, {"way": "controlnet"} | found) == found
+    assert driven(stocked, {"way": "controlnet", **found}) == found
     kept = ControlUse(id="other", image=ONE)
     half = ControlUse(id="other", weight=0.0, preprocessor="Canny", start=0.5)
     found = driven(stocked, {"way": "controlnet"} | asked("starter", kept, half))
@@ -79,14 +79,15 @@ def test_a_union_model_is_told_that_it_reads_depth(stocked: Studio, monkeypatch:
     union = ModelFile("union", "all in one", Path("u.safetensors"), 1, 0, Identity("controlnet", "sd1", "union"))
     monkeypatch.setattr(stocked._catalog, "models", lambda kind=None: [union] if kind == "controlnet" else [])
     monkeypatch.setattr(stocked._catalog, "model", lambda wanted: union)
-    assert driven(stocked, {"way": "controlnet"} | asked("starter"))["controls"][0]["union_kind"] == "Depth"
+    found: Any = driven(stocked, {"way": "controlnet"} | asked("starter"))
+    assert found["controls"][0]["union_kind"] == "Depth"
 
 
 def test_what_is_missing_is_said_and_nothing_changes(studio: Studio) -> None:
     assert driven(studio, {"way": "checkpoint"} | asked("starter")) == {"message": NO_CHECKPOINT}
     assert driven(studio, {"way": "controlnet"} | asked("starter")) == {"message": NO_CONTROL}
     for values in (None, {}, {"way": "x"}, {"way": "checkpoint", "controls": 5}, {"way": "checkpoint", "prompt": "x"}):
-        assert driven(studio, values)["message"].endswith((".", "!"))
+        assert str(dict(driven(studio, values))["message"]).endswith((".", "!"))
 
 
 def test_ten_units_with_pictures_leave_no_room(stocked: Studio) -> None:

@@ -186,16 +186,18 @@ def test_an_estimate_is_a_map_of_this_person(studio: Studio, monkeypatch: pytest
     monkeypatch.setattr(studio.control, "annotated", lambda key, work, *_: work(None))
     bright_is_near(studio, monkeypatch)
     image = studio.uploads.picture(saved(Image.linear_gradient("L").convert("RGB")), "me").id
-    found = estimated(studio, {"image": image, "estimator": "Starter depth"}, "me")
+    found: Any = estimated(studio, {"image": image, "estimator": "Starter depth"}, "me")
     kept = studio.uploads.inputs.open(found["id"], "")
     assert (found["width"], found["height"], kept.mode) == (256, 256, "I;16") and kept.getextrema() == (0, 65_535)
     assert studio.uploads.find(found["id"], "me") and not studio.uploads.find(found["id"], "you")
-    assert "not stored here" in estimated(studio, {"image": image, "estimator": "Starter depth"}, "you")["message"]
+    refused: Any = estimated(studio, {"image": image, "estimator": "Starter depth"}, "you")
+    assert "not stored here" in refused["message"]
 
 
 def test_why_there_is_no_estimate_is_a_sentence(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     for asked in (None, [], {"image": ONE, "path": "/etc"}, {"image": "x"}, {"image": ONE, "estimator": 5}, {"estimator": "Canny"}):
-        assert estimated(studio, asked, "me")["message"].endswith(".")
+        refused: Any = estimated(studio, asked, "me")
+        assert refused["message"].endswith(".")
     bright_is_near(studio, monkeypatch, "Put the weights there.")
     assert estimated(studio, {"image": ONE, "estimator": "MiDaS"}, "me") == {"message": "Put the weights there."}
 

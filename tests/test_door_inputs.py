@@ -14,6 +14,7 @@ from pipelines import TextToImage
 from pipelines.jobs.outputs import read
 from pipelines.prompts import chunk, count, load_tokenizer, parse_weights
 from pipelines.requests.request import SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, Request
+from tests.support.asked import drawing
 from tests.support.doors import RunningDoor
 from tests.support.toys import FAR_TOO_LONG, toy_model_folder
 
@@ -54,7 +55,7 @@ def refused_outright(**values: Any) -> str:
 
 
 def test_b01_an_empty_prompt_draws(door: RunningDoor) -> None:
-    assert drawn(door, prompt="").prompt == ""
+    assert drawing(drawn(door, prompt="")).prompt == ""
 
 
 @pytest.mark.parametrize("prompt", [None, 5, {}, ["a"], True, {"path": None}, 1.5])
@@ -75,13 +76,13 @@ def test_b02_a_prompt_that_is_no_text_is_refused(door: RunningDoor, prompt: Any)
     ],
 )
 def test_b03_text_of_every_kind_comes_back_from_the_png(door: RunningDoor, prompt: str, kept: str) -> None:
-    assert drawn(door, prompt=prompt).prompt == kept
+    assert drawing(drawn(door, prompt=prompt)).prompt == kept
 
 
 def test_b04_ten_thousand_words_draw_and_are_counted(door: RunningDoor, tmp_path: Path) -> None:
     prompt = "house " * 10_000
     began = time.monotonic()
-    assert drawn(door, prompt=prompt).prompt == prompt
+    assert drawing(drawn(door, prompt=prompt)).prompt == prompt
     assert time.monotonic() - began < FAR_TOO_LONG
     tokenizer = load_tokenizer(toy_model_folder(tmp_path) / "tokenizer")
     found = count(tokenizer, prompt)
@@ -124,7 +125,7 @@ def test_b06_brackets_without_end_are_read_quickly_and_weights_stay_sane(door: R
     chunk(tokenizer, prompt)
     assert time.process_time() - began < FAR_TOO_LONG
     assert all(-10 <= run.weight <= 10 for run in runs)
-    assert drawn(door, prompt=prompt).prompt == prompt
+    assert drawing(drawn(door, prompt=prompt)).prompt == prompt
 
 
 @pytest.mark.parametrize("steps", [0, -1, 151, 1001, 1.5, "3", True, [], {}, "", 10**30])
@@ -135,7 +136,7 @@ def test_b07_steps_are_a_whole_number_from_1_to_150(door: RunningDoor, steps: An
 
 @pytest.mark.parametrize("sampler", SAMPLER_NAMES)
 def test_b08_one_step_is_enough_for_every_sampler(door: RunningDoor, sampler: str) -> None:
-    assert drawn(door, steps=1, sampler=sampler).sampler == sampler
+    assert drawing(drawn(door, steps=1, sampler=sampler)).sampler == sampler
 
 
 @pytest.mark.parametrize(
@@ -183,7 +184,7 @@ def test_b10_a_side_is_a_whole_number_of_pixels_from_64(door: RunningDoor, name:
 @pytest.mark.parametrize(("asked", "given"), [(65, 64), (69, 72), (127, 128), (2047, 2048)])
 def test_b10_a_side_between_two_steps_is_put_on_the_nearest(door: RunningDoor, asked: int, given: int) -> None:
     request = drawn(door, width=asked, height=64)
-    assert (request.width, request.height) == (given, 64)
+    assert (drawing(request).width, drawing(request).height) == (given, 64)
 
 
 def test_b10_an_area_that_is_too_large_is_told_in_megapixels(door: RunningDoor) -> None:
@@ -201,12 +202,12 @@ def test_b11_batches_are_counted_from_one_to_their_limit(door: RunningDoor, name
 
 @pytest.mark.parametrize("seed", [0, 1, 2**32 - 1, 2**32, 2**53 + 1, SEEDS - 1])
 def test_b12_a_seed_is_kept_to_the_last_digit(door: RunningDoor, seed: int) -> None:
-    assert drawn(door, seed=seed).seed == seed
-    assert drawn(door, seed=str(seed)).seed == seed
+    assert drawing(drawn(door, seed=seed)).seed == seed
+    assert drawing(drawn(door, seed=str(seed))).seed == seed
 
 
 def test_b12_minus_one_rolls_a_seed_and_the_picture_says_which(door: RunningDoor) -> None:
-    seeds = {drawn(door, seed=-1).seed for _ in range(3)}
+    seeds = {drawing(drawn(door, seed=-1)).seed for _ in range(3)}
     assert len(seeds) == 3
     assert all(0 <= seed < SEEDS for seed in seeds)
 

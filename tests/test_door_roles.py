@@ -22,6 +22,7 @@ from ui.server import Door, create_app
 
 pytest_plugins = ("tests.support.door_fixtures",)
 ME = {"Cookie": "atelier_user=" + "r" * 22}
+NOBODY: Any = None  # in the place of a request that is not looked at
 
 
 def asked_by(least: Role | None) -> Any:
@@ -74,7 +75,7 @@ def test_a_handler_keeps_its_signature_and_its_kind() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("handler", [lambda text: plain(text, None), generator, coroutine, stream])
+@pytest.mark.parametrize("handler", [lambda text: plain(text, NOBODY), generator, coroutine, stream])
 @pytest.mark.parametrize("least", ["anyone", "artist", "owner"])
 async def test_the_role_is_checked_at_each_call(handler: Any, least: Role) -> None:
     token = LocalContext.request.set(asked_by(least))
@@ -103,7 +104,7 @@ def test_a_request_that_did_not_come_through_the_door_is_nobodys(request_: Any) 
     token = LocalContext.request.set(request_)
     try:
         with pytest.raises(gr.Error):
-            plain("hello", None)
+            plain("hello", NOBODY)
     finally:
         LocalContext.request.reset(token)
 

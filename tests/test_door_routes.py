@@ -18,6 +18,7 @@ from PIL import Image
 
 from models.errors import UserError
 from pipelines.jobs.outputs import read
+from tests.support.asked import drawing
 from tests.support.doors import ROOT, RunningDoor, running_door
 from tests.support.toys import toy_studio
 from ui.door.serving import open_socket
@@ -79,7 +80,7 @@ def test_a_picture_is_the_saved_file_byte_for_byte(studio_door: RunningDoor, pic
     answer = studio_door.ask("GET", f"/picture/{picture}.png", headers=ME)
     assert answer.status == 200
     assert answer.body in saved(studio_door)
-    assert read(answer.body).prompt == "a red house, très loin"
+    assert drawing(read(answer.body)).prompt == "a red house, très loin"
     assert answer.headers["content-type"] == "image/png"
     assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
     assert answer.headers["x-content-type-options"] == "nosniff"

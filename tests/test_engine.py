@@ -17,6 +17,7 @@ from pipelines import Studio, TextToImage
 from pipelines.jobs.events import Step
 from pipelines.jobs.progress import FRAMES
 from pipelines.jobs.worker import settled
+from tests.support.asked import drawing
 from tests.support.toys import ToyPainter, toy_studio, wait_until
 
 pytestmark = pytest.mark.smoke
@@ -42,7 +43,7 @@ def allow(runner: ToyPainter, steps: int) -> None:
 
 
 def look(studio: Studio, job_id: str, user: str = "ada", after: int = -1, timeout: float = 5) -> dict[str, Any]:
-    return asyncio.run(studio.watch(job_id, user, after, timeout))
+    return dict(asyncio.run(studio.watch(job_id, user, after, timeout)))
 
 
 def wait_for(studio: Studio, job_id: str, state: str, user: str = "ada") -> dict[str, Any]:
@@ -64,7 +65,7 @@ def test_the_seed_that_was_rolled_is_stored(studio: Studio, runner: ToyPainter) 
     allow(runner, 1)
     end = wait_for(studio, job_id, "done")
     assert int(end["pictures"][0]["seed"]) >= 0
-    assert studio.recent("ada")[0].request.seed == runner.drawn[0].seed
+    assert drawing(studio.recent("ada")[0].request).seed == runner.drawn[0].seed
 
 
 def test_stop_acts_within_one_step_and_keeps_finished_pictures(studio: Studio, runner: ToyPainter) -> None:

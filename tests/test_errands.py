@@ -17,6 +17,7 @@ from pipelines.jobs.errands import BUSY, MOST, NEWER, NO_MEMORY, Errands, answer
 from pipelines.requests.request import Request
 from tests.support.toys import ToyPainter, toy_studio, wait_until
 
+NOBODY: Any = None  # in the place of a painter that is not looked at
 JOB = TextToImage(steps=1, seed=1, width=64, height=64)
 
 
@@ -41,7 +42,7 @@ def test_a_newer_one_takes_the_place_of_the_same_persons_older_one_which_is_rele
     older, other, newer = (errands.put(person, lambda _, number=number: number) for number, person in enumerate(("ada", "bob", "ada")))
     with pytest.raises(UserError, match=NEWER):
         answer(older, never, 5)
-    errands.run_one(None)
+    errands.run_one(NOBODY)
     assert newer.done() and not other.done(), "it keeps the place in the row"
     assert done(errands) == 1 and (newer.result(), other.result()) == (2, 1)
 

@@ -11,7 +11,7 @@ import pytest
 from models.errors import UserError
 from models.memory.forecast import Machine
 from models.memory.manager import Key, LedgerLine
-from pipelines.requests.request import LoraUse, TextToImage
+from pipelines.requests.request import Controlled, ControlUse, LoraUse, TextToImage
 from pipelines.resolving.forecast import available, forecast_of, work_of
 
 GB = 10**9
@@ -23,7 +23,7 @@ class ToyShelf:
     """Checkpoints by id as (family, bytes of the file), and the bytes of other files."""
 
     checkpoints: dict[str, tuple[str, int]] = field(default_factory=lambda: {"starter": ("sd1", 46_000_000), "sd": ("sd1", 2_132_000_000)})
-    files: dict[str, int] = field(default_factory=lambda: {"ink": 40_000_000, "warm": 335_000_000})
+    files: dict[str, int] = field(default_factory=lambda: {"ink": 40_000_000, "warm": 335_000_000, "slim": 2_000_000})
 
     def checkpoint(self, checkpoint_id: str) -> Any:
         if checkpoint_id not in self.checkpoints:
@@ -41,6 +41,17 @@ def test_the_weights_are_those_of_everything_that_is_named() -> None:
     assert plain.weights == pytest.approx(2.132 * GB, rel=0.01) and plain.patched == 0
     assert full.weights - plain.weights == pytest.approx(46_000_000 + 167_000_000 + 40_000_000, rel=0.01)
     assert full.patched == full.weights - 40_000_000 - 167_307_726
+
+
+def test_a_vae_that_is_small_counts_as_small() -> None:
+    small, full = (work_of(TextToImage(checkpoint="sd", vae=name), ToyShelf(), CARD).weights for name in ("slim", "warm"))
+    assert full - small == 167_307_726 - 2_000_000
+
+
+def test_control_networks_take_room_and_what_they_answer_too() -> None:
+    plain, held = (work_of(Controlled(controls=units), ToyShelf(), CARD) for units in ((), (ControlUse(id="ink"),)))
+    assert held.weights - plain.weights == 40_000_000 and (plain.steered, held.steered) == (False, True)
+    assert not work_of(Controlled(controls=(ControlUse(id="ink", weight=0.0),)), ToyShelf(), CARD).steered
 
 
 def test_the_starter_fits_nearly_anything_and_a_large_batch_of_a_large_model_does_not() -> None:

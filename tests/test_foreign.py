@@ -14,6 +14,7 @@ from models.errors import UserError
 from pipelines.jobs.outputs import inspect
 from pipelines.metadata.foreign import PROGRAMS
 from pipelines.metadata.picture_texts import comment_text
+from tests.support.asked import drawing
 from tests.test_outputs import chunk
 from tests.test_outputs import png as png_with
 
@@ -45,7 +46,7 @@ def png(**texts: str) -> bytes:
 
 def read(data: bytes) -> tuple[str, int]:
     found = inspect(data).request
-    return found.prompt.split(",")[0], found.seed
+    return drawing(found).prompt.split(",")[0], drawing(found).seed
 
 
 @pytest.mark.parametrize("written", COMMENTS)
@@ -58,7 +59,7 @@ def test_every_encoding_of_a_comment_is_read(written: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_picture_carries_a_comment(kind: str) -> None:
     for written in ("big end first", "little end first", "bare"):
-        assert inspect(picture(kind, {ExifTags.Base.UserComment: COMMENTS[written]})).request.prompt == "a lighthouse, 雪 🦊"
+        assert drawing(inspect(picture(kind, {ExifTags.Base.UserComment: COMMENTS[written]})).request).prompt == "a lighthouse, 雪 🦊"
 
 
 def test_settings_in_other_places_are_read() -> None:
@@ -79,7 +80,7 @@ def test_every_kind_of_text_in_a_png_is_read() -> None:
         b"iTXt": b"parameters\0\1\0\0\0" + zlib.compress(body),
     }  # fmt: skip
     for kind, data in texts.items():
-        assert inspect(plain[:33] + chunk(kind, data) + plain[33:]).request.prompt == "a lighthouse, 雪 🦊", kind
+        assert drawing(inspect(plain[:33] + chunk(kind, data) + plain[33:]).request).prompt == "a lighthouse, 雪 🦊", kind
 
 
 GRAPH = json.dumps({"3": {"class_type": "KSampler", "inputs": {"seed": 5, "steps": 20}}})

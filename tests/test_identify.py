@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 import torch
 
@@ -163,7 +166,7 @@ def test_what_suits_them_are_values_that_a_request_accepts() -> None:
     from pipelines.requests.request import TextToImage
 
     for name in ("turbo", "lightning", "hyper-sd", "lcm"):
-        defaults = told(checkpoint("sdxl"), name).defaults
+        defaults: Mapping[str, Any] = told(checkpoint("sdxl"), name).defaults
         request = TextToImage(**defaults)
         assert {field: getattr(request, field) for field in defaults} == dict(defaults)
         assert defaults["steps"] <= 8 and defaults["guidance_scale"] <= 2

@@ -20,7 +20,7 @@ from pipelines.jobs.events import Step
 from pipelines.requests.request import RESIZE_MODES, SAMPLER_NAMES, PictureUse
 from pipelines.samplers.noise import ImageNoise, Variation, slerp
 from pipelines.tasks import img2img, txt2img
-from tests.support.drawing import blots, clip_tokenizer, finished, latents_of, levels
+from tests.support.drawing import blots, clip_tokenizer, finished, latents_of, levels, task
 from tests.support.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 
 SIDE = 64
@@ -57,7 +57,7 @@ def from_picture(inputs: Inputs, **changes: Any) -> ImageToImage:
 
 
 def images(request: ImageToImage, model: DiffusionModel, inputs: Inputs) -> list[Image.Image]:
-    return [picture.image for picture in finished(img2img.batches(request, model, inputs))]
+    return [picture.image for picture in finished(img2img.batches(task(request, model, inputs)))]
 
 
 def pixels(request: ImageToImage, model: DiffusionModel, inputs: Inputs) -> list[bytes]:
@@ -66,7 +66,7 @@ def pixels(request: ImageToImage, model: DiffusionModel, inputs: Inputs) -> list
 
 def steps_in(request: ImageToImage, model: DiffusionModel, inputs: Inputs) -> list[Step]:
     with torch.inference_mode():
-        return [event for batch in img2img.batches(request, model, inputs) for event in batch if isinstance(event, Step)]
+        return [event for batch in img2img.batches(task(request, model, inputs)) for event in batch if isinstance(event, Step)]
 
 
 def theirs(pipeline: Any, model: DiffusionModel, request: ImageToImage, strength: float, **more: Any) -> Image.Image:
@@ -109,7 +109,7 @@ def test_strength_one_is_text_to_image_bit_for_bit(model: DiffusionModel, inputs
     words = TextToImage(
         prompt=REQUEST.prompt, negative_prompt=REQUEST.negative_prompt, steps=8, seed=5, width=SIDE, height=SIDE, sampler="Euler"
     )
-    [plain] = finished(txt2img.batches(words, model))
+    [plain] = finished(txt2img.batches(task(words, model)))
     assert pixels(from_picture(inputs, denoising_strength=1.0), model, inputs) == [plain.image.tobytes()]
 
 
@@ -179,7 +179,7 @@ def test_a_picture_of_another_size_comes_to_the_size_asked_for(plain: DiffusionM
 
 def test_each_loopback_round_begins_with_the_picture_before_and_says_so(plain: DiffusionModel, inputs: Inputs) -> None:
     request = from_picture(inputs, denoising_strength=0.6, final_strength=0.3, loops=3, steps=4, batch_size=2, batch_count=2)
-    drawn = finished(img2img.batches(request, plain, inputs))
+    drawn = finished(img2img.batches(task(request, plain, inputs)))
     assert [round(cast(ImageToImage, picture.request).denoising_strength, 2) for picture in drawn[::2]] == [0.6, 0.45, 0.3] * 2
     assert {cast(ImageToImage, drawn[place].request).image for place in (0, 1, 6, 7)} == {request.image}
     for before, after in [*zip(drawn[:4], drawn[2:6], strict=True), *zip(drawn[6:10], drawn[8:], strict=True)]:
@@ -242,6 +242,6 @@ def test_the_arc_is_that_of_the_formula() -> None:
 
 def test_pictures_of_a_variation_share_the_seed_and_count_up_the_other(plain: DiffusionModel, inputs: Inputs) -> None:
     request = from_picture(inputs, variation_strength=0.3, variation_seed=9, batch_size=2, steps=3)
-    drawn = [cast(ImageToImage, picture.request) for picture in finished(img2img.batches(request, plain, inputs))]
+    drawn = [cast(ImageToImage, picture.request) for picture in finished(img2img.batches(task(request, plain, inputs)))]
     assert [(one.seed, one.variation_seed) for one in drawn] == [(5, 9), (5, 10)]
     assert pixels(request, plain, inputs) == [pixels(one, plain, inputs)[0] for one in drawn]

@@ -208,7 +208,7 @@ def test_every_field_of_a_request_is_written_or_known_not_to_be() -> None:
     assert set(limits(TextToImage)) == {*infotext.KEYS, *infotext.EXACT, *elsewhere}
 
 
-def test_every_field_of_drawing_from_a_picture_is_written_or_known_not_to_be() -> None:
+def test_every_field_of_what_begins_with_a_picture_is_written_or_known_not_to_be() -> None:
     elsewhere = {
         "exact_steps": "in the JSON",
         "mask": "an id of this machine; in the JSON",
@@ -218,6 +218,7 @@ def test_every_field_of_drawing_from_a_picture_is_written_or_known_not_to_be() -
         "strength_curve": "a picture is of one round",
         "overlap": "in the JSON",
         "begins_with": "in the JSON",
+        "by": "told by the key that is there",
     }
     kinds = [kind for kind in KINDS.values() if kind is not TextToImage]
     own = {name for kind in kinds for name in limits(kind)} - set(limits(TextToImage))

@@ -28,7 +28,7 @@ from pipelines.requests.steps import Steps, steps_of
 from pipelines.tasks import inpaint, txt2img
 from pipelines.tasks.conditioning import Denoisers
 from pipelines.tasks.sampling import RunPosition, noise_of, show_whole
-from tests.support.drawing import blots, clip_tokenizer, ended, finished, latents_of, levels
+from tests.support.drawing import blots, clip_tokenizer, ended, finished, latents_of, levels, task
 from tests.support.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 
 SIDE = 64
@@ -68,7 +68,7 @@ def asked(inputs: Inputs, image: Image.Image | None = None, mask: Image.Image | 
 
 
 def drawn(request: Inpaint, model: DiffusionModel, inputs: Inputs) -> list[Image.Image]:
-    return [picture.image for picture in finished(inpaint.batches(request, model, inputs))]
+    return [picture.image for picture in finished(inpaint.batches(task(request, model, inputs)))]
 
 
 def array(image: Image.Image) -> NDArray[np.uint8]:
@@ -147,7 +147,7 @@ def test_an_sdxl_network_that_reads_the_mask_equals_diffusers(tmp_path: Path, in
 
 def test_such_a_network_is_refused_where_there_is_no_mask(reader: DiffusionModel) -> None:
     with pytest.raises(UserError, match="inpainting model"):
-        finished(txt2img.batches(TextToImage(prompt="x", seed=1, width=64, height=64), reader))
+        finished(txt2img.batches(task(TextToImage(prompt="x", seed=1, width=64, height=64), reader)))
 
 
 # ---- what stays ------------------------------------------------------------------------------------------------------------------
@@ -256,7 +256,7 @@ def test_previews_show_the_part_in_its_place(plain: DiffusionModel, inputs: Inpu
     size = (300, 100)
     request = asked(inputs, blots(size), mask_of(size, (10, 10, 30, 30)), area="Only masked", padding=4, steps=2)
     with torch.inference_mode():
-        [first, *_] = [event for batch in inpaint.batches(request, plain, inputs) for event in batch if isinstance(event, Step)]
+        [first, *_] = [event for batch in inpaint.batches(task(request, plain, inputs)) for event in batch if isinstance(event, Step)]
         preview = Image.open(io.BytesIO(first.preview()))
     assert preview.size == size
     off = np.abs(array(preview.convert("RGB")).astype(int) - array(blots(size))).mean(2)

@@ -12,6 +12,7 @@ import pytest
 from models.errors import UserError
 from pipelines.job_book.book import JOBS_A_USER, PASSES, JobBook
 from pipelines.requests.request import TextToImage
+from tests.support.asked import drawing
 
 pytestmark = pytest.mark.smoke
 
@@ -24,7 +25,7 @@ def book(tmp_path: Path) -> JobBook:
 def served(book: JobBook) -> list[str]:
     names = []
     while job := book.claim():
-        names.append(job.request.prompt)
+        names.append(drawing(job.request).prompt)
         book.end(job.id, "done")
     return names
 
@@ -98,7 +99,8 @@ def test_pictures_come_back_with_their_exact_request(book: JobBook, tmp_path: Pa
     job_id = book.submit(TextToImage(prompt="é “quoted” \n two lines", seed=2**62 + 1), "ada")
     job = book.claim()
     assert job
-    record = book.add_picture(job, tmp_path / "2026-01-01" / "a.png", job.request, (job.request.width, job.request.height))
+    request = drawing(job.request)
+    record = book.add_picture(job, tmp_path / "2026-01-01" / "a.png", request, (request.width, request.height))
     assert book.picture(record.id) == record
     assert book.pictures_of(job_id) == book.recent("ada", 10) == [record]
     assert book.recent("bob", 10) == []
@@ -119,8 +121,8 @@ def drawn(book: JobBook, holds: Collection[str] = ()) -> list[str]:
     """The order of service when the worker has only the last job's checkpoint at hand, or always the ones given."""
     names, at_hand = [], holds
     while job := book.claim(at_hand):
-        names.append(job.request.prompt)
-        at_hand = holds or [job.request.checkpoint]
+        names.append(drawing(job.request).prompt)
+        at_hand = holds or [drawing(job.request).checkpoint]
         book.end(job.id, "done")
     return names
 
@@ -174,7 +176,7 @@ def test_newcomers_cannot_keep_a_job_waiting_for_ever(book: JobBook) -> None:
         submit(book, f"newcomer {number}", "A", f"a{number}")
         job = book.claim(["A"])
         assert job
-        order.append(job.request.prompt)
+        order.append(drawing(job.request).prompt)
     assert order.index("b1") == PASSES
 
 

@@ -47,7 +47,7 @@ def studio(tmp_path: Path, runner: ToyPainter) -> Iterator[Studio]:
 
 
 def look(studio: Studio, job_id: str) -> dict[str, Any]:
-    return asyncio.run(studio.watch(job_id, "ada", -1, 5))
+    return dict(asyncio.run(studio.watch(job_id, "ada", -1, 5)))
 
 
 def state(studio: Studio, job_id: str) -> str:

@@ -36,13 +36,14 @@ PACKAGES = {
         "downloads",
         "identify",
         "kits",
-        "families",
         "tensors",
         "memory",
+        "families",
         "diffusion_model",
         "files",
         "names",
         "safe_text",
+        "json_values",
         "errors",
     ],
     "pipelines": [
@@ -64,7 +65,7 @@ PACKAGES = {
         "images",
         "requests",
     ],
-    "ui": ["__init__", "server", "tabs", "routes", "parts", "door", "toasts", "colours", "gradio_import"],
+    "ui": ["__init__", "server", "tabs", "routes", "parts", "door", "messages", "gradio_types", "toasts", "colours", "gradio_import"],
 }
 # Whatever in these is imported, torch is not: the page and other programs ask them before the libraries are there.
 TORCH_FREE = [

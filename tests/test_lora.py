@@ -142,7 +142,7 @@ def test_original_names_are_those_of_diffusers_own_converter() -> None:
     from models.tensors.sources import config
 
     for family in ("sd1", "sdxl"):
-        sizes = {name: value for name, value in config(kit(family) / "unet.json").items() if not name.startswith("_")}
+        sizes: dict[str, Any] = {name: value for name, value in config(kit(family) / "unet.json").items() if not name.startswith("_")}
         with torch.device("meta"):
             unet = UNet2DConditionModel(**sizes)
         names = [name for name, _ in matrices_of(unet)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import torch
@@ -78,7 +79,7 @@ def test_the_block_lists_of_full_size_models_are_as_long_as_other_studios_have_t
     from models.tensors.sources import config
 
     for family, long, short in (("sd1", 26, 17), ("sdxl", 20, 12)):
-        sizes = {name: value for name, value in config(kit(family) / "unet.json").items() if not name.startswith("_")}
+        sizes: dict[str, Any] = {name: value for name, value in config(kit(family) / "unet.json").items() if not name.startswith("_")}
         with torch.device("meta"):
             unet = UNet2DConditionModel(**sizes)
         assert len(blocks_of(unet)) + 1 == long

@@ -23,6 +23,7 @@ from models.memory.forecast import (  # fmt: skip
     DECODED,
     NEEDS,
     SLACK,
+    STEERING,
     Forecast,
     Machine,
     Work,
@@ -114,6 +115,21 @@ def test_the_unet_takes_what_is_forecast(family: str) -> None:
     predicted = forecast(Work(family, 0, 512, 512), CARD, 100 * GB).activations
     assert peak == pytest.approx(predicted / SLACK, rel=0.05)
     assert sum(weight.numel() for weight in unet.parameters()) == NEEDS[family].unet
+
+
+@pytest.mark.parametrize("family", UNETS)
+def test_what_control_networks_add_is_forecast(family: str) -> None:
+    mend_torchvision()
+    from diffusers import ControlNetModel
+
+    own = {name: value for name, value in UNETS[family].items() if name != "up_block_types"}
+    with torch.device("meta"):
+        sizes = {"text_embeds": torch.empty(1, 1280), "time_ids": torch.empty(1, 6)}
+        given = torch.empty(1, 4, 64, 64), torch.empty(1), torch.empty(1, 77, own["cross_attention_dim"]), torch.empty(1, 3, 512, 512)
+        down, middle = ControlNetModel(**own)(*given, added_cond_kwargs=sizes, return_dict=False)
+    assert sum(part.numel() for part in (*down, middle)) / 64**2 == STEERING
+    plain, steered = (forecast(Work(family, 0, 512, 512, steered=steered), CARD, 0).activations for steered in (False, True))
+    assert steered - plain == pytest.approx(2 * 64**2 * STEERING * 2 * SLACK, abs=2)
 
 
 def test_the_decoder_takes_what_is_forecast() -> None:

@@ -16,6 +16,7 @@ from pipelines.jobs.events import Picture
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import Controlled, Depth, ImageToImage, Inpaint, Outpaint, PictureUse, Request, TextToImage, input_ids
 from pipelines.runtime.runner import ModelRunner
+from tests.support.asked import drawing
 from tests.support.controls import mask_of
 from tests.support.drawing import blots
 from tests.support.faults import Files, open_toys, originals, pictures
@@ -92,7 +93,7 @@ def requests(runner: ModelRunner) -> dict[str, Request]:
 
 
 def outcome(runner: ModelRunner, request: Request) -> list[tuple[int, int, bytes, Request]]:
-    return [(made.index, made.request.seed, made.image.tobytes(), made.request) for made in pictures(runner, request)]
+    return [(made.index, drawing(made.request).seed, made.image.tobytes(), made.request) for made in pictures(runner, request)]
 
 
 def watched(patch: pytest.MonkeyPatch, path: str, *fatal: int) -> Place:

@@ -100,6 +100,17 @@ def test_what_is_transparent_shows_the_background() -> None:
     assert normalise(saved(blocks().convert("RGBA"))).alpha is None
 
 
+def test_what_is_transparent_stays_so_where_that_is_asked_for() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = blocks().convert("RGBA")
+    picture.paste((9, 8, 7, 100), (0, 0, 96, 10))
+    result = normalise(saved(picture, exif=exif.tobytes()), None)
+    assert (result.image.mode, result.alpha) == ("RGBA", None)
+    assert np.array_equal(np.asarray(result.image), np.rot90(np.asarray(picture), -1))
+    assert normalise(saved(blocks()), None).image.mode == "RGB"
+
+
 def test_a_mask_is_the_alpha_above_128_or_else_the_grey() -> None:
     alpha = Image.fromarray(np.array([[0, 128, 129, 255]], np.uint8))
     picture = Image.merge("RGBA", (*Image.new("RGB", (4, 1), "white").split(), alpha))

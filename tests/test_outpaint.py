@@ -21,7 +21,8 @@ from pipelines.jobs.events import Step
 from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.tasks import outpaint
 from pipelines.tasks.sampling import noise_of
-from tests.support.drawing import blots, finished
+from tests.support.asked import drawing
+from tests.support.drawing import blots, finished, task
 from tests.support.toy_weights import load_toy_model, write_toy_model
 
 SIDE = 64
@@ -46,7 +47,7 @@ def asked(inputs: Inputs, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) 
 
 
 def drawn(request: Outpaint, model: DiffusionModel, inputs: Inputs) -> list[Image.Image]:
-    return [picture.image for picture in finished(outpaint.batches(request, model, inputs))]
+    return [picture.image for picture in finished(outpaint.batches(task(request, model, inputs)))]
 
 
 def array(image: Image.Image) -> NDArray[np.uint8]:
@@ -77,7 +78,7 @@ def test_without_overlap_every_pixel_of_the_picture_stays(model: DiffusionModel,
 def test_steps_are_counted_over_all_windows(model: DiffusionModel, inputs: Inputs) -> None:
     request = asked(inputs, right=96, batch_size=2)
     with torch.inference_mode():
-        steps = [event for batch in outpaint.batches(request, model, inputs) for event in batch if isinstance(event, Step)]
+        steps = [event for batch in outpaint.batches(task(request, model, inputs)) for event in batch if isinstance(event, Step)]
     count = 2 * 3 * len(windows((SIDE, SIDE), (0, 0, 96, 0), (SIDE, SIDE)))
     assert count == 18 and [(step.index, step.count) for step in steps] == [(index + 1, count) for index in range(count)]
 
@@ -85,7 +86,7 @@ def test_steps_are_counted_over_all_windows(model: DiffusionModel, inputs: Input
 def test_a_job_can_be_left_between_windows(model: DiffusionModel, inputs: Inputs) -> None:
     calls: list[int] = []
     with torch.inference_mode():
-        batch = next(outpaint.batches(asked(inputs, right=128), model, inputs))
+        batch = next(outpaint.batches(task(asked(inputs, right=128), model, inputs)))
         first = [next(batch) for _ in range(REQUEST.steps)]
         hook = model.unet.register_forward_hook(lambda *_: calls.append(1))
         batch.close()
@@ -123,10 +124,10 @@ def test_what_a_decode_had_to_do_is_told_with_the_picture(tmp_path: Path, inputs
         assert half.vae.post_quant_conv
         half.vae.post_quant_conv.weight *= 8
         half.vae.decoder.conv_in.weight *= 2000
-    [picture] = finished(outpaint.batches(asked(inputs, right=96), half, inputs))
+    [picture] = finished(outpaint.batches(task(asked(inputs, right=96), half, inputs)))
     assert picture.made_with["VAE precision"] == "float32"
-    assert {way.precision for way in picture.request.decodes} == {"float32"}
-    [again] = finished(outpaint.batches(picture.request, half, inputs))  # type: ignore[arg-type]
+    assert {way.precision for way in drawing(picture.request).decodes} == {"float32"}
+    [again] = finished(outpaint.batches(task(picture.request, half, inputs)))  # type: ignore[arg-type]
     assert again.image.tobytes() == picture.image.tobytes()
 
 

@@ -31,6 +31,7 @@ from pipelines.jobs.outputs import Outputs, inspect, read, slug
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import FORMAT_VERSION
 from pipelines.requests.request import Request, TextToImage, describe
+from tests.support.asked import drawing
 from tests.support.toys import FAR_TOO_LONG
 
 pytestmark = pytest.mark.smoke
@@ -235,7 +236,7 @@ def test_strange_metadata_never_costs_the_picture(tmp_path: Path, made_with: Any
 
 def test_a_lone_surrogate_in_a_prompt_does_not_cost_the_settings(tmp_path: Path) -> None:
     found = read(Outputs(tmp_path).save(small(), TextToImage(prompt="a \ud800 house", seed=5), {}))
-    assert (found.prompt, found.seed) == ("a ? house", 5)
+    assert (drawing(found).prompt, drawing(found).seed) == ("a ? house", 5)
 
 
 # ------------------------------------------------------------------------------------------------ names
@@ -308,7 +309,7 @@ def test_the_text_of_a_jpeg_or_webp_is_read(extension: str) -> None:
 
 def test_a_text_behind_the_pixels_is_found() -> None:
     plain, text = png(), b"parameters\0x\nSteps: 25, Seed: 5, Sampler: Euler"
-    assert read(plain[:-12] + chunk(b"tEXt", text) + plain[-12:]).steps == 25
+    assert drawing(read(plain[:-12] + chunk(b"tEXt", text) + plain[-12:])).steps == 25
 
 
 def whole(request: Any, version: Any = 1) -> str:

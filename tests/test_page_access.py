@@ -69,7 +69,7 @@ def test_every_tab_can_be_read_and_says_what_its_controls_are(visit: Visit) -> N
         unfold(visit)
         for _ in ("light", "dark"):
             assert visit.page.evaluate(CONTRAST) == [], name
-            visit.page.evaluate("() => atelier.toggleLook()")
+            visit.page.evaluate("() => inside.look.toggleLook()")
             visit.page.wait_for_timeout(350)  # colours pass over into each other
         assert visit.page.evaluate(NAMELESS) == [], name
         levels = visit.page.evaluate(HEADINGS)

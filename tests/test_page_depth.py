@@ -65,12 +65,12 @@ def part(visit: Visit, name: str) -> Any:
 
 
 def form(visit: Visit, name: str) -> Any:
-    return visit.page.evaluate("name => atelier.forms.depth?.[name]", name)
+    return visit.page.evaluate("name => inside.page.forms.depth?.[name]", name)
 
 
 def open_depth(visit: Visit) -> None:
     visit.open_tab("Depth")
-    visit.page.wait_for_function("() => document.querySelector('#depth-map select')?.options.length && atelier.forms.depth")
+    visit.page.wait_for_function("() => document.querySelector('#depth-map select')?.options.length && inside.page.forms.depth")
 
 
 def drive(visit: Visit, way: str, says: str) -> None:
@@ -90,13 +90,13 @@ def wait_for_grey(visit: Visit, x: float, wanted: int, y: float = 0.5) -> None:
 def put_picture(visit: Visit, image: Image.Image) -> None:
     before = form(visit, "image")
     part(visit, "file").set_input_files([file_of(image)])
-    visit.page.wait_for_function("before => atelier.forms.depth.image !== before", arg=before)
+    visit.page.wait_for_function("before => inside.page.forms.depth.image !== before", arg=before)
 
 
 def put_map(visit: Visit, image: Image.Image) -> None:
     before = form(visit, "map")
     part(visit, "map-file").set_input_files([file_of(image)])
-    visit.page.wait_for_function("before => atelier.forms.depth.map !== before", arg=before)
+    visit.page.wait_for_function("before => inside.page.forms.depth.map !== before", arg=before)
 
 
 def test_a_picture_gives_its_depth_which_is_edited_in_view_and_goes_with_the_job(visit: Visit, house: House) -> None:
@@ -107,10 +107,10 @@ def test_a_picture_gives_its_depth_which_is_edited_in_view_and_goes_with_the_job
     wait_for_grey(visit, 0.5, 128)
     assert house.studio and house.studio.uploads.inputs.open(form(visit, "map"), "").mode == "I;16"
     middle = grey(visit, 0.75)
-    visit.page.evaluate("atelier.enter('#depth-curve', 2)")
+    visit.page.evaluate("inside.dom.enter('#depth-curve', 2)")
     wait_for_grey(visit, 0.75, round(255 * (middle / 255) ** 2))
-    visit.page.evaluate("atelier.enter('#depth-curve', 1)")
-    visit.page.evaluate("atelier.enter('#depth-near', 0.5)")
+    visit.page.evaluate("inside.dom.enter('#depth-curve', 1)")
+    visit.page.evaluate("inside.dom.enter('#depth-near', 0.5)")
     wait_for_grey(visit, 0.75, min(255, 2 * middle))
     assert visit.page.locator("#depth-plan").inner_text().startswith("20 steps will run")
     visit.page.locator("#depth-prompt textarea").fill("a blue ball")
@@ -139,7 +139,7 @@ def test_the_map_is_seen_edited_and_as_it_came_and_the_edits_can_be_reset(visit:
     open_depth(visit)
     put_map(visit, ramp())
     visit.page.locator("#depth-map_inverted input").check()
-    visit.page.evaluate("atelier.enter('#depth-cut_off', 0.5)")
+    visit.page.evaluate("inside.dom.enter('#depth-cut_off', 0.5)")
     wait_for_grey(visit, 0.9, 0)
     wait_for_grey(visit, 0.1, 230)
     part(visit, "look-raw").click()
@@ -249,8 +249,8 @@ def test_the_edited_map_goes_to_the_first_unit_of_controlnet(visit: Visit, house
     put_map(visit, ramp())
     wait_for_grey(visit, 0.9, 230)
     part(visit, "send").click()
-    visit.page.wait_for_function("() => atelier.forms.controlnet?.controls[0]?.image")
-    unit = visit.page.evaluate("atelier.forms.controlnet.controls[0]")
+    visit.page.wait_for_function("() => inside.page.forms.controlnet?.controls[0]?.image")
+    unit = visit.page.evaluate("inside.page.forms.controlnet.controls[0]")
     assert (unit["id"], unit["preprocessor"]) == ("net", "None")
     assert house.studio and house.studio.uploads.inputs.open(unit["image"], "L").getpixel((115, 64)) == pytest.approx(231, abs=3)
     assert visit.page.get_by_role("tab", name="ControlNet", exact=True).get_attribute("aria-selected") == "true"
@@ -260,10 +260,10 @@ def test_a_result_is_sent_to_the_tab_and_the_settings_of_its_own_pictures_come_b
     visit.generate("a red house")
     visit.finished()
     visit.part("to-depth").click()
-    visit.page.wait_for_function("() => atelier.forms.depth?.image && atelier.forms.depth.prompt === 'a red house'")
+    visit.page.wait_for_function("() => inside.page.forms.depth?.image && inside.page.forms.depth.prompt === 'a red house'")
     assert form(visit, "checkpoint") == "starter-depth"
     part(visit, "first-estimate").click()
-    visit.page.wait_for_function("() => atelier.forms.depth.map")
+    visit.page.wait_for_function("() => inside.page.forms.depth.map")
     image, depth = form(visit, "image"), form(visit, "map")
     visit.page.locator("#depth-generate").click()
     visit.page.wait_for_selector('#depth-stage [data-part=frame][data-showing="picture"]')

@@ -40,7 +40,7 @@ def test_only_what_was_left_otherwise_is_put_back_so_nobody_is_typed_over(visit:
     kept = {"width": 192, "height": 128, "loras": [{"id": "ink"}], "controls": [{"id": "net"}]}
     now = [128, 128, [{"id": "pen"}], [{"id": "net"}]]
     visit.page.evaluate("kept => localStorage.setItem('atelier.form.trial', JSON.stringify(kept))", kept)
-    back = visit.page.evaluate("([names, now]) => atelier.recall('trial', names, now, {})", [[*kept], now])
+    back = visit.page.evaluate("([names, now]) => inside.memory.recall('trial', names, {}, now)", [[*kept], now])
     assert back == [192, None, [{"id": "ink"}], None]  # what is undefined leaves a component as it is
 
 
@@ -79,8 +79,8 @@ def test_pictures_of_a_lost_list_of_jobs_are_the_owners_in_any_browser_with_thei
             visit.finished()
             visit.part("settings").click()
             visit.page.wait_for_function("() => document.querySelector('#img2img-prompt textarea')?.value === 'a lost house'")
-            visit.page.wait_for_function("() => atelier.forms?.img2img?.image?.id || atelier.forms?.img2img?.image")
-            assert beneath in visit.page.evaluate("JSON.stringify(atelier.forms.img2img)")
+            visit.page.wait_for_function("() => inside.page.forms.img2img?.image?.id || inside.page.forms.img2img?.image")
+            assert beneath in visit.page.evaluate("JSON.stringify(inside.page.forms.img2img)")
 
 
 def test_kept_values_that_no_longer_fit_are_left_alone(visit: Visit) -> None:

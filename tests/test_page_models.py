@@ -108,7 +108,7 @@ def test_a_strength_that_is_no_number_gives_the_former_one_back(visit: Visit, lo
     number.type(typed)
     number.press("Tab")
     expect(number).to_have_value("0.6")
-    assert [entry["unet"] for entry in visit.page.evaluate("() => atelier.forms.txt2img.loras")] == [0.6]
+    assert [entry["unet"] for entry in visit.page.evaluate("() => inside.page.forms.txt2img.loras")] == [0.6]
 
 
 @pytest.mark.browser

@@ -18,7 +18,7 @@ from tests.support.toys import wait_until
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
 
-PAINTED = "kind => atelier.canvases[kind].layer.bounds()"
+PAINTED = "kind => inside.page.canvases[kind].layer.bounds()"
 
 
 def picture(width: int = 96, height: int = 64, colour: str = "teal") -> FilePayload:
@@ -28,9 +28,9 @@ def picture(width: int = 96, height: int = 64, colour: str = "teal") -> FilePayl
 
 
 def put(visit: Visit, kind: str, file: FilePayload) -> None:
-    before = visit.page.evaluate("kind => atelier.forms[kind]?.image ?? ''", kind)
+    before = visit.page.evaluate("kind => inside.page.forms[kind]?.image ?? ''", kind)
     visit.page.locator(f"#{kind}-image [data-part=file]").set_input_files([file])
-    visit.page.wait_for_function("([kind, before]) => (atelier.forms[kind]?.image ?? '') !== before", arg=[kind, before])
+    visit.page.wait_for_function("([kind, before]) => (inside.page.forms[kind]?.image ?? '') !== before", arg=[kind, before])
 
 
 def paint(visit: Visit, kind: str) -> Any:
@@ -96,12 +96,12 @@ def test_generate_without_a_picture_says_what_to_do(visit: Visit, house: House) 
 def test_what_is_not_a_picture_is_refused_on_the_canvas_and_nothing_is_lost(visit: Visit) -> None:
     visit.open_tab("Inpaint")
     put(visit, "inpaint", picture(colour="navy"))
-    kept = visit.page.evaluate("atelier.forms.inpaint.image")
+    kept = visit.page.evaluate("inside.page.forms.inpaint.image")
     page_of_html = FilePayload(name="picture.png", mimeType="image/png", buffer=b"<!doctype html><title>x</title>")
     visit.page.locator("#inpaint-image [data-part=file]").set_input_files([page_of_html])
     alert = visit.page.locator("#inpaint-image [data-part=alert]")
     alert.get_by_text("not a picture").wait_for()
-    assert visit.page.evaluate("atelier.forms.inpaint.image") == kept
+    assert visit.page.evaluate("inside.page.forms.inpaint.image") == kept
     visit.complaints[:] = [line for line in visit.complaints if "422" not in line]  # the browser's own line for the refusal
 
 
@@ -112,17 +112,17 @@ def test_a_mask_goes_with_the_job_and_its_results_stand_on_the_canvas_until_one_
     visit.unfold()
     visit.page.locator("#inpaint-batch_size input").fill("2")
     visit.page.locator("#inpaint-batch_size input").press("Tab")
-    before = visit.page.evaluate("atelier.forms.inpaint.image")
+    before = visit.page.evaluate("inside.page.forms.inpaint.image")
     draw(visit, "inpaint", "a car")
     visit.page.locator("#inpaint-image [data-part=thumbs] button").nth(1).click()
     request = requests(house)[-1]
     assert isinstance(request, Inpaint) and house.studio
     assert house.studio.uploads.inputs.open(request.mask, "L").getbbox() == tuple(bounds)
     visit.page.locator("#inpaint-image [data-part=keep]").click()
-    visit.page.wait_for_function("before => atelier.forms.inpaint.image !== before", arg=before)
+    visit.page.wait_for_function("before => inside.page.forms.inpaint.image !== before", arg=before)
     assert visit.page.evaluate(PAINTED, "inpaint") is None
     visit.page.locator("#inpaint-image [data-part=undo]").click()
-    visit.page.wait_for_function("before => atelier.forms.inpaint.image === before", arg=before)
+    visit.page.wait_for_function("before => inside.page.forms.inpaint.image === before", arg=before)
     assert visit.page.evaluate(PAINTED, "inpaint") == bounds
 
 
@@ -144,17 +144,17 @@ def test_a_picture_goes_to_another_tab_with_its_words_and_one_undo_brings_the_ol
     put(visit, "inpaint", picture(128, 128, "gold"))
     bounds = paint(visit, "inpaint")
     visit.page.locator("#inpaint-prompt textarea").fill("what I was writing")
-    old = visit.page.evaluate("atelier.forms.inpaint.image")
+    old = visit.page.evaluate("inside.page.forms.inpaint.image")
     visit.open_tab("Text to image")
     visit.generate("a house in the snow")
     visit.finished()
     visit.part("to-inpaint").click()
-    visit.page.wait_for_function("old => atelier.forms.inpaint.image !== old", arg=old)
+    visit.page.wait_for_function("old => inside.page.forms.inpaint.image !== old", arg=old)
     assert visit.page.locator("#inpaint-prompt textarea").input_value() == "a house in the snow"
     assert visit.page.locator("#inpaint-image").is_visible()
     visit.page.wait_for_function(f"() => ({PAINTED})('inpaint') === null")
     visit.page.locator(".page-note button.quiet").click()
-    visit.page.wait_for_function("old => atelier.forms.inpaint.image === old", arg=old)
+    visit.page.wait_for_function("old => inside.page.forms.inpaint.image === old", arg=old)
     wait_for(visit.page, lambda: visit.page.locator("#inpaint-prompt textarea").input_value() == "what I was writing")
     visit.page.wait_for_function(f"() => ({PAINTED})('inpaint') !== null")
     assert visit.page.evaluate(PAINTED, "inpaint") == bounds
@@ -172,7 +172,7 @@ def test_a_result_can_be_sent_to_every_tab(visit: Visit, kind: str, tab: str) ->
     wait_for(visit.page, lambda: visit.page.locator(f"#{kind}-prompt textarea").input_value() == f"a ball for {kind}")
     assert visit.page.get_by_role("tab", name=tab, exact=True).get_attribute("aria-selected") == "true"
     if kind != "txt2img":
-        visit.page.wait_for_function("kind => atelier.painted?.[kind]?.width > 0", arg=kind)
+        visit.page.wait_for_function("kind => inside.page.painted[kind]?.width > 0", arg=kind)
 
 
 def test_use_these_settings_brings_picture_and_mask_back_into_their_own_tab(visit: Visit, house: House) -> None:
@@ -185,13 +185,13 @@ def test_use_these_settings_brings_picture_and_mask_back_into_their_own_tab(visi
     request = requests(house)[-1]
     visit.page.locator("#inpaint-image [data-part=dismiss]").click()
     visit.page.locator("#inpaint-image [data-part=remove]").click()
-    visit.page.wait_for_function("() => atelier.forms.inpaint.image === ''")
+    visit.page.wait_for_function("() => inside.page.forms.inpaint.image === ''")
     visit.reload()
     visit.part("settings").click()
-    visit.page.wait_for_function("id => atelier.forms.inpaint?.image === id", arg=request.image)
-    visit.page.wait_for_function(f"() => atelier.canvases?.inpaint?.layer && ({PAINTED})('inpaint') !== null")
+    visit.page.wait_for_function("id => inside.page.forms.inpaint?.image === id", arg=request.image)
+    visit.page.wait_for_function(f"() => inside.page.canvases.inpaint?.layer && ({PAINTED})('inpaint') !== null")
     assert visit.page.evaluate(PAINTED, "inpaint") == bounds
-    assert visit.page.evaluate("atelier.forms.inpaint.mask") == request.mask
+    assert visit.page.evaluate("inside.page.forms.inpaint.mask") == request.mask
 
 
 def test_several_pictures_are_one_job(visit: Visit, house: House, tmp_path: Path) -> None:
@@ -199,12 +199,12 @@ def test_several_pictures_are_one_job(visit: Visit, house: House, tmp_path: Path
     visit.page.get_by_role("button", name="Several pictures").click()
     files = [picture(64, 64, colour) for colour in ("red", "lime", "blue")]
     visit.page.locator("#img2img-images [data-part=files]").set_input_files(files)
-    visit.page.wait_for_function("() => atelier.forms.img2img.images.length === 3")
+    visit.page.wait_for_function("() => inside.page.forms.img2img.images.length === 3")
     Image.new("RGB", (64, 64), "white").save(tmp_path / "white.png")
     (tmp_path / "broken.png").write_bytes(b"not a picture")
     visit.page.locator("#img2img-images [data-part=path]").fill(str(tmp_path))
     visit.page.locator("#img2img-images [data-part=take]").click()
-    visit.page.wait_for_function("() => atelier.forms.img2img.images.length === 4")
+    visit.page.wait_for_function("() => inside.page.forms.img2img.images.length === 4")
     visit.page.get_by_text("broken.png:").wait_for()
     before = count(house, ImageToImage)
     draw(visit, "img2img", "a tree")
@@ -226,7 +226,7 @@ def test_the_box_of_only_masked_is_shown_before_the_run(visit: Visit) -> None:
 def test_a_frame_that_is_typed_says_the_size_of_the_result(visit: Visit, house: House) -> None:
     visit.open_tab("Outpaint")
     put(visit, "outpaint", picture(128, 128, "tan"))
-    visit.page.evaluate("atelier.enter('#outpaint-right', 128)")
+    visit.page.evaluate("inside.dom.enter('#outpaint-right', 128)")
     visit.page.locator("#outpaint-plan").get_by_text("From 128 × 128 to 256 × 128").wait_for()
     before = count(house, Outpaint)
     draw(visit, "outpaint", "a field")
@@ -237,7 +237,7 @@ def test_a_frame_that_is_typed_says_the_size_of_the_result(visit: Visit, house: 
 def test_nobody_can_name_the_picture_of_another_person(visit: Visit, house: House, browser: Browser) -> None:
     visit.open_tab("Image to image")
     put(visit, "img2img", picture(64, 64, "crimson"))
-    theirs = visit.page.evaluate("atelier.forms.img2img.image")
+    theirs = visit.page.evaluate("inside.page.forms.img2img.image")
     with visiting(house, browser) as other:
         assert other.page.evaluate("async id => (await fetch(`input/${id}.png`)).status", theirs) == 404
         assert house.studio

@@ -28,7 +28,7 @@ def shelf(open_house: House) -> None:
 
 @pytest.fixture
 def page(visit: Visit) -> Generator[Visit]:
-    visit.page.wait_for_function("() => Object.keys(atelier.lists.txt2img.starts).length === 3")
+    visit.page.wait_for_function("() => Object.keys(inside.page.lists.txt2img.starts).length === 3")
     yield visit
 
 

@@ -124,7 +124,7 @@ def test_the_drawn_weights_are_those_that_the_steps_take(visit: Visit, first: Lo
           const fine = (act) => Array.from({ length: 1001 }, (_, place) => act(place / 1000));
           Object.assign(curves, { Early: fine((x) => Math.cos(x * Math.PI / 2) ** 2), Late: fine((x) => Math.sin(x * Math.PI / 2) ** 2) });
           Object.assign(curves, { Middle: fine((x) => Math.sin(x * Math.PI)) });
-          return uses.flatMap((use) => steps.map((count) => atelier.unitPlot.weights(use, count, curves)));
+          return uses.flatMap((use) => steps.map((count) => inside.unit_plot.weights(use, count, curves)));
         }""",
         [[asdict(use) for use in uses_of(curve)], [1, 7, 20]],
     )

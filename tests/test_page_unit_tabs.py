@@ -19,7 +19,7 @@ __all__ = ["browser", "house", "open_house", "shelf", "visit"]
 def test_a_unit_of_a_tab_that_begins_with_a_picture_takes_that_picture(visit: Visit, house: House) -> None:
     visit.open_tab("Image to image")
     visit.page.locator("#img2img-image [data-part=file]").set_input_files([drawing()])
-    wait_for(visit.page, lambda: visit.page.evaluate("atelier.forms.img2img?.image"))
+    wait_for(visit.page, lambda: visit.page.evaluate("inside.page.forms.img2img?.image"))
     room(visit, "img2img").locator("[data-part=fold]").click()
     room(visit, "img2img").locator("[data-part=add]").click()
     control(visit, "Preprocessor of unit 1", "img2img").select_option("Invert")
@@ -43,7 +43,7 @@ def test_a_paste_beside_the_units_still_goes_to_the_canvas(visit: Visit) -> None
     visit.page.mouse.move(5, 5)
     visit.page.evaluate("document.activeElement.blur()")
     visit.page.evaluate(paste, drawing()["buffer"].decode("latin-1"))
-    wait_for(visit.page, lambda: visit.page.evaluate("atelier.forms.img2img?.image"))
+    wait_for(visit.page, lambda: visit.page.evaluate("inside.page.forms.img2img?.image"))
     assert units(visit, "img2img")[0]["image"] == ""
 
 
@@ -56,7 +56,7 @@ def job_of(visit: Visit, house: House, request: Any) -> None:
     before = len(house.runner.drawn)
     house.studio._worker.submit(request, user)
     wait_until(lambda: len(house.runner.drawn) > before, 30)
-    wait_until(lambda: house.studio and house.studio.recent(user)[0].request.prompt == request.prompt, 30)
+    wait_until(lambda: house.studio and house.studio.recent(user)[0].request.words == request.prompt, 30)
     visit.reload()
 
 

@@ -146,7 +146,7 @@ def test_others_than_the_owner_see_the_sentence_only(
     with visiting(house, browser) as visit:
         visit.open_tab("ControlNet")
         card(visit).wait_for()
-        wait_for(visit.page, lambda: visit.page.evaluate("(atelier.preprocessors ?? []).length > 0"))
+        wait_for(visit.page, lambda: visit.page.evaluate("(inside.page.told.preprocessors ?? []).length > 0"))
         button = choose(visit, "TEED")
         card(visit).get_by_text("Put 5_model.pth of fal-ai/teed into").wait_for()
         assert not button.is_visible()
@@ -171,14 +171,14 @@ def ask(visit: Visit, function: str) -> int:
 
 def test_the_depth_tab_estimates_as_soon_as_its_estimator_is_there(visit: Visit, hub: Hub) -> None:
     visit.open_tab("Depth")
-    visit.page.wait_for_function("() => document.querySelector('#depth-map select')?.options.length && atelier.forms.depth")
+    visit.page.wait_for_function("() => document.querySelector('#depth-map select')?.options.length && inside.page.forms.depth")
     room = visit.page.locator("#depth-map")
     room.locator("[data-part=file]").set_input_files([drawing()])
-    visit.page.wait_for_function("() => atelier.forms.depth.image")
+    visit.page.wait_for_function("() => inside.page.forms.depth.image")
     room.locator("[data-part=estimator]").select_option(value="Depth Anything v2")
     room.get_by_text("Put config.json, preprocessor_config.json and model.safetensors").wait_for()
     button = room.locator(FETCH)
     assert button.inner_text() == "Download (3 files, from depth-anything/Depth-Anything-V2-Small-hf)"
     button.click()
-    visit.page.wait_for_function("() => atelier.forms.depth.map")
+    visit.page.wait_for_function("() => inside.page.forms.depth.map")
     assert not room.locator(".unit-weights").is_visible()

@@ -62,7 +62,7 @@ def test_a_second_window_sees_new_pictures_and_a_wheel_moves_their_row(visit: Vi
     with closing(visit.page.context.new_page()) as second:
         second.add_init_script(NO_LATE_LOOK)
         second.goto(house.url)
-        second.wait_for_function("() => window.atelier?.engine?.state === 'ready' && 'newest' in window.atelier.worker")
+        second.wait_for_function("() => window.inside?.page.told.engine?.state === 'ready' && 'newest' in inside.page.told.worker")
         before = second.locator("#txt2img-stage [data-part=strip] li").count()
         visit.page.bring_to_front()
         visit.generate("a tree")
@@ -91,7 +91,7 @@ def test_on_a_phone_what_happens_and_what_is_to_be_kept_come_into_view(house: Ho
         house.runner.step_seconds = 0.1
         visit.page.locator("#inpaint-generate").tap()
         expect(visit.page.locator("#inpaint-stage [data-part=status]")).to_be_in_viewport()
-        visit.page.evaluate("atelier.say('The form was filled anew.', { says: 'Undo', does() {} })")
+        visit.page.evaluate("inside.desk.notify('The form was filled anew.', { says: 'Undo', does() {} })")
         assert visit.page.evaluate(FREE)
         visit.page.get_by_role("button", name="Close this note").tap()
         wait_for(visit.page, lambda: visit.page.evaluate(IN_SIGHT, "keep") and visit.page.evaluate(IN_SIGHT, "canvas"))

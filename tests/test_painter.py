@@ -30,6 +30,7 @@ from pipelines.metadata.provenance import OURS_ALONE
 from pipelines.requests.request import EmbeddingUse, HypernetworkUse, LoraUse, TextToImage
 from pipelines.runtime.runner import ModelRunner
 from pipelines.tasks import txt2img
+from tests.support.drawing import task
 from tests.support.toy_weights import CPU, load_toy_model, toy_networks, write_toy_model
 
 GB = 10**9
@@ -133,7 +134,7 @@ def by_hand(folder: Folder, request: TextToImage) -> Iterator[Picture]:
         stack.enter_context(torch.inference_mode())
         stack.enter_context(applied(model, [(lora, use.unet, use.text_encoder, use.blocks) for use in request.loras]))
         stack.enter_context(active(model, [(hypernetwork, use.strength) for use in request.hypernetworks]))
-        yield from (event for batch in txt2img.batches(request, model) for event in batch if isinstance(event, Picture))
+        yield from (event for batch in txt2img.batches(task(request, model)) for event in batch if isinstance(event, Picture))
 
 
 @pytest.mark.parametrize("name", ["vae", "refiner", "loras", "hypernetworks", "embeddings", "all of it"])

@@ -23,9 +23,9 @@ pytestmark = pytest.mark.browser
 __all__ = ["browser", "running"]
 
 SCENE = Scene((Thing("house", "red", "left", "big"),), "grass", "day", mountains=False)
-CELLS = "() => [...atelier.canvases.inpaint.layer.cells]"
+CELLS = "() => [...inside.page.canvases.inpaint.layer.cells]"
 ON_SCREEN = """([x, y]) => {
-  const { scale, x: left, y: top, dpr } = atelier.canvases.inpaint.view;
+  const { scale, x: left, y: top, dpr } = inside.page.canvases.inpaint.view;
   return [(x * scale + left) / dpr, (y * scale + top) / dpr];
 }"""
 
@@ -55,7 +55,7 @@ def open_picture(page: Page) -> None:
     page.locator("#inpaint-image [data-part=file]").set_input_files(
         [FilePayload(name="scene.png", mimeType="image/png", buffer=png(scene()))]
     )
-    page.wait_for_function("() => atelier.painted?.inpaint?.width === 128")
+    page.wait_for_function("() => inside.page.painted.inpaint?.width === 128")
 
 
 def place(page: Page, x: float, y: float) -> tuple[float, float]:
@@ -102,7 +102,7 @@ def test_a_mask_painted_by_mouse_and_finger_becomes_a_blue_car_and_survives_a_re
     visit.reload()
     page.get_by_role("tab", name="Inpaint").click()
     at_rest(page)
-    page.wait_for_function("() => atelier.painted?.inpaint?.bounds")
+    page.wait_for_function("() => inside.page.painted.inpaint?.bounds")
     assert (np.asarray(page.evaluate(CELLS)) == painted).all()
     page.locator("#inpaint-prompt textarea").fill("a blue car on the left in the grass at day")
     page.locator("#inpaint-denoising_strength input[type=number]").fill("1")
@@ -112,9 +112,9 @@ def test_a_mask_painted_by_mouse_and_finger_becomes_a_blue_car_and_survives_a_re
     [file] = running.outputs.glob("*/*.png")
     assert_blue_car_and_nothing_else(file.read_bytes(), painted.reshape(128, 128), running)
     page.locator("#inpaint-image [data-part=keep]").click()
-    page.wait_for_function("() => atelier.canvases.inpaint.layer.bounds() === null")
+    page.wait_for_function("() => inside.page.canvases.inpaint.layer.bounds() === null")
     page.locator("#inpaint-image [data-part=undo]").click()
-    page.wait_for_function("() => atelier.canvases.inpaint.layer.bounds() !== null")
+    page.wait_for_function("() => inside.page.canvases.inpaint.layer.bounds() !== null")
     assert (np.asarray(page.evaluate(CELLS)) == painted).all()
 
 

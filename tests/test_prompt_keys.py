@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from models.errors import UserError
 from pipelines.prompts import Prompt, parse
-from tests.support.prompt_keys import Keys, keys_of, node
+from tests.support.node import node
+from tests.support.prompt_keys import Keys, keys_of
 
 PIECES = (
     "red", "house", " ", ", ", "(", ")", "[", "]", ":1.2)", ":0.9)", ":-0.5)", ": 1.15 )", ":1)", "\\", "\\(", "\\)", "\n",

@@ -16,6 +16,7 @@ from models.library.contents import Contents
 from pipelines.metadata.provenance import several
 from pipelines.requests.request import LoraUse, TextToImage
 from pipelines.resolving.rebind import PATIENCE, Rebound, rebind
+from tests.support.asked import drawing
 
 LAYER = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
 STARTER = Path(__file__).parents[1] / "models" / "starter"
@@ -42,7 +43,7 @@ class Library:
         return rebind(TextToImage(prompt="x", loras=tuple(uses)), several("Lora hashes", hashes), self.catalog)
 
     def names(self, found: Rebound) -> list[str]:
-        return [self.catalog.model(use.id).true_name for use in found.request.loras]
+        return [self.catalog.model(use.id).true_name for use in drawing(found.request).loras]
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_of_two_files_of_one_name_each_is_found_by_its_own_hash(library: Library
     library.put("people/glow", 4)
     library.put("style/glow", 3)  # now the other way round
     found = library.again([uses[0], LoraUse(id="gone", name="glow"), uses[0]], hashes)
-    assert [use.id for use in found.request.loras] == [uses[1].id, uses[0].id, uses[1].id]
+    assert [use.id for use in drawing(found.request).loras] == [uses[1].id, uses[0].id, uses[1].id]
     assert found.notes == ()
 
 
@@ -76,8 +77,8 @@ def test_what_has_no_strength_is_in_no_list_and_takes_nobody_s_hash(library: Lib
     idle = LoraUse(id="gone", name="ink", unet=0.0, text_encoder=0.0)
     use = LoraUse(id="gone too", name="ink")
     found = library.again([idle, use], [("ink", library.catalog.hash(library.put("renamed", 5)))])
-    assert found.request.loras[0] == idle
-    assert library.catalog.model(found.request.loras[1].id).true_name == "renamed"
+    assert drawing(found.request).loras[0] == idle
+    assert library.catalog.model(drawing(found.request).loras[1].id).true_name == "renamed"
 
 
 def test_a_large_file_is_not_waited_for_and_known_the_next_time(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:

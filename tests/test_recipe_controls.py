@@ -247,8 +247,8 @@ def shapes(place: Path) -> dict[str, torch.Size]:
 @pytest.mark.parametrize("what", ["outlines", "depth"])
 def test_a_controlnet_file_says_of_which_sizes_it_is_and_is_of_them(what: str, starter: Starter) -> None:
     with safe_open(STARTER / FILES[what], "pt") as file:
-        about, kinds = file.metadata(), {file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118 (no mapping)
-    sizes = own_sizes(about, "controlnet")
+        about, kinds = file.metadata() or {}, {file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118 (no mapping)
+    sizes: dict[str, Any] = {**own_sizes(about, "controlnet")}
     assert json.loads(about[OWN_SIZES]) == {"controlnet": sizes} and sizes == control_sizes(starter.unet) and kinds == {torch.float16}
     assert about["modelspec.architecture"] == "stable-diffusion-v1/controlnet" and about["modelspec.title"]
     network = ControlNetModel(**sizes)

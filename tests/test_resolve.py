@@ -15,6 +15,7 @@ from models.library.catalog import Checkpoint
 from pipelines.requests.request import OWN_VAE, HypernetworkUse, LoraUse, TextToImage
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
+from tests.support.asked import drawing
 
 pytestmark = pytest.mark.smoke
 
@@ -199,13 +200,13 @@ def test_settings_of_another_machine_find_their_files_by_hash_and_by_name(shelf:
     request = replace(dreams(), checkpoint="there-0", loras=uses, vae="there-4")
     made_with = {"Model": "dreams", "VAE": "Warm", "Lora hashes": "renamed: a1b2c3d4, gone: ffffffffffff"}
     found = rebind(request, made_with, shelf)
-    assert (found.request.checkpoint, found.request.vae) == ("id-Dreams", "id-warm")
-    assert [use.id for use in found.request.loras] == ["id-ink", "id-ink"]
-    assert found.request.loras[0].unet == 0.5
+    assert (drawing(found.request).checkpoint, drawing(found.request).vae) == ("id-Dreams", "id-warm")
+    assert [use.id for use in drawing(found.request).loras] == ["id-ink", "id-ink"]
+    assert drawing(found.request).loras[0].unet == 0.5
     assert len(found.notes) == 1 and "gone" in found.notes[0]
 
 
 def test_a_checkpoint_that_is_nowhere_becomes_the_starter_and_is_named(shelf: Shelf) -> None:
     found = rebind(replace(dreams(), checkpoint="elsewhere"), {"Model": "Marvellous"}, shelf)
-    assert found.request.checkpoint == "starter"
+    assert drawing(found.request).checkpoint == "starter"
     assert "Marvellous" in found.notes[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from pipelines.samplers import SAMPLERS, plan, sample
 from pipelines.samplers.moment import Denoise, Moment, Noise
 from pipelines.samplers.noise import ImageNoise
 from pipelines.samplers.noise_schedule import NoiseSchedule
+from pipelines.samplers.options import CHURNED, SamplerOptions
 from tests.support import kdiffusion
 from tests.support.analytic import alphas_cumprod, two_peaks, two_peaks_solution
 
@@ -33,7 +35,7 @@ KDIFFUSION = {
 RUNS = [(name, steps) for name in KDIFFUSION for steps in (1, 2, 7, 20) if (name, steps) != ("DPM++ 2M SDE", 1)]
 DETERMINISTIC = [name for name, spec in SAMPLERS.items() if not spec.stochastic]
 FOLDER = Path(__file__).parents[1] / "pipelines" / "samplers"
-ROOMMATES = {"__init__", "moment", "noise", "noise_schedule", "schedules"}
+ROOMMATES = {"__init__", "moment", "noise", "noise_schedule", "options", "schedules"}
 SCHEDULE = NoiseSchedule(alphas_cumprod())
 SHAPE = (2, 4, 6, 5)
 
@@ -290,3 +292,62 @@ def test_the_tables_are_read_without_torch() -> None:
     code = "import sys, pipelines.samplers, pipelines.prompts; print(sorted({'torch', 'transformers', 'diffusers'} & set(sys.modules)))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=FOLDER.parents[1])
     assert told.stdout.strip() == "[]"
+
+
+# With options
+
+
+GIVEN = {
+    "Euler": SamplerOptions(s_churn=4.0, s_tmin=0.3, s_tmax=9.0, s_noise=1.1),
+    "Heun": SamplerOptions(s_churn=4.0, s_tmin=0.3, s_tmax=9.0, s_noise=1.1),
+    "Euler a": SamplerOptions(eta=0.6, s_noise=1.1),
+    "DPM++ SDE": SamplerOptions(eta=0.6, s_noise=1.1),
+    "DPM++ 2M SDE": SamplerOptions(eta=0.6, s_noise=1.1),
+}
+
+
+def noise_of_churn(monkeypatch: pytest.MonkeyPatch) -> Noise:
+    """k-diffusion draws at every step, used or not: both are given the same draw again and again."""
+    drawn = fixed_noise(1.0, 0.0)
+    monkeypatch.setattr(torch, "randn_like", lambda x: drawn)
+    return lambda sigma, sigma_next: drawn
+
+
+@pytest.mark.parametrize("steps", [3, 7, 20])
+@pytest.mark.parametrize("name", GIVEN)
+def test_samplers_agree_with_k_diffusion_on_every_option(name: str, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, options = SAMPLERS[name], GIVEN[name]
+    sigmas = plan(name, "Karras", steps, SCHEDULE).double()
+    x = start(sigmas[0].item())
+    noise = fixed_noise if spec.stochastic else noise_of_churn(monkeypatch)
+    told = {option: getattr(options, option) for option in spec.options} | ({"noise_sampler": noise} if spec.stochastic else {})
+    theirs = getattr(kdiffusion.sampling(), KDIFFUSION[name])(two_peaks, x, sigmas, disable=True, **told)
+    *_, last = spec.function()(two_peaks, x, sigmas, noise, *spec.given(options))
+    assert relative(last.x, theirs) < 1e-9
+    assert relative(last.x, result(name, sigmas, x)) > 1e-3
+
+
+@pytest.mark.parametrize("eta", [0.3, 1.0])
+def test_ddim_agrees_with_diffusers_on_eta(eta: float) -> None:
+    sigmas = plan("DDIM", "Automatic", 7, SCHEDULE).double()
+    x = start(sigmas[0].item())
+    *_, last = SAMPLERS["DDIM"].function()(two_peaks, x, sigmas, fixed_noise, SamplerOptions(eta=eta))
+    assert relative(last.x, diffusers_ddim(7, x, sigmas, eta)) < 1e-5
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_sampler_is_told_the_options_that_it_declares_and_no_other(name: str) -> None:
+    odd = SamplerOptions(eta=0.1, s_noise=0.2, s_churn=0.3, s_tmin=0.4, s_tmax=0.5)
+    given = SAMPLERS[name].given(odd)
+    assert len(given) == bool(SAMPLERS[name].options)
+    for options in given:
+        told = {item.name for item in fields(SamplerOptions) if getattr(options, item.name) == getattr(odd, item.name)}
+        assert told == set(SAMPLERS[name].options)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_sampler_reads_every_option_that_it_declares(name: str) -> None:
+    code = ast.parse((FOLDER / f"{SAMPLERS[name].target.partition(':')[0]}.py").read_text("utf-8"))
+    read = {node.attr for node in ast.walk(code) if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "options"}
+    called = {ast.unparse(node.func) for node in ast.walk(code) if isinstance(node, ast.Call)}
+    assert read | (set(CHURNED) if "churned" in called else set()) == set(SAMPLERS[name].options)

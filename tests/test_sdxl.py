@@ -19,7 +19,7 @@ from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.samplers import SAMPLERS, plan
 from pipelines.samplers.noise_schedule import NoiseSchedule
 from pipelines.tasks import txt2img
-from tests.support.drawing import finished, first_noise, levels, off_by, pixels
+from tests.support.drawing import finished, first_noise, levels, off_by, pixels, task
 from tests.support.toy_weights import load_toy_model, write_toy_model
 
 REQUEST = TextToImage(
@@ -177,6 +177,6 @@ def test_the_refiner_knows_its_own_timestep_for_a_noise_level(refined: Diffusion
 
 def test_half_precision_draws_nearly_the_same_picture(folders: tuple[Path, Path], model: DiffusionModel) -> None:
     coarse = load_toy_model(folders[0], Device(torch.device("cpu"), torch.float16), SDXL)
-    [fine], [rough] = (finished(txt2img.batches(REQUEST, each)) for each in (model, coarse))
+    [fine], [rough] = (finished(txt2img.batches(task(REQUEST, each))) for each in (model, coarse))
     difference = (levels(fine.image) - levels(rough.image)).abs().float()
     assert 0 < difference.mean() < 4

@@ -23,6 +23,7 @@ from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.worker import Worker
 from pipelines.requests.request import Request
 from pipelines.runtime.runner import ModelRunner
+from tests.support.asked import drawing
 from tests.support.faults import REQUEST, Files, draw, open_toys, originals, other
 from tests.support.toys import ToyPainter, toy_studio, wait_until
 from tests.test_control_memory import write_unit
@@ -133,7 +134,7 @@ def test_f24_stop_acts_in_every_phase_and_loses_nothing_that_was_announced(
             whole_call = getattr(pkgutil.resolve_name(owner), attribute)
             patch.setattr(path, Pressing(whole_call, lambda: desk.press(*verbs), call if name == place else 0, later, name))
         assert desk.run(request) == (state, whole[1][:kept])
-    assert later.count("a step") <= request.batch_size and later.count("decoding") == 0, "it went on for more than a step"
+    assert later.count("a step") <= drawing(request).batch_size and later.count("decoding") == 0, "it went on for more than a step"
     assert desk.run(request) == whole
 
 

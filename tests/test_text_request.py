@@ -15,6 +15,7 @@ from pipelines.metadata.picture_settings import Reading, inspect
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import OWN_VAE, Controlled, Depth, ImageToImage, Inpaint, LoraUse, Outpaint, Request, TextToImage
 from pipelines.resolving.rebind import Rebound, rebind
+from tests.support.asked import drawing
 from tests.test_intake import ME, put, uploads
 from tests.test_resolve import Shelf, entry
 
@@ -50,7 +51,7 @@ def rebound(text: str, *entries: ModelFile) -> Rebound:
 def test_every_kind_comes_back_from_its_text_with_all_its_fields(made: Request) -> None:
     found = reading(infotext.write(made, {}))
     lost: dict[str, Any] = {"image": ""} if hasattr(made, "image") else {}
-    units = tuple(replace(use, image="", mask="") for use in made.controls)
+    units = tuple(replace(use, image="", mask="") for use in drawing(made).controls)
     assert found.request == replace(made, vae=OWN_VAE, controls=units, **lost)
     assert set(found.pictures.values()) <= {IMAGE[:12], MASK[:12]} and bool(found.pictures) == (made is not KINDS[0])
 
@@ -80,7 +81,7 @@ def test_what_another_studio_names_is_found_by_hash_under_any_name() -> None:
         entry("checkpoint", "Dreamier", hash="a" * 64), entry("vae", "warmth", hash="b" * 64), entry("lora", "pen", hash="c" * 64),
         entry("checkpoint", "Last", hash="d" * 64), entry("controlnet", "control_v11p_canny"),
     )  # fmt: skip
-    request = found.request
+    request = drawing(found.request)
     assert (request.checkpoint, request.vae, request.refiner) == ("id-Dreamier", "id-warmth", "id-Last")
     assert request.loras == (LoraUse(id="id-pen", name="ink", unet=0.5, text_encoder=0.5),) and request.prompt == "a house"
     assert isinstance(request, Inpaint) and (request.mask_blur, request.masked_content, request.padding) == (8, "Latent noise", 16)
@@ -93,7 +94,7 @@ def test_what_is_not_here_is_named() -> None:
     notes = " ".join((*reading(A1111).notes, *rebound(A1111).notes))
     for lost in ("dreams", "warm.pt", "ink", "finish", "Face restoration", "mask", "picture that it begins with", "control_v11p_canny"):
         assert lost in notes, lost
-    assert rebound(A1111).request.checkpoint == "starter"
+    assert drawing(rebound(A1111).request).checkpoint == "starter"
 
 
 def test_a_number_beyond_its_limits_is_put_on_the_limit_and_said() -> None:
@@ -114,8 +115,8 @@ def test_the_strength_of_a_second_pass_is_no_picture_to_begin_with() -> None:
 def test_an_embedding_in_the_list_acts_and_no_other() -> None:
     text = 'frost, snow\nSteps: 9, Sampler: Euler, CFG scale: 5, Seed: 5, Size: 64x64, TI hashes: "frost: cccccccccccc"'
     found = rebound(text, entry("embedding", "ice", hash="c" * 64), entry("embedding", "snow"))
-    assert [(use.id, use.word) for use in found.request.embeddings] == [("id-ice", "frost")]
-    assert found.request.as_made
+    assert [(use.id, use.word) for use in drawing(found.request).embeddings] == [("id-ice", "frost")]
+    assert drawing(found.request).as_made
 
 
 def test_the_starter_never_stands_in_for_a_checkpoint_in_silence() -> None:

@@ -24,7 +24,7 @@ from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.runtime.runner import open_runner
 from pipelines.studio import Studio
 from pipelines.tasks import txt2img
-from tests.support.drawing import clip_tokenizer, finished, first_noise, levels, off_by, pixels
+from tests.support.drawing import clip_tokenizer, finished, first_noise, levels, off_by, pixels, task
 from tests.support.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 from tests.support.toys import wait_until
 
@@ -80,7 +80,7 @@ def test_image_i_of_seed_s_is_bit_for_bit_the_image_of_seed_s_plus_i(model: Diff
 
 
 def test_every_picture_carries_the_request_that_makes_it_alone(model: DiffusionModel) -> None:
-    for picture in finished(txt2img.batches(replace(REQUEST, batch_size=2), model)):
+    for picture in finished(txt2img.batches(task(replace(REQUEST, batch_size=2), model))):
         assert isinstance(picture.request, TextToImage)
         assert pixels(picture.request, model) == [picture.image.tobytes()]
 
@@ -107,7 +107,7 @@ def test_a_prompt_of_many_chunks_draws(model: DiffusionModel) -> None:
 
 def test_every_step_has_its_own_preview(model: DiffusionModel) -> None:
     with torch.inference_mode():
-        batches = txt2img.batches(replace(REQUEST, steps=6, batch_size=3), model)
+        batches = txt2img.batches(task(replace(REQUEST, steps=6, batch_size=3), model))
         steps = [event for batch in batches for event in batch if isinstance(event, Step)]
     assert [(step.index, step.count) for step in steps] == [(index, 6) for index in range(1, 7)]
     assert len({step.preview() for step in steps}) == 6

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from gradio.context import LocalContext
@@ -21,6 +21,7 @@ from pipelines.services.uploads import Taken
 from tests.support.toys import toy_studio
 from ui import page
 from ui.door.roles import Visitor, declared
+from ui.messages import UnitQuestion
 from ui.parts.choices import RACKS, listed
 from ui.parts.control_units import PLACES, UnitHandlers, offers, previewed
 from ui.parts.form import Form
@@ -148,7 +149,8 @@ def test_a_refused_preview_is_its_sentence() -> None:
 )
 def test_what_no_form_would_ask_is_answered_with_a_sentence_and_reaches_nobody(asked: dict[str, Any]) -> None:
     studio: Any = FakeStudio()
-    assert previewed(studio, TextToImage, asked, "me")["message"].endswith((".", "!"))
+    refused: Any = previewed(studio, TextToImage, asked, "me")
+    assert refused["message"].endswith((".", "!"))
     assert studio.asked == []
 
 
@@ -156,10 +158,10 @@ def test_each_server_function_declares_that_it_serves_artists() -> None:
     desk = UnitHandlers(FakeStudio(), Controlled)  # pyright: ignore[reportArgumentType]
     assert {declared(handler) for handler in (desk.preview, desk.preprocessors, desk.fit)} == {"artist"}
     with visiting("artist"):
-        assert desk.preview(question()) == {"id": TWO, "width": 512, "height": 256}
+        assert desk.preview(cast(UnitQuestion, question())) == {"id": TWO, "width": 512, "height": 256}
         assert desk.preprocessors() == [{"name": "None"}]
     with visiting("anyone"), pytest.raises(Exception, match="Only the artist"):
-        desk.preview(question())
+        desk.preview(cast(UnitQuestion, question()))
 
 
 def test_only_the_owner_is_offered_weights_and_may_fetch_them() -> None:
@@ -226,7 +228,7 @@ class FakeLibrary:
 
 def test_what_steers_is_offered_with_its_variant_and_what_does_not_fit_comes_last_with_its_reason() -> None:
     house: Any = SimpleNamespace(library=FakeLibrary(), checkpoints=lambda kind: [])
-    offered = listed(house, Controlled, "starter", {"controls": RACKS["controls"]})["controls"]
+    offered = listed(house, Controlled, "starter", {"controls": RACKS["controls"]}).get("controls", [])
     assert [(file["name"], file["variant"], file["reason"], file["misfit"]) for file in offered] == [
         ("union", "union", "", ""), ("depth", "t2i-adapter", "", ""), ("canny", "", "It is too small.", "canny: too small"),
     ]  # fmt: skip

@@ -10,19 +10,19 @@ with gradio_stubs_untouched():
     import gradio as gr
 
 from pipelines import Studio
-from ui.parts.send import connect
+from ui.parts.send import TabForm, connect
 from ui.parts.stage import header
-from ui.tabs import controlnet, depth, img2img, inpaint, models, outpaint, txt2img
+from ui.tabs import controlnet, depth, enlarge, img2img, inpaint, models, outpaint, txt2img
 
 DAY = 86_400  # seconds; uploads that are older are removed
-TABS: tuple[ModuleType, ...] = (txt2img, img2img, inpaint, outpaint, controlnet, depth, models)
+TABS: tuple[ModuleType, ...] = (txt2img, img2img, inpaint, outpaint, controlnet, depth, enlarge, models)
 
 
 def page(studio: Studio) -> gr.Blocks:
     """The whole page. Loads no model and no torch; raises `TypeError` when a form and its request disagree."""
     with gr.Blocks(title="Atelier", analytics_enabled=False, delete_cache=(DAY, DAY), fill_width=True) as blocks:
         header()
-        tab_forms = {}
+        tab_forms: dict[str, TabForm | None] = {}
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             for tab in TABS:
                 name = tab.__name__.rpartition(".")[2]

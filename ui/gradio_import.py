@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
 
 @contextmanager
-def gradio_stubs_untouched() -> Iterator[None]:
+def gradio_stubs_untouched() -> Generator[None]:
     """Imports of Gradio, and definitions of component classes, inside this block write no `.pyi` file."""
     if os.environ.get("ATELIER_GRADIO_STUBS"):
         yield
         return
     original = inspect.getfile
 
-    def file_of(thing: Any) -> str:
+    def file_of(thing: Any) -> str:  # Any: whatever `inspect.getfile` takes
         if isinstance(thing, type):
             raise OSError("no source file while Gradio is imported")
         return original(thing)

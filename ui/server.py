@@ -12,20 +12,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
 from fastapi import FastAPI
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.errors import UserError
 from pipelines import BookError, Studio
 from ui.door.bodies import Limits
 from ui.door.body_guard import BodyGuard
+from ui.door.compression import Compressed
 from ui.door.csp import Numbered
 from ui.door.failures import Broken
 from ui.door.gradio_part import GradioPart
@@ -37,6 +36,8 @@ from ui.door.roles import role_of, undeclared, user_of
 from ui.door.serving import serve
 from ui.door.uploads import UploadFolder
 from ui.gradio_import import gradio_stubs_untouched
+from ui.gradio_types import Keyword, queue_of
+from ui.parts.assets import Asset, head, page_assets
 from ui.parts.depth_map import DepthViews
 from ui.routes.inputs import InputRoutes
 from ui.routes.jobs import JobRoutes, sorry
@@ -44,6 +45,7 @@ from ui.routes.pictures import PictureRoutes
 
 with gradio_stubs_untouched():
     import gradio as gr
+    from gradio.routes import App
     from gradio.utils import get_upload_folder
 
 __all__ = ["Door", "create_app", "role_of", "serve", "user_of"]
@@ -51,7 +53,6 @@ __all__ = ["Door", "create_app", "role_of", "serve", "user_of"]
 QUEUE_PAUSE = 0.02  # seconds between looks into Gradio's queue; its own millisecond keeps a core busy at 7 % while nobody does anything
 PROGRESS_PAUSE = 1.0  # seconds; the same for Gradio's own progress bars, of which there are none here: it looks a hundred times a second
 STATISTICS = 100  # events that Gradio counts for a page of statistics that is shut
-TEXT_PAGES = frozenset({"/", "/config", "/gradio_api/info", "/login"})
 
 
 @dataclass(frozen=True)
@@ -66,27 +67,27 @@ class Door:
     proxies: frozenset[str] = frozenset()  # addresses and networks whose word about visitors is taken
 
 
-def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], door: Door, **look: Any) -> FastAPI:
-    """The whole application. `look` is what `gr.mount_gradio_app` takes for it: theme, css, js, head, favicon_path (see ui/parts/theme.py).
+def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], door: Door, **look: Keyword) -> FastAPI:
+    """The whole application. `look` is what `gr.mount_gradio_app` takes for it: theme, css, js, favicon_path (see ui/parts/theme.py).
 
     Raises `RuntimeError` when a handler of the page declares no role.
     """
-    blocks = blocks_factory(studio)
-    if missing := undeclared(blocks):
-        raise RuntimeError(f"These handlers declare no role (see ui/door/roles.py): {', '.join(missing)}")
+    blocks, script, styles = _build(studio, blocks_factory)
     sessions = Sessions(door.password)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.closing = asyncio.Event()
     desk = JobRoutes(studio, app.state.closing, door.password is not None)
     _add_routes(app, desk, PictureRoutes(studio), InputRoutes(studio), DepthViews(studio), LoginRoutes(sessions))
+    for asset in (script, styles):
+        app.add_route(asset.path, asset.answer, methods=["GET"])
     ours = list(app.routes)
     uploads = UploadFolder(get_upload_folder())
     studio.disk.counts_too(uploads.bytes_of)
     _mount(app, blocks, door, look)
-    hosts = door.hosts | ({door.public.name} if door.public else set())
+    hosts = door.hosts | ({door.public.name} if door.public else frozenset[str]())
     # The last one added is the first that a request meets.
     app.add_middleware(Rooted)
-    app.add_middleware(Numbered, head=str(look.get("head") or ""))
+    app.add_middleware(Numbered, head=head(script, styles))
     app.add_middleware(GradioPart, blocks=blocks, ours=lambda scope: any(route.matches(scope)[0] != Match.NONE for route in ours))
     app.add_middleware(Compressed)
     app.add_middleware(BodyGuard, uploads=uploads, limits=door.limits, room=studio.disk.check)
@@ -99,16 +100,14 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     return app
 
 
-class Compressed:
-    """Compresses the pages and what they are configured with; Gradio does it for its scripts, and pictures do not shrink."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-        self.smaller = GZipMiddleware(app, minimum_size=1000, compresslevel=5)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        chosen = self.smaller if scope["type"] == "http" and scope["path"] in TEXT_PAGES else self.app
-        await chosen(scope, receive, send)
+def _build(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks]) -> tuple[gr.Blocks, Asset, Asset]:
+    """The page, its script and its style sheet. To compress these well takes a while, which is passed beside the page."""
+    with ThreadPoolExecutor(1) as beside:
+        assets = beside.submit(page_assets)
+        blocks = blocks_factory(studio)
+    if missing := undeclared(blocks):
+        raise RuntimeError(f"These handlers declare no role (see ui/door/roles.py): {', '.join(missing)}")
+    return blocks, *assets.result()
 
 
 def _add_routes(
@@ -137,8 +136,8 @@ def _add_routes(
     app.add_route("/logout", _only_by_post, methods=["GET"])
 
 
-def _mount(app: FastAPI, blocks: gr.Blocks, door: Door, look: dict[str, Any]) -> None:
-    shut: dict[str, Any] = {
+def _mount(app: FastAPI, blocks: gr.Blocks, door: Door, look: dict[str, Keyword]) -> None:
+    shut: dict[str, Keyword] = {
         "show_error": False,  # what an exception says stays in the log
         "allowed_paths": [],
         "max_file_size": door.limits.upload,
@@ -150,12 +149,13 @@ def _mount(app: FastAPI, blocks: gr.Blocks, door: Door, look: dict[str, Any]) ->
         "footer_links": [],
         "app_kwargs": {"docs_url": None, "redoc_url": None, "openapi_url": None},
     }
-    gr.mount_gradio_app(app, blocks, path="/", **(look | shut))
-    blocks._queue.sleep_when_free = QUEUE_PAUSE
-    blocks._queue.progress_update_sleep_when_free = PROGRESS_PAUSE
-    gradio: Any = getattr(app.routes[-1], "app")  # noqa: B009 - what was mounted; `blocks.app` is another one
+    gr.mount_gradio_app(app, blocks, path="/", **(look | shut))  # pyright: ignore[reportUnknownMemberType]  # annotated in part
+    queue = queue_of(blocks)
+    queue.sleep_when_free = QUEUE_PAUSE
+    queue.progress_update_sleep_when_free = PROGRESS_PAUSE
+    gradio: App = getattr(app.routes[-1], "app")  # noqa: B009 - what was mounted; `blocks.app` is another one
     keep_little(blocks, gradio)
-    blocks._queue.ANALYTICS_MAX_EVENTS = STATISTICS
+    queue.ANALYTICS_MAX_EVENTS = STATISTICS
     for sort, answer in ((gr.Error, _refused), (UserError, _refused), (BookError, _not_now)):
         gradio.add_exception_handler(sort, answer)
 

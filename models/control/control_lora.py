@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,10 @@ from models.control.names import MIDDLE, control_tensors
 from models.errors import UserError
 from models.memory.device import mend_torchvision
 from models.networks.build import Config, arguments, built, essential
+
+if TYPE_CHECKING:
+    from diffusers.models.controlnets.controlnet import ControlNetModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 UP, DOWN = "up", "down"
 OWN = ("controlnet_cond_embedding.", "controlnet_down_blocks.", MIDDLE)  # what no UNet has
@@ -58,7 +62,7 @@ def _summed(weight: Tensor, up: Tensor, down: Tensor) -> Tensor:
     return weight + (up.flatten(1) @ down.flatten(1)).view(weight.shape).to(weight.dtype)
 
 
-def blank_of(part: str, sizes: Config) -> Any:
+def blank_of(part: str, sizes: Config) -> ControlNetModel:
     """A ControlNet without weights."""
     mend_torchvision()
     from diffusers.models.controlnets.controlnet import ControlNetModel
@@ -66,7 +70,7 @@ def blank_of(part: str, sizes: Config) -> Any:
     return built(part, ControlNetModel, sizes, arguments(ControlNetModel))
 
 
-def named(tensors: Mapping[str, Tensor], network: Any) -> dict[str, Tensor]:
+def named(tensors: Mapping[str, Tensor], network: ControlNetModel) -> dict[str, Tensor]:
     return control_tensors(tensors, network, (UP, DOWN))
 
 
@@ -108,7 +112,7 @@ def _stem(name: str) -> str:
     return name.rpartition(".")[0] + "."
 
 
-def joined(lora: ControlLora, unet: Any) -> nn.Module:
+def joined(lora: ControlLora, unet: UNet2DConditionModel) -> nn.Module:
     """A ControlNet whose weights are the file's, or the UNet's own, or the UNet's with a difference. Nothing is copied.
 
     Raises `UserError` when the file was made for a UNet of other sizes.
@@ -134,12 +138,17 @@ def _put_low_rank(network: nn.Module, path: str, tensors: Mapping[str, nn.Parame
 
 
 def _low_rank(layer: nn.Module) -> LowRankLinear | LowRankConv:
+    has_bias = any(name == "bias" for name, _ in layer.named_parameters(recurse=False))
     if isinstance(layer, nn.Linear):
-        return LowRankLinear(layer.in_features, layer.out_features, layer.bias is not None)
+        return LowRankLinear(layer.in_features, layer.out_features, has_bias)
     assert isinstance(layer, nn.Conv2d), "the shapes have been checked, and no other layer has such a weight"
-    kernel, stride = layer.kernel_size, layer.stride
-    padding: Any = layer.padding
-    return LowRankConv(layer.in_channels, layer.out_channels, kernel, stride, padding, bias=layer.bias is not None)  # type: ignore[arg-type]
+    padding = layer.padding if isinstance(layer.padding, str) else _pair(layer.padding)
+    return LowRankConv(layer.in_channels, layer.out_channels, _pair(layer.kernel_size), _pair(layer.stride), padding, bias=has_bias)
+
+
+def _pair(sides: tuple[int, ...]) -> tuple[int, int]:
+    height, width = sides
+    return height, width
 
 
 def _borrowed(lora: ControlLora, name: str, given: Mapping[str, nn.Parameter], outline: Tensor) -> nn.Parameter:

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from models.identify.control import HINT, control_prefix
 from models.tensors.layouts import NOT_WEIGHTS, Names
 from models.tensors.unet_names import original_name
+
+if TYPE_CHECKING:
+    from diffusers.models.controlnets.controlnet import ControlNetModel
+    from diffusers.models.controlnets.controlnet_union import ControlNetUnionModel
+
+    ControlNet = ControlNetModel | ControlNetUnionModel
 
 PARTS = re.compile(  # of a ControlNet, in both layouts: whatever else lies in a file is another network's
     r"(input_blocks|middle_block|input_hint_block|zero_convs|middle_block_out|time_embed|label_emb"
@@ -37,7 +43,7 @@ def control_names(names: Iterable[str]) -> Names:
     return {short: name for short, name in own.items() if PARTS.match(short) and not NOT_WEIGHTS.search(short)}
 
 
-def control_tensors(tensors: Mapping[str, Tensor], network: Any, kinds: tuple[str, ...] = ()) -> dict[str, Tensor]:
+def control_tensors(tensors: Mapping[str, Tensor], network: ControlNet, kinds: tuple[str, ...] = ()) -> dict[str, Tensor]:
     """Under the names of diffusers' `network`; what is missing is left out. `kinds`: further endings in the place of `weight`."""
     if HINT not in tensors:
         return dict(tensors)
@@ -46,7 +52,7 @@ def control_tensors(tensors: Mapping[str, Tensor], network: Any, kinds: tuple[st
     return {name: tensors[old] for name in wanted for old in original_names(name, network) if old in tensors}
 
 
-def original_names(name: str, network: Any) -> tuple[str, ...]:
+def original_names(name: str, network: ControlNet) -> tuple[str, ...]:
     """The spellings of a tensor of diffusers' network in original files."""
     if name.startswith(UNION_PARTS):
         return name, name.replace(".in_proj_", ".in_proj.")
@@ -56,7 +62,7 @@ def original_names(name: str, network: Any) -> tuple[str, ...]:
     return (f"{_original_module(module, network)}.{last}",)
 
 
-def _original_module(module: str, network: Any) -> str:
+def _original_module(module: str, network: ControlNet) -> str:
     if module == FIRST:
         return "input_hint_block.0"
     if module == LAST:

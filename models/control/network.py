@@ -19,6 +19,7 @@ from models.networks.build import check, fill, form_of, used
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
+Joined = WeakKeyDictionary[nn.Module, nn.Module]  # a UNet -> what was made for it
 LATENTS_AND_PICTURE = ("in_channels", "conditioning_channels", "conditioning_embedding_out_channels")
 
 
@@ -30,7 +31,7 @@ class ControlNetwork:
     network: nn.Module  # diffusers' ControlNetModel, ControlNetUnionModel or T2IAdapter; of a Control-LoRA what holds its tensors
     name: str
     bytes: int
-    _joined: WeakKeyDictionary[nn.Module, nn.Module] = field(default_factory=WeakKeyDictionary, repr=False, compare=False)
+    _joined: Joined = field(default_factory=Joined, repr=False, compare=False)
 
     def ready(self, unet: UNet2DConditionModel) -> nn.Module:
         """The module to call. Of a Control-LoRA a ControlNetModel that borrows this UNet's parameters, made once for each UNet.

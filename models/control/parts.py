@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from torch import nn
 
 from models.control.names import adapter_names, adapter_tensors, control_names, control_tensors
 from models.control.sizes import adapter_sizes, control_sizes, lora_sizes, rows_of
@@ -32,10 +33,10 @@ class ControlPart:
 
     kind: str  # "controlnet", "union", "t2i-adapter" or "control-lora"
     source: Source
-    sizes: Mapping[str, Any]  # arguments of diffusers' class, and more
+    sizes: Mapping[str, object]  # arguments of diffusers' class, and more
     rows: int = 0  # of an adapter whose file counts the layers of all blocks in one row: how many make a block
 
-    def blank(self) -> Blank:
+    def blank(self) -> Blank[nn.Module]:
         return _blank_adapter(self) if self.kind == T2I_ADAPTER else _blank_control_net(self)
 
 
@@ -84,7 +85,7 @@ def _title(file: ModelFile, told: Identity) -> str:
     return f"{TITLES[kind_of(told)]} “{file.name}”"
 
 
-def _blank_control_net(part: ControlPart) -> Blank:
+def _blank_control_net(part: ControlPart) -> Blank[nn.Module]:
     mend_torchvision()
     from diffusers.models.controlnets.controlnet import ControlNetModel
     from diffusers.models.controlnets.controlnet_union import ControlNetUnionModel
@@ -94,7 +95,7 @@ def _blank_control_net(part: ControlPart) -> Blank:
     return Blank(network, lambda tensors: control_tensors(tensors, network))
 
 
-def _blank_adapter(part: ControlPart) -> Blank:
+def _blank_adapter(part: ControlPart) -> Blank[nn.Module]:
     mend_torchvision()
     from diffusers.models.adapter import T2IAdapter
 

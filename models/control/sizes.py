@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeGuard
 
 from models.errors import UserError
 from models.identify.control import HINT, adapter_shape
+from models.json_values import is_row, is_whole
 from models.networks.build import MOST_LAYERS, Config
 from models.tensors.header import TensorInfo
 
@@ -21,25 +22,30 @@ IN_ROW = 2  # layers of a block in all adapters that were published so
 Infos = Mapping[str, TensorInfo]
 
 
-def control_sizes(part: str, weights: Infos, base: Config) -> dict[str, Any]:
+def control_sizes(part: str, weights: Infos, base: Config) -> Config:
     """The arguments of diffusers' ControlNet classes. `base`: the sizes of the UNet's first half, and what cannot be told.
 
     Raises `UserError` when `base` is no such sizes; the file may have brought them.
     """
-    blocks, layers = base.get("block_out_channels"), base.get("layers_per_block")
-    if not isinstance(blocks, list | tuple) or not _is_count(len(blocks)) or not _is_count(layers):
+    blocks, layers = _length(base.get("block_out_channels")), base.get("layers_per_block")
+    if not _is_count(blocks) or not _is_count(layers):
         raise UserError(f"The configuration of the {part} asks for sizes that no such network has. Copy the model again.")
-    found = _Tensors(weights, int(layers or 0))
-    return {**base, **found.attention(len(blocks)), **found.picture(), **found.context(), **found.union()}
+    found = _Tensors(weights, layers)
+    return {**base, **found.attention(blocks), **found.picture(), **found.context(), **found.union()}
 
 
-def lora_sizes(weights: Infos, base: Config) -> dict[str, Any]:
+def lora_sizes(weights: Infos, base: Config) -> Config:
     """The same for a Control-LoRA, which has the shape of the UNet and may leave out what it does not change."""
     return {**base, **_Tensors(weights, 0).picture()}
 
 
-def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 < value <= MOST_LAYERS
+def _length(value: object) -> int:
+    """Of a list; 0 for anything else."""
+    return len(value) if is_row(value) else 0
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return is_whole(value) and 0 < value <= MOST_LAYERS
 
 
 class _Tensors:
@@ -50,7 +56,7 @@ class _Tensors:
         self._layers = layers
         self._is_original = HINT in weights
 
-    def attention(self, blocks: int) -> dict[str, Any]:
+    def attention(self, blocks: int) -> Config:
         """Which blocks attend to the words, and how deep. diffusers takes the middle's depth from the last block."""
         depths, middle = [self._depth(self._place(block)) for block in range(blocks)], self._depth(self._middle)
         each = [depth or 0 for depth in depths]
@@ -62,9 +68,9 @@ class _Tensors:
             "transformer_layers_per_block": each,
         }
 
-    def picture(self) -> dict[str, Any]:
+    def picture(self) -> Config:
         """The layers that read the picture: one, pairs that halve it, one. An odd number means that the last is missing."""
-        shapes = []
+        shapes: list[tuple[int, ...]] = []
         while shape := self._shape(self._hint(len(shapes))):
             shapes.append(shape)
         pairs = shapes[:-1] if self._is_original and len(shapes) % 2 == 0 else shapes
@@ -73,14 +79,14 @@ class _Tensors:
         channels = [pairs[0][0], *(shape[0] for shape in pairs[2::2])]
         return {"conditioning_channels": (*pairs[0], 0)[1], "conditioning_embedding_out_channels": channels}
 
-    def context(self) -> dict[str, Any]:
+    def context(self) -> Config:
         """The width of the words' vectors, and of what SDXL adds to them."""
         width = next((info.shape[-1] for name, info in self._weights.items() if name.endswith("attn2.to_k.weight") and info.shape), 0)
         added = self._shape("label_emb.0.0.weight" if self._is_original else "add_embedding.linear_1.weight")
         found = {"cross_attention_dim": width} if width else {}
         return found | ({"projection_class_embeddings_input_dim": added[1]} if len(added) == 2 else {})
 
-    def union(self) -> dict[str, Any]:
+    def union(self) -> Config:
         if len(tasks := self._shape("task_embedding")) != 2:
             return {}
         layers = _numbers(self._weights, "transformer_layes.")
@@ -108,7 +114,7 @@ class _Tensors:
         return self._weights[name].shape if name in self._weights else ()
 
 
-def adapter_sizes(weights: Infos) -> dict[str, Any]:
+def adapter_sizes(weights: Infos) -> Config:
     """The arguments of diffusers' `T2IAdapter`, which its tensors tell in full."""
     shape = adapter_shape({name: info.shape for name, info in weights.items()})
     square = 16 if shape.inputs in (256, 768) else 8  # pixels along one side that become channels

@@ -21,10 +21,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from models.errors import UserError
 from models.files import ModelKind
+from models.json_values import table
 from models.names import GENERIC
 from models.safe_text import shown
 from models.tensors.header import Damaged, read_header
@@ -163,12 +163,11 @@ def _ending(code: int) -> str:
     return "memory" if code == -signal.SIGKILL else "damaged"
 
 
-def _read(answer: bytes) -> dict[str, Any]:
+def _read(answer: bytes) -> dict[str, object]:
     try:
-        said = json.loads(answer)
+        return table(json.loads(answer))
     except (ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
 
 
 def _check_made(file: Path, made: Path) -> None:

@@ -15,10 +15,10 @@ import tarfile
 import time
 import zipfile
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypedDict, TypeGuard, cast
 
 import torch
 from torch import Tensor
@@ -57,20 +57,35 @@ class Refused(Exception):
         self.detail = detail[:200]
 
 
+Table = Mapping[object, object]  # as pickles hold them: a key may be anything
+
+
+class Task(TypedDict):
+    """What `models/downloads/convert.py` asks for."""
+
+    file: str  # the pickle
+    made: str  # where the safetensors file is to be
+    kind: str  # of the model: "embedding", "checkpoint", ...
+    told: dict[str, str]  # metadata to be kept, before what the pickle says
+    memory: int  # bytes beside half as much again as the file's size
+    processor_seconds: int
+    tensors: int  # at most so many
+
+
 class StandIn:
     """Takes the place of an object that is no tensor: keeps what it is given and does nothing."""
 
-    def __new__(cls, *_: Any, **__: Any) -> StandIn:
+    def __new__(cls, *_: object, **__: object) -> StandIn:
         return super().__new__(cls)
 
-    def __init__(self, *_: Any, **__: Any) -> None:
-        self.kept: Mapping[str, Any] = {}
+    def __init__(self, *_: object, **__: object) -> None:
+        self.kept: Table = {}
 
-    def __setstate__(self, state: Any) -> None:
-        self.kept = state if isinstance(state, dict) else {}
+    def __setstate__(self, state: object) -> None:
+        self.kept = state if _is_table(state) else {}
 
 
-def main(task: Mapping[str, Any]) -> None:
+def main(task: Task) -> None:
     file, made = Path(task["file"]), Path(task["made"])
     size = file.stat().st_size
     limit(size, task)
@@ -82,7 +97,7 @@ def main(task: Mapping[str, Any]) -> None:
 # ------------------------------------------------------------------------------------------------------------------------------ limits
 
 
-def limit(size: int, task: Mapping[str, Any]) -> None:
+def limit(size: int, task: Task) -> None:
     """Memory, processor time, size of files; and Python itself refuses what opening a file never needs."""
     torch.set_num_threads(1)
     sys.addaudithook(_forbid)
@@ -113,7 +128,7 @@ def _memory_now() -> int:
         return 16 * 2**30
 
 
-def _forbid(event: str, arguments: tuple[Any, ...]) -> None:
+def _forbid(event: str, arguments: tuple[object, ...]) -> None:
     if event.startswith(FORBIDDEN):
         raise Refused("code", event)
 
@@ -121,7 +136,7 @@ def _forbid(event: str, arguments: tuple[Any, ...]) -> None:
 # ----------------------------------------------------------------------------------------------------------------------------- loading
 
 
-def loaded(file: Path, size: int) -> Any:
+def loaded(file: Path, size: int) -> object:
     """What torch's loader for weights makes of the file: tensors, numbers, texts, tables, and stand-ins."""
     if tarfile.is_tarfile(file):
         raise Refused("old")
@@ -161,7 +176,7 @@ def _check_plain(file: Path) -> None:
     raise Refused("plain")
 
 
-def _first_argument(stream: BinaryIO) -> Any:
+def _first_argument(stream: BinaryIO) -> object:
     """Of the instructions of a pickle, behind the number of its protocol."""
     return next((argument for code, argument, _ in pickletools.genops(stream) if argument is not None and code.name != "PROTO"), None)
 
@@ -193,9 +208,9 @@ def _calls(stream: BinaryIO) -> list[str]:
 # -------------------------------------------------------------------------------------------------------------------------- arranging
 
 
-def arranged(content: Any, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+def arranged(content: object, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The weights by name, and what is to be kept as metadata."""
-    if not isinstance(content, dict):
+    if not _is_table(content):
         raise Refused("no tensors")
     if "string_to_param" in content:
         return {"emb_params": _embedding(content["string_to_param"])}, _texts(content)
@@ -209,33 +224,43 @@ def arranged(content: Any, kind: str) -> tuple[dict[str, Tensor], dict[str, str]
     return tensors, {}
 
 
-def _named(table: Mapping[Any, Any]) -> dict[str, Tensor]:
+def _is_table(value: object) -> TypeGuard[Table]:
+    return isinstance(value, dict)
+
+
+def _named(table: Table) -> dict[str, Tensor]:
     return {name: value for name, value in table.items() if isinstance(name, str) and isinstance(value, Tensor)}
 
 
-def _unwrapped(content: dict[Any, Any]) -> Mapping[Any, Any]:
-    inner = [content[name] for name in WRAPPERS if isinstance(content.get(name), dict) and _named(content[name])]
+def _unwrapped(content: Table) -> Table:
+    inner = [table for name in WRAPPERS if _is_table(table := content.get(name)) and _named(table)]
     return inner[0] if inner else content
 
 
-def _embedding(params: Any) -> Tensor:
+def _embedding(params: object) -> Tensor:
     """Of a table, or of torch's ParameterDict, which keeps its parameters in a table."""
     table = getattr(params, "kept", params)
-    table = table.get("_parameters", table) if isinstance(table, dict) else {}
-    for value in table.values():
+    inner = table.get("_parameters", table) if _is_table(table) else None
+    for value in inner.values() if _is_table(inner) else ():
         if isinstance(value, Tensor) and value.ndim in (1, 2):
             return value.reshape(-1, value.shape[-1])
     raise Refused("no tensors")
 
 
-def _hypernetwork(content: dict[Any, Any]) -> dict[str, Tensor]:
+def _hypernetwork(content: Table) -> dict[str, Tensor]:
     """A table from a width to the networks for keys and for values; {} when it is something else."""
     tensors: dict[str, Tensor] = {}
     for width, pair in content.items():
-        if type(width) is int and isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(table, dict) for table in pair):
-            for place, table in enumerate(pair):
+        tables = [table for table in _items(pair) if _is_table(table)]
+        if type(width) is int and len(tables) == len(_items(pair)) == 2:
+            for place, table in enumerate(tables):
                 tensors |= {f"{width}.{place}.{_current(name)}": value for name, value in _named(table).items()}
     return tensors
+
+
+def _items(value: object) -> Sequence[object]:
+    """Of a tuple or a list; none for anything else."""
+    return cast(Sequence[object], value) if isinstance(value, tuple | list) else ()
 
 
 def _current(name: str) -> str:
@@ -243,16 +268,16 @@ def _current(name: str) -> str:
     return f"{OLD_LINEAR[head]}.{tail}" if head in OLD_LINEAR else name
 
 
-def _texts(content: Mapping[Any, Any]) -> dict[str, str]:
+def _texts(content: Table) -> dict[str, str]:
     """Texts as they are, numbers and lists of numbers in JSON; everything else is left out."""
     texts = {key[:200]: _text(value) for key, value in list(content.items())[:200] if isinstance(key, str)}
     return {key: text[:2000] for key, text in texts.items() if text}
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, str):
         return value
-    numbers = value if isinstance(value, list) else [value]
+    numbers = cast(list[object], value) if isinstance(value, list) else [value]
     return json.dumps(value) if all(isinstance(number, bool | int | float) for number in numbers[:1000]) and len(numbers) <= 1000 else ""
 
 
@@ -283,7 +308,7 @@ def write(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], made: Path
         os.fsync(stream.fileno())
 
 
-def _entries(tensors: Mapping[str, Tensor], names: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _entries(tensors: Mapping[str, Tensor], names: list[str]) -> Iterator[tuple[str, dict[str, object]]]:
     place = 0
     for name in names:
         tensor = tensors[name]

@@ -14,9 +14,9 @@ import urllib.request
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
-from typing import Any
+from typing import IO
 from urllib.parse import quote, urljoin, urlsplit
 
 from models.downloads.hub_names import check_names, saved_name
@@ -111,7 +111,7 @@ def _ask(url: str) -> Remote:
 
 
 @contextmanager
-def _open(remote: Remote, begin: int) -> Iterator[HTTPResponse]:
+def _open(remote: Remote, begin: int) -> Generator[HTTPResponse]:
     """The file's bytes from `begin` on; from 0 when the server does not send parts."""
     with closing(_answers(remote.url, "GET", {"Range": f"bytes={begin}-"} if begin else {})) as answers:
         for response in answers:
@@ -139,7 +139,7 @@ def _answers(url: str, method: str, headers: dict[str, str]) -> Generator[HTTPRe
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """Hands redirects over as they are: each address is checked before it is asked."""
 
-    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+    def http_error_302(self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage) -> IO[bytes]:
         return fp
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
@@ -235,7 +235,7 @@ def _check_room(folder: Path, remote: Remote, part: Path) -> None:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def _in_words() -> Generator[None]:
     """What a server or the network does, as a sentence."""
     try:
         yield

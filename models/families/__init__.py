@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PIXELS_PER_LATENT = 8  # along one side, in every family so far
+
 # Approximate latent -> RGB maps for previews, one row a latent channel, RGB in -1..1. Published measurements of the families' VAEs.
 SD_PREVIEW = ((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473))
 SDXL_PREVIEW = ((0.3920, 0.4054, 0.4549), (-0.2634, -0.0196, 0.0653), (0.0568, 0.1687, -0.0755), (-0.3112, -0.2359, -0.2076))
@@ -25,7 +27,7 @@ class Family:
     scaling_factor: float = 0.18215  # latents of the UNet = latents of the VAE times this, whichever VAE file is used
     preview_factors: tuple[tuple[float, float, float], ...] = SD_PREVIEW
     latent_channels: int = 4
-    pixels_per_latent: int = 8  # along one side
+    pixels_per_latent: int = PIXELS_PER_LATENT
 
 
 SD1 = Family("sd1", "Stable Diffusion 1", 512, ("clip_l",))

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from models.files import Identity, ModelKind
 from models.identify.lora import WIDTHS
+from models.json_values import is_whole
 from models.tensors.embedded_sizes import own_sizes
 from models.tensors.signature import FAMILY_SIZES, Signature
 
@@ -57,7 +57,7 @@ def control(signature: Signature, metadata: Mapping[str, str]) -> Identity | Non
     return _stranger(signature) or _control_net(signature, metadata) or _adapter(signature, metadata)
 
 
-def control_folder(config: Mapping[str, Any]) -> Identity | None:
+def control_folder(config: Mapping[str, object]) -> Identity | None:
     """By a network's own config.json: its class is a name that is compared with a list, never imported."""
     if (found := CLASSES.get(_text(config.get("_class_name")))) is None:
         return None
@@ -158,7 +158,7 @@ def _ip_adapter(signature: Signature) -> Identity:
     return _known("adapter", IP_ADAPTER, "original", family, width)
 
 
-def _adapter_family(config: Mapping[str, Any]) -> str:
+def _adapter_family(config: Mapping[str, object]) -> str:
     """Only of the public sizes: the features of others fit no model of a family."""
     kind = config.get("adapter_type", "full_adapter")
     usual = list(ADAPTER_CHANNELS[:3] if kind == "light_adapter" else ADAPTER_CHANNELS)
@@ -180,9 +180,9 @@ def _not_yet(kind: ModelKind, family: str, variant: str, what: str) -> Identity:
     return Identity(kind, family, variant, supported=False, note=f"This is {what}, which Atelier cannot use yet.")
 
 
-def _whole(value: Any) -> int:
-    return value if type(value) is int and 0 < value <= 65_536 else 0
+def _whole(value: object) -> int:
+    return value if is_whole(value) and 0 < value <= 65_536 else 0
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else ""

@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from models.files import Identity
 
 # a word of the name (not a part of another word), the variant, the values that suit it
-FEW_STEPS: tuple[tuple[re.Pattern[str], str, Mapping[str, Any]], ...] = tuple(
+FEW_STEPS: tuple[tuple[re.Pattern[str], str, Mapping[str, object]], ...] = tuple(
     (re.compile(rf"(?<![a-z]){word}(?![a-z])"), variant, values)
     for word, variant, values in (
         ("lightning", "lightning", {"steps": 4, "guidance_scale": 1.0, "sampler": "Euler", "schedule": "SGM Uniform"}),

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from models.files import Identity, ModelKind
 from models.identify.control import CLASSES as CONTROL_CLASSES
 from models.identify.control import control_folder
 from models.identify.distilled import distilled
+from models.json_values import is_list, is_table, is_whole, listed, table
 
 INDEX = "model_index.json"  # of a folder with a whole model
 CONFIG = "config.json"  # of a folder with one network
@@ -95,15 +95,14 @@ def _network(folder: Path) -> Identity | None:
     return found
 
 
-def read_json(file: Path) -> dict[str, Any]:
+def read_json(file: Path) -> dict[str, object]:
     """A small JSON object; an empty one when there is none that can be read."""
     try:
         with file.open("rb") as stream:
             data = stream.read(MOST_JSON + 1)
-        value = json.loads(data) if len(data) <= MOST_JSON else None
+        return table(json.loads(data)) if len(data) <= MOST_JSON else {}
     except (OSError, ValueError, RecursionError):
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _other(pipeline: str) -> Identity:
@@ -114,39 +113,40 @@ def _other(pipeline: str) -> Identity:
     return Identity("checkpoint", layout="diffusers", supported=False, note="This folder holds a kind of model that Atelier does not know.")
 
 
-def _stranger(index: Mapping[str, Any]) -> str:
+def _stranger(index: Mapping[str, object]) -> str:
     """The first part whose class is not on the list, made safe to show; "" when there is none."""
     for part, named in index.items():
-        if not part.startswith("_") and isinstance(named, list) and not _is_known(named):
+        if not part.startswith("_") and is_list(named) and not _is_known(named):
             return "".join(char for char in part if char.isprintable())[:60] or "without a name"
     return ""
 
 
-def _is_known(named: list[Any]) -> bool:
+def _is_known(named: list[object]) -> bool:
     if named == [None, None]:
         return True
-    return len(named) == 2 and all(isinstance(name, str) for name in named) and named[1] in CLASSES.get(named[0], frozenset())
+    names = [name for name in named if isinstance(name, str)]
+    return len(named) == len(names) == 2 and names[1] in CLASSES.get(names[0], frozenset())
 
 
 def _oversized(folder: Path) -> str:
     return next((part for part in NETWORKS if _exceeds(read_json(folder / part / "config.json"))), "")
 
 
-def _exceeds(value: Any) -> bool:
+def _exceeds(value: object) -> bool:
     """Whether a number anywhere in it is too large. Without recursion: the nesting is the author's."""
     waiting = [value]
     while waiting:
         item = waiting.pop()
-        if type(item) is int and abs(item) > MOST_NUMBER:
+        if is_whole(item) and abs(item) > MOST_NUMBER:
             return True
-        waiting.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
+        waiting.extend(item.values() if is_table(item) else listed(item))
     return False
 
 
-def _stable_diffusion(folder: Path, index: Mapping[str, Any]) -> Identity:
+def _stable_diffusion(folder: Path, index: Mapping[str, object]) -> Identity:
     unet, scheduler = read_json(folder / "unet" / "config.json"), read_json(folder / "scheduler" / "scheduler_config.json")
     inputs, prediction = unet.get("in_channels", 4), scheduler.get("prediction_type", "epsilon")
-    if not unet or type(inputs) is not int or inputs not in INPUTS or prediction not in PREDICTIONS:
+    if not unet or not is_whole(inputs) or inputs not in INPUTS or prediction not in PREDICTIONS:
         note = "Its unet or scheduler folder does not say what Atelier needs to know, or says something that it does not know."
         return Identity("checkpoint", layout="diffusers", supported=False, note=note)
     family, is_zero = _family(index, unet), scheduler.get("rescale_betas_zero_snr") is True
@@ -155,7 +155,7 @@ def _stable_diffusion(folder: Path, index: Mapping[str, Any]) -> Identity:
     return distilled(Identity("checkpoint", family, variant, "diffusers", prediction, is_zero), folder.name, {})
 
 
-def _family(index: Mapping[str, Any], unet: Mapping[str, Any]) -> str:
+def _family(index: Mapping[str, object], unet: Mapping[str, object]) -> str:
     """By the text encoders that are there; SD 1 and SD 2 by what the UNet reads, or how its attention is built."""
     has_first, has_second = (_is_there(index, part) for part in ("text_encoder", "text_encoder_2"))
     if has_second:
@@ -166,6 +166,6 @@ def _family(index: Mapping[str, Any], unet: Mapping[str, Any]) -> str:
     return "sd2" if unet.get("use_linear_projection") is True else "sd1"
 
 
-def _is_there(index: Mapping[str, Any], part: str) -> bool:
+def _is_there(index: Mapping[str, object], part: str) -> bool:
     named = index.get(part)
-    return isinstance(named, list) and named != [None, None]
+    return is_list(named) and named != [None, None]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+
+from models.json_values import is_whole, table
 
 MOST_WORDS = 12
 LONGEST = 80  # characters of a word
@@ -22,18 +23,17 @@ def trigger_words(metadata: Mapping[str, str]) -> tuple[str, ...]:
 
 def _commonest(text: str) -> tuple[str, ...]:
     try:
-        sets = json.loads(text) if 0 < len(text) <= MOST_READ else {}
+        sets: object = json.loads(text) if 0 < len(text) <= MOST_READ else {}
     except (ValueError, RecursionError):
         return ()
     counts: Counter[str] = Counter()
-    for tags in sets.values() if isinstance(sets, dict) else ():
+    for tags in table(sets).values():
         counts.update(_counts(tags))
     return tuple(tag for tag, _ in counts.most_common(MOST_WORDS))
 
 
-def _counts(tags: Any) -> dict[str, int]:
-    pairs = tags.items() if isinstance(tags, dict) else ()
-    return {word: count for tag, count in pairs if type(count) is int and 0 < count < 10**9 and (word := _clean(tag))}
+def _counts(tags: object) -> dict[str, int]:
+    return {word: count for tag, count in table(tags).items() if is_whole(count) and 0 < count < 10**9 and (word := _clean(tag))}
 
 
 def _clean(word: str) -> str:

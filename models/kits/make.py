@@ -15,7 +15,6 @@ import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from models.kits import KITS, TOKENIZERS
 
@@ -25,7 +24,7 @@ MERGE_COUNT = 49152 - 256 - 2  # a vocabulary of 49152, less the bytes, less sta
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 DOWN, CROSS_DOWN, UP, CROSS_UP = "DownBlock2D", "CrossAttnDownBlock2D", "UpBlock2D", "CrossAttnUpBlock2D"
-Config = Mapping[str, Any]
+Config = Mapping[str, object]
 
 UNET: Config = {"in_channels": 4, "out_channels": 4, "layers_per_block": 2, "norm_num_groups": 32}
 SD_BLOCKS: Config = {
@@ -77,7 +76,7 @@ SDXL_VAE = {**VAE, "sample_size": 1024, "scaling_factor": 0.13025, "force_upcast
 CLIP: Config = {"vocab_size": 49408, "max_position_embeddings": 77, "bos_token_id": 49406, "eos_token_id": 49407}
 
 
-def clip(width: int, inner: int, layers: int, heads: int, act: str) -> dict[str, Any]:
+def clip(width: int, inner: int, layers: int, heads: int, act: str) -> dict[str, object]:
     sizes = {"hidden_size": width, "intermediate_size": inner, "num_hidden_layers": layers, "num_attention_heads": heads}
     return {**CLIP, **sizes, "projection_dim": width, "hidden_act": act}
 

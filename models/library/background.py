@@ -16,15 +16,15 @@ class Background:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: dict[Hashable, Future[Any]] = {}
-        self._waiting: SimpleQueue[tuple[Hashable, Callable[[], Any]]] = SimpleQueue()
+        self._running: dict[Hashable, Future[Any]] = {}  # Any: of each work its own result
+        self._waiting: SimpleQueue[tuple[Hashable, Callable[[], object]]] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def within(self, key: Hashable, work: Callable[[], Result], seconds: float) -> Result:
         """What the work gives, or raises. Raises `TimeoutError` when it is not done by then; it goes on, and asking again joins it."""
         return self._begun(key, work).result(max(seconds, 0))
 
-    def _begun(self, key: Hashable, work: Callable[[], Any]) -> Future[Any]:
+    def _begun(self, key: Hashable, work: Callable[[], Result]) -> Future[Result]:
         with self._lock:
             if key not in self._running:
                 self._running[key] = Future()

@@ -42,9 +42,9 @@ PUBLISH_EVERY = 0.5  # seconds between tables while a long first pass goes on
 class CatalogTable:
     """The table: everything that was found, in the order in which it is shown."""
 
-    files: dict[str, ModelFile] = field(default_factory=dict)
-    facts: dict[str, Facts] = field(default_factory=dict)
-    fingerprints: dict[str, str] = field(default_factory=dict)
+    files: dict[str, ModelFile] = field(default_factory=dict[str, ModelFile])
+    facts: dict[str, Facts] = field(default_factory=dict[str, Facts])
+    fingerprints: dict[str, str] = field(default_factory=dict[str, str])
     names: Names = field(default_factory=lambda: Names(()))
 
 

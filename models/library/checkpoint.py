@@ -13,6 +13,7 @@ from models.families import FAMILIES
 from models.files import Identity, ModelFile
 from models.identify.folder import read_json
 from models.identify.identify import identify_folder
+from models.json_values import is_whole, listed, table
 from models.kits import tokenizer_folders
 from models.names import WEIGHTS
 from models.safe_text import shown
@@ -30,7 +31,7 @@ class Facts:
     native_size: int = 0  # pixels; 0: the family's
     width: int = 0  # numbers in each text vector that the UNet reads; 0: the family's
     vae_width: int = 0  # channels of the VAE's innermost layer; 0: the family's
-    defaults: dict[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, object] = field(default_factory=dict[str, object])
     known_words: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     rest: str = ""  # the folder of everything but the UNet, where that is another
@@ -52,7 +53,7 @@ class Checkpoint:
     zero_terminal_snr: bool = False
     width: int = 0  # numbers in each text vector that the UNet reads; 0: the family's
     vae_width: int = 0  # channels of the VAE's innermost layer; 0: the family's
-    defaults: dict[str, Any] = field(default_factory=dict)  # request field -> the value that suits this model
+    defaults: Mapping[str, object] = field(default_factory=dict[str, object])  # request field -> the value that suits this model
     known_words: frozenset[str] | None = None  # None: it has the vocabulary of its training set, which nobody can list
     examples: tuple[str, ...] = ()
     rest: Path | None = None  # the folder of everything but the UNet, where that is another
@@ -142,27 +143,28 @@ def weight_files(folder: Path) -> list[Path]:
     return found or [folder / name for name in NETWORK_WEIGHTS if (folder / name).is_file()][:1]
 
 
-def facts_from(values: dict[str, Any]) -> Facts:
+def facts_from(values: Mapping[str, Any]) -> Facts:  # Any: the fields of a `Facts`, each of its own type
     """The other way round of `asdict`, which JSON goes between."""
-    return Facts(**{**values, "known_words": tuple(values["known_words"]), "examples": tuple(values["examples"])})
+    others = {name: value for name, value in values.items() if name not in ("known_words", "examples")}
+    return Facts(**others, known_words=tuple(values["known_words"]), examples=tuple(values["examples"]))
 
 
 def _facts(folder: Path) -> Facts:
     told, unet, vae = (read_json(folder / name) for name in ("starter.json", "unet/config.json", "vae/config.json"))
-    channels = vae.get("block_out_channels")
+    channels = listed(vae.get("block_out_channels"))
     return Facts(
         native_size=_whole(told.get("native_size")) or 8 * _whole(unet.get("sample_size")),
         width=_whole(unet.get("cross_attention_dim")),
-        vae_width=_whole(channels[-1]) if isinstance(channels, list) and channels else 0,
-        defaults=told["defaults"] if isinstance(told.get("defaults"), dict) else {},
+        vae_width=_whole(channels[-1]) if channels else 0,
+        defaults=table(told.get("defaults")),
         known_words=_texts(told.get("known_words")),
         examples=_texts(told.get("example_prompts")),
     )
 
 
-def _whole(value: Any) -> int:
-    return value if type(value) is int and 0 < value <= 8192 else 0
+def _whole(value: object) -> int:
+    return value if is_whole(value) and 0 < value <= 8192 else 0
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(text for text in value if isinstance(text, str)) if isinstance(value, list) else ()
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(text for text in listed(value) if isinstance(text, str))

@@ -9,10 +9,10 @@ import threading
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from models.errors import UserError
 from models.files import Overrides
+from models.json_values import is_table
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,7 @@ class OverrideBook:
 
 def _read(file: Path) -> dict[str, Overrides]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        return {key: Overrides(**entry) for key, entry in found.items() if _is_sound(entry)}
+        return {key: Overrides(**entry) for key, entry in json.loads(file.read_text(encoding="utf-8")).items() if _is_sound(entry)}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, AttributeError):
@@ -61,10 +60,10 @@ def _read(file: Path) -> dict[str, Overrides]:
         return {}
 
 
-def _is_sound(entry: Any) -> bool:
+def _is_sound(entry: object) -> bool:
     """Nothing that the fields do not hold, whoever edited the file."""
     kinds = {"prediction_type": str, "zero_terminal_snr": (bool, type(None)), "variant": str, "vae": str, "defaults": dict, "note": str}
-    return isinstance(entry, dict) and all(name in kinds and isinstance(value, kinds[name]) for name, value in entry.items())
+    return is_table(entry) and all(name in kinds and isinstance(value, kinds[name]) for name, value in entry.items())
 
 
 def _write(file: Path, entries: dict[str, Overrides]) -> None:

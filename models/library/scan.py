@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from models.files import Identity, ModelFile, ModelKind
 from models.identify.identify import identify, trigger_words
@@ -32,6 +32,7 @@ PIXELS = 8  # that a latent stands for, along one side
 VAE_LEVEL = re.compile(r"decoder\.up(?:_blocks)?\.(\d{1,2})\.(?:block|resnets)\.")
 ABSENT = -1  # in place of a time
 
+Item = TypeVar("Item")
 Remembered = Callable[[bytes, str], Found | None]  # (path, mark) -> what an earlier look at the same content saw
 Watched = dict[bytes, int]  # path -> time of the last change in nanoseconds, or `ABSENT`
 
@@ -77,7 +78,7 @@ class Scan:
                     self._watch_unsettled(item[0])
                     yield item
 
-    def _attempt(self, folder: Path, work: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    def _attempt(self, folder: Path, work: Callable[[], Iterator[Item]]) -> Iterator[Item]:
         """What the work finds; a note instead of an error."""
         try:
             yield from self._patience(folder, work)

@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
+from torch import nn
 
-from models.diffusion_model import DiffusionModel, LoadedVae, TextEncoder
+from models.diffusion_model import DiffusionModel, LoadedVae, TextEncoder, Tokenizer
 from models.errors import UserError
 from models.families import FAMILIES, Family
 from models.files import ModelFile
+from models.json_values import text
 from models.kits import kit
 from models.library.catalog import Checkpoint
 from models.loading.preview_decoder import load_preview_decoder
@@ -23,7 +25,7 @@ from models.networks.components import Part, file_parts, folder_parts, latent_ch
 from models.tensors.sources import Source, config
 
 if TYPE_CHECKING:
-    pass
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 NOTHING: Mapping[str, Path] = {}
 
@@ -31,7 +33,7 @@ NOTHING: Mapping[str, Path] = {}
 def load(
     checkpoint: Checkpoint,
     device: Device,
-    tokenizers: Any = None,
+    tokenizers: Tokenizer | Mapping[str, Tokenizer] = None,
     others: Mapping[str, Path] = NOTHING,
     go_on: Callable[[], None] = lambda: None,
 ) -> DiffusionModel:
@@ -55,8 +57,8 @@ def load(
         vae=networks["vae"],
         text_encoders=tuple(TextEncoder(key, networks[key], _tokenizer(tokenizers, key)) for key in family.encoders),
         preview=load_preview_decoder(rest / "preview", family).to(device.torch_device),
-        alphas_cumprod=_signal(checkpoint, noise).to(device.torch_device, torch.float32),
-        prediction_type=prediction or noise.get("prediction_type", "epsilon"),
+        alphas_cumprod=_signal(checkpoint, noise).float(),
+        prediction_type=prediction or text(noise, "prediction_type", "epsilon"),
     )
 
 
@@ -67,10 +69,11 @@ def load_vae(file: ModelFile, family: Family, device: Device) -> LoadedVae:
         what = f"“{file.name}” is for latents of {channels} channels, and {family.name} has {family.latent_channels}"
         raise UserError(f"{what}. Choose another VAE.")
     blank, source = _fitting(parts)
-    network = fill(blank, source.read(form_of(device)), device)
+    network = cast("AutoencoderKL", fill(blank, source.read(form_of(device)), device))
     return LoadedVae(network, sum(weight.nbytes for weight in network.state_dict().values()), file.name)
 
 
+# Any: each network is of the class that its component says.
 def _networks(parts: Sequence[Part], device: Device, go_on: Callable[[], None]) -> dict[str, Any]:
     """One thread reads while this one builds. What does not fit ends both."""
     with ThreadPoolExecutor(1) as reader:
@@ -82,12 +85,14 @@ def _networks(parts: Sequence[Part], device: Device, go_on: Callable[[], None]) 
             raise
 
 
-def _begun(part: Part, reader: Executor, device: Device, go_on: Callable[[], None]) -> tuple[Blank, Future[dict[str, torch.Tensor]]]:
+def _begun(
+    part: Part, reader: Executor, device: Device, go_on: Callable[[], None]
+) -> tuple[Blank[nn.Module], Future[dict[str, torch.Tensor]]]:
     blank = part.blank()
     return blank, reader.submit(check(part.source, blank).read, replace(form_of(device), go_on=go_on))
 
 
-def _fitting(parts: Sequence[Part]) -> tuple[Blank, Source]:
+def _fitting(parts: Sequence[Part]) -> tuple[Blank[nn.Module], Source]:
     """The first that fits; when none does, what is wrong with the first."""
     blanks = [part.blank() for part in parts]
     errors: list[UserError] = []
@@ -99,11 +104,11 @@ def _fitting(parts: Sequence[Part]) -> tuple[Blank, Source]:
     raise errors[0]
 
 
-def _tokenizer(tokenizers: Any, key: str) -> Any:
-    return tokenizers[key] if isinstance(tokenizers, Mapping) else tokenizers
+def _tokenizer(tokenizers: Tokenizer | Mapping[str, Tokenizer], key: str) -> Tokenizer:
+    return cast(Mapping[str, Tokenizer], tokenizers)[key] if isinstance(tokenizers, Mapping) else tokenizers
 
 
-def _signal(checkpoint: Checkpoint, noise: Mapping[str, Any]) -> torch.Tensor:
+def _signal(checkpoint: Checkpoint, noise: Mapping[str, object]) -> torch.Tensor:
     signal = training_signal(noise)
     asked = checkpoint.zero_terminal_snr or noise.get("rescale_betas_zero_snr", False)
     return zero_terminal_snr(signal) if asked else signal
@@ -120,7 +125,7 @@ def zero_terminal_snr(signal: torch.Tensor) -> torch.Tensor:
     return rescaled
 
 
-def training_signal(scheduler: Mapping[str, Any]) -> torch.Tensor:
+def training_signal(scheduler: Mapping[str, Any]) -> torch.Tensor:  # Any: torch refuses what is no number
     """The cumulative products of 1 - beta, (training steps,) float64, from a scheduler's configuration.
 
     Ho et al. 2020; "scaled linear" as in latent diffusion (Rombach et al. 2022).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -49,7 +49,7 @@ def choose(name: str = "auto") -> Device:
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
+def threads(count: int) -> Generator[None]:
     """So many threads of the processor add up sums for the length of the block; 0 leaves as many as there are.
 
     In which parts a sum is added up depends on their number, and with it the last bits: group norms and convolutions of one pixel.
@@ -84,8 +84,19 @@ def _declare_operators() -> torch.library.Library:
     """The declarations live as long as the library object, so the cache keeps it."""
     library = torch.library.Library("torchvision", "FRAGMENT")
     for operator in ("nms", "qnms"):
-        library.define(operator + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        declaration = f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+        library.define(declaration)  # pyright: ignore[reportUnknownMemberType]  # torch does not annotate it
     return library
+
+
+def sent(tensor: torch.Tensor, device: torch.device | str) -> torch.Tensor:
+    """A tensor of the host on the device, without waiting until that has done what it was asked before.
+
+    CUDA does so from memory that is locked. MPS may read a tensor's memory when it is another's already (pytorch issue 189690), so
+    there the copy is waited for.
+    """
+    kind = torch.device(device).type
+    return (tensor.pin_memory() if kind == "cuda" else tensor).to(device, non_blocking=kind != "mps")
 
 
 def read_machine(device: Device) -> Machine:
@@ -96,15 +107,15 @@ def read_machine(device: Device) -> Machine:
 
 def _own_memory(device: torch.device) -> int | None:
     """Bytes free on a device with a memory apart from the host's, less what the libraries take once they run; None for a CPU."""
-    if device.type == "cuda":
-        return max(torch.cuda.mem_get_info(device)[0] - MARGIN, 0)
-    return torch.mps.recommended_max_memory() if device.type == "mps" else None
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory()
+    module = torch.get_device_module(device)
+    return max(module.mem_get_info(device)[0] - MARGIN, 0) if hasattr(module, "mem_get_info") else None
 
 
 def release(device: Device) -> None:
     """Gives memory that nothing uses any more back to the system, so that others, and larger pieces, can have it."""
     gc.collect()
-    if device.torch_device.type == "cuda":
-        torch.cuda.empty_cache()
-    elif device.torch_device.type == "mps":
-        torch.mps.empty_cache()
+    module = torch.get_device_module(device.torch_device)
+    if hasattr(module, "empty_cache"):
+        module.empty_cache()

@@ -11,9 +11,12 @@ import math
 import traceback
 from dataclasses import dataclass, replace
 
+from models.families import PIXELS_PER_LATENT
+
 SLACK = 1.5
 TILE = 96  # latents along the side of the largest piece that the VAE decodes at once
 DECODED = 768  # numbers alive at the peak of decoding, for each pixel
+STEERING = 1_640  # numbers that control networks add to the UNet's, for each latent pixel of each picture and branch, in every family
 PATCHED = 0.8  # share of a model's weights that LoRAs usually change; the changed ones lie beside the originals
 SMALLEST = 256  # pixels; a smaller picture is not offered
 
@@ -61,6 +64,7 @@ class Work:
     batch_size: int = 1
     guided: bool = True  # two branches, with and without the prompt
     patched: int = 0  # bytes of the weights that LoRAs may change
+    steered: bool = False  # by control networks, whose answers lie there while the UNet runs
     slimness: float = 1.0  # channels of the networks as a share of those in the family's published size
 
 
@@ -98,8 +102,10 @@ def slimness_of(family: str, file_size: int) -> float:
     return 1.0 if full_size else math.sqrt(file_size / 2 / numbers)
 
 
-def vae_weights(machine: Machine) -> int:
-    return NEEDS["sd1"].vae * machine.element_size
+def vae_weights(file_size: int, machine: Machine) -> int:
+    """The same of a VAE with a file of its own, which may be a whole checkpoint's."""
+    numbers = NEEDS["sd1"].vae
+    return (numbers if file_size >= 0.9 * numbers else file_size // 2) * machine.element_size
 
 
 def forecast(work: Work, machine: Machine, available: int) -> Forecast:
@@ -122,12 +128,14 @@ def _predict(work: Work, machine: Machine, available: int) -> Forecast:
 def _activations(work: Work, machine: Machine) -> int:
     pictures = 1 if machine.one_by_one else work.batch_size
     samples = pictures * (2 if work.guided else 1)
-    numbers = NEEDS.get(work.family, NEEDS["sd1"]).activations
-    return int(numbers * work.slimness * samples * (work.width // 8) * (work.height // 8) * machine.element_size * SLACK)
+    numbers = NEEDS.get(work.family, NEEDS["sd1"]).activations + (STEERING if work.steered else 0)
+    latents = (work.width // PIXELS_PER_LATENT) * (work.height // PIXELS_PER_LATENT)
+    return int(numbers * work.slimness * samples * latents * machine.element_size * SLACK)
 
 
 def _decode(work: Work, machine: Machine) -> int:
-    area = min(work.width // 8, TILE) * min(work.height // 8, TILE) * 64
+    width, height = (min(side // PIXELS_PER_LATENT, TILE) for side in (work.width, work.height))
+    area = width * height * PIXELS_PER_LATENT**2
     return int(DECODED * work.slimness * area * machine.element_size * SLACK)
 
 
@@ -156,7 +164,7 @@ def _offer(work: Work, machine: Machine, available: int) -> str:
 def _smaller(work: Work, machine: Machine, available: int) -> Work | None:
     """The same shape of picture in the largest size that fits."""
     for percent in range(95, 5, -5):
-        width, height = (int(side * percent / 100) // 8 * 8 for side in (work.width, work.height))
+        width, height = (int(side * percent / 100) // PIXELS_PER_LATENT * PIXELS_PER_LATENT for side in (work.width, work.height))
         if min(width, height) < min(SMALLEST, work.width, work.height):
             return None
         shrunk = replace(work, width=width, height=height)

@@ -11,10 +11,10 @@ first; a copy on the device makes it quick. Moving is cheaper than loading, load
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from models.errors import UserError
 
@@ -74,7 +74,7 @@ class Lent(Generic[Item]):
 class _Entry(Generic[Item]):
     key: Key
     item: Item
-    fingerprint: Any  # what its file looked like when it was read
+    fingerprint: object  # what its file looked like when it was read
     tiers: set[Tier] = field(default_factory=lambda: {"host"})
     leases: int = 0
     last_used: float = 0.0
@@ -91,7 +91,7 @@ class Manager(Generic[Item]):
         load: Callable[[Key], Item],
         budgets: Mapping[Tier, int],
         size: Callable[[Key], int] = lambda key: 0,
-        fingerprint: Callable[[Key], Any] = lambda key: None,
+        fingerprint: Callable[[Key], object] = lambda key: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         """`load` makes weights in the host's memory; whatever it raises passes through and leaves nothing behind.
@@ -114,7 +114,7 @@ class Manager(Generic[Item]):
         return dict(self._budgets)
 
     @contextmanager
-    def lease(self, keys: Sequence[Key], tier: Tier = "host", reserve: int = 0) -> Iterator[Lent[Item]]:
+    def lease(self, keys: Sequence[Key], tier: Tier = "host", reserve: int = 0) -> Generator[Lent[Item]]:
         """All of it for the length of the block, on the device if that is wanted and everything fits there beside `reserve` bytes.
 
         What is wanted in the host's memory is not on the device meanwhile.
@@ -171,7 +171,7 @@ class Manager(Generic[Item]):
         self._held[key] = self._held.pop(key)
         return entry
 
-    def _read(self, key: Key, fingerprint: Any) -> _Entry[Item]:
+    def _read(self, key: Key, fingerprint: object) -> _Entry[Item]:
         self._make_room("host", self._size(key))
         item = self._load(key)
         if self._mark(key) != fingerprint:

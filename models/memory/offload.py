@@ -7,9 +7,9 @@ them away again), so the host's copy stays true while the networks run on the de
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from models.memory.manager import Tier
 
 Value = TypeVar("Value")
+Arguments = tuple[object, ...]
+Keywords = dict[str, object]
 HOST = torch.device("cpu")
 
 
@@ -62,7 +64,7 @@ class Kept(Generic[Value]):
 
 
 @contextmanager
-def in_turn(networks: Iterable[nn.Module], device: torch.device, layer_by_layer: bool = False) -> Iterator[None]:
+def in_turn(networks: Iterable[nn.Module], device: torch.device, layer_by_layer: bool = False) -> Generator[None]:
     """Runs networks that lie in the host's memory on the device, the weights of one at a time there: the smallest working set.
 
     A network comes when it is called and goes when the next one is. With `layer_by_layer` that holds for each single layer, for
@@ -83,14 +85,14 @@ class _Turn:
     """Whose turn it is: one group of tensors is on the device, all others in the host's memory."""
 
     def __init__(self, device: torch.device) -> None:
-        self._device = device
+        self.device = device
         self._there: list[Tensor] = []
         self._kept: list[Tensor] = []
 
     def come(self, tensors: list[Tensor]) -> None:
         if self._there is not tensors:
             self.end()
-            copies = [tensor.data.to(self._device, copy=True) for tensor in tensors]
+            copies = [tensor.data.to(self.device, copy=True) for tensor in tensors]
             self._there, self._kept = tensors, _exchange(tensors, copies)
 
     def end(self) -> None:
@@ -99,12 +101,12 @@ class _Turn:
         _exchange(self._there, back)
         self._there, self._kept = [], []
 
-    def inputs(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def inputs(self, arguments: Arguments, keywords: Keywords) -> tuple[Arguments, Keywords]:
         """What a caller made where it believed the network to be."""
         return tuple(map(self._here, arguments)), {name: self._here(value) for name, value in keywords.items()}
 
-    def _here(self, value: Any) -> Any:
-        return value.to(self._device) if isinstance(value, Tensor) else value
+    def _here(self, value: object) -> object:
+        return value.to(self.device) if isinstance(value, Tensor) else value
 
 
 def _whole(network: nn.Module, turn: _Turn, stack: ExitStack) -> None:
@@ -117,7 +119,7 @@ def _whole(network: nn.Module, turn: _Turn, stack: ExitStack) -> None:
 def _by_layer(network: nn.Module, turn: _Turn, stack: ExitStack) -> None:
     """Each layer that has parameters of its own is a group. Buffers are small and read from anywhere: they come once for all."""
     buffers = list(network.buffers())
-    kept = _exchange(buffers, [buffer.data.to(turn._device, copy=True) for buffer in buffers])
+    kept = _exchange(buffers, [buffer.data.to(turn.device, copy=True) for buffer in buffers])
     stack.callback(_exchange, buffers, kept)
     for module in network.modules():
         own: list[Tensor] = list(module.parameters(recurse=False))
@@ -126,7 +128,7 @@ def _by_layer(network: nn.Module, turn: _Turn, stack: ExitStack) -> None:
 
 
 def _watch(module: nn.Module, tensors: list[Tensor], turn: _Turn, stack: ExitStack) -> None:
-    def before(_: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def before(_: nn.Module, arguments: Arguments, keywords: Keywords) -> tuple[Arguments, Keywords]:
         if tensors:
             turn.come(tensors)
         return turn.inputs(arguments, keywords)

@@ -7,20 +7,30 @@ import logging
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from models.errors import UserError
+from models.json_values import is_row, is_whole
 from models.memory.device import Device, mend_torchvision
 from models.tensors.layouts import encoder_tensors, unet_tensors, vae_tensors
 from models.tensors.reading import TensorFormat
 from models.tensors.sources import Source
 
+if TYPE_CHECKING:
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
 log = logging.getLogger(__name__)
 
-Config = Mapping[str, Any]
+Sizes = TypeVar("Sizes")
+Network = TypeVar("Network", bound=nn.Module)
+Built = TypeVar("Built", bound=nn.Module, covariant=True)
+Config = Mapping[str, object]
 Arrange = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
 LARGEST_NUMBER = 2**20  # no size of a network in use is larger
@@ -33,14 +43,14 @@ NOT_USABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, Asser
 
 
 @dataclass(frozen=True)
-class Blank:
+class Blank(Generic[Built]):
     """A network without weights, and how a file's tensors get its names."""
 
-    network: nn.Module
+    network: Built
     arrange: Arrange
 
 
-def blank_unet(part: str, sizes: Config) -> Blank:
+def blank_unet(part: str, sizes: Config) -> Blank[UNet2DConditionModel]:
     mend_torchvision()
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
@@ -48,7 +58,7 @@ def blank_unet(part: str, sizes: Config) -> Blank:
     return Blank(network, lambda tensors: unet_tensors(tensors, network.config))
 
 
-def blank_vae(part: str, sizes: Config) -> Blank:
+def blank_vae(part: str, sizes: Config) -> Blank[AutoencoderKL]:
     mend_torchvision()
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
@@ -56,18 +66,23 @@ def blank_vae(part: str, sizes: Config) -> Blank:
     return Blank(network, lambda tensors: vae_tensors(tensors, network.config))
 
 
-def blank_encoder(part: str, key: str, sizes: Config) -> Blank:
+def blank_encoder(part: str, key: str, sizes: Config) -> Blank[CLIPTextModel | CLIPTextModelWithProjection]:
     """`key`: "clip_l", "clip_h" or "clip_g"; the last one projects its pooled vector."""
     mend_torchvision()
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     kind = CLIPTextModelWithProjection if key == "clip_g" else CLIPTextModel
-    network = built(part, lambda **own: kind(CLIPTextConfig(**own)), _with_end_token(sizes), set(CLIPTextConfig.__annotations__))
+    network = built(part, partial(of_config, CLIPTextConfig, kind), _with_end_token(sizes), set(CLIPTextConfig.__annotations__))
     expected = network.state_dict()
     return Blank(network, lambda tensors: encoder_tensors(tensors, expected))
 
 
-def check(source: Source, blank: Blank) -> Source:
+def of_config(config: Callable[..., Sizes], network: Callable[[Sizes], Network], **own: object) -> Network:
+    """A network of transformers, which is made of an object that holds its sizes."""
+    return network(config(**own))
+
+
+def check(source: Source, blank: Blank[Network]) -> Source:
     """The source with what the network needs and nothing else. Reads nothing.
 
     Raises `UserError` unless it has every weight of the network in its shape, and in numbers that can be read.
@@ -102,7 +117,7 @@ def _report_unused(source: Source, names: Collection[str]) -> None:
         log.warning("The %s holds %d weights that are not used, %s among them", source.part, len(unused), unused[0])
 
 
-def fill(blank: Blank, tensors: Mapping[str, Tensor], device: Device) -> Any:
+def fill(blank: Blank[Network], tensors: Mapping[str, Tensor], device: Device) -> Network:
     """The network with its weights, which are put in as they are: views of what was read."""
     found, expected = blank.arrange(tensors), blank.network.state_dict()
     state = {name: _in_rows(found[name].reshape(weight.shape)).to(device.torch_device) for name, weight in expected.items()}
@@ -128,7 +143,7 @@ def of_class(part: str, sizes: Config, component: str) -> Config:
     return sizes
 
 
-def built(part: str, build: Callable[..., Any], sizes: Config, known: Collection[str]) -> Any:
+def built(part: str, build: Callable[..., Network], sizes: Config, known: Collection[str]) -> Network:
     """On meta: it takes no memory, however large the sizes say it is. Names that are not `known` are left out."""
     own = {name: value for name, value in sizes.items() if name in known}
     if not all(_is_sane(name, value) for name, value in own.items()):
@@ -144,8 +159,8 @@ def arguments(network: type[nn.Module]) -> set[str]:
     return set(inspect.signature(network.__init__).parameters) - {"self"}
 
 
-def _is_sane(name: str, value: Any, depth: int = 0) -> bool:
-    if isinstance(value, list | tuple):
+def _is_sane(name: str, value: object, depth: int = 0) -> bool:
+    if is_row(value):
         return depth < 3 and len(value) <= MOST_LAYERS and all(_is_sane(name, entry, depth + 1) for entry in value)
     if isinstance(value, str):
         return len(value) <= 64
@@ -156,7 +171,8 @@ def _is_sane(name: str, value: Any, depth: int = 0) -> bool:
 
 def _with_end_token(sizes: Config) -> Config:
     """Public configurations say 2, with which the pooled vector is taken at the largest number of the text instead of its end."""
-    return {**sizes, "eos_token_id": sizes["vocab_size"] - 1} if sizes.get("eos_token_id", 2) == 2 and "vocab_size" in sizes else sizes
+    words = sizes.get("vocab_size")
+    return {**sizes, "eos_token_id": words - 1} if sizes.get("eos_token_id", 2) == 2 and is_whole(words) else sizes
 
 
 def essential(shape: torch.Size) -> tuple[int, ...]:

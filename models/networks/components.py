@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from torch import nn
 
 from models.errors import UserError
 from models.families import Family
@@ -24,10 +25,10 @@ class Part:
     """One network of a model."""
 
     component: str  # "unet", "vae", "clip_l", "clip_h" or "clip_g"
-    sizes: Mapping[str, Any]
+    sizes: Mapping[str, object]
     source: Source
 
-    def blank(self) -> Blank:
+    def blank(self) -> Blank[nn.Module]:
         if self.component == "unet":
             return blank_unet(self.source.part, self.sizes)
         if self.component == "vae":
@@ -102,10 +103,10 @@ def _names(component: str, header: Header, family: Family) -> Names:
     return vae_names(names) if component == "vae" else encoder_names(names, family.key, component)
 
 
-def _unet_sizes(source: Source) -> dict[str, Any]:
+def _unet_sizes(source: Source) -> dict[str, object]:
     """What differs among the models of one family: inpainting, depth and editing have more channels, LCM is told the guidance."""
     weights = source.weights
-    sizes: dict[str, Any] = {}
+    sizes: dict[str, object] = {}
     for name in ("input_blocks.0.0.weight", "conv_in.weight"):
         if name in weights and len(weights[name].shape) == 4:
             sizes["in_channels"] = weights[name].shape[1]

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import isqrt
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import torch
 from PIL.Image import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.errors import UserError
+from models.json_values import is_table
 from models.memory.device import Device, mend_torchvision
-from models.networks.build import Blank, Config, built, check, fill, form_of
+from models.networks.build import Blank, Config, built, check, fill, form_of, of_config
 from models.tensors.embedded_sizes import own_sizes
 from models.tensors.header import TensorInfo, read_header
 from models.tensors.layouts import NOT_WEIGHTS
 from models.tensors.sources import Source, config, folder_source
+
+if TYPE_CHECKING:
+    from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 
 HEADS: Mapping[int, tuple[int, str]] = {  # width -> heads, activation
     768: (12, "quick_gelu"), 1024: (16, "quick_gelu"), 1280: (16, "gelu"), 1664: (16, "gelu"),
@@ -34,7 +38,7 @@ class Vision:
     """An encoder of pictures, loaded."""
 
     name: str
-    network: nn.Module  # transformers' CLIPVisionModelWithProjection
+    network: CLIPVisionModelWithProjection
     bytes: int
 
     def see(self, images: Sequence[Image], in_full: bool) -> tuple[Tensor, Tensor]:
@@ -42,25 +46,23 @@ class Vision:
         (n, places, width). As in IP-Adapter: nothing is zeros for the one, and a grey picture for the other.
         """
         pixels = self.pixels(images)
-        network: Any = self.network
         with torch.no_grad():
             if not in_full:
-                summary = network(pixels).image_embeds
+                summary = self.network(pixels).image_embeds
                 return summary, torch.zeros_like(summary)
-            return tuple(network(each, output_hidden_states=True).hidden_states[-2] for each in (pixels, torch.zeros_like(pixels)))
+            return tuple(self.network(each, output_hidden_states=True).hidden_states[-2] for each in (pixels, torch.zeros_like(pixels)))
 
     def pixels(self, images: Sequence[Image]) -> Tensor:
         """(n, 3, size, size): the middle square of each, as CLIP was trained."""
         weight = next(self.network.parameters())
-        whole = self._processor([image.convert("RGB") for image in images], return_tensors="pt").pixel_values
+        whole = self._processor([image.convert("RGB") for image in images], return_tensors="pt")["pixel_values"]
         return whole.to(weight.device, weight.dtype)
 
     @cached_property
-    def _processor(self) -> Any:
+    def _processor(self) -> CLIPImageProcessor:
         from transformers import CLIPImageProcessor
 
-        own: Any = self.network.config
-        side = own.image_size
+        side = cast(int, self.network.config.image_size)
         return CLIPImageProcessor(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
 
 
@@ -76,7 +78,7 @@ def _folder(folder: Path) -> tuple[Source, Config]:
     found = folder_source(folder, f"vision encoder “{folder.name}”")
     values = config(folder / "config.json")
     inner = values.get("vision_config")
-    sizes = {**inner, "projection_dim": values.get("projection_dim", 512)} if isinstance(inner, dict) else values
+    sizes = {**inner, "projection_dim": values.get("projection_dim", 512)} if is_table(inner) else values
     return Source(found.part, found.files, _names(found.names.values())), sizes
 
 
@@ -90,11 +92,11 @@ def vision_file(file: Path) -> tuple[Source, Config]:
     return source, sizes
 
 
-def _names(names: Any) -> dict[str, str]:
+def _names(names: Iterable[str]) -> dict[str, str]:
     return {name: name for name in names if name.startswith(PARTS) and not NOT_WEIGHTS.search(name)}
 
 
-def _sizes(name: str, weights: Mapping[str, TensorInfo]) -> dict[str, Any]:
+def _sizes(name: str, weights: Mapping[str, TensorInfo]) -> dict[str, object]:
     """By the shapes of its tensors; heads and activation by the width."""
     try:
         hidden = weights["vision_model.embeddings.class_embedding"].shape[0]
@@ -111,10 +113,10 @@ def _sizes(name: str, weights: Mapping[str, TensorInfo]) -> dict[str, Any]:
     return {**sides, **inside, **told}
 
 
-def _blank(part: str, sizes: Config) -> Blank:
+def _blank(part: str, sizes: Config) -> Blank[CLIPVisionModelWithProjection]:
     mend_torchvision()
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
     known = set(CLIPVisionConfig.__annotations__)
-    network = built(part, lambda **own: CLIPVisionModelWithProjection(CLIPVisionConfig(**own)), sizes, known)
+    network = built(part, partial(of_config, CLIPVisionConfig, CLIPVisionModelWithProjection), sizes, known)
     return Blank(network, dict)

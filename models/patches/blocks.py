@@ -8,16 +8,19 @@ what the short one does not name gets 0. For another architecture both lists are
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from models.errors import UserError
 from models.patches.targets import blocks_of, blocks_with_attention
+
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 BASE = "BASE"
 STRONGEST = 4.0
 
 
-def block_weights(text: str, unet: Any) -> Mapping[str, float]:
+def block_weights(text: str, unet: UNet2DConditionModel) -> Mapping[str, float]:
     """Block -> weight; nothing for an empty text, which means 1 everywhere. Raises `UserError`."""
     if not text.strip():
         return {}

@@ -125,7 +125,12 @@ def _brought_to_length(delta: Tensor, length: Tensor, weight: Tensor) -> Tensor:
         raise ValueError(f"{tuple(length.shape)} lengths for {tuple(weight.shape)}")
     ones = (1,) * (weight.ndim - 2)
     if by_output:
-        norm, target = whole.flatten(1).norm(dim=1).view(-1, 1, *ones), length.reshape(-1, 1, *ones)
+        norm, target = _lengths(whole.flatten(1)).view(-1, 1, *ones), length.reshape(-1, 1, *ones)
     else:
-        norm, target = whole.transpose(0, 1).flatten(1).norm(dim=1).view(1, -1, *ones), length.reshape(1, -1, *ones)
+        norm, target = _lengths(whole.transpose(0, 1).flatten(1)).view(1, -1, *ones), length.reshape(1, -1, *ones)
     return whole * (target / norm.clamp(min=torch.finfo(torch.float32).eps)) - weight.float()
+
+
+def _lengths(vectors: Tensor) -> Tensor:
+    """(n, m) -> (n,)."""
+    return vectors.norm(dim=1)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # torch annotates it in part

@@ -6,17 +6,20 @@ vocabulary is overwritten.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.errors import UserError
 from models.tensors.add_on_names import MOST_VECTORS, vectors_in
 from models.tensors.reading import all_finite
+
+if TYPE_CHECKING:
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ Place = tuple[int, int, Tensor]  # number of the chunk, position in it (0 .. 76)
 
 
 @contextmanager
-def injected(network: Any, places: Sequence[Place]) -> Iterator[None]:
+def injected(network: CLIPTextModel | CLIPTextModelWithProjection, places: Sequence[Place]) -> Generator[None]:
     """The text encoder reads these vectors at these places, whatever ids stand there, for the length of the block.
 
     Raises `UserError` when a vector is not as wide as the encoder's own.
@@ -61,11 +64,12 @@ def injected(network: Any, places: Sequence[Place]) -> Iterator[None]:
         yield
         return
     table = network.get_input_embeddings()
+    assert isinstance(table, nn.Embedding), "it is the one that CLIP has"
     _check_widths(places, table.embedding_dim)
     chunks, positions = (torch.tensor([place[axis] for place in places]) for axis in (0, 1))
     vectors = torch.stack([vector for _, _, vector in places])
 
-    def replace(_: Any, __: Any, words: Tensor) -> Tensor:
+    def replace(_: nn.Module, __: object, words: Tensor) -> Tensor:
         words = words.clone()
         words[chunks.to(words.device), positions.to(words.device)] = vectors.to(words.device, words.dtype)
         return words

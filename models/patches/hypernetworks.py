@@ -6,17 +6,18 @@ matrix is a linear layer and a vector a layer norm; activations have no tensors 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from models.errors import UserError
+from models.patches.targets import named_modules
 from models.tensors.add_on_names import HYPERNETWORK
 from models.tensors.reading import all_finite
 
@@ -118,7 +119,7 @@ def _check(layers: Sequence[Layer], width: int, title: str) -> None:
 
 
 @contextmanager
-def active(model: DiffusionModel, uses: Sequence[tuple[Hypernetwork, float]]) -> Iterator[None]:
+def active(model: DiffusionModel, uses: Sequence[tuple[Hypernetwork, float]]) -> Generator[None]:
     """The UNet's attention reads through these networks, one after another, for the length of the block. No weight changes.
 
     Raises `UserError` when one of them has no network for what this model's attention to the words reads.
@@ -126,8 +127,8 @@ def active(model: DiffusionModel, uses: Sequence[tuple[Hypernetwork, float]]) ->
     with ExitStack() as stack:
         for hypernetwork, strength in uses:
             _check_width(model, hypernetwork)
-            for name, module in model.unet.named_modules():
-                if layers := _of(hypernetwork, name, module):
+            for name, module in named_modules(model.unet):
+                if isinstance(module, nn.Linear) and (layers := _of(hypernetwork, name, module)):
                     moved = [layer.to(model.device.torch_device, module.weight.dtype) for layer in layers]
                     stack.callback(module.register_forward_pre_hook(partial(_through, moved, strength)).remove)
         yield
@@ -141,15 +142,13 @@ def _check_width(model: DiffusionModel, hypernetwork: Hypernetwork) -> None:
         raise UserError(f"{made_for}, and this model reads {width}. Choose another one.")
 
 
-def _of(hypernetwork: Hypernetwork, name: str, module: nn.Module) -> tuple[Layer, ...]:
+def _of(hypernetwork: Hypernetwork, name: str, module: nn.Linear) -> tuple[Layer, ...]:
     """What stands before this module: nothing but for the keys and values of attention, told apart by the width that they read."""
     side = name.rpartition(".")[2]
-    if side not in SIDES or not isinstance(module, nn.Linear):
-        return ()
-    return hypernetwork.networks.get((module.in_features, side), ())
+    return hypernetwork.networks.get((module.in_features, side), ()) if side in SIDES else ()
 
 
-def _through(layers: Sequence[Layer], strength: float, _: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+def _through(layers: Sequence[Layer], strength: float, _: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     x = changed = inputs[0]
     for layer in layers:
         changed = layer(changed)

@@ -8,12 +8,12 @@ and values are needed, and the adapter's own weights may be elsewhere. Names as 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from math import isqrt
-from typing import Any
+from typing import TYPE_CHECKING, Protocol, cast
 
 import torch
 from PIL.Image import Image
@@ -31,12 +31,28 @@ from models.tensors.header import TensorInfo, read_header
 from models.tensors.signature import Signature
 from models.tensors.sources import Source
 
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
 LAYER = re.compile(r"ip_adapter\.(\d+)\.to_([kv])_ip\.weight")
 HEAD = 64  # numbers in each head of the projection's attention
 INSIDE = {  # of a layer of the "plus" projection: the original's names -> diffusers'
     "0.norm1": "ln0", "0.norm2": "ln1", "0.to_q": "attn.to_q", "0.to_out": "attn.to_out.0",
     "1.0": "ff.0", "1.1": "ff.1.net.0.proj", "1.3": "ff.1.net.2",
 }  # fmt: skip
+
+
+class Attention(Protocol):
+    """What is used of diffusers' class of this name, which itself takes none but its own processors."""
+
+    heads: int
+    to_q: nn.Linear
+    to_k: nn.Linear
+    to_out: Sequence[nn.Linear]
+    rescale_output_factor: float
+    processor: Callable[..., Tensor]
+
+    def set_processor(self, processor: Callable[..., Tensor]) -> None: ...
 
 
 class IpNetwork(nn.Module):
@@ -107,8 +123,9 @@ class IpAdapter:
     @property
     def reads(self) -> int:
         """Numbers in the vectors that it reads: the encoder's summaries, or with `is_plus` all that it sees."""
-        projection: Any = self.network.projection
-        return (projection.proj_in if self.is_plus else projection.image_embeds).in_features
+        first = self.network.projection.get_submodule("proj_in" if self.is_plus else "image_embeds")
+        assert isinstance(first, nn.Linear), "both projections of diffusers begin with a matrix"
+        return first.in_features
 
 
 @dataclass
@@ -121,7 +138,9 @@ class ImagePrompts:
 
 
 @contextmanager
-def shown(unet: Any, seen: Sequence[EncodedImagePrompt], strengths: Sequence[float], branches: int = 2) -> Iterator[ImagePrompts]:
+def shown(
+    unet: UNet2DConditionModel, seen: Sequence[EncodedImagePrompt], strengths: Sequence[float], branches: int = 2
+) -> Generator[ImagePrompts]:
     """The UNet's attention to the words reads these pictures too, for the length of the block. No weight changes.
 
     Whatever attention a layer had before still runs, and is back afterwards. Raises `UserError` when a picture was prepared for a
@@ -138,13 +157,13 @@ def shown(unet: Any, seen: Sequence[EncodedImagePrompt], strengths: Sequence[flo
         yield handle
 
 
-def _layers(unet: Any) -> list[Any]:
+def _layers(unet: UNet2DConditionModel) -> list[Attention]:
     """Those with attention to the words, in the order in which the files number them."""
     names = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
-    return [unet.get_submodule(name.removesuffix(".processor")) for name in names]
+    return [cast(Attention, unet.get_submodule(name.removesuffix(".processor"))) for name in names]
 
 
-def _check(seen: EncodedImagePrompt, layers: Sequence[Any]) -> None:
+def _check(seen: EncodedImagePrompt, layers: Sequence[Attention]) -> None:
     fits = len(layers) == len(seen.layers) and all(
         key.shape[-1] == layer.to_k.out_features for (key, _), layer in zip(seen.layers, layers, strict=True)
     )
@@ -155,17 +174,18 @@ def _check(seen: EncodedImagePrompt, layers: Sequence[Any]) -> None:
 class _Beside:
     """An attention processor that adds to another one what its queries find in the pictures."""
 
-    def __init__(self, before: Any, handle: ImagePrompts, place: int) -> None:
+    def __init__(self, before: Callable[..., Tensor], handle: ImagePrompts, place: int) -> None:
         self._before, self._handle, self._place = before, handle, place
 
-    def __call__(self, attn: Any, hidden_states: Tensor, *arguments: Any, **options: Any) -> Tensor:
+    def __call__(self, attn: Attention, hidden_states: Tensor, *arguments: object, **options: object) -> Tensor:
         answer = self._before(attn, hidden_states, *arguments, **options)
         active = [(one, strength) for one, strength in zip(self._handle.seen, self._handle.strengths, strict=True) if strength]
         if not active:
             return answer
         query = _heads(attn.to_q(hidden_states), attn.heads)
         found = torch.stack([strength * self._found(one, query) for one, strength in active]).sum(0)
-        return answer + functional.linear(found, attn.to_out[0].weight) / attn.rescale_output_factor
+        with _without_bias(attn.to_out[0]) as out:
+            return answer + out(found) / attn.rescale_output_factor
 
     def _found(self, seen: EncodedImagePrompt, query: Tensor) -> Tensor:
         """(rows, places, channels) of what one picture adds."""
@@ -174,9 +194,19 @@ class _Beside:
         return found if seen.region is None else found * _at_places(seen.region, found.shape[1]).to(found)
 
 
+@contextmanager
+def _without_bias(layer: nn.Linear) -> Generator[nn.Linear]:
+    """It is called and its weight not taken out of it: what runs layer by layer has that on the device while it is called."""
+    bias, layer.bias = layer.bias, None  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        yield layer
+    finally:
+        layer.bias = bias
+
+
 def _heads(tensor: Tensor, heads: int) -> Tensor:
     """(rows, places, channels) -> (rows, heads, places, channels of one head)."""
-    return tensor.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return tensor.unflatten(-1, (heads, -1)).transpose(1, 2)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # torch
 
 
 def _rows(both: Tensor, rows: int, branches: int) -> Tensor:
@@ -217,7 +247,7 @@ def load_ip_adapter(file: ModelFile, family: Family, device: Device) -> IpAdapte
     return IpAdapter(file.name, network, "image_proj.latents" in names, size)
 
 
-def _blank(source: Source) -> Blank:
+def _blank(source: Source) -> Blank[IpNetwork]:
     weights = source.weights
     numbers = sorted({int(found[1]) for name in weights if (found := LAYER.fullmatch(name))})
     network = built(source.part, partial(_network, weights, numbers), {}, ())

@@ -7,10 +7,10 @@ nothing rounded twice. All that can be wrong with a file is found before the fir
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -106,7 +106,7 @@ class _Patch:
     """All that happens to one parameter."""
 
     parameter: nn.Parameter
-    changes: list[_Change] = field(default_factory=list)
+    changes: list[_Change] = field(default_factory=list[_Change])
 
     def weight(self) -> Tensor:
         """W + the sum of strength * delta, rounded once, in the memory layout of W."""
@@ -118,11 +118,12 @@ class _Patch:
         return after if after.stride() == before.stride() else torch.empty_like(before).copy_(after)
 
 
+Parts = Mapping[str, tuple[nn.Module, Mapping[str, str]]]  # part -> its network, and its modules by what LoRA files call them
 Use = tuple[Lora, float, float, str]  # a LoRA, its strength on the UNet and on the text encoders, block weights
 
 
 @contextmanager
-def applied(model: DiffusionModel, uses: Sequence[Use]) -> Iterator[None]:
+def applied(model: DiffusionModel, uses: Sequence[Use]) -> Generator[None]:
     """The model's UNet and text encoders with these LoRAs, for the length of the block. They add up, in any order.
 
     Takes as much memory again as the weights that change. Raises `UserError`, with every weight as it was, when a LoRA does not fit.
@@ -143,7 +144,7 @@ def applied(model: DiffusionModel, uses: Sequence[Use]) -> Iterator[None]:
 
 def _patches(model: DiffusionModel, uses: Sequence[Use]) -> list[_Patch]:
     patches: dict[int, _Patch] = {}
-    names = _names(model) if uses else {}
+    names: Parts = _names(model) if uses else {}
     for use in uses:
         for change in _changes(model, names, *use):
             change.check()
@@ -151,25 +152,21 @@ def _patches(model: DiffusionModel, uses: Sequence[Use]) -> list[_Patch]:
     return list(patches.values())
 
 
-def _names(model: DiffusionModel) -> dict[str, tuple[Any, Mapping[str, str]]]:
-    """Part -> its network, and the names of its modules by what LoRA files call them."""
+def _names(model: DiffusionModel) -> Parts:
     encoders = {ENCODER_PARTS[encoder.key]: (encoder.network, encoder_targets(encoder.network)) for encoder in model.text_encoders}
     return {"unet": (model.unet, unet_targets(model.unet)), **encoders}
 
 
-def _changes(
-    model: DiffusionModel, names: Mapping[str, tuple[Any, Mapping[str, str]]], lora: Lora, unet: float, text_encoder: float, blocks: str
-) -> Iterator[_Change]:
+def _changes(model: DiffusionModel, names: Parts, lora: Lora, unet: float, text_encoder: float, blocks: str) -> Iterator[_Change]:
     _check_family(model, names, lora)
     weights = block_weights(blocks, model.unet)
     for target, matrices in lora.modules.items():
-        network, found = names.get(target.part, (None, {}))
-        if (name := found.get(target.name)) is None:
+        if target.part not in names or (name := names[target.part][1].get(target.name)) is None:
             continue
         block = block_of(name, model.unet) if target.part == "unet" else ""
         strength = (unet if target.part == "unet" else text_encoder) * weights.get(block or BASE, 1.0)
         if strength:
-            yield from _of_module(lora, name, network.get_submodule(name), matrices, strength)
+            yield from _of_module(lora, name, names[target.part][0].get_submodule(name), matrices, strength)
 
 
 def _of_module(lora: Lora, name: str, module: nn.Module, matrices: Mapping[str, Tensor], strength: float) -> Iterator[_Change]:
@@ -188,8 +185,8 @@ def _parameter(lora: Lora, name: str, module: nn.Module, kind: str) -> nn.Parame
     return parameter
 
 
-def _check_family(model: DiffusionModel, names: Mapping[str, tuple[Any, Mapping[str, str]]], lora: Lora) -> None:
-    missing = [target for target in lora.modules if target.name not in names.get(target.part, (None, {}))[1]]
+def _check_family(model: DiffusionModel, names: Parts, lora: Lora) -> None:
+    missing = [target for target in lora.modules if target.part not in names or target.name not in names[target.part][1]]
     strange = [target for target in missing if not is_known(target)]
     if len(missing) > STRANGERS * len(lora.modules) and 2 * len(strange) > len(missing):
         first = f"{strange[0].name[:120]} among them"
@@ -204,7 +201,8 @@ def _check_family(model: DiffusionModel, names: Mapping[str, tuple[Any, Mapping[
 def _check_finite(patches: Sequence[_Patch], weights: Sequence[Tensor]) -> None:
     """One look at the end, so that a graphics card is not waited for at each weight."""
     sums = [weight.sum(dtype=torch.float32) for weight in weights]
-    for patch, total in zip(patches, sums, strict=True):
-        if not torch.isfinite(total):
+    finite = cast("list[bool]", torch.stack(sums).isfinite().tolist()) if sums else []  # pyright: ignore[reportUnknownMemberType]
+    for patch, is_finite in zip(patches, finite, strict=True):
+        if not is_finite:
             change = patch.changes[-1]
             raise UserError(f"{change.lora.title} is too strong at {change.name}: the weight is no finite number. Lower its strength.")

@@ -6,20 +6,29 @@ LoRA files name modules as diffusers does, or as the original Stable Diffusion c
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
 
 from torch import nn
 
 from models.tensors.lora_names import flat
 from models.tensors.unet_names import original_name
 
+if TYPE_CHECKING:
+    from models.tensors.unet_names import UNet
+
+
+def named_modules(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """torch does not say of what type they are."""
+    return cast(Iterator[tuple[str, nn.Module]], network.named_modules())
+
 
 def weighted(network: nn.Module) -> dict[str, nn.Module]:
     """Name -> module, of all that have a weight of their own."""
-    return {name: module for name, module in network.named_modules() if isinstance(getattr(module, "weight", None), nn.Parameter)}
+    return {name: module for name, module in named_modules(network) if isinstance(getattr(module, "weight", None), nn.Parameter)}
 
 
-def unet_targets(unet: Any) -> dict[str, str]:
+def unet_targets(unet: UNet) -> dict[str, str]:
     """What LoRA files call a module, in both spellings -> its name in the network."""
     targets: dict[str, str] = {}
     for name in weighted(unet):
@@ -34,18 +43,18 @@ def encoder_targets(network: nn.Module) -> dict[str, str]:
     return {flat(name): name for name in weighted(network)}
 
 
-def blocks_of(unet: Any) -> tuple[str, ...]:
+def blocks_of(unet: UNet) -> tuple[str, ...]:
     """The blocks of the original layout in order: IN00, IN01 ..., M00, OUT00, OUT01 ..."""
     found = {block for name in weighted(unet) if (block := block_of(name, unet))}
     order = {"I": 0, "M": 1, "O": 2}
     return tuple(sorted(found, key=lambda block: (order[block[0]], block)))
 
 
-def blocks_with_attention(unet: Any) -> frozenset[str]:
+def blocks_with_attention(unet: UNet) -> frozenset[str]:
     return frozenset(block for name in weighted(unet) if ".attentions." in name and (block := block_of(name, unet)))
 
 
-def block_of(name: str, unet: Any) -> str:
+def block_of(name: str, unet: UNet) -> str:
     """The block that a module (by its diffusers name) belongs to; "" for those outside all blocks."""
     original = original_name(name, unet)
     if found := re.match(r"(input|output)_blocks\.(\d+)\.", original):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+
+from models.json_values import table
 
 OWN_SIZES = "atelier.config"  # in a file's metadata: JSON, component -> sizes
 
 
-def own_sizes(metadata: Mapping[str, str], component: str) -> dict[str, Any]:
+def own_sizes(metadata: Mapping[str, str], component: str) -> dict[str, object]:
     """Nothing for the files of the public models. Anybody may have written it: checked like any other when a network is built."""
     try:
-        values = json.loads(metadata.get(OWN_SIZES, "{}"))
+        values: object = json.loads(metadata.get(OWN_SIZES, "{}"))
     except (ValueError, RecursionError):
         return {}
-    sizes = values.get(component) if isinstance(values, dict) else None
-    return sizes if isinstance(sizes, dict) else {}
+    return table(table(values).get(component))

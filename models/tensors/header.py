@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 from operator import mul
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal, NoReturn
 
 from models.errors import UserError
+from models.json_values import is_list, is_table, is_text_table, is_whole, table
 from models.safe_text import shown
 
 MOST_HEADER = 25_000_000  # bytes
@@ -157,12 +158,12 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, TensorInfo], dict[str, str
     if listed > MOST_TENSORS:  # before the time and memory of parsing are spent
         raise _too_many(listed, name)
     try:
-        found = json.loads(data.decode("utf-8"), parse_constant=_refuse)
-        if b"\\u" in data or b"-0" in data or any(data.count(f'"{key}"'.encode()) != count for key, count in _usual(found)):
+        found: object = json.loads(data.decode("utf-8"), parse_constant=_refuse)
+        if b"\\u" in data or b"-0" in data or any(data.count(f'"{key}"'.encode()) != count for key, count in _usual(table(found))):
             found = _look_closely(data)
     except (ValueError, TypeError, RecursionError) as error:
         raise _damaged(name, "its header cannot be read") from error
-    if not isinstance(found, dict):
+    if not is_table(found):
         raise _damaged(name, "its header is not a table of tensors")
     metadata = found.pop(METADATA, None)
     if len(found) > MOST_TENSORS:
@@ -170,15 +171,16 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, TensorInfo], dict[str, str
     return {tensor: _info(tensor, entry, name) for tensor, entry in found.items()}, _texts(metadata, name)
 
 
-def _texts(metadata: Any, name: str) -> dict[str, str]:
+def _texts(metadata: object, name: str) -> dict[str, str]:
     """Nothing stands for none, as in the format's own library."""
-    table = {} if metadata is None else metadata
-    if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
+    if metadata is None:
+        return {}
+    if not is_text_table(metadata):
         raise _damaged(name, "its metadata are not texts")
-    return table if sum(len(key) + len(value) for key, value in table.items()) <= MOST_METADATA else {}
+    return metadata if sum(len(key) + len(value) for key, value in metadata.items()) <= MOST_METADATA else {}
 
 
-def _usual(found: Any) -> Iterator[tuple[str, int]]:
+def _usual(found: Mapping[str, object]) -> Iterator[tuple[str, int]]:
     """How often words of the format stand in a header in which nothing stands twice."""
     has_metadata = int(METADATA in found)
     yield METADATA, has_metadata
@@ -189,27 +191,27 @@ def _too_many(count: int, name: str) -> Damaged:
     return Damaged("too large", f"“{shown(name)}” lists {count:,} tensors, which no model has. Do not use this file.")
 
 
-class _Table(dict[str, Any]):
+class _Table(dict[str, object]):
     """A JSON object that knows which of its keys stood there twice; the last one counts."""
 
     doubled: frozenset[str] = frozenset()
 
 
-def _look_closely(data: bytes) -> Any:
+def _look_closely(data: bytes) -> object:
     """Raises ValueError for what JSON can write and the format cannot hold: one of its words twice, half a character. It takes its time."""
-    found = json.loads(data.decode("utf-8"), object_pairs_hook=_table, parse_int=_whole, parse_constant=_refuse)
+    found: object = json.loads(data.decode("utf-8"), object_pairs_hook=_table, parse_int=_whole, parse_constant=_refuse)
     json.dumps(found, ensure_ascii=False).encode("utf-8")
     if isinstance(found, _Table) and METADATA in found.doubled:
         raise ValueError("a key stands twice")
     return found
 
 
-def _table(pairs: list[tuple[str, Any]]) -> _Table:
-    table = _Table(pairs)
-    if len(table) != len(pairs):
+def _table(pairs: list[tuple[str, object]]) -> _Table:
+    found = _Table(pairs)
+    if len(found) != len(pairs):
         counts = Counter(key for key, _ in pairs)
-        table.doubled = frozenset(key for key, count in counts.items() if count > 1)
-    return table
+        found.doubled = frozenset(key for key, count in counts.items() if count > 1)
+    return found
 
 
 def _whole(digits: str) -> int:
@@ -217,24 +219,29 @@ def _whole(digits: str) -> int:
     return -1 if digits.startswith("-") else int(digits)
 
 
-def _refuse(constant: str) -> Any:
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-def _info(tensor: str, entry: Any, name: str) -> TensorInfo:
-    try:
-        dtype, shape, (begin, end) = entry if isinstance(entry, list) else (entry[key] for key in KEYS)
-        bits = BITS[dtype]
-    except (TypeError, KeyError, ValueError) as error:
-        raise _damaged(name, f"the entry of {shown(tensor)} cannot be read, or its numbers are of a kind that is not known") from error
-    if type(shape) is not list or getattr(entry, "doubled", frozenset()) & set(KEYS):
+def _info(tensor: str, entry: object, name: str) -> TensorInfo:
+    dtype, shape, offsets = _fields(entry)
+    if not isinstance(dtype, str) or dtype not in BITS or not is_list(offsets) or len(offsets) != 2:
+        raise _damaged(name, f"the entry of {shown(tensor)} cannot be read, or its numbers are of a kind that is not known")
+    if not is_list(shape) or (isinstance(entry, _Table) and entry.doubled & set(KEYS)):
         raise _damaged(name, f"the entry of {shown(tensor)} is not one of a tensor")
-    for number in (*shape, begin, end):
-        if type(number) is not int or not 0 <= number < BEYOND:
-            raise _damaged(name, f"the entry of {shown(tensor)} holds impossible numbers")
-    if _bits(shape, bits) != (end - begin) * 8:
+    numbers = [number for number in (*shape, *offsets) if is_whole(number) and 0 <= number < BEYOND]
+    if len(numbers) != len(shape) + 2:
+        raise _damaged(name, f"the entry of {shown(tensor)} holds impossible numbers")
+    *sizes, begin, end = numbers
+    if _bits(sizes, BITS[dtype]) != (end - begin) * 8:
         raise _damaged(name, f"the size of {shown(tensor)} is not that of its shape")
-    return TensorInfo(dtype, tuple(shape), begin, end)
+    return TensorInfo(dtype, tuple(sizes), begin, end)
+
+
+def _fields(entry: object) -> tuple[object, object, object]:
+    """Type, shape and place, as they stand there; None for what does not."""
+    fields = entry if is_list(entry) else [table(entry).get(key) for key in KEYS]
+    return (fields[0], fields[1], fields[2]) if len(fields) == len(KEYS) else (None, None, None)
 
 
 def _bits(shape: Sequence[int], bits: int) -> int:

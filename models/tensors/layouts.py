@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import cast
 
 from torch import Tensor
 
@@ -92,24 +92,24 @@ def spelt_out(short: str) -> str:
 # ------------------------------------------------------------------------------------------------------------ the network's names
 
 
-def unet_tensors(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[str, Tensor]:
+def unet_tensors(tensors: Mapping[str, Tensor], config: Mapping[str, object]) -> dict[str, Tensor]:
     """Raises KeyError, with the name in the original layout, where diffusers' conversion needs a weight that is not there."""
     if not any(name.startswith(("input_blocks.", "output_blocks.", "middle_block.")) for name in tensors):
         return dict(tensors)
-    from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
+    from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint as convert  # pyright: ignore[reportUnknownVariableType]
 
     prefixed = {UNET_PREFIXES[0] + name: tensor for name, tensor in tensors.items()}
     guidance = {new: tensors[old] for old, new in [LCM_GUIDANCE] if old in tensors}  # unknown to the conversion
-    return convert_ldm_unet_checkpoint(prefixed, config) | guidance
+    return cast(dict[str, Tensor], convert(prefixed, config)) | guidance
 
 
-def vae_tensors(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[str, Tensor]:
+def vae_tensors(tensors: Mapping[str, Tensor], config: Mapping[str, object]) -> dict[str, Tensor]:
     original = {name: tensor for name, tensor in tensors.items() if ORIGINAL_VAE.match(name)}
     if "decoder.mid.block_1.conv1.weight" not in original:
         return dict(_linear(name, tensor) for name, tensor in tensors.items())
-    from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
+    from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint as convert  # pyright: ignore[reportUnknownVariableType]
 
-    return convert_ldm_vae_checkpoint(original, config)
+    return cast(dict[str, Tensor], convert(original, config))
 
 
 # The attention of VAEs that diffusers saved before its version 0.15, when it was a module of its own.

@@ -11,8 +11,9 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -82,7 +83,9 @@ def read_tensors(
     tensors = _room(file.stem, {name: header.tensors[name] for name in wanted}, form)
     before = file.stat()
     with ThreadPoolExecutor(READERS) as readers:
-        list(readers.map(lambda share: _read(file, header, share, tensors, form.go_on), _shares(wanted, header)))
+        begun = [readers.submit(_read, file, header, share, tensors, form.go_on) for share in _shares(wanted, header)]
+        for reading in begun:
+            reading.result()
     after = file.stat()
     if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):
         raise UserError(f"“{file.stem}” was changed while it was read. Try again once it has been copied.")
@@ -112,7 +115,7 @@ class OpenTensor:
 
     file: str
     name: str
-    stream: BinaryIO
+    stream: FileIO
     header: Header
 
     @property
@@ -126,7 +129,7 @@ class OpenTensor:
         """Fills the memory and looks at the numbers."""
         done = 0
         while done < len(into):
-            read = self.stream.readinto(into[done:])  # type: ignore[attr-defined]  # a file without a buffer has it
+            read = self.stream.readinto(into[done:])
             if not read:
                 self._fail_short()
             done += read
@@ -147,7 +150,8 @@ class OpenTensor:
 
 def _room(file: str, infos: Mapping[str, TensorInfo], form: TensorFormat) -> dict[str, Tensor]:
     """Unfilled tensors in one buffer, in the order of the file."""
-    starts, end = [], 0
+    starts: list[int] = []
+    end = 0
     for name, info in infos.items():
         starts.append(end)
         size = info.end - info.begin if (dtype := _dtype(file, name, info, form)) == DTYPES[info.dtype] else _count(info) * dtype.itemsize

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from models.errors import UserError
+from models.json_values import is_table, table
 from models.tensors import fp8
 from models.tensors.header import Header, TensorInfo, read_header
 from models.tensors.layouts import NOT_WEIGHTS, Names
@@ -86,13 +86,13 @@ def folder_source(folder: Path, part: str = "") -> Source:
     return Source(part, files, {name.removeprefix("text_model."): name for name in names})
 
 
-def config(file: Path) -> dict[str, Any]:
+def config(file: Path) -> dict[str, object]:
     """A small JSON file. Raises `UserError` when there is none that can be read."""
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values: object = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         values = None
-    if not isinstance(values, dict):
+    if not is_table(values):
         raise UserError(f"“{file.parent.parent.name}” has no readable {file.parent.name}/{file.name}. Copy the model again.")
     return values
 
@@ -110,8 +110,7 @@ def _weight_files(folder: Path, part: str) -> list[Path]:
 
 def _shards(folder: Path, index: Path, part: str) -> list[Path]:
     """The files that an index names. They must lie beside it: a name with a path in it is not followed."""
-    listed = config(index).get("weight_map")
-    names = sorted({str(name) for name in listed.values()}) if isinstance(listed, Mapping) else []
+    names = sorted({str(name) for name in table(config(index).get("weight_map")).values()})
     files = [folder / name for name in names if Path(name).name == name and name.endswith(".safetensors")]
     if not files or len(files) != len(names) or not all(file.is_file() for file in files):
         raise UserError(f"The {part} lacks some of its files. Copy the model again.")

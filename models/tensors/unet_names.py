@@ -6,7 +6,14 @@ The second follow from the first by counting blocks, for any number of blocks an
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from diffusers.models.controlnets.controlnet import ControlNetModel
+    from diffusers.models.controlnets.controlnet_union import ControlNetUnionModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+    UNet = UNet2DConditionModel | ControlNetModel | ControlNetUnionModel  # a ControlNet is the first half of one
 
 INNER = {  # within a residual block: diffusers -> original
     "norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0", "conv2": "out_layers.3",
@@ -20,7 +27,7 @@ PLACE = re.compile(r"(down_blocks|up_blocks)\.(\d+)\.(resnets|attentions|downsam
 MIDDLE = re.compile(r"mid_block\.(resnets|attentions)\.(\d+)\.?(.*)")
 
 
-def original_name(name: str, unet: Any) -> str:
+def original_name(name: str, unet: UNet) -> str:
     """`down_blocks.1.attentions.0.proj_in` -> `input_blocks.4.1.proj_in`; "" for what the original has no such module for."""
     if name in OUTER:
         return OUTER[name]
@@ -32,7 +39,7 @@ def original_name(name: str, unet: Any) -> str:
     return ""
 
 
-def _in_block(side: str, block: int, part: str, layer: int, inner: str, unet: Any) -> str:
+def _in_block(side: str, block: int, part: str, layer: int, inner: str, unet: UNet) -> str:
     each = unet.config["layers_per_block"]
     if side == "down_blocks":
         number = 1 + block * (each + 1) + (each if part == "downsamplers" else layer)
@@ -41,7 +48,7 @@ def _in_block(side: str, block: int, part: str, layer: int, inner: str, unet: An
         return f"input_blocks.{number}.{int(part == 'attentions')}.{_inner(part, inner)}"
     if part == "upsamplers":
         number = block * (each + 1) + each
-        place = 1 + int(hasattr(unet.up_blocks[block], "attentions"))
+        place = 1 + int(hasattr(unet.get_submodule(f"up_blocks.{block}"), "attentions"))
         return f"output_blocks.{number}.{place}.{inner}"
     return f"output_blocks.{block * (each + 1) + layer}.{int(part == 'attentions')}.{_inner(part, inner)}"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.diffusion_model import DiffusionModel
 from models.errors import UserError
@@ -22,7 +22,12 @@ from pipelines.images.store import Inputs
 from pipelines.preprocessors import PREPROCESSORS
 from pipelines.preprocessors.inpaint_mask import inpaint_tensor
 from pipelines.requests.control_unit import ControlUse
-from pipelines.requests.request import Request
+from pipelines.requests.request import Drawing
+
+if TYPE_CHECKING:
+    from diffusers.models.controlnets.controlnet_union import ControlNetUnionModel
+
+    from pipelines.preprocessors.annotators import Annotator
 
 INPAINT = "Inpaint mask"
 
@@ -31,7 +36,7 @@ class Controls:
     """The units of one request. `at` makes them ready for what is drawn; the maps of units with pictures of their own are made once."""
 
     def __init__(
-        self, request: Request, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER, taken: Image.Image | None = None
+        self, request: Drawing, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER, taken: Image.Image | None = None
     ) -> None:
         """`taken`: what units without a picture of their own take, where that is not what the drawing begins with: a depth map."""
         self._uses = [use for use in request.controls if use.weight]
@@ -40,8 +45,8 @@ class Controls:
         self._inputs = inputs
         self._lender = lender
         self._taken = taken
-        self._made: dict[tuple[Any, ...], Tensor] = {}
-        self._looked: dict[tuple[Any, ...], EncodedImagePrompt] = {}
+        self._made: dict[tuple[object, ...], Tensor] = {}
+        self._looked: dict[tuple[object, ...], EncodedImagePrompt] = {}
 
     @property
     def take_picture(self) -> bool:
@@ -84,7 +89,7 @@ class Controls:
         use = replace(use, union_kind=use.union_kind or PREPROCESSORS[use.preprocessor].union_kind)
         network = loaded.ready(self._model.unet)
         if loaded.kind == "union":
-            _check_union(use, loaded.name, network)
+            _check_union(use, loaded.name, cast("ControlNetUnionModel", network))
         return Control(use, _ways(loaded.kind), network, _in_channels(hint, network), self._region(use, views[0]))
 
     def _hint(self, use: ControlUse, view: View) -> Tensor:
@@ -111,7 +116,7 @@ def _own(use: ControlUse, views: Sequence[View]) -> Sequence[View]:
     return views[:1] if use.image else views
 
 
-def hint_of(use: ControlUse, view: View, inputs: Inputs, annotator: Any = None) -> Tensor:
+def hint_of(use: ControlUse, view: View, inputs: Inputs, annotator: Annotator | None = None) -> Tensor:
     """What the unit's network reads, (1, 3, H, W): 0 .. 1, and -1 where an inpainting map is masked."""
     picture, mask = source(use, view, inputs)
     if use.preprocessor == INPAINT:
@@ -121,20 +126,20 @@ def hint_of(use: ControlUse, view: View, inputs: Inputs, annotator: Any = None) 
 
 
 def to_hint(picture: Image.Image) -> Tensor:
-    return torch.from_numpy(np.asarray(picture.convert("RGB"), np.float32) / 255).permute(2, 0, 1)[None]
+    return torch.as_tensor(np.asarray(picture.convert("RGB"), np.float32) / 255).permute(2, 0, 1)[None]
 
 
 def _ways(kind: str) -> str:
     return "controlnet" if kind == "control-lora" else kind
 
 
-def _in_channels(hint: Tensor, network: Any) -> Tensor:
+def _in_channels(hint: Tensor, network: nn.Module) -> Tensor:
     """Some adapters read a grey map: one channel."""
     channels = getattr(network, "config", {}).get("in_channels", 3) if type(network).__name__ == "T2IAdapter" else 3
     return hint.mean(1, keepdim=True) if channels == 1 else hint
 
 
-def _check_union(use: ControlUse, name: str, network: Any) -> None:
+def _check_union(use: ControlUse, name: str, network: ControlNetUnionModel) -> None:
     if not use.union_kind:
         raise UserError(f"“{name}” reads maps of several kinds. Choose what yours shows under “Map shows”.")
     if UNION_PLACES[use.union_kind] >= network.config["num_control_type"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from PIL import Image
 
@@ -14,15 +14,20 @@ from pipelines.images.masking import RESIZE, Box, Patch, Size, scaled
 from pipelines.images.store import Inputs
 from pipelines.requests.control_unit import ControlUse
 
+if TYPE_CHECKING:
+    from models.networks.vision import Vision
+    from models.patches.ip_adapter import IpAdapter
+    from pipelines.preprocessors.annotators import Annotator
+
 
 class Lender(Protocol):
     """Lends networks that are needed only while a drawing is prepared."""
 
-    def annotator(self, key: str) -> AbstractContextManager[Any]:
+    def annotator(self, key: str) -> AbstractContextManager[Annotator | None]:
         """That of a preprocessor, by its key; None for "", a preprocessor without weights."""
         ...
 
-    def image_prompt_networks(self, adapter_id: str, family: str) -> AbstractContextManager[tuple[Any, Any]]:
+    def image_prompt_networks(self, adapter_id: str, family: str) -> AbstractContextManager[tuple[IpAdapter, Vision]]:
         """An IP-Adapter and the vision encoder that belongs to it."""
         ...
 
@@ -30,12 +35,12 @@ class Lender(Protocol):
 class NoLender:
     """Where nothing is lent: only preprocessors without weights can run."""
 
-    def annotator(self, key: str) -> AbstractContextManager[Any]:
+    def annotator(self, key: str) -> AbstractContextManager[Annotator | None]:
         if key:
             raise UserError("This preprocessor needs weights that are not here.")
         return nullcontext()
 
-    def image_prompt_networks(self, adapter_id: str, family: str) -> AbstractContextManager[tuple[Any, Any]]:
+    def image_prompt_networks(self, adapter_id: str, family: str) -> AbstractContextManager[tuple[IpAdapter, Vision]]:
         raise UserError("This IP-Adapter needs a vision encoder that is not here.")
 
 
@@ -57,7 +62,7 @@ class View:
         return cls(patch.picture.size, patch.box, patch.size, patch.image, patch.image_mask)
 
 
-def map_of(use: ControlUse, view: View, inputs: Inputs, annotator: Any = None) -> Image.Image:
+def map_of(use: ControlUse, view: View, inputs: Inputs, annotator: Annotator | None = None) -> Image.Image:
     """The same as a picture for people."""
     picture, mask = source(use, view, inputs)
     return control_picture(use, picture, view.size, annotator, mask)

@@ -6,12 +6,12 @@ T2I-Adapter (Mou et al. 2023, arXiv:2302.08453) reads the map alone, once, and a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +21,11 @@ from pipelines.requests.control_unit import UNION_KINDS, ControlUse
 from pipelines.requests.steps import Steps
 
 if TYPE_CHECKING:
+    from diffusers.models.controlnets.controlnet import ControlNetModel
+    from diffusers.models.controlnets.controlnet_union import ControlNetUnionModel
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
+FIRST_LAYERS = "controlnet_cond_embedding"  # of a ControlNet: those that read the map
 # The place of each kind of map among the tasks of a union network (SDXL union and its ProMax edition).
 UNION_PLACES = {"Pose": 0, "Depth": 1, "Soft edge": 2, "Hard edge": 3, "Normal": 4, "Segments": 5, "Tile": 6, "Repaint": 7}
 assert set(UNION_PLACES) == set(filter(None, UNION_KINDS))
@@ -40,7 +43,7 @@ class Control:
     region: Tensor | None = None  # (1, 1, h, w), 0 .. 1: where it acts; None: everywhere
 
     @property
-    def group(self) -> tuple[Any, ...]:
+    def group(self) -> tuple[object, ...]:
         """Units of one union network that act alike are read by it in one call."""
         return (id(self.network), self.use.mode, id(self.region)) if self.kind == "union" else (id(self),)
 
@@ -49,10 +52,10 @@ class Control:
         """What is read off the map alone, so only once for all steps: all that an adapter does, the first layers of a ControlNet."""
         if self.kind == "t2i-adapter":
             return tuple(feature * 1.0 for feature in self.network(self.hint))
-        network: Any = self.network
+        network = cast("ControlNetModel", self.network)
         is_bgr = network.config.get("controlnet_conditioning_channel_order") == "bgr"  # it turns round whatever it is given
         turned = self.hint.flip(1) if is_bgr else self.hint
-        read = torch.cat([network.controlnet_cond_embedding(hint) for hint in turned.split(1)])
+        read = torch.cat([network.controlnet_cond_embedding(hint) for hint in turned.chunk(len(turned))])
         return (read.flip(1) if is_bgr else read,)
 
 
@@ -88,18 +91,18 @@ class ControlResiduals:
         looked_at = [(seen, use.weight_at(place, steps.run)) for use, seen in self._pictures] if place < steps.run else []
         self._looked_at = [(seen, weight) for seen, weight in looked_at if weight]
 
-    def with_image_prompts(self, unet: UNet2DConditionModel, branches: int, pictures: slice) -> AbstractContextManager[Any]:
+    def with_image_prompts(self, unet: UNet2DConditionModel, branches: int, pictures: slice) -> AbstractContextManager[object]:
         """The UNet sees what belongs to these pictures of the batch at this step, for the length of the block."""
         if not self._looked_at:
             return nullcontext()
         seen = [each_its_own(all_seen if len(all_seen) == 1 else all_seen[pictures]) for all_seen, _ in self._looked_at]
         return shown(unet, seen, [weight for _, weight in self._looked_at], branches)
 
-    def residuals(self, call: Call) -> dict[str, Any]:
+    def residuals(self, call: Call) -> dict[str, object]:
         """Arguments of the UNet's call; none where no unit acts."""
         nets = [(control, weight) for control, weight in self._now if control.kind != "t2i-adapter"]
         adapters = [(control, weight) for control, weight in self._now if control.kind == "t2i-adapter"]
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         if nets:
             *down, mid = _summed(_answer(group, call) for group in _grouped(nets))
             found = {"down_block_additional_residuals": tuple(down), "mid_block_additional_residual": mid}
@@ -155,23 +158,26 @@ def _answer(group: Sequence[tuple[Control, float]], call: Call) -> list[Tensor]:
 
 
 @contextmanager
-def _reading_features(network: Any) -> Iterator[None]:
+def _reading_features(network: nn.Module) -> Generator[None]:
     """Within, the network takes what its first layers made of a map in the map's place."""
-    first_layers = network.controlnet_cond_embedding
-    network.controlnet_cond_embedding = nn.Identity()
+    first_layers = network.get_submodule(FIRST_LAYERS)
+    setattr(network, FIRST_LAYERS, nn.Identity())
     try:
         yield
     finally:
-        network.controlnet_cond_embedding = first_layers
+        setattr(network, FIRST_LAYERS, first_layers)
 
 
-def _maps(control: Control, units: Sequence[Control], maps: Sequence[Tensor], weights: Sequence[float], latents: Tensor) -> dict[str, Any]:
+def _maps(
+    control: Control, units: Sequence[Control], maps: Sequence[Tensor], weights: Sequence[float], latents: Tensor
+) -> dict[str, object]:
     if control.kind != "union":
         return {"controlnet_cond": maps[0], "conditioning_scale": weights[0]}
     places = [UNION_PLACES[one.use.union_kind] for one in units]
-    tasks: Any = control.network.config
+    tasks = cast("ControlNetUnionModel", control.network).config
     shown = torch.zeros(tasks["num_control_type"], device=latents.device, dtype=latents.dtype)
-    shown[places] = 1
+    for place in places:  # all at once, a list of them would be sent to the device, and waited for
+        shown[place] = 1
     return {
         "controlnet_cond": list(maps),
         "control_type": shown.expand(len(latents), -1),

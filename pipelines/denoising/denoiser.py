@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from models.diffusion_model import DiffusionModel
-from models.errors import Overflow
 from pipelines.denoising.control_residuals import Call, ControlResiduals
 from pipelines.requests.steps import Steps
 from pipelines.samplers.noise_schedule import NoiseSchedule
@@ -54,7 +53,7 @@ class Denoiser:
         self._model = model
         self._extra_channels = extra_channels
         self._residuals = residuals or ControlResiduals()
-        self.schedule = schedule
+        self.schedule, self._timesteps = schedule, schedule.to(model.device.torch_device)
         self._scale, self._rescale = conditioning.guidance_scale, conditioning.guidance_rescale
         branches = [conditioning.positive] if conditioning.negative is None else [conditioning.negative, conditioning.positive]
         self._context = torch.cat([branch.context for branch in branches])  # (branches, tokens, width)
@@ -68,18 +67,15 @@ class Denoiser:
         self._residuals.begin(index, steps)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """x: (n, 4, h, w) float32; sigma: (n,). Raises `Overflow` when the network's answer is not finite."""
+        """x: (n, 4, h, w) float32; sigma: (n,)."""
         size = self._model.device.pictures_a_call or len(x)
         calls = [slice(first, first + size) for first in range(0, len(x), size)]
-        x0 = torch.cat([self._predict(x[call], sigma[call], call) for call in calls])
-        if not torch.isfinite(x0).all():
-            raise Overflow("Numbers overflowed in the UNet, so there is no picture to show. Try a lower guidance, or another sampler.")
-        return x0
+        return torch.cat([self._predict(x[call], sigma[call], call) for call in calls])
 
     def _predict(self, x: Tensor, sigma: Tensor, pictures: slice) -> Tensor:
         level = sigma.view(-1, 1, 1, 1)
         noise_free = (level**2 + 1).rsqrt()  # 1 / sqrt(sigma^2 + 1): also the cosine of v-prediction's angle
-        output = self._network(x * noise_free, self.schedule.sigma_to_t(sigma), pictures)
+        output = self._network(x * noise_free, self._timesteps.sigma_to_t(sigma), pictures)
         if self._model.prediction_type == "v_prediction":
             return x * noise_free**2 - output * level * noise_free
         return x - output * level
@@ -90,7 +86,7 @@ class Denoiser:
         dtype = self._model.device.dtype
         context = self._context.repeat_interleave(len(x), 0)
         latents = x.to(dtype).repeat(branches, 1, 1, 1)
-        timesteps = timestep.to(latents.device).repeat(branches)
+        timesteps = timestep.repeat(branches)
         added = self._added(len(x))
         steered = self._residuals.residuals(Call(latents, timesteps, context, added, branches, pictures))
         further = {"timestep_cond": self._distilled_scale, "added_cond_kwargs": added, **steered}

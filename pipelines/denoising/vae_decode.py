@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import torch
 from PIL import Image
@@ -16,15 +15,15 @@ from models.errors import Overflow
 from models.memory.device import release
 from models.memory.forecast import drop_frames, is_out_of_memory
 from pipelines.requests.as_made import DecodeUse
-from pipelines.requests.request import MOST_DECODES, Request
+from pipelines.requests.request import MOST_DECODES, Drawing, Drawn
 
 TILE = 96  # latents along one side; a picture of at most this many is decoded whole
 SMALL_TILE = 32  # where memory ran out
+OVERFLOW = "Numbers overflowed in the VAE, even in full precision, so there is no picture to show. Try another seed or VAE."
 OVERLAP = 16  # latents that neighbouring tiles share, blended linearly
 
 
 USUAL = DecodeUse()
-Drawn = TypeVar("Drawn", bound=Request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Decoded:
         return replace(request, decodes=() if set(self.ways) <= {USUAL} else self.ways[:MOST_DECODES])
 
 
-def way_of(request: Request, part: int = 0) -> DecodeUse:
+def way_of(request: Drawing, part: int = 0) -> DecodeUse:
     """How the VAE is to be run for this part of the picture."""
     return request.decodes[part] if part < len(request.decodes) else USUAL
 
@@ -60,22 +59,23 @@ def decode(model: DiffusionModel, latents: Tensor, way: DecodeUse = USUAL) -> Ge
         pixels, tile = yield from _pixels(model, latents, way.tile)
         if torch.isfinite(pixels).all():
             return Decoded(to_image(pixels), (DecodeUse(tile=tile),))
-    if is_half:
-        with full_precision(model):
-            pixels, tile = yield from _pixels(model, latents, way.tile)
+        if not is_half:
+            raise Overflow(OVERFLOW)
+    with full_precision(model):
+        pixels, tile = yield from _pixels(model, latents, way.tile)
     if not torch.isfinite(pixels).all():
-        raise Overflow("Numbers overflowed in the VAE, even in full precision, so there is no picture to show. Try another seed or VAE.")
+        raise Overflow(OVERFLOW)
     return Decoded(to_image(pixels), (DecodeUse(tile=tile, precision="float32"),))
 
 
 @contextmanager
-def full_precision(model: DiffusionModel) -> Iterator[None]:
+def full_precision(model: DiffusionModel) -> Generator[None]:
     """The VAE's weights in float32, and back: exact, as every number of half precision is one of float32."""
-    model.vae.float()
+    model.vae.float()  # pyright: ignore[reportUnknownMemberType]  # diffusers annotates it in part, as the next two
     try:
         yield
     finally:
-        model.vae.to(dtype=model.device.dtype)  # pyright: ignore[reportCallIssue]
+        model.vae.to(dtype=model.device.dtype)  # pyright: ignore[reportUnknownMemberType, reportCallIssue]
 
 
 def to_image(pixels: Tensor) -> Image.Image:
@@ -129,7 +129,7 @@ def _decode(model: DiffusionModel, latents: Tensor) -> Tensor:
     dtype = next(model.vae.parameters()).dtype
     # The factor belongs to the latents, so to the checkpoint: the VAE may be one that was made for others.
     scaled = (latents / model.family.scaling_factor).to(dtype)
-    return model.vae.decode(scaled, return_dict=False)[0].float()  # pyright: ignore[reportArgumentType]
+    return model.vae.decode(scaled, return_dict=False)[0].float()  # pyright: ignore[reportArgumentType, reportUnknownMemberType]
 
 
 def tile_starts(length: int, tile: int) -> list[int]:

@@ -26,22 +26,24 @@ def encode_pixels(model: DiffusionModel, pixels: Tensor) -> Generator[None, None
     they are not finite even in float32.
     """
     latents = yield from _tiled(model, pixels)
-    if not torch.isfinite(latents).all() and model.device.dtype != torch.float32:
+    if torch.isfinite(latents).all():
+        return latents
+    if model.device.dtype != torch.float32:
         with full_precision(model):
             latents = yield from _tiled(model, pixels)
-    if not torch.isfinite(latents).all():
-        raise Overflow("Numbers overflowed in the VAE as it read your picture, even in full precision. Try another VAE.")
-    return latents
+        if torch.isfinite(latents).all():
+            return latents
+    raise Overflow("Numbers overflowed in the VAE as it read your picture, even in full precision. Try another VAE.")
 
 
 def to_pixels(image: Image.Image) -> Tensor:
     """(1, 3, h, w) in -1..1, float32."""
-    return torch.from_numpy(np.asarray(image, np.float32) / 127.5 - 1).permute(2, 0, 1).unsqueeze(0)
+    return torch.as_tensor(np.asarray(image, np.float32) / 127.5 - 1).permute(2, 0, 1).unsqueeze(0)
 
 
 def mask_latents(mask: Image.Image, height: int, width: int) -> Tensor:
     """(1, 1, height, width) in 0..1: the mean of the mask's pixels under each latent."""
-    full = torch.from_numpy(np.asarray(mask, np.float32) / 255)[None, None]
+    full = torch.as_tensor(np.asarray(mask, np.float32) / 255)[None, None]
     return torch.nn.functional.interpolate(full, size=(height, width), mode="area")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def read_exr(data: bytes) -> tuple[NDArray[np.floating], tuple[str, ...]]:
     return values[name].astype(np.float32), note
 
 
-def _check_size(header: Any) -> None:
+def _check_size(header: Mapping[str, Any]) -> None:  # Any: of each attribute its own type
     """Before anything is decoded."""
     low, high = header["dataWindow"]
     width, height = (int(high[axis]) - int(low[axis]) + 1 for axis in (0, 1))

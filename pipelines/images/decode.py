@@ -12,9 +12,10 @@ import io
 import math
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageCms, ImageFile
@@ -29,6 +30,7 @@ from models.errors import UserError
 from pipelines.images.decode_png import open_png, png_size
 
 MOST_PIXELS = 40_000_000
+WHITE = (255, 255, 255)
 MOST_SCANS = 500  # of a JPEG. Real ones have up to 15 or so; each one more costs time that its few bytes do not show
 
 READS = "PNG, JPEG, WebP, GIF, AVIF or BMP"
@@ -67,8 +69,8 @@ TURNS = dict(enumerate(("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRA
 class Normalised:
     """A picture that the rest of Atelier need not ask anything about."""
 
-    image: Image.Image  # "RGB", 8 bits a channel, sRGB, upright, without metadata, transparency flattened
-    alpha: Image.Image | None  # "L", of the same size, 255 is opaque; None when the file is wholly opaque
+    image: Image.Image  # "RGB", 8 bits a channel, sRGB, upright, without metadata, transparency flattened; or "RGBA", where it is kept
+    alpha: Image.Image | None  # "L", of the same size, 255 is opaque; None when the file is wholly opaque, or the picture has it
     notes: tuple[str, ...]  # sentences for the artist about what was done to the picture that they might not expect
 
 
@@ -82,8 +84,8 @@ class _Decoded:
     notes: tuple[str, ...]
 
 
-def normalise(data: bytes, background: tuple[int, int, int] = (255, 255, 255)) -> Normalised:
-    """The picture in a file. Transparent parts show `background` (RGB, 0..255).
+def normalise(data: bytes, background: tuple[int, int, int] | None = WHITE) -> Normalised:
+    """The picture in a file. Transparent parts show `background` (RGB, 0..255); None: they stay transparent.
 
     Raises `UserError`, and nothing else, for bytes that are no picture, a damaged one or one of more than `MOST_PIXELS`.
     """
@@ -91,7 +93,10 @@ def normalise(data: bytes, background: tuple[int, int, int] = (255, 255, 255)) -
         file = _decode(data)
         alpha = _alpha(file.image)
         picture, colour_notes = _in_srgb(file)
-        if alpha is not None:
+        if alpha is not None and background is None:
+            picture.putalpha(alpha)
+            alpha = None
+        elif alpha is not None and background is not None:
             picture = Image.composite(picture, Image.new("RGB", picture.size, background), alpha)
         turn, exif_notes = _turn(file.exif)
         notes = (*file.notes, *colour_notes, *exif_notes)
@@ -136,7 +141,7 @@ def eight_bits(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def _damage_told() -> Iterator[None]:
+def _damage_told() -> Generator[None]:
     """Pillow's decoders raise almost anything when the bytes are wrong, down to `MemoryError`: one sentence for all of it."""
     try:
         yield
@@ -236,12 +241,13 @@ def _in_srgb(file: _Decoded) -> tuple[Image.Image, tuple[str, ...]]:
 def _converted(image: Image.Image, icc: bytes) -> Image.Image:
     """By its profile. Raises `PyCMSError`, `OSError`, `KeyError` or `ValueError` for one that is damaged or for another kind of picture."""
     profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-    mode = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}[getattr(profile.profile, "xcolor_space", "")]
+    mode = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}[getattr(cast(object, profile.profile), "xcolor_space", "")]  # pyright: ignore[reportUnknownMemberType]  # Pillow annotates it in part
     fits = {"L": ("1", "L", "LA", "I;16", "I;16B"), "CMYK": ("CMYK",)}.get(mode)
     if image.mode not in fits if fits else image.mode == "CMYK":
         raise ValueError("a profile for another kind of picture")
     colours = _rgb(image) if mode == "RGB" else eight_bits(image).convert(mode)
-    transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
+    usual = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    transform = ImageCms.buildTransform(profile, usual, mode, "RGB")
     return colours if mode == "RGB" and _changes_nothing(transform) else transform.apply(colours)
 
 

@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
@@ -50,7 +51,8 @@ def open_png(data: bytes) -> PngFile:
 
     Raises `ValueError`, `struct.error` and whatever Pillow raises for a cut or altered file.
     """
-    pixels, profile, exif, animated = [], None, b"", False
+    pixels: list[bytes] = []
+    profile, exif, animated = None, b"", False
     for kind, chunk in _chunks(data):
         if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
             pixels.append(chunk)
@@ -113,4 +115,4 @@ def _scale_transparent_colour(image: Image.Image, depth: int) -> None:
     if image.mode == "L" and depth < 8 and isinstance(colour, int):
         image.info["transparency"] = colour * 255 // (2**depth - 1)
     elif image.mode == "RGB" and depth == 16 and isinstance(colour, tuple):
-        image.info["transparency"] = tuple(sample >> 8 for sample in colour)
+        image.info["transparency"] = tuple(sample >> 8 for sample in cast(tuple[int, ...], colour))

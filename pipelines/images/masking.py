@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -97,7 +96,8 @@ def _moved_inside(start: int, length: int, most: int) -> int:
 def filled(image: Image.Image, mask: Image.Image) -> Image.Image:
     """The masked part in the colours around it: blurred versions of the unmasked pixels, from coarse to fine, over each other."""
     kept = 255 - np.asarray(mask, np.float32)
-    opaque = np.dstack([np.asarray(image, np.float32) * (kept[..., None] / 255), kept])  # colours times their opacity
+    weighed = np.asarray(image, np.float32) * (kept[..., None] / 255)  # colours times their opacity
+    opaque = np.dstack([weighed, kept]).astype(np.float32, copy=False)
     result = np.zeros_like(opaque)
     for radius, times in FILL_BLURS:
         layer = _spread(opaque, radius)
@@ -107,10 +107,10 @@ def filled(image: Image.Image, mask: Image.Image) -> Image.Image:
     return Image.composite(Image.fromarray(np.clip(np.rint(colours), 0, 255).astype(np.uint8)), image, mask)
 
 
-def _spread(values: NDArray[Any], radius: int) -> NDArray[Any]:
+def _spread(values: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
     """Nearly a Gaussian of sigma `radius`: three box blurs, whose cost does not grow with the radius (as Pillow's, which A1111 uses)."""
     for _ in range(3 if radius else 0):
-        values = cv2.blur(values, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REPLICATE)
+        values = np.asarray(cv2.blur(values, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REPLICATE), np.float32)
     return values
 
 

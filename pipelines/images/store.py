@@ -23,8 +23,9 @@ from pipelines.requests.fields import INPUT_ID
 
 log = logging.getLogger(__name__)
 
-MODES = ("RGB", "L", "I;16")  # pictures, masks, depth maps
+MODES = ("RGB", "RGBA", "L", "I;16")  # pictures, pictures with what is transparent, masks, depth maps
 COMPRESSION = 1  # of 9: pictures hardly shrink further, and masks are small anyway
+GONE = "The picture this starts from is not stored here any more. Put it in again."
 WEEK = 7 * 86_400  # seconds
 
 
@@ -35,7 +36,10 @@ class Inputs:
         self.folder = Path(folder)
 
     def keep(self, image: Image.Image) -> str:
-        """Stores an RGB picture, an L mask or a 16-bit depth map and returns its id. Raises `UserError` when the disk does not take it."""
+        """Stores a picture (RGB or RGBA), an L mask or a 16-bit depth map and returns its id.
+
+        Raises `UserError` when the disk does not take it.
+        """
         assert image.mode in MODES, image.mode
         picture_id = content_id(image)
         try:
@@ -46,7 +50,7 @@ class Inputs:
         return picture_id
 
     def open(self, picture_id: str, mode: str = "RGB") -> Image.Image:
-        """The pixels that were kept, in a mode, "" for the one they were kept in.
+        """The pixels that were kept, in a mode, "" for the one they were kept in. In all others what is transparent is white.
 
         Raises `UserError` when they are not there, or not what they were.
         """
@@ -55,11 +59,19 @@ class Inputs:
                 file.load()
                 image = file.copy()
         except (OSError, ValueError, SyntaxError) as error:
-            raise UserError("The picture this starts from is not stored here any more. Put it in again.") from error
+            raise UserError(GONE) from error
         if content_id(image) != picture_id:
             raise UserError("The stored picture this starts from is damaged. Put it in again.")
         image.info.clear()
-        return image if mode in ("", image.mode) else image.convert(mode)
+        return image if mode in ("", image.mode) else on_white(image).convert(mode)
+
+    def size(self, picture_id: str) -> tuple[int, int]:
+        """Width and height, read from the file's header. Raises `UserError` when it is gone."""
+        try:
+            with Image.open(self.path(picture_id), formats=("PNG",)) as file:
+                return file.size
+        except (OSError, ValueError) as error:
+            raise UserError(GONE) from error
 
     def has(self, picture_id: str) -> bool:
         return bool(INPUT_ID.fullmatch(picture_id)) and self.path(picture_id).is_file()
@@ -109,6 +121,11 @@ def _touched(file: Path) -> float:
         return file.stat().st_mtime
     except OSError:
         return float("inf")
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """What is transparent becomes white; all else is as it is."""
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image) if image.mode == "RGBA" else image
 
 
 def content_id(image: Image.Image) -> str:

@@ -16,7 +16,6 @@ import time
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 from models.errors import UserError
 from pipelines.job_book.errors import BookError, starting
@@ -25,7 +24,7 @@ from pipelines.job_book.folder_lock import FolderLock
 from pipelines.job_book.opening import open_book
 from pipelines.job_book.order import PASSES, everybody_gone, line, next_number, next_turn, take_seat
 from pipelines.job_book.rows import NOBODY, Job, PictureRecord, job_of, picture_of
-from pipelines.requests.request import KINDS, Request, describe, input_ids
+from pipelines.requests.request import KINDS, Request, describe, input_ids, seed_of
 
 __all__ = ["PASSES", "BookError", "Job", "JobBook", "PictureRecord"]
 
@@ -105,7 +104,7 @@ class JobBook:
 
     def waiting(self) -> int:
         """How many jobs wait, of everybody."""
-        return self._one("select count(*) as n from job where state = 'waiting'", ())["n"]
+        return self._all("select count(*) as n from job where state = 'waiting'", ())[0]["n"]
 
     def settle(self, job_id: str, request: Request) -> None:
         """Stores the request with the values that were chosen for it: the seed that is used instead of -1."""
@@ -151,14 +150,15 @@ class JobBook:
     def add_picture(self, job: Job, path: Path, request: Request, size: tuple[int, int]) -> PictureRecord:
         """`size`: width and height of the picture, which need not be those of the request."""
         row = (secrets.token_urlsafe(16), job.id, job.user, path.relative_to(self._pictures).as_posix(), *size)
-        values = (*row, request.seed, time.time(), json.dumps(describe(request)))
+        seed = seed_of(request)
+        values = (*row, seed, time.time(), json.dumps(describe(request)))
         columns = "id, job, user, path, width, height, seed, created, request"
         with self._transaction() as db:
             db.execute("delete from picture where path = ?", (row[3],))  # tried again, or found in the folder meanwhile
             db.execute(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
             # a loopback round begins with a picture that nobody has put in
             db.executemany("insert or ignore into input values (?, ?)", [(picture_id, job.user) for picture_id in input_ids(request)])
-        return PictureRecord(row[0], job.id, job.user, path, *size, request.seed, values[7], request)
+        return PictureRecord(row[0], job.id, job.user, path, *size, seed, values[7], request)
 
     def own_input(self, picture_id: str, user: str) -> None:
         """This person has the input picture, so may name it in requests."""
@@ -229,14 +229,14 @@ class JobBook:
     def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         return self._file.transaction()
 
-    def _write(self, query: str, values: tuple[Any, ...]) -> int:
+    def _write(self, query: str, values: tuple[object, ...]) -> int:
         with self._transaction() as db:
             return db.execute(query, values).rowcount
 
-    def _one(self, query: str, values: tuple[Any, ...]) -> Any:
+    def _one(self, query: str, values: tuple[object, ...]) -> sqlite3.Row | None:
         return next(iter(self._all(query, values)), None)
 
-    def _all(self, query: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
+    def _all(self, query: str, values: tuple[object, ...]) -> list[sqlite3.Row]:
         return self._file.rows(query, values)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Literal
 
@@ -73,7 +73,7 @@ class BookError(UserError):
 
 
 @contextmanager
-def starting() -> Iterator[None]:
+def starting() -> Generator[None]:
     """Says what to do about a `BookError` at a start, where nothing goes on by itself."""
     try:
         yield
@@ -84,7 +84,7 @@ def starting() -> Iterator[None]:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def told() -> Generator[None]:
     """Turns whatever SQLite or the disk raises inside the block into a `BookError`."""
     try:
         yield

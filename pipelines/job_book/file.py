@@ -11,10 +11,9 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from pipelines.job_book.errors import BookError, told, trouble
 
@@ -40,7 +39,7 @@ class BookFile:
             self.db.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Generator[sqlite3.Connection]:
         """All of the block is kept or nothing. Raises `BookError`; whatever is raised, the next transaction begins afresh."""
         with told():
             self._begin()
@@ -54,12 +53,12 @@ class BookFile:
                 self._lock.release()
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Generator[sqlite3.Connection]:
         """For queries between which nothing changes. Raises `BookError`."""
         with self._lock, told():
             yield self.db
 
-    def rows(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
+    def rows(self, query: str, values: tuple[object, ...] = ()) -> list[sqlite3.Row]:
         """Raises `BookError`. What SQLite cannot hold, such as half of a letter, is found nowhere."""
         with self.reading() as db:
             try:

@@ -13,7 +13,6 @@ import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from models.errors import UserError
 from pipelines.metadata.picture_settings import inspect
@@ -35,7 +34,7 @@ class Found:
     modified: float  # seconds since 1970
 
     @property
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, object]:
         return json.loads(self.request) or {}
 
     @property

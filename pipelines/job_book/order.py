@@ -33,7 +33,7 @@ class Seat:
     """One person in the ring, and the jobs whose turn is to come."""
 
     place: int
-    jobs: deque[sqlite3.Row] = field(default_factory=deque)
+    jobs: deque[sqlite3.Row] = field(default_factory=deque[sqlite3.Row])
 
     @property
     def order(self) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from pipelines.job_book.found import Found, everything, newcomers
 from pipelines.job_book.rows import NOBODY, request_of
 from pipelines.job_book.salvage import Row, Salvage, salvage
 from pipelines.job_book.schema import migrate
-from pipelines.requests.request import SEEDS, input_ids
+from pipelines.requests.request import SEEDS, Drawing, ImageToImage, Request, describe, input_ids
 
 NO_JOB = ""  # their job
 BESIDE = ("", "-wal", "-shm", "-journal")  # the files of one book
@@ -120,11 +120,17 @@ def job_of(picture: Found, jobs: Iterable[Row]) -> Row | None:
     """The picture's row as its job would have entered it: the job that was running and asked for such a picture."""
     for job in jobs:
         asked, _ = request_of(job["request"])
-        alike = (asked.kind, asked.prompt) == (picture.values.get("kind"), picture.values.get("prompt"))
-        most = asked.picture_count + getattr(asked, "loops", 1)  # the seeds of a job's pictures count up from its own
-        if alike and (asked.seed < 0 or (picture.seed - asked.seed) % SEEDS < most):
+        if _asks_for(asked, picture):
             return {"id": _new_id(), "job": job["id"], "user": job["user"]}
     return None
+
+
+def _asks_for(asked: Request, picture: Found) -> bool:
+    if not isinstance(asked, Drawing):
+        return describe(asked) == picture.values
+    alike = (asked.kind, asked.prompt) == (picture.values.get("kind"), picture.values.get("prompt"))
+    most = asked.picture_count + (asked.loops if isinstance(asked, ImageToImage) else 1)  # the seeds of a job count up from its own
+    return alike and (asked.seed < 0 or (picture.seed - asked.seed) % SEEDS < most)
 
 
 def _fill(db: sqlite3.Connection, old: Salvage, pictures: list[tuple[Found, Row | None]]) -> None:

@@ -6,9 +6,10 @@ import json
 import sqlite3
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from models.errors import UserError
+from models.json_values import is_table
 from pipelines.requests.fields import admit_field
 from pipelines.requests.request import KINDS, Request, TextToImage, restore
 
@@ -60,13 +61,13 @@ def picture_of(row: sqlite3.Row, folder: Path) -> PictureRecord:
     return PictureRecord(row["id"], row["job"], row["user"], path, *size, whole(row["seed"]), row["created"], request, note)
 
 
-def request_of(text: Any) -> tuple[Request, str]:
+def request_of(text: object) -> tuple[Request, str]:
     """The request, and a sentence if it is only what could be read of it."""
     try:
-        values = json.loads(text)
+        values: object = json.loads(text if isinstance(text, str | bytes) else "")
     except UNREADABLE:
         return TextToImage(), DAMAGED
-    if not isinstance(values, dict):
+    if not is_table(values):
         return TextToImage(), UNKNOWN if values is None else DAMAGED
     try:
         return restore(values), ""
@@ -74,12 +75,12 @@ def request_of(text: Any) -> tuple[Request, str]:
         return _readable(values), NEWER
 
 
-def place_of(path: Any) -> Path:
+def place_of(path: object) -> Path:
     """A path below the outputs folder. One that leads out of it is not ours, and names no file here."""
     return Path(path) if is_inside(path) else Path("none")
 
 
-def is_inside(path: Any) -> bool:
+def is_inside(path: object) -> TypeGuard[str]:
     """Whether a row's path leads to a file below the outputs folder."""
     if not isinstance(path, str) or "\0" in path:
         return False
@@ -87,15 +88,15 @@ def is_inside(path: Any) -> bool:
     return bool(place.name) and not place.is_absolute() and not place.drive and ".." not in place.parts
 
 
-def whole(value: Any) -> int:
+def whole(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _readable(values: dict[str, Any]) -> Request:
+def _readable(values: dict[str, object]) -> Request:
     """A request with those values that this version knows and allows, the others at their default."""
     named = values.get("kind")
     kind = KINDS.get(named, TextToImage) if isinstance(named, str) else TextToImage
-    admitted = {}
+    admitted: dict[str, Any] = {}  # Any: of each field its own type
     for item in fields(kind):
         try:
             admitted[item.name] = admit_field(item, values[item.name])

@@ -12,14 +12,14 @@ from typing import Any
 from pipelines.job_book.file import begins_well, connect
 from pipelines.job_book.rows import is_inside
 
-Row = dict[str, Any]
+Row = dict[str, Any]  # Any: whatever a damaged book holds; what is used of it is looked at
 
 
 @dataclass
 class Salvage:
-    pictures: dict[str, Row] = field(default_factory=dict)  # by path, in the order of the book
-    jobs: list[Row] = field(default_factory=list)  # that waited or ran
-    inputs: list[Row] = field(default_factory=list)
+    pictures: dict[str, Row] = field(default_factory=dict[str, Row])  # by path, in the order of the book
+    jobs: list[Row] = field(default_factory=list[Row])  # that waited or ran
+    inputs: list[Row] = field(default_factory=list[Row])
 
 
 def salvage(path: Path) -> Salvage:
@@ -39,7 +39,7 @@ def salvage(path: Path) -> Salvage:
 
 def _rows(db: sqlite3.Connection, table: str, texts: Iterable[str], which: str = "", order: str = "number") -> list[Row]:
     """Those before a damaged place, and those behind it."""
-    rows: dict[Any, Row] = {}
+    rows: dict[tuple[object, ...], Row] = {}
     for direction in ("asc", "desc"):
         with suppress(sqlite3.Error):
             for row in db.execute(f"select * from {table} {which} order by {order} {direction}"):

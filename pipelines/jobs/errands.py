@@ -9,10 +9,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from models.errors import UserError
 from models.memory.forecast import is_out_of_memory
+
+if TYPE_CHECKING:
+    from pipelines.jobs.runner import Runner
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +39,14 @@ class Errands:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[str, tuple[Callable[[Any], Any], Future[Any]]] = {}
+        # Any: of each piece of work its own answer.
+        self._waiting: dict[str, tuple[Callable[[Runner], Any], Future[Any]]] = {}
         self._refusal = ""
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def put(self, person: str, work: Callable[[Any], Answer]) -> Future[Answer]:
+    def put(self, person: str, work: Callable[[Runner], Answer]) -> Future[Answer]:
         """`work` is given the painter, in the worker's thread. Cancel the future when nobody wants the answer any more.
 
         Raises `UserError` when too many wait already, or nobody is there to do it.
@@ -58,7 +62,7 @@ class Errands:
             _release(older[1], NEWER)
         return future
 
-    def run_one(self, runner: Any) -> bool:
+    def run_one(self, runner: Runner) -> bool:
         """Does the errand that has waited longest, in the thread that calls. False when none waits."""
         with self._lock:
             person = next(iter(self._waiting), None)
@@ -87,7 +91,7 @@ def answer(future: Future[Answer], gone: Callable[[], bool], longest: float) -> 
     return future.result()
 
 
-def _do(work: Callable[[Any], Any], runner: Any, future: Future[Any]) -> None:
+def _do(work: Callable[[Runner], Answer], runner: Runner, future: Future[Answer]) -> None:
     try:
         future.set_result(work(runner))
     except UserError as error:
@@ -97,6 +101,6 @@ def _do(work: Callable[[Any], Any], runner: Any, future: Future[Any]) -> None:
         future.set_exception(UserError(NO_MEMORY) if is_out_of_memory(error) else error)
 
 
-def _release(future: Future[Any], sentence: str) -> None:
+def _release(future: Future[Answer], sentence: str) -> None:
     if future.set_running_or_notify_cancel():
         future.set_exception(UserError(sentence))

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One sampling step was made, for every picture of one batch.
+    """One sampling step was made, for every picture of one batch; or one part of work that has none.
 
     `preview` makes the small picture of the predicted clean latents (PNG or JPEG bytes) when somebody asks, outside the
-    worker; a step that nobody looks at costs nothing.
+    worker; a step that nobody looks at costs nothing. No bytes: there is nothing to look at yet.
     """
 
     index: int  # 1 .. count
     count: int  # steps of this batch
     batch: int  # 0 .. batches - 1
     batches: int
-    preview: Callable[[], bytes]
+    preview: Callable[[], bytes] = bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
     outputs/2026-11-21/20261121-031502-0007_red-house-in-the-snow_s1234.png
 
-The name sorts by time: date, time of day, ten-thousandths of a second, words of the prompt, seed. Two texts are in the PNG:
+The name sorts by time: date, time of day, ten-thousandths of a second, words of the prompt, seed (of a drawing). Two texts are in the PNG:
 
     atelier      {"version": 1, "request": ..., "made_with": ...}      JSON, complete, the one that counts
     parameters   the settings as A1111 text, for other programs
@@ -20,7 +20,7 @@ import shutil
 import threading
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -32,7 +32,7 @@ from pipelines.job_book.errors import Trouble, trouble
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import FORMAT_VERSION, Reading, inspect, read
 from pipelines.prompts import parse
-from pipelines.requests.request import Request, describe
+from pipelines.requests.request import Drawing, Request, describe
 
 __all__ = ["NotSaved", "Outputs", "Reading", "inspect", "read", "slug"]
 
@@ -73,7 +73,7 @@ class Outputs:
         data = _png(image, request, made_with)
         with _told():
             self._find_folder()
-            return self._put(data, f"{slug(request.prompt)}_s{request.seed}.png")
+            return self._put(data, f"{_name(request)}.png")
 
     def check_space(self) -> None:
         """Raises `NotSaved` when less than 200 MB are free: a job should not start that cannot be kept."""
@@ -130,6 +130,10 @@ class Outputs:
             self._last = max(self._last + 1, time.time_ns() // 100_000)
             seconds, fraction = divmod(self._last, 10_000)
         return f"{datetime.fromtimestamp(seconds):%Y%m%d-%H%M%S}-{fraction:04d}"
+
+
+def _name(request: Request) -> str:
+    return f"{slug(request.words)}_s{request.seed}" if isinstance(request, Drawing) else slug(request.words)
 
 
 def slug(prompt: str) -> str:
@@ -213,7 +217,7 @@ def _without_half_letter(words: str, cut: str) -> str:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told() -> Generator[None]:
     """Turns what the disk raises inside the block into `NotSaved`."""
     try:
         yield

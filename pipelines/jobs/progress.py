@@ -64,20 +64,20 @@ class Frame:
         self.version = version
         self._lock = threading.Lock()
         self._url = ""
-        self._broken = False
+        self._asked = False
 
     def url(self) -> str:
-        """Empty when the preview cannot be made: that costs the viewer a frame, and nobody anything else."""
+        """Empty when there is none, or it cannot be made: that costs the viewer a frame, and nobody anything else."""
         with self._lock:
-            if not self._url and not self._broken:
+            if not self._asked:
+                self._asked = True
                 self._make()
             return self._url
 
     def _make(self) -> None:
         try:
-            self._url = _data_url(self.step.preview())
+            self._url = _data_url(data) if (data := self.step.preview()) else ""
         except Exception:
-            self._broken = True
             log.exception("a preview could not be made")
 
 

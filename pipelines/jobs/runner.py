@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from models.memory.forecast import Machine
 from models.memory.manager import Key, LedgerLine
 from pipelines.jobs.events import Event
 from pipelines.requests.request import Request
 
-Batch = Generator[Event | None]
+if TYPE_CHECKING:
+    from pipelines.preprocessors.annotators import Annotator
+
+Events = Generator[Event | None]  # of one batch; None is a place to stop at without news
 
 
 class Runner(Protocol):
@@ -46,10 +49,10 @@ class Runner(Protocol):
         """Ids of the checkpoints that can draw at once, without being moved or loaded."""
         ...
 
-    def annotator(self, key: str) -> AbstractContextManager[Any]:
+    def annotator(self, key: str) -> AbstractContextManager[Annotator | None]:
         """The network of a preprocessor, by its key, for the length of the block."""
         ...
 
-    def batches(self, request: Request) -> Generator[Batch]:
-        """One iterator of events a batch. None is a place to stop at without news. Closing a batch abandons it."""
+    def batches(self, request: Request) -> Generator[Events]:
+        """The events of one batch after another. Closing those of a batch abandons it."""
         ...

@@ -14,7 +14,7 @@ from models.errors import UserError
 from pipelines.job_book.book import FAILED, BookError, Job, JobBook, PictureRecord
 from pipelines.jobs.events import Picture
 from pipelines.jobs.outputs import NotSaved, Outputs
-from pipelines.requests.request import Request
+from pipelines.requests.request import Request, seed_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ class _Unsaved:
 
     @property
     def bytes(self) -> int:
-        return 3 * self.size[0] * self.size[1] if self.image else 0
+        return len(self.image.getbands()) * self.size[0] * self.size[1] if self.image else 0
 
     def write(self, book: JobBook, outputs: Outputs) -> None:
         if self.path is None:
@@ -170,7 +170,7 @@ class Saving:
             self.ended.pop(entry.job.id, None)
 
     def _lose(self, lost: _Unsaved) -> None:
-        log.error("LOST, as it could not be saved: a picture of job %s with seed %d", lost.job.id, lost.request.seed)
+        log.error("LOST, as it could not be saved: a picture of job %s with seed %d", lost.job.id, seed_of(lost.request))
         self._waiting.remove(lost)
         for entry in self._waiting:
             if isinstance(entry, _Ended) and entry.job.id == lost.job.id:

@@ -19,9 +19,9 @@ from pipelines.jobs.errands import Errands
 from pipelines.jobs.events import Event, Step
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.progress import Bell, JobProgress, Versions
-from pipelines.jobs.runner import Batch, Runner
+from pipelines.jobs.runner import Events, Runner
 from pipelines.jobs.saving import Saving
-from pipelines.requests.request import Request
+from pipelines.requests.request import Drawing, Kind, Request
 
 log = logging.getLogger(__name__)
 
@@ -237,7 +237,7 @@ class Worker:
                     return live.drawn < request.picture_count
         return False
 
-    def _follow(self, job: Job, live: JobProgress, batch: Batch) -> None:
+    def _follow(self, job: Job, live: JobProgress, batch: Events) -> None:
         """One batch, to its end or to where it is stopped or skipped."""
         with closing(batch) as events:
             for event in events:
@@ -274,8 +274,10 @@ def _at_hand(runner: Runner) -> Collection[str]:
         return ()
 
 
-def settled(request: Request) -> Request:
-    """The request with its seeds chosen: A1111's range, so that a seed can be typed into other tools."""
+def settled(request: Kind) -> Kind:
+    """The request with its seeds chosen, if it has some: A1111's range, so that a seed can be typed into other tools."""
+    if not isinstance(request, Drawing):
+        return request
     dice = random.SystemRandom()
     seed = dice.randrange(2**32) if request.seed == -1 else request.seed
     varies = request.variation_strength > 0 and request.variation_seed == -1

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import TypeGuard
 
 from models.errors import UserError
+from models.families import PIXELS_PER_LATENT
+from models.json_values import is_number
 from pipelines.requests.fields import Range
-from pipelines.requests.request import MEGAPIXELS, Request
+from pipelines.requests.request import MEGAPIXELS, Drawing, Request
 
 EXACT = ("seed", "variation_seed")  # another number of these would be another picture
 SIDES = ("width", "height")
 
 
-def admitted(kind: type[Request], values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def admitted(kind: type[Request], values: Mapping[str, object]) -> tuple[dict[str, object], tuple[str, ...]]:
     """The values that a request of this kind takes, and a sentence for each that is another now or was not taken."""
     notes: list[str] = []
-    near = {name: _near(kind, name, value, notes) for name, value in values.items()} | _size(values, notes)
-    taken: dict[str, Any] = {}
+    near = {name: _near(kind, name, value, notes) for name, value in values.items()}
+    near |= _size(values, notes) if issubclass(kind, Drawing) else {}
+    taken: dict[str, object] = {}
     for group in _groups(near):
         try:
             request = kind.admit(group)
@@ -29,13 +33,13 @@ def admitted(kind: type[Request], values: dict[str, Any]) -> tuple[dict[str, Any
     return taken, tuple(notes)
 
 
-def _groups(values: dict[str, Any]) -> list[dict[str, Any]]:
+def _groups(values: Mapping[str, object]) -> list[dict[str, object]]:
     """Each value by itself, and the size as a pair."""
     size = {name: values[name] for name in SIDES if name in values}
     return [*({name: value} for name, value in values.items() if name not in SIDES), *([size] if size else [])]
 
 
-def _near(kind: type[Request], name: str, value: Any, notes: list[str]) -> Any:
+def _near(kind: type[Request], name: str, value: object, notes: list[str]) -> object:
     item = next((item for item in fields(kind) if item.name == name), None)
     limit = item.metadata["limit"] if item else None
     if not isinstance(limit, Range) or name in (*EXACT, *SIDES) or not _is_number(value):
@@ -48,19 +52,20 @@ def _near(kind: type[Request], name: str, value: Any, notes: list[str]) -> Any:
     return int(nearest) if item.type == "int" else nearest
 
 
-def _size(values: dict[str, Any], notes: list[str]) -> dict[str, int]:
+def _size(values: Mapping[str, object], notes: list[str]) -> dict[str, int]:
     """Width and height within their limits, and together within the largest area, in the same shape."""
-    asked: list[Any] = [values.get(name) for name in SIDES]
-    if not all(_is_number(side) and side > 0 for side in asked):
+    asked = [side for name in SIDES if _is_number(side := values.get(name)) and side > 0]
+    if len(asked) < len(SIDES):
         return {}
     width, height = (min(max(float(side), 64), 4096) for side in asked)
     share = min(1.0, math.sqrt(MEGAPIXELS * 1e6 / (width * height)))
-    found = {name: max(64, int(side * share) // 8 * 8) for name, side in zip(SIDES, (width, height), strict=True)}
+    step = PIXELS_PER_LATENT
+    found = {name: max(64, int(side * share) // step * step) for name, side in zip(SIDES, (width, height), strict=True)}
     if share == 1 and [width, height] == asked:
         return {}
     notes.append(f"The size is {found['width']} x {found['height']} instead of {asked[0]:.10g} x {asked[1]:.10g}, which cannot be drawn.")
     return found
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return is_number(value) and math.isfinite(value)

@@ -16,7 +16,7 @@ from pipelines.metadata.lists import unlisted
 from pipelines.metadata.provenance import ADDED, PARTS, REFINER_PARTS, WEIGHTS
 from pipelines.preprocessors import preprocessor
 from pipelines.preprocessors.annotators import Annotators
-from pipelines.requests.request import Depth, Request
+from pipelines.requests.request import Depth, Drawing
 
 SAID = {
     PARTS: "The part “{}” of the checkpoint",
@@ -42,7 +42,7 @@ class Companion:
     files: tuple[Path, ...]
 
 
-def companions(request: Request, catalog: CatalogView, annotators: Annotators) -> list[Companion]:
+def companions(request: Drawing, catalog: CatalogView, annotators: Annotators) -> list[Companion]:
     """Those of this request that are there. Raises `UserError` when its checkpoint is not."""
     refiner = _parts(REFINER_PARTS, catalog.checkpoint(request.refiner)) if request.refiner else ()
     return [*_parts(PARTS, catalog.checkpoint(request.checkpoint)), *refiner, *_weights(request, annotators)]
@@ -83,7 +83,7 @@ def _parts(title: str, checkpoint: Checkpoint) -> Iterator[Companion]:
             yield Companion(title, file.parent.name, (file,))
 
 
-def _weights(request: Request, annotators: Annotators) -> Iterator[Companion]:
+def _weights(request: Drawing, annotators: Annotators) -> Iterator[Companion]:
     names = [use.preprocessor for use in request.controls if use.weight]
     if isinstance(request, Depth) and not request.map:
         names.append(request.estimator)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from models.json_values import is_table, table
 from pipelines.metadata.picture_texts import COMMENT, DESCRIPTION, MAKE, MODEL, PARAMETERS, SOFTWARE, TOOL, USER_COMMENT, XMP
 
 Texts = Mapping[str, str]
@@ -14,12 +14,12 @@ IN_JSON = (PARAMETERS, USER_COMMENT, DESCRIPTION, COMMENT, XMP, "Comment", "prom
 
 def foreign_program(texts: Texts) -> str:
     """Its name, "" when no mark of a known one is there."""
-    objects = [found for name in IN_JSON if isinstance(found := as_json(texts.get(name, "")), dict)]
+    objects = [found for name in IN_JSON if is_table(found := as_json(texts.get(name, "")))]
     keys = {key for found in objects for key in found}
     return next((name for name, marks in PROGRAMS if marks(texts, keys)), "")
 
 
-def as_json(text: str) -> Any:
+def as_json(text: str) -> object:
     """The JSON object that the text is; None when it is none."""
     if not text.lstrip().startswith("{"):
         return None
@@ -32,7 +32,7 @@ def as_json(text: str) -> Any:
 def _comfy(texts: Texts, _: set[str]) -> bool:
     """A graph as "prompt" or "workflow", which may be too long to be read; in WebP and AVIF in the names of camera and maker."""
     graph = as_json(texts.get("prompt", ""))
-    nodes = isinstance(graph, dict) and any(isinstance(node, dict) and "class_type" in node for node in graph.values())
+    nodes = any("class_type" in table(node) for node in table(graph).values())
     in_exif = any(texts.get(name, "").lower().startswith(("prompt:", "workflow:")) for name in (MAKE, MODEL, DESCRIPTION, USER_COMMENT))
     return nodes or in_exif or "workflow" in texts or texts.get("prompt") == ""
 

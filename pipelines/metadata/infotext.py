@@ -17,14 +17,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field, fields
-from typing import Any
 
 from pipelines.metadata.admitting import admitted
 from pipelines.metadata.provenance import OURS_ALONE
 from pipelines.metadata.settings_text import NEGATIVE, take_apart
 from pipelines.metadata.unit_text import SHOWN_HASH, unit_text
 from pipelines.prompts.tags import write_tags
-from pipelines.requests.request import SAMPLER_NAMES, SCHEDULE_NAMES, Request, TextToImage
+from pipelines.requests.enlarge import BY_SIZE
+from pipelines.requests.request import SAMPLER_NAMES, SCHEDULE_NAMES, Drawing, Enlarge, Request, TextToImage, limits
 
 VERSION = "0.1"
 
@@ -42,7 +42,7 @@ KEYS = {
     "variation_strength": "Variation seed strength",
 }
 SELDOM = frozenset({"clip_skip", "guidance_rescale", "refiner_start", "variation_seed", "variation_strength"})  # where not the default
-# Fields of drawing from a picture. Of the pictures themselves the text has the beginnings of their ids, the JSON all of them.
+# Fields of what begins with a picture. Of the pictures themselves the text has the beginnings of their ids, the JSON all of them.
 PICTURE_KEYS = {
     "denoising_strength": "Denoising strength",
     "resize_mode": "Resize mode",
@@ -65,9 +65,13 @@ PICTURE_KEYS = {
     "near": "Depth near",
     "curve": "Depth curve",
     "map_blur": "Depth blur",
+    "filter": "Postprocess upscaler",
+    "factor": "Postprocess upscale by",
 }
+UPSCALE_TO = "Postprocess upscale to"  # width x height, in place of a factor
 SIZE = "Size"  # width x height
 EXACT = {"prompt": "Atelier prompt", "negative_prompt": "Atelier negative prompt"}
+LAST = {"Version": f"Atelier {VERSION}"}
 OURS = frozenset((*KEYS.values(), *PICTURE_KEYS.values(), SIZE, *EXACT.values(), "Version"))
 
 # As other programs spell them. Letters large and small are the same.
@@ -81,28 +85,44 @@ OTHER_NAMES = {"uniform": "Normal", "sgmuniform": "SGM Uniform", "sgm_uniform": 
 class Settings:
     """What a text says. `values` are request fields within their limits; the caller looks the model up by name or hash."""
 
-    values: dict[str, Any]
-    leftovers: dict[str, str] = field(default_factory=dict)  # keys that no request field stands for, as they were written
+    values: dict[str, object]
+    leftovers: dict[str, str] = field(default_factory=dict[str, str])  # keys that no request field stands for, as they were written
     notes: tuple[str, ...] = ()  # one sentence for each value that was not taken
-    pictures: dict[str, str] = field(default_factory=dict)  # fields of drawing from a picture, as they were written
+    pictures: dict[str, str] = field(default_factory=dict[str, str])  # fields of what begins with a picture, as they were written
 
 
 def write(request: Request, made_with: dict[str, str]) -> str:
     """The settings of one picture as A1111 text. `parse` gives the same field values back, for every request."""
+    facts = {key: value for key, value in made_with.items() if key not in OURS | OURS_ALONE and re.fullmatch(r"\w[\w \-/]{1,80}", key)}
+    if isinstance(request, Drawing):
+        return _drawing_text(request, _drawing_pairs(request) | facts)
+    return _whole("", _picture_pairs(request) | facts | LAST)
+
+
+def _drawing_text(request: Drawing, pairs: dict[str, str]) -> str:
     prompts = {name: getattr(request, name) for name in EXACT}
     prompts["prompt"] += write_tags(request.loras, request.hypernetworks)
     text = _prompts_text(**prompts)
-    pairs = {key: _number_text(getattr(request, name)) for name, key in KEYS.items() if name not in SELDOM or _chosen(request, name)}
-    pairs[SIZE] = f"{request.width}x{request.height}"
-    pairs |= {key: _picture_text(name, getattr(request, name)) for name, key in PICTURE_KEYS.items() if hasattr(request, name)}
-    pairs |= {f"ControlNet {place}": unit_text(use) for place, use in enumerate(request.controls)}
-    pairs |= {key: value for key, value in made_with.items() if key not in OURS | OURS_ALONE and re.fullmatch(r"\w[\w \-/]{1,80}", key)}
-    last = {"Version": f"Atelier {VERSION}"}
-    whole = _whole(text, pairs | last)
+    whole = _whole(text, pairs | LAST)
     read = take_apart(whole)
     if {name: getattr(read, name) for name in EXACT} == prompts:
         return whole
-    return _whole(text, pairs | {key: prompts[name] for name, key in EXACT.items()} | last)
+    return _whole(text, pairs | {key: prompts[name] for name, key in EXACT.items()} | LAST)
+
+
+def _drawing_pairs(request: Drawing) -> dict[str, str]:
+    pairs = {key: _number_text(getattr(request, name)) for name, key in KEYS.items() if name not in SELDOM or _chosen(request, name)}
+    pairs[SIZE] = f"{request.width}x{request.height}"
+    return pairs | _picture_pairs(request) | {f"ControlNet {place}": unit_text(use) for place, use in enumerate(request.controls)}
+
+
+def _picture_pairs(request: Request) -> dict[str, str]:
+    own = limits(type(request))
+    pairs = {key: _picture_text(name, getattr(request, name)) for name, key in PICTURE_KEYS.items() if name in own}
+    if isinstance(request, Enlarge) and request.by == BY_SIZE:
+        pairs[UPSCALE_TO] = f"{request.width}x{request.height}"
+        del pairs[PICTURE_KEYS["factor"]]
+    return pairs
 
 
 def parse(text: str) -> Settings:
@@ -113,7 +133,7 @@ def parse(text: str) -> Settings:
     read = take_apart(text)
     pairs = {SAME.get(key.casefold(), key): value for key, value in read.pairs.items()}
     prompts = {name: getattr(read, name) for name in EXACT}
-    values: dict[str, Any] = prompts if pairs or read.negative_prompt else {"prompt": read.prompt}
+    values: dict[str, object] = {**prompts} if pairs or read.negative_prompt else {"prompt": read.prompt}
     values |= {name: pairs[key] for name, key in EXACT.items() if key in pairs}
     values |= _known_values(pairs)
     taken, notes = admitted(TextToImage, values)
@@ -140,8 +160,8 @@ def _short(text: str) -> str:
     return text if len(text) <= 80 else f"{text[:80]}…"
 
 
-def _known_values(pairs: dict[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {name: number(pairs[key]) for name, key in KEYS.items() if key in pairs}
+def _known_values(pairs: dict[str, str]) -> dict[str, object]:
+    values: dict[str, object] = {name: number(pairs[key]) for name, key in KEYS.items() if key in pairs}
     size = re.fullmatch(r"(\d{1,9}) ?[x×] ?(\d{1,9})", pairs.get(SIZE, ""))
     if size:
         values |= {"width": int(size[1]), "height": int(size[2])}

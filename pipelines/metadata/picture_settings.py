@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from models.errors import UserError
+from models.json_values import is_table, table
 from pipelines.metadata import infotext
 from pipelines.metadata.foreign import as_json, foreign_program
 from pipelines.metadata.picture_texts import ATELIER, COMMENT, DESCRIPTION, PARAMETERS, USER_COMMENT, WINDOWS_COMMENT, XMP, texts_in
 from pipelines.metadata.text_request import request_of
-from pipelines.requests.request import OWN_VAE, Request, restore
+from pipelines.requests.request import OWN_VAE, Drawing, Request, restore
 
 # Of the JSON. 2 has what the studio decided when it drew (`pipelines.requests.as_made`); version 1 is read too. A new field of a
 # request raises it: an older Atelier refuses fields that it does not know, and so says why, and reads the text that stands beside.
@@ -31,10 +31,10 @@ class Reading:
     """What a picture says of itself. `notes` are sentences about what was not taken."""
 
     request: Request
-    made_with: dict[str, str] = field(default_factory=dict)
+    made_with: dict[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()
     ids: bool = True  # the request names files by ids; else by the names in `made_with`
-    pictures: dict[tuple[int, str], str] = field(default_factory=dict)  # see `text_request.FromText`
+    pictures: dict[tuple[int, str], str] = field(default_factory=dict[tuple[int, str], str])  # see `text_request.FromText`
 
 
 def read(source: Path | bytes) -> Request:
@@ -71,14 +71,14 @@ def _from_text(texts: Mapping[str, str], notes: tuple[str, ...]) -> Reading:
 
 def _from_json(text: str) -> Reading:
     try:
-        found = json.loads(text)
+        found = table(json.loads(text))
     except (ValueError, RecursionError) as error:
         raise UserError("The settings in this picture are damaged.") from error
-    if not isinstance(found, dict) or not isinstance(found.get("request"), dict):
+    if not is_table(request := found.get("request")):
         raise UserError("The settings in this picture are damaged.")
     if found.get("version") not in range(1, FORMAT_VERSION + 1):
         raise UserError("This picture was made by a newer Atelier. Update Atelier to read its settings.")
-    return Reading(restore(found["request"]), _short_texts(found.get("made_with")))
+    return Reading(restore(request), _short_texts(found.get("made_with")))
 
 
 def _from_infotext(text: str, notes: tuple[str, ...]) -> Reading | None:
@@ -89,10 +89,12 @@ def _from_infotext(text: str, notes: tuple[str, ...]) -> Reading | None:
     found = request_of(settings)
     made_with = _short_texts(settings.leftovers)
     is_ours = "Version: Atelier" in text and "VAE" not in made_with  # it would name a VAE that is not the checkpoint's own
-    request = replace(found.request, vae=OWN_VAE if is_ours else "")
+    request = found.request
+    if isinstance(request, Drawing):
+        request = replace(request, vae=OWN_VAE if is_ours else "")
     return Reading(request, made_with, (*notes, *found.notes), ids=False, pictures=found.pictures)
 
 
-def _short_texts(found: Any) -> dict[str, str]:
-    pairs = list(found.items())[:100] if isinstance(found, dict) else []
-    return {str(key)[:100]: value[:LONGEST_FACT] for key, value in pairs if isinstance(value, str)}
+def _short_texts(found: object) -> dict[str, str]:
+    pairs = list(table(found).items())[:100]
+    return {key[:100]: value[:LONGEST_FACT] for key, value in pairs if isinstance(value, str)}

@@ -10,7 +10,6 @@ import io
 import re
 import struct
 from pathlib import Path
-from typing import Any
 
 from PIL import ExifTags, Image, PngImagePlugin
 
@@ -74,7 +73,7 @@ def _mended(text: str) -> str:
 
 def _exif_texts(image: Image.Image) -> dict[str, str]:
     exif = image.getexif()
-    raw: dict[str, Any] = {name: exif.get(tag) for tag, name in IN_EXIF.items()}
+    raw: dict[str, object] = {name: exif.get(tag) for tag, name in IN_EXIF.items()}
     raw[USER_COMMENT] = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
     found = {name: _exif_text(name, value).strip("\0 ") for name, value in raw.items() if isinstance(value, str | bytes)}
     return {name: text for name, text in found.items() if text}

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import cached_property
-from typing import Any
 
 from models.memory.manager import Key
 from pipelines.metadata.lists import listed
@@ -16,7 +15,7 @@ log = logging.getLogger(__name__)
 
 Hash = Callable[[], str]  # SHA-256 in hexadecimal digits once it is known, "" when it cannot be; waits if it must
 # What only we read. It stands in the JSON, not in the text.
-RUNTIME = ("Device", "Number type", "torch", "diffusers", "transformers", "Atelier")
+RUNTIME = ("Device", "Number type", "torch", "diffusers", "transformers", "Pillow", "Atelier")
 PARTS, REFINER_PARTS, WEIGHTS, VISION = "Part hashes", "Refiner part hashes", "Preprocessor hashes", "Vision hashes"
 OURS_ALONE = frozenset({*RUNTIME, PARTS, REFINER_PARTS, WEIGHTS, VISION})
 CHECKPOINT, ADDED = 10, 12  # digits of a hash in a picture's metadata, as other studios write them
@@ -25,12 +24,12 @@ CHECKPOINT, ADDED = 10, 12  # digits of a hash in a picture's metadata, as other
 class Hashes:
     """The hashes of model files, each computed once, one after another, in a thread of their own."""
 
-    def __init__(self, compute: Callable[[Key], str], mark: Callable[[Key], Any]) -> None:
+    def __init__(self, compute: Callable[[Key], str], mark: Callable[[Key], object]) -> None:
         """`mark`: what changes when the file does; a hash is kept for as long as it stays the same."""
         self._compute = compute
         self._mark = mark
         self._one_at_a_time = threading.Lock()
-        self._known: dict[Key, tuple[Any, Future[str]]] = {}
+        self._known: dict[Key, tuple[object, Future[str]]] = {}
 
     def begin(self, key: Key) -> Hash:
         """Starts to compute, unless it is known. The hash is of the file as it is now; "" if it has changed before it was read."""
@@ -41,7 +40,7 @@ class Hashes:
             threading.Thread(target=self._work, args=(key, *known), name="hashing", daemon=True).start()
         return known[1].result
 
-    def _work(self, key: Key, mark: Any, future: Future[str]) -> None:
+    def _work(self, key: Key, mark: object, future: Future[str]) -> None:
         try:
             with self._one_at_a_time:
                 digest = self._compute(key)

@@ -44,7 +44,7 @@ BEHIND = re.compile(rf"^[ \t]*(\w[\w \-/]{{0,{LONGEST_KEY}}}):", re.MULTILINE)
 class Parts:
     prompt: str
     negative_prompt: str
-    pairs: dict[str, str] = field(default_factory=dict)  # of a key that stands twice the last value; none: a text without settings
+    pairs: dict[str, str] = field(default_factory=dict[str, str])  # of a doubled key the last value; none: a text without settings
     behind: str = ""  # what stands behind the settings and is none
 
 

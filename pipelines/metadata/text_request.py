@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
 
 from models.errors import UserError
 from pipelines.metadata.admitting import admitted
-from pipelines.metadata.infotext import PICTURE_KEYS, Settings, number
+from pipelines.metadata.infotext import PICTURE_KEYS, UPSCALE_TO, Settings, number
 from pipelines.metadata.provenance import OURS_ALONE
-from pipelines.metadata.unit_text import read_unit
+from pipelines.metadata.unit_text import TRUTHS, read_unit
 from pipelines.prompts.tags import Tag, take_tags
+from pipelines.requests.enlarge import BY_SIZE
 from pipelines.requests.request import (
     Controlled,
     Depth,
+    Drawing,
+    Enlarge,
     FromPicture,
     HypernetworkUse,
     ImageToImage,
@@ -27,7 +29,7 @@ from pipelines.requests.request import (
 
 UNIT = re.compile(r"ControlNet (\d{1,2})", re.IGNORECASE)
 # Which kind a text is of: the first one that has a field of its own in it.
-OWN: tuple[tuple[type[Request], tuple[str, ...]], ...] = (
+OWN: tuple[tuple[type[Drawing], tuple[str, ...]], ...] = (
     (Outpaint, ("left", "right", "top", "bottom")),
     (Depth, ("estimator", "map", "map_inverted", "cut_off", "far", "near", "curve", "map_blur")),
     (Inpaint, ("mask_blur", "masked_content", "area", "padding", "inverted", "soft")),
@@ -47,13 +49,15 @@ class FromText:
 
     request: Request
     notes: tuple[str, ...] = ()
-    pictures: dict[tuple[int, str], str] = field(default_factory=dict)
+    pictures: dict[tuple[int, str], str] = field(default_factory=dict[tuple[int, str], str])
 
 
 def request_of(settings: Settings) -> FromText:
     """Never raises for what a text holds."""
+    if "filter" in settings.pictures and "steps" not in settings.values:
+        return _enlarging(settings)
     kind = _kind(settings)
-    given = {name: _value(name, text) for name, text in settings.pictures.items() if name in {item.name for item in fields(kind)}}
+    given = {name: _value(kind, name, text) for name, text in settings.pictures.items() if name in {item.name for item in fields(kind)}}
     pictures = {(-1, name): str(given.pop(name)) for name in ("image", "map") if given.get(name)}
     taken, notes = admitted(kind, given)
     request, tag_notes = _with_tags(kind.admit({**settings.values, **taken}))
@@ -66,7 +70,7 @@ def request_of(settings: Settings) -> FromText:
     return FromText(request, told, pictures)
 
 
-def _kind(settings: Settings) -> type[Request]:
+def _kind(settings: Settings) -> type[Drawing]:
     found = set(settings.pictures)
     if any(key.startswith(SECOND_PASS) for key in settings.leftovers):
         found -= {"denoising_strength"}
@@ -75,19 +79,29 @@ def _kind(settings: Settings) -> type[Request]:
     return kind or (Controlled if has_units else TextToImage)
 
 
-def _value(name: str, text: str) -> Any:
+def _enlarging(settings: Settings) -> FromText:
+    """Of a picture that no prompt has made."""
+    given = {name: _value(Enlarge, name, settings.pictures[name]) for name in ("filter", "factor") if name in settings.pictures}
+    if size := re.fullmatch(r"(\d{1,5})x(\d{1,5})", settings.leftovers.get(UPSCALE_TO, "")):
+        given |= {"by": BY_SIZE, "width": int(size[1]), "height": int(size[2])}
+    taken, notes = admitted(Enlarge, given)
+    known = settings.pictures.get("image", "")
+    return FromText(replace(Enlarge(), **taken), (*notes, *(() if known else (NO_PICTURE,))), {(-1, "image"): known} if known else {})
+
+
+def _value(kind: type[Request], name: str, text: str) -> object:
     if name == "inverted":
         return text.casefold() == "inpaint not masked"
-    item = next(item for kind, _ in OWN for item in fields(kind) if item.name == name)
+    item = next(item for item in fields(kind) if item.name == name)
     if item.type == "bool":
-        return {"true": True, "false": False}.get(text.casefold(), text)
+        return TRUTHS.get(text.casefold(), text)
     if item.type in ("int", "float"):
         return number(text)
     names = getattr(item.metadata["limit"], "names", ())
     return next((own for own in names if own.casefold() == text.casefold()), text)
 
 
-def _with_tags(request: Request) -> tuple[Request, list[str]]:
+def _with_tags(request: Drawing) -> tuple[Drawing, list[str]]:
     """Tags become entries, whose files are looked up by hash and by name."""
     try:
         prompt, tags = take_tags(request.prompt)
@@ -103,7 +117,7 @@ def _lora(tag: Tag) -> LoraUse:
     return LoraUse(name=tag.name[:300], unet=tag.unet, text_encoder=tag.text_encoder, blocks=tag.blocks[:400])
 
 
-def _lost(settings: Settings, kind: type[Request]) -> list[str]:
+def _lost(settings: Settings, kind: type[Drawing]) -> list[str]:
     """What nothing here stands for."""
     others = [key for key in settings.leftovers if key not in READ_ELSEWHERE and not UNIT.fullmatch(key)]
     others += [PICTURE_KEYS[name] for name in settings.pictures if name not in {item.name for item in fields(kind)}]

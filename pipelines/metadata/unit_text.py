@@ -6,7 +6,7 @@ Module: Canny, Model: outlines, Weight: 1, Resize Mode: Crop and Resize, Image h
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import Field, fields
 from typing import Any
 
 from models.errors import UserError
@@ -30,6 +30,7 @@ UNIT_NAMES = {
 }  # fmt: skip
 OURS = {written.casefold(): own for own, written in UNIT_NAMES.items()}
 FIELDS = {key.casefold(): name for name, key in UNIT_KEYS.items()}
+TRUTHS: dict[str, object] = {"true": True, "false": False}
 SHORT_HASH = re.compile(r"\s*\[[0-9a-f]{6,12}\]$")  # that others put behind a model's name
 
 
@@ -42,7 +43,7 @@ def read_unit(text: str, place: int) -> tuple[ControlUse, dict[str, str], list[s
     """The unit, the beginnings of the ids of its pictures by field, and a sentence for each value that was not taken."""
     pairs = [(FIELDS.get(key.casefold(), ""), value) for key, value in unlisted(text)]
     pictures = {name: value for name, value in pairs if name in ("image", "mask")}
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {}  # Any: of each field its own type
     notes: list[str] = []
     for name, value in pairs:
         if name and name not in pictures:
@@ -60,15 +61,15 @@ def _text(key: str, value: object) -> str:
     return UNIT_NAMES.get(text, text)
 
 
-def _value(name: str, text: str) -> Any:
+def _value(name: str, text: str) -> object:
     """Raises `UserError` when the field cannot hold it."""
     item = next(item for item in fields(ControlUse) if item.name == name)
     return admit_field(item, _plain(item, OURS.get(text.casefold(), text)))
 
 
-def _plain(item: Any, text: str) -> Any:
+def _plain(item: Field[object], text: str) -> object:
     if item.type == "bool":
-        return {"true": True, "false": False}.get(text.casefold(), text)
+        return TRUTHS.get(text.casefold(), text)
     if item.type in ("int", "float"):
         return float(text) if re.fullmatch(r"[+-]?\d{1,9}(\.\d{1,18})?(e[+-]?\d{1,3})?", text, re.ASCII) else text
     if item.name == "preprocessor":

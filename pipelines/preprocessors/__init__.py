@@ -224,14 +224,14 @@ def preprocess(
     return Image.fromarray(drawn).convert("RGB")
 
 
-def _further(entry: Preprocessor, annotator: Annotator | None, mask: Image.Image | None) -> dict[str, Any]:
+def _further(entry: Preprocessor, annotator: Annotator | None, mask: Image.Image | None) -> dict[str, object]:
     if entry.needs_mask:
         return {"mask": mask}
     assert not entry.weights or annotator is not None, f"{entry.name} was asked for without its annotator"
     return {"annotator": annotator} if entry.weights else {}
 
 
-def named(path: str) -> Callable[..., Any]:
+def named(path: str) -> Callable[..., Any]:  # Any: what it takes and gives is the table's business
     """The function of a "file.function" of this package."""
     module, function = path.split(".")
     return getattr(importlib.import_module(f"{__name__}.{module}"), function)

@@ -16,7 +16,7 @@ from models.errors import UserError
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
 HUB_FOLDER = ("config.json", "preprocessor_config.json", "model.safetensors")  # of a model of transformers
 STARTER = "starter_depth"
@@ -56,8 +56,8 @@ class Kind:
 class Annotator:
     """Networks with their weights. The memory manager may move them; whoever runs them asks them where they are."""
 
-    networks: tuple[Any, ...]  # of torch.nn.Module
-    processor: Any = None  # of transformers: makes a network's input of a picture
+    networks: tuple[nn.Module, ...]
+    processor: Any = None  # Any: of transformers, a class for each network: makes its input of a picture
     key: str = ""
 
     @property
@@ -65,7 +65,7 @@ class Annotator:
         tensors = [tensor for network in self.networks for tensor in (*network.parameters(), *network.buffers())]
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
-    def __call__(self, values: Tensor, network: int = 0) -> Any:
+    def __call__(self, values: Tensor, network: int = 0) -> Any:  # Any: each network answers in its own way
         """What one of its networks makes of its input, wherever that lies."""
         import torch
 
@@ -154,7 +154,7 @@ class Annotators:
         """Bytes of its files: about what it takes in memory."""
         return sum(path.stat().st_size for path in self._paths(key))
 
-    def mark(self, key: str) -> tuple[tuple[str, int, int], ...]:
+    def fingerprint(self, key: str) -> tuple[tuple[str, int, int], ...]:
         """What its files look like from outside: another when one has changed. Raises `UserError` when they are missing."""
         paths = self._paths(key)
         if not paths:

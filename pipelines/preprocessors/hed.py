@@ -37,7 +37,8 @@ def _edges(pixels: Pixels, annotator: Annotator) -> NDArray[np.float64]:
 
 def mean_edge(sides: Sequence[Tensor], shape: tuple[int, ...]) -> NDArray[np.float64]:
     """0 .. 1: the mean of a network's side outputs, (1, 1, h, w) each and not yet between 0 and 1, at the shape (h, w, ...)."""
-    grown = [cv2.resize(side.float().cpu().numpy()[0, 0], shape[1::-1], interpolation=cv2.INTER_LINEAR) for side in sides]
+    maps: list[NDArray[np.float32]] = [side.float().cpu().numpy()[0, 0] for side in sides]
+    grown = [np.asarray(cv2.resize(edge, shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32) for edge in maps]
     return 1 / (1 + np.exp(-np.mean(grown, axis=0).astype(np.float64)))
 
 

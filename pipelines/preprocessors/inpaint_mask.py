@@ -32,7 +32,7 @@ def inpaint_tensor(picture: Image.Image, mask: Image.Image) -> Tensor:
 
     values = np.asarray(picture, np.float32) / 255
     values = np.where(_taken_out(mask, picture.size)[..., None], np.float32(MASKED), values)
-    return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))[None]
+    return torch.as_tensor(np.ascontiguousarray(values.transpose(2, 0, 1)))[None]
 
 
 def _taken_out(mask: Image.Image, size: tuple[int, int]) -> NDArray[np.bool_]:

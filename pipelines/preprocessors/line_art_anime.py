@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ HALVINGS = 8  # so both sides are a multiple of 256
 def opened(paths: Sequence[Path]) -> Annotator:
     from controlnet_aux.lineart_anime import UnetGenerator
 
-    plain_norm: Any = functools.partial(nn.InstanceNorm2d, affine=False, track_running_stats=False)
+    plain_norm = functools.partial(nn.InstanceNorm2d, affine=False, track_running_stats=False)
     return Annotator((filled(UnetGenerator(3, 1, HALVINGS, 64, norm_layer=plain_norm, use_dropout=False), paths[0]),))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -19,6 +19,18 @@ from pipelines.preprocessors.annotators import BODY, FACE, HANDS, Annotator
 from pipelines.preprocessors.resolution import Pixels, in_blocks
 from pipelines.preprocessors.weights import put_into, read
 
+if TYPE_CHECKING:
+    from controlnet_aux.open_pose import PoseResult
+    from controlnet_aux.open_pose.body import Keypoint
+
+
+class HasModel(Protocol):
+    """A part of controlnet-aux's detector."""
+
+    model: nn.Module
+
+
+Part = TypeVar("Part", bound=HasModel)
 # From the wrist along each finger
 BONES = tuple((0 if joint == first else joint - 1, joint) for first in (1, 5, 9, 13, 17) for joint in range(first, first + 4))
 
@@ -73,7 +85,7 @@ def _drawn(pixels: Pixels, annotator: Annotator, hand: int = 0, face: int = 0) -
     return in_blocks(pixels, run)
 
 
-def painted(poses: Sequence[Any], shape: tuple[int, ...]) -> Pixels:
+def painted(poses: Sequence[PoseResult], shape: tuple[int, ...]) -> Pixels:
     """Poses of controlnet-aux on black; what was not looked for is None in them."""
     from controlnet_aux.open_pose.util import draw_bodypose, draw_facepose
 
@@ -86,7 +98,7 @@ def painted(poses: Sequence[Any], shape: tuple[int, ...]) -> Pixels:
     return canvas
 
 
-def _paint_hand(canvas: Pixels, points: Sequence[Any]) -> None:
+def _paint_hand(canvas: Pixels, points: Sequence[Keypoint]) -> None:
     """As controlnet-aux paints it; its own function asks matplotlib for the colours, which nothing else here needs."""
     places = [(int(point.x * canvas.shape[1]), int(point.y * canvas.shape[0])) for point in points]
     for index, bone in enumerate(BONES if places else ()):
@@ -98,7 +110,7 @@ def _paint_hand(canvas: Pixels, points: Sequence[Any]) -> None:
             cv2.circle(canvas, place, 4, (0, 0, 255), thickness=-1)
 
 
-def _around(part: type[Any], network: nn.Module) -> Any:
+def _around(part: type[Part], network: nn.Module) -> Part:
     """controlnet-aux's part of a detector with a network that has been read already; by itself it would read the file again."""
     made = object.__new__(part)
     made.model = network

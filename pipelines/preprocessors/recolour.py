@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.preprocessors.resolution import Pixels, darkest
 
 
 def luminance(pixels: Pixels, gamma: float) -> Pixels:
     """L of CIE L*a*b*: as bright as it looks. (h, w)."""
-    return _bent(cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)[:, :, 0], gamma)
+    return _bent(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)[:, :, 0], np.uint8), gamma)
 
 
 def intensity(pixels: Pixels, gamma: float) -> Pixels:
@@ -21,5 +18,5 @@ def intensity(pixels: Pixels, gamma: float) -> Pixels:
     return _bent(255 - darkest(255 - pixels), gamma)
 
 
-def _bent(grey: NDArray[Any], gamma: float) -> Pixels:
+def _bent(grey: Pixels, gamma: float) -> Pixels:
     return ((grey.astype(np.float32) / 255) ** np.float32(gamma) * 255).round().clip(0, 255).astype(np.uint8)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
+Number = TypeVar("Number", bound=np.generic)
 
 LONGEST = 4096  # pixels of a side: a banner of 10 x 4000 would otherwise take all memory
 
@@ -24,7 +25,7 @@ def at_resolution(pixels: Pixels, resolution: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LANCZOS4 if share > 1 else cv2.INTER_AREA), np.uint8)
 
 
-def in_blocks(pixels: Pixels, run: Callable[[Pixels], NDArray[Any]], side: int = 64) -> NDArray[Any]:
+def in_blocks(pixels: Pixels, run: Callable[[Pixels], NDArray[Number]], side: int = 64) -> NDArray[Number]:
     """What `run` makes of the picture with both sides rounded up to a multiple of `side`, cut back to the picture.
 
     The margins repeat the border, so that nothing is distorted (sd-webui-controlnet does so; controlnet-aux stretches).
@@ -34,11 +35,11 @@ def in_blocks(pixels: Pixels, run: Callable[[Pixels], NDArray[Any]], side: int =
     return run(wide)[:height, :width]
 
 
-def darkest(values: NDArray[Any]) -> NDArray[Any]:
+def darkest(values: NDArray[Number]) -> NDArray[Number]:
     """(h, w): the least of the three channels. Several times as fast as `min(axis=2)`."""
     return np.minimum(np.minimum(values[..., 0], values[..., 1]), values[..., 2])
 
 
-def eight_bits(values: NDArray[Any]) -> Pixels:
+def eight_bits(values: NDArray[np.floating]) -> Pixels:
     """0 .. 1 as 0 .. 255, cut down to whole numbers as controlnet-aux does."""
     return (np.asarray(values) * 255.0).clip(0, 255).astype(np.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ def opened(paths: Sequence[Path]) -> Annotator:
     folder = paths[0].parent
     checked(folder, ("segformer",))
     annotator = opened_from(SegformerForSemanticSegmentation, folder)
-    if annotator.networks[0].config.num_labels != len(ade_palette()):
+    if cast(SegformerForSemanticSegmentation, annotator.networks[0]).config.num_labels != len(ade_palette()):
         raise UserError("This SegFormer knows other things than the 150 of ADE20K. Take one whose name says ADE.")
     return annotator
 

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipelines.preprocessors.annotators import Annotator
 from pipelines.preprocessors.resolution import Pixels
 from pipelines.preprocessors.weights import put_into, read
+
+if TYPE_CHECKING:
+    from controlnet_aux.segment_anything.predictor import Sam, SamPredictor
 
 # As in the authors' own generator of all masks
 AT_ONCE = 64  # points a call
@@ -37,7 +41,7 @@ def segments(pixels: Pixels, side: float, annotator: Annotator) -> Pixels:
     """(h, w, 3). Black where nothing was found. `side` x `side` points are asked; the time grows with their number."""
     from controlnet_aux.segment_anything.predictor import SamPredictor
 
-    (network,) = annotator.networks
+    network = cast("Sam", annotator.networks[0])
     predictor = SamPredictor(network)
     with torch.inference_mode():
         predictor.set_image(pixels)
@@ -46,7 +50,7 @@ def segments(pixels: Pixels, side: float, annotator: Annotator) -> Pixels:
     return painted(sorted(masks, key=lambda mask: -int(mask.sum())), pixels.shape)
 
 
-def painted(masks: Sequence[np.ndarray[Any, Any]], shape: tuple[int, ...]) -> Pixels:
+def painted(masks: Sequence[NDArray[np.bool_]], shape: tuple[int, ...]) -> Pixels:
     """The later over the earlier, in colours that are the same each time."""
     canvas = np.zeros((*shape[:2], 3), np.uint8)
     colours = np.random.RandomState(0).randint(32, 256, (len(masks), 3))
@@ -55,7 +59,7 @@ def painted(masks: Sequence[np.ndarray[Any, Any]], shape: tuple[int, ...]) -> Pi
     return canvas
 
 
-def _good_answers(network: Any, predictor: Any, shape: tuple[int, ...], side: int) -> tuple[Tensor, Tensor]:
+def _good_answers(network: Sam, predictor: SamPredictor, shape: tuple[int, ...], side: int) -> tuple[Tensor, Tensor]:
     """Masks (n, 256, 256) as numbers around 0, and the quality that the network expects of each (n)."""
     found = [_answers(network, predictor, points) for points in _points(shape, side)]
     masks, quality = (torch.cat(parts) for parts in zip(*found, strict=True))
@@ -63,9 +67,9 @@ def _good_answers(network: Any, predictor: Any, shape: tuple[int, ...], side: in
     return masks[best], quality[best]
 
 
-def _answers(network: Any, predictor: Any, points: np.ndarray[Any, Any]) -> tuple[Tensor, Tensor]:
+def _answers(network: Sam, predictor: SamPredictor, points: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
     """Three masks a point, a part, what it is a part of, the whole; only those that are good and have sharp outlines."""
-    where = torch.from_numpy(predictor.transform.apply_coords(points, predictor.original_size)).float()
+    where = torch.as_tensor(predictor.transform.apply_coords(points, predictor.original_size)).float()
     where = where[:, None].to(predictor.features.device)
     sparse, dense = network.prompt_encoder((where, torch.ones_like(where[..., 0], dtype=torch.int)), None, None)
     masks, quality = network.mask_decoder(
@@ -78,7 +82,7 @@ def _answers(network: Any, predictor: Any, points: np.ndarray[Any, Any]) -> tupl
     return masks[good], quality[good]
 
 
-def _points(shape: tuple[int, ...], side: int) -> Iterator[np.ndarray[Any, Any]]:
+def _points(shape: tuple[int, ...], side: int) -> Iterator[NDArray[np.float64]]:
     """(n, 2): x and y in pixels, `AT_ONCE` at a time, evenly spread."""
     steps = (np.arange(side) + 0.5) / side
     across, down = np.meshgrid(steps * shape[1], steps * shape[0])
@@ -92,13 +96,13 @@ def _kept(masks: Tensor, quality: Tensor) -> Tensor:
     common, sizes = areas @ areas.T, areas.sum(dim=1)
     same = (common > MOST_OVERLAP * (sizes[:, None] + sizes[None] - common)).cpu().numpy()
     kept = list[int]()
-    for index in quality.argsort(descending=True).tolist():
+    for index in quality.argsort(descending=True).cpu().numpy().tolist():
         if not same[index, kept].any():
             kept.append(index)
     return masks[kept]
 
 
-def _grown(network: Any, predictor: Any, mask: Tensor) -> np.ndarray[Any, Any]:
+def _grown(network: Sam, predictor: SamPredictor, mask: Tensor) -> NDArray[np.bool_]:
     """(h, w), whether a pixel belongs to it."""
     whole = network.postprocess_masks(mask[None, None], predictor.input_size, predictor.original_size)
     return (whole[0, 0] > network.mask_threshold).cpu().numpy()

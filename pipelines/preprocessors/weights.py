@@ -6,7 +6,7 @@ import logging
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from models.errors import UserError
+from models.json_values import is_table
 from models.tensors.reading import DTYPES
 from pipelines.preprocessors.resolution import Pixels
 
@@ -46,11 +47,11 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         return {name: file.get_tensor(name) for name in file.keys() if file.get_slice(name).get_dtype() in DTYPES}  # noqa: SIM118
 
 
-def _unwrapped(held: Any) -> Mapping[Any, Any]:
-    inner = next((held[name] for name in WRAPPERS if isinstance(held, dict) and isinstance(held.get(name), dict)), None)
-    if inner is not None:
-        return _unwrapped(inner)
-    return held if isinstance(held, dict) else {}
+def _unwrapped(held: object) -> Mapping[str, object]:
+    if not is_table(held):
+        return {}
+    inner = next((held[name] for name in WRAPPERS if is_table(held.get(name))), None)
+    return held if inner is None else _unwrapped(inner)
 
 
 def filled(network: Network, path: Path) -> Network:
@@ -71,4 +72,4 @@ def put_into(network: Network, tensors: Mapping[str, Tensor], file_name: str) ->
 
 def as_input(pixels: Pixels) -> Tensor:
     """(h, w, 3) in 0 .. 255 as (1, 3, h, w), float32, still in 0 .. 255."""
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))).float()[None]
+    return torch.as_tensor(np.ascontiguousarray(pixels.transpose(2, 0, 1))).float()[None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 from pipelines.preprocessors.annotators import Annotator
 from pipelines.preprocessors.resolution import Pixels, in_blocks
 from pipelines.preprocessors.weights import as_input, filled
+
+if TYPE_CHECKING:
+    from controlnet_aux.zoe.zoedepth.models.zoedepth.zoedepth_v1 import ZoeDepth
 
 NEAREST, FARTHEST = 2, 85  # percentiles, beyond which everything is near or far: ControlNet 1.1, depth
 
@@ -36,6 +40,6 @@ def turned_over(distance: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _distance(pixels: Pixels, annotator: Annotator) -> NDArray[np.float32]:
     """(h, w) in metres; the mean with that of the mirrored picture, as its authors do it."""
-    (network,) = annotator.networks
+    network = cast("ZoeDepth", annotator.networks[0])
     with torch.inference_mode():
         return network.infer(as_input(pixels).to(next(network.parameters()).device) / 255)[0, 0].float().cpu().numpy()

@@ -54,7 +54,7 @@ class _Open:
     """A chunk that is being filled."""
 
     offset: int = 0  # where it begins, as long as it has no token
-    tokens: list[_Token] = field(default_factory=list)
+    tokens: list[_Token] = field(default_factory=list[_Token])
     comma: int | None = None  # how many tokens lie before its last comma
 
     @property

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.diffusion_model import DiffusionModel, TextEncoder
 from models.patches.embeddings import Embedding, injected
 from pipelines.prompts.chunks import Chunk, chunk
+
+if TYPE_CHECKING:
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 Embeddings = Mapping[str, Embedding]  # word of the prompt -> what stands for it
 NONE: Embeddings = {}
@@ -63,9 +66,9 @@ def encode(
     ids = torch.tensor([part.ids for part in chunks], device=device or encoder.network.device)
     with injected(encoder.network, list(_places(encoder.key, chunks, embeddings))):
         states, pooled = _states(encoder.network, ids, layer)
-    weights = torch.tensor([part.weights for part in chunks], device=states.device)
+    weights = torch.tensor([part.weights for part in chunks])
     if (weights != 1).any():
-        states = _emphasise(states, weights)
+        states = _emphasise(states, weights.to(states.device))
     return Encoded(states.flatten(0, 1).unsqueeze(0), None if pooled is None else pooled[:1])
 
 
@@ -85,16 +88,16 @@ def _places(key: str, chunks: Sequence[Chunk], embeddings: Embeddings) -> Iterat
             yield number, position, embeddings[word].vectors[key][index]
 
 
-def _states(network: Any, ids: Tensor, layer: Layer) -> tuple[Tensor, Tensor | None]:
+def _states(network: CLIPTextModel | CLIPTextModelWithProjection, ids: Tensor, layer: Layer) -> tuple[Tensor, Tensor | None]:
     """The library's own clip skip is not used: its last hidden state is the one before the final layer norm."""
     plain = layer == LAST
     output = network(input_ids=ids, output_hidden_states=not plain)
     pooled = output.get("text_embeds")
     if plain:
         return output.last_hidden_state, pooled
-    body = getattr(network, "text_model", network)  # an encoder with a projection has its layers one level further down
+    body: nn.Module = getattr(network, "text_model", network)  # an encoder with a projection has its layers one level further down
     states = output.hidden_states[-min(layer.from_end, network.config.num_hidden_layers)]
-    return body.final_layer_norm(states) if layer.final_norm else states, pooled
+    return body.get_submodule("final_layer_norm")(states) if layer.final_norm else states, pooled
 
 
 def _side_by_side(parts: Sequence[Encoded]) -> Encoded:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Any
 
 from pipelines.prompts import tags, weights
 from pipelines.prompts.names import Names
@@ -62,7 +61,7 @@ def written(words: str) -> str:
     return weights.without_breaks(SPECIAL.sub(r"\\\g<0>", words))
 
 
-def tables() -> dict[str, Any]:
+def tables() -> dict[str, object]:
     """What the page's keys must know of the grammar, as JSON values. The patterns mean the same in Python and in JavaScript."""
     return {
         "token": weights.TOKEN, "tag": tags.TAG, "number": tags.NUMBER, "breaks": weights.BREAK,

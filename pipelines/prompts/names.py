@@ -30,8 +30,8 @@ class Found:
 class Names:
     """Names that are looked for. Which of them are found does not change when those that are not found are taken away."""
 
-    spelt: dict[str, tuple[str, ...]] = field(default_factory=dict)  # plain form -> the names that have it
-    by_head: dict[str, list[str]] = field(default_factory=dict)  # first word -> plain forms that begin with it, longest first
+    spelt: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])  # plain form -> the names that have it
+    by_head: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # first word -> plain forms, longest first
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Self:

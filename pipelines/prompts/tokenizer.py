@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from tokenizers import AddedToken, Regex, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Backend
@@ -48,7 +48,8 @@ class ClipTokenizer:
         backend.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()])
         words = pre_tokenizers.Split(Regex(WORDS), behavior="removed", invert=True)
         backend.pre_tokenizer = pre_tokenizers.Sequence([words, pre_tokenizers.ByteLevel(add_prefix_space=False)])
-        backend.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in (START, END)])
+        special = [AddedToken(token, normalized=False, special=True) for token in (START, END)]
+        backend.add_special_tokens(special)  # pyright: ignore[reportUnknownMemberType]  # tokenizers annotates it in part
         return cls(backend, vocabulary[START], vocabulary[END], vocabulary.get(pad, vocabulary[END]), vocabulary.get(COMMA))
 
     def tokens(self, text: str) -> list[tuple[int, int]]:
@@ -74,7 +75,7 @@ def _read(folder: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
     return json.loads((folder / "vocab.json").read_text("utf-8")), merges
 
 
-def _pair(merge: Any) -> tuple[str, str]:
+def _pair(merge: str | list[str]) -> tuple[str, str]:
     """A merge as older files ("a b") and newer ones (["a", "b"]) write it."""
     left, right = merge.split(" ") if isinstance(merge, str) else merge
     return left, right

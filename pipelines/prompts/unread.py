@@ -58,7 +58,7 @@ def _short(text: str) -> str:
 
 def _scheduled(prompt: Prompt) -> Iterator[Unread]:
     square = [group for group in prompt.groups if group.bracket == "["]
-    barred = _barred(prompt) if square else set()
+    barred: set[tuple[int, int]] = _barred(prompt) if square else set()
     for group in sorted(square, key=lambda group: group.start):
         if (group.start, group.end) in barred:
             yield Unread("alternation", prompt.bare[group.start : group.end])

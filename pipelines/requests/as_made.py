@@ -11,20 +11,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import Field, asdict, dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING
 
+from models.json_values import is_row
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.fields import Choice, Flag, Range, limited
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from models.library.checkpoint import Checkpoint
-    from pipelines.requests.request import Request
+    from pipelines.requests.request import Drawing, Drawn
 
 PREDICTIONS = ("epsilon", "v_prediction")
 FREE = ("seed", "variation_seed", "batch_count", "batch_size")  # what may be changed in a form without breaking the seal
 MOST_A_CORE = 8  # threads for each core of this machine: more are not obeyed, as they would only wait for one another
-Kind = TypeVar("Kind", bound="Request")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,18 +52,18 @@ def understanding(checkpoint: Checkpoint) -> Understanding:
     return Understanding(id=checkpoint.id, prediction_type=predicts, zero_terminal_snr=checkpoint.zero_terminal_snr)
 
 
-def seal(request: Request) -> str:
+def seal(request: Drawing) -> str:
     """Over all that people choose of a request but the seeds and the number of pictures: hexadecimal digits."""
     chosen = {item.name: _chosen(getattr(request, item.name)) for item in _open_fields(request) if item.name not in FREE}
     return hashlib.sha256(json.dumps([request.kind, chosen], sort_keys=True).encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def is_sealed(request: Request) -> bool:
+def is_sealed(request: Drawing) -> bool:
     """It is to be made as it was made: nothing was changed that breaks the seal."""
     return bool(request.as_made) and request.as_made == seal(request)
 
 
-def loosened(request: Kind) -> Kind:
+def loosened(request: Drawn) -> Drawn:
     """Without what was decided for another request, when the seal is broken."""
     if not request.as_made or is_sealed(request):
         return request
@@ -73,13 +75,13 @@ def threads_here(threads: int) -> int:
     return threads if threads <= MOST_A_CORE * (os.cpu_count() or 1) else 0
 
 
-def _open_fields(value: Any) -> list[Any]:
+def _open_fields(value: DataclassInstance) -> list[Field[object]]:
     return [item for item in fields(value) if not item.metadata["derived"]]
 
 
-def _chosen(value: Any) -> Any:
-    if isinstance(value, tuple):
+def _chosen(value: object) -> object:
+    if is_row(value):
         return [_chosen(entry) for entry in value if entry != ControlUse()]
-    if not is_dataclass(value):
+    if not is_dataclass(value) or isinstance(value, type):
         return value
-    return {name: part for name, part in asdict(value).items() if name in {item.name for item in _open_fields(value)}}  # pyright: ignore[reportArgumentType]
+    return {name: part for name, part in asdict(value).items() if name in {item.name for item in _open_fields(value)}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipelines.requests.fields import Choice, Flag, Range, Stored, Text, limited
@@ -47,11 +48,14 @@ class ControlUse:
 
 def curve_at(curve: str, share: float) -> float:
     """The factor of the weight, 0 .. 1, at a share of the unit's own steps: 0 at the first of them, 1 at the last."""
-    return {
-        "Flat": lambda x: 1.0,
-        "Falling": lambda x: 1 - x,
-        "Rising": lambda x: x,
-        "Early": lambda x: math.cos(x * math.pi / 2) ** 2,
-        "Late": lambda x: math.sin(x * math.pi / 2) ** 2,
-        "Middle": lambda x: math.sin(x * math.pi),
-    }[curve](min(max(share, 0.0), 1.0))
+    return CURVES[curve](min(max(share, 0.0), 1.0))
+
+
+CURVES: Mapping[str, Callable[[float], float]] = {
+    "Flat": lambda x: 1.0,
+    "Falling": lambda x: 1 - x,
+    "Rising": lambda x: x,
+    "Early": lambda x: math.cos(x * math.pi / 2) ** 2,
+    "Late": lambda x: math.sin(x * math.pi / 2) ** 2,
+    "Middle": lambda x: math.sin(x * math.pi),
+}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from models.errors import UserError
+from models.json_values import is_number, is_row, is_table
 
 INPUT_ID = re.compile(r"[0-9a-f]{64}")
 
@@ -23,7 +24,7 @@ class Range:
     snap: bool = False  # put a number between two steps on the nearest one, and say so, instead of refusing it
     clamp: bool = False  # put a number beyond the limits on the nearest limit instead of refusing it
 
-    def admit(self, name: str, value: Any, kind: type) -> int | float:
+    def admit(self, name: str, value: object, kind: type) -> int | float:
         number = _number(name, value, kind)
         if self.clamp:
             number = kind(min(max(number, self.low), self.high))
@@ -38,7 +39,7 @@ class Text:
 
     length: int
 
-    def admit(self, name: str, value: Any, kind: type) -> str:
+    def admit(self, name: str, value: object, kind: type) -> str:
         if not isinstance(value, str):
             raise UserError(f"{name} must be text.")
         clean = unicodedata.normalize("NFC", value.encode("utf-8", "ignore").decode().replace("\0", ""))
@@ -53,7 +54,7 @@ class Choice:
 
     names: tuple[str, ...] = ()
 
-    def admit(self, name: str, value: Any, kind: type) -> str:
+    def admit(self, name: str, value: object, kind: type) -> str:
         if not isinstance(value, str) or len(value) > 200:
             raise UserError(f"{name} must be a name from the list.")
         if self.names and value not in self.names:
@@ -65,7 +66,7 @@ class Choice:
 class Flag:
     """Yes or no."""
 
-    def admit(self, name: str, value: Any, kind: type) -> bool:
+    def admit(self, name: str, value: object, kind: type) -> bool:
         if not isinstance(value, bool):
             raise UserError(f"{name} must be yes or no.")
         return value
@@ -75,7 +76,7 @@ class Flag:
 class Stored:
     """The id of an input picture or mask that the studio keeps: 64 hexadecimal digits, or nothing. Whose it is, is checked elsewhere."""
 
-    def admit(self, name: str, value: Any, kind: type) -> str:
+    def admit(self, name: str, value: object, kind: type) -> str:
         if not isinstance(value, str) or (value and not INPUT_ID.fullmatch(value)):
             raise UserError(f"{name} must be a picture that was put in here.")
         return value
@@ -85,21 +86,21 @@ class Stored:
 class Several:
     """At most `most` entries of one kind, each a frozen dataclass with limited fields of its own. JSON: a list of objects."""
 
-    entry: type[Any]
+    entry: type[Any]  # Any: one of the frozen dataclasses
     most: int
 
-    def admit(self, name: str, value: Any, kind: type) -> tuple[Any, ...]:
-        if not isinstance(value, list | tuple):
+    def admit(self, name: str, value: object, kind: type) -> tuple[object, ...]:
+        if not is_row(value):
             raise UserError(f"{name} must be a list.")
         if len(value) > self.most:
             raise UserError(f"{name} has {len(value)} entries; {self.most} is the most. Remove some.")
         return tuple(self._entry(name, item) for item in value)
 
-    def _entry(self, name: str, value: Any) -> Any:
-        if isinstance(value, self.entry):
-            value = asdict(value)
+    def _entry(self, name: str, value: object) -> object:
         known = {item.name: item for item in fields(self.entry)}
-        if not isinstance(value, dict) or not value.keys() <= known.keys():
+        if isinstance(value, self.entry):
+            value = {name: getattr(value, name) for name in known}
+        if not is_table(value) or not value.keys() <= known.keys():
             raise UserError(f"{name} holds an entry that this version cannot read.")
         return self.entry(**{key: admit_field(known[key], part) for key, part in value.items()})
 
@@ -107,6 +108,7 @@ class Several:
 Limit = Range | Text | Choice | Flag | Stored | Several
 
 
+# Any: a field of a dataclass is written as its default, whatever type that has.
 def limited(default: Any, limit: Limit, title: str, info: str = "", derived: bool = False) -> Any:
     """A request field: its default, its limits, and the words the page shows for it.
 
@@ -115,13 +117,14 @@ def limited(default: Any, limit: Limit, title: str, info: str = "", derived: boo
     return field(default=default, metadata={"limit": limit, "title": title, "info": info, "derived": derived})
 
 
-def admit_field(item: Any, value: Any) -> Any:
-    types = {"int": int, "float": float, "str": str, "bool": bool}
+# Any: the value has the type of the field, which is only known when it is looked up.
+def admit_field(item: Field[Any], value: object) -> Any:
+    types: dict[object, type] = {"int": int, "float": float, "str": str, "bool": bool}
     return item.metadata["limit"].admit(item.metadata["title"], value, types.get(item.type, tuple))
 
 
-def _number(name: str, value: Any, kind: type) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+def _number(name: str, value: object, kind: type) -> int | float:
+    if not is_number(value) or not math.isfinite(value):
         raise UserError(f"{name} must be a number.")
     if kind is int and value != int(value):
         raise UserError(f"{name} must be a whole number; {value!r} is not.")

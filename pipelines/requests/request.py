@@ -1,19 +1,27 @@
-"""A job is a request: a frozen dataclass with everything that changes the pixels, and nothing else.
+"""The kinds of request: `KINDS`, and the drawings among them, which all have prompts, a model, a sampler and a seed.
 
-Each field declares its type, its default and its limits here, once. The form shows them, the HTTP door checks with them, the
-loop uses them, and a picture's metadata is derived from them.
+What every request has, and how one is admitted and described, stands in `pipelines.requests.base`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, ClassVar, Self, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from models.errors import UserError
+from models.families import PIXELS_PER_LATENT
 from pipelines.requests.as_made import DecodeUse, Understanding
+from pipelines.requests.base import Kind, Request, WithPicture, begins_with, describe, input_ids, limits, unroll
 from pipelines.requests.control_unit import MOST_UNITS, ControlUse
-from pipelines.requests.fields import Choice, Flag, Limit, Range, Several, Stored, Text, admit_field, limited
+from pipelines.requests.enlarge import Enlarge
+from pipelines.requests.fields import Choice, Flag, Range, Several, Stored, Text, limited
+
+__all__ = ["Enlarge", "Kind", "Request", "WithPicture", "begins_with", "describe", "input_ids", "limits", "unroll"]
+
+if TYPE_CHECKING:
+    pass
 
 MEGAPIXELS = 4.2  # the largest area of one picture; a larger one comes with upscaling
 SEEDS = 2**63  # torch takes 64 bits, SQLite and JSON readers keep 63
@@ -58,10 +66,8 @@ class EmbeddingUse:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """What every way of drawing shares. Subclasses add their own fields and a `kind`."""
-
-    kind: ClassVar[str] = ""
+class Drawing(Request):
+    """What every way of drawing with a diffusion model shares."""
 
     prompt: str = limited("", Text(100_000), "Prompt")
     negative_prompt: str = limited("", Text(100_000), "Negative prompt")
@@ -70,8 +76,8 @@ class Request:
     schedule: str = limited("Automatic", Choice(SCHEDULE_NAMES), "Schedule", "How the noise levels are spread over the steps")
     steps: int = limited(20, Range(1, 150), "Steps", "More steps refine; 20 to 30 is usual")
     guidance_scale: float = limited(5.0, Range(0, 30, 0.1), "Guidance", "How closely the prompt is followed; 1 ignores the negative prompt")
-    width: int = limited(256, Range(64, 4096, 8, snap=True), "Width")
-    height: int = limited(256, Range(64, 4096, 8, snap=True), "Height")
+    width: int = limited(256, Range(64, 4096, PIXELS_PER_LATENT, snap=True), "Width")
+    height: int = limited(256, Range(64, 4096, PIXELS_PER_LATENT, snap=True), "Height")
     seed: int = limited(-1, Range(-1, SEEDS - 1), "Seed", "-1 rolls the dice; the seed that was used is kept with the picture")
     variation_strength: float = limited(0.0, Range(0, 1, 0.01), "Variation", "How far to go from the seed's picture towards another one")
     variation_seed: int = limited(-1, Range(-1, SEEDS - 1), "Variation seed", "The seed of the other picture; -1 rolls the dice")
@@ -91,23 +97,15 @@ class Request:
     batch_count: int = limited(1, Range(1, 100), "Batch count", "Batches drawn one after another")
     batch_size: int = limited(1, Range(1, 16), "Batch size", "Pictures drawn side by side")
 
-    @classmethod
-    def admit(cls, values: dict[str, Any]) -> Self:
-        """A request from values that came from outside. Absent fields take their default, unknown ones are refused.
-
-        Raises `UserError` with a sentence that names the field. Never coerces: "3" is not 3 and True is not 1.
-        """
-        known = {item.name: item for item in fields(cls)}
-        for name in values:
-            if name not in known:
-                raise UserError(f"This request has no field named “{str(name)[:60]}”.")
-        admitted = {name: admit_field(known[name], value) for name, value in values.items()}
-        request = cls(**admitted)
-        if request.width * request.height > MEGAPIXELS * 1e6:
-            area = request.width * request.height / 1e6
-            size = f"{request.width} x {request.height} is {area:.2f} megapixels"
+    def check(self) -> None:
+        if self.width * self.height > MEGAPIXELS * 1e6:
+            area = self.width * self.height / 1e6
+            size = f"{self.width} x {self.height} is {area:.2f} megapixels"
             raise UserError(f"{size}; {MEGAPIXELS} is the most. Choose a smaller size.")
-        return request
+
+    @property
+    def words(self) -> str:
+        return self.prompt
 
     @property
     def prompts_read(self) -> tuple[str, ...]:
@@ -121,12 +119,11 @@ class Request:
 
     @property
     def batch_total(self) -> int:
-        """How many batches are drawn one after another."""
         return self.batch_count
 
     @property
-    def picture_count(self) -> int:
-        return self.batch_total * self.batch_size
+    def pictures_a_batch(self) -> int:
+        return self.batch_size
 
     def single(self, index: int) -> Self:
         """The request that makes picture `index` of this one alone. The seeds must be settled (not -1).
@@ -140,24 +137,23 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextToImage(Request):
+class TextToImage(Drawing):
     """A picture from words alone."""
 
     kind: ClassVar[str] = "txt2img"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Controlled(Request):
+class Controlled(Drawing):
     """A picture from words, held by control units."""
 
     kind: ClassVar[str] = "controlnet"
 
 
 @dataclass(frozen=True, kw_only=True)
-class FromPicture(Request):
-    """What begins with a picture. Ids of pictures are those of `pipelines.images.store`."""
+class FromPicture(WithPicture, Drawing):
+    """A drawing that begins with a picture."""
 
-    image: str = limited("", Stored(), "Picture")
     denoising_strength: float = limited(0.75, Range(0, 1, 0.01), "Denoising strength", "0 gives the picture back, 1 draws a new one")
     exact_steps: bool = limited(False, Flag(), "Run exactly the steps I asked for", "Otherwise a lower strength runs fewer of them")
 
@@ -266,38 +262,19 @@ class Depth(FromPicture):
     map_blur: int = limited(0, Range(0, 64), "Blur of the map", "Pixels, at the size that is drawn")
 
 
-Kind = TypeVar("Kind", bound=Request)
-KINDS: dict[str, type[Request]] = {kind.kind: kind for kind in (TextToImage, ImageToImage, Inpaint, Outpaint, Controlled, Depth)}
+Drawn = TypeVar("Drawn", bound=Drawing)
+OF_ALL = (TextToImage, ImageToImage, Inpaint, Outpaint, Controlled, Depth, Enlarge)
+KINDS: dict[str, type[Request]] = {kind.kind: kind for kind in OF_ALL}
 
 
-def describe(request: Request) -> dict[str, Any]:
-    """The request as plain JSON values, with its kind: the authoritative metadata of a picture."""
-    return {"kind": request.kind} | {item.name: _json(getattr(request, item.name)) for item in fields(request)}
+def seed_of(request: Request) -> int:
+    """-1 where it is not settled, and for what no dice are thrown for."""
+    return request.seed if isinstance(request, Drawing) else -1
 
 
-def restore(values: dict[str, Any]) -> Request:
+def restore(values: Mapping[str, object]) -> Request:
     """The request that `describe` wrote. Raises `UserError` when the kind is unknown or a value is out of its limits."""
     kind = values.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         raise UserError("These settings are of a kind that this version does not know. Update Atelier to read them.")
     return KINDS[kind].admit({name: value for name, value in values.items() if name != "kind"})
-
-
-def unroll(request: Kind) -> list[Kind]:
-    """One request a picture, each a batch of one: see `Request.single`."""
-    return [request.single(index) for index in range(request.picture_count)]
-
-
-def input_ids(request: Request) -> set[str]:
-    """The input pictures and masks that a request names."""
-    named = {value for item in fields(request) if isinstance(item.metadata["limit"], Stored) if (value := getattr(request, item.name))}
-    controlled = {picture_id for use in request.controls for picture_id in (use.image, use.mask) if picture_id}
-    return named | controlled | {use.id for use in getattr(request, "images", ()) if use.id}
-
-
-def limits(kind: type[Request]) -> dict[str, Limit]:
-    return {item.name: item.metadata["limit"] for item in fields(kind)}
-
-
-def _json(value: Any) -> Any:
-    return [asdict(entry) for entry in value] if isinstance(value, tuple) else value

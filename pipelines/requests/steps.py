@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.requests.request import FromPicture, ImageToImage, Request
+from pipelines.requests.request import Drawing, FromPicture, ImageToImage
 
 NEARLY_ALL = 0.999
 MOST_PLANNED = 1000  # training steps of the models: a finer plan says nothing new
@@ -31,7 +31,7 @@ class Steps:
         return self.planned - self.skipped
 
 
-def steps_of(request: Request) -> Steps:
+def steps_of(request: Drawing) -> Steps:
     """The steps of one run of this request; of the first round, where there are several."""
     if isinstance(request, FromPicture):
         return steps_at(request.steps, request.denoising_strength, request.exact_steps)
@@ -48,7 +48,7 @@ def steps_at(steps: int, strength: float, exact: bool = False) -> Steps:
     return Steps(steps, steps - min(int(share * steps) + 1, steps))
 
 
-def steps_in_all(request: Request) -> int:
+def steps_in_all(request: Drawing) -> int:
     """Of all rounds of one picture."""
     if not isinstance(request, ImageToImage):
         return steps_of(request).run

@@ -11,7 +11,7 @@ from models.library.catalog import Checkpoint
 from models.library.compatibility import fits
 from models.library.matching import words
 from pipelines.prompts import Names, parse
-from pipelines.requests.request import EmbeddingUse, Request
+from pipelines.requests.request import Drawing, EmbeddingUse
 
 Called = Mapping[str, Sequence[ModelFile]]  # word -> the embeddings that are called so
 
@@ -40,7 +40,7 @@ def with_given(called: Called, given: Sequence[EmbeddingUse], checkpoint: Checkp
     }
 
 
-def awake(request: Request, called: Called) -> Iterator[tuple[str, list[ModelFile]]]:
+def awake(request: Drawing, called: Called) -> Iterator[tuple[str, list[ModelFile]]]:
     """The words that act in the prompts, found by the very reading that the text encoders are given, and the files that each may mean."""
     names = Names.of(called)
     runs = [run for text in request.prompts_read for run in parse(text, names).runs if run.name]

@@ -11,7 +11,7 @@ from models.files import ModelFile
 from models.library.catalog import Checkpoint
 from models.memory.forecast import Forecast, Machine, Work, forecast, slimness_of, vae_weights, weights_of
 from models.memory.manager import LedgerLine
-from pipelines.requests.request import Request
+from pipelines.requests.request import Drawing
 
 
 class CatalogView(Protocol):
@@ -21,7 +21,7 @@ class CatalogView(Protocol):
     def model(self, model_id: str) -> ModelFile: ...
 
 
-def work_of(request: Request, catalog: CatalogView, machine: Machine) -> Work:
+def work_of(request: Drawing, catalog: CatalogView, machine: Machine) -> Work:
     """Raises `UserError` when a model that the request names is not there."""
     checkpoint = catalog.checkpoint(request.checkpoint)
     drawn_with = [checkpoint, *([catalog.checkpoint(request.refiner)] if request.refiner else [])]
@@ -31,17 +31,18 @@ def work_of(request: Request, catalog: CatalogView, machine: Machine) -> Work:
     added += sum(catalog.model(model_id).size * machine.element_size // 2 for model_id in control_ids)
     return Work(
         family=checkpoint.family_key,
-        weights=models + added + (vae_weights(machine) if request.other_vae else 0),
+        weights=models + added + (vae_weights(catalog.model(request.other_vae).size, machine) if request.other_vae else 0),
         width=request.width,
         height=request.height,
         batch_size=request.batch_size,
         guided=request.guidance_scale != 1,
         patched=models if request.loras else 0,
+        steered=bool(control_ids),
         slimness=slimness_of(checkpoint.family_key, checkpoint.file.size),
     )
 
 
-def forecast_of(request: Request, catalog: CatalogView, machine: Machine, ledger: Sequence[LedgerLine]) -> Forecast:
+def forecast_of(request: Drawing, catalog: CatalogView, machine: Machine, ledger: Sequence[LedgerLine]) -> Forecast:
     """What the request will take of the memory that computes. What is in it idle makes room, so it counts as free."""
     return forecast(work_of(request, catalog, machine), machine, available(machine, ledger))
 

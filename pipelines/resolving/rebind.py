@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from models.errors import UserError
 from models.files import ModelFile, ModelKind
@@ -18,9 +18,11 @@ from models.library.checkpoint import STARTER, Checkpoint
 from pipelines.metadata.lists import canonical, unlisted
 from pipelines.metadata.provenance import plain
 from pipelines.requests.as_made import Understanding, seal, threads_here, understanding
-from pipelines.requests.request import OWN_VAE, EmbeddingUse, Request
+from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.request import OWN_VAE, Drawing, EmbeddingUse, HypernetworkUse, LoraUse, Request
 from pipelines.resolving.embedding_words import awake, embeddings_for
 
+Use = TypeVar("Use", LoraUse, HypernetworkUse, ControlUse)
 PATIENCE = 2.0  # seconds that the files of one picture may take to be read, all together
 STEERS: tuple[ModelKind, ...] = ("controlnet", "adapter")
 SHOWN = {
@@ -60,9 +62,12 @@ def rebind(request: Request, made_with: Mapping[str, str], catalog: CatalogView,
     What is not there is left out and named in a note; a checkpoint that is not there becomes the starter. What bears the name but is
     another file is taken, and a note says so. `ids`: the request holds ids of a library; a text that others read has names alone.
     """
-    search = _Search(catalog, made_with)
+    return _rebound(request, _Search(catalog, made_with), ids) if isinstance(request, Drawing) else Rebound(request)
+
+
+def _rebound(request: Drawing, search: _Search, ids: bool) -> Rebound:
     checkpoint = search.checkpoint(request.checkpoint if ids else "", "Model")
-    refiner = search.checkpoint(request.refiner, "Refiner") if request.refiner or "Refiner" in made_with else ""
+    refiner = search.checkpoint(request.refiner, "Refiner") if request.refiner or "Refiner" in search.made_with else ""
     moved = {request.checkpoint: checkpoint, request.refiner: refiner}
     found = replace(
         request,
@@ -75,7 +80,7 @@ def rebind(request: Request, made_with: Mapping[str, str], catalog: CatalogView,
         embeddings=tuple(search.embeddings(request.embeddings)),
         understood=tuple(search.understood(request.understood, moved)),
     )
-    if ids or "TI hashes" in made_with:
+    if ids or "TI hashes" in search.made_with:
         search.say_newcomers(found)
         found = replace(found, as_made=seal(found))
     return Rebound(found, tuple(dict.fromkeys([*search.notes, *_too_many(found.threads)])))
@@ -91,7 +96,7 @@ def _too_many(threads: int) -> list[str]:
 class _Search:
     catalog: CatalogView
     made_with: Mapping[str, str]
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list[str])
     until: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
 
     def checkpoint(self, model_id: str, key: str) -> str:
@@ -123,7 +128,7 @@ class _Search:
                 self.notes.append(f"{taken}, and is {_in_words(understanding(here))} here by now. {UNTIL}")
                 yield there
 
-    def say_newcomers(self, request: Request) -> None:
+    def say_newcomers(self, request: Drawing) -> None:
         """Words that were ordinary ones when the picture was made, and are names of embeddings here."""
         checkpoint = self._checkpoint(request.checkpoint)
         called = embeddings_for(checkpoint, self.catalog) if checkpoint else {}
@@ -138,7 +143,7 @@ class _Search:
         except UserError:
             return None
 
-    def uses(self, kind: ModelKind, uses: Sequence[Any], key: str) -> Iterator[Any]:
+    def uses(self, kind: ModelKind, uses: Sequence[Use], key: str) -> Iterator[Use]:
         digests = Digests(self.made_with.get(key, ""))
         for use in uses:
             if not acts(use):
@@ -236,7 +241,7 @@ class Digests:
         return self._entries[places[0]][1] if places else ""
 
 
-def acts(use: Any) -> bool:
+def acts(use: object) -> bool:
     """Whether a LoRA, hypernetwork or control unit has any strength; what has none is in no list."""
     strengths = [getattr(use, name) for name in ("unet", "text_encoder", "strength", "weight") if hasattr(use, name)]
     return any(strengths)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from models.errors import UserError
 from models.files import ModelFile, ModelKind
@@ -15,18 +15,15 @@ from models.library.compatibility import fits
 from pipelines.prompts.tags import Tag, take_tags, without_tags
 from pipelines.requests.as_made import is_sealed, loosened
 from pipelines.requests.control_unit import ControlUse
-from pipelines.requests.request import OWN_VAE, Depth, EmbeddingUse, HypernetworkUse, Kind, LoraUse, Request
+from pipelines.requests.made_for import MADE_FOR, cannot_draw, draws
+from pipelines.requests.request import OWN_VAE, Depth, Drawing, Drawn, EmbeddingUse, HypernetworkUse, Kind, LoraUse
 from pipelines.resolving.control_match import readers
 from pipelines.resolving.embedding_words import awake, embeddings_for, fitting, with_given
 from pipelines.resolving.rebind import SHOWN, STEERS, Rebound, rebind
 
-__all__ = ["MADE_FOR", "UNREAD_DEPTH", "Rebound", "draws", "rebind", "resolve", "titled"]
+__all__ = ["UNREAD_DEPTH", "Rebound", "rebind", "resolve", "titled"]
 
-MADE_FOR = {  # variant -> what such a checkpoint is, and the kinds of request that it can draw
-    "inpaint": ("an inpainting model: it fills in a part of a picture", ("inpaint", "outpaint")),
-    "depth": ("a depth model: it draws over the depths of a picture", ("depth",)),
-    "instruct": ("an editing model: it changes a picture as it is told", ()),
-}
+Use = TypeVar("Use", LoraUse, HypernetworkUse, ControlUse)
 UNREAD_DEPTH = "Nothing reads the depth map yet. Choose a depth checkpoint, or add a control unit without a picture of its own."
 MOST_LISTED, MOST_CALLED = 6, 120  # files of one name in a sentence, and characters of each
 
@@ -45,8 +42,12 @@ class CatalogView(Protocol):
 def resolve(request: Kind, catalog: CatalogView) -> Kind:
     """The request as it is kept and drawn: no tags in its prompt, every name an id of the library.
 
-    Raises `UserError` when something is not there, cannot be used, or does not fit the checkpoint.
+    Raises `UserError` when something is not there, cannot be used, or does not fit the checkpoint. What needs no model is as it is.
     """
+    return _resolved(request, catalog) if isinstance(request, Drawing) else request
+
+
+def _resolved(request: Drawn, catalog: CatalogView) -> Drawn:
     request = loosened(request)
     checkpoint = catalog.checkpoint(request.checkpoint)
     _check_depth(request, checkpoint)
@@ -71,7 +72,7 @@ def resolve(request: Kind, catalog: CatalogView) -> Kind:
     return type(request).admit(_values(found))
 
 
-def _values(request: Request) -> dict[str, Any]:
+def _values(request: Drawing) -> dict[str, object]:
     return {item.name: getattr(request, item.name) for item in fields(request)}
 
 
@@ -133,7 +134,7 @@ def _only(kind: ModelKind, name: str, entries: Sequence[ModelFile], checkpoint: 
     return fitting[0]
 
 
-def _named(use: Any, kind: ModelKind, checkpoint: Checkpoint, catalog: CatalogView) -> Any:
+def _named(use: Use, kind: ModelKind, checkpoint: Checkpoint, catalog: CatalogView) -> Use:
     return replace(use, name=_fitting(use.id, kind, checkpoint, catalog).called[:300])
 
 
@@ -154,19 +155,12 @@ def _preferred_vae(checkpoint: Checkpoint, catalog: CatalogView) -> str:
     return chosen if chosen and any(entry.id == chosen for entry in catalog.models("vae")) else ""
 
 
-def draws(checkpoint: Checkpoint, kind: str) -> bool:
-    """Whether it can draw requests of this kind."""
-    _, kinds = MADE_FOR.get(checkpoint.variant, ("", (kind,)))
-    return kind in kinds
-
-
-def _check_variant(request: Request, checkpoint: Checkpoint) -> None:
+def _check_variant(request: Drawing, checkpoint: Checkpoint) -> None:
     if not draws(checkpoint, request.kind):
-        what, _ = MADE_FOR[checkpoint.variant]
-        raise UserError(f"“{checkpoint.name[:80]}” is {what}, so it cannot draw this. Choose another checkpoint here.")
+        raise UserError(cannot_draw(checkpoint.name, MADE_FOR[checkpoint.variant].what))
 
 
-def _check_depth(request: Request, checkpoint: Checkpoint) -> None:
+def _check_depth(request: Drawing, checkpoint: Checkpoint) -> None:
     if not isinstance(request, Depth):
         return
     if checkpoint.variant != "depth" and all(use.image or not use.weight for use in request.controls if use != ControlUse()):
@@ -175,7 +169,7 @@ def _check_depth(request: Request, checkpoint: Checkpoint) -> None:
         raise UserError("“Far” lies in front of “Near”, so the map would be empty. Move one of them, or invert the map.")
 
 
-def _check_refiner(request: Request, checkpoint: Checkpoint, catalog: CatalogView) -> None:
+def _check_refiner(request: Drawing, checkpoint: Checkpoint, catalog: CatalogView) -> None:
     if not request.refiner:
         return
     refiner = catalog.checkpoint(request.refiner)
@@ -184,7 +178,7 @@ def _check_refiner(request: Request, checkpoint: Checkpoint, catalog: CatalogVie
         raise UserError(f"{families}, so the one cannot refine the other. Choose another refiner.")
 
 
-def _embeddings(request: Request, checkpoint: Checkpoint, catalog: CatalogView) -> Iterator[EmbeddingUse]:
+def _embeddings(request: Drawing, checkpoint: Checkpoint, catalog: CatalogView) -> Iterator[EmbeddingUse]:
     """Those whose words stand in the prompts; those that acted before where a picture is made as it was made."""
     if is_sealed(request):
         yield from (use for use in request.embeddings if fitting(use, checkpoint, catalog))

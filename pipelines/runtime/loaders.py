@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from models.control.network import load_control
-from models.diffusion_model import DiffusionModel
+from models.control.network import ControlNetwork, load_control
+from models.diffusion_model import DiffusionModel, LoadedVae
 from models.errors import UserError
 from models.families import FAMILIES
 from models.files import ModelFile
@@ -22,19 +22,19 @@ from models.memory.device import Device
 from models.memory.forecast import Machine, vae_weights, weights_of
 from models.memory.manager import Key
 from models.memory.offload import HOST, Kept, Resident
-from models.networks.vision import load_vision
-from models.patches.embeddings import read_embedding
-from models.patches.hypernetworks import read_hypernetwork
-from models.patches.ip_adapter import load_ip_adapter
-from models.patches.lora import read_lora
+from models.networks.vision import Vision, load_vision
+from models.patches.embeddings import Embedding, read_embedding
+from models.patches.hypernetworks import Hypernetwork, read_hypernetwork
+from models.patches.ip_adapter import IpAdapter, load_ip_adapter
+from models.patches.lora import Lora, read_lora
 from models.tensors.add_on_names import needed_of_hypernetwork, vectors_in
 from models.tensors.header import Header, TensorInfo, floating, read_header
 from models.tensors.lora_names import needed
 from models.tensors.reading import read_tensors
-from pipelines.preprocessors.annotators import Annotators
+from pipelines.preprocessors.annotators import Annotator, Annotators
 from pipelines.prompts import ClipTokenizer, load_tokenizer
 
-Held = Resident[Any] | Kept[Any]
+Held = Resident[Any] | Kept[Any]  # Any: what a key of each kind stands for, see `LOADERS`
 MOST_TOKENIZERS = 4
 WATCHED = (".safetensors", ".json", ".txt")  # of a folder: what is read
 
@@ -50,7 +50,7 @@ class Loaders:
         self._catalog = catalog
         self._device = device
         self._machine = machine
-        self._tokenizers: dict[Any, ClipTokenizer] = {}  # by their files
+        self._tokenizers: dict[object, ClipTokenizer] = {}  # by their files
 
     def load(self, key: Key) -> Held:
         self._go_on()
@@ -65,9 +65,9 @@ class Loaders:
             return weights_of(self._catalog.checkpoint(key.id).family_key, entry.size, self._machine)
         if key.kind == "control":
             return entry.size * self._machine.element_size // 2  # such files are mostly in half precision
-        return vae_weights(self._machine) if key.kind == "vae" else entry.size
+        return vae_weights(entry.size, self._machine) if key.kind == "vae" else entry.size
 
-    def fingerprint(self, key: Key) -> Any:
+    def fingerprint(self, key: Key) -> object:
         """What the file looks like from outside, and how it is to be understood. Raises `UserError` when it is gone."""
         if key.kind in ("annotator", "vision"):
             return self._annotators.fingerprint(key.id) if key.kind == "annotator" else self.encoders.fingerprint(key.id)
@@ -88,13 +88,13 @@ class Loaders:
     def entry(self, key: Key) -> ModelFile:
         return self._catalog.checkpoint(key.id).file if key.kind == "checkpoint" else self._catalog.model(key.id)
 
-    def _checkpoint(self, key: Key) -> Resident[DiffusionModel]:
+    def read_checkpoint(self, key: Key) -> Resident[DiffusionModel]:
         """The networks are read into the host's memory. What is small, and what pages look through, stays on the device."""
         checkpoint = self.checkpoint(key)
         device = self._device.torch_device
         tokenizers = {key: self._tokenizer(folder) for key, folder in checkpoint.tokenizers.items()}
         model = load(checkpoint, self._reading_device(), tokenizers, go_on=self._go_on)
-        model = replace(model, device=self._device, preview=model.preview.to(device), alphas_cumprod=model.alphas_cumprod.to(device))
+        model = replace(model, device=self._device, preview=model.preview.to(device))
         return Resident(model, [*(encoder.network for encoder in model.text_encoders), model.unet, model.vae], device)
 
     def _tokenizer(self, folder: Path) -> ClipTokenizer:
@@ -106,36 +106,36 @@ class Loaders:
             self._tokenizers[files] = load_tokenizer(folder)
         return self._tokenizers[files]
 
-    def _vae(self, key: Key) -> Resident[Any]:
+    def read_vae(self, key: Key) -> Resident[LoadedVae]:
         vae = load_vae(self._catalog.model(key.id), FAMILIES[key.family], self._reading_device())
         return Resident(vae, [vae.network], self._device.torch_device)
 
-    def _control(self, key: Key) -> Resident[Any]:
+    def read_control(self, key: Key) -> Resident[ControlNetwork]:
         control = load_control(self._catalog.model(key.id), FAMILIES[key.family], self._reading_device())
         return Resident(control, [control.network], self._device.torch_device)
 
-    def _annotator(self, key: Key) -> Resident[Any]:
+    def read_annotator(self, key: Key) -> Resident[Annotator]:
         annotator = self._annotators.load(key.id, HOST, torch.float32)
         return Resident(annotator, list(annotator.networks), self._device.torch_device)
 
-    def _ip_adapter(self, key: Key) -> Resident[Any]:
+    def read_ip_adapter(self, key: Key) -> Resident[IpAdapter]:
         adapter = load_ip_adapter(self._catalog.model(key.id), FAMILIES[key.family], self._reading_device())
         return Resident(adapter, [adapter.network], self._device.torch_device)
 
-    def _vision(self, key: Key) -> Resident[Any]:
+    def read_vision(self, key: Key) -> Resident[Vision]:
         vision = load_vision(self.encoders.path(key.id), self._reading_device())
         return Resident(vision, [vision.network], self._device.torch_device)
 
-    def _lora(self, key: Key) -> Kept[Any]:
+    def read_lora(self, key: Key) -> Kept[Lora]:
         header, tensors = self._tensors(key, needed)
         lora = read_lora(tensors, header.metadata, self._catalog.model(key.id).name)
         return Kept(lora, lora.bytes)
 
-    def _embedding(self, key: Key) -> Kept[Any]:
+    def read_embedding(self, key: Key) -> Kept[Embedding]:
         embedding = read_embedding(self._tensors(key, _vectors)[1], self._catalog.model(key.id).name)
         return Kept(embedding, sum(vectors.nbytes for vectors in embedding.vectors.values()))
 
-    def _hypernetwork(self, key: Key) -> Kept[Any]:
+    def read_hypernetwork(self, key: Key) -> Kept[Hypernetwork]:
         header, tensors = self._tensors(key, needed_of_hypernetwork)
         hypernetwork = read_hypernetwork(tensors, header.metadata, f"“{self._catalog.model(key.id).name}”")
         return Kept(hypernetwork, sum(tensor.nbytes for tensor in tensors.values()))
@@ -152,15 +152,15 @@ class Loaders:
 
 
 LOADERS: dict[str, Callable[[Loaders, Key], Held]] = {
-    "checkpoint": Loaders._checkpoint,
-    "vae": Loaders._vae,
-    "control": Loaders._control,
-    "annotator": Loaders._annotator,
-    IP_ADAPTER: Loaders._ip_adapter,
-    "vision": Loaders._vision,
-    "lora": Loaders._lora,
-    "embedding": Loaders._embedding,
-    "hypernetwork": Loaders._hypernetwork,
+    "checkpoint": Loaders.read_checkpoint,
+    "vae": Loaders.read_vae,
+    "control": Loaders.read_control,
+    "annotator": Loaders.read_annotator,
+    IP_ADAPTER: Loaders.read_ip_adapter,
+    "vision": Loaders.read_vision,
+    "lora": Loaders.read_lora,
+    "embedding": Loaders.read_embedding,
+    "hypernetwork": Loaders.read_hypernetwork,
 }
 
 
@@ -168,11 +168,11 @@ def _vectors(tensors: Mapping[str, TensorInfo]) -> Collection[str]:
     return vectors_in({name: info.shape for name, info in tensors.items()}, floating(tensors)).values()
 
 
-def _understood(checkpoint: Checkpoint) -> tuple[Any, ...]:
+def _understood(checkpoint: Checkpoint) -> tuple[object, ...]:
     return checkpoint.family_key, checkpoint.variant, checkpoint.prediction_type, checkpoint.zero_terminal_snr
 
 
-def _look(path: Path) -> tuple[Any, ...]:
+def _look(path: Path) -> tuple[object, ...]:
     """Size, time and place of a file, or of every file that is read in a folder and the folders of its parts."""
     parts = [*path.glob("*"), *path.glob("*/*")] if path.is_dir() else [path]
     files = sorted(part for part in parts if part.suffix in WATCHED or part == path)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
 
 import torch
 
@@ -19,14 +18,13 @@ from pipelines.metadata.companions import companions, content
 from pipelines.metadata.provenance import VISION, Hash, Hashes, MadeWith, several
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.as_made import Understanding
-from pipelines.requests.request import OWN_VAE, Request
+from pipelines.requests.request import OWN_VAE, Drawing, Drawn
 
-Kind = TypeVar("Kind", bound=Request)
 FILE = "file"  # the kind of key that a file which is in no table goes by
 
 
 class Origins:
-    def __init__(self, catalog: Catalog, device: Device, annotators: Annotators, fingerprint: Callable[[Key], Any]) -> None:
+    def __init__(self, catalog: Catalog, device: Device, annotators: Annotators, fingerprint: Callable[[Key], object]) -> None:
         """`fingerprint`: of what the library knows."""
         self._catalog = catalog
         self._device = device
@@ -35,7 +33,7 @@ class Origins:
         self._looked: dict[str, Hash] = {}
         self.runtime = runtime(device)
 
-    def begin(self, request: Request) -> Mapping[str, str]:
+    def begin(self, request: Drawing) -> Mapping[str, str]:
         """Reading the files for their hashes begins now; who first looks at the result waits for them."""
         self._looked = {}
         found = companions(request, self._catalog, self._annotators)
@@ -52,7 +50,7 @@ class Origins:
         """An IP-Adapter looked through this encoder."""
         self._looked[name] = self.hashes.begin(Key(FILE, str(file)))
 
-    def recorded(self, request: Kind, model: DiffusionModel) -> Kind:
+    def recorded(self, request: Drawn, model: DiffusionModel) -> Drawn:
         """The request of a finished picture, with what was decided while it was drawn."""
         models = [model, *([model.refiner] if model.refiner else [])]
         threads = torch.get_num_threads() if self._device.torch_device.type == "cpu" else 0
@@ -75,7 +73,7 @@ def _lists(told: Sequence[tuple[str, str, str]]) -> dict[str, str]:
 def runtime(device: Device) -> Mapping[str, str]:
     """On what, in which numbers and with which versions pictures are computed."""
     number_type = str(device.dtype).removeprefix("torch.")
-    versions = {name: version(name) for name in ("torch", "diffusers", "transformers")}
+    versions = {name: version(name) for name in ("torch", "diffusers", "transformers", "Pillow")}
     return {"Device": _device_name(device.torch_device), "Number type": number_type, **versions, "Atelier": infotext.VERSION}
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from models.diffusion_model import DiffusionModel
 from models.identify.control import IP_ADAPTER
 from models.library.catalog import Catalog
 from models.memory.manager import Key
+from models.patches.hypernetworks import Hypernetwork
 from models.patches.lora import Lora
 from pipelines.metadata.provenance import CHECKPOINT, Hashes, MadeWith, one, several
 from pipelines.requests.as_made import understanding
-from pipelines.requests.request import Request
+from pipelines.requests.request import Drawing
 from pipelines.runtime.loaders import Held
 
 Items = Mapping[Key, Held]
@@ -21,7 +21,7 @@ NOTHING: Mapping[str, str] = {}
 
 
 class Named:
-    def __init__(self, request: Request, catalog: Catalog) -> None:
+    def __init__(self, request: Drawing, catalog: Catalog) -> None:
         self._catalog = catalog
         self._checkpoint = self._understood(request, request.checkpoint)
         family = catalog.checkpoint(request.checkpoint).family_key
@@ -36,7 +36,7 @@ class Named:
         self._controls = [key for key in self._control_keys if key.kind == "control"]
         self._looking = [key for key in self._control_keys if key.kind == IP_ADAPTER]  # lent only while a drawing is prepared
 
-    def _understood(self, request: Request, checkpoint_id: str) -> Key:
+    def _understood(self, request: Drawing, checkpoint_id: str) -> Key:
         """A picture that is made again may have been drawn when the checkpoint was understood in another way."""
         checkpoint = self._catalog.checkpoint(checkpoint_id)
         for use in request.understood:
@@ -58,7 +58,7 @@ class Named:
         """(LoRA, strength on the UNet, on the text encoders, block weights) each."""
         return [(items[key].value, use.unet, use.text_encoder, use.blocks) for key, use in self._loras]
 
-    def hypernetworks(self, items: Items) -> list[tuple[Any, float]]:
+    def hypernetworks(self, items: Items) -> list[tuple[Hypernetwork, float]]:
         return [(items[key].value, use.strength) for key, use in self._hypernetworks]
 
     def joined(self, items: Items, hashes: Hashes, notes: Mapping[str, str] = NOTHING) -> DiffusionModel:

@@ -3,17 +3,19 @@
     sigmas = plan("DPM++ 2M", "Automatic", steps=20, noise_schedule=schedule)
     for moment in sample("DPM++ 2M", denoise, noise.first() * sigmas[0], sigmas, noise): ...
 
-A new sampler is a file with one generator function, a line in `SAMPLERS`, and its name in `request.SAMPLER_NAMES`.
+A new sampler is a file with one generator function, a line in `SAMPLERS`, and its name in `request.SAMPLER_NAMES`. One that has options
+(`options.py`) names them in its line and is given them as its last argument; one that has none is not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from models.errors import UserError
+from pipelines.samplers.options import ANCESTRAL, CHURNED, USUAL, WITHOUT_NOISE, SamplerOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,7 +37,9 @@ class SamplerSpec:
     automatic: str  # the schedule that "Automatic" stands for
     schedules: tuple[str, ...] = EVERY  # the others that apply
     calls_per_step: int = 1  # of the network; a last step that ends at 0 makes one
-    noise: Literal["none", "fresh", "brownian"] = "none"
+    noise: Literal["none", "fresh", "brownian"] = "none"  # that it asks for by itself; with options it may ask for fresh one
+    options: tuple[str, ...] = ()  # the fields of `SamplerOptions` that it has
+    usual: SamplerOptions = USUAL  # what they are where nothing is asked for
 
     @property
     def stochastic(self) -> bool:
@@ -44,6 +48,12 @@ class SamplerSpec:
 
     def function(self) -> Sampler:
         return _resolve(self.target)
+
+    def given(self, options: SamplerOptions | None) -> tuple[SamplerOptions, ...]:
+        """Its last argument, if it has options: those that it has, and of the others nothing."""
+        if not self.options:
+            return ()
+        return (replace(USUAL, **{name: getattr(options or self.usual, name) for name in self.options}),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +66,12 @@ class ScheduleSpec:
 
 SAMPLERS: dict[str, SamplerSpec] = {
     "DPM++ 2M": SamplerSpec("dpmpp_2m:dpmpp_2m", "Karras"),
-    "DPM++ 2M SDE": SamplerSpec("dpmpp_2m_sde:dpmpp_2m_sde", "Karras", noise="brownian"),
-    "DPM++ SDE": SamplerSpec("dpmpp_sde:dpmpp_sde", "Karras", calls_per_step=2, noise="brownian"),
-    "Euler": SamplerSpec("euler:euler", "Normal"),
-    "Euler a": SamplerSpec("euler_ancestral:euler_ancestral", "Normal", noise="fresh"),
-    "Heun": SamplerSpec("heun:heun", "Normal", calls_per_step=2),
-    "DDIM": SamplerSpec("ddim:ddim", "DDIM", EVEN),
+    "DPM++ 2M SDE": SamplerSpec("dpmpp_2m_sde:dpmpp_2m_sde", "Karras", noise="brownian", options=ANCESTRAL),
+    "DPM++ SDE": SamplerSpec("dpmpp_sde:dpmpp_sde", "Karras", calls_per_step=2, noise="brownian", options=ANCESTRAL),
+    "Euler": SamplerSpec("euler:euler", "Normal", options=CHURNED),
+    "Euler a": SamplerSpec("euler_ancestral:euler_ancestral", "Normal", noise="fresh", options=ANCESTRAL),
+    "Heun": SamplerSpec("heun:heun", "Normal", calls_per_step=2, options=CHURNED),
+    "DDIM": SamplerSpec("ddim:ddim", "DDIM", EVEN, options=("eta",), usual=WITHOUT_NOISE),
     "LCM": SamplerSpec("lcm:lcm", "LCM", EVEN, noise="fresh"),
 }
 
@@ -94,12 +104,17 @@ def plan(sampler: str, schedule: str, steps: int, noise_schedule: NoiseSchedule)
     return SCHEDULES[resolve_schedule(sampler, schedule)].function()(steps, noise_schedule).float().cpu()
 
 
-def sample(sampler: str, denoise: Denoise, x: Tensor, sigmas: Tensor, noise: ImageNoise) -> Iterator[Moment]:
-    """One `Moment` a step, starting from x at `sigmas[0]`, with the kind of noise this sampler needs."""
+def sample(
+    sampler: str, denoise: Denoise, x: Tensor, sigmas: Tensor, noise: ImageNoise, options: SamplerOptions | None = None
+) -> Iterator[Moment]:
+    """One `Moment` a step, starting from x at `sigmas[0]`, with the kind of noise this sampler needs.
+
+    `options`: those that it has; None for its usual ones.
+    """
     spec = SAMPLERS[sampler]
-    return spec.function()(denoise, x, sigmas, noise.source(spec.noise, sigmas))
+    return spec.function()(denoise, x, sigmas, noise.source(spec.noise, sigmas), *spec.given(options))
 
 
-def _resolve(target: str) -> Any:
+def _resolve(target: str) -> Any:  # Any: a sampler or a schedule, as its table says
     module, function = target.split(":")
     return getattr(import_module(f"{__name__}.{module}"), function)

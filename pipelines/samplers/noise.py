@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torchsde
 from torch import Tensor
 
+from models.memory.device import sent
 from pipelines.samplers.moment import Noise
 
 
@@ -33,11 +34,12 @@ class ImageNoise:
         """(batch, channels, height, width): what the drawing begins with. Starts every image's sequence anew."""
         for generator, seed in zip(self._generators, self.seeds, strict=True):
             generator.manual_seed(seed)
-        return self._draw() if self._variation is None else self._varied(self._draw(), self._variation)
+        drawn = self._drawn()
+        return sent(drawn if self._variation is None else self._varied(drawn, self._variation), self.device)
 
     def __call__(self, sigma: float, sigma_next: float) -> Tensor:
         """The next draw of every image, whatever the noise levels."""
-        return self._draw()
+        return sent(self._drawn(), self.device)
 
     def source(self, kind: Literal["none", "fresh", "brownian"], sigmas: Tensor) -> Noise:
         """The noise a sampler asks for in its `SamplerSpec.noise`, over the levels it is going to visit."""
@@ -46,15 +48,15 @@ class ImageNoise:
     def brownian(self, sigma_min: float, sigma_max: float) -> BrownianNoise:
         return BrownianNoise(self, sigma_min, sigma_max)
 
-    def _draw(self) -> Tensor:
+    def _drawn(self) -> Tensor:
         drawn = torch.empty((len(self.seeds), *self.shape))
         for image, generator in zip(drawn, self._generators, strict=True):
             torch.randn(self.shape, generator=generator, out=image)
-        return drawn.to(self.device, self.dtype)
+        return drawn.to(self.dtype)
 
     def _varied(self, noise: Tensor, variation: Variation) -> Tensor:
         """Towards the noise of other seeds. What is drawn after the first goes on from an image's own seed (A1111 1.10, modules/rng.py)."""
-        others = ImageNoise(variation.seeds, self.shape, self.device, self.dtype).first()
+        others = ImageNoise(variation.seeds, self.shape, dtype=self.dtype).first()
         mixed = [slerp(one, other, variation.strength) for one, other in zip(noise, others, strict=True)]
         return torch.stack(mixed)
 
@@ -76,12 +78,17 @@ def slerp(one: Tensor, other: Tensor, share: float) -> Tensor:
     As in A1111 1.10 the angle is taken column by column of the last axis but one, its mean decides whether they are nearly
     parallel, and then the way is straight.
     """
-    low, high = (part / torch.linalg.vector_norm(part, dim=1, keepdim=True) for part in (one, other))
+    low, high = (part / _lengths(part) for part in (one, other))
     cosine = (low * high).sum(1)
     if cosine.mean() > NEARLY_PARALLEL:
         return one * (1 - share) + other * share
     angle = cosine.acos().unsqueeze(1)
     return (torch.sin((1 - share) * angle) * one + torch.sin(share * angle) * other) / torch.sin(angle)
+
+
+def _lengths(part: Tensor) -> Tensor:
+    # torch does not annotate it
+    return torch.linalg.vector_norm(part, dim=1, keepdim=True)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 class BrownianNoise:
@@ -96,12 +103,12 @@ class BrownianNoise:
         start = torch.zeros(images.shape)
         seeds = images.seeds if sigma_min < sigma_max else ()  # a run of one step asks for no noise
         low, high = _time(sigma_min), _time(sigma_max)
-        self._paths: list[Any] = [torchsde.BrownianTree(low, start, high, entropy=seed) for seed in seeds]
+        self._paths = [torchsde.BrownianTree(low, start, high, entropy=seed) for seed in seeds]
 
     def __call__(self, sigma: float, sigma_next: float) -> Tensor:
         """(batch, channels, height, width), for sigma_min <= sigma_next < sigma <= sigma_max."""
         increments = torch.stack([path(_time(sigma_next), _time(sigma)) for path in self._paths])
-        return increments.div_(-((sigma - sigma_next) ** 0.5)).to(self._device, self._dtype)
+        return sent(increments.div_(-((sigma - sigma_next) ** 0.5)).to(self._dtype), self._device)
 
 
 def _time(sigma: float) -> float:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
+from typing import Self
+
 import torch
 from torch import Tensor
 
@@ -13,10 +16,16 @@ class NoiseSchedule:
     """
 
     def __init__(self, alphas_cumprod: Tensor) -> None:
-        """`alphas_cumprod`: (N,), falling from nearly 1 towards 0, above 0. Results lie on its device."""
+        """`alphas_cumprod`: (N,) on the host, where steps are planned; falling from nearly 1 towards 0, above 0."""
         self.sigmas = ((1 - alphas_cumprod) / alphas_cumprod).sqrt()
         self.log_sigmas = self.sigmas.log()
         self.sigma_min, self.sigma_max = self.sigmas[0].item(), self.sigmas[-1].item()
+
+    def to(self, device: torch.device) -> Self:
+        """The same for noise levels that are on a device."""
+        moved = copy(self)
+        moved.sigmas, moved.log_sigmas = self.sigmas.to(device), self.log_sigmas.to(device)
+        return moved
 
     def __len__(self) -> int:
         return len(self.sigmas)

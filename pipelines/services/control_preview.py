@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from PIL import Image
 
@@ -14,9 +14,10 @@ from pipelines.jobs.errands import answer, never
 from pipelines.jobs.runner import Runner
 from pipelines.jobs.worker import Worker
 from pipelines.preprocessors import PREPROCESSORS, Preprocessor
-from pipelines.preprocessors.annotators import Annotators
+from pipelines.preprocessors.annotators import Annotator, Annotators
 from pipelines.requests.control_unit import ControlUse
-from pipelines.requests.request import Depth, Request
+from pipelines.requests.request import Depth, Drawing, Request
+from pipelines.services.answers import PreprocessorInfo, ThresholdInfo
 from pipelines.services.uploads import Taken, Uploads
 
 LONGEST_WAIT = 120.0  # seconds that a preview waits for the worker
@@ -31,7 +32,7 @@ class ControlPreviews:
         self._worker = worker
         self._annotators = annotators
 
-    def preprocessors(self) -> list[dict[str, Any]]:
+    def preprocessors(self) -> list[PreprocessorInfo]:
         """Name, info, thresholds, what the map shows, and what is missing: "" or a sentence that says which file to put where."""
         return [self._described(entry) for entry in PREPROCESSORS.values()]
 
@@ -44,6 +45,8 @@ class ControlPreviews:
 
     def check(self, request: Request) -> None:
         """Raises `UserError` when a preprocessor that the request names cannot run."""
+        if not isinstance(request, Drawing):
+            return
         names = [use.preprocessor for use in request.controls if use.weight]
         if isinstance(request, Depth) and not request.map:
             names.append(request.estimator)
@@ -62,7 +65,7 @@ class ControlPreviews:
         shown = self.annotated(weights, lambda annotator: map_of(use, view, inputs, annotator), user, gone)
         return self._uploads.keep(shown, user)
 
-    def annotated(self, key: str, work: Callable[[Any], Answer], user: str, gone: Callable[[], bool] = never) -> Answer:
+    def annotated(self, key: str, work: Callable[[Annotator | None], Answer], user: str, gone: Callable[[], bool] = never) -> Answer:
         """Does the work with the annotator: in the worker's thread where it has weights, else at once in this one.
 
         There, one piece of work may wait for each person, and a newer one takes its place. `gone`: whether nobody waits for the answer
@@ -88,8 +91,8 @@ class ControlPreviews:
         masked = self._uploads.inputs.open(mask, "L") if mask else None
         return View(size, (0, 0, *size), size, begun, _of_size(masked, begun))
 
-    def _described(self, entry: Preprocessor) -> dict[str, Any]:
-        thresholds = [asdict(threshold) for threshold in entry.thresholds]
+    def _described(self, entry: Preprocessor) -> PreprocessorInfo:
+        thresholds = [ThresholdInfo(**asdict(threshold)) for threshold in entry.thresholds]
         missing = self._annotators.missing(entry.weights) if entry.weights else ""
         return {"name": entry.name, "info": entry.info, "thresholds": thresholds, "union_kind": entry.union_kind, "missing": missing}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from PIL import Image
 
@@ -15,8 +15,12 @@ from pipelines.images.masking import Size
 from pipelines.jobs.errands import never
 from pipelines.preprocessors import PREPROCESSORS
 from pipelines.requests.request import Depth
+from pipelines.services.answers import EstimatorInfo
 from pipelines.services.control_preview import ControlPreviews
 from pipelines.services.uploads import GONE, Taken, Uploads
+
+if TYPE_CHECKING:
+    from pipelines.preprocessors.annotators import Annotator
 
 ESTIMATES = "depth.depth_map"  # what the preprocessors that estimate depth are made by
 FITTED = 4  # maps at the size that is drawn, kept for the next edit: to read a large one anew takes longer than to edit it
@@ -31,7 +35,7 @@ class DepthPreviews:
         self._control = control
         self._fitted = lru_cache(maxsize=FITTED)(self._fit)
 
-    def estimators(self) -> list[dict[str, str]]:
+    def estimators(self) -> list[EstimatorInfo]:
         """Name, info, and what is missing: "" or a sentence that says which file to put where."""
         entries = [entry for entry in PREPROCESSORS.values() if entry.made_by == ESTIMATES]
         return [{"name": entry.name, "info": entry.info, "missing": self._control.missing(entry.name)} for entry in entries]
@@ -44,10 +48,10 @@ class DepthPreviews:
             raise UserError(why)
         picture = self._open(picture_id, user)
 
-        def work(annotator: Any) -> Map:
+        def work(annotator: Annotator | None) -> Map:
             from pipelines.preprocessors.depth import estimate_depth
 
-            return relative(estimate_depth(annotator, picture))
+            return relative(estimate_depth(cast("Annotator", annotator), picture))  # every estimator has weights
 
         return self._uploads.keep(to_picture(self._control.annotated(PREPROCESSORS[estimator].weights, work, user, gone)), user)
 

@@ -6,6 +6,7 @@ a start, and from then on what is added. When it seems used up it is counted ane
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
 import time
@@ -19,10 +20,10 @@ from models.errors import UserError
 from pipelines.images.masking import Size
 from pipelines.images.store import Inputs
 from pipelines.images.windows import windows
-from pipelines.requests.request import Outpaint, Request
+from pipelines.requests.request import Drawing, Enlarge, ImageToImage, Outpaint, Request
 
 MOST_WORK = 10_000.0  # megapixels times steps of one job: some 300 pictures of 1024 x 1024 with 30 steps
-PIXEL = 3  # bytes of a pixel in a PNG that does not shrink at all
+PIXEL, TRANSPARENT_PIXEL = 3, 4  # bytes of a pixel in a PNG that does not shrink at all
 AGAIN = 10.0  # seconds between two full counts of one person
 RESERVE = 2 * 10**9  # bytes of the disk that guests leave free, however many they are: a new browser is a new guest
 PEOPLE = 1_000  # whose room is remembered
@@ -39,7 +40,11 @@ class Kept(Protocol):
 
 
 def work_of(request: Request, size: Size | None = None) -> float:
-    """Megapixels times steps of a whole job. `size`: of the picture that outpainting begins with."""
+    """Megapixels times steps of a whole job. `size`: of the picture that it begins with, where its work depends on that."""
+    if isinstance(request, Enlarge) and size:
+        return math.prod(request.size_from(size)) / 1e6
+    if not isinstance(request, Drawing):
+        return 0.0
     area = request.width * request.height / 1e6
     if isinstance(request, Outpaint) and size:
         around = request.left, request.top, request.right, request.bottom
@@ -55,9 +60,13 @@ def check_work(request: Request, size: Size | None = None) -> None:
         raise UserError(f"This is {times} what a guest may draw in one job. Choose fewer pictures or steps, or a smaller size.")
 
 
-def room_of(request: Request) -> int:
-    """Bytes that a job's pictures take at most, and those that loopback stores in between."""
-    rounds = 2 if getattr(request, "loops", 1) > 1 else 1
+def room_of(request: Request, size: Size | None = None) -> int:
+    """Bytes that a job's pictures take at most, and those that loopback stores in between. `size`: as for `work_of`."""
+    if isinstance(request, Enlarge) and size:
+        return math.prod(request.size_from(size)) * TRANSPARENT_PIXEL
+    if not isinstance(request, Drawing):
+        return 0
+    rounds = 2 if isinstance(request, ImageToImage) and request.loops > 1 else 1
     return request.width * request.height * PIXEL * request.picture_count * rounds
 
 
@@ -75,7 +84,7 @@ class DiskQuota:
 
     def __init__(self, book: Kept, inputs: Inputs, most: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         self.most = most
-        self._book, self._input_path, self._folder, self._clock = book, inputs.path, inputs.folder.parent, clock
+        self._book, self._inputs, self._folder, self._clock = book, inputs, inputs.folder.parent, clock
         self._people: OrderedDict[str, _Used] = OrderedDict()
         self._owners: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
@@ -108,7 +117,13 @@ class DiskQuota:
     def check_job(self, user: str, request: Request) -> None:
         """The same for all that this job and those that have not ended will store."""
         if self.most and user not in self._owners:
-            self.check(user, room_of(request) + sum(map(room_of, self._book.unfinished(user))))
+            self.check(user, sum(map(self._room_of, (request, *self._book.unfinished(user)))))
+
+    def _room_of(self, request: Request) -> int:
+        try:
+            return room_of(request, self._inputs.size(request.image) if isinstance(request, Enlarge) else None)
+        except UserError:
+            return 0  # it cannot be made, and says so when its turn comes
 
     def add(self, user: str, size: int) -> None:
         """This person has stored something."""
@@ -139,7 +154,8 @@ class DiskQuota:
         """Everything anew, but not all the time."""
         used = self._people.setdefault(user, _Used())
         if self._clock() - used.counted >= AGAIN:
-            used.size, used.last, used.counted = sum(_size(self._input_path(each)) for each in self._book.inputs_of(user)), 0, self._clock()
+            used.size = sum(_size(self._inputs.path(each)) for each in self._book.inputs_of(user))
+            used.last, used.counted = 0, self._clock()
             self._count_pictures(user, used)
         while len(self._people) > PEOPLE:
             self._people.popitem(last=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -136,7 +136,7 @@ class Library:
         return GOOD_MODELS
 
     @contextmanager
-    def _alone(self, target: Path, name: str) -> Iterator[None]:
+    def _alone(self, target: Path, name: str) -> Generator[None]:
         with self._lock:
             if target in self._converting:
                 raise UserError(f"“{name}” is being converted already. Wait until it is done.")

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from models.errors import UserError
 from pipelines.images.masking import Box, Size, crop_box
 from pipelines.images.windows import extended, windows
-from pipelines.requests.request import Depth, FromPicture, ImageToImage, Inpaint, Outpaint
+from pipelines.requests.request import Depth, Enlarge, FromPicture, ImageToImage, Inpaint, Outpaint, WithPicture
 from pipelines.requests.steps import steps_at, steps_in_all, steps_of
 
 NEARLY_ALIKE = 0.02  # of the aspects of two sizes
@@ -26,8 +27,14 @@ class Preflight:
     label: str = ""
 
 
-def preflight(request: FromPicture, picture: Size | None, bounds: Box | None = None) -> Preflight:
+def preflight(request: WithPicture, picture: Size | None, bounds: Box | None = None) -> Preflight:
     """`picture`: its size, None while there is none. `bounds`: of the pixels that are to be drawn anew, for inpainting."""
+    if isinstance(request, Enlarge):
+        return Preflight(tuple(_enlarge(request, picture)))
+    return _drawn(request, picture, bounds) if isinstance(request, FromPicture) else Preflight(())
+
+
+def _drawn(request: FromPicture, picture: Size | None, bounds: Box | None) -> Preflight:
     steps = steps_sentence(request)
     if isinstance(request, Depth):
         return Preflight((steps, *_depth(request, picture)))
@@ -98,6 +105,19 @@ def _outpaint(request: Outpaint, picture: Size) -> Iterator[str]:
     count = len(windows(picture, around, (request.width, request.height)))
     size = _by((request.width, request.height))
     yield f"From {_by(picture)} to {_by(extended(picture, around))}, in {count} window{'s' * (count > 1)} of {size}."
+
+
+def _enlarge(request: Enlarge, picture: Size | None) -> Iterator[str]:
+    if picture is None:
+        yield "Put a picture in."
+        return
+    try:
+        size = request.size_from(picture)
+    except UserError as error:
+        yield str(error)
+        return
+    stretched = "" if _alike(picture, size) else ", stretched"
+    yield f"From {_by(picture)} to {_by(size)}, {size[0] * size[1] / 1e6:,.1f} megapixels{stretched}."
 
 
 def _times(factor: float) -> str:

@@ -10,7 +10,7 @@ from models.errors import UserError
 from pipelines.prompts import Names, Prompt, TokenCount, count, load_tokenizer, parse, unknown_words, written
 from pipelines.prompts.unread import sentences, unread
 from pipelines.requests.fields import Text
-from pipelines.requests.request import Request, limits
+from pipelines.requests.request import Drawing, Request, limits
 from pipelines.resolving.embedding_words import embeddings_for
 from pipelines.resolving.resolve import CatalogView
 
@@ -20,7 +20,7 @@ SHOWN = 3  # examples of one kind
 
 def longest() -> int:
     """Characters that a prompt can have."""
-    limit = limits(Request)["prompt"]
+    limit = limits(Drawing)["prompt"]
     return limit.length if isinstance(limit, Text) else 0
 
 
@@ -56,7 +56,7 @@ class PromptReader:
 
 def left_out(request: Request) -> tuple[str, ...]:
     """What of the prompts is not drawn, a sentence each."""
-    return tuple(_tags_in_negative(parse(request.negative_prompt)))
+    return tuple(_tags_in_negative(parse(request.negative_prompt))) if isinstance(request, Drawing) else ()
 
 
 def _said(prompt: Prompt, negative: Prompt, names: Names) -> Iterator[str]:

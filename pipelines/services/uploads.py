@@ -6,19 +6,33 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
 from models.errors import UserError
 from pipelines.depth.depth_map import read_depth
-from pipelines.images.decode import as_mask, normalise
+from pipelines.images.decode import WHITE, as_mask, normalise
 from pipelines.images.masking import Size
-from pipelines.images.store import Inputs
+from pipelines.images.store import GONE, Inputs
 from pipelines.images.windows import extended, windows
 from pipelines.job_book.book import JobBook, PictureRecord
 from pipelines.requests.control_unit import ControlUse
-from pipelines.requests.request import Depth, FromPicture, ImageToImage, Inpaint, Kind, Outpaint, PictureUse, Request, input_ids
+from pipelines.requests.fields import Stored
+from pipelines.requests.request import (
+    Depth,
+    Drawing,
+    Enlarge,
+    FromPicture,
+    ImageToImage,
+    Inpaint,
+    Kind,
+    Outpaint,
+    PictureUse,
+    Request,
+    WithPicture,
+    input_ids,
+    limits,
+)
 from pipelines.services.guests import DiskQuota
 
 AT_ONCE = 2  # pictures that are decoded at the same time
@@ -28,8 +42,8 @@ MOST_WINDOWS = 2000
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".bmp")
 NO_PICTURE = "There is no picture to start from. Drop one on the canvas, paste one, or open one."
 NO_DEPTH = "There is no picture to start from. Put one in, or bring a depth map and draw at denoising strength 1."
+NOTHING_FOR = {Depth.kind: NO_DEPTH, Enlarge.kind: "There is no picture to enlarge. Drop one, paste one, or open one."}
 NOT_YOURS = "The picture it was made from is not among yours; put it in again."
-GONE = "The picture this starts from is not stored here any more. Put it in again."
 
 
 @dataclass(frozen=True)
@@ -52,10 +66,10 @@ class Uploads:
         self._disk = disk or DiskQuota(book, inputs)
         self._turn = threading.Semaphore(AT_ONCE)
 
-    def picture(self, data: bytes, user: str) -> Taken:
-        """Raises `UserError` for whatever is not a picture that can be used."""
+    def picture(self, data: bytes, user: str, transparent: bool = False) -> Taken:
+        """Raises `UserError` for whatever is not a picture that can be used. `transparent`: what is so stays so, else it becomes white."""
         with self._turn:
-            found = normalise(data)
+            found = normalise(data, None if transparent else WHITE)
             mask = self._keep(_transparent(found.alpha), user) if found.alpha else ""
             return replace(self.keep(found.image, user), notes=found.notes, mask=mask)
 
@@ -77,17 +91,18 @@ class Uploads:
             depth, notes = read_depth(data)
             return replace(self.keep(depth, user), notes=notes)
 
-    def adopt(self, record: PictureRecord, user: str) -> Taken:
-        """A finished picture as an input. Raises `UserError` when its file is gone."""
+    def adopt(self, record: PictureRecord, user: str, transparent: bool = False) -> Taken:
+        """A finished picture as an input, as `picture` takes it. Raises `UserError` when its file is gone."""
         try:
             data = record.path.read_bytes()
         except OSError as error:
             raise UserError("The file of this picture is not in the outputs folder any more.") from error
-        return self.picture(data, user)
+        return self.picture(data, user, transparent)
 
     def folder(self, folder: Path, user: str, most: int) -> tuple[list[PictureUse], list[str]]:
         """All pictures of a folder by name, and a sentence for each that cannot be used. For the owner of the machine alone."""
-        uses, notes = [], []
+        uses: list[PictureUse] = []
+        notes: list[str] = []
         for file in list(_pictures_in(folder))[:most]:
             try:
                 uses.append(PictureUse(id=self.picture(_read(file), user).id, name=file.name[:300]))
@@ -103,20 +118,21 @@ class Uploads:
 
     def check(self, request: Request, user: str) -> None:
         """Raises `UserError` when a picture or mask is missing, is not this person's, or there is nothing to draw."""
-        self._check_units(request, user)
-        if not isinstance(request, FromPicture):
-            return
-        if not request.image and not getattr(request, "images", ()) and _needs_picture(request):
-            raise UserError(NO_DEPTH if isinstance(request, Depth) else NO_PICTURE)
-        wanted = input_ids(request) | {use.id for use in getattr(request, "images", ())}
-        if not all(self.find(picture_id, user) for picture_id in wanted):
+        if isinstance(request, Drawing):
+            self._check_units(request, user)
+        if isinstance(request, WithPicture) and not request.image and _needs_picture(request):
+            raise UserError(NOTHING_FOR.get(request.kind, NO_PICTURE))
+        listed = {use.id for use in request.images} if isinstance(request, ImageToImage) else set[str]()  # an empty one is none
+        if isinstance(request, WithPicture) and not all(self.find(picture_id, user) for picture_id in input_ids(request) | listed):
             raise UserError(GONE)
         if isinstance(request, Inpaint):
             self._check_mask(request)
         if isinstance(request, Outpaint):
             self._check_margins(request)
+        if isinstance(request, Enlarge):
+            request.size_from(self.size(request.image))
 
-    def _check_units(self, request: Request, user: str) -> None:
+    def _check_units(self, request: Drawing, user: str) -> None:
         for place, use in enumerate(request.controls, 1):
             if use == ControlUse() or not use.weight:
                 continue
@@ -130,29 +146,27 @@ class Uploads:
         request itself, and field) -> digits.
         """
         ids = {at: next((one for one in self.inputs.beginning(digits) if self.find(one, user)), "") for at, digits in known.items()}
-        own = {name: found for (place, name), found in ids.items() if place < 0}
-        units = [{name: found for (place, name), found in ids.items() if place == number} for number in range(len(request.controls))]
-        uses = [replace(use, **pictures) for use, pictures in zip(request.controls, units, strict=True)]
-        return replace(request, controls=tuple(uses), **own), () if all(ids.values()) else (NOT_YOURS,)
+        found: dict[str, object] = {name: found for (place, name), found in ids.items() if place < 0}
+        if isinstance(request, Drawing):
+            found["controls"] = tuple(_with(use, place, ids) for place, use in enumerate(request.controls))
+        return replace(request, **found), () if all(ids.values()) else (NOT_YOURS,)
 
     def without_missing(self, request: Kind, user: str) -> tuple[Kind, tuple[str, ...]]:
         """The request without the inputs that are not this person's, and a sentence if there were some."""
         missing = {picture_id for picture_id in input_ids(request) if self.find(picture_id, user) is None}
         if not missing:
             return request, ()
-        blank: dict[str, Any] = {name: "" for name in ("image", "mask", "map") if getattr(request, name, "") in missing}
+        stored = [name for name, limit in limits(type(request)).items() if isinstance(limit, Stored)]
+        blank: dict[str, object] = {name: "" for name in stored if getattr(request, name) in missing}
         if isinstance(request, ImageToImage):
             blank["images"] = tuple(use for use in request.images if use.id not in missing)
-        blank["controls"] = tuple(_without(use, missing) for use in request.controls)
+        if isinstance(request, Drawing):
+            blank["controls"] = tuple(_without(use, missing) for use in request.controls)
         return replace(request, **blank), (NOT_YOURS,)
 
     def size(self, picture_id: str) -> Size:
         """Width and height, read from the file's header. Raises `UserError` when it is gone."""
-        try:
-            with Image.open(self.inputs.path(picture_id), formats=("PNG",)) as file:
-                return file.size
-        except (OSError, ValueError) as error:
-            raise UserError(GONE) from error
+        return self.inputs.size(picture_id)
 
     def _keep(self, image: Image.Image, user: str) -> str:
         self._disk.check(user)
@@ -183,9 +197,15 @@ class Uploads:
             raise UserError(f"That takes {count:,} windows; {MOST_WINDOWS:,} are the most. Draw larger ones, or add less.")
 
 
-def _needs_picture(request: FromPicture) -> bool:
-    """A depth map alone is enough where nothing of a picture is kept."""
+def _needs_picture(request: WithPicture) -> bool:
+    """A list of several does as well; a depth map alone is enough where nothing of a picture is kept."""
+    if isinstance(request, ImageToImage) and request.images:
+        return False
     return not (isinstance(request, Depth) and request.map and request.denoising_strength == 1)
+
+
+def _with(use: ControlUse, place: int, ids: Mapping[tuple[int, str], str]) -> ControlUse:
+    return replace(use, **{name: found for (number, name), found in ids.items() if number == place})
 
 
 def _without(use: ControlUse, missing: set[str]) -> ControlUse:

@@ -18,26 +18,25 @@ from pipelines.denoising.control_residuals import ControlResiduals
 from pipelines.denoising.denoiser import Condition, Conditioning, Denoiser, Relay, distilled_scale
 from pipelines.images.masking import Patch
 from pipelines.prompts.encode import Encoded, encode_prompts
-from pipelines.requests.request import Request
+from pipelines.requests.made_for import cannot_draw, what_reads
+from pipelines.requests.request import Drawing
 from pipelines.samplers.noise_schedule import NoiseSchedule
+from pipelines.tasks.batch import DrawingTask
 
 # What the refiner's pictures were scored by viewers, 1 .. 10: ask for good ones, and away from poor ones (Podell et al. 2023, SDXL).
 AESTHETIC, NEGATIVE_AESTHETIC = 6.0, 2.5
 
-# A UNet that reads more than the latents needs something that words do not give.
-NEEDS_A_PICTURE = {
-    5: "a depth model: it draws over the depths of a picture",
-    7: "an upscaling model: it enlarges a picture",
-    8: "an editing model: it changes a picture",
-    9: "an inpainting model: it fills in a part of a picture",
-}
+
+def controls_of(task: DrawingTask[Drawing], taken: Image.Image | None = None) -> Controls:
+    """The units of a job. `taken`: see `Controls`."""
+    return Controls(task.request, task.model, task.inputs, task.lender, taken)
 
 
 class Denoisers:
     """What the runs of one request sample with. Its prompts are encoded once, for as many runs as it takes."""
 
     def __init__(
-        self, request: Request, model: DiffusionModel, controls: Controls | None = None, extra_channels: Tensor | None = None
+        self, request: Drawing, model: DiffusionModel, controls: Controls | None = None, extra_channels: Tensor | None = None
     ) -> None:
         """`controls`: the request's control units, which steer the checkpoint and not the refiner. `extra_channels`: what its
         network reads next to the latents of whole pictures.
@@ -82,7 +81,7 @@ def denoiser(
     return Denoiser(model, NoiseSchedule(model.alphas_cumprod), said, extra_channels, residuals)
 
 
-def condition(request: Request, model: DiffusionModel) -> Conditioning:
+def condition(request: Drawing, model: DiffusionModel) -> Conditioning:
     """A distilled network knows the prompt alone."""
     prompts = request.prompts_read[:1] if distilled_scale(model, 1) is not None else request.prompts_read
     encoded = encode_prompts(model, prompts, request.clip_skip)
@@ -94,7 +93,7 @@ def condition(request: Request, model: DiffusionModel) -> Conditioning:
     return Conditioning(positive, negative, request.guidance_scale, request.guidance_rescale)
 
 
-def _condition(encoded: Encoded, request: Request, family: Family, aesthetic: float) -> Condition:
+def _condition(encoded: Encoded, request: Drawing, family: Family, aesthetic: float) -> Condition:
     pooled = encoded.pooled if family.pooled else None
     return Condition(encoded.vectors, pooled, _size_numbers(family, request.width, request.height, aesthetic))
 
@@ -115,5 +114,4 @@ def _zeros(encoded: Encoded) -> Encoded:
 def _check_reads(model: DiffusionModel, extra_channels: int) -> None:
     channels = model.unet.config["in_channels"]
     if channels != model.family.latent_channels + extra_channels:
-        what = NEEDS_A_PICTURE.get(channels, "made for another task")
-        raise UserError(f"“{model.checkpoint.name[:80]}” is {what}, so it cannot draw this. Choose another checkpoint here.")
+        raise UserError(cannot_draw(model.checkpoint.name, what_reads(channels)))

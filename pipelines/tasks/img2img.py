@@ -2,106 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import replace
-from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from models.diffusion_model import DiffusionModel
-from pipelines.control.units import Controls
-from pipelines.control.view import NO_LENDER, Lender
 from pipelines.denoising.vae_encode import encode
 from pipelines.images.masking import RESIZE, crop
-from pipelines.images.store import Inputs
-from pipelines.jobs.events import Event, Picture
-from pipelines.jobs.runner import Batch
+from pipelines.jobs.events import Picture
+from pipelines.jobs.runner import Events
 from pipelines.requests.request import Depth, ImageToImage
 from pipelines.requests.steps import steps_of
-from pipelines.tasks.conditioning import Denoisers
-from pipelines.tasks.remaining import Due, Progress, due
-from pipelines.tasks.sampling import RunPosition, latent_shape, levels_of, noise_of, pictures, run, show_whole
+from pipelines.tasks.batch import DrawingBatch, DrawingTask
+from pipelines.tasks.conditioning import Denoisers, controls_of
+from pipelines.tasks.sampling import latent_shape, leg_of, levels_of, noise_of, pictures, run, show_whole
 
 Over = ImageToImage | Depth
-SIDE = 8  # pixels: what the VAE makes one latent of
 
 
-def batches(
-    request: ImageToImage, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER, progress: Progress | None = None
-) -> Generator[Batch]:
-    """One iterator of events a batch. A loopback round begins with the pictures of the round before, which are stored for it."""
-    denoisers = Denoisers(request, model, Controls(request, model, inputs, lender))
-    progress = progress or Progress()
-    for batch in due(request, progress):
-        singles = [_from_the_round_before(single, index, request, progress) for index, single in batch.indexed()]
-        yield _remembering(request, replace(batch, singles=singles), model, denoisers, inputs, progress)
+def batches(task: DrawingTask[ImageToImage]) -> Generator[Events]:
+    """A loopback round begins with the pictures of the round before, which are stored for it."""
+    denoisers = Denoisers(task.request, task.model, controls_of(task))
+    for batch in task.batches():
+        singles = [_from_the_round_before(single, index, task) for index, single in batch.indexed()]
+        yield _remembering(replace(batch, singles=singles), denoisers)
 
 
-def _from_the_round_before(single: ImageToImage, index: int, request: ImageToImage, progress: Progress) -> ImageToImage:
+def _from_the_round_before(single: ImageToImage, index: int, task: DrawingTask[ImageToImage]) -> ImageToImage:
     """With the picture that a later round begins with. A round that was skipped is passed over: what it began with goes on."""
+    request, stored = task.request, task.progress.stored
     turn = index // request.batch_size % request.loops
     earlier = (index - back * request.batch_size for back in range(1, turn + 1))
-    return replace(single, image=next((progress.stored[known] for known in earlier if known in progress.stored), single.image))
+    return replace(single, image=next((stored[known] for known in earlier if known in stored), single.image))
 
 
-def _remembering(
-    request: ImageToImage, batch: Due[ImageToImage], model: DiffusionModel, denoisers: Denoisers, inputs: Inputs, progress: Progress
-) -> Batch:
+def _remembering(batch: DrawingBatch[ImageToImage], denoisers: Denoisers) -> Events:
     """Draws, and where another round follows, stores the finished pictures."""
-    last = batch.number % request.loops == request.loops - 1
-    for event in draw(request, batch, model, denoisers, inputs):
+    loops = batch.request.loops
+    last = batch.number % loops == loops - 1
+    for event in draw(batch, denoisers):
         if isinstance(event, Picture) and not last:
-            progress.stored[event.index] = inputs.keep(event.image)
+            batch.task.progress.stored[event.index] = batch.inputs.keep(event.image)
         yield event
 
 
-def draw(request: Over, batch: Due[Any], model: DiffusionModel, denoisers: Denoisers, inputs: Inputs) -> Generator[Event | None]:
+def draw(batch: DrawingBatch[Over], denoisers: Denoisers) -> Events:
     """One batch. At strength 0 the picture comes back, at strength 1 nothing of it is left: that is text to image."""
-    singles = batch.singles
+    request, singles, model = batch.request, batch.singles, batch.model
     steps = steps_of(singles[0])
     if not steps.run:
-        return (yield from _returned(request, batch, model, inputs))
-    denoiser = denoisers.whole([_resized(request, inputs.open(single.image)) for single in singles] if denoisers.follow_picture else ())
+        return (yield from _returned(batch))
+    denoiser = denoisers.whole(
+        [_resized(request, batch.inputs.open(single.image)) for single in singles] if denoisers.follow_picture else ()
+    )
     yield None
     noise = noise_of(singles, latent_shape(request, model), model)
     levels = levels_of(request, denoiser.schedule, steps)
     latents = noise.first() * levels.sigmas[0]
     if singles[0].denoising_strength < 1:
-        latents = latents + (yield from begin(request, singles, model, inputs))
-    latents = yield from run(request, denoiser, latents, levels, noise, RunPosition(batch.number, request.batch_total), show_whole(model))
-    yield from pictures(request, batch, model, latents)
+        latents = latents + (yield from begin(batch))
+    latents = yield from run(request, denoiser, latents, levels, noise, leg_of(batch), show_whole(model))
+    yield from pictures(batch, latents)
 
 
-def begin(request: Over, singles: Sequence[Over], model: DiffusionModel, inputs: Inputs) -> Generator[None, None, Tensor]:
+def begin(batch: DrawingBatch[Over]) -> Generator[None, None, Tensor]:
     """The clean latents of the pictures, (n, 4, h, w); pictures that are the same are read once."""
     known: dict[str, Tensor] = {}
-    for single in singles:
+    for single in batch.singles:
         if single.image not in known:
-            known[single.image] = yield from _latents(request, inputs.open(single.image), model)
+            known[single.image] = yield from _latents(batch.request, batch.inputs.open(single.image), batch.model)
             yield None
-    return torch.cat([known[single.image] for single in singles])
+    return torch.cat([known[single.image] for single in batch.singles])
 
 
 def _latents(request: Over, image: Image.Image, model: DiffusionModel) -> Generator[None, None, Tensor]:
     size = request.width, request.height
     if request.resize_mode in RESIZE:
         return (yield from encode(model, RESIZE[request.resize_mode](image, size)))
-    latents = yield from encode(model, _on_grid(image))
+    latents = yield from encode(model, _on_grid(image, model.family.pixels_per_latent))
     return torch.nn.functional.interpolate(latents, size=latent_shape(request, model)[1:], mode="bilinear")
 
 
-def _on_grid(image: Image.Image) -> Image.Image:
-    """The sides as multiples of 8, by at most seven pixels cut off, or one column or row of a tiny picture repeated."""
-    return crop(image, (max(SIDE, image.width // SIDE * SIDE), max(SIDE, image.height // SIDE * SIDE)))
+def _on_grid(image: Image.Image, side: int) -> Image.Image:
+    """The sides as multiples of what makes one latent, by a few pixels cut off, or one column or row of a tiny picture repeated."""
+    return crop(image, (max(side, image.width // side * side), max(side, image.height // side * side)))
 
 
-def _returned(request: Over, batch: Due[Any], model: DiffusionModel, inputs: Inputs) -> Generator[Event | None]:
+def _returned(batch: DrawingBatch[Over]) -> Events:
     """The pictures at their new size."""
     for index, single in batch.indexed():
-        image = _resized(request, inputs.open(single.image))
-        yield Picture(image, single, dict(model.made_with), index, request.picture_count)
+        yield batch.returned(_resized(batch.request, batch.inputs.open(single.image)), index)
 
 
 def _resized(request: Over, image: Image.Image) -> Image.Image:

@@ -15,36 +15,31 @@ from PIL import Image
 from torch import Tensor
 
 from models.diffusion_model import DiffusionModel
-from pipelines.control.units import Controls
-from pipelines.control.view import NO_LENDER, Lender
 from pipelines.denoising.denoiser import Masked, SteppedDenoiser
 from pipelines.denoising.preview import LONGEST, preview_in
-from pipelines.denoising.vae_decode import decode, way_of
 from pipelines.denoising.vae_encode import encode, encode_pixels, mask_latents, to_pixels
 from pipelines.images.masking import Patch, blurred, crop_box, filled, whole
-from pipelines.images.store import Inputs
-from pipelines.jobs.events import Event, Picture
-from pipelines.jobs.runner import Batch
-from pipelines.requests.request import Inpaint, Request
+from pipelines.jobs.events import Event
+from pipelines.jobs.runner import Events
+from pipelines.requests.request import Drawing, Inpaint
 from pipelines.requests.steps import Steps, steps_of
 from pipelines.samplers.noise import ImageNoise
-from pipelines.tasks.conditioning import Denoisers
-from pipelines.tasks.remaining import Due, Progress, due
-from pipelines.tasks.sampling import RunPosition, Show, latent_shape, levels_of, noise_of, run
+from pipelines.tasks.batch import DrawingBatch, DrawingTask
+from pipelines.tasks.conditioning import Denoisers, controls_of
+from pipelines.tasks.sampling import RunPosition, Show, latent_shape, leg_of, levels_of, noise_of, pictures, run
 
 READS_MASK = 5  # channels next to the latents: one of the mask, four of the picture without what is masked
 SOFT_EDGE = 4  # with soft inpainting, a pixel of strength 1/4 and more is wholly new in the result
 
 
-def batches(
-    request: Inpaint, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER, progress: Progress | None = None
-) -> Generator[Batch]:
-    """One iterator of events a batch. The picture and its mask are read and turned to latents once for all of them."""
-    patch = patch_of(request, inputs.open(request.image), inputs.open(request.mask, "L"))
-    denoisers = Denoisers(request, model, Controls(request, model, inputs, lender))
+def batches(task: DrawingTask[Inpaint]) -> Generator[Events]:
+    """The picture and its mask are read and turned to latents once for all batches."""
+    request = task.request
+    patch = patch_of(request, task.inputs.open(request.image), task.inputs.open(request.mask, "L"))
+    denoisers = Denoisers(request, task.model, controls_of(task))
     begun: list[Prepared] = []
-    for batch in due(request, progress):
-        yield _batch(request, batch, model, patch, denoisers, begun)
+    for batch in task.batches():
+        yield _batch(batch, patch, denoisers, begun)
 
 
 def patch_of(request: Inpaint, picture: Image.Image, mask: Image.Image) -> Patch:
@@ -74,7 +69,7 @@ class Prepared:
         return self.denoiser if self.reads_mask else Masked(self.denoiser, self.kept, self.mask, soft)
 
 
-def prepare(model: DiffusionModel, request: Request, patch: Patch, content: str, denoisers: Denoisers) -> Generator[None, None, Prepared]:
+def prepare(model: DiffusionModel, request: Drawing, patch: Patch, content: str, denoisers: Denoisers) -> Generator[None, None, Prepared]:
     """`content`: one of MASKED_CONTENTS, what the masked part begins with. `denoisers`: of this request."""
     _, height, width = latent_shape(request, model)
     image, pixel_mask = patch.image, patch.image_mask
@@ -96,34 +91,30 @@ def reads_mask(model: DiffusionModel) -> bool:
 
 def _extra_channels(model: DiffusionModel, image: Image.Image, mask: Image.Image) -> Generator[None, None, Tensor]:
     """(1, 5, h, w): the mask, 0 or 1, of the nearest pixel; then the latents of the picture with middle grey under the mask."""
-    hard = torch.from_numpy((np.asarray(mask) >= 128).astype(np.float32))[None, None]
+    hard = torch.as_tensor((np.asarray(mask) >= 128).astype(np.float32))[None, None]
     latents = yield from encode_pixels(model, to_pixels(image) * (1 - hard))
     return torch.cat([torch.nn.functional.interpolate(hard, size=latents.shape[2:]).to(latents), latents], 1)
 
 
-def _batch(
-    request: Inpaint, batch: Due[Inpaint], model: DiffusionModel, patch: Patch, denoisers: Denoisers, begun: list[Prepared]
-) -> Generator[Event | None]:
+def _batch(batch: DrawingBatch[Inpaint], patch: Patch, denoisers: Denoisers, begun: list[Prepared]) -> Events:
     """The candidates of one batch. `begun` holds what was prepared for the first one."""
+    request, model = batch.request, batch.model
     steps = steps_of(request)
     if not steps.run:
-        yield from _kept(request, batch, model, patch)
+        yield from _kept(batch, patch)
         return
     if not begun:
         begun.append((yield from prepare(model, request, patch, request.masked_content, denoisers)))
         yield None
-    position = RunPosition(batch.number, request.batch_total)
     noise = noise_of(batch.singles, latent_shape(request, model), model)
-    latents = yield from paint(request, begun[0], request.masked_content, steps, noise, position, show_in(model, patch), request.soft)
+    show = show_in(model, patch)
+    latents = yield from paint(request, begun[0], request.masked_content, steps, noise, leg_of(batch), show, request.soft)
     final = softened(patch) if request.soft else patch
-    for place, (index, single) in enumerate(batch.indexed()):
-        decoded = yield from decode(model, latents[place : place + 1], way_of(single))
-        made_with = {**model.made_with, **decoded.notes}
-        yield Picture(final.put_back(decoded.image), decoded.recorded(single), made_with, index, request.picture_count)
+    yield from pictures(batch, latents, final.put_back)
 
 
 def paint(
-    request: Request,
+    request: Drawing,
     prepared: Prepared,
     content: str,
     steps: Steps,
@@ -156,7 +147,7 @@ def show_in(model: DiffusionModel, patch: Patch) -> Show:
     return lambda x0: preview_in(model.preview, x0, small)
 
 
-def _kept(request: Inpaint, batch: Due[Inpaint], model: DiffusionModel, patch: Patch) -> Generator[Event | None]:
+def _kept(batch: DrawingBatch[Inpaint], patch: Patch) -> Events:
     """Strength 0: the picture as it is."""
-    for index, single in batch.indexed():
-        yield Picture(patch.picture.copy(), single, dict(model.made_with), index, request.picture_count)
+    for index, _ in batch.indexed():
+        yield batch.returned(patch.picture.copy(), index)

@@ -12,21 +12,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
-from models.diffusion_model import DiffusionModel
-from pipelines.control.units import Controls
-from pipelines.control.view import NO_LENDER, Lender
 from pipelines.denoising.vae_decode import Decoded, decode, way_of
 from pipelines.images.masking import Box, Patch, scaled
-from pipelines.images.store import Inputs
 from pipelines.images.windows import extended, windows
-from pipelines.jobs.events import Event, Picture
-from pipelines.jobs.runner import Batch
+from pipelines.jobs.events import Event
+from pipelines.jobs.runner import Events
 from pipelines.requests.as_made import DecodeUse
 from pipelines.requests.request import Outpaint
 from pipelines.requests.steps import steps_of
-from pipelines.tasks.conditioning import Denoisers
+from pipelines.tasks.batch import DrawingBatch, DrawingTask
+from pipelines.tasks.conditioning import Denoisers, controls_of
 from pipelines.tasks.inpaint import paint, prepare, show_in
-from pipelines.tasks.remaining import Due, Progress, due
 from pipelines.tasks.sampling import RunPosition, latent_shape, noise_of
 
 SPREADS = (8, 2)  # a tone is carried on over about an eighth of a window, and where that does not reach, over half of it
@@ -35,37 +31,29 @@ COARSE = 128  # pixels of the longer side at which that is computed
 CONTENT = {"Edges": "Original", "Latent noise": "Latent noise"}
 
 
-def batches(
-    request: Outpaint, model: DiffusionModel, inputs: Inputs, lender: Lender = NO_LENDER, progress: Progress | None = None
-) -> Generator[Batch]:
-    """One iterator of events a batch."""
-    picture = inputs.open(request.image)
-    denoisers = Denoisers(request, model, Controls(request, model, inputs, lender))
-    for batch in due(request, progress):
-        yield _batch(request, batch, model, picture, denoisers)
+def batches(task: DrawingTask[Outpaint]) -> Generator[Events]:
+    picture = task.inputs.open(task.request.image)
+    denoisers = Denoisers(task.request, task.model, controls_of(task))
+    for batch in task.batches():
+        yield _batch(batch, picture, denoisers)
 
 
-def _batch(
-    request: Outpaint, batch: Due[Outpaint], model: DiffusionModel, picture: Image.Image, denoisers: Denoisers
-) -> Generator[Event | None]:
+def _batch(batch: DrawingBatch[Outpaint], picture: Image.Image, denoisers: Denoisers) -> Events:
     """The pictures of one batch go one after another: their windows see different surroundings."""
     for index, single in batch.indexed():
-        whole = yield from _extended(single, index, request, model, picture, denoisers)
-        made_with = {**model.made_with, **whole.notes}
-        yield Picture(whole.image, whole.recorded(single), made_with, index, request.picture_count)
+        yield batch.drawn((yield from _extended(batch, index, single, picture, denoisers)), index)
 
 
 def _extended(
-    single: Outpaint, index: int, request: Outpaint, model: DiffusionModel, picture: Image.Image, denoisers: Denoisers
+    batch: DrawingBatch[Outpaint], index: int, single: Outpaint, picture: Image.Image, denoisers: Denoisers
 ) -> Generator[Event | None, None, Decoded]:
     """One picture, window by window, with the VAE's way in each of them."""
     ways: tuple[DecodeUse, ...] = ()
-    number, place = divmod(index, request.batch_size)
+    model, content = batch.model, CONTENT[single.begins_with]
     boxes, canvas = windows(picture.size, margins(single), (single.width, single.height)), Canvas(picture, margins(single))
     for turn, box in enumerate(boxes):
         patch = canvas.patch(box, (single.width, single.height), single.overlap)
-        position = RunPosition(number, request.batch_total, place * len(boxes) + turn, request.batch_size * len(boxes))
-        content = CONTENT[single.begins_with]
+        position = _leg(batch, index, turn, len(boxes))
         prepared = yield from prepare(model, single, patch, content, denoisers)
         noise = noise_of([single], latent_shape(single, model), model, turn)
         latents = yield from paint(single, prepared, content, steps_of(single), noise, position, show_in(model, patch))
@@ -74,6 +62,12 @@ def _extended(
         canvas.draw(patch.put_back(toned(decoded.image, patch)), box)
         yield None
     return Decoded(canvas.image, ways)
+
+
+def _leg(batch: DrawingBatch[Outpaint], index: int, turn: int, turns: int) -> RunPosition:
+    """Where window `turn` of the `turns` of one picture stands among all that the batch needs."""
+    size = batch.request.batch_size
+    return RunPosition(batch.number, batch.request.batch_total, index % size * turns + turn, size * turns)
 
 
 def toned(drawn: Image.Image, patch: Patch) -> Image.Image:

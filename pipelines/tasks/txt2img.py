@@ -4,40 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from models.diffusion_model import DiffusionModel
-from pipelines.control.units import Controls
-from pipelines.control.view import NO_LENDER, Lender
 from pipelines.denoising.denoiser import SteppedDenoiser
-from pipelines.images.store import Inputs
-from pipelines.jobs.events import Event
-from pipelines.jobs.runner import Batch
-from pipelines.requests.request import Controlled, Request, TextToImage
+from pipelines.jobs.runner import Events
+from pipelines.requests.request import Controlled, Drawing, TextToImage
 from pipelines.requests.steps import steps_of
-from pipelines.tasks.conditioning import Denoisers
-from pipelines.tasks.remaining import Due, Progress, due
-from pipelines.tasks.sampling import RunPosition, latent_shape, levels_of, noise_of, pictures, run, show_whole
+from pipelines.tasks.batch import DrawingBatch, DrawingTask
+from pipelines.tasks.conditioning import Denoisers, controls_of
+from pipelines.tasks.sampling import latent_shape, leg_of, levels_of, noise_of, pictures, run, show_whole
 
 
-def batches(
-    request: TextToImage | Controlled,
-    model: DiffusionModel,
-    inputs: Inputs | None = None,
-    lender: Lender = NO_LENDER,
-    progress: Progress | None = None,
-) -> Generator[Batch]:
-    """One iterator of events a batch; the text is encoded once for all of them. `inputs`: for the pictures of control units.
-
-    `progress`: where it begins, if not with the first picture.
-    """
-    denoiser = Denoisers(request, model, Controls(request, model, inputs, lender) if inputs else None).whole()
-    for batch in due(request, progress):
-        yield draw(request, batch, model, denoiser)
+def batches(task: DrawingTask[TextToImage | Controlled]) -> Generator[Events]:
+    """The text is encoded once for all batches."""
+    denoiser = Denoisers(task.request, task.model, controls_of(task)).whole()
+    for batch in task.batches():
+        yield draw(batch, denoiser)
 
 
-def draw(request: Request, batch: Due[Request], model: DiffusionModel, denoiser: SteppedDenoiser) -> Generator[Event | None]:
+def draw(batch: DrawingBatch[Drawing], denoiser: SteppedDenoiser) -> Events:
     """One batch: noise, steps, pictures."""
-    noise = noise_of(batch.singles, latent_shape(request, model), model)
+    request = batch.request
+    noise = noise_of(batch.singles, latent_shape(request, batch.model), batch.model)
     levels = levels_of(request, denoiser.schedule, steps_of(request))
-    position = RunPosition(batch.number, request.batch_total)
-    latents = yield from run(request, denoiser, noise.first() * levels.sigmas[0], levels, noise, position, show_whole(model))
-    yield from pictures(request, batch, model, latents)
+    latents = yield from run(request, denoiser, noise.first() * levels.sigmas[0], levels, noise, leg_of(batch), show_whole(batch.model))
+    yield from pictures(batch, latents)

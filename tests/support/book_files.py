@@ -9,6 +9,7 @@ from PIL import Image
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
 from pipelines.requests.request import Request, TextToImage
+from tests.support.asked import drawing
 
 
 def opened(folder: Path, again: bool = False) -> JobBook:
@@ -33,4 +34,4 @@ def drawn(book: JobBook, user: str, *prompts: str, request: Request | None = Non
 
 
 def prompts(book: JobBook, user: str = "", owner: bool = True) -> list[str]:
-    return [record.request.prompt for record in book.recent(user, 100, owner)]
+    return [drawing(record.request).prompt for record in book.recent(user, 100, owner)]

@@ -17,19 +17,25 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.support.page_fixtures import heard, shared_page, wait_for
+from tests.support.page_fixtures import context, heard, shared_page, wait_for
 from ui.door.csp import policy
-from ui.parts.components import STATIC, static
+from ui.parts.scripts import STATIC, modules, static
 
-SCRIPTS = ("look.js", "raster.js", "canvas_store.js", "canvas_journal.js", "canvas_tint.js", "canvas_view.js", "canvas_hands.js")
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Canvas</title>
 <link rel="stylesheet" href="atelier.css"><link rel="stylesheet" href="canvas.css">
 <style>* { box-sizing: border-box } button, input { font: inherit }
 body { margin: 0; padding: 12px; background: #f4f4f3; font: 15px system-ui } body.dark { background: #161616 }
 .card { padding: 16px; border: 1px solid var(--line); border-radius: 12px; background: var(--panel) }</style>
 <body><div class="gradio-container"><input id="elsewhere"><div class="card" id="tab"><div id="home"></div></div></div>
-SCRIPTS<script src="boot.js"></script></body></html>"""
+<script type="module" src="boot.js"></script></body></html>"""
 BOOT = """
+import * as canvas from "./canvas.js";
+import * as page from "./page.js";
+import * as layer from "./layer.js";
+import * as stroke from "./stroke.js";
+import "./look.js";
+
+window.inside = { canvas, layer, page, stroke };
 const listeners = [];
 const store = { offers: JSON.parse(decodeURIComponent(location.hash.slice(1))), value: new URLSearchParams(location.search).get("value") };
 window.harness = {
@@ -43,10 +49,10 @@ window.addEventListener("atelier:painted", ({ detail }) => harness.painted.push(
 const props = new Proxy(store, { set(target, name, value) { target[name] = value; return true; } });
 const trigger = (name) => { if (name === "change") harness.changes.push(store.value); };
 const watch = (names, act) => listeners.push(act);
-Promise.all(["canvas.html", "canvas.js"].map((name) => fetch(name).then((answer) => answer.text()))).then(([skeleton, script]) => {
+fetch("canvas.html").then((answer) => answer.text()).then((skeleton) => {
   const home = document.querySelector("#home");
   home.innerHTML = skeleton;
-  Function("element", "trigger", "props", "server", "upload", "watch", script)(home, trigger, props, {}, null, watch);
+  canvas.build({ element: home, trigger, props, server: {}, watch });
   window.ready = true;
 });
 window.harness_bytes = (bytes) => {
@@ -95,13 +101,15 @@ class Inputs:
             body = self.files.get(name.removeprefix("input/").removesuffix(".png"))
             return ("image/png", body) if body else None
         if name in ("", "page"):
-            scripts = "".join(f'<script src="{script}"></script>' for script in SCRIPTS)
-            return "text/html", PAGE.replace("SCRIPTS", scripts).encode()
+            return "text/html", PAGE.encode()
         if name == "healthz":
             return "text/plain", b"A page without scripts."
         if name == "boot.js":
             return "text/javascript", BOOT.encode()
-        kind = {"js": "text/javascript", "css": "text/css", "html": "text/plain"}.get(name.rpartition(".")[2])
+        if name.endswith(".js"):
+            module = modules().get(name.removesuffix(".js"))
+            return ("text/javascript", module.encode()) if module else None
+        kind = {"css": "text/css", "html": "text/plain"}.get(name.rpartition(".")[2])
         return (kind, static(name).encode()) if kind and (STATIC / name).exists() else None
 
     def take(self, query: str, body: bytes) -> tuple[int, dict[str, Any]]:
@@ -189,13 +197,13 @@ class Easel:
 
     def rest(self) -> None:
         """Until everything in line is done and drawn."""
-        self.js("() => atelier.canvases[Object.keys(atelier.canvases)[0]].idle()")
+        self.js("() => Object.values(inside.page.canvases)[0].idle()")
         self.js("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def show(self, pixels: np.ndarray) -> str:
         name = self.inputs.add(pixels)
         self.js("(id) => harness.set(id)", name)
-        self.wait("(id) => harness.value === id && atelier.canvases[Object.keys(atelier.canvases)[0]].view.picture?.id === id", name)
+        self.wait("(id) => harness.value === id && Object.values(inside.page.canvases)[0].view.picture?.id === id", name)
         self.rest()
         return name
 
@@ -203,7 +211,7 @@ class Easel:
         wait_for(self.page, lambda: self.js(code, argument))
 
     def api(self, call: str, argument: Any = None) -> Any:
-        return self.js(f"(argument) => {{ const api = atelier.canvases['{self.kind}']; return {call}; }}", argument)
+        return self.js(f"(argument) => {{ const api = inside.page.canvases['{self.kind}']; return {call}; }}", argument)
 
     def layer(self) -> np.ndarray:
         """The painted values as they are: rows of bytes, or of RGBA."""
@@ -255,7 +263,7 @@ class Easel:
 @contextmanager
 def easel(inputs: Inputs, browser: Browser, kind: str, mode: str, value: str = "", **options: Any) -> Generator[Easel]:
     """A page with one canvas: the page that a module's tests share, or with options, one in a window of its own."""
-    own = browser.new_context(**options) if options else None
+    own = context(browser, **options) if options else None
     page = own.new_page() if own else shared_page(browser, f"http://127.0.0.1:{inputs.port}", 900, 900)
     page.set_default_timeout(20_000)
     here = Easel(inputs, page.context, page, kind)

@@ -17,9 +17,9 @@ from models.diffusion_model import DiffusionModel
 from models.families import SDXL
 from pipelines import ControlUse
 from pipelines.images.store import Inputs
-from pipelines.requests.request import Request
+from pipelines.requests.request import Drawing
 from pipelines.tasks import img2img, inpaint, outpaint, txt2img
-from tests.support.drawing import finished, levels
+from tests.support.drawing import finished, levels, task
 from tests.support.toy_weights import load_toy_model, write_toy_model
 
 SIDE = 64
@@ -93,8 +93,8 @@ def unit(inputs: Inputs, place: int = 0, **changes: Any) -> ControlUse:
     return ControlUse(id=str(place), image=inputs.keep(map_of(place)), **changes)
 
 
-def drawn(request: Request, model: DiffusionModel, inputs: Inputs) -> Image.Image:
-    [picture] = finished(RECIPES[request.kind].batches(request, model, inputs))
+def drawn(request: Drawing, model: DiffusionModel, inputs: Inputs) -> Image.Image:
+    [picture] = finished(RECIPES[request.kind].batches(task(request, model, inputs)))
     return picture.image
 
 

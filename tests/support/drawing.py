@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -12,9 +12,14 @@ from PIL import Image
 
 from models.diffusion_model import DiffusionModel
 from pipelines import TextToImage
+from pipelines.control.view import NO_LENDER, Lender
+from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
-from pipelines.jobs.runner import Batch
+from pipelines.jobs.runner import Events
+from pipelines.requests.request import Drawing
 from pipelines.tasks import txt2img
+from pipelines.tasks.batch import DrawingTask
+from pipelines.tasks.remaining import Progress
 
 
 def blots(size: tuple[int, int], seed: int = 1) -> Image.Image:
@@ -45,13 +50,22 @@ def ended(work: Generator[Any, None, Any]) -> tuple[Any, int]:
                 return end.value, stops
 
 
-def finished(batches: Iterable[Batch]) -> list[Picture]:
+NO_INPUTS = Inputs(Path("nowhere"))
+Drawn = TypeVar("Drawn", bound=Drawing)
+
+
+def task(request: Drawn, model: DiffusionModel, inputs: Inputs = NO_INPUTS, lender: Lender = NO_LENDER) -> DrawingTask[Drawn]:
+    """What a recipe is given for this request, from its beginning."""
+    return DrawingTask(request, inputs, lender, Progress(), model)
+
+
+def finished(batches: Iterable[Events]) -> list[Picture]:
     with torch.inference_mode():
         return [event for batch in batches for event in batch if isinstance(event, Picture)]
 
 
 def pixels(request: TextToImage, model: DiffusionModel) -> list[bytes]:
-    return [picture.image.tobytes() for picture in finished(txt2img.batches(request, model))]
+    return [picture.image.tobytes() for picture in finished(txt2img.batches(task(request, model)))]
 
 
 def levels(image: Image.Image) -> torch.Tensor:
@@ -61,7 +75,7 @@ def levels(image: Image.Image) -> torch.Tensor:
 
 def off_by(request: TextToImage, model: DiffusionModel, theirs: Image.Image) -> int:
     """The largest difference, in levels of 255, between our picture and another."""
-    [ours] = finished(txt2img.batches(request, model))
+    [ours] = finished(txt2img.batches(task(request, model)))
     assert len(ours.image.getcolors(100_000) or []) > 10, "not a picture of one colour"
     return int((levels(ours.image) - levels(theirs)).abs().max())
 

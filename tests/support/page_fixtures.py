@@ -83,6 +83,7 @@ class House:
         book = JobBook(pictures / "studio.db", pictures)
         catalog = Catalog(toy_model_folder(self.folder / "toy"), [self.models])
         self.studio = Studio(catalog, Outputs(pictures), book, self._open_runner, **self.more)
+        self.runner.inputs = self.studio.uploads.inputs
         self.studio.start()
         self._app = create_app(self.studio, page, Door(), **look())
         if LAG:
@@ -133,7 +134,7 @@ class Visit:
     def settle(self) -> None:
         """Until the form is restored and the prompt is counted: the page is at rest."""
         counted = "/\\d+ \\/ \\d+/.test(document.querySelector('[data-part=figure]')?.textContent)"
-        self.page.wait_for_function(f"() => window.atelier?.forms?.txt2img && {counted}")
+        self.page.wait_for_function(f"() => window.inside?.page.forms.txt2img && {counted}")
         at_rest(self.page)
 
     def control(self, name: str) -> Locator:
@@ -237,13 +238,27 @@ def house(open_house: House) -> Generator[House]:
         gate.release(1000)
 
 
+# What a test asks of the page's modules, by name: `inside.page.forms` is what page.js exports.
+INSIDE = """addEventListener("DOMContentLoaded", async () => {
+  const script = document.getElementById("atelier-script");
+  if (script) window.inside = await import(script.src);
+});"""
+
+
+def context(browser: Browser, **options: Any) -> BrowserContext:
+    """A window of its own, in which tests can ask the page's modules."""
+    made = browser.new_context(**options)
+    made.add_init_script(INSIDE)
+    return made
+
+
 _SHARED: WeakKeyDictionary[Browser, Page] = WeakKeyDictionary()
 
 
 def shared_page(browser: Browser, url: str, width: int = 1280, height: int = 720) -> Page:
     """The page that the tests of a module share, so that scripts are fetched and compiled once. Nothing that a site keeps is left in it."""
     if browser not in _SHARED:
-        _SHARED[browser] = browser.new_context().new_page()
+        _SHARED[browser] = context(browser).new_page()
     page = _SHARED[browser]
     page.goto("about:blank")
     page.set_viewport_size({"width": width, "height": height})
@@ -263,11 +278,11 @@ def shared_page(browser: Browser, url: str, width: int = 1280, height: int = 720
 @contextmanager
 def visiting(house: House, browser: Browser, page: Page | None = None, **options: Any) -> Generator[Visit]:
     """A visit to the page at rest, in a window of its own unless a page is given."""
-    context = page.context if page else browser.new_context(**options)
-    with nullcontext() if page else closing(context):
-        page = page or context.new_page()
+    window = page.context if page else context(browser, **options)
+    with nullcontext() if page else closing(window):
+        page = page or window.new_page()
         page.set_default_timeout(30_000)
-        visit = Visit(house, context, page, [], [], set())
+        visit = Visit(house, window, page, [], [], set())
         with heard(page, visit.complaints):
             page.on("request", visit.note)
             visit.go()

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from ui.parts.components import static
-from ui.parts.theme import tables_as_script
+from tests.support.node import write_modules
+from ui.parts.scripts import modules
 
 ANSWER = """
-require("readline").createInterface({ input: process.stdin }).on("line", (line) => {
+import { createInterface } from "node:readline";
+import { readPrompt } from "./prompt_grammar.js";
+import { reweigh } from "./weights.js";
+
+const named = { readPrompt, reweigh };
+createInterface({ input: process.stdin }).on("line", (line) => {
   const [name, ...given] = JSON.parse(line);
-  console.log(JSON.stringify(atelier[name](...given)));
+  console.log(JSON.stringify(named[name](...given)));
 });
 """
-
-
-def node() -> str | None:
-    """Where the engine is, if anywhere."""
-    import playwright
-
-    own = Path(playwright.__file__).parent / "driver" / "node"
-    return str(own) if own.exists() else shutil.which("node")
 
 
 class Keys:
@@ -61,11 +58,13 @@ class Keys:
 
 @contextmanager
 def keys_of(engine: str) -> Iterator[Keys]:
-    tables = f"globalThis.atelier = {{ grammar: {tables_as_script()} }};"
-    script = "\n".join((tables, static("prompt_grammar.js"), static("weights.js"), ANSWER))
-    with subprocess.Popen([engine, "-e", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
-        yield Keys(process)
-        process.terminate()
+    with TemporaryDirectory() as folder:
+        write_modules(Path(folder), modules())
+        (Path(folder) / "answer.mjs").write_text(ANSWER, "utf-8")
+        command = [engine, str(Path(folder) / "answer.mjs")]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
+            yield Keys(process)
+            process.terminate()
 
 
 def _units(text: str, place: int) -> int:

@@ -19,12 +19,17 @@ from models.errors import UserError
 from models.library.catalog import Catalog
 from models.memory.forecast import Machine
 from models.memory.manager import Key, LedgerLine
+from pipelines.control.view import NO_LENDER
+from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
-from pipelines.jobs.events import Event, Picture, Step
+from pipelines.jobs.events import Picture, Step
 from pipelines.jobs.outputs import Outputs
-from pipelines.jobs.runner import Batch
-from pipelines.requests.request import Request, unroll
+from pipelines.jobs.runner import Events
+from pipelines.requests.request import Drawing, Enlarge, Request, unroll
 from pipelines.studio import Studio
+from pipelines.tasks import enlarge
+from pipelines.tasks.batch import Task
+from pipelines.tasks.remaining import Progress
 
 # Seconds. Speed is measured in bench/; this only tells work that grows with the square of its input, or a wait that never ends,
 # from a slow machine.
@@ -43,11 +48,12 @@ class ToyPainter:
     step_seconds: float = 0.0
     gate: threading.Semaphore | None = None
     steps_made: int = 0
-    drawn: list[Request] = field(default_factory=list)
+    drawn: list[Drawing] = field(default_factory=list)
     machine: Machine = field(default_factory=lambda: Machine(host=8 * 10**9))
     ledger: tuple[LedgerLine, ...] = ()
     runtime: dict[str, str] = field(default_factory=dict)
     reading: Key | None = None
+    inputs: Inputs | None = None  # of the studio, for what begins with a picture and is not drawn
     tell: Callable[[], None] = lambda: None
 
     def unload(self, line_id: str) -> None:
@@ -62,11 +68,16 @@ class ToyPainter:
     def annotator(self, key: str) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def batches(self, request: Request) -> Generator[Batch]:
+    def batches(self, request: Request) -> Generator[Events]:
+        if isinstance(request, Enlarge):  # that is real
+            assert self.inputs
+            yield from enlarge.batches(Task(request, self.inputs, NO_LENDER, Progress()))
+            return
+        assert isinstance(request, Drawing)
         for batch in range(request.batch_total):
             yield self._batch(request, batch)
 
-    def _batch(self, request: Request, batch: int) -> Generator[Event | None]:
+    def _batch(self, request: Drawing, batch: int) -> Events:
         if request.prompt == "please fail":
             raise UserError("The toy was asked to fail. Ask for something else.")
         if request.prompt == "please break":
@@ -149,6 +160,7 @@ def toy_studio(
         return toy
 
     studio = Studio(catalog, outputs, book, open_runner)
+    toy.inputs = studio.uploads.inputs
     if start:
         studio.start()
     return studio

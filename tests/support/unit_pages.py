@@ -83,7 +83,7 @@ def control(visit: Visit, words: str, kind: str = "controlnet") -> Locator:
 
 
 def units(visit: Visit, kind: str = "controlnet") -> Any:
-    return visit.page.evaluate("kind => atelier.forms[kind].controls", kind)
+    return visit.page.evaluate("kind => inside.page.forms[kind].controls", kind)
 
 
 def put(visit: Visit, file: FilePayload, place: int = 0, kind: str = "controlnet") -> str:
@@ -110,5 +110,5 @@ def first(visit: Visit) -> Locator:
     """The card that the tab begins with."""
     visit.open_tab("ControlNet")
     card(visit).wait_for()
-    wait_for(visit.page, lambda: visit.page.evaluate("(atelier.preprocessors ?? []).length > 0"))
+    wait_for(visit.page, lambda: visit.page.evaluate("(inside.page.told.preprocessors ?? []).length > 0"))
     return card(visit)

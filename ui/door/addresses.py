@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
+
+from starlette.types import Scope
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -32,6 +33,6 @@ def network(address: str) -> str:
     return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
 
 
-def peer_of(scope: Any) -> str:
+def peer_of(scope: Scope) -> str:
     """The address that a request came from: that of the connection, or what a trusted proxy says of it."""
     return str((scope.get("client") or ("",))[0])

@@ -17,6 +17,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import UserError
+from models.json_values import listed
 from ui.door.addresses import network, peer_of
 from ui.door.bodies import Counted, Limits, Refused, read_body, refuse
 from ui.door.uploads import FILE_ROUTE, HalfText, NotAnUpload, NotJson, UploadFolder, check_body
@@ -166,10 +167,10 @@ def replay(body: bytes, receive: Receive) -> Receive:
 
 def _paths(answer: bytes) -> list[str]:
     try:
-        named = json.loads(answer)
+        named = listed(json.loads(answer))
     except ValueError:
         return []
-    return [path for path in named if isinstance(path, str)] if isinstance(named, list) else []
+    return [path for path in named if isinstance(path, str)]
 
 
 def _user(scope: Scope) -> str:

@@ -5,13 +5,15 @@ uvicorn's protocol does the work; what is added is when it has lasted long enoug
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from ui.door.connection_limits import ConnectionLimits
+from ui.gradio_types import Keyword
 
 TOO_MANY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 10\r\nConnection: close\r\n\r\n"
@@ -35,11 +37,11 @@ class Deadlines:
 class Connection(H11Protocol):
     """What uvicorn makes for each client, with a place in the crowd."""
 
-    def __init__(self, crowd: ConnectionLimits, deadlines: Deadlines, **given: Any) -> None:
+    def __init__(self, crowd: ConnectionLimits, deadlines: Deadlines, **given: Keyword) -> None:
         super().__init__(**given)
         self._crowd, self._deadlines = crowd, deadlines
         self._refused = False
-        self._known: Any = None  # the request that is being counted
+        self._known: object = None  # the request that is being counted
         self._lasted = self._since_byte = self._stuck = 0.0
         self._came = self._mark = 0
         self.address = ""
@@ -55,7 +57,7 @@ class Connection(H11Protocol):
     def drop(self) -> None:
         self.transport.abort()
 
-    def connection_made(self, transport: Any) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
         if self._crowd.enters(self):
@@ -96,7 +98,8 @@ class Connection(H11Protocol):
         return self.conn.their_state is h11.SEND_BODY and self._body_is_late(seconds)
 
     def _head_is_late(self, seconds: float) -> bool:
-        begun = self.cycle is None or bool(self.conn.trailing_data[0])  # between requests uvicorn counts, as long as nothing comes
+        cycle = cast(RequestResponseCycle | None, self.cycle)  # uvicorn says that there always is one
+        begun = cycle is None or bool(self.conn.trailing_data[0])  # between requests uvicorn counts, as long as nothing comes
         self._lasted += seconds if begun else 0.0
         return self._lasted > self._deadlines.head
 

@@ -62,7 +62,7 @@ class ConnectionLimits:
 
     room: Room
     proxies: Collection[str] = ()
-    _here: dict[str, dict[int, Guest]] = field(default_factory=dict)  # by network, in the order in which they came
+    _here: dict[str, dict[int, Guest]] = field(default_factory=dict[str, dict[int, "Guest"]])  # by network, in the order in which they came
 
     @property
     def count(self) -> int:

@@ -1,21 +1,17 @@
 """The content security policy: a page may run and load its own scripts, styles and pictures from this server, and nothing else.
 
-Gradio writes its configuration into inline scripts. Each gets a number that is drawn anew for every visit, and the page's own head
-scripts are known by their hash; so text that turned into markup, a `javascript:` link or a framed document run nothing.
+Gradio writes its configuration into inline scripts. Each gets a number that is drawn anew for every visit, and ours are files; so
+text that turned into markup, a `javascript:` link or a framed document run nothing.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 import secrets
 from collections.abc import Iterable
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}  # for what never changes under its name
 SEALED_POLICY = "sandbox; default-src 'none'; img-src 'self'; style-src 'unsafe-inline'"  # a file that is opened by itself is no page
 
@@ -43,18 +39,12 @@ def policy(script_sources: Iterable[str] = ()) -> str:
     )
 
 
-def hashes(head: str) -> tuple[str, ...]:
-    """Script sources for the inline scripts of a piece of HTML of ours."""
-    digests = (hashlib.sha256(script.encode()).digest() for script in SCRIPT.findall(head) if script.strip())
-    return tuple(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
-
-
 class Numbered:
-    """Middleware that numbers the inline scripts of the page at "/" and sends the policy that knows the number."""
+    """Middleware that numbers the inline scripts of the page at "/", sends the policy that knows the number, and adds our own `head`."""
 
     def __init__(self, app: ASGIApp, head: str = "") -> None:
         self.app = app
-        self.known = hashes(head)
+        self.head = head.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != "/":
@@ -72,10 +62,11 @@ class Numbered:
 
     def _numbered(self, held: list[Message]) -> tuple[Message, Message]:
         number = secrets.token_urlsafe(16)
+        whole = b"".join(message.get("body", b"") for message in held[1:]).replace(b"</head>", self.head + b"</head>", 1)
         # Gradio writes "<" inside its configuration as \u003c, so every "<script" here begins a script of the template.
-        body = b"".join(message.get("body", b"") for message in held[1:]).replace(b"<script", f'<script nonce="{number}"'.encode())
+        body = whole.replace(b"<script", f'<script nonce="{number}"'.encode())
         headers = MutableHeaders(scope=held[0])
-        headers["Content-Security-Policy"] = policy((f"'nonce-{number}'", *self.known))
+        headers["Content-Security-Policy"] = policy((f"'nonce-{number}'",))
         if body:
             headers["Content-Length"] = str(len(body))
         return held[0], {"type": "http.response.body", "body": body}

@@ -9,6 +9,8 @@ import secrets
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models.json_values import table
+
 log = logging.getLogger(__name__)
 
 
@@ -73,7 +75,6 @@ async def _answer(scope: Scope, receive: Receive, send: Send, error: Exception |
 def says_why(body: bytes) -> bool:
     """Whether a handler of Gradio's page has refused with a sentence."""
     try:
-        answer = json.loads(body)
+        return bool(table(json.loads(body)).get("error"))
     except ValueError:
         return False
-    return isinstance(answer, dict) and bool(answer.get("error"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from starlette.types import Scope
 
+from models.json_values import is_table, is_whole
 from ui.door.bodies import Refused
 from ui.door.roles import Visitor
 
@@ -21,7 +21,8 @@ class GradioCall:
     """One call: where it goes, what it brings, and who asks."""
 
     def __init__(self, scope: Scope, names: tuple[str, ...]) -> None:
-        self.scope, self.names = scope, names
+        self.scope: Scope = scope
+        self.names = names
         self.body: bytes | None = None
 
     @property
@@ -32,18 +33,18 @@ class GradioCall:
     def prefix(self) -> str:
         return f"{self.visitor.user}-"
 
-    def json(self) -> dict[str, Any]:
-        value = self.scope.get("json")
-        if not isinstance(value, dict):
+    def json(self) -> dict[str, object]:
+        value: object = self.scope.get("json")
+        if not is_table(value):
             raise Refused(422, "Send an object, as JSON.")
         return value
 
-    def value(self, name: str) -> Any:
+    def value(self, name: str) -> object:
         return self.json().get(name)
 
     def whole(self, name: str) -> int:
         value = self.value(name)
-        if type(value) is not int:
+        if not is_whole(value):
             raise Refused(422, f"“{name}” must be a whole number.")
         return value
 
@@ -78,7 +79,7 @@ class GradioCall:
     def move(self, path: str) -> None:
         self.scope = {**self.scope, "path": path, "raw_path": path.encode()}
 
-    def passed(self, values: dict[str, Any], session: str | None) -> Scope:
+    def passed(self, values: dict[str, object], session: str | None) -> Scope:
         """The call with these values and nothing else of what was sent."""
         told = values if session is None else values | {"session_hash": session}
         self.body = json.dumps(told, ensure_ascii=False).encode("utf-8", "ignore")  # half characters are left out

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from models.json_values import is_list, is_table
 from ui.door.addresses import network, peer_of
 from ui.door.arguments import check_argument
 from ui.door.bodies import Refused, refuse
@@ -24,11 +25,14 @@ from ui.door.body_guard import replay
 from ui.door.gradio_call import GradioCall
 from ui.door.roles import admits, declared, only
 from ui.gradio_import import gradio_stubs_untouched
+from ui.gradio_types import handler_of, number_of, queue_of
 
 with gradio_stubs_untouched():
     import gradio as gr
-    from gradio_client.utils import construct_args
+    from gradio.block_function import BlockFunction
+    from gradio_client.utils import construct_args  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
+Endpoint = dict[str, Any]  # Any: what Gradio says of one of its calls
 API = "/gradio_api"
 # What the page needs of Gradio. It has more: saved runs, a proxy, an editor of its own code. Those stay shut.
 PAGES = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/robots.txt", f"{API}/info", f"{API}/startup-events", f"{API}/app_id",
@@ -125,7 +129,7 @@ class GradioPart:
         if endpoint is None:
             raise Refused(404, "There is no call of this name.")
         try:
-            values = construct_args(endpoint["parameters"], (), dict(asked.json()))
+            values = cast(list[object], construct_args(endpoint["parameters"], (), dict(asked.json())))
         except TypeError:
             known = ", ".join(parameter["parameter_name"] for parameter in endpoint["parameters"])
             raise Refused(422, f"This call takes these fields: {known[:600]}.") from None
@@ -133,8 +137,8 @@ class GradioPart:
         return asked.passed({"data": self._values(asked, fn, values)}, asked.made_up())
 
     @functools.cached_property
-    def _endpoints(self) -> dict[str, Any]:
-        return dict(self.blocks.get_api_info()["named_endpoints"])  # type: ignore[index]
+    def _endpoints(self) -> dict[str, Endpoint]:
+        return dict(cast(dict[str, dict[str, Endpoint]], self.blocks.get_api_info())["named_endpoints"])
 
     def _component(self, asked: GradioCall) -> Scope:
         number, name = asked.whole("component_id"), asked.text("fn_name")
@@ -163,7 +167,7 @@ class GradioPart:
 
     def _stream(self, asked: GradioCall) -> Scope:
         session = asked.own(asked.query("session_hash"))
-        if session not in self.blocks._queue.pending_messages_per_session:
+        if session not in queue_of(self.blocks).pending_messages_per_session:
             raise Refused(404, "There is no such session of yours.")  # Gradio would break off with an exception
         return asked.with_query(session_hash=session)
 
@@ -176,7 +180,7 @@ class GradioPart:
 
     def _events(self) -> dict[str, set[str]]:
         """Events by session. Those of sessions that nobody will ask for again are let go: Gradio keeps them for ever."""
-        queue = self.blocks._queue
+        queue = queue_of(self.blocks)
         events = queue.pending_event_ids_session
         if len(events) > SESSIONS:
             for session in [session for session in events if session not in queue.pending_messages_per_session]:
@@ -188,34 +192,34 @@ class GradioPart:
         if not any(event in events for events in own):
             raise Refused(404, "There is no such event of yours.")
 
-    def _numbered(self, asked: GradioCall) -> Any:
+    def _numbered(self, asked: GradioCall) -> BlockFunction:
         return self._found(self.blocks.fns.get(asked.whole("fn_index")))
 
-    def _named(self, asked: GradioCall) -> Any:
+    def _named(self, asked: GradioCall) -> BlockFunction:
         return self._found(next((fn for fn in self.blocks.fns.values() if fn.api_name == asked.names[0]), None))
 
-    def _found(self, fn: Any) -> Any:
-        if fn is None or not callable(fn.fn):
+    def _found(self, fn: BlockFunction | None) -> BlockFunction:
+        if fn is None or handler_of(fn) is None:
             raise Refused(404, "There is no such handler on the page.")
         return fn
 
-    def _checked(self, asked: GradioCall, fn: Any) -> dict[str, Any]:
+    def _checked(self, asked: GradioCall, fn: BlockFunction) -> dict[str, object]:
         """What Gradio takes besides the session."""
         data, trigger, event = self._values(asked, fn, asked.value("data")), asked.value("trigger_id"), asked.value("event_data")
         if trigger is not None and asked.whole("trigger_id") not in self.blocks.blocks:
             trigger = next((target for target, _ in fn.targets), None)  # a page from before a restart counts components otherwise
-        if not isinstance(event, dict | None):
+        if event is not None and not is_table(event):
             raise Refused(422, "“event_data” must be an object.")
-        return {"data": data, "fn_index": fn._id, "trigger_id": trigger, "event_data": event or {}}
+        return {"data": data, "fn_index": number_of(fn), "trigger_id": trigger, "event_data": event or {}}
 
-    def _values(self, asked: GradioCall, fn: Any, data: Any) -> list[Any]:
-        self._may(asked, fn.fn)
+    def _values(self, asked: GradioCall, fn: BlockFunction, data: object) -> list[object]:
+        self._may(asked, handler_of(fn))
         self._events()
-        if not isinstance(data, list) or len(data) != len(fn.inputs):
+        if not is_list(data) or len(data) != len(fn.inputs):
             raise Refused(422, f"“data” must be a list of {len(fn.inputs)} values.")
         return data
 
-    def _may(self, asked: GradioCall, handler: Callable[..., Any]) -> None:
+    def _may(self, asked: GradioCall, handler: object) -> None:
         if (least := declared(handler)) is None or not admits(least, asked.visitor.role):
             raise Refused(403, only(least or "owner"))
 
@@ -228,7 +232,7 @@ class Places:
         self._there: Counter[str] = Counter()
 
     @asynccontextmanager
-    async def one(self, who: str) -> AsyncIterator[None]:
+    async def one(self, who: str) -> AsyncGenerator[None]:
         if self._there[who] >= WAITING:
             raise Refused(429, "That is too much at once. Try again when the rest is done.")
         self._there[who] += 1

@@ -6,12 +6,13 @@ Gradio makes that at a session's first call, at 0.7 MB and 36 ms, for links into
 from __future__ import annotations
 
 from copy import copy
-from typing import Any
 
 from ui.gradio_import import gradio_stubs_untouched
+from ui.gradio_types import Keyword
 
 with gradio_stubs_untouched():
     import gradio as gr
+    from gradio.routes import App
     from gradio.state_holder import SessionState, StateHolder
 
 STATES = 16  # sessions; one that is dropped begins anew at its next call, as the page keeps nothing there
@@ -22,7 +23,7 @@ class LightState(SessionState):
 
     def __init__(self, blocks: gr.Blocks) -> None:
         self.blocks_config = copy(blocks.default_config)
-        self.config_values: dict[int, Any] = {}
+        self.config_values: dict[int, Keyword] = {}
         self.state_data = {}
         self._state_ttl = {}
         self.is_closed = False
@@ -38,7 +39,7 @@ class LightStates(StateHolder):
         return super().__getitem__(session_id)
 
 
-def keep_little(blocks: gr.Blocks, mounted: Any) -> None:
+def keep_little(blocks: gr.Blocks, mounted: App) -> None:
     """To be called when the page is mounted, before its first session. `mounted`: Gradio's application."""
     blocks.state_session_capacity = STATES
     states = LightStates()

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
 
 import anyio.from_thread
 
 
-def gone(request: Any) -> Callable[[], bool]:
+def gone(request: object) -> Callable[[], bool]:
     """Asks whether the sender of a request has gone away: to be called in the thread that the server runs a handler in.
 
     `request`: a `gr.Request` or a starlette one. In any other thread the sender counts as there.
     """
-    inner = getattr(request, "request", request)
+    ask: Callable[[], Coroutine[object, object, bool]] | None = getattr(getattr(request, "request", request), "is_disconnected", None)
 
     def look() -> bool:
         try:
-            return anyio.from_thread.run(inner.is_disconnected)
+            return ask is not None and anyio.from_thread.run(ask)
         except (RuntimeError, AttributeError):
             return False
 

@@ -49,10 +49,9 @@ class PublicUrl:
         """Raises `UserError` when it is no address of a page."""
         try:
             parts = urlsplit(text.strip())
-            match = HOST.fullmatch(parts.netloc.lower())
         except ValueError:
-            match = None
-        path = parts.path.rstrip("/") if match else ""
+            parts = urlsplit("")
+        match, path = HOST.fullmatch(parts.netloc.lower()), parts.path.rstrip("/")
         if match is None or parts.scheme not in PORTS or parts.query or parts.fragment or not PATH.fullmatch(path):
             raise UserError(f"--public-url takes an address such as https://name or https://name/path; “{text[:100]}” is not one.")
         host = match[0].removesuffix(f":{PORTS[parts.scheme]}")

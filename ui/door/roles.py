@@ -13,17 +13,21 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, ParamSpec, TypeVar, cast
 
 from ui.gradio_import import gradio_stubs_untouched
+from ui.gradio_types import handler_of
 from ui.toasts import Refusal
 
 with gradio_stubs_untouched():
     import gradio as gr
     from gradio.context import LocalContext
 
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+Item = TypeVar("Item")
 Role = Literal["anyone", "artist", "owner"]
 RANK: dict[Role, int] = {"anyone": 0, "artist": 1, "owner": 2}
 MARK = "_least_role"
@@ -37,33 +41,33 @@ class Visitor:
     role: Role
 
 
-def visitor_of(request: Any) -> Visitor:
+def visitor_of(request: object) -> Visitor:
     """The visitor that the door found for this request, a `gr.Request` or a starlette one.
 
     Raises `gr.Error` for a request that did not come through the door.
     """
-    inner = getattr(request, "request", request)
-    visitor = inner.scope.get("visitor") if inner is not None and hasattr(inner, "scope") else None
+    scope = getattr(getattr(request, "request", request), "scope", None)
+    visitor: object = scope.get("visitor") if scope is not None else None
     if not isinstance(visitor, Visitor):
         raise Refusal("Reload the page: the studio does not know who is asking.", "Not known")
     return visitor
 
 
-def user_of(request: Any) -> str:
+def user_of(request: object) -> str:
     return visitor_of(request).user
 
 
-def role_of(request: Any) -> Role:
+def role_of(request: object) -> Role:
     return visitor_of(request).role
 
 
-def role(least: Role) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def role(least: Role) -> Callable[[Callable[Given, Answer]], Callable[Given, Answer]]:
     """Declares the least role that a handler or a component's server function serves, and checks it at each call.
 
     The handler keeps its signature and its kind (function, generator, coroutine, asynchronous generator): Gradio reads both.
     """
 
-    def declare(handler: Callable[..., Any]) -> Callable[..., Any]:
+    def declare(handler: Callable[Given, Answer]) -> Callable[Given, Answer]:
         guarded = _guarded(handler, least)
         setattr(guarded, MARK, least)
         return guarded
@@ -71,7 +75,7 @@ def role(least: Role) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return declare
 
 
-def declared(handler: Callable[..., Any]) -> Role | None:
+def declared(handler: object) -> Role | None:
     return getattr(handler, MARK, None)
 
 
@@ -80,10 +84,10 @@ def undeclared(blocks: gr.Blocks) -> list[str]:
     return [name for name, handler in callables(blocks) if declared(handler) is None]
 
 
-def callables(blocks: gr.Blocks) -> Iterator[tuple[str, Callable[..., Any]]]:
+def callables(blocks: gr.Blocks) -> Iterator[tuple[str, Callable[..., object]]]:
     """All Python functions that a browser can call on a page, by name."""
     for number, event in blocks.fns.items():
-        for handler in (event.fn, getattr(event, "validator", None)):
+        for handler in (handler_of(event), getattr(event, "validator", None)):
             if callable(handler):
                 yield f"{number} {getattr(handler, '__name__', handler)}", handler
     for number, block in blocks.blocks.items():
@@ -105,43 +109,44 @@ def _check(least: Role) -> None:
         raise Refusal(only(least), "Not allowed")
 
 
-def _guarded(handler: Callable[..., Any], least: Role) -> Callable[..., Any]:
+def _guarded(handler: Callable[Given, Answer], least: Role) -> Callable[Given, Answer]:
+    """Of the same kind: what a generator or a coroutine answers is not its answer but what it makes."""
     if inspect.isasyncgenfunction(handler):
-        return _guarded_stream(handler, least)
+        return cast(Callable[Given, Answer], _guarded_stream(handler, least))
     if inspect.iscoroutinefunction(handler):
-        return _guarded_coroutine(handler, least)
+        return cast(Callable[Given, Answer], _guarded_coroutine(handler, least))
     if inspect.isgeneratorfunction(handler):
-        return _guarded_generator(handler, least)
+        return cast(Callable[Given, Answer], _guarded_generator(handler, least))
 
     @functools.wraps(handler)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
         _check(least)
         return handler(*args, **kwargs)
 
     return call
 
 
-def _guarded_generator(handler: Callable[..., Any], least: Role) -> Callable[..., Any]:
+def _guarded_generator(handler: Callable[Given, Iterator[Item]], least: Role) -> Callable[Given, Iterator[Item]]:
     @functools.wraps(handler)
-    def generate(*args: Any, **kwargs: Any) -> Iterator[Any]:
+    def generate(*args: Given.args, **kwargs: Given.kwargs) -> Iterator[Item]:
         _check(least)
         yield from handler(*args, **kwargs)
 
     return generate
 
 
-def _guarded_coroutine(handler: Callable[..., Any], least: Role) -> Callable[..., Any]:
+def _guarded_coroutine(handler: Callable[Given, Awaitable[Item]], least: Role) -> Callable[Given, Awaitable[Item]]:
     @functools.wraps(handler)
-    async def call(*args: Any, **kwargs: Any) -> Any:
+    async def call(*args: Given.args, **kwargs: Given.kwargs) -> Item:
         _check(least)
         return await handler(*args, **kwargs)
 
     return call
 
 
-def _guarded_stream(handler: Callable[..., Any], least: Role) -> Callable[..., Any]:
+def _guarded_stream(handler: Callable[Given, AsyncIterator[Item]], least: Role) -> Callable[Given, AsyncIterator[Item]]:
     @functools.wraps(handler)
-    async def stream(*args: Any, **kwargs: Any) -> Any:
+    async def stream(*args: Given.args, **kwargs: Given.kwargs) -> AsyncIterator[Item]:
         _check(least)
         async for item in handler(*args, **kwargs):
             yield item

@@ -7,7 +7,7 @@ import functools
 import socket
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import Any, cast
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -98,10 +98,11 @@ def serve(
     """
     listener = open_socket(host, port)
     crowd = ConnectionLimits(Room.of_files(file_limit()), proxies)
-    protocol: Any = functools.partial(Connection, crowd, deadlines or Deadlines())
+    protocol = functools.partial(Connection, crowd, deadlines or Deadlines())
     config = uvicorn.Config(
         app,
-        http=protocol,  # h11: it keeps an absolute address in the request line visible, and refuses two Host headers
+        # h11: it keeps an absolute address in the request line visible, and refuses two Host headers.
+        http=cast(type[asyncio.Protocol], protocol),
         ws="none",
         proxy_headers=False,
         server_header=False,

@@ -11,11 +11,12 @@ import os
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
+
+from models.json_values import is_table, listed
 
 UPLOAD_ID = re.compile(r"[0-9a-f]{64}")
 FILE_ROUTE = "/gradio_api/file="
@@ -43,7 +44,7 @@ class UploadFolder:
     """The folder that Gradio keeps uploads in, spelt as Gradio spells it in its answers."""
 
     folder: str
-    _owners: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict, repr=False, compare=False)
+    _owners: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict[tuple[str, str], None], repr=False, compare=False)
 
     def note(self, paths: Iterable[str], user: str) -> None:
         """These were uploaded by this person; what somebody else uploaded with the same content is both persons'."""
@@ -96,7 +97,7 @@ def _size(path: str) -> int:
         return 0
 
 
-def check_body(body: bytes, uploads: UploadFolder, origins: tuple[str, ...], user: str = "", cleaned: bool = False) -> Any:
+def check_body(body: bytes, uploads: UploadFolder, origins: tuple[str, ...], user: str = "", cleaned: bool = False) -> object:
     """What the body holds. Raises `NotJson` or `NotAnUpload`. `cleaned`: half characters in values are taken out later.
 
     Takes about 50 ms a megabyte: call it outside the event loop for long bodies.
@@ -106,14 +107,14 @@ def check_body(body: bytes, uploads: UploadFolder, origins: tuple[str, ...], use
     return parsed
 
 
-def _parse(body: bytes) -> Any:
+def _parse(body: bytes) -> object:
     try:
         return json.loads(body.decode("utf-8"), object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:
         raise NotJson(str(error)) from error
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     # Parsers differ in which of two equal names they keep; what is checked here must be what is used later.
     if len({name for name, _ in pairs}) != len(pairs):
         raise NotJson("a name occurs twice in one object")
@@ -129,7 +130,7 @@ class _Names:
     user: str
     cleaned: bool
 
-    def check(self, value: dict[str, Any]) -> None:
+    def check(self, value: Mapping[str, object]) -> None:
         for name, named in value.items():
             if SURROGATE.search(name):
                 raise HalfText(name)
@@ -138,9 +139,11 @@ class _Names:
                     raise NotAnUpload("path")
                 case "url" if named is not None and not self.uploads.serves(named, self.origins, self.user):
                     raise NotAnUpload("url")
+                case _:
+                    pass
 
 
-def _check_values(root: Any, names: _Names) -> None:
+def _check_values(root: object, names: _Names) -> None:
     level, seen = [root], 0
     for _ in range(DEEPEST):
         if not level:
@@ -152,7 +155,10 @@ def _check_values(root: Any, names: _Names) -> None:
     raise NotJson("nested too deeply")
 
 
-def _children(value: Any, names: _Names) -> list[Any]:
+def _children(value: object, names: _Names) -> list[object]:
+    if is_table(value):
+        names.check(value)
+        return list(value.values())
     match value:
         case str() if not names.cleaned and SURROGATE.search(value):
             raise HalfText(value)
@@ -160,7 +166,6 @@ def _children(value: Any, names: _Names) -> list[Any]:
             raise NotJson("a number that no field takes")
         case float() if not math.isfinite(value):
             raise NotJson("a number that JSON does not have")  # Python reads NaN, Infinity and 1e999
-        case dict():
-            names.check(value)
-            return list(value.values())
-    return value if isinstance(value, list) else []
+        case _:
+            return listed(value)
+    return []

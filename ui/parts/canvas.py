@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Literal
 
 import gradio as gr
 from gradio.context import LocalContext
 
-from pipelines import FromPicture, Range, Studio, UserError, limits, preflight
+from models.families import PIXELS_PER_LATENT
+from models.json_values import is_table, is_whole, listed
+from pipelines import FromPicture, Range, Studio, UserError, WithPicture, limits, preflight
+from pipelines.images.masking import Box, Size
 from ui.door.roles import role, visitor_of
+from ui.messages import Message, PlanLines, PlanQuestion, SizeQuestion, TakenPicture
 from ui.parts.components import piece
-from ui.parts.controls import SIDE, aspect_size
+from ui.parts.controls import aspect_size
 from ui.parts.form import read
 
 LARGEST = 4096  # pixels: the longest side that can be painted on
@@ -33,7 +37,7 @@ def held(kind: type[FromPicture], name: str) -> gr.HTML:
     return piece("held", own, value="", own=own, interactive=True)
 
 
-def plan(studio: Studio, kind: type[FromPicture]) -> gr.HTML:
+def plan(studio: Studio, kind: type[WithPicture]) -> gr.HTML:
     """The lines that say what a run will do, asked anew whenever the form, the picture or the mask has changed."""
     desk = PlanHandlers(studio, kind)
     return piece("plan", f"{kind.kind}-plan", server_functions=[desk.plan, desk.fit, desk.adopt], kind=kind.kind)
@@ -42,42 +46,41 @@ def plan(studio: Studio, kind: type[FromPicture]) -> gr.HTML:
 class PlanHandlers:
     """What the scripts of the canvas ask the server."""
 
-    def __init__(self, studio: Studio, kind: type[FromPicture]) -> None:
+    def __init__(self, studio: Studio, kind: type[WithPicture]) -> None:
         """The three are closures: Gradio calls server functions by their names, and a role is declared on each."""
 
         @role("artist")
-        def plan(asked: dict[str, Any]) -> dict[str, Any]:
+        def plan(asked: PlanQuestion) -> PlanLines:
             return planned(kind, asked)
 
         @role("artist")
-        def fit(asked: dict[str, Any]) -> list[int]:
+        def fit(asked: SizeQuestion) -> list[int]:
             return fitting(studio, asked)
 
         @role("artist")
-        def adopt(picture_id: str) -> dict[str, Any]:
+        def adopt(picture_id: str) -> TakenPicture | Message:
             return adopted(studio, picture_id)
 
         self.plan, self.fit, self.adopt = plan, fit, adopt
 
 
-def planned(kind: type[FromPicture], asked: dict[str, Any]) -> dict[str, Any]:
-    """{"lines", "box", "label"}; a value that the request refuses is its sentence, and nothing else."""
+def planned(kind: type[WithPicture], asked: PlanQuestion) -> PlanLines:
+    """A value that the request refuses is its sentence, and nothing else."""
     try:
-        if not isinstance(values := asked.get("values"), dict):
+        if not is_table(values := asked.get("values")):
             raise UserError("Something was missing in what the page sent. Reload it.")
         request = read(kind, {name: value for name, value in values.items() if name not in ("image", "mask", "images")})
-        assert isinstance(request, FromPicture)
-        picture = numbers(asked.get("picture"), 2)
+        picture = size_of(asked.get("picture"))
         found = preflight(request, picture, part_of(picture, asked.get("bounds")))
     except UserError as error:
         return {"lines": [str(error)], "box": None, "label": ""}
     return {"lines": list(found.lines), "box": found.box, "label": found.label}
 
 
-def fitting(studio: Studio, asked: dict[str, Any]) -> list[int]:
+def fitting(studio: Studio, asked: SizeQuestion) -> list[int]:
     """Width and height that suit a picture and the checkpoint: its own where that is about what the model was made for."""
     native = next((entry.native_size for entry in studio.checkpoints() if entry.id == asked.get("checkpoint")), 0)
-    size = numbers(asked.get("picture"), 2)
+    size = size_of(asked.get("picture"))
     if not native or not size:
         return []
     return list(fit_size(size, native))
@@ -85,38 +88,42 @@ def fitting(studio: Studio, asked: dict[str, Any]) -> list[int]:
 
 def fit_size(size: tuple[int, ...], native: int) -> tuple[int, int]:
     """On multiples of 8. A picture of half to twice the native area keeps its size, any other its shape."""
-    width, height = size
+    (width, height), side = size, PIXELS_PER_LATENT
     limit = limits(FromPicture)["width"]
     assert isinstance(limit, Range)
     if 0.5 <= width * height / native**2 <= 2 and min(size) >= SMALLEST and max(size) <= limit.high:
-        return round(width / SIDE) * SIDE, round(height / SIDE) * SIDE
+        return round(width / side) * side, round(height / side) * side
     return aspect_size(native, min(max(width / height, 1 / WIDEST), WIDEST), limit)
 
 
-def adopted(studio: Studio, picture_id: str) -> dict[str, Any]:
-    """A finished picture of this person as an input picture: {"id", "width", "height"}, or {"message"}."""
+def adopted(studio: Studio, picture_id: str) -> TakenPicture | Message:
+    """A finished picture of this person as an input picture."""
     visitor = visitor_of(LocalContext.request.get(None))
     try:
         record = studio.own_picture(str(picture_id), visitor.user, visitor.role == "owner")
         if record is None:
             return {"message": "This picture is not among yours any more."}
-        return asdict(studio.uploads.adopt(record, visitor.user))
+        return TakenPicture(**asdict(studio.uploads.adopt(record, visitor.user)))
     except UserError as error:
         return {"message": str(error)}
 
 
-def part_of(picture: Any, values: Any) -> Any:
-    """The bounds as a tuple when they hold some part of a picture of this size, else None."""
+def part_of(picture: Size | None, values: object) -> Box | None:
+    """The bounds when they hold some part of a picture of this size, else None."""
     bounds = numbers(values, 4)
     if picture is None or bounds is None:
         return None
     left, top, right, bottom = bounds
-    return bounds if left < right <= picture[0] and top < bottom <= picture[1] else None
+    return (left, top, right, bottom) if left < right <= picture[0] and top < bottom <= picture[1] else None
 
 
-def numbers(values: Any, count: int) -> Any:
-    """A tuple of so many whole numbers of pixels, or None for anything else."""
-    if not isinstance(values, list) or len(values) != count:
-        return None
-    sound = all(isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10 * LARGEST for value in values)
-    return tuple(values) if sound and all(values[-2:]) else None
+def size_of(values: object) -> Size | None:
+    """Width and height, or None for anything else."""
+    sides = numbers(values, 2)
+    return (sides[0], sides[1]) if sides else None
+
+
+def numbers(values: object, count: int) -> tuple[int, ...] | None:
+    """So many whole numbers of pixels, or None for anything else."""
+    sound = tuple(value for value in listed(values) if is_whole(value) and 0 <= value <= 10 * LARGEST)
+    return sound if len(sound) == len(listed(values)) == count and all(sound[-2:]) else None

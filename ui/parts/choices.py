@@ -6,7 +6,7 @@ Lists follow the library without a reload: the page's header notices another ver
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Literal
 
 import gradio as gr
 
@@ -14,12 +14,14 @@ from models.files import ModelFile, ModelKind
 from pipelines import OWN_VAE, Checkpoint, Request, Studio, UserError, limits, written
 from pipelines.resolving.control_match import readers
 from ui.door.roles import role
+from ui.gradio_types import QUIET, Update, listener
+from ui.messages import FormOffers, OfferedFile, Word
 from ui.parts import controls
 from ui.parts.components import piece
 from ui.parts.form import Form
 
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-RACKS: dict[str, tuple[ModelKind, ...]] = {  # request field -> kinds of files
+Rack = Literal["loras", "hypernetworks", "controls"]
+RACKS: dict[Rack, tuple[ModelKind, ...]] = {  # request field -> kinds of files
     "loras": ("lora",),
     "hypernetworks": ("hypernetwork",),
     "controls": ("controlnet", "adapter"),
@@ -30,23 +32,23 @@ DRAWS = ("", "v", "turbo", "lcm", "lightning", "hyper")  # variants that draw fr
 def offer(studio: Studio, form: Form) -> None:
     """Keeps the form's lists as the library is."""
     names = [name for name in ("checkpoint", "vae", "refiner") if name in form.inputs]
-    racks = {name: sorts for name, sorts in RACKS.items() if name in limits(form.kind)}
+    racks: dict[Rack, tuple[ModelKind, ...]] = {name: sorts for name, sorts in RACKS.items() if limits(form.kind).get(name)}
     kind = form.kind
 
     @role("artist")
-    def lists(checkpoint: str) -> dict[str, Any]:
+    def lists(checkpoint: str) -> FormOffers:
         return listed(studio, kind, str(checkpoint), racks)
 
     @role("artist")
-    def refresh(checkpoint: Any) -> list[Any]:
+    def refresh(checkpoint: object) -> list[Update]:
         return [gr.update(choices=choices(studio, kind, name, str(checkpoint))) for name in names]
 
     first = controls.starts(kind, studio.checkpoints(kind.kind))
     view = piece("lists", f"{kind.kind}-lists", server_functions=[lists], kind=kind.kind, first=first)
     shown = [form.inputs[name] for name in names]
     told = QUIET | {"preprocess": False}  # Gradio's own check would know only the choices of the first page
-    view.refresh(refresh, form.inputs["checkpoint"], shown, **told)
-    form.inputs["checkpoint"].change(refresh, form.inputs["checkpoint"], shown, **told)  # pyright: ignore[reportAttributeAccessIssue]
+    listener(view, "refresh")(refresh, form.inputs["checkpoint"], shown, **told)
+    listener(form.inputs["checkpoint"], "change")(refresh, form.inputs["checkpoint"], shown, **told)
 
 
 def choices(studio: Studio, kind: type[Request], name: str, checkpoint_id: str) -> list[tuple[str, str]]:
@@ -60,9 +62,9 @@ def choices(studio: Studio, kind: type[Request], name: str, checkpoint_id: str) 
     return [("Automatic", ""), ("The checkpoint's own", OWN_VAE), *((entry.name, entry.id) for entry, why in files if not why)]
 
 
-def listed(studio: Studio, kind: type[Request], checkpoint_id: str, racks: Mapping[str, tuple[ModelKind, ...]]) -> dict[str, Any]:
+def listed(studio: Studio, kind: type[Request], checkpoint_id: str, racks: Mapping[Rack, tuple[ModelKind, ...]]) -> FormOffers:
     """For the page's scripts: the checkpoints' own values, and the files of each rack, those that fit first."""
-    found: dict[str, Any] = controls.starts(kind, studio.checkpoints(kind.kind))
+    found = controls.starts(kind, studio.checkpoints(kind.kind))
     for name, sorts in racks.items():
         entries = [entry for sort in sorts for entry in studio.library.models(sort)]
         files = [_offered(studio, entry, checkpoint_id) for entry in entries]
@@ -72,14 +74,20 @@ def listed(studio: Studio, kind: type[Request], checkpoint_id: str, racks: Mappi
     return found
 
 
-def _offered(studio: Studio, entry: ModelFile, checkpoint_id: str) -> dict[str, Any]:
+def _offered(studio: Studio, entry: ModelFile, checkpoint_id: str) -> OfferedFile:
     why = reason(studio, entry.id, checkpoint_id)
-    short = _told(studio.library.misfit, entry.id, checkpoint_id) if why else ""
-    described = {"id": entry.id, "name": entry.name, "called": entry.called, "variant": entry.identity.variant}
-    return described | {"words": put_in(entry.words), "reason": why, "misfit": short}
+    return {
+        "id": entry.id,
+        "name": entry.name,
+        "called": entry.called,
+        "variant": entry.identity.variant,
+        "words": put_in(entry.words),
+        "reason": why,
+        "misfit": _told(studio.library.misfit, entry.id, checkpoint_id) if why else "",
+    }
 
 
-def put_in(words: Iterable[str]) -> list[dict[str, str]]:
+def put_in(words: Iterable[str]) -> list[Word]:
     """Words that a click puts into a prompt: as they are shown, and as they must be written to be read so."""
     return [{"said": word, "written": written(word)} for word in words]
 

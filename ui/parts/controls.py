@@ -2,52 +2,55 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import cast
 
 import gradio as gr
 from gradio.components import Component
 from gradio.context import Context
 
-from pipelines import Checkpoint, Choice, Flag, Range, Request, Several, Text, limits
+from models.families import PIXELS_PER_LATENT
+from models.json_values import is_row
+from pipelines import Checkpoint, Choice, Flag, Limit, Range, Request, Several, Text, limits
+from ui.gradio_types import Keyword, keywords, listener
+from ui.messages import FormOffers
 from ui.parts.components import piece
 from ui.parts.form import Form, declared, is_exact
+from ui.parts.scripts import call
 
 ASPECTS = {"1:1": 1.0, "3:4": 3 / 4, "2:3": 2 / 3, "4:3": 4 / 3, "3:2": 3 / 2, "16:9": 16 / 9}  # width to height
-SIDE = 8  # pixels; the latents are an eighth of the picture
 
 
-def control(kind: type[Request], name: str, **look: Any) -> Component:
+def control(kind: type[Request], name: str, **look: Keyword) -> Component:
     """The component that fits the field's limits. `look` changes how it looks, never what it allows."""
     item = declared(kind, name)
     limit, default = item.metadata["limit"], item.default
-    words = {"label": item.metadata["title"], "info": item.metadata["info"] or None, "interactive": True}
-    common = words | {"value": default, "elem_id": f"{kind.kind}-{name}"} | look
+    words = keywords(label=item.metadata["title"], info=item.metadata["info"] or None, interactive=True)
+    common = keywords(words, {"value": default, "elem_id": f"{kind.kind}-{name}"}, look)
     if isinstance(limit, Text):
         return gr.Textbox(max_length=limit.length, **common)
     if isinstance(limit, Choice):
-        return gr.Dropdown(**({"choices": list(limit.names), "filterable": False} | common))
+        return gr.Dropdown(**keywords({"choices": list(limit.names), "filterable": False}, common))
     if isinstance(limit, Flag):
         return gr.Checkbox(**common)
     if isinstance(limit, Several):
         return rack(kind, name, **look)
     if is_exact(limit):
-        return gr.Textbox(**(common | {"value": str(common["value"]), "max_lines": 1, "max_length": 30}))
+        return gr.Textbox(**keywords(common, value=str(common["value"]), max_lines=1, max_length=30))
     return gr.Number(**_numbers(limit, item.type), **common)
 
 
-def slider(kind: type[Request], name: str, **look: Any) -> gr.Slider:
+def slider(kind: type[Request], name: str, **look: Keyword) -> gr.Slider:
     """A number that is more often felt than typed."""
     item = declared(kind, name)
     limit = item.metadata["limit"]
-    words = {"label": item.metadata["title"], "info": item.metadata["info"] or None, "elem_id": f"{kind.kind}-{name}"}
-    return gr.Slider(limit.low, limit.high, step=limit.step, **({"value": item.default, "interactive": True} | words | look))
+    words = keywords(label=item.metadata["title"], info=item.metadata["info"] or None, elem_id=f"{kind.kind}-{name}")
+    return gr.Slider(limit.low, limit.high, step=limit.step, **keywords({"value": item.default, "interactive": True}, words, look))
 
 
-def rack(kind: type[Request], name: str, **look: Any) -> gr.HTML:
+def rack(kind: type[Request], name: str, **look: Keyword) -> gr.HTML:
     """A list of entries, each a file of the library with its strengths. Its value is the list that the request takes."""
     item = declared(kind, name)
     limit = item.metadata["limit"]
@@ -55,15 +58,15 @@ def rack(kind: type[Request], name: str, **look: Any) -> gr.HTML:
     words = {field.name: field.metadata["title"] for field in fields(limit.entry)}
     numbers = {field.name: _limits(field.metadata["limit"], field.default) for field in fields(limit.entry)}
     offers = {"field": name, "title": item.metadata["title"], "words": words, "numbers": numbers, "most": limit.most, "kind": kind.kind}
-    common = {"value": [], "interactive": True, "label": item.metadata["title"]} | look
+    common = keywords({"value": [], "interactive": True, "label": item.metadata["title"]}, look)
     return piece("rack", f"{kind.kind}-{name}", offers=offers, **common)
 
 
-def _limits(limit: Any, default: Any) -> dict[str, Any] | None:
+def _limits(limit: Limit, default: object) -> dict[str, object] | None:
     return {"low": limit.low, "high": limit.high, "step": limit.step, "default": default} if isinstance(limit, Range) else None
 
 
-def _numbers(limit: Range, kind: Any) -> dict[str, Any]:
+def _numbers(limit: Range, kind: object) -> dict[str, Keyword]:
     return {"minimum": limit.low, "maximum": limit.high, "step": limit.step, "precision": 0 if kind == "int" else None}
 
 
@@ -91,7 +94,7 @@ def about(entry: Checkpoint) -> str:
     return f"{entry.name} · {entry.family}, {entry.native_size} × {entry.native_size}"
 
 
-def size(kind: type[Request], start: dict[str, Any]) -> tuple[dict[str, Component], gr.Button, list[gr.Button]]:
+def size(kind: type[Request], start: Mapping[str, object]) -> tuple[dict[str, Component], gr.Button, list[gr.Button]]:
     """Width and height with swap, and a button for each aspect."""
     with gr.Row(elem_classes=["size-row"]):
         width = control(kind, "width", value=start["width"], min_width=80)
@@ -111,11 +114,23 @@ def seeds(kind: type[Request]) -> tuple[dict[str, Component], gr.Button, gr.Butt
     return {"seed": seed}, dice, reuse
 
 
-def starting_values(kind: type[Request], entry: Checkpoint) -> dict[str, Any]:
+def defaults(kind: type[Request]) -> dict[str, object]:
+    """Of all fields that the page shows."""
+    return {item.name: item.default for item in fields(kind) if not item.metadata["derived"]}
+
+
+def starting_values(kind: type[Request], entry: Checkpoint) -> dict[str, object]:
     """What the form holds when this checkpoint is chosen and nothing is typed: the request's defaults, then the checkpoint's own."""
-    known = {item.name: item.default for item in fields(kind) if not item.metadata["derived"]}
+    known = defaults(kind)
     own = {name: value for name, value in entry.defaults.items() if name in known}
     return known | {"width": entry.native_size, "height": entry.native_size, "checkpoint": entry.id} | own
+
+
+def most(kind: type[Request], name: str) -> int:
+    """Entries that a list can have."""
+    limit = limits(kind)[name]
+    assert isinstance(limit, Several)
+    return limit.most
 
 
 def aspect_size(native: int, ratio: float, limit: Range) -> tuple[int, int]:
@@ -123,7 +138,7 @@ def aspect_size(native: int, ratio: float, limit: Range) -> tuple[int, int]:
 
     The grid is an eighth of the native side (64 pixels for 512), at least 8.
     """
-    grid = max(SIDE, native // 8 // SIDE * SIDE)
+    grid = max(PIXELS_PER_LATENT, native // 8 // PIXELS_PER_LATENT * PIXELS_PER_LATENT)
     sides = (native * math.sqrt(ratio), native / math.sqrt(ratio))
     width, height = (int(min(max(round(side / grid) * grid, limit.low), limit.high)) for side in sides)
     return width, height
@@ -136,12 +151,12 @@ def wire(form: Form, swap: gr.Button, aspects: list[gr.Button], dice: gr.Button)
     dice.click(None, None, form.inputs["seed"], js="() => '-1'")
     for button in aspects:
         chosen = [form.inputs["checkpoint"], *sides]
-        button.click(None, chosen, sides, js=f"(id, width, height) => atelier.aspect(id, {_js(button.value)}, width, height)")
-    js = f"(...values) => atelier.follow({_js(form.kind.kind)}, {_js(form.names)}, values)"
-    form.inputs["checkpoint"].input(None, form.components, form.components, js=js)  # pyright: ignore[reportAttributeAccessIssue]
+        button.click(None, chosen, sides, js=call("memory", "aspect", button.value, takes="id, width, height"))
+    js = call("memory", "follow", form.kind.kind, form.names, takes="...values")
+    listener(form.inputs["checkpoint"], "input")(None, form.components, form.components, js=js)
 
 
-def starts(kind: type[Request], checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
+def starts(kind: type[Request], checkpoints: Sequence[Checkpoint]) -> FormOffers:
     """For the page's scripts: what the form holds with each checkpoint, and the size of each aspect."""
     limit = declared(kind, "width").metadata["limit"]
     natives = {entry.native_size for entry in checkpoints}
@@ -152,29 +167,28 @@ def starts(kind: type[Request], checkpoints: Sequence[Checkpoint]) -> dict[str, 
     }
 
 
-def plain(values: dict[str, Any]) -> dict[str, Any]:
+def plain(values: Mapping[str, object]) -> dict[str, object]:
     """As JSON has them; a seed goes as text."""
-    return {name: list(value) if isinstance(value, tuple) else str(value) if name == "seed" else value for name, value in values.items()}
+    return {name: list(value) if is_row(value) else str(value) if name == "seed" else value for name, value in values.items()}
 
 
 def remember(form: Form) -> None:
     """What is typed stays in this browser, over a reload and a restart of the server. Nothing is sent."""
-    kind, names = _js(form.kind.kind), _js(form.names)
     # What is offered from the library may come later than the page; the studio looks it up again in any case.
     fixed = {name: part for name, part in form.inputs.items() if isinstance(part, gr.Dropdown) and _is_fixed(limits(form.kind)[name])}
-    choices = {name: [value for _, value in part.choices] for name, part in fixed.items()}
-    changed = [part.change for part in form.components]  # pyright: ignore[reportAttributeAccessIssue]
-    gr.on(changed, None, form.components, None, js=f"(...values) => atelier.keep({kind}, {names}, values)")
-    recall = f"(...values) => atelier.recall({kind}, {names}, values, {_js(choices)})"
+    choices = {name: [value for _, value in _choices(part)] for name, part in fixed.items()}
+    changed = [listener(part, "change") for part in form.components]
+    keep = call("memory", "keep", form.kind.kind, form.names, takes="...values")
+    gr.on(changed, None, form.components, None, js=keep)  # pyright: ignore[reportUnknownMemberType]  # annotated in part
+    recall = call("memory", "recall", form.kind.kind, form.names, choices, takes="...values")
     page = Context.root_block
     assert isinstance(page, gr.Blocks), "a form is built inside a page"
     page.load(None, form.components, form.components, js=recall)
 
 
-def _is_fixed(limit: Any) -> bool:
+def _choices(part: gr.Dropdown) -> list[tuple[str, object]]:
+    return cast(list[tuple[str, object]], part.choices)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _is_fixed(limit: Limit) -> bool:
     return isinstance(limit, Choice) and bool(limit.names)
-
-
-def _js(value: Any) -> str:
-    """The value as a JavaScript literal that may stand inside a script element."""
-    return json.dumps(value).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

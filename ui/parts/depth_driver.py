@@ -5,22 +5,25 @@ Nothing of it is a field of the request: it follows from the checkpoint and the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import Any
 
 import gradio as gr
 
 from models.files import ModelFile, ModelKind
-from pipelines import Checkpoint, ControlUse, Depth, Studio, UserError, limits
+from models.json_values import table
+from pipelines import Checkpoint, ControlUse, Depth, Studio, UserError
 from pipelines.resolving.control_match import readers
 from pipelines.resolving.resolve import STEERS, UNREAD_DEPTH
 from ui.door.roles import role
+from ui.gradio_types import listener
+from ui.messages import Driven, DriveOrder, Message, ReadersLine, ReadersQuestion
 from ui.parts.choices import DRAWS, reason
 from ui.parts.components import piece
+from ui.parts.controls import most
 from ui.parts.depth_map import part_of
 from ui.parts.form import Form
+from ui.parts.scripts import call
 
 READS = "depth"  # the variant of checkpoints that read a map
 NO_CHECKPOINT = (
@@ -37,11 +40,11 @@ def driven_by(studio: Studio) -> gr.HTML:
     """The two buttons, and the line that says what will read the map."""
 
     @role("artist")
-    def reading(asked: dict[str, Any]) -> dict[str, Any]:
+    def reading(asked: ReadersQuestion) -> ReadersLine:
         return read_by(studio, asked)
 
     @role("artist")
-    def drive(asked: dict[str, Any]) -> dict[str, Any]:
+    def drive(asked: DriveOrder) -> Driven | Message:
         return driven(studio, asked)
 
     return piece("depth_drive", f"{Depth.kind}-drive", server_functions=[reading, drive], kind=Depth.kind)
@@ -49,12 +52,12 @@ def driven_by(studio: Studio) -> gr.HTML:
 
 def wire(view: gr.HTML, form: Form) -> None:
     """What the buttons have found is put into the form, in the browser."""
-    names = json.dumps(form.names)
-    view.settle(None, None, form.components, js=f"() => atelier.driven({names})")  # pyright: ignore[reportAttributeAccessIssue]
+    js = call("depth_drive", "driven", form.kind.kind, form.names)
+    listener(view, "settle")(None, None, form.components, js=js)
 
 
-def read_by(studio: Studio, asked: Any) -> dict[str, Any]:
-    """{"checkpoint": bool, "controlnet": bool, "words"}: which of the two read the map as the form stands."""
+def read_by(studio: Studio, asked: object) -> ReadersLine:
+    """Which of the two read the map as the form stands. `asked`: a `ReadersQuestion`, or what somebody sent for one."""
     try:
         request = part_of(asked, ("checkpoint", "controls"))
     except UserError as error:
@@ -64,10 +67,10 @@ def read_by(studio: Studio, asked: Any) -> dict[str, Any]:
     return {"checkpoint": entry is not None, "controlnet": bool(units), "words": _sentence(entry, units)}
 
 
-def driven(studio: Studio, asked: Any) -> dict[str, Any]:
-    """{"checkpoint", "controls"} after a press, or {"message"}. `asked`: {"way": "checkpoint" | "controlnet", "checkpoint", "controls"}."""
+def driven(studio: Studio, asked: object) -> Driven | Message:
+    """The form after a press. `asked`: a `DriveOrder`, or what somebody sent for one."""
     try:
-        given = dict(asked) if isinstance(asked, dict) else {}
+        given = dict(table(asked))
         change = {"checkpoint": by_checkpoint, "controlnet": by_control}.get(str(given.pop("way", "")))
         if change is None:
             raise UserError("The map is read by a checkpoint or by a ControlNet.")
@@ -108,7 +111,7 @@ def depth_model(studio: Studio, checkpoint_id: str) -> ModelFile | None:
 def _with_unit(uses: tuple[ControlUse, ...], model: ModelFile) -> tuple[ControlUse, ...]:
     """The first unit without a picture takes the model, unless there is none: then one is added."""
     place = next((index for index, use in enumerate(uses) if not use.image), len(uses))
-    if place == limits(Depth)["controls"].most:  # pyright: ignore[reportAttributeAccessIssue]
+    if place == most(Depth, "controls"):
         raise UserError(NO_ROOM)
     old = uses[place] if place < len(uses) else ControlUse()
     kind = "Depth" if _is_union(model) else old.union_kind

@@ -9,17 +9,18 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
 from json import JSONDecodeError
-from typing import Any
 
 import gradio as gr
 from gradio.context import LocalContext
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from models.json_values import is_table
 from pipelines import Depth, Studio, UserError
 from pipelines.jobs.errands import never
 from ui.door import presence
 from ui.door.roles import role, user_of
+from ui.messages import DepthQuestion, Message, OfferedEstimator, TakenPicture
 from ui.parts.components import piece
 from ui.parts.form import declared, read
 from ui.parts.preprocessor_weights import WeightsHandlers
@@ -59,33 +60,31 @@ class DepthMapHandlers:
         self.weights = weights = WeightsHandlers(studio)
 
         @role("artist")
-        def estimators(_: Any = None) -> list[dict[str, Any]]:
-            return weights.offered(studio.depth.estimators())
+        def estimators(_: object = None) -> list[OfferedEstimator]:
+            return weights.estimators(studio.depth.estimators())
 
         @role("artist")
-        def estimate(asked: dict[str, Any]) -> dict[str, Any]:
+        def estimate(asked: DepthQuestion) -> TakenPicture | Message:
             request = LocalContext.request.get(None)
             return estimated(studio, asked, user_of(request), presence.gone(request))
 
         self.estimators, self.estimate = estimators, estimate
 
 
-def estimated(studio: Studio, asked: Any, user: str, gone: Callable[[], bool] = never) -> dict[str, Any]:
-    """The depths of a picture as a map: {"id", "width", "height", …}, or {"message"}. `asked`: {"image", "estimator"}."""
+def estimated(studio: Studio, asked: object, user: str, gone: Callable[[], bool] = never) -> TakenPicture | Message:
+    """The depths of a picture as a map. `asked`: a `DepthQuestion`, or what somebody sent for one."""
     try:
         request = part_of(asked, ("image", "estimator"))
-        return asdict(studio.depth.estimate(request.image, request.estimator, user, gone=gone))
+        return TakenPicture(**asdict(studio.depth.estimate(request.image, request.estimator, user, gone=gone)))
     except UserError as error:
         return {"message": str(error)}
 
 
-def part_of(values: Any, names: tuple[str, ...]) -> Depth:
+def part_of(values: object, names: tuple[str, ...]) -> Depth:
     """A request of these fields alone. Raises `UserError` for others, and for what is no set of values."""
-    if not isinstance(values, dict) or not values.keys() <= set(names):
+    if not is_table(values) or not values.keys() <= set(names):
         raise UserError(f"Send these fields of the form: {', '.join(names)}.")
-    request = read(Depth, values)
-    assert isinstance(request, Depth)
-    return request
+    return read(Depth, values)
 
 
 class DepthViews:
@@ -104,7 +103,7 @@ class DepthViews:
         return Response(seen, media_type="image/png")
 
 
-async def _json(request: Request) -> Any:
+async def _json(request: Request) -> object:
     try:
         return await request.json()
     except (JSONDecodeError, UnicodeDecodeError):

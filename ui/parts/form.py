@@ -7,14 +7,19 @@ limits, and its sentences name the field.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import Field, asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import gradio as gr
 from gradio.components import Component
 
-from pipelines import Limit, Range, Request, UserError, describe, limits
+from models.json_values import table
+from pipelines import Drawing, Kind, Limit, Range, Request, UserError, describe, limits
+from ui.gradio_types import Update, skip
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 LONGEST = 300_000  # characters of what a form carries out of sight
 EXACT = 2**53  # JavaScript's numbers lose digits beyond it, so a field with a higher limit is shown as text
@@ -49,13 +54,13 @@ class Form:
     def components(self) -> list[Component]:
         return list(self.inputs.values())
 
-    def read(self, **values: Any) -> Request:
+    def read(self, **values: object) -> Request:
         """The request that the form holds. Raises `UserError` when a value is missing, unknown or out of its limits."""
         return read(self.kind, values)
 
-    def adjusted(self, values: dict[str, Any], request: Request) -> list[str]:
+    def adjusted(self, values: Mapping[str, object], request: Request) -> list[str]:
         """Sentences about numbers that were put on the nearest one that the request can hold."""
-        sentences = []
+        sentences: list[str] = []
         for name, limit in limits(self.kind).items():
             given, kept = values.get(name), getattr(request, name)
             if isinstance(limit, Range) and limit.snap and name in values and given != kept:
@@ -68,35 +73,36 @@ class Form:
         """The fields whose numbers are put on the nearest one that the request can hold."""
         return [name for name, limit in limits(self.kind).items() if isinstance(limit, Range) and limit.snap and name in self.inputs]
 
-    def kept(self, values: Sequence[Any]) -> list[Any]:
+    def kept(self, values: Sequence[object]) -> list[Update]:
         """Updates for the fields of `snapped`, which hold these values: the number that is used, where that is another one."""
         return [self._on_grid(name, value) for name, value in zip(self.snapped, values, strict=True)]
 
-    def _on_grid(self, name: str, value: Any) -> Any:
+    def _on_grid(self, name: str, value: object) -> Update:
         item = declared(self.kind, name)
         try:
             used = item.metadata["limit"].admit(item.metadata["title"], value, int)
         except UserError:
-            return gr.skip()  # it was typed since
-        return gr.skip() if used == value else gr.update(value=used)
+            return skip()  # it was typed since
+        return skip() if used == value else gr.update(value=used)
 
-    def fill(self, request: Request, leave: Collection[str] = (), **values: Any) -> dict[Component, Any]:
+    def fill(self, request: Request, leave: Collection[str] = (), **values: object) -> dict[Component, Update]:
         """Updates that show the request, and these values instead of its own. What this form does not have is left out, and the
         other way round; so is what `leave` names."""
-        wanted = {name: getattr(request, name) for name in self.inputs if hasattr(request, name) and name not in leave} | values
+        own = limits(type(request))
+        wanted = {name: getattr(request, name) for name in self.inputs if name in own and name not in leave} | values
         wanted |= {CARRIED: carried(request)} if CARRIED not in leave else {}
         return {self.inputs[name]: gr.update(value=self._shown(name, value)) for name, value in wanted.items() if name in self.inputs}
 
-    def _shown(self, name: str, value: Any) -> Any:
+    def _shown(self, name: str, value: object) -> object:
         if isinstance(value, tuple):
-            return [asdict(entry) for entry in value]
+            return [asdict(entry) for entry in cast("tuple[DataclassInstance, ...]", value)]
         return str(value) if name != CARRIED and self._as_text(name) else value
 
     def _as_text(self, name: str) -> bool:
         return is_exact(declared(self.kind, name).metadata["limit"])
 
 
-def read(kind: type[Request], values: dict[str, Any]) -> Request:
+def read(kind: type[Kind], values: Mapping[str, object]) -> Kind:
     """The request that a form's values make. Raises `UserError` when one is missing, unknown or out of its limits."""
     hidden = _hidden(kind, values.get(CARRIED))
     return kind.admit({name: _plain(kind, name, value) for name, value in values.items() if name != CARRIED} | hidden)
@@ -104,16 +110,18 @@ def read(kind: type[Request], values: dict[str, Any]) -> Request:
 
 def carried(request: Request) -> str:
     """The fields that no control shows, as text: those that are not at their defaults."""
+    if not isinstance(request, Drawing) or not request.as_made:
+        return ""
     hidden = [item for item in fields(request) if item.metadata["derived"] and getattr(request, item.name) != item.default]
     told = describe(request)
-    return json.dumps({item.name: told[item.name] for item in hidden}) if request.as_made else ""
+    return json.dumps({item.name: told[item.name] for item in hidden})
 
 
-def _hidden(kind: type[Request], text: Any) -> dict[str, Any]:
+def _hidden(kind: type[Request], text: object) -> dict[str, object]:
     """What `carried` wrote; nothing of what it did not write, or would not fit any more."""
     names = {item.name for item in fields(kind) if item.metadata["derived"]}
     try:
-        found = json.loads(text) if isinstance(text, str) and len(text) <= LONGEST else {}
+        found = table(json.loads(text)) if isinstance(text, str) and len(text) <= LONGEST else {}
         hidden = {name: value for name, value in found.items() if name in names}
         kind.admit(hidden)
     except (ValueError, AttributeError, RecursionError, UserError):
@@ -121,12 +129,12 @@ def _hidden(kind: type[Request], text: Any) -> dict[str, Any]:
     return hidden
 
 
-def _plain(kind: type[Request], name: str, value: Any) -> Any:
+def _plain(kind: type[Request], name: str, value: object) -> object:
     known = next((item for item in fields(kind) if item.name == name), None)
     return exact_integer(value, known) if known and is_exact(known.metadata["limit"]) else value
 
 
-def declared(kind: type[Request], name: str) -> Field[Any]:
+def declared(kind: type[Request], name: str) -> Field[object]:
     """The request's own declaration of a field: type, default, limits, words."""
     for item in fields(kind):
         if item.name == name:
@@ -138,7 +146,7 @@ def is_exact(limit: Limit) -> bool:
     return isinstance(limit, Range) and limit.high > EXACT
 
 
-def exact_integer(value: Any, item: Field[Any]) -> Any:
+def exact_integer(value: object, item: Field[object]) -> object:
     """The integer that is written in a text, every digit kept; empty means the default. Other things are left as they are."""
     if not isinstance(value, str):
         return value

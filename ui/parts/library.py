@@ -5,23 +5,46 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TypeVar, cast
 
 from gradio.context import LocalContext
 
+from models.downloads.recommended import GoodModel
 from models.errors import UserError
 from models.families import FAMILIES
-from models.files import ModelFile
+from models.files import ModelFile, ModelKind
+from models.json_values import table
 from models.library.checkpoint import STARTER
 from models.names import folded
 from pipelines import Studio, TextToImage, limits
 from pipelines.services.library import FOLDERS
-from ui.door.roles import role, role_of
+from ui.door.roles import Role, role, role_of
+from ui.messages import (
+    Bounds,
+    ConversionOrder,
+    Done,
+    DownloadOrder,
+    DownloadRow,
+    Failure,
+    GoodModelRow,
+    HashLine,
+    IdOrder,
+    LibraryList,
+    LibraryQuestion,
+    MemoryRow,
+    ModelDecision,
+    ModelDetails,
+    ModelQuestion,
+    ModelRow,
+    Reference,
+    Started,
+)
 from ui.parts.choices import put_in, reason
 
 SHOWN = 400  # entries of a list; a search narrows it
 LONGEST = 4000  # characters of one metadata text
 KEYS = 60  # metadata entries of a file
+Answer = TypeVar("Answer")
 DEFAULTS = ("steps", "guidance_scale")  # fields of a request whose start a person may set for a checkpoint
 
 
@@ -33,12 +56,11 @@ class LibraryHandlers:
         self._library = studio.library
 
     @property
-    def functions(self) -> list[Callable[..., Any]]:
-        artist = (self.listed, self.details, self.memory, self.rescan)
+    def functions(self) -> list[Callable[..., object]]:
         owner = (self.override, self.convert, self.download, self.downloads, self.cancel, self.unload, self.hash)
-        return [role("artist")(answered(each)) for each in artist] + [role("owner")(answered(each)) for each in owner]
+        return [*served("artist", self.listed, self.details, self.memory, self.rescan), *served("owner", *owner)]
 
-    def listed(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def listed(self, asked: LibraryQuestion) -> LibraryList:
         """Everything whose name or words hold the search, of the kind that is asked for."""
         kind, search, checkpoint = (str(asked.get(name, ""))[:200] for name in ("kind", "search", "checkpoint"))
         models = self._library.models()
@@ -54,38 +76,40 @@ class LibraryHandlers:
             "total": len(found),
             "sorts": [*FOLDERS],
             "models": [self._row(entry, checkpoint, made) for entry in found[:SHOWN]],
-            "good": [asdict(model) | {"family": _family(model.family)} for model in self._library.good_models()],
+            "good": [_good(model) for model in self._library.good_models()],
         }
 
-    def details(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def details(self, asked: ModelQuestion) -> ModelDetails:
         """One entry with its metadata, as texts, and what a person decided about it."""
-        entry = self._library.model(str(asked["id"]))
+        entry = self._library.model(named(asked))
         metadata = {key: value[:LONGEST] for key, value in sorted(entry.metadata.items())[:KEYS]}
         row = self._row(entry, str(asked.get("checkpoint", "")), self._library.conversions())
-        return row | {"metadata": metadata, "sorts": [*FOLDERS]} | (self._decisions(entry) if entry.identity.kind == "checkpoint" else {})
+        found: ModelDetails = {**row, "metadata": metadata, "sorts": [*FOLDERS]}
+        return self._with_decisions(found, entry) if entry.identity.kind == "checkpoint" else found
 
-    def _decisions(self, entry: ModelFile) -> dict[str, Any]:
-        """What a person decided about a checkpoint, and what there is to decide."""
+    def _with_decisions(self, found: ModelDetails, entry: ModelFile) -> ModelDetails:
+        """And with what a person decided about a checkpoint, and what there is to decide."""
         own = entry.overrides
         decided = {"prediction_type": own.prediction_type, "zero_terminal_snr": own.zero_terminal_snr, "vae": own.vae, "note": own.note}
         defaults = {name: own.defaults.get(name) for name in DEFAULTS}
         fitting = [vae for vae in self._library.models("vae") if vae.usable and not reason(self._studio, vae.id, entry.id)]
-        vaes = [{"id": vae.id, "name": vae.name} for vae in fitting]
-        return {"decided": decided | defaults, "vaes": vaes, "numbers": {name: asdict(limits(TextToImage)[name]) for name in DEFAULTS}}
+        vaes = [Reference(id=vae.id, name=vae.name) for vae in fitting]
+        numbers = {name: Bounds(**asdict(limits(TextToImage)[name])) for name in DEFAULTS}
+        return {**found, "decided": decided | defaults, "vaes": vaes, "numbers": numbers}
 
-    def memory(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def memory(self, asked: Done) -> list[MemoryRow]:
         """What is loaded where. Keys and folders stay here."""
         lines = self._studio.ledger()
         return [{"id": line.id, "name": line.name, "kind": line.kind, "tier": line.tier, "bytes": line.bytes, "last_used": line.last_used,
                  "in_use": line.leases > 0} for line in reversed(lines)]  # fmt: skip
 
-    def rescan(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def rescan(self, asked: Done) -> Done:
         self._library.rescan()
         return {}
 
-    def override(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def override(self, asked: ModelDecision) -> Done:
         """Keeps what was chosen for one file; empty values take a choice back."""
-        entry = self._library.model(str(asked["id"]))
+        entry = self._library.model(named(asked))
         prediction = str(asked.get("prediction_type", ""))
         if prediction not in ("", "epsilon", "v_prediction"):
             raise UserError("The prediction type is epsilon or v. Choose one of them, or leave it as it was found.")
@@ -101,26 +125,26 @@ class LibraryHandlers:
         self._library.override(entry.id, decided)
         return {}
 
-    def convert(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        return {"id": self._library.convert(str(asked["id"]), asked.get("kind") or None)}
+    def convert(self, asked: ConversionOrder) -> Started:
+        return {"id": self._library.convert(named(asked), _kind(asked.get("kind")) or None)}
 
-    def download(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        texts = {name: str(asked.get(name, "")).strip()[:500] for name in ("repo", "filename", "kind", "save_as")}
-        return {"id": self._library.download(texts["repo"], texts["filename"], texts["kind"], texts["save_as"])}  # type: ignore[arg-type]
+    def download(self, asked: DownloadOrder) -> Started:
+        repo, filename, save_as = (str(asked.get(name, "")).strip()[:500] for name in ("repo", "filename", "save_as"))
+        return {"id": self._library.download(repo, filename, _kind(asked.get("kind")), save_as)}
 
-    def downloads(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
-        return [asdict(entry) | {"ended": entry.ended} for entry in self._library.downloads()]
+    def downloads(self, asked: Done) -> list[DownloadRow]:
+        return [DownloadRow(**asdict(entry), ended=entry.ended) for entry in self._library.downloads()]
 
-    def cancel(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        self._library.cancel(str(asked["id"]))
+    def cancel(self, asked: IdOrder) -> Done:
+        self._library.cancel(named(asked))
         return {}
 
-    def unload(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        self._studio.unload(str(asked["id"]))
+    def unload(self, asked: IdOrder) -> Done:
+        self._studio.unload(named(asked))
         return {}
 
-    def hash(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        return {"hash": self._library.hash(str(asked["id"]))}
+    def hash(self, asked: ModelQuestion) -> HashLine:
+        return {"hash": self._library.hash(named(asked))}
 
     def _size_of(self, entry: ModelFile) -> str:
         """What a file in a size that no public family has was made for."""
@@ -128,7 +152,7 @@ class LibraryHandlers:
             return ""
         return "for the starter" if not reason(self._studio, entry.id, STARTER) else "for a model of another size"
 
-    def _row(self, entry: ModelFile, checkpoint: str, made: Mapping[str, ModelFile]) -> dict[str, Any]:
+    def _row(self, entry: ModelFile, checkpoint: str, made: Mapping[str, ModelFile]) -> ModelRow:
         identity = entry.identity
         converted = made.get(entry.hash) if identity.layout == "pickle" else None
         why = "" if identity.kind in ("checkpoint", "unknown") or not checkpoint else reason(self._studio, entry.id, checkpoint)
@@ -150,19 +174,38 @@ class LibraryHandlers:
         }
 
 
-def answered(function: Callable[..., Any]) -> Callable[..., Any]:
+def served(least: Role, *functions: Callable[..., object]) -> list[Callable[..., object]]:
+    """For whoever has the role, with sentences for people as answers."""
+    return [role(least)(answered(each)) for each in functions]
+
+
+def answered(function: Callable[..., Answer]) -> Callable[..., Answer | Failure]:
     """The function with its sentences for people as answers."""
 
     @functools.wraps(function)
-    def answer(asked: Any = None) -> Any:
+    def answer(asked: object = None) -> Answer | Failure:
         try:
-            return function(asked if isinstance(asked, dict) else {})
+            return function(table(asked))  # of a message nothing is sure but that it is a table
         except UserError as error:
             return {"error": str(error)}
         except KeyError:
             return {"error": "Something was missing in what the page sent. Reload it."}
 
     return answer
+
+
+def named(asked: Mapping[str, object]) -> str:
+    """The id that was sent. Raises `KeyError` where there is none."""
+    return str(asked["id"])
+
+
+def _kind(asked: object) -> ModelKind:
+    """As it was sent: the library knows which there are."""
+    return cast(ModelKind, str(asked or "").strip()[:500])
+
+
+def _good(model: GoodModel) -> GoodModelRow:
+    return {**GoodModelRow(**asdict(model)), "family": _family(model.family)}
 
 
 def _says(entry: ModelFile, search: str) -> bool:
@@ -173,8 +216,8 @@ def _family(key: str) -> str:
     return FAMILIES[key].name if key in FAMILIES else key
 
 
-def _defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
+def _defaults(asked: ModelDecision) -> dict[str, object]:
     """Steps and guidance within the limits of a request; nothing for empty fields."""
-    given = {name: asked[name] for name in DEFAULTS if asked.get(name) not in (None, "")}
+    given = {name: value for name in DEFAULTS if (value := asked.get(name)) not in (None, "")}
     request = TextToImage.admit(given)
     return {name: getattr(request, name) for name in given}

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 from gradio.context import LocalContext
 
-from pipelines import ImageToImage, Studio, UserError, limits
+from pipelines import ImageToImage, Studio, UserError
 from ui.door.roles import role, role_of, user_of
+from ui.messages import FolderPictures, PictureUseLine
+from ui.parts import controls
 from ui.parts.components import piece
 
 SHOWN_NOTES = 5  # sentences about pictures of a folder that cannot be used
 
 
 def pile(studio: Studio, kind: type[ImageToImage]) -> gr.HTML:
-    most = limits(kind)["images"].most  # pyright: ignore[reportAttributeAccessIssue]
+    most = controls.most(kind, "images")
 
     @role("artist")
-    def owns(_: Any = None) -> bool:
+    def owns(_: object = None) -> bool:
         return role_of(LocalContext.request.get(None)) == "owner"
 
     @role("owner")
-    def folder(path: str) -> dict[str, Any]:
+    def folder(path: str) -> FolderPictures:
         try:
             uses, notes = studio.uploads.folder(Path(str(path)[:4096]).expanduser(), user_of(LocalContext.request.get(None)), most)
         except UserError as error:
             return {"images": [], "notes": [str(error)]}
         more = [f"and {len(notes) - SHOWN_NOTES} more"] if len(notes) > SHOWN_NOTES else []
-        return {"images": [asdict(use) for use in uses], "notes": notes[:SHOWN_NOTES] + more}
+        return {"images": [PictureUseLine(**asdict(use)) for use in uses], "notes": notes[:SHOWN_NOTES] + more}
 
     return piece("pile", f"{kind.kind}-images", value=[], server_functions=[owns, folder], most=most, interactive=True)

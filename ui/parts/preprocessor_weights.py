@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 from gradio.context import LocalContext
 
 from pipelines import Studio
-from ui.door.roles import role, role_of
-from ui.parts.library import answered
+from ui.door.roles import role_of
+from ui.messages import (
+    Done,
+    EstimatorInfo,
+    OfferedEstimator,
+    OfferedPreprocessor,
+    PreprocessorInfo,
+    Weights,
+    WeightsOrder,
+    WeightsState,
+)
+from ui.parts.library import served
 
 
 class WeightsHandlers:
@@ -20,25 +29,34 @@ class WeightsHandlers:
         self._files = studio.annotator_files
 
     @property
-    def functions(self) -> list[Callable[..., Any]]:
-        return [role("owner")(answered(each)) for each in (self.fetch_weights, self.stop_weights, self.weights_state)]
+    def functions(self) -> list[Callable[..., object]]:
+        return served("owner", self.fetch_weights, self.stop_weights, self.weights_state)
 
-    def offered(self, entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """The entries of a list of preprocessors; those that lack weights with `download`, {"files", "repo"}, where the owner asks."""
+    def preprocessors(self, entries: Sequence[PreprocessorInfo]) -> list[OfferedPreprocessor]:
+        """Those that lack weights with `download`, where the owner asks."""
+        return [{**entry, "download": weights} if (weights := self._download(entry)) else {**entry} for entry in entries]
+
+    def estimators(self, entries: Sequence[EstimatorInfo]) -> list[OfferedEstimator]:
+        """The same."""
+        return [{**entry, "download": weights} if (weights := self._download(entry)) else {**entry} for entry in entries]
+
+    def fetch_weights(self, asked: WeightsOrder) -> Done:
+        self._files.start(_named(asked))
+        return {}
+
+    def stop_weights(self, asked: WeightsOrder) -> Done:
+        self._files.stop(_named(asked))
+        return {}
+
+    def weights_state(self, asked: WeightsOrder) -> WeightsState:
+        return WeightsState(**asdict(self._files.state(_named(asked))))
+
+    def _download(self, entry: PreprocessorInfo | EstimatorInfo) -> Weights | None:
         owner = role_of(LocalContext.request.get(None)) == "owner"
-        return [{**entry, **(self._download(entry) if owner else {})} for entry in entries]
+        files = self._files.wanted(entry["name"]) if owner and entry["missing"] else ()
+        return {"files": len(files), "repo": files[0].repo} if files else None
 
-    def fetch_weights(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        self._files.start(str(asked["name"]))
-        return {}
 
-    def stop_weights(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        self._files.stop(str(asked["name"]))
-        return {}
-
-    def weights_state(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        return asdict(self._files.state(str(asked["name"])))
-
-    def _download(self, entry: Mapping[str, Any]) -> dict[str, Any]:
-        files = self._files.wanted(entry["name"]) if entry.get("missing") else ()
-        return {"download": {"files": len(files), "repo": files[0].repo}} if files else {}
+def _named(asked: Mapping[str, object]) -> str:
+    """Raises `KeyError` where nothing was sent."""
+    return str(asked["name"])

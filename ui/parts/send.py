@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import cast
 
 import gradio as gr
+from gradio.components import Component
 
-from pipelines import Controlled, ControlUse, Depth, PictureRecord, Studio, Taken, UserError, limits
-from pipelines.resolving.resolve import MADE_FOR
+from pipelines import (
+    Checkpoint,
+    Controlled,
+    ControlUse,
+    Depth,
+    Drawing,
+    Enlarge,
+    Outpaint,
+    PictureRecord,
+    Studio,
+    Taken,
+    UserError,
+    WithPicture,
+    limits,
+)
+from pipelines.requests.made_for import draws
 from ui.door.roles import role, user_of
+from ui.gradio_types import CALM, Update, Updates, listener
 from ui.parts.canvas import fit_size
 from ui.parts.depth_driver import depth_model
 from ui.parts.depth_map import SEEN, part_of
 from ui.parts.form import Form
+from ui.parts.scripts import call
 from ui.parts.stage import Stage, own_picture
 from ui.toasts import Refusal, remark
 
-CALM: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 # What says how to draw over a picture belongs to the form that it is sent to.
 STAYS = (
     "image", "images", "mask", "controls", "width", "height", "batch_count", "batch_size", "denoising_strength", "exact_steps",
@@ -40,7 +55,7 @@ def connect(studio: Studio, tab_forms: dict[str, TabForm], tabs: gr.Tabs) -> Non
     outputs = [tabs, *(component for desk in tab_forms.values() for component in desk.form.components)]
 
     @role("artist")
-    def send(event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+    def send(event: gr.EventData, request: gr.Request) -> Updates:
         record, to = own_picture(studio, event, request), getattr(event, "to", "")
         kind = to or record.request.kind
         if kind not in tab_forms:
@@ -55,7 +70,7 @@ def connect(studio: Studio, tab_forms: dict[str, TabForm], tabs: gr.Tabs) -> Non
         return {tabs: gr.Tabs(selected=kind)} | updates
 
     for desk in tab_forms.values():
-        desk.stage.view.send(send, None, outputs, **CALM)
+        listener(desk.stage.view, "send")(send, None, outputs, **CALM)
         _undo(desk.form)
     if Depth.kind in tab_forms:
         _connect_map(studio, tab_forms, tabs)
@@ -67,7 +82,7 @@ def _connect_map(studio: Studio, tab_forms: dict[str, TabForm], tabs: gr.Tabs) -
     outputs = [tabs, *(form.inputs[name] for name in ("controls", "width", "height"))]
 
     @role("artist")
-    def send_map(event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+    def send_map(event: gr.EventData, request: gr.Request) -> Updates:
         try:
             asked = part_of(getattr(event, "values", None), SEEN)
             taken = studio.depth.keep(asked, user_of(request))
@@ -78,7 +93,7 @@ def _connect_map(studio: Studio, tab_forms: dict[str, TabForm], tabs: gr.Tabs) -
         sent = form.fill(asked, leave=leave, controls=map_as_control(studio, taken, units, checkpoint))
         return {tabs: gr.Tabs(selected=Controlled.kind)} | sent
 
-    tab_forms[Depth.kind].form.inputs["map"].send_map(send_map, None, outputs, **CALM)  # pyright: ignore[reportAttributeAccessIssue]
+    listener(tab_forms[Depth.kind].form.inputs["map"], "send_map")(send_map, None, outputs, **CALM)
 
 
 def map_as_control(studio: Studio, taken: Taken, uses: tuple[ControlUse, ...], checkpoint_id: str) -> tuple[ControlUse, ...]:
@@ -89,7 +104,7 @@ def map_as_control(studio: Studio, taken: Taken, uses: tuple[ControlUse, ...], c
     return (replace(first, image=taken.id, mask="", preprocessor="None", union_kind="Depth", **chosen), *others)
 
 
-def _sent(studio: Studio, form: Form, record: PictureRecord, user: str, event: gr.EventData) -> dict[Any, Any]:
+def _sent(studio: Studio, form: Form, record: PictureRecord, user: str, event: gr.EventData) -> dict[Component, Update]:
     if form.kind is Controlled:
         return as_control(studio, form, record, user, getattr(event, "units", None))
     if form.kind is Depth:
@@ -97,7 +112,7 @@ def _sent(studio: Studio, form: Form, record: PictureRecord, user: str, event: g
     return as_picture(studio, form, record, user)
 
 
-def as_it_was(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Any, Any]:
+def as_it_was(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Component, Update]:
     """Everything that made the picture, its own input picture and mask with it."""
     try:
         found = studio.settings(record.path, user)
@@ -110,27 +125,32 @@ def as_it_was(studio: Studio, form: Form, record: PictureRecord, user: str) -> d
     return form.fill(found.request)
 
 
-def as_picture(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Any, Any]:
+def as_picture(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Component, Update]:
     """The picture to start from, and the words and the model that made it."""
-    if "image" not in limits(form.kind):
+    if not issubclass(form.kind, WithPicture):
+        if not isinstance(record.request, Drawing):
+            raise UserError("This picture was not drawn from words, so there are none to send. Send the picture itself to another tab.")
         return form.fill(record.request, leave=_stays(studio, form, record))
-    taken = studio.uploads.adopt(record, user)
-    values: dict[str, Any] = {"image": taken.id} | ({"mask": ""} if "mask" in form.inputs else {})
-    if form.kind.kind != "outpaint":  # there, width and height are those of a window
-        values |= _size_of(studio, record, taken)
-    else:
-        values |= dict.fromkeys(("left", "right", "top", "bottom"), 0)
-    return form.fill(record.request, leave=_stays(studio, form, record), **values)
+    taken = studio.uploads.adopt(record, user, transparent=issubclass(form.kind, Enlarge))
+    values: dict[str, object] = {"image": taken.id, **({"mask": ""} if "mask" in form.inputs else {})}
+    return form.fill(record.request, leave=_stays(studio, form, record), **values, **_room_for(studio, form, record, taken))
 
 
-def as_depth(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Any, Any]:
+def _room_for(studio: Studio, form: Form, record: PictureRecord, taken: Taken) -> dict[str, int]:
+    """The size that suits the picture, where the form's is that of a drawing."""
+    if issubclass(form.kind, Outpaint):  # there, width and height are those of a window
+        return dict.fromkeys(("left", "right", "top", "bottom"), 0)
+    return _size_of(studio, record, taken) if issubclass(form.kind, Drawing) else {}
+
+
+def as_depth(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Component, Update]:
     """The picture to take the depths from, and its words. What reads the map stays as it is; the map of another picture goes."""
     taken = studio.uploads.adopt(record, user)
     leave = [name for name in form.inputs if name not in WORDS]
     return form.fill(record.request, leave=leave, image=taken.id, map="", **_size_of(studio, record, taken))
 
 
-def as_control(studio: Studio, form: Form, record: PictureRecord, user: str, held: Any) -> dict[Any, Any]:
+def as_control(studio: Studio, form: Form, record: PictureRecord, user: str, held: object) -> dict[Component, Update]:
     """The picture into the first control unit, and the words and the model that made it. `held`: the units that the form holds."""
     taken = studio.uploads.adopt(record, user)
     first, *others = _admitted(held) or (ControlUse(),)
@@ -138,21 +158,18 @@ def as_control(studio: Studio, form: Form, record: PictureRecord, user: str, hel
     return form.fill(record.request, leave=_stays(studio, form, record), controls=controls, **_size_of(studio, record, taken))
 
 
-def _admitted(held: Any) -> tuple[ControlUse, ...]:
+def _admitted(held: object) -> tuple[ControlUse, ...]:
     """The units that a form holds; none where they are not sound."""
     try:
-        admitted: Any = limits(Controlled)["controls"].admit("Control", held, tuple)
+        return cast(tuple[ControlUse, ...], limits(Controlled)["controls"].admit("Control", held, tuple))
     except UserError:
         return ()
-    return admitted
 
 
 def _stays(studio: Studio, form: Form, record: PictureRecord) -> tuple[str, ...]:
     """What the form keeps: also its checkpoint, where that of the picture cannot draw this."""
-    entry = next((entry for entry in studio.checkpoints() if entry.id == record.request.checkpoint), None)
-    kind = form.kind.kind
-    _, kinds = MADE_FOR.get(entry.variant if entry else "", ("", (kind,)))
-    return STAYS if kind in kinds else (*STAYS, "checkpoint")
+    entry = _checkpoint(studio, record)
+    return STAYS if entry is None or draws(entry, form.kind.kind) else (*STAYS, "checkpoint")
 
 
 def _size_of(studio: Studio, record: PictureRecord, taken: Taken) -> dict[str, int]:
@@ -160,12 +177,16 @@ def _size_of(studio: Studio, record: PictureRecord, taken: Taken) -> dict[str, i
 
 
 def _native(studio: Studio, record: PictureRecord) -> int:
-    entries = studio.checkpoints()
-    return next((entry for entry in entries if entry.id == record.request.checkpoint), entries[0]).native_size
+    return (_checkpoint(studio, record) or studio.checkpoints()[0]).native_size
+
+
+def _checkpoint(studio: Studio, record: PictureRecord) -> Checkpoint | None:
+    """What drew the picture, if something did that is still there."""
+    named = record.request.checkpoint if isinstance(record.request, Drawing) else ""
+    return next((entry for entry in studio.checkpoints() if entry.id == named), None)
 
 
 def _undo(form: Form) -> None:
     """A button that only the page's script presses: it puts back what the form held before it was overwritten."""
     button = gr.Button("Undo", elem_id=f"{form.kind.kind}-undo", elem_classes=["behind"])
-    names = json.dumps(form.names)
-    button.click(None, None, form.components, js=f"() => atelier.before({json.dumps(form.kind.kind)}, {names})")
+    button.click(None, None, form.components, js=call("desk", "before", form.kind.kind, form.names))

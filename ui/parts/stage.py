@@ -6,20 +6,21 @@ the server's own routes, one request in flight, so that a slow line drops frames
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
 
 import gradio as gr
 
-from pipelines import Checkpoint, Request, Studio, UserError, left_out, longest, summary
+from models.json_values import table
+from pipelines import KINDS, Checkpoint, PictureRecord, Request, Studio, UserError, left_out, limits, longest, summary
 from ui.door.roles import role, role_of, user_of
+from ui.gradio_types import CALM, QUIET, Keyword, Update, listener
+from ui.messages import PromptNotes, PromptQuestion, StageStart
 from ui.parts.components import piece
 from ui.parts.form import Form
 from ui.toasts import Refusal, remark
 
 SNIPPET = 24  # characters shown of the place where a prompt is cut
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 def header() -> gr.HTML:
@@ -33,26 +34,28 @@ class Stage:
     def __init__(self, studio: Studio, name: str) -> None:
         """`name`: the kind of request whose jobs this stage follows."""
         self._studio, self._kind = studio, name
-        self.view = piece("stage", f"{name}-stage", kind=name)
-        self.view.attach(self._attach(), None, self.view, **QUIET)
+        self.view = piece("stage", f"{name}-stage", kind=name, seeded="seed" in limits(KINDS[name]))
+        listener(self.view, "attach")(self._attach(), None, self.view, **QUIET)
 
-    def connect(self, form: Form, generate: gr.Button, reuse: gr.Button) -> None:
-        """Joins a form to this stage: Generate, its settings back from a picture, its seed back from a picture."""
-        name, seed = form.kind.kind, form.inputs["seed"]
-        handed = {"inputs_kwargs": form.inputs, "outputs": self.view, "preprocess": False}
+    def connect(self, form: Form, generate: gr.Button) -> None:
+        """Joins a form to this stage: Generate, and numbers that become those that are used."""
+        name = form.kind.kind
+        handed: dict[str, Keyword] = {"inputs_kwargs": form.inputs, "outputs": self.view, "preprocess": False}
         about = f"Queues a job ({name}) and returns its id."
         # Through the queue, because Gradio shows the sentence of an error only there; nothing waits in it.
-        calm: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden"}
-        drawn = generate.click(self._generate(form), api_name=name, api_description=about, **handed, **calm)
+        calm: dict[str, Keyword] = {"concurrency_limit": None, "show_progress": "hidden"}
+        drawn = listener(generate, "click")(self._generate(form), api_name=name, api_description=about, **handed, **calm)
         numbers = [form.inputs[name] for name in form.snapped]
         drawn.success(self._kept(form), numbers, numbers, **QUIET, preprocess=False)
-        told = calm | {"api_visibility": "private"}
-        self.view.use_seed(self._seed_of(), None, seed, **told)
-        reuse.click(self._last_seed(), None, seed, **QUIET)
 
-    def _generate(self, form: Form) -> Any:
+    def connect_seed(self, form: Form, reuse: gr.Button) -> None:
+        """The seed of a picture, and of the last one, back into the form."""
+        listener(self.view, "use_seed")(self._seed_of(), None, form.inputs["seed"], **CALM)
+        listener(reuse, "click")(self._last_seed(), None, form.inputs["seed"], **QUIET)
+
+    def _generate(self, form: Form) -> Callable[..., str]:
         @role("artist")
-        def generate(request: gr.Request, **values: Any) -> str:
+        def generate(request: gr.Request, **values: object) -> str:
             with told("Not started"):
                 asked = form.read(**values)
                 job_id = self._studio.submit(asked, user_of(request), is_owner(request))
@@ -66,9 +69,9 @@ class Stage:
 
         return generate
 
-    def _kept(self, form: Form) -> Any:
+    def _kept(self, form: Form) -> Callable[..., list[Update]]:
         @role("artist")
-        def kept(*values: Any) -> list[Any]:
+        def kept(*values: object) -> list[Update]:
             return form.kept(values)
 
         return kept
@@ -78,9 +81,9 @@ class Stage:
         forecast = self._studio.forecast(asked)
         return forecast.advice if forecast and not forecast.fits else ""
 
-    def _attach(self) -> Any:
+    def _attach(self) -> Callable[..., StageStart]:
         @role("artist")
-        def attach(request: gr.Request) -> dict[str, Any]:
+        def attach(request: gr.Request) -> StageStart:
             user = user_of(request)
             with told("Not read"):
                 recent = self._studio.recent(user, owner=is_owner(request))
@@ -89,19 +92,19 @@ class Stage:
 
         return attach
 
-    def _seed_of(self) -> Any:
+    def _seed_of(self) -> Callable[..., str]:
         @role("artist")
         def use_seed(event: gr.EventData, request: gr.Request) -> str:
             return str(own_picture(self._studio, event, request).seed)
 
         return use_seed
 
-    def _last_seed(self) -> Any:
+    def _last_seed(self) -> Callable[..., str]:
         @role("artist")
         def last_seed(request: gr.Request) -> str:
             with told("Not read"):
-                newest = self._studio.recent(user_of(request), 1, is_owner(request))
-            return str(newest[0].seed) if newest else "-1"
+                recent = self._studio.recent(user_of(request), owner=is_owner(request))
+            return next((str(record.seed) for record in recent if record.seed >= 0), "-1")
 
         return last_seed
 
@@ -111,7 +114,7 @@ def is_owner(request: gr.Request) -> bool:
 
 
 @contextmanager
-def told(title: str) -> Iterator[None]:
+def told(title: str) -> Generator[None]:
     """Has a person told in the page what goes wrong within the block."""
     try:
         yield
@@ -119,7 +122,7 @@ def told(title: str) -> Iterator[None]:
         raise Refusal(str(error), title) from None
 
 
-def own_picture(studio: Studio, event: gr.EventData, request: gr.Request) -> Any:
+def own_picture(studio: Studio, event: gr.EventData, request: gr.Request) -> PictureRecord:
     """The picture whose id the page sent, when it is this person's own."""
     asked = getattr(event, "id", None)
     with told("Not read"):
@@ -133,17 +136,18 @@ def prompt_notes(studio: Studio, name: str, checkpoints: list[Checkpoint]) -> gr
     """Under the prompt: how much of it fits, where it is cut, what in it is not understood, and examples."""
 
     @role("artist")
-    def count(asked: Any) -> dict[str, Any]:
+    def count(asked: PromptQuestion) -> PromptNotes:
+        given = table(asked)
         try:
-            return notes(studio, str(asked["checkpoint"]), str(asked["prompt"]), str(asked.get("negative_prompt", "")))
-        except (UserError, KeyError, TypeError, AttributeError):
+            return notes(studio, str(given["checkpoint"]), str(given["prompt"]), str(given.get("negative_prompt", "")))
+        except (UserError, KeyError):
             return {}
 
     examples = {entry.id: list(entry.examples) for entry in checkpoints}
     return piece("notes", f"{name}-notes", server_functions=[count], kind=name, examples=examples, longest=longest())
 
 
-def notes(studio: Studio, checkpoint_id: str, prompt: str, negative: str) -> dict[str, Any]:
+def notes(studio: Studio, checkpoint_id: str, prompt: str, negative: str) -> PromptNotes:
     """What is said under a prompt. `tokens` is None where it is not counted."""
     found = studio.prompts.notes(checkpoint_id, prompt, negative)
     name = next((entry.name for entry in studio.checkpoints() if entry.id == checkpoint_id), "This checkpoint")

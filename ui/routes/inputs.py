@@ -1,6 +1,7 @@
 """Input routes: pictures, masks and depth maps that people put in: bytes in, an id out, and the picture back by its id.
 
     POST /input?as=picture                        -> {"id", "width", "height", "notes", "mask"}
+    POST /input?as=picture&transparent=1          -> the same; what is transparent stays so, and is no mask
     POST /input?as=mask&width=512&height=512      -> the same; a mask is scaled to the picture it belongs to
     POST /input?as=depth                          -> the same; a depth map of 8 or 16 bits, or an EXR
     POST /input?as=depth&over={id}                -> the same; strokes of grey, with alpha, onto the depth map of that id
@@ -20,9 +21,10 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from models.errors import UserError
 from pipelines import Studio, Taken
 from pipelines.depth.strokes import painted
-from pipelines.services.uploads import GONE
+from pipelines.images.store import GONE
 from ui.door.csp import FOREVER
 from ui.door.roles import user_of
+from ui.messages import Message, TakenPicture
 
 MOST_MASK_PIXELS = 40_000_000
 LONGEST_SIDE = 5  # digits of a width or height in an address
@@ -39,19 +41,19 @@ class InputRoutes:
         try:
             taken = await asyncio.to_thread(self._take, request, data)
         except UserError as error:
-            return JSONResponse({"message": str(error)}, 422)
-        return JSONResponse(asdict(taken))
+            return JSONResponse(Message(message=str(error)), 422)
+        return JSONResponse(TakenPicture(**asdict(taken)))
 
     async def show(self, request: Request) -> Response:
         path = await asyncio.to_thread(self.studio.uploads.find, request.path_params["picture_id"], user_of(request))
         if path is None:
-            return JSONResponse({"message": "This picture is not stored here any more."}, 404)
+            return JSONResponse(Message(message="This picture is not stored here any more."), 404)
         return FileResponse(path, headers=FOREVER, media_type="image/png")
 
     def _take(self, request: Request, data: bytes) -> Taken:
         asked = request.query_params
         if asked.get("as") == "picture":
-            return self.studio.uploads.picture(data, user_of(request))
+            return self.studio.uploads.picture(data, user_of(request), asked.get("transparent") == "1")
         if asked.get("as") == "depth":
             return self._take_depth(asked.get("over", ""), data, user_of(request))
         sides = [asked.get(name, "") for name in ("width", "height")]

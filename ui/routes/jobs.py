@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from models.errors import UserError
 from pipelines import BookError, Studio
 from ui.door.roles import role_of, user_of
+from ui.messages import Message, StudioState
 
 LONG_POLL = 20.0  # seconds
 
@@ -48,8 +49,14 @@ class JobRoutes:
             newest = recent[0].id if recent else ""
         except BookError as error:  # the page stays, and says so
             state, message = ("troubled", str(error)) if state == "ready" else (state, message)
-        news = {"job": job, "newest": newest, "engine": {"state": state, "message": message}}
-        return JSONResponse(news | {"library": self.studio.library.version, "login": self.asks_password})
+        news: StudioState = {
+            "job": job,
+            "newest": newest,
+            "engine": {"state": state, "message": message},
+            "library": self.studio.library.version,
+            "login": self.asks_password,
+        }
+        return JSONResponse(news)
 
     async def stop(self, request: Request) -> Response:
         return await self._act(self.studio.stop, request)
@@ -69,4 +76,4 @@ class JobRoutes:
 
 
 def sorry(message: str, status: int) -> JSONResponse:
-    return JSONResponse({"message": message}, status)
+    return JSONResponse(Message(message=message), status)

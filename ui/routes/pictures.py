@@ -15,8 +15,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from pipelines import PictureRecord, Studio
+from pipelines.images.store import on_white
 from ui.door.csp import FOREVER
 from ui.door.roles import visitor_of
+from ui.messages import Message
 
 THUMB_SIDE = 320  # pixels, the longer side
 
@@ -71,7 +73,7 @@ class Thumbs:
 def make_thumb(path: Path) -> bytes:
     """A WebP of at most 320 pixels a side, without metadata."""
     with Image.open(path, formats=("PNG",)) as image:
-        small = image.convert("RGB")
+        small = on_white(image).convert("RGB")
     small.thumbnail((THUMB_SIDE, THUMB_SIDE), Image.Resampling.LANCZOS)
     stream = BytesIO()
     small.save(stream, "webp", quality=82, method=2)
@@ -79,4 +81,4 @@ def make_thumb(path: Path) -> bytes:
 
 
 def _gone() -> Response:
-    return JSONResponse({"message": "There is no such picture among yours."}, 404)
+    return JSONResponse(Message(message="There is no such picture among yours."), 404)

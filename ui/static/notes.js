@@ -1,77 +1,83 @@
 // Under the prompt. Asks the server once after a pause in typing, and never stands in the way of it.
-const part = (name) => element.querySelector(`[data-part="${name}"]`);
-const PAUSE = 400; // milliseconds without a change before the server is asked
-const RETRY = 2000; // milliseconds until the next attempt when nobody could count
-const EXAMPLES = 4; // two rows of two
-let form = { prompt: "", negative_prompt: "", checkpoint: Object.keys(props.examples)[0] };
-let timer = null;
-let turn = 0; // an answer that comes after a newer question is thrown away
+import { make, on, parts, typeInto } from "./dom.js";
+import * as page from "./page.js";
 
-const ask = (pause = PAUSE) => {
-  clearTimeout(timer);
-  timer = setTimeout(answer, pause);
+/** @param {import("./page_types.d.ts").Given} given */
+export const build = ({ element, props, server }) => {
+  const part = parts(element);
+  const PAUSE = 400; // milliseconds without a change before the server is asked
+  const RETRY = 2000; // milliseconds until the next attempt when nobody could count
+  const EXAMPLES = 4; // two rows of two
+  let form = { prompt: "", negative_prompt: "", checkpoint: Object.keys(props.examples)[0] };
+  let timer = null;
+  let turn = 0; // an answer that comes after a newer question is thrown away
+
+  const ask = (pause = PAUSE) => {
+    clearTimeout(timer);
+    timer = setTimeout(answer, pause);
+  };
+
+  const answer = async () => {
+    const mine = ++turn;
+    const { prompt, negative_prompt, checkpoint } = form;
+    const asked = { prompt: bounded(prompt), negative_prompt: bounded(negative_prompt), checkpoint };
+    const notes = await server.count(asked).catch(() => ({}));
+    if (mine !== turn || !element.isConnected) return;
+    showSaid(notes || {});
+    showUnknown(notes || {});
+    showParts(notes || {});
+    showCount(notes || {});
+  };
+
+  // One character more than can be drawn is enough to be told so.
+  const bounded = (text) => (text ?? "").slice(0, props.longest + 1);
+
+  // What in the prompts is not understood or does nothing, a sentence each.
+  const showSaid = (notes) => {
+    const said = (notes.said || []).map((text) => make("li", { textContent: text }));
+    part("said").replaceChildren(...said);
+  };
+
+  const list = (words) => (words.length > 4 ? `${words.slice(0, 4).join(", ")} and ${words.length - 4} more` : words.join(", "));
+
+  const showUnknown = (notes) => {
+    const words = notes.unknown || [];
+    part("unknown").textContent = words.length
+      ? `The ${notes.name.toLowerCase()} model does not know: ${list(words)}. Add a checkpoint to draw ${words.length > 1 ? "them" : "it"}.`
+      : "";
+  };
+
+  // A prompt longer than one part of 75 tokens goes to the model in parts; this says where the later ones begin.
+  const showParts = (notes) => {
+    const parts = notes.parts || [];
+    part("parts").textContent = parts.map((text, index) => `Part ${index + 2} begins at “${text}…”`).join(" · ");
+  };
+
+  const showCount = (notes) => {
+    const counted = Number.isInteger(notes.tokens);
+    part("figure").textContent = counted ? `${notes.tokens} / ${notes.limit}` : "…";
+    if (!counted && !notes.said) ask(RETRY);
+  };
+
+  const showExamples = (checkpoint) => {
+    const chips = (props.examples[checkpoint] || []).slice(0, EXAMPLES).map((text) => {
+      const chip = make("button", { type: "button", className: "example", textContent: text, title: `Use as the prompt: ${text}` });
+      chip.addEventListener("click", () => typeInto(document.querySelector(`#${props.kind}-prompt textarea`), text));
+      return chip;
+    });
+    part("examples").replaceChildren(...chips);
+  };
+
+  /** @param {Record<string, any>} values */
+  const hear = ({ prompt, negative_prompt, checkpoint }) => {
+    if (prompt === form.prompt && negative_prompt === form.negative_prompt && checkpoint === form.checkpoint) return;
+    if (checkpoint !== form.checkpoint) showExamples(checkpoint);
+    form = { prompt, negative_prompt, checkpoint };
+    ask();
+  };
+  on("form", ({ kind, values }) => kind === props.kind && hear(values));
+  part("count").title = "Tokens of the prompt. The model reads 75 at a time; a longer prompt is read in parts.";
+  showExamples(form.checkpoint);
+  if (page.forms[props.kind]) hear(page.forms[props.kind]); // a tab that is opened later than the page
+  ask(50);
 };
-
-const answer = async () => {
-  const mine = ++turn;
-  const { prompt, negative_prompt, checkpoint } = form;
-  const asked = { prompt: bounded(prompt), negative_prompt: bounded(negative_prompt), checkpoint };
-  const notes = await server.count(asked).catch(() => ({}));
-  if (mine !== turn || !element.isConnected) return;
-  showSaid(notes || {});
-  showUnknown(notes || {});
-  showParts(notes || {});
-  showCount(notes || {});
-};
-
-// One character more than can be drawn is enough to be told so.
-const bounded = (text) => (text ?? "").slice(0, props.longest + 1);
-
-// What in the prompts is not understood or does nothing, a sentence each.
-const showSaid = (notes) => {
-  const said = (notes.said || []).map((text) => Object.assign(document.createElement("li"), { textContent: text }));
-  part("said").replaceChildren(...said);
-};
-
-const list = (words) => (words.length > 4 ? `${words.slice(0, 4).join(", ")} and ${words.length - 4} more` : words.join(", "));
-
-const showUnknown = (notes) => {
-  const words = notes.unknown || [];
-  part("unknown").textContent = words.length
-    ? `The ${notes.name.toLowerCase()} model does not know: ${list(words)}. Add a checkpoint to draw ${words.length > 1 ? "them" : "it"}.`
-    : "";
-};
-
-// A prompt longer than one part of 75 tokens goes to the model in parts; this says where the later ones begin.
-const showParts = (notes) => {
-  const parts = notes.parts || [];
-  part("parts").textContent = parts.map((text, index) => `Part ${index + 2} begins at “${text}…”`).join(" · ");
-};
-
-const showCount = (notes) => {
-  const counted = Number.isInteger(notes.tokens);
-  part("figure").textContent = counted ? `${notes.tokens} / ${notes.limit}` : "…";
-  if (!counted && !notes.said) ask(RETRY);
-};
-
-const showExamples = (checkpoint) => {
-  const chips = (props.examples[checkpoint] || []).slice(0, EXAMPLES).map((text) => {
-    const chip = document.createElement("button");
-    Object.assign(chip, { type: "button", className: "example", textContent: text, title: `Use as the prompt: ${text}` });
-    chip.addEventListener("click", () => atelier.type(document.querySelector(`#${props.kind}-prompt textarea`), text));
-    return chip;
-  });
-  part("examples").replaceChildren(...chips);
-};
-
-const hear = ({ prompt, negative_prompt, checkpoint }) => {
-  if (prompt === form.prompt && negative_prompt === form.negative_prompt && checkpoint === form.checkpoint) return;
-  if (checkpoint !== form.checkpoint) showExamples(checkpoint);
-  form = { prompt, negative_prompt, checkpoint };
-  ask();
-};
-window.addEventListener("atelier:form", (event) => event.detail.kind === props.kind && hear(event.detail.values));
-part("count").title = "Tokens of the prompt. The model reads 75 at a time; a longer prompt is read in parts.";
-showExamples(form.checkpoint);
-if (atelier.forms[props.kind]) hear(atelier.forms[props.kind]); // a tab that is opened later than the page
-ask(50);

@@ -1,137 +1,140 @@
 // A small sheet to paint on: brush, eraser, size, undo and redo, for mouse, pen and touch. What is painted with is the business of who
-// makes it: greys in depth_pad.js, a region in region_pad.js. Pixels are those of raster.js, the view and the pointers those of the canvas.
-(() => {
-  const LARGEST = 2048; // pixels of a side; what is painted on a larger picture is scaled to it
-  const BRUSH = ["brush", "eraser", "size", "size-range", "hardness", "color", "swatches", "pressure"];
+// makes it: greys in depth_pad.js, a region in region_pad.js. Pixels are those of layer.js, the view and the pointers those of the canvas.
+import { Brush } from "./canvas_brush.js";
+import { Journal } from "./canvas_journal.js";
+import { Pointers } from "./canvas_pointers.js";
+import { View } from "./canvas_view.js";
+import { chord, typing } from "./keyboard.js";
+import { History, cost, exchange, remember } from "./layer.js";
+import { Stroke } from "./stroke.js";
 
-  const surface = (width, height) => Object.assign(document.createElement("canvas"), { width, height });
-  // The size of the sheet for a picture of this size.
-  const fitted = (across, up) => {
-    const share = Math.min(1, LARGEST / Math.max(across, up));
-    return [Math.max(1, Math.round(across * share)), Math.max(1, Math.round(up * share))];
+const LARGEST = 2048; // pixels of a side; what is painted on a larger picture is scaled to it
+const BRUSH = ["brush", "eraser", "size", "size-range", "hardness", "color", "swatches", "pressure"];
+
+// The size of the sheet for a picture of this size.
+export const fitted = (across, up) => {
+  const share = Math.min(1, LARGEST / Math.max(across, up));
+  return [Math.max(1, Math.round(across * share)), Math.max(1, Math.round(up * share))];
+};
+
+// `part` finds the elements of the pad by name: pad, sheet, canvas, cursor, undo, redo, done, and those of the brush. `keys`: further
+// ones, chord -> act. What is painted is there again after a reload, under `name`, until `forget`.
+export const paintPad = (part, name, keys = {}) => {
+  const journal = new Journal(name);
+  const view = new View(part("canvas"));
+  let layer = null;
+  let history = new History();
+  let stroke = null;
+  let seen = null;
+  let of = ""; // what is painted on
+
+  const cursor = (event) => {
+    seen = event && { clientX: event.clientX, clientY: event.clientY };
+    part("pad").classList.toggle("pointed", !!seen);
+    part("cursor").hidden = !seen;
+    if (!seen) return;
+    const box = part("sheet").getBoundingClientRect();
+    const across = Math.max(2, (tool.size * view.scale) / view.dpr);
+    const { style } = part("cursor");
+    style.width = style.height = `${across}px`;
+    style.transform = `translate(${seen.clientX - box.left - across / 2}px, ${seen.clientY - box.top - across / 2}px)`;
+    style.setProperty("--core", `${((1 - tool.hardness / 100) * across) / 2}px`);
+  };
+  const tool = new Brush(Object.fromEntries(BRUSH.map((name) => [name, part(name)])), () => cursor(seen));
+
+  // ---- strokes -------------------------------------------------------------------------------------------------------
+  const steps = () => {
+    part("undo").disabled = !history.past.length;
+    part("redo").disabled = !history.future.length;
+    part("done").disabled = !history.past.length;
+  };
+  const jot = (tiles) => {
+    journal.touch(tiles.keys());
+    journal.write({ layer, of, width: layer.width, height: layer.height });
+  };
+  const push = (tiles) => {
+    jot(tiles);
+    if (tiles.size) history.push({ tiles, bytes: cost(tiles) });
+    steps();
+  };
+  const draw = (event) => {
+    const { x, y } = view.toPicture(view.device(event));
+    view.repaint(stroke.to(x, y, tool.radius(event)));
+  };
+  const start = (event) => {
+    const erase = tool.erase || (event.buttons & 32) > 0; // the other end of a pen
+    stroke = new Stroke(layer, { erase, hardness: tool.hardness / 100, color: tool.abgr() });
+    view.painting = true;
+    draw(event);
+  };
+  const end = (cancelled) => {
+    if (!stroke) return;
+    const { tiles } = stroke;
+    if (cancelled) stroke.cancel();
+    else push(tiles);
+    stroke = null;
+    view.painting = false;
+    if (cancelled) view.repaint();
+  };
+  const step = (from, onto) => {
+    end(false);
+    const entry = from.pop();
+    if (!entry) return;
+    const tiles = exchange(layer, entry.tiles);
+    onto.push({ tiles, bytes: cost(tiles) });
+    jot(tiles);
+    view.repaint();
+    steps();
+  };
+  // Does something to all cells, as one step.
+  const edit = (change) => {
+    end(false);
+    push(remember(layer, change));
+    view.repaint();
   };
 
-  // `part` finds the elements of the pad by name: pad, sheet, canvas, cursor, undo, redo, done, and those of the brush. `keys`: further
-  // ones, chord -> act. What is painted is there again after a reload, under `name`, until `forget`.
-  atelier.paintPad = (part, name, keys = {}) => {
-    const { raster } = atelier;
-    const journal = new atelier.CanvasJournal(name);
-    const view = new atelier.CanvasView(part("canvas"));
-    let layer = null;
-    let history = new raster.History();
-    let stroke = null;
-    let seen = null;
-    let of = ""; // what is painted on
-
-    const cursor = (event) => {
-      seen = event && { clientX: event.clientX, clientY: event.clientY };
-      part("pad").classList.toggle("pointed", !!seen);
-      part("cursor").hidden = !seen;
-      if (!seen) return;
-      const box = part("sheet").getBoundingClientRect();
-      const across = Math.max(2, (tool.size * view.scale) / view.dpr);
-      const { style } = part("cursor");
-      style.width = style.height = `${across}px`;
-      style.transform = `translate(${seen.clientX - box.left - across / 2}px, ${seen.clientY - box.top - across / 2}px)`;
-      style.setProperty("--core", `${((1 - tool.hardness / 100) * across) / 2}px`);
-    };
-    const tool = new atelier.CanvasBrush(Object.fromEntries(BRUSH.map((name) => [name, part(name)])), () => cursor(seen));
-
-    // ---- strokes -------------------------------------------------------------------------------------------------------
-    const steps = () => {
-      part("undo").disabled = !history.past.length;
-      part("redo").disabled = !history.future.length;
-      part("done").disabled = !history.past.length;
-    };
-    const jot = (tiles) => {
-      journal.touch(tiles.keys());
-      journal.write({ layer, of, width: layer.width, height: layer.height });
-    };
-    const push = (tiles) => {
-      jot(tiles);
-      if (tiles.size) history.push({ tiles, bytes: raster.cost(tiles) });
-      steps();
-    };
-    const draw = (event) => {
-      const { x, y } = view.toPicture(view.device(event));
-      view.repaint(stroke.to(x, y, tool.radius(event)));
-    };
-    const start = (event) => {
-      const erase = tool.erase || (event.buttons & 32) > 0; // the other end of a pen
-      stroke = new raster.Stroke(layer, { erase, hardness: tool.hardness / 100, color: tool.abgr() });
-      view.painting = true;
-      draw(event);
-    };
-    const end = (cancelled) => {
-      if (!stroke) return;
-      const { tiles } = stroke;
-      if (cancelled) stroke.cancel();
-      else push(tiles);
-      stroke = null;
-      view.painting = false;
-      if (cancelled) view.repaint();
-    };
-    const step = (from, onto) => {
-      end(false);
-      const entry = from.pop();
-      if (!entry) return;
-      const tiles = raster.exchange(layer, entry.tiles);
-      onto.push({ tiles, bytes: raster.cost(tiles) });
-      jot(tiles);
-      view.repaint();
-      steps();
-    };
-    // Does something to all cells, as one step.
-    const edit = (change) => {
-      end(false);
-      push(raster.remember(layer, change));
-      view.repaint();
-    };
-
-    // ---- hands ---------------------------------------------------------------------------------------------------------
-    new atelier.CanvasPointers(view, { takes: () => true, start, on: (event) => stroke && draw(event), end, show: cursor });
-    const ON = {
-      brush: () => tool.setErase(false),
-      eraser: () => tool.setErase(true),
-      undo: () => step(history.past, history.future),
-      redo: () => step(history.future, history.past),
-    };
-    for (const [name, act] of Object.entries(ON)) part(name).addEventListener("click", act);
-    const KEY = {
-      "ctrl+z": ON.undo, "ctrl+shift+z": ON.redo, "ctrl+y": ON.redo, b: ON.brush, e: ON.eraser, 0: () => view.fit(),
-      "[": () => tool.setSize(Math.min(tool.size - 1, tool.size / 1.15)), "]": () => tool.setSize(Math.max(tool.size + 1, tool.size * 1.15)),
-      ...keys,
-    };
-    part("pad").addEventListener("keydown", (event) => {
-      const act = !atelier.canvasHands.typing(event.target) && KEY[atelier.canvasHands.chord(event)];
-      if (!act) return;
-      event.preventDefault();
-      event.stopPropagation();
-      act();
-    });
-    const measure = () => view.resize(part("sheet").clientWidth, part("sheet").clientHeight, window.devicePixelRatio || 1);
-    new ResizeObserver(measure).observe(part("sheet"));
-    window.addEventListener("pagehide", () => end(false));
-
-    return {
-      view, tool, edit, end,
-      layer: () => layer,
-      isTouched: () => history.past.length > 0,
-      forget: () => journal.drop(true),
-      // `image`: a drawing surface of what lies below; `painted`: a layer of the same size; `what`: whose it is, as text. What was painted
-      // on the same before a reload is a step on it.
-      open(image, painted, what) {
-        [layer, of] = [painted, what];
-        history = new raster.History();
-        const draft = journal.draft(of, layer);
-        if (draft) push(raster.remember(layer, (cells) => cells.set(draft.cells)));
-        steps();
-        measure();
-        view.setPicture({ image, width: image.width, height: image.height }, layer);
-        tool.suit(image);
-        part("canvas").focus({ preventScroll: true });
-      },
-    };
+  // ---- hands ---------------------------------------------------------------------------------------------------------
+  new Pointers(view, { takes: () => true, start, on: (event) => stroke && draw(event), end, show: cursor });
+  const ON = {
+    brush: () => tool.setErase(false),
+    eraser: () => tool.setErase(true),
+    undo: () => step(history.past, history.future),
+    redo: () => step(history.future, history.past),
   };
-  Object.assign(atelier.paintPad, { surface, fitted });
-})();
+  for (const [name, act] of Object.entries(ON)) part(name).addEventListener("click", act);
+  const KEY = {
+    "ctrl+z": ON.undo, "ctrl+shift+z": ON.redo, "ctrl+y": ON.redo, b: ON.brush, e: ON.eraser, 0: () => view.fit(),
+    "[": () => tool.setSize(Math.min(tool.size - 1, tool.size / 1.15)), "]": () => tool.setSize(Math.max(tool.size + 1, tool.size * 1.15)),
+    ...keys,
+  };
+  part("pad").addEventListener("keydown", (event) => {
+    const act = !typing(event.target) && KEY[chord(event)];
+    if (!act) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  });
+  const measure = () => view.resize(part("sheet").clientWidth, part("sheet").clientHeight, window.devicePixelRatio || 1);
+  new ResizeObserver(measure).observe(part("sheet"));
+  window.addEventListener("pagehide", () => end(false));
+
+  return {
+    view, tool, edit, end,
+    layer: () => layer,
+    isTouched: () => history.past.length > 0,
+    forget: () => journal.drop(true),
+    // `image`: a drawing surface of what lies below; `painted`: a layer of the same size; `what`: whose it is, as text. What was painted
+    // on the same before a reload is a step on it.
+    open(image, painted, what) {
+      [layer, of] = [painted, what];
+      history = new History();
+      const draft = journal.draft(of, layer);
+      if (draft) push(remember(layer, (cells) => cells.set(draft.cells)));
+      steps();
+      measure();
+      view.setPicture({ image, width: image.width, height: image.height }, layer);
+      tool.suit(image);
+      part("canvas").focus({ preventScroll: true });
+    },
+  };
+};

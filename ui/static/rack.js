@@ -1,103 +1,107 @@
 // A list of files with their strengths: what a request calls loras and hypernetworks. Names enter as text, never as markup.
-const part = (name) => element.querySelector(`[data-part="${name}"]`);
-const { field, title, words, numbers, most, kind } = props.offers;
-const singular = title.replace(/s$/, "");
-let offered = [];
+import { make, on, parts } from "./dom.js";
+import * as folds from "./folds.js";
+import { addWord } from "./keys.js";
+import { typedNumber } from "./numbers.js";
+import * as page from "./page.js";
 
-const entries = () => (Array.isArray(props.value) ? props.value : []);
-const change = (next) => {
-  props.value = next;
-  trigger("change");
-  draw();
-};
-const known = (id) => offered.find((file) => file.id === id);
-const make = (tag, looks = {}, ...inside) => {
-  const made = Object.assign(document.createElement(tag), looks);
-  made.append(...inside);
-  return made;
-};
+/** @param {import("./page_types.d.ts").Given} given */
+export const build = ({ element, trigger, props, watch }) => {
+  const part = parts(element);
+  const { field, title, words, numbers, most, kind } = props.offers;
+  const singular = title.replace(/s$/, "");
+  let offered = [];
 
-const strength = (entry, place, name) => {
-  const { low, high, step } = numbers[name];
-  const slider = make("input", { type: "range", min: -1, max: 2, step, value: entry[name] });
-  const exact = make("input", { type: "number", min: low, max: high, step, value: entry[name] });
-  for (const input of [slider, exact]) {
-    input.setAttribute("aria-label", `${words[name]} of ${nameOf(entry)}`);
-    input.addEventListener("input", () => {
-      const other = input === slider ? exact : slider;
-      if (input.value) other.value = input.value;
+  const entries = () => (Array.isArray(props.value) ? props.value : []);
+  const change = (next) => {
+    props.value = next;
+    trigger("change");
+    draw();
+  };
+  const known = (id) => offered.find((file) => file.id === id);
+
+  const strength = (entry, place, name) => {
+    const { low, high, step } = numbers[name];
+    const slider = make("input", { type: "range", min: -1, max: 2, step, value: entry[name] });
+    const exact = make("input", { type: "number", min: low, max: high, step, value: entry[name] });
+    for (const input of [slider, exact]) {
+      input.setAttribute("aria-label", `${words[name]} of ${nameOf(entry)}`);
+      input.addEventListener("input", () => {
+        const other = input === slider ? exact : slider;
+        if (input.value) other.value = input.value;
+      });
+      input.addEventListener("change", () => {
+        const number = typedNumber(input, entry[name], numbers[name]);
+        change(entries().map((old, index) => (index === place ? { ...old, [name]: number } : old)));
+      });
+    }
+    return make("label", { className: "rack-strength" }, make("span", { textContent: words[name] }), slider, exact);
+  };
+
+  const nameOf = (entry) => known(entry.id)?.name ?? entry.name ?? "a file that is not here";
+
+  const blocks = (entry, place) => {
+    const input = make("input", { type: "text", value: entry.blocks ?? "", maxLength: 400, placeholder: "1 everywhere" });
+    input.addEventListener("change", () => change(entries().map((old, index) => (index === place ? { ...old, blocks: input.value } : old))));
+    const label = make("label", {}, make("span", { textContent: words.blocks }), input);
+    const details = make("details", { className: "rack-blocks" }, make("summary", { textContent: "Block weights" }), label);
+    return folds.details(details, `${kind}-${field}-blocks-${entry.id}`, !!entry.blocks);
+  };
+
+  const trigger_words = (file) =>
+    (file?.words ?? []).slice(0, 6).map(({ said, written }) => {
+      const chip = make("button", { type: "button", className: "rack-word", textContent: said, title: "Put this word into the prompt" });
+      chip.addEventListener("click", () => addWord(kind, written));
+      return chip;
     });
-    input.addEventListener("change", () => {
-      const number = atelier.typedNumber(input, entry[name], numbers[name]);
-      change(entries().map((old, index) => (index === place ? { ...old, [name]: number } : old)));
-    });
-  }
-  return make("label", { className: "rack-strength" }, make("span", { textContent: words[name] }), slider, exact);
-};
 
-const nameOf = (entry) => known(entry.id)?.name ?? entry.name ?? "a file that is not here";
+  const row = (entry, place) => {
+    const file = known(entry.id);
+    const remove = make("button", { type: "button", className: "rack-remove", textContent: "Remove" });
+    remove.setAttribute("aria-label", `Remove ${nameOf(entry)}`);
+    remove.addEventListener("click", () => change(entries().filter((_, index) => index !== place)));
+    const item = make("li", {}, make("div", { className: "rack-head" }, make("strong", { textContent: nameOf(entry) }), remove));
+    const problem = offered.length && !file ? "It is not in the models folders any more." : file?.reason;
+    if (problem) item.append(make("p", { className: "rack-problem", textContent: problem }));
+    item.append(...Object.keys(numbers).filter((name) => numbers[name]).map((name) => strength(entry, place, name)));
+    const chips = trigger_words(file);
+    if (chips.length) item.append(make("div", { className: "rack-words" }, ...chips));
+    if ("blocks" in words) item.append(blocks(entry, place));
+    return item;
+  };
 
-const blocks = (entry, place) => {
-  const input = make("input", { type: "text", value: entry.blocks ?? "", maxLength: 400, placeholder: "1 everywhere" });
-  input.addEventListener("change", () => change(entries().map((old, index) => (index === place ? { ...old, blocks: input.value } : old))));
-  const label = make("label", {}, make("span", { textContent: words.blocks }), input);
-  const details = make("details", { className: "rack-blocks" }, make("summary", { textContent: "Block weights" }), label);
-  return atelier.folds.details(details, `${kind}-${field}-blocks-${entry.id}`, !!entry.blocks);
-};
+  const option = (file) => {
+    const made = make("option", { value: file.id, textContent: file.reason ? `${file.name} (${file.misfit})` : file.name, disabled: !!file.reason });
+    if (file.reason) made.title = file.reason;
+    return made;
+  };
 
-const trigger_words = (file) =>
-  (file?.words ?? []).slice(0, 6).map(({ said, written }) => {
-    const chip = make("button", { type: "button", className: "rack-word", textContent: said, title: "Put this word into the prompt" });
-    chip.addEventListener("click", () => atelier.addWord(kind, written));
-    return chip;
+  const draw = () => {
+    const now = entries();
+    part("entries").replaceChildren(...now.map(row));
+    part("empty").hidden = offered.length > 0;
+    part("empty").textContent = `None yet. Put .safetensors files into the models folder “${field}”; they appear here by themselves.`;
+    const invite = make("option", { value: "", textContent: now.length < most ? `Add a ${singular}…` : `${most} is the most` });
+    part("add").replaceChildren(invite, ...offered.map(option));
+    part("add").disabled = !offered.length || now.length >= most;
+    part("add").parentElement.hidden = !offered.length;
+  };
+
+  part("add").addEventListener("change", () => {
+    const file = known(part("add").value);
+    if (!file) return;
+    const start = Object.fromEntries(Object.entries(numbers).filter(([, limit]) => limit).map(([name, limit]) => [name, limit.default]));
+    const more = "blocks" in words ? { blocks: "" } : {};
+    change([...entries(), { id: file.id, name: file.called, ...start, ...more }]);
   });
-
-const row = (entry, place) => {
-  const file = known(entry.id);
-  const remove = make("button", { type: "button", className: "rack-remove", textContent: "Remove" });
-  remove.setAttribute("aria-label", `Remove ${nameOf(entry)}`);
-  remove.addEventListener("click", () => change(entries().filter((_, index) => index !== place)));
-  const item = make("li", {}, make("div", { className: "rack-head" }, make("strong", { textContent: nameOf(entry) }), remove));
-  const problem = offered.length && !file ? "It is not in the models folders any more." : file?.reason;
-  if (problem) item.append(make("p", { className: "rack-problem", textContent: problem }));
-  item.append(...Object.keys(numbers).filter((name) => numbers[name]).map((name) => strength(entry, place, name)));
-  const chips = trigger_words(file);
-  if (chips.length) item.append(make("div", { className: "rack-words" }, ...chips));
-  if ("blocks" in words) item.append(blocks(entry, place));
-  return item;
-};
-
-const option = (file) => {
-  const made = make("option", { value: file.id, textContent: file.reason ? `${file.name} (${file.misfit})` : file.name, disabled: !!file.reason });
-  if (file.reason) made.title = file.reason;
-  return made;
-};
-
-const draw = () => {
-  const now = entries();
-  part("entries").replaceChildren(...now.map(row));
-  part("empty").hidden = offered.length > 0;
-  part("empty").textContent = `None yet. Put .safetensors files into the models folder “${field}”; they appear here by themselves.`;
-  const invite = make("option", { value: "", textContent: now.length < most ? `Add a ${singular}…` : `${most} is the most` });
-  part("add").replaceChildren(invite, ...offered.map(option));
-  part("add").disabled = !offered.length || now.length >= most;
-  part("add").parentElement.hidden = !offered.length;
-};
-
-part("add").addEventListener("change", () => {
-  const file = known(part("add").value);
-  if (!file) return;
-  const start = Object.fromEntries(Object.entries(numbers).filter(([, limit]) => limit).map(([name, limit]) => [name, limit.default]));
-  const more = "blocks" in words ? { blocks: "" } : {};
-  change([...entries(), { id: file.id, name: file.called, ...start, ...more }]);
-});
-window.addEventListener("atelier:lists", (event) => {
-  if (event.detail.kind !== kind) return;
-  offered = event.detail.lists[field] ?? [];
+  on("lists", ({ kind: whose, lists }) => {
+    if (whose !== kind) return;
+    offered = lists[field] ?? [];
+    draw();
+  });
+  watch("value", draw);
+  part("title").textContent = title;
+  part("adding").textContent = `Add a ${singular}`;
+  offered = page.lists[kind]?.[field] ?? [];
   draw();
-});
-watch("value", draw);
-part("title").textContent = title;
-part("adding").textContent = `Add a ${singular}`;
-offered = atelier.lists?.[kind]?.[field] ?? [];
-draw();
+};

@@ -1,22 +1,21 @@
 // The row of tabs. Where it is wider than the screen it is moved sideways: the open tab comes into view, and the edges say where there are more.
-(() => {
-  const ROW = "#tabs > .tab-wrapper .tab-container:not(.visually-hidden)";
-  const FIND = 100; // milliseconds between looks for the row while the page is built
 
-  const edges = (row) => {
-    const right = row.scrollWidth - row.clientWidth - row.scrollLeft;
-    row.dataset.more = [row.scrollLeft > 2 && "left", right > 2 && "right"].filter(Boolean).join(" ");
-  };
-  const bring = (row) => {
-    const tab = row.querySelector('[role="tab"][aria-selected="true"]');
-    if (tab) row.scrollTo({ left: tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2 });
-  };
-  const begin = () => {
-    const row = document.querySelector(ROW);
-    if (!row) return setTimeout(begin, FIND);
-    row.addEventListener("scroll", () => edges(row), { passive: true });
-    new ResizeObserver(() => (bring(row), edges(row))).observe(row);
-    new MutationObserver(() => (bring(row), edges(row))).observe(row, { subtree: true, childList: true, attributeFilter: ["aria-selected"] });
-  };
-  begin();
-})();
+const ROW = "#tabs > .tab-wrapper .tab-container:not(.visually-hidden)";
+const FIND = 100; // milliseconds between looks for the row while the page is built
+
+const edges = (row) => {
+  const right = row.scrollWidth - row.clientWidth - row.scrollLeft;
+  row.dataset.more = [row.scrollLeft > 2 && "left", right > 2 && "right"].filter(Boolean).join(" ");
+};
+const bring = (row) => {
+  const tab = row.querySelector('[role="tab"][aria-selected="true"]');
+  if (tab) row.scrollTo({ left: tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2 });
+};
+const begin = () => {
+  const row = document.querySelector(ROW);
+  if (!row) return setTimeout(begin, FIND);
+  row.addEventListener("scroll", () => edges(row), { passive: true });
+  new ResizeObserver(() => (bring(row), edges(row))).observe(row);
+  new MutationObserver(() => (bring(row), edges(row))).observe(row, { subtree: true, childList: true, attributeFilter: ["aria-selected"] });
+};
+begin();

@@ -17,6 +17,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
@@ -111,7 +112,7 @@ def read_controlnet(what: str, folder: Path = STARTER) -> ControlNetModel:
     """By the sizes that the file states, in float32."""
     file = folder / FILES[what]
     with safe_open(file, "pt") as opened:
-        sizes = own_sizes(opened.metadata(), "controlnet")
+        sizes: dict[str, Any] = {**own_sizes(opened.metadata() or {}, "controlnet")}  # Any: of each argument its own type
     network = ControlNetModel(**sizes)
     network.load_state_dict({name: value.float() for name, value in load_file(file).items()})
     return network.eval()

@@ -1,0 +1,54 @@
+"""Enlarging a picture by a classic filter: the request, and the size that comes of it. Needs no model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from models.errors import UserError
+from pipelines.requests.base import WithPicture
+from pipelines.requests.fields import Choice, Range, limited
+
+FILTER_NAMES = ("Lanczos", "Bicubic", "Bilinear", "Hamming", "Box", "Nearest")
+BY_FACTOR, BY_SIZE = "Factor", "Size"
+MOST_PIXELS = 100_000_000  # of what comes out
+LONGEST_SIDE = 32_768
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enlarge(WithPicture):
+    """A picture at another size. Its transparency is kept."""
+
+    kind: ClassVar[str] = "enlarge"
+
+    filter: str = limited("Lanczos", Choice(FILTER_NAMES), "Filter", "Lanczos is the sharpest, bilinear soft; nearest keeps hard pixels")
+    by: str = limited(BY_FACTOR, Choice((BY_FACTOR, BY_SIZE)), "Enlarge by")
+    factor: float = limited(2.0, Range(0.1, 16, 0.05), "Factor", "Of each side; below 1 the picture gets smaller")
+    width: int = limited(0, Range(0, LONGEST_SIDE), "Width", "Pixels; 0 follows the height")
+    height: int = limited(0, Range(0, LONGEST_SIDE), "Height", "Pixels; 0 follows the width")
+
+    @property
+    def words(self) -> str:
+        return f"Enlarged, {self.filter}"
+
+    def size_from(self, picture: tuple[int, int]) -> tuple[int, int]:
+        """Width and height of what comes of a picture of this size. Raises `UserError` when that is nothing, or too much."""
+        width, height = self._sides(*picture)
+        if max(width, height) > LONGEST_SIDE:
+            raise UserError(f"The picture would become {width:,} × {height:,}; {LONGEST_SIDE:,} pixels a side are the most. {_less(self)}")
+        if width * height > MOST_PIXELS:
+            area = f"{width:,} × {height:,}, {width * height / 1e6:,.1f} megapixels"
+            raise UserError(f"The picture would become {area}; {MOST_PIXELS // 10**6} are the most. {_less(self)}")
+        return width, height
+
+    def _sides(self, width: int, height: int) -> tuple[int, int]:
+        if self.by == BY_FACTOR:
+            return max(1, round(width * self.factor)), max(1, round(height * self.factor))
+        if not self.width and not self.height:
+            raise UserError("Type a width or a height. The side that is 0 follows the other, so that the shape stays.")
+        across = self.width or max(1, round(width * self.height / height))
+        return across, self.height or max(1, round(height * self.width / width))
+
+
+def _less(request: Enlarge) -> str:
+    return "Choose a smaller factor." if request.by == BY_FACTOR else "Choose a smaller size."

@@ -1,0 +1,38 @@
+"""Special checkpoints, made for one task: what each does, and which kinds of request it can draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from models.library.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFor:
+    what: str  # ends the sentence "“...” is"
+    channels: int  # that its UNet reads; four of them are the latents
+    kinds: tuple[str, ...] = ()  # of requests
+
+
+MADE_FOR: Mapping[str, MadeFor] = {  # by variant
+    "inpaint": MadeFor("an inpainting model: it fills in a part of a picture", 9, ("inpaint", "outpaint")),
+    "depth": MadeFor("a depth model: it draws over the depths of a picture", 5, ("depth",)),
+    "instruct": MadeFor("an editing model: it changes a picture as it is told", 8),
+    "upscale": MadeFor("an upscaling model: it enlarges a picture", 7),
+}
+
+
+def draws(checkpoint: Checkpoint, kind: str) -> bool:
+    """Whether it can draw requests of this kind."""
+    made_for = MADE_FOR.get(checkpoint.variant)
+    return made_for is None or kind in made_for.kinds
+
+
+def cannot_draw(name: str, what: str) -> str:
+    return f"“{name[:80]}” is {what}, so it cannot draw this. Choose another checkpoint here."
+
+
+def what_reads(channels: int) -> str:
+    """What a UNet is that reads so many channels."""
+    return next((made_for.what for made_for in MADE_FOR.values() if made_for.channels == channels), "made for another task")

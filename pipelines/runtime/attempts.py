@@ -1,0 +1,122 @@
+"""Attempts at drawing a job. When memory runs out, the batch is drawn once more in a sparing way, and so are those after it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import replace
+from typing import Protocol
+
+import torch
+
+from models.diffusion_model import DiffusionModel
+from models.errors import Interrupted, UserError
+from models.library.catalog import Catalog
+from models.memory.device import threads
+from models.memory.forecast import Machine, drop_frames, exhausted, is_out_of_memory
+from pipelines.control.view import Lender
+from pipelines.images.store import Inputs
+from pipelines.jobs.events import Event, Picture
+from pipelines.jobs.runner import Events
+from pipelines.requests.as_made import threads_here
+from pipelines.requests.request import Drawing
+from pipelines.resolving.forecast import work_of
+from pipelines.runtime.origins import Origins
+from pipelines.tasks.batch import DrawingTask
+from pipelines.tasks.recipes import DRAWN
+from pipelines.tasks.remaining import Progress
+
+log = logging.getLogger(__name__)
+
+
+class Workshop(Lender, Protocol):
+    """What is asked of the painter."""
+
+    machine: Machine
+    catalog: Catalog
+    inputs: Inputs
+    origins: Origins
+
+    def lent(self, request: Drawing, sparing: bool = False) -> AbstractContextManager[DiffusionModel]: ...
+    def spare(self, request: Drawing) -> None: ...
+    def heed(self) -> None: ...
+
+
+class Attempts:
+    """One job on its model: how far it has come, and whether it goes on in the sparing way."""
+
+    def __init__(self, workshop: Workshop, request: Drawing) -> None:
+        self._workshop = workshop
+        self._request = request
+        self._progress = Progress()
+        self._sparing = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lease = ExitStack()
+        self._task: DrawingTask[Drawing] | None = None
+        self._recipe: Generator[Events] | None = None
+
+    def close(self) -> None:
+        """Ends the recipe and gives the model back."""
+        if self._recipe:
+            self._recipe.close()
+        self._lease.close()
+        self._begin()
+
+    def batch(self, number: int) -> Events:
+        """Whatever of it is not drawn when memory runs out is tried again, as long as each other try brings a picture."""
+        end, tries = (number + 1) * self._request.batch_size, 0
+        self._progress.batch = number
+        while self._progress.pictures < end:
+            before = self._progress.pictures
+            if not (yield from self._attempt()):
+                return
+            tries = 1 if self._progress.pictures > before else tries + 1
+            if tries > 1:
+                machine = self._workshop.machine
+                raise UserError(exhausted(work_of(self._request, self._workshop.catalog, machine), machine))
+            self._sparing = True
+            self._workshop.spare(self._request)
+
+    def _lent(self) -> Generator[None, None, DiffusionModel]:
+        """All that is needed, in memory. Loading that is interrupted begins again if the job is not stopped at the next stop."""
+        while True:
+            with suppress(Interrupted):
+                model = self._lease.enter_context(self._workshop.lent(self._request, self._sparing))
+                yield None
+                return model
+            self._workshop.heed()
+            yield None
+
+    def _attempt(self) -> Generator[Event | None, None, bool]:
+        """Draws the rest of a batch. True when memory ran out; nothing of the attempt but its pictures is then kept."""
+        try:
+            yield from self._events()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            log.warning("memory ran out: %s", drop_frames(error))
+        else:
+            return False
+        self.close()
+        return True
+
+    def _events(self) -> Events:
+        if self._recipe is None or self._task is None:
+            self._lease.enter_context(threads(threads_here(self._request.threads)))
+            model = yield from self._lent()
+            self._task = DrawingTask(self._request, self._workshop.inputs, self._workshop, self._progress, model)
+            self._recipe = DRAWN[self._request.kind](self._task)
+        with torch.inference_mode():
+            batch = next(self._recipe)
+            yield None
+            for event in batch:
+                yield self._recorded(event, self._task) if isinstance(event, Picture) else event
+
+    def _recorded(self, picture: Picture, task: DrawingTask[Drawing]) -> Picture:
+        """With what was decided while it was drawn."""
+        self._progress.pictures = picture.index + 1
+        assert isinstance(picture.request, Drawing)
+        return replace(picture, request=self._workshop.origins.recorded(picture.request, task.model))

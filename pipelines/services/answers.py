@@ -1,0 +1,69 @@
+"""Messages that the studio itself makes for a page: the progress of a job, a finished picture, what preprocessors there are.
+
+Plain values, as they go into JSON. All messages of the page are listed in `ui/messages.py`, these among them.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+PictureSummary = TypedDict(
+    "PictureSummary",
+    {
+        "id": str,
+        "width": int,
+        "height": int,
+        "seed": str,  # a text: JavaScript's numbers lose digits beyond 2^53
+        "prompt": str,
+        "kind": str,  # of the request
+        "from": str,  # id of the picture that it began with, or ""
+        "note": str,  # why the request is not the whole of what made it, or ""
+    },
+)
+"""A finished picture. Sent by `Studio.watch` and the stage; read by `stage.js`."""
+
+
+class JobNews(TypedDict):
+    """How far a job has come. Sent by `Studio.watch` to whoever follows it; read by `stage.js`."""
+
+    job: str
+    state: str  # "waiting", "running", "done", "stopped", "failed" or "interrupted"
+    version: int  # to be asked with for what is newer
+    ahead: int  # jobs before it
+    step: int
+    steps: int
+    picture: int  # the ones before this batch, skipped ones too
+    pictures_total: int
+    batch_size: int
+    preparing: str  # what is being read from the disk, or ""
+    eta: float | None  # seconds
+    previews: list[str]  # data URLs, the newest last
+    pictures: list[PictureSummary]
+    message: str
+    unsaved: bool  # some of its pictures could not be written yet
+
+
+class ThresholdInfo(TypedDict):
+    title: str
+    default: float
+    low: float
+    high: float
+    step: float
+
+
+class PreprocessorInfo(TypedDict):
+    """One preprocessor. Sent by `ControlPreviews.preprocessors` within the list of units; read by `units.js`."""
+
+    name: str
+    info: str
+    thresholds: list[ThresholdInfo]
+    union_kind: str  # what its map shows
+    missing: str  # which file to put where, or ""
+
+
+class EstimatorInfo(TypedDict):
+    """One estimator of depth. Sent by `DepthPreviews.estimators`; read by `depth.js`."""
+
+    name: str
+    info: str
+    missing: str

@@ -1,0 +1,24 @@
+"""Recipes: what makes the pictures of each kind of request. Every one takes a task and yields the events of one batch after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from pipelines.jobs.runner import Events
+from pipelines.tasks import depth2img, enlarge, img2img, inpaint, outpaint, txt2img
+from pipelines.tasks.batch import DrawingTask, Task
+
+# Any: each takes tasks of its own kind of request, which is the one that its name is looked up with
+DRAWN: dict[str, Callable[[DrawingTask[Any]], Generator[Events]]] = {  # with a model
+    "txt2img": txt2img.batches,
+    "img2img": img2img.batches,
+    "inpaint": inpaint.batches,
+    "outpaint": outpaint.batches,
+    "controlnet": txt2img.batches,
+    "depth": depth2img.batches,
+}
+# Any: as above
+MADE: dict[str, Callable[[Task[Any]], Generator[Events]]] = {  # without one
+    "enlarge": enlarge.batches,
+}

@@ -1,0 +1,160 @@
+"""A library of toys with everything that a drawing can name, and a table of drawings of every kind and with each of these things."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.diffusion_model import DiffusionModel
+from models.families import SD1, SDXL, SDXL_REFINER
+from models.library.catalog import Catalog
+from models.memory.device import Device
+from models.memory.forecast import Machine
+from models.tensors.embedded_sizes import OWN_SIZES
+from pipelines.images.store import Inputs
+from pipelines.preprocessors.annotators import Annotators
+from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.request import (  # fmt: skip
+    Controlled,
+    Depth,
+    Drawing,
+    EmbeddingUse,
+    HypernetworkUse,
+    ImageToImage,
+    Inpaint,
+    LoraUse,
+    Outpaint,
+    PictureUse,
+    TextToImage,
+)
+from pipelines.runtime.runner import OWN, ModelRunner
+from tests.support.controls import mask_of, net_of
+from tests.support.drawing import blots
+from tests.support.toy_controls import shaken, sizes_of, write
+from tests.support.toy_weights import load_toy_model, toy_networks, write_toy_model
+from tests.test_ip_adapter import VISION, drawn, plain
+
+GB = 10**9
+SIDE = 64
+SAME: dict[str, Any] = {
+    "prompt": "a red house", "negative_prompt": "mountains", "steps": 3, "seed": 5, "width": SIDE, "height": SIDE,
+}  # fmt: skip
+BLOCK = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+
+
+@dataclass(frozen=True)
+class Library:
+    """The starter, and a folder of models."""
+
+    root: Path
+
+    def runner(self, device: Device, machine: Machine) -> ModelRunner:
+        models = self.root / "models"
+        catalog = Catalog(self.root / "starter", [models])
+        catalog.rescan(wait=True)
+        return ModelRunner(catalog, device, machine, Inputs(self.root / "inputs"), Annotators([models], OWN))
+
+
+def write_library(root: Path) -> Library:
+    checkpoints = root / "models" / "checkpoints"
+    write_toy_model(root / "starter")
+    write_toy_model(checkpoints / "other", seed=1)
+    write_toy_model(checkpoints / "painting", channels_in=9)
+    write_toy_model(checkpoints / "deep", channels_in=5)
+    write_toy_model(checkpoints / "large", family=SDXL)
+    write_toy_model(checkpoints / "refiner", family=SDXL_REFINER, seed=1)
+    _write_added(root / "models")
+    _write_controls(root / "models", load_toy_model(root / "starter"))
+    return Library(root)
+
+
+def _write_added(models: Path) -> None:
+    vae = toy_networks(SD1, 100, seed=3).vae
+    write(models / "vae" / "soft.safetensors", vae.half().state_dict(), {OWN_SIZES: json.dumps({"vae": dict(vae.config)}, default=str)})
+    torch.manual_seed(2)
+    lora = {f"{BLOCK}.lora_down.weight": torch.randn(4, 32), f"{BLOCK}.lora_up.weight": torch.randn(32, 4)}
+    write(models / "loras" / "ink.safetensors", lora, {})
+    write(models / "embeddings" / "snowy.safetensors", {"emb_params": torch.randn(2, 32)}, {})
+    write(models / "hypernetworks" / "odd.safetensors", {f"32.{side}.linear.0.weight": torch.randn(32, 32) for side in (0, 1)}, {})
+
+
+def _write_controls(models: Path, model: DiffusionModel) -> None:
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    net = net_of(model, 0)
+    write(models / "controlnet" / "lines.safetensors", net.half().state_dict(), sizes_of(net))
+    write(models / "controlnet" / "eye.safetensors", drawn(plain(model.unet), 0), {})
+    eye = shaken(CLIPVisionModelWithProjection(CLIPVisionConfig(**VISION)))  # pyright: ignore[reportArgumentType]
+    write(models / "clip_vision" / "eye.safetensors", eye.state_dict(), {OWN_SIZES: json.dumps({"vision": VISION})})
+
+
+class Desk:
+    """What a drawing is made of: ids of the library's files by name, and pictures to begin with."""
+
+    def __init__(self, runner: ModelRunner) -> None:
+        self.ids = {file.called: file.id for file in runner.catalog.models()}
+        self.picture, self.other, self.mask = map(runner.inputs.keep, (blots((SIDE, SIDE)), blots((SIDE, SIDE), 2), mask_of()))
+
+    @property
+    def over(self) -> dict[str, Any]:
+        return given(image=self.picture, denoising_strength=0.9)
+
+    @property
+    def masked(self) -> dict[str, Any]:
+        return self.over | {"mask": self.mask}
+
+    def unit(self, **changes: Any) -> ControlUse:
+        return replace(ControlUse(id=self.ids["lines"], image=self.other, preprocessor="Canny"), **changes)
+
+    @property
+    def added(self) -> dict[str, Any]:
+        """All that may be named beside a checkpoint."""
+        return {
+            "loras": (LoraUse(id=self.ids["ink"], unet=0.7),),
+            "hypernetworks": (HypernetworkUse(id=self.ids["odd"], strength=0.3),),
+            "embeddings": (EmbeddingUse(id=self.ids["snowy"], word="snowy"),),
+            "vae": self.ids["soft"],
+            "refiner": self.ids["other"],
+            "refiner_start": 0.5,
+            "variation_strength": 0.3,
+            "guidance_rescale": 0.7,
+            "clip_skip": 2,
+        }
+
+
+def given(**changes: Any) -> dict[str, Any]:
+    """What is the same in all drawings, with changes."""
+    return SAME | changes
+
+
+DRAWINGS: Mapping[str, Callable[[Desk], Drawing]] = {
+    "text": lambda desk: TextToImage(**SAME, batch_size=2),
+    "text, with all that is added": lambda desk: TextToImage(**given(prompt="a snowy house", **desk.added)),
+    "text, tile by tile": lambda desk: TextToImage(**given(width=832, steps=2)),
+    "SDXL with its refiner": lambda desk: TextToImage(
+        **given(prompt="a (red:1.3) house", checkpoint=desk.ids["large"], refiner=desk.ids["refiner"], refiner_start=0.5)
+    ),
+    "picture": lambda desk: ImageToImage(**desk.over, batch_size=2, resize_mode="Stretch latents"),
+    "picture, again": lambda desk: ImageToImage(**desk.over, loops=2, images=(PictureUse(id=desk.picture),)),
+    "inpainting": lambda desk: Inpaint(**desk.masked, masked_content="Latent noise"),
+    "inpainting, soft": lambda desk: Inpaint(**desk.masked, soft=True, area="Only masked", padding=4, masked_content="Fill"),
+    "inpainting model": lambda desk: Inpaint(**desk.masked, checkpoint=desk.ids["painting"]),
+    "outpainting": lambda desk: Outpaint(**desk.over, right=40),
+    "control": lambda desk: Controlled(**SAME, controls=(desk.unit(mask=desk.mask), desk.unit(mode="Prompt", image=desk.picture))),
+    "control by what is seen": lambda desk: Controlled(**SAME, controls=(desk.unit(), desk.unit(id=desk.ids["eye"], preprocessor="None"))),
+    "control of the picture": lambda desk: ImageToImage(**desk.over, batch_size=2, controls=(desk.unit(image="", mode="Control"),)),
+    "depth": lambda desk: Depth(**desk.over, checkpoint=desk.ids["deep"], estimator="Starter depth"),
+    "depth, drawn": lambda desk: Depth(**desk.over, map=desk.other, controls=(desk.unit(image="", preprocessor="None"),)),
+}
+
+
+def networks_of(model: DiffusionModel) -> list[Any]:
+    """All that run in a drawing."""
+    refiner = networks_of(model.refiner) if model.refiner else []
+    controls = [control.ready(model.unet) for control in model.controls.values()]
+    return [model.unet, model.vae, *(encoder.network for encoder in model.text_encoders), *controls, *refiner]

@@ -1,0 +1,111 @@
+"""Every kind of request has what a kind needs, and what one declares is used: a test names what is missing."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+
+import ui
+from bench import remake_stock
+from pipelines.requests.request import KINDS, Drawing, Enlarge, Request, TextToImage, describe, restore
+from pipelines.tasks.recipes import DRAWN, MADE
+from tests.support.toys import toy_studio
+from ui.parts.components import static
+from ui.parts.form import CARRIED
+from ui.parts.send import TabForm
+
+ROOT = Path(__file__).parents[1]
+# What tells of a request, shows it or keeps it, and would do so for a field that nobody uses.
+TELLS = {"request", "request_base", "infotext", "unit_text", "text_request", "as_made", "admitting", "preflight", "rebind"}
+
+
+def every_kind() -> Any:
+    return pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+
+
+# ---- declared and used ---------------------------------------------------------------------------------------------------------
+
+
+def read_by_name(folder: Path) -> Iterator[tuple[str, str]]:
+    """(module, attribute) of every `something.attribute` that is read in the folder."""
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                yield path.stem, node.attr
+
+
+def read_in_request() -> Iterator[str]:
+    """What the properties and methods of requests read of themselves, beside checking it."""
+    for name in ("request", "enlarge_request"):
+        for node in ast.walk(ast.parse((ROOT / "pipelines" / f"{name}.py").read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name != "check":
+                yield from (part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute) and ast.unparse(part.value) == "self")
+
+
+def unused(kind: type[Request]) -> list[str]:
+    used = {attribute for module, attribute in read_by_name(ROOT / "pipelines") if module not in TELLS} | set(read_in_request())
+    return [item.name for item in fields(kind) if item.name not in used | {"as_made"}]
+
+
+@every_kind()
+def test_every_field_that_is_declared_is_used(kind: type[Request]) -> None:
+    assert unused(kind) == []
+
+
+# ---- what a kind needs ---------------------------------------------------------------------------------------------------------
+
+
+@every_kind()
+def test_every_kind_has_its_recipe(kind: type[Request]) -> None:
+    assert kind.kind in (DRAWN if issubclass(kind, Drawing) else MADE)
+
+
+def test_every_recipe_has_its_kind() -> None:
+    assert {*DRAWN, *MADE} == {*KINDS}
+
+
+@every_kind()
+def test_every_kind_comes_back_from_its_description(kind: type[Request]) -> None:
+    assert restore(describe(kind())) == kind()
+
+
+def test_every_kind_is_among_the_random_requests_that_are_made_again() -> None:
+    assert len(remake_stock.KINDS) == len(KINDS)
+
+
+@pytest.fixture(scope="module")
+def desks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, TabForm]]:
+    """The forms and stages of all tabs, by kind."""
+    studio = toy_studio(tmp_path_factory.mktemp("kinds"), start=False)
+    with gr.Blocks(analytics_enabled=False):
+        built = [tab.build(studio) for tab in ui.TABS]
+    yield {desk.form.kind.kind: desk for desk in built if desk}
+    studio.book.close()
+
+
+@every_kind()
+def test_every_kind_has_a_tab_of_its_name_whose_form_hides_no_field(desks: dict[str, TabForm], kind: type[Request]) -> None:
+    shown = desks[kind.kind].form.inputs
+    assert {item.name for item in fields(kind) if not item.metadata["derived"]} == set(shown) - {CARRIED}
+    assert all(part.visible for part in shown.values())  # pyright: ignore[reportAttributeAccessIssue]
+    assert kind.kind in {tab.__name__.rpartition(".")[2] for tab in ui.TABS}
+
+
+@every_kind()
+def test_every_kind_has_its_place_in_send_to(kind: type[Request]) -> None:
+    assert f'data-part="to-{kind.kind}"' in static("stage.html")
+    assert re.search(rf'"to-{kind.kind}": \(\) => send\("{kind.kind}", ', static("stage.js"))
+
+
+def test_what_is_no_drawing_has_nothing_of_one() -> None:
+    own = {item.name for item in fields(Enlarge)}
+    assert own & {item.name for item in fields(TextToImage)} == {"width", "height"}, "its size, where it is not a factor"
+    assert Enlarge().picture_count == 1
+    assert not isinstance(Enlarge(), Drawing)

@@ -1,0 +1,146 @@
+"""The Enlarge tab in a real browser on the toy studio, where enlarging is real: put in, make, stop, send to and fro, take up again."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import FilePayload
+
+from pipelines import Enlarge, PictureRecord, Studio
+from pipelines.tasks import enlarge
+from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+
+pytestmark = pytest.mark.browser
+__all__ = ["browser", "house", "open_house", "visit"]
+
+
+def noise(width: int, height: int, mode: str = "RGB") -> Image.Image:
+    return Image.fromarray(np.random.default_rng(width).integers(0, 256, (height, width, len(mode)), np.uint8))
+
+
+def file_of(image: Image.Image) -> FilePayload:
+    stream = BytesIO()
+    image.save(stream, "png")
+    return FilePayload(name="noise.png", mimeType="image/png", buffer=stream.getvalue())
+
+
+def put(visit: Visit, image: Image.Image) -> None:
+    """By the button, as a hand would."""
+    before = visit.page.evaluate("() => atelier.forms.enlarge?.image ?? ''")
+    with visit.page.expect_file_chooser() as chooser:
+        visit.page.locator("#enlarge-image [data-part=drop]").click()
+    chooser.value.set_files([file_of(image)])
+    visit.page.wait_for_function("before => (atelier.forms.enlarge?.image ?? '') !== before", arg=before)
+
+
+def plan(visit: Visit) -> str:
+    return visit.page.locator("#enlarge-plan").inner_text()
+
+
+def stage(visit: Visit, name: str) -> str:
+    return visit.page.locator(f"#enlarge-stage [data-part={name}]").inner_text()
+
+
+def choose(visit: Visit, name: str, option: str) -> None:
+    visit.page.locator(f"#enlarge-{name} input").click()
+    visit.page.get_by_role("option", name=option, exact=True).click()
+
+
+def newest(house: House) -> PictureRecord:
+    """Of everybody: there is one visitor a test."""
+    assert house.studio
+    [row] = house.studio.book._all("select id from picture order by number desc limit 1", ())
+    record = house.studio.picture(row["id"])
+    assert record
+    return record
+
+
+def enlarged(visit: Visit, image: Image.Image, words: str) -> None:
+    """Until the stage shows what came of it."""
+    visit.page.locator("#enlarge-generate").click()
+    wait_for(visit.page, lambda: stage(visit, "facts").startswith(words))
+
+
+@pytest.fixture
+def studio(house: House) -> Generator[Studio]:
+    assert house.studio
+    yield house.studio
+
+
+def test_a_transparent_picture_is_put_in_and_comes_out_larger(visit: Visit, house: House) -> None:
+    image = noise(40, 30, "RGBA")
+    visit.open_tab("Enlarge")
+    assert plan(visit) == "Put a picture in."
+    put(visit, image)
+    wait_for(visit.page, lambda: "From 40 × 30 to 80 × 60" in plan(visit))
+    choose(visit, "filter", "Bicubic")
+    enlarged(visit, image, "80 × 60")
+    with Image.open(newest(house).path) as file:
+        assert file.tobytes() == image.resize((80, 60), Image.Resampling.BICUBIC).tobytes()
+    assert "seed" not in stage(visit, "facts") and stage(visit, "prompt") == "Enlarged, Bicubic"
+    assert not visit.page.locator("#enlarge-stage [data-part=seed]").is_visible()
+
+
+def test_a_size_is_typed_and_what_cannot_be_made_is_said_at_once(visit: Visit, house: House) -> None:
+    image = noise(60, 20)
+    visit.open_tab("Enlarge")
+    put(visit, image)
+    choose(visit, "by", "Size")
+    wait_for(visit.page, lambda: "Type a width or a height" in plan(visit))
+    visit.page.locator("#enlarge-width input").fill("30000")
+    visit.page.keyboard.press("Tab")
+    wait_for(visit.page, lambda: "300.0 megapixels; 100 are the most" in plan(visit))
+    visit.page.locator("#enlarge-width input").fill("90")
+    visit.page.keyboard.press("Tab")
+    wait_for(visit.page, lambda: "to 90 × 30" in plan(visit))
+    enlarged(visit, image, "90 × 30")
+    assert newest(house).request == Enlarge(image=newest(house).request.image, by="Size", width=90)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_it_is_stopped(visit: Visit, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enlarge, "BAND", 400)
+    visit.open_tab("Enlarge")
+    put(visit, noise(500, 500))
+    visit.page.locator("#enlarge-factor input[type=number]").fill("8")
+    visit.page.keyboard.press("Tab")
+    wait_for(visit.page, lambda: "to 4,000 × 4,000" in plan(visit))
+    visit.page.locator("#enlarge-generate").click()
+    wait_for(visit.page, lambda: stage(visit, "status").startswith("Step "))
+    with visit.told("stop"):
+        visit.page.locator("#enlarge-stage [data-part=stop]").click()
+    wait_for(visit.page, lambda: "Stopped" in stage(visit, "status"))
+    assert not visit.page.locator("#enlarge-stage [data-part=strip] button").count()
+
+
+def test_a_drawing_is_sent_here_and_what_came_of_it_is_sent_on(visit: Visit, house: House) -> None:
+    visit.generate("a red house")
+    visit.finished()
+    visit.page.locator("#txt2img-stage [data-part=to-enlarge]").click()
+    wait_for(visit.page, lambda: visit.page.locator("#enlarge-generate").is_visible() and "to 256 × 256" in plan(visit))
+    visit.page.locator("#enlarge-generate").click()
+    wait_for(visit.page, lambda: stage(visit, "facts") == "256 × 256")
+    assert newest(house).request.kind == "enlarge"
+    visit.page.locator("#enlarge-stage [data-part=to-img2img]").click()
+    wait_for(visit.page, lambda: visit.page.evaluate("() => !!atelier.canvases?.img2img?.layer"))
+    assert visit.page.locator("#img2img-generate").is_visible()
+
+
+def test_its_settings_come_back_with_its_picture_and_go_with_one_undo(visit: Visit, house: House) -> None:
+    image = noise(50, 40)
+    visit.open_tab("Enlarge")
+    put(visit, image)
+    wait_for(visit.page, lambda: "to 100 × 80" in plan(visit))
+    choose(visit, "filter", "Nearest")
+    enlarged(visit, image, "100 × 80")
+    choose(visit, "filter", "Box")
+    visit.page.locator("#enlarge-image [data-part=out]").click()
+    wait_for(visit.page, lambda: plan(visit) == "Put a picture in.")
+    visit.page.locator("#enlarge-stage [data-part=settings]").click()
+    wait_for(visit.page, lambda: "to 100 × 80" in plan(visit))
+    assert visit.page.locator("#enlarge-filter input").input_value() == "Nearest"
+    visit.page.locator(".page-note").get_by_role("button", name="Undo").click()
+    wait_for(visit.page, lambda: visit.page.locator("#enlarge-filter input").input_value() == "Box")

@@ -1,0 +1,167 @@
+"""Modules of the page that need no page, under node: pixels against numpy, files against Pillow, numbers and sentences."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.node import node, run, write_modules
+from ui.parts.scripts import modules
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
+    """Runs a function of `given` in a module beside the page's; what it returns comes back as JSON."""
+    worker = node()
+    if not worker:
+        pytest.skip("no node here")
+    folder = tmp_path_factory.mktemp("modules")
+    write_modules(folder, modules())
+
+    def asked(imports: str, body: str, given: Any) -> Any:
+        act = f"const given = {json.dumps(given)};\nconst act = async () => {{ {body} }};"
+        text = f"{imports}\n{act}\nconsole.log(JSON.stringify(await act()));\n"
+        (folder / "asked.js").write_text(text, "utf-8")
+        return json.loads(run(worker, folder / "asked.js"))
+
+    return asked
+
+
+LAYERS = """import { Layer, cost, exchange, pack, remember, unpack } from "./layer.js";
+const filled = ({ width, height, channels, cells }) => {
+  const layer = new Layer(width, height, channels);
+  layer.cells.set(cells);
+  return layer;
+};"""
+
+
+def painted(seed: int, width: int, height: int, channels: int) -> dict[str, Any]:
+    """A layer with a few patches, as cells."""
+    random = np.random.default_rng(seed)
+    cells = np.zeros((height, width), np.uint32)
+    for _ in range(int(random.integers(0, 4))):
+        x, y = int(random.integers(0, width)), int(random.integers(0, height))
+        wide, high = (int(number) for number in random.integers(1, 60, 2))
+        value = 255 if channels == 1 else 0xFF000000 | int(random.integers(0, 1 << 24))
+        cells[y : y + high, x : x + wide] = (
+            value if random.random() < 0.5 else random.integers(1, 255, cells[y : y + high, x : x + wide].shape)
+        )
+    return {"width": width, "height": height, "channels": channels, "cells": cells.ravel().tolist()}
+
+
+def box(mask: np.ndarray) -> list[int] | None:
+    rows, columns = np.nonzero(mask)
+    return [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1] if rows.size else None
+
+
+def test_the_box_of_what_is_painted_is_numpy_s(ask: Ask) -> None:
+    given = [painted(seed, 300, 270, 1 + 3 * (seed % 2)) for seed in range(12)] + [painted(99, 5, 3, 1) | {"cells": [255] * 15}]
+    found = ask(
+        LAYERS,
+        "return given.map(filled).map((layer) => [layer.bounds(), layer.channels === 1 ? layer.bounds(true) : 0, layer.isFull()]);",
+        given,
+    )
+    for layer, (bounds, inverse, full) in zip(given, found, strict=True):
+        cells = np.array(layer["cells"], np.uint32).reshape(layer["height"], layer["width"])
+        assert bounds == box(cells if layer["channels"] == 1 else cells >> 24)
+        if layer["channels"] == 1:
+            assert inverse == box(cells < 255) and full == bool((cells == 255).all())
+
+
+def test_tiles_hold_all_of_a_layer_and_put_it_back(ask: Ask) -> None:
+    body = """return given.map((told) => {
+      const layer = filled(told);
+      const again = unpack(pack(layer));
+      const before = [...layer.cells];
+      const changed = remember(layer, (cells) => (cells[0] ^= 9, cells[cells.length - 1] ^= 9));
+      const after = [...layer.cells];
+      const step = exchange(layer, changed);
+      const back = [...layer.cells];
+      exchange(layer, step);
+      return { same: [...again.cells].join() === before.join(), tiles: [...changed.keys()], back: back.join() === before.join(),
+        on: [...layer.cells].join() === after.join(), cost: cost(pack(new Layer(600, 600)).tiles) };
+    });"""
+    for told, found in zip(
+        [(0, 300, 270), (3, 256, 256), (5, 520, 30)],
+        ask(LAYERS, body, [painted(*size, 1) for size in [(0, 300, 270), (3, 256, 256), (5, 520, 30)]]),
+        strict=True,
+    ):
+        across, down = -(-told[1] // 256), -(-told[2] // 256)
+        assert found == {"same": True, "tiles": sorted({0, across * down - 1}), "back": True, "on": True, "cost": 9 * 64}
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])
+def test_files_are_read_by_others_as_they_were_written(ask: Ask, channels: int, mode: str) -> None:
+    pixels = np.random.default_rng(channels).integers(0, 256, (19, 33, channels), np.uint8)
+    body = """const file = await png(33, 19, given.channels, Uint8Array.from(given.bytes));
+      return Buffer.from(await file.arrayBuffer()).toString("base64");"""
+    text = ask('import { png } from "./png.js";', body, {"channels": channels, "bytes": pixels.ravel().tolist()})
+    image = Image.open(io.BytesIO(base64.b64decode(text)))
+    assert image.mode == mode and np.array_equal(np.asarray(image).reshape(pixels.shape), pixels)
+
+
+def test_a_colour_over_a_colour_is_the_closed_form(ask: Ask) -> None:
+    random = np.random.default_rng(4)
+    pairs = [[int(under), int(color), int(cover)] for under, color, cover in random.integers(0, [1 << 32, 1 << 32, 256], (200, 3))]
+    found = ask('import { over } from "./stroke.js";', "return given.map((three) => over(...three));", pairs)
+    for (under, color, cover), mixed in zip(pairs, found, strict=True):
+        top, below = cover / 255, (under >> 24) / 255
+        alpha = top + below * (1 - top)
+        assert abs((mixed >> 24) - 255 * alpha) <= 0.51
+        for shift in (0, 8, 16):
+            expected = ((color >> shift & 255) * top + (under >> shift & 255) * below * (1 - top)) / max(alpha, 1e-9)
+            assert abs((mixed >> shift & 255) - expected) <= 0.51, (under, color, cover)
+
+
+TYPED = [
+    ("7", {}, 7), ("-", {}, 3), ("1e", {}, 3), ("", {}, 3), ("0", {}, 0), ("abc", {}, 3), ("12", {"high": 10}, 10),
+    ("-5", {"low": 0}, 0),
+    ("0.123", {"step": 0.05, "snap": True}, 0.1), ("0.1234567", {}, 0.123457), ("1e999", {}, 3),
+]  # fmt: skip
+
+
+def test_what_was_typed_is_a_number_within_limits_or_the_former_one(ask: Ask) -> None:
+    body = "return given.map(([value, limits]) => typedNumber({ value }, 3, limits));"
+    found = ask('import { typedNumber } from "./numbers.js";', body, [[typed, limits] for typed, limits, _ in TYPED])
+    assert dict(zip([typed for typed, *_ in TYPED], found, strict=True)) == {typed: number for typed, _, number in TYPED}
+
+
+JOB = {
+    "state": "running",
+    "step": 3,
+    "steps": 20,
+    "picture": 0,
+    "batch_size": 1,
+    "pictures_total": 1,
+    "eta": None,
+    "preparing": "",
+    "ahead": 0,
+}
+
+
+SAID: list[tuple[dict[str, Any], str | None, str]] = [
+    ({}, None, "Step 3 of 20"),
+    ({"eta": 75, "pictures_total": 4, "picture": 1}, None, "Step 3 of 20 · picture 2 of 4 · about 1 min 15 s left"),
+    ({"step": 0}, None, "Preparing…"),
+    ({"step": 0, "preparing": "the VAE"}, None, "Preparing: reading the VAE…"),
+    ({"state": "waiting", "ahead": 1}, None, "1 job ahead of yours"),
+    ({"state": "waiting", "ahead": 3}, "stop", "3 jobs ahead of yours"),
+    ({}, "stop", "Stopping…"),
+    ({"pictures_total": 4, "batch_size": 2}, "skip", "Leaving the 2 pictures of this batch for the next…"),
+    ({"pictures_total": 4, "batch_size": 2, "picture": 2}, "skip", "Leaving the 2 pictures of this batch…"),
+]
+
+
+def test_the_stage_says_where_a_job_is(ask: Ask) -> None:
+    body = "return given.map(([job, asked]) => sentence(job, asked));"
+    found = ask('import { sentence } from "./stage_words.js";', body, [[JOB | news, asked] for news, asked, _ in SAID])
+    assert found == [words for *_, words in SAID]

@@ -1,0 +1,3 @@
+from torch import nn
+
+class ControlNetHED_Apache2(nn.Module): ...

@@ -1,0 +1,3 @@
+from torch import nn
+
+class MobileV2_MLSD_Large(nn.Module): ...

@@ -1,0 +1,4 @@
+from torch import nn
+
+class Hand:
+    model: nn.Module

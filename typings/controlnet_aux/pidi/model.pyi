@@ -1,0 +1,3 @@
+from torch import nn
+
+def pidinet() -> nn.Module: ...

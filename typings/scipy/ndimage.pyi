@@ -1,0 +1,6 @@
+from typing import Any
+
+from numpy.typing import NDArray
+
+def distance_transform_edt(input: NDArray[Any], *, return_distances: bool = ..., return_indices: bool = ...) -> NDArray[Any]: ...
+def gaussian_filter(input: NDArray[Any], sigma: float, *, mode: str = ..., truncate: float = ...) -> NDArray[Any]: ...

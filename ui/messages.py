@@ -1,0 +1,435 @@
+"""Messages between the page and the server, one class each: what its scripts send, and what they are answered.
+
+What the page sends is called a question or an order. Anybody can send anything there, so its values are `object` until the server code that
+reads them has looked; the comments say what a page of ours sends. What the studio itself makes stands in `pipelines/services/answers.py`.
+"""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+from pipelines.services.answers import EstimatorInfo, JobNews, PictureSummary, PreprocessorInfo, ThresholdInfo
+
+__all__ = ["EstimatorInfo", "JobNews", "PictureSummary", "PreprocessorInfo", "ThresholdInfo"]
+
+
+# ------------------------------------------------------------------------------------------------------------------------ whoever asks
+
+
+class Done(TypedDict):
+    """It was done, and there is nothing to say. Sent by `LibraryHandlers` and `WeightsHandlers`, read by `library.js` and
+    `unit_weights.js`.
+    """
+
+
+class Failure(TypedDict):
+    """Why a function of a component did nothing. Sent by `ui.parts.library.answered`; read by `library.js` and `unit_weights.js`."""
+
+    error: str
+
+
+class Message(TypedDict):
+    """Why there is no picture, map or form. Sent by the desks of units, depth and canvas, and by all routes; read where they are asked."""
+
+    message: str
+
+
+class TakenPicture(TypedDict):
+    """A picture, mask or map that is kept as an input. Sent by `POST /input`, the canvas, the depth map; read by their scripts."""
+
+    id: str
+    width: int
+    height: int
+    notes: tuple[str, ...]  # sentences
+    mask: str  # id of the mask that its transparency made, or ""
+
+
+class Started(TypedDict):
+    """What a download or a conversion is asked for by. Sent by `LibraryHandlers`; read by `library.js`."""
+
+    id: str
+
+
+# ----------------------------------------------------------------------------------------------------------------------------- a form
+
+
+class Word(TypedDict):
+    """A word that a click puts into a prompt. Sent by `ui.parts.choices.put_in`; read by `lists.js` and `library_card.js`."""
+
+    said: str
+    written: str  # as it must stand there to be read so
+
+
+class OfferedFile(TypedDict):
+    """A file that a list offers. Sent by `ui.parts.choices.listed`; read by `rack.js` and `units.js`."""
+
+    id: str
+    name: str
+    called: str
+    variant: str
+    words: list[Word]
+    reason: str  # why it does not go with the checkpoint, or ""
+    misfit: str  # the same in a few words
+
+
+class FormOffers(TypedDict):
+    """What the library offers a form. Sent by `ui.parts.choices.listed`; read by `lists.js`."""
+
+    starts: dict[str, dict[str, object]]  # id of a checkpoint -> field -> what the form holds when it is chosen
+    aspects: dict[str, dict[str, tuple[int, int]]]  # id of a checkpoint -> "16:9" -> width and height
+    loras: NotRequired[list[OfferedFile]]
+    hypernetworks: NotRequired[list[OfferedFile]]
+    controls: NotRequired[list[OfferedFile]]
+    readers: NotRequired[dict[str, str]]  # preprocessor -> id of the model that reads its maps
+
+
+class PromptQuestion(TypedDict, total=False):
+    """Sent by `notes.js` while somebody types; read by `ui.parts.stage.prompt_notes`."""
+
+    checkpoint: object  # an id
+    prompt: object
+    negative_prompt: object
+
+
+class PromptNotes(TypedDict, total=False):
+    """What is said under a prompt; nothing where it cannot be read. Sent by `ui.parts.stage.notes`; read by `notes.js`."""
+
+    checkpoint: str
+    name: str
+    tokens: int | None  # None where it is not counted
+    limit: int | None
+    parts: list[str]  # the beginnings of the chunks that it is cut into
+    unknown: list[str]
+    said: list[str]  # sentences
+
+
+# -------------------------------------------------------------------------------------------------------------------------- the stage
+
+
+class StageStart(TypedDict):
+    """What a stage begins with. Sent by `ui.parts.stage.Stage`; read by `stage.js`."""
+
+    job: str | None
+    recent: list[PictureSummary]
+    news: str
+
+
+class EngineState(TypedDict):
+    state: str  # "ready", "starting", "troubled" ...
+    message: str
+
+
+class StudioState(TypedDict):
+    """How the studio stands. Sent by `GET /jobs/current`; read by `header.js`."""
+
+    job: str | None  # of this person, that waits or runs
+    newest: str  # id of this person's newest picture
+    engine: EngineState
+    library: int  # another number when the lists are to be asked for anew
+    login: bool
+
+
+# ------------------------------------------------------------------------------------------------------------------- pictures put in
+
+
+class PlanQuestion(TypedDict, total=False):
+    """Sent by `plan.js` whenever the form, the picture or the mask changes; read by `ui.parts.canvas.planned`."""
+
+    values: object  # the form's, by name
+    picture: object  # [width, height]
+    bounds: object  # [left, top, right, bottom] of what is masked
+
+
+class PlanLines(TypedDict):
+    """What a run will do. Sent by `ui.parts.canvas.planned`; read by `plan.js`."""
+
+    lines: list[str]
+    box: tuple[int, int, int, int] | None  # left, top, right, bottom of what is drawn, in pixels
+    label: str
+
+
+class SizeQuestion(TypedDict, total=False):
+    """Which size suits a picture. Sent by `plan.js` and `units.js`; read by `ui.parts.canvas.fitting`."""
+
+    checkpoint: object  # an id
+    picture: object  # [width, height]
+
+
+class PictureUseLine(TypedDict):
+    id: str
+    name: str
+
+
+class FolderPictures(TypedDict):
+    """The pictures of a folder. Sent by `ui.parts.picture_list`; read by `pile.js`."""
+
+    images: list[PictureUseLine]
+    notes: list[str]
+
+
+# ---------------------------------------------------------------------------------------------------------------- control units, depth
+
+
+class UnitQuestion(TypedDict, total=False):
+    """What a unit's model will see; beside it the fields of the form that it depends on.
+
+    Sent by `unit_maps.js`; read by `ui.parts.control_units`.
+    """
+
+    unit: object  # the unit's fields, by name
+
+
+class UnitMap(TypedDict):
+    """The map of a unit. Sent by `ui.parts.control_units.previewed`; read by `unit_maps.js`."""
+
+    id: str
+    width: int
+    height: int
+
+
+class UnitField(TypedDict):
+    """A field of a unit as a control. Within `UnitOffers`."""
+
+    title: str
+    info: str
+    sort: str  # "number", "flag", "choice" or "picture"
+    default: object
+    low: NotRequired[float]
+    high: NotRequired[float]
+    step: NotRequired[float]
+    snap: NotRequired[bool]
+    names: NotRequired[list[str]]
+
+
+class UnitOffers(TypedDict):
+    """What every card of a unit is made of. Given by `ui.parts.control_units.offers` with the page; read by `units.js`."""
+
+    fields: dict[str, UnitField]
+    places: dict[str, tuple[str, ...]]  # part of a card -> fields
+    matters: list[str]  # fields that the map depends on
+    curves: dict[str, list[float]]
+
+
+class Weights(TypedDict):
+    files: int
+    repo: str
+
+
+class OfferedPreprocessor(PreprocessorInfo):
+    """A preprocessor, with the weights that the owner may have downloaded. Sent by `UnitHandlers`; read by `units.js`."""
+
+    download: NotRequired[Weights]
+
+
+class OfferedEstimator(EstimatorInfo):
+    """An estimator of depth, with the same. Sent by `DepthMapHandlers`; read by `depth.js`."""
+
+    download: NotRequired[Weights]
+
+
+class WeightsOrder(TypedDict, total=False):
+    """Sent by `unit_weights.js`; read by `WeightsHandlers`."""
+
+    name: object  # of a preprocessor
+
+
+class WeightsState(TypedDict):
+    """How far the weights of a preprocessor are. Sent by `WeightsHandlers`; read by `unit_weights.js`."""
+
+    state: str  # "", "running", "done", "failed" or "stopped"
+    files: int
+    arrived: int
+    done: int  # bytes
+    total: int
+    message: str
+
+
+class DepthQuestion(TypedDict, total=False):
+    """Sent by `depth.js`; read by `ui.parts.depth_map.estimated`."""
+
+    image: object  # id of a picture
+    estimator: object
+
+
+class ReadersQuestion(TypedDict, total=False):
+    """Sent by `depth_drive.js`; read by `ui.parts.depth_driver.read_by`."""
+
+    checkpoint: object  # an id
+    controls: object  # the units, as the form holds them
+
+
+class ReadersLine(TypedDict):
+    """What reads the depth map. Sent by `ui.parts.depth_driver.read_by`; read by `depth_drive.js`."""
+
+    checkpoint: bool
+    controlnet: bool
+    words: str
+
+
+class DriveOrder(ReadersQuestion, total=False):
+    """A press on one of the two buttons. Sent by `depth_drive.js`; read by `ui.parts.depth_driver.driven`."""
+
+    way: object  # "checkpoint" or "controlnet"
+
+
+class Driven(TypedDict):
+    """The form after the press. Sent by `ui.parts.depth_driver.driven`; read by `depth_drive.js`."""
+
+    checkpoint: str
+    controls: list[dict[str, object]]  # the fields of each unit
+
+
+# ------------------------------------------------------------------------------------------------------------------------- the library
+
+
+class LibraryQuestion(TypedDict, total=False):
+    """Which entries are to be listed. Sent by `library.js`; read by `LibraryHandlers.listed`."""
+
+    kind: object  # "lora" ...; "" for all
+    search: object
+    checkpoint: object  # an id: with which they should go
+
+
+class ModelQuestion(TypedDict, total=False):
+    """Sent by `library.js`; read by `LibraryHandlers.details` and `LibraryHandlers.hash`."""
+
+    id: object
+    checkpoint: object  # an id: with which it should go
+
+
+class ModelDecision(ModelQuestion, total=False):
+    """What the owner decided about a checkpoint; empty values take it back.
+
+    Sent by `library_card.js`; read by `LibraryHandlers.override`.
+    """
+
+    prediction_type: object  # "", "epsilon" or "v_prediction"
+    zero_terminal_snr: object  # true, false, or null
+    vae: object  # an id
+    note: object
+    steps: object
+    guidance_scale: object
+
+
+class ConversionOrder(TypedDict, total=False):
+    """Sent by `library.js`; read by `LibraryHandlers.convert`."""
+
+    id: object
+    kind: object  # where its folder does not say
+
+
+class DownloadOrder(TypedDict, total=False):
+    """Sent by `library.js`; read by `LibraryHandlers.download`."""
+
+    repo: object
+    filename: object
+    kind: object
+    save_as: object
+
+
+class IdOrder(TypedDict, total=False):
+    """Which download is to be stopped, or what is to leave the memory. Sent by `library.js` and `memory.js`; read by `LibraryHandlers`."""
+
+    id: object
+
+
+class Reference(TypedDict):
+    id: str
+    name: str
+
+
+class ModelRow(TypedDict):
+    """One entry of the library. Sent by `LibraryHandlers`; read by `library.js` and `library_card.js`."""
+
+    id: str
+    name: str
+    called: str
+    kind: str
+    family: str
+    variant: str
+    prediction: str
+    size: int  # bytes
+    hash: str
+    words: list[Word]
+    problem: str
+    pickle: bool
+    converted: Reference | None
+    misfit: str
+
+
+class Bounds(TypedDict):
+    """Of a number that the owner may decide on."""
+
+    low: float
+    high: float
+    step: float
+    snap: bool
+    clamp: bool
+
+
+class ModelDetails(ModelRow):
+    """One entry in full; the last three of a checkpoint alone. Sent by `LibraryHandlers.details`; read by `library_card.js`."""
+
+    metadata: dict[str, str]
+    sorts: list[str]
+    decided: NotRequired[dict[str, object]]
+    vaes: NotRequired[list[Reference]]
+    numbers: NotRequired[dict[str, Bounds]]
+
+
+class GoodModelRow(TypedDict):
+    """A model of the short list to start from. Within `LibraryList`."""
+
+    name: str
+    kind: str
+    family: str
+    repo: str
+    filename: str
+    size: int
+    licence: str
+    why: str
+    save_as: str
+
+
+class LibraryList(TypedDict):
+    """The entries that were asked for. Sent by `LibraryHandlers.listed`; read by `library.js`."""
+
+    version: int
+    scanning: bool
+    notes: list[str]
+    owner: bool
+    kinds: dict[str, int]  # how many there are of each
+    total: int
+    sorts: list[str]
+    models: list[ModelRow]
+    good: list[GoodModelRow]
+
+
+class MemoryRow(TypedDict):
+    """What is loaded. Sent by `LibraryHandlers.memory`; read by `memory.js`."""
+
+    id: str
+    name: str
+    kind: str
+    tier: str  # "device" or "host"
+    bytes: int
+    last_used: float  # seconds since 1970
+    in_use: bool
+
+
+class DownloadRow(TypedDict):
+    """How far a download is. Sent by `LibraryHandlers.downloads`; read by `library.js`."""
+
+    id: str
+    name: str
+    done: int  # bytes
+    total: int
+    state: str
+    message: str
+    ended: bool
+
+
+class HashLine(TypedDict):
+    """Sent by `LibraryHandlers.hash`; read by `library.js`."""
+
+    hash: str

@@ -1,0 +1,84 @@
+"""ES modules of `static/`, joined into one: what the page loads, and how Python has a function of theirs called.
+
+The modules import each other by relative path, so a browser, node and the type checker read them as they are. A visitor gets one
+script instead of sixty: each module is a function with a scope of its own, in the order of their imports, and the script exports the
+namespace of each under its name. A module here is plain enough for that:
+
+    import { name, name as other } from "./module.js";      at the beginning of a line, as are exports
+    import * as name from "./module.js";
+    export const | class | function | async function        what is exported is never given another value
+
+No module imports itself by way of others, none awaits anything while it is read, and lines that begin with // or /** are comments.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from pipelines import grammar_tables
+
+STATIC = Path(__file__).parents[1] / "static"
+SCRIPT_ID = "atelier-script"  # of the element that loads the script
+IMPORT = re.compile(r'^import (?:\* as (?P<whole>\w+)|\{ (?P<names>[\w, ]+) \}) from "\./(?P<module>\w+)\.js";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:const|class|function|async function) (\w+))", re.MULTILINE)
+ODD = re.compile(r"^(?:import|export)\b.*|\bimport\(.*", re.MULTILINE)
+COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:.|\n)*?\*/)\n", re.MULTILINE)
+LOADED = f'import(document.getElementById("{SCRIPT_ID}").src)'  # a promise of all modules; the script is fetched and run once
+
+
+def static(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")
+
+
+def modules() -> dict[str, str]:
+    """Name -> text of each module: the files, and the prompt grammar's tables, which are the server's own."""
+    files = {path.stem: static(path.name) for path in sorted(STATIC.glob("*.js"))}
+    return files | {"grammar_tables": f"export const tables = {literal(grammar_tables())};\n"}
+
+
+def joined(texts: Mapping[str, str]) -> str:
+    """One module that exports the namespace of each. Raises `ValueError` for one that is not there, or not as plain as said above."""
+    needs = {name: [found["module"] for found in IMPORT.finditer(text)] for name, text in texts.items()}
+    if lost := sorted({module for modules in needs.values() for module in modules} - set(texts)):
+        raise ValueError(f"There is no module {lost[0]}.js.")
+    scopes = (_scope(name, texts[name]) for name in TopologicalSorter(needs).static_order())
+    return "\n".join((*scopes, f"export {{ {', '.join(f'{_inner(name)} as {name}' for name in sorted(texts))} }};\n"))
+
+
+def _scope(name: str, text: str) -> str:
+    imports = "".join(f"const {_taken(found)} = {_inner(found['module'])};\n" for found in IMPORT.finditer(text))
+    body = EXPORT.sub("", IMPORT.sub("", COMMENT.sub("", text)))
+    if odd := ODD.search(body):
+        raise ValueError(f"{name}.js is not as plain as ui/parts/scripts.py asks: {odd[0]}")
+    exports = ", ".join(EXPORT.findall(text))
+    return f"// {name}.js\nconst {_inner(name)} = (() => {{\n{imports}{body.strip()}\nreturn Object.freeze({{ {exports} }});\n}})();"
+
+
+def _taken(found: re.Match[str]) -> str:
+    return found["whole"] or f"{{ {found['names'].replace(' as ', ': ')} }}"
+
+
+def _inner(name: str) -> str:
+    """What a namespace is called beside the scopes, where no module can see another thing of this name."""
+    return f"${name}"
+
+
+def call(module: str, function: str, *given: object, takes: str = "") -> str:
+    """For `js=` of a handler: a function of these arguments that calls one of a module's. That is given `given` first, and "...values" as
+    a list."""
+    handed = ", ".join((*map(literal, given), *filter(None, [takes.removeprefix("...")])))
+    return f"async ({takes}) => (await {LOADED}).{module}.{function}({handed})"
+
+
+def literal(value: object) -> str:
+    """The value as JavaScript that may stand inside a script element."""
+    return json.dumps(value).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def events(module: str) -> Iterable[str]:
+    """The names, in quotes, of what a component's module triggers."""
+    return re.findall(r'trigger\(("\w+")', static(f"{module}.js"))

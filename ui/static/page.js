@@ -1,0 +1,19 @@
+// What the components of the page know of each other: each writes its own, and tells of it by an event (see dom.js).
+import { emit } from "./dom.js";
+
+/** @type {Record<string, Record<string, any>>} */
+export const forms = {}; // kind -> the values of its form, by name, as they are now
+/** @type {Record<string, Record<string, any>>} */
+export const lists = {}; // kind -> what the library offers its form
+/** @type {Record<string, any>} */
+export const painted = {}; // kind -> how large the picture is and what is painted on it
+/** @type {Record<string, any>} */
+export const canvases = {}; // kind -> its paint canvas
+/** @type {{ engine: Record<string, any> | null, preprocessors: Record<string, any>[] | null }} */
+export const told = { engine: null, preprocessors: null }; // the last word of the server on each
+
+// How large the picture of a form is now, and what is painted on it: {kind, width, height, bounds ...}.
+export const tellPainted = (detail) => {
+  painted[detail.kind] = detail;
+  emit("painted", detail);
+};

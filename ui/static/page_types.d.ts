@@ -1,0 +1,61 @@
+// What the scripts of the page say to each other, for the type checker. What the server says belongs into messages.d.ts.
+
+/** What Gradio hands to the script of a component. */
+export type Given = {
+  element: HTMLElement;
+  /** Tells Python of an event; its name must stand in the component's own module, where ui/parts/components.py looks for it. */
+  trigger: (name: string, detail?: unknown) => void;
+  /** `value` and what `piece(...)` was given. */
+  props: Record<string, any>;
+  /** Functions of the server, each of one argument. */
+  server: Record<string, (asked?: any) => Promise<any>>;
+  watch: (name: string, act: () => void) => void;
+};
+
+/** The values of a form, by the names of the request's fields. */
+export type Values = Record<string, any>;
+
+/** What is painted on the picture of a form; boxes are left, top, right, bottom, or null where there is nothing. */
+export type Painted = {
+  kind: string;
+  width: number;
+  height: number;
+  bounds: number[] | null;
+  /** Of what is not wholly painted; only a mask has it. */
+  inverse?: number[] | null;
+  full?: boolean;
+};
+
+/** A picture that was drawn: those of the stage. */
+export type Drawn = { id: string; kind: string; width: number; height: number; seed: string; prompt: string; note?: string; from?: string };
+
+/** Events between components: name -> what it tells. In the document they are called “atelier:NAME”. */
+export type PageEvents = {
+  /** A form has these values now. */
+  form: { kind: string; values: Values };
+  /** What the library offers a form. */
+  lists: { kind: string; lists: Record<string, any> };
+  /** Another checkpoint was chosen by hand; the size is the one of before. */
+  chosen: { kind: string; width: number; height: number; from: string; to: string };
+  /** The state of the engine. */
+  engine: Record<string, any>;
+  /** The library has changed. */
+  library: undefined;
+  /** The list of preprocessors has come. */
+  makers: undefined;
+  /** Somebody wants the state of the engine at once. */
+  look: undefined;
+  painted: Painted;
+  /** A picture was put in by hand. */
+  opened: { kind: string; width: number; height: number };
+  /** What a run will draw: a box of the picture, and a sentence about it. */
+  preflight: { kind: string; box?: number[] | null; sentence?: string };
+  /** A component shows a value that another one keeps: it wants to set it, and hears that it was set. */
+  hold: { id: string; value: string };
+  held: { id: string; value: string };
+  /** Pictures are done; of other tabs, when the page opens. */
+  drawn: { kind: string; pictures: Drawn[] };
+  recent: { pictures: Drawn[] };
+  /** The colour in which masks are shown; "": one that suits. */
+  tint: { color: string };
+};
