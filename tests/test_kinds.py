@@ -23,7 +23,7 @@ from ui.parts.send import TabForm
 
 ROOT = Path(__file__).parents[1]
 # What tells of a request, shows it or keeps it, and would do so for a field that nobody uses.
-TELLS = {"request", "request_base", "infotext", "unit_text", "text_request", "as_made", "admitting", "preflight", "rebind"}
+TELLS = ("metadata/", "requests/", "resolving/rebind.py", "services/preflight.py")
 
 
 def every_kind() -> Any:
@@ -34,23 +34,23 @@ def every_kind() -> Any:
 
 
 def read_by_name(folder: Path) -> Iterator[tuple[str, str]]:
-    """(module, attribute) of every `something.attribute` that is read in the folder."""
+    """(file, attribute) of every `something.attribute` that is read in the folder."""
     for path in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-                yield path.stem, node.attr
+                yield path.relative_to(folder).as_posix(), node.attr
 
 
 def read_in_request() -> Iterator[str]:
     """What the properties and methods of requests read of themselves, beside checking it."""
-    for name in ("request", "enlarge_request"):
-        for node in ast.walk(ast.parse((ROOT / "pipelines" / f"{name}.py").read_text("utf-8"))):
+    for name in ("request", "enlarge"):
+        for node in ast.walk(ast.parse((ROOT / "pipelines" / "requests" / f"{name}.py").read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef) and node.name != "check":
                 yield from (part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute) and ast.unparse(part.value) == "self")
 
 
 def unused(kind: type[Request]) -> list[str]:
-    used = {attribute for module, attribute in read_by_name(ROOT / "pipelines") if module not in TELLS} | set(read_in_request())
+    used = {attribute for file, attribute in read_by_name(ROOT / "pipelines") if not file.startswith(TELLS)} | set(read_in_request())
     return [item.name for item in fields(kind) if item.name not in used | {"as_made"}]
 
 
