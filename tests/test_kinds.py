@@ -23,7 +23,7 @@ from ui.parts.send import TabForm
 
 ROOT = Path(__file__).parents[1]
 # What tells of a request, shows it or keeps it, and would do so for a field that nobody uses.
-TELLS = ("metadata/", "requests/", "resolving/rebind.py", "services/preflight.py")
+TELLS = ("metadata/", "requests/request.py", "requests/base.py", "requests/as_made.py", "resolving/rebind.py", "services/preflight.py")
 
 
 def every_kind() -> Any:
