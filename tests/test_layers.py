@@ -61,9 +61,9 @@ PACKAGES = {
         "metadata",
         "prompts",
         "preprocessors",
-        "samplers",
         "images",
         "requests",
+        "samplers",
     ],
     "ui": ["__init__", "server", "tabs", "routes", "parts", "door", "messages", "gradio_types", "toasts", "colours", "gradio_import"],
 }

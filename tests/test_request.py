@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import UserError
-from pipelines.requests.fields import Range
-from pipelines.requests.request import KINDS, SAMPLER_NAMES, SEEDS, TextToImage, describe, limits, restore, unroll
+from pipelines.requests.fields import Choice, Range
+from pipelines.requests.request import KINDS, SEEDS, TextToImage, describe, limits, restore, unroll
 from pipelines.samplers import SAMPLERS
 
 pytestmark = pytest.mark.smoke
@@ -82,8 +82,10 @@ def test_every_number_has_a_range_with_its_default_inside() -> None:
             assert limit.low <= getattr(TextToImage(), name) <= limit.high
 
 
-def test_the_sampler_names_are_those_of_the_table() -> None:
-    assert tuple(SAMPLERS) == SAMPLER_NAMES
+def test_the_samplers_that_can_be_chosen_are_those_of_the_table() -> None:
+    limit = limits(TextToImage)["sampler"]
+    assert isinstance(limit, Choice)
+    assert limit.names == tuple(SAMPLERS)
 
 
 @pytest.mark.parametrize("values", [{}, {"kind": "sculpture"}, {"kind": 5}, {"kind": "txt2img", "steps": "many"}])

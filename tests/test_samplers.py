@@ -14,7 +14,6 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_lcm import LCMScheduler
 from torch import Tensor
 
-from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.samplers import SAMPLERS, plan, sample
 from pipelines.samplers.moment import Denoise, Moment, Noise
 from pipelines.samplers.noise import ImageNoise
@@ -263,10 +262,6 @@ def test_stochastic_samplers_draw_from_the_distribution(name: str) -> None:
 
 
 # The table
-
-
-def test_the_table_has_the_names_of_the_request_in_their_order() -> None:
-    assert tuple(SAMPLERS) == SAMPLER_NAMES
 
 
 def test_every_sampler_file_is_in_the_table_and_holds_one_generator() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 from models.errors import UserError
 from models.families import PIXELS_PER_LATENT
@@ -17,19 +17,15 @@ from pipelines.requests.base import Kind, Request, WithPicture, begins_with, des
 from pipelines.requests.control_unit import MOST_UNITS, ControlUse
 from pipelines.requests.enlarge import Enlarge
 from pipelines.requests.fields import Choice, Flag, Range, Several, Stored, Text, limited
+from pipelines.samplers import AUTOMATIC, EVERY, SAMPLERS
 
 __all__ = ["Enlarge", "Kind", "Request", "WithPicture", "begins_with", "describe", "input_ids", "limits", "unroll"]
-
-if TYPE_CHECKING:
-    pass
 
 MEGAPIXELS = 4.2  # the largest area of one picture; a larger one comes with upscaling
 SEEDS = 2**63  # torch takes 64 bits, SQLite and JSON readers keep 63
 
-
-SAMPLER_NAMES = ("DPM++ 2M", "DPM++ 2M SDE", "DPM++ SDE", "Euler", "Euler a", "Heun", "DDIM", "LCM")
-SCHEDULE_NAMES = ("Automatic", "Normal", "Karras", "Exponential", "SGM Uniform")
-
+SAMPLER_NAMES = tuple(SAMPLERS)
+SCHEDULE_NAMES = (AUTOMATIC, *EVERY)
 
 OWN_VAE = "own"  # the checkpoint's own VAE, whatever was chosen for it
 MOST_DECODES = 2000  # an outpainted picture has one for each of its windows

@@ -3,7 +3,7 @@
     sigmas = plan("DPM++ 2M", "Automatic", steps=20, noise_schedule=schedule)
     for moment in sample("DPM++ 2M", denoise, noise.first() * sigmas[0], sigmas, noise): ...
 
-A new sampler is a file with one generator function, a line in `SAMPLERS`, and its name in `request.SAMPLER_NAMES`. One that has options
+A new sampler is a file with one generator function and a line in `SAMPLERS`; requests take their choices from there. One that has options
 (`options.py`) names them in its line and is given them as its last argument; one that has none is not.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipelines.samplers.noise_schedule import NoiseSchedule
 
 AUTOMATIC = "Automatic"
-EVERY = ("Normal", "Karras", "Exponential", "SGM Uniform")
+EVERY = ("Normal", "Karras", "Exponential", "SGM Uniform")  # those that can be chosen by name
 EVEN = ("Normal", "SGM Uniform")  # those that are even in the training timesteps
 
 
