@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.message_types import FILE, declarations
 from ui.parts.scripts import STATIC
 
 TOOLS = Path(__file__).parent / "page_tools"
 PATIENCE = 240  # seconds for npm
+GIVEN = '/** @param {import("./page_types.d.ts").Given} given */\n'
+ASKS = GIVEN + 'export const build = ({ server }) => server.count({ promt: "a house" });\n'
 # What may go wrong, in a module of its own: (checker, module, what is said of it)
 WRONG = [
     ("types", 'import { enter } from "./dom.js";\nenter("#width", 1, 2);\n', "Expected 0-2 arguments, but got 3"),
@@ -24,6 +27,7 @@ WRONG = [
     ("types", 'import { Layer } from "./layer.js";\nconsole.assert(new Layer(1, 1).widht);\n', "Did you mean 'width'"),
     ("types", 'import { emit } from "./dom.js";\nemit("paintd", null);\n', "not assignable to parameter of type"),
     ("types", 'import { on } from "./dom.js";\non("chosen", ({ kind, from }) => kind.length + from.size);\n', "'size' does not exist"),
+    ("types", ASKS, "'promt' does not exist"),
     ("lint", "const unused = 1;\n", "noUnusedVariables"),
     ("lint", "globalThis.x = atelier.forms;\n", "noUndeclaredVariables"),
     ("lint", "if (globalThis.x == 1) globalThis.x = 2;\n", "noDoubleEquals"),
@@ -70,3 +74,7 @@ def test_what_is_wrong_is_found(tools: Path, tmp_path: Path, checker: str, modul
     (tmp_path / "wrong.js").write_text(module)
     found = complaints(tools, checker, tmp_path)
     assert "wrong.js" in found and said in found
+
+
+def test_the_types_of_messages_are_those_of_the_server() -> None:
+    assert FILE.read_text("utf-8") == declarations(), "python -m tests.support.message_types makes them anew"

@@ -28,6 +28,7 @@ export const build = ({ element }) => {
       const answer = await fetch("current", { headers: { Accept: "application/json" } });
       if (answer.status === 401) return { state: "failed", message: "Your login has run out. Reload the page." };
       if (!answer.ok) throw new Error(String(answer.status));
+      /** @type {import("./messages.d.ts").StudioState} */
       const news = await answer.json();
       return { ...news.engine, job: news.job, newest: news.newest, library: news.library, login: news.login };
     } catch {
@@ -35,6 +36,7 @@ export const build = ({ element }) => {
     }
   };
 
+  /** @type {(engine: import("./page_types.d.ts").Engine) => void} */
   const tell = (engine) => {
     const words = engine.state === "ready" ? SIGNS.ready : engine.message;
     if (sign.textContent !== words) sign.textContent = words;

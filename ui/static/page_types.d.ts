@@ -1,4 +1,27 @@
-// What the scripts of the page say to each other, for the type checker. What the server says belongs into messages.d.ts.
+// What the scripts of the page say to each other, for the type checker. What the server says and is told stands in messages.d.ts.
+import type * as messages from "./messages.d.ts";
+
+/** One of two messages: either has fields that the other lacks. */
+type Either<One, Other> = Partial<One & Other>;
+
+/** Functions of the server that a component may call, each of one argument. */
+export type Server = {
+  lists: (checkpoint: string) => Promise<messages.FormOffers>;
+  count: (asked: messages.PromptQuestion) => Promise<messages.PromptNotes>;
+  plan: (asked: messages.PlanQuestion) => Promise<messages.PlanLines>;
+  fit: (asked: messages.SizeQuestion) => Promise<number[]>;
+  adopt: (id: string) => Promise<Either<messages.TakenPicture, messages.Message>>;
+  preview: (asked: messages.UnitQuestion) => Promise<Either<messages.UnitMap, messages.Message>>;
+  preprocessors: () => Promise<messages.OfferedPreprocessor[]>;
+  weights_state: (asked: messages.WeightsOrder) => Promise<Either<messages.WeightsState, messages.Failure>>;
+  estimators: () => Promise<messages.OfferedEstimator[]>;
+  estimate: (asked: messages.DepthQuestion) => Promise<Either<messages.TakenPicture, messages.Message>>;
+  reading: (asked: messages.ReadersQuestion) => Promise<messages.ReadersLine>;
+  drive: (asked: messages.DriveOrder) => Promise<Either<messages.Driven, messages.Message>>;
+  folder: (path: string) => Promise<messages.FolderPictures>;
+  owns: () => Promise<boolean>;
+  [name: string]: (asked?: any) => Promise<any>;
+};
 
 /** What Gradio hands to the script of a component. */
 export type Given = {
@@ -7,8 +30,7 @@ export type Given = {
   trigger: (name: string, detail?: unknown) => void;
   /** `value` and what `piece(...)` was given. */
   props: Record<string, any>;
-  /** Functions of the server, each of one argument. */
-  server: Record<string, (asked?: any) => Promise<any>>;
+  server: Server;
   watch: (name: string, act: () => void) => void;
 };
 
@@ -26,8 +48,8 @@ export type Painted = {
   full?: boolean;
 };
 
-/** A picture that was drawn: those of the stage. */
-export type Drawn = { id: string; kind: string; width: number; height: number; seed: string; prompt: string; note?: string; from?: string };
+/** How the studio stands, and the browser's own word when it hears nothing of it. */
+export type Engine = messages.EngineState & Partial<Omit<messages.StudioState, "engine">>;
 
 /** Events between components: name -> what it tells. In the document they are called “atelier:NAME”. */
 export type PageEvents = {
@@ -38,7 +60,7 @@ export type PageEvents = {
   /** Another checkpoint was chosen by hand; the size is the one of before. */
   chosen: { kind: string; width: number; height: number; from: string; to: string };
   /** The state of the engine. */
-  engine: Record<string, any>;
+  engine: Engine;
   /** The library has changed. */
   library: undefined;
   /** The list of preprocessors has come. */
@@ -54,8 +76,8 @@ export type PageEvents = {
   hold: { id: string; value: string };
   held: { id: string; value: string };
   /** Pictures are done; of other tabs, when the page opens. */
-  drawn: { kind: string; pictures: Drawn[] };
-  recent: { pictures: Drawn[] };
+  drawn: { kind: string; pictures: messages.PictureSummary[] };
+  recent: { pictures: messages.PictureSummary[] };
   /** The colour in which masks are shown; "": one that suits. */
   tint: { color: string };
 };

@@ -9,6 +9,7 @@ export const address = (kind, id) => `${kind}/${encodeURIComponent(id)}`;
 
 // The server's word on the job after `version`; null when this job is not ours to see. Tries until the server answers, for as long as
 // `wanted`; `lost` hears of each attempt that failed.
+/** @type {(id: string, version: number, wanted: () => boolean, lost: () => void) => Promise<import("./messages.d.ts").JobNews | null>} */
 export const listen = async (id, version, wanted, lost) => {
   for (let attempt = 0; wanted(); attempt += 1) {
     try {

@@ -12,14 +12,17 @@ export const invitation = (kind) =>
   FIRST[kind] || "Write what you want to see, or take one of the examples, and press Generate. Every step is shown while the picture forms.";
 
 // A picture that no dice were thrown for has no seed.
+/** @type {(picture: import("./messages.d.ts").PictureSummary) => string} */
 export const facts = (picture) =>
   `${picture.width} × ${picture.height}${picture.seed && ` · seed ${picture.seed}`}${picture.note ? ` · ${picture.note}` : ""}`;
+/** @type {(picture: import("./messages.d.ts").PictureSummary) => string} */
 export const named = (picture) => (picture.prompt ? `Picture: ${picture.prompt}` : "Picture without a prompt");
 
 const seconds = (time) => (time < 60 ? `${Math.max(1, Math.round(time))} s` : `${Math.floor(time / 60)} min ${Math.round(time % 60)} s`);
 export const ahead = (count) => (count === 1 ? "1 job ahead of yours" : `${count} jobs ahead of yours`);
 
 // `asked`: "stop" or "skip" after a press.
+/** @type {(job: import("./messages.d.ts").JobNews, asked: string | null) => string} */
 export const sentence = (job, asked) => {
   if (job.state === "waiting") return job.ahead ? ahead(job.ahead) : job.message ? "Waiting" : "Starting…";
   if (asked) return asked === "stop" ? "Stopping…" : skipping(job);

@@ -1,0 +1,389 @@
+// Messages between the page and the server, made from ui/messages.py: .venv/bin/python -m tests.support.message_types
+
+export type EstimatorInfo = {
+  name: string;
+  info: string;
+  missing: string;
+};
+
+export type JobNews = {
+  job: string;
+  state: string;
+  version: number;
+  ahead: number;
+  step: number;
+  steps: number;
+  picture: number;
+  pictures_total: number;
+  batch_size: number;
+  preparing: string;
+  eta: number | null;
+  previews: string[];
+  pictures: PictureSummary[];
+  message: string;
+  unsaved: boolean;
+};
+
+export type PictureSummary = {
+  id: string;
+  width: number;
+  height: number;
+  seed: string;
+  prompt: string;
+  kind: string;
+  from: string;
+  note: string;
+};
+
+export type PreprocessorInfo = {
+  name: string;
+  info: string;
+  thresholds: ThresholdInfo[];
+  union_kind: string;
+  missing: string;
+};
+
+export type ThresholdInfo = {
+  title: string;
+  default: number;
+  low: number;
+  high: number;
+  step: number;
+};
+
+export type Done = {
+};
+
+export type Failure = {
+  error: string;
+};
+
+export type Message = {
+  message: string;
+};
+
+export type TakenPicture = {
+  id: string;
+  width: number;
+  height: number;
+  notes: string[];
+  mask: string;
+};
+
+export type Started = {
+  id: string;
+};
+
+export type Word = {
+  said: string;
+  written: string;
+};
+
+export type OfferedFile = {
+  id: string;
+  name: string;
+  called: string;
+  variant: string;
+  words: Word[];
+  reason: string;
+  misfit: string;
+};
+
+export type FormOffers = {
+  starts: Record<string, Record<string, unknown>>;
+  aspects: Record<string, Record<string, number[]>>;
+  loras: OfferedFile[];
+  hypernetworks: OfferedFile[];
+  controls: OfferedFile[];
+  readers: Record<string, string>;
+};
+
+export type PromptQuestion = {
+  checkpoint?: unknown;
+  prompt?: unknown;
+  negative_prompt?: unknown;
+};
+
+export type PromptNotes = {
+  checkpoint?: string;
+  name?: string;
+  tokens?: number | null;
+  limit?: number | null;
+  parts?: string[];
+  unknown?: string[];
+  said?: string[];
+};
+
+export type StageStart = {
+  job: string | null;
+  recent: PictureSummary[];
+  news: string;
+};
+
+export type EngineState = {
+  state: string;
+  message: string;
+};
+
+export type StudioState = {
+  job: string | null;
+  newest: string;
+  engine: EngineState;
+  library: number;
+  login: boolean;
+};
+
+export type PlanQuestion = {
+  values?: unknown;
+  picture?: unknown;
+  bounds?: unknown;
+};
+
+export type PlanLines = {
+  lines: string[];
+  box: number[] | null;
+  label: string;
+};
+
+export type SizeQuestion = {
+  checkpoint?: unknown;
+  picture?: unknown;
+};
+
+export type PictureUseLine = {
+  id: string;
+  name: string;
+};
+
+export type FolderPictures = {
+  images: PictureUseLine[];
+  notes: string[];
+};
+
+export type UnitQuestion = {
+  unit?: unknown;
+};
+
+export type UnitMap = {
+  id: string;
+  width: number;
+  height: number;
+};
+
+export type UnitField = {
+  title: string;
+  info: string;
+  sort: string;
+  default: unknown;
+  low: number;
+  high: number;
+  step: number;
+  snap: boolean;
+  names: string[];
+};
+
+export type UnitOffers = {
+  fields: Record<string, UnitField>;
+  places: Record<string, string[]>;
+  matters: string[];
+  curves: Record<string, number[]>;
+};
+
+export type Weights = {
+  files: number;
+  repo: string;
+};
+
+export type OfferedPreprocessor = {
+  name: string;
+  info: string;
+  thresholds: ThresholdInfo[];
+  union_kind: string;
+  missing: string;
+  download: Weights;
+};
+
+export type OfferedEstimator = {
+  name: string;
+  info: string;
+  missing: string;
+  download: Weights;
+};
+
+export type WeightsOrder = {
+  name?: unknown;
+};
+
+export type WeightsState = {
+  state: string;
+  files: number;
+  arrived: number;
+  done: number;
+  total: number;
+  message: string;
+};
+
+export type DepthQuestion = {
+  image?: unknown;
+  estimator?: unknown;
+};
+
+export type ReadersQuestion = {
+  checkpoint?: unknown;
+  controls?: unknown;
+};
+
+export type ReadersLine = {
+  checkpoint: boolean;
+  controlnet: boolean;
+  words: string;
+};
+
+export type DriveOrder = {
+  checkpoint?: unknown;
+  controls?: unknown;
+  way?: unknown;
+};
+
+export type Driven = {
+  checkpoint: string;
+  controls: Record<string, unknown>[];
+};
+
+export type LibraryQuestion = {
+  kind?: unknown;
+  search?: unknown;
+  checkpoint?: unknown;
+};
+
+export type ModelQuestion = {
+  id?: unknown;
+  checkpoint?: unknown;
+};
+
+export type ModelDecision = {
+  id?: unknown;
+  checkpoint?: unknown;
+  prediction_type?: unknown;
+  zero_terminal_snr?: unknown;
+  vae?: unknown;
+  note?: unknown;
+  steps?: unknown;
+  guidance_scale?: unknown;
+};
+
+export type ConversionOrder = {
+  id?: unknown;
+  kind?: unknown;
+};
+
+export type DownloadOrder = {
+  repo?: unknown;
+  filename?: unknown;
+  kind?: unknown;
+  save_as?: unknown;
+};
+
+export type IdOrder = {
+  id?: unknown;
+};
+
+export type Reference = {
+  id: string;
+  name: string;
+};
+
+export type ModelRow = {
+  id: string;
+  name: string;
+  called: string;
+  kind: string;
+  family: string;
+  variant: string;
+  prediction: string;
+  size: number;
+  hash: string;
+  words: Word[];
+  problem: string;
+  pickle: boolean;
+  converted: Reference | null;
+  misfit: string;
+};
+
+export type Bounds = {
+  low: number;
+  high: number;
+  step: number;
+  snap: boolean;
+  clamp: boolean;
+};
+
+export type ModelDetails = {
+  id: string;
+  name: string;
+  called: string;
+  kind: string;
+  family: string;
+  variant: string;
+  prediction: string;
+  size: number;
+  hash: string;
+  words: Word[];
+  problem: string;
+  pickle: boolean;
+  converted: Reference | null;
+  misfit: string;
+  metadata: Record<string, string>;
+  sorts: string[];
+  decided: Record<string, unknown>;
+  vaes: Reference[];
+  numbers: Record<string, Bounds>;
+};
+
+export type GoodModelRow = {
+  name: string;
+  kind: string;
+  family: string;
+  repo: string;
+  filename: string;
+  size: number;
+  licence: string;
+  why: string;
+  save_as: string;
+};
+
+export type LibraryList = {
+  version: number;
+  scanning: boolean;
+  notes: string[];
+  owner: boolean;
+  kinds: Record<string, number>;
+  total: number;
+  sorts: string[];
+  models: ModelRow[];
+  good: GoodModelRow[];
+};
+
+export type MemoryRow = {
+  id: string;
+  name: string;
+  kind: string;
+  tier: string;
+  bytes: number;
+  last_used: number;
+  in_use: boolean;
+};
+
+export type DownloadRow = {
+  id: string;
+  name: string;
+  done: number;
+  total: number;
+  state: string;
+  message: string;
+  ended: boolean;
+};
+
+export type HashLine = {
+  hash: string;
+};
