@@ -211,7 +211,7 @@ def test_the_owner_is_who_sits_at_the_machine(example_door: RunningDoor, headers
 
 
 def test_with_a_password_the_owner_logs_in_too(locked_door: RunningDoor) -> None:
-    from test_door_login import log_in
+    from tests.test_door_login import log_in
 
     login = {"Cookie": f"{ME['Cookie']}; atelier_login={log_in(locked_door, PASSWORD).cookies['atelier_login']}"}
     assert locked_door.call("house_keys", [], login) == ("complete", ["the owner's keys"])

@@ -13,7 +13,8 @@ APACHE = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"  # S
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
-FOREIGN = (".git", ".venv", "outputs", "train", "models/weights")  # what is not of this repository may lie there
+# What is not of this repository may lie there.
+FOREIGN = (".git", ".venv", "outputs", "train", "models/weights", "tests/page_tools/node_modules")
 
 
 def licences() -> set[str]:

@@ -30,11 +30,11 @@ def file_of(image: Image.Image) -> FilePayload:
 
 def put(visit: Visit, image: Image.Image) -> None:
     """By the button, as a hand would."""
-    before = visit.page.evaluate("() => atelier.forms.enlarge?.image ?? ''")
+    before = visit.page.evaluate("() => inside.page.forms.enlarge?.image ?? ''")
     with visit.page.expect_file_chooser() as chooser:
         visit.page.locator("#enlarge-image [data-part=drop]").click()
     chooser.value.set_files([file_of(image)])
-    visit.page.wait_for_function("before => (atelier.forms.enlarge?.image ?? '') !== before", arg=before)
+    visit.page.wait_for_function("before => (inside.page.forms.enlarge?.image ?? '') !== before", arg=before)
 
 
 def plan(visit: Visit) -> str:
@@ -125,7 +125,7 @@ def test_a_drawing_is_sent_here_and_what_came_of_it_is_sent_on(visit: Visit, hou
     wait_for(visit.page, lambda: stage(visit, "facts") == "256 × 256")
     assert newest(house).request.kind == "enlarge"
     visit.page.locator("#enlarge-stage [data-part=to-img2img]").click()
-    wait_for(visit.page, lambda: visit.page.evaluate("() => !!atelier.canvases?.img2img?.layer"))
+    wait_for(visit.page, lambda: visit.page.evaluate("() => !!inside.page.canvases.img2img?.layer"))
     assert visit.page.locator("#img2img-generate").is_visible()
 
 

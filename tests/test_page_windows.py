@@ -62,7 +62,7 @@ def test_a_second_window_sees_new_pictures_and_a_wheel_moves_their_row(visit: Vi
     with closing(visit.page.context.new_page()) as second:
         second.add_init_script(NO_LATE_LOOK)
         second.goto(house.url)
-        second.wait_for_function("() => window.inside?.page.told.engine?.state === 'ready' && 'newest' in inside.page.told.worker")
+        second.wait_for_function("() => window.inside?.page.told.engine?.state === 'ready' && 'newest' in inside.page.told.engine")
         before = second.locator("#txt2img-stage [data-part=strip] li").count()
         visit.page.bring_to_front()
         visit.generate("a tree")
