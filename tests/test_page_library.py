@@ -51,9 +51,9 @@ def card(visit: Visit) -> Locator:
     return visit.page.get_by_role("region", name="The chosen model")
 
 
-def look_again(visit: Visit) -> None:
-    """The list is asked for anew, as it is whenever anything changes in the folders."""
-    with visit.page.expect_response(lambda answer: "component_server" in answer.url):
+def look_again(visit: Visit, last: str = "listed") -> None:
+    """The list is asked for anew, as whenever anything changes in the folders, and then the details of a file that was chosen."""
+    with visit.page.expect_response(lambda answer: f'"{last}"' in (answer.request.post_data or "")):
         visit.page.evaluate("() => window.dispatchEvent(new Event('atelier:library'))")
     visit.page.wait_for_timeout(500)
 
@@ -137,7 +137,7 @@ def test_a_decision_that_could_not_be_kept_says_so_and_keeps_what_was_typed(visi
     card(visit).get_by_role("button", name="Keep").click()
     expect(card(visit).get_by_role("alert").filter(has_text="did not answer").last).to_be_visible()
     visit.page.unroute_all()
-    look_again(visit)
+    look_again(visit, "details")
     expect(card(visit).get_by_role("alert").last).to_contain_text("did not answer")
     card(visit).get_by_role("button", name="Compute").click()  # draws the card anew
     expect(card(visit).get_by_role("alert")).to_have_count(0)
