@@ -28,7 +28,7 @@ __all__ = ["files", "originals", "runner"]  # fixtures
 
 
 @dataclass
-class TabForm:
+class Workshop:
     """An engine around the painter, and the pictures that it saved."""
 
     worker: Worker
@@ -44,10 +44,10 @@ class TabForm:
 
 
 @pytest.fixture
-def desk(runner: ModelRunner, tmp_path: Path) -> Iterator[TabForm]:
+def workshop(runner: ModelRunner, tmp_path: Path) -> Iterator[Workshop]:
     outputs = tmp_path / "outputs"
     book = JobBook(outputs / "studio.db", outputs)
-    yield TabForm(Worker(book, Outputs(outputs), lambda: runner), runner)
+    yield Workshop(Worker(book, Outputs(outputs), lambda: runner), runner)
     book.close()
 
 
@@ -68,42 +68,42 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_f06_whatever_breaks_costs_one_job_and_tells_no_secret(desk: TabForm, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    request = replace(REQUEST, loras=(ink(desk.runner),))
+def test_f06_whatever_breaks_costs_one_job_and_tells_no_secret(workshop: Workshop, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    request = replace(REQUEST, loras=(ink(workshop.runner),))
     with monkeypatch.context() as patch:
         patch.setattr(PLACES[place], broken)
-        assert desk.run(request) == ("failed", BROKEN, [])
-    fresh = draw(ModelRunner(desk.runner.catalog, CPU, HOST_ALONE, desk.runner.inputs), request)
-    assert draw(desk.runner, request) == fresh
-    assert desk.run(request)[0] == "done"
-    assert all(line.leases == 0 for line in desk.runner.ledger)
+        assert workshop.run(request) == ("failed", BROKEN, [])
+    fresh = draw(ModelRunner(workshop.runner.catalog, CPU, HOST_ALONE, workshop.runner.inputs), request)
+    assert draw(workshop.runner, request) == fresh
+    assert workshop.run(request)[0] == "done"
+    assert all(line.leases == 0 for line in workshop.runner.ledger)
 
 
-def test_f06_a_preview_that_breaks_costs_neither_the_job_nor_the_viewer(desk: TabForm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f06_a_preview_that_breaks_costs_neither_the_job_nor_the_viewer(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[list[str]] = []
-    advance = desk.worker.bell.ring
+    advance = workshop.worker.bell.ring
 
     def look() -> None:
-        shown.extend(live.frames(-1) for live in desk.worker._live.values())
+        shown.extend(live.frames(-1) for live in workshop.worker._live.values())
         advance()
 
     monkeypatch.setattr("pipelines.tasks.sampling.preview_of", lambda decoder, x0: broken)
-    monkeypatch.setattr(desk.worker.bell, "ring", look)
-    assert desk.run()[0] == "done"
+    monkeypatch.setattr(workshop.worker.bell, "ring", look)
+    assert workshop.run()[0] == "done"
     assert shown and not any(shown)
 
 
 # ------------------------------------------------------------------------------------------------ numbers overflow
 
 
-def test_f07_a_network_with_a_weight_that_is_no_number_saves_no_picture(desk: TabForm) -> None:
-    with desk.runner.model(STARTER) as model:
+def test_f07_a_network_with_a_weight_that_is_no_number_saves_no_picture(workshop: Workshop) -> None:
+    with workshop.runner.model(STARTER) as model:
         weight, good = model.unet.conv_out.weight, model.unet.conv_out.weight.data.clone()
         weight.data[0, 0, 0, 0] = float("nan")
-    state, message, saved = desk.run()
+    state, message, saved = workshop.run()
     assert (state, saved) == ("failed", []) and "UNet" in message
     weight.data.copy_(good)
-    assert desk.run()[0] == "done"
+    assert workshop.run()[0] == "done"
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

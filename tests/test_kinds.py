@@ -81,7 +81,7 @@ def test_every_kind_is_among_the_random_requests_that_are_made_again() -> None:
 
 
 @pytest.fixture(scope="module")
-def desks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, TabForm]]:
+def tab_forms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, TabForm]]:
     """The forms and stages of all tabs, by kind."""
     studio = toy_studio(tmp_path_factory.mktemp("kinds"), start=False)
     with gr.Blocks(analytics_enabled=False):
@@ -91,8 +91,8 @@ def desks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, TabFor
 
 
 @every_kind()
-def test_every_kind_has_a_tab_of_its_name_whose_form_hides_no_field(desks: dict[str, TabForm], kind: type[Request]) -> None:
-    shown = desks[kind.kind].form.inputs
+def test_every_kind_has_a_tab_of_its_name_whose_form_hides_no_field(tab_forms: dict[str, TabForm], kind: type[Request]) -> None:
+    shown = tab_forms[kind.kind].form.inputs
     assert {item.name for item in fields(kind) if not item.metadata["derived"]} == set(shown) - {CARRIED}
     assert all(part.visible for part in shown.values())  # pyright: ignore[reportAttributeAccessIssue]
     assert kind.kind in {tab.__name__.rpartition(".")[2] for tab in ui.TABS}

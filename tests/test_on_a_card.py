@@ -20,7 +20,7 @@ from pipelines.requests.request import SAMPLER_NAMES, Drawing, TextToImage
 from pipelines.resolving.forecast import work_of
 from pipelines.runtime.runner import ModelRunner
 from pipelines.tasks.recipes import DRAWN
-from tests.support.card_toys import DRAWINGS, GB, Desk, Library, given, networks_of, write_library
+from tests.support.card_toys import DRAWINGS, GB, Library, Workshop, given, networks_of, write_library
 from tests.support.drawing import levels
 from tests.support.pretended_device import NAME, Card, pretended_card
 from tests.support.toy_weights import CPU
@@ -50,8 +50,8 @@ class Runs:
     def __init__(self, library: Library) -> None:
         self._library = library
         self.plain = library.runner(CPU, Machine(host=GB))
-        desk = Desk(self.plain)
-        self.requests = {name: drawing(desk) for name, drawing in DRAWINGS.items()}
+        workshop = Workshop(self.plain)
+        self.requests = {name: drawing(workshop) for name, drawing in DRAWINGS.items()}
         self._made: dict[tuple[Drawing, str], Run] = {}
 
     def of(self, request: Drawing, tier: str) -> Run:

@@ -33,7 +33,7 @@ __all__ = ["originals"]
 
 
 @dataclass
-class TabForm:
+class Workshop:
     """An engine around the real painter, driven by the test's own thread."""
 
     worker: Worker
@@ -60,11 +60,11 @@ def runner(originals: Files) -> ModelRunner:
 
 
 @pytest.fixture
-def desk(runner: ModelRunner, tmp_path: Path) -> Iterator[TabForm]:
+def workshop(runner: ModelRunner, tmp_path: Path) -> Iterator[Workshop]:
     book = JobBook(tmp_path / "outputs" / "studio.db", tmp_path / "outputs")
     worker = Worker(book, Outputs(tmp_path / "outputs"), lambda: runner)
     worker.runner = runner
-    yield TabForm(worker, runner)
+    yield Workshop(worker, runner)
     book.close()
 
 
@@ -120,25 +120,25 @@ MOMENTS = [
 
 @pytest.mark.parametrize(("kind", "place", "call", "kept", "state"), MOMENTS, ids=lambda value: str(value))
 def test_f24_stop_acts_in_every_phase_and_loses_nothing_that_was_announced(
-    desk: TabForm, monkeypatch: pytest.MonkeyPatch, kind: str, place: str, call: int, kept: int, state: str
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, kind: str, place: str, call: int, kept: int, state: str
 ) -> None:
     monkeypatch.setattr(PLACES["estimating depth"], lambda annotator, image: np.asarray(image.convert("L"), np.float32))
-    monkeypatch.setattr(desk.runner, "annotator", no_weights)
-    request = requests(desk.runner)[kind]
-    whole = desk.run(request)
+    monkeypatch.setattr(workshop.runner, "annotator", no_weights)
+    request = requests(workshop.runner)[kind]
+    whole = workshop.run(request)
     later: list[str] = []
     verbs = ("stop", "stop") if call % 2 else ("skip", "stop", "skip")  # twice, or together with Skip
     with monkeypatch.context() as patch:
         for name, path in (PLACES | SAVING).items():
             owner, _, attribute = path.rpartition(".")
             whole_call = getattr(pkgutil.resolve_name(owner), attribute)
-            patch.setattr(path, Pressing(whole_call, lambda: desk.press(*verbs), call if name == place else 0, later, name))
-        assert desk.run(request) == (state, whole[1][:kept])
+            patch.setattr(path, Pressing(whole_call, lambda: workshop.press(*verbs), call if name == place else 0, later, name))
+        assert workshop.run(request) == (state, whole[1][:kept])
     assert later.count("a step") <= drawing(request).batch_size and later.count("decoding") == 0, "it went on for more than a step"
-    assert desk.run(request) == whole
+    assert workshop.run(request) == whole
 
 
-def test_f24_stop_acts_between_the_tiles_of_a_large_picture(desk: TabForm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f24_stop_acts_between_the_tiles_of_a_large_picture(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.denoising.vae_decode.TILE", 32)
     tiles: list[int] = []
     whole = vae_decode._decode
@@ -146,37 +146,37 @@ def test_f24_stop_acts_between_the_tiles_of_a_large_picture(desk: TabForm, monke
     def pressing(*given: Any) -> Any:
         tiles.append(1)
         if len(tiles) == 2:
-            desk.press("stop")
+            workshop.press("stop")
         return whole(*given)
 
     monkeypatch.setattr("pipelines.denoising.vae_decode._decode", pressing)
-    assert desk.run(replace(REQUEST, steps=1, width=512, height=512)) == ("stopped", []) and len(tiles) == 2
+    assert workshop.run(replace(REQUEST, steps=1, width=512, height=512)) == ("stopped", []) and len(tiles) == 2
 
 
-def test_f24_stop_acts_while_a_model_is_read(originals: Files, desk: TabForm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f24_stop_acts_while_a_model_is_read(originals: Files, workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = open_toys(originals)
-    desk.runner = desk.worker.runner = fresh
+    workshop.runner = workshop.worker.runner = fresh
     request = replace(REQUEST, checkpoint=other(fresh))
     read, reads = reading._fill, []
 
     def pressing(*given: Any) -> None:
         reads.append(1)
         if len(reads) == 3:
-            desk.press("stop")
+            workshop.press("stop")
         read(*given)
 
     with monkeypatch.context() as patch:
         patch.setattr("models.tensors.reading._fill", pressing)
-        assert desk.run(request) == ("stopped", [])
+        assert workshop.run(request) == ("stopped", [])
         stopped_after = len(reads)
-        assert desk.run(request)[0] == "done"
+        assert workshop.run(request)[0] == "done"
     assert stopped_after <= 3 + 2 * reading.READERS < len(reads) - stopped_after
-    assert desk.run(request)[1] == draw(open_toys(originals), request)
+    assert workshop.run(request)[1] == draw(open_toys(originals), request)
 
 
-def test_an_interruption_that_comes_too_late_disturbs_no_other_job(originals: Files, desk: TabForm) -> None:
+def test_an_interruption_that_comes_too_late_disturbs_no_other_job(originals: Files, workshop: Workshop) -> None:
     fresh = open_toys(originals)
-    desk.runner = desk.worker.runner = fresh
+    workshop.runner = workshop.worker.runner = fresh
     loading, begun = fresh._loaders._go_on, []
 
     def late() -> None:
@@ -187,7 +187,7 @@ def test_an_interruption_that_comes_too_late_disturbs_no_other_job(originals: Fi
 
     fresh._loaders._go_on = late
     request = replace(REQUEST, checkpoint=other(fresh))
-    assert desk.run(request) == ("done", draw(open_toys(originals), request))
+    assert workshop.run(request) == ("done", draw(open_toys(originals), request))
 
 
 # ------------------------------------------------------------------------------------------------ stop against end

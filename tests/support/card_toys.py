@@ -93,7 +93,7 @@ def _write_controls(models: Path, model: DiffusionModel) -> None:
     write(models / "clip_vision" / "eye.safetensors", eye.state_dict(), {OWN_SIZES: json.dumps({"vision": VISION})})
 
 
-class Desk:
+class Workshop:
     """What a drawing is made of: ids of the library's files by name, and pictures to begin with."""
 
     def __init__(self, runner: ModelRunner) -> None:
@@ -132,24 +132,30 @@ def given(**changes: Any) -> dict[str, Any]:
     return SAME | changes
 
 
-DRAWINGS: Mapping[str, Callable[[Desk], Drawing]] = {
-    "text": lambda desk: TextToImage(**SAME, batch_size=2),
-    "text, with all that is added": lambda desk: TextToImage(**given(prompt="a snowy house", **desk.added)),
-    "text, tile by tile": lambda desk: TextToImage(**given(width=832, steps=2)),
-    "SDXL with its refiner": lambda desk: TextToImage(
-        **given(prompt="a (red:1.3) house", checkpoint=desk.ids["large"], refiner=desk.ids["refiner"], refiner_start=0.5)
+DRAWINGS: Mapping[str, Callable[[Workshop], Drawing]] = {
+    "text": lambda workshop: TextToImage(**SAME, batch_size=2),
+    "text, with all that is added": lambda workshop: TextToImage(**given(prompt="a snowy house", **workshop.added)),
+    "text, tile by tile": lambda workshop: TextToImage(**given(width=832, steps=2)),
+    "SDXL with its refiner": lambda workshop: TextToImage(
+        **given(prompt="a (red:1.3) house", checkpoint=workshop.ids["large"], refiner=workshop.ids["refiner"], refiner_start=0.5)
     ),
-    "picture": lambda desk: ImageToImage(**desk.over, batch_size=2, resize_mode="Stretch latents"),
-    "picture, again": lambda desk: ImageToImage(**desk.over, loops=2, images=(PictureUse(id=desk.picture),)),
-    "inpainting": lambda desk: Inpaint(**desk.masked, masked_content="Latent noise"),
-    "inpainting, soft": lambda desk: Inpaint(**desk.masked, soft=True, area="Only masked", padding=4, masked_content="Fill"),
-    "inpainting model": lambda desk: Inpaint(**desk.masked, checkpoint=desk.ids["painting"]),
-    "outpainting": lambda desk: Outpaint(**desk.over, right=40),
-    "control": lambda desk: Controlled(**SAME, controls=(desk.unit(mask=desk.mask), desk.unit(mode="Prompt", image=desk.picture))),
-    "control by what is seen": lambda desk: Controlled(**SAME, controls=(desk.unit(), desk.unit(id=desk.ids["eye"], preprocessor="None"))),
-    "control of the picture": lambda desk: ImageToImage(**desk.over, batch_size=2, controls=(desk.unit(image="", mode="Control"),)),
-    "depth": lambda desk: Depth(**desk.over, checkpoint=desk.ids["deep"], estimator="Starter depth"),
-    "depth, drawn": lambda desk: Depth(**desk.over, map=desk.other, controls=(desk.unit(image="", preprocessor="None"),)),
+    "picture": lambda workshop: ImageToImage(**workshop.over, batch_size=2, resize_mode="Stretch latents"),
+    "picture, again": lambda workshop: ImageToImage(**workshop.over, loops=2, images=(PictureUse(id=workshop.picture),)),
+    "inpainting": lambda workshop: Inpaint(**workshop.masked, masked_content="Latent noise"),
+    "inpainting, soft": lambda workshop: Inpaint(**workshop.masked, soft=True, area="Only masked", padding=4, masked_content="Fill"),
+    "inpainting model": lambda workshop: Inpaint(**workshop.masked, checkpoint=workshop.ids["painting"]),
+    "outpainting": lambda workshop: Outpaint(**workshop.over, right=40),
+    "control": lambda workshop: Controlled(
+        **SAME, controls=(workshop.unit(mask=workshop.mask), workshop.unit(mode="Prompt", image=workshop.picture))
+    ),
+    "control by what is seen": lambda workshop: Controlled(
+        **SAME, controls=(workshop.unit(), workshop.unit(id=workshop.ids["eye"], preprocessor="None"))
+    ),
+    "control of the picture": lambda workshop: ImageToImage(
+        **workshop.over, batch_size=2, controls=(workshop.unit(image="", mode="Control"),)
+    ),
+    "depth": lambda workshop: Depth(**workshop.over, checkpoint=workshop.ids["deep"], estimator="Starter depth"),
+    "depth, drawn": lambda workshop: Depth(**workshop.over, map=workshop.other, controls=(workshop.unit(image="", preprocessor="None"),)),
 }
 
 
