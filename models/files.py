@@ -16,7 +16,7 @@ ModelKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a header says a file is. An empty text means "cannot be told"."""
+    """The identity of a file, as its header says. An empty text means "cannot be told"."""
 
     kind: ModelKind = "unknown"
     family: str = ""  # "sd1", "sd2", "sdxl", "sdxl-refiner"; of others "svd", "zero123", "sd3", "flux1", ...; a LoRA's is what it fits
@@ -32,7 +32,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What a person decided about one file, kept by its hash. None and "" leave what was found."""
+    """Decisions of a person about one file, kept by its hash. None and "" leave what was found."""
 
     prediction_type: str = ""
     zero_terminal_snr: bool | None = None

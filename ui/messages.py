@@ -73,7 +73,7 @@ class OfferedFile(TypedDict):
 
 
 class FormOffers(TypedDict):
-    """What the library offers a form. Sent by `ui.parts.choices.listed`; read by `lists.js`."""
+    """Offers of the library to a form. Sent by `ui.parts.choices.listed`; read by `lists.js`."""
 
     starts: dict[str, dict[str, object]]  # id of a checkpoint -> field -> what the form holds when it is chosen
     aspects: dict[str, dict[str, tuple[int, int]]]  # id of a checkpoint -> "16:9" -> width and height
@@ -92,7 +92,7 @@ class PromptQuestion(TypedDict, total=False):
 
 
 class PromptNotes(TypedDict, total=False):
-    """What is said under a prompt; nothing where it cannot be read. Sent by `ui.parts.stage.notes`; read by `notes.js`."""
+    """Notes under a prompt; nothing where it cannot be read. Sent by `ui.parts.stage.notes`; read by `notes.js`."""
 
     checkpoint: str
     name: str
@@ -107,7 +107,7 @@ class PromptNotes(TypedDict, total=False):
 
 
 class StageStart(TypedDict):
-    """What a stage begins with. Sent by `ui.parts.stage.Stage`; read by `stage.js`."""
+    """The beginning of a stage. Sent by `ui.parts.stage.Stage`; read by `stage.js`."""
 
     job: str | None
     recent: list[PictureSummary]
@@ -120,7 +120,7 @@ class EngineState(TypedDict):
 
 
 class StudioState(TypedDict):
-    """How the studio stands. Sent by `GET /jobs/current`; read by `header.js`."""
+    """The state of the studio. Sent by `GET /jobs/current`; read by `header.js`."""
 
     job: str | None  # of this person, that waits or runs
     newest: str  # id of this person's newest picture
@@ -141,7 +141,7 @@ class PlanQuestion(TypedDict, total=False):
 
 
 class PlanLines(TypedDict):
-    """What a run will do. Sent by `ui.parts.canvas.planned`; read by `plan.js`."""
+    """Lines that say what a run will do. Sent by `ui.parts.canvas.planned`; read by `plan.js`."""
 
     lines: list[str]
     box: tuple[int, int, int, int] | None  # left, top, right, bottom of what is drawn, in pixels
@@ -259,7 +259,7 @@ class ReadersQuestion(TypedDict, total=False):
 
 
 class ReadersLine(TypedDict):
-    """What reads the depth map. Sent by `ui.parts.depth_driver.read_by`; read by `depth_drive.js`."""
+    """The line that says what reads the depth map. Sent by `ui.parts.depth_driver.read_by`; read by `depth_drive.js`."""
 
     checkpoint: bool
     controlnet: bool
@@ -406,7 +406,7 @@ class LibraryList(TypedDict):
 
 
 class MemoryRow(TypedDict):
-    """What is loaded. Sent by `LibraryHandlers.memory`; read by `memory.js`."""
+    """A line of what is loaded. Sent by `LibraryHandlers.memory`; read by `memory.js`."""
 
     id: str
     name: str
@@ -418,7 +418,7 @@ class MemoryRow(TypedDict):
 
 
 class DownloadRow(TypedDict):
-    """How far a download is. Sent by `LibraryHandlers.downloads`; read by `library.js`."""
+    """A line of a download: how far it is. Sent by `LibraryHandlers.downloads`; read by `library.js`."""
 
     id: str
     name: str

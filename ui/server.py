@@ -57,7 +57,7 @@ STATISTICS = 100  # events that Gradio counts for a page of statistics that is s
 
 @dataclass(frozen=True)
 class Door:
-    """How the studio may be reached. The default is for one person at their own machine."""
+    """The door of the studio: how it may be reached. The default is for one person at their own machine."""
 
     hosts: frozenset[str] = frozenset()  # names and addresses besides the loopback ones, without a port
     own_address: bool = False  # also answer to the address a connection arrived at: for a server that listens on all of them

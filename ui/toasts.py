@@ -17,7 +17,7 @@ with gradio_stubs_untouched():
 
 
 class Refusal(gr.Error):
-    """What was asked for is not done. `sentence` says why, as plain text."""
+    """A refusal: what was asked for is not done. `sentence` says why, as plain text."""
 
     def __init__(self, sentence: str, title: str) -> None:
         super().__init__(_titled(sentence, title), title=title, print_exception=False)

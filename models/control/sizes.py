@@ -49,7 +49,7 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 
 class _Tensors:
-    """What the names and shapes of a ControlNet in either layout say."""
+    """Names and shapes of a ControlNet in either layout, and what they say."""
 
     def __init__(self, weights: Infos, layers: int) -> None:
         self._weights = weights

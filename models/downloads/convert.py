@@ -36,7 +36,7 @@ MOST_ANSWER = 10_000  # bytes that are read of what the process says
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the process may use. Memory and time grow with the file; these are what comes on top, or the most there may be."""
+    """Limits of the process. Memory and time grow with the file; these are what comes on top, or the most there may be."""
 
     memory: int = 2 * 2**30  # bytes beyond 1.5 times the file, and beyond what torch itself takes
     processor_seconds: int = 300

@@ -61,7 +61,7 @@ Table = Mapping[object, object]  # as pickles hold them: a key may be anything
 
 
 class Task(TypedDict):
-    """What `models/downloads/convert.py` asks for."""
+    """A conversion, as `models/downloads/convert.py` asks for it."""
 
     file: str  # the pickle
     made: str  # where the safetensors file is to be

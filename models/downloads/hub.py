@@ -44,7 +44,7 @@ class _Broken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """What the hub says of a file before it sends it."""
+    """A file on the hub, as the hub describes it before it sends it."""
 
     url: str
     size: int

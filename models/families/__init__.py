@@ -13,7 +13,7 @@ SDXL_PREVIEW = ((0.3920, 0.4054, 0.4549), (-0.2634, -0.0196, 0.0653), (0.0568, 0
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What tells one family of models from another, in fields that the loop and the encoder read."""
+    """A family of models: what tells it from others, in fields that the loop and the encoder read."""
 
     key: str  # "sd1", "sd2", "sdxl", "sdxl-refiner": what identify and the catalogue say
     name: str

@@ -45,7 +45,7 @@ STRANGERS: tuple[tuple[ModelKind, str, str, str, tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class AdapterShape:
-    """What the tensors of a T2I-Adapter tell of it."""
+    """The shape of a T2I-Adapter, as its tensors tell it."""
 
     inputs: int  # channels that its first layer reads: a square of pixels lies behind each other
     channels: tuple[int, ...]  # of each block's output

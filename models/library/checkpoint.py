@@ -26,7 +26,7 @@ SMALLER = {("sd2", ""): 512, ("sd2", "turbo"): 512, ("sd2", "inpaint"): 512, ("s
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a folder's small files say beyond its identity. Nothing, for a single file."""
+    """Facts from a folder's small files beyond its identity. Nothing, for a single file."""
 
     native_size: int = 0  # pixels; 0: the family's
     width: int = 0  # numbers in each text vector that the UNet reads; 0: the family's

@@ -21,7 +21,7 @@ MARGIN = 500 * 2**20  # bytes of a card that go to the kernels of torch, cuDNN a
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Where networks run. `dtype` is what weights are kept in and computed with."""
+    """The device that networks run on. `dtype` is what weights are kept in and computed with."""
 
     torch_device: torch.device
     dtype: torch.dtype

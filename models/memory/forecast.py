@@ -23,7 +23,7 @@ SMALLEST = 256  # pixels; a smaller picture is not offered
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What one family takes in its published size."""
+    """Memory that one family takes in its published size."""
 
     unet: int  # weights, in numbers
     encoders: int
@@ -45,7 +45,7 @@ NEEDS = {
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What there is to work with, in bytes, read once or given."""
+    """Memory that there is to work with, in bytes, read once or given."""
 
     host: int  # of weights in the host's memory
     device: int | None = None  # of the device's own memory, for weights and for pictures; None: the host computes

@@ -22,7 +22,7 @@ Tier = Literal["device", "host"]
 
 
 class Key(NamedTuple):
-    """What weights are asked for by: the kind of thing and its id in the library."""
+    """The key of weights: the kind of thing and its id in the library."""
 
     kind: str  # "checkpoint", "vae", "lora", ...
     id: str

@@ -49,7 +49,7 @@ class Resident(Generic[Value]):
 
 
 class Kept(Generic[Value]):
-    """What is small and stays in the host's memory: the tensors of a LoRA, an embedding, a hypernetwork."""
+    """Small things that stay in the host's memory: the tensors of a LoRA, an embedding, a hypernetwork."""
 
     def __init__(self, value: Value, bytes: int) -> None:
         self.value = value
@@ -82,7 +82,7 @@ def in_turn(networks: Iterable[nn.Module], device: torch.device, layer_by_layer:
 
 
 class _Turn:
-    """Whose turn it is: one group of tensors is on the device, all others in the host's memory."""
+    """Turns on the device: one group of tensors is on the device, all others in the host's memory."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device

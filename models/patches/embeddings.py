@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Embedding:
-    """What a word of the prompt stands for."""
+    """Vectors that a word of the prompt stands for."""
 
     name: str
     vectors: Mapping[str, Tensor]  # key of a text encoder -> (n, width) float32

@@ -43,7 +43,7 @@ INSIDE = {  # of a layer of the "plus" projection: the original's names -> diffu
 
 
 class Attention(Protocol):
-    """What is used of diffusers' class of this name, which itself takes none but its own processors."""
+    """Attention, as far as diffusers' class of this name is used, which itself takes none but its own processors."""
 
     heads: int
     to_q: nn.Linear
@@ -73,7 +73,7 @@ class IpNetwork(nn.Module):
 
 @dataclass(frozen=True)
 class EncodedImagePrompt:
-    """What pictures say to each layer of the UNet: keys and values (2 * n, tokens, channels), of the negative branch and the positive one.
+    """Pictures, as each UNet layer takes them: keys and values (2 * n, tokens, channels), of the negative branch and the positive one.
 
     n is 1, or as many as a call has pictures.
     """

@@ -34,7 +34,7 @@ STRANGERS = 0.25  # the share of a file's modules that a model may lack: files f
 
 @dataclass(frozen=True)
 class Lora:
-    """What one file changes, module by module."""
+    """The changes of one file, module by module."""
 
     modules: Mapping[Target, Mapping[str, Tensor]]  # -> its matrices by role, as in `lora_names.ENDINGS`
     name: str = ""
@@ -83,7 +83,7 @@ def _problem(matrices: Mapping[str, Tensor]) -> str:
 
 @dataclass(frozen=True)
 class _Change:
-    """What one entry of a file does to one parameter."""
+    """The change of one parameter by one entry of a file."""
 
     lora: Lora
     name: str  # of the module

@@ -52,7 +52,7 @@ Reason = Literal["empty", "incomplete", "web page", "git-lfs pointer", "pickle",
 
 
 class Damaged(UserError):
-    """What is wrong with a file, as a sentence, and its `reason` in a word."""
+    """A damaged file: what is wrong with it, as a sentence, and its `reason` in a word."""
 
     def __init__(self, reason: Reason, sentence: str) -> None:
         super().__init__(sentence)

@@ -55,7 +55,7 @@ ALIGNMENT = 64  # bytes; the widest loads of a processor
 
 @dataclass(frozen=True, slots=True)
 class TensorFormat:
-    """What tensors are to become in memory."""
+    """The number type and layout that tensors get in memory."""
 
     dtype: torch.dtype | None = None  # of all floating-point tensors; None: as in the file
     channels_last: bool = False  # four-dimensional tensors with their second dimension innermost

@@ -33,7 +33,7 @@ class Lender(Protocol):
 
 
 class NoLender:
-    """Where nothing is lent: only preprocessors without weights can run."""
+    """A lender of nothing: only preprocessors without weights can run."""
 
     def annotator(self, key: str) -> AbstractContextManager[Annotator | None]:
         if key:
@@ -49,7 +49,7 @@ NO_LENDER = NoLender()
 
 @dataclass(frozen=True)
 class View:
-    """What of a larger picture is drawn, and at which size."""
+    """The part of a larger picture that is drawn, and at which size."""
 
     whole: Size
     box: Box

@@ -61,7 +61,7 @@ class Control:
 
 @dataclass(frozen=True)
 class Call:
-    """What the UNet is given at this call, and so the networks beside it."""
+    """One call of the UNet: what it is given, and so the networks beside it."""
 
     latents: Tensor  # (branches * n, 4, h, w), scaled for the network; the negative branch first
     timesteps: Tensor

@@ -21,7 +21,7 @@ from pipelines.samplers.noise_schedule import NoiseSchedule
 
 @dataclass(frozen=True)
 class Condition:
-    """What one prompt says to the network."""
+    """The condition of one prompt: what it says to the network."""
 
     context: Tensor  # (1, tokens, width): what the cross attention reads
     pooled: Tensor | None = None  # (1, width): SDXL adds it to the timestep
@@ -30,7 +30,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Conditioning:
-    """What the prompts say, of equal length. No `negative`: guidance is 1, or the network was distilled to know it."""
+    """The conditioning of the prompts, of equal length. No `negative`: guidance is 1, or the network was distilled to know it."""
 
     positive: Condition
     negative: Condition | None
@@ -130,7 +130,7 @@ def distilled_scale(model: DiffusionModel, guidance_scale: float) -> Tensor | No
 
 
 class SteppedDenoiser(Protocol):
-    """What a run samples with: a denoiser that is told which step comes next."""
+    """A denoiser that is told which step comes next: what a run samples with."""
 
     @property
     def schedule(self) -> NoiseSchedule: ...

@@ -28,7 +28,7 @@ ANOTHER = "is another file here than the one that this picture was made with, so
 
 
 class CatalogView(Protocol):
-    """What is asked of the catalogue."""
+    """The catalogue, as far as it is asked here."""
 
     def checkpoint(self, checkpoint_id: str) -> Checkpoint: ...
 

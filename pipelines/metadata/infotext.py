@@ -83,7 +83,7 @@ OTHER_NAMES = {"uniform": "Normal", "sgmuniform": "SGM Uniform", "sgm_uniform": 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a text says. `values` are request fields within their limits; the caller looks the model up by name or hash."""
+    """Settings that a text says. `values` are request fields within their limits; the caller looks the model up by name or hash."""
 
     values: dict[str, object]
     leftovers: dict[str, str] = field(default_factory=dict[str, str])  # keys that no request field stands for, as they were written

@@ -28,7 +28,7 @@ IN_TEXTS = (
 
 @dataclass(frozen=True)
 class Reading:
-    """What a picture says of itself. `notes` are sentences about what was not taken."""
+    """The settings that a picture carries. `notes` are sentences about what was not taken."""
 
     request: Request
     made_with: dict[str, str] = field(default_factory=dict[str, str])

@@ -25,7 +25,7 @@ NO_WORDS: Words = {}
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What the text encoder reads at once."""
+    """A chunk of a prompt, which the text encoder reads at once."""
 
     ids: tuple[int, ...]  # 77: start, at most 75 tokens, end, padding
     weights: tuple[float, ...]  # 77: 1 for start, end and padding
@@ -34,7 +34,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class TokenCount:
-    """How long a prompt is, in the words of the live counter."""
+    """The length of a prompt, in the words of the live counter."""
 
     tokens: int  # places used up to the last token; a chunk that was closed early counts as full
     limit: int  # 75, 150, ...: the places there are, without opening another chunk

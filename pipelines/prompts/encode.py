@@ -22,7 +22,7 @@ NONE: Embeddings = {}
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What text encoders make of one prompt."""
+    """One prompt, encoded by the text encoders."""
 
     vectors: Tensor  # (1, 77 n, width): n chunks, encoded apart and laid end to end
     pooled: Tensor | None = None  # (1, width): the first chunk as one vector, without its weights; None: the encoder has no projection
@@ -30,7 +30,7 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Where an encoder's vectors are taken."""
+    """The layer of an encoder that vectors are taken from."""
 
     from_end: int = 1  # 1: the last layer. A number beyond the encoder's layers means its first one
     final_norm: bool = True  # whether the final layer norm follows, whichever layer it is

@@ -20,7 +20,7 @@ SPECIAL = re.compile(r"[\\()\[\]]")
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a text says. Places are those of characters in the text as written."""
+    """A prompt that was read. Places are those of characters in the text as written."""
 
     text: str
     runs: tuple[Weighted, ...]  # at least one, perhaps empty; without tags, brackets and escapes

@@ -54,7 +54,7 @@ class WrittenTag:
 
 
 class LoraLike(Protocol):
-    """What is asked of a request's entry."""
+    """A request's entry of a LoRA, as far as it is asked here."""
 
     @property
     def name(self) -> str: ...

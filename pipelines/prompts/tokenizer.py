@@ -15,7 +15,7 @@ WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p
 
 
 class Tokenizer(Protocol):
-    """What the chunker needs to know of a tokenizer."""
+    """A tokenizer, as far as the chunker needs it."""
 
     @property
     def start(self) -> int: ...

@@ -31,7 +31,7 @@ MOST_A_CORE = 8  # threads for each core of this machine: more are not obeyed, a
 
 @dataclass(frozen=True, kw_only=True)
 class Understanding:
-    """How a checkpoint's numbers are taken: what its UNet predicts, and whether its noise schedule ends in noise alone."""
+    """The understanding of a checkpoint's numbers: what its UNet predicts, and whether its noise schedule ends in noise alone."""
 
     id: str = limited("", Choice(), "Checkpoint")
     prediction_type: str = limited("epsilon", Choice(PREDICTIONS), "Prediction")
@@ -40,7 +40,7 @@ class Understanding:
 
 @dataclass(frozen=True, kw_only=True)
 class DecodeUse:
-    """How the VAE was run for one part of a picture. The defaults are the usual way."""
+    """The way in which the VAE was run for one part of a picture. The defaults are the usual way."""
 
     tile: int = limited(0, Range(0, 4096, 8), "VAE tile", "Pixels along one side; 0: whole, or in the usual tiles where it is large")
     precision: str = limited("", Choice(("", "float32")), "VAE precision", "Empty: the studio's own, and float32 where that overflows")

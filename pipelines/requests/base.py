@@ -66,7 +66,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class WithPicture(Request):
-    """What begins with a picture. Ids of pictures are those of `pipelines.images.store`."""
+    """A request that begins with a picture. Ids of pictures are those of `pipelines.images.store`."""
 
     image: str = limited("", Stored(), "Picture")
 

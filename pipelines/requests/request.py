@@ -63,7 +63,7 @@ class EmbeddingUse:
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing(Request):
-    """What every way of drawing with a diffusion model shares."""
+    """A drawing: the fields that every way of drawing with a diffusion model shares."""
 
     prompt: str = limited("", Text(100_000), "Prompt")
     negative_prompt: str = limited("", Text(100_000), "Negative prompt")

@@ -17,7 +17,7 @@ Called = Mapping[str, Sequence[ModelFile]]  # word -> the embeddings that are ca
 
 
 class CatalogView(Protocol):
-    """What is asked of the catalogue."""
+    """The catalogue, as far as it is asked here."""
 
     def model(self, model_id: str) -> ModelFile: ...
     def models(self, kind: ModelKind | None = None) -> list[ModelFile]: ...

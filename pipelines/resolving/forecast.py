@@ -15,7 +15,7 @@ from pipelines.requests.request import Drawing
 
 
 class CatalogView(Protocol):
-    """What is asked of the catalogue."""
+    """The catalogue, as far as it is asked here."""
 
     def checkpoint(self, checkpoint_id: str) -> Checkpoint: ...
     def model(self, model_id: str) -> ModelFile: ...

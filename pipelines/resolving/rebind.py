@@ -38,7 +38,7 @@ UNTIL = "It is drawn as it was then, until you change something else than the se
 
 
 class CatalogView(Protocol):
-    """What is asked of the catalogue."""
+    """The catalogue, as far as it is asked here."""
 
     def checkpoint(self, checkpoint_id: str) -> Checkpoint: ...
     def model(self, model_id: str) -> ModelFile: ...

@@ -29,7 +29,7 @@ MOST_LISTED, MOST_CALLED = 6, 120  # files of one name in a sentence, and charac
 
 
 class CatalogView(Protocol):
-    """What is asked of the catalogue."""
+    """The catalogue, as far as it is asked here."""
 
     def checkpoint(self, checkpoint_id: str) -> Checkpoint: ...
     def model(self, model_id: str) -> ModelFile: ...

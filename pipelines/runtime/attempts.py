@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class Workshop(Lender, Protocol):
-    """What is asked of the painter."""
+    """The runner, as far as an attempt asks it."""
 
     machine: Machine
     catalog: Catalog

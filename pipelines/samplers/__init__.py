@@ -31,7 +31,7 @@ EVEN = ("Normal", "SGM Uniform")  # those that are even in the training timestep
 
 @dataclass(frozen=True, slots=True)
 class SamplerSpec:
-    """How a sampler is called, and with what."""
+    """A sampler's line: how it is called, and with what."""
 
     target: str  # "module:function" within this package
     automatic: str  # the schedule that "Automatic" stands for

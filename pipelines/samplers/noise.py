@@ -63,7 +63,7 @@ class ImageNoise:
 
 @dataclass(frozen=True)
 class Variation:
-    """Where the first noise goes: this share of the way, 0 .. 1, to the noise of these seeds, one an image."""
+    """A variation of the first noise: this share of the way, 0 .. 1, to the noise of these seeds, one an image."""
 
     seeds: Sequence[int]
     strength: float

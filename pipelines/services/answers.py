@@ -24,7 +24,7 @@ PictureSummary = TypedDict(
 
 
 class JobNews(TypedDict):
-    """How far a job has come. Sent by `Studio.watch` to whoever follows it; read by `stage.js`."""
+    """News of a job: how far it has come. Sent by `Studio.watch` to whoever follows it; read by `stage.js`."""
 
     job: str
     state: str  # "waiting", "running", "done", "stopped", "failed" or "interrupted"

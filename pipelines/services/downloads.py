@@ -24,7 +24,7 @@ State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """How far one download is."""
+    """One download: how far it is."""
 
     id: str
     name: str
@@ -40,7 +40,7 @@ class Download:
 
 @dataclass(frozen=True)
 class _Order:
-    """What is fetched, and where it goes."""
+    """An order: what is fetched, and where it goes."""
 
     repo: str
     filename: str

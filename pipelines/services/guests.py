@@ -30,7 +30,7 @@ PEOPLE = 1_000  # whose room is remembered
 
 
 class Kept(Protocol):
-    """What the job book knows of a person's files."""
+    """A person's files, as the job book knows them."""
 
     def paths_of(self, user: str, after: int = 0) -> list[tuple[int, Path]]: ...
 
@@ -72,7 +72,7 @@ def room_of(request: Request, size: Size | None = None) -> int:
 
 @dataclass
 class _Used:
-    """What one person's files take."""
+    """Room that one person's files take."""
 
     size: int = 0  # bytes
     last: int = 0  # number of the newest picture that is counted
@@ -80,7 +80,7 @@ class _Used:
 
 
 class DiskQuota:
-    """How much each guest has on the disk. Safe to call from any thread. `most`: bytes a guest; 0 for no limit."""
+    """The disk quota of each guest. Safe to call from any thread. `most`: bytes a guest; 0 for no limit."""
 
     def __init__(self, book: Kept, inputs: Inputs, most: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         self.most = most

@@ -20,7 +20,7 @@ State = Literal["", "running", "done", "failed", "cancelled"]  # "": nobody has 
 
 @dataclass(frozen=True, slots=True)
 class Fetching:
-    """How far the files of one preprocessor are, taken together."""
+    """Files of one preprocessor that are fetched: how far they are, taken together."""
 
     state: State = ""
     files: int = 0  # that were missing

@@ -33,7 +33,7 @@ def controls_of(task: DrawingTask[Drawing], taken: Image.Image | None = None) ->
 
 
 class Denoisers:
-    """What the runs of one request sample with. Its prompts are encoded once, for as many runs as it takes."""
+    """The denoisers that the runs of one request sample with. Its prompts are encoded once, for as many runs as it takes."""
 
     def __init__(
         self, request: Drawing, model: DiffusionModel, controls: Controls | None = None, extra_channels: Tensor | None = None

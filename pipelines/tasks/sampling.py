@@ -36,7 +36,7 @@ class NoiseLevels:
 
 @dataclass(frozen=True)
 class RunPosition:
-    """Where one run stands among all that its batch needs (an outpainted picture takes several), and its batch among all."""
+    """The position of one run among all that its batch needs (an outpainted picture takes several), and its batch among all."""
 
     batch: int = 0
     batches: int = 1

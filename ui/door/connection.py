@@ -35,7 +35,7 @@ class Deadlines:
 
 
 class Connection(H11Protocol):
-    """What uvicorn makes for each client, with a place in the crowd."""
+    """A connection, as uvicorn makes it for each client, with a place among all."""
 
     def __init__(self, crowd: ConnectionLimits, deadlines: Deadlines, **given: Keyword) -> None:
         super().__init__(**given)

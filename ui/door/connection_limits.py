@@ -33,7 +33,7 @@ class Guest(Protocol):
 
 @dataclass(frozen=True)
 class Room:
-    """How many connections there is room for."""
+    """Room for connections: how many there may be."""
 
     most: int  # from everywhere
     an_address: int = 64

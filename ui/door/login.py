@@ -143,7 +143,7 @@ class Reception:
 
 
 class Watch:
-    """Who has guessed too often. The owner at the machine, a browser that was let in before, and each visitor of a proxy count apart."""
+    """Too many guesses, and whose. The owner at the machine, a browser that was let in before, and each visitor of a proxy count apart."""
 
     def __init__(self) -> None:
         self._each = Attempts()

@@ -123,7 +123,7 @@ def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class _Names:
-    """What names and values of one body may be."""
+    """Names and values that one body may hold."""
 
     uploads: UploadFolder
     origins: tuple[str, ...]

@@ -44,7 +44,7 @@ def plan(studio: Studio, kind: type[WithPicture]) -> gr.HTML:
 
 
 class PlanHandlers:
-    """What the scripts of the canvas ask the server."""
+    """Handlers of what the scripts of the canvas ask the server."""
 
     def __init__(self, studio: Studio, kind: type[WithPicture]) -> None:
         """The three are closures: Gradio calls server functions by their names, and a role is declared on each."""

@@ -77,7 +77,7 @@ def offers() -> UnitOffers:
 
 
 class UnitHandlers:
-    """What the script of the units asks the server."""
+    """Handlers of what the script of the units asks the server."""
 
     def __init__(self, studio: Studio, kind: type[Drawing]) -> None:
         """They are closures: Gradio calls server functions by their names, and a role is declared on each."""

@@ -53,7 +53,7 @@ def estimator() -> gr.HTML:
 
 
 class DepthMapHandlers:
-    """What the script of the map asks the server."""
+    """Handlers of what the script of the map asks the server."""
 
     def __init__(self, studio: Studio) -> None:
         """They are closures: Gradio calls server functions by their names, and a role is declared on each."""
