@@ -74,7 +74,7 @@ def studio(house: House) -> Generator[Studio]:
 def test_a_transparent_picture_is_put_in_and_comes_out_larger(visit: Visit, house: House) -> None:
     image = noise(40, 30, "RGBA")
     visit.open_tab("Enlarge")
-    assert plan(visit) == "Put a picture in."
+    wait_for(visit.page, lambda: plan(visit) == "Put a picture in.")
     put(visit, image)
     wait_for(visit.page, lambda: "From 40 × 30 to 80 × 60" in plan(visit))
     choose(visit, "filter", "Bicubic")
@@ -126,7 +126,7 @@ def test_a_drawing_is_sent_here_and_what_came_of_it_is_sent_on(visit: Visit, hou
     assert newest(house).request.kind == "enlarge"
     visit.page.locator("#enlarge-stage [data-part=to-img2img]").click()
     wait_for(visit.page, lambda: visit.page.evaluate("() => !!inside.page.canvases.img2img?.layer"))
-    assert visit.page.locator("#img2img-generate").is_visible()
+    wait_for(visit.page, lambda: visit.page.locator("#img2img-generate").is_visible())
 
 
 def test_its_settings_come_back_with_its_picture_and_go_with_one_undo(visit: Visit, house: House) -> None:
@@ -141,6 +141,6 @@ def test_its_settings_come_back_with_its_picture_and_go_with_one_undo(visit: Vis
     wait_for(visit.page, lambda: plan(visit) == "Put a picture in.")
     visit.page.locator("#enlarge-stage [data-part=settings]").click()
     wait_for(visit.page, lambda: "to 100 × 80" in plan(visit))
-    assert visit.page.locator("#enlarge-filter input").input_value() == "Nearest"
+    wait_for(visit.page, lambda: visit.page.locator("#enlarge-filter input").input_value() == "Nearest")
     visit.page.locator(".page-note").get_by_role("button", name="Undo").click()
     wait_for(visit.page, lambda: visit.page.locator("#enlarge-filter input").input_value() == "Box")
