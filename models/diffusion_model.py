@@ -47,7 +47,7 @@ class DiffusionModel:
     preview: PreviewDecoder
     alphas_cumprod: torch.Tensor  # (training steps,), float32, on the host: the signal share of each training step
     prediction_type: str  # "epsilon" or "v_prediction"
-    made_with: Mapping[str, str] = field(default_factory=dict[str, str])  # names and hashes for a picture's metadata, by the painter
+    made_with: Mapping[str, str] = field(default_factory=dict[str, str])  # names and hashes for a picture's metadata, by the runner
     refiner: DiffusionModel | None = None  # draws the last steps, when the request names one
     embeddings: Mapping[str, Embedding] = field(default_factory=dict[str, "Embedding"])  # word of the prompt -> vectors
     controls: Mapping[str, ControlNetwork] = field(default_factory=dict[str, "ControlNetwork"])  # id in the library -> network that steers

@@ -38,7 +38,7 @@ from pipelines.services.preprocessor_weights import AnnotatorFiles
 from pipelines.services.prompt_notes import PromptReader
 from pipelines.services.uploads import Taken, Uploads
 
-READ = {  # kinds of what the painter reads, as people call them
+READ = {  # kinds of what the runner reads, as people call them
     "vae": "VAE", "control": "ControlNet", "ip-adapter": "IP-Adapter", "vision": "vision encoder", "annotator": "preprocessor",
     "lora": "LoRA",
 }  # fmt: skip
@@ -46,7 +46,7 @@ ENDED_VERSION = 2**53 - 1  # newer than any number a running job shows; the larg
 
 
 class Studio:
-    """One book, one engine, one catalogue. Safe to call from any thread."""
+    """One book, one worker, one catalogue. Safe to call from any thread."""
 
     def __init__(
         self,
@@ -60,9 +60,9 @@ class Studio:
         hub: str = HUB,
         guest_disk: int = 0,
     ) -> None:
-        """`weights`: the folder that downloaded and converted models go to. `inputs`: shared with the painter; else beside the outputs.
+        """`weights`: the folder that downloaded and converted models go to. `inputs`: shared with the runner; else beside the outputs.
 
-        `annotators`: the weights of preprocessors, shared with the painter; without it, there are none. `hub`: where downloads come from.
+        `annotators`: the weights of preprocessors, shared with the runner; without it, there are none. `hub`: where downloads come from.
         `guest_disk`: bytes that each guest's pictures and inputs may take; 0 for no limit.
         """
         self._catalog = catalog

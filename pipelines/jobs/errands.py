@@ -47,7 +47,7 @@ class Errands:
         return bool(self._waiting)
 
     def put(self, person: str, work: Callable[[Runner], Answer]) -> Future[Answer]:
-        """`work` is given the painter, in the worker's thread. Cancel the future when nobody wants the answer any more.
+        """`work` is given the runner, in the worker's thread. Cancel the future when nobody wants the answer any more.
 
         Raises `UserError` when too many wait already, or nobody is there to do it.
         """

@@ -29,7 +29,7 @@ STARTING = ("starting", "The studio is warming up. You can type, and even genera
 READY = ("ready", "Ready.")
 NO_QUEUE = "The queue does not go on at the moment; the details are in the log. It is tried again by itself."
 WAITED = 5.0  # seconds that the end of a job waits for what could not be written
-REOPENED = 5.0, 60.0  # seconds between tries to open the painter
+REOPENED = 5.0, 60.0  # seconds between tries to open the runner
 BROKEN = "Something broke inside Atelier while drawing this. The details are in the log; the next job is not affected."
 Answer = TypeVar("Answer")
 

@@ -51,7 +51,7 @@ class Denoisers:
 
     @property
     def follow_picture(self) -> bool:
-        """Some control unit takes what the drawing begins with, so each picture needs a guide of its own."""
+        """Some control unit takes what the drawing begins with, so each picture needs a denoiser of its own."""
         return self._controls is not None and self._controls.follow_picture
 
     def whole(self, pictures: Sequence[Image.Image] = ()) -> Relay:

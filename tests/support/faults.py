@@ -1,4 +1,4 @@
-"""The real painter on toy files that a test may damage: what tests of faults share."""
+"""The real runner on toy files that a test may damage: what tests of faults share."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class House:
     folder: Path
     port: int
     runner: ToyPainter = field(default_factory=ToyPainter)
-    warm: threading.Event = field(default_factory=threading.Event)  # set: the painter opens at once
+    warm: threading.Event = field(default_factory=threading.Event)  # set: the runner opens at once
     studio: Studio | None = None
     more: dict[str, Any] = field(default_factory=dict)  # what else the studio is given
     _app: FastAPI | None = None
@@ -229,7 +229,7 @@ def open_house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
 
 @pytest.fixture
 def house(open_house: House) -> Generator[House]:
-    """The server with a painter that is quick and has no gate."""
+    """The server with a runner that is quick and has no gate."""
     yield open_house
     gate, open_house.runner.gate = open_house.runner.gate, None
     open_house.runner.step_seconds = 0.0

@@ -1,4 +1,4 @@
-"""The real server with the real page around a toy painter, for processes that are to be killed."""
+"""The real server with the real page around a toy runner, for processes that are to be killed."""
 
 from __future__ import annotations
 

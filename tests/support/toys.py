@@ -1,4 +1,4 @@
-"""Small stand-ins that are quick enough for every test: a painter of coloured noise, a studio around it, a toy catalogue."""
+"""Small stand-ins that are quick enough for every test: a runner that makes coloured noise, a studio around it, a toy catalogue."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def toy_vocabulary(words: list[str]) -> tuple[dict[str, int], list[str]]:
 def toy_studio(
     folder: Path, step_seconds: float = 0.0, runner: ToyPainter | None = None, start: bool = True, open_seconds: float = 0.0
 ) -> Studio:
-    """A studio on a toy painter, with its book and pictures in `folder`. Close it when done."""
+    """A studio on a toy runner, with its book and pictures in `folder`. Close it when done."""
     outputs = Outputs(folder / "outputs")
     book = JobBook(folder / "outputs" / "studio.db", folder / "outputs")
     catalog = Catalog(toy_model_folder(folder / "toy"))

@@ -24,7 +24,7 @@ SNIPPET = 24  # characters shown of the place where a prompt is cut
 
 
 def header() -> gr.HTML:
-    """The name of the house, the state of the engine, light or dark."""
+    """The name of the house, the state of the worker, light or dark."""
     return piece("header", "header")
 
 
