@@ -248,6 +248,8 @@ class Studio:
         hindered = sentence if job.state not in ENDED and worker != "ready" else ""
         return {
             "job": job.id,
+            "kind": job.request.kind,
+            "begins_with": begins_with(job.request),
             "state": job.state,
             "version": version,
             "ahead": self.book.ahead(job.id) if waits else 0,

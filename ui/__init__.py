@@ -10,8 +10,9 @@ with gradio_stubs_untouched():
     import gradio as gr
 
 from pipelines import Studio
-from ui.parts.send import TabForm, connect
-from ui.parts.stage import header
+from ui.parts.form import TabForm
+from ui.parts.send import connect
+from ui.parts.stage import Stage, header
 from ui.tabs import controlnet, depth, enlarge, img2img, inpaint, models, outpaint, txt2img
 
 DAY = 86_400  # seconds; uploads that are older are removed
@@ -19,14 +20,27 @@ TABS: tuple[ModuleType, ...] = (txt2img, img2img, inpaint, outpaint, controlnet,
 
 
 def page(studio: Studio) -> gr.Blocks:
-    """The whole page. Loads no model and no torch; raises `TypeError` when a form and its request disagree."""
+    """The whole page. Loads no model and no torch; raises `TypeError` when a form and its request disagree.
+
+    One room: a bar on top, the form of the open tab on the left, the surface in the middle, a strip of pictures at the foot. A tab
+    changes the form and, where it has a canvas, what the surface is; never the room. Where each part stands is in `static/room.css`.
+    """
     with gr.Blocks(title="Atelier", analytics_enabled=False, delete_cache=(DAY, DAY), fill_width=True) as blocks:
-        header()
-        tab_forms: dict[str, TabForm | None] = {}
-        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
-            for tab in TABS:
-                name = tab.__name__.rpartition(".")[2]
-                with gr.Tab(tab.TITLE, id=name):
-                    tab_forms[name] = tab.build(studio)
-        connect(studio, {name: desk for name, desk in tab_forms.items() if desk}, tabs)
+        with gr.Column(elem_id="room"):
+            header()
+            tabs, tab_forms = _tabs(studio)
+            stage = Stage(studio)
+        connect(studio, tab_forms, stage, tabs)
     return blocks
+
+
+def _tabs(studio: Studio) -> tuple[gr.Tabs, dict[str, TabForm]]:
+    forms: dict[str, TabForm] = {}
+    with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
+        for tab in TABS:
+            name = tab.__name__.rpartition(".")[2]
+            with gr.Tab(tab.TITLE, id=name, elem_id=f"tab-{name}"):
+                form: TabForm | None = tab.build(studio)
+            if form:
+                forms[name] = form
+    return tabs, forms

@@ -9,12 +9,14 @@ ACCENT = (  # terracotta, from 50 to 950 as Gradio's themes number them
 )  # fmt: skip
 STRONG = ACCENT[6]  # under white words
 
-# Of the log-in page: name -> colour. `on` are words on the accent.
+# Name -> colour, of the page and of the log-in page. `on` are words on the accent.
 LIGHT: Mapping[str, str] = {
-    "paper": "#f4f4f3", "sheet": "#fcfcfb", "ink": "#1f1f1f", "quiet": "#5c5c5a", "line": "#d2d2cf", "accent": STRONG, "on": "#ffffff",
+    "paper": "#f5f3ee", "sheet": "#fffefb", "ink": "#211e1a", "quiet": "#6a6359", "line": "#e3dfd6", "edge": "#cfc9bd",
+    "accent": STRONG, "strong": STRONG, "on": "#ffffff", "wash": "#f3e5dd", "well": "#e9e6df", "warn": "#8a2b12", "alarm": "#fbe9e2",
 }  # fmt: skip
 DARK: Mapping[str, str] = {
-    "paper": "#161616", "sheet": "#1d1d1d", "ink": "#ececec", "quiet": "#a9a9a7", "line": "#3d3d3d", "accent": STRONG, "on": "#ffffff",
+    "paper": "#161412", "sheet": "#1e1b18", "ink": "#efe9e1", "quiet": "#a89f94", "line": "#302b26", "edge": "#463f38",
+    "accent": "#e8865a", "strong": "#d9703f", "on": "#1a0d06", "wash": "#3a261b", "well": "#0f0e0c", "warn": "#f2b9a1", "alarm": "#3a1d13",
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ Roles are those of ui/door/roles.py: whoever sits at the machine is its owner, e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -72,13 +72,13 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
 
     Raises `RuntimeError` when a handler of the page declares no role.
     """
-    blocks, script, styles = _build(studio, blocks_factory)
+    blocks, script, styles, fonts = _build(studio, blocks_factory)
     sessions = Sessions(door.password)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.closing = asyncio.Event()
     desk = JobRoutes(studio, app.state.closing, door.password is not None)
     _add_routes(app, desk, PictureRoutes(studio), InputRoutes(studio), DepthViews(studio), LoginRoutes(sessions))
-    for asset in (script, styles):
+    for asset in (script, styles, *fonts):
         app.add_route(asset.path, asset.answer, methods=["GET"])
     ours = list(app.routes)
     uploads = UploadFolder(get_upload_folder())
@@ -100,8 +100,8 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     return app
 
 
-def _build(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks]) -> tuple[gr.Blocks, Asset, Asset]:
-    """The page, its script and its style sheet. To compress these well takes a while, which is passed beside the page."""
+def _build(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks]) -> tuple[gr.Blocks, Asset, Asset, Sequence[Asset]]:
+    """The page, its script, its style sheet and its typefaces. To compress these well takes a while, which is passed beside the page."""
     with ThreadPoolExecutor(1) as beside:
         assets = beside.submit(page_assets)
         blocks = blocks_factory(studio)

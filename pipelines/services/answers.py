@@ -27,6 +27,8 @@ class JobNews(TypedDict):
     """News of a job: how far it has come. Sent by `Studio.watch` to whoever follows it; read by `stage.js`."""
 
     job: str
+    kind: str  # of its request
+    begins_with: str  # id of the picture that it begins with, or ""
     state: str  # "waiting", "running", "done", "stopped", "failed" or "interrupted"
     version: int  # to be asked with for what is newer
     ahead: int  # jobs before it

@@ -1,26 +1,35 @@
-"""Assets of the page, the script and the style sheet: one file each, named by its content's digest, so that browsers keep it for good.
+"""Assets of the page: the script, the style sheet and the typefaces, named by their content's digest, so that browsers keep them for good.
 
-Both are made when the server starts, in each form in which they are sent.
+They are made when the server starts, in each form in which they are sent. Icons lie in the style sheet: each file of `static/icons`
+is a class, `.icon-NAME`, whose `--sign` a mask takes.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import brotli
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ui.colours import DARK, LIGHT, colours
 from ui.door.compression import coding
-from ui.parts.scripts import SCRIPT_ID, joined, modules, static
+from ui.parts.scripts import SCRIPT_ID, STATIC, joined, modules, static
 
 STYLES = (
-    "atelier.css", "stage.css", "library.css", "canvas.css", "easel.css", "units.css", "unit_open.css",
-    "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css", "touch.css",
+    "atelier.css", "room.css", "form.css", "stage.css", "library.css", "canvas.css", "easel.css", "units.css", "unit_open.css",
+    "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css", "narrow.css", "touch.css",
 )  # fmt: skip
+FONTS = {"Inter": "inter-latin-wght-normal.woff2", "Fraunces": "fraunces-latin-wght-normal.woff2"}  # family -> file of `static/fonts`
+# What the two files hold; other letters are taken from the fonts of the system.
+LATIN = "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02BC,U+02C6,U+02DA,U+02DC,U+0304,U+0308,U+0329,U+2000-206F,U+20AC,U+2122,U+2191,U+2193,U+2212,U+2215,U+FEFF,U+FFFD"
+SHAPE = re.compile(r"<(?!svg|/svg|!--)[^>]+>")
+STROKE = 1.75  # of the 24 units that an icon is wide
 QUALITY = 10  # of 11: the last one takes three times as long for a fiftieth less
 KEPT = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}  # nothing personal is in them
 
@@ -42,15 +51,44 @@ class Asset:
 
 def asset(suffix: str, media_type: str, text: str) -> Asset:
     plain = text.encode()
-    name = f"atelier.{hashlib.sha256(plain).hexdigest()[:16]}.{suffix}"
     forms = {"br": brotli.compress(plain, quality=QUALITY), "gzip": gzip.compress(plain, 9, mtime=0), "identity": plain}
-    return Asset(f"/static/{name}", media_type, forms)
+    return Asset(_named("atelier", suffix, plain), media_type, forms)
 
 
-def page_assets() -> tuple[Asset, Asset]:
-    """The script and the style sheet."""
+def _named(stem: str, suffix: str, content: bytes) -> str:
+    return f"/static/{stem}.{hashlib.sha256(content).hexdigest()[:16]}.{suffix}"
+
+
+def page_assets() -> tuple[Asset, Asset, Sequence[Asset]]:
+    """The script, the style sheet, and the typefaces that it names."""
     script = asset("js", "text/javascript", joined(modules()))
-    return script, asset("css", "text/css", "".join(map(static, STYLES)))
+    fonts = {family: font(file) for family, file in FONTS.items()}
+    faces = "".join(face(family, each) for family, each in fonts.items())
+    sheet = f":root {{ {colours(LIGHT)} }}\n.dark {{ {colours(DARK)} }}\n"
+    return script, asset("css", "text/css", faces + sheet + icons() + "".join(map(static, STYLES))), list(fonts.values())
+
+
+def font(file: str) -> Asset:
+    """A typeface; woff2 is compressed already."""
+    content = (STATIC / "fonts" / file).read_bytes()
+    return Asset(_named(file.partition("-")[0], "woff2", content), "font/woff2", {"identity": content})
+
+
+def face(family: str, typeface: Asset) -> str:
+    """Letters are shown at once, and in this face when it is there."""
+    source = f'url("{typeface.path.removeprefix("/static/")}") format("woff2")'
+    return f'@font-face {{ font-family: "{family}"; src: {source}; font-weight: 100 900; font-display: swap; unicode-range: {LATIN}; }}\n'
+
+
+def icons() -> str:
+    """A class for each icon."""
+    return "".join(f'.icon-{path.stem} {{ --sign: url("{_sign(path.read_text("utf-8"))}"); }}\n' for path in sorted((STATIC / "icons").glob("*.svg")))
+
+
+def _sign(svg: str) -> str:
+    looks = f"fill='none' stroke='#000' stroke-width='{STROKE}' stroke-linecap='round' stroke-linejoin='round'"
+    shapes = "".join(" ".join(shape.split()) for shape in SHAPE.findall(svg)).replace('"', "'").replace(" />", "/>")
+    return "data:image/svg+xml," + quote(f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' {looks}>{shapes}</svg>", safe=" '/=:.,-")
 
 
 def head(script: Asset, styles: Asset) -> str:

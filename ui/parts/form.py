@@ -102,6 +102,14 @@ class Form:
         return is_exact(declared(self.kind, name).metadata["limit"])
 
 
+@dataclass(frozen=True)
+class TabForm:
+    """The form of one tab, and the buttons that belong to it: "generate", of a drawing also "swap", "dice" and "reuse"."""
+
+    form: Form
+    buttons: Mapping[str, gr.Button]
+
+
 def read(kind: type[Kind], values: Mapping[str, object]) -> Kind:
     """The request that a form's values make. Raises `UserError` when one is missing, unknown or out of its limits."""
     hidden = _hidden(kind, values.get(CARRIED))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import gradio as gr
@@ -12,8 +14,8 @@ from ui.gradio_types import Keyword, keywords
 from ui.parts import controls
 from ui.parts.choices import choices, offer
 from ui.parts.control_units import units
-from ui.parts.form import CARRIED, Form
-from ui.parts.stage import Stage, prompt_notes
+from ui.parts.form import CARRIED, Form, TabForm
+from ui.parts.stage import prompt_notes
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Draft:
         for name in names:
             self.inputs[name] = controls.slider(self.kind, name, value=self.start[name])
 
-    def finish(self, stage: Stage) -> Form:
+    def finish(self) -> TabForm:
         """The form and its buttons, wired; the lists of one that names models are kept as the library is."""
         draws = issubclass(self.kind, Drawing)
         if draws:
@@ -52,51 +54,79 @@ class Draft:
         if draws:
             offer(self.studio, form)
             controls.wire(form, self.buttons["swap"], self.aspects, self.buttons["dice"])
-            stage.connect_seed(form, self.buttons["reuse"])
         controls.remember(form)
-        stage.connect(form, self.buttons["generate"])
-        return form
+        return TabForm(form, self.buttons)
 
 
-def words(draft: Draft, says: str = "Generate") -> None:
-    """The prompts, and the button that starts."""
-    with gr.Column(elem_classes=["card", "words"]):
+@contextmanager
+def form_side(*classes: str) -> Generator[None]:
+    """The side of a tab where hands are: words on top, what is scrolled in the middle, what is used each minute at the foot."""
+    with gr.Column(elem_classes=["form-side", *classes]):
+        yield
+
+
+@contextmanager
+def form_body(draft: Draft) -> Generator[None]:
+    """The middle of a form. On a phone it is a sheet that opens."""
+    with gr.Column(elem_classes=["form-body"], elem_id=f"{draft.kind.kind}-body"):
+        yield
+
+
+@contextmanager
+def rows() -> Generator[None]:
+    """A card of rows: each says its value, and opens where one clicks."""
+    with gr.Column(elem_classes=["card", "rows"]):
+        yield
+
+
+@contextmanager
+def row(draft: Draft, name: str, title: str, opened: bool = False) -> Generator[None]:
+    """One row of a card. What it says at rest is in `static/rows.js`, under this name."""
+    with gr.Accordion(title, open=opened, elem_id=f"{draft.kind.kind}-{name}", elem_classes=["row-fold", "more"]):
+        yield
+
+
+def words(draft: Draft) -> None:
+    """The prompts."""
+    with gr.Column(elem_classes=["words"]):
         draft.inputs |= controls.prompt(draft.kind)
-        prompt_notes(draft.studio, draft.kind.kind, draft.checkpoints)
         draft.inputs |= controls.negative_prompt(draft.kind)
-        draft.buttons["generate"] = controls.generate(draft.kind, says)
+        prompt_notes(draft.studio, draft.kind.kind, draft.checkpoints)
 
 
-def basics(draft: Draft) -> None:
-    """Checkpoint, LoRAs, size, seed."""
-    with gr.Column(elem_classes=["card"]):
+def models(draft: Draft) -> None:
+    """Checkpoint and LoRAs."""
+    with gr.Column(elem_classes=["card", "models"]):
         draft.inputs |= controls.checkpoint(draft.kind, draft.checkpoints)
         draft.show("loras")
+
+
+def size(draft: Draft) -> None:
+    with gr.Column(elem_classes=["size"]):
         sides, draft.buttons["swap"], draft.aspects = controls.size(draft.kind, draft.start)
-        seed, draft.buttons["dice"], draft.buttons["reuse"] = controls.seeds(draft.kind)
-        draft.inputs |= sides | seed
+    draft.inputs |= sides
 
 
 def control(draft: Draft, prominent: bool = False) -> None:
     """The control units. Where the tab is about something else they wait folded."""
     assert issubclass(draft.kind, Drawing), "control units steer a drawing"
-    with gr.Column(elem_classes=["card"]):
+    with gr.Column(elem_classes=["card", "control-card"]):
         draft.inputs["controls"] = units(draft.studio, draft.kind, prominent)
 
 
 def sampling(draft: Draft) -> None:
-    with gr.Accordion("Sampling and batches", open=False, elem_id=f"{draft.kind.kind}-sampling", elem_classes=["card", "more"]):
+    with row(draft, "sampling", "Sampling"):
         with gr.Row():
-            draft.show("sampler", "schedule", min_width=140)
-        draft.slide("steps", "guidance_scale", "guidance_rescale")
-        with gr.Row():
-            draft.show("batch_count", "batch_size", min_width=140)
+            draft.show("sampler", "schedule", min_width=120)
+        draft.slide("guidance_rescale")
+        draft.show("batch_size")
+    with row(draft, "variation", "Variation"):
         draft.slide("variation_strength")
         draft.show("variation_seed")
 
 
 def add_ons(draft: Draft) -> None:
-    with gr.Accordion("VAE, refiner and add-ons", open=False, elem_id=f"{draft.kind.kind}-add-ons", elem_classes=["card", "more"]):
+    with row(draft, "add-ons", "VAE, refiner and add-ons"):
         vaes = choices(draft.studio, draft.kind, "vae", str(draft.start["checkpoint"]))
         draft.inputs["vae"] = controls.control(draft.kind, "vae", choices=vaes, value="")
         draft.slide("clip_skip")
@@ -104,3 +134,14 @@ def add_ons(draft: Draft) -> None:
         offered = choices(draft.studio, draft.kind, "refiner", str(draft.start["checkpoint"]))
         draft.inputs["refiner"] = controls.control(draft.kind, "refiner", choices=offered, value="")
         draft.slide("refiner_start")
+
+
+def minute(draft: Draft, says: str = "Generate") -> None:
+    """The foot: the four numbers of every minute, and the button that starts. It never scrolls away."""
+    with gr.Column(elem_classes=["form-foot"]):
+        with gr.Row(elem_classes=["minute"]):
+            draft.show("batch_count", label="Pictures", min_width=40)
+            draft.show("steps", "guidance_scale", min_width=40)
+            seed, draft.buttons["dice"], draft.buttons["reuse"] = controls.seeds(draft.kind)
+        draft.inputs |= seed
+        draft.buttons["generate"] = controls.generate(draft.kind, says)

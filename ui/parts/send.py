@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 import gradio as gr
@@ -29,7 +29,7 @@ from ui.gradio_types import CALM, Update, Updates, listener
 from ui.parts.canvas import fit_size
 from ui.parts.depth_driver import depth_model
 from ui.parts.depth_map import SEEN, part_of
-from ui.parts.form import Form
+from ui.parts.form import Form, TabForm
 from ui.parts.scripts import call
 from ui.parts.stage import Stage, own_picture
 from ui.toasts import Refusal, remark
@@ -42,17 +42,9 @@ STAYS = (
 WORDS = ("prompt", "negative_prompt", "seed")
 
 
-@dataclass(frozen=True)
-class TabForm:
-    """One tab's form and stage."""
-
-    form: Form
-    stage: Stage
-
-
-def connect(studio: Studio, tab_forms: dict[str, TabForm], tabs: gr.Tabs) -> None:
-    """Joins every stage to every form. `tab_forms`: by kind of request, which is also the id of the tab."""
-    outputs = [tabs, *(component for desk in tab_forms.values() for component in desk.form.components)]
+def connect(studio: Studio, tab_forms: dict[str, TabForm], stage: Stage, tabs: gr.Tabs) -> None:
+    """Joins the stage to every form. `tab_forms`: by kind of request, which is also the id of the tab."""
+    outputs = [tabs, *(component for each in tab_forms.values() for component in each.form.components)]
 
     @role("artist")
     def send(event: gr.EventData, request: gr.Request) -> Updates:
@@ -69,9 +61,11 @@ def connect(studio: Studio, tab_forms: dict[str, TabForm], tabs: gr.Tabs) -> Non
             raise Refusal(str(error), "Not sent") from None
         return {tabs: gr.Tabs(selected=kind)} | updates
 
-    for desk in tab_forms.values():
-        listener(desk.stage.view, "send")(send, None, outputs, **CALM)
-        _undo(desk.form)
+    listener(stage.view, "send")(send, None, outputs, **CALM)
+    for each in tab_forms.values():
+        stage.connect(each)
+        _undo(each.form)
+    stage.connect_seed({name: each for name, each in tab_forms.items() if "seed" in each.form.inputs})
     if Depth.kind in tab_forms:
         _connect_map(studio, tab_forms, tabs)
 

@@ -1,4 +1,4 @@
-"""The stage, the working side of every tab: the picture as it forms, progress, stop and skip, the finished pictures and their settings.
+"""The stage, the middle of the room in every tab: the picture as it forms, progress, stop and skip, the finished pictures and their settings.
 
 The picture never travels through Gradio. A press of Generate returns a job's id; the script of the stage follows that job over
 the server's own routes, one request in flight, so that a slow line drops frames and delays nobody.
@@ -6,18 +6,19 @@ the server's own routes, one request in flight, so that a slow line drops frames
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 
 import gradio as gr
+from gradio.components import Component
 
 from models.json_values import table
 from pipelines import KINDS, Checkpoint, PictureRecord, Request, Studio, UserError, left_out, limits, longest, summary
 from ui.door.roles import role, role_of, user_of
-from ui.gradio_types import CALM, QUIET, Keyword, Update, listener
+from ui.gradio_types import CALM, QUIET, Keyword, Update, Updates, listener
 from ui.messages import PromptNotes, PromptQuestion, StageStart
 from ui.parts.components import piece
-from ui.parts.form import Form
+from ui.parts.form import Form, TabForm
 from ui.toasts import Refusal, remark
 
 SNIPPET = 24  # characters shown of the place where a prompt is cut
@@ -29,29 +30,32 @@ def header() -> gr.HTML:
 
 
 class Stage:
-    """`view` holds the id of the job that is followed; its script does the rest."""
+    """The one surface of the room, and what stands around it. `view` is told the ids of new jobs; its script does the rest."""
 
-    def __init__(self, studio: Studio, name: str) -> None:
-        """`name`: the kind of request whose jobs this stage follows."""
-        self._studio, self._kind = studio, name
-        self.view = piece("stage", f"{name}-stage", kind=name, seeded="seed" in limits(KINDS[name]))
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        seeded = [kind for kind, request in KINDS.items() if "seed" in limits(request)]
+        self.view = piece("stage", "stage", seeded=seeded)
         listener(self.view, "attach")(self._attach(), None, self.view, **QUIET)
 
-    def connect(self, form: Form, generate: gr.Button) -> None:
-        """Joins a form to this stage: Generate, and numbers that become those that are used."""
-        name = form.kind.kind
+    def connect(self, tab: TabForm) -> None:
+        """Joins a form to the stage: Generate, and numbers that become those that are used."""
+        form, name = tab.form, tab.form.kind.kind
         handed: dict[str, Keyword] = {"inputs_kwargs": form.inputs, "outputs": self.view, "preprocess": False}
         about = f"Queues a job ({name}) and returns its id."
         # Through the queue, because Gradio shows the sentence of an error only there; nothing waits in it.
         calm: dict[str, Keyword] = {"concurrency_limit": None, "show_progress": "hidden"}
-        drawn = listener(generate, "click")(self._generate(form), api_name=name, api_description=about, **handed, **calm)
+        generate = listener(tab.buttons["generate"], "click")
+        drawn = generate(self._generate(form), api_name=name, api_description=about, **handed, **calm)
         numbers = [form.inputs[name] for name in form.snapped]
         drawn.success(self._kept(form), numbers, numbers, **QUIET, preprocess=False)
 
-    def connect_seed(self, form: Form, reuse: gr.Button) -> None:
-        """The seed of a picture, and of the last one, back into the form."""
-        listener(self.view, "use_seed")(self._seed_of(), None, form.inputs["seed"], **CALM)
-        listener(reuse, "click")(self._last_seed(), None, form.inputs["seed"], **QUIET)
+    def connect_seed(self, tabs: Mapping[str, TabForm]) -> None:
+        """The seed of a picture, and of the last one, back into the form. `tabs`: those whose forms have one, by kind."""
+        seeds = {kind: tab.form.inputs["seed"] for kind, tab in tabs.items()}
+        listener(self.view, "use_seed")(self._seed_of(seeds), None, list(seeds.values()), **CALM)
+        for kind, tab in tabs.items():
+            listener(tab.buttons["reuse"], "click")(self._last_seed(), None, seeds[kind], **QUIET)
 
     def _generate(self, form: Form) -> Callable[..., str]:
         @role("artist")
@@ -87,15 +91,16 @@ class Stage:
             user = user_of(request)
             with told("Not read"):
                 recent = self._studio.recent(user, owner=is_owner(request))
-                job, news = self._studio.current(user, self._kind), self._studio.news(is_owner(request))
+                job, news = self._studio.current(user), self._studio.news(is_owner(request))
             return {"job": job, "recent": [summary(record) for record in recent], "news": news}
 
         return attach
 
-    def _seed_of(self) -> Callable[..., str]:
+    def _seed_of(self, seeds: Mapping[str, Component]) -> Callable[..., Updates]:
         @role("artist")
-        def use_seed(event: gr.EventData, request: gr.Request) -> str:
-            return str(own_picture(self._studio, event, request).seed)
+        def use_seed(event: gr.EventData, request: gr.Request) -> Updates:
+            seed, to = str(own_picture(self._studio, event, request).seed), getattr(event, "to", "")
+            return {seeds[to]: gr.update(value=seed)} if to in seeds else {}
 
         return use_seed
 

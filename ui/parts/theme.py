@@ -1,4 +1,4 @@
-"""The theme: system fonts, neutral greys so that pictures keep their colours, one accent. Nothing is fetched from elsewhere."""
+"""The theme: what Gradio colours by itself, in the colours and the typeface of the room. Nothing is fetched from elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gradio.themes as themes
 
 from ui.colours import ACCENT, DARK, LIGHT
 
-SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
+SANS = ("Inter", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
@@ -28,14 +28,14 @@ def theme() -> themes.Base:
         block_border_width_dark="0px",
         block_label_text_weight="500",
         block_title_text_weight="500",
-        block_title_text_color="*neutral_800",
-        block_title_text_color_dark="*neutral_200",
-        block_info_text_color="*neutral_600",
-        block_info_text_color_dark="*neutral_400",
+        block_title_text_color=LIGHT["quiet"],
+        block_title_text_color_dark=DARK["quiet"],
+        block_info_text_color=LIGHT["quiet"],
+        block_info_text_color_dark=DARK["quiet"],
         block_padding="0px",
         block_shadow="none",
-        input_background_fill="#ffffff",
-        input_background_fill_dark="#1b1b1b",
+        input_background_fill=LIGHT["sheet"],
+        input_background_fill_dark=DARK["sheet"],
         input_border_color=LIGHT["line"],
         input_border_color_dark=DARK["line"],
         input_border_color_focus="*primary_500",
@@ -47,9 +47,12 @@ def theme() -> themes.Base:
         input_placeholder_color_dark="*neutral_400",
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",
-        button_primary_background_fill_dark="*primary_600",
-        button_primary_background_fill_hover_dark="*primary_500",
-        button_primary_text_color="white",
+        button_primary_background_fill_dark=DARK["strong"],
+        button_primary_background_fill_hover_dark=DARK["accent"],
+        button_primary_text_color=LIGHT["on"],
+        button_primary_text_color_dark=DARK["on"],
+        body_text_color=LIGHT["ink"],
+        body_text_color_dark=DARK["ink"],
         slider_color="*primary_600",
         slider_color_dark="*primary_400",
     )

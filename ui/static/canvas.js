@@ -35,6 +35,17 @@ export const build = ({ element, trigger, props, watch }) => {
     const foot = find(".generate") && innerWidth <= 780 ? 76 : 0; // the button lies there
     if (list?.length && shown() && (top < 0 || bottom > innerHeight - foot)) part("choices").scrollIntoView({ block: "end", behavior: "smooth" });
   };
+  // A preview of the picture that is being drawn from this one stands in its place; without one, what is here is seen again.
+  let jobs = 0; // that have ended: what is decoded later than the end of its own is not shown
+  const forming = async (url) => {
+    if (!url) jobs += 1;
+    const mine = jobs;
+    const image = url ? Object.assign(new Image(), { src: url }) : null;
+    await image?.decode().catch(() => {});
+    if (mine !== jobs || (!image && !view.forming)) return;
+    view.forming = image?.naturalWidth && view.picture ? { image, ...choices.placed(image) } : null;
+    view.redraw();
+  };
   const settle = (sides) => {
     for (const [side, length] of Object.entries(sides)) {
       if ((Number(sheet.form[side]) || 0) !== length) enter(`#${kind}-${side}`, length);
@@ -56,7 +67,7 @@ export const build = ({ element, trigger, props, watch }) => {
     room.toggleAttribute("data-filled", !!sheet.picture);
     room.dataset.hand = painted ? "brush" : sheet.picture ? "pan" : "";
     part("empty").hidden = !!sheet.picture;
-    part("tools").hidden = !sheet.picture && !steps;
+    part("tools").hidden = part("figures").hidden = !sheet.picture && !steps;
     part("zoom").hidden = !sheet.picture;
     part("handles").hidden = paints || !sheet.picture;
     part("undo").disabled = !sheet.history.past.length;
@@ -167,13 +178,13 @@ export const build = ({ element, trigger, props, watch }) => {
     part("clear").setAttribute("aria-label", "Clear drawing");
     part("clear").title = "Clear the drawing; the picture stays (Delete)";
   }
-  if (!paints) part("box").after(part("lower")); // the handles may lie anywhere on the picture
+  part("figures").classList.toggle("none", !paints);
   measure();
   if (page.forms[kind]) read(sheet.form);
   refresh();
 
   const api = {
-    flush, place, former, element, candidates, idle, view,
+    flush, place, former, element, candidates, forming, idle, view,
     get posted() {
       return sheet.posted;
     },

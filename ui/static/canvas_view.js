@@ -44,6 +44,8 @@ export class View {
   layer = null;
   /** @type {(Area & { image: CanvasImageSource }) | null} */
   candidate = null;
+  /** A picture on its way, which lies over all of it. @type {(Area & { image: CanvasImageSource }) | null} */
+  forming = null;
   /** What a run will draw: left, top, right, bottom. @type {number[] | null} */
   box = null;
   sentence = "";
@@ -147,7 +149,7 @@ export class View {
 
   setPicture(picture, layer) {
     const same = picture && this.picture && picture.width === this.picture.width && picture.height === this.picture.height;
-    Object.assign(this, { picture, layer, candidate: null });
+    Object.assign(this, { picture, layer, candidate: null, forming: null });
     this.levels = picture ? [picture.image] : [];
     this.colors.look(picture);
     // Halves of halves: a large picture is drawn small without reading all of it each time.
@@ -213,8 +215,9 @@ export class View {
     const { context } = this;
     context.clearRect(0, 0, this.width, this.height);
     context.drawImage(this.back, 0, 0);
-    if (!this.candidate) context.drawImage(this.tint, 0, 0);
-    if (!this.candidate && this.rested) this.march();
+    const over = this.forming ?? this.candidate;
+    if (!over) context.drawImage(this.tint, 0, 0);
+    if (!over && this.rested) this.march();
     if (this.picture && this.frame) drawFrame(this);
     if (this.picture && this.box) drawBox(this);
   }
@@ -245,11 +248,14 @@ export class View {
     const place = [this.x, this.y, width * this.scale, height * this.scale];
     context.fillStyle = context.createPattern(squares, "repeat");
     context.fillRect(...place);
-    context.imageSmoothingEnabled = this.scale <= SMOOTH_UP_TO;
+    // As a whole it looks as the finished picture does; pixels are seen by who comes closer.
+    context.imageSmoothingEnabled = this.scale <= SMOOTH_UP_TO || this.fitted;
+    context.imageSmoothingQuality = "high";
     const level = limit(Math.floor(Math.log2(1 / this.scale) + 0.01), 0, this.levels.length - 1);
     context.drawImage(this.levels[level], ...place);
-    if (!this.candidate) return;
-    const { image, left, top, right, bottom } = this.candidate;
+    const over = this.forming ?? this.candidate;
+    if (!over) return;
+    const { image, left, top, right, bottom } = over;
     context.drawImage(image, this.x + left * this.scale, this.y + top * this.scale, (right - left) * this.scale, (bottom - top) * this.scale);
   }
 

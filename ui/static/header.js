@@ -1,5 +1,6 @@
 // The state of the engine, told to the whole page as the event "atelier:engine"; light and dark.
 import { emit, findAll, on, parts } from "./dom.js";
+import { showHelp } from "./help.js";
 import { toggleLook } from "./look.js";
 import * as page from "./page.js";
 
@@ -8,6 +9,7 @@ export const build = ({ element }) => {
   const part = parts(element);
   const sign = part("engine");
   part("look").addEventListener("click", () => toggleLook());
+  part("help").addEventListener("click", showHelp);
 
   part("skip").addEventListener("click", (event) => {
     event.preventDefault();

@@ -8,6 +8,7 @@ export type EstimatorInfo = {
 
 export type JobNews = {
   job: string;
+  kind: string;
   state: string;
   version: number;
   ahead: number;

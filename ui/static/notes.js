@@ -68,10 +68,14 @@ export const build = ({ element, props, server }) => {
     part("examples").replaceChildren(...chips);
   };
 
+  // Examples are for who has not begun.
+  const offer = (prompt) => (part("examples").hidden = !!prompt?.trim());
+
   /** @param {Record<string, any>} values */
   const hear = ({ prompt, negative_prompt, checkpoint }) => {
     if (prompt === form.prompt && negative_prompt === form.negative_prompt && checkpoint === form.checkpoint) return;
     if (checkpoint !== form.checkpoint) showExamples(checkpoint);
+    offer(prompt);
     form = { prompt, negative_prompt, checkpoint };
     ask();
   };

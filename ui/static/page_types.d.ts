@@ -75,9 +75,12 @@ export type PageEvents = {
   /** A component shows a value that another one keeps: it wants to set it, and hears that it was set. */
   hold: { id: string; value: string };
   held: { id: string; value: string };
-  /** Pictures are done; of other tabs, when the page opens. */
+  /** Pictures are done. */
   drawn: { kind: string; pictures: messages.PictureSummary[] };
-  recent: { pictures: messages.PictureSummary[] };
+  /** Another tab is open. */
+  tab: { tab: string; canvas: boolean };
+  /** The surface shows a finished picture, or none. */
+  picture: { picture: messages.PictureSummary | null };
   /** The colour in which masks are shown; "": one that suits. */
   tint: { color: string };
 };

@@ -1,26 +1,26 @@
 // The stage: follows one job at a time over long polls, shows the newest frame, then the finished pictures.
 // Everything that people wrote enters as text (textContent, alt, title), never as markup.
-import { snapshot } from "./desk.js";
-import { emit, make, on, parts, wheelSideways, write } from "./dom.js";
+import { emit, on, parts, pause, write } from "./dom.js";
 import * as page from "./page.js";
 import { largeView } from "./stage_large.js";
 import { address, listen } from "./stage_live.js";
+import { menu } from "./stage_menu.js";
+import { strip } from "./stage_strip.js";
 import { SPOKEN, TITLES, ahead, facts, invitation, named, sentence, skipping, skips } from "./stage_words.js";
 
 const ENDED = ["done", "stopped", "failed", "interrupted"];
-const KEEP = 300; // pictures in the strip
 const LONGEST_REEL = 16; // previews; on a page that is not looked at they are not shown, and only the last ones are kept
 
 /** @param {import("./page_types.d.ts").Given} given */
 export const build = ({ element, trigger, props, watch }) => {
   const part = parts(element);
   const queued = []; // ids of own jobs that come after the one that is followed
-  let following = null; // the id that is followed
-  let pictures = []; // own pictures, newest first, at most KEEP
+  let running = null; // the id of the job that is heard of
   let attached = false; // the server has told what there is
-  const known = new Set(); // the ids of all pictures that were ever in the strip
   let selected = null; // the id of the picture in the frame; null: the running job
-  let latest = null; // what was last heard of it
+  let follow = true; // what is drawn is shown, and what is done after it
+  let covered = false; // in a tab with a canvas: the frame lies over it
+  let latest = null; // what was last heard of the job
   let asked = null; // "stop" or "skip" after a press, until the server shows it
   let frames = 0; // previews that came of this job
   let reel = []; // those still to be shown, oldest first
@@ -29,13 +29,13 @@ export const build = ({ element, trigger, props, watch }) => {
   const speak = (words) => (part("spoken").textContent = words);
   const notice = (words) => write(part("notice"), words);
 
-  const EMPTY = ["Your picture appears here", invitation(props.kind)];
   const say = (title, advice = "") => {
     part("title").textContent = title;
     part("advice").textContent = advice;
   };
+  const invite = () => say("Your picture appears here", invitation(page.open.tab));
 
-  // ---- the frame ---------------------------------------------------------------------------------------------------------
+  // ---- what the surface shows ----------------------------------------------------------------------------------------------
 
   const show = (what) => {
     part("frame").dataset.showing = what;
@@ -44,15 +44,25 @@ export const build = ({ element, trigger, props, watch }) => {
     part("empty").hidden = what !== "empty";
   };
 
-  const record = (id) => pictures.find((picture) => picture.id === id);
+  // A canvas is the surface of its tab, until somebody asks for a picture.
+  const lay = () => {
+    const over = page.open.canvas && !covered;
+    element.closest("#room")?.toggleAttribute("data-uncovered", over);
+    part("uncover").hidden = !page.open.canvas || !covered;
+    part("live").hidden = !running || over;
+    part("live").setAttribute("aria-pressed", String(follow));
+    part("follows").textContent = follow ? "Following" : "Follow what is drawn";
+    part("live").title = follow ? "What is drawn is shown; choose a picture to stay with it" : "Show the picture that is being drawn";
+    part("caption").hidden = over || !pictures.find(selected);
+    pictures.mark(over ? null : selected);
+    if (!over) emit("picture", { picture: pictures.find(selected) ?? null });
+  };
 
   const select = async (id) => {
     selected = id;
-    const picture = record(id);
-    mark();
-    part("live").hidden = !following || !picture;
-    part("caption").hidden = !picture;
-    if (!picture) return show(following && frames ? "preview" : "empty");
+    const picture = pictures.find(id);
+    lay();
+    if (!picture) return show(running && frames ? "preview" : "empty");
     describe(picture);
     const image = part("picture");
     const source = `${address("picture", id)}.png`;
@@ -68,37 +78,36 @@ export const build = ({ element, trigger, props, watch }) => {
     part("prompt").textContent = picture.prompt || "(no prompt)";
     part("prompt").title = picture.prompt;
     part("facts").textContent = facts(picture);
-    part("seed").hidden = !picture.seed || !props.seeded;
+    part("seed").hidden = !picture.seed || !props.seeded.includes(page.open.tab);
     part("download").href = `${address("picture", picture.id)}.png?download=1`;
     part("download").setAttribute("download", "");
   };
 
-  // ---- recent pictures ---------------------------------------------------------------------------------------------------
-
-  const thumb = (picture) => {
-    const image = make("img", { src: address("thumb", picture.id), alt: "", loading: "lazy", decoding: "async" });
-    const looks = { type: "button", title: picture.prompt, "data-picture": picture.id, "aria-label": named(picture) + (picture.seed && `, seed ${picture.seed}`) };
-    const button = make("button", looks, image);
-    button.addEventListener("click", () => (selected === picture.id ? enlarge() : select(picture.id)));
-    return make("li", {}, button);
+  // Somebody has chosen: the view stays with this picture, whatever is drawn.
+  const choose = (id) => {
+    if (selected === id && !(page.open.canvas && !covered)) return enlarge();
+    follow = false;
+    covered = true;
+    select(id);
+  };
+  const watchLive = () => {
+    follow = true;
+    covered = !inPlace();
+    select(null);
+  };
+  const toggleFollow = () => {
+    if (!follow) return watchLive();
+    follow = false;
+    select(pictures.newest()?.id ?? null);
   };
 
-  const add = (fresh) => {
-    const news = fresh.filter((picture) => !known.has(picture.id)).toReversed();
-    if (!news.length) return;
-    for (const picture of news) known.add(picture.id);
-    pictures = [...news, ...pictures].slice(0, KEEP);
-    part("strip").prepend(...news.map(thumb));
-    while (part("strip").children.length > KEEP) part("strip").lastElementChild.remove();
-    part("recent").hidden = false;
+  // Where the running job's pictures form on the canvas of the tab that is open.
+  const inPlace = () => {
+    const { kind = "", begins_with = "" } = latest ?? {};
+    return page.open.tab === kind && page.forms[kind]?.image === begins_with ? page.canvases[kind] : null;
   };
 
-  const mark = () => {
-    for (const button of part("strip").querySelectorAll("button")) {
-      if (button.dataset.picture === selected) button.setAttribute("aria-current", "true");
-      else button.removeAttribute("aria-current");
-    }
-  };
+  const pictures = strip(part, choose);
 
   // ---- one job -----------------------------------------------------------------------------------------------------------
 
@@ -106,10 +115,11 @@ export const build = ({ element, trigger, props, watch }) => {
 
   const showProgress = (job) => {
     const share = job.steps ? Math.min(1, job.step / job.steps) : 0;
-    part("progress").hidden = false;
+    part("pill").hidden = part("progress").hidden = false;
     part("progress").setAttribute("aria-valuenow", String(Math.round(100 * share)));
     document.title = share ? `${Math.round(100 * share)} % · Atelier` : "Atelier";
     part("bar").style.transform = `scaleX(${share})`;
+    part("ring").style.setProperty("--share", String(share));
     part("status").textContent = sentence(job, asked) + later();
     part("progress").setAttribute("aria-valuetext", part("status").textContent);
     part("stop").hidden = false;
@@ -121,6 +131,7 @@ export const build = ({ element, trigger, props, watch }) => {
   const showFrame = (job) => {
     if (job.state === "waiting") say("Your picture is in the queue", job.message || (job.ahead ? `${ahead(job.ahead)}.` : ""));
     else if (!frames) say("Your picture is on its way");
+    pictures.forming(job);
     if (!job.previews.length || job.state !== "running") return;
     frames += job.previews.length;
     reel = [...reel, ...job.previews].slice(-LONGEST_REEL);
@@ -133,7 +144,10 @@ export const build = ({ element, trigger, props, watch }) => {
     if (playing) return;
     playing = true;
     while (reel.length) {
-      part("preview").src = reel.shift();
+      const frame = reel.shift();
+      part("preview").src = frame;
+      pictures.frame(frame);
+      if (follow) inPlace()?.forming(frame);
       await new Promise(requestAnimationFrame);
     }
     playing = false;
@@ -144,75 +158,90 @@ export const build = ({ element, trigger, props, watch }) => {
     element.dataset.state = job.state;
     showProgress(job);
     showFrame(job);
-    add(job.pictures);
+    pictures.add(job.pictures);
   };
 
   const closeJob = (job) => {
     element.dataset.state = job.state;
-    document.title = "Atelier";
-    part("progress").hidden = true;
-    part("stop").hidden = part("skip").hidden = part("live").hidden = true;
+    idle();
     asked = null;
-    add(job.pictures);
+    pictures.add(job.pictures);
     if (job.pictures.length) windows.postMessage("drawn");
     if (job.pictures.length) emit("drawn", { kind: job.pictures[0].kind, pictures: job.pictures });
     part("status").textContent = job.state === "stopped" ? "Stopped. Finished pictures are kept." : "";
+    part("pill").hidden = job.state !== "stopped";
     const last = job.pictures.at(-1);
     if (last || selected) notice(job.message);
-    else say(job.unsaved ? "Drawn, and not saved yet" : TITLES[job.state] || EMPTY[0], job.message || EMPTY[1]);
+    else if (job.unsaved || TITLES[job.state]) say(job.unsaved ? "Drawn, and not saved yet" : TITLES[job.state], job.message);
+    else invite();
+    if (page.open.canvas && !covered && job.message) notice(job.message);
     speak(SPOKEN[job.state] || job.message);
     if (selected === null) select(last ? last.id : null);
+    else lay();
+  };
+
+  // Nothing is drawn any more, as far as the page can see.
+  const idle = () => {
+    document.title = "Atelier";
+    part("progress").hidden = part("stop").hidden = part("skip").hidden = true;
+    pictures.forming(null);
+    if (latest?.kind) page.canvases[latest.kind]?.forming(null);
+    reel = [];
   };
 
   const lost = () => {
+    part("pill").hidden = false;
     part("status").textContent = "Connection lost, trying again…";
     element.dataset.state = "lost";
   };
-  const heard = (id, version) => listen(id, version, () => following === id, lost);
-  const follow = async (id) => {
-    following = id;
+  const heard = (id, version) => listen(id, version, () => running === id, lost);
+  const hear = async (id) => {
+    running = id;
     frames = 0;
     reel = [];
     notice("");
-    select(null);
+    if (follow) select(null);
+    lay();
     speak("The job is in the queue.");
     let job = await heard(id, -1);
+    if (job && follow && page.open.tab === job.kind) covered = !page.canvases[job.kind];
     while (job && !ENDED.includes(job.state)) {
       showJob(job);
+      lay();
       job = await heard(id, job.version);
     }
-    following = null;
+    running = null;
     if (job) closeJob(job);
     else rest();
     next();
   };
 
   const rest = () => {
-    say(...EMPTY);
-    document.title = "Atelier";
-    part("progress").hidden = part("stop").hidden = part("skip").hidden = part("live").hidden = true;
+    invite();
+    idle();
+    part("pill").hidden = true;
     part("status").textContent = "";
     element.dataset.state = "idle";
-    if (selected === null) select(pictures.length ? pictures[0].id : null);
+    if (selected === null) select(pictures.newest()?.id ?? null);
   };
 
   const next = () => {
-    if (!following && queued.length) follow(queued.shift());
+    if (!running && queued.length) hear(queued.shift());
   };
 
   const enqueue = (id) => {
-    if (id === following || queued.includes(id)) return;
+    if (id === running || queued.includes(id)) return;
     queued.push(id);
-    if (following) part("status").textContent = `${part("status").textContent.split(" · ")[0]}${later()}`;
+    if (running) part("status").textContent = `${part("status").textContent.split(" · ")[0]}${later()}`;
     next();
   };
 
   const press = async (verb) => {
-    if (!following || asked) return;
+    if (!running || asked) return;
     asked = verb;
     part("status").textContent = verb === "stop" ? "Stopping…" : skipping(latest);
     const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" };
-    const answer = await fetch(`${address("jobs", following)}/${verb}`, options).catch(() => null);
+    const answer = await fetch(`${address("jobs", running)}/${verb}`, options).catch(() => null);
     if (answer?.ok) return;
     asked = null;
     const told = answer ? await answer.json().catch(() => ({})) : {};
@@ -220,18 +249,18 @@ export const build = ({ element, trigger, props, watch }) => {
   };
 
   const large = largeView(part, (by) => {
-    const next = pictures[pictures.findIndex((picture) => picture.id === selected) + by];
-    if (next) select(next.id);
+    const next = pictures.beside(selected, by);
+    if (next) (follow = false), select(next.id);
     return next;
   });
-  const enlarge = () => record(selected) && large.show(record(selected));
+  const enlarge = () => pictures.find(selected) && large.show(pictures.find(selected));
 
-  // Fills the form of a tab from the selected picture; what it held can be brought back.
-  const send = (to, words) => {
-    snapshot(to || record(selected)?.kind || "txt2img");
-    trigger("send", { id: selected, to, units: page.forms[to]?.controls });
-    speak(words);
-  };
+  const send = menu(part, {
+    picture: () => pictures.find(selected),
+    tell: (to) => trigger("send", { id: selected, to, units: page.forms[to]?.controls }),
+    speak,
+    sent: () => ((covered = false), setTimeout(lay, 500)),
+  });
 
   // ---- joined ------------------------------------------------------------------------------------------------------------
 
@@ -239,60 +268,54 @@ export const build = ({ element, trigger, props, watch }) => {
     enlarge,
     stop: () => press("stop"),
     skip: () => press("skip"),
-    live: () => select(null),
-    settings: () => send("", "The form has the settings of this picture."),
-    "to-txt2img": () => send("txt2img", "Its words and settings are in text to image."),
-    "to-img2img": () => send("img2img", "The picture is in image to image."),
-    "to-inpaint": () => send("inpaint", "The picture is in inpaint."),
-    "to-outpaint": () => send("outpaint", "The picture is in outpaint."),
-    "to-controlnet": () => send("controlnet", "The picture is in the first unit of ControlNet."),
-    "to-enlarge": () => send("enlarge", "The picture is in enlarge."),
-    "to-depth": () => send("depth", "The picture is in depth."),
-    seed: () => (trigger("use_seed", { id: selected }), speak("The form has the seed of this picture.")),
+    live: toggleFollow,
+    watch: watchLive,
+    uncover: () => ((covered = false), lay()),
+    ...send,
+    seed: () => (trigger("use_seed", { id: selected, to: page.open.tab }), speak("The form has the seed of this picture.")),
     back: () => large.turn(-1),
     on: () => large.turn(1),
     close: () => part("large").close(),
   };
   for (const [name, act] of Object.entries(ON)) part(name).addEventListener("click", act);
 
-  // On a narrow screen the stage lies below the form.
-  const look = () => {
-    const { top, bottom } = part("frame").getBoundingClientRect();
-    if (top > innerHeight / 2 || bottom < 0) (element.closest(".stage-side:not(.with-canvas)") ?? element).scrollIntoView({ behavior: "smooth", block: "start" });
-  };
-
   // Python sends the id of a new job, or, when the page opens, what this person has: pictures, and a job that still runs.
   watch("value", () => {
     if (typeof props.value === "string") {
-      enqueue(props.value);
-      return look();
+      follow = true;
+      if (page.open.canvas) covered = !page.canvases[page.open.tab];
+      if (running) lay();
+      return enqueue(props.value);
     }
     if (!props.value) return;
     const again = attached;
     attached = true;
-    const recent = props.value.recent.toReversed();
-    add(recent);
-    if (again) return emit("recent", { pictures: recent }); // to the other stages
+    pictures.add(props.value.recent.toReversed());
+    if (again) return;
     if (props.value.news) notice(props.value.news);
     if (props.value.job) enqueue(props.value.job);
-    else if (!following && pictures.length && selected === null) select(pictures[0].id);
+    else if (!running && selected === null && pictures.newest()) select(pictures.newest().id);
   });
-  // What another tab has drawn is a recent picture here too.
-  on("drawn", ({ pictures: fresh }) => add(fresh));
-  on("recent", ({ pictures: fresh }) => add(fresh));
-  // And what another window has drawn: the header hears of it, and the stage that is seen asks for it. Windows of one browser hear at once.
+  on("tab", () => {
+    covered = false;
+    if (!running && selected === null) invite();
+    if (pictures.find(selected)) describe(pictures.find(selected));
+    if (!page.open.canvas && running && follow) select(null);
+    else lay();
+  });
+  // What another window has drawn: the header hears of it, and the stage asks for it. Windows of one browser hear at once.
   const windows = new BroadcastChannel("atelier");
-  windows.addEventListener("message", () => element.getClientRects().length && emit("look"));
+  windows.addEventListener("message", () => document.hidden || emit("look"));
   on("engine", ({ newest }) => {
-    if (newest && attached && !known.has(newest) && !following && element.getClientRects().length) trigger("attach");
+    if (newest && attached && !pictures.knows(newest) && !running) trigger("attach");
   });
-  wheelSideways(part("strip"));
   // What waited for room on the disk has been saved meanwhile.
   let troubled = false;
   on("engine", ({ state }) => {
     if (troubled && state === "ready") trigger("attach");
     troubled = state === "troubled" || (troubled && state === "lost");
   });
-  say(...EMPTY);
-  trigger("attach");
+  invite();
+  lay();
+  pause(0).then(() => trigger("attach"));
 };

@@ -1,4 +1,7 @@
 // The row of tabs. Where it is wider than the screen it is moved sideways: the open tab comes into view, and the edges say where there are more.
+// The page is told which tab is open.
+import { emit } from "./dom.js";
+import { open } from "./page.js";
 
 const ROW = "#tabs > .tab-wrapper .tab-container:not(.visually-hidden)";
 const FIND = 100; // milliseconds between looks for the row while the page is built
@@ -11,11 +14,21 @@ const bring = (row) => {
   const tab = row.querySelector('[role="tab"][aria-selected="true"]');
   if (tab) row.scrollTo({ left: tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2 });
 };
+const tell = (row) => {
+  const tab = row.querySelector('[role="tab"][aria-selected="true"]')?.id.match(/^tab-(.+)-button$/)?.[1] ?? open.tab;
+  const canvas = !!document.querySelector(`#tab-${tab} .canvas-side`);
+  if (tab === open.tab && canvas === open.canvas) return;
+  Object.assign(open, { tab, canvas });
+  document.getElementById("room").dataset.tab = tab;
+  emit("tab", open);
+};
 const begin = () => {
   const row = document.querySelector(ROW);
   if (!row) return setTimeout(begin, FIND);
   row.addEventListener("scroll", () => edges(row), { passive: true });
   new ResizeObserver(() => (bring(row), edges(row))).observe(row);
-  new MutationObserver(() => (bring(row), edges(row))).observe(row, { subtree: true, childList: true, attributeFilter: ["aria-selected"] });
+  new MutationObserver(() => (bring(row), edges(row), tell(row))).observe(row, { subtree: true, childList: true, attributeFilter: ["aria-selected"] });
+  new MutationObserver(() => tell(row)).observe(document.getElementById("tabs"), { childList: true, subtree: true }); // a tab is filled when it is first opened
+  tell(row);
 };
 begin();

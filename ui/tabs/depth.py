@@ -8,39 +8,38 @@ from pipelines import Depth, Studio
 from ui.parts.canvas import held, plan
 from ui.parts.depth_driver import READS, driven_by, wire
 from ui.parts.depth_map import depth_map, estimator
-from ui.parts.sections import Draft, add_ons, basics, control, sampling, words
-from ui.parts.send import TabForm
-from ui.parts.stage import Stage
+from ui.parts.form import TabForm
+from ui.parts.sections import Draft, add_ons, control, form_body, form_side, minute, models, row, rows, sampling, size, words
 
 TITLE = "Depth"
 KIND = Depth
 
 
 def build(studio: Studio) -> TabForm:
-    """The form on the left; the map with what edits it beside the stage."""
+    """The surface is the depth map, which can be painted on and looked at from the side."""
     draft = Draft(studio, KIND, sorted(studio.checkpoints(KIND.kind), key=lambda entry: entry.variant != READS))
-    with gr.Row(elem_classes=["work"], equal_height=False):
-        with gr.Column(elem_classes=["form-side"], scale=5, min_width=320):
-            words(draft)
+    with form_side():
+        words(draft)
+        with form_body(draft):
             with gr.Column(elem_classes=["card", "more"]):
                 drive = driven_by(studio)
-            with gr.Column(elem_classes=["card", "more"]):
                 draft.slide("denoising_strength")
-                draft.show("exact_steps")
-                draft.show("resize_mode")
-            basics(draft)
-            control(draft)
-            sampling(draft)
-            add_ons(draft)
-        with gr.Column(elem_classes=["stage-side", "with-canvas"], scale=9, min_width=320):
-            with gr.Column(elem_classes=["canvas-side"]):
-                draft.inputs |= {"image": held(KIND, "image"), "estimator": estimator()}
-                draft.inputs["map"] = depth_map(studio)
-                with gr.Column(elem_classes=["card", "more", "depth-edits"]):
-                    draft.slide("far", "near", "curve", "cut_off", "map_blur")
-                    draft.show("map_inverted")
                 plan(studio, KIND)
-            stage = Stage(studio, KIND.kind)
-    desk = TabForm(draft.finish(stage), stage)
-    wire(drive, desk.form)
-    return desk
+            with gr.Column(elem_classes=["card", "more", "depth-edits"]):
+                draft.slide("far", "near", "curve", "cut_off", "map_blur")
+                draft.show("map_inverted")
+            models(draft)
+            with rows():
+                size(draft)
+                with row(draft, "fitting", "Fitting"):
+                    draft.show("resize_mode", "exact_steps")
+                sampling(draft)
+                add_ons(draft)
+            control(draft)
+        minute(draft)
+    with gr.Column(elem_classes=["canvas-side"]):
+        draft.inputs |= {"image": held(KIND, "image"), "estimator": estimator()}
+        draft.inputs["map"] = depth_map(studio)
+    tab_form = draft.finish()
+    wire(drive, tab_form.form)
+    return tab_form

@@ -6,32 +6,34 @@ import gradio as gr
 
 from pipelines import Inpaint, Studio
 from ui.parts.canvas import canvas, held, plan
-from ui.parts.sections import Draft, add_ons, basics, control, sampling, words
-from ui.parts.send import TabForm
-from ui.parts.stage import Stage
+from ui.parts.form import TabForm
+from ui.parts.sections import Draft, add_ons, control, form_body, form_side, minute, models, row, rows, sampling, size, words
 
 TITLE = "Inpaint"
 KIND = Inpaint
 
 
 def build(studio: Studio) -> TabForm:
-    """The form on the left; the canvas for the mask beside the stage."""
+    """The surface is the canvas for the mask."""
     draft = Draft(studio, KIND, studio.checkpoints(KIND.kind))
-    with gr.Row(elem_classes=["work"], equal_height=False):
-        with gr.Column(elem_classes=["form-side"], scale=5, min_width=320):
-            words(draft)
+    with form_side():
+        words(draft)
+        with form_body(draft):
             with gr.Column(elem_classes=["card", "more"]):
+                draft.slide("denoising_strength")
                 draft.show("area", "masked_content")
-                draft.slide("denoising_strength", "mask_blur", "padding")
-                draft.show("inverted", "soft", "exact_steps")
-            basics(draft)
-            control(draft)
-            sampling(draft)
-            add_ons(draft)
-        with gr.Column(elem_classes=["stage-side", "with-canvas"], scale=9, min_width=320):
-            with gr.Column(elem_classes=["canvas-side"]):
-                draft.inputs["image"] = canvas(KIND, "mask", mask="mask")
-                draft.inputs["mask"] = held(KIND, "mask")
                 plan(studio, KIND)
-            stage = Stage(studio, KIND.kind)
-    return TabForm(draft.finish(stage), stage)
+            models(draft)
+            with rows():
+                with row(draft, "masking", "Edge of the mask"):
+                    draft.slide("mask_blur", "padding")
+                    draft.show("inverted", "soft", "exact_steps")
+                size(draft)
+                sampling(draft)
+                add_ons(draft)
+            control(draft)
+        minute(draft)
+    with gr.Column(elem_classes=["canvas-side"]):
+        draft.inputs["image"] = canvas(KIND, "mask", mask="mask")
+        draft.inputs["mask"] = held(KIND, "mask")
+    return draft.finish()

@@ -12,5 +12,5 @@ TITLE = "Models"
 
 
 def build(studio: Studio) -> None:
-    with gr.Column(elem_classes=["library-side"]):
+    with gr.Column(elem_classes=["whole-side", "library-side"]):
         piece("library", "models-library", server_functions=LibraryHandlers(studio).functions)

@@ -1,0 +1,53 @@
+// All shortcuts, in a dialog: "?" opens it, and so does the button in the bar.
+import { make } from "./dom.js";
+import { typing } from "./keyboard.js";
+
+/** @type {[string, [string, string][]][]} */
+const ALL = [
+  ["Everywhere", [
+    ["Ctrl Enter", "Generate"],
+    ["Esc", "Stop what is drawn; close what is open"],
+    ["?", "This list"],
+  ]],
+  ["In a prompt", [
+    ["Ctrl ↑ / Ctrl ↓", "Weigh the words under the cursor up or down"],
+  ]],
+  ["The large view", [
+    ["← / →", "Newer, older picture"],
+    ["Esc", "Close"],
+  ]],
+  ["On a canvas", [
+    ["B / E", "Brush, eraser"],
+    ["[ / ]", "Smaller, larger brush; with Shift softer, harder"],
+    ["Ctrl Z / Ctrl Shift Z", "Undo, redo"],
+    ["Ctrl I", "Invert the mask"],
+    ["Delete", "Clear the mask or the drawing"],
+    ["0", "Show the whole picture"],
+    ["Ctrl wheel", "Zoom"],
+    ["Space or Shift, and drag", "Move the view"],
+    ["Alt click", "Take a colour from the picture"],
+    ["Ctrl V", "Paste a picture"],
+  ]],
+];
+
+const keys = (text) => make("dt", {}, ...text.split(" ").map((word) => (/^(\/|or|and|wheel|drag|click)$|,$/.test(word) ? ` ${word} ` : make("kbd", { textContent: word }))));
+const group = ([title, rows]) => make("section", {}, make("h3", { textContent: title }), make("dl", {}, ...rows.flatMap(([key, words]) => [keys(key), make("dd", { textContent: words })])));
+
+export const showHelp = () => {
+  const found = document.querySelector("dialog.help");
+  const dialog = found ?? make("dialog", { className: "help", "aria-label": "Shortcuts" },
+    make("h2", { textContent: "Shortcuts" }),
+    make("div", { className: "help-groups" }, ...ALL.map(group)),
+    make("button", { type: "button", className: "turn-off", "aria-label": "Close", title: "Close (Esc)" }, make("i", { className: "icon icon-x" })),
+  );
+  if (!found) {
+    document.body.append(dialog);
+    dialog.addEventListener("click", ({ target }) => (target === dialog || target.closest(".turn-off")) && dialog.close());
+  }
+  dialog.showModal();
+};
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "?" || event.ctrlKey || event.metaKey || typing(event.target) || document.querySelector("dialog[open]")) return;
+  event.preventDefault();
+  showHelp();
+});

@@ -1,0 +1,39 @@
+// Rows of the form: each says at rest what it holds, so that it need not be opened to be known.
+import { make, on } from "./dom.js";
+import * as page from "./page.js";
+
+const per_cent = (share) => `${Math.round(100 * share)} %`;
+const list = (...words) => words.filter(Boolean).join(", ");
+const count = (number, word) => (number ? `${number} ${word}${number > 1 ? "s" : ""}` : "");
+
+// Name of a row -> what it says of a form's values.
+/** @type {Record<string, (values: Record<string, any>) => string>} */
+const SAYS = {
+  sampling: ({ sampler, schedule, batch_size, guidance_rescale }) =>
+    list(schedule && schedule !== "Automatic" ? `${sampler} ${schedule}` : sampler, batch_size > 1 && `${batch_size} at once`, guidance_rescale > 0 && "rescaled"),
+  variation: ({ variation_strength }) => (variation_strength > 0 ? per_cent(variation_strength) : "off"),
+  "add-ons": ({ vae, refiner, clip_skip, hypernetworks }) =>
+    list(vae && "VAE", refiner && "refiner", clip_skip > 0 && `clip skip ${clip_skip}`, count(hypernetworks?.length, "hypernetwork")) || "the model's own",
+  masking: ({ mask_blur, inverted, soft }) => list(`blur ${mask_blur}`, inverted && "inverted", soft && "soft"),
+  fitting: ({ resize_mode, exact_steps }) => list(resize_mode, exact_steps && "all steps"),
+  loopback: ({ loops }) => (loops > 1 ? `${loops} times` : "off"),
+  several: ({ images }) => (images?.length ? count(images.length, "picture") : "off"),
+  windows: ({ begins_with, overlap }) => list(begins_with, `overlap ${overlap}`),
+};
+
+const write = (fold, kind) => {
+  const says = SAYS[fold.id.slice(kind.length + 1)];
+  const button = fold.querySelector(":scope > .label-wrap");
+  if (!says || !button || !page.forms[kind]) return;
+  const words = says(page.forms[kind]);
+  const line = button.querySelector(".row-value") ?? button.appendChild(make("span", { className: "row-value" }));
+  if (line.textContent !== words) Object.assign(line, { textContent: words, title: words });
+};
+const all = (only) => {
+  for (const fold of document.querySelectorAll(".row-fold")) {
+    const kind = fold.id.split("-")[0];
+    if (!only || kind === only) write(fold, kind);
+  }
+};
+on("form", ({ kind }) => queueMicrotask(() => all(kind)));
+on("tab", () => requestAnimationFrame(() => all("")));

@@ -1,0 +1,59 @@
+// The strip below the surface: first what is being drawn, then one's pictures, the newest first.
+import { make, wheelSideways } from "./dom.js";
+import { address } from "./stage_live.js";
+import { named } from "./stage_words.js";
+
+const KEEP = 300; // pictures in the strip
+
+// `part` finds the elements; `choose` hears of the id of a picture that was pressed.
+export const strip = (part, choose) => {
+  /** @type {import("./messages.d.ts").PictureSummary[]} */
+  let pictures = []; // newest first, at most KEEP
+  const known = new Set(); // the ids of all pictures that were ever here
+
+  const thumb = (picture) => {
+    const image = make("img", { src: address("thumb", picture.id), alt: "", loading: "lazy", decoding: "async" });
+    const looks = { type: "button", title: picture.prompt, "data-picture": picture.id, "aria-label": named(picture) + (picture.seed && `, seed ${picture.seed}`) };
+    const button = make("button", looks, image);
+    button.addEventListener("click", () => choose(picture.id));
+    return make("li", {}, button);
+  };
+
+  /** @param {import("./messages.d.ts").PictureSummary[]} fresh oldest first */
+  const add = (fresh) => {
+    const news = fresh.filter((picture) => !known.has(picture.id)).toReversed();
+    if (!news.length) return;
+    for (const picture of news) known.add(picture.id);
+    pictures = [...news, ...pictures].slice(0, KEEP);
+    part("tile").after(...news.map(thumb));
+    while (part("strip").children.length > KEEP + 1) part("strip").lastElementChild.remove();
+    part("none").hidden = true;
+  };
+
+  const mark = (selected) => {
+    for (const button of part("strip").querySelectorAll("button[data-picture]")) {
+      if (button.dataset.picture === selected) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
+    }
+  };
+
+  // The tile of the job that runs; null when none does.
+  /** @param {import("./messages.d.ts").JobNews | null} job */
+  const forming = (job) => {
+    part("tile").hidden = job?.state !== "running";
+    if (job?.state !== "running") return part("tile-picture").removeAttribute("src");
+    const share = job.steps ? job.step / job.steps : 0;
+    part("tile-share").textContent = `${Math.round(100 * share)} %`;
+    part("tile").style.setProperty("--blur", `${Math.round(6 * (1 - share))}px`);
+  };
+  const frame = (url) => (part("tile-picture").src = url);
+
+  wheelSideways(part("strip"));
+  return {
+    add, mark, forming, frame,
+    find: (id) => pictures.find((picture) => picture.id === id),
+    knows: (id) => known.has(id),
+    newest: () => pictures[0],
+    beside: (id, by) => pictures[pictures.findIndex((picture) => picture.id === id) + by],
+  };
+};
