@@ -183,7 +183,7 @@ def test_on_a_phone_the_row_of_tabs_moves_to_the_open_one(house: House, browser:
         expect(row).to_have_attribute("data-more", "right")
         visit.generate("a red house")
         visit.finished()
-        visit.part("to-inpaint").click()
+        visit.send_to("inpaint")
         expect(row).to_have_attribute("data-more", "left right")
         inpaint = visit.page.get_by_role("tab", name="Inpaint", exact=True)
         wait_for(visit.page, lambda: abs(centre(inpaint) - centre(row)) < 2)
@@ -206,7 +206,7 @@ def test_markup_in_a_prompt_stays_text(visit: Visit) -> None:
     assert visit.part("prompt").text_content() == nasty
     visit.part("enlarge").click()
     visit.reload()
-    visit.page.locator("#txt2img-stage [data-picture]").first.wait_for()
+    visit.page.locator("#stage [data-picture]").first.wait_for()
     assert visit.page.evaluate("window.hurt") in (0, None)
     assert visit.control("prompt").input_value() == nasty
 
@@ -228,14 +228,14 @@ def test_the_large_view_turns_with_the_arrows_and_escape_closes_it_and_stops_not
     visit.generate("a tree")
     slow.release(1)
     visit.wait_for_step(1)
-    visit.page.locator("#txt2img-stage [data-picture]").first.click()
+    visit.page.locator("#stage [data-picture]").first.click()
     visit.part("enlarge").click()
     visit.page.keyboard.press("ArrowRight")
     wait_for(visit.page, lambda: "seed 1" in (visit.part("large-facts").text_content() or ""))
     visit.page.keyboard.press("Escape")
     assert not visit.part("large").is_visible()
     slow.release(19)
-    wait_for(visit.page, lambda: visit.page.locator("#txt2img-stage [data-picture]").count() == 3)
+    wait_for(visit.page, lambda: visit.page.locator("#stage [data-picture]").count() == 3)
 
 
 def test_a_job_may_be_sent_while_the_studio_still_warms_up(house: House, browser: Browser) -> None:

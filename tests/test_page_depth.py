@@ -259,18 +259,18 @@ def test_the_edited_map_goes_to_the_first_unit_of_controlnet(visit: Visit, house
 def test_a_result_is_sent_to_the_tab_and_the_settings_of_its_own_pictures_come_back(visit: Visit, house: House) -> None:
     visit.generate("a red house")
     visit.finished()
-    visit.part("to-depth").click()
+    visit.send_to("depth")
     visit.page.wait_for_function("() => inside.page.forms.depth?.image && inside.page.forms.depth.prompt === 'a red house'")
     assert form(visit, "checkpoint") == "starter-depth"
     part(visit, "first-estimate").click()
     visit.page.wait_for_function("() => inside.page.forms.depth.map")
     image, depth = form(visit, "image"), form(visit, "map")
     visit.page.locator("#depth-generate").click()
-    visit.page.wait_for_selector('#depth-stage [data-part=frame][data-showing="picture"]')
+    visit.page.wait_for_selector('#stage [data-part=frame][data-showing="picture"]')
     part(visit, "clear").click()
     part(visit, "remove").click()
     wait_for(visit.page, lambda: (form(visit, "map"), form(visit, "image")) == ("", ""))
-    visit.page.locator("#depth-stage [data-part=settings]").click()
+    visit.page.locator("#stage [data-part=settings]").click()
     wait_for(visit.page, lambda: (form(visit, "map"), form(visit, "image")) == (depth, image))
 
 

@@ -42,7 +42,7 @@ def plan(visit: Visit) -> str:
 
 
 def stage(visit: Visit, name: str) -> str:
-    return visit.page.locator(f"#enlarge-stage [data-part={name}]").inner_text()
+    return visit.page.locator(f"#stage [data-part={name}]").inner_text()
 
 
 def choose(visit: Visit, name: str, option: str) -> None:
@@ -82,7 +82,7 @@ def test_a_transparent_picture_is_put_in_and_comes_out_larger(visit: Visit, hous
     with Image.open(newest(house).path) as file:
         assert file.tobytes() == image.resize((80, 60), Image.Resampling.BICUBIC).tobytes()
     assert "seed" not in stage(visit, "facts") and stage(visit, "prompt") == "Enlarged, Bicubic"
-    assert not visit.page.locator("#enlarge-stage [data-part=seed]").is_visible()
+    assert not visit.page.locator("#stage [data-part=seed]").is_visible()
 
 
 def test_a_size_is_typed_and_what_cannot_be_made_is_said_at_once(visit: Visit, house: House) -> None:
@@ -111,20 +111,20 @@ def test_it_is_stopped(visit: Visit, studio: Studio, monkeypatch: pytest.MonkeyP
     visit.page.locator("#enlarge-generate").click()
     wait_for(visit.page, lambda: stage(visit, "status").startswith("Step "))
     with visit.told("stop"):
-        visit.page.locator("#enlarge-stage [data-part=stop]").click()
+        visit.page.locator("#stage [data-part=stop]").click()
     wait_for(visit.page, lambda: "Stopped" in stage(visit, "status"))
-    assert not visit.page.locator("#enlarge-stage [data-part=strip] button").count()
+    assert not visit.page.locator("#stage [data-part=strip] button").count()
 
 
 def test_a_drawing_is_sent_here_and_what_came_of_it_is_sent_on(visit: Visit, house: House) -> None:
     visit.generate("a red house")
     visit.finished()
-    visit.page.locator("#txt2img-stage [data-part=to-enlarge]").click()
+    visit.send_to("enlarge")
     wait_for(visit.page, lambda: visit.page.locator("#enlarge-generate").is_visible() and "to 256 × 256" in plan(visit))
     visit.page.locator("#enlarge-generate").click()
     wait_for(visit.page, lambda: stage(visit, "facts") == "256 × 256")
     assert newest(house).request.kind == "enlarge"
-    visit.page.locator("#enlarge-stage [data-part=to-img2img]").click()
+    visit.send_to("img2img")
     wait_for(visit.page, lambda: visit.page.evaluate("() => !!inside.page.canvases.img2img?.layer"))
     wait_for(visit.page, lambda: visit.page.locator("#img2img-generate").is_visible())
 
@@ -139,7 +139,7 @@ def test_its_settings_come_back_with_its_picture_and_go_with_one_undo(visit: Vis
     choose(visit, "filter", "Box")
     visit.page.locator("#enlarge-image [data-part=out]").click()
     wait_for(visit.page, lambda: plan(visit) == "Put a picture in.")
-    visit.page.locator("#enlarge-stage [data-part=settings]").click()
+    visit.page.locator("#stage [data-part=settings]").click()
     wait_for(visit.page, lambda: "to 100 × 80" in plan(visit))
     wait_for(visit.page, lambda: visit.page.locator("#enlarge-filter input").input_value() == "Nearest")
     visit.page.locator(".page-note").get_by_role("button", name="Undo").click()

@@ -135,7 +135,7 @@ def test_a_mask_that_has_not_changed_is_posted_once(visit: Visit, house: House) 
         draw(visit, "inpaint", f"car {number}")
         wait_until(lambda before=before: count(house, Inpaint) == before + 1, 30)
         # A press is taken when the last one has been answered.
-        visit.page.locator(":is(#inpaint-stage, #inpaint-stage *)[data-state=done]").wait_for(state="attached")
+        visit.page.locator(":is(#stage, #stage *)[data-state=done]").wait_for(state="attached")
     assert sum("as=mask" in address for address in visit.posts) == 1
 
 
@@ -148,7 +148,7 @@ def test_a_picture_goes_to_another_tab_with_its_words_and_one_undo_brings_the_ol
     visit.open_tab("Text to image")
     visit.generate("a house in the snow")
     visit.finished()
-    visit.part("to-inpaint").click()
+    visit.send_to("inpaint")
     visit.page.wait_for_function("old => inside.page.forms.inpaint.image !== old", arg=old)
     assert visit.page.locator("#inpaint-prompt textarea").input_value() == "a house in the snow"
     assert visit.page.locator("#inpaint-image").is_visible()
@@ -168,7 +168,7 @@ def test_a_result_can_be_sent_to_every_tab(visit: Visit, kind: str, tab: str) ->
     visit.generate(f"a ball for {kind}")
     visit.finished()
     visit.page.locator("#txt2img-prompt textarea").fill("something else")
-    visit.part(f"to-{kind}").click()
+    visit.send_to(kind)
     wait_for(visit.page, lambda: visit.page.locator(f"#{kind}-prompt textarea").input_value() == f"a ball for {kind}")
     assert visit.page.get_by_role("tab", name=tab, exact=True).get_attribute("aria-selected") == "true"
     if kind != "txt2img":

@@ -100,7 +100,7 @@ def test_a_result_that_is_sent_becomes_the_picture_of_the_first_unit_and_one_und
     before = units(visit)
     visit.generate("a house in the snow")
     visit.finished()
-    visit.part("to-controlnet").click()
+    visit.send_to("controlnet")
     wait_for(visit.page, lambda: units(visit)[0]["image"] != "")
     assert units(visit) == [before[0] | {"image": units(visit)[0]["image"]}]
     assert visit.page.locator("#controlnet-prompt textarea").input_value() == "a house in the snow"

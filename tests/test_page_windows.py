@@ -63,18 +63,18 @@ def test_a_second_window_sees_new_pictures_and_a_wheel_moves_their_row(visit: Vi
         second.add_init_script(NO_LATE_LOOK)
         second.goto(house.url)
         second.wait_for_function("() => window.inside?.page.told.engine?.state === 'ready' && 'newest' in inside.page.told.engine")
-        before = second.locator("#txt2img-stage [data-part=strip] li").count()
+        before = second.locator("#stage [data-part=strip] li").count()
         visit.page.bring_to_front()
         visit.generate("a tree")
         visit.finished()
-        second.wait_for_function("before => document.querySelectorAll('#txt2img-stage [data-part=strip] li').length > before", arg=before)
+        second.wait_for_function("before => document.querySelectorAll('#stage [data-part=strip] li').length > before", arg=before)
         second.set_viewport_size({"width": 700, "height": 800})
         second.bring_to_front()
-        row = second.locator("#txt2img-stage [data-part=strip]")
+        row = second.locator("#stage [data-part=strip]")
         row.evaluate("(row) => row.append(...Array.from({ length: 30 }, () => row.firstElementChild.cloneNode(true)))")
         row.hover()
         second.mouse.wheel(0, 200)
-        second.wait_for_function("() => document.querySelector('#txt2img-stage [data-part=strip]').scrollLeft > 100")
+        second.wait_for_function("() => document.querySelector('#stage [data-part=strip]').scrollLeft > 100")
 
 
 def test_on_a_phone_what_happens_and_what_is_to_be_kept_come_into_view(house: House, browser: Browser) -> None:
@@ -90,7 +90,7 @@ def test_on_a_phone_what_happens_and_what_is_to_be_kept_come_into_view(house: Ho
         visit.page.locator("#inpaint-image [data-part=fill]").tap()
         house.runner.step_seconds = 0.1
         visit.page.locator("#inpaint-generate").tap()
-        expect(visit.page.locator("#inpaint-stage [data-part=status]")).to_be_in_viewport()
+        expect(visit.page.locator("#stage [data-part=status]")).to_be_in_viewport()
         visit.page.evaluate("inside.desk.notify('The form was filled anew.', { says: 'Undo', does() {} })")
         assert visit.page.evaluate(FREE)
         visit.page.get_by_role("button", name="Close this note").tap()

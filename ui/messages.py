@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict
 
-from pipelines.services.answers import EstimatorInfo, JobNews, PictureSummary, PreprocessorInfo, ThresholdInfo
+from pipelines.services.answers import EstimatorInfo, Example, JobNews, PictureSummary, PreprocessorInfo, ThresholdInfo
 
-__all__ = ["EstimatorInfo", "JobNews", "PictureSummary", "PreprocessorInfo", "ThresholdInfo"]
+__all__ = ["EstimatorInfo", "Example", "JobNews", "PictureSummary", "PreprocessorInfo", "ThresholdInfo"]
 
 
 # ------------------------------------------------------------------------------------------------------------------------ whoever asks
@@ -112,6 +112,7 @@ class StageStart(TypedDict):
     job: str | None
     recent: list[PictureSummary]
     news: str
+    examples: list[Example]  # what an empty surface shows
 
 
 class EngineState(TypedDict):

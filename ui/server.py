@@ -119,6 +119,7 @@ def _add_routes(
         ("/live/{job_id}", desk.live),
         ("/picture/{picture_id}.png", pictures.picture),
         ("/thumb/{picture_id}", pictures.thumb),
+        ("/example/{checkpoint_id}/{number:int}", pictures.example),
         ("/input/{picture_id}.png", inputs.show),
         ("/login", login.show),
     ):

@@ -55,7 +55,7 @@ class Picture:
 
 
 def part(page: Page, tab: str, name: str) -> Locator:
-    return page.locator(f"#{tab}-stage [data-part={name}]")
+    return page.locator(f"#stage [data-part={name}]")
 
 
 def fill(page: Page, tab: str, **values: object) -> None:
@@ -87,6 +87,7 @@ def unfold(page: Page, title: str) -> None:
 def send(page: Page, to: str) -> None:
     """Sends the houses, which are the newest picture of text to image, to another tab."""
     open_tab(page, "Text to image")
+    part(page, "txt2img", "send").click()
     part(page, "txt2img", f"to-{to}").click()
     page.wait_for_timeout(1500)
 
@@ -116,7 +117,7 @@ def studio(page: Page) -> None:
 
 def forming(page: Page) -> None:
     studio(page)
-    unfold(page, "Sampling and batches")
+    unfold(page, "Sampling")
     fill(page, "txt2img", prompt=DRAWN[1][0], seed=1, steps=150)
     page.locator("#txt2img-generate").click()
     expect(part(page, "txt2img", "status")).to_have_text(re.compile(r"Step [3-9]\d"), timeout=PATIENCE)

@@ -23,6 +23,14 @@ PictureSummary = TypedDict(
 """A finished picture. Sent by `Studio.watch` and the stage; read by `stage.js`."""
 
 
+class Example(TypedDict):
+    """A picture that came with a checkpoint. Sent by the stage; read by `wall.js`."""
+
+    checkpoint: str
+    number: int
+    prompt: str
+
+
 class JobNews(TypedDict):
     """News of a job: how far it has come. Sent by `Studio.watch` to whoever follows it; read by `stage.js`."""
 

@@ -141,7 +141,7 @@ class Visit:
         return self.page.locator(f"#txt2img-{name} :is(textarea, input[type=number], input:not([type]), input[type=text])").first
 
     def part(self, name: str) -> Locator:
-        return self.page.locator(f"#txt2img-stage [data-part={name}]")
+        return self.page.locator(f"#stage [data-part={name}]")
 
     def set(self, name: str, value: str) -> None:
         self.control(name).fill(value)
@@ -152,12 +152,17 @@ class Visit:
             self.control("prompt").fill(prompt)
         self.page.locator("#txt2img-generate").click()
 
-    def unfold(self, name: str = "Sampling and batches") -> None:
-        """Opens a fold of the tab that is seen; it may have been left open."""
-        fold = self.page.locator(".form-side:visible").get_by_role("button", name=name)
+    def unfold(self, name: str = "Sampling") -> None:
+        """Opens a row of the form that is seen; it may have been left open."""
+        fold = self.page.locator(".form-side:visible").get_by_role("button", name=re.compile(f"^{name}"))
         if fold.get_attribute("aria-expanded") != "true":
             fold.click()
         at_rest(self.page)
+
+    def send_to(self, tab: str) -> None:
+        """The picture of the surface into another tab, by the menu."""
+        self.part("send").click()
+        self.part(f"to-{tab}").click()
 
     def open_tab(self, name: str) -> None:
         self.page.get_by_role("tab", name=name, exact=True).click()

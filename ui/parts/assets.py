@@ -27,7 +27,10 @@ STYLES = (
 )  # fmt: skip
 FONTS = {"Inter": "inter-latin-wght-normal.woff2", "Fraunces": "fraunces-latin-wght-normal.woff2"}  # family -> file of `static/fonts`
 # What the two files hold; other letters are taken from the fonts of the system.
-LATIN = "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02BC,U+02C6,U+02DA,U+02DC,U+0304,U+0308,U+0329,U+2000-206F,U+20AC,U+2122,U+2191,U+2193,U+2212,U+2215,U+FEFF,U+FFFD"
+LATIN = (
+    "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02BC,U+02C6,U+02DA,U+02DC,U+0304,U+0308,U+0329,"
+    "U+2000-206F,U+20AC,U+2122,U+2191,U+2193,U+2212,U+2215,U+FEFF,U+FFFD"
+)
 SHAPE = re.compile(r"<(?!svg|/svg|!--)[^>]+>")
 STROKE = 1.75  # of the 24 units that an icon is wide
 QUALITY = 10  # of 11: the last one takes three times as long for a fiftieth less
@@ -82,13 +85,15 @@ def face(family: str, typeface: Asset) -> str:
 
 def icons() -> str:
     """A class for each icon."""
-    return "".join(f'.icon-{path.stem} {{ --sign: url("{_sign(path.read_text("utf-8"))}"); }}\n' for path in sorted((STATIC / "icons").glob("*.svg")))
+    signs = {path.stem: _sign(path.read_text("utf-8")) for path in sorted((STATIC / "icons").glob("*.svg"))}
+    return "".join(f'.icon-{name} {{ --sign: url("{sign}"); }}\n' for name, sign in signs.items())
 
 
 def _sign(svg: str) -> str:
     looks = f"fill='none' stroke='#000' stroke-width='{STROKE}' stroke-linecap='round' stroke-linejoin='round'"
     shapes = "".join(" ".join(shape.split()) for shape in SHAPE.findall(svg)).replace('"', "'").replace(" />", "/>")
-    return "data:image/svg+xml," + quote(f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' {looks}>{shapes}</svg>", safe=" '/=:.,-")
+    drawn = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' {looks}>{shapes}</svg>"
+    return "data:image/svg+xml," + quote(drawn, safe=" '/=:.,-")
 
 
 def head(script: Asset, styles: Asset) -> str:

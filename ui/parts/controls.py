@@ -98,7 +98,7 @@ def size(kind: type[Request], start: Mapping[str, object]) -> tuple[dict[str, Co
     """Width and height with swap, and a button for each aspect."""
     with gr.Row(elem_classes=["size-row"]):
         width = control(kind, "width", value=start["width"], min_width=80)
-        swap = gr.Button("Swap width and height", elem_classes=["sign", "icon-arrow-left-right", "swap"], elem_id=f"{kind.kind}-swap", scale=0, min_width=40)
+        swap = _sign(kind, "swap", "Swap width and height", "arrow-left-right")
         height = control(kind, "height", value=start["height"], min_width=80)
     with gr.Row(elem_classes=["aspects"]):
         looks = {name: ["aspect", f"aspect-{name.replace(':', '-')}"] for name in ASPECTS}
@@ -109,9 +109,14 @@ def size(kind: type[Request], start: Mapping[str, object]) -> tuple[dict[str, Co
 def seeds(kind: type[Request]) -> tuple[dict[str, Component], gr.Button, gr.Button]:
     with gr.Row(elem_classes=["seed-row"]):
         seed = control(kind, "seed", min_width=140)
-        dice = gr.Button("A new seed each time", elem_classes=["sign", "icon-dices", "dice"], elem_id=f"{kind.kind}-dice", scale=0, min_width=40)
-        reuse = gr.Button("Seed of the last picture", elem_classes=["sign", "icon-rotate-ccw", "reuse"], elem_id=f"{kind.kind}-reuse", scale=0, min_width=40)
+        dice = _sign(kind, "dice", "A new seed each time", "dices")
+        reuse = _sign(kind, "reuse", "Seed of the last picture", "rotate-ccw")
     return {"seed": seed}, dice, reuse
+
+
+def _sign(kind: type[Request], name: str, says: str, icon: str) -> gr.Button:
+    """A button that shows an icon of `static/icons`; its words are for ears."""
+    return gr.Button(says, elem_classes=["sign", f"icon-{icon}", name], elem_id=f"{kind.kind}-{name}", scale=0, min_width=36)
 
 
 def defaults(kind: type[Request]) -> dict[str, object]:

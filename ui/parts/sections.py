@@ -15,6 +15,7 @@ from ui.parts import controls
 from ui.parts.choices import choices, offer
 from ui.parts.control_units import units
 from ui.parts.form import CARRIED, Form, TabForm
+from ui.parts.scripts import call
 from ui.parts.stage import prompt_notes
 
 
@@ -108,9 +109,9 @@ def size(draft: Draft) -> None:
 
 
 def control(draft: Draft, prominent: bool = False) -> None:
-    """The control units. Where the tab is about something else they wait folded."""
+    """The control units. Where the tab is about something else they are a row of a card, and wait folded."""
     assert issubclass(draft.kind, Drawing), "control units steer a drawing"
-    with gr.Column(elem_classes=["card", "control-card"]):
+    with gr.Column(elem_classes=["card"] if prominent else ["units-row"]):
         draft.inputs["controls"] = units(draft.studio, draft.kind, prominent)
 
 
@@ -144,4 +145,12 @@ def minute(draft: Draft, says: str = "Generate") -> None:
             draft.show("steps", "guidance_scale", min_width=40)
             seed, draft.buttons["dice"], draft.buttons["reuse"] = controls.seeds(draft.kind)
         draft.inputs |= seed
+        start(draft, says)
+
+
+def start(draft: Draft, says: str) -> None:
+    """The button that starts; beside it, on a phone, the one that opens the rest of the form."""
+    with gr.Row(elem_classes=["start"]):
         draft.buttons["generate"] = controls.generate(draft.kind, says)
+        more = gr.Button("All settings", elem_classes=["sign", "icon-sliders-horizontal", "sheet-more"], scale=0, min_width=46)
+    more.click(None, None, None, js=call("sheets", "toggleSheet"))

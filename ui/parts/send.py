@@ -8,6 +8,7 @@ from typing import cast
 import gradio as gr
 from gradio.components import Component
 
+from models.json_values import is_whole
 from pipelines import (
     Checkpoint,
     Controlled,
@@ -31,7 +32,7 @@ from ui.parts.depth_driver import depth_model
 from ui.parts.depth_map import SEEN, part_of
 from ui.parts.form import Form, TabForm
 from ui.parts.scripts import call
-from ui.parts.stage import Stage, own_picture
+from ui.parts.stage import Stage, own_picture, told
 from ui.toasts import Refusal, remark
 
 # What says how to draw over a picture belongs to the form that it is sent to.
@@ -61,7 +62,17 @@ def connect(studio: Studio, tab_forms: dict[str, TabForm], stage: Stage, tabs: g
             raise Refusal(str(error), "Not sent") from None
         return {tabs: gr.Tabs(selected=kind)} | updates
 
+    @role("artist")
+    def example(event: gr.EventData, request: gr.Request) -> Updates:
+        with told("Not taken"):
+            number = getattr(event, "number", None)
+            path = studio.examples.find(str(getattr(event, "checkpoint", "")), number if is_whole(number) else -1)
+            found = studio.settings(path, user_of(request))
+        form = tab_forms[found.request.kind].form
+        return {tabs: gr.Tabs(selected=found.request.kind)} | form.fill(found.request)
+
     listener(stage.view, "send")(send, None, outputs, **CALM)
+    listener(stage.view, "example")(example, None, outputs, **CALM)
     for each in tab_forms.values():
         stage.connect(each)
         _undo(each.form)

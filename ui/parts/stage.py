@@ -1,4 +1,4 @@
-"""The stage, the middle of the room in every tab: the picture as it forms, progress, stop and skip, the finished pictures and their settings.
+"""The stage, the middle of the room in every tab: the picture as it forms, progress, stop and skip, the finished pictures.
 
 The picture never travels through Gradio. A press of Generate returns a job's id; the script of the stage follows that job over
 the server's own routes, one request in flight, so that a slow line drops frames and delays nobody.
@@ -92,7 +92,7 @@ class Stage:
             with told("Not read"):
                 recent = self._studio.recent(user, owner=is_owner(request))
                 job, news = self._studio.current(user), self._studio.news(is_owner(request))
-            return {"job": job, "recent": [summary(record) for record in recent], "news": news}
+            return {"job": job, "recent": [summary(record) for record in recent], "news": news, "examples": self._studio.examples.all()}
 
         return attach
 

@@ -14,6 +14,7 @@ from PIL import Image
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from models.errors import UserError
 from pipelines import PictureRecord, Studio
 from pipelines.images.store import on_white
 from ui.door.csp import FOREVER
@@ -24,7 +25,7 @@ THUMB_SIDE = 320  # pixels, the longer side
 
 
 class PictureRoutes:
-    """The handlers of `/picture/{id}.png` and `/thumb/{id}`."""
+    """The handlers of `/picture/{id}.png`, `/thumb/{id}` and `/example/{checkpoint}/{number}`."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
@@ -43,6 +44,15 @@ class PictureRoutes:
         if record is None:
             return _gone()
         return Response(await self.thumbs.of(record), headers=FOREVER, media_type="image/webp")
+
+    async def example(self, request: Request) -> Response:
+        """A picture that came with a checkpoint, small. Everybody may see it."""
+        number = request.path_params["number"]
+        try:
+            path = await asyncio.to_thread(self.studio.examples.find, request.path_params["checkpoint_id"], number)
+        except UserError:
+            return _gone()
+        return Response(await asyncio.to_thread(make_thumb, path), headers=FOREVER, media_type="image/webp")
 
     async def _find(self, request: Request) -> PictureRecord | None:
         record = await asyncio.to_thread(self.studio.picture, request.path_params["picture_id"])

@@ -14,10 +14,13 @@ const hide = () => {
   shown?.remove();
   shown = null;
 };
-const place = (hint, { left, bottom, top }) => {
+// Below the name; above it at the foot of the form, where Generate is never covered.
+const place = (hint, name) => {
+  const { left, bottom, top } = name.getBoundingClientRect();
   const { width, height } = hint.getBoundingClientRect();
+  const above = name.closest(".form-foot") || bottom + height + 12 >= innerHeight;
   hint.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
-  hint.style.top = `${bottom + height + 12 < innerHeight ? bottom + 6 : top - height - 6}px`;
+  hint.style.top = `${above ? top - height - 8 : bottom + 6}px`;
 };
 const show = (name) => {
   hide();
@@ -25,7 +28,7 @@ const show = (name) => {
   if (!words) return;
   shown = make("div", { className: "hint", textContent: words, "aria-hidden": "true" });
   document.body.append(shown);
-  place(shown, name.getBoundingClientRect());
+  place(shown, name);
 };
 const later = (name, time) => {
   hide();

@@ -6,9 +6,16 @@ export type EstimatorInfo = {
   missing: string;
 };
 
+export type Example = {
+  checkpoint: string;
+  number: number;
+  prompt: string;
+};
+
 export type JobNews = {
   job: string;
   kind: string;
+  begins_with: string;
   state: string;
   version: number;
   ahead: number;
@@ -119,6 +126,7 @@ export type StageStart = {
   job: string | null;
   recent: PictureSummary[];
   news: string;
+  examples: Example[];
 };
 
 export type EngineState = {

@@ -7,6 +7,7 @@ import { address, listen } from "./stage_live.js";
 import { menu } from "./stage_menu.js";
 import { strip } from "./stage_strip.js";
 import { SPOKEN, TITLES, ahead, facts, invitation, named, sentence, skipping, skips } from "./stage_words.js";
+import { wall } from "./wall.js";
 
 const ENDED = ["done", "stopped", "failed", "interrupted"];
 const LONGEST_REEL = 16; // previews; on a page that is not looked at they are not shown, and only the last ones are kept
@@ -32,8 +33,12 @@ export const build = ({ element, trigger, props, watch }) => {
   const say = (title, advice = "") => {
     part("title").textContent = title;
     part("advice").textContent = advice;
+    part("wall").hidden = true;
   };
-  const invite = () => say("Your picture appears here", invitation(page.open.tab));
+  const invite = () => {
+    say("Your picture appears here", invitation(page.open.tab));
+    part("wall").hidden = page.open.tab !== "txt2img" || !part("wall").children.length;
+  };
 
   // ---- what the surface shows ----------------------------------------------------------------------------------------------
 
@@ -293,6 +298,8 @@ export const build = ({ element, trigger, props, watch }) => {
     pictures.add(props.value.recent.toReversed());
     if (again) return;
     if (props.value.news) notice(props.value.news);
+    wall(part("wall"), props.value.examples, (example) => (trigger("example", example), speak("The form has the settings of this example.")));
+    if (!running && !pictures.newest()) invite();
     if (props.value.job) enqueue(props.value.job);
     else if (!running && selected === null && pictures.newest()) select(pictures.newest().id);
   });

@@ -153,7 +153,7 @@ export const build = ({ element, trigger, props, server, watch }) => {
     });
     const acting = now.filter((unit) => unit.weight && (unit.image || begins.name)).length;
     const some = acting < now.length ? `${acting} of ${now.length} on` : `${acting} on`;
-    part("sum").textContent = acting ? some : now.length && !prominent ? "none on" : "";
+    part("sum").textContent = acting ? some : now.length && !prominent ? "none on" : prominent ? "" : "off";
     part("add").disabled = now.length >= most;
     part("add").textContent = now.length ? "Add another unit" : "Add a unit";
     part("limit").textContent = now.length >= most ? `${most} is the most` : "";

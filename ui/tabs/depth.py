@@ -34,8 +34,8 @@ def build(studio: Studio) -> TabForm:
                 with row(draft, "fitting", "Fitting"):
                     draft.show("resize_mode", "exact_steps")
                 sampling(draft)
+                control(draft)
                 add_ons(draft)
-            control(draft)
         minute(draft)
     with gr.Column(elem_classes=["canvas-side"]):
         draft.inputs |= {"image": held(KIND, "image"), "estimator": estimator()}

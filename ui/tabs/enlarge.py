@@ -5,10 +5,9 @@ from __future__ import annotations
 import gradio as gr
 
 from pipelines import Enlarge, Studio
-from ui.parts import controls
 from ui.parts.canvas import plan
 from ui.parts.form import TabForm
-from ui.parts.sections import Draft, form_body, form_side
+from ui.parts.sections import Draft, form_body, form_side, start
 from ui.parts.source import source
 
 TITLE = "Enlarge"
@@ -30,5 +29,5 @@ def build(studio: Studio) -> TabForm:
                     draft.show("width", "height", min_width=120)
                 draft.show("filter")
         with gr.Column(elem_classes=["form-foot"]):
-            draft.buttons["generate"] = controls.generate(KIND, "Enlarge")
+            start(draft, "Enlarge")
     return draft.finish()

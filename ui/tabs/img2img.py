@@ -34,8 +34,8 @@ def build(studio: Studio) -> TabForm:
                     draft.show("strength_curve")
                 with row(draft, "several", "Several pictures"):
                     draft.inputs["images"] = pile(studio, KIND)
+                control(draft)
                 add_ons(draft)
-            control(draft)
         minute(draft)
     with gr.Column(elem_classes=["canvas-side"]):
         draft.inputs["image"] = canvas(KIND, "sketch")

@@ -30,8 +30,8 @@ def build(studio: Studio) -> TabForm:
                     draft.show("inverted", "soft", "exact_steps")
                 size(draft)
                 sampling(draft)
+                control(draft)
                 add_ons(draft)
-            control(draft)
         minute(draft)
     with gr.Column(elem_classes=["canvas-side"]):
         draft.inputs["image"] = canvas(KIND, "mask", mask="mask")

@@ -31,8 +31,8 @@ def build(studio: Studio) -> TabForm:
                     draft.show("begins_with", "exact_steps")
                 size(draft)
                 sampling(draft)
+                control(draft)
                 add_ons(draft)
-            control(draft)
         minute(draft)
     with gr.Column(elem_classes=["canvas-side"]):
         draft.inputs["image"] = canvas(KIND, "frame")

@@ -19,7 +19,7 @@ def build(studio: Studio) -> TabForm:
             with rows():
                 size(draft)
                 sampling(draft)
+                control(draft)
                 add_ons(draft)
-            control(draft)
         minute(draft)
     return draft.finish()

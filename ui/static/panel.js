@@ -1,0 +1,54 @@
+// The panel: which of its pages is seen, and whether it is open. Both are kept in this browser.
+import * as folds from "./folds.js";
+import { findAll, make, on, parts } from "./dom.js";
+
+const WIDE = 1180; // pixels of the window from which it is open at first
+const room = () => document.getElementById("room");
+/** @type {{ turn: (name: string) => void }} */
+const seen = { turn: () => {} };
+
+// Opens the panel at a page; at the page that is seen, closes it.
+export const showPanel = (open = true) => {
+  room().classList.toggle("panel-open", open);
+  folds.keep("panel", open);
+  for (const button of findAll('[data-opens="panel"]')) button.setAttribute("aria-expanded", String(open));
+};
+export const togglePanel = () => showPanel(!room().classList.contains("panel-open"));
+export const showPage = (name) => (seen.turn(name), showPanel());
+
+/** @param {import("./page_types.d.ts").Given} given */
+export const build = ({ element, props }) => {
+  const part = parts(element);
+  const tabs = props.pages.map(({ name, title }) => {
+    const button = make("button", { type: "button", role: "tab", id: `panel-tab-${name}`, "aria-controls": `panel-${name}` },
+      make("span", { textContent: title }), make("span", { className: "panel-count", "data-count": name }));
+    button.addEventListener("click", () => turn(name));
+    return button;
+  });
+  part("tabs").append(...tabs);
+
+  const turn = (name) => {
+    for (const page of findAll("#panel > .panel-page")) page.toggleAttribute("data-seen", page.id === `panel-${name}`);
+    folds.keep("panel-page", name);
+    props.pages.forEach((page, index) => {
+      const chosen = page.name === name;
+      tabs[index].setAttribute("aria-selected", String(chosen));
+      tabs[index].tabIndex = chosen ? 0 : -1;
+    });
+  };
+  part("tabs").addEventListener("keydown", ({ key }) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[key];
+    if (!by) return;
+    const next = (tabs.indexOf(document.activeElement) + by + tabs.length) % tabs.length;
+    tabs[next].focus();
+    turn(props.pages[next].name);
+  });
+  part("close").addEventListener("click", () => showPanel(false));
+  seen.turn = turn;
+
+  const kept = folds.was("panel-page", "");
+  turn(props.pages.some(({ name }) => name === kept) ? kept : props.pages[0].name);
+  if (folds.was("panel", innerWidth >= WIDE) && innerWidth > 780) showPanel();
+};
+// On a phone the sheet makes way for what is done elsewhere.
+on("tab", () => innerWidth <= 780 && showPanel(false));
