@@ -267,10 +267,12 @@ def test_a_result_is_sent_to_the_tab_and_the_settings_of_its_own_pictures_come_b
     image, depth = form(visit, "image"), form(visit, "map")
     visit.page.locator("#depth-generate").click()
     visit.page.wait_for_selector('#stage [data-part=frame][data-showing="picture"]')
+    visit.part("uncover").click()
     part(visit, "clear").click()
     part(visit, "remove").click()
     wait_for(visit.page, lambda: (form(visit, "map"), form(visit, "image")) == ("", ""))
-    visit.page.locator("#stage [data-part=settings]").click()
+    visit.page.locator("#stage [data-part=strip] [data-picture]").first.click()
+    visit.part("settings").click()
     wait_for(visit.page, lambda: (form(visit, "map"), form(visit, "image")) == (depth, image))
 
 

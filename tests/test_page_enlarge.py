@@ -113,7 +113,7 @@ def test_it_is_stopped(visit: Visit, studio: Studio, monkeypatch: pytest.MonkeyP
     with visit.told("stop"):
         visit.page.locator("#stage [data-part=stop]").click()
     wait_for(visit.page, lambda: "Stopped" in stage(visit, "status"))
-    assert not visit.page.locator("#stage [data-part=strip] button").count()
+    assert not visit.page.locator("#stage [data-part=strip] [data-picture]").count()
 
 
 def test_a_drawing_is_sent_here_and_what_came_of_it_is_sent_on(visit: Visit, house: House) -> None:

@@ -114,11 +114,13 @@ def test_the_prompt_is_counted_and_unknown_words_are_named(visit: Visit) -> None
 
 
 def test_an_example_is_one_click_away_and_can_be_taken_back(visit: Visit) -> None:
-    visit.control("prompt").fill("a tree")
-    visit.page.get_by_role("button", name="a blue ball").click()
+    example = visit.page.get_by_role("button", name="a blue ball")
+    example.click()
     assert visit.control("prompt").input_value() == "a blue ball"
+    expect(example).to_be_hidden()  # it is for who has not begun
     visit.page.keyboard.press("Control+z")
-    assert visit.control("prompt").input_value() == "a tree"
+    assert visit.control("prompt").input_value() == ""
+    expect(example).to_be_visible()
 
 
 def test_the_weight_keys_work_in_the_prompt_and_undo_takes_them_back(visit: Visit) -> None:

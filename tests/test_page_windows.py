@@ -71,7 +71,7 @@ def test_a_second_window_sees_new_pictures_and_a_wheel_moves_their_row(visit: Vi
         second.set_viewport_size({"width": 700, "height": 800})
         second.bring_to_front()
         row = second.locator("#stage [data-part=strip]")
-        row.evaluate("(row) => row.append(...Array.from({ length: 30 }, () => row.firstElementChild.cloneNode(true)))")
+        row.evaluate("(row) => row.append(...Array.from({ length: 30 }, () => row.lastElementChild.cloneNode(true)))")
         row.hover()
         second.mouse.wheel(0, 200)
         second.wait_for_function("() => document.querySelector('#stage [data-part=strip]').scrollLeft > 100")
@@ -81,11 +81,14 @@ def test_on_a_phone_what_happens_and_what_is_to_be_kept_come_into_view(house: Ho
     with visiting(house, browser, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as visit:
         for tab in ("Models", "ControlNet", "Inpaint"):
             visit.open_tab(tab)
+            if (more := visit.page.locator("button.sheet-more:visible")).count() and more.get_attribute("aria-expanded") != "true":
+                more.tap()
             visit.page.wait_for_timeout(300)
             assert visit.page.evaluate(TOO_SMALL) == []
         lists = visit.page.evaluate(LISTS)
         height = visit.page.locator("#inpaint-width input").evaluate("(field) => Math.floor(field.getBoundingClientRect().height)")
         assert lists and all(list == [height, height] for list in lists)
+        visit.page.locator("button.sheet-more:visible").tap()
         put(visit, "inpaint", picture(256, 192))
         visit.page.locator("#inpaint-image [data-part=fill]").tap()
         house.runner.step_seconds = 0.1

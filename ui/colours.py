@@ -12,7 +12,7 @@ STRONG = ACCENT[6]  # under white words
 # Name -> colour, of the page and of the log-in page. `on` are words on the accent.
 LIGHT: Mapping[str, str] = {
     "paper": "#f5f3ee", "sheet": "#fffefb", "ink": "#211e1a", "quiet": "#6a6359", "line": "#e3dfd6", "edge": "#cfc9bd",
-    "accent": STRONG, "strong": STRONG, "on": "#ffffff", "wash": "#f3e5dd", "well": "#e9e6df", "warn": "#8a2b12", "alarm": "#fbe9e2",
+    "accent": STRONG, "strong": STRONG, "on": "#ffffff", "wash": "#faf1ec", "well": "#e9e6df", "warn": "#8a2b12", "alarm": "#fbe9e2",
 }  # fmt: skip
 DARK: Mapping[str, str] = {
     "paper": "#161412", "sheet": "#1e1b18", "ink": "#efe9e1", "quiet": "#a89f94", "line": "#302b26", "edge": "#463f38",

@@ -11,7 +11,7 @@ Roles are those of ui/door/roles.py: whoever sits at the machine is its owner, e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -37,7 +37,7 @@ from ui.door.serving import serve
 from ui.door.uploads import UploadFolder
 from ui.gradio_import import gradio_stubs_untouched
 from ui.gradio_types import Keyword, queue_of
-from ui.parts.assets import Asset, head, page_assets
+from ui.parts.assets import Assets, faces, head, page_assets
 from ui.parts.depth_map import DepthViews
 from ui.routes.inputs import InputRoutes
 from ui.routes.jobs import JobRoutes, sorry
@@ -72,13 +72,13 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
 
     Raises `RuntimeError` when a handler of the page declares no role.
     """
-    blocks, script, styles, fonts = _build(studio, blocks_factory)
+    blocks, assets = _build(studio, blocks_factory)
     sessions = Sessions(door.password)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.closing = asyncio.Event()
     desk = JobRoutes(studio, app.state.closing, door.password is not None)
-    _add_routes(app, desk, PictureRoutes(studio), InputRoutes(studio), DepthViews(studio), LoginRoutes(sessions))
-    for asset in (script, styles, *fonts):
+    _add_routes(app, desk, PictureRoutes(studio), InputRoutes(studio), DepthViews(studio), LoginRoutes(sessions, faces(assets.fonts, "static/")))
+    for asset in assets.files:
         app.add_route(asset.path, asset.answer, methods=["GET"])
     ours = list(app.routes)
     uploads = UploadFolder(get_upload_folder())
@@ -87,7 +87,7 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     hosts = door.hosts | ({door.public.name} if door.public else frozenset[str]())
     # The last one added is the first that a request meets.
     app.add_middleware(Rooted)
-    app.add_middleware(Numbered, head=head(script, styles))
+    app.add_middleware(Numbered, head=head(assets))
     app.add_middleware(GradioPart, blocks=blocks, ours=lambda scope: any(route.matches(scope)[0] != Match.NONE for route in ours))
     app.add_middleware(Compressed)
     app.add_middleware(BodyGuard, uploads=uploads, limits=door.limits, room=studio.disk.check)
@@ -100,14 +100,14 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     return app
 
 
-def _build(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks]) -> tuple[gr.Blocks, Asset, Asset, Sequence[Asset]]:
-    """The page, its script, its style sheet and its typefaces. To compress these well takes a while, which is passed beside the page."""
+def _build(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks]) -> tuple[gr.Blocks, Assets]:
+    """The page and its files. To compress these well takes a while, which is passed beside the page."""
     with ThreadPoolExecutor(1) as beside:
         assets = beside.submit(page_assets)
         blocks = blocks_factory(studio)
     if missing := undeclared(blocks):
         raise RuntimeError(f"These handlers declare no role (see ui/door/roles.py): {', '.join(missing)}")
-    return blocks, *assets.result()
+    return blocks, assets.result()
 
 
 def _add_routes(

@@ -19,13 +19,14 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.support.page_fixtures import context, heard, shared_page, wait_for
 from ui.door.csp import policy
+from ui.parts.assets import look_sheet
 from ui.parts.scripts import STATIC, modules, static
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Canvas</title>
-<link rel="stylesheet" href="atelier.css"><link rel="stylesheet" href="canvas.css">
-<style>* { box-sizing: border-box } button, input { font: inherit }
+<link rel="stylesheet" href="colours.css"><link rel="stylesheet" href="atelier.css"><link rel="stylesheet" href="canvas.css">
+<style>#home { height: 640px } * { box-sizing: border-box } button, input { font: inherit }
 body { margin: 0; padding: 12px; background: #f4f4f3; font: 15px system-ui } body.dark { background: #161616 }
-.card { padding: 16px; border: 1px solid var(--line); border-radius: 12px; background: var(--panel) }</style>
+.card { padding: 16px; border: 1px solid var(--line); border-radius: 12px; background: var(--sheet) }</style>
 <body><div class="gradio-container"><input id="elsewhere"><div class="card" id="tab"><div id="home"></div></div></div>
 <script type="module" src="boot.js"></script></body></html>"""
 BOOT = """
@@ -106,6 +107,8 @@ class Inputs:
             return "text/plain", b"A page without scripts."
         if name == "boot.js":
             return "text/javascript", BOOT.encode()
+        if name == "colours.css":
+            return "text/css", look_sheet().encode()
         if name.endswith(".js"):
             module = modules().get(name.removesuffix(".js"))
             return ("text/javascript", module.encode()) if module else None

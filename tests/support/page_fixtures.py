@@ -153,7 +153,10 @@ class Visit:
         self.page.locator("#txt2img-generate").click()
 
     def unfold(self, name: str = "Sampling") -> None:
-        """Opens a row of the form that is seen; it may have been left open."""
+        """Opens a row of the form that is seen; it may have been left open. On a phone its sheet comes first."""
+        more = self.page.locator("button.sheet-more:visible")
+        if more.count() and more.get_attribute("aria-expanded") != "true":
+            more.click()
         fold = self.page.locator(".form-side:visible").get_by_role("button", name=re.compile(f"^{name}"))
         if fold.get_attribute("aria-expanded") != "true":
             fold.click()

@@ -181,29 +181,34 @@ class Watch:
 class LoginRoutes:
     """The handlers of `/login` and `/logout`."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, faces: str = "") -> None:
+        """`faces`: rules of a style sheet for the typefaces of the house."""
         self.sessions = sessions
+        self.faces = faces
         self.watch = Watch()
 
     async def show(self, request: Request) -> Response:
         if request.scope["visitor"].role != "anyone":
             return RedirectResponse(below(request.scope, "/"), 303)
-        return HTMLResponse(login_page())
+        return HTMLResponse(self._page())
 
     async def enter(self, request: Request) -> Response:
         password = (await request.form(max_fields=FIELDS)).get("password", "")
         # From here on nothing is waited for: guesses that come at the same time are counted one after another.
         if (wait := self.watch.wait(request.scope)) > 0:
             sentence = f"Too many wrong passwords. Try again in {int(wait) + 1} seconds."
-            return HTMLResponse(login_page(sentence), 429, {"Retry-After": str(int(wait) + 1)})
+            return HTMLResponse(self._page(sentence), 429, {"Retry-After": str(int(wait) + 1)})
         if not isinstance(password, str) or not self.sessions.opens(password):
             self.watch.failed(request.scope)
-            return HTMLResponse(login_page("That is not the password."), 401)
+            return HTMLResponse(self._page("That is not the password."), 401)
         self.watch.entered(request.scope)
         self.sessions.end(request.cookies.get(LOGIN_COOKIE))
         response = RedirectResponse(below(request.scope, "/"), 303)
         _set_cookie(response.headers, LOGIN_COOKIE, self.sessions.begin(), MONTH, request.scope)
         return response
+
+    def _page(self, problem: str = "") -> str:
+        return login_page(problem, self.faces)
 
     async def leave(self, request: Request) -> Response:
         self.sessions.end(request.cookies.get(LOGIN_COOKIE))
@@ -256,27 +261,28 @@ LOGIN_STYLE = """
 @media (prefers-color-scheme: dark) { :root { DARK } }
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--paper); color: var(--ink);
-  font: 16px/1.5 system-ui, sans-serif; padding: 1.5rem; }
-main { width: 100%; max-width: 22rem; background: var(--sheet); border: 1px solid var(--line); border-radius: 14px; padding: 2rem; }
-h1 { font-size: 1.35rem; font-weight: 600; margin: 0 0 .25rem; }
+  font: 15px/1.5 Inter, system-ui, sans-serif; padding: 1.5rem; }
+main { width: 100%; max-width: 22rem; background: var(--sheet); border: 1px solid var(--line); border-radius: 18px;
+  padding: 2.2rem; box-shadow: 0 12px 40px rgb(30 20 10 / 10%); }
+h1 { font: 600 2.1rem/1.1 Fraunces, Georgia, serif; letter-spacing: -.01em; margin: 0 0 .4rem; }
 p { margin: 0 0 1.5rem; color: var(--quiet); }
 label { display: block; font-size: .9rem; margin-bottom: .35rem; }
-input, button { width: 100%; font: inherit; padding: .65rem .8rem; border-radius: 9px; border: 1px solid var(--line); }
+input, button { width: 100%; font: inherit; padding: .65rem .8rem; border-radius: 11px; border: 1px solid var(--edge); }
 input { background: var(--paper); color: var(--ink); }
-button { margin-top: 1rem; background: var(--accent); color: var(--on); border-color: transparent; font-weight: 600; cursor: pointer; }
+button { margin-top: 1rem; background: var(--strong); color: var(--on); border-color: transparent; font-weight: 600; cursor: pointer; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 [role=alert] { margin: 1rem 0 0; color: var(--ink); }
 """.replace("LIGHT", colours(LIGHT)).replace("DARK", colours(DARK))
 
 
-def login_page(problem: str = "") -> str:
+def login_page(problem: str = "", faces: str = "") -> str:
     alert = f'<p role="alert" id="problem">{escape(problem)}</p>' if problem else ""
     invalid = ' aria-invalid="true" aria-describedby="problem"' if problem else ""
     return f"""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
 <title>Atelier</title>
-<style>{LOGIN_STYLE}</style></head>
+<style>{faces}{LOGIN_STYLE}</style></head>
 <body><main>
 <h1>Atelier</h1>
 <p>This studio asks for its password.</p>

@@ -1,4 +1,4 @@
-"""Assets of the page: the script, the style sheet and the typefaces, named by their content's digest, so that browsers keep them for good.
+"""Assets of the page: script, style sheet and typefaces, named by their content's digest, so that browsers keep them for good.
 
 They are made when the server starts, in each form in which they are sent. Icons lie in the style sheet: each file of `static/icons`
 is a class, `.icon-NAME`, whose `--sign` a mask takes.
@@ -62,13 +62,24 @@ def _named(stem: str, suffix: str, content: bytes) -> str:
     return f"/static/{stem}.{hashlib.sha256(content).hexdigest()[:16]}.{suffix}"
 
 
-def page_assets() -> tuple[Asset, Asset, Sequence[Asset]]:
-    """The script, the style sheet, and the typefaces that it names."""
+@dataclass(frozen=True)
+class Assets:
+    """All files of the page. `fonts`: family -> typeface."""
+
+    script: Asset
+    styles: Asset
+    fonts: Mapping[str, Asset]
+
+    @property
+    def files(self) -> Sequence[Asset]:
+        return (self.script, self.styles, *self.fonts.values())
+
+
+def page_assets() -> Assets:
     script = asset("js", "text/javascript", joined(modules()))
     fonts = {family: font(file) for family, file in FONTS.items()}
-    faces = "".join(face(family, each) for family, each in fonts.items())
-    sheet = f":root {{ {colours(LIGHT)} }}\n.dark {{ {colours(DARK)} }}\n"
-    return script, asset("css", "text/css", faces + sheet + icons() + "".join(map(static, STYLES))), list(fonts.values())
+    styles = faces(fonts) + look_sheet() + "".join(map(static, STYLES))
+    return Assets(script, asset("css", "text/css", styles), fonts)
 
 
 def font(file: str) -> Asset:
@@ -77,10 +88,19 @@ def font(file: str) -> Asset:
     return Asset(_named(file.partition("-")[0], "woff2", content), "font/woff2", {"identity": content})
 
 
-def face(family: str, typeface: Asset) -> str:
-    """Letters are shown at once, and in this face when it is there."""
-    source = f'url("{typeface.path.removeprefix("/static/")}") format("woff2")'
+def faces(fonts: Mapping[str, Asset], place: str = "") -> str:
+    """Rules of a style sheet for the typefaces; `place` leads from the sheet to them. Letters are shown at once, in a face when it is there."""
+    return "".join(_face(family, f"{place}{each.path.removeprefix('/static/')}") for family, each in fonts.items())
+
+
+def _face(family: str, address: str) -> str:
+    source = f'url("{address}") format("woff2")'
     return f'@font-face {{ font-family: "{family}"; src: {source}; font-weight: 100 900; font-display: swap; unicode-range: {LATIN}; }}\n'
+
+
+def look_sheet() -> str:
+    """Rules for colours and icons."""
+    return f":root {{ {colours(LIGHT)} }}\n.dark {{ {colours(DARK)} }}\n{icons()}"
 
 
 def icons() -> str:
@@ -96,7 +116,7 @@ def _sign(svg: str) -> str:
     return "data:image/svg+xml," + quote(drawn, safe=" '/=:.,-")
 
 
-def head(script: Asset, styles: Asset) -> str:
+def head(assets: Assets) -> str:
     """Elements for the head of the page. The script decides between light and dark, so nothing is shown before it has run."""
-    sheet = f'<link rel="stylesheet" href=".{styles.path}">'
-    return f'{sheet}<script id="{SCRIPT_ID}" type="module" async blocking="render" src=".{script.path}"></script>'
+    sheet = f'<link rel="stylesheet" href=".{assets.styles.path}">'
+    return f'{sheet}<script id="{SCRIPT_ID}" type="module" async blocking="render" src=".{assets.script.path}"></script>'

@@ -179,6 +179,8 @@ export const build = ({ element, trigger, props, watch }) => {
     part("clear").title = "Clear the drawing; the picture stays (Delete)";
   }
   part("figures").classList.toggle("none", !paints);
+  room.classList.toggle("framed", !paints); // the handles may lie anywhere on the picture, so nothing else lies there
+  if (!paints) part("box").after(part("lower"));
   measure();
   if (page.forms[kind]) read(sheet.form);
   refresh();

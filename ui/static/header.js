@@ -13,8 +13,7 @@ export const build = ({ element }) => {
 
   part("skip").addEventListener("click", (event) => {
     event.preventDefault();
-    const panel = findAll('#tabs > [role="tabpanel"]').find((each) => each.getClientRects().length);
-    const stops = panel ? findAll("textarea, input, select, button, summary, [tabindex='0']", panel) : [];
+    const stops = findAll(`#tab-${page.open.tab} :is(textarea, input, select, button, summary, [tabindex='0'])`);
     stops.find((each) => !each.disabled && each.getClientRects().length)?.focus();
   });
   part("leave").addEventListener("click", async () => {

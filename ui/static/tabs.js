@@ -12,7 +12,9 @@ const edges = (row) => {
 };
 const bring = (row) => {
   const tab = row.querySelector('[role="tab"][aria-selected="true"]');
-  if (tab) row.scrollTo({ left: tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2 });
+  if (!tab) return;
+  const [place, frame] = [tab.getBoundingClientRect(), row.getBoundingClientRect()];
+  row.scrollTo({ left: row.scrollLeft + place.left - frame.left - (frame.width - place.width) / 2 });
 };
 const tell = (row) => {
   const tab = row.querySelector('[role="tab"][aria-selected="true"]')?.id.match(/^tab-(.+)-button$/)?.[1] ?? open.tab;
