@@ -10,6 +10,7 @@ with gradio_stubs_untouched():
     import gradio as gr
 
 from pipelines import Studio
+from ui.parts.inspector import compare, inspector
 from ui.parts.send import TabForm, connect
 from ui.parts.stage import header
 from ui.tabs import controlnet, depth, enlarge, img2img, inpaint, models, outpaint, txt2img
@@ -28,5 +29,6 @@ def page(studio: Studio) -> gr.Blocks:
                 name = tab.__name__.rpartition(".")[2]
                 with gr.Tab(tab.TITLE, id=name):
                     tab_forms[name] = tab.build(studio)
-        connect(studio, {name: desk for name, desk in tab_forms.items() if desk}, tabs)
+        compare()
+        connect(studio, {name: desk for name, desk in tab_forms.items() if desk}, tabs, inspector())
     return blocks

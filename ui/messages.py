@@ -8,9 +8,33 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict
 
-from pipelines.services.answers import EstimatorInfo, JobNews, PictureSummary, PreprocessorInfo, ThresholdInfo
+from pipelines.services.answers import (
+    ComparedPicture,
+    DetailGroup,
+    DetailValue,
+    Differing,
+    EstimatorInfo,
+    JobNews,
+    PictureComparison,
+    PictureDetails,
+    PictureSummary,
+    PreprocessorInfo,
+    ThresholdInfo,
+)
 
-__all__ = ["EstimatorInfo", "JobNews", "PictureSummary", "PreprocessorInfo", "ThresholdInfo"]
+__all__ = [
+    "ComparedPicture",
+    "DetailGroup",
+    "DetailValue",
+    "Differing",
+    "EstimatorInfo",
+    "JobNews",
+    "PictureComparison",
+    "PictureDetails",
+    "PictureSummary",
+    "PreprocessorInfo",
+    "ThresholdInfo",
+]  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------------------------ whoever asks

@@ -19,7 +19,7 @@ from ui.parts.scripts import SCRIPT_ID, joined, modules, static
 
 STYLES = (
     "atelier.css", "stage.css", "library.css", "canvas.css", "easel.css", "units.css", "unit_open.css",
-    "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css", "touch.css",
+    "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css", "inspector.css", "compare.css", "touch.css",
 )  # fmt: skip
 QUALITY = 10  # of 11: the last one takes three times as long for a fiftieth less
 KEPT = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}  # nothing personal is in them

@@ -78,6 +78,10 @@ export type PageEvents = {
   /** Pictures are done; of other tabs, when the page opens. */
   drawn: { kind: string; pictures: messages.PictureSummary[] };
   recent: { pictures: messages.PictureSummary[] };
+  /** A picture was chosen: all about it is to be shown. */
+  picture: { id: string };
+  /** Two to four pictures are to be compared. */
+  compare: { ids: string[] };
   /** The colour in which masks are shown; "": one that suits. */
   tint: { color: string };
 };

@@ -54,6 +54,7 @@ export const build = ({ element, trigger, props, watch }) => {
     part("caption").hidden = !picture;
     if (!picture) return show(following && frames ? "preview" : "empty");
     describe(picture);
+    if (element.getClientRects().length) emit("picture", { id });
     const image = part("picture");
     const source = `${address("picture", id)}.png`;
     const ready = Object.assign(new Image(), { src: source });
