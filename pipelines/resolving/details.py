@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 EXACT = 2**53  # JavaScript's numbers lose digits beyond it, so such a field's value goes as text
 SIDES = ("width", "height")
+COUNTS = ("batch_count", "batch_size")  # of a finished picture both are 1, however many were drawn
 OWN_ALONE = frozenset({TIME, LOADING, PLACE})  # facts of one picture that no other is compared by
+OF_PICTURE = (TIME, PLACE)  # those that stand with its size and its seed
 UNIT = "Unit"
 NONE, ANY = "none", "any"
 HASH_SHOWN = 12  # digits of an input picture's id
@@ -50,6 +52,7 @@ class Value:
     pictures: tuple[str, ...] = ()  # ids of inputs
     parts: tuple[Value, ...] = ()
     compared: bool = True  # with that of another picture
+    key: str = ""  # what it is known by among others of its title; "" where its title says it
 
 
 Groups = Mapping[Group, Sequence[Value]]
@@ -60,7 +63,9 @@ def details(request: Request, made_with: Mapping[str, str], names: Names, facts:
     told: dict[Group, list[Value]] = {group: [] for group in GROUPS}
     for group, value in _values(request, names):
         told[group].append(value)
-    told[COMPUTED] += _facts(made_with)
+    for key, text in made_with.items():
+        if key not in KEYS:  # what is not there stands beside the model that it belongs to
+            told[PICTURE if key in OF_PICTURE else COMPUTED].append(_fact(key, text))
     for group, more in facts.items():
         told[group] += more
     return {group: values for group, values in told.items() if values}
@@ -74,7 +79,7 @@ def _values(request: Request, names: Names) -> Iterator[tuple[Group, Value]]:
     raw = describe(request)
     for item in fields(request):
         value, group = getattr(request, item.name), item.metadata["group"] or COMPUTED
-        if item.metadata["derived"] and value == item.default:
+        if (item.metadata["derived"] or item.name in COUNTS) and value == item.default:
             continue
         if item.name == SIDES[0] and value:
             yield group, _size(request)
@@ -108,7 +113,7 @@ def _text(limit: Limit, value: object) -> str:
         return "yes" if value else "no"
     if isinstance(limit, Range) and is_number(value):
         return ANY if value == limit.low == -1 else number(value)
-    return "the checkpoint's own" if value == OWN_VAE and isinstance(limit, Choice) else str(value) or NONE
+    return "the checkpoint’s own" if value == OWN_VAE and isinstance(limit, Choice) else str(value) or NONE
 
 
 def number(value: float) -> str:
@@ -135,9 +140,8 @@ def _entry(name: str, entry: DataclassInstance, place: int, names: Names) -> Val
     model_id, called = str(getattr(entry, "id", "")), str(getattr(entry, "name", "") or getattr(entry, "word", ""))
     named, parts = names.use(name, model_id, called) if model_id or called else NamedModel(""), tuple(_parts(entry))
     kind = next(item.metadata["title"] for item in fields(entry) if item.name == "id")
-    title = f"{UNIT} {place}" if name == "controls" else f"{kind} {named.name}"
-    pictures = tuple(picture for part in parts for picture in part.pictures)
-    return Value(title, _entry_text(named.name, parts), named.name, digest=named.digest, note=named.note, pictures=pictures, parts=parts)
+    title, key = (f"{UNIT} {place}", "") if name == "controls" else (kind, f"{kind} {named.name}")
+    return Value(title, _entry_text(named.name, parts), named.name, digest=named.digest, note=named.note, parts=parts, key=key)
 
 
 def _entry_text(name: str, parts: Sequence[Value]) -> str:
@@ -162,11 +166,6 @@ def _summary(parts: Sequence[Value] | Iterator[Value]) -> str:
 
 
 # ---- facts of the record -------------------------------------------------------------------------------------------------------
-
-
-def _facts(made_with: Mapping[str, str]) -> list[Value]:
-    """All that does not stand beside the model it belongs to."""
-    return [_fact(key, text) for key, text in made_with.items() if key not in KEYS]
 
 
 def _fact(key: str, text: str) -> Value:

@@ -43,7 +43,7 @@ def _of_value(title: str, values: Sequence[Value | None]) -> Iterator[tuple[str,
         if any(value.fields and not value.default for value in there):
             yield title, tuple(value.text if value else LACKING for value in values)
     elif any(value.parts for value in there):
-        yield from _of_entries([{part.title: part for part in value.parts} for value in there])
+        yield from _of_entries([{part.key or part.title: part for part in value.parts} for value in there])
     elif _differ(there):
         yield title, _told(there)
 

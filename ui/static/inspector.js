@@ -1,7 +1,7 @@
 // The inspector: all that made the picture that was chosen last, in groups that fold. A value is selected by mouse, copied by a button,
 // or taken over into the form that is open, alone, with its group, or with all. Everything that people wrote enters as text.
 import { snapshot } from "./desk.js";
-import { emit, findAll, make, on, parts, write } from "./dom.js";
+import { emit, find, findAll, make, on, parts, write } from "./dom.js";
 import { details } from "./folds.js";
 import { address } from "./stage_live.js";
 
@@ -14,6 +14,7 @@ const LONG = 26; // letters of a value that needs the whole width
 // The form that is open; "" in a tab that has none.
 const openForm = () => findAll("button.generate").find((button) => button.getClientRects().length)?.id.replace(/-generate$/, "") ?? "";
 
+const isPrompt = (value) => value.fields[0] === "prompt"; // stands above all others
 const namesOf = (values) => values.flatMap((value) => value.fields);
 
 /** @param {import("./page_types.d.ts").Given} given */
@@ -68,13 +69,14 @@ export const build = ({ element, trigger }) => {
 
   /** @param {Value} value */
   const fact = (value, depth = 0) => {
+    const text = value.parts.length ? (depth ? String(value.raw) : "") : value.text || "–"; // what has parts is said by them
     const wide = value.text.length > LONG || value.note || value.parts.length || depth;
     const hash = value.hash && make("span", { className: "inspector-hash", textContent: value.hash, title: "The beginning of its SHA-256" });
     return make(
       "div",
       { className: `inspector-fact${wide ? " wide" : ""}`, "data-default": value.default ? "yes" : "no", "data-fields": value.fields.join(" "), title: value.info },
       make("dt", { textContent: value.title }),
-      make("dd", {}, make("span", { className: "inspector-text", textContent: value.text || "–" }), hash, depth ? null : ways(value)),
+      make("dd", {}, text && make("span", { className: "inspector-text", textContent: text }), hash, depth ? null : ways(value)),
       ...inputs(value),
       value.note && make("p", { className: "inspector-note", textContent: value.note }),
       value.parts.length ? make("dl", { className: "inspector-parts" }, ...value.parts.map((each) => fact(each, depth + 1))) : null,
@@ -85,7 +87,7 @@ export const build = ({ element, trigger }) => {
     const names = namesOf(values);
     const takes = names.length ? small("Take over", `Take over the group: ${title}`, () => takeOver(names, `${title} is in the form.`), "take") : null;
     const head = make("summary", {}, make("span", { textContent: title }));
-    const facts = make("dl", { className: "inspector-facts" }, ...values.map((value) => fact(value)));
+    const facts = make("dl", { className: "inspector-facts" }, ...values.filter((value) => !isPrompt(value)).map((value) => fact(value)));
     const fold = details(make("details", { className: "inspector-group" }, head, facts, takes), `inspector ${title}`, !FOLDED.includes(title));
     fold.dataset.group = title;
     return fold;
@@ -96,9 +98,11 @@ export const build = ({ element, trigger }) => {
     part("empty").hidden = true;
     part("known").hidden = false;
     part("prompt").textContent = told.prompt || "(no prompt)";
+    find(".inspector-actions", part("words"))?.remove();
+    part("words").append(...told.groups.flatMap(({ values }) => values.filter(isPrompt).map(ways)));
     write(part("note"), told.note);
     part("groups").replaceChildren(...told.groups.map(group));
-    element.dataset.picture = told.id;
+    part("room").dataset.picture = told.id;
   };
 
   const fail = (words) => {
