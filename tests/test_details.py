@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -239,7 +240,7 @@ def test_half_a_letter_in_a_file_breaks_no_answer(tmp_path: Path) -> None:
         info.add_itxt("atelier", text)
         Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(picture.path, pnginfo=info)
         assert "\ud800" in inspect(picture.path).made_with["Model"]
-        str(studio.details.of(picture)).encode()
+        json.dumps(studio.details.of(picture), ensure_ascii=False).encode()
     finally:
         studio.close()
 

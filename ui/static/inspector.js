@@ -39,7 +39,8 @@ export const build = ({ element, trigger }) => {
   };
 
   const copy = async (button, text) => {
-    const copied = await navigator.clipboard.writeText(text).then(() => true, () => copyBySelection(text));
+    const written = navigator.clipboard?.writeText(text) ?? Promise.reject(new Error("a page without TLS has no clipboard"));
+    const copied = await written.then(() => true, () => copyBySelection(text));
     speak(copied ? "Copied." : "The browser did not let this be copied. Select it and press Ctrl+C.");
     button.dataset.done = copied ? "yes" : "no";
     setTimeout(() => delete button.dataset.done, 1200);
@@ -141,7 +142,7 @@ export const build = ({ element, trigger }) => {
   });
 };
 
-// Where the clipboard is shut, as on a page without TLS.
+// Where the clipboard is shut.
 const copyBySelection = (text) => {
   const field = make("textarea", { value: text, className: "sr" });
   const before = document.activeElement;
