@@ -32,6 +32,7 @@ from pipelines.resolving.resolve import resolve
 from pipelines.services.answers import JobNews, PictureSummary
 from pipelines.services.control_preview import ControlPreviews
 from pipelines.services.depth_preview import DepthPreviews
+from pipelines.services.details import Details
 from pipelines.services.examples import Examples
 from pipelines.services.guests import DiskQuota, check_work
 from pipelines.services.library import Library
@@ -80,6 +81,7 @@ class Studio:
         self.depth = DepthPreviews(self.uploads, self.control)
         self.prompts = PromptReader(catalog)
         self.examples = Examples(catalog)
+        self.details = Details(book, catalog)
 
     def start(self) -> None:
         """Starts the worker; it warms up behind the page."""

@@ -154,5 +154,6 @@ def test_as_many_threads_draw_as_drew_it(runner: ModelRunner) -> None:
 
 def test_the_record_says_what_drew_and_on_what(runner: ModelRunner) -> None:
     made_with = draw(runner, SMALL).made_with
-    assert {"Part hashes", "Device", "Number type", "torch", "diffusers", "Atelier"} <= set(made_with)
+    assert {"Part hashes", "Device", "Number type", "torch", "diffusers", "Atelier", "Drawing time"} <= set(made_with)
+    assert 0 < float(made_with["Drawing time"].removesuffix(" s")) < 60
     assert "vae: " in made_with["Part hashes"] and "text_encoder: " in made_with["Part hashes"]

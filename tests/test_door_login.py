@@ -91,7 +91,8 @@ def test_the_login_page_shows_a_problem_as_text() -> None:
 
 
 STRANGER_ROUTES = (
-    "/config", "/current", "/live/x", "/picture/x.png", "/thumb/x", "/theme.css", "/assets/x.js", "/static/x", "/favicon.ico",
+    "/config", "/current", "/live/x", "/picture/x.png", "/picture/x/details", "/compare", "/thumb/x", "/theme.css", "/assets/x.js",
+    "/static/x", "/favicon.ico",
     "/robots.txt", "/gradio_api/info", "/gradio_api/info/", "/gradio_api/heartbeat/x", "/gradio_api/runs", "/gradio_api/app_id",
     "/gradio_api/app_id/",
     "/gradio_api/startup-events", "/gradio_api/theme.css", "/gradio_api/file=/etc/hostname", "/gradio_api/queue/data?session_hash=x",

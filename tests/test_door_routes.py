@@ -105,22 +105,39 @@ def test_a_thumb_is_small_and_carries_no_settings(studio_door: RunningDoor, pict
             assert not {"parameters", "atelier", "exif", "xmp"} & set(image.info)
 
 
+def test_details_say_what_made_a_picture_and_name_no_place_on_the_machine(studio_door: RunningDoor, picture: str) -> None:
+    answer = studio_door.ask("GET", f"/picture/{picture}/details", headers=ME)
+    values = {value["title"]: value["text"] for group in answer.json()["groups"] for value in group["values"]}
+    assert (values["Prompt"], values["Seed"], values["Size"]) == ("a red house, très loin", "7", "400 × 200")
+    assert str(studio_door.folder) not in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("ids", ["", "x", ",", ",,,,,,", "x" * 5000, "%00,%00", "' or 1=1 --,x"])
+def test_odd_lists_of_pictures_are_compared_with_a_sentence(studio_door: RunningDoor, ids: str) -> None:
+    answer = studio_door.ask("GET", f"/compare?ids={ids}".replace(" ", "%20").replace("'", "%27"), headers=ME)
+    assert answer.status in (400, 404) and answer.json()["message"]
+
+
 def test_a_picture_and_a_job_are_for_who_made_them(studio_door: RunningDoor, picture: str, job: str) -> None:
     artist = OTHER | {"Host": f"lan.test:{studio_door.port}"}
     assert studio_door.ask("GET", f"/picture/{picture}.png", headers=artist).status == 404
     assert studio_door.ask("GET", f"/thumb/{picture}", headers=artist).status == 404
+    assert studio_door.ask("GET", f"/picture/{picture}/details", headers=artist).status == 404
+    assert studio_door.ask("GET", f"/compare?ids={picture},{picture}", headers=artist).status == 404
     assert studio_door.ask("GET", f"/live/{job}", headers=OTHER).status == 404
     assert studio_door.post_json(f"/jobs/{job}/stop", {}, OTHER).status == 404
     assert studio_door.post_json(f"/jobs/{job}/skip", {}, OTHER).status == 404
 
 
 def test_the_owner_of_the_studio_may_see_every_picture(studio_door: RunningDoor, picture: str) -> None:
-    assert studio_door.ask("GET", f"/picture/{picture}.png", headers=OTHER).status == 200
+    for path in (f"/picture/{picture}.png", f"/picture/{picture}/details", f"/compare?ids={picture},{picture}"):
+        assert studio_door.ask("GET", path, headers=OTHER).status == 200
 
 
 @pytest.mark.parametrize("picture_id", ["1", "0", "x" * 22, "../studio.db", "..%2f..%2fstudio.db", "%00", "' or 1=1 --", "x" * 5000])
 def test_ids_that_nobody_gave_lead_nowhere(studio_door: RunningDoor, picture_id: str) -> None:
-    for path in (f"/picture/{picture_id}.png", f"/thumb/{picture_id}", f"/live/{picture_id}"):
+    for path in (f"/picture/{picture_id}.png", f"/picture/{picture_id}/details", f"/thumb/{picture_id}", f"/live/{picture_id}"):
         answer = studio_door.ask("GET", path.replace(" ", "%20").replace("'", "%27"), headers=ME)
         assert answer.status == 404
         assert "Traceback" not in answer.text

@@ -11,10 +11,13 @@ with gradio_stubs_untouched():
 
 from pipelines import Studio
 from ui.parts.form import TabForm
+from ui.parts.inspector import compare, inspector
+from ui.parts.panel import panel, panel_page
 from ui.parts.send import connect
 from ui.parts.stage import Stage, header
 from ui.tabs import controlnet, depth, enlarge, img2img, inpaint, models, outpaint, txt2img
 
+PAGES = {"inspector": "Inspector"}  # of the panel
 DAY = 86_400  # seconds; uploads that are older are removed
 TABS: tuple[ModuleType, ...] = (txt2img, img2img, inpaint, outpaint, controlnet, depth, enlarge, models)
 
@@ -30,7 +33,10 @@ def page(studio: Studio) -> gr.Blocks:
             header()
             tabs, tab_forms = _tabs(studio)
             stage = Stage(studio)
-        connect(studio, tab_forms, stage, tabs)
+            with panel(PAGES), panel_page("inspector"):
+                details = inspector()
+        compare()
+        connect(studio, tab_forms, stage, tabs, details)
     return blocks
 
 

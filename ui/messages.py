@@ -8,9 +8,35 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict
 
-from pipelines.services.answers import EstimatorInfo, Example, JobNews, PictureSummary, PreprocessorInfo, ThresholdInfo
+from pipelines.services.answers import (
+    ComparedPicture,
+    DetailGroup,
+    DetailValue,
+    Differing,
+    EstimatorInfo,
+    Example,
+    JobNews,
+    PictureComparison,
+    PictureDetails,
+    PictureSummary,
+    PreprocessorInfo,
+    ThresholdInfo,
+)
 
-__all__ = ["EstimatorInfo", "Example", "JobNews", "PictureSummary", "PreprocessorInfo", "ThresholdInfo"]
+__all__ = [
+    "ComparedPicture",
+    "DetailGroup",
+    "DetailValue",
+    "Differing",
+    "EstimatorInfo",
+    "Example",
+    "JobNews",
+    "PictureComparison",
+    "PictureDetails",
+    "PictureSummary",
+    "PreprocessorInfo",
+    "ThresholdInfo",
+]  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------------------------ whoever asks

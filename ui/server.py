@@ -39,6 +39,7 @@ from ui.gradio_import import gradio_stubs_untouched
 from ui.gradio_types import Keyword, queue_of
 from ui.parts.assets import Assets, faces, head, page_assets
 from ui.parts.depth_map import DepthViews
+from ui.routes.details import DetailRoutes
 from ui.routes.inputs import InputRoutes
 from ui.routes.jobs import JobRoutes, sorry
 from ui.routes.pictures import PictureRoutes
@@ -77,7 +78,8 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.closing = asyncio.Event()
     desk = JobRoutes(studio, app.state.closing, door.password is not None)
-    _add_routes(app, desk, PictureRoutes(studio), InputRoutes(studio), DepthViews(studio), LoginRoutes(sessions, faces(assets.fonts, "static/")))
+    login = LoginRoutes(sessions, faces(assets.fonts, "static/"))
+    _add_routes(app, desk, PictureRoutes(studio), DetailRoutes(studio), InputRoutes(studio), DepthViews(studio), login)
     for asset in assets.files:
         app.add_route(asset.path, asset.answer, methods=["GET"])
     ours = list(app.routes)
@@ -111,13 +113,21 @@ def _build(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks]) -> tup
 
 
 def _add_routes(
-    app: FastAPI, desk: JobRoutes, pictures: PictureRoutes, inputs: InputRoutes, depths: DepthViews, login: LoginRoutes
+    app: FastAPI,
+    desk: JobRoutes,
+    pictures: PictureRoutes,
+    details: DetailRoutes,
+    inputs: InputRoutes,
+    depths: DepthViews,
+    login: LoginRoutes,
 ) -> None:
     for path, handler in (
         ("/healthz", desk.healthz),
         ("/current", desk.current),
         ("/live/{job_id}", desk.live),
         ("/picture/{picture_id}.png", pictures.picture),
+        ("/picture/{picture_id}/details", details.details),
+        ("/compare", details.compare),
         ("/thumb/{picture_id}", pictures.thumb),
         ("/example/{checkpoint_id}/{number:int}", pictures.example),
         ("/input/{picture_id}.png", inputs.show),

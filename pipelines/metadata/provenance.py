@@ -17,7 +17,8 @@ Hash = Callable[[], str]  # SHA-256 in hexadecimal digits once it is known, "" w
 # What only we read. It stands in the JSON, not in the text.
 RUNTIME = ("Device", "Number type", "torch", "diffusers", "transformers", "Pillow", "Atelier")
 PARTS, REFINER_PARTS, WEIGHTS, VISION = "Part hashes", "Refiner part hashes", "Preprocessor hashes", "Vision hashes"
-OURS_ALONE = frozenset({*RUNTIME, PARTS, REFINER_PARTS, WEIGHTS, VISION})
+TIME, LOADING, PLACE = "Drawing time", "Loading time", "Place in the batch"
+OURS_ALONE = frozenset({*RUNTIME, PARTS, REFINER_PARTS, WEIGHTS, VISION, TIME, LOADING, PLACE})
 CHECKPOINT, ADDED = 10, 12  # digits of a hash in a picture's metadata, as other studios write them
 
 

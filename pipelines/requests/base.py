@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, ClassVar, Self, TypeVar, cast
 
 from models.errors import UserError
-from pipelines.requests.fields import Limit, Several, Stored, admit_field, limited
+from pipelines.requests.fields import Limit, Several, Stored, admit_field
+from pipelines.requests.groups import BEGINNING
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -22,6 +23,7 @@ class Request:
     """One job. A kind adds its fields and says how many pictures come of it."""
 
     kind: ClassVar[str] = ""
+    title: ClassVar[str] = ""  # of the kind, for people
 
     @classmethod
     def admit(cls, values: Mapping[str, object]) -> Self:
@@ -68,7 +70,7 @@ class Request:
 class WithPicture(Request):
     """A request that begins with a picture. Ids of pictures are those of `pipelines.images.store`."""
 
-    image: str = limited("", Stored(), "Picture")
+    image: str = BEGINNING("", Stored(), "Picture")
 
 
 Kind = TypeVar("Kind", bound=Request)

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from models.errors import UserError
 from pipelines.requests.base import WithPicture
-from pipelines.requests.fields import Choice, Range, limited
+from pipelines.requests.fields import Choice, Range
+from pipelines.requests.groups import PICTURE
 
 FILTER_NAMES = ("Lanczos", "Bicubic", "Bilinear", "Hamming", "Box", "Nearest")
 BY_FACTOR, BY_SIZE = "Factor", "Size"
@@ -20,12 +21,13 @@ class Enlarge(WithPicture):
     """A picture at another size. Its transparency is kept."""
 
     kind: ClassVar[str] = "enlarge"
+    title: ClassVar[str] = "Enlarge"
 
-    filter: str = limited("Lanczos", Choice(FILTER_NAMES), "Filter", "Lanczos is the sharpest, bilinear soft; nearest keeps hard pixels")
-    by: str = limited(BY_FACTOR, Choice((BY_FACTOR, BY_SIZE)), "Enlarge by")
-    factor: float = limited(2.0, Range(0.1, 16, 0.05), "Factor", "Of each side; below 1 the picture gets smaller")
-    width: int = limited(0, Range(0, LONGEST_SIDE), "Width", "Pixels; 0 follows the height")
-    height: int = limited(0, Range(0, LONGEST_SIDE), "Height", "Pixels; 0 follows the width")
+    filter: str = PICTURE("Lanczos", Choice(FILTER_NAMES), "Filter", "Lanczos is the sharpest, bilinear soft; nearest keeps hard pixels")
+    by: str = PICTURE(BY_FACTOR, Choice((BY_FACTOR, BY_SIZE)), "Enlarge by")
+    factor: float = PICTURE(2.0, Range(0.1, 16, 0.05), "Factor", "Of each side; below 1 the picture gets smaller")
+    width: int = PICTURE(0, Range(0, LONGEST_SIDE), "Width", "Pixels; 0 follows the height")
+    height: int = PICTURE(0, Range(0, LONGEST_SIDE), "Height", "Pixels; 0 follows the width")
 
     @property
     def words(self) -> str:

@@ -109,12 +109,13 @@ Limit = Range | Text | Choice | Flag | Stored | Several
 
 
 # Any: a field of a dataclass is written as its default, whatever type that has.
-def limited(default: Any, limit: Limit, title: str, info: str = "", derived: bool = False) -> Any:
-    """A request field: its default, its limits, and the words the page shows for it.
+def limited(default: Any, limit: Limit, title: str, info: str = "", derived: bool = False, group: object = None) -> Any:
+    """A field: its default, its limits, and the words the page shows for it. Those of a request are declared by their group
+    (`pipelines.requests.groups`).
 
     A derived one is found by the studio when the request comes in, and has no control on the page.
     """
-    return field(default=default, metadata={"limit": limit, "title": title, "info": info, "derived": derived})
+    return field(default=default, metadata={"limit": limit, "title": title, "info": info, "derived": derived, "group": group})
 
 
 # Any: the value has the type of the field, which is only known when it is looked up.

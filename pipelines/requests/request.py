@@ -17,6 +17,7 @@ from pipelines.requests.base import Kind, Request, WithPicture, begins_with, des
 from pipelines.requests.control_unit import MOST_UNITS, ControlUse
 from pipelines.requests.enlarge import Enlarge
 from pipelines.requests.fields import Choice, Flag, Range, Several, Stored, Text, limited
+from pipelines.requests.groups import BEGINNING, COMPUTED, CONTROL, DEPTH, MASK, MODEL, PICTURE, SAMPLING, WORDS
 from pipelines.samplers import AUTOMATIC, EVERY, SAMPLERS
 
 __all__ = ["Enlarge", "Kind", "Request", "WithPicture", "begins_with", "describe", "input_ids", "limits", "unroll"]
@@ -65,33 +66,33 @@ class EmbeddingUse:
 class Drawing(Request):
     """A drawing: the fields that every way of drawing with a diffusion model shares."""
 
-    prompt: str = limited("", Text(100_000), "Prompt")
-    negative_prompt: str = limited("", Text(100_000), "Negative prompt")
-    checkpoint: str = limited("starter", Choice(), "Checkpoint")
-    sampler: str = limited("DPM++ 2M", Choice(SAMPLER_NAMES), "Sampler", "How each step moves from noise towards the picture")
-    schedule: str = limited("Automatic", Choice(SCHEDULE_NAMES), "Schedule", "How the noise levels are spread over the steps")
-    steps: int = limited(20, Range(1, 150), "Steps", "More steps refine; 20 to 30 is usual")
-    guidance_scale: float = limited(5.0, Range(0, 30, 0.1), "Guidance", "How closely the prompt is followed; 1 ignores the negative prompt")
-    width: int = limited(256, Range(64, 4096, PIXELS_PER_LATENT, snap=True), "Width")
-    height: int = limited(256, Range(64, 4096, PIXELS_PER_LATENT, snap=True), "Height")
-    seed: int = limited(-1, Range(-1, SEEDS - 1), "Seed", "-1 rolls the dice; the seed that was used is kept with the picture")
-    variation_strength: float = limited(0.0, Range(0, 1, 0.01), "Variation", "How far to go from the seed's picture towards another one")
-    variation_seed: int = limited(-1, Range(-1, SEEDS - 1), "Variation seed", "The seed of the other picture; -1 rolls the dice")
-    vae: str = limited("", Choice(), "VAE", "Turns latents into pixels. Automatic: the one chosen for the checkpoint, else its own")
-    clip_skip: int = limited(1, Range(1, 12, clamp=True), "Clip skip", "Layers of the text encoder to leave out: 1 none, 2 the last one")
-    loras: tuple[LoraUse, ...] = limited((), Several(LoraUse, MOST_LORAS), "LoRAs")
-    hypernetworks: tuple[HypernetworkUse, ...] = limited((), Several(HypernetworkUse, 4), "Hypernetworks")
-    embeddings: tuple[EmbeddingUse, ...] = limited((), Several(EmbeddingUse, 64), "Embeddings", derived=True)
-    controls: tuple[ControlUse, ...] = limited((), Several(ControlUse, MOST_UNITS), "Control")
-    refiner: str = limited("", Choice(), "Refiner", "A second checkpoint that draws the last steps")
-    refiner_start: float = limited(0.8, Range(0, 1, 0.01), "Refiner from", "Share of the steps after which the refiner takes over")
-    guidance_rescale: float = limited(0.0, Range(0, 1, 0.05), "Guidance rescale", "Tames strong contrast; 0.7 suits zero-SNR models")
-    as_made: str = limited("", Text(64), "Made again", derived=True)  # the seal under which the decisions below are obeyed
-    understood: tuple[Understanding, ...] = limited((), Several(Understanding, 2), "Understanding of the checkpoints", derived=True)
-    decodes: tuple[DecodeUse, ...] = limited((), Several(DecodeUse, MOST_DECODES), "Ways of the VAE", derived=True)
-    threads: int = limited(0, Range(0, 4096), "Threads", "Of the processor; 0: as many as the studio has", derived=True)
-    batch_count: int = limited(1, Range(1, 100), "Batch count", "Batches drawn one after another")
-    batch_size: int = limited(1, Range(1, 16), "Batch size", "Pictures drawn side by side")
+    prompt: str = WORDS("", Text(100_000), "Prompt")
+    negative_prompt: str = WORDS("", Text(100_000), "Negative prompt")
+    checkpoint: str = MODEL("starter", Choice(), "Checkpoint")
+    sampler: str = SAMPLING("DPM++ 2M", Choice(SAMPLER_NAMES), "Sampler", "How each step moves from noise towards the picture")
+    schedule: str = SAMPLING("Automatic", Choice(SCHEDULE_NAMES), "Schedule", "How the noise levels are spread over the steps")
+    steps: int = SAMPLING(20, Range(1, 150), "Steps", "More steps refine; 20 to 30 is usual")
+    guidance_scale: float = SAMPLING(5.0, Range(0, 30, 0.1), "Guidance", "How closely the prompt is followed; 1 ignores the negative one")
+    width: int = PICTURE(256, Range(64, 4096, PIXELS_PER_LATENT, snap=True), "Width")
+    height: int = PICTURE(256, Range(64, 4096, PIXELS_PER_LATENT, snap=True), "Height")
+    seed: int = PICTURE(-1, Range(-1, SEEDS - 1), "Seed", "-1 rolls the dice; the seed that was used is kept with the picture")
+    variation_strength: float = PICTURE(0.0, Range(0, 1, 0.01), "Variation", "How far to go from the seed's picture towards another one")
+    variation_seed: int = PICTURE(-1, Range(-1, SEEDS - 1), "Variation seed", "The seed of the other picture; -1 rolls the dice")
+    vae: str = MODEL("", Choice(), "VAE", "Turns latents into pixels. Automatic: the one chosen for the checkpoint, else its own")
+    clip_skip: int = MODEL(1, Range(1, 12, clamp=True), "Clip skip", "Layers of the text encoder to leave out: 1 none, 2 the last one")
+    loras: tuple[LoraUse, ...] = MODEL((), Several(LoraUse, MOST_LORAS), "LoRAs")
+    hypernetworks: tuple[HypernetworkUse, ...] = MODEL((), Several(HypernetworkUse, 4), "Hypernetworks")
+    embeddings: tuple[EmbeddingUse, ...] = MODEL((), Several(EmbeddingUse, 64), "Embeddings", derived=True)
+    controls: tuple[ControlUse, ...] = CONTROL((), Several(ControlUse, MOST_UNITS), "Control")
+    refiner: str = MODEL("", Choice(), "Refiner", "A second checkpoint that draws the last steps")
+    refiner_start: float = MODEL(0.8, Range(0, 1, 0.01), "Refiner from", "Share of the steps after which the refiner takes over")
+    guidance_rescale: float = SAMPLING(0.0, Range(0, 1, 0.05), "Guidance rescale", "Tames strong contrast; 0.7 suits zero-SNR models")
+    as_made: str = COMPUTED("", Text(64), "Made again", derived=True)  # the seal under which the decisions below are obeyed
+    understood: tuple[Understanding, ...] = COMPUTED((), Several(Understanding, 2), "Understanding of the checkpoints", derived=True)
+    decodes: tuple[DecodeUse, ...] = COMPUTED((), Several(DecodeUse, MOST_DECODES), "Ways of the VAE", derived=True)
+    threads: int = COMPUTED(0, Range(0, 4096), "Threads", "Of the processor; 0: as many as the studio has", derived=True)
+    batch_count: int = PICTURE(1, Range(1, 100), "Batch count", "Batches drawn one after another")
+    batch_size: int = PICTURE(1, Range(1, 16), "Batch size", "Pictures drawn side by side")
 
     def check(self) -> None:
         if self.width * self.height > MEGAPIXELS * 1e6:
@@ -137,6 +138,7 @@ class TextToImage(Drawing):
     """A picture from words alone."""
 
     kind: ClassVar[str] = "txt2img"
+    title: ClassVar[str] = "Text to image"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,14 +146,15 @@ class Controlled(Drawing):
     """A picture from words, held by control units."""
 
     kind: ClassVar[str] = "controlnet"
+    title: ClassVar[str] = "ControlNet"
 
 
 @dataclass(frozen=True, kw_only=True)
 class FromPicture(WithPicture, Drawing):
     """A drawing that begins with a picture."""
 
-    denoising_strength: float = limited(0.75, Range(0, 1, 0.01), "Denoising strength", "0 gives the picture back, 1 draws a new one")
-    exact_steps: bool = limited(False, Flag(), "Run exactly the steps I asked for", "Otherwise a lower strength runs fewer of them")
+    denoising_strength: float = SAMPLING(0.75, Range(0, 1, 0.01), "Denoising strength", "0 gives the picture back, 1 draws a new one")
+    exact_steps: bool = SAMPLING(False, Flag(), "Run exactly the steps I asked for", "Otherwise a lower strength runs fewer of them")
 
 
 RESIZE_MODES = ("Stretch", "Crop", "Fill", "Stretch latents")
@@ -171,12 +174,13 @@ class ImageToImage(FromPicture):
     """A picture from a picture and words."""
 
     kind: ClassVar[str] = "img2img"
+    title: ClassVar[str] = "Image to image"
 
-    resize_mode: str = limited("Crop", Choice(RESIZE_MODES), "Resize mode", "How a picture of another shape comes to this size")
-    images: tuple[PictureUse, ...] = limited((), Several(PictureUse, 500), "Several pictures")
-    loops: int = limited(1, Range(1, 32), "Loopback rounds", "Each round starts from the picture of the one before")
-    final_strength: float = limited(0.5, Range(0, 1, 0.01), "Strength of the last round", "The rounds between go from the one to the other")
-    strength_curve: str = limited("Linear", Choice(CURVES), "Curve of the strength", "Aggressive changes early, lazy late")
+    resize_mode: str = BEGINNING("Crop", Choice(RESIZE_MODES), "Resize mode", "How a picture of another shape comes to this size")
+    images: tuple[PictureUse, ...] = BEGINNING((), Several(PictureUse, 500), "Several pictures")
+    loops: int = SAMPLING(1, Range(1, 32), "Loopback rounds", "Each round starts from the picture of the one before")
+    final_strength: float = SAMPLING(0.5, Range(0, 1, 0.01), "Strength of the last round", "The rounds between go from one to the other")
+    strength_curve: str = SAMPLING("Linear", Choice(CURVES), "Curve of the strength", "Aggressive changes early, lazy late")
 
     @property
     def batch_total(self) -> int:
@@ -209,14 +213,15 @@ class Inpaint(FromPicture):
     """A part of a picture drawn anew. The result has the picture's size; width and height are the size that is drawn."""
 
     kind: ClassVar[str] = "inpaint"
+    title: ClassVar[str] = "Inpaint"
 
-    mask: str = limited("", Stored(), "Mask")
-    inverted: bool = limited(False, Flag(), "Redraw what is not masked")
-    mask_blur: int = limited(4, Range(0, 64), "Mask blur", "Pixels over which new and old blend at the edge")
-    masked_content: str = limited("Original", Choice(MASKED_CONTENTS), "Masked content", "What the drawing begins with under the mask")
-    area: str = limited("Whole picture", Choice(AREAS), "Inpaint area", "Only masked draws the part alone, at the full size: finer")
-    padding: int = limited(32, Range(0, 256, 4), "Padding", "Pixels around the mask that are seen as well, with only masked")
-    soft: bool = limited(False, Flag(), "Soft inpainting", "The mask's grey is a strength for each pixel")
+    mask: str = MASK("", Stored(), "Mask")
+    inverted: bool = MASK(False, Flag(), "Redraw what is not masked")
+    mask_blur: int = MASK(4, Range(0, 64), "Mask blur", "Pixels over which new and old blend at the edge")
+    masked_content: str = MASK("Original", Choice(MASKED_CONTENTS), "Masked content", "What the drawing begins with under the mask")
+    area: str = MASK("Whole picture", Choice(AREAS), "Inpaint area", "Only masked draws the part alone, at the full size: finer")
+    padding: int = MASK(32, Range(0, 256, 4), "Padding", "Pixels around the mask that are seen as well, with only masked")
+    soft: bool = MASK(False, Flag(), "Soft inpainting", "The mask's grey is a strength for each pixel")
 
 
 FROM_EDGES = ("Edges", "Latent noise")
@@ -227,14 +232,15 @@ class Outpaint(FromPicture):
     """A picture continued beyond its edges. Width and height are the size of one window; a wide strip takes several."""
 
     kind: ClassVar[str] = "outpaint"
+    title: ClassVar[str] = "Outpaint"
 
-    denoising_strength: float = limited(1.0, Range(0.1, 1, 0.01), "Denoising strength", "Below 1 more of the blurred edges shows through")
-    left: int = limited(0, Range(0, 2048, 8, snap=True), "Left", "Pixels to add")
-    right: int = limited(0, Range(0, 2048, 8, snap=True), "Right", "Pixels to add")
-    top: int = limited(0, Range(0, 2048, 8, snap=True), "Top", "Pixels to add")
-    bottom: int = limited(0, Range(0, 2048, 8, snap=True), "Bottom", "Pixels to add")
-    overlap: int = limited(16, Range(0, 128), "Overlap", "Pixels inside the old edge over which old and new blend")
-    begins_with: str = limited("Edges", Choice(FROM_EDGES), "New area begins with", "The picture's edges drawn outwards, or noise")
+    denoising_strength: float = SAMPLING(1.0, Range(0.1, 1, 0.01), "Denoising strength", "Below 1 more of the blurred edges shows through")
+    left: int = BEGINNING(0, Range(0, 2048, 8, snap=True), "Left", "Pixels to add")
+    right: int = BEGINNING(0, Range(0, 2048, 8, snap=True), "Right", "Pixels to add")
+    top: int = BEGINNING(0, Range(0, 2048, 8, snap=True), "Top", "Pixels to add")
+    bottom: int = BEGINNING(0, Range(0, 2048, 8, snap=True), "Bottom", "Pixels to add")
+    overlap: int = BEGINNING(16, Range(0, 128), "Overlap", "Pixels inside the old edge over which old and new blend")
+    begins_with: str = BEGINNING("Edges", Choice(FROM_EDGES), "New area begins with", "The picture's edges drawn outwards, or noise")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,17 +251,18 @@ class Depth(FromPicture):
     """
 
     kind: ClassVar[str] = "depth"
+    title: ClassVar[str] = "Depth"
 
-    denoising_strength: float = limited(1.0, Range(0, 1, 0.01), "Denoising strength", "1 keeps the depths alone, below 1 the colours too")
-    resize_mode: str = limited("Crop", Choice(RESIZE_MODES[:3]), "Resize mode", "How a picture of another shape comes to this size")
-    estimator: str = limited("Starter depth", Choice(), "Estimator", "What reads the depths off the picture")
-    map: str = limited("", Stored(), "Depth map")
-    map_inverted: bool = limited(False, Flag(), "Invert", "For maps in which far is white")
-    cut_off: float = limited(0.0, Range(0, 1, 0.01), "Cut-off", "What is further away than this becomes the background")
-    far: float = limited(0.0, Range(0, 1, 0.01), "Far", "This depth becomes the farthest")
-    near: float = limited(1.0, Range(0, 1, 0.01), "Near", "This depth becomes the nearest")
-    curve: float = limited(1.0, Range(0.2, 5, 0.05), "Curve", "Above 1 pushes the middle away, below 1 brings it nearer")
-    map_blur: int = limited(0, Range(0, 64), "Blur of the map", "Pixels, at the size that is drawn")
+    denoising_strength: float = SAMPLING(1.0, Range(0, 1, 0.01), "Denoising strength", "1 keeps the depths alone, below 1 the colours too")
+    resize_mode: str = BEGINNING("Crop", Choice(RESIZE_MODES[:3]), "Resize mode", "How a picture of another shape comes to this size")
+    estimator: str = DEPTH("Starter depth", Choice(), "Estimator", "What reads the depths off the picture")
+    map: str = DEPTH("", Stored(), "Depth map")
+    map_inverted: bool = DEPTH(False, Flag(), "Invert", "For maps in which far is white")
+    cut_off: float = DEPTH(0.0, Range(0, 1, 0.01), "Cut-off", "What is further away than this becomes the background")
+    far: float = DEPTH(0.0, Range(0, 1, 0.01), "Far", "This depth becomes the farthest")
+    near: float = DEPTH(1.0, Range(0, 1, 0.01), "Near", "This depth becomes the nearest")
+    curve: float = DEPTH(1.0, Range(0.2, 5, 0.05), "Curve", "Above 1 pushes the middle away, below 1 brings it nearer")
+    map_blur: int = DEPTH(0, Range(0, 64), "Blur of the map", "Pixels, at the size that is drawn")
 
 
 Drawn = TypeVar("Drawn", bound=Drawing)

@@ -62,10 +62,10 @@ def rebind(request: Request, made_with: Mapping[str, str], catalog: CatalogView,
     What is not there is left out and named in a note; a checkpoint that is not there becomes the starter. What bears the name but is
     another file is taken, and a note says so. `ids`: the request holds ids of a library; a text that others read has names alone.
     """
-    return _rebound(request, _Search(catalog, made_with), ids) if isinstance(request, Drawing) else Rebound(request)
+    return _rebound(request, Search(catalog, made_with), ids) if isinstance(request, Drawing) else Rebound(request)
 
 
-def _rebound(request: Drawing, search: _Search, ids: bool) -> Rebound:
+def _rebound(request: Drawing, search: Search, ids: bool) -> Rebound:
     checkpoint = search.checkpoint(request.checkpoint if ids else "", "Model")
     refiner = search.checkpoint(request.refiner, "Refiner") if request.refiner or "Refiner" in search.made_with else ""
     moved = {request.checkpoint: checkpoint, request.refiner: refiner}
@@ -93,7 +93,9 @@ def _too_many(threads: int) -> list[str]:
 
 
 @dataclass
-class _Search:
+class Search:
+    """The search for what one picture was made with. `notes`: sentences about what is another file here, or not here."""
+
     catalog: CatalogView
     made_with: Mapping[str, str]
     notes: list[str] = field(default_factory=list[str])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Generator
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
@@ -22,6 +23,7 @@ from pipelines.jobs.runner import Events
 from pipelines.requests.as_made import threads_here
 from pipelines.requests.request import Drawing
 from pipelines.resolving.forecast import work_of
+from pipelines.runtime.clock import timed
 from pipelines.runtime.origins import Origins
 from pipelines.tasks.batch import DrawingTask
 from pipelines.tasks.recipes import DRAWN
@@ -104,15 +106,18 @@ class Attempts:
         return True
 
     def _events(self) -> Events:
+        began = time.perf_counter()
         if self._recipe is None or self._task is None:
             self._lease.enter_context(threads(threads_here(self._request.threads)))
             model = yield from self._lent()
             self._task = DrawingTask(self._request, self._workshop.inputs, self._workshop, self._progress, model)
             self._recipe = DRAWN[self._request.kind](self._task)
+        lent = time.perf_counter()
         with torch.inference_mode():
             batch = next(self._recipe)
+            prepared = time.perf_counter()
             yield None
-            for event in batch:
+            for event in timed(batch, self._request.batch_size, lent - began, prepared - lent):
                 yield self._recorded(event, self._task) if isinstance(event, Picture) else event
 
     def _recorded(self, picture: Picture, task: DrawingTask[Drawing]) -> Picture:

@@ -30,6 +30,7 @@ from pipelines.preprocessors.annotators import Annotator, Annotators
 from pipelines.requests.request import Drawing, Request, TextToImage
 from pipelines.resolving.forecast import work_of
 from pipelines.runtime.attempts import Attempts
+from pipelines.runtime.clock import timed
 from pipelines.runtime.loaders import Held, Loaders
 from pipelines.runtime.origins import Origins
 from pipelines.runtime.requested import Named
@@ -100,7 +101,7 @@ class ModelRunner:
         """What needs a model is given it; all else is made without one."""
         self.heed()
         if not isinstance(request, Drawing):
-            yield from MADE[request.kind](Task(request, self.inputs, self, Progress()))
+            yield from map(timed, MADE[request.kind](Task(request, self.inputs, self, Progress())))
             return
         with closing(Attempts(self, request)) as attempts:
             for number in range(request.batch_total):

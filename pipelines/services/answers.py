@@ -77,3 +77,58 @@ class EstimatorInfo(TypedDict):
     name: str
     info: str
     missing: str
+
+
+class DetailValue(TypedDict):
+    """One thing that made a picture. Within `DetailGroup`."""
+
+    title: str
+    text: str
+    raw: object  # as it stands in the request or the record
+    fields: list[str]  # of the request that it stands for; none for what cannot be taken over
+    default: bool
+    info: str
+    hash: str  # of the file that it names, its first digits, or ""
+    note: str  # a sentence where that file is not here as it was, or ""
+    pictures: list[str]  # ids of inputs
+    parts: list[DetailValue]
+
+
+class DetailGroup(TypedDict):
+    title: str
+    values: list[DetailValue]
+
+
+class PictureDetails(TypedDict):
+    """All that made a picture. Sent by `GET /picture/ID/details`; read by `inspector.js`."""
+
+    id: str
+    kind: str  # of the request
+    drawn_by: str  # the same, for people
+    prompt: str
+    width: int
+    height: int
+    note: str  # why less is known than usual, or ""
+    groups: list[DetailGroup]
+
+
+class ComparedPicture(TypedDict):
+    id: str
+    width: int
+    height: int
+    prompt: str
+
+
+class Differing(TypedDict):
+    """One parameter in which pictures differ. Within `PictureComparison`."""
+
+    group: str
+    title: str
+    texts: list[str]  # of each picture its own
+
+
+class PictureComparison(TypedDict):
+    """Two to four pictures, and the parameters in which they differ. Sent by `GET /compare`; read by `compare.js`."""
+
+    pictures: list[ComparedPicture]
+    differences: list[Differing]

@@ -21,7 +21,10 @@ class Examples:
 
     def all(self) -> list[Example]:
         """Those of the first checkpoint that has some; in the order of their names."""
-        return next((found for entry in self._catalog.checkpoints() if (found := self._of(entry.id))), [])
+        for entry in self._catalog.checkpoints():
+            if found := self._of(entry.id):
+                return found
+        return []
 
     def find(self, checkpoint_id: str, number: int) -> Path:
         """The file of an example. Raises `UserError` when there is no such one."""

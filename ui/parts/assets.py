@@ -23,7 +23,8 @@ from ui.parts.scripts import SCRIPT_ID, STATIC, joined, modules, static
 
 STYLES = (
     "atelier.css", "room.css", "form.css", "stage.css", "library.css", "canvas.css", "easel.css", "units.css", "unit_open.css",
-    "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css", "narrow.css", "touch.css",
+    "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css", "panel.css", "inspector.css", "compare.css",
+    "narrow.css", "touch.css",
 )  # fmt: skip
 FONTS = {"Inter": "inter-latin-wght-normal.woff2", "Fraunces": "fraunces-latin-wght-normal.woff2"}  # family -> file of `static/fonts`
 # What the two files hold; other letters are taken from the fonts of the system.
@@ -89,7 +90,7 @@ def font(file: str) -> Asset:
 
 
 def faces(fonts: Mapping[str, Asset], place: str = "") -> str:
-    """Rules of a style sheet for the typefaces; `place` leads from the sheet to them. Letters are shown at once, in a face when it is there."""
+    """Rules of a style sheet for the typefaces, whose files `place` leads to. Letters are shown at once, in a face when it is there."""
     return "".join(_face(family, f"{place}{each.path.removeprefix('/static/')}") for family, each in fonts.items())
 
 

@@ -1,4 +1,4 @@
-"""Sending pictures and settings from one tab to another: "Send to", "Use these settings", and one undo that brings the old form back."""
+"""Sending pictures and settings to a tab: "Send to", "Use these settings" or some of them, and one undo that brings the old form back."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import cast
 import gradio as gr
 from gradio.components import Component
 
-from models.json_values import is_whole
+from models.json_values import is_list, is_whole
 from pipelines import (
     Checkpoint,
+    Choice,
     Controlled,
     ControlUse,
     Depth,
@@ -18,19 +19,23 @@ from pipelines import (
     Enlarge,
     Outpaint,
     PictureRecord,
+    Request,
+    Several,
+    Stored,
     Studio,
     Taken,
     UserError,
     WithPicture,
     limits,
 )
+from pipelines.requests.fields import admit_field
 from pipelines.requests.made_for import draws
 from ui.door.roles import role, user_of
 from ui.gradio_types import CALM, Update, Updates, listener
 from ui.parts.canvas import fit_size
 from ui.parts.depth_driver import depth_model
 from ui.parts.depth_map import SEEN, part_of
-from ui.parts.form import Form, TabForm
+from ui.parts.form import Form, TabForm, declared
 from ui.parts.scripts import call
 from ui.parts.stage import Stage, own_picture, told
 from ui.toasts import Refusal, remark
@@ -43,8 +48,8 @@ STAYS = (
 WORDS = ("prompt", "negative_prompt", "seed")
 
 
-def connect(studio: Studio, tab_forms: dict[str, TabForm], stage: Stage, tabs: gr.Tabs) -> None:
-    """Joins the stage to every form. `tab_forms`: by kind of request, which is also the id of the tab."""
+def connect(studio: Studio, tab_forms: dict[str, TabForm], stage: Stage, tabs: gr.Tabs, *senders: Component) -> None:
+    """Joins the stage, and whatever else sends a picture, to every form. `tab_forms`: by kind of request, which is the tab's id too."""
     outputs = [tabs, *(component for each in tab_forms.values() for component in each.form.components)]
 
     @role("artist")
@@ -53,8 +58,10 @@ def connect(studio: Studio, tab_forms: dict[str, TabForm], stage: Stage, tabs: g
         kind = to or record.request.kind
         if kind not in tab_forms:
             raise Refusal("There is no such tab.", "Not sent")
-        form, user = tab_forms[kind].form, user_of(request)
+        form, user, some = tab_forms[kind].form, user_of(request), getattr(event, "fields", None)
         try:
+            if some is not None:
+                return {tabs: gr.Tabs(selected=kind)} | taken_over(studio, form, record, user, some)
             updates = _sent(studio, form, record, user, event) if to else as_it_was(studio, form, record, user)
             if to and record.note:
                 remark(record.note, "Not the same")
@@ -71,7 +78,8 @@ def connect(studio: Studio, tab_forms: dict[str, TabForm], stage: Stage, tabs: g
         form = tab_forms[found.request.kind].form
         return {tabs: gr.Tabs(selected=found.request.kind)} | form.fill(found.request)
 
-    listener(stage.view, "send")(send, None, outputs, **CALM)
+    for view in (stage.view, *senders):
+        listener(view, "send")(send, None, outputs, **CALM)
     listener(stage.view, "example")(example, None, outputs, **CALM)
     for each in tab_forms.values():
         stage.connect(each)
@@ -119,15 +127,51 @@ def _sent(studio: Studio, form: Form, record: PictureRecord, user: str, event: g
 
 def as_it_was(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Component, Update]:
     """Everything that made the picture, its own input picture and mask with it."""
+    return form.fill(_rebound(studio, record, user))
+
+
+def _rebound(studio: Studio, record: PictureRecord, user: str) -> Request:
+    """What made the picture, in terms of this library."""
     try:
         found = studio.settings(record.path, user)
     except UserError:  # the file is gone or was saved again by another program; the book knows the request
         if record.note:
             raise UserError(record.note) from None
-        return form.fill(record.request)
+        return record.request
     for sentence in found.notes:
         remark(sentence, "Not the same")
-    return form.fill(found.request)
+    return found.request
+
+
+def taken_over(studio: Studio, form: Form, record: PictureRecord, user: str, asked: object) -> dict[Component, Update]:
+    """Some fields of what made the picture, and nothing else: what the form holds beside them stays. `asked`: their names.
+
+    Raises `UserError` when the form has none of them, or cannot hold one.
+    """
+    wanted = {name for name in asked if isinstance(name, str)} if is_list(asked) else set[str]()
+    names = [name for name in form.inputs if name in wanted and _can_take(studio, form, record, name)]
+    if not names:
+        raise UserError("This tab has no such setting. Open the tab that drew the picture, or one like it, and take it over there.")
+    names_things = any(_names_something(form.kind, name) for name in names)
+    made = _rebound(studio, record, user) if names_things or record.note else record.request
+    for name in names:
+        item = declared(form.kind, name)
+        admit_field(item, getattr(made, name))
+    return form.fill(made, leave=[name for name in form.inputs if name not in names])
+
+
+def _can_take(studio: Studio, form: Form, record: PictureRecord, name: str) -> bool:
+    """A width that is drawn is not one that a picture is enlarged to, and a checkpoint must be able to draw what the form asks for."""
+    if name not in limits(type(record.request)) or issubclass(form.kind, Drawing) != isinstance(record.request, Drawing):
+        return False
+    entry = _checkpoint(studio, record) if name == "checkpoint" else None
+    return entry is None or draws(entry, form.kind.kind)
+
+
+def _names_something(kind: type[Request], name: str) -> bool:
+    """A model or a picture, which may be called otherwise here, or be missing."""
+    limit = limits(kind)[name]
+    return isinstance(limit, Stored | Several) or (isinstance(limit, Choice) and not limit.names)
 
 
 def as_picture(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Component, Update]:

@@ -3,6 +3,7 @@ import { emit, findAll, on, parts } from "./dom.js";
 import { showHelp } from "./help.js";
 import { toggleLook } from "./look.js";
 import * as page from "./page.js";
+import { togglePanel } from "./panel.js";
 
 /** @param {import("./page_types.d.ts").Given} given */
 export const build = ({ element }) => {
@@ -10,6 +11,7 @@ export const build = ({ element }) => {
   const sign = part("engine");
   part("look").addEventListener("click", () => toggleLook());
   part("help").addEventListener("click", showHelp);
+  part("panel").addEventListener("click", togglePanel);
 
   part("skip").addEventListener("click", (event) => {
     event.preventDefault();

@@ -1,5 +1,36 @@
 // Messages between the page and the server, made from ui/messages.py: .venv/bin/python -m tests.support.message_types
 
+export type ComparedPicture = {
+  id: string;
+  width: number;
+  height: number;
+  prompt: string;
+};
+
+export type DetailGroup = {
+  title: string;
+  values: DetailValue[];
+};
+
+export type DetailValue = {
+  title: string;
+  text: string;
+  raw: unknown;
+  fields: string[];
+  default: boolean;
+  info: string;
+  hash: string;
+  note: string;
+  pictures: string[];
+  parts: DetailValue[];
+};
+
+export type Differing = {
+  group: string;
+  title: string;
+  texts: string[];
+};
+
 export type EstimatorInfo = {
   name: string;
   info: string;
@@ -30,6 +61,22 @@ export type JobNews = {
   pictures: PictureSummary[];
   message: string;
   unsaved: boolean;
+};
+
+export type PictureComparison = {
+  pictures: ComparedPicture[];
+  differences: Differing[];
+};
+
+export type PictureDetails = {
+  id: string;
+  kind: string;
+  drawn_by: string;
+  prompt: string;
+  width: number;
+  height: number;
+  note: string;
+  groups: DetailGroup[];
 };
 
 export type PictureSummary = {

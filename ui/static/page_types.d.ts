@@ -79,8 +79,10 @@ export type PageEvents = {
   drawn: { kind: string; pictures: messages.PictureSummary[] };
   /** Another tab is open. */
   tab: { tab: string; canvas: boolean };
-  /** The surface shows a finished picture, or none. */
-  picture: { picture: messages.PictureSummary | null };
+  /** A picture was chosen: all about it is to be shown. */
+  picture: { id: string };
+  /** Two to four pictures are to be compared. */
+  compare: { ids: string[] };
   /** The colour in which masks are shown; "": one that suits. */
   tint: { color: string };
 };

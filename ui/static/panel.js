@@ -3,15 +3,18 @@ import * as folds from "./folds.js";
 import { findAll, make, on, parts } from "./dom.js";
 
 const WIDE = 1180; // pixels of the window from which it is open at first
+const NARROW = 780; // pixels up to which it is a sheet that covers the rest
 const room = () => document.getElementById("room");
 /** @type {{ turn: (name: string) => void }} */
 const seen = { turn: () => {} };
 
-// Opens the panel at a page; at the page that is seen, closes it.
-export const showPanel = (open = true) => {
+const lay = (open) => {
   room().classList.toggle("panel-open", open);
-  folds.keep("panel", open);
   for (const button of findAll('[data-opens="panel"]')) button.setAttribute("aria-expanded", String(open));
+};
+export const showPanel = (open = true) => {
+  lay(open);
+  if (innerWidth > NARROW) folds.keep("panel", open);
 };
 export const togglePanel = () => showPanel(!room().classList.contains("panel-open"));
 export const showPage = (name) => (seen.turn(name), showPanel());
@@ -48,7 +51,7 @@ export const build = ({ element, props }) => {
 
   const kept = folds.was("panel-page", "");
   turn(props.pages.some(({ name }) => name === kept) ? kept : props.pages[0].name);
-  if (folds.was("panel", innerWidth >= WIDE) && innerWidth > 780) showPanel();
+  if (folds.was("panel", innerWidth >= WIDE) && innerWidth > NARROW) lay(true);
 };
 // On a phone the sheet makes way for what is done elsewhere.
-on("tab", () => innerWidth <= 780 && showPanel(false));
+on("tab", () => innerWidth <= NARROW && room() && lay(false));

@@ -22,6 +22,7 @@ export const build = ({ element, trigger, props, watch }) => {
   let follow = true; // what is drawn is shown, and what is done after it
   let covered = false; // in a tab with a canvas: the frame lies over it
   let latest = null; // what was last heard of the job
+  let pair = null; // the id of the picture that the next one is compared with
   let asked = null; // "stop" or "skip" after a press, until the server shows it
   let frames = 0; // previews that came of this job
   let reel = []; // those still to be shown, oldest first
@@ -60,13 +61,13 @@ export const build = ({ element, trigger, props, watch }) => {
     part("live").title = follow ? "What is drawn is shown; choose a picture to stay with it" : "Show the picture that is being drawn";
     part("caption").hidden = over || !pictures.find(selected);
     pictures.mark(over ? null : selected);
-    if (!over) emit("picture", { picture: pictures.find(selected) ?? null });
   };
 
   const select = async (id) => {
     selected = id;
     const picture = pictures.find(id);
     lay();
+    if (picture) emit("picture", { id });
     if (!picture) return show(running && frames ? "preview" : "empty");
     describe(picture);
     const image = part("picture");
@@ -90,10 +91,21 @@ export const build = ({ element, trigger, props, watch }) => {
 
   // Somebody has chosen: the view stays with this picture, whatever is drawn.
   const choose = (id) => {
+    if (pair) return compareWith(id);
     if (selected === id && !(page.open.canvas && !covered)) return enlarge();
     follow = false;
     covered = true;
     select(id);
+  };
+  const setPair = (id) => {
+    pair = id;
+    part("compare").setAttribute("aria-pressed", String(!!pair));
+    part("compares").textContent = pair ? "Choose the other one…" : "Compare";
+    if (pair) speak("Choose the picture to compare this one with.");
+  };
+  const compareWith = (id) => {
+    if (id !== pair) emit("compare", { ids: [pair, id] });
+    setPair(null);
   };
   const watchLive = () => {
     follow = true;
@@ -275,6 +287,7 @@ export const build = ({ element, trigger, props, watch }) => {
     skip: () => press("skip"),
     live: toggleFollow,
     watch: watchLive,
+    compare: () => setPair(pair ? null : selected),
     uncover: () => ((covered = false), lay()),
     ...send,
     seed: () => (trigger("use_seed", { id: selected, to: page.open.tab }), speak("The form has the seed of this picture.")),

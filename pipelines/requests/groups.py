@@ -1,0 +1,31 @@
+"""Groups of a request's fields: what is told of together. A request declares each of its fields by one of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.requests.fields import Limit, limited
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group that calls itself so on the page. Calling it declares a field of it, like `limited`."""
+
+    title: str
+
+    # Any: a field of a dataclass is written as its default, whatever type that has.
+    def __call__(self, default: Any, limit: Limit, title: str, info: str = "", derived: bool = False) -> Any:
+        return limited(default, limit, title, info, derived, self)
+
+
+WORDS = Group("Words")
+MODEL = Group("Model")
+PICTURE = Group("Picture")
+SAMPLING = Group("Sampling")
+BEGINNING = Group("What it began with")
+MASK = Group("Mask")
+DEPTH = Group("Depth map")
+CONTROL = Group("Control")
+COMPUTED = Group("Provenance")
+GROUPS = (WORDS, MODEL, PICTURE, SAMPLING, BEGINNING, MASK, DEPTH, CONTROL, COMPUTED)  # in the order in which they are told

@@ -1,0 +1,116 @@
+"""Details for the page: all that made a picture, and where several differ. Which visitor may ask is decided by who calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from models.errors import UserError
+from pipelines.job_book.book import JobBook, PictureRecord
+from pipelines.jobs.outputs import inspect
+from pipelines.metadata.picture_settings import Reading
+from pipelines.requests.groups import Group
+from pipelines.requests.request import Drawing
+from pipelines.resolving.details import Groups, Value, details, picture_facts
+from pipelines.resolving.differences import differences
+from pipelines.resolving.model_names import ModelNames
+from pipelines.resolving.rebind import CatalogView
+from pipelines.services.answers import DetailGroup, DetailValue, Differing, PictureComparison, PictureDetails
+
+LEAST, MOST = 2, 4  # pictures that are compared
+HOW_MANY = f"Choose {LEAST} to {MOST} pictures to compare."
+NO_FILE = "The file of this picture cannot be read, so only its request is known: neither hashes, nor when and on what it was drawn."
+
+
+@dataclass(frozen=True)
+class _Told:
+    record: PictureRecord
+    reading: Reading
+    groups: Groups
+    note: str = ""
+
+
+class Details:
+    """Safe to call from any thread. Reads the heads of files and waits for a hash that is not known yet a moment at most."""
+
+    most = MOST  # pictures that are compared
+
+    def __init__(self, book: JobBook, catalog: CatalogView) -> None:
+        self._book, self._catalog = book, catalog
+
+    def of(self, record: PictureRecord) -> PictureDetails:
+        told = self._told(record)
+        groups: list[DetailGroup] = [{"title": group.title, "values": list(map(_message, told.groups[group]))} for group in told.groups]
+        return {
+            "id": record.id,
+            "kind": told.reading.request.kind,
+            "drawn_by": told.reading.request.title,
+            "prompt": told.reading.request.words,
+            "width": record.width,
+            "height": record.height,
+            "note": told.note,
+            "groups": groups,
+        }
+
+    def compared(self, records: Sequence[PictureRecord]) -> PictureComparison:
+        """Raises `UserError` for fewer than two pictures or more than four."""
+        if not LEAST <= len(records) <= MOST:
+            raise UserError(HOW_MANY)
+        told = [self._told(record) for record in records]
+        rows: list[Differing] = [
+            {"group": found.group, "title": found.title, "texts": list(found.texts)}
+            for found in differences([each.groups for each in told])
+        ]
+        return {
+            "pictures": [
+                {"id": record.id, "width": record.width, "height": record.height, "prompt": record.request.words} for record in records
+            ],
+            "differences": rows,
+        }
+
+    def _told(self, record: PictureRecord) -> _Told:
+        reading, note = self._read(record)
+        names = ModelNames(self._catalog, reading.made_with, reading.ids)
+        return _Told(record, reading, details(reading.request, reading.made_with, names, self._facts(record, reading)), note)
+
+    def _read(self, record: PictureRecord) -> tuple[Reading, str]:
+        """What the file says, which knows more than the book; the book where it says nothing."""
+        try:
+            reading = inspect(record.path)
+            return replace(reading, made_with={_clean(key): _clean(text) for key, text in reading.made_with.items()}), ""
+        except UserError:
+            return Reading(record.request), record.note or NO_FILE
+
+    def _facts(self, record: PictureRecord, reading: Reading) -> Mapping[Group, Sequence[Value]]:
+        request = reading.request
+        drawn = (request.width, request.height) if isinstance(request, Drawing) else None
+        made = f"{datetime.fromtimestamp(record.created):%Y-%m-%d %H:%M:%S}"
+        return picture_facts(made, drawn, (record.width, record.height), self._place(record), request.title)
+
+    def _place(self, record: PictureRecord) -> str:
+        """Which of its job's pictures it is; "" where there is but one."""
+        job = self._book.job(record.job_id)
+        count = job.request.picture_count if job else 1
+        ids = [picture.id for picture in self._book.pictures_of(record.job_id)] if count > 1 else []
+        return f"{ids.index(record.id) + 1} of {count}" if record.id in ids else ""
+
+
+def _clean(text: str) -> str:
+    """Without what no answer can carry: a file may hold half a letter."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _message(value: Value) -> DetailValue:
+    return {
+        "title": value.title,
+        "text": value.text,
+        "raw": value.raw,
+        "fields": list(value.fields),
+        "default": value.default,
+        "info": value.info,
+        "hash": value.digest,
+        "note": value.note,
+        "pictures": list(value.pictures),
+        "parts": [_message(part) for part in value.parts],
+    }

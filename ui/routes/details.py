@@ -1,0 +1,47 @@
+"""Details routes: all that made a picture, and where several pictures differ. Whoever may see a picture may read how it was made."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from models.errors import UserError
+from pipelines import PictureRecord, Studio
+from ui.door.roles import visitor_of
+from ui.routes.jobs import sorry
+
+LONGEST = 400  # characters of a list of ids
+NOT_YOURS = "There is no such picture among yours."
+
+
+class DetailRoutes:
+    """The handlers of `/picture/{id}/details` and `/compare`."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+
+    async def details(self, request: Request) -> Response:
+        record = await self._find(request, request.path_params["picture_id"])
+        if record is None:
+            return sorry(NOT_YOURS, 404)
+        return JSONResponse(await asyncio.to_thread(self.studio.details.of, record))
+
+    async def compare(self, request: Request) -> Response:
+        """`?ids=` of two to four pictures, with commas between them."""
+        ids = request.query_params.get("ids", "")[:LONGEST].split(",")
+        records = [await self._find(request, picture_id) for picture_id in ids[: self.studio.details.most + 1]]
+        found = [record for record in records if record]
+        if len(found) < len(records):
+            return sorry(NOT_YOURS, 404)
+        try:
+            return JSONResponse(await asyncio.to_thread(self.studio.details.compared, found))
+        except UserError as error:
+            return sorry(str(error), 400)
+
+    async def _find(self, request: Request, picture_id: str) -> PictureRecord | None:
+        """The picture, when this visitor made it, or is the owner of the studio."""
+        record = await asyncio.to_thread(self.studio.picture, picture_id)
+        visitor = visitor_of(request)
+        return record if record and (record.user == visitor.user or visitor.role == "owner") else None

@@ -1,0 +1,155 @@
+// The inspector: all that made the picture that was chosen last, in groups that fold. A value is selected by mouse, copied by a button,
+// or taken over into the form that is open, alone, with its group, or with all. Everything that people wrote enters as text.
+import { snapshot } from "./desk.js";
+import { emit, find, findAll, make, on, parts, write } from "./dom.js";
+import { details } from "./folds.js";
+import { address } from "./stage_live.js";
+
+/** @typedef {import("./messages.d.ts").DetailValue} Value */
+/** @typedef {import("./messages.d.ts").PictureDetails} Details */
+
+const FOLDED = ["Provenance"]; // groups that are shut until somebody opens them
+const LONG = 26; // letters of a value that needs the whole width
+
+// The form that is open; "" in a tab that has none.
+const openForm = () => findAll("button.generate").find((button) => button.getClientRects().length)?.id.replace(/-generate$/, "") ?? "";
+
+const isPrompt = (value) => value.fields[0] === "prompt"; // stands above all others
+const namesOf = (values) => values.flatMap((value) => value.fields);
+
+/** @param {import("./page_types.d.ts").Given} given */
+export const build = ({ element, trigger }) => {
+  const part = parts(element);
+  /** @type {Details | null} */
+  let shown = null;
+  let wanted = ""; // the id of the picture that was chosen last
+  let first = ""; // of the one that is to be compared with the next that is chosen
+
+  const speak = (words) => (part("spoken").textContent = words);
+
+  // ---- what a value offers ------------------------------------------------------------------------------------------------
+
+  // Into the form that is open; where there is none, into that of the picture's own kind.
+  const takeOver = (names, words) => {
+    const to = openForm() || shown.kind;
+    snapshot(to);
+    const whole = names === null && to === shown.kind;
+    trigger("send", whole ? { id: shown.id, to: "", units: null } : { id: shown.id, to, fields: names ?? namesOf(shown.groups.flatMap(({ values }) => values)) });
+    speak(words);
+  };
+
+  const copy = async (button, text) => {
+    const written = navigator.clipboard?.writeText(text) ?? Promise.reject(new Error("a page without TLS has no clipboard"));
+    const copied = await written.then(() => true, () => copyBySelection(text));
+    speak(copied ? "Copied." : "The browser did not let this be copied. Select it and press Ctrl+C.");
+    button.dataset.done = copied ? "yes" : "no";
+    setTimeout(() => delete button.dataset.done, 1200);
+  };
+
+  const small = (says, title, act, icon) => {
+    const button = make("button", { type: "button", className: `inspector-way ${icon}`, title, "aria-label": title, textContent: says });
+    button.addEventListener("click", () => act(button));
+    return button;
+  };
+
+  /** @param {Value} value */
+  const ways = (value) => {
+    const copies = small("Copy", `Copy: ${value.title}`, (button) => copy(button, value.text), "copy");
+    const takes = small("Take over", `Take over: ${value.title}`, () => takeOver(value.fields, `${value.title} is in the form.`), "take");
+    return make("span", { className: "inspector-actions" }, copies, value.fields.length ? takes : null);
+  };
+
+  // ---- what is shown ------------------------------------------------------------------------------------------------------
+
+  const inputs = (value) =>
+    value.pictures.map((id) => {
+      const image = make("img", { src: `${address("input", id)}.png`, alt: `${value.title}`, loading: "lazy" });
+      image.addEventListener("error", () => image.remove());
+      return image;
+    });
+
+  /** @param {Value} value */
+  const fact = (value, depth = 0) => {
+    const text = value.parts.length ? (depth ? String(value.raw) : "") : value.text || "–"; // what has parts is said by them
+    const wide = value.text.length > LONG || value.note || value.parts.length || depth;
+    const hash = value.hash && make("span", { className: "inspector-hash", textContent: value.hash, title: "The beginning of its SHA-256" });
+    return make(
+      "div",
+      { className: `inspector-fact${wide ? " wide" : ""}`, "data-default": value.default ? "yes" : "no", "data-fields": value.fields.join(" "), title: value.info },
+      make("dt", { textContent: value.title }),
+      make("dd", {}, text && make("span", { className: "inspector-text", textContent: text }), hash, depth ? null : ways(value)),
+      ...inputs(value),
+      value.note && make("p", { className: "inspector-note", textContent: value.note }),
+      value.parts.length ? make("dl", { className: "inspector-parts" }, ...value.parts.map((each) => fact(each, depth + 1))) : null,
+    );
+  };
+
+  const group = ({ title, values }) => {
+    const names = namesOf(values);
+    const takes = names.length ? small("Take over", `Take over the group: ${title}`, () => takeOver(names, `${title} is in the form.`), "take") : null;
+    const head = make("summary", {}, make("span", { textContent: title }));
+    const facts = make("dl", { className: "inspector-facts" }, ...values.filter((value) => !isPrompt(value)).map((value) => fact(value)));
+    const fold = details(make("details", { className: "inspector-group" }, head, facts, takes), `inspector ${title}`, !FOLDED.includes(title));
+    fold.dataset.group = title;
+    return fold;
+  };
+
+  const draw = (told) => {
+    shown = told;
+    part("empty").hidden = true;
+    part("known").hidden = false;
+    part("prompt").textContent = told.prompt || "(no prompt)";
+    find(".inspector-actions", part("words"))?.remove();
+    part("words").append(...told.groups.flatMap(({ values }) => values.filter(isPrompt).map(ways)));
+    write(part("note"), told.note);
+    part("groups").replaceChildren(...told.groups.map(group));
+    part("room").dataset.picture = told.id;
+  };
+
+  const fail = (words) => {
+    shown = null;
+    part("known").hidden = true;
+    write(part("empty"), words);
+  };
+
+  const show = async (id) => {
+    wanted = id;
+    const answer = await fetch(`${address("picture", id)}/details`).catch(() => null);
+    const told = answer ? await answer.json().catch(() => ({})) : {};
+    if (wanted !== id) return;
+    if (answer?.ok) draw(told);
+    else fail(told.message || "The server did not answer. Choose the picture again.");
+  };
+
+  // ---- compare with the next one ------------------------------------------------------------------------------------------
+
+  const pair = (id) => {
+    first = id;
+    part("compare").setAttribute("aria-pressed", String(Boolean(first)));
+    part("compare").textContent = first ? "Choose the other one…" : "Compare with…";
+    if (first) speak("Choose the picture to compare this one with.");
+  };
+
+  part("all").addEventListener("click", () => takeOver(null, "The form has the settings of this picture."));
+  part("compare").addEventListener("click", () => pair(first ? "" : shown.id));
+  on("picture", ({ id }) => {
+    if (!id || id === wanted) return;
+    if (first && first !== id) {
+      emit("compare", { ids: [first, id] });
+      pair("");
+    }
+    show(id);
+  });
+};
+
+// Where the clipboard is shut.
+const copyBySelection = (text) => {
+  const field = make("textarea", { value: text, className: "sr" });
+  const before = document.activeElement;
+  document.body.append(field);
+  field.select();
+  const copied = document.execCommand("copy");
+  field.remove();
+  if (before instanceof HTMLElement) before.focus();
+  return copied;
+};
