@@ -46,16 +46,17 @@ export const build = ({ element, trigger }) => {
     setTimeout(() => delete button.dataset.done, 1200);
   };
 
+  const sign = (name) => make("i", { className: `icon small icon-${name}` });
   const small = (says, title, act, icon) => {
-    const button = make("button", { type: "button", className: `inspector-way ${icon}`, title, "aria-label": title, textContent: says });
+    const button = make("button", { type: "button", className: `inspector-way ${icon}`, title, "aria-label": title }, says);
     button.addEventListener("click", () => act(button));
     return button;
   };
 
   /** @param {Value} value */
   const ways = (value) => {
-    const copies = small("Copy", `Copy: ${value.title}`, (button) => copy(button, value.text), "copy");
-    const takes = small("Take over", `Take over: ${value.title}`, () => takeOver(value.fields, `${value.title} is in the form.`), "take");
+    const copies = small(sign("copy"), `Copy: ${value.title}`, (button) => copy(button, value.text), "copy");
+    const takes = small(sign("arrow-left"), `Take over: ${value.title}`, () => takeOver(value.fields, `${value.title} is in the form.`), "take");
     return make("span", { className: "inspector-actions" }, copies, value.fields.length ? takes : null);
   };
 
