@@ -42,6 +42,7 @@ from ui.parts.depth_map import DepthViews
 from ui.routes.inputs import InputRoutes
 from ui.routes.jobs import JobRoutes, sorry
 from ui.routes.pictures import PictureRoutes
+from ui.routes.queue import QueueRoutes
 
 with gradio_stubs_untouched():
     import gradio as gr
@@ -78,6 +79,10 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     app.state.closing = asyncio.Event()
     desk = JobRoutes(studio, app.state.closing, door.password is not None)
     _add_routes(app, desk, PictureRoutes(studio), InputRoutes(studio), DepthViews(studio), LoginRoutes(sessions))
+    queue = QueueRoutes(studio, app.state.closing)
+    app.add_route("/queue", queue.news, methods=["GET"])
+    for name, handler in queue.acts.items():
+        app.add_route(f"/queue/{name}", handler, methods=["POST"])
     for asset in (script, styles):
         app.add_route(asset.path, asset.answer, methods=["GET"])
     ours = list(app.routes)

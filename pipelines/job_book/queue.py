@@ -16,6 +16,7 @@ from pipelines.job_book.errors import NotYours, TooLate
 from pipelines.job_book.file import BookFile
 from pipelines.job_book.order import ACTIVE, EVERYBODY, IDLE, LANES, OWN_ORDER, charge, goes_on, is_held, pausing, read_ring, sit_down
 from pipelines.job_book.pace import Paces, learn, read_paces, sort_of, work_of
+from pipelines.job_book.ring import Ring
 from pipelines.job_book.room import check_room
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Request, describe
@@ -52,7 +53,8 @@ class Queued:
     picture: str  # id of its newest one, or ""
     seconds: float | None  # that what is left of it will take; of one that runs without the batch in work; None when nobody knows
     batch_seconds: float | None
-    start: float | None  # seconds after the batch in work; None for what does not come to its turn, as it is held or paused
+    place: int | None  # jobs that wait and are begun before it; None for what does not come to its turn, as it is held or paused
+    start: float | None  # seconds after the batch in work; None when nobody knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +100,21 @@ class BookQueue:
             rows, pauses, expected, ring = db.execute(LISTED).fetchall(), pausing(db), read_paces(db), read_ring(db, running=1)
             newest = dict(db.execute(f"select job, max(number) from picture where job in (select id from job where {ACTIVE}) group by job"))
             ids = {job: db.execute("select id from picture where number = ?", (number,)).fetchone()[0] for job, number in newest.items()}
-        starts = {entry.number: start for entry, start in ring.line()}
+        starts = _starts(ring, {row["number"] for row in rows if row["state"] == "running"})
         places = {number: place for place, number in enumerate(starts)}
-        jobs = [(_rank(row, places), _queued(row, ids.get(row["id"], ""), expected, starts.get(row["number"]))) for row in rows]
-        return Listing(tuple(job for _, job in sorted(jobs, key=lambda pair: pair[0])), frozenset(pauses))
+        rows.sort(key=lambda row: (row["state"] != "running", places.get(row["number"], len(places)), row["number"]))
+        jobs = [_queued(row, ids.get(row["id"], ""), expected, places.get(row["number"]), starts.get(row["number"])) for row in rows]
+        return Listing(tuple(jobs), frozenset(pauses))
 
-    def is_pausing(self, user: str) -> bool:
+    def pausing(self) -> frozenset[str]:
+        """Persons; `EVERYBODY` for the whole studio."""
         with self._file.reading() as db:
-            return user in pausing(db)
+            return frozenset(pausing(db))
+
+    def lane_of(self, job_id: str) -> str:
+        """By its name."""
+        rows = self._file.rows("select lane from job where id = ?", (job_id,))
+        return _lane(rows[0]["lane"]) if rows else "next"
 
     def any_held(self) -> bool:
         """Whether a job may come back to the queue because time goes by."""
@@ -206,24 +215,32 @@ def _with_moved(own: list[sqlite3.Row], job_id: str, lane: int, before: str) -> 
     return [*ids[:place], job_id, *ids[place:]]
 
 
-def _rank(row: sqlite3.Row, places: dict[int, int]) -> tuple[int, int]:
-    if row["state"] == "running":
-        return 0, 0
-    return (1, places[row["number"]]) if row["number"] in places else (2, row["number"])
+def _starts(ring: Ring, running: Collection[int]) -> dict[int, float | None]:
+    """When each job that waits is begun, by its number and in this order. Behind one that nobody knows the pace of, nobody knows when."""
+    starts: dict[int, float | None] = {}
+    known = True
+    for entry, start in ring.line():
+        if entry.number not in running:
+            starts[entry.number] = start if known else None
+        known = known and entry.seconds > 0
+    return starts
 
 
-def _queued(row: sqlite3.Row, picture: str, expected: Paces, start: float | None) -> Queued:
+def _lane(number: int) -> str:
+    return next(name for name, each in LANES.items() if each == min(max(number, 0), IDLE))
+
+
+def _queued(row: sqlite3.Row, picture: str, expected: Paces, place: int | None, start: float | None) -> Queued:
     batch = expected.seconds(row["sort"], row["work"]) if row["work"] else None
     runs = row["state"] == "running"
     left = max(0, row["batches"] - row["batch"] - runs)
-    lane = next(name for name, number in LANES.items() if number == min(max(row["lane"], 0), IDLE))
     return Queued(
         row["id"],
         row["user"],
         row["state"],
         row["kind"] if isinstance(row["kind"], str) else "",
         row["words"] if isinstance(row["words"], str) else "",
-        lane,
+        _lane(row["lane"]),
         not runs and is_held(row["held"], time.time()),
         row["pictures"],
         row["batches"] * row["each"],
@@ -231,5 +248,6 @@ def _queued(row: sqlite3.Row, picture: str, expected: Paces, start: float | None
         picture,
         None if batch is None else batch * left,
         batch,
-        0.0 if runs else start,
+        place,
+        start,
     )

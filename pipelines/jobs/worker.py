@@ -91,8 +91,12 @@ class Worker:
         state, message = self.saving.ended.get(job.id, (job.state, job.message))
         return replace(job, state=state, message=message)
 
-    def stop(self, job_id: str) -> None:
-        """Acts within one step on a running job, at once on a waiting one, not at all on one that has ended."""
+    def live_of(self, user: str) -> JobProgress | None:
+        """The running job of this person."""
+        return next((live for live in tuple(self._live.values()) if live.job.user == user), None)
+
+    def stop(self, job_id: str) -> bool:
+        """Acts within one step on a running job, at once on a waiting one, not at all on one that has ended: then it returns False."""
         with self._claiming:
             live = self._live.get(job_id)
             withdrawn = not live and self.book.withdraw(job_id)
@@ -101,6 +105,7 @@ class Worker:
             self._come_to_a_stop()
         elif withdrawn:
             self._queue_moved()
+        return live is not None or withdrawn
 
     def _come_to_a_stop(self) -> None:
         self._wake.release()
