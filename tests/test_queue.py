@@ -145,11 +145,8 @@ def test_cancel_all_leaves_the_running_one_unless_it_is_meant_too(drawing: Studi
 def test_what_has_ended_is_cancelled_by_nobody_and_its_undo_is_refused(studio: Studio) -> None:
     job = studio.submit(asked("a"), "ada")
     served(studio)
-    for act in (
-        lambda: studio.queue.cancel([job], "ada"),
-        lambda: studio.queue.restore([job], "ada"),
-        lambda: studio.queue.move(job, "ada"),
-    ):
+    queue = studio.queue
+    for act in (lambda: queue.cancel([job], "ada"), lambda: queue.restore([job], "ada"), lambda: queue.move(job, "ada")):
         with pytest.raises(TooLate):
             act()
 
@@ -202,7 +199,7 @@ def test_a_paused_studio_draws_nothing_also_after_a_restart(tmp_path: Path) -> N
 def test_a_job_that_is_edited_is_not_drawn_and_comes_back_to_its_place_with_another_request(studio: Studio) -> None:
     ids = [studio.submit(asked(name), "ada") for name in ("first", "second", "third")]
     taken = studio.queue.take(ids[0], "ada")
-    assert taken == asked("first") and entry(studio, ids[0])["state"] == "held"
+    assert taken.words == "first" and entry(studio, ids[0])["state"] == "held"
     job = studio.book.claim()
     assert job and job.id == ids[1]
     studio.book.end(job.id, "done")
@@ -251,6 +248,7 @@ def test_of_two_windows_that_edit_one_job_the_second_is_told(studio: Studio) -> 
 
 def test_what_is_drawn_or_begun_is_not_edited_and_says_so(studio: Studio) -> None:
     job_id = studio.submit(asked("a", batch_count=3), "ada")
+    studio.submit(asked("b"), "bob")
     job = studio.book.claim()
     assert job
     for act in (lambda: studio.queue.take(job_id, "ada"), lambda: studio.queue.move(job_id, "ada", lane="now")):
@@ -258,7 +256,6 @@ def test_what_is_drawn_or_begun_is_not_edited_and_says_so(studio: Studio) -> Non
             act()
     job.progress.batch, job.progress.pictures = 1, 1
     studio.book.queue.used(job_id, job.progress, 1.0)
-    studio.submit(asked("b"), "bob")
     assert not studio.book.queue.goes_on(job_id)
     with pytest.raises(TooLate, match="drawn already"):
         studio.queue.take(job_id, "ada")
@@ -336,13 +333,12 @@ def test_a_long_queue_is_told_in_part_and_how_much_is_left_out(studio: Studio) -
 
 
 def test_expected_seconds_follow_what_batches_took(studio: Studio) -> None:
-    first = studio.submit(asked("a", batch_count=4), "ada")
+    first, other = studio.submit(asked("a", batch_count=4), "ada"), studio.submit(asked("b", steps=2), "bob")
     job = studio.book.claim()
     assert job and entry(studio, first)["left"] is None
     job.progress.batch, job.progress.pictures = 1, 1
     studio.book.queue.used(first, job.progress, 10.0)
-    other, later = studio.submit(asked("b", steps=2), "bob"), studio.submit(asked("c"), "ada")
-    studio._worker.changed()
+    later = studio.submit(asked("c"), "ada")
     assert not studio.book.queue.goes_on(first)
     studio._worker.changed()
     assert (entry(studio, other, "bob")["start"], entry(studio, other, "bob")["left"]) == (0.0, pytest.approx(20.0))
