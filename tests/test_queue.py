@@ -199,6 +199,7 @@ def test_a_paused_studio_draws_nothing_also_after_a_restart(tmp_path: Path) -> N
 def test_a_job_that_is_edited_is_not_drawn_and_comes_back_to_its_place_with_another_request(studio: Studio) -> None:
     ids = [studio.submit(asked(name), "ada") for name in ("first", "second", "third")]
     taken = studio.queue.take(ids[0], "ada")
+    assert words(studio) == ["first", "second", "third"], "it stands where it stood"
     assert taken.words == "first" and entry(studio, ids[0])["state"] == "held"
     job = studio.book.claim()
     assert job and job.id == ids[1]

@@ -23,7 +23,7 @@ from pipelines.job_book.errors import BookError, starting
 from pipelines.job_book.file import BookFile
 from pipelines.job_book.folder_lock import FolderLock
 from pipelines.job_book.opening import open_book
-from pipelines.job_book.order import LANES, OWN_ORDER, everybody_gone, next_number, read_ring, sit_down
+from pipelines.job_book.order import LANES, OWN_ORDER, everybody_gone, next_number, read_line, sit_down
 from pipelines.job_book.pace import sort_of, work_of
 from pipelines.job_book.queue import BookQueue
 from pipelines.job_book.ring import PASSES
@@ -157,10 +157,10 @@ class JobBook:
     def ahead(self, job_id: str) -> int:
         """How many jobs are begun before this one in the fair order if nobody submits more: 0 when it runs, has ended, or is next."""
         with self._file.reading() as db:
-            ring = read_ring(db, running=1)
+            line = read_line(db)
             running = [row["number"] for row in db.execute(f"select number from job where {RUNS}")]
             asked = db.execute("select number from job where id = ? and state = 'waiting'", (job_id,)).fetchone()
-        before = itertools.takewhile(lambda number: asked and number != asked["number"], (entry.number for entry, _ in ring.line()))
+        before = itertools.takewhile(lambda number: asked and number != asked["number"], (entry.number for entry, _ in line))
         return len({*before, *running}) if asked else 0
 
     def add_picture(self, job: Job, path: Path, request: Request, size: tuple[int, int], progress: Progress | None = None) -> PictureRecord:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
-from pipelines.job_book.pace import read_paces
+from pipelines.job_book.pace import Paces, read_paces
 from pipelines.job_book.ring import Entry, Ring, Seat
 
 NOW, NEXT, IDLE = 0, 1, 2
@@ -47,15 +47,26 @@ def read_ring(db: sqlite3.Connection, running: int) -> Ring:
     its turn, 0 between two, `ALL` if only what waits is asked for.
     """
     seats = {row["user"]: _seat(row) for row in db.execute("select * from seat")}
-    expected = read_paces(db)
-    for row in _drawable(db):
-        seat = seats.setdefault(row["user"], Seat(row["user"]))
-        left = row["left"] - running if row["state"] == "running" else max(1, row["left"])
-        if left > 0:
-            seconds = expected.seconds(row["sort"], row["work"]) or 0.0
-            seat.jobs.append(Entry(row["number"], row["user"], bool(row["owner"]), left, seconds))
+    expected, rows = read_paces(db), _drawable(db)
+    entries = [(row["lane"] == IDLE, entry) for row in rows if (entry := _entry(row, expected, running)).left > 0]
+    idle = [entry for is_idle, entry in entries if is_idle]
+    first = [entry for is_idle, entry in entries if not is_idle] or idle
+    for entry in first:
+        seats.setdefault(entry.user, Seat(entry.user)).jobs.append(entry)
     last = db.execute("select value from counter where name = 'turn'").fetchone()
-    return Ring(seats.values(), last[0] if last else 0)
+    return Ring(seats.values(), last[0] if last else 0, () if first is idle else idle)
+
+
+def read_line(db: sqlite3.Connection) -> Iterator[tuple[Entry, float]]:
+    """Each job that is drawn, in the order in which it is begun or goes on, and how many seconds after the batch in work: what `Ring.line`
+    says. Nothing of the book is read while it goes on.
+    """
+    ring, expected = read_ring(db, 1), read_paces(db)
+    for row in db.execute(JOBS).fetchall():
+        if row["state"] == "running":
+            entry = _entry(row, expected, 0)
+            ring.charge(entry, entry.seconds)
+    return ring.line()
 
 
 def next_number(db: sqlite3.Connection, at_hand: Collection[str]) -> int | None:
@@ -108,8 +119,12 @@ def _drawable(db: sqlite3.Connection) -> list[sqlite3.Row]:
     pauses, now = pausing(db), time.time()
     if EVERYBODY in pauses:
         return []
-    rows = [row for row in db.execute(JOBS) if row["user"] not in pauses and not is_held(row["held"], now)]
-    return [row for row in rows if row["lane"] != IDLE] or rows
+    return [row for row in db.execute(JOBS) if row["user"] not in pauses and not is_held(row["held"], now)]
+
+
+def _entry(row: sqlite3.Row, expected: Paces, running: int) -> Entry:
+    left = row["left"] - running if row["state"] == "running" else max(1, row["left"])
+    return Entry(row["number"], row["user"], bool(row["owner"]), left, expected.seconds(row["sort"], row["work"]) or 0.0)
 
 
 def _seat(row: sqlite3.Row) -> Seat:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from pipelines.job_book.errors import NotYours, TooLate
 from pipelines.job_book.file import BookFile
-from pipelines.job_book.order import ACTIVE, EVERYBODY, IDLE, LANES, OWN_ORDER, charge, goes_on, is_held, pausing, read_ring, sit_down
+from pipelines.job_book.order import ACTIVE, EVERYBODY, IDLE, LANES, OWN_ORDER, charge, goes_on, is_held, pausing, read_line, sit_down
 from pipelines.job_book.pace import Paces, learn, read_paces, sort_of, work_of
-from pipelines.job_book.ring import Ring
+from pipelines.job_book.ring import Entry
 from pipelines.job_book.room import check_room
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Request, describe
@@ -59,7 +59,7 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All jobs that wait or run, in the order in which they are drawn first. Those that do not come to their turn stand at the end."""
+    """All jobs that wait or run, in the order in which they are begun or go on. One that does not come to its turn stands where it would."""
 
     jobs: tuple[Queued, ...]
     pausing: frozenset[str]  # persons; `EVERYBODY` for the whole studio
@@ -97,12 +97,12 @@ class BookQueue:
 
     def listing(self) -> Listing:
         with self._file.reading() as db:
-            rows, pauses, expected, ring = db.execute(LISTED).fetchall(), pausing(db), read_paces(db), read_ring(db, running=1)
+            rows, pauses, expected, line = db.execute(LISTED).fetchall(), pausing(db), read_paces(db), read_line(db)
             newest = dict(db.execute(f"select job, max(number) from picture where job in (select id from job where {ACTIVE}) group by job"))
             ids = {job: db.execute("select id from picture where number = ?", (number,)).fetchone()[0] for job, number in newest.items()}
-        starts = _starts(ring, {row["number"] for row in rows if row["state"] == "running"})
+        starts = _starts(line, {row["number"] for row in rows if row["state"] == "running"})
         places = {number: place for place, number in enumerate(starts)}
-        rows.sort(key=lambda row: (row["state"] != "running", places.get(row["number"], len(places)), row["number"]))
+        rows = _in_order(rows, places)
         jobs = [_queued(row, ids.get(row["id"], ""), expected, places.get(row["number"]), starts.get(row["number"])) for row in rows]
         return Listing(tuple(jobs), frozenset(pauses))
 
@@ -215,15 +215,26 @@ def _with_moved(own: list[sqlite3.Row], job_id: str, lane: int, before: str) -> 
     return [*ids[:place], job_id, *ids[place:]]
 
 
-def _starts(ring: Ring, running: Collection[int]) -> dict[int, float | None]:
+def _starts(line: Iterable[tuple[Entry, float]], running: Collection[int]) -> dict[int, float | None]:
     """When each job that waits is begun, by its number and in this order. Behind one that nobody knows the pace of, nobody knows when."""
     starts: dict[int, float | None] = {}
     known = True
-    for entry, start in ring.line():
+    for entry, start in line:
         if entry.number not in running:
             starts[entry.number] = start if known else None
         known = known and entry.seconds > 0
     return starts
+
+
+def _in_order(rows: list[sqlite3.Row], places: dict[int, int]) -> list[sqlite3.Row]:
+    """What runs, then what waits. `rows`: by person, and of each in the own order. One without a place stands before the next own one."""
+    ranks: dict[int, int] = {}
+    following, user = len(places), ""
+    for row in reversed(rows):
+        following = following if row["user"] == user else len(places)
+        ranks[row["number"]] = following = places.get(row["number"], following)
+        user = row["user"]
+    return sorted(rows, key=lambda row: (row["state"] != "running", ranks[row["number"]]))
 
 
 def _lane(number: int) -> str:

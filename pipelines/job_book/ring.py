@@ -6,9 +6,9 @@ nobody who comes later gets before somebody's next batch, under however many nam
 picture. Seats and turns are counted; no clock decides.
 
 Batches take unlike times, so turns alone would be unfair. Each has a balance, in seconds: what a batch took is added as often as others
-waited meanwhile, and taken from each of them. Who is ahead of the others by more than half of the last batch lets them have their turns
-until they have caught up, second for second, whoever they are. So nobody who has drawn nothing waits longer for it, and who has waits
-for what was drawn, not for how many come meanwhile.
+waited meanwhile, and taken from each of them. Who is ahead by more than what one and a half batches add lets the others have their turns
+until they have caught up, second for second, whoever they are. So among those whose batches are alike the ring alone decides; nobody who
+has drawn nothing waits longer for the sums; and who is ahead waits for what is drawn, not for how many come meanwhile.
 
 The owner of the studio has every second turn against guests who came later, however many they are: of two turns of such guests one is the
 owner's, if the owner's job is the older one.
@@ -21,10 +21,11 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 PASSES = 3  # batches that may be drawn before one when its turn has come, because their checkpoint is at hand
+SLACK = 1.5  # batches that one may be ahead: right after one's own, one is ahead by a batch in any case
 FINE = 600  # batches that are looked at one by one when the order of all is told; beyond, a job counts as one
 
 
@@ -79,6 +80,7 @@ class Seat:
         job.left -= 1
         if not job.left:
             self.jobs.popleft()
+            self.settle()
         return job
 
     def settle(self) -> None:
@@ -96,9 +98,10 @@ class Seat:
 class Ring:
     """`turn`: the last one that was given."""
 
-    def __init__(self, seats: Iterable[Seat], turn: int) -> None:
+    def __init__(self, seats: Iterable[Seat], turn: int, idle: Sequence[Entry] = ()) -> None:
+        """`idle`: jobs, in the order of each person, that come when nobody has any other."""
         self.seats = {seat.user: seat for seat in seats}
-        self.turn = turn
+        self.turn, self.idle = turn, idle
         for seat in self.seats.values():
             seat.settle()
 
@@ -119,7 +122,7 @@ class Ring:
         for seat in self.seats.values():
             if seat.user == job.user:
                 seat.balance += shares * seconds
-                seat.slack = shares * seconds / 2
+                seat.slack = SLACK * shares * seconds
             elif seat.jobs or seat.balance > 0:
                 seat.balance = seat.balance - seconds if seat.jobs else max(0.0, seat.balance - seconds)
 
@@ -127,7 +130,7 @@ class Ring:
         """Each job when it is drawn first, in that order, and after how many seconds, if nobody comes and nothing is at hand. Uses up the
         ring. `clock`: seconds that what is in work still takes.
         """
-        unseen = {job.number for seat in self.seats.values() for job in seat.jobs}
+        unseen = {job.number for seat in self.seats.values() for job in seat.jobs} | {job.number for job in self.idle}
         for count in itertools.count():
             if count == FINE:
                 self._coarsen()
@@ -138,12 +141,20 @@ class Ring:
                 unseen.remove(job.number)
                 yield job, clock
             clock += job.seconds
+            self._come_to_idle()
             self.charge(job, job.seconds)
 
+    def _come_to_idle(self) -> None:
+        if any(seat.jobs for seat in self.seats.values()):
+            return
+        idle, self.idle = self.idle, ()
+        for job in idle:
+            self.seats.setdefault(job.user, Seat(job.user)).jobs.append(job)
+
     def _coarsen(self) -> None:
+        for job in (*self.idle, *(job for seat in self.seats.values() for job in seat.jobs)):
+            job.seconds, job.left = job.seconds * job.left, 1
         for seat in self.seats.values():
-            for job in seat.jobs:
-                job.seconds, job.left = job.seconds * job.left, 1
             seat.settle()
 
     def _called(self) -> list[Seat]:
