@@ -24,8 +24,7 @@ from pipelines.job_book.file import BookFile
 from pipelines.job_book.folder_lock import FolderLock
 from pipelines.job_book.opening import open_book
 from pipelines.job_book.order import LANES, OWN_ORDER, everybody_gone, next_number, read_line, sit_down
-from pipelines.job_book.pace import sort_of, work_of
-from pipelines.job_book.queue import BookQueue
+from pipelines.job_book.queue import BookQueue, queued_as
 from pipelines.job_book.ring import PASSES
 from pipelines.job_book.room import GUEST_JOBS, JOBS_A_USER, check_room
 from pipelines.job_book.rows import NOBODY, Job, PictureRecord, job_of, picture_of
@@ -89,9 +88,8 @@ class JobBook:
             check_room(db, user, owner)
             sit_down(db, user, lane == "idle")
             named = job_id, user, json.dumps(describe(request)), time.time(), int(owner), LANES[lane], once
-            sizes = request.batch_total, request.pictures_a_batch, work_of(request), sort_of(request)
-            columns = "id, user, request, created, owner, lane, once, batches, each, work, sort"
-            db.execute(f"insert into job ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*named, *sizes))
+            columns = "id, user, request, created, owner, lane, once, batches, each, work, sort, words"
+            db.execute(f"insert into job ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*named, *queued_as(request)))
         return job_id
 
     def claim(self, at_hand: Collection[str] = ()) -> Job | None:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator
 
 from pipelines.job_book.pace import Paces, read_paces
-from pipelines.job_book.ring import Entry, Ring, Seat
+from pipelines.job_book.ring import PASSES, Entry, Ring, Seat
 
 NOW, NEXT, IDLE = 0, 1, 2
 LANES = {"now": NOW, "next": NEXT, "idle": IDLE}
@@ -23,8 +23,14 @@ HELD = 1800.0  # seconds that a job may be edited; then it waits again as it was
 
 ACTIVE = "state in ('waiting', 'running')"  # as the partial index of active jobs says it
 OWN_ORDER = "lane, coalesce(place, number), number"
-JOBS = f"""select number, user, owner, lane, batches - batch as left, work, sort, held, state from job where {ACTIVE}
-  order by user, {OWN_ORDER}"""
+JOBS = f"""select *, row_number() over (partition by user, lane = 2 order by {OWN_ORDER}) as own from (
+    select number, user, owner, lane, place, batches - batch as left, work, sort, state from job
+    where {ACTIVE} and (held is null or held > ?1 or held <= ?1 - ?2) and user not in (select user from pause)
+    and not exists (select 1 from pause where user = '')
+  ) order by user, {OWN_ORDER}"""
+IN_WORK = f"select number, user, owner, batches - batch as left, work, sort, state from job where {ACTIVE} and state = 'running'"
+FIRST = f"select * from ({JOBS}) where own <= ?3"  # of each person
+ENOUGH = PASSES + 2  # of a person's jobs, to say whose turn it is: no more turns than that come before their batches are drawn
 CHECKPOINT = "select case when json_valid(request) then json_extract(request, '$.checkpoint') end from job where number = ?"
 KEEP = """insert into seat (user, place, turn, balance, slack, ahead, called) values (?, ?, ?, ?, ?, ?, ?) on conflict (user) do update
   set place = excluded.place, turn = excluded.turn, balance = excluded.balance, slack = excluded.slack, ahead = excluded.ahead,
@@ -42,12 +48,12 @@ def pausing(db: sqlite3.Connection) -> set[str]:
     return {row["user"] for row in db.execute("select user from pause")}
 
 
-def read_ring(db: sqlite3.Connection, running: int) -> Ring:
+def read_ring(db: sqlite3.Connection, running: int, most: int = ENOUGH) -> Ring:
     """All who wait or draw, with what can be drawn. `running`: batches to leave out of a job that runs: 1 while it draws one that has had
-    its turn, 0 between two, `ALL` if only what waits is asked for.
+    its turn, 0 between two, `ALL` if only what waits is asked for. `most`: of each person's jobs.
     """
     seats = {row["user"]: _seat(row) for row in db.execute("select * from seat")}
-    expected, rows = read_paces(db), _drawable(db)
+    expected, rows = read_paces(db), db.execute(FIRST, (time.time(), HELD, most)).fetchall()
     entries = [(row["lane"] == IDLE, entry) for row in rows if (entry := _entry(row, expected, running)).left > 0]
     idle = [entry for is_idle, entry in entries if is_idle]
     first = [entry for is_idle, entry in entries if not is_idle] or idle
@@ -61,11 +67,10 @@ def read_line(db: sqlite3.Connection) -> Iterator[tuple[Entry, float]]:
     """Each job that is drawn, in the order in which it is begun or goes on, and how many seconds after the batch in work: what `Ring.line`
     says. Nothing of the book is read while it goes on.
     """
-    ring, expected = read_ring(db, 1), read_paces(db)
-    for row in db.execute(JOBS).fetchall():
-        if row["state"] == "running":
-            entry = _entry(row, expected, 0)
-            ring.charge(entry, entry.seconds)
+    ring, expected = read_ring(db, 1, ALL), read_paces(db)
+    for row in db.execute(IN_WORK).fetchall():
+        entry = _entry(row, expected, 0)
+        ring.charge(entry, entry.seconds)
     return ring.line()
 
 
@@ -113,13 +118,6 @@ def charge(db: sqlite3.Connection, job: sqlite3.Row, seconds: float) -> None:
 def everybody_gone(db: sqlite3.Connection) -> None:
     """Nobody waits: the ring is empty."""
     db.execute("delete from seat")
-
-
-def _drawable(db: sqlite3.Connection) -> list[sqlite3.Row]:
-    pauses, now = pausing(db), time.time()
-    if EVERYBODY in pauses:
-        return []
-    return [row for row in db.execute(JOBS) if row["user"] not in pauses and not is_held(row["held"], now)]
 
 
 def _entry(row: sqlite3.Row, expected: Paces, running: int) -> Entry:

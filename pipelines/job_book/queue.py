@@ -28,10 +28,9 @@ PUT_BACK = "This job was put back meanwhile, from another window or because half
 NOT_STOPPED = "This job cannot come back: it was not stopped, or has come back already."
 STOPPING = "This job is just being stopped. Try again in a moment."
 
-LISTED = f"""select number, id, user, state, lane, held, batches, each, pictures, batch, used, work, sort,
-  case when json_valid(request) then json_extract(request, '$.kind') end as kind,
-  case when json_valid(request) then substr(json_extract(request, '$.prompt'), 1, 300) end as words
-  from job where {ACTIVE} order by user, {OWN_ORDER}"""
+MOST_WORDS = 300  # characters
+LISTED = f"""select number, id, user, state, lane, held, batches, each, pictures, batch, work, sort, words from job where {ACTIVE}
+  order by user, {OWN_ORDER}"""
 
 OWN = f"select id, lane, coalesce(place, number) as place from job where user = ? and {ACTIVE} order by {OWN_ORDER}"
 
@@ -59,7 +58,7 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All jobs that wait or run, in the order in which they are begun or go on. One that does not come to its turn stands where it would."""
+    """All jobs that wait or run, as they are begun or go on. One that does not come to its turn stands where it would."""
 
     jobs: tuple[Queued, ...]
     pausing: frozenset[str]  # persons; `EVERYBODY` for the whole studio
@@ -168,9 +167,8 @@ class BookQueue:
             if _unbegun(db, job_id, user)["held"] is None:
                 raise TooLate(PUT_BACK)
             sit_down(db, user)
-            values = json.dumps(describe(request)), request.batch_total, request.pictures_a_batch, work_of(request), sort_of(request)
-            query = "update job set request = ?, batches = ?, each = ?, work = ?, sort = ?, held = null where id = ?"
-            db.execute(query, (*values, job_id))
+            query = "update job set request = ?, batches = ?, each = ?, work = ?, sort = ?, words = ?, held = null where id = ?"
+            db.execute(query, (json.dumps(describe(request)), *queued_as(request), job_id))
 
     def pause(self, user: str, pauses: bool) -> None:
         """From the next batch on nothing of this person is drawn; or it goes on. `EVERYBODY`: the whole studio."""
@@ -181,6 +179,11 @@ class BookQueue:
             if user != EVERYBODY and user in pausing(db):
                 sit_down(db, user)
             db.execute("delete from pause where user = ?", (user,))
+
+
+def queued_as(request: Request) -> tuple[int, int, float, str, str]:
+    """What the queue knows of a request: batches, pictures of one, its work, its sort, its words."""
+    return request.batch_total, request.pictures_a_batch, work_of(request), sort_of(request), request.words[:MOST_WORDS]
 
 
 def _known(db: sqlite3.Connection, job_id: str, user: str, owner: bool) -> sqlite3.Row:
@@ -249,8 +252,8 @@ def _queued(row: sqlite3.Row, picture: str, expected: Paces, place: int | None, 
         row["id"],
         row["user"],
         row["state"],
-        row["kind"] if isinstance(row["kind"], str) else "",
-        row["words"] if isinstance(row["words"], str) else "",
+        str(row["sort"]).partition(" ")[0],
+        str(row["words"]),
         _lane(row["lane"]),
         not runs and is_held(row["held"], time.time()),
         row["pictures"],

@@ -186,15 +186,16 @@ class Ring:
         seat.place, seat.turn = self._end(), self.turn
 
     def _whose_turn(self) -> Seat | None:
-        coming = sorted((seat for seat in self.seats.values() if seat.ahead or seat.next_job()), key=lambda seat: seat.order)
+        coming = [seat for seat in self.seats.values() if seat.ahead or seat.next_job()]
         if not coming:
             return None
-        due = [seat for seat in coming if not seat.in_debt] or [min(coming, key=lambda seat: seat.balance)]
-        return self._owner_before(due) or due[0]
+        due = [seat for seat in coming if not seat.in_debt] or [min(coming, key=lambda seat: (seat.balance, seat.order))]
+        first = min(due, key=lambda seat: seat.order)
+        return self._owner_before(first, due) or first
 
-    def _owner_before(self, due: list[Seat]) -> Seat | None:
+    def _owner_before(self, first: Seat, due: list[Seat]) -> Seat | None:
         """An owner whose next job is older than that of a guest whose turn it would be, if the last turn was of somebody else."""
-        head = due[0].next_job()
+        head = first.next_job()
         if head is None or head.owner:
             return None
         older = [(job.number, seat) for seat in due if (job := seat.next_job()) and job.owner and job.number < head.number]

@@ -71,7 +71,9 @@ def _queue(db: sqlite3.Connection) -> None:
             "drop index job_turn",
             "drop index job_to_come",
             *(f"alter table job add column {column}" for column in JOB_COLUMNS),
-            f"""update job set batches = {number.format("batch_count")}, each = {number.format("batch_size")}
+            f"""update job set batches = {number.format("batch_count")}, each = {number.format("batch_size")},
+              words = case when json_valid(request) then coalesce(substr(json_extract(request, '$.prompt'), 1, 300), '') else '' end,
+              sort = case when json_valid(request) then coalesce(json_extract(request, '$.kind'), '') else '' end
               where state in ('waiting', 'running')""",
             *(f"alter table seat add column {column}" for column in SEAT_COLUMNS),
             "create unique index job_once on job (user, once) where once <> ''",
@@ -92,7 +94,8 @@ JOB_COLUMNS = (
     "begun integer not null default 0",  # what `pictures` was when it was begun last
     "used real not null default 0",  # seconds of the device
     "work real not null default 0",  # of one batch: see pace.py
-    "sort text not null default ''",  # with which pace
+    "sort text not null default ''",  # its kind, and what else its pace depends on
+    "words text not null default ''",  # the beginning of what people know it by
     "held real",  # since when somebody edits it
     "withdrawn integer not null default 0",  # 1: was cancelled, and can come back
     "once text not null default ''",  # what its person called this order, so that it is taken once
