@@ -1,16 +1,20 @@
-"""A job among 1,000 waiting jobs and 10,000 kept pictures against the same job in an empty studio."""
+"""A job among 1,000 waiting jobs and 10,000 kept pictures against the same job in an empty studio; the steps of a job whose queue ten
+people watch against those of one that nobody watches; and how long somebody with one picture waits beside a job of 50 x 4.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 import torch
 
-from bench.engine import HERE, USER, starter_request
-from bench.paired import Row, Timed, compare, take_turns
+from bench.engine import HERE, USER, job_seconds, starter_request, studio
+from bench.paired import Row, Timed, compare, row, take_turns
 from models.library.catalog import Catalog
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
@@ -18,6 +22,7 @@ from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.worker import Worker
 from pipelines.requests.request import TextToImage, describe
 from pipelines.runtime.runner import ModelRunner, open_runner
+from pipelines.studio import Studio
 
 WAITING = 1_000
 KEPT = 10_000
@@ -37,7 +42,59 @@ def measure(rounds: int) -> list[Row]:
         times = take_turns(variants, rounds)
         empty.book.close()
         full.book.close()
-    return compare(times, "a job in an empty studio", {"a job among 1,000 waiting and 10,000 kept": 1.03})
+    rows = compare(times, "a job in an empty studio", {"a job among 1,000 waiting and 10,000 kept": 1.03})
+    return [*rows, *with_watchers(rounds), row("one picture beside 50 x 4: batches waited / two", waited(rounds), [2.0] * rounds, 1.0)]
+
+
+def with_watchers(rounds: int) -> list[Row]:
+    with studio() as (atelier, _), torch.inference_mode():
+        request = starter_request(atelier.checkpoints()[0])
+        variants: dict[str, Timed] = {
+            "nobody watches the queue": lambda: job_seconds(atelier, request),
+            "ten people watch the queue": lambda: seen(atelier, request, [f"guest {number}" for number in range(10)]),
+            "its own person watches the queue": lambda: seen(atelier, request, [USER]),
+        }
+        times = take_turns(variants, rounds)
+    return compare(times, "nobody watches the queue", {"ten people watch the queue": 1.03, "its own person watches the queue": None})
+
+
+def seen(atelier: Studio, request: TextToImage, people: list[str]) -> float:
+    """The job while people follow the queue, each as a page does."""
+    stop = threading.Event()
+
+    async def follow(user: str) -> None:
+        after = -1
+        while not stop.is_set():
+            after = (await atelier.queue.watch(user, False, after, 0.2))["version"]
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(follow(user) for user in people))
+
+    watching = threading.Thread(target=lambda: asyncio.run(all_of_them()))
+    watching.start()
+    seconds = job_seconds(atelier, request)
+    stop.set()
+    watching.join()
+    return seconds
+
+
+def waited(rounds: int) -> list[float]:
+    """Batches that are drawn from when somebody comes, into the middle of a batch, until that person's own."""
+    found: list[float] = []
+    for number in range(rounds):
+        with tempfile.TemporaryDirectory() as name:
+            kept, many = book(Path(name)), TextToImage(batch_count=50, batch_size=4)
+            kept.submit(many, "somebody", owner=bool(number % 2))
+            job, before = kept.claim(), 0
+            kept.submit(TextToImage(), "one picture")
+            while job and job.user == "somebody":
+                before += 1
+                job.progress.batch += 1
+                kept.queue.used(job.id, job.progress, 1.0)
+                job = job if kept.queue.goes_on(job.id) else kept.claim()
+            found.append(float(before))
+            kept.close()
+    return found
 
 
 def book(folder: Path) -> JobBook:
@@ -64,6 +121,6 @@ def fill(full: JobBook, request: TextToImage) -> None:
     columns = "id, job, user, path, width, height, seed, created, request"
     with full._transaction() as db:
         db.executemany("insert into job (id, user, request, created) values (?, ?, ?, ?)", waiting)
-        db.executemany("insert into job (id, user, request, created, state, turn) values (?, ?, ?, ?, 'done', 0)", drawn)
-        db.executemany("insert into seat values (?, ?)", seats)
+        db.executemany("insert into job (id, user, request, created, state) values (?, ?, ?, ?, 'done')", drawn)
+        db.executemany("insert into seat (user, place) values (?, ?)", seats)
         db.executemany(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", kept)

@@ -2,6 +2,7 @@
 
 from models.errors import UserError
 from pipelines.job_book.book import BookError, PictureRecord
+from pipelines.job_book.errors import NotYours, TooLate
 from pipelines.prompts.grammar import tables as grammar_tables
 from pipelines.prompts.grammar import written
 from pipelines.requests.control_unit import MOST_UNITS, ControlUse
@@ -49,6 +50,7 @@ __all__ = [
     "Inpaint",
     "Kind",
     "Limit",
+    "NotYours",
     "Outpaint",
     "PictureRecord",
     "Preflight",
@@ -60,6 +62,7 @@ __all__ = [
     "Taken",
     "Text",
     "TextToImage",
+    "TooLate",
     "UserError",
     "WithPicture",
     "begins_with",

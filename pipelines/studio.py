@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from models.downloads.hub import HUB
-from models.errors import UserError
 from models.library.catalog import Catalog, Checkpoint
 from models.memory.forecast import Forecast
-from models.memory.manager import Key, LedgerLine
+from models.memory.manager import LedgerLine
 from pipelines.images.store import Inputs
-from pipelines.job_book.book import ENDED, NOBODY, RUNNING, WAITING, Job, JobBook, PictureRecord
+from pipelines.job_book.book import NOBODY, Job, JobBook, PictureRecord
 from pipelines.jobs.errands import never
 from pipelines.jobs.outputs import Outputs, inspect
-from pipelines.jobs.progress import JobProgress
 from pipelines.jobs.runner import Runner
 from pipelines.jobs.worker import Worker
 from pipelines.metadata.companions import companions, others
@@ -25,26 +22,24 @@ from pipelines.metadata.provenance import unlike
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.made_for import draws
-from pipelines.requests.request import Drawing, Enlarge, Outpaint, Request, begins_with, input_ids
+from pipelines.requests.request import Drawing, Enlarge, Outpaint, Request, input_ids
 from pipelines.resolving.forecast import forecast_of
 from pipelines.resolving.rebind import PATIENCE, Rebound, rebind
 from pipelines.resolving.resolve import resolve
-from pipelines.services.answers import JobNews, PictureSummary
+from pipelines.services.answers import JobNews
 from pipelines.services.control_preview import ControlPreviews
 from pipelines.services.depth_preview import DepthPreviews
 from pipelines.services.details import Details
 from pipelines.services.examples import Examples
 from pipelines.services.guests import DiskQuota, check_work
+from pipelines.services.job_news import NewsDesk, summary
 from pipelines.services.library import Library
 from pipelines.services.preprocessor_weights import AnnotatorFiles
 from pipelines.services.prompt_notes import PromptReader
+from pipelines.services.queue import Queue
 from pipelines.services.uploads import Taken, Uploads
 
-READ = {  # kinds of what the runner reads, as people call them
-    "vae": "VAE", "control": "ControlNet", "ip-adapter": "IP-Adapter", "vision": "vision encoder", "annotator": "preprocessor",
-    "lora": "LoRA",
-}  # fmt: skip
-ENDED_VERSION = 2**53 - 1  # newer than any number a running job shows; the largest integer JavaScript keeps exactly
+__all__ = ["Checkpoint", "Studio", "summary"]
 
 
 class Studio:
@@ -76,6 +71,8 @@ class Studio:
         self._worker = Worker(book, outputs, open_runner)
         annotators = annotators or Annotators([], outputs.folder / ".none")
         self._annotators = annotators
+        self._news = NewsDesk(book, self._worker, catalog)
+        self.queue = Queue(book, self._worker, self._news, self._admitted)
         self.annotator_files = AnnotatorFiles(annotators, self.library.queue)
         self.control = ControlPreviews(self.uploads, self._worker, annotators)
         self.depth = DepthPreviews(self.uploads, self.control)
@@ -99,21 +96,26 @@ class Studio:
         """Those that can draw requests of a kind; all of them without one."""
         return [entry for entry in self._catalog.checkpoints() if not kind or draws(entry, kind)]
 
-    def submit(self, request: Request, user: str, owner: bool = False) -> str:
+    def submit(self, request: Request, user: str, owner: bool = False, lane: str = "next", once: str = "") -> str:
         """Queues the request and returns the job's id. Raises `UserError` when it cannot be drawn.
 
-        What is kept is the request with everything it names looked up: see `resolve`. `owner`: of who sits at the machine.
+        What is kept is the request with everything it names looked up: see `resolve`. `owner`: of who sits at the machine. `lane`: "now",
+        "next" or "idle". `once`: what the page calls this order; another one of that name is taken for the same.
         """
+        job_id = self._worker.submit(self._admitted(request, user, owner), user, owner, lane, once)
+        if owner:
+            self.book.news = ""
+        return job_id
+
+    def _admitted(self, request: Request, user: str, owner: bool) -> Request:
+        """As it may be queued, with everything it names looked up."""
         self.uploads.check(request, user)
         if not owner:
             check_work(request, self.uploads.size(request.image) if isinstance(request, Outpaint | Enlarge) else None)
             self.disk.check_job(user, request)
         resolved = resolve(request, self._catalog)
         self.control.check(resolved)
-        job_id = self._worker.submit(resolved, user, owner)
-        if owner:
-            self.book.news = ""
-        return job_id
+        return resolved
 
     def stop(self, job_id: str, user: str) -> None:
         self.job(job_id, user)
@@ -168,7 +170,7 @@ class Studio:
     def ledger(self) -> tuple[LedgerLine, ...]:
         """What is in memory, the least recently used first; nothing before the worker has started."""
         runner = self._worker.runner
-        return tuple(replace(line, name=self._name_of(line.key)) for line in runner.ledger) if runner else ()
+        return tuple(replace(line, name=self._news.name_of(line.key)) for line in runner.ledger) if runner else ()
 
     def unload(self, line_id: str) -> None:
         """Lets go of what a line of the ledger names, as soon as no job runs."""
@@ -197,102 +199,8 @@ class Studio:
 
     def job(self, job_id: str, user: str) -> Job:
         """Raises `UserError` when it is not among this user's jobs."""
-        job = self.book.job(job_id)
-        if job is None or job.user != user:
-            raise UserError("This job is not among yours. Reload the page to see your own.")
-        return self._worker.known(job)
+        return self._news.job(job_id, user)
 
     async def watch(self, job_id: str, user: str, after: int, timeout: float = 20) -> JobNews:
         """Waits until the job has news after version `after`, at most `timeout` seconds, and returns its progress."""
-        deadline = asyncio.get_running_loop().time() + timeout
-        while True:
-            bell = self._worker.bell.ticket()
-            left = deadline - asyncio.get_running_loop().time()
-            if self._version(job_id, after) > after or left <= 0:
-                return await asyncio.to_thread(self._progress, job_id, user, after)
-            try:
-                await asyncio.wait_for(bell.wait(), left)
-            except TimeoutError:
-                continue
-
-    def _preparing(self) -> str:
-        """What is being read from the disk, as words; "" while nothing is."""
-        key = self._worker.runner.reading if self._worker.runner else None
-        return f"the {READ.get(key.kind, key.kind)} “{self._name_of(key)}”" if key else ""
-
-    def _name_of(self, key: Key) -> str:
-        if key.kind in ("annotator", "vision"):
-            return key.id
-        try:
-            return self._catalog.checkpoint(key.id).name if key.kind == "checkpoint" else self._catalog.model(key.id).name
-        except UserError:
-            return "a file that is not there any more"
-
-    def _version(self, job_id: str, after: int = -1) -> int:
-        live = self._worker.live(job_id)
-        if live:
-            return live.version
-        if self._worker.queue_version <= after:
-            return after  # nothing but steps of other jobs: not worth a look into the book
-        job = self.book.job(job_id)
-        return self._worker.queue_version if job and self._worker.known(job).state in (WAITING, RUNNING) else ENDED_VERSION
-
-    def _progress(self, job_id: str, user: str, after: int) -> JobNews:
-        version = self._version(job_id)  # read first: what changes meanwhile is then told again, never missed
-        live = self._worker.live(job_id)
-        if live and live.job.user == user:
-            return _in_motion(self._standing(live.job, live.pictures, version), self._preparing(), live, after)
-        job = self.job(job_id, user)
-        return self._standing(job, self.book.pictures_of(job_id), ENDED_VERSION if job.state in ENDED else version)
-
-    def _standing(self, job: Job, pictures: Sequence[PictureRecord], version: int) -> JobNews:
-        """What is known of any job, also of one that waits or has ended."""
-        waits = job.state == WAITING
-        worker, sentence = self._worker.state
-        hindered = sentence if job.state not in ENDED and worker != "ready" else ""
-        return {
-            "job": job.id,
-            "kind": job.request.kind,
-            "begins_with": begins_with(job.request),
-            "state": job.state,
-            "version": version,
-            "ahead": self.book.ahead(job.id) if waits else 0,
-            "step": 0,
-            "steps": job.request.steps if isinstance(job.request, Drawing) else 0,
-            "picture": len(pictures),
-            "pictures_total": job.request.picture_count,
-            "batch_size": job.request.pictures_a_batch,
-            "preparing": "",
-            "eta": None,
-            "previews": [],
-            "pictures": [summary(record) for record in pictures],
-            "message": job.message or hindered,
-            "unsaved": self._worker.saving.waits(job.id),
-        }
-
-
-def _in_motion(standing: JobNews, preparing: str, live: JobProgress, after: int) -> JobNews:
-    """With what only a running job has."""
-    step = live.step
-    prepared: JobNews = {**standing, "preparing": preparing}
-    if step is None:
-        return prepared
-    before = step.batch * live.job.request.pictures_a_batch
-    return {**prepared, "step": step.index, "steps": step.count, "picture": before, "eta": live.eta(), "previews": live.frames(after)}
-
-
-def summary(record: PictureRecord) -> PictureSummary:
-    """What a page shows of a picture."""
-    request = record.request
-    # A seed goes as text: JavaScript's numbers lose digits beyond 2^53.
-    seed = str(record.seed) if isinstance(request, Drawing) else ""
-    return {
-        "id": record.id,
-        "width": record.width,
-        "height": record.height,
-        "seed": seed,
-        "prompt": request.words,
-        "kind": request.kind,
-        "from": begins_with(request),
-        "note": record.note,
-    }
+        return await self._news.watch(job_id, user, after, timeout)

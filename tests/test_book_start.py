@@ -139,7 +139,7 @@ BAD: dict[str, Callable[[Path], object]] = {
     "zeros": lambda file: file.write_bytes(b"\0" * 8192),
     "cut to a little": cut(0.01),
     "cut in the middle": cut(0.5),
-    "cut at the end": cut(0.95),
+    "cut at the end": cut(0.9),
     "overwritten inside": overwritten,
     "without a table": without_a_table,
     "without any table": lambda file: (file.unlink(), sqlite3.connect(file).execute("vacuum")),

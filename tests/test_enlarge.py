@@ -25,12 +25,12 @@ from pipelines.jobs.outputs import Outputs, read
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import inspect
 from pipelines.requests.enlarge import BY_SIZE, FILTER_NAMES
+from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Enlarge, Outpaint, TextToImage
 from pipelines.services.guests import check_work, room_of
 from pipelines.services.preflight import preflight
 from pipelines.tasks import enlarge
 from pipelines.tasks.batch import Task
-from pipelines.tasks.remaining import Progress
 from tests.support.toys import toy_model_folder, toy_studio, wait_until
 
 ROOT = Path(__file__).parents[1]

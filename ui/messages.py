@@ -20,6 +20,8 @@ from pipelines.services.answers import (
     PictureDetails,
     PictureSummary,
     PreprocessorInfo,
+    QueuedJob,
+    QueueNews,
     ThresholdInfo,
 )
 
@@ -35,6 +37,8 @@ __all__ = [
     "PictureDetails",
     "PictureSummary",
     "PreprocessorInfo",
+    "QueueNews",
+    "QueuedJob",
     "ThresholdInfo",
 ]  # fmt: skip
 
@@ -154,6 +158,38 @@ class StudioState(TypedDict):
     engine: EngineState
     library: int  # another number when the lists are to be asked for anew
     login: bool
+
+
+# -------------------------------------------------------------------------------------------------------------------------- the queue
+
+
+class QueueOrder(TypedDict, total=False):
+    """What is to be done in the queue. Sent by the queue's panel to `POST /queue/...`; read by `ui.routes.queue`, which says which act
+    takes what.
+    """
+
+    job: object  # an id
+    jobs: object  # ids
+    before: object  # an id, or ""
+    lane: object  # "now", "next" or "idle"
+    running: object  # whether what runs is meant too
+    paused: object
+    whole: object  # whether it is for everybody
+    once: object  # a name that the page gives this order, so that it is taken once
+    request: object  # a request, as `TakenJob` has it
+
+
+class QueueDone(TypedDict):
+    """The jobs that an act has met. Sent by `POST /queue/...`; read by the queue's panel, for its Undo."""
+
+    jobs: list[str]
+
+
+class TakenJob(TypedDict):
+    """A job that was taken out for editing. Sent by `POST /queue/take`; read by the queue's panel."""
+
+    job: str
+    request: dict[str, object]  # with its "kind"
 
 
 # ------------------------------------------------------------------------------------------------------------------- pictures put in

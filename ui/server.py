@@ -38,11 +38,8 @@ from ui.door.uploads import UploadFolder
 from ui.gradio_import import gradio_stubs_untouched
 from ui.gradio_types import Keyword, queue_of
 from ui.parts.assets import Assets, faces, head, page_assets
-from ui.parts.depth_map import DepthViews
-from ui.routes.details import DetailRoutes
-from ui.routes.inputs import InputRoutes
-from ui.routes.jobs import JobRoutes, sorry
-from ui.routes.pictures import PictureRoutes
+from ui.routes.addresses import addresses
+from ui.routes.jobs import sorry
 
 with gradio_stubs_untouched():
     import gradio as gr
@@ -77,9 +74,11 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     sessions = Sessions(door.password)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.closing = asyncio.Event()
-    desk = JobRoutes(studio, app.state.closing, door.password is not None)
     login = LoginRoutes(sessions, faces(assets.fonts, "static/"))
-    _add_routes(app, desk, PictureRoutes(studio), DetailRoutes(studio), InputRoutes(studio), DepthViews(studio), login)
+    for method, path, handler in addresses(studio, login, app.state.closing, door.password is not None):
+        app.add_route(path, handler, methods=[method])
+    # Gradio has a /logout that a link can call.
+    app.add_route("/logout", _only_by_post, methods=["GET"])
     for asset in assets.files:
         app.add_route(asset.path, asset.answer, methods=["GET"])
     ours = list(app.routes)
@@ -110,41 +109,6 @@ def _build(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks]) -> tup
     if missing := undeclared(blocks):
         raise RuntimeError(f"These handlers declare no role (see ui/door/roles.py): {', '.join(missing)}")
     return blocks, assets.result()
-
-
-def _add_routes(
-    app: FastAPI,
-    desk: JobRoutes,
-    pictures: PictureRoutes,
-    details: DetailRoutes,
-    inputs: InputRoutes,
-    depths: DepthViews,
-    login: LoginRoutes,
-) -> None:
-    for path, handler in (
-        ("/healthz", desk.healthz),
-        ("/current", desk.current),
-        ("/live/{job_id}", desk.live),
-        ("/picture/{picture_id}.png", pictures.picture),
-        ("/picture/{picture_id}/details", details.details),
-        ("/compare", details.compare),
-        ("/thumb/{picture_id}", pictures.thumb),
-        ("/example/{checkpoint_id}/{number:int}", pictures.example),
-        ("/input/{picture_id}.png", inputs.show),
-        ("/login", login.show),
-    ):
-        app.add_route(path, handler, methods=["GET"])
-    for path, handler in (
-        ("/jobs/{job_id}/stop", desk.stop),
-        ("/jobs/{job_id}/skip", desk.skip),
-        ("/input", inputs.put),
-        ("/depth/view", depths.show),
-        ("/login", login.enter),
-        ("/logout", login.leave),
-    ):
-        app.add_route(path, handler, methods=["POST"])
-    # Gradio has a /logout that a link can call.
-    app.add_route("/logout", _only_by_post, methods=["GET"])
 
 
 def _mount(app: FastAPI, blocks: gr.Blocks, door: Door, look: dict[str, Keyword]) -> None:

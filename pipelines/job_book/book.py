@@ -1,12 +1,13 @@
 """The job book: every job and every finished picture, in one SQLite file.
 
-Jobs belong to the server, not to a page: a closed tab, a reload or a crash of the process loses none. Order is fair: everybody who
-waits has one job drawn before anybody has a second one. Somebody whose checkpoint is at hand may be served before that, as swapping takes
-time; nobody waits more than three jobs longer for it. How it is decided stands in `pipelines.job_book.order`.
+Jobs belong to the server, not to a page: a closed tab, a reload or a crash of the process loses none. Order is fair by the time that is
+spent: everybody who waits has one batch drawn before anybody has a second one. How it is decided stands in `pipelines.job_book.order`,
+what people do with their jobs in `pipelines.job_book.queue`.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import re
@@ -22,19 +23,20 @@ from pipelines.job_book.errors import BookError, starting
 from pipelines.job_book.file import BookFile
 from pipelines.job_book.folder_lock import FolderLock
 from pipelines.job_book.opening import open_book
-from pipelines.job_book.order import PASSES, everybody_gone, line, next_number, next_turn, take_seat
+from pipelines.job_book.order import LANES, OWN_ORDER, everybody_gone, next_number, read_line, sit_down
+from pipelines.job_book.queue import BookQueue, queued_as
+from pipelines.job_book.ring import PASSES
+from pipelines.job_book.room import GUEST_JOBS, JOBS_A_USER, check_room
 from pipelines.job_book.rows import NOBODY, Job, PictureRecord, job_of, picture_of
+from pipelines.requests.remaining import Progress
 from pipelines.requests.request import KINDS, Request, describe, input_ids, seed_of
 
-__all__ = ["PASSES", "BookError", "Job", "JobBook", "PictureRecord"]
+__all__ = ["GUEST_JOBS", "JOBS_A_USER", "PASSES", "BookError", "Job", "JobBook", "PictureRecord"]
 
 log = logging.getLogger(__name__)
 
 WAITING, RUNNING, DONE, STOPPED, FAILED, INTERRUPTED = "waiting", "running", "done", "stopped", "failed", "interrupted"
 ENDED = (DONE, STOPPED, FAILED, INTERRUPTED)
-JOBS_A_USER = 200  # jobs one person may have waiting; beyond it a submit is refused
-
-GUEST_JOBS = 400  # jobs that all guests together may have waiting; the owner's are not counted
 RUNS = "state in ('waiting', 'running') and state = 'running'"  # said in both ways, so that the partial index of active jobs is used
 REPLACED = "Another outputs folder has come into the place of the one before; its own list of jobs is used from now on."
 ROUND = 2**32  # versions that one run of the server may give out
@@ -63,6 +65,7 @@ class JobBook:
         self._claimed: set[str] = set()  # what this process has begun
         with starting():
             self._file = BookFile(file, self._opened)
+            self.queue = BookQueue(self._file)
             try:
                 self.first_version = self._begin()
             except BookError:
@@ -72,21 +75,25 @@ class JobBook:
     def close(self) -> None:
         self._file.close()
 
-    def submit(self, request: Request, user: str, owner: bool = False) -> str:
+    def submit(self, request: Request, user: str, owner: bool = False, lane: str = "next", once: str = "") -> str:
         """Adds a waiting job and returns its id. Raises `UserError` when this person, or all guests, have too many waiting.
 
-        `owner`: this is who sits at the machine, and no guest.
+        `owner`: this is who sits at the machine, and no guest. `once`: what the person calls this order; a second one of that name adds
+        nothing and returns the id of the first.
         """
         job_id = secrets.token_urlsafe(16)
         with self._transaction() as db:
-            _check_room(db, user, owner)
-            take_seat(db, user)
-            query = "insert into job (id, user, request, created, owner) values (?, ?, ?, ?, ?)"
-            db.execute(query, (job_id, user, json.dumps(describe(request)), time.time(), int(owner)))
+            if once and (known := db.execute("select id from job where user = ? and once = ?", (user, once)).fetchone()):
+                return known["id"]
+            check_room(db, user, owner)
+            sit_down(db, user, lane == "idle")
+            named = job_id, user, json.dumps(describe(request)), time.time(), int(owner), LANES[lane], once
+            columns = "id, user, request, created, owner, lane, once, batches, each, work, sort, words"
+            db.execute(f"insert into job ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*named, *queued_as(request)))
         return job_id
 
     def claim(self, at_hand: Collection[str] = ()) -> Job | None:
-        """Takes the next waiting job and marks it running, or None when nobody waits. The order is that of `pipelines.job_book.order`.
+        """Takes the job that the next batch is drawn of and marks it running, or None when nobody waits: see `pipelines.job_book.order`.
 
         `at_hand`: ids of checkpoints that need not be swapped in. A job that names one may be drawn before its turn.
         A job that cannot be read is marked failed, with a sentence, and the one after it is taken.
@@ -95,12 +102,15 @@ class JobBook:
             if db.execute("select 1 from job where state = 'waiting' limit 1").fetchone() is None:
                 everybody_gone(db)
                 return None
-            turn = next_turn(db)
-            while (number := next_number(db, turn, at_hand)) is not None:
+            while (number := next_number(db, at_hand)) is not None:
                 if job := _begun(db, number):
                     self._claimed.add(job.id)
                     return job
             return None
+
+    def released(self, job_id: str) -> None:
+        """A job that this process had begun waits again."""
+        self._claimed.discard(job_id)
 
     def waiting(self) -> int:
         """How many jobs wait, of everybody."""
@@ -111,20 +121,22 @@ class JobBook:
         self._write("update job set request = ? where id = ?", (json.dumps(describe(request)), job_id))
 
     def end(self, job_id: str, state: str, message: str = "") -> None:
-        """Marks a waiting or running job as ended; one that has ended keeps its state."""
+        """Marks a waiting or running job as ended; one that has ended keeps its state. A stopped one can come back."""
         self._claimed.discard(job_id)
         self._write(
-            "update job set state = ?, message = ?, ended = ? where id = ? and state in ('waiting', 'running')",
-            (state, message, time.time(), job_id),
+            "update job set state = ?, message = ?, ended = ?, withdrawn = ? where id = ? and state in ('waiting', 'running')",
+            (state, message, time.time(), int(state == STOPPED), job_id),
         )
 
     def withdraw(self, job_id: str) -> bool:
-        """Stops a job that still waits. False when it has started or ended."""
-        query = "update job set state = 'stopped', ended = ?, turn = coalesce(turn, 0) where id = ? and state = 'waiting'"
+        """Stops a job that still waits; it can come back. False when it runs or has ended."""
+        query = "update job set state = 'stopped', ended = ?, withdrawn = 1 where id = ? and state = 'waiting'"
         return self._write(query, (time.time(), job_id)) == 1
 
     def recover(self) -> int:
-        """At start: what ran when the server went away is marked interrupted, what waited keeps its place."""
+        """At start: what ran when the server went away waits again if it had come on, else it is marked interrupted; returns how many of
+        these there are. What waited keeps its place.
+        """
         with self._transaction() as db:
             return recovered(db, ())
 
@@ -136,19 +148,21 @@ class JobBook:
         """The job this person sees when a page opens: the running one, or else the first that waits. `kind`: of that kind alone."""
         of_kind = "and case when json_valid(request) then json_extract(request, '$.kind') end = ?" if kind else ""
         of_user = f"user = ? and state in ('waiting', 'running') {of_kind}"
-        query = f"select id from job where {of_user} order by state = 'waiting', number limit 1"
+        query = f"select id from job where {of_user} order by state = 'waiting', {OWN_ORDER} limit 1"
         row = self._one(query, (user, kind) if kind else (user,))
         return row["id"] if row else None
 
     def ahead(self, job_id: str) -> int:
-        """How many jobs are served before this one in the fair order if nobody submits more: 0 when it runs, has ended, or is next."""
+        """How many jobs are begun before this one in the fair order if nobody submits more: 0 when it runs, has ended, or is next."""
         with self._file.reading() as db:
-            waiting = [row["id"] for row in line(db)]
-            running = db.execute(f"select count(*) from job where {RUNS}").fetchone()[0]
-        return waiting.index(job_id) + running if job_id in waiting else 0
+            line = read_line(db)
+            running = [row["number"] for row in db.execute(f"select number from job where {RUNS}")]
+            asked = db.execute("select number from job where id = ? and state = 'waiting'", (job_id,)).fetchone()
+        before = itertools.takewhile(lambda number: asked and number != asked["number"], (entry.number for entry, _ in line))
+        return len({*before, *running}) if asked else 0
 
-    def add_picture(self, job: Job, path: Path, request: Request, size: tuple[int, int]) -> PictureRecord:
-        """`size`: width and height of the picture, which need not be those of the request."""
+    def add_picture(self, job: Job, path: Path, request: Request, size: tuple[int, int], progress: Progress | None = None) -> PictureRecord:
+        """`size`: width and height of the picture, which need not be those of the request. `progress`: where its job stands with it."""
         row = (secrets.token_urlsafe(16), job.id, job.user, path.relative_to(self._pictures).as_posix(), *size)
         seed = seed_of(request)
         values = (*row, seed, time.time(), json.dumps(describe(request)))
@@ -156,6 +170,8 @@ class JobBook:
         with self._transaction() as db:
             db.execute("delete from picture where path = ?", (row[3],))  # tried again, or found in the folder meanwhile
             db.execute(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            if progress:
+                db.execute("update job set batch = ?, pictures = ?, stored = ? where id = ?", (*progress.written(), job.id))
             # a loopback round begins with a picture that nobody has put in
             db.executemany("insert or ignore into input values (?, ?)", [(picture_id, job.user) for picture_id in input_ids(request)])
         return PictureRecord(row[0], job.id, job.user, path, *size, seed, values[7], request)
@@ -184,7 +200,8 @@ class JobBook:
     def inputs_used(self) -> set[str]:
         """The ids of all input pictures that a job or a picture names, also of those that only a newer version can read."""
         rows = [row for table in ("job", "picture") for row in self._all(f"select request from {table} where {NAMES_INPUTS}", ())]
-        return {found for row in rows for found in re.findall(r'"([0-9a-f]{64})"', str(row["request"]))}
+        rows += self._all("select stored from job where state <> 'done' and stored <> '{}'", ())  # of loopbacks that may go on
+        return {found for row in rows for found in re.findall(r'"([0-9a-f]{64})"', str(row[0]))}
 
     def picture(self, picture_id: str) -> PictureRecord | None:
         row = self._one("select * from picture where id = ?", (picture_id,))
@@ -240,29 +257,28 @@ class JobBook:
         return self._file.rows(query, values)
 
 
-def _check_room(db: sqlite3.Connection, user: str, owner: bool) -> None:
-    own = db.execute("select count(*) from job where user = ? and state = 'waiting'", (user,)).fetchone()[0]
-    if own >= JOBS_A_USER:
-        raise UserError(f"You have {own} jobs waiting, which is the most. Stop some, or wait until they are drawn.")
-    guests = 0 if owner else db.execute("select count(*) from job where state = 'waiting' and not owner").fetchone()[0]
-    if guests >= GUEST_JOBS:
-        raise UserError(f"{guests} jobs of guests are waiting, which is the most this studio takes. Try again when some are drawn.")
-
-
 def recovered(db: sqlite3.Connection, running: Collection[str]) -> int:
-    """Marks as interrupted what is said to run and does not. `running`: the ids of what does. Returns how many."""
+    """Of what is said to run and does not, what has come on since it was begun waits again, to go on where it stands. The rest may be what
+    the process died of, and is marked as interrupted; returns how many. `running`: the ids of what does run.
+    """
     message = "The studio was restarted while this was drawn. Finished pictures are kept; generate again for the rest."
-    query = "update job set state = 'interrupted', message = ?, ended = ? where id = ?"
-    lost = [row["id"] for row in db.execute(f"select id from job where {RUNS}") if row["id"] not in running]
-    db.executemany(query, [(message, time.time(), job_id) for job_id in lost])
-    return len(lost)
+    lost = [row for row in db.execute(f"select id, user, pictures, begun from job where {RUNS}") if row["id"] not in running]
+    for row in lost:
+        if row["pictures"] > row["begun"]:
+            sit_down(db, row["user"])
+            db.execute("update job set state = 'waiting' where id = ?", (row["id"],))
+        else:
+            query = "update job set state = 'interrupted', message = ?, ended = ? where id = ?"
+            db.execute(query, (message, time.time(), row["id"]))
+    return sum(row["pictures"] <= row["begun"] for row in lost)
 
 
 def _begun(db: sqlite3.Connection, number: int) -> Job | None:
     """The waiting job, now running; None when it cannot be read, and then it has failed."""
-    db.execute("update job set state = 'running', started = ? where number = ?", (time.time(), number))
+    query = "update job set state = 'running', started = coalesce(started, ?), begun = pictures, held = null where number = ?"
+    db.execute(query, (time.time(), number))
     job = job_of(db.execute("select * from job where number = ?", (number,)).fetchone())
     if job.note:
-        query = "update job set state = 'failed', message = ?, ended = ?, turn = coalesce(turn, 0) where number = ?"
+        query = "update job set state = 'failed', message = ?, ended = ? where number = ?"
         db.execute(query, (f"{job.note} This job was not drawn.", time.time(), number))
     return None if job.note else job

@@ -72,6 +72,17 @@ class BookError(UserError):
         return self.kind not in ("damaged", "closed")
 
 
+class NotYours(UserError):
+    """There is no such job for who asks."""
+
+    def __init__(self) -> None:
+        super().__init__("This job is not among yours. Reload the page to see your own.")
+
+
+class TooLate(UserError):
+    """The job has gone on meanwhile, so that what was asked cannot be done any more. Its sentence says where it stands."""
+
+
 @contextmanager
 def starting() -> Generator[None]:
     """Says what to do about a `BookError` at a start, where nothing goes on by itself."""

@@ -1,120 +1,149 @@
-"""The order of the queue: whose job is drawn next, and at which place each one stands.
+"""The order of the queue, as it stands in the book: who waits with what, in which lane, and what the ring knows of each.
 
-People who wait sit in a ring. Whoever comes takes the seat at its end; whose turn it is draws one job and goes to the end as well. So
-everybody who waits has one job drawn before anybody has a second one, and nobody who comes later gets before somebody's next job,
-under however many names. Seats and turns are counted; no clock decides.
-
-The owner of the studio is never behind a guest who came later: before a guest's job that is younger, the owner's is drawn.
-
-A job whose checkpoint is at hand may be drawn before its turn, as swapping takes time. Its person's turn is used up all the same when
-it comes, and a job whose turn was three jobs ago is drawn now, so nobody waits more than three jobs longer for it.
+One's own jobs are drawn by lane, and within it by place: *now* before *next*. What stands in *when idle* is drawn when nobody waits with
+anything else, and gives way to it between two batches. A lane lets nobody pass anybody else. A job that is being edited, and those of who
+pauses, are passed over. Between persons the ring decides: `pipelines.job_book.ring`.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections import deque
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator
 
-PASSES = 3  # jobs that may be drawn before a job when its turn has come, because their checkpoint is at hand
+from pipelines.job_book.pace import Paces, read_paces
+from pipelines.job_book.ring import PASSES, Entry, Ring, Seat
 
-# `turn` is null until a job's turn has come: jobs that wait for it, and jobs that were drawn before it.
-TO_COME = """select number, id, user, state, owner, turn, coalesce(place, 0) as place from job left join seat using (user)
-  where turn is null order by number"""
-# The plus keeps SQLite from going through the turns of all jobs that have ended.
-CALLED = "select number, id, user, state, owner, turn from job where state = 'waiting' and +turn is not null order by +turn"
+NOW, NEXT, IDLE = 0, 1, 2
+LANES = {"now": NOW, "next": NEXT, "idle": IDLE}
+EVERYBODY = ""  # in place of a person: the whole studio pauses
+ALL = 10**9
+HELD = 1800.0  # seconds that a job may be edited; then it waits again as it was
+
+ACTIVE = "state in ('waiting', 'running')"  # as the partial index of active jobs says it
+OWN_ORDER = "lane, coalesce(place, number), number"
+JOBS = f"""select *, row_number() over (partition by user, lane = 2 order by {OWN_ORDER}) as own from (
+    select number, user, owner, lane, place, batches - batch as left, work, sort, state from job
+    where {ACTIVE} and (held is null or held > ?1 or held <= ?1 - ?2) and user not in (select user from pause)
+    and not exists (select 1 from pause where user = '')
+  ) order by user, {OWN_ORDER}"""
+IN_WORK = f"select number, user, owner, batches - batch as left, work, sort, state from job where {ACTIVE} and state = 'running'"
+FIRST = f"select * from ({JOBS}) where own <= ?3"  # of each person
+ENOUGH = PASSES + 2  # of a person's jobs, to say whose turn it is: no more turns than that come before their batches are drawn
 CHECKPOINT = "select case when json_valid(request) then json_extract(request, '$.checkpoint') end from job where number = ?"
-LAST_PLACE = "(select coalesce(max(place), 0) + 1 from seat)"
+KEEP = """insert into seat (user, place, turn, balance, slack, ahead, called) values (?, ?, ?, ?, ?, ?, ?) on conflict (user) do update
+  set place = excluded.place, turn = excluded.turn, balance = excluded.balance, slack = excluded.slack, ahead = excluded.ahead,
+  called = excluded.called"""
+LEAVE = f"delete from seat where user = ?1 and not exists (select 1 from job where user = ?1 and {ACTIVE})"
+Written = tuple[str, int, int, float, float, int, str]
 
 
-@dataclass
-class Seat:
-    """One person in the ring, and the jobs whose turn is to come."""
-
-    place: int
-    jobs: deque[sqlite3.Row] = field(default_factory=deque[sqlite3.Row])
-
-    @property
-    def order(self) -> tuple[int, int]:
-        return self.place, self.jobs[0]["number"]
+def is_held(held: float | None, now: float) -> bool:
+    """Whether a job is being edited. A clock that was put back keeps none for ever."""
+    return held is not None and 0 <= now - held < HELD
 
 
-def take_seat(db: sqlite3.Connection, user: str) -> None:
-    """Before a job is added: who has none to come sits down at the end of the ring."""
-    if db.execute("select 1 from job where user = ? and turn is null limit 1", (user,)).fetchone() is None:
-        _to_the_end(db, user)
+def pausing(db: sqlite3.Connection) -> set[str]:
+    return {row["user"] for row in db.execute("select user from pause")}
 
 
-def next_turn(db: sqlite3.Connection) -> int:
-    """The order goes on by one: the job whose turn it is, drawn already or not, gets the next number, which is returned."""
-    turn = db.execute("select coalesce(max(turn), 0) + 1 from job").fetchone()[0]
-    first = next(fair_order(db.execute(TO_COME).fetchall()), None)
-    if first:
-        db.execute("update job set turn = ? where number = ?", (turn, first["number"]))
-        _to_the_end(db, first["user"])
-    return turn
+def read_ring(db: sqlite3.Connection, running: int, most: int = ENOUGH) -> Ring:
+    """All who wait or draw, with what can be drawn. `running`: batches to leave out of a job that runs: 1 while it draws one that has had
+    its turn, 0 between two, `ALL` if only what waits is asked for. `most`: of each person's jobs.
+    """
+    seats = {row["user"]: _seat(row) for row in db.execute("select * from seat")}
+    expected, rows = read_paces(db), db.execute(FIRST, (time.time(), HELD, most)).fetchall()
+    entries = [(row["lane"] == IDLE, entry) for row in rows if (entry := _entry(row, expected, running)).left > 0]
+    idle = [entry for is_idle, entry in entries if is_idle]
+    first = [entry for is_idle, entry in entries if not is_idle] or idle
+    for entry in first:
+        seats.setdefault(entry.user, Seat(entry.user)).jobs.append(entry)
+    last = db.execute("select value from counter where name = 'turn'").fetchone()
+    return Ring(seats.values(), last[0] if last else 0, () if first is idle else idle)
+
+
+def read_line(db: sqlite3.Connection) -> Iterator[tuple[Entry, float]]:
+    """Each job that is drawn, in the order in which it is begun or goes on, and how many seconds after the batch in work: what `Ring.line`
+    says. Nothing of the book is read while it goes on.
+    """
+    ring, expected = read_ring(db, 1, ALL), read_paces(db)
+    for row in db.execute(IN_WORK).fetchall():
+        entry = _entry(row, expected, 0)
+        ring.charge(entry, entry.seconds)
+    return ring.line()
+
+
+def next_number(db: sqlite3.Connection, at_hand: Collection[str]) -> int | None:
+    """The number of the job that a batch is drawn of, with its turn taken; None when nobody waits."""
+    ring = read_ring(db, ALL)
+    before = _all_written(ring)
+    job = ring.next(_looked_up(db, at_hand) if at_hand else None)
+    if job:
+        _keep(db, ring, before)
+    return job.number if job else None
+
+
+def goes_on(db: sqlite3.Connection, number: int, at_hand: Collection[str]) -> bool:
+    """Whether the next batch is of this running job as well. Then its turn is taken; else nothing is changed."""
+    ring = read_ring(db, 0)
+    before = _all_written(ring)
+    job = ring.next(_looked_up(db, at_hand) if at_hand else None)
+    if job is None or job.number != number:
+        return False
+    _keep(db, ring, before)
+    return True
+
+
+def sit_down(db: sqlite3.Connection, user: str, idle: bool = False) -> None:
+    """Before a job of this person is added or can be drawn again: who has nothing to come takes the seat at the end. `idle`: the lane."""
+    known = db.execute("select * from seat where user = ?", (user,)).fetchone()
+    seat = _seat(known) if known else Seat(user)
+    rows = db.execute(f"select state, lane, held, batches - batch as left from job where user = ? and {ACTIVE}", (user,)).fetchall()
+    free = [row for row in rows if not is_held(row["held"], time.time()) and (idle or row["lane"] != IDLE)]
+    to_come = sum(row["left"] - 1 if row["state"] == "running" else max(1, row["left"]) for row in free)
+    if not seat.ahead and (to_come <= len(seat.called) or user in pausing(db)):
+        seat.place = db.execute("select coalesce(max(place), 0) + 1 from seat").fetchone()[0]
+    db.execute(KEEP, _written(seat))
+
+
+def charge(db: sqlite3.Connection, job: sqlite3.Row, seconds: float) -> None:
+    """Whose job this is has used the device for so long."""
+    ring = read_ring(db, 0)
+    before = _all_written(ring)
+    ring.charge(Entry(job["number"], job["user"], bool(job["owner"]), 1), seconds)
+    _keep(db, ring, before)
 
 
 def everybody_gone(db: sqlite3.Connection) -> None:
     """Nobody waits: the ring is empty."""
-    db.execute("update job set turn = 0 where turn is null")
     db.execute("delete from seat")
 
 
-def line(db: sqlite3.Connection) -> list[sqlite3.Row]:
-    """The waiting jobs in the order in which they are drawn when nothing is at hand and nobody submits more."""
-    to_come = fair_order(db.execute(TO_COME).fetchall())
-    return [*db.execute(CALLED).fetchall(), *(row for row in to_come if row["state"] == "waiting")]
+def _entry(row: sqlite3.Row, expected: Paces, running: int) -> Entry:
+    left = row["left"] - running if row["state"] == "running" else max(1, row["left"])
+    return Entry(row["number"], row["user"], bool(row["owner"]), left, expected.seconds(row["sort"], row["work"]) or 0.0)
 
 
-def next_number(db: sqlite3.Connection, turn: int, at_hand: Collection[str]) -> int | None:
-    """The number of the job that is drawn at this turn, None when none waits."""
-    waiting = line(db)
-    if not waiting:
-        return None
-    overdue = waiting[0]["turn"] is not None and waiting[0]["turn"] <= turn - PASSES
-    for row in _may_be_first(waiting) if at_hand and not overdue else ():
-        if db.execute(CHECKPOINT, (row["number"],)).fetchone()[0] in at_hand:
-            return row["number"]
-    return waiting[0]["number"]
+def _seat(row: sqlite3.Row) -> Seat:
+    called = [int(turn) for turn in row["called"].split()]
+    return Seat(row["user"], row["place"], row["turn"], row["balance"], row["slack"], row["ahead"], called, deque())
 
 
-def fair_order(to_come: list[sqlite3.Row]) -> Iterator[sqlite3.Row]:
-    """Jobs in the order of their turns. `to_come`: by number."""
-    seats: dict[str, Seat] = {}
-    for row in to_come:
-        seats.setdefault(row["user"], Seat(row["place"])).jobs.append(row)
-    ring = deque(sorted(seats.values(), key=lambda seat: seat.order))
-    owners = [seat for seat in ring if any(row["owner"] for row in seat.jobs)]
-    while ring:
-        seat = _before(ring[0], owners) or ring[0]
-        yield seat.jobs.popleft()
-        ring.remove(seat)
-        if seat.jobs:
-            ring.append(seat)
+def _looked_up(db: sqlite3.Connection, at_hand: Collection[str]) -> Callable[[Entry], bool]:
+    return lambda job: db.execute(CHECKPOINT, (job.number,)).fetchone()[0] in at_hand
 
 
-def _before(head: Seat, owners: list[Seat]) -> Seat | None:
-    """An owner whose next job is older than that of a guest whose turn it would be."""
-    if head.jobs[0]["owner"]:
-        return None
-    older = [seat for seat in owners if seat.jobs and seat.jobs[0]["owner"] and seat.jobs[0]["number"] < head.jobs[0]["number"]]
-    return min(older, key=lambda seat: seat.jobs[0]["number"], default=None)
+def _written(seat: Seat) -> Written:
+    return seat.user, seat.place, seat.turn, seat.balance, seat.slack, seat.ahead, " ".join(map(str, seat.called))
 
 
-def _may_be_first(waiting: list[sqlite3.Row]) -> Iterator[sqlite3.Row]:
-    """Everybody's first job, as one's own jobs are never reordered; of guests only what is older than the owner's jobs before it."""
-    seen: set[str] = set()
-    oldest = float("inf")
-    for row in waiting:
-        if row["user"] not in seen and (row["owner"] or row["number"] < oldest):
-            yield row
-        seen.add(row["user"])
-        if row["owner"]:
-            oldest = min(oldest, row["number"])
+def _all_written(ring: Ring) -> dict[str, Written]:
+    return {user: _written(seat) for user, seat in ring.seats.items()}
 
 
-def _to_the_end(db: sqlite3.Connection, user: str) -> None:
-    query = f"insert into seat values (?, {LAST_PLACE}) on conflict (user) do update set place = excluded.place"
-    db.execute(query, (user,))
+def _keep(db: sqlite3.Connection, ring: Ring, before: dict[str, Written]) -> None:
+    changed = [written for seat in ring.seats.values() if (written := _written(seat)) != before[seat.user]]
+    db.executemany(KEEP, changed)
+    db.executemany(LEAVE, [(seat.user,) for seat in ring.seats.values() if seat.is_empty])
+    db.execute("insert or replace into counter values ('turn', ?)", (ring.turn,))

@@ -10,15 +10,24 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
+from pipelines.images.store import content_id
 from pipelines.job_book.found import Found, everything, newcomers
 from pipelines.job_book.rows import NOBODY, request_of
 from pipelines.job_book.salvage import Row, Salvage, salvage
 from pipelines.job_book.schema import migrate
+from pipelines.requests.remaining import read_progress
 from pipelines.requests.request import SEEDS, Drawing, ImageToImage, Request, describe, input_ids
 
 NO_JOB = ""  # their job
 BESIDE = ("", "-wal", "-shm", "-journal")  # the files of one book
 PICTURE = "insert into picture (id, job, user, path, width, height, seed, created, request) values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+KEPT: dict[str, type | tuple[type, ...]] = {  # of a job
+    **dict.fromkeys(("id", "user", "request", "state", "stored", "sort", "words"), str),
+    **dict.fromkeys(("owner", "lane", "batches", "each", "batch", "pictures"), int),
+    **dict.fromkeys(("created", "place", "used", "work"), (int, float)),
+}
 
 
 @dataclass(frozen=True)
@@ -110,10 +119,26 @@ def book_newcomers(db: sqlite3.Connection, folder: Path) -> int:
     found = newcomers(folder, known)
     if found:
         running = [dict(row) for row in db.execute("select * from job where state = 'running'")]
+        entries = [(picture, job_of(picture, running)) for picture in found]
         db.execute("begin immediate")
-        _enter(db, [(picture, job_of(picture, running)) for picture in found])
+        _enter(db, entries)
+        for picture, row in entries:
+            if row:
+                _come_on(db, row["job"], folder / picture.path)
         db.execute("commit")
     return len(found)
+
+
+def _come_on(db: sqlite3.Connection, job_id: str, path: Path) -> None:
+    """The job that was running goes on behind this picture; a loopback may begin a round with it."""
+    row = db.execute("select * from job where id = ?", (job_id,)).fetchone()
+    request, progress = request_of(row["request"])[0], read_progress(row["batch"], row["pictures"], row["stored"])
+    index = max(progress.pictures, progress.batch * request.pictures_a_batch)
+    if isinstance(request, ImageToImage) and request.loops > 1:
+        with Image.open(path, formats=("PNG",)) as image:
+            progress.stored[index] = content_id(image.convert("RGB"))
+    progress.pictures = index + 1
+    db.execute("update job set batch = ?, pictures = ?, stored = ? where id = ?", (*progress.written(), job_id))
 
 
 def job_of(picture: Found, jobs: Iterable[Row]) -> Row | None:
@@ -135,9 +160,9 @@ def _asks_for(asked: Request, picture: Found) -> bool:
 
 def _fill(db: sqlite3.Connection, old: Salvage, pictures: list[tuple[Found, Row | None]]) -> None:
     for job in old.jobs:
-        values = job["id"], job["user"], job["request"], job["state"], job.get("created") or 0.0, job.get("owner") or 0
-        db.execute("insert into job (id, user, request, state, created, owner) values (?, ?, ?, ?, ?, ?)", values)
-    db.execute("update job set turn = 0 where state <> 'waiting'")
+        values = {"created": 0.0, **{name: job[name] for name, kind in KEPT.items() if isinstance(job.get(name), kind)}}
+        db.execute(f"insert into job ({', '.join(values)}) values ({', '.join('?' * len(values))})", tuple(values.values()))
+    db.execute("update job set begun = pictures")  # what ran is interrupted: nobody knows how far it had come
     db.executemany("insert or ignore into input values (?, ?)", [(row["id"], row["user"]) for row in old.inputs])
     running = [job for job in old.jobs if job["state"] == "running"]
     _enter(db, [(picture, row or job_of(picture, running)) for picture, row in pictures])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from models.errors import UserError
 from models.json_values import is_table
 from pipelines.requests.fields import admit_field
+from pipelines.requests.remaining import Progress, read_progress
 from pipelines.requests.request import KINDS, Request, TextToImage, restore
 
 UNKNOWN = "Nothing is known of how this picture was made: its file carries no settings."
@@ -31,6 +32,7 @@ class Job:
     started: float | None
     ended: float | None
     note: str = ""  # why `request` is not the whole of what was asked; empty when it is
+    progress: Progress = field(default_factory=Progress)  # how much of it is drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class PictureRecord:
 
 def job_of(row: sqlite3.Row) -> Job:
     request, note = request_of(row["request"])
-    return Job(row["id"], row["user"], request, row["state"], row["message"], row["created"], row["started"], row["ended"], note)
+    progress = read_progress(row["batch"], row["pictures"], row["stored"])
+    return Job(row["id"], row["user"], request, row["state"], row["message"], row["created"], row["started"], row["ended"], note, progress)
 
 
 def picture_of(row: sqlite3.Row, folder: Path) -> PictureRecord:

@@ -62,7 +62,53 @@ def _seats(db: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_tables, _seats)
+def _queue(db: sqlite3.Connection) -> None:
+    """A job is drawn batch by batch: it can give way and go on. What the ring knows moves from jobs to seats; `job.turn` is not used."""
+    number = "max(1, cast(case when json_valid(request) then coalesce(json_extract(request, '$.{}'), 1) else 1 end as integer))"
+    _run(
+        db,
+        (
+            "drop index job_turn",
+            "drop index job_to_come",
+            *(f"alter table job add column {column}" for column in JOB_COLUMNS),
+            f"""update job set batches = {number.format("batch_count")}, each = {number.format("batch_size")},
+              words = case when json_valid(request) then coalesce(substr(json_extract(request, '$.prompt'), 1, 300), '') else '' end,
+              sort = case when json_valid(request) then coalesce(json_extract(request, '$.kind'), '') else '' end
+              where state in ('waiting', 'running')""",
+            *(f"alter table seat add column {column}" for column in SEAT_COLUMNS),
+            "create unique index job_once on job (user, once) where once <> ''",
+            "create table pause (user text primary key) without rowid",  # "": the whole studio
+            "create table pace (sort text primary key, seconds real not null) without rowid",
+        ),
+    )
+
+
+JOB_COLUMNS = (
+    "lane integer not null default 1",  # 0 now, 1 next, 2 when idle
+    "place real",  # among one's own jobs; null: its number
+    "batches integer not null default 1",
+    "each integer not null default 1",  # pictures of a batch
+    "batch integer not null default 0",  # the first one that is not drawn
+    "pictures integer not null default 0",  # those before this one are drawn or were skipped
+    "stored text not null default '{}'",  # see Progress.stored
+    "begun integer not null default 0",  # what `pictures` was when it was begun last
+    "used real not null default 0",  # seconds of the device
+    "work real not null default 0",  # of one batch: see pace.py
+    "sort text not null default ''",  # its kind, and what else its pace depends on
+    "words text not null default ''",  # the beginning of what people know it by
+    "held real",  # since when somebody edits it
+    "withdrawn integer not null default 0",  # 1: was cancelled, and can come back
+    "once text not null default ''",  # what its person called this order, so that it is taken once
+)
+SEAT_COLUMNS = (
+    "turn integer not null default -1",
+    "balance real not null default 0",
+    "slack real not null default 0",
+    "ahead integer not null default 0",
+    "called text not null default ''",  # turns, with spaces between
+)
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_tables, _seats, _queue)
 VERSION = len(MIGRATIONS)
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from pipelines.job_book.book import Job, PictureRecord
 from pipelines.jobs.events import Step
+from pipelines.requests.remaining import Progress
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,9 @@ class JobProgress:
     recent: deque[Frame] = field(default_factory=lambda: deque(maxlen=FRAMES))
     pictures: tuple[PictureRecord, ...] = ()  # finished and saved
     drawn: int = 0  # pictures that are finished, saved or not yet
+    progress: Progress = field(default_factory=Progress)  # where the job stands; led on by the worker's thread
+    first: int = 0  # the batch that it was begun with, or went on with
+    has_read: bool = False  # something was read from the disk for the batch in work
     stop: bool = False
     skip: bool = False
     started: float = field(default_factory=time.monotonic)
@@ -106,12 +110,20 @@ class JobProgress:
         return self.recent[-1].step if self.recent else None
 
     def eta(self) -> float | None:
-        """Seconds left at the pace so far, None before the second step."""
+        """Seconds of drawing left at the pace so far, None before the second step."""
         step = self.step
-        if step is None or (step.batch == 0 and step.index < 2):
+        if step is None or (step.batch == self.first and step.index < 2):
             return None
-        done = step.batch * step.count + step.index
-        return (time.monotonic() - self.started) / done * (step.count * step.batches - done)
+        done = (step.batch - self.first) * step.count + step.index
+        return (time.monotonic() - self.started) / done * (step.count * (step.batches - self.first) - done)
+
+    def batch_eta(self) -> float | None:
+        """The same of the batch in work."""
+        step, eta = self.step, self.eta()
+        if step is None or eta is None:
+            return None
+        left = step.count * (step.batches - step.batch) - step.index
+        return eta * (step.count - step.index) / left if left else 0.0
 
     def frames(self, after: int) -> list[str]:
         """Previews newer than version `after` as data URLs, oldest first, the last one the newest: at most the last few steps.

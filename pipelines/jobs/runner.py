@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from models.memory.forecast import Machine
 from models.memory.manager import Key, LedgerLine
 from pipelines.jobs.events import Event
+from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Request
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ class Runner(Protocol):
         """The network of a preprocessor, by its key, for the length of the block."""
         ...
 
-    def batches(self, request: Request) -> Generator[Events]:
-        """The events of one batch after another. Closing those of a batch abandons it."""
+    def batches(self, request: Request, progress: Progress | None = None) -> Generator[Events]:
+        """The events of one batch after another, from where the job stands. Closing those of a batch abandons it.
+
+        `progress` is led on; whoever has it at the end of a batch can go on there in another call, and gets the same pictures.
+        """
         ...

@@ -14,6 +14,7 @@ from models.errors import UserError
 from pipelines.job_book.book import FAILED, BookError, Job, JobBook, PictureRecord
 from pipelines.jobs.events import Picture
 from pipelines.jobs.outputs import NotSaved, Outputs
+from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Request, seed_of
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class _Unsaved:
     image: Image | None  # None once it is on the disk
     size: tuple[int, int]
     told: Callable[[PictureRecord], None]
+    progress: Progress | None = None  # where its job stands with it
     path: Path | None = None
 
     @property
@@ -55,7 +57,7 @@ class _Unsaved:
             assert self.image
             self.path = outputs.save(self.image, self.request, self.made_with)
             self.image = None
-        self.told(book.add_picture(self.job, self.path, self.request, self.size))
+        self.told(book.add_picture(self.job, self.path, self.request, self.size, self.progress))
 
 
 @dataclass
@@ -93,12 +95,12 @@ class Saving:
     def settle(self, job: Job, request: Request) -> None:
         self._keep(_Settled(job, request))
 
-    def keep(self, job: Job, picture: Picture, told: Callable[[PictureRecord], None]) -> None:
-        """`told` hears of the picture once it is on the disk and in the book.
+    def keep(self, job: Job, picture: Picture, told: Callable[[PictureRecord], None], progress: Progress | None = None) -> None:
+        """`told` hears of the picture once it is on the disk and in the book. `progress`: where the job stands with it.
 
         Raises `TooMany` when with this one too much waits; whatever else is raised is a mistake of ours, and the picture is not kept.
         """
-        self._keep(_Unsaved(job, picture.request, picture.made_with, picture.image, picture.image.size, told))
+        self._keep(_Unsaved(job, picture.request, picture.made_with, picture.image, picture.image.size, told, progress))
         if sum(entry.bytes for entry in self._pictures()) > MOST_BYTES:
             raise TooMany(f"{self.trouble} The memory holds no more, so this job ends here.")
 

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
-from contextlib import closing
 from dataclasses import replace
 from typing import TypeVar
 
 from models.errors import UserError
-from pipelines.job_book.book import DONE, FAILED, STOPPED, Job, JobBook, PictureRecord
+from pipelines.job_book.book import STOPPED, WAITING, BookError, Job, JobBook, PictureRecord
 from pipelines.jobs.backoff import Backoff
 from pipelines.jobs.errands import Errands
-from pipelines.jobs.events import Event, Step
+from pipelines.jobs.events import Step
+from pipelines.jobs.job_run import BROKEN, JobRun, Surroundings, settled
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.progress import Bell, JobProgress, Versions
-from pipelines.jobs.runner import Events, Runner
+from pipelines.jobs.runner import Runner
 from pipelines.jobs.saving import Saving
-from pipelines.requests.request import Drawing, Kind, Request
+from pipelines.requests.request import Request
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +29,9 @@ READY = ("ready", "Ready.")
 NO_QUEUE = "The queue does not go on at the moment; the details are in the log. It is tried again by itself."
 WAITED = 5.0  # seconds that the end of a job waits for what could not be written
 REOPENED = 5.0, 60.0  # seconds between tries to open the runner
-BROKEN = "Something broke inside Atelier while drawing this. The details are in the log; the next job is not affected."
+LOOKS = 30.0  # seconds between looks whether a job that was being edited has come back to the queue
+
+__all__ = ["BROKEN", "Worker", "settled"]
 Answer = TypeVar("Answer")
 
 
@@ -47,11 +48,13 @@ class Worker:
         self.state = STARTING
         self._open_runner = open_runner
         self.runner: Runner | None = None  # there once it has opened
+        self._in_work: Runner | None = None  # the one that draws
         self._live: dict[str, JobProgress] = {}
         self._claiming = threading.Lock()  # a job is waiting or live to whoever holds it, and never in between
         self._recovered = False
         self._wake = threading.Semaphore(0)
         self._closing = threading.Event()
+        self._around = Surroundings(book, outputs, self.saving, self._closing.is_set, self._goes_on, self._news, self._say)
         self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
 
     def start(self) -> None:
@@ -70,10 +73,15 @@ class Worker:
         if self.saving.trouble:
             log.error("The studio closes with something unwritten: %s", self.saving.trouble)
 
-    def submit(self, request: Request, user: str, owner: bool = False) -> str:
-        job_id = self.book.submit(request, user, owner)
-        self._wake.release()
+    def submit(self, request: Request, user: str, owner: bool = False, lane: str = "next", once: str = "") -> str:
+        job_id = self.book.submit(request, user, owner, lane, once)
+        self.changed()
         return job_id
+
+    def changed(self) -> None:
+        """Somebody has changed what waits: the worker looks anew, and all who watch are told."""
+        self._queue_moved()
+        self._wake.release()
 
     def live(self, job_id: str) -> JobProgress | None:
         return self._live.get(job_id)
@@ -83,8 +91,12 @@ class Worker:
         state, message = self.saving.ended.get(job.id, (job.state, job.message))
         return replace(job, state=state, message=message)
 
-    def stop(self, job_id: str) -> None:
-        """Acts within one step on a running job, at once on a waiting one, not at all on one that has ended."""
+    def live_of(self, user: str) -> JobProgress | None:
+        """The running job of this person."""
+        return next((live for live in tuple(self._live.values()) if live.job.user == user), None)
+
+    def stop(self, job_id: str) -> bool:
+        """Acts within one step on a running job, at once on a waiting one, not at all on one that has ended: then it returns False."""
         with self._claiming:
             live = self._live.get(job_id)
             withdrawn = not live and self.book.withdraw(job_id)
@@ -93,6 +105,7 @@ class Worker:
             self._come_to_a_stop()
         elif withdrawn:
             self._queue_moved()
+        return live is not None or withdrawn
 
     def _come_to_a_stop(self) -> None:
         self._wake.release()
@@ -117,8 +130,15 @@ class Worker:
             busy, trouble = self._turn(runner)
             self._say(trouble)
             if not busy:
-                self._wake.acquire(timeout=backoff.next() if trouble else backoff.none())
+                self._wake.acquire(timeout=backoff.next() if trouble else backoff.none() or self._until())
         self.saving.give_up()
+
+    def _until(self) -> float | None:
+        """Seconds after which something may have changed of which nobody tells."""
+        try:
+            return LOOKS if self.book.queue.any_held() else None
+        except BookError:
+            return LOOKS
 
     def _turn(self, runner: Runner) -> tuple[bool, str]:
         """Whether there was something to do, and what is wrong. Nothing that goes wrong ends the thread."""
@@ -177,7 +197,7 @@ class Worker:
     def _prepares(self) -> None:
         """Something is read for the job that runs, and whoever watches it is told."""
         for live in tuple(self._live.values()):
-            live.version = self.versions.next()
+            live.version, live.has_read = self.versions.next(), True
         self.bell.ring()
 
     def _say(self, trouble: str) -> None:
@@ -191,20 +211,28 @@ class Worker:
         with self._claiming:
             job = self.book.claim(at_hand)
             if job:
-                self._live[job.id] = JobProgress(job, self.versions.next())
+                self._live[job.id] = self._begun(job)
         if job:
             self._queue_moved()
         return job
 
+    def _begun(self, job: Job) -> JobProgress:
+        """From where it stands, with the pictures that it has."""
+        live = JobProgress(job, self.versions.next(), progress=job.progress, first=job.progress.batch)
+        if job.progress.pictures:
+            live.pictures = tuple(self.book.pictures_of(job.id))
+            live.drawn = len(live.pictures)
+        return live
+
     def _run(self, job: Job, runner: Runner) -> None:
-        live = self._live[job.id]
+        live, self._in_work = self._live[job.id], runner
         try:
-            state, message = self._outcome(job, live, runner)
-            if not self._closing.is_set() or state != STOPPED:
+            state, message = JobRun(live, runner, self._around).outcome()
+            if state != WAITING and not (state == STOPPED and self._closing.is_set()):
                 self._write_out(job, live)
                 self.saving.end(job, state, message)
         finally:
-            del self._live[job.id]
+            self._live.pop(job.id, None)
             self._queue_moved()
 
     def _write_out(self, job: Job, live: JobProgress) -> None:
@@ -215,46 +243,17 @@ class Worker:
             self._wake.acquire(timeout=backoff.next())
             self.saving.write()
 
-    def _outcome(self, job: Job, live: JobProgress, runner: Runner) -> tuple[str, str]:
-        try:
-            self.outputs.check_space()
-            stopped = self._draw(job, live, runner)
-        except UserError as error:
-            return FAILED, str(error)
-        except Exception:
-            log.exception("job %s failed", job.id)
-            return FAILED, BROKEN
-        return (STOPPED, "") if stopped else (DONE, "")
-
-    def _draw(self, job: Job, live: JobProgress, runner: Runner) -> bool:
-        """Runs every batch of the job. True when it was stopped before its end."""
-        request = settled(job.request)
-        self.saving.settle(job, request)
-        with closing(runner.batches(request)) as batches:
-            for batch in batches:
-                self._follow(job, live, batch)
-                if live.stop or self._closing.is_set():
-                    return live.drawn < request.picture_count
-        return False
-
-    def _follow(self, job: Job, live: JobProgress, batch: Events) -> None:
-        """One batch, to its end or to where it is stopped or skipped."""
-        with closing(batch) as events:
-            for event in events:
-                if event is not None:
-                    self._tell(job, live, event)
-                if live.stop or live.skip or self._closing.is_set():
-                    break
-        live.skip = False
-
-    def _tell(self, job: Job, live: JobProgress, event: Event) -> None:
-        if isinstance(event, Step):
-            self._news(live, event)
-            return
-        live.drawn += 1
-        # The picture is on the disk and in the book before anyone is told of it.
-        self.saving.keep(job, event, lambda record: self._news(live, record))
-        self._say(self.saving.trouble)
+    def _goes_on(self, live: JobProgress) -> bool:
+        """Between two batches. If somebody else is next the job waits again, and is live no more, at one and the same moment."""
+        at_hand = _at_hand(self._in_work) if self._in_work else ()
+        with self._claiming:
+            if live.stop or self._closing.is_set():
+                return False
+            if self.book.queue.goes_on(live.job.id, at_hand):
+                return True
+            self.book.released(live.job.id)
+            del self._live[live.job.id]
+            return False
 
     def _news(self, live: JobProgress, news: Step | PictureRecord) -> None:
         live.advance(news, self.versions.next())
@@ -272,13 +271,3 @@ def _at_hand(runner: Runner) -> Collection[str]:
     except Exception:
         log.exception("what is in memory could not be told")
         return ()
-
-
-def settled(request: Kind) -> Kind:
-    """The request with its seeds chosen, if it has some: A1111's range, so that a seed can be typed into other tools."""
-    if not isinstance(request, Drawing):
-        return request
-    dice = random.SystemRandom()
-    seed = dice.randrange(2**32) if request.seed == -1 else request.seed
-    varies = request.variation_strength > 0 and request.variation_seed == -1
-    return replace(request, seed=seed, variation_seed=dice.randrange(2**32) if varies else request.variation_seed)

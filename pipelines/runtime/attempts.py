@@ -21,13 +21,13 @@ from pipelines.images.store import Inputs
 from pipelines.jobs.events import Event, Picture
 from pipelines.jobs.runner import Events
 from pipelines.requests.as_made import threads_here
+from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Drawing
 from pipelines.resolving.forecast import work_of
 from pipelines.runtime.clock import timed
 from pipelines.runtime.origins import Origins
 from pipelines.tasks.batch import DrawingTask
 from pipelines.tasks.recipes import DRAWN
-from pipelines.tasks.remaining import Progress
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +48,11 @@ class Workshop(Lender, Protocol):
 class Attempts:
     """One job on its model: how far it has come, and whether it goes on in the sparing way."""
 
-    def __init__(self, workshop: Workshop, request: Drawing) -> None:
+    def __init__(self, workshop: Workshop, request: Drawing, progress: Progress) -> None:
+        """`progress`: where the job stands; it is led on."""
         self._workshop = workshop
         self._request = request
-        self._progress = Progress()
+        self._progress = progress
         self._sparing = False
         self._begin()
 

@@ -27,6 +27,7 @@ from models.patches.ip_adapter import IpAdapter
 from pipelines.images.store import Inputs
 from pipelines.jobs.runner import Events
 from pipelines.preprocessors.annotators import Annotator, Annotators
+from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Drawing, Request, TextToImage
 from pipelines.resolving.forecast import work_of
 from pipelines.runtime.attempts import Attempts
@@ -36,7 +37,6 @@ from pipelines.runtime.origins import Origins
 from pipelines.runtime.requested import Named
 from pipelines.tasks.batch import Task
 from pipelines.tasks.recipes import MADE
-from pipelines.tasks.remaining import Progress
 
 OWN = Path(__file__).parents[2] / "models" / "starter"
 
@@ -97,14 +97,15 @@ class ModelRunner:
         if self._unwanted.is_set():
             raise Interrupted
 
-    def batches(self, request: Request) -> Generator[Events]:
+    def batches(self, request: Request, progress: Progress | None = None) -> Generator[Events]:
         """What needs a model is given it; all else is made without one."""
         self.heed()
+        begun = progress or Progress()
         if not isinstance(request, Drawing):
-            yield from map(timed, MADE[request.kind](Task(request, self.inputs, self, Progress())))
+            yield from map(timed, MADE[request.kind](Task(request, self.inputs, self, begun)))
             return
-        with closing(Attempts(self, request)) as attempts:
-            for number in range(request.batch_total):
+        with closing(Attempts(self, request, begun)) as attempts:
+            for number in range(begun.batch, request.batch_total):
                 yield attempts.batch(number)
 
     # ---------------------------------------------------------------------------------------------- lending

@@ -53,6 +53,36 @@ class JobNews(TypedDict):
     unsaved: bool  # some of its pictures could not be written yet
 
 
+class QueuedJob(TypedDict):
+    """A job in the queue. Within `QueueNews`. Somebody else's shows neither words nor an id, but to the owner."""
+
+    job: str  # "" for somebody else's
+    mine: bool
+    person: int  # 1 for the first in the queue, 2 for the next ...: so that the owner sees whose belong together
+    state: str  # "running", "waiting", or "held" while it is edited
+    lane: str  # "now", "next" or "idle"
+    place: int | None  # jobs that wait and are begun before it; None while it is held or paused
+    kind: str
+    words: str  # the beginning of the prompt
+    picture: str  # id of its newest finished picture, or ""
+    pictures: int  # that are drawn
+    pictures_total: int
+    begun: bool  # some of it is drawn, so it cannot be edited
+    start: float | None  # seconds until it is begun or goes on; None while it is held or paused, or nobody knows
+    left: float | None  # seconds of drawing that are left of it
+
+
+class QueueNews(TypedDict):
+    """News of the queue as one person sees it. Sent by `GET /queue`; read by the queue's panel and by whatever shows what runs."""
+
+    version: int  # to be asked with for what is newer
+    jobs: list[QueuedJob] | None  # in the order of drawing, own ones whole; None: as they were at the version that was asked with
+    more: int  # jobs of others that are left out of the list
+    paused: bool  # one's own jobs
+    all_paused: bool  # the whole studio
+    running: JobNews | None  # one's own job that runs, with the previews newer than the version that was asked with
+
+
 class ThresholdInfo(TypedDict):
     title: str
     default: float

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
+from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Drawing, Request, unroll
-from pipelines.tasks.remaining import Progress
 
 if TYPE_CHECKING:  # what is made without a model imports no torch
     from PIL import Image

@@ -41,11 +41,13 @@ def _from_the_round_before(single: ImageToImage, index: int, task: DrawingTask[I
 
 def _remembering(batch: DrawingBatch[ImageToImage], denoisers: Denoisers) -> Events:
     """Draws, and where another round follows, stores the finished pictures."""
-    loops = batch.request.loops
-    last = batch.number % loops == loops - 1
+    loops, stored = batch.request.loops, batch.task.progress.stored
+    turn = batch.number % loops
+    for index in [index for index in stored if index < (batch.number - turn) * batch.request.batch_size]:
+        del stored[index]  # of a loopback that has come to its end
     for event in draw(batch, denoisers):
-        if isinstance(event, Picture) and not last:
-            batch.task.progress.stored[event.index] = batch.inputs.keep(event.image)
+        if isinstance(event, Picture) and turn < loops - 1:
+            stored[event.index] = batch.inputs.keep(event.image)
         yield event
 
 

@@ -16,10 +16,10 @@ from pipelines.control.view import NO_LENDER, Lender
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.jobs.runner import Events
+from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Drawing
 from pipelines.tasks import txt2img
 from pipelines.tasks.batch import DrawingTask
-from pipelines.tasks.remaining import Progress
 
 
 def blots(size: tuple[int, int], seed: int = 1) -> Image.Image:

@@ -25,11 +25,11 @@ from pipelines.job_book.book import JobBook
 from pipelines.jobs.events import Picture, Step
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.runner import Events
+from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Drawing, Enlarge, Request, unroll
 from pipelines.studio import Studio
 from pipelines.tasks import enlarge
 from pipelines.tasks.batch import Task
-from pipelines.tasks.remaining import Progress
 
 # Seconds. Speed is measured in bench/; this only tells work that grows with the square of its input, or a wait that never ends,
 # from a slow machine.
@@ -68,14 +68,19 @@ class ToyPainter:
     def annotator(self, key: str) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def batches(self, request: Request) -> Generator[Events]:
+    def batches(self, request: Request, progress: Progress | None = None) -> Generator[Events]:
         if isinstance(request, Enlarge):  # that is real
             assert self.inputs
             yield from enlarge.batches(Task(request, self.inputs, NO_LENDER, Progress()))
             return
         assert isinstance(request, Drawing)
-        for batch in range(request.batch_total):
-            yield self._batch(request, batch)
+        begun = progress or Progress()
+        for batch in range(begun.batch, request.batch_total):
+            yield self._left_of(self._batch(request, batch), begun.pictures)
+
+    def _left_of(self, batch: Events, first: int) -> Events:
+        """Without the pictures that were drawn before."""
+        yield from (event for event in batch if not (isinstance(event, Picture) and event.index < first))
 
     def _batch(self, request: Drawing, batch: int) -> Events:
         if request.prompt == "please fail":

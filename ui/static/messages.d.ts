@@ -98,6 +98,32 @@ export type PreprocessorInfo = {
   missing: string;
 };
 
+export type QueuedJob = {
+  job: string;
+  mine: boolean;
+  person: number;
+  state: string;
+  lane: string;
+  place: number | null;
+  kind: string;
+  words: string;
+  picture: string;
+  pictures: number;
+  pictures_total: number;
+  begun: boolean;
+  start: number | null;
+  left: number | null;
+};
+
+export type QueueNews = {
+  version: number;
+  jobs: QueuedJob[] | null;
+  more: number;
+  paused: boolean;
+  all_paused: boolean;
+  running: JobNews | null;
+};
+
 export type ThresholdInfo = {
   title: string;
   default: number;
@@ -187,6 +213,27 @@ export type StudioState = {
   engine: EngineState;
   library: number;
   login: boolean;
+};
+
+export type QueueOrder = {
+  job?: unknown;
+  jobs?: unknown;
+  before?: unknown;
+  lane?: unknown;
+  running?: unknown;
+  paused?: unknown;
+  whole?: unknown;
+  once?: unknown;
+  request?: unknown;
+};
+
+export type QueueDone = {
+  jobs: string[];
+};
+
+export type TakenJob = {
+  job: string;
+  request: Record<string, unknown>;
 };
 
 export type PlanQuestion = {

@@ -1,0 +1,267 @@
+"""The queue in the job book: what people do with jobs that wait, and what a batch that was drawn changes.
+
+Every act is one transaction, so of two windows that act at once one is first, and the other is told how things stand. An act on a job
+that is not one's own is answered as if there was none; the owner of the studio may act on all.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from pipelines.job_book.errors import NotYours, TooLate
+from pipelines.job_book.file import BookFile
+from pipelines.job_book.order import ACTIVE, EVERYBODY, IDLE, LANES, OWN_ORDER, charge, goes_on, is_held, pausing, read_line, sit_down
+from pipelines.job_book.pace import Paces, learn, read_paces, sort_of, work_of
+from pipelines.job_book.ring import Entry
+from pipelines.job_book.room import check_room
+from pipelines.requests.remaining import Progress
+from pipelines.requests.request import Request, describe
+
+RUNS_NOW = "This job is being drawn at this moment, so it cannot be changed. Stop it, or duplicate it and change the copy."
+BEGUN = "Some pictures of this job are drawn already, so it cannot be changed. Duplicate it and change the copy."
+OVER = "This job has ended meanwhile."
+PUT_BACK = "This job was put back meanwhile, from another window or because half an hour was over. Take it again to change it."
+NOT_STOPPED = "This job cannot come back: it was not stopped, or has come back already."
+STOPPING = "This job is just being stopped. Try again in a moment."
+
+MOST_WORDS = 300  # characters
+LISTED = f"""select number, id, user, state, lane, held, batches, each, pictures, batch, work, sort, words from job where {ACTIVE}
+  order by user, {OWN_ORDER}"""
+
+OWN = f"select id, lane, coalesce(place, number) as place from job where user = ? and {ACTIVE} order by {OWN_ORDER}"
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A job that waits or runs, as it stands in the queue."""
+
+    id: str
+    user: str
+    state: str
+    kind: str
+    words: str  # the beginning of the prompt
+    lane: str
+    held: bool  # somebody edits it
+    pictures: int  # that are drawn
+    pictures_total: int
+    begun: bool
+    picture: str  # id of its newest one, or ""
+    seconds: float | None  # that what is left of it will take; of one that runs without the batch in work; None when nobody knows
+    batch_seconds: float | None
+    place: int | None  # jobs that wait and are begun before it; None for what does not come to its turn, as it is held or paused
+    start: float | None  # seconds after the batch in work; None when nobody knows
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All jobs that wait or run, as they are begun or go on. One that does not come to its turn stands where it would."""
+
+    jobs: tuple[Queued, ...]
+    pausing: frozenset[str]  # persons; `EVERYBODY` for the whole studio
+
+
+class BookQueue:
+    """Safe to use from any thread. Everything here raises `BookError` when the book cannot be read or written."""
+
+    def __init__(self, file: BookFile) -> None:
+        self._file = file
+
+    # ------------------------------------------------------------------------------------------ what is drawn
+
+    def used(self, job_id: str, progress: Progress, seconds: float, teaches: bool = True) -> None:
+        """A batch was drawn, or given up, and took so long. `teaches`: as others like it will."""
+        with self._file.transaction() as db:
+            query = "update job set batch = ?, pictures = ?, stored = ?, used = used + ? where id = ?"
+            db.execute(query, (*progress.written(), seconds, job_id))
+            job = db.execute("select * from job where id = ?", (job_id,)).fetchone()
+            if job:
+                charge(db, job, seconds)
+            if job and teaches:
+                learn(db, job["sort"], job["work"], seconds)
+
+    def goes_on(self, job_id: str, at_hand: Collection[str] = ()) -> bool:
+        """Whether the next batch of this running job is drawn now. If not, it waits again, and whoever is next is to be claimed."""
+        with self._file.transaction() as db:
+            job = db.execute("select * from job where id = ?", (job_id,)).fetchone()
+            if job is None or goes_on(db, job["number"], at_hand):
+                return True
+            db.execute("update job set state = 'waiting' where id = ? and state = 'running'", (job_id,))
+            return False
+
+    # ------------------------------------------------------------------------------------------ what is told
+
+    def listing(self) -> Listing:
+        with self._file.reading() as db:
+            rows, pauses, expected, line = db.execute(LISTED).fetchall(), pausing(db), read_paces(db), read_line(db)
+            newest = dict(db.execute(f"select job, max(number) from picture where job in (select id from job where {ACTIVE}) group by job"))
+            ids = {job: db.execute("select id from picture where number = ?", (number,)).fetchone()[0] for job, number in newest.items()}
+        starts = _starts(line, {row["number"] for row in rows if row["state"] == "running"})
+        places = {number: place for place, number in enumerate(starts)}
+        rows = _in_order(rows, places)
+        jobs = [_queued(row, ids.get(row["id"], ""), expected, places.get(row["number"]), starts.get(row["number"])) for row in rows]
+        return Listing(tuple(jobs), frozenset(pauses))
+
+    def pausing(self) -> frozenset[str]:
+        """Persons; `EVERYBODY` for the whole studio."""
+        with self._file.reading() as db:
+            return frozenset(pausing(db))
+
+    def lane_of(self, job_id: str) -> str:
+        """By its name."""
+        rows = self._file.rows("select lane from job where id = ?", (job_id,))
+        return _lane(rows[0]["lane"]) if rows else "next"
+
+    def any_held(self) -> bool:
+        """Whether a job may come back to the queue because time goes by."""
+        with self._file.reading() as db:
+            return db.execute("select 1 from job where state = 'waiting' and held is not null limit 1").fetchone() is not None
+
+    # ------------------------------------------------------------------------------------------ what people do
+
+    def move(self, job_id: str, user: str, owner: bool, before: str = "", lane: str = "") -> None:
+        """Puts a waiting job before another one of the same person, or, without one, to the end of a lane: its own if none is named."""
+        with self._file.transaction() as db:
+            job = _waiting(db, job_id, user, owner)
+            own = db.execute(OWN, (job["user"],)).fetchall()
+            target = next((row for row in own if row["id"] == before), None)
+            if before and target is None:
+                raise TooLate(OVER.replace("This job", "The job that it was to stand before"))
+            into = LANES[lane] if lane else target["lane"] if target else job["lane"]
+            order = _with_moved(own, job_id, into, before if target and target["lane"] == into else "")
+            places = sorted(row["place"] for row in own)
+            db.executemany("update job set place = ? where id = ?", zip(places, order, strict=True))
+            db.execute("update job set lane = ? where id = ?", (into, job_id))
+
+    def restore(self, job_id: str, user: str, owner: bool) -> None:
+        """Brings a job back that was stopped, to its place and to where it stood."""
+        with self._file.transaction() as db:
+            job = _known(db, job_id, user, owner)
+            if job["state"] == "running":
+                raise TooLate(STOPPING)
+            if job["state"] != "stopped" or not job["withdrawn"]:
+                raise TooLate(NOT_STOPPED)
+            check_room(db, job["user"], bool(job["owner"]))
+            sit_down(db, job["user"])
+            db.execute("update job set state = 'waiting', ended = null, held = null, withdrawn = 0, message = '' where id = ?", (job_id,))
+
+    def hold(self, job_id: str, user: str) -> None:
+        """Takes a waiting job out for editing: it keeps its place and is not drawn until it is put back or given back."""
+        with self._file.transaction() as db:
+            _unbegun(db, job_id, user)
+            db.execute("update job set held = ? where id = ?", (time.time(), job_id))
+
+    def give_back(self, job_id: str, user: str) -> None:
+        """As it was. What is not held stays as it is."""
+        with self._file.transaction() as db:
+            _waiting(db, job_id, user, owner=False)
+            sit_down(db, user)
+            db.execute("update job set held = null where id = ?", (job_id,))
+
+    def put_back(self, job_id: str, user: str, request: Request) -> None:
+        """Another request in the place of one that was taken out."""
+        with self._file.transaction() as db:
+            if _unbegun(db, job_id, user)["held"] is None:
+                raise TooLate(PUT_BACK)
+            sit_down(db, user)
+            query = "update job set request = ?, batches = ?, each = ?, work = ?, sort = ?, words = ?, held = null where id = ?"
+            db.execute(query, (json.dumps(describe(request)), *queued_as(request), job_id))
+
+    def pause(self, user: str, pauses: bool) -> None:
+        """From the next batch on nothing of this person is drawn; or it goes on. `EVERYBODY`: the whole studio."""
+        with self._file.transaction() as db:
+            if pauses:
+                db.execute("insert or ignore into pause values (?)", (user,))
+                return
+            if user != EVERYBODY and user in pausing(db):
+                sit_down(db, user)
+            db.execute("delete from pause where user = ?", (user,))
+
+
+def queued_as(request: Request) -> tuple[int, int, float, str, str]:
+    """What the queue knows of a request: batches, pictures of one, its work, its sort, its words."""
+    return request.batch_total, request.pictures_a_batch, work_of(request), sort_of(request), request.words[:MOST_WORDS]
+
+
+def _known(db: sqlite3.Connection, job_id: str, user: str, owner: bool) -> sqlite3.Row:
+    try:
+        job = db.execute("select * from job where id = ?", (job_id,)).fetchone()
+    except UnicodeEncodeError:  # half of a letter names nothing
+        job = None
+    if job is None or (job["user"] != user and not owner):
+        raise NotYours
+    return job
+
+
+def _waiting(db: sqlite3.Connection, job_id: str, user: str, owner: bool) -> sqlite3.Row:
+    job = _known(db, job_id, user, owner)
+    if job["state"] != "waiting":
+        raise TooLate(RUNS_NOW if job["state"] == "running" else OVER)
+    return job
+
+
+def _unbegun(db: sqlite3.Connection, job_id: str, user: str) -> sqlite3.Row:
+    job = _waiting(db, job_id, user, owner=False)
+    if job["pictures"] or job["batch"]:
+        raise TooLate(BEGUN)
+    return job
+
+
+def _with_moved(own: list[sqlite3.Row], job_id: str, lane: int, before: str) -> list[str]:
+    """The ids in their new order. Without `before`: behind all of the lane."""
+    others = [row for row in own if row["id"] != job_id]
+    ids = [row["id"] for row in others]
+    place = ids.index(before) if before in ids else sum(row["lane"] <= lane for row in others)
+    return [*ids[:place], job_id, *ids[place:]]
+
+
+def _starts(line: Iterable[tuple[Entry, float]], running: Collection[int]) -> dict[int, float | None]:
+    """When each job that waits is begun, by its number and in this order. Behind one that nobody knows the pace of, nobody knows when."""
+    starts: dict[int, float | None] = {}
+    known = True
+    for entry, start in line:
+        if entry.number not in running:
+            starts[entry.number] = start if known else None
+        known = known and entry.seconds > 0
+    return starts
+
+
+def _in_order(rows: list[sqlite3.Row], places: dict[int, int]) -> list[sqlite3.Row]:
+    """What runs, then what waits. `rows`: by person, and of each in the own order. One without a place stands before the next own one."""
+    ranks: dict[int, int] = {}
+    following, user = len(places), ""
+    for row in reversed(rows):
+        following = following if row["user"] == user else len(places)
+        ranks[row["number"]] = following = places.get(row["number"], following)
+        user = row["user"]
+    return sorted(rows, key=lambda row: (row["state"] != "running", ranks[row["number"]]))
+
+
+def _lane(number: int) -> str:
+    return next(name for name, each in LANES.items() if each == min(max(number, 0), IDLE))
+
+
+def _queued(row: sqlite3.Row, picture: str, expected: Paces, place: int | None, start: float | None) -> Queued:
+    batch = expected.seconds(row["sort"], row["work"]) if row["work"] else None
+    runs = row["state"] == "running"
+    left = max(0, row["batches"] - row["batch"] - runs)
+    return Queued(
+        row["id"],
+        row["user"],
+        row["state"],
+        str(row["sort"]).partition(" ")[0],
+        str(row["words"]),
+        _lane(row["lane"]),
+        not runs and is_held(row["held"], time.time()),
+        row["pictures"],
+        row["batches"] * row["each"],
+        bool(row["pictures"] or row["batch"]),
+        picture,
+        None if batch is None else batch * left,
+        batch,
+        place,
+        start,
+    )

@@ -1,0 +1,126 @@
+"""A run of a job: from where it stands, batch by batch, to its end or to where it gives way to somebody else."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from models.errors import UserError
+from pipelines.job_book.book import DONE, FAILED, STOPPED, WAITING, BookError, JobBook, PictureRecord
+from pipelines.jobs.events import Event, Step
+from pipelines.jobs.outputs import Outputs
+from pipelines.jobs.progress import JobProgress
+from pipelines.jobs.runner import Events, Runner
+from pipelines.jobs.saving import Saving
+from pipelines.requests.request import Drawing, Kind
+
+log = logging.getLogger(__name__)
+
+BROKEN = "Something broke inside Atelier while drawing this. The details are in the log; the next job is not affected."
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a run needs of the worker."""
+
+    book: JobBook
+    outputs: Outputs
+    saving: Saving
+    is_closing: Callable[[], bool]
+    goes_on: Callable[[JobProgress], bool]  # asked between two batches; if not, the job waits again already
+    told: Callable[[JobProgress, Step | PictureRecord], None]
+    say: Callable[[str], None]  # what is wrong with saving, or ""
+
+
+class JobRun:
+    def __init__(self, live: JobProgress, runner: Runner, around: Surroundings) -> None:
+        self._live, self._job, self._runner, self._around = live, live.job, runner, around
+
+    def outcome(self) -> tuple[str, str]:
+        """State and message in which it comes out: an end, or `WAITING` when it has given way."""
+        try:
+            self._around.outputs.check_space()
+            return self._draw(), ""
+        except UserError as error:
+            return FAILED, str(error)
+        except Exception:
+            log.exception("job %s failed", self._job.id)
+            return FAILED, BROKEN
+
+    def _draw(self) -> str:
+        """Runs every batch that is left, as long as the job goes on."""
+        request, live = settled(self._job.request), self._live
+        self._around.saving.settle(self._job, request)
+        with closing(self._runner.batches(request, live.progress)) as batches:
+            for number, batch in enumerate(batches, live.first):
+                self._timed(number, batch)
+                if self._is_over():
+                    return STOPPED if live.drawn < request.picture_count else DONE
+                if number + 1 < request.batch_total and not self._goes_on():
+                    return STOPPED if self._is_over() else WAITING
+        return DONE
+
+    def _goes_on(self) -> bool:
+        """A job whose pictures wait to be saved keeps its place, so that they are written before anything else is known of it."""
+        if self._around.saving.waits(self._job.id):
+            return True
+        try:
+            return self._around.goes_on(self._live)
+        except BookError:
+            return True
+
+    def _timed(self, number: int, batch: Events) -> None:
+        """One batch, with the seconds it took in the book."""
+        self._live.has_read, begin = False, time.monotonic()
+        try:
+            self._follow(batch)
+            if not self._is_over():
+                self._live.progress.batch = number + 1
+        finally:
+            self._account(time.monotonic() - begin)
+
+    def _account(self, seconds: float) -> None:
+        """A batch that was given up says nothing of the pace, nor does one for which models were read."""
+        try:
+            self._around.book.queue.used(self._job.id, self._live.progress, seconds, not self._live.has_read and not self._is_over())
+        except BookError as error:
+            log.warning("how far job %s has come could not be written: %s", self._job.id, error)
+
+    def _follow(self, batch: Events) -> None:
+        """One batch, to its end or to where it is stopped or skipped."""
+        with closing(batch) as events:
+            for event in events:
+                if event is not None:
+                    self._tell(event)
+                if self._live.skip or self._is_over():
+                    break
+        self._live.skip = False
+
+    def _tell(self, event: Event) -> None:
+        live = self._live
+        if isinstance(event, Step):
+            self._around.told(live, event)
+            return
+        live.drawn += 1
+        live.progress.pictures = event.index + 1
+        progress = replace(live.progress, stored=dict(live.progress.stored))
+        # The picture is on the disk and in the book before anyone is told of it.
+        self._around.saving.keep(self._job, event, lambda record: self._around.told(live, record), progress)
+        self._around.say(self._around.saving.trouble)
+
+    def _is_over(self) -> bool:
+        return self._live.stop or self._around.is_closing()
+
+
+def settled(request: Kind) -> Kind:
+    """The request with its seeds chosen, if it has some: A1111's range, so that a seed can be typed into other tools."""
+    if not isinstance(request, Drawing):
+        return request
+    dice = random.SystemRandom()
+    seed = dice.randrange(2**32) if request.seed == -1 else request.seed
+    varies = request.variation_strength > 0 and request.variation_seed == -1
+    return replace(request, seed=seed, variation_seed=dice.randrange(2**32) if varies else request.variation_seed)

@@ -1,0 +1,37 @@
+"""Remaining pictures of a job. One that gives way, that memory runs out in, or that a kill ends goes on from there: nothing twice,
+nothing lost.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from models.json_values import is_table
+
+
+@dataclass
+class Progress:
+    """It outlives an attempt at drawing the job, and in the job book a run of the studio."""
+
+    batch: int = 0  # the first one that a recipe begins with
+    pictures: int = 0  # those before this index, within the job, are drawn or were skipped
+    stored: dict[int, str] = field(default_factory=dict[int, str])  # index -> id of a picture that a later round of a loopback begins with
+
+    def written(self) -> tuple[int, int, str]:
+        """As the job book keeps it."""
+        return self.batch, self.pictures, json.dumps(self.stored)
+
+
+def read_progress(batch: object, pictures: object, stored: object) -> Progress:
+    """What `written` wrote; whatever cannot be read is as at the beginning."""
+    try:
+        found: object = json.loads(stored if isinstance(stored, str) else "{}")
+        known = {int(index): str(picture_id) for index, picture_id in found.items()} if is_table(found) else {}
+    except (ValueError, RecursionError):
+        known = {}
+    return Progress(_count(batch), _count(pictures), known)
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0

@@ -1,0 +1,208 @@
+"""The queue as people see it and act on it: one's own jobs whole, those of others as "somebody's"; the owner sees all of it.
+
+The list of all jobs is made once for each change of the queue, however many watch; a step of a job changes no list. What a viewer gets
+is what of it the viewer may see.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from models.errors import UserError
+from pipelines.job_book.book import JobBook
+from pipelines.job_book.errors import NotYours, TooLate
+from pipelines.job_book.order import EVERYBODY, LANES
+from pipelines.job_book.queue import OVER, Listing, Queued
+from pipelines.jobs.progress import JobProgress
+from pipelines.jobs.worker import Worker
+from pipelines.requests.request import Request
+from pipelines.services.answers import QueuedJob, QueueNews
+from pipelines.services.job_news import NewsDesk, newer
+
+OTHERS = 100  # jobs of others that are listed to who is not the owner
+STALE = 10.0  # seconds after which the list is made anew, as time alone changes it: jobs that were edited come back
+STOPS = 5.0  # seconds that the undo of a Stop waits for the step in work
+
+
+@dataclass(frozen=True)
+class _Seen:
+    version: int
+    made: float
+    listing: Listing
+    persons: dict[str, int]
+
+
+class Queue:
+    """Safe to call from any thread. Acts raise `NotYours` (there is no such job), `TooLate` (it has gone on) or another `UserError`."""
+
+    def __init__(
+        self, book: JobBook, worker: Worker, news: NewsDesk, admit: Callable[[Request, str, bool], Request], most: int = OTHERS
+    ) -> None:
+        """`admit`: checks a request of a person, and whether it is the owner's, and returns it as it is queued. `most`: see `OTHERS`."""
+        self._book, self._worker, self._news, self._admit, self._most = book, worker, news, admit, most
+        self._lock = threading.Lock()
+        self._seen: _Seen | None = None
+
+    # ------------------------------------------------------------------------------------------ what is told
+
+    async def watch(self, user: str, owner: bool, after: int, timeout: float) -> QueueNews:
+        """Waits until there is something newer than version `after` for this person, at most `timeout` seconds, and tells it."""
+        await newer(self._worker.bell, lambda: self._version(user) > after, timeout)
+        return await asyncio.to_thread(self.news, user, owner, after)
+
+    def news(self, user: str, owner: bool, after: int = -1) -> QueueNews:
+        version, moved = self._version(user), self._worker.queue_version > after  # read first: what changes meanwhile is told again
+        live, seen = self._worker.live_of(user), self._listing()
+        told = list(self._told(seen, user, owner)) if moved else []
+        shown = [job for place, job in enumerate(told) if owner or job["mine"] or place < self._most]
+        return {
+            "version": version,
+            "jobs": shown if moved else None,
+            "more": len(told) - len(shown),
+            "paused": user in seen.listing.pausing,
+            "all_paused": EVERYBODY in seen.listing.pausing,
+            "running": self._news.of_live(live, after) if live else None,
+        }
+
+    def _version(self, user: str) -> int:
+        live = self._worker.live_of(user)
+        return max(self._worker.queue_version, live.version if live else 0)
+
+    def _listing(self) -> _Seen:
+        with self._lock:
+            version, seen = self._worker.queue_version, self._seen
+            if seen is None or seen.version < version or time.monotonic() - seen.made > STALE:
+                listing = self._book.queue.listing()
+                persons = {user: number for number, user in enumerate(dict.fromkeys(job.user for job in listing.jobs), 1)}
+                self._seen = seen = _Seen(version, time.monotonic(), listing, persons)
+            return seen
+
+    def _told(self, seen: _Seen, user: str, owner: bool) -> Iterator[QueuedJob]:
+        in_work = self._batch_left(seen.listing.jobs)
+        for job in seen.listing.jobs:
+            whole = owner or job.user == user
+            live = self._worker.live(job.id)
+            yield {
+                "job": job.id if whole else "",
+                "mine": job.user == user,
+                "person": seen.persons[job.user],
+                "state": "held" if job.held else job.state,
+                "lane": job.lane,
+                "place": 0 if live else job.place,
+                "kind": job.kind if whole else "",
+                "words": job.words if whole else "",
+                "picture": job.picture if whole else "",
+                "pictures": live.drawn if live else job.pictures,
+                "pictures_total": job.pictures_total,
+                "begun": job.begun or live is not None,
+                "start": _start(job, in_work, live),
+                "left": _left(job, in_work, live),
+            }
+
+    def _batch_left(self, jobs: Sequence[Queued]) -> float | None:
+        """Seconds that the batch in work takes; 0 when nothing runs, None when nobody knows."""
+        job = next((job for job in jobs if job.state == "running"), None)
+        live = self._worker.live(job.id) if job else None
+        if job is None or live is None:
+            return 0.0
+        left = live.batch_eta()
+        return job.batch_seconds if left is None else left
+
+    # ------------------------------------------------------------------------------------------ what people do
+
+    def move(self, job_id: str, user: str, owner: bool = False, before: str = "", lane: str = "") -> None:
+        """A waiting job before another one of the same person's, or to the end of a lane ("now", "next", "idle")."""
+        if lane and lane not in LANES:
+            raise UserError("A job stands in one of the lanes now, next and idle.")
+        self._book.queue.move(job_id, user, owner, before, lane)
+        self._worker.changed()
+
+    def cancel(self, job_ids: Sequence[str], user: str, owner: bool = False) -> list[str]:
+        """Stops jobs that wait or run, and returns the ids of those that it met. `restore` brings them back."""
+        for job_id in job_ids:
+            job = self._book.job(job_id)
+            if job is None or (job.user != user and not owner):
+                raise NotYours
+        met = [job_id for job_id in job_ids if self._worker.stop(job_id)]
+        if job_ids and not met:
+            raise TooLate(OVER)
+        return met
+
+    def cancel_all(self, user: str, running: bool = False) -> list[str]:
+        """All of one's own that wait; `running`: and the one that is drawn."""
+        jobs = self._book.queue.listing().jobs
+        own = [job.id for job in jobs if job.user == user and (running or job.state == "waiting")]
+        return [job_id for job_id in own if self._worker.stop(job_id)]
+
+    def restore(self, job_ids: Sequence[str], user: str, owner: bool = False) -> None:
+        """Undoes `cancel`: each comes back to its place, and goes on where it stood."""
+        try:
+            for job_id in job_ids:
+                self._wait_for_stop(job_id)
+                self._book.queue.restore(job_id, user, owner)
+        finally:
+            self._worker.changed()
+
+    def pause(self, user: str, pauses: bool) -> None:
+        """One's own jobs. What runs comes to the end of its batch, and then waits."""
+        self._book.queue.pause(user, pauses)
+        self._worker.changed()
+
+    def pause_all(self, pauses: bool) -> None:
+        """Everybody's, which only the owner may."""
+        self._book.queue.pause(EVERYBODY, pauses)
+        self._worker.changed()
+
+    def duplicate(self, job_id: str, user: str, owner: bool = False, once: str = "") -> str:
+        """Another job like it, at the end of its lane, also of one that has ended. Returns its id."""
+        job = self._readable(job_id, user)
+        lane = self._book.queue.lane_of(job_id)
+        return self._worker.submit(self._admit(job, user, owner), user, owner, lane, once)
+
+    def take(self, job_id: str, user: str) -> Request:
+        """Takes a waiting job out for editing, for half an hour or until it is put back or given back; meanwhile it is not drawn.
+
+        Taking it again begins the half hour anew.
+        """
+        request = self._readable(job_id, user)
+        self._book.queue.hold(job_id, user)
+        self._worker.changed()
+        return request
+
+    def give_back(self, job_id: str, user: str) -> None:
+        """As it was, in its place."""
+        self._book.queue.give_back(job_id, user)
+        self._worker.changed()
+
+    def put_back(self, job_id: str, request: Request, user: str, owner: bool = False) -> None:
+        """Another request in the place of the one that was taken out."""
+        self._news.job(job_id, user)
+        self._book.queue.put_back(job_id, user, self._admit(request, user, owner))
+        self._worker.changed()
+
+    def _readable(self, job_id: str, user: str) -> Request:
+        job = self._news.job(job_id, user)
+        if job.note:
+            raise UserError(job.note)
+        return job.request
+
+    def _wait_for_stop(self, job_id: str) -> None:
+        end = time.monotonic() + STOPS
+        while (live := self._worker.live(job_id)) and live.stop and time.monotonic() < end:
+            time.sleep(0.02)
+
+
+def _start(job: Queued, in_work: float | None, live: JobProgress | None) -> float | None:
+    if live:
+        return 0.0
+    return None if job.start is None or in_work is None else job.start + in_work
+
+
+def _left(job: Queued, in_work: float | None, live: JobProgress | None) -> float | None:
+    if live and (eta := live.eta()) is not None:
+        return eta
+    return None if job.seconds is None else job.seconds + (in_work or 0.0 if live else 0.0)
