@@ -1,6 +1,9 @@
 """The names that the page may use of the work: requests, events, the studio. Importing this package does not import torch."""
 
 from models.errors import UserError
+from pipelines.gallery.gallery import asked_for
+from pipelines.gallery.listing import Asked
+from pipelines.gallery.person import Person
 from pipelines.job_book.book import BookError, PictureRecord
 from pipelines.prompts.grammar import tables as grammar_tables
 from pipelines.prompts.grammar import written
@@ -35,6 +38,7 @@ __all__ = [
     "KINDS",
     "MOST_UNITS",
     "OWN_VAE",
+    "Asked",
     "BookError",
     "Checkpoint",
     "Choice",
@@ -50,6 +54,7 @@ __all__ = [
     "Kind",
     "Limit",
     "Outpaint",
+    "Person",
     "PictureRecord",
     "Preflight",
     "Range",
@@ -62,6 +67,7 @@ __all__ = [
     "TextToImage",
     "UserError",
     "WithPicture",
+    "asked_for",
     "begins_with",
     "describe",
     "grammar_tables",

@@ -13,6 +13,7 @@ from models.errors import UserError
 from models.library.catalog import Catalog, Checkpoint
 from models.memory.forecast import Forecast
 from models.memory.manager import Key, LedgerLine
+from pipelines.gallery.gallery import Gallery
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import ENDED, NOBODY, RUNNING, WAITING, Job, JobBook, PictureRecord
 from pipelines.jobs.errands import never
@@ -82,12 +83,15 @@ class Studio:
         self.prompts = PromptReader(catalog)
         self.examples = Examples(catalog)
         self.details = Details(book, catalog)
+        self.gallery = Gallery(book, self.disk.gave_back)
 
     def start(self) -> None:
         """Starts the worker; it warms up behind the page."""
         self._worker.start()
+        self.gallery.start()
 
     def close(self) -> None:
+        self.gallery.close()
         self._worker.close()
         self.book.close()
 

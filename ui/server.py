@@ -42,6 +42,7 @@ from ui.parts.depth_map import DepthViews
 from ui.routes.details import DetailRoutes
 from ui.routes.inputs import InputRoutes
 from ui.routes.jobs import JobRoutes, sorry
+from ui.routes.library import LibraryRoutes
 from ui.routes.pictures import PictureRoutes
 
 with gradio_stubs_untouched():
@@ -80,6 +81,7 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     desk = JobRoutes(studio, app.state.closing, door.password is not None)
     login = LoginRoutes(sessions, faces(assets.fonts, "static/"))
     _add_routes(app, desk, PictureRoutes(studio), DetailRoutes(studio), InputRoutes(studio), DepthViews(studio), login)
+    _add_library(app, LibraryRoutes(studio))
     for asset in assets.files:
         app.add_route(asset.path, asset.answer, methods=["GET"])
     ours = list(app.routes)
@@ -145,6 +147,28 @@ def _add_routes(
         app.add_route(path, handler, methods=["POST"])
     # Gradio has a /logout that a link can call.
     app.add_route("/logout", _only_by_post, methods=["GET"])
+
+
+def _add_library(app: FastAPI, library: LibraryRoutes) -> None:
+    for path, handler in (
+        ("/library", library.window),
+        ("/library/headings", library.headings),
+        ("/library/boards", library.boards),
+        ("/library/bin", library.bin),
+        ("/library/pictures/{picture_id}", library.details),
+        ("/library/zip/{zip_id}", library.zip),
+    ):
+        app.add_route(path, handler, methods=["GET"])
+    for path, handler in (
+        ("/library", library.window),
+        ("/library/headings", library.headings),
+        ("/library/boards", library.create),
+        ("/library/boards/{board_id}/{action}", library.board),
+        ("/library/bin/empty", library.empty),
+        ("/library/pictures/{action}", library.mark),
+        ("/library/zip", library.prepare),
+    ):
+        app.add_route(path, handler, methods=["POST"])
 
 
 def _mount(app: FastAPI, blocks: gr.Blocks, door: Door, look: dict[str, Keyword]) -> None:

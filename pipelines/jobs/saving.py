@@ -55,7 +55,7 @@ class _Unsaved:
             assert self.image
             self.path = outputs.save(self.image, self.request, self.made_with)
             self.image = None
-        self.told(book.add_picture(self.job, self.path, self.request, self.size))
+        self.told(book.add_picture(self.job, self.path, self.request, self.size, self.made_with.get("Model", "")))
 
 
 @dataclass
