@@ -92,7 +92,7 @@ class Boards:
 
 def _own(db: sqlite3.Connection, board_id: str, person: Person, deleted: bool = False) -> int:
     query = f"select number from board where id = ? and user = ? and deleted is {'not' if deleted else ''} null"
-    row = db.execute(query, (board_id, person.user)).fetchone()
+    row = db.execute(query, (board_id, person.user)).fetchone() if board_id.isascii() else None
     if row is None:
         raise UserError(GONE)
     return int(row[0])

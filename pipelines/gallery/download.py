@@ -81,7 +81,7 @@ class Downloads:
         paths: dict[str, Path] = {}
         with self._book.file.reading() as db:
             own(db, ids, person)
-            for part in parts(ids):
+            for part in parts([each for each in ids if each.isascii()]):
                 query = f"select id, path from picture where id in ({marks(len(part))}) and user in (?, ?)"
                 paths |= {row[0]: self._book.folder / place_of(row[1]) for row in db.execute(query, (*part, *person.users))}
         return [paths[each] for each in dict.fromkeys(ids) if each in paths]

@@ -30,7 +30,8 @@ def own(db: sqlite3.Connection, ids: Sequence[str], person: Person) -> list[int]
     """The numbers of those pictures that are this person's. Raises `UserError` when none is, or when there are too many."""
     if len(ids) > MOST:
         raise UserError(f"{len(ids):,} pictures are too many at once; {MOST:,} are the most. Choose fewer.")
-    numbers = [number for part in parts(list(dict.fromkeys(ids))) for number in _own(db, part, person)]
+    known = [each for each in dict.fromkeys(ids) if each.isascii()]  # as all that are given out are
+    numbers = [number for part in parts(known) for number in _own(db, part, person)]
     if not numbers:
         raise UserError(NOT_YOURS)
     return numbers

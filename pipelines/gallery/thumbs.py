@@ -55,13 +55,15 @@ class Thumbs:
         made = make_thumb(picture)
         part = path.with_suffix(f".{secrets.token_hex(8)}.part")
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self._folder, path.parent):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             part.write_bytes(made)
             part.replace(path)
             self._counted(1)
         except OSError as error:  # it is shown all the same
             log.debug("A small picture cannot be kept: %s", error)
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
         return made
 
     def _path(self, picture_id: str) -> Path:

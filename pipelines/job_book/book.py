@@ -39,7 +39,7 @@ JOBS_A_USER = 200  # jobs one person may have waiting; beyond it a submit is ref
 GUEST_JOBS = 400  # jobs that all guests together may have waiting; the owner's are not counted
 RUNS = "state in ('waiting', 'running') and state = 'running'"  # said in both ways, so that the partial index of active jobs is used
 REPLACED = "Another outputs folder has come into the place of the one before; its own list of jobs is used from now on."
-KEPT = "number not in (select number from shelf where deleted is not null)"
+KEPT = "not exists (select 1 from shelf where shelf.number = picture.number and deleted is not null)"  # not in the bin
 ROUND = 2**32  # versions that one run of the server may give out
 
 # What this version writes says "image" where it names an input; of what it cannot read, every id may be one.

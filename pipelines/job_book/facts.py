@@ -31,7 +31,8 @@ ENTRIES: Mapping[str, Mapping[str, Plain]] = {
     name: {item.name: plain for item in fields(kind) if (plain := _entry_plain(kind, item.name)) is not None}
     for name, kind in KINDS.items()
 }
-DERIVED = frozenset(item.name for kind in KINDS.values() for item in fields(kind) if item.metadata["derived"])
+LEFT_OUT = frozenset({*FREE, *(item.name for kind in KINDS.values() for item in fields(kind) if item.metadata["derived"])})
+ORDERED = json.JSONEncoder(sort_keys=True)
 NAME = "name"  # of an entry of a list: it is derived from the id
 
 
@@ -76,10 +77,9 @@ def digest_of(values: Mapping[str, object]) -> bytes:
     """Alike for pictures that differ in their seeds alone. What stands at its default does not count: a later version may have added it."""
     kind = _text(values, "kind")
     plain, entries = PLAIN.get(kind, {}), ENTRIES.get(kind, {})
-    left_out = {*FREE, *DERIVED}
-    chosen = {name: _chosen(value, entries.get(name)) for name, value in values.items() if name not in left_out}
+    chosen = {name: _chosen(value, entries.get(name)) for name, value in values.items() if name not in LEFT_OUT}
     said = {name: value for name, value in chosen.items() if name not in plain or value != plain[name]}
-    return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=DIGEST).digest()
+    return hashlib.blake2b(ORDERED.encode(said).encode(), digest_size=DIGEST).digest()
 
 
 def spaced(text: str) -> str:

@@ -47,6 +47,7 @@ TABLES = (
       delete from content where picture = old.number;
     end""",
 )
+SHELF = frozenset({"shelf", "words", "model", "board", "on_board", "lineage", "content"})
 ROW = """insert into shelf (number, user, job, created, width, height, seed, kind, model, sampler, loras, control, settings)
   values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 WORDS = "insert into words (rowid, prompt, negative, loras, sampler, note, marks) values (?, ?, ?, ?, ?, '', ?)"
@@ -78,21 +79,25 @@ def put(db: sqlite3.Connection, entered: Entered) -> None:
     db.executemany("insert or ignore into lineage values (?, ?)", [(picture, entered.number) for picture in facts.inputs])
 
 
-def fill(db: sqlite3.Connection) -> None:
-    """All pictures that are in the book and not on the shelf, a thousand at a time."""
+def fill(db: sqlite3.Connection) -> int:
+    """Puts what is in the book and not on the shelf there, a thousand at a time. Returns how many pictures.
+
+    No part of the step that makes the tables, so that a later step may change what a row holds.
+    """
     query = """select number, user, job, created, width, height, seed, request from picture
-      where number > ? order by number limit ?"""
-    last = -1
+      where number > ? and not exists (select 1 from shelf where shelf.number = picture.number) order by number limit ?"""
+    last, count = -1, 0
     while rows := db.execute(query, (last, AT_ONCE)).fetchall():
         for number, user, job, created, width, height, seed, request in rows:
             put(db, Entered(number, user, job, created, (width, height), seed, request))
-        last = rows[-1][0]
+        last, count = rows[-1][0], count + len(rows)
+    return count
 
 
 def create(db: sqlite3.Connection) -> None:
+    """The tables, empty."""
     for statement in TABLES:
         db.execute(statement)
-    fill(db)
 
 
 def name_model(db: sqlite3.Connection, checkpoint: str, name: str) -> None:
