@@ -224,6 +224,7 @@ def test_nothing_that_is_typed_is_taken_for_a_statement(library: tuple[JobBook, 
         gallery.window(ADA, asked_for(f'board:"{text}" model:"{text}" -"{text}"'), 0, 10)
     assert set(found(gallery, "")) == {p.id for p in known if p.user == "ada" and not p.binned}
     assert found(gallery, "m1") == found(gallery, "b1") == []  # marks of the index are no words
+    assert found(gallery, r'"nothing\" OR prompt : \"red"') == found(gallery, r'"nothing\" OR \""') == []
 
 
 # ------------------------------------------------------------------------------------------------ order, windows, headings

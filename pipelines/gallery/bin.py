@@ -21,7 +21,6 @@ from pipelines.gallery.marks import Changes
 from pipelines.gallery.person import Person
 from pipelines.images.decode import WHITE, normalise
 from pipelines.images.store import content_id
-from pipelines.job_book.errors import BookError
 from pipelines.job_book.reader import Reader
 from pipelines.job_book.rows import is_inside
 from pipelines.job_book.shelf import LEAVING
@@ -59,9 +58,12 @@ class Bin:
     def __init__(self, changes: Changes, reader: Reader, removed: Removed, clock: Callable[[], float] = time.time) -> None:
         self._changes, self._reader, self._removed, self._clock = changes, reader, removed, clock
         self._wake, self._closing = threading.Event(), threading.Event()
+        self._first: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._work, name="bin", daemon=True)
 
-    def start(self) -> None:
+    def start(self, first: Callable[[], None] = lambda: None) -> None:
+        """`first`: is done in the same thread, once, before anything is removed."""
+        self._first = first
         self._thread.start()
 
     def close(self) -> None:
@@ -96,15 +98,19 @@ class Bin:
         return count
 
     def _work(self) -> None:
+        self._tried(self._first)
         while not self._closing.is_set():
             self._wake.clear()
-            try:
-                self.remove_due(self._closing.wait)
-            except (BookError, OSError) as error:  # it is tried again
-                log.warning("The bin could not be emptied now: %s", error)
-            except Exception:
-                log.exception("the bin could not be emptied")
+            self._tried(lambda: self.remove_due(self._closing.wait))
             self._wake.wait(LOOK_EVERY)
+
+    def _tried(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except (UserError, OSError) as error:  # it is tried again
+            log.warning("The gallery could not be put in order now: %s", error)
+        except Exception:
+            log.exception("the gallery could not be put in order")
 
     def _due(self, before: float, last: int) -> list[Due]:
         query = f"""select number, id, shelf.user, path, bytes from shelf join picture using (number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,11 +19,9 @@ from pipelines.gallery.names import name_models
 from pipelines.gallery.person import NOT_YOURS, Person, marks
 from pipelines.gallery.query import Clock, Term, parse
 from pipelines.gallery.thumbs import Thumbs
-from pipelines.job_book.book import BookError, JobBook
+from pipelines.job_book.book import JobBook
 from pipelines.job_book.reader import Reader
 from pipelines.job_book.rows import place_of
-
-log = logging.getLogger(__name__)
 
 MOST_ROWS = 500  # of one window
 MOST_MINUTES = 16 * 60  # of a time zone
@@ -53,13 +50,8 @@ class Gallery:
         self.bin = Bin(self._changes, self._reader, self._gone)
 
     def start(self) -> None:
-        """What is due leaves the bin, now and from time to time, beside everything else."""
-        try:
-            self._changes.tidy()
-            name_models(self._book)
-        except BookError as error:
-            log.warning("The gallery could not be looked through now: %s", error)
-        self.bin.start()
+        """Puts in order what is not, and has what is due leave the bin, now and from time to time: beside everything else."""
+        self.bin.start(self._put_in_order)
 
     def close(self) -> None:
         self.bin.close()
@@ -135,6 +127,10 @@ class Gallery:
     def _headings(self, asked: Asked, listing: Listing) -> list[tuple[str, str]]:
         with self._reader.reading() as db:
             return [heading(db, asked.group, number) for number, _ in listing.heads]
+
+    def _put_in_order(self) -> None:
+        self._changes.tidy(self._reader)
+        name_models(self._book)
 
     def _gone(self, due: Due) -> None:
         self.thumbs.remove(due.id)

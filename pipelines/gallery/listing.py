@@ -126,11 +126,12 @@ def _grouped(asked: Asked) -> tuple[str, str]:
     """The heading's number, and the order."""
     inside = ORDERS[asked.order]
     down = "" if asked.order == "oldest" else "desc"
-    in_job = inside if asked.order == "rating" else ORDERS["oldest"]  # as they were drawn
+    by_time = asked.order != "rating"  # then days come in their order by themselves
+    in_job = ORDERS["oldest"] if by_time else inside  # as they were drawn
     day = f"cast((created + {60 * asked.offset}) / {DAY} as integer)"
     return {
         "": ("0", inside),
-        "day": (day, f"{day} {down}, {inside}"),
+        "day": (day, inside if by_time else f"{day} desc, {inside}"),
         "job": ("max(shelf.number) over (partition by shelf.job)", f"{NEWEST_OF_JOB} {down}, shelf.job, {in_job}"),
         "board": ("coalesce(board, 0)", f"board is null, lower(name), board, {inside}"),
     }[asked.group]
@@ -141,4 +142,4 @@ def _numbers(text: str | None) -> Iterator[int]:
 
 
 def _runs(text: str | None) -> Iterator[tuple[int, int]]:
-    return ((int(head), sum(1 for _ in run)) for head, run in groupby(text.split(","))) if text else iter(())
+    return ((int(head), len(list(run))) for head, run in groupby(text.split(","))) if text else iter(())

@@ -13,6 +13,7 @@ from pipelines.gallery.answers import GalleryChanged
 from pipelines.gallery.person import Person, own
 from pipelines.job_book.book import JobBook
 from pipelines.job_book.journal import Journal, bytes_of, index, lines_about
+from pipelines.job_book.reader import Reader
 from pipelines.job_book.rows import place_of
 from pipelines.job_book.shelf import EMPTIED, LEAVING
 
@@ -29,8 +30,9 @@ class Changes:
         self._journal = Journal(book.folder)
         self._one_at_a_time = threading.Lock()
 
-    def tidy(self) -> None:
-        with self._one_at_a_time, self.book.file.reading() as db:
+    def tidy(self, reader: Reader) -> None:
+        """Makes the journal short again, where that is worth it."""
+        with self._one_at_a_time, reader.reading() as db:
             self._journal.tidy(db)
 
     def pictures(self, ids: Sequence[str], person: Person, change: Change) -> GalleryChanged:
