@@ -16,7 +16,8 @@ those of nobody too. Refused is what cannot be done, with status 422 and a sente
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -25,11 +26,10 @@ from models.errors import UserError
 from models.json_values import is_list, is_whole, table, text
 from pipelines import Asked, BookError, Person, Studio, asked_for
 from ui.door.roles import visitor_of
-from ui.messages import Done, GalleryBoards, GalleryChanged, Leaving, Message, NewBoard
+from ui.messages import Done, GalleryBoards, GalleryChanged, GalleryOrder, GalleryQuestion, Leaving, Message, NewBoard
 
 PAGE = 100  # pictures of a window, where nothing is said
 DIGITS = 9
-Values = Mapping[str, object]
 
 
 class LibraryRoutes:
@@ -39,43 +39,43 @@ class LibraryRoutes:
         self.gallery = studio.gallery
 
     async def window(self, request: Request) -> Response:
-        def answer(person: Person, values: Values) -> object:
+        def answer(person: Person, values: GalleryQuestion) -> object:
             return self.gallery.window(person, _asked(values), _number(values, "offset"), _number(values, "count", PAGE))
 
-        return await _answered(request, answer)
+        return await _told(request, answer)
 
     async def headings(self, request: Request) -> Response:
-        return await _answered(request, lambda person, values: self.gallery.headings(person, _asked(values)))
+        return await _told(request, lambda person, values: self.gallery.headings(person, _asked(values)))
 
     async def details(self, request: Request) -> Response:
-        return await _answered(request, lambda person, values: self.gallery.details(request.path_params["picture_id"], person))
+        return await _told(request, lambda person, values: self.gallery.details(request.path_params["picture_id"], person))
 
     async def boards(self, request: Request) -> Response:
-        return await _answered(request, lambda person, values: GalleryBoards(boards=self.gallery.boards.all(person)))
+        return await _told(request, lambda person, values: GalleryBoards(boards=self.gallery.boards.all(person)))
 
     async def create(self, request: Request) -> Response:
-        return await _answered(request, lambda person, values: NewBoard(id=self.gallery.boards.create(person, _name(values))))
+        return await _done(request, lambda person, values: NewBoard(id=self.gallery.boards.create(person, _name(values))))
 
     async def bin(self, request: Request) -> Response:
-        return await _answered(request, lambda person, values: self.gallery.bin.content(person))
+        return await _told(request, lambda person, values: self.gallery.bin.content(person))
 
     async def empty(self, request: Request) -> Response:
-        return await _answered(request, lambda person, values: Leaving(leaving=self.gallery.empty_bin(person)))
+        return await _done(request, lambda person, values: Leaving(leaving=self.gallery.empty_bin(person)))
 
     async def mark(self, request: Request) -> Response:
         """What is done to pictures; the address says what."""
-        return await _answered(request, lambda person, values: self._marked(request.path_params["action"], person, values))
+        return await _done(request, lambda person, values: self._marked(request.path_params["action"], person, values))
 
     async def board(self, request: Request) -> Response:
         """What is done to a board; the address says what."""
         board, action = request.path_params["board_id"], request.path_params["action"]
-        return await _answered(request, lambda person, values: self._boarded(board, action, person, values))
+        return await _done(request, lambda person, values: self._boarded(board, action, person, values))
 
     async def prepare(self, request: Request) -> Response:
-        def answer(person: Person, values: Values) -> object:
+        def answer(person: Person, values: GalleryOrder) -> object:
             return self.gallery.downloads.prepare(_ids(values), person, values.get("settings") is not False)
 
-        return await _answered(request, answer)
+        return await _done(request, answer)
 
     async def zip(self, request: Request) -> Response:
         """The file, while it is made."""
@@ -86,7 +86,7 @@ class LibraryRoutes:
         headers = {"Content-Disposition": 'attachment; filename="atelier.zip"', "Cache-Control": "no-store"}
         return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 
-    def _marked(self, action: str, person: Person, values: Values) -> GalleryChanged:
+    def _marked(self, action: str, person: Person, values: GalleryOrder) -> GalleryChanged:
         marks, ids = self.gallery.marks, _ids(values)
         match action:
             case "rate" if is_whole(rating := values.get("rating")):
@@ -102,7 +102,7 @@ class LibraryRoutes:
             case _:
                 raise UserError("Say what to do with these pictures: rate, favourite, note, delete or restore, with the value for it.")
 
-    def _boarded(self, board: str, action: str, person: Person, values: Values) -> object:
+    def _boarded(self, board: str, action: str, person: Person, values: GalleryOrder) -> object:
         boards = self.gallery.boards
         match action:
             case "add":
@@ -120,15 +120,28 @@ class LibraryRoutes:
         return Done()
 
 
-async def _answered(request: Request, answer: Callable[[Person, Values], object]) -> Response:
-    """What `answer` makes, in a thread. Its second argument is what the body or the address says."""
-    values = table(request.scope.get("json")) if request.method == "POST" else dict[str, object](request.query_params)
+async def _told(request: Request, answer: Callable[[Person, GalleryQuestion], object]) -> Response:
+    """What `answer` makes of a question, in a thread."""
+    asked = _body(request) if request.method == "POST" else dict[str, object](request.query_params)
+    return await _answered(lambda: answer(_person(request), cast(GalleryQuestion, asked)))
+
+
+async def _done(request: Request, answer: Callable[[Person, GalleryOrder], object]) -> Response:
+    """What `answer` makes of an order, in a thread."""
+    return await _answered(lambda: answer(_person(request), cast(GalleryOrder, _body(request))))
+
+
+async def _answered(answer: Callable[[], object]) -> Response:
     try:
-        return JSONResponse(await asyncio.to_thread(answer, _person(request), values))
+        return JSONResponse(await asyncio.to_thread(answer))
     except BookError:
         raise  # the server says that it is not to be had now
     except UserError as error:
         return JSONResponse(Message(message=str(error)), 422)
+
+
+def _body(request: Request) -> dict[str, object]:
+    return table(request.scope.get("json"))
 
 
 def _person(request: Request) -> Person:
@@ -136,11 +149,11 @@ def _person(request: Request) -> Person:
     return Person(visitor.user, visitor.role == "owner")
 
 
-def _asked(values: Values) -> Asked:
+def _asked(values: GalleryQuestion) -> Asked:
     return asked_for(text(values, "query"), text(values, "group"), text(values, "order", "newest"), _number(values, "zone"))
 
 
-def _number(values: Values, name: str, default: int = 0) -> int:
+def _number(values: GalleryQuestion, name: str, default: int = 0) -> int:
     """A whole number, said in JSON or in an address. Raises `UserError` for what is none."""
     said = values.get(name, default)
     if is_whole(said) and len(str(said)) <= DIGITS:
@@ -150,7 +163,7 @@ def _number(values: Values, name: str, default: int = 0) -> int:
     raise UserError(f"“{name}” must be a whole number.")
 
 
-def _ids(values: Values) -> list[str]:
+def _ids(values: GalleryOrder) -> list[str]:
     """Raises `UserError` for what is no list of texts."""
     found = values.get("ids")
     if not is_list(found) or not found:
@@ -161,7 +174,7 @@ def _ids(values: Values) -> list[str]:
     return ids
 
 
-def _name(values: Values) -> str:
+def _name(values: GalleryOrder) -> str:
     name = values.get("name")
     if not isinstance(name, str):
         raise UserError("“name” must be a text.")
