@@ -179,8 +179,7 @@ class Studio:
         self._worker.between_jobs(f"unload {line_id}", lambda runner: runner.unload(line_id))
 
     def forecast(self, request: Request) -> Forecast | None:
-        """What the request will take of the memory, and what would fit if it does not. None before the worker has started, and for what
-        needs no model.
+        """What the request will take of the memory, and what would fit if not; None before the worker has started, and where no model is.
 
         Raises `UserError` when the request names something that is not there.
         """
@@ -288,13 +287,11 @@ def _in_motion(standing: JobNews, preparing: str, live: JobProgress, after: int)
 def summary(record: PictureRecord) -> PictureSummary:
     """What a page shows of a picture."""
     request = record.request
-    # A seed goes as text: JavaScript's numbers lose digits beyond 2^53.
-    seed = str(record.seed) if isinstance(request, Drawing) else ""
     return {
         "id": record.id,
         "width": record.width,
         "height": record.height,
-        "seed": seed,
+        "seed": str(record.seed) if isinstance(request, Drawing) else "",
         "prompt": request.words,
         "kind": request.kind,
         "from": begins_with(request),

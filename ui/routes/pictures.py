@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from models.errors import UserError
 from pipelines import PictureRecord, Studio
+from pipelines.gallery.thumbs import make_thumb
 from pipelines.metadata.picture_texts import UNREADABLE
 from ui.door.csp import FOREVER
 from ui.door.roles import visitor_of
