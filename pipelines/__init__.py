@@ -1,6 +1,9 @@
 """The names that the page may use of the work: requests, events, the studio. Importing this package does not import torch."""
 
 from models.errors import UserError
+from pipelines.gallery.gallery import asked_for
+from pipelines.gallery.listing import Asked
+from pipelines.gallery.person import Person
 from pipelines.job_book.book import BookError, PictureRecord
 from pipelines.job_book.errors import NotYours, TooLate
 from pipelines.prompts.grammar import tables as grammar_tables
@@ -36,6 +39,7 @@ __all__ = [
     "KINDS",
     "MOST_UNITS",
     "OWN_VAE",
+    "Asked",
     "BookError",
     "Checkpoint",
     "Choice",
@@ -52,6 +56,7 @@ __all__ = [
     "Limit",
     "NotYours",
     "Outpaint",
+    "Person",
     "PictureRecord",
     "Preflight",
     "Range",
@@ -65,6 +70,7 @@ __all__ = [
     "TooLate",
     "UserError",
     "WithPicture",
+    "asked_for",
     "begins_with",
     "describe",
     "grammar_tables",

@@ -11,6 +11,7 @@ from models.downloads.hub import HUB
 from models.library.catalog import Catalog, Checkpoint
 from models.memory.forecast import Forecast
 from models.memory.manager import LedgerLine
+from pipelines.gallery.gallery import Gallery
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import NOBODY, Job, JobBook, PictureRecord
 from pipelines.jobs.errands import never
@@ -79,12 +80,15 @@ class Studio:
         self.prompts = PromptReader(catalog)
         self.examples = Examples(catalog)
         self.details = Details(book, catalog)
+        self.gallery = Gallery(book, self.disk.gave_back)
 
     def start(self) -> None:
         """Starts the worker; it warms up behind the page."""
         self._worker.start()
+        self.gallery.start()
 
     def close(self) -> None:
+        self.gallery.close()
         self._worker.close()
         self.book.close()
 
@@ -177,8 +181,7 @@ class Studio:
         self._worker.between_jobs(f"unload {line_id}", lambda runner: runner.unload(line_id))
 
     def forecast(self, request: Request) -> Forecast | None:
-        """What the request will take of the memory, and what would fit if it does not. None before the worker has started, and for what
-        needs no model.
+        """What the request will take of the memory, and what would fit if not; None before the worker has started, and where no model is.
 
         Raises `UserError` when the request names something that is not there.
         """

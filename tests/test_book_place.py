@@ -219,7 +219,7 @@ def test_a_drive_that_is_unplugged_is_not_written_behind_its_mount_point(folder:
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounts a small disk, which only root may")
 def test_a_full_disk_is_told_at_a_start_and_changes_nothing(folder: Path) -> None:
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)], check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(folder)], check=False).returncode:
         pytest.skip("this system mounts no small disk")
     try:
         book = opened(folder)

@@ -53,6 +53,7 @@ PACKAGES = {
         "services",
         "tasks",
         "jobs",
+        "gallery",
         "job_book",
         "control",
         "denoising",
@@ -70,7 +71,7 @@ PACKAGES = {
 # Whatever in these is imported, torch is not: the page and other programs ask them before the libraries are there.
 TORCH_FREE = [
     *(f"models.{name}" for name in ["identify", "library", "families", "kits"]),
-    *(f"pipelines.{name}" for name in ["requests", "metadata", "resolving", "images", "depth", "job_book", "jobs", "services"]),
+    *(f"pipelines.{name}" for name in ["requests", "metadata", "resolving", "images", "depth", "job_book", "gallery", "jobs", "services"]),
     *(f"ui.{name}" for name in ["tabs", "routes", "parts", "door"]),
 ]
 

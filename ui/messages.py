@@ -8,6 +8,18 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict
 
+from pipelines.gallery.answers import (
+    GalleryBin,
+    GalleryBoard,
+    GalleryBoards,
+    GalleryChanged,
+    GalleryChip,
+    GalleryDetails,
+    GalleryDownload,
+    GalleryHeadings,
+    GalleryPicture,
+    GalleryWindow,
+)
 from pipelines.services.answers import (
     ComparedPicture,
     DetailGroup,
@@ -32,6 +44,16 @@ __all__ = [
     "Differing",
     "EstimatorInfo",
     "Example",
+    "GalleryBin",
+    "GalleryBoard",
+    "GalleryBoards",
+    "GalleryChanged",
+    "GalleryChip",
+    "GalleryDetails",
+    "GalleryDownload",
+    "GalleryHeadings",
+    "GalleryPicture",
+    "GalleryWindow",
     "JobNews",
     "PictureComparison",
     "PictureDetails",
@@ -496,3 +518,40 @@ class HashLine(TypedDict):
     """Sent by `LibraryHandlers.hash`; read by `library.js`."""
 
     hash: str
+
+
+# ------------------------------------------------------------------------------------------------------- the library of what was made
+
+
+class GalleryQuestion(TypedDict, total=False):
+    """A search, or the headings of one. Sent to `/library` and `/library/headings`, in the address or as JSON."""
+
+    query: object
+    group: object  # "", "day", "job" or "board"
+    order: object  # "newest", "oldest" or "rating"
+    zone: object  # minutes east of Greenwich
+    offset: object
+    count: object  # 500 at most
+
+
+class GalleryOrder(TypedDict, total=False):
+    """What is to be done to pictures or a board. Sent to the other routes of `/library`, which say what they take."""
+
+    ids: object
+    rating: object
+    favourite: object
+    note: object
+    name: object
+    settings: object
+
+
+class NewBoard(TypedDict):
+    """A board that was made. Sent by `POST /library/boards`."""
+
+    id: str
+
+
+class Leaving(TypedDict):
+    """How many pictures leave the bin. Sent by `POST /library/bin/empty`."""
+
+    leaving: int

@@ -1,1 +1,1 @@
-"""The job book: every job and every finished picture in one SQLite file. `book.py` is all that others see of it."""
+"""The job book: every job and every finished picture in one SQLite file. Others see `book.py`; the gallery keeps its shelf."""

@@ -16,6 +16,7 @@ import sqlite3
 import time
 from collections.abc import Collection
 from contextlib import AbstractContextManager
+from itertools import count
 from pathlib import Path
 
 from models.errors import UserError
@@ -28,6 +29,7 @@ from pipelines.job_book.queue import BookQueue, queued_as
 from pipelines.job_book.ring import PASSES
 from pipelines.job_book.room import GUEST_JOBS, JOBS_A_USER, check_room
 from pipelines.job_book.rows import NOBODY, Job, PictureRecord, job_of, picture_of
+from pipelines.job_book.shelf import Entered, put
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import KINDS, Request, describe, input_ids, seed_of
 
@@ -39,6 +41,7 @@ WAITING, RUNNING, DONE, STOPPED, FAILED, INTERRUPTED = "waiting", "running", "do
 ENDED = (DONE, STOPPED, FAILED, INTERRUPTED)
 RUNS = "state in ('waiting', 'running') and state = 'running'"  # said in both ways, so that the partial index of active jobs is used
 REPLACED = "Another outputs folder has come into the place of the one before; its own list of jobs is used from now on."
+KEPT = "not exists (select 1 from shelf where shelf.number = picture.number and deleted is not null)"  # not in the bin
 ROUND = 2**32  # versions that one run of the server may give out
 
 # What this version writes says "image" where it names an input; of what it cannot read, every id may be one.
@@ -63,6 +66,8 @@ class JobBook:
         self.news = ""  # what a person should know of how the book was found, or empty
         self._again, self._folder_lock, self._opened_before = again, lock, False
         self._claimed: set[str] = set()  # what this process has begun
+        self._changes = count(1)
+        self.shelf_version = 0  # another one after each change of pictures, and of what is known of them
         with starting():
             self._file = BookFile(file, self._opened)
             self.queue = BookQueue(self._file)
@@ -161,19 +166,25 @@ class JobBook:
         before = itertools.takewhile(lambda number: asked and number != asked["number"], (entry.number for entry, _ in line))
         return len({*before, *running}) if asked else 0
 
-    def add_picture(self, job: Job, path: Path, request: Request, size: tuple[int, int], progress: Progress | None = None) -> PictureRecord:
-        """`size`: width and height of the picture, which need not be those of the request. `progress`: where its job stands with it."""
+    def add_picture(
+        self, job: Job, path: Path, request: Request, size: tuple[int, int], model: str = "", progress: Progress | None = None
+    ) -> PictureRecord:
+        """`size`: width and height of the picture, which need not be those of the request. `model`: the name of its checkpoint.
+        `progress`: where its job stands with it.
+        """
         row = (secrets.token_urlsafe(16), job.id, job.user, path.relative_to(self._pictures).as_posix(), *size)
         seed = seed_of(request)
         values = (*row, seed, time.time(), json.dumps(describe(request)))
         columns = "id, job, user, path, width, height, seed, created, request"
         with self._transaction() as db:
             db.execute("delete from picture where path = ?", (row[3],))  # tried again, or found in the folder meanwhile
-            db.execute(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
             if progress:
                 db.execute("update job set batch = ?, pictures = ?, stored = ? where id = ?", (*progress.written(), job.id))
+            number = db.execute(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values).lastrowid
+            put(db, Entered(number or 0, job.user, job.id, values[7], size, seed, values[8], model))
             # a loopback round begins with a picture that nobody has put in
             db.executemany("insert or ignore into input values (?, ?)", [(picture_id, job.user) for picture_id in input_ids(request)])
+        self.shelf_changed()
         return PictureRecord(row[0], job.id, job.user, path, *size, seed, values[7], request)
 
     def own_input(self, picture_id: str, user: str) -> None:
@@ -208,11 +219,13 @@ class JobBook:
         return picture_of(row, self._pictures) if row else None
 
     def pictures_of(self, job_id: str) -> list[PictureRecord]:
-        return [picture_of(row, self._pictures) for row in self._all("select * from picture where job = ? order by number", (job_id,))]
+        """Without those in the bin."""
+        query = f"select * from picture where job = ? and {KEPT} order by number"
+        return [picture_of(row, self._pictures) for row in self._all(query, (job_id,))]
 
     def recent(self, user: str, limit: int, owner: bool = False) -> list[PictureRecord]:
-        """This person's newest pictures, newest first; for the owner also those of nobody: found again, and nobody knows whose."""
-        query = "select * from picture where user in (?, ?) order by number desc limit ?"
+        """This person's newest pictures that are not in the bin, newest first; for the owner also those of nobody: found again."""
+        query = f"select * from picture where user in (?, ?) and {KEPT} order by number desc limit ?"
         rows = self._all(query, (user, NOBODY if owner else user, limit))
         return [picture_of(row, self._pictures) for row in rows]
 
@@ -226,10 +239,25 @@ class JobBook:
         if self._opened_before:
             self.news = f"{REPLACED} {self.news}".strip()
             recovered(db, self._claimed)
+            self.shelf_changed()
         self._again, self._opened_before = False, True
         if self.news:
             log.warning(self.news)
         return db
+
+    @property
+    def file(self) -> BookFile:
+        """For the gallery, which asks and writes what stands on the shelf itself (`pipelines.job_book.shelf`)."""
+        return self._file
+
+    @property
+    def folder(self) -> Path:
+        """The folder that paths of pictures are relative to."""
+        return self._pictures
+
+    def shelf_changed(self) -> None:
+        """Something is another on the shelf than it was."""
+        self.shelf_version = next(self._changes)
 
     def _begin(self) -> int:
         """The first version number of this run of the server: beyond all that earlier runs gave out, also when the clock was put back."""

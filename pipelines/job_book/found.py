@@ -15,23 +15,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import UserError
+from models.json_values import is_table, table, text
 from pipelines.metadata.picture_settings import inspect
 from pipelines.metadata.picture_texts import texts_in
 from pipelines.requests.request import describe
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 NAME = re.compile(r"\d{8}-\d{6}-\d{4}_.*\.png", re.DOTALL)  # what `pipelines.jobs.outputs` gives
+MODEL = "Model"  # in what a picture was made with
 HEAD, END = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\0\0\0\0IEND\xaeB`\x82"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A whole picture. `path`: relative to the outputs folder. `request`: JSON, "null" when the picture says nothing of itself."""
+    """A whole picture. `path`: relative to the outputs folder. `request`: JSON, "null" when the picture says nothing of itself.
+
+    `model`: the name of the checkpoint that drew it, or "".
+    """
 
     path: str
     size: tuple[int, int]
     request: str
     modified: float  # seconds since 1970
+    model: str = ""
 
     @property
     def values(self) -> dict[str, object]:
@@ -66,7 +72,10 @@ def read(folder: Path, path: str) -> Found | None:
     try:
         path.encode()  # a name that is no text cannot stand in the book
         size, modified = _size_of(folder / path)
-        return Found(path, size, _request_of(folder / path), modified) if size else None
+        if not size:
+            return None
+        request, model = _said_by(folder / path)
+        return Found(path, size, request, modified, model)
     except (OSError, UserError, UnicodeError):
         return None
 
@@ -83,18 +92,19 @@ def _size_of(path: Path) -> tuple[tuple[int, int] | None, float]:
     return (struct.unpack(">II", head[16:]) if whole else None), about.st_mtime
 
 
-def _request_of(path: Path) -> str:
-    """As it was written, so that what a newer version has written is there when Atelier is updated."""
+def _said_by(path: Path) -> tuple[str, str]:
+    """The request, as it was written, so that what a newer version has written is there when Atelier is updated; and the model's name."""
     try:
-        found = json.loads(texts_in(path)["atelier"])["request"]
-        if isinstance(found, dict):
-            return json.dumps(found)
-    except (KeyError, TypeError, ValueError, RecursionError, UserError):
+        whole = table(json.loads(texts_in(path)["atelier"]))
+        if is_table(found := whole.get("request")):
+            return json.dumps(found), text(table(whole.get("made_with")), MODEL)
+    except (KeyError, ValueError, RecursionError, UserError):
         pass
     try:
-        return json.dumps(describe(inspect(path).request))
+        reading = inspect(path)
+        return json.dumps(describe(reading.request)), reading.made_with.get(MODEL, "")
     except UserError:
-        return "null"
+        return "null", ""
 
 
 def _pictures(folder: Path) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pipelines.job_book.file import begins_well, connect, write_ahead
 from pipelines.job_book.found import any_picture
 from pipelines.job_book.rebuild import BESIDE, Rebuilt, begin, book_newcomers, finish, rebuild
 from pipelines.job_book.schema import VERSION, is_book, migrate, version_of
+from pipelines.job_book.shelf import SHELF, fill
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +32,21 @@ def open_book(path: Path, folder: Path, again: bool = False) -> tuple[sqlite3.Co
     try:
         write_ahead(db)
         migrate(db, path)
+        _fill_shelf(db)
         count = book_newcomers(db, folder)
     except BaseException:
         db.close()
         raise
     return db, news or _of_newcomers(count)
+
+
+def _fill_shelf(db: sqlite3.Connection) -> None:
+    """After an update; a hundred thousand pictures take some ten seconds, once."""
+    db.execute("begin immediate")
+    count = fill(db)
+    db.execute("commit")
+    if count:
+        log.info("%d pictures can be searched for now", count)
 
 
 def _what_is_wrong(path: Path, folder: Path) -> str:
@@ -75,7 +86,7 @@ def _inside(db: sqlite3.Connection, path: Path) -> str:
         sentence = f"“{path.name}” in the outputs folder belongs to another program. Move it away, or name another --outputs-dir."
         raise BookError("unwritable", sentence)
     tables = {row[0] for row in db.execute("select name from sqlite_master where type = 'table'")}
-    if version_of(db) and not tables >= {"job", "picture", "input"}:
+    if version_of(db) and not tables >= {"job", "picture", "input"} | (SHELF if version_of(db) == VERSION else set()):
         return "damaged"
     if version_of(db) > VERSION:
         sentence = "The list of jobs in the outputs folder is of a newer Atelier. Update Atelier, or name another --outputs-dir."

@@ -14,9 +14,11 @@ from PIL import Image
 
 from pipelines.images.store import content_id
 from pipelines.job_book.found import Found, everything, newcomers
+from pipelines.job_book.journal import bring_back
 from pipelines.job_book.rows import NOBODY, request_of
 from pipelines.job_book.salvage import Row, Salvage, salvage
 from pipelines.job_book.schema import migrate
+from pipelines.job_book.shelf import Entered, put
 from pipelines.requests.remaining import read_progress
 from pipelines.requests.request import SEEDS, Drawing, ImageToImage, Request, describe, input_ids
 
@@ -40,7 +42,7 @@ def rebuild(path: Path, folder: Path) -> Rebuilt:
     """Makes the book again and sets the old one aside. Until all is written nothing is changed; a kill after that is made good."""
     old = salvage(path)
     pictures = in_order(old, everything(folder))
-    _make(path, lambda db: _fill(db, old, pictures))
+    _make(path, lambda db: _filled(db, folder, old, pictures))
     aside = set_aside(path)
     os.replace(_whole(path), path)
     return Rebuilt(aside, len(pictures))
@@ -158,6 +160,11 @@ def _asks_for(asked: Request, picture: Found) -> bool:
     return alike and (asked.seed < 0 or (picture.seed - asked.seed) % SEEDS < most)
 
 
+def _filled(db: sqlite3.Connection, folder: Path, old: Salvage, pictures: list[tuple[Found, Row | None]]) -> None:
+    _fill(db, old, pictures)
+    bring_back(db, folder)
+
+
 def _fill(db: sqlite3.Connection, old: Salvage, pictures: list[tuple[Found, Row | None]]) -> None:
     for job in old.jobs:
         values = {"created": 0.0, **{name: job[name] for name, kind in KEPT.items() if isinstance(job.get(name), kind)}}
@@ -174,7 +181,8 @@ def _enter(db: sqlite3.Connection, pictures: Iterable[tuple[Found, Row | None]])
         row = known or {"id": _new_id(), "job": NO_JOB, "user": NOBODY}
         created = row.get("created") or picture.modified
         values = row["id"], row["job"], row["user"], picture.path, *picture.size, picture.seed, created, picture.request
-        db.execute(PICTURE, values)
+        number = int(db.execute(PICTURE, values).lastrowid or 0)
+        put(db, Entered(number, row["user"], row["job"], created, picture.size, picture.seed, picture.request, picture.model))
         inputs = input_ids(request_of(picture.request)[0])
         db.executemany("insert or ignore into input values (?, ?)", [(input_id, row["user"]) for input_id in inputs])
 

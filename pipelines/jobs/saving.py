@@ -57,7 +57,7 @@ class _Unsaved:
             assert self.image
             self.path = outputs.save(self.image, self.request, self.made_with)
             self.image = None
-        self.told(book.add_picture(self.job, self.path, self.request, self.size, self.progress))
+        self.told(book.add_picture(self.job, self.path, self.request, self.size, self.made_with.get("Model", ""), self.progress))
 
 
 @dataclass

@@ -131,6 +131,13 @@ class DiskQuota:
             if user in self._people:
                 self._people[user].size += size
 
+    def gave_back(self, user: str, number: int, size: int) -> None:
+        """The picture of this number is gone from the disk, and its bytes are free."""
+        with self._lock:
+            used = self._people.get(user)
+            if used and number <= used.last:
+                used.size = max(used.size - size, 0)
+
     def _left(self) -> int:
         """Bytes that are free where pictures are kept."""
         try:

@@ -14,6 +14,7 @@ from ui.parts.depth_map import DepthViews
 from ui.routes.details import DetailRoutes
 from ui.routes.inputs import InputRoutes
 from ui.routes.jobs import JobRoutes
+from ui.routes.library import LibraryRoutes
 from ui.routes.pictures import PictureRoutes
 from ui.routes.queue import QueueRoutes
 
@@ -25,6 +26,7 @@ def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, asks_p
     """All of them. `closing` is set when the server goes away: whoever waits is answered then."""
     yield from _jobs(studio, closing, asks_password)
     yield from _pictures(studio)
+    yield from _library(LibraryRoutes(studio))
     yield ("GET", "/login", login.show)
     yield ("POST", "/login", login.enter)
     yield ("POST", "/logout", login.leave)
@@ -52,3 +54,18 @@ def _pictures(studio: Studio) -> Iterator[Address]:
     yield ("POST", "/input", inputs.put)
     yield ("GET", "/input/{picture_id}.png", inputs.show)
     yield ("POST", "/depth/view", DepthViews(studio).show)
+
+
+def _library(library: LibraryRoutes) -> Iterator[Address]:
+    for method in ("GET", "POST"):  # a long question does not fit into an address
+        yield (method, "/library", library.window)
+        yield (method, "/library/headings", library.headings)
+    yield ("GET", "/library/boards", library.boards)
+    yield ("POST", "/library/boards", library.create)
+    yield ("POST", "/library/boards/{board_id}/{action}", library.board)
+    yield ("GET", "/library/bin", library.bin)
+    yield ("POST", "/library/bin/empty", library.empty)
+    yield ("GET", "/library/pictures/{picture_id}", library.details)
+    yield ("POST", "/library/pictures/{action}", library.mark)
+    yield ("POST", "/library/zip", library.prepare)
+    yield ("GET", "/library/zip/{zip_id}", library.zip)

@@ -6,22 +6,20 @@ A picture is found by its id alone, 128 random bits, and only by the person who 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from models.errors import UserError
 from pipelines import PictureRecord, Studio
-from pipelines.images.store import on_white
+from pipelines.gallery.thumbs import make_thumb
+from pipelines.metadata.picture_texts import UNREADABLE
 from ui.door.csp import FOREVER
 from ui.door.roles import visitor_of
 from ui.messages import Message
 
-THUMB_SIDE = 320  # pixels, the longer side
+AT_ONCE = 2  # small versions that are made at the same time
 
 
 class PictureRoutes:
@@ -29,7 +27,7 @@ class PictureRoutes:
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self.thumbs = Thumbs()
+        self._turn = asyncio.Semaphore(AT_ONCE)
 
     async def picture(self, request: Request) -> Response:
         """The file as it was saved, byte for byte, with its metadata. `?download=1` makes the browser keep it."""
@@ -40,10 +38,23 @@ class PictureRoutes:
         return FileResponse(record.path, headers=FOREVER, media_type="image/png", filename=record.path.name, content_disposition_type=place)
 
     async def thumb(self, request: Request) -> Response:
-        record = await self._find(request)
-        if record is None:
+        """Made when it is first asked for, and then kept on the disk."""
+        picture_id = request.path_params["picture_id"]
+        found = await asyncio.to_thread(self.studio.gallery.place, picture_id)
+        if found is None or not _may_see(request, found[0]):
             return _gone()
-        return Response(await self.thumbs.of(record), headers=FOREVER, media_type="image/webp")
+        thumbs = self.studio.gallery.thumbs
+        try:
+            small = await asyncio.to_thread(thumbs.kept, picture_id) or await self._made(request, picture_id, found[1])
+        except UNREADABLE:
+            return _gone()
+        return Response(small, headers=FOREVER, media_type="image/webp")
+
+    async def _made(self, request: Request, picture_id: str, picture: Path) -> bytes:
+        """Waiting for a turn holds no thread, and who has scrolled on meanwhile needs none made."""
+        async with self._turn:
+            gone = await request.is_disconnected()
+            return b"" if gone else await asyncio.to_thread(self.studio.gallery.thumbs.of, picture_id, picture)
 
     async def example(self, request: Request) -> Response:
         """A picture that came with a checkpoint, small. Everybody may see it."""
@@ -56,38 +67,14 @@ class PictureRoutes:
 
     async def _find(self, request: Request) -> PictureRecord | None:
         record = await asyncio.to_thread(self.studio.picture, request.path_params["picture_id"])
-        visitor = visitor_of(request)
-        if record is None or (record.user != visitor.user and visitor.role != "owner"):
+        if record is None or not _may_see(request, record.user):
             return None
         return record if await asyncio.to_thread(record.path.is_file) else None
 
 
-class Thumbs:
-    """Small versions, made in threads, two at a time, the last `most` kept in memory (about 10 kB each)."""
-
-    def __init__(self, most: int = 1_000) -> None:
-        self._most = most
-        self._made: OrderedDict[str, bytes] = OrderedDict()
-        self._turn = asyncio.Semaphore(2)
-
-    async def of(self, record: PictureRecord) -> bytes:
-        if record.id not in self._made:
-            async with self._turn:
-                self._made[record.id] = await asyncio.to_thread(make_thumb, record.path)
-        self._made.move_to_end(record.id)
-        while len(self._made) > self._most:
-            self._made.popitem(last=False)
-        return self._made[record.id]
-
-
-def make_thumb(path: Path) -> bytes:
-    """A WebP of at most 320 pixels a side, without metadata."""
-    with Image.open(path, formats=("PNG",)) as image:
-        small = on_white(image).convert("RGB")
-    small.thumbnail((THUMB_SIDE, THUMB_SIDE), Image.Resampling.LANCZOS)
-    stream = BytesIO()
-    small.save(stream, "webp", quality=82, method=2)
-    return stream.getvalue()
+def _may_see(request: Request, user: str) -> bool:
+    visitor = visitor_of(request)
+    return user == visitor.user or visitor.role == "owner"
 
 
 def _gone() -> Response:

@@ -1,5 +1,85 @@
 // Messages between the page and the server, made from ui/messages.py: .venv/bin/python -m tests.support.message_types
 
+export type GalleryBin = {
+  count: number;
+  bytes: number;
+  leaving: number;
+  needed: number;
+};
+
+export type GalleryBoard = {
+  id: string;
+  name: string;
+  count: number;
+};
+
+export type GalleryBoards = {
+  boards: GalleryBoard[];
+};
+
+export type GalleryChanged = {
+  changed: number;
+  missing: number;
+  version: number;
+};
+
+export type GalleryChip = {
+  text: string;
+  field: string;
+  value: string;
+  negated: boolean;
+};
+
+export type GalleryDetails = {
+  id: string;
+  rating: number;
+  favourite: boolean;
+  note: string;
+  boards: string[];
+  deleted: number | null;
+  needed: boolean;
+};
+
+export type GalleryDownload = {
+  id: string;
+  count: number;
+  bytes: number;
+};
+
+export type GalleryHeadings = {
+  version: number;
+  total: number;
+  counts: number[];
+  keys: string[];
+  titles: string[];
+  notes: string[];
+};
+
+export type GalleryPicture = {
+  id: string;
+  width: number;
+  height: number;
+  created: number;
+  rating: number;
+  favourite: boolean;
+  noted: boolean;
+  control: boolean;
+  kind: string;
+  prompt: string;
+  seed: string;
+  job: string;
+  deleted: number | null;
+};
+
+export type GalleryWindow = {
+  version: number;
+  total: number;
+  offset: number;
+  pictures: GalleryPicture[];
+  chips: GalleryChip[];
+  notes: string[];
+};
+
 export type ComparedPicture = {
   id: string;
   width: number;
@@ -489,4 +569,30 @@ export type DownloadRow = {
 
 export type HashLine = {
   hash: string;
+};
+
+export type GalleryQuestion = {
+  query?: unknown;
+  group?: unknown;
+  order?: unknown;
+  zone?: unknown;
+  offset?: unknown;
+  count?: unknown;
+};
+
+export type GalleryOrder = {
+  ids?: unknown;
+  rating?: unknown;
+  favourite?: unknown;
+  note?: unknown;
+  name?: unknown;
+  settings?: unknown;
+};
+
+export type NewBoard = {
+  id: string;
+};
+
+export type Leaving = {
+  leaving: number;
 };

@@ -1,0 +1,105 @@
+"""Messages that the gallery makes for a page. Plain values, as they go into JSON; `ui/messages.py` lists them with all others."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class GalleryPicture(TypedDict):
+    """A picture in the grid. Sent by `Gallery.window`; read by the library's page."""
+
+    id: str
+    width: int
+    height: int
+    created: float  # seconds since 1970
+    rating: int  # 0 to 5
+    favourite: bool
+    noted: bool  # there is a note
+    control: bool
+    kind: str  # of the request, "" where nothing is known of it
+    prompt: str  # its beginning
+    seed: str  # a text: JavaScript's numbers lose digits beyond 2^53; "" where there is none
+    job: str
+    deleted: float | None  # when it went to the bin
+
+
+class GalleryWindow(TypedDict):
+    """A window of the pictures that a search finds. `version`: while it is the same, offsets mean the same."""
+
+    version: int
+    total: int
+    offset: int
+    pictures: list[GalleryPicture]
+    chips: list[GalleryChip]
+    notes: list[str]  # sentences about what was not understood
+
+
+class GalleryChip(TypedDict):
+    """A part of a search. All `text`s, with spaces between, are the search again."""
+
+    text: str  # as it is typed
+    field: str  # "" for words
+    value: str
+    negated: bool
+
+
+class GalleryHeadings(TypedDict):
+    """The headings of a grouped listing, in order, and how many pictures each has. `keys`: days, or ids of boards; empty by job, which
+    the pictures name.
+    """
+
+    version: int
+    total: int
+    counts: list[int]
+    keys: list[str]
+    titles: list[str]  # names of boards
+    notes: list[str]
+
+
+class GalleryBoard(TypedDict):
+    """A board, and how many pictures that are kept are on it."""
+
+    id: str
+    name: str
+    count: int
+
+
+class GalleryBoards(TypedDict):
+    boards: list[GalleryBoard]
+
+
+class GalleryDetails(TypedDict):
+    """The rest of what the gallery knows of one picture."""
+
+    id: str
+    rating: int
+    favourite: bool
+    note: str
+    boards: list[str]  # ids
+    deleted: float | None
+    needed: bool  # other pictures were made from it, so it stays in the bin
+
+
+class GalleryBin(TypedDict):
+    """The bin. `leaving`: pictures that are being removed; `needed`: those among them that stay, as others were made from them."""
+
+    count: int
+    bytes: int
+    leaving: int
+    needed: int
+
+
+class GalleryChanged(TypedDict):
+    """How many pictures an order has met, and how many it named that are not this person's any more."""
+
+    changed: int
+    missing: int
+    version: int
+
+
+class GalleryDownload(TypedDict):
+    """A ZIP that is ready to be fetched, once, from /library/zip/{id}."""
+
+    id: str
+    count: int
+    bytes: int  # about

@@ -1,0 +1,172 @@
+"""The gallery: what the page asks of all pictures that were made. The searches, the marks, the boards, the bin, ZIPs and small versions."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from models.errors import UserError
+from models.json_values import is_row, listed
+from pipelines.gallery.answers import GalleryChip, GalleryDetails, GalleryHeadings, GalleryPicture, GalleryWindow
+from pipelines.gallery.bin import Bin, Due, is_needed
+from pipelines.gallery.boards import Boards
+from pipelines.gallery.download import Downloads
+from pipelines.gallery.listing import Asked, Listing, Listings, group_named, heading, order_named
+from pipelines.gallery.marks import Changes, Marks
+from pipelines.gallery.names import name_models
+from pipelines.gallery.person import NOT_YOURS, Person, marks
+from pipelines.gallery.query import Clock, Term, parse
+from pipelines.gallery.thumbs import Thumbs
+from pipelines.job_book.book import JobBook
+from pipelines.job_book.reader import Reader
+from pipelines.job_book.rows import place_of
+
+MOST_ROWS = 500  # of one window
+MOST_MINUTES = 16 * 60  # of a time zone
+SHOWN = 300  # letters of a prompt
+GROUPS = {"day": "created", "board": "name"}
+PROMPT = f"substr(case when json_valid(request) then json_extract(request, '$.prompt') end, 1, {SHOWN})"
+ROWS = f"""select json_group_array(json_array(number, id, shelf.width, shelf.height, shelf.created, rating, favourite, note <> '',
+    control, kind, {PROMPT}, cast(shelf.seed as text), shelf.job, deleted))
+  from shelf join picture using (number) where number in ({{}})"""
+
+
+class Gallery:
+    """Safe to call from any thread. Everything raises `BookError`, and `UserError` for what cannot be done."""
+
+    def __init__(self, book: JobBook, gave_back: Callable[[str, int, int], None] = lambda user, number, size: None) -> None:
+        """`gave_back`: hears of room that is free again: whose, the number of the picture, its bytes."""
+        self._book = book
+        self._reader = Reader(book.file.path)
+        self._listings = Listings(book, self._reader)
+        self._gave_back = gave_back
+        self._changes = Changes(book)
+        self.marks = Marks(self._changes)
+        self.boards = Boards(self._changes)
+        self.downloads = Downloads(book)
+        self.thumbs = Thumbs(book.folder / ".thumbs")
+        self.bin = Bin(self._changes, self._reader, self._gone)
+
+    def start(self) -> None:
+        """Puts in order what is not, and has what is due leave the bin, now and from time to time: beside everything else."""
+        self.bin.start(self._put_in_order)
+
+    def close(self) -> None:
+        self.bin.close()
+        self._reader.close()
+
+    def window(self, person: Person, asked: Asked, offset: int, count: int) -> GalleryWindow:
+        """At most 500 pictures from `offset` on."""
+        listing = self._listings.of(person, asked)
+        numbers = listing.numbers[max(offset, 0) : max(offset, 0) + min(max(count, 0), MOST_ROWS)]
+        return {
+            "version": listing.version,
+            "total": len(listing.numbers),
+            "offset": max(offset, 0),
+            "pictures": self._rows(list(numbers)),
+            "chips": [chip(term) for term in asked.query.terms],
+            "notes": [*asked.query.notes, *listing.notes],
+        }
+
+    def headings(self, person: Person, asked: Asked) -> GalleryHeadings:
+        """Of the groups that were asked for, in the order of the pictures."""
+        listing = self._listings.of(person, asked)
+        named = self._headings(asked, listing) if asked.group in GROUPS else []
+        return {
+            "version": listing.version,
+            "total": len(listing.numbers),
+            "counts": [count for _, count in listing.heads],
+            "keys": [key for key, _ in named],
+            "titles": [title for _, title in named],
+            "notes": [*asked.query.notes, *listing.notes],
+        }
+
+    def details(self, picture_id: str, person: Person) -> GalleryDetails:
+        """Raises `UserError` when the picture is not this person's."""
+        query = """select number, rating, favourite, note, deleted, (select json_group_array(id) from on_board join board on number = board
+            where picture = shelf.number and board.user = ? and board.deleted is null)
+          from shelf join picture using (number) where picture.id = ? and shelf.user in (?, ?)"""
+        with self._reader.reading() as db:
+            row = db.execute(query, (person.user, picture_id, *person.users)).fetchone()
+            if row is None:
+                raise UserError(NOT_YOURS)
+            number, rating, favourite, note, deleted, boards = row
+            needed = deleted is not None and is_needed(db, number)
+        found: GalleryDetails = {
+            "id": picture_id,
+            "rating": rating,
+            "favourite": bool(favourite),
+            "note": note,
+            "boards": [str(each) for each in listed(json.loads(boards))],
+            "deleted": deleted,
+            "needed": needed,
+        }
+        return found
+
+    def place(self, picture_id: str) -> tuple[str, Path] | None:
+        """Whose a picture is, and its file; without a look at its settings."""
+        rows = self._book.file.rows("select user, path from picture where id = ?", (picture_id,))
+        return (rows[0]["user"], self._book.folder / place_of(rows[0]["path"])) if rows else None
+
+    def empty_bin(self, person: Person) -> int:
+        """Returns how many pictures leave it."""
+        count = self.marks.empty(person)
+        self.bin.wake()
+        return count
+
+    def _rows(self, numbers: list[int]) -> list[GalleryPicture]:
+        """Those that are still there."""
+        query = ROWS.format(marks(len(numbers)))
+        with self._reader.reading() as db:
+            text = db.execute(query, numbers).fetchone()[0]
+        found = {row[0]: picture_of(row) for row in listed(json.loads(text)) if is_row(row)}
+        return [found[number] for number in numbers if number in found]
+
+    def _headings(self, asked: Asked, listing: Listing) -> list[tuple[str, str]]:
+        with self._reader.reading() as db:
+            return [heading(db, asked.group, number) for number, _ in listing.heads]
+
+    def _put_in_order(self) -> None:
+        self._changes.tidy(self._reader)
+        name_models(self._book)
+
+    def _gone(self, due: Due) -> None:
+        self.thumbs.remove(due.id)
+        self._gave_back(due.user, due.number, due.bytes)
+
+
+def asked_for(query: str, group: str = "", order: str = "newest", offset: int = 0) -> Asked:
+    """A question in a person's words. `offset`: minutes east of Greenwich. Raises `UserError` for a group or an order that there is not."""
+    if abs(offset) > MOST_MINUTES:
+        raise UserError("This time zone is more than 16 hours from Greenwich.")
+    return Asked(parse(query, Clock(time.time(), offset)), group_named(group), order_named(order), offset)
+
+
+def chip(term: Term) -> GalleryChip:
+    return {"text": term.text, "field": term.field, "value": term.said, "negated": term.negated}
+
+
+def picture_of(row: Sequence[object]) -> GalleryPicture:
+    """A row of `ROWS`. What a damaged book holds becomes text or a number."""
+    picture, width, height, created, rating, favourite, noted, control, kind, prompt, seed, job, deleted = row[1:]
+    return {
+        "id": str(picture),
+        "width": _number(width),
+        "height": _number(height),
+        "created": float(created) if isinstance(created, int | float) else 0.0,
+        "rating": _number(rating),
+        "favourite": bool(favourite),
+        "noted": bool(noted),
+        "control": bool(control),
+        "kind": str(kind),
+        "prompt": prompt if isinstance(prompt, str) else "",
+        "seed": "" if seed in ("-1", None) else str(seed),
+        "job": str(job),
+        "deleted": float(deleted) if isinstance(deleted, int | float) else None,
+    }
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
