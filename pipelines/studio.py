@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,28 +15,28 @@ from models.memory.manager import Key, LedgerLine
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import ENDED, NOBODY, RUNNING, WAITING, Job, JobBook, PictureRecord
 from pipelines.jobs.errands import never
-from pipelines.jobs.outputs import Outputs, inspect
+from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.progress import JobProgress
 from pipelines.jobs.runner import Runner
 from pipelines.jobs.worker import Worker
-from pipelines.metadata.companions import companions, others
-from pipelines.metadata.provenance import unlike
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.made_for import draws
 from pipelines.requests.request import Drawing, Enlarge, Outpaint, Request, begins_with, input_ids
 from pipelines.resolving.forecast import forecast_of
-from pipelines.resolving.rebind import PATIENCE, Rebound, rebind
+from pipelines.resolving.rebind import Rebound
 from pipelines.resolving.resolve import resolve
 from pipelines.services.answers import JobNews, PictureSummary
 from pipelines.services.control_preview import ControlPreviews
 from pipelines.services.depth_preview import DepthPreviews
 from pipelines.services.details import Details
 from pipelines.services.examples import Examples
+from pipelines.services.folders import Folders
 from pipelines.services.guests import DiskQuota, check_work
 from pipelines.services.library import Library
 from pipelines.services.preprocessor_weights import AnnotatorFiles
 from pipelines.services.prompt_notes import PromptReader
+from pipelines.services.readings import Readings
 from pipelines.services.uploads import Taken, Uploads
 
 READ = {  # kinds of what the runner reads, as people call them
@@ -75,19 +74,22 @@ class Studio:
         self.book = book
         self._worker = Worker(book, outputs, open_runner)
         annotators = annotators or Annotators([], outputs.folder / ".none")
-        self._annotators = annotators
         self.annotator_files = AnnotatorFiles(annotators, self.library.queue)
         self.control = ControlPreviews(self.uploads, self._worker, annotators)
         self.depth = DepthPreviews(self.uploads, self.control)
         self.prompts = PromptReader(catalog)
         self.examples = Examples(catalog)
         self.details = Details(book, catalog)
+        self.readings = Readings(catalog, self.uploads, annotators, self._runtime)
+        self.folders = Folders(book, outputs, self._checkpoint_of)
 
     def start(self) -> None:
         """Starts the worker; it warms up behind the page."""
         self._worker.start()
+        self.folders.start()
 
     def close(self) -> None:
+        self.folders.close()
         self._worker.close()
         self.book.close()
 
@@ -135,35 +137,37 @@ class Studio:
 
     def own_picture(self, picture_id: str, user: str, owner: bool = False) -> PictureRecord | None:
         """A picture of this person, whose inputs are this person's too. The owner takes up those of nobody."""
-        record = self.book.picture(picture_id)
+        record = self.picture(picture_id)
         if record and owner and record.user == NOBODY:
             for input_id in input_ids(record.request):
                 self.book.own_input(input_id, user)
             return record
         return record if record and record.user == user else None
 
+    def user_of_picture(self, picture_id: str) -> str | None:
+        """Whose a picture is; None when there is no such one."""
+        record = self.book.picture(picture_id)
+        return record.user if record else None
+
     def picture(self, picture_id: str) -> PictureRecord | None:
-        return self.book.picture(picture_id)
+        """Raises `UserError` for one that was brought in and whose file has gone or changed since."""
+        record = self.book.picture(picture_id)
+        if record and record.outside:
+            self.folders.check(record)
+        return record
 
     def settings(self, source: Path | bytes, user: str) -> Rebound:
         """What made a picture, in terms of this library and this person's input pictures, with a sentence for each thing that is not here.
 
         Raises `UserError` when the picture carries no settings.
         """
-        reading = inspect(source)
-        found = rebind(reading.request, reading.made_with, self._catalog, reading.ids)
-        begun, unknown = self.uploads.with_pictures(found.request, reading.pictures, user)
-        request, missing = self.uploads.without_missing(begun, user)
-        unlike_here = self._unlike(found.request, reading.made_with)
-        return Rebound(request, (*reading.notes, *found.notes, *unlike_here, *unknown, *missing))
+        return self.readings.settings(source, user)
 
-    def _unlike(self, request: Request, made_with: Mapping[str, str]) -> list[str]:
-        """What draws along and is another here than it was when the picture was made."""
-        until = time.monotonic() + PATIENCE
-        here = companions(request, self._catalog, self._annotators) if isinstance(request, Drawing) else []
-        files = others(made_with, here, lambda file: self._catalog.file_hash(file, until - time.monotonic()))
-        runner = self._worker.runner
-        return [*files, *unlike(made_with, runner.runtime if runner else {})]
+    def _checkpoint_of(self, name: str) -> str:
+        return next((entry.id for entry in self._catalog.named("checkpoint", name)), name)
+
+    def _runtime(self) -> Mapping[str, str]:
+        return self._worker.runner.runtime if self._worker.runner else {}
 
     def ledger(self) -> tuple[LedgerLine, ...]:
         """What is in memory, the least recently used first; nothing before the worker has started."""

@@ -15,12 +15,18 @@ from pipelines.services.answers import (
     Differing,
     EstimatorInfo,
     Example,
+    FolderNews,
+    FoldersNews,
     JobNews,
     PictureComparison,
     PictureDetails,
     PictureSummary,
     PreprocessorInfo,
+    ReadingNews,
+    ReadModel,
+    ReadValue,
     ThresholdInfo,
+    UnknownValue,
 )
 
 __all__ = [
@@ -30,12 +36,18 @@ __all__ = [
     "Differing",
     "EstimatorInfo",
     "Example",
+    "FolderNews",
+    "FoldersNews",
     "JobNews",
     "PictureComparison",
     "PictureDetails",
     "PictureSummary",
     "PreprocessorInfo",
+    "ReadModel",
+    "ReadValue",
+    "ReadingNews",
     "ThresholdInfo",
+    "UnknownValue",
 ]  # fmt: skip
 
 

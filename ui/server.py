@@ -40,9 +40,11 @@ from ui.gradio_types import Keyword, queue_of
 from ui.parts.assets import Assets, faces, head, page_assets
 from ui.parts.depth_map import DepthViews
 from ui.routes.details import DetailRoutes
+from ui.routes.folders import FolderRoutes
 from ui.routes.inputs import InputRoutes
 from ui.routes.jobs import JobRoutes, sorry
 from ui.routes.pictures import PictureRoutes
+from ui.routes.readings import ReadingRoutes
 
 with gradio_stubs_untouched():
     import gradio as gr
@@ -80,6 +82,7 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     desk = JobRoutes(studio, app.state.closing, door.password is not None)
     login = LoginRoutes(sessions, faces(assets.fonts, "static/"))
     _add_routes(app, desk, PictureRoutes(studio), DetailRoutes(studio), InputRoutes(studio), DepthViews(studio), login)
+    _add_reading(app, ReadingRoutes(studio), FolderRoutes(studio))
     for asset in assets.files:
         app.add_route(asset.path, asset.answer, methods=["GET"])
     ours = list(app.routes)
@@ -145,6 +148,13 @@ def _add_routes(
         app.add_route(path, handler, methods=["POST"])
     # Gradio has a /logout that a link can call.
     app.add_route("/logout", _only_by_post, methods=["GET"])
+
+
+def _add_reading(app: FastAPI, readings: ReadingRoutes, folders: FolderRoutes) -> None:
+    app.add_route("/reading", readings.read, methods=["POST"])
+    app.add_route("/folders", folders.show, methods=["GET"])
+    for path, handler in (("/folders", folders.bring), ("/folders/stop", folders.stop), ("/folders/go-on", folders.go_on)):
+        app.add_route(path, handler, methods=["POST"])
 
 
 def _mount(app: FastAPI, blocks: gr.Blocks, door: Door, look: dict[str, Keyword]) -> None:

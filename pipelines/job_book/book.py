@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from models.errors import UserError
+from pipelines.job_book.brought import Brought
 from pipelines.job_book.errors import BookError, starting
 from pipelines.job_book.file import BookFile
 from pipelines.job_book.folder_lock import FolderLock
@@ -63,6 +64,7 @@ class JobBook:
         self._claimed: set[str] = set()  # what this process has begun
         with starting():
             self._file = BookFile(file, self._opened)
+            self.brought = Brought(self._file)
             try:
                 self.first_version = self._begin()
             except BookError:
@@ -194,8 +196,11 @@ class JobBook:
         return [picture_of(row, self._pictures) for row in self._all("select * from picture where job = ? order by number", (job_id,))]
 
     def recent(self, user: str, limit: int, owner: bool = False) -> list[PictureRecord]:
-        """This person's newest pictures, newest first; for the owner also those of nobody: found again, and nobody knows whose."""
-        query = "select * from picture where user in (?, ?) order by number desc limit ?"
+        """This person's newest pictures, newest first; for the owner also those of nobody: found again, and nobody knows whose.
+
+        Without what was brought in from elsewhere, which would push out all that was drawn.
+        """
+        query = "select * from picture where user in (?, ?) and program is null order by number desc limit ?"
         rows = self._all(query, (user, NOBODY if owner else user, limit))
         return [picture_of(row, self._pictures) for row in rows]
 

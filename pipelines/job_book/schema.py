@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 
+from pipelines.job_book import brought
+
 APPLICATION = 0x41746C72  # `pragma application_id`: "Atlr"
 BACKUPS = 3  # books of earlier versions that are kept beside the book
 
@@ -62,7 +64,7 @@ def _seats(db: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_tables, _seats)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_tables, _seats, brought.create)
 VERSION = len(MIGRATIONS)
 
 

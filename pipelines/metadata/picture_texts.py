@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import html
 import io
+import os
 import re
 import struct
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import ExifTags, Image, PngImagePlugin
 
 from models.errors import UserError
+from pipelines.metadata.stealth import STEALTH, hidden_text
 
 LONGEST_TEXT = 1_000_000  # bytes of one text that is read
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, RuntimeError, struct.error)  # what Pillow raises for broken files
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")  # that can carry settings
 MOST_TEXTS = 50
+MOST_CHUNKS = 20_000  # of a PNG that are stepped over
+PNG, BEHIND = b"\x89PNG\r\n\x1a\n", (b"tEXt", b"zTXt", b"iTXt", b"eXIf")
 MOST_PIXELS = 50e6  # of a picture that is decoded for the sake of texts behind the pixels
 
 ATELIER, PARAMETERS = "atelier", "parameters"
@@ -32,11 +38,25 @@ XMP_TEXT = re.compile(r"<rdf:li[^>]{0,200}>([^<]+)</rdf:li>|<(?:exif:UserComment
 XMP_TOOL = re.compile(r"CreatorTool(?:>|=\")([^<\"]{1,200})")
 
 
+@dataclass(frozen=True)
+class Looked:
+    """A picture file, looked into: width and height, its texts by name, and what kind of file it is."""
+
+    size: tuple[int, int]
+    texts: dict[str, str]
+    format: str  # one of `FORMATS`
+
+
 def texts_in(source: Path | bytes) -> dict[str, str]:
     """By name; those that are longer than a megabyte are empty. Raises `UserError` for a file that is no picture, or too large."""
+    return look(source).texts
+
+
+def look(source: Path | bytes) -> Looked:
+    """The same, and more. Raises as `texts_in`."""
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
-            texts = _texts_of(image)
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            size, kind, texts = _look(file)
     except Image.DecompressionBombError as error:
         raise UserError("This picture is too large to open. Scale it down first.") from error
     except UNREADABLE as error:
@@ -44,15 +64,40 @@ def texts_in(source: Path | bytes) -> dict[str, str]:
     short = {name: text if len(text.encode("utf-8", "replace")) <= LONGEST_TEXT else "" for name, text in texts.items()}
     if (own := {ATELIER, PARAMETERS} & {*texts}) and not any(short[name] for name in own):
         raise UserError("The settings in this picture are too large to be true. They were not read.")
-    return short
+    return Looked(size, short, kind)
 
 
-def _texts_of(image: Image.Image) -> dict[str, str]:
+def _look(file: BinaryIO) -> tuple[tuple[int, int], str, dict[str, str]]:
+    behind = _has_texts_behind(file)
+    with Image.open(file, formats=FORMATS) as image:
+        return image.size, image.format or "", _texts_of(image, behind)
+
+
+def _texts_of(image: Image.Image, behind: bool) -> dict[str, str]:
     texts = _named_texts(image)
-    if not {ATELIER, PARAMETERS} & {*texts} and isinstance(image, PngImagePlugin.PngImageFile) and image.width * image.height < MOST_PIXELS:
-        image.load()  # some programs put the texts behind the pixels
+    if behind and not {ATELIER, PARAMETERS} & {*texts} and image.width * image.height < MOST_PIXELS:
+        image.load()
         texts = _named_texts(image)
-    return texts if {ATELIER, PARAMETERS} & {*texts} else texts | _exif_texts(image) | _other_texts(image)
+    if {ATELIER, PARAMETERS} & {*texts}:
+        return texts
+    texts |= _exif_texts(image) | _other_texts(image)
+    hidden = "" if texts or image.width * image.height > MOST_PIXELS else hidden_text(image)
+    return texts | ({STEALTH: hidden} if hidden else {})
+
+
+def _has_texts_behind(file: BinaryIO) -> bool:
+    """Whether a PNG has texts behind its pixels, as some programs put them there. Only then are the pixels decoded to come to them."""
+    found, pixels = False, False
+    if file.read(8) == PNG:
+        for _ in range(MOST_CHUNKS):
+            head = file.read(8)
+            if len(head) < 8:
+                break
+            pixels = pixels or head[4:] == b"IDAT"
+            found = found or (pixels and head[4:] in BEHIND)
+            file.seek(int.from_bytes(head[:4]) + 4, os.SEEK_CUR)
+    file.seek(0)
+    return found
 
 
 def _named_texts(image: Image.Image) -> dict[str, str]:

@@ -43,6 +43,29 @@ export type Example = {
   prompt: string;
 };
 
+export type FolderNews = {
+  id: string;
+  name: string;
+  state: string;
+  copies: boolean;
+  total: number;
+  listed: boolean;
+  done: number;
+  settings: number;
+  none: number;
+  no_picture: number;
+  unreadable: number;
+  same: number;
+  unopened: number;
+  speed: number;
+  silent: boolean;
+  message: string;
+};
+
+export type FoldersNews = {
+  folders: FolderNews[];
+};
+
 export type JobNews = {
   job: string;
   kind: string;
@@ -98,12 +121,46 @@ export type PreprocessorInfo = {
   missing: string;
 };
 
+export type ReadingNews = {
+  id: string;
+  kind: string;
+  program: string;
+  version: string;
+  words_alone: boolean;
+  values: ReadValue[];
+  models: ReadModel[];
+  unknown: UnknownValue[];
+  notes: string[];
+};
+
+export type ReadModel = {
+  field: string;
+  name: string;
+  hash: string;
+  here: string;
+  how: string;
+};
+
+export type ReadValue = {
+  name: string;
+  title: string;
+  group: string;
+  shown: string;
+  how: string;
+  why: string;
+};
+
 export type ThresholdInfo = {
   title: string;
   default: number;
   low: number;
   high: number;
   step: number;
+};
+
+export type UnknownValue = {
+  name: string;
+  shown: string;
 };
 
 export type Done = {
