@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator
+import struct
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from models.errors import UserError
+from pipelines.images.exif_cost import costs_too_much
 from pipelines.requests.request import ImageToImage, TextToImage
 from pipelines.resolving.rebind import rebind
 from pipelines.services.readings import OF_ONE
@@ -17,7 +23,9 @@ from pipelines.studio import Studio
 from tests.support import foreign_files as files
 from tests.support.asked import drawing
 from tests.support.doors import RunningDoor
-from tests.support.foreign_files import A1111, comfy_graph, png, told
+from tests.support.foreign_files import A1111, COMMENT, comfy_graph, png, stealth, told, with_exif
+from tests.support.picture_files import chunk, grown, saved, zeros
+from tests.support.picture_files import png as png_bytes
 from tests.support.toys import toy_studio
 from tests.test_resolve import Shelf, entry
 
@@ -135,6 +143,81 @@ def test_a_file_that_says_nothing_is_refused_in_a_sentence(studio: Studio, data:
     with pytest.raises(UserError) as refused:
         studio.readings.of_file(data, ME)
     assert str(refused.value).endswith(".")
+
+
+# ------------------------------------------------------------------------------------------------ hostile files
+
+
+def webp_with_exif(exif: bytes) -> bytes:
+    return saved(Image.new("RGB", (8, 8)), "WEBP", exif=exif)
+
+
+def directory(count: int, size: int) -> bytes:
+    """EXIF whose directory has so many entries, each of which says that its value has so many bytes."""
+    entries = b"".join(struct.pack("<HHII", 0x9000 + number % 0x400, 7, size, 26) for number in range(count))
+    return b"Exif\0\0II*\0" + struct.pack("<IH", 8, count) + entries + bytes(64)
+
+
+def jpeg_with_exif(exif: bytes) -> bytes:
+    """Over as many segments as it takes, and without the head in which a resolution would stand: so Pillow asks EXIF for one."""
+    plain = saved(Image.new("RGB", (8, 8)), "JPEG")
+    bodies = [b"Exif\0\0" + exif[6:][place : place + 60_000] for place in range(0, len(exif), 60_000)]
+    segments = [b"\xff\xe1" + (len(body) + 2).to_bytes(2) + body for body in bodies]
+    return plain[:2] + b"".join(segments) + plain[20:]
+
+
+def circle() -> bytes:
+    """EXIF whose directory is its own next one, and its own sub-directory."""
+    return b"Exif\0\0II*\0" + struct.pack("<IHHHIII", 8, 1, 0x8769, 4, 1, 8, 8)
+
+
+def packed(name: bytes, count: int) -> bytes:
+    return png_bytes(8, 8, b"\0" * (8 * 25), 8, 2, chunk(b"zTXt", name + b"\0\0" + zeros(count)))
+
+
+HOSTILE: dict[str, Callable[[], bytes]] = {
+    "a comment of 6 MB": lambda: with_exif("WEBP", {COMMENT: b"UNICODE\0" + b"a\0" * 3_000_000}),
+    "EXIF of 8 MB": lambda: webp_with_exif(b"Exif\0\0II*\0" + b"\xff" * 8_000_000),
+    "a directory of 65,000 entries": lambda: webp_with_exif(directory(65_000, 2**31)),
+    "entries of all its bytes": lambda: webp_with_exif(directory(60_000, 700_000)),
+    "entries of all a JPEG": lambda: jpeg_with_exif(directory(60_000, 700_000)),
+    "a directory in a circle": lambda: webp_with_exif(circle()),
+    "a bomb": lambda: packed(b"prompt", 100_000_000), "a bomb by another name": lambda: packed(b"invokeai_metadata", 100_000_000),
+    "many texts": lambda: png_bytes(8, 8, b"\0" * 200, 8, 2, *[chunk(b"tEXt", b"a%d\0x" % number) for number in range(200_000)]),
+    "XMP of 30 MB": lambda: saved(Image.new("RGB", (8, 8)), "WEBP", xmp=b"<rdf:li>" * 4_000_000),
+    "XMP that never ends": lambda: saved(Image.new("RGB", (8, 8)), "WEBP", xmp=b"<rdf:li " + b"<rdf:li x" * 100_000),
+    "JSON of 50 MB": lambda: b'{"prompt": "' + b"x" * 50_000_000 + b'"}', "50 MB of brackets": lambda: b'{"a":' * 10_000_000,
+    "text that is called a picture": lambda: b"\x89PNG\r\n\x1a\n" + b"Steps: 20, Sampler: Euler, Seed: 5" * 1000,
+    "chunks that lie": lambda: b"\x89PNG\r\n\x1a\n" + b"\0\0\0\0IDAT" * 1_000_000,
+    "a huge alpha": lambda: saved(Image.new("RGBA", (5000, 5000)), "PNG"),
+    "a stealthy bomb": lambda: stealth_bomb(),
+}  # fmt: skip
+
+
+def stealth_bomb() -> bytes:
+    """64 MB of zeros, packed into the lowest bits of a small picture."""
+    return stealth("\0" * 64_000_000, (800, 800))
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_file_that_is_made_to_break_the_reading_costs_little_and_ends_in_a_sentence(studio: Studio, name: str) -> None:
+    data = HOSTILE[name]()
+    began = time.process_time()
+
+    def read() -> None:
+        with suppress(UserError):
+            studio.readings.of_file(data, ME)
+
+    assert grown(read) < 250
+    assert time.process_time() - began < 2.0
+
+
+def test_exif_that_claims_more_than_it_holds_is_not_opened_and_any_other_is() -> None:
+    evil = directory(60_000, 700_000)
+    for data in (jpeg_with_exif(evil), bytes(4) + b"ftypavif" + bytes(100) + evil):
+        assert costs_too_much(io.BytesIO(data))
+    sound = [made() for _, _, made in files.FILES] + [saved(Image.new("RGB", (8, 8)), "JPEG"), webp_with_exif(evil), b"", b"\xff\xd8"]
+    assert not any(costs_too_much(io.BytesIO(data)) for data in sound)
 
 
 # ------------------------------------------------------------------------------------------------ over HTTP

@@ -17,6 +17,8 @@ from typing import BinaryIO
 from PIL import ExifTags, Image, PngImagePlugin
 
 from models.errors import UserError
+from pipelines.images.exif_cost import costs_too_much
+from pipelines.metadata.exif import block_of, values_of
 from pipelines.metadata.stealth import STEALTH, hidden_text
 
 LONGEST_TEXT = 1_000_000  # bytes of one text that is read
@@ -30,9 +32,9 @@ MOST_PIXELS = 50e6  # of a picture that is decoded for the sake of texts behind 
 ATELIER, PARAMETERS = "atelier", "parameters"
 USER_COMMENT, DESCRIPTION, WINDOWS_COMMENT, COMMENT, XMP = "EXIF comment", "EXIF description", "EXIF XPComment", "JPEG comment", "XMP"
 MAKE, MODEL, SOFTWARE, TOOL = "EXIF make", "EXIF model", "EXIF software", "XMP tool"
-IN_EXIF = {
+IN_EXIF: dict[int, str] = {
     ExifTags.Base.ImageDescription: DESCRIPTION, ExifTags.Base.XPComment: WINDOWS_COMMENT, ExifTags.Base.Make: MAKE,
-    ExifTags.Base.Model: MODEL, ExifTags.Base.Software: SOFTWARE,
+    ExifTags.Base.Model: MODEL, ExifTags.Base.Software: SOFTWARE, ExifTags.Base.UserComment: USER_COMMENT,
 }  # fmt: skip
 XMP_TEXT = re.compile(r"<rdf:li[^>]{0,200}>([^<]+)</rdf:li>|<(?:exif:UserComment|dc:description)>([^<]+)<|UserComment=\"([^\"]+)\"")
 XMP_TOOL = re.compile(r"CreatorTool(?:>|=\")([^<\"]{1,200})")
@@ -68,6 +70,8 @@ def look(source: Path | bytes) -> Looked:
 
 
 def _look(file: BinaryIO) -> tuple[tuple[int, int], str, dict[str, str]]:
+    if costs_too_much(file):
+        raise ValueError("EXIF that claims more than it holds")
     behind = _has_texts_behind(file)
     with Image.open(file, formats=FORMATS) as image:
         return image.size, image.format or "", _texts_of(image, behind)
@@ -117,16 +121,13 @@ def _mended(text: str) -> str:
 
 
 def _exif_texts(image: Image.Image) -> dict[str, str]:
-    exif = image.getexif()
-    raw: dict[str, object] = {name: exif.get(tag) for tag, name in IN_EXIF.items()}
-    raw[USER_COMMENT] = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
-    found = {name: _exif_text(name, value).strip("\0 ") for name, value in raw.items() if isinstance(value, str | bytes)}
+    raw = values_of(block_of(image.info), IN_EXIF, 2 * LONGEST_TEXT)
+    found = {IN_EXIF[tag]: _exif_text(IN_EXIF[tag], value).strip("\0 ") for tag, value in raw.items()}
     return {name: text for name, text in found.items() if text}
 
 
-def _exif_text(name: str, value: str | bytes) -> str:
-    raw = value.encode("latin-1", "ignore") if isinstance(value, str) else value
-    return {USER_COMMENT: comment_text, WINDOWS_COMMENT: _utf16}.get(name, _bytes_text)(raw[: 2 * LONGEST_TEXT])
+def _exif_text(name: str, raw: bytes) -> str:
+    return {USER_COMMENT: comment_text, WINDOWS_COMMENT: _utf16}.get(name, _bytes_text)(raw)
 
 
 def _other_texts(image: Image.Image) -> dict[str, str]:

@@ -24,7 +24,7 @@ ENDINGS = {".png": ".png", ".jpg": ".jpg", ".jpeg": ".jpg", ".webp": ".webp", ".
 DEEPEST = 60  # folders within folders
 MOST_FILES = 1_000_000
 LARGEST = 256 * 2**20  # bytes of a file that is opened
-PIECE = 65_536  # bytes; of the beginning, the middle and the end of a file, which tell it from all others
+PIECE = 16_384  # bytes; of the beginning, the middle and the end of a file, which tell it from all others
 WORDS = (PARAMETERS, "Description", DESCRIPTION, USER_COMMENT, COMMENT)
 LONGEST_WORDS = 20_000
 

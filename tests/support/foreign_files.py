@@ -178,6 +178,15 @@ def stealth(text: str, size: tuple[int, int] = (64, 96), mark: bytes = b"stealth
     return stream.getvalue()
 
 
+def fooocus_jpeg(kind: str) -> bytes:
+    """With its comment in the first directory and not in that of EXIF, as a bare text."""
+    exif, stream = Image.Exif(), io.BytesIO()
+    exif[ExifTags.Base.UserComment] = json.dumps(FOOOCUS)
+    exif[ExifTags.Base.Software], exif[ExifTags.Base.MakerNote] = "Fooocus v2.5.5", "fooocus"
+    Image.new("RGB", (16, 24)).save(stream, kind, exif=exif)
+    return stream.getvalue()
+
+
 def texts_of(values: dict[str, Any]) -> dict[str, str]:
     """A text a value, as Easy Diffusion writes them."""
     return {name: str(value) for name, value in values.items()}
@@ -199,7 +208,8 @@ FILES: list[tuple[str, str, Callable[[], bytes]]] = [
     ("Krita AI Diffusion", "PNG", lambda: png({"parameters": KRITA})),
     ("Fooocus", "a1111 scheme", lambda: png({"parameters": FOOOCUS_TEXT, "fooocus_scheme": "a1111"})),
     ("Fooocus", "PNG", lambda: png({"parameters": told(FOOOCUS), "fooocus_scheme": "fooocus"})),
-    ("Fooocus", "JPEG", lambda: with_exif("JPEG", {COMMENT: told(FOOOCUS).encode()})),
+    ("Fooocus", "JPEG", lambda: fooocus_jpeg("JPEG")),
+    ("Fooocus", "WebP", lambda: fooocus_jpeg("WEBP")),
     ("Fooocus", "labels", lambda: png({"parameters": told(FOOOCUS_LABELS), "fooocus_scheme": "fooocus"})),
     ("InvokeAI", "5", lambda: png({"invokeai_metadata": told(INVOKE), "invokeai_graph": "{}"})),
     ("InvokeAI", "3", lambda: png({"invokeai_metadata": told(INVOKE_3)})),
