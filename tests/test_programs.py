@@ -237,6 +237,10 @@ def test_a_prompt_of_version_4_with_people_is_read_whole() -> None:
     assert drawing(found.request).prompt == "two friends\ngirl\nboy"
 
 
+def test_layers_that_invokeai_leaves_out_are_counted_from_one_here() -> None:
+    assert drawing(inspect(png({"invokeai_metadata": told(files.INVOKE | {"clip_skip": 1})})).request).clip_skip == 2
+
+
 def test_names_of_every_program_mean_one_of_ours() -> None:
     for name in ("k_euler_ancestral", "euler_a", "Euler A", "EulerAncestralDiscreteScheduler", "euler_ancestral"):
         assert sampler_of(name).name == "Euler a" and sampler_of(name).sure, name
