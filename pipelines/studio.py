@@ -136,25 +136,20 @@ class Studio:
         return self.book.news if owner else ""
 
     def own_picture(self, picture_id: str, user: str, owner: bool = False) -> PictureRecord | None:
-        """A picture of this person, whose inputs are this person's too. The owner takes up those of nobody."""
-        record = self.picture(picture_id)
+        """A picture of this person, whose inputs are this person's too. The owner takes up those of nobody.
+
+        Raises `UserError` for one that was brought in and whose file has gone or changed since.
+        """
+        record = self.book.picture(picture_id)
         if record and owner and record.user == NOBODY:
+            self.folders.check(record)
             for input_id in input_ids(record.request):
                 self.book.own_input(input_id, user)
             return record
         return record if record and record.user == user else None
 
-    def user_of_picture(self, picture_id: str) -> str | None:
-        """Whose a picture is; None when there is no such one."""
-        record = self.book.picture(picture_id)
-        return record.user if record else None
-
     def picture(self, picture_id: str) -> PictureRecord | None:
-        """Raises `UserError` for one that was brought in and whose file has gone or changed since."""
-        record = self.book.picture(picture_id)
-        if record and record.outside:
-            self.folders.check(record)
-        return record
+        return self.book.picture(picture_id)
 
     def settings(self, source: Path | bytes, user: str) -> Rebound:
         """What made a picture, in terms of this library and this person's input pictures, with a sentence for each thing that is not here.

@@ -139,7 +139,7 @@ class ReadValue(TypedDict):
 
     name: str  # of the field
     title: str
-    group: str  # "Words", "Models", "Drawing", "Seed", "Size", "Picture", "Control" or "More"
+    group: str  # the title of one of `pipelines.requests.groups.GROUPS`
     shown: str
     how: str  # "read" or "guessed"
     why: str  # why it is guessed, a sentence, or ""

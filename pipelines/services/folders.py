@@ -104,6 +104,8 @@ class Folders:
 
     def check(self, record: PictureRecord) -> None:
         """Raises `UserError` when the file of a picture that lies outside is gone, or not what it was when it was entered."""
+        if not record.outside:
+            return
         mark = self._book.brought.mark_of(record.id)
         if mark is None or not is_as_it_was(record.path, mark):
             raise UserError(MOVED if mark and not os.path.lexists(record.path) else CHANGED)

@@ -7,24 +7,11 @@ from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
 from pipelines.metadata.picture_settings import Reading
+from pipelines.requests.groups import Group
 from pipelines.requests.request import Request
 from pipelines.resolving.rebind import Binding, Rebound
 from pipelines.services.answers import ReadingNews, ReadModel, ReadValue, UnknownValue
 
-# Field -> the group that it is shown in; every other one stands under "More".
-GROUPS = {
-    "Words": ("prompt", "negative_prompt"),
-    "Models": ("checkpoint", "vae", "loras", "hypernetworks", "refiner", "refiner_start"),
-    "Drawing": ("sampler", "schedule", "steps", "guidance_scale", "guidance_rescale", "clip_skip"),
-    "Seed": ("seed", "variation_seed", "variation_strength"),
-    "Size": ("width", "height"),
-    "Picture": (
-        "image", "images", "mask", "map", "denoising_strength", "resize_mode", "mask_blur", "masked_content", "area", "padding",
-        "inverted", "soft",
-    ),
-    "Control": ("controls",),
-}  # fmt: skip
-GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}
 PLACES = {
     "Model": "checkpoint", "Refiner": "refiner", "vae": "vae", "lora": "loras", "hypernetwork": "hypernetworks",
     "embedding": "embeddings", "controlnet": "controls", "adapter": "controls",
@@ -65,7 +52,8 @@ def _values(reading: Reading, request: Request, bindings: tuple[Binding, ...]) -
 
 
 def _value(item: Field[Any], shown: str, why: str) -> ReadValue:  # Any: of each field its own type
-    group = GROUP_OF.get(item.name, "More")
+    found: object = item.metadata["group"]
+    group = found.title if isinstance(found, Group) else "More"
     how = "guessed" if why else "read"
     return {
         "name": item.name,

@@ -66,12 +66,12 @@ class PictureRoutes:
 
     async def _find(self, request: Request) -> PictureRecord | None:
         """Raises `UserError` for one of the owner's that was brought in and has gone or changed since."""
-        visitor, picture_id = visitor_of(request), request.path_params["picture_id"]
-        user = await asyncio.to_thread(self.studio.user_of_picture, picture_id)
-        if user is None or (user != visitor.user and visitor.role != "owner"):
+        record = await asyncio.to_thread(self.studio.picture, request.path_params["picture_id"])
+        visitor = visitor_of(request)
+        if record is None or (record.user != visitor.user and visitor.role != "owner"):
             return None
-        record = await asyncio.to_thread(self.studio.picture, picture_id)
-        return record if record and await asyncio.to_thread(record.path.is_file) else None
+        await asyncio.to_thread(self.studio.folders.check, record)
+        return record if await asyncio.to_thread(record.path.is_file) else None
 
 
 class Thumbs:
