@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,29 +14,29 @@ from pipelines.gallery.gallery import Gallery
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import NOBODY, Job, JobBook, PictureRecord
 from pipelines.jobs.errands import never
-from pipelines.jobs.outputs import Outputs, inspect
+from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.runner import Runner
 from pipelines.jobs.worker import Worker
-from pipelines.metadata.companions import companions, others
-from pipelines.metadata.provenance import unlike
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.made_for import draws
 from pipelines.requests.request import Drawing, Enlarge, Outpaint, Request, input_ids
 from pipelines.resolving.forecast import forecast_of
-from pipelines.resolving.rebind import PATIENCE, Rebound, rebind
+from pipelines.resolving.rebind import Rebound
 from pipelines.resolving.resolve import resolve
 from pipelines.services.answers import JobNews
 from pipelines.services.control_preview import ControlPreviews
 from pipelines.services.depth_preview import DepthPreviews
 from pipelines.services.details import Details
 from pipelines.services.examples import Examples
+from pipelines.services.folders import Folders
 from pipelines.services.guests import DiskQuota, check_work
 from pipelines.services.job_news import NewsDesk, summary
 from pipelines.services.library import Library
 from pipelines.services.preprocessor_weights import AnnotatorFiles
 from pipelines.services.prompt_notes import PromptReader
 from pipelines.services.queue import Queue
+from pipelines.services.readings import Readings
 from pipelines.services.uploads import Taken, Uploads
 
 __all__ = ["Checkpoint", "Studio", "summary"]
@@ -71,7 +70,6 @@ class Studio:
         self.book = book
         self._worker = Worker(book, outputs, open_runner)
         annotators = annotators or Annotators([], outputs.folder / ".none")
-        self._annotators = annotators
         self._news = NewsDesk(book, self._worker, catalog)
         self.queue = Queue(book, self._worker, self._news, self._admitted)
         self.annotator_files = AnnotatorFiles(annotators, self.library.queue)
@@ -81,13 +79,17 @@ class Studio:
         self.examples = Examples(catalog)
         self.details = Details(book, catalog)
         self.gallery = Gallery(book, self.disk.gave_back)
+        self.readings = Readings(catalog, self.uploads, annotators, self._runtime)
+        self.folders = Folders(book, outputs, self._checkpoint_of)
 
     def start(self) -> None:
         """Starts the worker; it warms up behind the page."""
         self._worker.start()
         self.gallery.start()
+        self.folders.start()
 
     def close(self) -> None:
+        self.folders.close()
         self.gallery.close()
         self._worker.close()
         self.book.close()
@@ -140,9 +142,13 @@ class Studio:
         return self.book.news if owner else ""
 
     def own_picture(self, picture_id: str, user: str, owner: bool = False) -> PictureRecord | None:
-        """A picture of this person, whose inputs are this person's too. The owner takes up those of nobody."""
+        """A picture of this person, whose inputs are this person's too. The owner takes up those of nobody.
+
+        Raises `UserError` for one that was brought in and whose file has gone or changed since.
+        """
         record = self.book.picture(picture_id)
         if record and owner and record.user == NOBODY:
+            self.folders.check(record)
             for input_id in input_ids(record.request):
                 self.book.own_input(input_id, user)
             return record
@@ -156,20 +162,13 @@ class Studio:
 
         Raises `UserError` when the picture carries no settings.
         """
-        reading = inspect(source)
-        found = rebind(reading.request, reading.made_with, self._catalog, reading.ids)
-        begun, unknown = self.uploads.with_pictures(found.request, reading.pictures, user)
-        request, missing = self.uploads.without_missing(begun, user)
-        unlike_here = self._unlike(found.request, reading.made_with)
-        return Rebound(request, (*reading.notes, *found.notes, *unlike_here, *unknown, *missing))
+        return self.readings.settings(source, user)
 
-    def _unlike(self, request: Request, made_with: Mapping[str, str]) -> list[str]:
-        """What draws along and is another here than it was when the picture was made."""
-        until = time.monotonic() + PATIENCE
-        here = companions(request, self._catalog, self._annotators) if isinstance(request, Drawing) else []
-        files = others(made_with, here, lambda file: self._catalog.file_hash(file, until - time.monotonic()))
-        runner = self._worker.runner
-        return [*files, *unlike(made_with, runner.runtime if runner else {})]
+    def _checkpoint_of(self, name: str) -> str:
+        return next((entry.id for entry in self._catalog.named("checkpoint", name)), name)
+
+    def _runtime(self) -> Mapping[str, str]:
+        return self._worker.runner.runtime if self._worker.runner else {}
 
     def ledger(self) -> tuple[LedgerLine, ...]:
         """What is in memory, the least recently used first; nothing before the worker has started."""

@@ -60,6 +60,7 @@ PACKAGES = {
         "depth",
         "resolving",
         "metadata",
+        "programs",
         "prompts",
         "preprocessors",
         "images",
@@ -71,7 +72,10 @@ PACKAGES = {
 # Whatever in these is imported, torch is not: the page and other programs ask them before the libraries are there.
 TORCH_FREE = [
     *(f"models.{name}" for name in ["identify", "library", "families", "kits"]),
-    *(f"pipelines.{name}" for name in ["requests", "metadata", "resolving", "images", "depth", "job_book", "gallery", "jobs", "services"]),
+    *(
+        f"pipelines.{name}"
+        for name in ("requests", "programs", "metadata", "resolving", "images", "depth", "job_book", "gallery", "jobs", "services")
+    ),
     *(f"ui.{name}" for name in ["tabs", "routes", "parts", "door"]),
 ]
 

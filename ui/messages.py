@@ -27,6 +27,8 @@ from pipelines.services.answers import (
     Differing,
     EstimatorInfo,
     Example,
+    FolderNews,
+    FoldersNews,
     JobNews,
     PictureComparison,
     PictureDetails,
@@ -34,7 +36,11 @@ from pipelines.services.answers import (
     PreprocessorInfo,
     QueuedJob,
     QueueNews,
+    ReadingNews,
+    ReadModel,
+    ReadValue,
     ThresholdInfo,
+    UnknownValue,
 )
 
 __all__ = [
@@ -44,6 +50,8 @@ __all__ = [
     "Differing",
     "EstimatorInfo",
     "Example",
+    "FolderNews",
+    "FoldersNews",
     "GalleryBin",
     "GalleryBoard",
     "GalleryBoards",
@@ -61,7 +69,11 @@ __all__ = [
     "PreprocessorInfo",
     "QueueNews",
     "QueuedJob",
+    "ReadModel",
+    "ReadValue",
+    "ReadingNews",
     "ThresholdInfo",
+    "UnknownValue",
 ]  # fmt: skip
 
 

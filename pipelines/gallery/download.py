@@ -82,8 +82,11 @@ class Downloads:
         with self._book.file.reading() as db:
             own(db, ids, person)
             for part in parts([each for each in ids if each.isascii()]):
-                query = f"select id, path from picture where id in ({marks(len(part))}) and user in (?, ?)"
-                paths |= {row[0]: self._book.folder / place_of(row[1]) for row in db.execute(query, (*part, *person.users))}
+                query = f"select id, path, place from picture where id in ({marks(len(part))}) and user in (?, ?)"
+                paths |= {
+                    row[0]: Path(row[2]) if row[2] else self._book.folder / place_of(row[1])
+                    for row in db.execute(query, (*part, *person.users))
+                }
         return [paths[each] for each in dict.fromkeys(ids) if each in paths]
 
     def _keep(self, name: str, prepared: Prepared) -> None:

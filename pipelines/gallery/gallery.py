@@ -105,10 +105,13 @@ class Gallery:
         }
         return found
 
-    def place(self, picture_id: str) -> tuple[str, Path] | None:
-        """Whose a picture is, and its file; without a look at its settings."""
-        rows = self._book.file.rows("select user, path from picture where id = ?", (picture_id,))
-        return (rows[0]["user"], self._book.folder / place_of(rows[0]["path"])) if rows else None
+    def place(self, picture_id: str) -> tuple[str, Path, bool] | None:
+        """Whose a picture is, its file, and whether another program may have written that; without a look at its settings."""
+        rows = self._book.file.rows("select user, path, place, program from picture where id = ?", (picture_id,))
+        if not rows:
+            return None
+        file = Path(rows[0]["place"]) if rows[0]["place"] else self._book.folder / place_of(rows[0]["path"])
+        return rows[0]["user"], file, rows[0]["program"] is not None
 
     def empty_bin(self, person: Person) -> int:
         """Returns how many pictures leave it."""

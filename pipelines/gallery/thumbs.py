@@ -19,6 +19,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from pipelines.images.decode import normalise
 from pipelines.images.store import on_white
 
 log = logging.getLogger(__name__)
@@ -37,10 +38,10 @@ class Thumbs:
         self._counting = threading.Lock()
         self._count: int | None = None  # files; None before they were counted
 
-    def of(self, picture_id: str, picture: Path) -> bytes:
-        """A WebP. Raises `OSError` when the picture cannot be read."""
+    def of(self, picture_id: str, picture: Path, from_elsewhere: bool = False) -> bytes:
+        """A WebP. Raises `OSError` or `UserError` when the picture cannot be read. `from_elsewhere`: another program wrote it."""
         path = self._path(picture_id)
-        return _read(path) or self._made(path, picture)
+        return _read(path) or self._made(path, make_thumb(picture, from_elsewhere))
 
     def kept(self, picture_id: str) -> bytes:
         """The WebP, if it was made before; b"" if not."""
@@ -51,8 +52,7 @@ class Thumbs:
             self._path(picture_id).unlink()
             self._counted(-1)
 
-    def _made(self, path: Path, picture: Path) -> bytes:
-        made = make_thumb(picture)
+    def _made(self, path: Path, made: bytes) -> bytes:
         part = path.with_suffix(f".{secrets.token_hex(8)}.part")
         try:
             for folder in (self._folder, path.parent):
@@ -89,14 +89,18 @@ class Thumbs:
         return self._folder.glob("??/*")
 
 
-def make_thumb(path: Path) -> bytes:
-    """A WebP of at most 320 pixels a side, without metadata. Raises `OSError` for what is no picture."""
-    with Image.open(path, formats=("PNG",)) as image:
-        small = on_white(image).convert("RGB")
+def make_thumb(path: Path, from_elsewhere: bool = False) -> bytes:
+    """A WebP of at most 320 pixels a side, without metadata. Raises `OSError` for what is none; of one from elsewhere `UserError`."""
+    small = normalise(path.read_bytes()).image if from_elsewhere else _opened(path)
     small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     stream = BytesIO()
     small.save(stream, "webp", quality=82, method=2)
     return stream.getvalue()
+
+
+def _opened(path: Path) -> Image.Image:
+    with Image.open(path, formats=("PNG",)) as image:
+        return on_white(image).convert("RGB")
 
 
 def _read(path: Path) -> bytes:

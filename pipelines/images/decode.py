@@ -28,6 +28,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from models.errors import UserError
 from pipelines.images.decode_png import open_png, png_size
+from pipelines.images.exif_cost import costs_too_much
 
 MOST_PIXELS = 40_000_000
 WHITE = (255, 255, 255)
@@ -159,6 +160,8 @@ def _decode(data: bytes) -> _Decoded:
         _admit_gif(data)
     if kind is JpegImageFile and data.count(b"\xff\xda") > MOST_SCANS:
         raise ValueError("a JPEG of too many scans")
+    if costs_too_much(io.BytesIO(data)):
+        raise ValueError("EXIF that claims more than it holds")
     image = kind(io.BytesIO(data))
     _admit(*image.size)
     if kind is BmpImageFile and image.info["compression"] in (1, 2):

@@ -20,6 +20,7 @@ from itertools import count
 from pathlib import Path
 
 from models.errors import UserError
+from pipelines.job_book.brought import Brought
 from pipelines.job_book.errors import BookError, starting
 from pipelines.job_book.file import BookFile
 from pipelines.job_book.folder_lock import FolderLock
@@ -71,6 +72,7 @@ class JobBook:
         with starting():
             self._file = BookFile(file, self._opened)
             self.queue = BookQueue(self._file)
+            self.brought = Brought(self._file)
             try:
                 self.first_version = self._begin()
             except BookError:
@@ -224,8 +226,11 @@ class JobBook:
         return [picture_of(row, self._pictures) for row in self._all(query, (job_id,))]
 
     def recent(self, user: str, limit: int, owner: bool = False) -> list[PictureRecord]:
-        """This person's newest pictures that are not in the bin, newest first; for the owner also those of nobody: found again."""
-        query = f"select * from picture where user in (?, ?) and {KEPT} order by number desc limit ?"
+        """This person's newest pictures that are not in the bin, newest first; for the owner also those of nobody: found again.
+
+        Without what was brought in from elsewhere, which would push out all that was drawn.
+        """
+        query = f"select * from picture where user in (?, ?) and program is null and {KEPT} order by number desc limit ?"
         rows = self._all(query, (user, NOBODY if owner else user, limit))
         return [picture_of(row, self._pictures) for row in rows]
 

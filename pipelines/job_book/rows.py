@@ -49,6 +49,8 @@ class PictureRecord:
     created: float
     request: Request
     note: str = ""  # why `request` is not the whole of what made it; empty when it is
+    program: str | None = None  # of one that was brought in: whose settings it carries, or ""; None: drawn here
+    outside: bool = False  # it lies in a folder of the owner's
 
 
 def job_of(row: sqlite3.Row) -> Job:
@@ -59,9 +61,11 @@ def job_of(row: sqlite3.Row) -> Job:
 
 def picture_of(row: sqlite3.Row, folder: Path) -> PictureRecord:
     request, note = request_of(row["request"])
-    path = folder / place_of(row["path"])
+    place = row["place"]
+    path = Path(place) if place else folder / place_of(row["path"])
     size = whole(row["width"]), whole(row["height"])
-    return PictureRecord(row["id"], row["job"], row["user"], path, *size, whole(row["seed"]), row["created"], request, note)
+    told = row["created"], request, note, row["program"], bool(place)
+    return PictureRecord(row["id"], row["job"], row["user"], path, *size, whole(row["seed"]), *told)
 
 
 def request_of(text: object) -> tuple[Request, str]:

@@ -75,6 +75,13 @@ class Outputs:
             self._find_folder()
             return self._put(data, f"{_name(request)}.png")
 
+    def keep_copy(self, data: bytes, request: Request, ending: str) -> Path:
+        """A picture file from elsewhere, byte for byte, under a name of ours. `ending`: ".png" and the like. Raises `NotSaved`."""
+        self.check_space()
+        with _told():
+            self._find_folder()
+            return self._put(data, f"{_name(request)}{ending}")
+
     def check_space(self) -> None:
         """Raises `NotSaved` when less than 200 MB are free: a job should not start that cannot be kept."""
         with _told():

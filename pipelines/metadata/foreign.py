@@ -1,61 +1,94 @@
-"""Whose settings a picture carries, when they are not a text that Atelier reads: each program by the marks that it leaves."""
+"""A request from what another program says of a picture: every value within its limits, or said why not."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
-from models.json_values import is_table, table
-from pipelines.metadata.picture_texts import COMMENT, DESCRIPTION, MAKE, MODEL, PARAMETERS, SOFTWARE, TOOL, USER_COMMENT, XMP
-
-Texts = Mapping[str, str]
-IN_JSON = (PARAMETERS, USER_COMMENT, DESCRIPTION, COMMENT, XMP, "Comment", "prompt", "workflow", "metadata")
-
-
-def foreign_program(texts: Texts) -> str:
-    """Its name, "" when no mark of a known one is there."""
-    objects = [found for name in IN_JSON if is_table(found := as_json(texts.get(name, "")))]
-    keys = {key for found in objects for key in found}
-    return next((name for name, marks in PROGRAMS if marks(texts, keys)), "")
-
-
-def as_json(text: str) -> object:
-    """The JSON object that the text is; None when it is none."""
-    if not text.lstrip().startswith("{"):
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _comfy(texts: Texts, _: set[str]) -> bool:
-    """A graph as "prompt" or "workflow", which may be too long to be read; in WebP and AVIF in the names of camera and maker."""
-    graph = as_json(texts.get("prompt", ""))
-    nodes = any("class_type" in table(node) for node in table(graph).values())
-    in_exif = any(texts.get(name, "").lower().startswith(("prompt:", "workflow:")) for name in (MAKE, MODEL, DESCRIPTION, USER_COMMENT))
-    return nodes or in_exif or "workflow" in texts or texts.get("prompt") == ""
-
-
-def _names(*marks: str) -> Callable[[Texts, set[str]], bool]:
-    """Texts of these names, or JSON with these keys."""
-    return lambda texts, keys: any(mark in texts or mark in keys for mark in marks)
-
-
-def _says(word: str, *places: str) -> Callable[[Texts, set[str]], bool]:
-    return lambda texts, _: any(word in texts.get(place, "") for place in places)
-
-
-def _any(*ways: Callable[[Texts, set[str]], bool]) -> Callable[[Texts, set[str]], bool]:
-    return lambda texts, keys: any(way(texts, keys) for way in ways)
-
-
-PROGRAMS: tuple[tuple[str, Callable[[Texts, set[str]], bool]], ...] = (
-    ("SwarmUI", _names("sui_image_params")),
-    ("InvokeAI", _names("invokeai_metadata", "invokeai_graph", "invokeai_workflow", "sd-metadata", "Dream")),
-    ("NovelAI", _any(_says("NovelAI", "Software", "Source", "Title", SOFTWARE), _names("signed_hash"))),
-    ("Fooocus", _names("fooocus_scheme", "fooocus_version", "base_model_hash", "base_model", "metadata_scheme")),
-    ("Easy Diffusion", _names("use_stable_diffusion_model", "Stable Diffusion model", "stable_diffusion_model")),
-    ("Draw Things", _any(_says("Draw Things", "Software", SOFTWARE, TOOL), lambda _, keys: {"c", "uc", "sampler"} <= keys)),
-    ("ComfyUI", _comfy),
+from pipelines.metadata.admitting import admitted
+from pipelines.metadata.lists import listed
+from pipelines.metadata.text_request import lost, put_in, with_tags
+from pipelines.programs.said import ModelSaid, Said
+from pipelines.requests.request import (
+    MOST_LORAS,
+    STRONGEST,
+    Drawing,
+    HypernetworkUse,
+    ImageToImage,
+    Inpaint,
+    LoraUse,
+    TextToImage,
 )
+
+TITLES = {"checkpoint": "Model", "refiner": "Refiner", "vae": "VAE", "hypernetwork": "Hypernet"}
+FROM_PICTURE = "It is not said; this is the size of the picture."
+MOST_HYPERNETWORKS = 4
+
+
+@dataclass(frozen=True)
+class FromProgram:
+    """`told`: the fields that something was said of; `guessed`: field -> why it is only likely. `made_with`: names and hashes of models."""
+
+    request: Drawing
+    made_with: dict[str, str]
+    notes: tuple[str, ...]
+    told: tuple[str, ...]
+    guessed: dict[str, str]
+
+
+def request_of(said: Said, size: tuple[int, int] | None) -> FromProgram:
+    """`size`: of the picture itself, which is likely to be what was drawn where nothing is said of it."""
+    kind = _kind(said)
+    values = {name: value for name, value in said.values.items() if kind is not TextToImage or name != "denoising_strength"}
+    taken, notes = admitted(kind, values)
+    guessed = {name: why for name, why in said.guessed.items() if name in taken}
+    if size and not {"width", "height"} & {*values}:
+        likely, _ = admitted(kind, dict(zip(("width", "height"), size, strict=True)))
+        taken |= likely
+        guessed |= dict.fromkeys(likely, FROM_PICTURE)
+    request, tag_notes = with_tags(kind.admit(taken))
+    request = _with_models(request, said.models)
+    whys = [why for name, why in guessed.items() if name not in ("width", "height")]
+    told = (*said.notes, *notes, *whys, *tag_notes, *_too_many(said.models), *lost(said.rest), *put_in(kind, False))
+    fields = (*taken, *(name for name in ("loras", "hypernetworks") if getattr(request, name)))
+    return FromProgram(request, _made_with(said.models), tuple(dict.fromkeys(told)), fields, guessed)
+
+
+def _kind(said: Said) -> type[Drawing]:
+    if not said.begins_with_picture:
+        return TextToImage
+    return Inpaint if said.has_mask else ImageToImage
+
+
+def _with_models(request: Drawing, models: list[ModelSaid]) -> Drawing:
+    """Those that the program lists besides the ones that stand in the prompt as tags."""
+    named = {use.name for use in request.loras}
+    loras = [_lora(model) for model in models if model.place == "lora" and model.name not in named]
+    nets = [HypernetworkUse(name=model.name, strength=_within(model.weight)) for model in models if model.place == "hypernetwork"]
+    return replace(
+        request,
+        loras=(*request.loras, *loras)[:MOST_LORAS],
+        hypernetworks=(*request.hypernetworks, *nets)[:MOST_HYPERNETWORKS],
+    )
+
+
+def _lora(model: ModelSaid) -> LoraUse:
+    return LoraUse(name=model.name, unet=_within(model.weight), text_encoder=_within(model.text_weight))
+
+
+def _within(strength: float) -> float:
+    return min(max(strength, -STRONGEST), STRONGEST) if strength == strength else 1.0
+
+
+def _too_many(models: list[ModelSaid]) -> list[str]:
+    count = sum(model.place == "lora" for model in models)
+    return [f"Only {MOST_LORAS} LoRAs can act; {count - MOST_LORAS} of {count} were left out."] if count > MOST_LORAS else []
+
+
+def _made_with(models: list[ModelSaid]) -> dict[str, str]:
+    """As a settings text names them, so that they are looked up in one way."""
+    found: dict[str, str] = {}
+    for model in models:
+        if title := TITLES.get(model.place):
+            found |= {title: model.name} | ({f"{title} hash": model.digest} if model.digest else {})
+    hashes = [(model.name, model.digest) for model in models if model.place == "lora" and model.digest]
+    return found | ({"Lora hashes": listed(hashes)} if hashes else {})

@@ -20,11 +20,14 @@ from dataclasses import dataclass, field, fields
 
 from pipelines.metadata.admitting import admitted
 from pipelines.metadata.provenance import OURS_ALONE
-from pipelines.metadata.settings_text import NEGATIVE, take_apart
+from pipelines.metadata.settings_text import LONGEST, NEGATIVE, take_apart
 from pipelines.metadata.unit_text import SHOWN_HASH, unit_text
+from pipelines.programs.names import Near, instead, sampler_of, schedule_of
 from pipelines.prompts.tags import write_tags
 from pipelines.requests.enlarge import BY_SIZE
-from pipelines.requests.request import SAMPLER_NAMES, SCHEDULE_NAMES, Drawing, Enlarge, Request, TextToImage, limits
+from pipelines.requests.request import Drawing, Enlarge, Request, TextToImage, limits
+
+__all__ = ["LONGEST", "Settings", "number", "parse", "write"]
 
 VERSION = "0.1"
 
@@ -78,7 +81,6 @@ OURS = frozenset((*KEYS.values(), *PICTURE_KEYS.values(), SIZE, *EXACT.values(),
 SAME = {key.casefold(): key for key in OURS} | {
     "scheduler": "Schedule type", "guidance scale": "CFG scale", "cfg": "CFG scale", "width x height": SIZE, "model name": "Model",
 }  # fmt: skip
-OTHER_NAMES = {"uniform": "Normal", "sgmuniform": "SGM Uniform", "sgm_uniform": "SGM Uniform"}  # what others call our schedules
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ class Settings:
     leftovers: dict[str, str] = field(default_factory=dict[str, str])  # keys that no request field stands for, as they were written
     notes: tuple[str, ...] = ()  # one sentence for each value that was not taken
     pictures: dict[str, str] = field(default_factory=dict[str, str])  # fields of what begins with a picture, as they were written
+    guessed: dict[str, str] = field(default_factory=dict[str, str])  # field -> why its value is only the nearest one
+    version: str = ""  # of the program that wrote it, as it says
 
 
 def write(request: Request, made_with: dict[str, str]) -> str:
@@ -136,11 +140,12 @@ def parse(text: str) -> Settings:
     values: dict[str, object] = {**prompts} if pairs or read.negative_prompt else {"prompt": read.prompt}
     values |= {name: pairs[key] for name, key in EXACT.items() if key in pairs}
     values |= _known_values(pairs)
-    taken, notes = admitted(TextToImage, values)
+    near, guessed = _sampler_and_schedule(pairs)
+    taken, notes = admitted(TextToImage, values | near)
     behind = (f"Not read, as it stands behind the settings: “{_short(read.behind)}”",) if read.behind else ()
     pictures = {name: pairs[key] for name, key in PICTURE_KEYS.items() if key in pairs}
     leftovers = {key: value for key, value in pairs.items() if key not in OURS}
-    return Settings(taken, leftovers, (*notes, *behind), pictures)
+    return Settings(taken, leftovers, (*notes, *guessed.values(), *behind), pictures, guessed, pairs.get("Version", ""))
 
 
 def _chosen(request: Request, name: str) -> bool:
@@ -167,31 +172,26 @@ def _known_values(pairs: dict[str, str]) -> dict[str, object]:
         values |= {"width": int(size[1]), "height": int(size[2])}
     elif SIZE in pairs:
         values["width"] = pairs[SIZE]
-    return values | _sampler_and_schedule(pairs)
-
-
-def _sampler_and_schedule(pairs: dict[str, str]) -> dict[str, str]:
-    """Our names for the sampler and the schedule; "DPM++ 2M Karras" (before A1111 1.9) names both. Unknown names stay."""
-    values: dict[str, str] = {}
-    if KEYS["schedule"] in pairs:
-        values["schedule"] = _our_name(pairs[KEYS["schedule"]], SCHEDULE_NAMES)
-    if KEYS["sampler"] in pairs:
-        sampler, schedule = _split_sampler(pairs[KEYS["sampler"]])
-        values["sampler"] = _our_name(sampler, SAMPLER_NAMES)
-        values |= {"schedule": schedule} if schedule and "schedule" not in values else {}
     return values
 
 
-def _split_sampler(name: str) -> tuple[str, str]:
-    for schedule in SCHEDULE_NAMES:
-        if name.casefold().endswith(f" {schedule.casefold()}"):
-            return name[: -len(schedule)].strip(), schedule
-    return name, ""
+def _sampler_and_schedule(pairs: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Our names for both, and why where one is only the nearest; "DPM++ 2M Karras" (before A1111 1.9) names both. Unknown names stay."""
+    values: dict[str, str] = {}
+    guessed: dict[str, str] = {}
+    if sampler := pairs.get(KEYS["sampler"]):
+        near = sampler_of(sampler)
+        _put(values, guessed, "sampler", sampler, near)
+        values |= {"schedule": near.schedule} if near.schedule else {}
+    if schedule := pairs.get(KEYS["schedule"]):
+        _put(values, guessed, "schedule", schedule, schedule_of(schedule))
+    return values, guessed
 
 
-def _our_name(name: str, ours: tuple[str, ...]) -> str:
-    same = {known.casefold(): known for known in ours} | {other: known for other, known in OTHER_NAMES.items() if known in ours}
-    return same.get(name.casefold(), name)
+def _put(values: dict[str, str], guessed: dict[str, str], name: str, written: str, near: Near) -> None:
+    values[name] = near.name or written
+    if near.name and not near.sure:
+        guessed[name] = instead(written, near.name)
 
 
 def number(text: str) -> int | float | str:

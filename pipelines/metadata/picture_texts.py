@@ -7,36 +7,58 @@ from __future__ import annotations
 
 import html
 import io
+import os
 import re
 import struct
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import ExifTags, Image, PngImagePlugin
 
 from models.errors import UserError
+from pipelines.images.exif_cost import costs_too_much
+from pipelines.metadata.exif import block_of, values_of
+from pipelines.metadata.stealth import STEALTH, hidden_text
 
 LONGEST_TEXT = 1_000_000  # bytes of one text that is read
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, RuntimeError, struct.error)  # what Pillow raises for broken files
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")  # that can carry settings
 MOST_TEXTS = 50
+MOST_CHUNKS = 20_000  # of a PNG that are stepped over
+PNG, BEHIND = b"\x89PNG\r\n\x1a\n", (b"tEXt", b"zTXt", b"iTXt", b"eXIf")
 MOST_PIXELS = 50e6  # of a picture that is decoded for the sake of texts behind the pixels
 
 ATELIER, PARAMETERS = "atelier", "parameters"
 USER_COMMENT, DESCRIPTION, WINDOWS_COMMENT, COMMENT, XMP = "EXIF comment", "EXIF description", "EXIF XPComment", "JPEG comment", "XMP"
 MAKE, MODEL, SOFTWARE, TOOL = "EXIF make", "EXIF model", "EXIF software", "XMP tool"
-IN_EXIF = {
+IN_EXIF: dict[int, str] = {
     ExifTags.Base.ImageDescription: DESCRIPTION, ExifTags.Base.XPComment: WINDOWS_COMMENT, ExifTags.Base.Make: MAKE,
-    ExifTags.Base.Model: MODEL, ExifTags.Base.Software: SOFTWARE,
+    ExifTags.Base.Model: MODEL, ExifTags.Base.Software: SOFTWARE, ExifTags.Base.UserComment: USER_COMMENT,
 }  # fmt: skip
 XMP_TEXT = re.compile(r"<rdf:li[^>]{0,200}>([^<]+)</rdf:li>|<(?:exif:UserComment|dc:description)>([^<]+)<|UserComment=\"([^\"]+)\"")
 XMP_TOOL = re.compile(r"CreatorTool(?:>|=\")([^<\"]{1,200})")
 
 
+@dataclass(frozen=True)
+class Looked:
+    """A picture file, looked into: width and height, its texts by name, and what kind of file it is."""
+
+    size: tuple[int, int]
+    texts: dict[str, str]
+    format: str  # one of `FORMATS`
+
+
 def texts_in(source: Path | bytes) -> dict[str, str]:
     """By name; those that are longer than a megabyte are empty. Raises `UserError` for a file that is no picture, or too large."""
+    return look(source).texts
+
+
+def look(source: Path | bytes) -> Looked:
+    """The same, and more. Raises as `texts_in`."""
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
-            texts = _texts_of(image)
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            size, kind, texts = _look(file)
     except Image.DecompressionBombError as error:
         raise UserError("This picture is too large to open. Scale it down first.") from error
     except UNREADABLE as error:
@@ -44,15 +66,42 @@ def texts_in(source: Path | bytes) -> dict[str, str]:
     short = {name: text if len(text.encode("utf-8", "replace")) <= LONGEST_TEXT else "" for name, text in texts.items()}
     if (own := {ATELIER, PARAMETERS} & {*texts}) and not any(short[name] for name in own):
         raise UserError("The settings in this picture are too large to be true. They were not read.")
-    return short
+    return Looked(size, short, kind)
 
 
-def _texts_of(image: Image.Image) -> dict[str, str]:
+def _look(file: BinaryIO) -> tuple[tuple[int, int], str, dict[str, str]]:
+    if costs_too_much(file):
+        raise ValueError("EXIF that claims more than it holds")
+    behind = _has_texts_behind(file)
+    with Image.open(file, formats=FORMATS) as image:
+        return image.size, image.format or "", _texts_of(image, behind)
+
+
+def _texts_of(image: Image.Image, behind: bool) -> dict[str, str]:
     texts = _named_texts(image)
-    if not {ATELIER, PARAMETERS} & {*texts} and isinstance(image, PngImagePlugin.PngImageFile) and image.width * image.height < MOST_PIXELS:
-        image.load()  # some programs put the texts behind the pixels
+    if behind and not {ATELIER, PARAMETERS} & {*texts} and image.width * image.height < MOST_PIXELS:
+        image.load()
         texts = _named_texts(image)
-    return texts if {ATELIER, PARAMETERS} & {*texts} else texts | _exif_texts(image) | _other_texts(image)
+    if {ATELIER, PARAMETERS} & {*texts}:
+        return texts
+    texts |= _exif_texts(image) | _other_texts(image)
+    hidden = "" if texts or image.width * image.height > MOST_PIXELS else hidden_text(image)
+    return texts | ({STEALTH: hidden} if hidden else {})
+
+
+def _has_texts_behind(file: BinaryIO) -> bool:
+    """Whether a PNG has texts behind its pixels, as some programs put them there. Only then are the pixels decoded to come to them."""
+    found, pixels = False, False
+    if file.read(8) == PNG:
+        for _ in range(MOST_CHUNKS):
+            head = file.read(8)
+            if len(head) < 8:
+                break
+            pixels = pixels or head[4:] == b"IDAT"
+            found = found or (pixels and head[4:] in BEHIND)
+            file.seek(int.from_bytes(head[:4]) + 4, os.SEEK_CUR)
+    file.seek(0)
+    return found
 
 
 def _named_texts(image: Image.Image) -> dict[str, str]:
@@ -72,16 +121,13 @@ def _mended(text: str) -> str:
 
 
 def _exif_texts(image: Image.Image) -> dict[str, str]:
-    exif = image.getexif()
-    raw: dict[str, object] = {name: exif.get(tag) for tag, name in IN_EXIF.items()}
-    raw[USER_COMMENT] = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
-    found = {name: _exif_text(name, value).strip("\0 ") for name, value in raw.items() if isinstance(value, str | bytes)}
+    raw = values_of(block_of(image.info), IN_EXIF, 2 * LONGEST_TEXT)
+    found = {IN_EXIF[tag]: _exif_text(IN_EXIF[tag], value).strip("\0 ") for tag, value in raw.items()}
     return {name: text for name, text in found.items() if text}
 
 
-def _exif_text(name: str, value: str | bytes) -> str:
-    raw = value.encode("latin-1", "ignore") if isinstance(value, str) else value
-    return {USER_COMMENT: comment_text, WINDOWS_COMMENT: _utf16}.get(name, _bytes_text)(raw[: 2 * LONGEST_TEXT])
+def _exif_text(name: str, raw: bytes) -> str:
+    return {USER_COMMENT: comment_text, WINDOWS_COMMENT: _utf16}.get(name, _bytes_text)(raw)
 
 
 def _other_texts(image: Image.Image) -> dict[str, str]:

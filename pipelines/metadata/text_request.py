@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
+from itertools import islice
 
 from models.errors import UserError
 from pipelines.metadata.admitting import admitted
 from pipelines.metadata.infotext import PICTURE_KEYS, UPSCALE_TO, Settings, number
+from pipelines.metadata.lists import unlisted
 from pipelines.metadata.provenance import OURS_ALONE
 from pipelines.metadata.unit_text import TRUTHS, read_unit
 from pipelines.prompts.tags import Tag, take_tags
 from pipelines.requests.enlarge import BY_SIZE
 from pipelines.requests.request import (
+    MOST_LORAS,
+    STRONGEST,
     Controlled,
     Depth,
     Drawing,
@@ -35,9 +40,10 @@ OWN: tuple[tuple[type[Drawing], tuple[str, ...]], ...] = (
     (Inpaint, ("mask_blur", "masked_content", "area", "padding", "inverted", "soft")),
     (ImageToImage, ("image", "denoising_strength")),
 )
+LORA_WEIGHTS = "Lora weights"  # Fooocus: "ink: 0.5, snow: 1", where A1111 has tags in the prompt
 READ_ELSEWHERE = frozenset({
     "Model", "Model hash", "VAE", "VAE hash", "Refiner", "Refiner hash", "Lora hashes", "TI hashes", "Hypernet", "Hypernet hash",
-    "ControlNet hashes", "VAE tile", "VAE precision", "Version", "Size-1", "Size-2", *OURS_ALONE,
+    "ControlNet hashes", "VAE tile", "VAE precision", "Version", "Size-1", "Size-2", LORA_WEIGHTS, *OURS_ALONE,
 })  # fmt: skip
 SECOND_PASS = "Hires "  # begins the keys of A1111's second pass, which writes its denoising strength under the name that img2img has
 NO_PICTURE = "The picture that it begins with is not in the text. Put it in."
@@ -50,6 +56,7 @@ class FromText:
     request: Request
     notes: tuple[str, ...] = ()
     pictures: dict[tuple[int, str], str] = field(default_factory=dict[tuple[int, str], str])
+    unknown: dict[str, str] = field(default_factory=dict[str, str])  # what nothing here stands for
 
 
 def request_of(settings: Settings) -> FromText:
@@ -60,14 +67,16 @@ def request_of(settings: Settings) -> FromText:
     given = {name: _value(kind, name, text) for name, text in settings.pictures.items() if name in {item.name for item in fields(kind)}}
     pictures = {(-1, name): str(given.pop(name)) for name in ("image", "map") if given.get(name)}
     taken, notes = admitted(kind, given)
-    request, tag_notes = _with_tags(kind.admit({**settings.values, **taken}))
+    request, tag_notes = with_tags(kind.admit({**settings.values, **taken}))
+    request = replace(request, loras=request.loras or _weighed(settings.leftovers.get(LORA_WEIGHTS, "")))
     units = [(int(found[1]), text) for key, text in settings.leftovers.items() if (found := UNIT.fullmatch(key))]
     read = [read_unit(text, place + 1) for place, text in sorted(units)[:10]]
     pictures |= {(place, name): known for place, (_, own, _) in enumerate(read) for name, known in own.items()}
     unit_notes = [note for _, _, found in read for note in found]
     request = replace(request, controls=tuple(use for use, _, _ in read))
-    told = (*settings.notes, *notes, *tag_notes, *unit_notes, *_lost(settings, kind))
-    return FromText(request, told, pictures)
+    unknown = _unknown(settings, kind)
+    told = (*settings.notes, *notes, *tag_notes, *unit_notes, *lost(unknown), *put_in(kind, bool(settings.pictures.get("image"))))
+    return FromText(request, told, pictures, unknown)
 
 
 def _kind(settings: Settings) -> type[Drawing]:
@@ -101,7 +110,7 @@ def _value(kind: type[Request], name: str, text: str) -> object:
     return next((own for own in names if own.casefold() == text.casefold()), text)
 
 
-def _with_tags(request: Drawing) -> tuple[Drawing, list[str]]:
+def with_tags(request: Drawing) -> tuple[Drawing, list[str]]:
     """Tags become entries, whose files are looked up by hash and by name."""
     try:
         prompt, tags = take_tags(request.prompt)
@@ -117,13 +126,26 @@ def _lora(tag: Tag) -> LoraUse:
     return LoraUse(name=tag.name[:300], unet=tag.unet, text_encoder=tag.text_encoder, blocks=tag.blocks[:400])
 
 
-def _lost(settings: Settings, kind: type[Drawing]) -> list[str]:
+def _weighed(text: str) -> tuple[LoraUse, ...]:
+    weights = [(name[:300], number(weight)) for name, weight in unlisted(text)[:MOST_LORAS]]
+    found = [(name, min(max(float(weight), -STRONGEST), STRONGEST)) for name, weight in weights if not isinstance(weight, str)]
+    return tuple(LoraUse(name=name, unet=weight, text_encoder=weight) for name, weight in found)
+
+
+def _unknown(settings: Settings, kind: type[Drawing]) -> dict[str, str]:
     """What nothing here stands for."""
-    others = [key for key in settings.leftovers if key not in READ_ELSEWHERE and not UNIT.fullmatch(key)]
-    others += [PICTURE_KEYS[name] for name in settings.pictures if name not in {item.name for item in fields(kind)}]
-    notes = [f"Not used, as nothing here stands for it: {', '.join(key[:60] for key in others[:30])}."] if others else []
-    if issubclass(kind, FromPicture) and not settings.pictures.get("image"):
-        notes.append(NO_PICTURE)
-    if issubclass(kind, Inpaint):
-        notes.append("The mask is not in the text. Paint it again.")
-    return notes
+    others = {key: text for key, text in settings.leftovers.items() if key not in READ_ELSEWHERE and not UNIT.fullmatch(key)}
+    own = {item.name for item in fields(kind)}
+    return others | {PICTURE_KEYS[name]: text for name, text in settings.pictures.items() if name not in own}
+
+
+def lost(unknown: Iterable[str]) -> list[str]:
+    """A sentence that names them all."""
+    keys = [key[:60] for key in islice(unknown, 30)]
+    return [f"Not used, as nothing here stands for it: {', '.join(keys)}."] if keys else []
+
+
+def put_in(kind: type[Request], has_picture: bool) -> list[str]:
+    """What is to be put in or painted again."""
+    notes = [NO_PICTURE] if issubclass(kind, FromPicture) and not has_picture else []
+    return [*notes, *(["The mask is not in the text. Paint it again."] if issubclass(kind, Inpaint) else [])]

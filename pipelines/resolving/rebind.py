@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from models.errors import UserError
 from models.files import ModelFile, ModelKind
@@ -23,6 +23,7 @@ from pipelines.requests.request import OWN_VAE, Drawing, EmbeddingUse, Hypernetw
 from pipelines.resolving.embedding_words import awake, embeddings_for
 
 Use = TypeVar("Use", LoraUse, HypernetworkUse, ControlUse)
+Found = Literal["hash", "name", "another", "comparing", "missing"]  # "another": of this name, and not the same file
 PATIENCE = 2.0  # seconds that the files of one picture may take to be read, all together
 STEERS: tuple[ModelKind, ...] = ("controlnet", "adapter")
 SHOWN = {
@@ -49,20 +50,35 @@ class CatalogView(Protocol):
 
 
 @dataclass(frozen=True)
+class Binding:
+    """A model that was named, and what it is here. `place`: "Model", "Refiner", else its kind."""
+
+    place: str
+    name: str
+    digest: str  # digits of its SHA-256 as they were written, or ""
+    called: str = ""  # here; "" where it is not
+    how: Found = "missing"
+
+
+@dataclass(frozen=True)
 class Rebound:
     """A request from elsewhere in terms of this library, and a sentence for each thing that is not here, or is another."""
 
     request: Request
     notes: tuple[str, ...] = ()
+    bindings: tuple[Binding, ...] = ()
 
 
-def rebind(request: Request, made_with: Mapping[str, str], catalog: CatalogView, ids: bool = True) -> Rebound:
+def rebind(
+    request: Request, made_with: Mapping[str, str], catalog: CatalogView, ids: bool = True, instead: str = INSTEAD["checkpoint"]
+) -> Rebound:
     """Finds what a picture was made with: by the hash in its metadata, else by id, else by name. It is sealed to be made as it was made.
 
     What is not there is left out and named in a note; a checkpoint that is not there becomes the starter. What bears the name but is
     another file is taken, and a note says so. `ids`: the request holds ids of a library; a text that others read has names alone.
+    `instead`: what becomes of a checkpoint that is not here, as a note says it.
     """
-    return _rebound(request, Search(catalog, made_with), ids) if isinstance(request, Drawing) else Rebound(request)
+    return _rebound(request, Search(catalog, made_with, instead=instead), ids) if isinstance(request, Drawing) else Rebound(request)
 
 
 def _rebound(request: Drawing, search: Search, ids: bool) -> Rebound:
@@ -83,7 +99,7 @@ def _rebound(request: Drawing, search: Search, ids: bool) -> Rebound:
     if ids or "TI hashes" in search.made_with:
         search.say_newcomers(found)
         found = replace(found, as_made=seal(found))
-    return Rebound(found, tuple(dict.fromkeys([*search.notes, *_too_many(found.threads)])))
+    return Rebound(found, tuple(dict.fromkeys([*search.notes, *_too_many(found.threads)])), tuple(search.bindings))
 
 
 def _too_many(threads: int) -> list[str]:
@@ -99,12 +115,14 @@ class Search:
     catalog: CatalogView
     made_with: Mapping[str, str]
     notes: list[str] = field(default_factory=list[str])
+    bindings: list[Binding] = field(default_factory=list[Binding])
     until: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
+    instead: str = INSTEAD["checkpoint"]
 
     def checkpoint(self, model_id: str, key: str) -> str:
         """Other studios put the hash of a refiner behind its name."""
         name, hashed = BRACKETS.fullmatch(self.made_with.get(key, "")).groups("")  # pyright: ignore[reportOptionalMemberAccess]
-        return self.one("checkpoint", model_id, name, self.made_with.get(f"{key} hash", hashed))
+        return self.one("checkpoint", model_id, name, self.made_with.get(f"{key} hash", hashed), key)
 
     def vae(self, model_id: str, unnamed: str) -> str:
         """Whatever was chosen for a checkpoint was looked up before it was drawn, so a picture that names none had the checkpoint's own."""
@@ -153,13 +171,14 @@ class Search:
             elif found := self.one(kind, use.id, use.name, digests.of(use.id, use.name)):
                 yield replace(use, id=found)
 
-    def one(self, kind: ModelKind, model_id: str, name: str, digest: str) -> str:
+    def one(self, kind: ModelKind, model_id: str, name: str, digest: str, place: str = "") -> str:
         """The id here, or nothing and a note."""
         kinds = STEERS if kind in STEERS else (kind,)
         called = self._called(kinds, model_id, name)
-        found, is_sure = self._same(kinds, called, digest) if digest else self._first(model_id, called)
+        found, how = self._same(kinds, called, digest) if digest else self._first(model_id, called)
+        self.bindings.append(Binding(place or kind, name, digest, found.called if found else "", how if found else "missing"))
         if found is None:
-            self._say_gone(kind, name, is_sure)
+            self._say_gone(kind, name, how != "comparing")
         return found.id if found else ""
 
     def _called(self, kinds: Sequence[ModelKind], model_id: str, name: str) -> list[ModelFile]:
@@ -167,26 +186,26 @@ class Search:
         there = [entry for kind in kinds for entry in self.catalog.models(kind) if entry.id == model_id]
         return there + [entry for kind in kinds if name for entry in self.catalog.named(kind, name) if entry not in there]
 
-    def _first(self, model_id: str, called: Sequence[ModelFile]) -> tuple[ModelFile | None, bool]:
+    def _first(self, model_id: str, called: Sequence[ModelFile]) -> tuple[ModelFile | None, Found]:
         """Without a hash, the first will do; of several that only share the name, it is said which."""
         if len(called) > 1 and called[0].id != model_id:
             what = f"{len(called)} files bear the name of one that this picture was made with"
             self.notes.append(f"{what}; “{called[0].called[:80]}” was taken.")
-        return next(iter(called), None), True
+        return next(iter(called), None), "name"
 
-    def _same(self, kinds: Sequence[ModelKind], called: Sequence[ModelFile], digest: str) -> tuple[ModelFile | None, bool]:
-        """The file with this content, else what bears its name, and a note; and whether all were compared."""
+    def _same(self, kinds: Sequence[ModelKind], called: Sequence[ModelFile], digest: str) -> tuple[ModelFile | None, Found]:
+        """The file with this content, else what bears its name, and a note."""
         try:
             for entry in called:
                 if self._holds(entry, digest):
-                    return entry, True
+                    return entry, "hash"
             elsewhere = next(filter(None, (self.catalog.by_hash_within(kind, digest, self._left) for kind in kinds)), None)
         except TimeoutError:
             self.notes += [_uncompared(entry.called) for entry in called[:1]]
-            return next(iter(called), None), False
+            return next(iter(called), None), "comparing"
         if elsewhere is None:
             self.notes += [_another(entry.called) for entry in called[:1]]
-        return elsewhere or next(iter(called), None), True
+        return elsewhere or next(iter(called), None), "hash" if elsewhere else "another"
 
     def _holds(self, entry: ModelFile, digest: str) -> bool:
         try:
@@ -200,7 +219,7 @@ class Search:
 
     def _say_gone(self, kind: ModelKind, name: str, is_sure: bool) -> None:
         what = f"The {SHOWN.get(kind, kind)} “{name[:80]}” is not in the models folders" if name else f"This picture names no {kind}"
-        instead = INSTEAD.get(kind, "it was left out")
+        instead = self.instead if kind == "checkpoint" else INSTEAD.get(kind, "it was left out")
         later = "" if is_sure else " Some files there are still being compared with it; ask again in a while."
         self.notes.append(f"{what}; {instead}.{later}")
 

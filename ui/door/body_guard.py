@@ -24,7 +24,8 @@ from ui.door.uploads import FILE_ROUTE, HalfText, NotAnUpload, NotJson, UploadFo
 
 GRADIO = "/gradio_api/"
 UPLOAD_ROUTE = "/gradio_api/upload"
-INPUT_ROUTE = "/input"
+BYTES = "application/octet-stream"
+FILE_ROUTES = {"/input": (BYTES,), "/reading": (BYTES, "text/plain")}  # whose body is one file -> the content types that it may have
 FORM_ROUTES = ("/login", "/logout")
 FORM = "application/x-www-form-urlencoded"
 LONG_BODY = 32_768  # bytes from which a body is checked in a thread
@@ -59,7 +60,7 @@ class BodyGuard:
         self._check_file(scope)
         if scope["method"] != "POST":
             await self.app(scope, receive, send)
-        elif scope["path"] in (UPLOAD_ROUTE, INPUT_ROUTE):
+        elif scope["path"] in (UPLOAD_ROUTE, *FILE_ROUTES):
             await self._in_turn(scope, receive, send)
         else:
             body = await self._checked_body(scope, Headers(scope=scope), receive)
@@ -83,8 +84,8 @@ class BodyGuard:
 
     async def _input(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        if content_type(headers) != "application/octet-stream":
-            raise Refused(415, "Send the file itself, as application/octet-stream.")
+        if content_type(headers) not in FILE_ROUTES[scope["path"]]:
+            raise Refused(415, f"Send the file itself, as {' or '.join(FILE_ROUTES[scope['path']])}.")
         body = await read_body(headers, receive, self.limits.upload)
         await self.app(scope, replay(body, receive), send)
 

@@ -12,11 +12,13 @@ from pipelines import Studio
 from ui.door.login import LoginRoutes
 from ui.parts.depth_map import DepthViews
 from ui.routes.details import DetailRoutes
+from ui.routes.folders import FolderRoutes
 from ui.routes.inputs import InputRoutes
 from ui.routes.jobs import JobRoutes
 from ui.routes.library import LibraryRoutes
 from ui.routes.pictures import PictureRoutes
 from ui.routes.queue import QueueRoutes
+from ui.routes.readings import ReadingRoutes
 
 Handler = Callable[[Request], Awaitable[Response]]
 Address = tuple[str, str, Handler]  # method, path, handler
@@ -27,6 +29,7 @@ def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, asks_p
     yield from _jobs(studio, closing, asks_password)
     yield from _pictures(studio)
     yield from _library(LibraryRoutes(studio))
+    yield from _elsewhere(ReadingRoutes(studio), FolderRoutes(studio))
     yield ("GET", "/login", login.show)
     yield ("POST", "/login", login.enter)
     yield ("POST", "/logout", login.leave)
@@ -69,3 +72,11 @@ def _library(library: LibraryRoutes) -> Iterator[Address]:
     yield ("POST", "/library/pictures/{action}", library.mark)
     yield ("POST", "/library/zip", library.prepare)
     yield ("GET", "/library/zip/{zip_id}", library.zip)
+
+
+def _elsewhere(readings: ReadingRoutes, folders: FolderRoutes) -> Iterator[Address]:
+    yield ("POST", "/reading", readings.read)
+    yield ("GET", "/folders", folders.show)
+    yield ("POST", "/folders", folders.bring)
+    yield ("POST", "/folders/stop", folders.stop)
+    yield ("POST", "/folders/go-on", folders.go_on)

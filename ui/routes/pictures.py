@@ -20,6 +20,7 @@ from ui.door.roles import visitor_of
 from ui.messages import Message
 
 AT_ONCE = 2  # small versions that are made at the same time
+KINDS = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".avif": "image/avif"}
 
 
 class PictureRoutes:
@@ -31,11 +32,15 @@ class PictureRoutes:
 
     async def picture(self, request: Request) -> Response:
         """The file as it was saved, byte for byte, with its metadata. `?download=1` makes the browser keep it."""
-        record = await self._find(request)
+        try:
+            record = await self._find(request)
+        except UserError as error:
+            return _gone(str(error))
         if record is None:
             return _gone()
         place = "attachment" if request.query_params.get("download") else "inline"
-        return FileResponse(record.path, headers=FOREVER, media_type="image/png", filename=record.path.name, content_disposition_type=place)
+        kind = KINDS.get(record.path.suffix.lower(), "image/png")
+        return FileResponse(record.path, headers=FOREVER, media_type=kind, filename=record.path.name, content_disposition_type=place)
 
     async def thumb(self, request: Request) -> Response:
         """Made when it is first asked for, and then kept on the disk."""
@@ -45,16 +50,18 @@ class PictureRoutes:
             return _gone()
         thumbs = self.studio.gallery.thumbs
         try:
-            small = await asyncio.to_thread(thumbs.kept, picture_id) or await self._made(request, picture_id, found[1])
+            small = await asyncio.to_thread(thumbs.kept, picture_id) or await self._made(request, picture_id, found[1], found[2])
+        except UserError as error:
+            return _gone(str(error))
         except UNREADABLE:
             return _gone()
         return Response(small, headers=FOREVER, media_type="image/webp")
 
-    async def _made(self, request: Request, picture_id: str, picture: Path) -> bytes:
+    async def _made(self, request: Request, picture_id: str, picture: Path, from_elsewhere: bool) -> bytes:
         """Waiting for a turn holds no thread, and who has scrolled on meanwhile needs none made."""
         async with self._turn:
             gone = await request.is_disconnected()
-            return b"" if gone else await asyncio.to_thread(self.studio.gallery.thumbs.of, picture_id, picture)
+            return b"" if gone else await asyncio.to_thread(self.studio.gallery.thumbs.of, picture_id, picture, from_elsewhere)
 
     async def example(self, request: Request) -> Response:
         """A picture that came with a checkpoint, small. Everybody may see it."""
@@ -66,9 +73,11 @@ class PictureRoutes:
         return Response(await asyncio.to_thread(make_thumb, path), headers=FOREVER, media_type="image/webp")
 
     async def _find(self, request: Request) -> PictureRecord | None:
+        """Raises `UserError` for one of the owner's that was brought in and has gone or changed since."""
         record = await asyncio.to_thread(self.studio.picture, request.path_params["picture_id"])
         if record is None or not _may_see(request, record.user):
             return None
+        await asyncio.to_thread(self.studio.folders.check, record)
         return record if await asyncio.to_thread(record.path.is_file) else None
 
 
@@ -77,5 +86,5 @@ def _may_see(request: Request, user: str) -> bool:
     return user == visitor.user or visitor.role == "owner"
 
 
-def _gone() -> Response:
-    return JSONResponse(Message(message="There is no such picture among yours."), 404)
+def _gone(why: str = "There is no such picture among yours.") -> Response:
+    return JSONResponse(Message(message=why), 404)

@@ -123,6 +123,29 @@ export type Example = {
   prompt: string;
 };
 
+export type FolderNews = {
+  id: string;
+  name: string;
+  state: string;
+  copies: boolean;
+  total: number;
+  listed: boolean;
+  done: number;
+  settings: number;
+  none: number;
+  no_picture: number;
+  unreadable: number;
+  same: number;
+  unopened: number;
+  speed: number;
+  silent: boolean;
+  message: string;
+};
+
+export type FoldersNews = {
+  folders: FolderNews[];
+};
+
 export type JobNews = {
   job: string;
   kind: string;
@@ -178,6 +201,15 @@ export type PreprocessorInfo = {
   missing: string;
 };
 
+export type QueueNews = {
+  version: number;
+  jobs: QueuedJob[] | null;
+  more: number;
+  paused: boolean;
+  all_paused: boolean;
+  running: JobNews | null;
+};
+
 export type QueuedJob = {
   job: string;
   mine: boolean;
@@ -195,13 +227,33 @@ export type QueuedJob = {
   left: number | null;
 };
 
-export type QueueNews = {
-  version: number;
-  jobs: QueuedJob[] | null;
-  more: number;
-  paused: boolean;
-  all_paused: boolean;
-  running: JobNews | null;
+export type ReadModel = {
+  field: string;
+  name: string;
+  hash: string;
+  here: string;
+  how: string;
+};
+
+export type ReadValue = {
+  name: string;
+  title: string;
+  group: string;
+  shown: string;
+  how: string;
+  why: string;
+};
+
+export type ReadingNews = {
+  id: string;
+  kind: string;
+  program: string;
+  version: string;
+  words_alone: boolean;
+  values: ReadValue[];
+  models: ReadModel[];
+  unknown: UnknownValue[];
+  notes: string[];
 };
 
 export type ThresholdInfo = {
@@ -210,6 +262,11 @@ export type ThresholdInfo = {
   low: number;
   high: number;
   step: number;
+};
+
+export type UnknownValue = {
+  name: string;
+  shown: string;
 };
 
 export type Done = {
