@@ -144,8 +144,15 @@ def test_among_alike_batches_nobody_who_comes_later_gets_before_somebody_s_next_
     dice = random.Random(seed)
     device = Device(JobBook(tmp_path / "studio.db", tmp_path))
     came: dict[str, int] = {}
-    for user in ("ada", "bob"):
-        device.submit(user, 50)
+    device.submit("ada", 50)
+    device.seconds = {"ada": 1.0, "early 0": 1.0, "early 1": 1.0, "early 2": 1.0}
+    assert device.begin()
+    for name in list(device.seconds)[1:]:
+        device.submit(name)
+    device.end()
+    device.run(1)
+    assert device.drawn == ["ada", "ada"], "they came after her, and her next batch is like theirs"
+    device.submit("bob", 50)
     for number in range(40):
         device.seconds = {user: dice.uniform(0.9, 1.1) for user in (*device.seconds, *came, "ada", "bob")}
         assert device.begin()
