@@ -6,7 +6,8 @@ import gc
 
 import pytest
 
-pytest.register_assert_rewrite("tests.support.page_fixtures", "tests.support.unit_pages")  # their asserts tell values
+for told in ("page_fixtures", "unit_pages", "other_browsers", "browser_round"):
+    pytest.register_assert_rewrite(f"tests.support.{told}")  # their asserts tell values
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
