@@ -89,7 +89,7 @@ def test(arguments: list[str]) -> int:
         ["--smoke"],
     ):  # many: a file at a time on each core, with one thread each, so that none stands in another's way
         environment.setdefault("OMP_NUM_THREADS", "1")
-        arguments = [*arguments, "-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile"]
+        arguments = [*arguments, "-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile", "--no-loadscope-reorder"]
     os.chdir(ROOT)
     return become([str(venv_python(ROOT)), "-m", "pytest", *arguments], environment)
 

@@ -432,6 +432,12 @@ def top_level_imports(path: Path) -> set[str]:
     return {name.split(".")[0] for name in plain | taken}
 
 
+def test_the_files_that_several_workers_begin_with_are_there() -> None:
+    from tests.conftest import LONG
+
+    assert [name for name in LONG if not (ROOT / "tests" / f"{name}.py").exists()] == []
+
+
 def test_every_argument_of_the_studio_is_in_the_docs() -> None:
     import app
 
