@@ -17,7 +17,7 @@ from tests.support.other_browsers import Driven, until
 from tests.support.page_fixtures import House
 
 # Where things are on the page.
-STAGE = "#txt2img-stage"
+STAGE = "#stage"
 FRAME, STATUS, PICTURE = f"{STAGE} [data-part=frame]", f"{STAGE} [data-part=status]", f"{STAGE} [data-part=picture]"
 CANVAS, FILE = "#inpaint-image [data-part=canvas]", "#inpaint-image [data-part=file]"
 TAB = "[role=tab]"
@@ -64,7 +64,7 @@ OPENED = """async () => {
   const opened = () => Boolean(inside.page.forms.inpaint?.image && inside.page.canvases.inpaint?.layer);
   const pause = () => new Promise((done) => setTimeout(done, 100));
   for (let turn = 0; turn < 100 && !opened(); turn += 1) await pause();
-  for (let turn = 0; turn < 3; turn += 1) await pause();
+  for (let turn = 0; turn < 10; turn += 1) await pause();
   return opened();
 }"""
 BOUNDS = "() => inside.page.canvases.inpaint.layer.bounds()"
