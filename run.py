@@ -81,13 +81,15 @@ def main(arguments: list[str]) -> int:  # Does Python stop at this line? Atelier
 def test(arguments: list[str]) -> int:
     prepare(ROOT, [STUDIO, TESTS])
     chromium = find_chromium(os.environ, sys.platform, shutil.which) or install_chromium()
+    if not arguments:
+        install_other_browsers()
     environment = {**os.environ, **({"CHROMIUM": chromium} if chromium else {})}
     if arguments in (
         [],
         ["--smoke"],
     ):  # many: a file at a time on each core, with one thread each, so that none stands in another's way
         environment.setdefault("OMP_NUM_THREADS", "1")
-        arguments = [*arguments, "-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile"]
+        arguments = [*arguments, "-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile", "--no-loadscope-reorder"]
     os.chdir(ROOT)
     return become([str(venv_python(ROOT)), "-m", "pytest", *arguments], environment)
 
@@ -383,6 +385,9 @@ def explain(lines: list[str], log: Path) -> str:
 # ------------------------------------------------------------------------------------------------ a browser for the tests
 
 
+OTHER_BROWSERS = {"firefox-esr": "firefox-esr", "WebKitWebDriver": "webkit2gtk-driver", "Xvfb": "xvfb"}  # program -> its package in Debian
+
+
 def find_chromium(environment: Mapping[str, str], platform: str, which: Callable[[str], str | None]) -> str | None:
     """The path of a Chromium, Chrome or Edge; the variable CHROMIUM names one outright."""
     if environment.get("CHROMIUM"):
@@ -407,17 +412,30 @@ def usual_browsers(environment: Mapping[str, str], platform: str) -> list[Path]:
 
 def install_chromium() -> str | None:
     """Install one where that is ours to do (root on Debian); elsewhere say how, and go on without."""
-    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
-        say("Fetching Chromium for the browser tests...")
-        try:
-            apt("update")
-            apt("install", "-y", "chromium")
-        except SetupError as error:
-            say(str(error))
+    install_browsers("Chromium", "chromium")
     found = find_chromium(os.environ, sys.platform, shutil.which)
     if not found:
         say(f"No Chromium or Chrome was found: THE BROWSER TESTS ARE SKIPPED. This installs one:\n    {chromium_command(sys.platform)}")
     return found
+
+
+def install_other_browsers() -> None:
+    """Those that a run of all tests tries as well (20 s, 0.5 GB). Where it is not ours to install them, their tests say how."""
+    missing = [package for program, package in OTHER_BROWSERS.items() if not shutil.which(program)]
+    if missing:
+        install_browsers("Firefox and WebKit", "--no-install-recommends", *missing)
+
+
+def install_browsers(names: str, *packages: str) -> None:
+    """Does nothing but for root on Debian. What goes wrong is said: the tests can do without."""
+    if not (shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0):
+        return
+    say(f"Fetching {names} for the browser tests...")
+    try:
+        apt("update")
+        apt("install", "-y", *packages)
+    except SetupError as error:
+        say(str(error))
 
 
 def apt(*arguments: str, patience: int = 600, pause: float = 1.0) -> None:

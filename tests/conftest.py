@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 
 import pytest
 
-pytest.register_assert_rewrite("tests.support.page_fixtures", "tests.support.unit_pages")  # their asserts tell values
+# Files of few tests that take long. Several workers take files in this order, then those of many tests, so none works on alone at the end.
+LONG = (
+    "test_types", "test_control_acceptance", "test_models_acceptance", "test_full_size", "test_faults_files", "test_remake",
+    "test_pictures_acceptance", "test_acceptance", "test_pictures_starter", "test_starter", "test_starter_extras", "test_kills",
+    "test_page_library", "test_page_windows", "test_page_enlarge", "test_page_firefox", "test_page_webkit", "test_page_sizes",
+    "test_page_access", "test_page_models", "test_page_tools", "test_run_killed", "test_annotators_large", "test_recipe_controls",
+)  # fmt: skip
+
+for told in ("page_fixtures", "unit_pages", "other_browsers", "browser_round"):
+    pytest.register_assert_rewrite(f"tests.support.{told}")  # their asserts tell values
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,6 +26,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--smoke"):
         config.option.markexpr = "smoke"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The order in which xdist hands out files (`--no-loadscope-reorder`); within a file the order stays."""
+    if not hasattr(config, "workerinput"):
+        return
+    tests = Counter(item.path.stem for item in items)
+    place = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: (place.get(item.path.stem, len(LONG)), -tests[item.path.stem]))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

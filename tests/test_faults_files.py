@@ -106,7 +106,7 @@ def living_unets() -> int:
     return sum(type(thing).__name__ == "UNet2DConditionModel" for thing in gc.get_objects())
 
 
-def test_f20_ten_swaps_with_a_failing_lora_among_them_leave_one_model(files: Files) -> None:
+def test_f20_swaps_with_a_failing_lora_among_them_leave_one_model(files: Files) -> None:
     torch.manual_seed(3)
     wrong = {"lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_down.weight": torch.randn(4, 99)}
     wrong |= {"lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_up.weight": torch.randn(32, 4)}
@@ -116,9 +116,9 @@ def test_f20_ten_swaps_with_a_failing_lora_among_them_leave_one_model(files: Fil
     loras = {entry.name: LoraUse(id=entry.id) for entry in runner.catalog.models("lora")}
     quick = replace(REQUEST, steps=1)
     first = {model: draw(runner, replace(quick, checkpoint=model)) for model in (STARTER, other(runner))}
-    for number in range(10):
+    for number in range(4):
         model = STARTER if number % 2 else other(runner)
-        if number == 5:
+        if number == 2:
             with pytest.raises(UserError):
                 draw(runner, replace(quick, checkpoint=model, loras=(loras["wrong"],)))
         draw(runner, replace(quick, checkpoint=model, loras=(loras["ink"],)))

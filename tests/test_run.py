@@ -369,6 +369,23 @@ def test_the_exit_code_of_the_studio_is_the_exit_code() -> None:
     assert run._wait(running("raise SystemExit(7)")) == 7
 
 
+def test_root_on_debian_gets_the_other_browsers_that_are_missing(root: Path, pip: FakePip, monkeypatch: pytest.MonkeyPatch) -> None:
+    present = {"apt-get", "Xvfb"}
+    monkeypatch.setattr(run.shutil, "which", lambda name: f"/usr/bin/{name}" if name in present else None)
+    monkeypatch.setattr(run.os, "geteuid", lambda: 1000, raising=False)
+    run.install_other_browsers()
+    assert pip.commands == []
+    monkeypatch.setattr(run.os, "geteuid", lambda: 0)
+    run.install_other_browsers()
+    assert [command[3:] for command in pip.commands] == [
+        ["update"],
+        ["install", "-y", "--no-install-recommends", "firefox-esr", "webkit2gtk-driver"],
+    ]
+    present |= {"firefox-esr", "WebKitWebDriver"}
+    run.install_other_browsers()
+    assert len(pip.commands) == 2
+
+
 def test_an_apt_that_was_left_at_work_is_waited_for(root: Path, pip: FakePip, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = ["E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (apt-get)", "E: Unable to lock directory", ""]
 
@@ -413,6 +430,12 @@ def top_level_imports(path: Path) -> set[str]:
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     taken = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
     return {name.split(".")[0] for name in plain | taken}
+
+
+def test_the_files_that_several_workers_begin_with_are_there() -> None:
+    from tests.conftest import LONG
+
+    assert [name for name in LONG if not (ROOT / "tests" / f"{name}.py").exists()] == []
 
 
 def test_every_argument_of_the_studio_is_in_the_docs() -> None:

@@ -29,6 +29,7 @@ from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
 from tests.support.toys import ToyPainter, toy_model_folder, wait_until
 from ui import page
+from ui.door.csp import Numbered
 from ui.parts.theme import look
 from ui.server import Door, create_app
 
@@ -63,6 +64,7 @@ class House:
     warm: threading.Event = field(default_factory=threading.Event)  # set: the runner opens at once
     studio: Studio | None = None
     more: dict[str, Any] = field(default_factory=dict)  # what else the studio is given
+    head: str = ""  # what else stands in the head of the page, before all scripts run
     _app: FastAPI | None = None
     _server: uvicorn.Server | None = None
     _thread: threading.Thread | None = None
@@ -86,6 +88,8 @@ class House:
         self.runner.inputs = self.studio.uploads.inputs
         self.studio.start()
         self._app = create_app(self.studio, page, Door(), **look())
+        head = next(layer for layer in self._app.user_middleware if layer.cls is Numbered).kwargs
+        head["head"] = f"{head['head']}{self.head}"
         if LAG:
             self._app.add_middleware(Late)
         config = uvicorn.Config(self._app, port=self.port, http="h11", ws="none", log_level="error", timeout_graceful_shutdown=1)
