@@ -13,11 +13,12 @@ from pipelines import Studio
 from ui.parts.form import TabForm
 from ui.parts.inspector import compare, inspector
 from ui.parts.panel import panel, panel_page
+from ui.parts.queue import queue
 from ui.parts.send import connect
 from ui.parts.stage import Stage, header
 from ui.tabs import controlnet, depth, enlarge, img2img, inpaint, models, outpaint, txt2img
 
-PAGES = {"inspector": "Inspector"}  # of the panel
+PAGES = {"inspector": "Inspector", "queue": "Queue"}  # of the panel
 DAY = 86_400  # seconds; uploads that are older are removed
 TABS: tuple[ModuleType, ...] = (txt2img, img2img, inpaint, outpaint, controlnet, depth, enlarge, models)
 
@@ -33,8 +34,11 @@ def page(studio: Studio) -> gr.Blocks:
             header()
             tabs, tab_forms = _tabs(studio)
             stage = Stage(studio)
-            with panel(PAGES), panel_page("inspector"):
-                details = inspector()
+            with panel(PAGES):
+                with panel_page("inspector"):
+                    details = inspector()
+                with panel_page("queue"):
+                    queue(studio, tab_forms, tabs)
         compare()
         connect(studio, tab_forms, stage, tabs, details)
     return blocks

@@ -170,10 +170,23 @@ class PromptNotes(TypedDict, total=False):
 # -------------------------------------------------------------------------------------------------------------------------- the stage
 
 
+class TakenKind(TypedDict):
+    """A job that was taken out of the queue for editing. Sent by `ui.parts.queue`; read by `queue.js`."""
+
+    kind: str
+
+
+class PutBackOrder(TypedDict, total=False):
+    """A form's values into the place of a job that was taken. Sent by `editing.js`; read by `ui.parts.queue`."""
+
+    job: object  # its id
+    kind: object
+    values: object  # by the names of the request's fields
+
+
 class StageStart(TypedDict):
     """The beginning of a stage. Sent by `ui.parts.stage.Stage`; read by `stage.js`."""
 
-    job: str | None
     recent: list[PictureSummary]
     news: str
     examples: list[Example]  # what an empty surface shows

@@ -91,8 +91,8 @@ class Stage:
             user = user_of(request)
             with told("Not read"):
                 recent = self._studio.recent(user, owner=is_owner(request))
-                job, news = self._studio.current(user), self._studio.news(is_owner(request))
-            return {"job": job, "recent": [summary(record) for record in recent], "news": news, "examples": self._studio.examples.all()}
+                news = self._studio.news(is_owner(request))
+            return {"recent": [summary(record) for record in recent], "news": news, "examples": self._studio.examples.all()}
 
         return attach
 

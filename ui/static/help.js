@@ -12,6 +12,12 @@ const ALL = [
   ["In a prompt", [
     ["Ctrl ↑ / Ctrl ↓", "Weigh the words under the cursor up or down"],
   ]],
+  ["The queue", [
+    ["↑ / ↓", "Go from job to job; with Alt the job moves"],
+    ["E", "Edit a waiting job in the form"],
+    ["D", "Another one like it"],
+    ["Delete", "Cancel; Undo brings it back"],
+  ]],
   ["The large view", [
     ["← / →", "Newer, older picture"],
     ["Esc", "Close"],

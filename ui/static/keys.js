@@ -38,7 +38,7 @@ const onKey = (event) => {
   if (command(event) && event.key === "Enter") {
     event.preventDefault();
     event.stopPropagation();
-    visible("button.generate")?.click();
+    visible("button.put-back, button.generate")?.click();
   } else if (command(event) && ["ArrowUp", "ArrowDown"].includes(event.key) && field.matches?.(".weighable textarea")) {
     event.preventDefault();
     weigh(field, event.key === "ArrowUp" ? 1 : -1);

@@ -11,8 +11,9 @@ export const painted = {}; // kind -> how large the picture is and what is paint
 export const canvases = {}; // kind -> its paint canvas
 /** @type {{ tab: string, canvas: boolean }} */
 export const open = { tab: "txt2img", canvas: false }; // the tab that is open, and whether its surface is a canvas
-/** @type {{ engine: Record<string, any> | null, preprocessors: Record<string, any>[] | null }} */
-export const told = { engine: null, preprocessors: null }; // the last word of the server on each
+/** @type {{ engine: Record<string, any> | null, preprocessors: Record<string, any>[] | null, queue: import("./page_types.d.ts").Queue | null }} */
+export const told = { engine: null, preprocessors: null, queue: null }; // the last word of the server on each
+export const editing = { job: "", kind: "" }; // the waiting job that is being edited, and of which kind it is
 
 // How large the picture of a form is now, and what is painted on it: {kind, width, height, bounds ...}.
 export const tellPainted = (detail) => {

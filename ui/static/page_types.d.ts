@@ -18,6 +18,8 @@ export type Server = {
   estimate: (asked: messages.DepthQuestion) => Promise<Either<messages.TakenPicture, messages.Message>>;
   reading: (asked: messages.ReadersQuestion) => Promise<messages.ReadersLine>;
   drive: (asked: messages.DriveOrder) => Promise<Either<messages.Driven, messages.Message>>;
+  take: (job: string) => Promise<Either<messages.TakenKind, messages.Message>>;
+  put_back: (order: messages.PutBackOrder) => Promise<messages.Message>;
   folder: (path: string) => Promise<messages.FolderPictures>;
   owns: () => Promise<boolean>;
   [name: string]: (asked?: any) => Promise<any>;
@@ -51,6 +53,9 @@ export type Painted = {
 /** How the studio stands, and the browser's own word when it hears nothing of it. */
 export type Engine = messages.EngineState & Partial<Omit<messages.StudioState, "engine">>;
 
+/** The queue as it was told last; `at`: when, in milliseconds. */
+export type Queue = messages.QueueNews & { jobs: messages.QueuedJob[]; at: number };
+
 /** Events between components: name -> what it tells. In the document they are called “atelier:NAME”. */
 export type PageEvents = {
   /** A form has these values now. */
@@ -77,6 +82,8 @@ export type PageEvents = {
   held: { id: string; value: string };
   /** Pictures are done. */
   drawn: { kind: string; pictures: messages.PictureSummary[] };
+  /** The queue has moved, or what runs has. */
+  queue: Queue;
   /** Another tab is open. */
   tab: { tab: string; canvas: boolean };
   /** A picture was chosen: all about it is to be shown. */

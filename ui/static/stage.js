@@ -1,7 +1,9 @@
-// The stage: follows one job at a time over long polls, shows the newest frame, then the finished pictures.
+// The stage: what of one's own is drawn, from whichever tab or window, its newest frame, then the finished pictures.
 // Everything that people wrote enters as text (textContent, alt, title), never as markup.
 import { emit, on, parts, pause, write } from "./dom.js";
+import { watchQueue } from "./feed.js";
 import * as page from "./page.js";
+import { showPage } from "./panel.js";
 import { largeView } from "./stage_large.js";
 import { address, listen } from "./stage_live.js";
 import { menu } from "./stage_menu.js";
@@ -15,8 +17,11 @@ const LONGEST_REEL = 16; // previews; on a page that is not looked at they are n
 /** @param {import("./page_types.d.ts").Given} given */
 export const build = ({ element, trigger, props, watch }) => {
   const part = parts(element);
-  const queued = []; // ids of own jobs that come after the one that is followed
-  let running = null; // the id of the job that is heard of
+  const mine = new Set(); // ids of one's own jobs that have not ended, of all tabs and windows
+  const over = new Set(); // ids of those that have
+  /** @type {import("./messages.d.ts").QueuedJob[]} */
+  let waiting = []; // one's own that wait or run, in the order of drawing
+  let running = null; // the id of the job that is shown: the one that runs, else the first that waits
   let attached = false; // the server has told what there is
   let selected = null; // the id of the picture in the frame; null: the running job
   let follow = true; // what is drawn is shown, and what is done after it
@@ -128,7 +133,7 @@ export const build = ({ element, trigger, props, watch }) => {
 
   // ---- one job -----------------------------------------------------------------------------------------------------------
 
-  const later = () => (queued.length ? ` · ${queued.length} more of yours in the queue` : "");
+  const later = () => (waiting.length > 1 ? ` · ${waiting.length - 1} more in the queue` : "");
 
   const showProgress = (job) => {
     const share = job.steps ? Math.min(1, job.step / job.steps) : 0;
@@ -178,15 +183,21 @@ export const build = ({ element, trigger, props, watch }) => {
     pictures.add(job.pictures);
   };
 
+  const gather = ({ pictures: fresh }) => {
+    pictures.add(fresh);
+    if (!fresh.length) return;
+    windows.postMessage("drawn");
+    emit("drawn", { kind: fresh[0].kind, pictures: fresh });
+  };
+
   const closeJob = (job) => {
     element.dataset.state = job.state;
     idle();
     asked = null;
-    pictures.add(job.pictures);
-    if (job.pictures.length) windows.postMessage("drawn");
-    if (job.pictures.length) emit("drawn", { kind: job.pictures[0].kind, pictures: job.pictures });
+    gather(job);
     part("status").textContent = job.state === "stopped" ? "Stopped. Finished pictures are kept." : "";
     part("pill").hidden = job.state !== "stopped";
+    part("live").hidden = true;
     const last = job.pictures.at(-1);
     if (last || selected) notice(job.message);
     else if (job.unsaved || TITLES[job.state]) say(job.unsaved ? "Drawn, and not saved yet" : TITLES[job.state], job.message);
@@ -211,26 +222,57 @@ export const build = ({ element, trigger, props, watch }) => {
     part("status").textContent = "Connection lost, trying again…";
     element.dataset.state = "lost";
   };
-  const heard = (id, version) => listen(id, version, () => running === id, lost);
-  const hear = async (id) => {
-    running = id;
+
+  // ---- the queue -----------------------------------------------------------------------------------------------------------
+
+  // A job as it stands, also one that has ended; null when it is none of one's own any more.
+  /** @type {(id: string) => Promise<import("./messages.d.ts").JobNews | null>} */
+  const standing = (id) => listen(id, -1, () => true, lost);
+  const isOver = (job) => !job || ENDED.includes(job.state);
+
+  const begin = (job) => {
+    running = job.job;
+    latest = job;
     frames = 0;
     reel = [];
     notice("");
     if (follow) select(null);
+    if (follow && page.open.tab === job.kind) covered = !page.canvases[job.kind];
     lay();
-    speak("The job is in the queue.");
-    let job = await heard(id, -1);
-    if (job && follow && page.open.tab === job.kind) covered = !page.canvases[job.kind];
-    while (job && !ENDED.includes(job.state)) {
-      showJob(job);
-      lay();
-      job = await heard(id, job.version);
-    }
-    running = null;
+  };
+  const finish = async (id) => {
+    mine.delete(id);
+    over.add(id);
+    const job = await standing(id);
+    const seen = !running || running === id;
+    if (running === id) running = null;
+    if (!seen) return job && gather(job);
     if (job) closeJob(job);
     else rest();
-    next();
+  };
+
+  const hear = async (news) => {
+    if (news.jobs) {
+      waiting = news.jobs.filter((job) => job.mine && job.state !== "held");
+      const there = new Set(news.jobs.map((job) => job.job));
+      for (const id of [...mine]) if (!there.has(id)) await finish(id);
+      for (const job of news.jobs) if (job.mine) mine.add(job.job);
+    }
+    const next = waiting.find((job) => job.state === "waiting");
+    const job = news.running ?? (next ? await standing(next.job) : null);
+    if (!job && running) ((running = null), rest());
+    if (isOver(job)) return; // the next news says so
+    if (running !== job.job) begin(job);
+    showJob(job);
+    lay();
+  };
+
+  // This page has sent it off; it may have ended before the page hears of it.
+  const enqueue = async (id) => {
+    if (over.has(id) || mine.has(id)) return;
+    mine.add(id);
+    speak("The job is in the queue.");
+    if (isOver(await standing(id)) && mine.has(id)) finish(id);
   };
 
   const rest = () => {
@@ -240,17 +282,6 @@ export const build = ({ element, trigger, props, watch }) => {
     part("status").textContent = "";
     element.dataset.state = "idle";
     if (selected === null) select(pictures.newest()?.id ?? null);
-  };
-
-  const next = () => {
-    if (!running && queued.length) hear(queued.shift());
-  };
-
-  const enqueue = (id) => {
-    if (id === running || queued.includes(id)) return;
-    queued.push(id);
-    if (running) part("status").textContent = `${part("status").textContent.split(" · ")[0]}${later()}`;
-    next();
   };
 
   const press = async (verb) => {
@@ -287,6 +318,7 @@ export const build = ({ element, trigger, props, watch }) => {
     skip: () => press("skip"),
     live: toggleFollow,
     watch: watchLive,
+    status: () => showPage("queue"),
     compare: () => setPair(pair ? null : selected),
     uncover: () => ((covered = false), lay()),
     ...send,
@@ -313,8 +345,7 @@ export const build = ({ element, trigger, props, watch }) => {
     if (props.value.news) notice(props.value.news);
     wall(part("wall"), props.value.examples, (example) => (trigger("example", example), speak("The form has the settings of this example.")));
     if (!running && !pictures.newest()) invite();
-    if (props.value.job) enqueue(props.value.job);
-    else if (!running && selected === null && pictures.newest()) select(pictures.newest().id);
+    if (!running && selected === null && pictures.newest()) select(pictures.newest().id);
   });
   on("tab", () => {
     covered = false;
@@ -338,4 +369,5 @@ export const build = ({ element, trigger, props, watch }) => {
   invite();
   lay();
   pause(0).then(() => trigger("attach"));
+  watchQueue(hear, lost);
 };
