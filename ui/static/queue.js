@@ -79,7 +79,8 @@ export const build = ({ element, trigger, server }) => {
   };
   /** @type {(job: Job) => [string, () => any][]} */
   const items = ({ job: id, state, lane, begun }) => [
-    .../** @type {[string, () => any][]} */ (state === "waiting" && !begun ? [["Edit in the form", () => take(id)]] : []),
+    .../** @type {[string, () => any][]} */ (state !== "running" && !begun ? [["Edit in the form", () => take(id)]] : []),
+    .../** @type {[string, () => any][]} */ (state === "held" ? [["Leave it as it was", () => act("give_back", { job: id }, "It is back in its place.")]] : []),
     ["Another one like it", () => duplicate(id)],
     ...Object.keys(LANES).filter((name) => state === "waiting" && name !== lane).map((name) => /** @type {[string, () => any]} */ ([`Draw ${LANES[name].toLowerCase()}`, () => move(id, "", name)])),
     ["Cancel", () => cancel([id])],

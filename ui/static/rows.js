@@ -13,7 +13,7 @@ const SAYS = {
     list(schedule && schedule !== "Automatic" ? `${sampler} ${schedule}` : sampler, batch_size > 1 && `${batch_size} at once`, guidance_rescale > 0 && "rescaled"),
   variation: ({ variation_strength }) => (variation_strength > 0 ? per_cent(variation_strength) : "off"),
   "add-ons": ({ vae, refiner, clip_skip, hypernetworks }) =>
-    list(vae && "VAE", refiner && "refiner", clip_skip > 1 && `clip skip ${clip_skip}`, count(hypernetworks?.length, "hypernetwork")) || "the model's own",
+    list(vae && vae !== "own" && "VAE", refiner && "refiner", clip_skip > 1 && `clip skip ${clip_skip}`, count(hypernetworks?.length, "hypernetwork")) || "the model's own",
   masking: ({ mask_blur, inverted, soft }) => list(`blur ${mask_blur}`, inverted && "inverted", soft && "soft"),
   fitting: ({ resize_mode, exact_steps }) => list(resize_mode, exact_steps && "all steps"),
   loopback: ({ loops }) => (loops > 1 ? `${loops} times` : "off"),
