@@ -64,7 +64,7 @@ def changed(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
 
 def test_before_a_picture_is_chosen_it_says_what_to_do_and_one_that_is_drawn_is_shown(visit: Visit) -> None:
     page = visit.page
-    assert page.locator("#inspector").get_by_text("Choose a picture").is_visible()
+    page.locator("#inspector").get_by_text("Choose a picture").wait_for()
     visit.generate("a ball")
     visit.finished()
     page.locator("#inspector [data-part=prompt]").get_by_text("a ball").wait_for()
