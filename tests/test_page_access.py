@@ -53,9 +53,9 @@ NAMELESS = """() => [...document.querySelectorAll("button, a, input, select, tex
 BROKEN = """() => {
   const ids = [...document.querySelectorAll('#room [id]:not([id=""])')].map((e) => e.id);
   const twice = ids.filter((id, at) => ids.indexOf(id) !== at);
-  const to = ["aria-controls", "aria-labelledby", "aria-describedby"];
-  const lost = to.flatMap((name) => [...document.querySelectorAll(`#room [${name}]:not([aria-selected="false"], [aria-expanded="false"])`)].flatMap((e) => e.getAttribute(name).split(/\\s+/)))
-    .filter((id) => id && !document.getElementById(id));
+  const leading = ["aria-controls", "aria-labelledby", "aria-describedby"].flatMap((name) =>
+    [...document.querySelectorAll(`#room [${name}]:not([aria-selected="false"], [aria-expanded="false"])`)].map((e) => e.getAttribute(name)));
+  const lost = leading.flatMap((names) => names.split(" ")).filter((id) => id && !document.getElementById(id));
   const mute = [...document.querySelectorAll("#room img:not([alt])")].map((e) => e.outerHTML.slice(0, 120));
   const strays = [...document.querySelectorAll("#room :is(ul, ol) > :not(li)")].map((e) => e.outerHTML.slice(0, 120));
   return [...twice, ...lost, ...mute, ...strays];
@@ -69,6 +69,16 @@ PLACES = """() => {
   const { left, top, right, bottom, width } = at.getBoundingClientRect();
   const seen = width > 0 && left > -1 && top > -1 && right < innerWidth + 1 && bottom < innerHeight + 1;
   return [Object.keys(places).find((name) => at.closest(places[name])) ?? "", seen ? "" : at.outerHTML.slice(0, 120)];
+}"""
+
+COVERED = """() => {
+  const row = document.querySelector("#tabs > .tab-wrapper .tab-container:not(.visually-hidden)").getBoundingClientRect();
+  return [...document.querySelectorAll("#header .masthead button, #tabs > .tab-wrapper [role=tab], .job-pill button")].filter((e) => {
+    const { left, right, top, bottom } = e.getBoundingClientRect();
+    const [x, y] = [(left + right) / 2, (top + bottom) / 2];
+    const scrolled = e.matches("[role=tab]") && (x < row.left || x > row.right);
+    return e.getClientRects().length && !scrolled && !e.contains(document.elementFromPoint(x, y));
+  }).map((e) => e.ariaLabel ?? e.textContent.trim());
 }"""
 
 
@@ -115,6 +125,16 @@ def draw_beside_a_picture(visit: Visit, house: House) -> None:
     visit.page.locator("#stage [data-part=strip] [data-picture]").first.click()
     for shown in (visit.part("caption"), visit.part("live"), visit.part("skip"), visit.page.locator("#inspector .inspector-fact").first):
         expect(shown).to_be_visible()
+
+
+def test_what_runs_is_told_in_the_bar_and_covers_none_of_its_buttons_and_tabs(visit: Visit, house: House) -> None:
+    draw_beside_a_picture(visit, house)
+    for width, height in ((1440, 900), (1280, 720), (900, 700), (390, 844)):
+        visit.page.set_viewport_size({"width": width, "height": height})
+        visit.page.wait_for_timeout(200)
+        assert visit.page.evaluate(COVERED) == [], width
+        status = visit.part("status").bounding_box()
+        assert status and status["width"] >= 75, (width, status)  # “Step 5 of 20” and a little
 
 
 def test_a_keyboard_goes_through_the_room_as_it_is_read(visit: Visit) -> None:
