@@ -95,11 +95,12 @@ def test_only_a_few_earlier_books_are_kept(folder: Path, monkeypatch: pytest.Mon
     opened(folder).close()
     more = tuple((lambda db, number=number: db.execute(f"create table t{number} (id text)")) for number in range(6))
     steps = ("pipelines.job_book.schema.MIGRATIONS", "pipelines.job_book.schema.VERSION", "pipelines.job_book.opening.VERSION")
-    for name, value in zip(steps, ((*MIGRATIONS, *more), VERSION + 6, VERSION + 6), strict=True):
-        monkeypatch.setattr(name, value)
-    opened(folder).close()
-    kept = sorted(path.name for path in folder.glob("studio.db.version-*"))
-    assert kept == [f"studio.db.version-{VERSION + 6 - number}" for number in range(BACKUPS, 0, -1)]
+    for update in range(1, 7):
+        for name, value in zip(steps, ((*MIGRATIONS, *more[:update]), VERSION + update, VERSION + update), strict=True):
+            monkeypatch.setattr(name, value)
+        opened(folder).close()
+    kept = {path.name for path in folder.glob("studio.db.version-*")}
+    assert kept == {f"studio.db.version-{VERSION + 6 - number}" for number in range(BACKUPS, 0, -1)}
 
 
 def test_a_book_of_a_newer_version_is_refused_and_stays_as_it_is(folder: Path) -> None:

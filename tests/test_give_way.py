@@ -128,7 +128,7 @@ def test_after_a_kill_a_job_that_had_come_on_goes_on_and_nothing_comes_twice(tmp
     for index in range(3):  # in the middle of the second batch
         path = outputs.save(Image.new("RGB", (64, 64)), request.single(index), {})
         if index < 2 or not unbooked:
-            before.book.add_picture(job, path, request.single(index), (64, 64), Progress(index // 2, index + 1))
+            before.book.add_picture(job, path, request.single(index), (64, 64), progress=Progress(index // 2, index + 1))
     again = toy_studio(tmp_path)  # the first one is never closed
     wait_until(lambda: again.job(job_id, "ada").state in ENDED)
     assert again.job(job_id, "ada").state == "done"

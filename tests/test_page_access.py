@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+import threading
 from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.support.page_fixtures import Visit, browser, house, open_house, visit, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
 
 __all__ = ["browser", "house", "open_house", "visit"]
 pytestmark = pytest.mark.browser
-TABS = ("Text to image", "Image to image", "Inpaint", "Outpaint", "ControlNet", "Depth", "Models")
+TABS = ("Text to image", "Image to image", "Inpaint", "Outpaint", "ControlNet", "Depth", "Enlarge", "Models")
 
 # WCAG 2.2, 1.4.3: text against what is behind it. What is drawn over a picture or is switched off is left out.
 CONTRAST = """() => {
@@ -28,7 +29,7 @@ CONTRAST = """() => {
   const faint = (element) => { let at = element; while (at && getComputedStyle(at).opacity === "1") at = at.parentElement; return !!at; };
   const own = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
   const found = [];
-  for (const element of document.querySelectorAll("#tabs *, #header *")) {
+  for (const element of document.querySelectorAll("#room *")) {
     if (!own(element) || !element.getClientRects().length || faint(element)) continue;
     if (element.closest("button:disabled, option, svg, .sr, canvas")) continue;
     const look = getComputedStyle(element);
@@ -47,6 +48,39 @@ NAMELESS = """() => [...document.querySelectorAll("button, a, input, select, tex
   .filter((e) => !e.getAttribute("aria-label") && !e.getAttribute("aria-labelledby") && !e.title && !e.placeholder)
   .map((e) => e.outerHTML.slice(0, 120))"""
 
+# What a screen reader is led to is there, and there once; what shows a picture says which.
+# What is not open has nothing yet that it controls.
+BROKEN = """() => {
+  const ids = [...document.querySelectorAll('#room [id]:not([id=""])')].map((e) => e.id);
+  const twice = ids.filter((id, at) => ids.indexOf(id) !== at);
+  const leading = ["aria-controls", "aria-labelledby", "aria-describedby"].flatMap((name) =>
+    [...document.querySelectorAll(`#room [${name}]:not([aria-selected="false"], [aria-expanded="false"])`)].map((e) => e.getAttribute(name)));
+  const lost = leading.flatMap((names) => names.split(" ")).filter((id) => id && !document.getElementById(id));
+  const mute = [...document.querySelectorAll("#room img:not([alt])")].map((e) => e.outerHTML.slice(0, 120));
+  const strays = [...document.querySelectorAll("#room :is(ul, ol) > :not(li)")].map((e) => e.outerHTML.slice(0, 120));
+  return [...twice, ...lost, ...mute, ...strays];
+}"""
+PLACES = """() => {
+  const places = {
+    bar: "#header", tabs: "#tabs > .tab-wrapper", form: ".form-side", canvas: ".canvas-side", whole: ".whole-side",
+    surface: ".surface", caption: ".caption", strip: ".recent", panel: "#panel",
+  };
+  const at = document.activeElement;
+  const { left, top, right, bottom, width } = at.getBoundingClientRect();
+  const seen = width > 0 && left > -1 && top > -1 && right < innerWidth + 1 && bottom < innerHeight + 1;
+  return [Object.keys(places).find((name) => at.closest(places[name])) ?? "", seen ? "" : at.outerHTML.slice(0, 120)];
+}"""
+
+COVERED = """() => {
+  const row = document.querySelector("#tabs > .tab-wrapper .tab-container:not(.visually-hidden)").getBoundingClientRect();
+  return [...document.querySelectorAll("#header .masthead button, #tabs > .tab-wrapper [role=tab], .job-pill button")].filter((e) => {
+    const { left, right, top, bottom } = e.getBoundingClientRect();
+    const [x, y] = [(left + right) / 2, (top + bottom) / 2];
+    const scrolled = e.matches("[role=tab]") && (x < row.left || x > row.right);
+    return e.getClientRects().length && !scrolled && !e.contains(document.elementFromPoint(x, y));
+  }).map((e) => e.ariaLabel ?? e.textContent.trim());
+}"""
+
 
 def open_tab(visit: Visit, name: str) -> None:
     visit.open_tab(name)
@@ -64,7 +98,8 @@ def unfold(visit: Visit) -> None:
             expect(fold).to_have_attribute("aria-expanded", "true")
 
 
-def test_every_tab_can_be_read_and_says_what_its_controls_are(visit: Visit) -> None:
+def test_every_tab_can_be_read_and_says_what_its_controls_are(visit: Visit, house: House) -> None:
+    draw_beside_a_picture(visit, house)
     for name in TABS:
         open_tab(visit, name)
         unfold(visit)
@@ -73,8 +108,55 @@ def test_every_tab_can_be_read_and_says_what_its_controls_are(visit: Visit) -> N
             visit.page.evaluate("() => inside.look.toggleLook()")
             visit.page.wait_for_timeout(350)  # colours pass over into each other
         assert visit.page.evaluate(NAMELESS) == [], name
+        assert visit.page.evaluate(BROKEN) == [], name
         levels = visit.page.evaluate(HEADINGS)
         assert levels[0] == 1 and all(below <= above + 1 for above, below in pairwise(levels)), (name, levels)
+
+
+def draw_beside_a_picture(visit: Visit, house: House) -> None:
+    """All that the room can show at once: a picture with its caption and what is known of it, and another one that is being drawn."""
+    visit.generate("a tree")
+    visit.finished()
+    house.runner.gate = threading.Semaphore(0)
+    visit.set("batch_count", "2")
+    visit.generate("a house")
+    house.runner.gate.release(3)
+    visit.wait_for_step(1)
+    visit.page.locator("#stage [data-part=strip] [data-picture]").first.click()
+    for shown in (visit.part("caption"), visit.part("live"), visit.part("skip"), visit.page.locator("#inspector .inspector-fact").first):
+        expect(shown).to_be_visible()
+
+
+def test_what_runs_is_told_in_the_bar_and_covers_none_of_its_buttons_and_tabs(visit: Visit, house: House) -> None:
+    draw_beside_a_picture(visit, house)
+    for width, height in ((1440, 900), (1280, 720), (900, 700), (390, 844)):
+        visit.page.set_viewport_size({"width": width, "height": height})
+        visit.page.wait_for_timeout(200)
+        assert visit.page.evaluate(COVERED) == [], width
+        status = visit.part("status").bounding_box()
+        assert status and status["width"] >= 75, (width, status)  # “Step 5 of 20” and a little
+
+
+def test_a_keyboard_goes_through_the_room_as_it_is_read(visit: Visit) -> None:
+    visit.generate("a tree")
+    visit.finished()
+    visit.page.locator("#inspector .inspector-fact").first.wait_for()
+    assert way_of_the_keyboard(visit, "Text to image") == ["bar", "tabs", "form", "surface", "caption", "strip", "panel"]
+    assert way_of_the_keyboard(visit, "Inpaint") == ["bar", "tabs", "form", "canvas", "strip", "panel"]
+    assert way_of_the_keyboard(visit, "Models") == ["bar", "tabs", "whole", "strip", "panel"]
+
+
+def way_of_the_keyboard(visit: Visit, tab: str) -> list[str]:
+    """The places that Tab leads to, from the bar into the panel. Wherever it stops can be seen."""
+    open_tab(visit, tab)
+    visit.page.get_by_role("link", name="Skip to what you work on").focus()
+    way: list[str] = []
+    while not way or way[-1] != "panel":
+        place, unseen = visit.page.evaluate(PLACES)
+        assert place and not unseen, (tab, way, unseen)
+        way += [place] if not way or way[-1] != place else []
+        visit.page.keyboard.press("Tab")
+    return way
 
 
 def test_the_first_stop_of_a_keyboard_leads_to_what_one_works_on(visit: Visit) -> None:

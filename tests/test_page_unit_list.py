@@ -104,6 +104,7 @@ def test_every_control_of_a_unit_has_a_name(visit: Visit, first: Locator) -> Non
 def test_a_phone_needs_no_sideways_scrolling(house: House, browser: Browser) -> None:
     with visiting(house, browser, viewport={"width": 390, "height": 844}) as visit:
         visit.open_tab("ControlNet")
+        visit.open_sheet()
         card(visit).wait_for()
         put(visit, drawing())
         control(visit, "Preprocessor of unit 1").select_option("Line art")

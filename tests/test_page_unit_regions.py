@@ -265,6 +265,7 @@ def test_a_picture_that_is_dropped_or_pasted_becomes_the_region_and_can_be_undon
 def test_on_a_phone_the_sheet_takes_the_screen_and_every_tool_is_within_it(house: House, browser: Browser) -> None:
     with visiting(house, browser, viewport={"width": 390, "height": 844}, has_touch=True) as visit:
         visit.open_tab("ControlNet")
+        visit.open_sheet()
         card(visit).wait_for()
         put(visit, drawing(WIDTH, HEIGHT))
         card(visit).locator("summary").click()

@@ -92,7 +92,7 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     app.add_middleware(GradioPart, blocks=blocks, ours=lambda scope: any(route.matches(scope)[0] != Match.NONE for route in ours))
     app.add_middleware(Compressed)
     app.add_middleware(BodyGuard, uploads=uploads, limits=door.limits, room=studio.disk.check)
-    app.add_middleware(Reception, sessions=sessions, owner_seen=studio.disk.free)
+    app.add_middleware(Reception, sessions=sessions, owner_seen=studio.disk.free, faces=[face.path for face in assets.fonts.values()])
     app.add_middleware(Broken)
     app.add_middleware(Guard, hosts=hosts, own_address=door.own_address)
     app.add_middleware(Published, public=door.public)

@@ -127,9 +127,9 @@ def is_book(db: sqlite3.Connection) -> bool:
 
 
 def migrate(db: sqlite3.Connection, path: Path | None = None) -> None:
-    """Takes every step that is missing, each whole or not at all. `path`: where the book is; before each step it is copied beside it."""
-    for step in range(version_of(db), VERSION):
-        if path:
+    """Takes every step that is missing, each whole or not at all. `path`: where the book is; as it was found it is copied beside it."""
+    for step in range(found := version_of(db), VERSION):
+        if path and step == found:  # what lies between was never anybody's, and would push the copy of this one out
             _back_up(db, path, step)
         db.execute("begin immediate")
         try:

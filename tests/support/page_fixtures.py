@@ -156,11 +156,16 @@ class Visit:
             self.control("prompt").fill(prompt)
         self.page.locator("#txt2img-generate").click()
 
-    def unfold(self, name: str = "Sampling") -> None:
-        """Opens a row of the form that is seen; it may have been left open. On a phone its sheet comes first."""
+    def open_sheet(self) -> None:
+        """All of the form on a phone, where it is a sheet. Elsewhere it always is there."""
         more = self.page.locator("button.sheet-more:visible")
         if more.count() and more.get_attribute("aria-expanded") != "true":
             more.click()
+            expect(more).to_have_attribute("aria-expanded", "true")
+
+    def unfold(self, name: str = "Sampling") -> None:
+        """Opens a row of the form that is seen; it may have been left open. On a phone its sheet comes first."""
+        self.open_sheet()
         fold = self.page.locator(".form-side:visible").get_by_role("button", name=re.compile(f"^{name}"))
         if fold.get_attribute("aria-expanded") != "true":
             fold.click()

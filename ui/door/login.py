@@ -18,7 +18,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from html import escape
 from http.cookies import SimpleCookie
 
@@ -103,11 +103,14 @@ class Attempts:
 class Reception:
     """Middleware behind the guard: finds the visitor of each request, makes the user cookie, keeps strangers at the login."""
 
-    def __init__(self, app: ASGIApp, sessions: Sessions, owner_seen: Callable[[str], None] = lambda user: None) -> None:
-        """`owner_seen` is told the user id of each request of the owner's."""
+    def __init__(
+        self, app: ASGIApp, sessions: Sessions, owner_seen: Callable[[str], None] = lambda user: None, faces: Collection[str] = ()
+    ) -> None:
+        """`owner_seen` is told the user id of each request of the owner's. `faces`: paths of the typefaces that the login is written in."""
         self.app = app
         self.sessions = sessions
         self.owner_seen = owner_seen
+        self.open = frozenset(faces) | set(OPEN_ROUTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -135,7 +138,7 @@ class Reception:
         page = scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", "")
         if page and not known and _led_here(headers):
             return HTMLResponse(TURNSTILE)
-        if scope["visitor"].role != "anyone" or scope["path"] in OPEN_ROUTES:
+        if scope["visitor"].role != "anyone" or scope["path"] in self.open:
             return None
         if page:
             return RedirectResponse(below(scope, "/login"), 303)

@@ -2,7 +2,7 @@
 import * as folds from "./folds.js";
 import { findAll, make, on, parts } from "./dom.js";
 
-const WIDE = 1180; // pixels of the window from which it is open at first
+const WIDE = 1180; // pixels of the window above which it is open at first
 const NARROW = 780; // pixels up to which it is a sheet that covers the rest
 const room = () => document.getElementById("room");
 /** @type {{ turn: (name: string) => void }} */
@@ -31,7 +31,11 @@ export const build = ({ element, props }) => {
   part("tabs").append(...tabs);
 
   const turn = (name) => {
-    for (const page of findAll("#panel > .panel-page")) page.toggleAttribute("data-seen", page.id === `panel-${name}`);
+    for (const page of findAll("#panel > .panel-page")) {
+      page.toggleAttribute("data-seen", page.id === `panel-${name}`);
+      page.setAttribute("role", "tabpanel");
+      page.setAttribute("aria-labelledby", page.id.replace("panel-", "panel-tab-"));
+    }
     folds.keep("panel-page", name);
     props.pages.forEach((page, index) => {
       const chosen = page.name === name;
@@ -51,7 +55,10 @@ export const build = ({ element, props }) => {
 
   const kept = folds.was("panel-page", "");
   turn(props.pages.some(({ name }) => name === kept) ? kept : props.pages[0].name);
-  if (folds.was("panel", innerWidth >= WIDE) && innerWidth > NARROW) lay(true);
+  // A window that is drawn narrower does not find itself under a sheet that nobody has opened.
+  const settle = () => lay(innerWidth > NARROW && folds.was("panel", innerWidth > WIDE));
+  for (const width of [WIDE, NARROW]) matchMedia(`(max-width: ${width}px)`).addEventListener("change", settle);
+  settle();
 };
 // On a phone the sheet makes way for what is done elsewhere.
 on("tab", () => innerWidth <= NARROW && room() && lay(false));
