@@ -51,6 +51,9 @@ export type Painted = {
 /** How the studio stands, and the browser's own word when it hears nothing of it. */
 export type Engine = messages.EngineState & Partial<Omit<messages.StudioState, "engine">>;
 
+/** What was done to pictures; `emptied`: the bin. */
+export type Marked = { ids: string[]; rating?: number; favourite?: boolean; deleted?: boolean; boards?: boolean; emptied?: boolean };
+
 /** Events between components: name -> what it tells. In the document they are called “atelier:NAME”. */
 export type PageEvents = {
   /** A form has these values now. */
@@ -83,6 +86,10 @@ export type PageEvents = {
   picture: { id: string };
   /** Two to four pictures are to be compared. */
   compare: { ids: string[] };
+  /** Pictures were rated, put on boards, thrown away or brought back, in this window or another. */
+  marked: Marked;
+  /** A picture of a kind goes into a tab, or with "" its settings into the form that made it. */
+  send: { id: string; kind: string; to: string };
   /** The colour in which masks are shown; "": one that suits. */
   tint: { color: string };
 };
