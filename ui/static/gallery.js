@@ -1,4 +1,5 @@
 // The Library tab: all pictures that were made, searched, selected, rated, put on boards, thrown away and fetched.
+import { notify } from "./desk.js";
 import { later, on, parts, write } from "./dom.js";
 import * as folds from "./folds.js";
 import { bar } from "./gallery_bar.js";
@@ -10,7 +11,7 @@ import { drag, places } from "./gallery_places.js";
 import { search } from "./gallery_search.js";
 import { selection } from "./gallery_select.js";
 import { titles } from "./gallery_titles.js";
-import { ask, emptyBin, favour, many, rate, restore, throwAway } from "./marks.js";
+import { ask, emptyBin, favour, many, rate, throwAway } from "./marks.js";
 import { open as room } from "./page.js";
 
 const FIRST = 120; // pictures that come with the answer to a search
@@ -126,7 +127,9 @@ export const build = ({ element, props }) => {
     const ids = known.map(({ id }) => id);
     if (does === "rate") rate(ids, rating);
     if (does === "favourite") favour(ids, !known.every(({ favourite }) => favourite));
-    if (does === "delete") (bin ? restore : throwAway)(ids);
+    if (does !== "delete") return;
+    if (bin) notify("What lies in the bin is removed after 30 days, or when you empty it.");
+    else throwAway(ids);
   };
   const targets = () => (chosen.all().length ? chosen.all() : [held.at(view.active)]);
   hands(part("scroll"), { view, chosen, open: big.open, mark: (does) => act(does, targets()), drag: (event) => drag(event, targets().map(({ id }) => id)) });

@@ -34,28 +34,30 @@ export const grid = ({ scroll, space, at, need, title, chosen }) => {
       heart: make("i", { className: "icon icon-heart full" }),
     };
     const made = make("div", { className: "tile", role: "option", draggable: true }, parts.image, parts.tick, make("span", { className: "tile-marks" }, parts.heart, parts.stars));
+    parts.image.addEventListener("error", () => made.classList.add("missing")); // its file is gone; the book knows the rest
     return Object.assign(made, { parts });
   };
-  const put = (node, x, y) => (node.style.transform = `translate(${x}px, ${y}px)`);
+  const put = (node, { x, y }) => (node.style.transform = `translate(${x}px, ${y}px)`);
   const take = (index) => {
     const node = free.tiles.pop() ?? space.appendChild(tile());
-    const { x, y } = plan.place(index);
     node.hidden = false;
     node.id = `tile-${index}`;
     node.dataset.index = String(index);
     node.setAttribute("aria-posinset", String(index + 1));
-    put(node, x, y);
+    put(node, plan.place(index));
     tiles.set(index, node);
     return node;
   };
   const release = (known, pool, key) => {
     const node = known.get(key);
     node.hidden = true;
+    node.removeAttribute("id");
     known.delete(key);
     pool.push(node);
   };
   const blank = (node) => {
     node.parts.image.removeAttribute("src");
+    node.classList.remove("missing");
     node.removeAttribute("data-picture");
     node.parts.heart.hidden = true;
     node.parts.stars.textContent = "";
@@ -82,7 +84,7 @@ export const grid = ({ scroll, space, at, need, title, chosen }) => {
   const head = (section) => {
     const node = free.heads.pop() ?? space.appendChild(make("h3", { className: "gallery-heading" }));
     node.hidden = false;
-    put(node, 0, plan.tops[section]);
+    put(node, { x: 0, y: plan.tops[section] });
     node.textContent = title(section);
     heads.set(section, node);
   };
@@ -114,7 +116,10 @@ export const grid = ({ scroll, space, at, need, title, chosen }) => {
     plan = planned(counts, space.clientWidth, headed);
     space.style.height = `${plan.height}px`;
     space.style.setProperty("--side", `${plan.side}px`);
-    for (const index of [...tiles.keys()]) release(tiles, free.tiles, index);
+    for (const [index, node] of [...tiles]) {
+      if (index >= plan.total) release(tiles, free.tiles, index);
+      else put(node, plan.place(index)); // with what it shows, so that nothing blinks
+    }
     for (const section of [...heads.keys()]) release(heads, free.heads, section);
     redraw();
   };

@@ -54,7 +54,15 @@ export const places = (part, { go }) => {
     named = make("li", { className: "gallery-naming" }, sign("folder-open"), field);
     return named;
   };
-  const renamed = (board, name) => renameBoard(board.id, name).then((told) => told && now === `board ${board.id}` && go([`board:=${quoted(name)}`]));
+  // The place that is shown goes with what becomes of it.
+  const renamed = async (board, name) => {
+    const here = now === `board ${board.id}`;
+    if ((await renameBoard(board.id, name)) && here) go([`board:=${quoted(name)}`]);
+  };
+  const leave = async (board) => {
+    const here = now === `board ${board.id}`;
+    if ((await deleteBoard(board)) && here) go([]);
+  };
   const begin = (id, value, done) => {
     owner = id;
     naming(value, done);
@@ -68,7 +76,7 @@ export const places = (part, { go }) => {
     const item = place(`board ${board.id}`, "folder-open", board.name, [`board:=${quoted(board.name)}`], board.count);
     item.append(
       small("pencil", `Rename “${board.name}”`, () => begin(board.id, board.name, (name) => renamed(board, name))),
-      small("trash-2", `Delete the board “${board.name}”; its pictures stay`, () => deleteBoard(board).then(() => now === `board ${board.id}` && go([]))),
+      small("trash-2", `Delete the board “${board.name}”; its pictures stay`, () => leave(board)),
     );
     item.className = "gallery-board";
     item.addEventListener("dragover", (event) => event.dataTransfer.types.includes(DRAGGED) && (event.preventDefault(), item.classList.add("over")));

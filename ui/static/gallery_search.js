@@ -18,7 +18,7 @@ const FIXED = { like: "Like one picture's settings", job: "One job", in: "In the
 /** @type {(chip: Chip, kinds: Record<string, string>) => string} */
 const said = (chip, kinds) => {
   const { field, value } = chip;
-  const words = FIXED[field] ?? { "": value, kind: kinds[value] ?? value, with: `With ${value}`, rating: `${value} stars`, board: `Board: ${value}` }[field] ?? `${field}: ${value}`;
+  const words = FIXED[field] ?? { "": value, kind: kinds[value] ?? value, with: `With ${value}`, rating: `${value.replace(">=", "≥ ")} stars`, board: `Board: ${value}` }[field] ?? `${field}: ${value}`;
   return chip.negated ? `not ${words}` : words;
 };
 

@@ -54,7 +54,9 @@ export const makeBoard = async (name) => {
 };
 export const renameBoard = (id, name) => board(id, "rename", { name });
 export const deleteBoard = async ({ id, name }) => {
-  if (await board(id, "delete", {})) notify(`The board “${name}” is gone; its pictures stay.`, { says: "Undo", does: () => board(id, "restore", {}) });
+  const told = await board(id, "delete", {});
+  if (told) notify(`The board “${name}” is gone; its pictures stay.`, { says: "Undo", does: () => board(id, "restore", {}) });
+  return told;
 };
 export const putOn = async ({ id, name }, ids) => {
   if (await board(id, "add", { ids })) notify(`${many(ids.length)} on “${name}”.`, { says: "Undo", does: () => board(id, "remove", { ids }) });
