@@ -16,11 +16,11 @@ from ui.parts.panel import panel, panel_page
 from ui.parts.queue import queue
 from ui.parts.send import connect
 from ui.parts.stage import Stage, header
-from ui.tabs import controlnet, depth, enlarge, img2img, inpaint, models, outpaint, txt2img
+from ui.tabs import controlnet, depth, enlarge, gallery, img2img, inpaint, models, outpaint, txt2img
 
 PAGES = {"inspector": "Inspector", "queue": "Queue"}  # of the panel
 DAY = 86_400  # seconds; uploads that are older are removed
-TABS: tuple[ModuleType, ...] = (txt2img, img2img, inpaint, outpaint, controlnet, depth, enlarge, models)
+TABS: tuple[ModuleType, ...] = (txt2img, img2img, inpaint, outpaint, controlnet, depth, enlarge, models, gallery)
 
 
 def page(studio: Studio) -> gr.Blocks:

@@ -55,6 +55,8 @@ export type Engine = messages.EngineState & Partial<Omit<messages.StudioState, "
 
 /** The queue as it was told last; `at`: when, in milliseconds. */
 export type Queue = messages.QueueNews & { jobs: messages.QueuedJob[]; at: number };
+/** What was done to pictures; `emptied`: the bin. */
+export type Marked = { ids: string[]; rating?: number; favourite?: boolean; deleted?: boolean; boards?: boolean; emptied?: boolean };
 
 /** Events between components: name -> what it tells. In the document they are called “atelier:NAME”. */
 export type PageEvents = {
@@ -90,6 +92,10 @@ export type PageEvents = {
   picture: { id: string };
   /** Two to four pictures are to be compared. */
   compare: { ids: string[] };
+  /** Pictures were rated, put on boards, thrown away or brought back, in this window or another. */
+  marked: Marked;
+  /** A picture of a kind goes into a tab, or with "" its settings into the form that made it. */
+  send: { id: string; kind: string; to: string };
   /** The colour in which masks are shown; "": one that suits. */
   tint: { color: string };
 };

@@ -1,11 +1,13 @@
 // The stage: what of one's own is drawn, from whichever tab or window, its newest frame, then the finished pictures.
 // Everything that people wrote enters as text (textContent, alt, title), never as markup.
+import { snapshot } from "./desk.js";
 import { emit, on, parts, pause, write } from "./dom.js";
 import { watchQueue } from "./feed.js";
 import * as page from "./page.js";
 import { showPage } from "./panel.js";
 import { largeView } from "./stage_large.js";
 import { address, listen } from "./stage_live.js";
+import { marks } from "./stage_marks.js";
 import { menu } from "./stage_menu.js";
 import { strip } from "./stage_strip.js";
 import { SPOKEN, TITLES, ahead, facts, invitation, named, sentence, skipping, skips } from "./stage_words.js";
@@ -309,6 +311,20 @@ export const build = ({ element, trigger, props, watch }) => {
     speak,
     sent: () => ((covered = false), setTimeout(lay, 500)),
   });
+
+  // What was thrown away leaves the surface to the picture beside it.
+  const gone = (ids) => {
+    const left = ids.includes(selected) ? (pictures.beside(selected, 1) ?? pictures.beside(selected, -1)) : null;
+    const empties = ids.includes(selected);
+    pictures.remove(ids);
+    if (!empties) return;
+    const next = left && pictures.find(left.id) ? left : pictures.newest();
+    if (!next) (part("large").close(), invite());
+    select(next?.id ?? null);
+    if (next && part("large").open) large.show(next);
+  };
+  marks(part, { shown: () => selected, strip: pictures, gone });
+  on("send", ({ id, kind, to }) => (snapshot(to || kind), trigger("send", { id, to, units: page.forms[to]?.controls })));
 
   // ---- joined ------------------------------------------------------------------------------------------------------------
 

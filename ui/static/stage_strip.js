@@ -10,6 +10,7 @@ export const strip = (part, choose) => {
   /** @type {import("./messages.d.ts").PictureSummary[]} */
   let pictures = []; // newest first, at most KEEP
   const known = new Set(); // the ids of all pictures that were ever here
+  const gone = new Map(); // those that were thrown away: id -> {picture, index}
 
   const thumb = (picture) => {
     const image = make("img", { src: address("thumb", picture.id), alt: "", loading: "lazy", decoding: "async" });
@@ -28,6 +29,32 @@ export const strip = (part, choose) => {
     part("tile").after(...news.map(thumb));
     while (part("strip").children.length > KEEP + 1) part("strip").lastElementChild.remove();
     part("none").hidden = true;
+  };
+
+  const buttonOf = (id) => part("strip").querySelector(`button[data-picture="${CSS.escape(id)}"]`);
+  // Pictures that were thrown away, and those that are brought back to where they were.
+  const remove = (ids) => {
+    for (const id of ids) {
+      const index = pictures.findIndex((picture) => picture.id === id);
+      if (index < 0) continue;
+      gone.set(id, { picture: pictures[index], index });
+      pictures = pictures.toSpliced(index, 1);
+      buttonOf(id)?.parentElement.remove();
+    }
+    part("none").hidden = pictures.length > 0;
+  };
+  const bring = (ids) => {
+    for (const { picture, index } of ids.map((id) => gone.get(id)).filter(Boolean).toReversed()) {
+      gone.delete(picture.id);
+      pictures = pictures.toSpliced(index, 0, picture);
+      part("strip").children[index].after(thumb(picture)); // the first one is the tile of what is drawn
+    }
+    part("none").hidden = pictures.length > 0;
+  };
+  const rated = (id, rating) => {
+    const button = buttonOf(id);
+    button?.querySelector(".strip-stars")?.remove();
+    if (button && rating) button.append(make("span", { className: "strip-stars", textContent: "★".repeat(rating) }));
   };
 
   const mark = (selected) => {
@@ -50,7 +77,7 @@ export const strip = (part, choose) => {
 
   wheelSideways(part("strip"));
   return {
-    add, mark, forming, frame,
+    add, mark, forming, frame, remove, bring, rated,
     find: (id) => pictures.find((picture) => picture.id === id),
     knows: (id) => known.has(id),
     newest: () => pictures[0],

@@ -1,0 +1,100 @@
+// The bar of the library that appears with a selection: what can be done with the pictures that are selected.
+import { dropdown } from "./dropdown.js";
+import { emit, make } from "./dom.js";
+import { ask, favour, makeBoard, putOn, rate, restore, takeOff, throwAway } from "./marks.js";
+import { stars } from "./stars.js";
+
+const TABS = { img2img: "Image to image", inpaint: "Inpaint", outpaint: "Outpaint", controlnet: "ControlNet", depth: "Depth", enlarge: "Enlarge", txt2img: "Text to image" };
+const MOST_COMPARED = 4;
+
+/** @typedef {import("./messages.d.ts").GalleryPicture} Picture */
+
+// `pictures()`: those that are selected, in the order in which they were; `like(id)` searches.
+export const bar = (part, { pictures, boards, like, open, clear }) => {
+  const ids = () => pictures().map(({ id }) => id);
+  const only = () => pictures()[0];
+  const sign = (name) => make("i", { className: `icon icon-${name}` });
+  const act = (name, icon, says, title, does = null) => {
+    const button = make("button", { type: "button", className: "act", title, "data-act": name }, sign(icon), make("span", { textContent: says }));
+    if (does) button.addEventListener("click", does);
+    return button;
+  };
+  const menu = (name, icon, says, title, fill) => {
+    const button = act(name, icon, says, title);
+    button.setAttribute("aria-haspopup", "true");
+    const box = make("div", { className: "menu", hidden: true });
+    const drop = make("div", { className: "gallery-drop" }, button, box);
+    const show = dropdown(button, box, () => box.replaceChildren(...fill(() => show(false))));
+    return Object.assign(drop, { button });
+  };
+  const item = (says, does, close, icon = "") => {
+    const button = make("button", { type: "button" }, icon && sign(icon), make("span", { textContent: says }));
+    button.addEventListener("click", () => (close(), does()));
+    return button;
+  };
+
+  // ---- what the menus hold ---------------------------------------------------------------------------------------------------
+
+  const boardItems = (close) => {
+    const name = make("input", { type: "text", placeholder: "A new board…", "aria-label": "Name of a new board", maxLength: 100 });
+    name.addEventListener("keydown", async (event) => {
+      if (event.key !== "Enter" || !name.value.trim()) return;
+      const [called, chosen] = [name.value.trim(), ids()];
+      close();
+      const id = await makeBoard(called);
+      if (id) putOn({ id, name: called }, chosen);
+    });
+    const puts = boards().map((board) => item(board.name, () => putOn(board, ids()), close, "plus"));
+    const takes = boards().map((board) => item(board.name, () => takeOff(board, ids()), close, "x"));
+    const title = (words) => make("p", { className: "menu-title", textContent: words });
+    return [title("Put on"), ...puts, name, ...(takes.length ? [title("Take off"), ...takes] : [])];
+  };
+  const sendItems = (close) => Object.entries(TABS).map(([to, says]) => item(says, () => emit("send", { id: only().id, kind: only().kind, to }), close));
+  const fetchZip = async (settings) => {
+    const told = await ask("/zip", { ids: ids(), settings });
+    if (!told) return;
+    const link = make("a", { href: `library/zip/${encodeURIComponent(told.id)}`, download: "atelier.zip" });
+    document.body.append(link);
+    link.click();
+    link.remove();
+  };
+  const zipItems = (close) => [item("With their settings", () => fetchZip(true), close), item("Without settings", () => fetchZip(false), close)];
+
+  // ---- the bar ---------------------------------------------------------------------------------------------------------------
+
+  const count = make("strong", { className: "gallery-count", role: "status" });
+  const row = make("span", { className: "stars", role: "group", "aria-label": "Rating" });
+  const setStars = stars(row, (rating) => rate(ids(), rating));
+  const allFavourites = () => pictures().every(({ favourite }) => favourite);
+  const heart = act("favourite", "heart", "Favourite", "Favourite, or not any more (F)", () => favour(ids(), !allFavourites()));
+  const compare = act("compare", "columns-2", "Compare", "Compare two to four pictures", () => emit("compare", { ids: ids() }));
+  const settings = act("settings", "sliders-horizontal", "Use settings", "Fill the form with all that made this picture", () => emit("send", { id: only().id, kind: only().kind, to: "" }));
+  const send = menu("send", "send", "Send to", "Go on with this picture in another tab", sendItems);
+  const alike = act("like", "sparkles", "Like this", "Pictures with this one's settings", () => like(only().id));
+  const kept = [
+    row, heart, menu("boards", "folder-open", "Boards", "Put on boards, or take off them", boardItems), compare, settings, send, alike,
+    menu("zip", "download", "Download", "All of them in one ZIP", zipItems),
+    act("delete", "trash-2", "Delete", "Into the bin (Delete)", () => throwAway(ids())),
+  ];
+  const back = act("restore", "archive-restore", "Restore", "Out of the bin, to where they were", () => restore(ids()));
+  const look = act("open", "maximize", "Open", "The large view (Enter)", open);
+  const close = act("clear", "x", "Clear", "Select none (Esc)", clear);
+  close.classList.add("gallery-none");
+  part("bar").append(count, ...kept, back, look, close);
+
+  /** @type {(bin: boolean) => void} */
+  const draw = (bin) => {
+    const chosen = pictures();
+    part("bar").hidden = !chosen.length;
+    if (!chosen.length) return;
+    const one = chosen.length === 1;
+    count.textContent = `${chosen.length.toLocaleString("en")} selected`;
+    for (const each of kept) each.hidden = bin;
+    back.hidden = !bin;
+    compare.hidden = bin || chosen.length < 2 || chosen.length > MOST_COMPARED;
+    settings.hidden = send.hidden = alike.hidden = bin || !one;
+    setStars(one ? chosen[0].rating : 0);
+    heart.setAttribute("aria-pressed", String(allFavourites()));
+  };
+  return { draw };
+};

@@ -1,0 +1,28 @@
+"""The library tab: every picture that was made. In the code it is the gallery."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from pipelines import KINDS, Studio, TextToImage, limits
+from pipelines.requests.fields import Choice
+from ui.parts.components import piece
+
+TITLE = "Library"
+NAMES = {
+    "txt2img": "Text to image",
+    "img2img": "Image to image",
+    "inpaint": "Inpaint",
+    "outpaint": "Outpaint",
+    "controlnet": "ControlNet",
+    "depth": "Depth",
+    "enlarge": "Enlarge",
+}  # of kinds of request
+
+
+def build(studio: Studio) -> None:
+    limit = limits(TextToImage)["sampler"]
+    samplers = list(limit.names) if isinstance(limit, Choice) else []
+    kinds = {kind: NAMES.get(kind, kind) for kind in KINDS}
+    with gr.Column(elem_classes=["whole-side", "gallery-side"]):
+        piece("gallery", "gallery", kinds=kinds, samplers=samplers)
