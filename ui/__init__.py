@@ -13,7 +13,8 @@ from pipelines import Studio
 from ui.parts.form import TabForm
 from ui.parts.inspector import compare, inspector
 from ui.parts.panel import panel, panel_page
-from ui.parts.send import connect
+from ui.parts.reading import folders, reading
+from ui.parts.send import connect, connect_readings
 from ui.parts.stage import Stage, header
 from ui.tabs import controlnet, depth, enlarge, img2img, inpaint, models, outpaint, txt2img
 
@@ -36,7 +37,10 @@ def page(studio: Studio) -> gr.Blocks:
             with panel(PAGES), panel_page("inspector"):
                 details = inspector()
         compare()
+        readings = reading()
+        folders()
         connect(studio, tab_forms, stage, tabs, details)
+        connect_readings(studio, readings, tab_forms, tabs)
     return blocks
 
 

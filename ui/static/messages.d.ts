@@ -201,15 +201,6 @@ export type PreprocessorInfo = {
   missing: string;
 };
 
-export type QueueNews = {
-  version: number;
-  jobs: QueuedJob[] | null;
-  more: number;
-  paused: boolean;
-  all_paused: boolean;
-  running: JobNews | null;
-};
-
 export type QueuedJob = {
   job: string;
   mine: boolean;
@@ -227,6 +218,27 @@ export type QueuedJob = {
   left: number | null;
 };
 
+export type QueueNews = {
+  version: number;
+  jobs: QueuedJob[] | null;
+  more: number;
+  paused: boolean;
+  all_paused: boolean;
+  running: JobNews | null;
+};
+
+export type ReadingNews = {
+  id: string;
+  kind: string;
+  program: string;
+  version: string;
+  words_alone: boolean;
+  values: ReadValue[];
+  models: ReadModel[];
+  unknown: UnknownValue[];
+  notes: string[];
+};
+
 export type ReadModel = {
   field: string;
   name: string;
@@ -242,18 +254,6 @@ export type ReadValue = {
   shown: string;
   how: string;
   why: string;
-};
-
-export type ReadingNews = {
-  id: string;
-  kind: string;
-  program: string;
-  version: string;
-  words_alone: boolean;
-  values: ReadValue[];
-  models: ReadModel[];
-  unknown: UnknownValue[];
-  notes: string[];
 };
 
 export type ThresholdInfo = {

@@ -83,6 +83,10 @@ export type PageEvents = {
   picture: { id: string };
   /** Two to four pictures are to be compared. */
   compare: { ids: string[] };
+  /** The card that reads pictures and settings is to open. */
+  reading: undefined;
+  /** The dialog in which the owner brings in folders is to open. */
+  folders: undefined;
   /** The colour in which masks are shown; "": one that suits. */
   tint: { color: string };
 };
