@@ -332,7 +332,11 @@ def test_a_picture_of_a_folder_is_served_to_the_owner_alone_and_no_path_is_told(
     path.write_bytes(b"another one")
     answer = studio_door.ask("GET", f"/picture/{picture}.png", headers=ME)
     assert answer.status == 404 and "changed" in answer.json()["message"] and str(tmp_path) not in answer.text
+    for address in (f"/picture/{picture}/details", f"/compare?ids={picture},{picture}"):
+        answer = studio_door.ask("GET", address, headers=ME)
+        assert answer.status == 404 and "changed" in answer.json()["message"]
     path.unlink()
-    assert "not in its folder" in studio_door.ask("GET", f"/picture/{picture}.png", headers=ME).json()["message"]
+    for address in (f"/picture/{picture}.png", f"/picture/{picture}/details"):
+        assert "not in its folder" in studio_door.ask("GET", address, headers=ME).json()["message"]
     assert studio_door.ask("GET", f"/picture/{picture}.png", headers=guest(studio_door)).json()["message"].startswith("There is no such")
     studio_door.check()

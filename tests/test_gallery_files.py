@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import struct
 import time
 import zipfile
@@ -21,6 +22,7 @@ from pipelines.gallery.gallery import Gallery
 from pipelines.gallery.thumbs import SIDE, Thumbs
 from pipelines.job_book.book import JobBook, PictureRecord
 from pipelines.jobs.outputs import read
+from tests.support.foreign_files import COMMENT, comment, with_exif
 from tests.support.gallery_files import ADA, BOB, drawn_in, gallery_in
 
 Opened = tuple[JobBook, Gallery]
@@ -74,6 +76,21 @@ def test_a_picture_that_vanishes_while_the_zip_is_made_is_named_in_it(opened: Op
     with zipfile.ZipFile(io.BytesIO(first + b"".join(pieces))) as whole:
         assert whole.namelist() == [records[0].path.name, records[2].path.name, MISSING] and whole.testzip() is None
         assert records[1].path.name in whole.read(MISSING).decode()
+
+
+def test_a_zip_without_settings_has_pictures_of_other_kinds_as_bare_ones_and_says_what_it_leaves_out(tmp_path: Path) -> None:
+    for kind in ("JPEG", "WEBP"):
+        (tmp_path / f"{kind}.{kind.lower()}").write_bytes(with_exif(kind, {COMMENT: comment("a secret house")}))
+    (tmp_path / "liar.jpg").write_bytes(b"\xff\xd8\xff secret house")
+    files = [tmp_path / "liar.jpg", tmp_path / "JPEG.jpeg", tmp_path / "WEBP.webp"]
+    with zipfile.ZipFile(io.BytesIO(b"".join(zipped(files, settings=False)))) as whole:
+        assert whole.testzip() is None and whole.namelist() == ["JPEG.png", "WEBP.png", MISSING]
+        assert re.search(r"^liar\.jpg: .*damaged", whole.read(MISSING).decode(), re.MULTILINE)
+        for path, name in zip(files[1:], whole.namelist(), strict=False):
+            data = whole.read(name)
+            assert comment("secret")[8:] in path.read_bytes() and comment("secret")[8:] not in data and b"secret" not in data
+            with Image.open(io.BytesIO(data)) as bare, Image.open(path) as kept:
+                assert bare.tobytes() == kept.tobytes() and bare.info == {}
 
 
 def test_a_file_that_is_cut_breaks_off_instead_of_passing_for_whole(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from ui.parts.form import TabForm
 from ui.parts.inspector import compare, inspector
 from ui.parts.panel import panel, panel_page
 from ui.parts.queue import queue
-from ui.parts.send import connect
+from ui.parts.reading import folders, reading
+from ui.parts.send import connect, connect_readings
 from ui.parts.stage import Stage, header
 from ui.tabs import controlnet, depth, enlarge, gallery, img2img, inpaint, models, outpaint, txt2img
 
@@ -40,7 +41,10 @@ def page(studio: Studio) -> gr.Blocks:
                 with panel_page("queue"):
                     queue(studio, tab_forms, tabs)
         compare()
+        readings = reading()
+        folders()
         connect(studio, tab_forms, stage, tabs, details)
+        connect_readings(studio, readings, tab_forms, tabs)
     return blocks
 
 

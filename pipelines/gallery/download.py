@@ -1,7 +1,7 @@
 """Downloads of several pictures as one ZIP, made while it is sent: nothing of it is kept on the disk or whole in memory.
 
-The files are stored as they are, as pictures do not shrink. A picture that is gone when its turn comes is named in a text file at the
-end of the ZIP; one that ends in its middle breaks the download off, which the browser tells.
+The files are stored as they are, as pictures do not shrink. A picture that is gone when its turn comes, or cannot be freed of its
+settings, is named in a text file at the end of the ZIP; one that ends in its middle breaks the download off, which the browser tells.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import IO, BinaryIO, cast
 
 from models.errors import UserError
 from pipelines.gallery.answers import GalleryDownload
-from pipelines.gallery.bare_png import PIECE, pieces
+from pipelines.gallery.bare import bare
+from pipelines.gallery.bare_png import PIECE
 from pipelines.gallery.person import Person, marks, own, parts
 from pipelines.job_book.book import JobBook
 from pipelines.job_book.rows import place_of
@@ -31,6 +32,7 @@ MINUTES = 10  # that a download may wait to be fetched
 WAITING = 100  # downloads
 LONGEST_NAME = 150  # letters
 MISSING = "MISSING.txt"
+VANISHED = "It was gone when the ZIP was made."
 GONE = "This download is not there any more. Ask for it again."
 NAMED_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -120,18 +122,23 @@ def zipped(files: Iterable[Path], settings: bool) -> Iterator[bytes]:
     pipe, names, missing = Pipe(), Names(), list[str]()
     with zipfile.ZipFile(cast("IO[bytes]", pipe), "w", zipfile.ZIP_STORED) as whole:  # all that it needs of a stream
         for path in files:
-            name = names.free(path.name)
             try:
                 file = path.open("rb")
             except OSError:
-                missing.append(name)
+                missing.append(f"{safe(path.name)}: {VANISHED}")
                 continue
-            with file, whole.open(_entry(name, path), "w", force_zip64=True) as entry:
-                for piece in _read(file) if settings else pieces(file):
-                    entry.write(piece)
-                    yield pipe.taken()
+            with file:
+                try:
+                    name, contents = (path.name, _read(file)) if settings else bare(file, path.name)
+                except UserError as error:
+                    missing.append(f"{safe(path.name)}: {error}")
+                    continue
+                with whole.open(_entry(names.free(name), path), "w", force_zip64=True) as entry:
+                    for piece in contents:
+                        entry.write(piece)
+                        yield pipe.taken()
         if missing:
-            whole.writestr(_entry(MISSING), "These pictures were gone when the ZIP was made:\n\n" + "\n".join(missing) + "\n")
+            whole.writestr(_entry(MISSING), "These pictures are not in the ZIP:\n\n" + "\n".join(missing) + "\n")
     yield pipe.taken()
 
 

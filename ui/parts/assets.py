@@ -24,8 +24,7 @@ from ui.parts.scripts import SCRIPT_ID, STATIC, joined, modules, static
 STYLES = (
     "atelier.css", "room.css", "form.css", "stage.css", "library.css", "canvas.css", "easel.css", "units.css", "unit_open.css",
     "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css", "panel.css", "queue.css", "inspector.css", "compare.css",
-    "gallery.css",
-    "narrow.css", "touch.css",
+    "gallery.css", "reading.css", "folders_in.css", "narrow.css", "touch.css",
 )  # fmt: skip
 FONTS = {"Inter": "inter-latin-wght-normal.woff2", "Fraunces": "fraunces-latin-wght-normal.woff2"}  # family -> file of `static/fonts`
 # What the two files hold; other letters are taken from the fonts of the system.

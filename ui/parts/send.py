@@ -35,7 +35,7 @@ from ui.gradio_types import CALM, Update, Updates, listener
 from ui.parts.canvas import fit_size
 from ui.parts.depth_driver import depth_model
 from ui.parts.depth_map import SEEN, part_of
-from ui.parts.form import Form, TabForm, declared
+from ui.parts.form import CARRIED, Form, TabForm, declared
 from ui.parts.scripts import call
 from ui.parts.stage import Stage, own_picture, told
 from ui.toasts import Refusal, remark
@@ -87,6 +87,25 @@ def connect(studio: Studio, tab_forms: dict[str, TabForm], stage: Stage, tabs: g
     stage.connect_seed({name: each for name, each in tab_forms.items() if "seed" in each.form.inputs})
     if Depth.kind in tab_forms:
         _connect_map(studio, tab_forms, tabs)
+
+
+def connect_readings(studio: Studio, view: Component, tab_forms: dict[str, TabForm], tabs: gr.Tabs) -> None:
+    """Joins the card of readings to every form: all that was read goes into the form of its kind, or some fields and nothing else."""
+    outputs = [tabs, *(component for each in tab_forms.values() for component in each.form.components)]
+
+    @role("artist")
+    def read(event: gr.EventData, request: gr.Request) -> Updates:
+        asked = getattr(event, "names", None)
+        names = [name for name in asked if isinstance(name, str)] if is_list(asked) else None
+        with told("Not taken"):
+            found, leave = studio.readings.taken(str(getattr(event, "id", "")), user_of(request), names)
+        if found.kind not in tab_forms:
+            raise Refusal("There is no tab for what this was made with.", "Not taken")
+        # What the studio decided when a picture was made holds for all of its values together.
+        stays = (*leave, CARRIED) if leave else ()
+        return {tabs: gr.Tabs(selected=found.kind)} | tab_forms[found.kind].form.fill(found, stays)
+
+    listener(view, "read")(read, None, outputs, **CALM)
 
 
 def _connect_map(studio: Studio, tab_forms: dict[str, TabForm], tabs: gr.Tabs) -> None:

@@ -23,7 +23,10 @@ class DetailRoutes:
         self.studio = studio
 
     async def details(self, request: Request) -> Response:
-        record = await self._find(request, request.path_params["picture_id"])
+        try:
+            record = await self._find(request, request.path_params["picture_id"])
+        except UserError as error:
+            return sorry(str(error), 404)
         if record is None:
             return sorry(NOT_YOURS, 404)
         return JSONResponse(await asyncio.to_thread(self.studio.details.of, record))
@@ -31,7 +34,10 @@ class DetailRoutes:
     async def compare(self, request: Request) -> Response:
         """`?ids=` of two to four pictures, with commas between them."""
         ids = request.query_params.get("ids", "")[:LONGEST].split(",")
-        records = [await self._find(request, picture_id) for picture_id in ids[: self.studio.details.most + 1]]
+        try:
+            records = [await self._find(request, picture_id) for picture_id in ids[: self.studio.details.most + 1]]
+        except UserError as error:
+            return sorry(str(error), 404)
         found = [record for record in records if record]
         if len(found) < len(records):
             return sorry(NOT_YOURS, 404)
@@ -41,7 +47,13 @@ class DetailRoutes:
             return sorry(str(error), 400)
 
     async def _find(self, request: Request, picture_id: str) -> PictureRecord | None:
-        """The picture, when this visitor made it, or is the owner of the studio."""
+        """The picture, when this visitor made it, or is the owner of the studio.
+
+        Raises `UserError` for one that was brought in and whose file has gone or changed since.
+        """
         record = await asyncio.to_thread(self.studio.picture, picture_id)
         visitor = visitor_of(request)
-        return record if record and (record.user == visitor.user or visitor.role == "owner") else None
+        if record is None or (record.user != visitor.user and visitor.role != "owner"):
+            return None
+        await asyncio.to_thread(self.studio.folders.check, record)
+        return record

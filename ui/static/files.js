@@ -30,6 +30,7 @@ export const receive = (room, shown, open, fail) => {
   window.addEventListener("paste", async (event) => {
     const above = document.querySelector("dialog[open]");
     if (!shown() || (above && above !== room) || typing(event.target) || !event.clipboardData?.files.length) return;
+    event.preventDefault(); // it is taken: nothing else need look at it
     const file = await fileOf(event.clipboardData);
     if (file) open(file);
   });

@@ -11,6 +11,7 @@ export const build = ({ element }) => {
   const sign = part("engine");
   part("look").addEventListener("click", () => toggleLook());
   part("help").addEventListener("click", showHelp);
+  part("reading").addEventListener("click", () => emit("reading"));
   part("panel").addEventListener("click", togglePanel);
 
   part("skip").addEventListener("click", (event) => {

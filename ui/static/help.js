@@ -1,5 +1,5 @@
 // All shortcuts, in a dialog: "?" opens it, and so does the button in the bar.
-import { make } from "./dom.js";
+import { emit, make } from "./dom.js";
 import { typing } from "./keyboard.js";
 
 /** @type {[string, [string, string][]][]} */
@@ -8,6 +8,7 @@ const ALL = [
     ["Ctrl Enter", "Generate"],
     ["Esc", "Stop what is drawn; close what is open"],
     ["?", "This list"],
+    ["Ctrl V", "Read settings or a picture that is pasted"],
   ]],
   ["In a prompt", [
     ["Ctrl ↑ / Ctrl ↓", "Weigh the words under the cursor up or down"],
@@ -44,11 +45,15 @@ export const showHelp = () => {
   const dialog = found ?? make("dialog", { className: "help", "aria-label": "Shortcuts" },
     make("h2", { textContent: "Shortcuts" }),
     make("div", { className: "help-groups" }, ...ALL.map(group)),
+    make("p", {}, make("button", { type: "button", className: "quiet help-reads" }, make("i", { className: "icon icon-file-search" }), "Read a picture or settings…")),
     make("button", { type: "button", className: "turn-off", "aria-label": "Close", title: "Close (Esc)" }, make("i", { className: "icon icon-x" })),
   );
   if (!found) {
     document.body.append(dialog);
-    dialog.addEventListener("click", ({ target }) => (target === dialog || target.closest(".turn-off")) && dialog.close());
+    dialog.addEventListener("click", ({ target }) => {
+      if (target === dialog || target.closest(".turn-off, .help-reads")) dialog.close();
+      if (target.closest(".help-reads")) emit("reading");
+    });
   }
   dialog.showModal();
 };

@@ -96,6 +96,10 @@ export type PageEvents = {
   marked: Marked;
   /** A picture of a kind goes into a tab, or with "" its settings into the form that made it. */
   send: { id: string; kind: string; to: string };
+  /** The card that reads pictures and settings is to open. */
+  reading: undefined;
+  /** The dialog in which the owner brings in folders is to open. */
+  folders: undefined;
   /** The colour in which masks are shown; "": one that suits. */
   tint: { color: string };
 };
