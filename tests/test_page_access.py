@@ -54,7 +54,8 @@ BROKEN = """() => {
   const ids = [...document.querySelectorAll('#room [id]:not([id=""])')].map((e) => e.id);
   const twice = ids.filter((id, at) => ids.indexOf(id) !== at);
   const leading = ["aria-controls", "aria-labelledby", "aria-describedby"].flatMap((name) =>
-    [...document.querySelectorAll(`#room [${name}]:not([aria-selected="false"], [aria-expanded="false"])`)].map((e) => e.getAttribute(name)));
+    [...document.querySelectorAll(`#room [${name}]:not([aria-selected="false"], [aria-expanded="false"])`)]
+      .map((e) => e.getAttribute(name)));
   const lost = leading.flatMap((names) => names.split(" ")).filter((id) => id && !document.getElementById(id));
   const mute = [...document.querySelectorAll("#room img:not([alt])")].map((e) => e.outerHTML.slice(0, 120));
   const strays = [...document.querySelectorAll("#room :is(ul, ol) > :not(li)")].map((e) => e.outerHTML.slice(0, 120));

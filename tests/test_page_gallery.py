@@ -25,8 +25,9 @@ __all__ = ["browser", "house", "open_house", "visit"]
 PROMPTS = ("a red house in the snow", "a red house by the sea", "a blue tower", "a fox <b>at night</b>")
 MANY = 3_000
 MOST_TILES = 160  # of a window of 1280 x 720
-WIDER = """() => [...document.querySelectorAll("#room *")].filter((part) => part.getClientRects().length
-  && !part.closest(".gallery-places, .tab-wrapper, .tile, .sr") && part.getBoundingClientRect().right > innerWidth + 1).map((part) => part.className)"""
+WIDER = """() => [...document.querySelectorAll("#room *")]
+  .filter((part) => part.getClientRects().length && !part.closest(".gallery-places, .tab-wrapper, .tile, .sr"))
+  .filter((part) => part.getBoundingClientRect().right > innerWidth + 1).map((part) => part.className)"""
 
 
 class Library:
@@ -212,7 +213,9 @@ def test_scrolling_through_thousands_keeps_few_of_them_in_the_page(visit: Visit,
     expect(library.grid.locator("h3:visible", has_text="· 100").first).to_be_visible()
     most = 0
     for share in (*(step / 40 for step in range(41)), 0.5):
-        page.evaluate("share => { const all = document.querySelector('.gallery-scroll'); all.scrollTop = share * all.scrollHeight; }", share)
+        page.evaluate(
+            "share => { const all = document.querySelector('.gallery-scroll'); all.scrollTop = share * all.scrollHeight; }", share
+        )
         page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         most = max(most, page.locator(".gallery-space > *").count())
     assert 30 < most < MOST_TILES

@@ -138,7 +138,9 @@ def test_what_says_nothing_is_told_in_a_sentence_and_its_picture_can_still_be_us
     refused(visit)
 
 
-def test_a_folder_is_brought_in_with_progress_stopped_and_gone_on_with(visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_is_brought_in_with_progress_stopped_and_gone_on_with(
+    visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page, album = visit.page, tmp_path / "album"
     album.mkdir()
     for number in range(60):
