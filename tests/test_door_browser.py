@@ -225,7 +225,7 @@ def test_the_page_works_under_the_policy_without_a_complaint(example_door: Runni
     tab.locator("#echo").click()
     tab.wait_for_function("document.querySelector('#output textarea').value === 'hello'")
     tab.locator("#picture input[type=file]").set_input_files({"name": "a.gif", "mimeType": "image/gif", "buffer": GIF})
-    tab.wait_for_selector("#picture img")
+    tab.wait_for_function("document.querySelector('#picture img')?.naturalWidth === 1")
     tab.locator("#show").click()
     tab.wait_for_function("document.querySelector('#output textarea').value.endsWith('a.gif')")
     assert tab.evaluate("window.server.served('x')").endswith(" x")

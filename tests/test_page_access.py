@@ -53,9 +53,9 @@ NAMELESS = """() => [...document.querySelectorAll("button, a, input, select, tex
 BROKEN = """() => {
   const ids = [...document.querySelectorAll('#room [id]:not([id=""])')].map((e) => e.id);
   const twice = ids.filter((id, at) => ids.indexOf(id) !== at);
+  const open = ':not([aria-selected="false"], [aria-expanded="false"])';
   const leading = ["aria-controls", "aria-labelledby", "aria-describedby"].flatMap((name) =>
-    [...document.querySelectorAll(`#room [${name}]:not([aria-selected="false"], [aria-expanded="false"])`)]
-      .map((e) => e.getAttribute(name)));
+    [...document.querySelectorAll(`#room [${name}]${open}`)].map((e) => e.getAttribute(name)));
   const lost = leading.flatMap((names) => names.split(" ")).filter((id) => id && !document.getElementById(id));
   const mute = [...document.querySelectorAll("#room img:not([alt])")].map((e) => e.outerHTML.slice(0, 120));
   const strays = [...document.querySelectorAll("#room :is(ul, ol) > :not(li)")].map((e) => e.outerHTML.slice(0, 120));
@@ -85,7 +85,14 @@ COVERED = """() => {
 
 def open_tab(visit: Visit, name: str) -> None:
     visit.open_tab(name)
-    visit.page.wait_for_timeout(200)  # colours pass over into each other
+    colours_rest(visit)
+
+
+def colours_rest(visit: Visit) -> None:
+    """They pass over into each other, and what is inherited follows what it comes from."""
+    for _ in range(8):
+        visit.page.evaluate("() => document.getAnimations().forEach((each) => each instanceof CSSTransition && each.finish())")
+        visit.page.wait_for_timeout(30)
 
 
 def folds(visit: Visit) -> Locator:
@@ -107,7 +114,7 @@ def test_every_tab_can_be_read_and_says_what_its_controls_are(visit: Visit, hous
         for _ in ("light", "dark"):
             assert visit.page.evaluate(CONTRAST) == [], name
             visit.page.evaluate("() => inside.look.toggleLook()")
-            visit.page.wait_for_timeout(350)  # colours pass over into each other
+            colours_rest(visit)
         assert visit.page.evaluate(NAMELESS) == [], name
         assert visit.page.evaluate(BROKEN) == [], name
         levels = visit.page.evaluate(HEADINGS)
