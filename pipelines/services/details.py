@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -39,9 +39,12 @@ class Details:
     def __init__(self, book: JobBook, catalog: CatalogView) -> None:
         self._book, self._catalog = book, catalog
 
-    def of(self, record: PictureRecord) -> PictureDetails:
+    def of(self, record: PictureRecord, has: Callable[[str], bool] = bool) -> PictureDetails:
+        """`has`: whether who asks has an input picture of this id; others are not named."""
         told = self._told(record)
-        groups: list[DetailGroup] = [{"title": group.title, "values": list(map(_message, told.groups[group]))} for group in told.groups]
+        groups: list[DetailGroup] = [
+            {"title": group.title, "values": [_message(value, has) for value in told.groups[group]]} for group in told.groups
+        ]
         return {
             "id": record.id,
             "kind": told.reading.request.kind,
@@ -101,7 +104,7 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _message(value: Value) -> DetailValue:
+def _message(value: Value, has: Callable[[str], bool]) -> DetailValue:
     return {
         "title": value.title,
         "text": value.text,
@@ -111,6 +114,6 @@ def _message(value: Value) -> DetailValue:
         "info": value.info,
         "hash": value.digest,
         "note": value.note,
-        "pictures": list(value.pictures),
-        "parts": [_message(part) for part in value.parts],
+        "pictures": [picture for picture in value.pictures if has(picture)],
+        "parts": [_message(part, has) for part in value.parts],
     }

@@ -316,7 +316,7 @@ def heard(page: Page, complaints: list[str]) -> Generator[None]:
 
     def message(told: ConsoleMessage) -> None:
         if told.type == "error":
-            complaints.append(told.text)
+            complaints.append(f"{told.text} {told.location.get('url', '')}".strip())
 
     page.on("pageerror", error)
     page.on("console", message)

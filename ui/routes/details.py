@@ -9,7 +9,8 @@ from starlette.responses import JSONResponse, Response
 
 from models.errors import UserError
 from pipelines import PictureRecord, Studio
-from ui.door.roles import visitor_of
+from ui.door.roles import Visitor, visitor_of
+from ui.messages import PictureDetails
 from ui.routes.jobs import sorry
 
 LONGEST = 400  # characters of a list of ids
@@ -29,7 +30,7 @@ class DetailRoutes:
             return sorry(str(error), 404)
         if record is None:
             return sorry(NOT_YOURS, 404)
-        return JSONResponse(await asyncio.to_thread(self.studio.details.of, record))
+        return JSONResponse(await asyncio.to_thread(self._told, record, visitor_of(request)))
 
     async def compare(self, request: Request) -> Response:
         """`?ids=` of two to four pictures, with commas between them."""
@@ -45,6 +46,11 @@ class DetailRoutes:
             return JSONResponse(await asyncio.to_thread(self.studio.details.compared, found))
         except UserError as error:
             return sorry(str(error), 400)
+
+    def _told(self, record: PictureRecord, visitor: Visitor) -> PictureDetails:
+        if visitor.role == "owner":
+            self.studio.own_picture(record.id, visitor.user, owner=True)  # takes up the inputs of what is nobody's
+        return self.studio.details.of(record, lambda picture_id: self.studio.uploads.find(picture_id, visitor.user) is not None)
 
     async def _find(self, request: Request, picture_id: str) -> PictureRecord | None:
         """The picture, when this visitor made it, or is the owner of the studio.
