@@ -52,7 +52,9 @@ def measure(rounds: int) -> list[Row]:
     if not chromium:
         raise NotHere("it needs Chromium; the variable CHROMIUM names one")
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=[*SWITCHES, "--enable-precise-memory-info", "--js-flags=--expose-gc"])
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=[*SWITCHES, "--enable-precise-memory-info", "--js-flags=--expose-gc"]
+        )
         with house(Path(name) / "many", PICTURES) as many, house(Path(name) / "few", FEW) as few:
             ratios = [rest(browser, many) / rest(browser, few) for _ in range(min(rounds, 5))]
             steady, through, heap = scrolled(browser, many)
@@ -119,7 +121,9 @@ def scrolled(browser: Browser, house: House) -> tuple[float, float, float]:
     page.evaluate("() => gc()")
     heap = page.evaluate("() => performance.memory.usedJSHeapSize")
     tiles = page.locator(".gallery-space > *").count()
-    print(f"   heap {heap / 1e6:.1f} MB, {tiles} squares and headings in the page; late frames {100 * steady:.1f} % and {100 * through:.1f} %")
+    print(
+        f"   heap {heap / 1e6:.1f} MB, {tiles} squares and headings in the page; late frames {100 * steady:.1f} % and {100 * through:.1f} %"
+    )
     page.context.close()
     return steady, through, heap
 
