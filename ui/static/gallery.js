@@ -55,7 +55,7 @@ export const build = ({ element, props }) => {
   const show = (told, quiet) => {
     bin = told.chips.some(({ field: name, negated }) => name === "in" && !negated);
     view.show({ counts: found.counts, headed: !!asked.group, total: found.total }, !quiet);
-    sides.mark(told.chips, false);
+    sides.mark(told.chips);
     part("count").textContent = many(told.total);
     write(part("notes"), told.notes.join(" "));
     sayEmpty(told);

@@ -86,6 +86,7 @@ export const bar = (part, { pictures, boards, like, open, clear }) => {
   const draw = (bin) => {
     const chosen = pictures();
     part("bar").hidden = !chosen.length;
+    document.body.toggleAttribute("data-bar", chosen.length > 0); // what is said at the foot of the page stands above it
     if (!chosen.length) return;
     const one = chosen.length === 1;
     count.textContent = `${chosen.length.toLocaleString("en")} selected`;

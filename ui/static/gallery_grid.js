@@ -33,14 +33,15 @@ export const grid = ({ scroll, space, at, need, title, chosen }) => {
       stars: make("span", { className: "tile-stars" }),
       heart: make("i", { className: "icon icon-heart full" }),
     };
-    const made = make("div", { className: "tile", role: "option", draggable: true }, parts.image, parts.tick, make("span", { className: "tile-marks" }, parts.heart, parts.stars));
+    const marks = make("span", { className: "tile-marks", hidden: true }, parts.heart, parts.stars);
+    const made = make("div", { className: "tile", role: "option", draggable: true, "aria-selected": "false" }, parts.image, parts.tick, marks);
     parts.image.addEventListener("error", () => made.classList.add("missing")); // its file is gone; the book knows the rest
-    return Object.assign(made, { parts });
+    return Object.assign(made, { parts: { ...parts, marks }, picked: false, current: false });
   };
   const put = (node, { x, y }) => (node.style.transform = `translate(${x}px, ${y}px)`);
   const take = (index) => {
     const node = free.tiles.pop() ?? space.appendChild(tile());
-    node.hidden = false;
+    if (node.hidden) node.hidden = false;
     node.id = `tile-${index}`;
     node.dataset.index = String(index);
     node.setAttribute("aria-posinset", String(index + 1));
@@ -50,8 +51,6 @@ export const grid = ({ scroll, space, at, need, title, chosen }) => {
   };
   const release = (known, pool, key) => {
     const node = known.get(key);
-    node.hidden = true;
-    node.removeAttribute("id");
     known.delete(key);
     pool.push(node);
   };
@@ -59,13 +58,13 @@ export const grid = ({ scroll, space, at, need, title, chosen }) => {
     node.parts.image.removeAttribute("src");
     node.classList.remove("missing");
     node.removeAttribute("data-picture");
-    node.parts.heart.hidden = true;
-    node.parts.stars.textContent = "";
+    node.parts.marks.hidden = true;
   };
   const looks = (node, picture) => {
     node.dataset.picture = picture.id;
     node.setAttribute("aria-label", named(picture) + (picture.rating ? `, ${picture.rating} of 5 stars` : ""));
     node.title = picture.prompt;
+    node.parts.marks.hidden = !picture.favourite && !picture.rating;
     node.parts.heart.hidden = !picture.favourite;
     node.parts.stars.textContent = "★".repeat(picture.rating);
   };
@@ -78,12 +77,14 @@ export const grid = ({ scroll, space, at, need, title, chosen }) => {
       node.shown = picture;
     }
     if (picture && !quick && !image.hasAttribute("src")) image.src = address("thumb", picture.id);
-    node.setAttribute("aria-selected", String(!!picture && chosen(picture.id)));
-    node.classList.toggle("active", index === active);
+    // An attribute that is written again, even the same, has its styles looked up again.
+    const picked = !!picture && chosen(picture.id);
+    if (picked !== node.picked) node.setAttribute("aria-selected", String((node.picked = picked)));
+    if ((index === active) !== node.current) node.classList.toggle("active", (node.current = index === active));
   };
   const head = (section) => {
     const node = free.heads.pop() ?? space.appendChild(make("h3", { className: "gallery-heading" }));
-    node.hidden = false;
+    if (node.hidden) node.hidden = false;
     put(node, { x: 0, y: plan.tops[section] });
     node.textContent = title(section);
     heads.set(section, node);
@@ -103,7 +104,9 @@ export const grid = ({ scroll, space, at, need, title, chosen }) => {
       for (const section of heads.keys()) if (section < from || section >= to) release(heads, free.heads, section);
       for (let section = from; section < to; section += 1) if (!heads.has(section)) head(section);
     }
-    scroll.setAttribute("aria-activedescendant", tiles.has(active) && plan.total ? `tile-${active}` : "");
+    for (const node of [...free.tiles, ...free.heads]) if (!node.hidden) ((node.hidden = true), node.removeAttribute("id"));
+    const current = tiles.has(active) ? `tile-${active}` : "";
+    if (scroll.getAttribute("aria-activedescendant") !== current) scroll.setAttribute("aria-activedescendant", current);
     clearTimeout(settle);
     if (quick) settle = window.setTimeout(redraw, SETTLE);
     else need(first, end);

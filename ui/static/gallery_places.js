@@ -19,7 +19,9 @@ export const places = (part, { go }) => {
   let boards = [];
   let now = ""; // the place that is shown
   let named = null; // the field in which a name is typed
-  let owner = "";
+  let owner = ""; // whose name that is
+  /** @type {import("./messages.d.ts").GalleryChip[]} */
+  let searched = [];
 
   const sign = (name) => make("i", { className: `icon icon-${name}` });
   const place = (key, icon, name, texts, count = null) => {
@@ -99,18 +101,23 @@ export const places = (part, { go }) => {
     );
   };
 
+  // Which place the search is: told anew when either has changed.
+  const settle = () => {
+    const [only] = searched.length === 1 && !searched[0].negated ? searched : [null];
+    const board = only?.field === "board" && boards.find(({ name }) => name === only.value);
+    now = board ? `board ${board.id}` : { is: "favourites", in: "bin" }[only?.field] ?? (searched.length ? "" : "all");
+    if (!named) draw();
+  };
   const load = async () => {
     const told = await ask("/boards");
     if (!told) return;
     boards = told.boards;
-    if (!named) draw();
+    settle();
   };
-  /** Which place a search is. @type {(chips: import("./messages.d.ts").GalleryChip[], typed: boolean) => void} */
-  const mark = (chips, typed) => {
-    const [only] = chips.length === 1 && !typed && !chips[0].negated ? chips : [null];
-    const board = only?.field === "board" && boards.find(({ name }) => name === only.value);
-    now = board ? `board ${board.id}` : { is: "favourites", in: "bin" }[only?.field] ?? (chips.length || typed ? "" : "all");
-    if (!named) draw();
+  /** @type {(chips: import("./messages.d.ts").GalleryChip[]) => void} */
+  const mark = (chips) => {
+    searched = chips;
+    settle();
   };
   draw();
   return { load, mark, all: () => boards };

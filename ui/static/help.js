@@ -19,9 +19,22 @@ const ALL = [
     ["D", "Another one like it"],
     ["Delete", "Cancel; Undo brings it back"],
   ]],
+  ["A picture that is shown", [
+    ["0 to 5", "Rate it"],
+    ["F", "Favourite, or not any more"],
+    ["Delete", "Into the bin"],
+  ]],
   ["The large view", [
     ["← / →", "Newer, older picture"],
     ["Esc", "Close"],
+  ]],
+  ["The library", [
+    ["← ↑ ↓ →", "Walk through the pictures; with Shift select all between"],
+    ["Space", "Select, or not any more"],
+    ["Enter", "The large view"],
+    ["Home / End", "First, last picture"],
+    ["Ctrl A", "Select all"],
+    ["Esc", "Select none"],
   ]],
   ["On a canvas", [
     ["B / E", "Brush, eraser"],
@@ -37,7 +50,7 @@ const ALL = [
   ]],
 ];
 
-const keys = (text) => make("dt", {}, ...text.split(" ").map((word) => (/^(\/|or|and|wheel|drag|click)$|,$/.test(word) ? ` ${word} ` : make("kbd", { textContent: word }))));
+const keys = (text) => make("dt", {}, ...text.split(" ").map((word) => (/^(\/|or|and|to|wheel|drag|click)$|,$/.test(word) ? ` ${word} ` : make("kbd", { textContent: word }))));
 const group = ([title, rows]) => make("section", {}, make("h3", { textContent: title }), make("dl", {}, ...rows.flatMap(([key, words]) => [keys(key), make("dd", { textContent: words })])));
 
 export const showHelp = () => {

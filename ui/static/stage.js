@@ -206,7 +206,8 @@ export const build = ({ element, trigger, props, watch }) => {
     else invite();
     if (page.open.canvas && !covered && job.message) notice(job.message);
     speak(SPOKEN[job.state] || job.message);
-    if (selected === null) select(last ? last.id : null);
+    if (last && follow) select(last.id); // also of a job that was over before anything of it was seen
+    else if (selected === null) select(null);
     else lay();
   };
 

@@ -47,7 +47,8 @@ export const strip = (part, choose) => {
     for (const { picture, index } of ids.map((id) => gone.get(id)).filter(Boolean).toReversed()) {
       gone.delete(picture.id);
       pictures = pictures.toSpliced(index, 0, picture);
-      part("strip").children[index].after(thumb(picture)); // the first one is the tile of what is drawn
+      const row = part("strip").children; // the first one is the tile of what is drawn
+      row[Math.min(index, row.length - 1)].after(thumb(picture));
     }
     part("none").hidden = pictures.length > 0;
   };

@@ -1,0 +1,140 @@
+"""The Library tab with 100,000 pictures in Chromium: how even it scrolls, what it keeps, and when the page is at rest.
+
+The first two rows are shares of what may be: 5 % of frames over 33 ms, and a heap of 60 MB after scrolling through all. The last is the
+page at rest with 100,000 pictures over that with 100.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+from bench.library import FEW, PICTURES, migration
+from bench.paired import NotHere, Row
+from pipelines.job_book.book import JobBook
+from pipelines.job_book.rows import NOBODY
+from tests.support.page_fixtures import INSIDE, SWITCHES, House, free_port
+
+MOST_LATE = 0.05  # of the frames
+LATE = 33.4  # milliseconds
+MOST_HEAP = 60e6  # bytes
+SECONDS = 12  # of scrolling
+AT_REST = "() => window.inside?.page.forms.txt2img && /\\d+ \\/ \\d+/.test(document.querySelector('[data-part=figure]')?.textContent)"
+# Scrolls as a hand does that drags through everything: each frame a piece further; returns the milliseconds between frames.
+SCROLL = """(seconds) => new Promise((done) => {
+  const list = document.querySelector(".gallery-scroll");
+  const frames = [];
+  const pieces = seconds * 60;
+  let last = performance.now();
+  const step = (now) => {
+    frames.push(now - last);
+    last = now;
+    if (frames.length > pieces) return done(frames.slice(1));
+    list.scrollTop = FAR ? (frames.length / pieces) * list.scrollHeight : frames.length * 60;
+    requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
+})"""
+
+
+def measure(rounds: int) -> list[Row]:
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if not chromium:
+        raise NotHere("it needs Chromium; the variable CHROMIUM names one")
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=[*SWITCHES, "--enable-precise-memory-info", "--js-flags=--expose-gc"]
+        )
+        with house(Path(name) / "many", PICTURES) as many, house(Path(name) / "few", FEW) as few:
+            ratios = [rest(browser, many) / rest(browser, few) for _ in range(min(rounds, 5))]
+            steady, through, heap = scrolled(browser, many)
+        browser.close()
+    return [
+        Row("frames over 33 ms, scrolling by hand / 5 %", [steady / MOST_LATE], 1.0, SECONDS),
+        Row("frames over 33 ms, through all 100,000 / 5 %", [through / MOST_LATE], 1.0, SECONDS),
+        Row("heap after it / 60 MB", [heap / MOST_HEAP], 1.0, SECONDS),
+        Row("page at rest with 100,000 pictures / with 100", ratios, 1.2, statistics.median(ratios)),
+    ]
+
+
+@contextmanager
+def house(folder: Path, count: int) -> Generator[House]:
+    """A studio with so many pictures, which are the owner's."""
+    folder.mkdir()
+    made = House(folder, free_port())
+    migration(folder / "outputs", count)
+    book = JobBook(folder / "outputs" / "studio.db", folder / "outputs")
+    with book.file.transaction() as db:
+        db.execute("update picture set user = ?", (NOBODY,))
+        db.execute("update shelf set user = ?", (NOBODY,))
+    book.close()
+    made.warm.set()
+    made.open()
+    yield made
+    made.close()
+
+
+def window(browser: Browser, house: House) -> Page:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.add_init_script(INSIDE)
+    page = context.new_page()
+    small = dot()
+
+    def answer(route: Route) -> None:
+        route.fulfill(body=small, content_type="image/png")
+
+    page.route("**/thumb/*", answer)
+    page.route("**/picture/*.png", answer)
+    return page
+
+
+def rest(browser: Browser, house: House) -> float:
+    """Seconds until the page is at rest."""
+    page = window(browser, house)
+    began = time.perf_counter()
+    page.goto(house.url)
+    page.wait_for_function(AT_REST)
+    taken = time.perf_counter() - began
+    page.context.close()
+    return taken
+
+
+def scrolled(browser: Browser, house: House) -> tuple[float, float, float]:
+    """The share of late frames at the pace of a hand and through everything, and the bytes of the heap afterwards."""
+    page = window(browser, house)
+    page.goto(house.url)
+    page.wait_for_function(AT_REST)
+    page.get_by_role("tab", name="Library", exact=True).click()
+    page.wait_for_selector(".tile[data-picture]:visible")
+    page.wait_for_timeout(1500)
+    steady, through = (late(page, far) for far in ("false", "true"))
+    page.evaluate("() => gc()")
+    heap = page.evaluate("() => performance.memory.usedJSHeapSize")
+    tiles = page.locator(".gallery-space > *").count()
+    print(
+        f"   heap {heap / 1e6:.1f} MB, {tiles} squares and headings in the page; late frames {100 * steady:.1f} % and {100 * through:.1f} %"
+    )
+    page.context.close()
+    return steady, through, heap
+
+
+def late(page: Page, far: str) -> float:
+    frames = page.evaluate(SCROLL.replace("FAR", far), SECONDS)
+    print(f"   {len(frames)} frames, {statistics.mean(frames):.1f} ms each, the longest {max(frames):.0f} ms")
+    return sum(each > LATE for each in frames) / len(frames)
+
+
+def dot() -> bytes:
+    written = io.BytesIO()
+    Image.new("RGB", (8, 8), (180, 90, 60)).save(written, "PNG")
+    return written.getvalue()
