@@ -120,7 +120,7 @@ def test_what_says_nothing_is_told_in_a_sentence_and_its_picture_can_still_be_us
     page.locator("#header [data-part=reading]").click()
     assert page.evaluate("document.activeElement.dataset.part") == "choose"
     read(visit, lambda: tell(visit, "drop", b"\x89PNG\r\n\x1a\nnot a picture"))
-    assert "damaged" in card(visit).get_by_role("alert").inner_text()
+    assert "cannot be read as a picture" in card(visit).get_by_role("alert").inner_text()
     assert not card(visit).get_by_role("button", name="Take over all", exact=True).is_visible()
     assert not card(visit).get_by_role("button", name="Use the picture").is_visible()
     page.route("**/reading", lambda route: route.abort())
@@ -132,7 +132,7 @@ def test_what_says_nothing_is_told_in_a_sentence_and_its_picture_can_still_be_us
     card(visit).get_by_role("button", name="Use the picture").click()
     card(visit).get_by_role("menuitem", name="Image to image").click()
     page.wait_for_function("() => inside.page.painted.img2img?.width === 64 && inside.page.painted.img2img.height === 96")
-    assert tell(visit, "drop", FOREIGN, on="#tab-img2img .canvas-room"), "a canvas takes pictures as pictures"
+    assert tell(visit, "drop", FOREIGN, on="#tab-img2img .surface-canvas"), "a canvas takes pictures as pictures"
     assert not card(visit).is_visible()
     visit.complaints[:] = [line for line in visit.complaints if "ERR_FAILED" not in line]
     refused(visit)

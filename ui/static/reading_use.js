@@ -7,8 +7,8 @@ export const TABS = { img2img: "Image to image", inpaint: "Inpaint", outpaint: "
 const PATIENCE = 10_000; // milliseconds in which a tab is built
 
 const zoneOf = (kind) => {
-  const zone = find(`#tab-${kind} [data-part="room"]`);
-  const isReady = zone?.getClientRects().length && page.forms[kind] && (page.canvases[kind] || !zone.matches(".canvas-room"));
+  const zone = find(`#tab-${kind} :is(.surface-canvas, .source-room, .depth-room)`);
+  const isReady = zone?.getClientRects().length && page.forms[kind] && (page.canvases[kind] || !zone.matches(".surface-canvas"));
   return isReady ? zone : null;
 };
 
