@@ -157,7 +157,7 @@ def test_a_folder_is_brought_in_with_progress_stopped_and_gone_on_with(
     page.keyboard.press("Enter")
     dialog.get_by_text(re.compile(r"[1-9]\d* of 60 · ")).wait_for()
     dialog.get_by_role("button", name="Stop: album").click()
-    dialog.get_by_text("Stopped").wait_for()
+    dialog.get_by_text("Stopped", exact=True).wait_for()
     dialog.get_by_role("button", name="Go on: album").click()
     dialog.get_by_text("Brought in", exact=True).wait_for()
     assert "60 of 60 · 30 with settings · 30 without" in dialog.inner_text()
