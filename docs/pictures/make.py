@@ -61,6 +61,8 @@ def part(page: Page, tab: str, name: str) -> Locator:
 def fill(page: Page, tab: str, **values: object) -> None:
     for name, value in values.items():
         field = page.locator(f"#{tab}-{name} :is(textarea, input)").first
+        if not field.is_visible():  # on a phone, in the sheet
+            page.locator("button.sheet-more:visible").click()
         field.fill(str(value))
         field.press("Tab")
 
@@ -166,14 +168,19 @@ def models(page: Page) -> None:
 
 def phone(page: Page) -> None:
     studio(page)
-    part(page, "txt2img", "frame").evaluate("frame => frame.scrollIntoView()")
-    page.evaluate("() => scrollBy(0, -12)")  # with a little of the page around it
+
+
+def library(page: Page) -> None:
+    studio(page)
+    open_tab(page, "Library")
+    page.wait_for_timeout(2500)
 
 
 PICTURES = {
     "studio-light": Picture(studio),
     "studio-dark": Picture(studio, dark=True),
     "models": Picture(models),
+    "library": Picture(library),
     "inpaint": Picture(inpaint),
     "control": Picture(control, dark=True),
     "outpaint": Picture(outpaint),
@@ -206,7 +213,7 @@ def open_page(browser: Browser, address: str, is_phone: bool) -> Generator[Page]
     with browser.new_context(viewport=size, device_scale_factor=scale, is_mobile=is_phone, has_touch=is_phone) as context:  # type: ignore[arg-type]
         page = context.new_page()
         page.goto(address)
-        expect(page.get_by_text(re.compile(r"^\d+ / \d+$")).first).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text(re.compile(r"^\d+ / \d+$")).first).to_be_attached(timeout=PATIENCE)
         page.wait_for_timeout(1000)
         yield page
 

@@ -13,13 +13,14 @@ from ui.door.roles import role, role_of
 from ui.parts.components import piece
 
 
+@role("artist")
+def owns(_: object = None) -> bool:
+    """Whether who asks may bring in folders."""
+    return role_of(LocalContext.request.get(None)) == "owner"
+
+
 def reading() -> gr.HTML:
     """A card over the surface; where it is put does not matter. It tells "read": see `ui.parts.send.connect_readings`."""
-
-    @role("artist")
-    def owns(_: object = None) -> bool:
-        return role_of(LocalContext.request.get(None)) == "owner"
-
     return piece("reading", "reading", server_functions=[owns])
 
 

@@ -1,6 +1,6 @@
 // The Library tab: all pictures that were made, searched, selected, rated, put on boards, thrown away and fetched.
 import { notify } from "./desk.js";
-import { later, on, parts, write } from "./dom.js";
+import { emit, later, on, parts, write } from "./dom.js";
 import * as folds from "./folds.js";
 import { bar } from "./gallery_bar.js";
 import { grid } from "./gallery_grid.js";
@@ -19,8 +19,10 @@ const QUIET = 250; // milliseconds until a change is looked up
 const TRIES = 3; // while the list changes between two questions
 
 /** @param {import("./page_types.d.ts").Given} given */
-export const build = ({ element, props }) => {
+export const build = ({ element, props, server }) => {
   const part = parts(element);
+  server.owns().then((owner) => (part("folders").hidden = !owner), () => {});
+  part("folders").addEventListener("click", () => emit("folders"));
   const zone = -new Date().getTimezoneOffset();
   let asked = { query: "", group: folds.was("gallery-group", "day"), order: folds.was("gallery-order", "newest") };
   let turn = 0;

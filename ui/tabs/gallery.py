@@ -7,6 +7,7 @@ import gradio as gr
 from pipelines import KINDS, Studio, TextToImage, limits
 from pipelines.requests.fields import Choice
 from ui.parts.components import piece
+from ui.parts.reading import owns
 
 TITLE = "Library"
 NAMES = {
@@ -25,4 +26,4 @@ def build(studio: Studio) -> None:
     samplers = list(limit.names) if isinstance(limit, Choice) else []
     kinds = {kind: NAMES.get(kind, kind) for kind in KINDS}
     with gr.Column(elem_classes=["whole-side", "gallery-side"]):
-        piece("gallery", "gallery", kinds=kinds, samplers=samplers)
+        piece("gallery", "gallery", server_functions=[owns], kinds=kinds, samplers=samplers)
