@@ -21,6 +21,7 @@ def queue(visit: Visit, house: House) -> Generator[Visit]:
     fill(visit)
     yield visit
     house.runner.gate.release(100_000)
+    wait_for(visit.page, lambda: house.studio and not house.studio.book.queue.listing().jobs)  # nothing is left for the next test
 
 
 def fill(visit: Visit) -> None:
@@ -132,7 +133,7 @@ def test_a_press_in_another_window_is_seen_and_stopped_here(queue: Visit, house:
     second = queue.page.context.new_page()
     second.goto(house.url)
     second.wait_for_selector("#txt2img-prompt textarea")
-    expect(second.locator("#stage [data-part=status]")).to_contain_text("3 more in the queue")
+    expect(second.locator("#stage [data-part=status]")).to_contain_text("3 more of yours in the queue")
     second.locator("#stage [data-part=stop]").click()
     assert house.runner.gate
     house.runner.gate.release(2)  # it acts within a step

@@ -409,7 +409,8 @@ def test_only_one_opencv_is_locked() -> None:
     assert [line.split()[0] for line in lines if line.startswith("opencv")] == ["opencv-python-headless==5.0.0.93"]
 
 
-PACKAGES = {  # where import and package differ
+PACKAGES = {
+    "sd_parsers": "sd-parsers",  # where import and package differ
     "PIL": "pillow", "cv2": "opencv-python-headless", "k_diffusion": "k-diffusion", "controlnet_aux": "controlnet-aux",
     "skimage": "scikit-image", "huggingface_hub": "huggingface-hub", "gradio_client": "gradio-client",
 }  # fmt: skip

@@ -6,7 +6,7 @@ import io
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from PIL import Image, PngImagePlugin
@@ -106,7 +106,7 @@ def read(data: bytes, library: Shelf) -> bool:
         found = inspect(data)
         bound = rebind(found.request, found.made_with, library, found.ids)
         assert all(isinstance(note, str) and note for note in (*found.notes, *bound.notes))
-        type(bound.request).admit({item: getattr(bound.request, item) for item in bound.request.__dataclass_fields__ if item != "kind"})
+        type(bound.request).admit({item.name: getattr(bound.request, item.name) for item in fields(bound.request)})
         resolve(bound.request, library)
     except UserError as error:
         assert str(error) and "/" not in str(error).replace("://", "")[:1]

@@ -26,7 +26,10 @@ STYLES = (
     "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css", "panel.css", "queue.css", "inspector.css", "compare.css",
     "gallery.css", "reading.css", "folders_in.css", "narrow.css", "touch.css",
 )  # fmt: skip
-FONTS = {"Inter": "inter-latin-wght-normal.woff2", "Fraunces": "fraunces-latin-wght-normal.woff2"}  # family -> file of `static/fonts`
+FONTS = {
+    "Inter": "inter/inter-latin-wght-normal.woff2",
+    "Fraunces": "fraunces/fraunces-latin-wght-normal.woff2",
+}  # family -> file of `static/fonts`
 # What the two files hold; other letters are taken from the fonts of the system.
 LATIN = (
     "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02BC,U+02C6,U+02DA,U+02DC,U+0304,U+0308,U+0329,"
@@ -86,7 +89,7 @@ def page_assets() -> Assets:
 def font(file: str) -> Asset:
     """A typeface; woff2 is compressed already."""
     content = (STATIC / "fonts" / file).read_bytes()
-    return Asset(_named(file.partition("-")[0], "woff2", content), "font/woff2", {"identity": content})
+    return Asset(_named(file.partition("/")[0], "woff2", content), "font/woff2", {"identity": content})
 
 
 def faces(fonts: Mapping[str, Asset], place: str = "") -> str:

@@ -196,11 +196,10 @@ export const build = ({ element, trigger, server }) => {
     if (open && !(/** @type {Element} */ (target).closest?.(".queue-menu, .queue-job .round"))) ((open = ""), draw());
   });
   element.addEventListener("keydown", (event) => event.key === "Escape" && open && (event.stopPropagation(), (open = ""), draw()));
-  const touched = () => element.contains(document.activeElement) && document.activeElement.matches(".queue-menu *");
   on("queue", (news) => {
     const moved = news.jobs !== last?.jobs;
     last = news;
-    if (moved || !touched()) draw(); // a menu in use stays until the list is another one
+    if (moved || !open) draw(); // a menu in use stays until the list is another one
   });
-  setInterval(() => last?.jobs.length && !document.hidden && element.getClientRects().length && draw(), 1000); // seconds go by
+  setInterval(() => last?.jobs.length && !open && !document.hidden && element.getClientRects().length && draw(), 1000); // seconds go by
 };

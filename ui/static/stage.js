@@ -135,7 +135,7 @@ export const build = ({ element, trigger, props, watch }) => {
 
   // ---- one job -----------------------------------------------------------------------------------------------------------
 
-  const later = () => (waiting.length > 1 ? ` · ${waiting.length - 1} more in the queue` : "");
+  const later = () => (waiting.length > 1 ? ` · ${waiting.length - 1} more of yours in the queue` : "");
 
   const showProgress = (job) => {
     const share = job.steps ? Math.min(1, job.step / job.steps) : 0;
@@ -201,6 +201,7 @@ export const build = ({ element, trigger, props, watch }) => {
     part("pill").hidden = job.state !== "stopped";
     part("live").hidden = true;
     const last = job.pictures.at(-1);
+    if (follow && !last && TITLES[job.state]) selected = null; // why there is no picture is said where it would be
     if (last || selected) notice(job.message);
     else if (job.unsaved || TITLES[job.state]) say(job.unsaved ? "Drawn, and not saved yet" : TITLES[job.state], job.message);
     else invite();
