@@ -8,7 +8,7 @@ import gradio as gr
 from gradio.context import LocalContext
 
 from models.json_values import is_table
-from pipelines import Studio, UserError
+from pipelines import KINDS, Studio, UserError
 from ui.door.roles import Visitor, role, user_of, visitor_of
 from ui.gradio_types import CALM, Updates, listener
 from ui.messages import Message, PutBackOrder, TakenKind
@@ -47,7 +47,8 @@ class QueueHandlers:
 
 def queue(studio: Studio, tab_forms: Mapping[str, TabForm], tabs: gr.Tabs) -> gr.HTML:
     """The page. A job that waits comes back into the form of its kind, and from there into its place."""
-    view = piece("queue", "queue", server_functions=QueueHandlers(studio, tab_forms).functions)
+    kinds = {kind: request.title for kind, request in KINDS.items()}
+    view = piece("queue", "queue", server_functions=QueueHandlers(studio, tab_forms).functions, kinds=kinds)
 
     @role("artist")
     def fill(event: gr.EventData, request: gr.Request) -> Updates:

@@ -1,6 +1,6 @@
 // A waiting job in the form: instead of Generate it is put back into its place, or left as it was.
 import { notify, snapshot } from "./desk.js";
-import { emit, find, make } from "./dom.js";
+import { find, make } from "./dom.js";
 import * as page from "./page.js";
 
 const bar = make("div", { className: "edit-bar" });
@@ -37,7 +37,6 @@ export const begin = (job, kind, { fill, put: send, back }) => {
     if (!foot && tries) return setTimeout(() => stand(tries - 1), 150);
     foot?.append(bar);
     document.getElementById("room").dataset.editing = kind;
-    emit("look");
   };
   stand(40);
 };

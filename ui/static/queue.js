@@ -4,7 +4,7 @@ import { notify } from "./desk.js";
 import { find, findAll, make, on, parts, write } from "./dom.js";
 import { order } from "./feed.js";
 import { draggable } from "./queue_drag.js";
-import { kindOf, progress, when } from "./queue_words.js";
+import { progress, when } from "./queue_words.js";
 import { address } from "./stage_live.js";
 
 /** @typedef {import("./messages.d.ts").QueuedJob} Job */
@@ -16,7 +16,7 @@ const MEANS = {
 };
 
 /** @param {import("./page_types.d.ts").Given} given */
-export const build = ({ element, trigger, server }) => {
+export const build = ({ element, trigger, props, server }) => {
   const part = parts(element);
   /** @type {import("./page_types.d.ts").Queue | null} */
   let last = null;
@@ -106,7 +106,7 @@ export const build = ({ element, trigger, server }) => {
     const running = each.state === "running";
     const image = each.picture && make("img", { src: address("thumb", each.picture), alt: "", loading: "lazy", draggable: false });
     const words = make("span", { className: "queue-words", textContent: each.words || "(no words)", title: each.words });
-    const facts = make("span", { className: "queue-facts" }, make("span", { textContent: kindOf(each) }), make("span", { textContent: progress(each) }));
+    const facts = make("span", { className: "queue-facts" }, make("span", { textContent: props.kinds[each.kind] ?? each.kind }), make("span", { textContent: progress(each) }));
     const time = make("span", { className: "queue-time", textContent: when(each, last?.at ?? Date.now(), last) });
     const made = make("li", { className: "queue-job", "data-state": each.state, tabIndex: 0, "data-job": each.job, "aria-label": `${each.words || "A job"}, ${progress(each)}, ${time.textContent}` },
       make("span", { className: "queue-grip", "aria-hidden": "true" }, each.state === "waiting" ? sign("grip-vertical") : null),

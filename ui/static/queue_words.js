@@ -1,10 +1,4 @@
-// What the queue says of a job: what it is, how far, and when.
-
-const KINDS = {
-  txt2img: "Text to image", img2img: "Image to image", inpaint: "Inpaint", outpaint: "Outpaint", controlnet: "ControlNet", depth: "Depth", enlarge: "Enlarge",
-};
-/** @type {(job: import("./messages.d.ts").QueuedJob) => string} */
-export const kindOf = (job) => KINDS[job.kind] ?? job.kind;
+// What the queue says of a job: how far it is, and when it comes.
 
 /** @type {(job: import("./messages.d.ts").QueuedJob) => string} */
 export const progress = ({ pictures, pictures_total, begun }) =>

@@ -10,20 +10,11 @@ from ui.parts.components import piece
 from ui.parts.reading import owns
 
 TITLE = "Library"
-NAMES = {
-    "txt2img": "Text to image",
-    "img2img": "Image to image",
-    "inpaint": "Inpaint",
-    "outpaint": "Outpaint",
-    "controlnet": "ControlNet",
-    "depth": "Depth",
-    "enlarge": "Enlarge",
-}  # of kinds of request
 
 
 def build(studio: Studio) -> None:
     limit = limits(TextToImage)["sampler"]
     samplers = list(limit.names) if isinstance(limit, Choice) else []
-    kinds = {kind: NAMES.get(kind, kind) for kind in KINDS}
+    kinds = {kind: request.title for kind, request in KINDS.items()}
     with gr.Column(elem_classes=["whole-side", "gallery-side"]):
         piece("gallery", "gallery", server_functions=[owns], kinds=kinds, samplers=samplers)
