@@ -153,6 +153,8 @@ def _like(found: Conditions, settings: bytes, negated: bool) -> None:
     if settings:
         found.add("settings = ?", settings, negated=negated)
     else:
+        # Nothing is like a picture that is not there.
+        found.add("0", negated=negated)
         found.notes.append(UNKNOWN_LIKE)
 
 
