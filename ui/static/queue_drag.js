@@ -2,10 +2,12 @@
 import { findAll, make } from "./dom.js";
 
 const FAR = 6; // pixels until a press is a drag
+const EDGE = 44; // pixels from an edge of what is seen of the list, in which it scrolls on
+const FASTEST = 14; // pixels a frame
 
 // `may` says whether a job can be moved; `begin` and `drop` hear of it: the id of the job before which it was put, or "", and the lane.
 export const draggable = (room, { may, begin, drop }) => {
-  let held = null; // { id, row, y, moved }
+  let held = null; // { id, row, y, moved, now, box, scrolled }
   const line = make("li", { className: "queue-line", "aria-hidden": "true" });
 
   const place = (y) => {
@@ -17,6 +19,28 @@ export const draggable = (room, { may, begin, drop }) => {
       return y < top + height / 2;
     });
     return { list, before };
+  };
+  // What scrolls the list: the first thing around it that holds more than it shows.
+  const scroller = () => {
+    for (let each = room; each; each = each.parentElement) {
+      if (each.scrollHeight > each.clientHeight && /auto|scroll/.test(getComputedStyle(each).overflowY)) return each;
+    }
+    return document.scrollingElement;
+  };
+  const follow = () => {
+    held.row.style.translate = `0 ${held.now - held.y + held.box.scrollTop - held.scrolled}px`;
+    show(held.now);
+  };
+  // Near an edge the list goes on beneath the one that is held, the faster the nearer.
+  const glide = () => {
+    if (!held?.moved) return;
+    const { top, bottom } = held.box.getBoundingClientRect();
+    const [first, last] = [Math.max(top, 0), Math.min(bottom, innerHeight)];
+    const near = Math.min(0, held.now - first - EDGE) + Math.max(0, held.now - last + EDGE);
+    const before = held.box.scrollTop;
+    if (near) held.box.scrollTop += Math.sign(near) * Math.ceil((Math.min(Math.abs(near), EDGE) / EDGE) * FASTEST);
+    if (held.box.scrollTop !== before) follow();
+    requestAnimationFrame(glide);
   };
   const show = (y) => {
     const { list, before } = place(y);
@@ -39,7 +63,8 @@ export const draggable = (room, { may, begin, drop }) => {
     const row = event.target.closest(".queue-job");
     const grip = event.pointerType === "mouse" ? !event.target.closest("button") : event.target.closest(".queue-grip");
     if (!row || !grip || event.button || !may(row.dataset.job)) return;
-    held = { id: row.dataset.job, row, y: event.clientY, moved: false };
+    const box = scroller();
+    held = { id: row.dataset.job, row, y: event.clientY, now: event.clientY, moved: false, box, scrolled: box.scrollTop };
   });
   room.addEventListener("pointermove", (event) => {
     if (!held) return;
@@ -51,10 +76,12 @@ export const draggable = (room, { may, begin, drop }) => {
       room.classList.add("dragging");
       held.row.classList.add("dragged");
       begin(held.id);
+      requestAnimationFrame(glide);
     }
-    held.row.style.translate = `0 ${by}px`;
-    show(event.clientY);
+    held.now = event.clientY;
+    follow();
   });
+  room.addEventListener("wheel", () => held?.moved && requestAnimationFrame(() => held && follow()), { passive: true });
   room.addEventListener("pointerup", (event) => end(event, true));
   room.addEventListener("pointercancel", (event) => end(event, false));
   document.addEventListener("keydown", (event) => event.key === "Escape" && held?.moved && end({ clientY: held.y }, false));
