@@ -12,15 +12,17 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from bench.library import FEW, PICTURES, migration
 from bench.paired import NotHere, Row
+from pipelines.gallery.thumbs import SIDE, Thumbs
 from pipelines.job_book.book import JobBook
 from pipelines.job_book.rows import NOBODY
 from tests.support.page_fixtures import INSIDE, SWITCHES, House, free_port
@@ -29,6 +31,7 @@ MOST_LATE = 0.05  # of the frames
 LATE = 33.4  # milliseconds
 MOST_HEAP = 60e6  # bytes
 SECONDS = 12  # of scrolling
+THUMBS = 16  # of which each picture has one
 AT_REST = "() => window.inside?.page.forms.txt2img && /\\d+ \\/ \\d+/.test(document.querySelector('[data-part=figure]')?.textContent)"
 # Scrolls as a hand does that drags through everything: each frame a piece further; returns the milliseconds between frames.
 SCROLL = """(seconds) => new Promise((done) => {
@@ -77,11 +80,27 @@ def house(folder: Path, count: int) -> Generator[House]:
     with book.file.transaction() as db:
         db.execute("update picture set user = ?", (NOBODY,))
         db.execute("update shelf set user = ?", (NOBODY,))
+        ids = [str(row["id"]) for row in db.execute("select id from picture")]
     book.close()
+    give_thumbs(folder / "outputs" / ".thumbs", ids)
     made.warm.set()
     made.open()
     yield made
     made.close()
+
+
+def give_thumbs(folder: Path, ids: Sequence[str]) -> None:
+    """Each picture has a small version, as if it had been seen before: one of a few, which are as large and as colourful as real ones."""
+    thumbs, random = Thumbs(folder), np.random.default_rng(1)
+    kept = folder / "kept"
+    kept.mkdir(parents=True)
+    for number in range(THUMBS):
+        small = Image.fromarray(random.integers(0, 256, (24, 24, 3), np.uint8)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+        small.save(kept / f"{number}.webp", quality=82, method=2)
+    for number, picture_id in enumerate(ids):
+        path = thumbs._path(picture_id)  # pyright: ignore[reportPrivateUsage]  # they are written faster than by one's asking for each
+        path.parent.mkdir(exist_ok=True)
+        os.link(kept / f"{number % THUMBS}.webp", path)
 
 
 def window(browser: Browser, house: House) -> Page:
@@ -93,7 +112,6 @@ def window(browser: Browser, house: House) -> Page:
     def answer(route: Route) -> None:
         route.fulfill(body=small, content_type="image/png")
 
-    page.route("**/thumb/*", answer)
     page.route("**/picture/*.png", answer)
     return page
 

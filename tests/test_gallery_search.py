@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -192,6 +193,23 @@ def test_a_search_finds_what_plain_python_finds_and_nothing_of_anybody_else(
         assert set(answer) == wanted and len(answer) == len(wanted), text
         hits += bool(wanted)
     assert hits > 100, "the queries find something"
+
+
+@pytest.mark.parametrize("person", [Person("ada"), Person("ada", owner=True), Person("nobody")])
+def test_the_names_on_offer_are_those_that_occur_and_find_as_many_as_they_say(
+    library: tuple[JobBook, Gallery, list[Known]], person: Person
+) -> None:
+    _, gallery, known = library
+    own = [picture for picture in known if picture.user in person.users and not picture.binned]
+    counts = {
+        "model": Counter(picture.model for picture in own if picture.model),
+        "sampler": Counter(name for picture in own if (name := picture.get("sampler"))),
+        "lora": Counter(name.lower() for picture in own for name in picture.loras),
+    }
+    for name, offered in (("model", "models"), ("sampler", "samplers"), ("lora", "loras")):
+        answer = [(each["name"], each["count"]) for each in gallery.offers(person)[offered]]
+        assert answer == sorted(counts[name].items(), key=lambda item: item[0].casefold())
+        assert all(len(found(gallery, f'{name}:="{said}"', person)) == count for said, count in answer)
 
 
 def test_the_owner_also_finds_what_is_nobodys(library: tuple[JobBook, Gallery, list[Known]]) -> None:

@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Locator, expect
 
 from pipelines import TextToImage
 from pipelines.job_book.shelf import fill
-from pipelines.requests.request import describe
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
+from pipelines.requests.request import Inpaint, describe
+from tests.support.page_fixtures import House, Visit, at_rest, browser, house, open_house, visit, visiting, wait_for
 from tests.test_page_compare import RED, keep, plain, user_of
 from tests.test_page_windows import TOO_SMALL
 
@@ -107,6 +107,67 @@ def test_words_and_a_filter_find_a_picture_and_each_can_be_taken_out(library: Li
     expect(page.get_by_text("Nothing matches")).to_be_visible()
     page.get_by_role("button", name="Clear the search").last.click()
     library.shows(4)
+
+
+def test_the_filters_offer_the_names_that_occur(library: Library, ids: list[str]) -> None:
+    library.page.get_by_role("button", name="Filters").click()
+    sampler = library.page.locator("[data-filter=sampler]")
+    expect(sampler.locator("option")).to_have_text(["Any", "Euler · 4"])
+    expect(library.page.locator("[data-filter=lora]")).to_be_disabled()
+    sampler.select_option("Euler")
+    expect(library.chips).to_have_text(["sampler: Euler"])
+    library.shows(4)
+
+
+def test_a_rubber_band_selects_what_it_touches_and_adds_extends_or_is_left(library: Library, ids: list[str]) -> None:
+    page, count = library.page, library.page.locator(".gallery-count")
+    library.shows(4)
+    boxes = [box for each in reversed(ids) if (box := library.tile(each).bounding_box())]  # as they stand, from left to right
+
+    def draw(first: int, last: int, ends: bool = True) -> None:
+        """From the heading above one picture into another."""
+        page.mouse.move(boxes[first]["x"] + 20, boxes[first]["y"] - 12)
+        page.mouse.down()
+        page.mouse.move(boxes[last]["x"] + 40, boxes[last]["y"] + 60, steps=3)
+        expect(page.locator(".gallery-rubber")).to_be_visible()
+        if ends:
+            page.mouse.up()
+            expect(page.locator(".gallery-rubber")).to_be_hidden()
+
+    draw(0, 1)
+    expect(count).to_have_text("2 selected")
+    draw(1, 1)
+    expect(count).to_have_text("1 selected")
+    page.keyboard.down("Control")
+    draw(3, 3)
+    page.keyboard.up("Control")
+    expect(count).to_have_text("2 selected")
+    draw(1, 1)
+    page.keyboard.down("Shift")
+    draw(3, 3)
+    page.keyboard.up("Shift")
+    expect(count).to_have_text("3 selected")
+    draw(0, 3, ends=False)
+    expect(count).to_have_text("4 selected")
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    expect(count).to_have_text("3 selected")
+
+
+def test_a_picture_is_laid_on_the_surface_of_the_tab_that_it_came_from(visit: Visit, house: House) -> None:
+    old = keep(house, user_of(visit), plain(RED), Inpaint(prompt="an old one"))
+    library, stage = opened(visit), visit.page.locator("#stage")
+    library.tile(old).click()
+    library.act("surface").click()
+    expect(visit.page.get_by_role("tab", name="Inpaint", exact=True)).to_have_attribute("aria-selected", "true")
+    expect(stage.locator("[data-part=frame]")).to_have_attribute("data-showing", "picture")
+    expect(stage.locator("[data-part=prompt]")).to_have_text("an old one")
+    visit.open_tab("Library")
+    library.tile(old).dblclick()
+    library.part("lay").click()
+    expect(stage.locator("[data-part=picture]")).to_have_attribute("src", f"picture/{old}.png")
+    at_rest(visit.page)  # also when the tab has told of itself once more
+    expect(stage.locator("[data-part=uncover]")).to_be_visible()
 
 
 def test_keys_walk_select_and_rate(library: Library, ids: list[str]) -> None:

@@ -17,6 +17,8 @@ from pipelines.gallery.answers import (
     GalleryDetails,
     GalleryDownload,
     GalleryHeadings,
+    GalleryOffer,
+    GalleryOffers,
     GalleryPicture,
     GalleryWindow,
 )
@@ -60,6 +62,8 @@ __all__ = [
     "GalleryDetails",
     "GalleryDownload",
     "GalleryHeadings",
+    "GalleryOffer",
+    "GalleryOffers",
     "GalleryPicture",
     "GalleryWindow",
     "JobNews",

@@ -68,6 +68,21 @@ class GalleryBoards(TypedDict):
     boards: list[GalleryBoard]
 
 
+class GalleryOffer(TypedDict):
+    """A name that occurs among a person's pictures, and in how many that are kept."""
+
+    name: str
+    count: int
+
+
+class GalleryOffers(TypedDict):
+    """What the filters offer. `loras` are in small letters, as the gallery keeps them."""
+
+    models: list[GalleryOffer]
+    samplers: list[GalleryOffer]
+    loras: list[GalleryOffer]
+
+
 class GalleryDetails(TypedDict):
     """The rest of what the gallery knows of one picture."""
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from models.errors import UserError
 from models.json_values import is_row, listed
-from pipelines.gallery.answers import GalleryChip, GalleryDetails, GalleryHeadings, GalleryPicture, GalleryWindow
+from pipelines.gallery.answers import GalleryChip, GalleryDetails, GalleryHeadings, GalleryOffers, GalleryPicture, GalleryWindow
 from pipelines.gallery.bin import Bin, Due, is_needed
 from pipelines.gallery.boards import Boards
 from pipelines.gallery.download import Downloads
 from pipelines.gallery.listing import Asked, Listing, Listings, group_named, heading, order_named
 from pipelines.gallery.marks import Changes, Marks
 from pipelines.gallery.names import name_models
+from pipelines.gallery.offers import offers_of
 from pipelines.gallery.person import NOT_YOURS, Person, marks
 from pipelines.gallery.query import Clock, Term, parse
 from pipelines.gallery.thumbs import Thumbs
@@ -82,6 +83,11 @@ class Gallery:
             "titles": [title for _, title in named],
             "notes": [*asked.query.notes, *listing.notes],
         }
+
+    def offers(self, person: Person) -> GalleryOffers:
+        """What occurs among this person's pictures, for a search to choose from."""
+        with self._reader.reading() as db:
+            return offers_of(db, person)
 
     def details(self, picture_id: str, person: Person) -> GalleryDetails:
         """Raises `UserError` when the picture is not this person's."""

@@ -63,6 +63,7 @@ def _library(library: LibraryRoutes) -> Iterator[Address]:
     for method in ("GET", "POST"):  # a long question does not fit into an address
         yield (method, "/library", library.window)
         yield (method, "/library/headings", library.headings)
+    yield ("GET", "/library/offers", library.offers)
     yield ("GET", "/library/boards", library.boards)
     yield ("POST", "/library/boards", library.create)
     yield ("POST", "/library/boards/{board_id}/{action}", library.board)

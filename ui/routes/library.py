@@ -2,6 +2,7 @@
 
     GET  /library?query=&group=&order=&zone=&offset=&count=         -> a window of the pictures found; POST the same as JSON, for long ones
     GET  /library/headings?query=&group=day|job|board&order=&zone=  -> how many pictures under which heading; POST likewise
+    GET  /library/offers                                            -> models, samplers and LoRAs that occur, and how often
     GET  /library/pictures/{id}                                     -> note, boards and the like of one
     POST /library/pictures/rate|favourite|note|delete|restore       {"ids": [...], "rating": 4 | "favourite": true | "note": ""}
     GET  /library/boards                                            -> boards; POST {"name"}: a new one -> {"id"}
@@ -46,6 +47,9 @@ class LibraryRoutes:
 
     async def headings(self, request: Request) -> Response:
         return await _told(request, lambda person, values: self.gallery.headings(person, _asked(values)))
+
+    async def offers(self, request: Request) -> Response:
+        return await _told(request, lambda person, values: self.gallery.offers(person))
 
     async def details(self, request: Request) -> Response:
         return await _told(request, lambda person, values: self.gallery.details(request.path_params["picture_id"], person))

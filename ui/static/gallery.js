@@ -2,6 +2,7 @@
 import { notify } from "./desk.js";
 import { emit, later, on, parts, write } from "./dom.js";
 import * as folds from "./folds.js";
+import { band } from "./gallery_band.js";
 import { bar } from "./gallery_bar.js";
 import { grid } from "./gallery_grid.js";
 import { hands } from "./gallery_hands.js";
@@ -10,6 +11,7 @@ import { pages } from "./gallery_pages.js";
 import { drag, places } from "./gallery_places.js";
 import { search } from "./gallery_search.js";
 import { selection } from "./gallery_select.js";
+import { surface } from "./gallery_surface.js";
 import { titles } from "./gallery_titles.js";
 import { ask, emptyBin, favour, many, rate, throwAway } from "./marks.js";
 import { open as room } from "./page.js";
@@ -118,10 +120,11 @@ export const build = ({ element, props, server }) => {
   // ---- joined ----------------------------------------------------------------------------------------------------------------
 
   const sides = places(part, { go: (texts) => field.set(texts) });
-  const field = search(part, { offers: { kinds: props.kinds, samplers: props.samplers, boards: sides.all }, changed: find });
+  const field = search(part, { offers: { kinds: props.kinds, boards: sides.all, names: () => ask("/offers") }, changed: find });
+  const lay = surface(props.kinds);
   const like = (id) => field.set([`like:${id}`]);
-  const big = large(part, { view, at: held.at, mark: (does) => act(does, [held.at(view.active)]) });
-  const acts = bar(part, { pictures: chosen.all, boards: sides.all, like, open: () => big.open(), clear: chosen.clear });
+  const big = large(part, { view, at: held.at, mark: (does) => act(does, [held.at(view.active)]), lay });
+  const acts = bar(part, { pictures: chosen.all, boards: sides.all, like, show: lay, open: () => big.open(), clear: chosen.clear });
 
   // What keys and buttons do with pictures.
   const act = ({ does, rating }, pictures) => {
@@ -135,6 +138,8 @@ export const build = ({ element, props, server }) => {
   };
   const targets = () => (chosen.all().length ? chosen.all() : [held.at(view.active)]);
   hands(part("scroll"), { view, chosen, open: big.open, mark: (does) => act(does, targets()), drag: (event) => drag(event, targets().map(({ id }) => id)) });
+
+  band(part("scroll"), part("space"), { within: view.inside, chosen });
 
   for (const name of ["group", "order"]) {
     part(name).value = asked[name];

@@ -9,8 +9,8 @@ const MOST_COMPARED = 4;
 
 /** @typedef {import("./messages.d.ts").GalleryPicture} Picture */
 
-// `pictures()`: those that are selected, in the order in which they were; `like(id)` searches.
-export const bar = (part, { pictures, boards, like, open, clear }) => {
+// `pictures()`: those that are selected, in the order in which they were; `like(id)` searches, `show(picture)` lays one on the surface.
+export const bar = (part, { pictures, boards, like, show, open, clear }) => {
   const ids = () => pictures().map(({ id }) => id);
   const only = () => pictures()[0];
   const sign = (name) => make("i", { className: `icon icon-${name}` });
@@ -68,11 +68,12 @@ export const bar = (part, { pictures, boards, like, open, clear }) => {
   const allFavourites = () => pictures().every(({ favourite }) => favourite);
   const heart = act("favourite", "heart", "Favourite", "Favourite, or not any more (F)", () => favour(ids(), !allFavourites()));
   const compare = act("compare", "columns-2", "Compare", "Compare two to four pictures", () => emit("compare", { ids: ids() }));
+  const surface = act("surface", "image", "On the surface", "Show it on the surface, in the tab that it came from", () => show(only()));
   const settings = act("settings", "sliders-horizontal", "Use settings", "Fill the form with all that made this picture", () => emit("send", { id: only().id, kind: only().kind, to: "" }));
   const send = menu("send", "send", "Send to", "Go on with this picture in another tab", sendItems);
   const alike = act("like", "sparkles", "Like this", "Pictures with this one's settings", () => like(only().id));
   const kept = [
-    row, heart, menu("boards", "folder-open", "Boards", "Put on boards, or take off them", boardItems), compare, settings, send, alike,
+    row, heart, menu("boards", "folder-open", "Boards", "Put on boards, or take off them", boardItems), compare, surface, settings, send, alike,
     menu("zip", "download", "Download", "All of them in one ZIP", zipItems),
     act("delete", "trash-2", "Delete", "Into the bin (Delete)", () => throwAway(ids())),
   ];
@@ -93,7 +94,7 @@ export const bar = (part, { pictures, boards, like, open, clear }) => {
     for (const each of kept) each.hidden = bin;
     back.hidden = !bin;
     compare.hidden = bin || chosen.length < 2 || chosen.length > MOST_COMPARED;
-    settings.hidden = send.hidden = alike.hidden = bin || !one;
+    surface.hidden = settings.hidden = send.hidden = alike.hidden = bin || !one;
     setStars(one ? chosen[0].rating : 0);
     heart.setAttribute("aria-pressed", String(allFavourites()));
   };

@@ -1,14 +1,13 @@
 // The grid of the library: only what is seen, and a margin, is in the page; squares that leave are used again for those that come.
 import { make } from "./dom.js";
+import { images } from "./gallery_images.js";
 import { plan as planned } from "./gallery_plan.js";
+import { mark, park, pick, put, tell, tile } from "./gallery_tile.js";
 import { address } from "./stage_live.js";
-import { named } from "./stage_words.js";
 
 const MARGIN = 500; // pixels above and below that are ready
 const QUICK = 1500; // pixels of a frame from which pictures are not asked for, as nobody sees them
-const SETTLE = 90; // milliseconds after the last frame of a quick scroll
-
-/** @typedef {import("./messages.d.ts").GalleryPicture} Picture */
+const SETTLE = 90; // milliseconds after the last frame of a scroll
 
 // `at(index)`: the picture, if it is known; `need(first, end)`: what is in sight; `title(section)`: words of a heading; `chosen(id)`.
 export const grid = ({ scroll, space, at, need, title, chosen }) => {
@@ -22,100 +21,104 @@ export const grid = ({ scroll, space, at, need, title, chosen }) => {
   let tall = 0;
   let seen = 0; // where the last frame was
   let frame = 0;
-  let settle = 0;
+  let resting = 0;
+  let moving = false; // it is being scrolled
+  let stale = true; // what is shown may have changed
+  let shown = { first: 0, end: 0, from: 0, to: 0 };
+  const small = images(space, () => seen + tall / 2);
 
   // ---- squares -------------------------------------------------------------------------------------------------------------
 
-  const tile = () => {
-    const parts = {
-      image: make("img", { alt: "", decoding: "async", draggable: false }),
-      tick: make("span", { className: "tick" }, make("i", { className: "icon icon-check" })),
-      stars: make("span", { className: "tile-stars" }),
-      heart: make("i", { className: "icon icon-heart full" }),
-    };
-    const marks = make("span", { className: "tile-marks", hidden: true }, parts.heart, parts.stars);
-    const made = make("div", { className: "tile", role: "option", draggable: true, "aria-selected": "false" }, parts.image, parts.tick, marks);
-    parts.image.addEventListener("error", () => made.classList.add("missing")); // its file is gone; the book knows the rest
-    return Object.assign(made, { parts: { ...parts, marks }, picked: false, current: false });
-  };
-  const put = (node, { x, y }) => (node.style.transform = `translate(${x}px, ${y}px)`);
   const take = (index) => {
     const node = free.tiles.pop() ?? space.appendChild(tile());
     if (node.hidden) node.hidden = false;
-    node.id = `tile-${index}`;
-    node.dataset.index = String(index);
-    node.setAttribute("aria-posinset", String(index + 1));
+    node.index = index;
     put(node, plan.place(index));
     tiles.set(index, node);
     return node;
   };
   const release = (known, pool, key) => {
-    const node = known.get(key);
+    pool.push(known.get(key));
     known.delete(key);
-    pool.push(node);
-  };
-  const blank = (node) => {
-    node.parts.image.removeAttribute("src");
-    node.classList.remove("missing");
-    node.removeAttribute("data-picture");
-    node.parts.marks.hidden = true;
-  };
-  const looks = (node, picture) => {
-    node.dataset.picture = picture.id;
-    node.setAttribute("aria-label", named(picture) + (picture.rating ? `, ${picture.rating} of 5 stars` : ""));
-    node.title = picture.prompt;
-    node.parts.marks.hidden = !picture.favourite && !picture.rating;
-    node.parts.heart.hidden = !picture.favourite;
-    node.parts.stars.textContent = "★".repeat(picture.rating);
   };
   const fill = (node, index, quick) => {
     const picture = at(index);
-    const image = node.parts.image;
     if (node.shown !== picture) {
-      if (node.shown?.id !== picture?.id) blank(node);
-      if (picture) looks(node, picture);
+      if (node.shown && node.shown.id !== picture?.id) blank(node);
+      mark(node, picture?.rating ?? 0, !!picture?.favourite);
       node.shown = picture;
     }
-    if (picture && !quick && !image.hasAttribute("src")) image.src = address("thumb", picture.id);
-    // An attribute that is written again, even the same, has its styles looked up again.
-    const picked = !!picture && chosen(picture.id);
-    if (picked !== node.picked) node.setAttribute("aria-selected", String((node.picked = picked)));
-    if ((index === active) !== node.current) node.classList.toggle("active", (node.current = index === active));
+    if (picture && !quick && !node.asked) {
+      node.asked = true;
+      small.want(node.image, address("thumb", picture.id), node.y);
+    }
+    pick(node, !!picture && chosen(picture.id), index === active);
+  };
+  const blank = (node) => {
+    if (node.asked) small.drop(node.image);
+    node.asked = false;
+    if (node.classList.contains("missing")) node.classList.remove("missing");
   };
   const head = (section) => {
-    const node = free.heads.pop() ?? space.appendChild(make("h3", { className: "gallery-heading" }));
+    const node = free.heads.pop() ?? space.appendChild(make("h3", { className: "gallery-heading" }, document.createTextNode("")));
     if (node.hidden) node.hidden = false;
     put(node, { x: 0, y: plan.tops[section] });
-    node.textContent = title(section);
+    node.firstChild.data = title(section);
     heads.set(section, node);
   };
 
   // ---- a frame -------------------------------------------------------------------------------------------------------------
 
-  const draw = () => {
+  // While the grid moves only what has come is written; all else when it rests.
+  const draw = (now) => {
     frame = 0;
     const top = scroll.scrollTop;
-    const quick = Math.abs(top - seen) > QUICK;
+    const quick = moving && Math.abs(top - seen) > QUICK;
     seen = top;
     const { first, end, from, to } = plan.between(top - MARGIN, top + tall + MARGIN);
+    if (stale || first !== shown.first || end !== shown.end || from !== shown.from || to !== shown.to) {
+      stale = false;
+      shown = { first, end, from, to };
+      lay(quick);
+      if (!quick) need(first, end);
+    }
+    if (!moving) settle();
+    else if (!quick) small.frame(now);
+  };
+  const lay = (quick) => {
+    const { first, end, from, to } = shown;
     for (const index of tiles.keys()) if (index < first || index >= end) release(tiles, free.tiles, index);
     for (let index = first; index < end; index += 1) fill(tiles.get(index) ?? take(index), index, quick);
     if (headed) {
       for (const section of heads.keys()) if (section < from || section >= to) release(heads, free.heads, section);
       for (let section = from; section < to; section += 1) if (!heads.has(section)) head(section);
     }
-    for (const node of [...free.tiles, ...free.heads]) if (!node.hidden) ((node.hidden = true), node.removeAttribute("id"));
-    const current = tiles.has(active) ? `tile-${active}` : "";
-    if (scroll.getAttribute("aria-activedescendant") !== current) scroll.setAttribute("aria-activedescendant", current);
-    clearTimeout(settle);
-    if (quick) settle = window.setTimeout(redraw, SETTLE);
-    else need(first, end);
+    for (const node of [...free.tiles, ...free.heads]) if (!node.hidden && !node.parked) park(node);
   };
-  const redraw = () => {
+  const settle = () => {
+    for (const [index, node] of tiles) tell(node, at(index));
+    for (const node of free.tiles) {
+      blank(node);
+      pick(node, false, false);
+      node.shown = undefined;
+    }
+    for (const node of [...free.tiles, ...free.heads]) if (!node.hidden) node.hidden = true;
+    const current = tiles.has(active) ? "tile-active" : "";
+    if (scroll.getAttribute("aria-activedescendant") !== current) scroll.setAttribute("aria-activedescendant", current);
+    small.rest();
+  };
+  const soon = () => {
     if (!frame) frame = requestAnimationFrame(draw);
   };
+  const redraw = () => ((stale = true), soon());
+  const moved = () => {
+    moving = true;
+    clearTimeout(resting);
+    resting = window.setTimeout(() => ((moving = false), redraw()), SETTLE);
+    soon();
+  };
 
-  const lay = () => {
+  const layAnew = () => {
     plan = planned(counts, space.clientWidth, headed);
     space.style.height = `${plan.height}px`;
     space.style.setProperty("--side", `${plan.side}px`);
@@ -132,7 +135,7 @@ export const grid = ({ scroll, space, at, need, title, chosen }) => {
     headed = found.headed;
     active = anew ? 0 : Math.max(0, Math.min(active, found.total - 1));
     if (anew) scroll.scrollTop = 0;
-    lay();
+    layAnew();
   };
 
   const move = (index) => {
@@ -145,14 +148,14 @@ export const grid = ({ scroll, space, at, need, title, chosen }) => {
     redraw();
   };
 
-  scroll.addEventListener("scroll", redraw, { passive: true });
+  scroll.addEventListener("scroll", moved, { passive: true });
   new ResizeObserver(() => {
     const wide = space.clientWidth;
     tall = scroll.clientHeight;
     if (!wide || !tall) return; // in a tab that is not seen
     const place = plan.total ? plan.between(scroll.scrollTop, scroll.scrollTop + 1).first : 0;
     const stays = scroll.scrollTop > 0 && planned(counts, wide, headed).columns !== plan.columns;
-    lay();
+    layAnew();
     if (stays) scroll.scrollTop = plan.place(place).y - plan.heading;
   }).observe(scroll);
 
@@ -161,6 +164,7 @@ export const grid = ({ scroll, space, at, need, title, chosen }) => {
     get active() { return active; },
     get total() { return plan.total; },
     startOf: (section) => plan.starts[section],
+    inside: (box) => plan.inside(box),
     beside: (key) => {
       const rows = Math.max(1, Math.floor(tall / plan.row)) * plan.columns;
       const to = { ArrowLeft: active - 1, ArrowRight: active + 1, Home: 0, End: plan.total - 1, PageUp: active - rows, PageDown: active + rows }[key];

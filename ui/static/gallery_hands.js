@@ -12,7 +12,7 @@ export const hands = (scroll, { view, chosen, open, mark, drag }) => {
   let kind = "mouse";
   const indexOf = (target) => {
     const tile = target.closest?.(".tile");
-    return tile ? Number(tile.dataset.index) : -1;
+    return tile ? tile.index : -1;
   };
 
   const pick = (index, { shiftKey, ctrlKey, metaKey, target }) => {
@@ -62,7 +62,7 @@ export const hands = (scroll, { view, chosen, open, mark, drag }) => {
   scroll.addEventListener("dragstart", (event) => {
     if (kind === "touch") return event.preventDefault();
     const tile = event.target.closest(".tile");
-    if (!chosen.has(tile.dataset.picture)) chosen.only(Number(tile.dataset.index));
+    if (!chosen.has(tile.dataset.picture)) chosen.only(tile.index);
     drag(event);
   });
 

@@ -3,8 +3,8 @@ import { emit } from "./dom.js";
 import { largeView } from "./stage_large.js";
 import { markOf, stars } from "./stars.js";
 
-// `view`: the grid, whose active picture is shown; `at` finds one by its place; `mark`: what a key does with it.
-export const large = (part, { view, at, mark }) => {
+// `view`: the grid, whose active picture is shown; `at` finds one by its place; `mark`: what a key does with it, `lay` has it on the surface.
+export const large = (part, { view, at, mark, lay }) => {
   let shown = null;
   const walk = (by) => {
     view.move(view.active + by);
@@ -18,6 +18,7 @@ export const large = (part, { view, at, mark }) => {
     const picture = at(view.active);
     if (!picture || picture === shown) return;
     setStars(picture.rating);
+    part("lay").hidden = picture.deleted !== null;
     part("large-heart").setAttribute("aria-pressed", String(picture.favourite));
     if (picture.id !== shown?.id) {
       big.show({ ...picture, from: "", note: "" });
@@ -38,6 +39,11 @@ export const large = (part, { view, at, mark }) => {
     if (end !== undefined) (view.move(end), show());
   });
   part("large-heart").addEventListener("click", () => mark({ does: "favourite" }));
+  part("lay").addEventListener("click", () => {
+    const picture = shown;
+    part("large").close();
+    if (picture) lay(picture);
+  });
   part("back").addEventListener("click", () => walk(-1));
   part("on").addEventListener("click", () => walk(1));
   part("close").addEventListener("click", () => part("large").close());

@@ -51,6 +51,16 @@ export const plan = (counts, width, headed) => {
     const tall = tops.subarray(0, counts.length);
     return { first: rowAt(Math.max(0, top), 0), end: rowAt(Math.max(0, bottom), 1), from: last(tall, Math.max(0, top)), to: last(tall, Math.max(0, bottom)) + 1 };
   };
+  // The pictures that a box touches.
+  const inside = ({ left, right, top, bottom }) => {
+    const { first, end } = between(top, bottom);
+    const found = [];
+    for (let index = first; index < end; index += 1) {
+      const { x, y } = place(index);
+      if (x < right && x + side > left && y < bottom && y + side > top) found.push(index);
+    }
+    return found;
+  };
   // The picture above (-1) or below (1), in the same column where there is one.
   const vertical = (index, by) => {
     const section = sectionOf(index);
@@ -63,5 +73,5 @@ export const plan = (counts, width, headed) => {
     if (next < 0 || next >= counts.length) return index;
     return at(next, by > 0 ? 0 : lines(next) - 1);
   };
-  return { columns, side, gap, row, heading, total, height: tops[counts.length], starts, tops, place, between, vertical };
+  return { columns, side, gap, row, heading, total, height: tops[counts.length], starts, tops, place, between, inside, vertical };
 };

@@ -22,7 +22,8 @@ const said = (chip, kinds) => {
   return chip.negated ? `not ${words}` : words;
 };
 
-// `changed(query)`: a search is wanted. `offers`: kinds (name -> title), samplers, and the boards of now.
+// `changed(query)`: a search is wanted. `offers`: kinds (name -> title), the boards of now, and what asks the server for the names
+// that occur.
 export const search = (part, { offers, changed }) => {
   let kept = []; // texts of the chips
   /** @type {Chip[]} */
@@ -92,13 +93,30 @@ export const search = (part, { offers, changed }) => {
     made.addEventListener("change", () => filter(name, made.checked ? text : ""));
     return make("label", { className: "gallery-toggle" }, made, make("span", { textContent: says }));
   };
+  // Names that occur among one's pictures, and in how many: the list is asked for when the menu opens, and shows what is chosen meanwhile.
+  const named = (name, title) => {
+    const made = make("select", { "data-filter": name, "data-names": title }, ...["", held(name)?.value].filter((value) => value !== undefined).map((value) => option([value, value || "Any"])));
+    made.addEventListener("change", () => filter(name, made.value && `${name}:=${quoted(made.value)}`));
+    return made;
+  };
+  const fillNames = (told) => {
+    for (const select of findAll("select[data-names]", part("filter-menu"))) {
+      const [value, names] = [select.value, told?.[select.dataset.names] ?? []];
+      const known = names.find(({ name }) => name.toLowerCase() === value.toLowerCase());
+      const rest = value && !known ? [[value, value]] : [];
+      select.replaceChildren(...[["", "Any"], ...rest, ...names.map(({ name, count }) => [name, `${name} · ${count.toLocaleString("en")}`])].map(option));
+      select.value = known?.name ?? value;
+      select.disabled = !names.length && !value;
+    }
+  };
   const fill = () => {
     const since = (count) => `>=${day(count)}`;
     const dates = [["today", "Today"], ["yesterday", "Yesterday"], [since(6), "The last 7 days"], [since(29), "The last 30 days"]];
     const ratings = [5, 4, 3, 2, 1].map((count) => [`>=${count}`, count === 5 ? "5 stars" : `${count} stars or more`]);
     const rows = [
-      row("Model", field("model", "A part of its name", (value) => `model:${quoted(value)}`)),
-      row("Sampler", choice("sampler", offers.samplers.map((name) => [name, name]), (value) => `sampler:=${quoted(value)}`)),
+      row("Model", named("model", "models")),
+      row("LoRA", named("lora", "loras")),
+      row("Sampler", named("sampler", "samplers")),
       row("Kind", choice("kind", Object.entries(offers.kinds), (value) => `kind:${value}`)),
       row("Rating", choice("rating", [...ratings, ["0", "None yet"]], (value) => `rating:${value}`)),
       row("Board", choice("board", offers.boards().map(({ name }) => [name, name]), (value) => `board:=${quoted(value)}`)),
@@ -109,6 +127,7 @@ export const search = (part, { offers, changed }) => {
     ];
     part("filter-menu").replaceChildren(...rows);
     for (const each of findAll("select", part("filter-menu"))) each.value = held(each.dataset.filter)?.value ?? "";
+    offers.names().then(fillNames);
   };
   const open = dropdown(part("filters"), part("filter-menu"), fill);
 

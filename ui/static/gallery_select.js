@@ -32,10 +32,11 @@ export const selection = ({ at, between, total, changed }) => {
     if (!chosen.delete(picture.id)) chosen.set(picture.id, picture);
     tell(picture);
   };
+  const tooMany = () => notify(`${MOST.toLocaleString("en")} pictures are the most that can be selected at once.`);
   const fill = async (first, end) => {
     const pictures = await between(first, Math.min(end, first + MOST));
     chosen = new Map(pictures.map((picture) => [picture.id, picture]));
-    if (end - first > MOST) notify(`${MOST.toLocaleString("en")} pictures are the most that can be selected at once.`);
+    if (end - first > MOST) tooMany();
     tell(null);
   };
   const range = (index) => fill(Math.min(anchor, index), Math.max(anchor, index) + 1);
@@ -43,8 +44,36 @@ export const selection = ({ at, between, total, changed }) => {
     chosen = new Map();
     changed();
   };
+
+  // ---- a rubber band ---------------------------------------------------------------------------------------------------------
+
+  let band = null; // {before, way, places} while one is drawn: what was selected before it, and what it touches
+  const put = ({ way, before }, pictures) => (chosen = new Map([...(way === "only" ? [] : before), ...pictures.map((picture) => [picture.id, picture])]));
+  // `way`: what it touches alone ("only"), besides what is selected ("add"), or with all that lies between it and where a range begins.
+  const begin = (way) => (band = { before: chosen, way, places: [] });
+  const stretch = (places) => {
+    const [first, last] = band.way === "extend" && places.length ? [Math.min(anchor, places[0]), Math.max(anchor, places.at(-1))] : [0, -1];
+    band.places = last < first ? places.slice(0, MOST) : Array.from({ length: Math.min(last - first + 1, MOST) }, (_, each) => first + each);
+    put(band, band.places.map(at).filter(Boolean));
+    changed();
+  };
+  // It ends: what it touches stays selected, also what was never seen; or all is as it was before.
+  const stretched = async (keeps) => {
+    const mine = band;
+    const { places, before, way } = mine;
+    band = null;
+    if (places.length === MOST) tooMany();
+    if (!keeps) chosen = before;
+    else if (places.length) {
+      const wanted = new Set(places);
+      const [first, last] = [places[0], places.at(-1)];
+      if (!places.every((place) => at(place))) put(mine, (await between(first, last + 1)).filter((_, index) => wanted.has(first + index)));
+      if (way !== "extend") anchor = first;
+    }
+    tell(keeps ? at(places[0] ?? -1) : null);
+  };
   return {
-    only, toggle, range, clear,
+    only, toggle, range, clear, begin, stretch, stretched,
     all: () => [...chosen.values()],
     has: (id) => chosen.has(id),
     everything: () => fill(0, total()),

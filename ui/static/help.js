@@ -34,6 +34,7 @@ const ALL = [
     ["Enter", "The large view"],
     ["Home / End", "First, last picture"],
     ["Ctrl A", "Select all"],
+    ["Drag beside them", "Select what the band touches; with Ctrl add, with Shift extend"],
     ["Esc", "Select none"],
   ]],
   ["On a canvas", [

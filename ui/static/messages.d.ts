@@ -55,6 +55,17 @@ export type GalleryHeadings = {
   notes: string[];
 };
 
+export type GalleryOffer = {
+  name: string;
+  count: number;
+};
+
+export type GalleryOffers = {
+  models: GalleryOffer[];
+  samplers: GalleryOffer[];
+  loras: GalleryOffer[];
+};
+
 export type GalleryPicture = {
   id: string;
   width: number;

@@ -90,6 +90,8 @@ export type PageEvents = {
   tab: { tab: string; canvas: boolean };
   /** A picture was chosen: all about it is to be shown. */
   picture: { id: string };
+  /** A picture of the library is to be shown on the surface of the tab that is open. */
+  surface: messages.PictureSummary;
   /** Two to four pictures are to be compared. */
   compare: { ids: string[] };
   /** Pictures were rated, put on boards, thrown away or brought back, in this window or another. */

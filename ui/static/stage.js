@@ -28,6 +28,7 @@ export const build = ({ element, trigger, props, watch }) => {
   let selected = null; // the id of the picture in the frame; null: the running job
   let follow = true; // what is drawn is shown, and what is done after it
   let covered = false; // in a tab with a canvas: the frame lies over it
+  let laid = ""; // the tab in which a picture of the library lies over the canvas
   let latest = null; // what was last heard of the job
   let pair = null; // the id of the picture that the next one is compared with
   let asked = null; // "stop" or "skip" after a press, until the server shows it
@@ -365,8 +366,16 @@ export const build = ({ element, trigger, props, watch }) => {
     if (!running && !pictures.newest()) invite();
     if (!running && selected === null && pictures.newest()) select(pictures.newest().id);
   });
+  on("surface", (picture) => {
+    pictures.invite(picture);
+    laid = page.open.tab;
+    follow = false;
+    covered = true;
+    select(picture.id);
+  });
   on("tab", () => {
-    covered = false;
+    if (page.open.tab !== laid) covered = false; // a tab that is filled tells of itself once more
+    if (!covered) laid = "";
     if (!running && selected === null) invite();
     if (pictures.find(selected)) describe(pictures.find(selected));
     if (!page.open.canvas && running && follow) select(null);

@@ -10,6 +10,7 @@ export const strip = (part, choose) => {
   /** @type {import("./messages.d.ts").PictureSummary[]} */
   let pictures = []; // newest first, at most KEEP
   const known = new Set(); // the ids of all pictures that were ever here
+  let guest = null; // one of the library that lies on the surface, and may be older than the strip
   const gone = new Map(); // those that were thrown away: id -> {picture, index}
 
   const thumb = (picture) => {
@@ -34,6 +35,7 @@ export const strip = (part, choose) => {
   const buttonOf = (id) => part("strip").querySelector(`button[data-picture="${CSS.escape(id)}"]`);
   // Pictures that were thrown away, and those that are brought back to where they were.
   const remove = (ids) => {
+    if (ids.includes(guest?.id)) guest = null;
     for (const id of ids) {
       const index = pictures.findIndex((picture) => picture.id === id);
       if (index < 0) continue;
@@ -79,7 +81,8 @@ export const strip = (part, choose) => {
   wheelSideways(part("strip"));
   return {
     add, mark, forming, frame, remove, bring, rated,
-    find: (id) => pictures.find((picture) => picture.id === id),
+    invite: (picture) => (guest = picture),
+    find: (id) => pictures.find((picture) => picture.id === id) ?? (guest?.id === id ? guest : undefined),
     knows: (id) => known.has(id),
     newest: () => pictures[0],
     beside: (id, by) => pictures[pictures.findIndex((picture) => picture.id === id) + by],

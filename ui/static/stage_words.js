@@ -15,7 +15,7 @@ export const invitation = (kind) =>
 /** @type {(picture: import("./messages.d.ts").PictureSummary) => string} */
 export const facts = (picture) =>
   `${picture.width} × ${picture.height}${picture.seed && ` · seed ${picture.seed}`}${picture.note ? ` · ${picture.note}` : ""}`;
-/** @type {(picture: import("./messages.d.ts").PictureSummary) => string} */
+/** @type {(picture: { prompt: string }) => string} */
 export const named = (picture) => (picture.prompt ? `Picture: ${picture.prompt}` : "Picture without a prompt");
 
 const seconds = (time) => (time < 60 ? `${Math.max(1, Math.round(time))} s` : `${Math.floor(time / 60)} min ${Math.round(time % 60)} s`);

@@ -19,6 +19,7 @@ const bring = (row) => {
 const tell = (row) => {
   const tab = row.querySelector('[role="tab"][aria-selected="true"]')?.id.match(/^tab-(.+)-button$/)?.[1] ?? open.tab;
   const canvas = !!document.querySelector(`#tab-${tab} .canvas-side`);
+  document.getElementById("room").toggleAttribute("data-whole", !!document.querySelector(`#tab-${tab} .whole-side`)); // no style asks :has(), which is looked up anew with each square of the library
   if (tab === open.tab && canvas === open.canvas) return;
   Object.assign(open, { tab, canvas });
   document.getElementById("room").dataset.tab = tab;

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from pipelines import KINDS, Studio, TextToImage, limits
-from pipelines.requests.fields import Choice
+from pipelines import KINDS, Studio
 from ui.parts.components import piece
 from ui.parts.reading import owns
 
@@ -13,8 +12,6 @@ TITLE = "Library"
 
 
 def build(studio: Studio) -> None:
-    limit = limits(TextToImage)["sampler"]
-    samplers = list(limit.names) if isinstance(limit, Choice) else []
     kinds = {kind: request.title for kind, request in KINDS.items()}
     with gr.Column(elem_classes=["whole-side", "gallery-side"]):
-        piece("gallery", "gallery", server_functions=[owns], kinds=kinds, samplers=samplers)
+        piece("gallery", "gallery", server_functions=[owns], kinds=kinds)
