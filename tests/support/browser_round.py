@@ -63,8 +63,7 @@ LOADED = "(selector) => document.querySelector(selector).naturalWidth > 1"
 OPENED = """async () => {
   const opened = () => Boolean(inside.page.forms.inpaint?.image && inside.page.canvases.inpaint?.layer);
   const pause = () => new Promise((done) => setTimeout(done, 100));
-  for (let turn = 0; turn < 100 && !opened(); turn += 1) await pause();
-  for (let turn = 0; turn < 10; turn += 1) await pause();
+  for (let turn = 0; turn < 200 && !opened(); turn += 1) await pause();
   return opened();
 }"""
 BOUNDS = "() => inside.page.canvases.inpaint.layer.bounds()"
@@ -108,11 +107,12 @@ class Guest:
         self.click(f"#{kind}-generate")
 
     def put(self, image: Image.Image) -> None:
-        """Opens a picture on the canvas of Inpaint: again where the component's first value came so late that it took the picture away."""
+        """Opens a picture on the canvas of Inpaint."""
         stream = BytesIO()
         image.save(stream, "png")
         text = base64.b64encode(stream.getvalue()).decode()
-        until(lambda: self.driven.js(PUT, FILE, text) or self.driven.js(OPENED))
+        self.driven.js(PUT, FILE, text)
+        assert self.driven.js(OPENED)
 
     def stroke(self, *across: float) -> None:
         """A level stroke through the middle of the canvas, by parts of its width."""

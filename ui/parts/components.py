@@ -17,6 +17,7 @@ def piece(name: str, elem_id: str, value: Keyword = None, **props: Keyword) -> g
     # Gradio forgets the properties of a component that is updated before its tab was first opened, so the script brings them.
     given = f"Object.assign(props, {literal(own)});"
     # Gradio looks for the names of its events here.
-    build = f"{LOADED}.then(({{ {name} }}) => {name}.build({{ {GIVEN} }})); // tells {' '.join(events(name))}"
+    given_now = f"first_value.outlived({{ {GIVEN} }})"
+    build = f"{LOADED}.then(({{ {name}, first_value }}) => {name}.build({given_now})); // tells {' '.join(events(name))}"
     look: dict[str, Keyword] = {"html_template": static(f"{name}.html"), "js_on_load": f"{given}\n{build}", "apply_default_css": False}
     return gr.HTML(value, elem_id=elem_id, elem_classes=[name], **look, **props)
