@@ -93,6 +93,25 @@ def test_a_stroke_has_the_size_of_its_brush_in_picture_pixels_at_any_zoom(inpain
     assert abs((left + right) / 2 - middle["x"]) < 1
 
 
+def test_a_picture_that_is_shown_whole_lies_beside_what_is_over_the_surface(inpaint: Easel) -> None:
+    for width, height in [(390, 760), (760, 500), (1440, 900), (2560, 1300)]:
+        inpaint.page.set_viewport_size({"width": width, "height": height})
+        for size in [(900, 300), (400, 400), (200, 600)]:
+            inpaint.show(noise(*size))
+            left, top = inpaint.at(0, 0)
+            right, bottom = inpaint.at(*size)
+            for name in ("tools", "figures", "facts", "zoom"):
+                box = inpaint.part(name).bounding_box()
+                apart = not box or (
+                    right <= box["x"] or box["x"] + box["width"] <= left or bottom <= box["y"] or box["y"] + box["height"] <= top
+                )
+                assert apart, (width, size, name)
+            surface = inpaint.part("box").bounding_box()
+            assert surface
+            assert surface["x"] <= left and right <= surface["x"] + surface["width"]
+            assert max((right - left) / surface["width"], (bottom - top) / surface["height"]) > 0.6
+
+
 def test_the_brush_follows_its_closed_form(inpaint: Easel) -> None:
     asked = """([size, hardness]) => {
       const layer = new inside.layer.Layer(200, 160);

@@ -161,6 +161,9 @@ export const build = ({ element, trigger, props, watch }) => {
 
   const measure = () => view.resize(part("box").clientWidth, part("box").clientHeight, window.devicePixelRatio || 1);
   new ResizeObserver(measure).observe(part("box"));
+  view.over = ["tools", "figures", "facts", "zoom"].map(part);
+  const covered = new ResizeObserver(() => view.fitted && view.fit());
+  for (const each of view.over) covered.observe(each);
   new MutationObserver(() => view.redraw()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
   view.moved = () => {
     part("percent").textContent = `${Math.round(100 * view.scale)} %`;

@@ -1,7 +1,16 @@
-// What is drawn over the picture in the view: the frame of an outpainting, and the box of what a run will draw, with its sentence.
+// What is drawn under and over the picture in the view: squares, the frame of an outpainting, and the box of what a run will draw, with its sentence.
 import { rgb } from "./canvas_tint.js";
 import { tile } from "./dom.js";
 import { limit } from "./numbers.js";
+
+// Where a picture is transparent.
+export const squares = tile(24, (context) => {
+  context.fillStyle = "#ffffff";
+  context.fillRect(0, 0, 24, 24);
+  context.fillStyle = "#d9d9d9";
+  context.fillRect(0, 0, 12, 12);
+  context.fillRect(12, 12, 12, 12);
+});
 
 const accent = (view) => rgb(getComputedStyle(view.canvas).getPropertyValue("--accent") || "#a8482a");
 

@@ -1,23 +1,17 @@
 // What the paint canvas shows: the picture at a zoom, the tint of the mask or the drawing over it, the frame of an outpainting.
 // The scaled picture and the scaled tint are kept at the size of the view; a stroke redraws only the part of the tint it touched.
 // Lengths here are device pixels; `scale` is device pixels for a picture pixel.
-import { drawBox, drawFrame } from "./canvas_marks.js";
+import { covers, shown } from "./canvas_fit.js";
+import { drawBox, drawFrame, squares } from "./canvas_marks.js";
 import { scaledDrawing, scaledMask } from "./canvas_scaled.js";
 import { STEP, Tint } from "./canvas_tint.js";
-import { surface, tile } from "./dom.js";
+import { surface } from "./dom.js";
 import { limit } from "./numbers.js";
 
 const [LEAST, MOST] = [0.05, 32]; // scale
 const SMOOTH_UP_TO = 2; // scale
+const GAP = 8; // CSS pixels between the picture, when all of it is shown, and what is beside it
 const REST = 250; // milliseconds without a change until the tint shows the blurred mask
-
-const squares = tile(24, (context) => {
-  context.fillStyle = "#ffffff";
-  context.fillRect(0, 0, 24, 24);
-  context.fillStyle = "#d9d9d9";
-  context.fillRect(0, 0, 12, 12);
-  context.fillRect(12, 12, 12, 12);
-});
 
 /** A rectangle; right and bottom are not in it. @typedef {{ left: number, top: number, right: number, bottom: number }} Area */
 /** @typedef {{ image: CanvasImageSource & { close?(): void }, width: number, height: number }} Picture */
@@ -69,6 +63,8 @@ export class View {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
     this.colors = new Tint(() => this.redraw());
+    /** Elements that lie over the surface. @type {Element[]} */
+    this.over = [];
     this.moved = () => {};
     this.suited = () => {}; // the colour of the mask may be another one
   }
@@ -100,10 +96,10 @@ export class View {
     this.fitted = true;
     if (!this.picture || !this.width) return;
     const { left, top, width, height } = this.extent();
-    const room = (this.frame ? 48 : 16) * this.dpr;
-    this.scale = Math.min((this.width - room) / width, (this.height - room) / height, MOST);
-    this.x = (this.width - width * this.scale) / 2 - left * this.scale;
-    this.y = (this.height - height * this.scale) / 2 - top * this.scale;
+    const edge = (this.frame ? 24 : GAP) * this.dpr;
+    const whole = { left: edge, top: edge, right: this.width - edge, bottom: this.height - edge };
+    const { scale, x, y } = shown({ width, height }, whole, covers(this.canvas, this.over, this.dpr, GAP), MOST);
+    Object.assign(this, { scale, x: x - left * scale, y: y - top * scale });
     this.change();
   }
 
@@ -247,7 +243,7 @@ export class View {
     /** @type {[number, number, number, number]} */
     const place = [this.x, this.y, width * this.scale, height * this.scale];
     context.fillStyle = context.createPattern(squares, "repeat");
-    context.fillRect(...place);
+    context.fillRect(Math.ceil(this.x), Math.ceil(this.y), Math.floor(place[2]) - 1, Math.floor(place[3]) - 1); // not beyond its edge
     // As a whole it looks as the finished picture does; pixels are seen by who comes closer.
     context.imageSmoothingEnabled = this.scale <= SMOOTH_UP_TO || this.fitted;
     context.imageSmoothingQuality = "high";
