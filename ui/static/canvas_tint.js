@@ -1,8 +1,10 @@
-// How a mask is seen on a picture: a tint that is far from the colours under it, and two lines along its edge, one black
-// where the other is white, so that one stands out from any colour (at least 4.5:1). Their dashes move, unless the person asked for less motion.
-import { emit, on, surface } from "./dom.js";
+// How a mask is seen on a picture: a hatch, whose stripes are light on one side and dark on the other, on a tint that is far from the
+// colours under it; and two lines along its edge, one black where the other is white, so that one stands out from any colour (at least
+// 4.5:1). Their dashes move, unless the person asked for less motion.
+import { emit, on, surface, tile } from "./dom.js";
 
-const SHARE = 0.55; // of the tint
+const STRIPES = 14; // CSS pixels from one to the next, along an edge of the screen
+const [GROUND, STRIPE] = [0.25, 0.8]; // shares of the tint between the stripes, and of what a stripe is made of
 const GRID = 48; // cells across the small picture that is compared with
 const DASH = 6; // CSS pixels
 export const STEP = 140; // milliseconds until the line has moved on
@@ -47,6 +49,9 @@ export class Tint {
   line = surface(1, 1);
   inner = surface(1, 1);
   ants = surface(1, 1);
+  standing = surface(1, 1);
+  /** @type {{ name: string, tile: HTMLCanvasElement } | null} */
+  striped = null;
   /** @type {HTMLCanvasElement | null} */
   tile = null;
 
@@ -83,18 +88,49 @@ export class Tint {
     if (sums[COLORS.indexOf(this.suited)] < 0.8 * best) this.suited = COLORS[sums.indexOf(best)];
   }
 
-  shades(inverted) {
-    const [red, green, blue] = rgb(this.color);
-    const plain = red | (green << 8) | (blue << 16);
-    return Uint32Array.from({ length: 256 }, (_, value) => (plain | (Math.round(SHARE * (inverted ? 255 - value : value)) << 24)) >>> 0);
-  }
-
-  image(values, width, height, inverted) {
+  // How much of each pixel is masked, as opacity.
+  shares(values, width, height, inverted) {
     const image = new ImageData(width, height);
     const pixels = new Uint32Array(image.data.buffer);
-    const shades = this.shades(inverted);
-    for (let index = 0; index < values.length; index += 1) pixels[index] = shades[values[index]];
+    for (let index = 0; index < values.length; index += 1) pixels[index] = (inverted ? 255 - values[index] : values[index]) << 24;
     return image;
+  }
+
+  // Puts the hatch in the place of what is opaque in a region; it keeps its place on the picture, which lies at (x, y).
+  hatch(context, { x: left, y: top, dpr }, { x, y, width, height }) {
+    const stripes = context.createPattern(this.stripes(Math.round(STRIPES * dpr)), "repeat");
+    stripes.setTransform(new DOMMatrix().translate(Math.round(left), Math.round(top)));
+    context.save();
+    context.beginPath();
+    context.rect(x, y, width, height);
+    context.clip();
+    context.globalCompositeOperation = "source-in";
+    context.fillStyle = stripes;
+    context.fillRect(x, y, width, height);
+    context.restore();
+  }
+
+  stripes(long) {
+    const name = `${this.color} ${long}`;
+    if (this.striped?.name === name) return this.striped.tile;
+    const [red, green, blue] = rgb(this.color);
+    const lines = { [`rgb(255 255 255 / ${STRIPE})`]: 0, [`rgb(0 0 0 / ${STRIPE})`]: long / 4 };
+    const made = tile(long, (ink) => {
+      ink.fillStyle = `rgb(${red} ${green} ${blue} / ${GROUND})`;
+      ink.fillRect(0, 0, long, long);
+      ink.lineWidth = long / 4 / Math.SQRT2;
+      for (const [color, beside] of Object.entries(lines)) {
+        ink.strokeStyle = color;
+        ink.beginPath();
+        for (const shift of [-long, 0, long]) {
+          ink.moveTo(shift + beside - long, 2 * long);
+          ink.lineTo(shift + beside + long, 0);
+        }
+        ink.stroke();
+      }
+    });
+    this.striped = { name, tile: made };
+    return made;
   }
 
   // What `ink` gives for a pixel along the edge, of two lines side by side: the outer and the inner one. True when there are any.
@@ -114,13 +150,17 @@ export class Tint {
   }
 
   // While somebody paints: the dashes stand. (x, y): where the values lie in the view.
-  dashes(values, width, image, { x, y }, dpr) {
+  dashes(values, { x, y, width, height }, dpr) {
     const long = Math.round(DASH * dpr);
+    const image = new ImageData(width, height);
     const pixels = new Uint32Array(image.data.buffer);
     this.edge(values, width, dpr, (index, inner) => {
       const dark = Math.floor((x + (index % width) + y + Math.floor(index / width)) / long) % 2 !== 0;
       pixels[index] = dark === inner ? 0xffffffff : 0xff000000;
     });
+    if (this.standing.width !== width || this.standing.height !== height) Object.assign(this.standing, { width, height });
+    this.standing.getContext("2d").putImageData(image, 0, 0);
+    return this.standing;
   }
 
   // At rest: the lines are kept as shapes, to be filled with dashes that move. `bounds`: where they may be seen, {x, y, width, height}.

@@ -1,4 +1,4 @@
-// What the paint canvas shows: the picture at a zoom, the tint of the mask or the drawing over it, the frame of an outpainting.
+// What the paint canvas shows: the picture at a zoom, the hatch of the mask or the drawing over it, the frame of an outpainting.
 // The scaled picture and the scaled tint are kept at the size of the view; a stroke redraws only the part of the tint it touched.
 // Lengths here are device pixels; `scale` is device pixels for a picture pixel.
 import { covers, shown } from "./canvas_fit.js";
@@ -262,9 +262,11 @@ export class View {
     const margin = 4 * Math.ceil(this.dpr); // whether a pixel is at the edge depends on those around it
     const wide = { x: region.x - margin, y: region.y - margin, width: region.width + 2 * margin, height: region.height + 2 * margin };
     const values = scaledMask(this, wide);
-    const image = this.colors.image(values, wide.width, wide.height, this.inverted);
-    this.colors.dashes(values, wide.width, image, wide, this.dpr);
+    const image = this.colors.shares(values, wide.width, wide.height, this.inverted);
     context.putImageData(image, wide.x, wide.y, margin, margin, region.width, region.height);
+    this.colors.hatch(context, this, region);
+    const line = this.colors.dashes(values, wide, this.dpr);
+    context.drawImage(line, margin, margin, region.width, region.height, region.x, region.y, region.width, region.height);
   }
 
   // What will be blended: the mask after its blur, and the painted edge as a line.
@@ -281,7 +283,7 @@ export class View {
     const wide = { x: seen.x - margin, y: seen.y - margin, width: seen.width + 2 * margin, height: seen.height + 2 * margin };
     const values = scaledMask(this, wide);
     const soft = surface(wide.width, wide.height);
-    soft.getContext("2d").putImageData(this.colors.image(values, wide.width, wide.height, this.inverted), 0, 0);
+    soft.getContext("2d").putImageData(this.colors.shares(values, wide.width, wide.height, this.inverted), 0, 0);
     const context = this.tint.getContext("2d");
     context.clearRect(0, 0, this.width, this.height);
     context.save();
@@ -291,6 +293,7 @@ export class View {
     if (sigma > 0) context.filter = `blur(${sigma}px)`;
     context.drawImage(soft, wide.x, wide.y);
     context.restore();
+    this.colors.hatch(context, this, seen);
     this.colors.trace(values, wide, seen, this.dpr);
     this.compose();
   }
