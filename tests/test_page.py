@@ -171,6 +171,9 @@ def test_nobody_gets_the_settings_of_another_person(visit: Visit, house: House, 
 def test_a_phone_needs_no_sideways_scrolling(house: House, browser: Browser) -> None:
     with visiting(house, browser, viewport={"width": 390, "height": 844}) as visit:
         visit.unfold()
+        visit.page.keyboard.press("Escape")
+        expect(visit.page.locator("button.sheet-more:visible")).to_have_attribute("aria-expanded", "false")
+        expect(visit.page.locator("button.sheet-more:visible")).to_be_focused()
         visit.generate("a red house on the left in the snow at night, " * 4)
         visit.finished()
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390

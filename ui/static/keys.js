@@ -1,5 +1,7 @@
-// Ctrl+Enter generates, Ctrl+Up and Ctrl+Down weigh, Esc stops.
+// Ctrl+Enter generates, Ctrl+Up and Ctrl+Down weigh, Esc closes what is open, or else stops.
 import { find, findAll, typeInto } from "./dom.js";
+import { closePanelSheet } from "./panel.js";
+import { closeSheet } from "./sheets.js";
 import { reweigh } from "./weights.js";
 
 const visible = (selector) => findAll(selector).find((part) => part.getClientRects().length && !part.disabled);
@@ -43,7 +45,7 @@ const onKey = (event) => {
     event.preventDefault();
     weigh(field, event.key === "ArrowUp" ? 1 : -1);
   } else if (event.key === "Escape" && !somethingOpen()) {
-    visible("button.stop-job")?.click();
+    if (!closePanelSheet() && !closeSheet()) visible("button.stop-job")?.click();
   }
 };
 document.addEventListener("keydown", onKey, true);

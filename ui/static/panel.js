@@ -16,6 +16,13 @@ export const showPanel = (open = true) => {
   lay(open);
   if (innerWidth > NARROW) folds.keep("panel", open);
 };
+/** Closes the panel where it is a sheet over all the rest. True when it was one. */
+export const closePanelSheet = () => {
+  if (innerWidth > NARROW || !room().classList.contains("panel-open")) return false;
+  lay(false);
+  findAll('[data-opens="panel"]').find((button) => button.getClientRects().length)?.focus();
+  return true;
+};
 export const togglePanel = () => showPanel(!room().classList.contains("panel-open"));
 export const showPage = (name) => (seen.turn(name), showPanel());
 

@@ -15,6 +15,14 @@ export const toggleSheet = () => {
   say();
 };
 const close = () => (room().classList.remove(OPEN), say());
+/** Closes the sheet, and the button that opened it has the focus again. True when it was open. */
+export const closeSheet = () => {
+  const more = findAll("button.sheet-more").find((button) => button.getClientRects().length);
+  if (!more || !room().classList.contains(OPEN)) return false;
+  close();
+  more.focus();
+  return true;
+};
 
 // What is drawn is to be seen.
 document.addEventListener("click", ({ target }) => /** @type {Element} */ (target).closest?.("button.generate, .surface, .canvas-side, .recent") && room() && close());
