@@ -180,6 +180,30 @@ def test_a_phone_needs_no_sideways_scrolling(house: House, browser: Browser) -> 
         assert visit.page.locator("#txt2img-generate").is_visible()
 
 
+OVERLAPS = """() => {
+  const shown = (each) => each.checkVisibility() && each.getBoundingClientRect().width > 0;
+  const things = [...document.querySelectorAll("#stage .caption :is(.act, .caption-prompt, .caption-facts, .stars, .heart)")].filter(shown);
+  const boxes = things.map((each) => each.getBoundingClientRect());
+  const under = document.querySelector("#stage .under").getBoundingClientRect();
+  const meet = (one, other) => boxes[one].left < boxes[other].right - 0.5 && boxes[other].left < boxes[one].right - 0.5;
+  const named = (place) => things[place]?.dataset.part ?? things[place]?.className;
+  const wrong = boxes.flatMap((box, place) => (box.right > under.right + 10 ? [[named(place), "the edge"]] : []));
+  for (let one = 0; one < boxes.length; one += 1)
+    for (let other = one + 1; other < boxes.length; other += 1) if (meet(one, other)) wrong.push([named(one), named(other)]);
+  return wrong;
+}"""
+
+
+def test_nothing_under_the_picture_lies_over_another_thing_at_any_width(visit: Visit) -> None:
+    with visit.another_picture():
+        visit.generate("a red house on the left in the snow at night, " * 4)
+    for opened in (False, True):
+        visit.page.evaluate("(opened) => inside.panel.showPanel(opened)", opened)
+        for width in range(790, 1500, 30):
+            visit.page.set_viewport_size({"width": width, "height": 800})
+            assert visit.page.evaluate(OVERLAPS) == [], (width, opened)
+
+
 def test_on_a_phone_the_row_of_tabs_moves_to_the_open_one(house: House, browser: Browser) -> None:
     with visiting(house, browser, viewport={"width": 390, "height": 844}) as visit:
         row = visit.page.locator("#tabs > .tab-wrapper .tab-container:not(.visually-hidden)")
