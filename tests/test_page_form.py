@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, expect
 
-from pipelines import ImageToImage
+from pipelines import OWN_VAE, ImageToImage
 from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
 from tests.support.toys import png, wait_until
 
@@ -53,6 +53,8 @@ def test_a_form_with_a_picture_s_settings_makes_that_picture_until_it_is_changed
     visit.part("settings").click()
     carried = visit.page.locator("#txt2img-carried textarea")
     wait_for(visit.page, lambda: "as_made" in carried.input_value())
+    wait_for(visit.page, lambda: visit.page.evaluate("inside.page.forms.txt2img.vae") == OWN_VAE)
+    expect(visit.page.locator("#txt2img-add-ons .row-value")).to_have_text("none")  # the checkpoint's own is no file beside it
     with visit.another_picture():
         visit.generate()
     assert house.runner.drawn[-1].as_made, "the form that the browser sends is not the one that was filled"

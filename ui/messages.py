@@ -145,6 +145,7 @@ class FormOffers(TypedDict):
 
     starts: dict[str, dict[str, object]]  # id of a checkpoint -> field -> what the form holds when it is chosen
     aspects: dict[str, dict[str, tuple[int, int]]]  # id of a checkpoint -> "16:9" -> width and height
+    unnamed: dict[str, list[str]]  # field -> its values that name no file
     loras: NotRequired[list[OfferedFile]]
     hypernetworks: NotRequired[list[OfferedFile]]
     controls: NotRequired[list[OfferedFile]]

@@ -11,7 +11,7 @@ from typing import Literal
 import gradio as gr
 
 from models.files import ModelFile, ModelKind
-from pipelines import OWN_VAE, Checkpoint, Request, Studio, UserError, limits, written
+from pipelines import Checkpoint, Request, Studio, UserError, limits, written
 from pipelines.resolving.control_match import readers
 from ui.door.roles import role
 from ui.gradio_types import QUIET, Update, listener
@@ -59,7 +59,7 @@ def choices(studio: Studio, kind: type[Request], name: str, checkpoint_id: str) 
     if name == "refiner":
         return [("None", ""), *((controls.about(entry), entry.id) for entry in checkpoints if _refines(entry, checkpoint_id, checkpoints))]
     files = [(entry, reason(studio, entry.id, checkpoint_id)) for entry in studio.library.models("vae") if entry.usable]
-    return [("Automatic", ""), ("The checkpoint's own", OWN_VAE), *((entry.name, entry.id) for entry, why in files if not why)]
+    return [*controls.NO_VAE_FILE, *((entry.name, entry.id) for entry, why in files if not why)]
 
 
 def listed(studio: Studio, kind: type[Request], checkpoint_id: str, racks: Mapping[Rack, tuple[ModelKind, ...]]) -> FormOffers:

@@ -13,7 +13,7 @@ from gradio.context import Context
 
 from models.families import PIXELS_PER_LATENT
 from models.json_values import is_row
-from pipelines import Checkpoint, Choice, Flag, Limit, Range, Request, Several, Text, limits
+from pipelines import OWN_VAE, Checkpoint, Choice, Flag, Limit, Range, Request, Several, Text, limits
 from ui.gradio_types import Keyword, keywords, listener
 from ui.messages import FormOffers
 from ui.parts.components import piece
@@ -21,6 +21,7 @@ from ui.parts.form import Form, declared, is_exact
 from ui.parts.scripts import call
 
 ASPECTS = {"1:1": 1.0, "3:4": 3 / 4, "2:3": 2 / 3, "4:3": 4 / 3, "3:2": 3 / 2, "16:9": 16 / 9}  # width to height
+NO_VAE_FILE = [("Automatic", ""), ("The checkpoint's own", OWN_VAE)]  # (words, value): what is offered beside files
 
 
 def control(kind: type[Request], name: str, **look: Keyword) -> Component:
@@ -169,6 +170,7 @@ def starts(kind: type[Request], checkpoints: Sequence[Checkpoint]) -> FormOffers
     return {
         "starts": {entry.id: plain(starting_values(kind, entry)) for entry in checkpoints},
         "aspects": {entry.id: sizes[entry.native_size] for entry in checkpoints},
+        "unnamed": {"vae": [value for _, value in NO_VAE_FILE]},
     }
 
 

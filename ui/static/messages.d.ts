@@ -321,6 +321,7 @@ export type OfferedFile = {
 export type FormOffers = {
   starts: Record<string, Record<string, unknown>>;
   aspects: Record<string, Record<string, number[]>>;
+  unnamed: Record<string, string[]>;
   loras: OfferedFile[];
   hypernetworks: OfferedFile[];
   controls: OfferedFile[];

@@ -6,14 +6,14 @@ const per_cent = (share) => `${Math.round(100 * share)} %`;
 const list = (...words) => words.filter(Boolean).join(", ");
 const count = (number, word) => (number ? `${number} ${word}${number > 1 ? "s" : ""}` : "");
 
-// Name of a row -> what it says of a form's values.
-/** @type {Record<string, (values: Record<string, any>) => string>} */
+// Name of a row -> what it says of a form's values; `unnamed`: field -> its values that name no file, as the server says.
+/** @type {Record<string, (values: Record<string, any>, unnamed: Record<string, string[]>) => string>} */
 const SAYS = {
   sampling: ({ sampler, schedule, batch_size, guidance_rescale }) =>
     list(schedule && schedule !== "Automatic" ? `${sampler} ${schedule}` : sampler, batch_size > 1 && `${batch_size} at once`, guidance_rescale > 0 && "rescaled"),
   variation: ({ variation_strength }) => (variation_strength > 0 ? per_cent(variation_strength) : "off"),
-  "add-ons": ({ vae, refiner, clip_skip, hypernetworks }) =>
-    list(vae && vae !== "own" && "VAE", refiner && "refiner", clip_skip > 1 && `clip skip ${clip_skip}`, count(hypernetworks?.length, "hypernetwork")) || "the model's own",
+  "add-ons": ({ vae, refiner, clip_skip, hypernetworks }, unnamed) =>
+    list(!(unnamed.vae ?? [vae]).includes(vae) && "VAE", refiner && "refiner", clip_skip > 1 && `clip skip ${clip_skip}`, count(hypernetworks?.length, "hypernetwork")) || "none",
   masking: ({ mask_blur, inverted, soft }) => list(`blur ${mask_blur}`, inverted && "inverted", soft && "soft"),
   fitting: ({ resize_mode, exact_steps }) => list(resize_mode, exact_steps && "all steps"),
   loopback: ({ loops }) => (loops > 1 ? `${loops} times` : "off"),
@@ -25,7 +25,7 @@ const write = (fold, kind) => {
   const says = SAYS[fold.id.slice(kind.length + 1)];
   const button = fold.querySelector(":scope > .label-wrap");
   if (!says || !button || !page.forms[kind]) return;
-  const words = says(page.forms[kind]);
+  const words = says(page.forms[kind], page.lists[kind]?.unnamed ?? {});
   const line = button.querySelector(".row-value") ?? button.appendChild(make("span", { className: "row-value" }));
   if (line.textContent !== words) Object.assign(line, { textContent: words, title: words });
 };
@@ -36,4 +36,5 @@ const all = (only) => {
   }
 };
 on("form", ({ kind }) => queueMicrotask(() => all(kind)));
+on("lists", ({ kind }) => all(kind));
 on("tab", () => requestAnimationFrame(() => all("")));
