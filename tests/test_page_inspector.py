@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 
 from pipelines import Enlarge, Request, TextToImage
 from pipelines.requests.request import LoraUse
@@ -31,7 +31,7 @@ def inspected(visit: Visit, house: House) -> Generator[Visit]:
 
 def inspect(visit: Visit, house: House, request: Request) -> str:
     picture_id = keep(house, user_of(visit), plain(RED, 128), request)
-    visit.page.evaluate("id => inside.dom.emit('picture', { id })", picture_id)
+    visit.page.evaluate("id => inside.dom.emit('picture', { id, chosen: true })", picture_id)
     visit.page.locator(f"#inspector [data-picture='{picture_id}']").wait_for()
     return picture_id
 
@@ -140,6 +140,7 @@ def test_a_missing_model_is_named_with_its_hash_and_left_out_when_it_is_taken_ov
 
 def test_the_next_picture_is_compared_with_this_one(inspected: Visit, house: House) -> None:
     inspected.page.locator("#inspector [data-part=compare]").click()
+    expect(inspected.part("compare")).to_have_attribute("aria-pressed", "true")
     inspect(inspected, house, Enlarge(image="a" * 64))
     inspected.page.locator("#compare [data-part=table]").get_by_text("Drawn by").wait_for()
     assert inspected.page.locator("#compare figure").count() == 2

@@ -22,7 +22,7 @@ export const large = (part, { view, at, mark, lay }) => {
     part("large-heart").setAttribute("aria-pressed", String(picture.favourite));
     if (picture.id !== shown?.id) {
       big.show({ ...picture, from: "", note: "" });
-      emit("picture", { id: picture.id });
+      emit("picture", { id: picture.id, chosen: true });
     }
     shown = picture;
   };

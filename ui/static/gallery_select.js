@@ -13,7 +13,7 @@ export const selection = ({ at, between, total, changed }) => {
   let chosen = new Map();
   let anchor = 0; // where a range begins
   let latest = "";
-  const inspect = later(LOOK, () => latest && emit("picture", { id: latest }));
+  const inspect = later(LOOK, () => latest && emit("picture", { id: latest, chosen: true }));
   const tell = (picture) => {
     if (picture) (latest = picture.id), inspect();
     changed();

@@ -1,8 +1,9 @@
 // The inspector: all that made the picture that was chosen last, in groups that fold. A value is selected by mouse, copied by a button,
 // or taken over into the form that is open, alone, with its group, or with all. Everything that people wrote enters as text.
 import { snapshot } from "./desk.js";
-import { emit, find, findAll, make, on, parts, write } from "./dom.js";
+import { find, findAll, make, on, parts, write } from "./dom.js";
 import { details } from "./folds.js";
+import { begins, completes } from "./pairing.js";
 import { address } from "./stage_live.js";
 
 /** @typedef {import("./messages.d.ts").DetailValue} Value */
@@ -23,7 +24,6 @@ export const build = ({ element, trigger }) => {
   /** @type {Details | null} */
   let shown = null;
   let wanted = ""; // the id of the picture that was chosen last
-  let first = ""; // of the one that is to be compared with the next that is chosen
 
   const speak = (words) => (part("spoken").textContent = words);
 
@@ -122,23 +122,11 @@ export const build = ({ element, trigger }) => {
     else fail(told.message || "The server did not answer. Choose the picture again.");
   };
 
-  // ---- compare with the next one ------------------------------------------------------------------------------------------
-
-  const pair = (id) => {
-    first = id;
-    part("compare").setAttribute("aria-pressed", String(Boolean(first)));
-    part("compare").textContent = first ? "Choose the other one…" : "Compare with…";
-    if (first) speak("Choose the picture to compare this one with.");
-  };
-
+  begins(part("compare"), part("compare"), part("compare").textContent, () => shown?.id, speak);
   part("all").addEventListener("click", () => takeOver(null, "The form has the settings of this picture."));
-  part("compare").addEventListener("click", () => pair(first ? "" : shown.id));
-  on("picture", ({ id }) => {
+  on("picture", ({ id, chosen = false }) => {
     if (!id || id === wanted) return;
-    if (first && first !== id) {
-      emit("compare", { ids: [first, id] });
-      pair("");
-    }
+    if (chosen) completes(id);
     show(id);
   });
 };

@@ -88,8 +88,10 @@ export type PageEvents = {
   queue: Queue;
   /** Another tab is open. */
   tab: { tab: string; canvas: boolean };
-  /** A picture was chosen: all about it is to be shown. */
-  picture: { id: string };
+  /** A picture is to be shown with all about it; `chosen`: somebody has chosen it outside the surface. */
+  picture: { id: string; chosen?: boolean };
+  /** A picture waits for another to be compared with; "": none does. */
+  pairing: { id: string };
   /** A picture of the library is to be shown on the surface of the tab that is open. */
   surface: messages.PictureSummary;
   /** Two to four pictures are to be compared. */

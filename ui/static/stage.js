@@ -4,6 +4,7 @@ import { snapshot } from "./desk.js";
 import { emit, on, parts, pause, write } from "./dom.js";
 import { watchQueue } from "./feed.js";
 import * as page from "./page.js";
+import { begins, completes } from "./pairing.js";
 import { showPage } from "./panel.js";
 import { largeView } from "./stage_large.js";
 import { address, listen } from "./stage_live.js";
@@ -30,7 +31,6 @@ export const build = ({ element, trigger, props, watch }) => {
   let covered = false; // in a tab with a canvas: the frame lies over it
   let laid = ""; // the tab in which a picture of the library lies over the canvas
   let latest = null; // what was last heard of the job
-  let pair = null; // the id of the picture that the next one is compared with
   let asked = null; // "stop" or "skip" after a press, until the server shows it
   let frames = 0; // previews that came of this job
   let reel = []; // those still to be shown, oldest first
@@ -99,21 +99,11 @@ export const build = ({ element, trigger, props, watch }) => {
 
   // Somebody has chosen: the view stays with this picture, whatever is drawn.
   const choose = (id) => {
-    if (pair) return compareWith(id);
+    if (completes(id)) return;
     if (selected === id && !(page.open.canvas && !covered)) return enlarge();
     follow = false;
     covered = true;
     select(id);
-  };
-  const setPair = (id) => {
-    pair = id;
-    part("compare").setAttribute("aria-pressed", String(!!pair));
-    part("compares").textContent = pair ? "Choose the other one…" : "Compare";
-    if (pair) speak("Choose the picture to compare this one with.");
-  };
-  const compareWith = (id) => {
-    if (id !== pair) emit("compare", { ids: [pair, id] });
-    setPair(null);
   };
   const watchLive = () => {
     follow = true;
@@ -326,6 +316,7 @@ export const build = ({ element, trigger, props, watch }) => {
     select(next?.id ?? null);
     if (next && part("large").open) large.show(next);
   };
+  begins(part("compare"), part("compares"), part("compares").textContent, () => selected, speak);
   marks(part, { shown: () => selected, strip: pictures, gone });
   on("send", ({ id, kind, to }) => (snapshot(to || kind), trigger("send", { id, to, units: page.forms[to]?.controls })));
 
@@ -338,7 +329,6 @@ export const build = ({ element, trigger, props, watch }) => {
     live: toggleFollow,
     watch: watchLive,
     status: () => showPage("queue"),
-    compare: () => setPair(pair ? null : selected),
     uncover: () => ((covered = false), lay()),
     ...send,
     seed: () => (trigger("use_seed", { id: selected, to: page.open.tab }), speak("The form has the seed of this picture.")),
