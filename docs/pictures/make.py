@@ -94,11 +94,20 @@ def send(page: Page, to: str) -> None:
     page.wait_for_timeout(1500)
 
 
+ON_CANVAS = """async (tab) => {
+  const { page } = await import(document.getElementById("atelier-script").src);
+  const { view } = page.canvases[tab];
+  const { left, top } = view.canvas.getBoundingClientRect();
+  const css = (length) => length / view.dpr;
+  const { width, height } = view.picture;
+  return [left + css(view.x), top + css(view.y), css(width * view.scale), css(height * view.scale)];
+}"""
+
+
 def paint(page: Page, tab: str, strokes: Iterable[tuple[float, float]]) -> None:
-    """A stroke of the brush through places of the canvas, as shares of its box."""
-    box = page.locator(f"#{tab}-image [data-part=canvas]").bounding_box()
-    assert box, "the canvas is not on the page"
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in strokes]
+    """A stroke of the brush through places of the picture on the canvas, as shares of its sides."""
+    left, top, width, height = page.evaluate(ON_CANVAS, tab)
+    places = [(left + x * width, top + y * height) for x, y in strokes]
     page.mouse.move(*places[0])
     page.mouse.down()
     for place in places[1:]:

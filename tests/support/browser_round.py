@@ -66,6 +66,11 @@ OPENED = """async () => {
   for (let turn = 0; turn < 200 && !opened(); turn += 1) await pause();
   return opened();
 }"""
+ON_PICTURE = """(x, y) => {
+  const { canvas, picture, dpr, scale, ...corner } = inside.page.canvases.inpaint.view;
+  const { left, top } = canvas.getBoundingClientRect();
+  return [left + (corner.x + x * picture.width * scale) / dpr, top + (corner.y + y * picture.height * scale) / dpr];
+}"""
 BOUNDS = "() => inside.page.canvases.inpaint.layer.bounds()"
 
 
@@ -115,9 +120,9 @@ class Guest:
         assert self.driven.js(OPENED)
 
     def stroke(self, *across: float) -> None:
-        """A level stroke through the middle of the canvas, by parts of its width."""
-        box = self.place(CANVAS)
-        self.driven.drag(*((box["left"] + part * box["width"], box["top"] + box["height"] / 2) for part in across))
+        """A level stroke through the middle of the picture on the canvas, by parts of its width."""
+        self.place(CANVAS)
+        self.driven.drag(*(tuple(self.driven.js(ON_PICTURE, part, 0.5)) for part in across))
         until(lambda: self.driven.js(BOUNDS))
 
     def step(self) -> int:
