@@ -1,11 +1,12 @@
 // The bar of the library that appears with a selection: what can be done with the pictures that are selected.
 import { dropdown } from "./dropdown.js";
-import { emit, make } from "./dom.js";
+import { emit, findAll, make } from "./dom.js";
 import { ask, favour, makeBoard, putOn, rate, restore, takeOff, throwAway } from "./marks.js";
 import { stars } from "./stars.js";
 
 const TABS = { img2img: "Image to image", inpaint: "Inpaint", outpaint: "Outpaint", controlnet: "ControlNet", depth: "Depth", enlarge: "Enlarge", txt2img: "Text to image" };
 const MOST_COMPARED = 4;
+const MOST_ACROSS = 5; // buttons of a row on a phone
 
 /** @typedef {import("./messages.d.ts").GalleryPicture} Picture */
 
@@ -95,6 +96,9 @@ export const bar = (part, { pictures, boards, like, show, open, clear }) => {
     back.hidden = !bin;
     compare.hidden = bin || chosen.length < 2 || chosen.length > MOST_COMPARED;
     surface.hidden = settings.hidden = send.hidden = alike.hidden = bin || !one;
+    // On a phone they stand in rows of equal length.
+    const acts = findAll(".act:not([hidden])", part("bar")).filter((each) => each !== close && each !== look && !each.closest("[hidden]")).length;
+    part("bar").style.setProperty("--across", String(Math.ceil(acts / Math.ceil(acts / MOST_ACROSS))));
     setStars(one ? chosen[0].rating : 0);
     heart.setAttribute("aria-pressed", String(allFavourites()));
   };

@@ -1,6 +1,8 @@
 // Where each picture of a search lies: rows of squares below headings, computed from how many pictures each heading has. Lengths in pixels.
 
 const LEAST = 148; // wide is a square
+const ROOMY = 1600; // from which squares are larger
+const LARGER = 184;
 const NARROW = 560; // up to which there are three in a row
 const HEADING = 46;
 
@@ -21,7 +23,7 @@ const last = (list, value) => {
 export const plan = (counts, width, headed) => {
   const narrow = width <= NARROW;
   const gap = narrow ? 4 : 8;
-  const columns = narrow ? 3 : Math.floor((width + gap) / (LEAST + gap));
+  const columns = narrow ? 3 : Math.floor((width + gap) / ((width < ROOMY ? LEAST : LARGER) + gap));
   const side = Math.floor((width - gap * (columns - 1)) / columns);
   const row = side + gap;
   const heading = headed ? HEADING : 0;

@@ -10,9 +10,12 @@ const NEWEST = 300; // pictures of the strip
 // `shown()`: the id of the picture that lies on the surface, or null; `strip`; `gone(ids)` hears of pictures that were thrown away.
 export const marks = (part, { shown, strip, gone }) => {
   let now = { id: "", rating: 0, favourite: false };
-  const setStars = stars(part("stars"), (rating) => now.id && rate([now.id], rating));
+  const setStars = stars(part("stars"), (rating) => (unfold(false), now.id && rate([now.id], rating)));
+  const unfold = (open) => part("rate").setAttribute("aria-expanded", String(open)); // a phone has no room for five at rest
   const draw = () => {
     setStars(now.rating);
+    part("rating").textContent = now.rating ? String(now.rating) : "";
+    part("rate").classList.toggle("on", now.rating > 0);
     part("heart").setAttribute("aria-pressed", String(now.favourite));
   };
 
@@ -31,6 +34,8 @@ export const marks = (part, { shown, strip, gone }) => {
     favourite: () => favour([now.id], !now.favourite),
     delete: () => throwAway([now.id]),
   };
+  part("rate").addEventListener("click", () => unfold(part("rate").getAttribute("aria-expanded") !== "true"));
+  document.addEventListener("pointerdown", ({ target }) => /** @type {Element} */ (target).closest?.(".marks") || unfold(false));
   part("heart").addEventListener("click", () => ACTS.favourite());
   part("bin").addEventListener("click", () => ACTS.delete());
   document.addEventListener("keydown", (event) => {
