@@ -73,7 +73,8 @@ export const grid = ({ scroll, space, at, need, title, chosen }) => {
   const draw = (now) => {
     frame = 0;
     const top = scroll.scrollTop;
-    const quick = moving && Math.abs(top - seen) > QUICK;
+    const by = Math.abs(top - seen);
+    const quick = moving && by > QUICK;
     seen = top;
     const { first, end, from, to } = plan.between(top - MARGIN, top + tall + MARGIN);
     if (stale || first !== shown.first || end !== shown.end || from !== shown.from || to !== shown.to) {
@@ -83,7 +84,7 @@ export const grid = ({ scroll, space, at, need, title, chosen }) => {
       if (!quick) need(first, end);
     }
     if (!moving) settle();
-    else if (!quick) small.frame(now);
+    else if (!quick) small.frame(now, by);
   };
   const lay = (quick) => {
     const { first, end, from, to } = shown;

@@ -3,6 +3,7 @@
 const AT_ONCE = 6; // pictures on their way
 const A_FRAME = 3; // that are begun in one frame while the grid moves; one, if that came late
 const LATE = 25; // milliseconds since the last frame
+const FAST = 2; // pixels a millisecond, three screens a second, from which none is begun, as nobody sees them
 
 // `space` holds the images; `middle()`: the height of the grid that is looked at.
 export const images = (space, middle) => {
@@ -30,11 +31,11 @@ export const images = (space, middle) => {
       flying.delete(image);
       image.removeAttribute("src");
     },
-    // A frame of a grid that moves.
-    frame: (now) => {
-      const late = before > 0 && now - before > LATE;
+    // A frame of a grid that has moved by so many pixels.
+    frame: (now, by) => {
+      const time = before > 0 ? now - before : LATE;
       before = now;
-      begin(late ? 1 : A_FRAME);
+      if (by < FAST * time) begin(time > LATE ? 1 : A_FRAME);
     },
     rest: () => {
       before = 0;
