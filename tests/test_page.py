@@ -187,7 +187,8 @@ OVERLAPS = """() => {
   const under = document.querySelector("#stage .under").getBoundingClientRect();
   const meet = (one, other) => boxes[one].left < boxes[other].right - 0.5 && boxes[other].left < boxes[one].right - 0.5;
   const named = (place) => things[place]?.dataset.part ?? things[place]?.className;
-  const wrong = boxes.flatMap((box, place) => (box.right > under.right + 10 ? [[named(place), "the edge"]] : []));
+  const wrong = things.length < 8 ? [["too little", things.map((_, place) => named(place))]] : [];
+  boxes.forEach((box, place) => box.right > under.right + 10 && wrong.push([named(place), "the edge"]));
   for (let one = 0; one < boxes.length; one += 1)
     for (let other = one + 1; other < boxes.length; other += 1) if (meet(one, other)) wrong.push([named(one), named(other)]);
   return wrong;
