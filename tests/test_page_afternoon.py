@@ -78,8 +78,10 @@ class Afternoon:
     def select(self, picture: str) -> None:
         """A picture of the library, by a click, or by a finger that rests on it."""
         tile = self.library.tile(picture)
-        if tile.get_attribute("aria-selected") != "true":
-            press(self.visit, tile) if self.touch else tile.click()
+        if not self.touch:
+            tile.click()
+        elif tile.get_attribute("aria-selected") != "true":
+            press(self.visit, tile)
 
     def undo(self) -> None:
         self.press(self.page.locator(".page-note").get_by_role("button", name="Undo"))
