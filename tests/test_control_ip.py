@@ -21,6 +21,7 @@ from models.patches.ip_adapter import IpAdapter
 from pipelines import Controlled, ControlUse
 from pipelines.control.units import Controls
 from pipelines.denoising.control_residuals import ControlResiduals
+from pipelines.denoising.samples import Samples
 from pipelines.images.store import Inputs
 from pipelines.requests.steps import Steps
 from pipelines.tasks import txt2img
@@ -133,16 +134,18 @@ def test_each_picture_of_a_batch_is_seen_for_itself(model: DiffusionModel, image
     request = Controlled(**SAME, controls=(ControlUse(id="eye"),))
     pictures, latents = [picture(1), picture(2)], torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(3))
 
-    def answer(residuals: ControlResiduals, latents: torch.Tensor, pictures: slice) -> torch.Tensor:
+    def answer(residuals: ControlResiduals, latents: torch.Tensor, samples: Samples) -> torch.Tensor:
         residuals.begin(0, Steps(8))
         context = torch.ones(2 * len(latents), 77, model.unet.config["cross_attention_dim"])
-        with torch.inference_mode(), residuals.with_image_prompts(model.unet, 2, pictures):
+        with torch.inference_mode(), residuals.with_image_prompts(model.unet, 2, samples):
             return model.unet(latents.repeat(2, 1, 1, 1), 500, context, return_dict=False)[0]
 
     both = Controls(request, model, inputs, image_prompt_networks).everywhere(pictures)
-    together = answer(both, latents, slice(0, 2)).view(2, 2, 4, 8, 8)
+    together = answer(both, latents, Samples(0, 2, 2)).view(2, 2, 4, 8, 8)
     for place, one in enumerate(pictures):
-        alone = answer(Controls(request, model, inputs, image_prompt_networks).everywhere([one]), latents[place : place + 1], slice(0, 1))
+        alone = answer(
+            Controls(request, model, inputs, image_prompt_networks).everywhere([one]), latents[place : place + 1], Samples(0, 1, 1)
+        )
         assert torch.allclose(together[:, place], alone, atol=1e-5)
-        assert torch.equal(answer(both, latents[place : place + 1], slice(place, place + 1)), alone), "called one by one"
-    assert not torch.allclose(together[:, 0], answer(both, latents[:1], slice(1, 2)), atol=1e-3), "they see something else"
+        assert torch.equal(answer(both, latents[place : place + 1], Samples(place, place + 1, 2)), alone), "called one by one"
+    assert not torch.allclose(together[:, 0], answer(both, latents[:1], Samples(1, 2, 2)), atol=1e-3), "they see something else"

@@ -74,13 +74,16 @@ def steered(model: DiffusionModel, inputs: Inputs, use: ControlUse) -> Sequence[
     """What a unit adds to the UNet's skip connections at the first step."""
     from pipelines.control.units import Controls
     from pipelines.denoising.control_residuals import Call
+    from pipelines.denoising.samples import Samples
     from pipelines.requests.steps import Steps
 
     residuals = Controls(Controlled(**SAME, controls=(use,)), model, inputs).everywhere()
     residuals.begin(0, Steps(8))
     context = torch.ones(2, 77, model.unet.config["cross_attention_dim"])
     with torch.inference_mode():
-        found: dict[str, Any] = residuals.residuals(Call(torch.ones(2, 4, 8, 8), torch.tensor([500, 500]), context, None, 2, slice(0, 1)))
+        found: dict[str, Any] = residuals.residuals(
+            Call(torch.ones(2, 4, 8, 8), torch.tensor([500, 500]), context, None, 2, Samples(0, 1, 1))
+        )
     return found.get("down_block_additional_residuals", ())
 
 

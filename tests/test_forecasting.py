@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from models.errors import UserError
 from models.memory.forecast import Machine
 from models.memory.manager import Key, LedgerLine
-from pipelines.requests.request import Controlled, ControlUse, LoraUse, TextToImage
+from pipelines.requests.request import Controlled, ControlUse, ImageToImage, LoraUse, TextToImage
 from pipelines.resolving.forecast import available, forecast_of, work_of
 
 GB = 10**9
@@ -70,3 +70,14 @@ def test_what_is_in_the_hosts_memory_idle_counts_as_free() -> None:
 def test_a_model_that_is_gone_is_said() -> None:
     with pytest.raises(UserError, match="gone"):
         forecast_of(TextToImage(checkpoint="nothing"), ToyShelf(), CARD, ())
+
+
+def test_in_tiles_the_memory_is_that_of_a_part_however_large_the_picture_is() -> None:
+    whole = ImageToImage(checkpoint="sd", width=1024, height=1024)
+    large = replace(whole, width=4096, height=4096, tiling="Windows", tile_size=1024)
+    one, four = (forecast_of(request, ToyShelf(), CARD, ()).activations for request in (whole, large))
+    assert four == 4 * one, "four windows a call"
+    alone = replace(CARD, one_by_one=True)
+    assert forecast_of(large, ToyShelf(), alone, ()).activations == one
+    tiles = forecast_of(replace(large, tiling="Tile by tile"), ToyShelf(), CARD, ()).activations
+    assert tiles == pytest.approx(one * (1088 / 1024) ** 2, rel=1e-3)

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.metadata import infotext
+from pipelines.metadata import infotext, tile_text
+from pipelines.metadata.text_request import request_of
 from pipelines.requests.fields import Range
-from pipelines.requests.request import KINDS, SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, Inpaint, TextToImage, limits
+from pipelines.requests.request import KINDS, SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, ImageToImage, Inpaint, TextToImage, limits
 from tests.support.toys import FAR_TOO_LONG
 
 pytestmark = pytest.mark.smoke
@@ -219,10 +220,11 @@ def test_every_field_of_what_begins_with_a_picture_is_written_or_known_not_to_be
         "overlap": "in the JSON",
         "begins_with": "in the JSON",
         "by": "told by the key that is there",
+        "tiling": "told by the keys that are there",
     }
     kinds = [kind for kind in KINDS.values() if kind is not TextToImage]
     own = {name for kind in kinds for name in limits(kind)} - set(limits(TextToImage))
-    assert own == {*infotext.PICTURE_KEYS, *elsewhere}
+    assert own == {*infotext.PICTURE_KEYS, *tile_text.FIELDS, *elsewhere}
 
 
 def test_what_others_show_of_an_inpainted_picture_is_in_its_text() -> None:
@@ -237,6 +239,37 @@ def test_what_others_show_of_an_inpainted_picture_is_in_its_text() -> None:
     ):
         assert part in text
     assert infotext.parse(text).values["prompt"] == "a blue car"
+
+
+TILED = {"prompt": "a", "seed": 1, "width": 4096, "height": 2048, "tile_size": 768}
+
+
+@pytest.mark.parametrize(
+    ("tiles", "told"),
+    [
+        ({"tiling": "Windows", "tile_overlap": 384}, "Window size: 768, Window overlap: 384"),
+        ({"tiling": "Tile by tile", "tile_blur": 12, "tile_padding": 48}, "tile_size: 768, Ultimate SD upscale mask_blur: 12, "),
+        ({"tiling": "Tile by tile", "tile_order": "Chess", "seam_pass": "Band", "seam_strength": 0.2, "seam_width": 96}, "Seam width: 96"),
+    ],
+)
+def test_tiles_are_written_as_ultimate_sd_upscale_does_and_read_back(tiles: dict[str, Any], told: str) -> None:
+    request = ImageToImage.admit(TILED | tiles)
+    text = infotext.write(request, {})
+    assert told in text
+    found = request_of(infotext.parse(text))
+    assert replace(found.request, schedule=request.schedule) == request and found.unknown == {}
+    assert not [note for note in found.notes if "picture that it begins with" not in note]
+
+
+def test_tiles_of_another_studio_are_read_and_those_that_cannot_be_are_named() -> None:
+    """As its version for tiles of two sides writes them."""
+    text = "x\nSteps: 20, Seed: 1, Size: 2048x2048, Denoising strength: 0.3, Ultimate SD upscale upscaler: 4x, "
+    text += "Ultimate SD upscale tile_width: 640, Ultimate SD upscale tile_height: 640, Ultimate SD upscale padding: 16"
+    found = request_of(infotext.parse(text)).request
+    assert isinstance(found, ImageToImage)
+    assert (found.tiling, found.tile_size, found.tile_padding, found.width) == ("Tile by tile", 640, 16, 2048)
+    odd = request_of(infotext.parse("x\nSteps: 20, Seed: 1, Size: 4096x4096, Window size: 64, Window overlap: 512"))
+    assert any("cannot share 512" in note for note in odd.notes)
 
 
 def test_the_limits_of_every_number_hold_when_read() -> None:

@@ -260,6 +260,24 @@ def test_a_frame_that_is_typed_says_the_size_of_the_result(visit: Visit, house: 
     assert requests(house)[-1].right == 128
 
 
+def test_what_tiles_cost_is_said_before_they_are_asked_for(visit: Visit, house: House) -> None:
+    visit.open_tab("Image to image")
+    put(visit, "img2img", picture(512, 512, "olive"))
+    row = visit.page.get_by_role("button", name="Tiles off")
+    row.click()
+    visit.page.locator("#img2img-tiling input").click()
+    visit.page.get_by_role("option", name="Windows").click()
+    for side in ("width", "height"):
+        visit.page.evaluate(f"inside.dom.enter('#img2img-{side}', 1024)")
+    visit.page.locator("#img2img-plan").get_by_text("calls of the network").wait_for()
+    side = visit.page.evaluate("inside.page.forms.img2img.tile_size")
+    visit.page.get_by_role("button", name=f"Tiles Windows, {side}").wait_for()
+    before = count(house, ImageToImage)
+    draw(visit, "img2img", "a hill")
+    wait_until(lambda: count(house, ImageToImage) == before + 1, 30)
+    assert (requests(house)[-1].tiling, requests(house)[-1].tile_overlap) == ("Windows", side // 2)
+
+
 def test_nobody_can_name_the_picture_of_another_person(visit: Visit, house: House, browser: Browser) -> None:
     visit.open_tab("Image to image")
     put(visit, "img2img", picture(64, 64, "crimson"))

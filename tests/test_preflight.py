@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -157,3 +158,22 @@ def test_a_plan_is_made_from_what_the_page_knows() -> None:
 def test_bounds_that_hold_nothing_of_the_picture_are_as_none(kind: type[Inpaint], picture: Any, bounds: Any) -> None:
     values = {"padding": 0, "mask_blur": 0, "area": "Only masked"} if kind is Inpaint else {}
     assert planned(kind, {"values": values, "picture": picture, "bounds": bounds})["box"] is None
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"tiling": "Windows", "tile_size": 768, "tile_overlap": 384}, "25 windows of 768 × 768: 275 calls of the network, 3.5 times"),
+        ({"tiling": "Windows", "tile_size": 2048, "tile_overlap": 0}, "One tile holds the whole picture."),
+        ({"tiling": "Windows", "sampler": "Heun", "tile_size": 1024, "tile_overlap": 0}, "4 windows of 1,024 × 1,024: 84 calls"),
+        ({"tiling": "Tile by tile", "tile_size": 1024}, "4 tiles of 1,088 × 1,088: 44 calls of the network, 1.1 times"),
+        (
+            {"tiling": "Tile by tile", "tile_size": 1024, "seam_pass": "Half tile", "seam_strength": 0.1},
+            "4 tiles of 1,088 × 1,088, then 4 parts along their seams: 56 calls of the network, 2.3 times",
+        ),
+    ],
+)
+def test_what_tiles_cost_is_said(values: dict[str, Any], said: str) -> None:
+    request = ImageToImage.admit({"width": 2048, "height": 2048, "steps": 20, "denoising_strength": 0.5} | values)
+    assert preflight(request, (2048, 2048)).lines[1].startswith(said)
+    assert len(preflight(replace(request, denoising_strength=0.0), (2048, 2048)).lines) == 1

@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 
 from models.tensors import reading
-from pipelines import Studio, TextToImage
+from pipelines import ImageToImage, Studio, TextToImage
 from pipelines.denoising import vae_decode
+from pipelines.denoising.denoiser import Denoiser
 from pipelines.job_book.book import ENDED, JobBook
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.worker import Worker
@@ -251,3 +252,39 @@ def test_f29_stop_and_skip_are_quick_while_the_queue_is_full(studio: Studio) -> 
     studio.stop(running, "ada")
     assert time.monotonic() - begin < 0.5
     wait_until(lambda: studio.job(running, "ada").state == "stopped")
+
+
+@pytest.fixture
+def in_windows(runner: ModelRunner) -> ImageToImage:
+    """Nine windows a step."""
+    picture = runner.inputs.keep(Image.radial_gradient("L").resize((128, 128)).convert("RGB"))
+    return ImageToImage(image=picture, seed=1, steps=2, width=128, height=128, tiling="Windows", tile_size=64, tile_overlap=32)
+
+
+def test_a_step_in_windows_ends_at_the_next_one(workshop: Workshop, in_windows: ImageToImage, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, predict = list[int](), Denoiser._predict
+
+    def third(self: Denoiser, *given: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 3:
+            workshop.press("stop")
+        return predict(self, *given)
+
+    monkeypatch.setattr(Denoiser, "_predict", third)
+    assert (*workshop.run(in_windows), len(calls)) == ("stopped", [], 3)
+
+
+def test_what_is_interrupted_between_windows_and_not_stopped_is_drawn_after_all(
+    workshop: Workshop, in_windows: ImageToImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected, calls, predict = workshop.run(in_windows), list[int](), Denoiser._predict
+
+    def third(self: Denoiser, *given: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 3:
+            workshop.runner.interrupt()
+        return predict(self, *given)
+
+    monkeypatch.setattr(Denoiser, "_predict", third)
+    assert workshop.run(in_windows) == expected and expected[0] == "done"
+    assert len(calls) == 3 + 2 * 9

@@ -65,6 +65,8 @@ class Work:
     guided: bool = True  # two branches, with and without the prompt
     patched: int = 0  # bytes of the weights that LoRAs may change
     steered: bool = False  # by control networks, whose answers lie there while the UNet runs
+    part: int = 0  # pixels along a side of what the UNet reads at once, where it draws in parts; 0: all of the picture
+    parts_a_call: int = 1  # of these, whatever the batch size is, where several go through the network at once
     slimness: float = 1.0  # channels of the networks as a share of those in the family's published size
 
 
@@ -127,9 +129,12 @@ def _predict(work: Work, machine: Machine, available: int) -> Forecast:
 
 def _activations(work: Work, machine: Machine) -> int:
     pictures = 1 if machine.one_by_one else work.batch_size
+    width, height = (min(work.part or side, side) for side in (work.width, work.height))
+    if (width, height) != (work.width, work.height) and not machine.one_by_one:
+        pictures = work.parts_a_call
     samples = pictures * (2 if work.guided else 1)
     numbers = NEEDS.get(work.family, NEEDS["sd1"]).activations + (STEERING if work.steered else 0)
-    latents = (work.width // PIXELS_PER_LATENT) * (work.height // PIXELS_PER_LATENT)
+    latents = (width // PIXELS_PER_LATENT) * (height // PIXELS_PER_LATENT)
     return int(numbers * work.slimness * samples * latents * machine.element_size * SLACK)
 
 

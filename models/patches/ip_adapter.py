@@ -80,7 +80,7 @@ class EncodedImagePrompt:
 
     name: str
     layers: tuple[tuple[Tensor, Tensor], ...]
-    region: Tensor | None = None  # (1, 1, h, w), 0 .. 1, of the latents' shape: where it acts; None: everywhere
+    region: Tensor | None = None  # (1 or n, 1, h, w), 0 .. 1, of the latents' shape: where it acts; None: everywhere
 
 
 def each_its_own(seen: Sequence[EncodedImagePrompt]) -> EncodedImagePrompt:
@@ -91,8 +91,16 @@ def each_its_own(seen: Sequence[EncodedImagePrompt]) -> EncodedImagePrompt:
     return EncodedImagePrompt(
         seen[0].name,
         tuple((_side_by_side([key for key, _ in layer]), _side_by_side([value for _, value in layer])) for layer in layers),
-        seen[0].region,
+        _each_region([one.region for one in seen]),
     )
+
+
+def _each_region(regions: Sequence[Tensor | None]) -> Tensor | None:
+    """Of each its own, where they are not one and the same."""
+    first = regions[0]
+    if first is None or all(region is first for region in regions):
+        return first
+    return torch.cat([region for region in regions if region is not None])
 
 
 def _side_by_side(parts: Sequence[Tensor]) -> Tensor:
@@ -191,7 +199,10 @@ class _Beside:
         """(rows, places, channels) of what one picture adds."""
         key, value = (_heads(_rows(part, len(query), self._handle.branches).to(query), query.shape[1]) for part in seen.layers[self._place])
         found = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
-        return found if seen.region is None else found * _at_places(seen.region, found.shape[1]).to(found)
+        if seen.region is None:
+            return found
+        acts = _at_places(seen.region, found.shape[1]).to(found)
+        return found * (acts.repeat(len(found) // len(acts), 1, 1) if len(acts) > 1 else acts)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, cast
@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from models.patches.ip_adapter import EncodedImagePrompt, each_its_own, shown
+from pipelines.denoising.samples import Samples, cut, stacked
+from pipelines.images.masking import Box
 from pipelines.requests.control_unit import UNION_KINDS, ControlUse
 from pipelines.requests.steps import Steps
 
@@ -40,7 +42,12 @@ class Control:
     kind: str  # "controlnet", "union" or "t2i-adapter"
     network: nn.Module
     hint: Tensor  # (n or 1, channels, H, W), 0 .. 1: the map at the size of the picture
-    region: Tensor | None = None  # (1, 1, h, w), 0 .. 1: where it acts; None: everywhere
+    region: Tensor | None = None  # (1 or one a window, 1, h, w), 0 .. 1: where it acts; None: everywhere
+
+    def windowed(self, windows: Sequence[Box], scale: int) -> Control:
+        """As its network reads and acts in each of the windows."""
+        region = None if self.region is None else stacked(self.region, windows)
+        return replace(self, hint=stacked(self.hint, windows, scale), region=region)
 
     @property
     def group(self) -> tuple[object, ...]:
@@ -68,7 +75,7 @@ class Call:
     context: Tensor
     added: dict[str, Tensor] | None
     branches: int
-    pictures: slice  # which of the batch
+    samples: Samples  # which of the batch
 
 
 class ControlResiduals:
@@ -91,11 +98,18 @@ class ControlResiduals:
         looked_at = [(seen, use.weight_at(place, steps.run)) for use, seen in self._pictures] if place < steps.run else []
         self._looked_at = [(seen, weight) for seen, weight in looked_at if weight]
 
-    def with_image_prompts(self, unet: UNet2DConditionModel, branches: int, pictures: slice) -> AbstractContextManager[object]:
-        """The UNet sees what belongs to these pictures of the batch at this step, for the length of the block."""
+    def windowed(self, windows: Sequence[Box], scale: int) -> ControlResiduals:
+        """The same units in windows, which are in latents. `scale`: pixels along the side of a latent."""
+        if len(windows) == 1:
+            return self
+        controls = [control.windowed(windows, scale) for control in self._controls]
+        return ControlResiduals(controls, [(use, _in_windows(seen, windows)) for use, seen in self._pictures])
+
+    def with_image_prompts(self, unet: UNet2DConditionModel, branches: int, samples: Samples) -> AbstractContextManager[object]:
+        """The UNet sees what belongs to these samples of the batch at this step, for the length of the block."""
         if not self._looked_at:
             return nullcontext()
-        seen = [each_its_own(all_seen if len(all_seen) == 1 else all_seen[pictures]) for all_seen, _ in self._looked_at]
+        seen = [each_its_own(all_seen if len(all_seen) == 1 else samples.of(all_seen)) for all_seen, _ in self._looked_at]
         return shown(unet, seen, [weight for _, weight in self._looked_at], branches)
 
     def residuals(self, call: Call) -> dict[str, object]:
@@ -111,17 +125,24 @@ class ControlResiduals:
         return found
 
 
+def _in_windows(seen: Sequence[EncodedImagePrompt], windows: Sequence[Box]) -> Sequence[EncodedImagePrompt]:
+    """What is seen is the same in all windows; where it acts is cut."""
+    if len(seen) == 1 and seen[0].region is None:
+        return seen
+    return [replace(one, region=None if one.region is None else cut(one.region, window)) for window in windows for one in seen]
+
+
 def _adapted(control: Control, weight: float, call: Call) -> list[Tensor]:
     own = _of_call(control, call)
     size = len(call.latents) // call.branches
     soft = SOFT_ADAPTER if control.use.mode == "Prompt" and len(own) == len(SOFT_ADAPTER) else [1.0] * len(own)
     whole = [(feature * (weight * share)).expand(size, -1, -1, -1) for feature, share in zip(own, soft, strict=True)]
-    return _in_region(control, _both(whole, control, call) if call.branches > 1 else whole)
+    return _in_region(control, _both(whole, control, call) if call.branches > 1 else whole, call)
 
 
 def _of_call(control: Control, call: Call) -> list[Tensor]:
-    """The features of the pictures of this call."""
-    return [feature if len(feature) == 1 else feature[call.pictures] for feature in control.features]
+    """The features of the samples of this call."""
+    return [call.samples.rows(feature) for feature in control.features]
 
 
 def _grouped(nets: Sequence[tuple[Control, float]]) -> Iterator[list[tuple[Control, float]]]:
@@ -154,7 +175,7 @@ def _answer(group: Sequence[tuple[Control, float]], call: Call) -> list[Tensor]:
     answer = [*down, mid]
     if alone:
         answer = [torch.cat([torch.zeros_like(part).repeat(call.branches - 1, 1, 1, 1), part]) for part in answer]
-    return _in_region(control, answer)
+    return _in_region(control, answer, call)
 
 
 @contextmanager
@@ -187,7 +208,7 @@ def _maps(
 
 
 def _map(control: Control, call: Call, count: int) -> Tensor:
-    """What the network reads of the maps of the pictures of this call, for each branch."""
+    """What the network reads of the maps of the samples of this call, for each branch."""
     [read] = _of_call(control, call)
     return read.repeat(count // len(read), 1, 1, 1)
 
@@ -197,11 +218,16 @@ def _both(features: Sequence[Tensor], control: Control, call: Call) -> list[Tens
     return [torch.cat([feature * share for share in held]) for feature in features]
 
 
-def _in_region(control: Control, parts: Sequence[Tensor]) -> list[Tensor]:
+def _in_region(control: Control, parts: Sequence[Tensor], call: Call) -> list[Tensor]:
     if control.region is None:
         return list(parts)
-    resized = (torch.nn.functional.interpolate(control.region, size=part.shape[2:], mode="area") for part in parts)
-    return [part * region.to(part) for part, region in zip(parts, resized, strict=True)]
+    region = call.samples.rows(control.region)
+    return [part * _for_rows(torch.nn.functional.interpolate(region, size=part.shape[2:], mode="area"), part) for part in parts]
+
+
+def _for_rows(region: Tensor, part: Tensor) -> Tensor:
+    """For each branch, where each sample has its own."""
+    return (region if len(region) == 1 else region.repeat(len(part) // len(region), 1, 1, 1)).to(part)
 
 
 def _summed(answers: Iterator[list[Tensor]]) -> list[Tensor]:

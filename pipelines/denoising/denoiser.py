@@ -7,6 +7,7 @@ form of the same thing; here is the one place that knows (Karras et al. 2022, ta
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from models.diffusion_model import DiffusionModel
 from pipelines.denoising.control_residuals import Call, ControlResiduals
+from pipelines.denoising.samples import Samples
 from pipelines.requests.steps import Steps
 from pipelines.samplers.noise_schedule import NoiseSchedule
 
@@ -25,7 +27,7 @@ class Condition:
 
     context: Tensor  # (1, tokens, width): what the cross attention reads
     pooled: Tensor | None = None  # (1, width): SDXL adds it to the timestep
-    sizes: tuple[float, ...] = ()  # SDXL: the numbers that go with it (`Family.size_numbers`)
+    sizes: tuple[tuple[float, ...], ...] = ((),)  # SDXL: the numbers that go with it (`Family.size_numbers`), once or for each window
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,13 @@ class Denoiser:
         conditioning: Conditioning,
         extra_channels: Tensor | None = None,
         residuals: ControlResiduals | None = None,
+        most_a_call: int | None = None,
+        go_on: Callable[[], None] = lambda: None,
     ) -> None:
-        """`extra_channels`: (n or 1, channels, h, w), read next to the latents (c_concat); for inpainting, the mask and the rest."""
+        """`extra_channels`: (n or 1 or one a window, channels, h, w), read next to the latents (c_concat); for inpainting, the mask
+        and the rest. `most_a_call`: samples, where the device would take more. `go_on`: asked between two calls of one step; raises
+        to end it.
+        """
         self._model = model
         self._extra_channels = extra_channels
         self._residuals = residuals or ControlResiduals()
@@ -62,49 +69,57 @@ class Denoiser:
         # float32 whatever the model's precision: bfloat16 has no number for a size like 1032
         self._sizes = torch.tensor([branch.sizes for branch in branches], dtype=torch.float32, device=self._context.device)
         self._distilled_scale = distilled_scale(model, self._scale)
+        self._most_a_call, self._go_on = most_a_call, go_on
 
     def begin(self, index: int, steps: Steps) -> None:
         self._residuals.begin(index, steps)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x: (n, 4, h, w) float32; sigma: (n,)."""
-        size = self._model.device.pictures_a_call or len(x)
-        calls = [slice(first, first + size) for first in range(0, len(x), size)]
-        return torch.cat([self._predict(x[call], sigma[call], call) for call in calls])
+        size = self._model.device.pictures_a_call or self._most_a_call or len(x)
+        answers: list[Tensor] = []
+        for first in range(0, len(x), size):
+            if first:
+                self._go_on()
+            call = Samples(first, min(first + size, len(x)), len(x))
+            answers.append(self._predict(call.rows(x), call.rows(sigma), call))
+        return torch.cat(answers)
 
-    def _predict(self, x: Tensor, sigma: Tensor, pictures: slice) -> Tensor:
+    def _predict(self, x: Tensor, sigma: Tensor, samples: Samples) -> Tensor:
         level = sigma.view(-1, 1, 1, 1)
         noise_free = (level**2 + 1).rsqrt()  # 1 / sqrt(sigma^2 + 1): also the cosine of v-prediction's angle
-        output = self._network(x * noise_free, self._timesteps.sigma_to_t(sigma), pictures)
+        output = self._network(x * noise_free, self._timesteps.sigma_to_t(sigma), samples)
         if self._model.prediction_type == "v_prediction":
             return x * noise_free**2 - output * level * noise_free
         return x - output * level
 
-    def _network(self, x: Tensor, timestep: Tensor, pictures: slice) -> Tensor:
+    def _network(self, x: Tensor, timestep: Tensor, samples: Samples) -> Tensor:
         """The guided output of the UNet. Guidance is linear, so it acts on the output as it would on x0."""
         branches = len(self._context)
         dtype = self._model.device.dtype
         context = self._context.repeat_interleave(len(x), 0)
         latents = x.to(dtype).repeat(branches, 1, 1, 1)
         timesteps = timestep.repeat(branches)
-        added = self._added(len(x))
-        steered = self._residuals.residuals(Call(latents, timesteps, context, added, branches, pictures))
+        added = self._added(samples)
+        steered = self._residuals.residuals(Call(latents, timesteps, context, added, branches, samples))
         further = {"timestep_cond": self._distilled_scale, "added_cond_kwargs": added, **steered}
-        given = self._with_beside(latents, pictures)
-        with self._residuals.with_image_prompts(self._model.unet, branches, pictures):
+        given = self._with_beside(latents, samples)
+        with self._residuals.with_image_prompts(self._model.unet, branches, samples):
             output = self._model.unet(given, timesteps, context, **further, return_dict=False)[0].float()
         return output if branches == 1 else self._guided(*output.chunk(2))
 
-    def _with_beside(self, latents: Tensor, pictures: slice) -> Tensor:
+    def _with_beside(self, latents: Tensor, samples: Samples) -> Tensor:
         if self._extra_channels is None:
             return latents
-        extra_channels = self._extra_channels if len(self._extra_channels) == 1 else self._extra_channels[pictures]
+        extra_channels = samples.rows(self._extra_channels)
         return torch.cat([latents, extra_channels.to(latents).repeat(len(latents) // len(extra_channels), 1, 1, 1)], 1)
 
-    def _added(self, pictures: int) -> dict[str, Tensor] | None:
+    def _added(self, samples: Samples) -> dict[str, Tensor] | None:
         if self._pooled is None:
             return None
-        return {"text_embeds": self._pooled.repeat_interleave(pictures, 0), "time_ids": self._sizes.repeat_interleave(pictures, 0)}
+        count = samples.end - samples.first
+        sizes = [samples.rows(branch).expand(count, -1) for branch in self._sizes]
+        return {"text_embeds": self._pooled.repeat_interleave(count, 0), "time_ids": torch.cat(sizes)}
 
     def _guided(self, negative: Tensor, positive: Tensor) -> Tensor:
         """With guidance rescale the contrast goes back towards that of the prompt alone: Lin et al. 2023, arXiv:2305.08891, 3.4."""

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pipelines.images.tiles import pixels_drawn
 from pipelines.requests.request import Drawing, Request
 
 NEWEST = 0.3  # share of the newest batch in what is known
@@ -35,7 +36,7 @@ def work_of(request: Request) -> float:
     """Work of one batch."""
     if not isinstance(request, Drawing):
         return 1.0
-    return request.width * request.height / 1e6 * request.steps * request.pictures_a_batch
+    return pixels_drawn(request) / 1e6 * request.steps * request.pictures_a_batch
 
 
 def read_paces(db: sqlite3.Connection) -> Paces:

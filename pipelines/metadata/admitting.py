@@ -12,20 +12,26 @@ from models.families import PIXELS_PER_LATENT
 from models.json_values import is_number
 from pipelines.requests.fields import Range
 from pipelines.requests.request import MEGAPIXELS, Drawing, Request
+from pipelines.requests.tiles import TILED_MEGAPIXELS
 
 EXACT = ("seed", "variation_seed")  # another number of these would be another picture
 SIDES = ("width", "height")
 
 
-def admitted(kind: type[Request], values: Mapping[str, object]) -> tuple[dict[str, object], tuple[str, ...]]:
-    """The values that a request of this kind takes, and a sentence for each that is another now or was not taken."""
+def admitted(
+    kind: type[Request], values: Mapping[str, object], beside: Mapping[str, object] | None = None
+) -> tuple[dict[str, object], tuple[str, ...]]:
+    """The values that a request of this kind takes, and a sentence for each that is another now or was not taken. `beside`: sound
+    values that go with each of them.
+    """
+    beside = beside or {}
     notes: list[str] = []
     near = {name: _near(kind, name, value, notes) for name, value in values.items()}
-    near |= _size(values, notes) if issubclass(kind, Drawing) else {}
+    near |= _size(values, notes, TILED_MEGAPIXELS if beside else MEGAPIXELS) if issubclass(kind, Drawing) else {}
     taken: dict[str, object] = {}
     for group in _groups(near):
         try:
-            request = kind.admit(group)
+            request = kind.admit({**beside, **group})
         except UserError as error:
             notes.append(f"Not taken: {error}")
         else:
@@ -52,13 +58,13 @@ def _near(kind: type[Request], name: str, value: object, notes: list[str]) -> ob
     return int(nearest) if item.type == "int" else nearest
 
 
-def _size(values: Mapping[str, object], notes: list[str]) -> dict[str, int]:
+def _size(values: Mapping[str, object], notes: list[str], megapixels: float) -> dict[str, int]:
     """Width and height within their limits, and together within the largest area, in the same shape."""
     asked = [side for name in SIDES if _is_number(side := values.get(name)) and side > 0]
     if len(asked) < len(SIDES):
         return {}
     width, height = (min(max(float(side), 64), 4096) for side in asked)
-    share = min(1.0, math.sqrt(MEGAPIXELS * 1e6 / (width * height)))
+    share = min(1.0, math.sqrt(megapixels * 1e6 / (width * height)))
     step = PIXELS_PER_LATENT
     found = {name: max(64, int(side * share) // step * step) for name, side in zip(SIDES, (width, height), strict=True)}
     if share == 1 and [width, height] == asked:

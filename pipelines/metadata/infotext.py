@@ -18,6 +18,7 @@ import json
 import re
 from dataclasses import dataclass, field, fields
 
+from pipelines.metadata import tile_text
 from pipelines.metadata.admitting import admitted
 from pipelines.metadata.provenance import OURS_ALONE
 from pipelines.metadata.settings_text import LONGEST, NEGATIVE, take_apart
@@ -25,7 +26,7 @@ from pipelines.metadata.unit_text import SHOWN_HASH, unit_text
 from pipelines.programs.names import Near, instead, sampler_of, schedule_of
 from pipelines.prompts.tags import write_tags
 from pipelines.requests.enlarge import BY_SIZE
-from pipelines.requests.request import Drawing, Enlarge, Request, TextToImage, limits
+from pipelines.requests.request import Drawing, Enlarge, ImageToImage, Request, TextToImage, limits
 
 __all__ = ["LONGEST", "Settings", "number", "parse", "write"]
 
@@ -75,7 +76,7 @@ UPSCALE_TO = "Postprocess upscale to"  # width x height, in place of a factor
 SIZE = "Size"  # width x height
 EXACT = {"prompt": "Atelier prompt", "negative_prompt": "Atelier negative prompt"}
 LAST = {"Version": f"Atelier {VERSION}"}
-OURS = frozenset((*KEYS.values(), *PICTURE_KEYS.values(), SIZE, *EXACT.values(), "Version"))
+OURS = frozenset((*KEYS.values(), *PICTURE_KEYS.values(), *tile_text.OURS, SIZE, *EXACT.values(), "Version"))
 
 # As other programs spell them. Letters large and small are the same.
 SAME = {key.casefold(): key for key in OURS} | {
@@ -126,7 +127,7 @@ def _picture_pairs(request: Request) -> dict[str, str]:
     if isinstance(request, Enlarge) and request.by == BY_SIZE:
         pairs[UPSCALE_TO] = f"{request.width}x{request.height}"
         del pairs[PICTURE_KEYS["factor"]]
-    return pairs
+    return pairs | tile_text.tile_pairs(request)
 
 
 def parse(text: str) -> Settings:
@@ -141,9 +142,11 @@ def parse(text: str) -> Settings:
     values |= {name: pairs[key] for name, key in EXACT.items() if key in pairs}
     values |= _known_values(pairs)
     near, guessed = _sampler_and_schedule(pairs)
-    taken, notes = admitted(TextToImage, values | near)
+    tiles = tile_text.tile_values(pairs)
+    beside = {"tiling": tiles["tiling"]} if tiles else {}  # with it a picture may be larger
+    taken, notes = admitted(ImageToImage if tiles else TextToImage, values | near, beside)
     behind = (f"Not read, as it stands behind the settings: “{_short(read.behind)}”",) if read.behind else ()
-    pictures = {name: pairs[key] for name, key in PICTURE_KEYS.items() if key in pairs}
+    pictures = {name: pairs[key] for name, key in PICTURE_KEYS.items() if key in pairs} | tiles
     leftovers = {key: value for key, value in pairs.items() if key not in OURS}
     return Settings(taken, leftovers, (*notes, *guessed.values(), *behind), pictures, guessed, pairs.get("Version", ""))
 

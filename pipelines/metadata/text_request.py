@@ -12,6 +12,7 @@ from pipelines.metadata.admitting import admitted
 from pipelines.metadata.infotext import PICTURE_KEYS, UPSCALE_TO, Settings, number
 from pipelines.metadata.lists import unlisted
 from pipelines.metadata.provenance import OURS_ALONE
+from pipelines.metadata.tile_text import FIELDS as TILE_FIELDS
 from pipelines.metadata.unit_text import TRUTHS, read_unit
 from pipelines.prompts.tags import Tag, take_tags
 from pipelines.requests.enlarge import BY_SIZE
@@ -38,7 +39,7 @@ OWN: tuple[tuple[type[Drawing], tuple[str, ...]], ...] = (
     (Outpaint, ("left", "right", "top", "bottom")),
     (Depth, ("estimator", "map", "map_inverted", "cut_off", "far", "near", "curve", "map_blur")),
     (Inpaint, ("mask_blur", "masked_content", "area", "padding", "inverted", "soft")),
-    (ImageToImage, ("image", "denoising_strength")),
+    (ImageToImage, ("image", "denoising_strength", "tiling")),
 )
 LORA_WEIGHTS = "Lora weights"  # Fooocus: "ink: 0.5, snow: 1", where A1111 has tags in the prompt
 READ_ELSEWHERE = frozenset({
@@ -67,7 +68,8 @@ def request_of(settings: Settings) -> FromText:
     given = {name: _value(kind, name, text) for name, text in settings.pictures.items() if name in {item.name for item in fields(kind)}}
     pictures = {(-1, name): str(given.pop(name)) for name in ("image", "map") if given.get(name)}
     taken, notes = admitted(kind, given)
-    request, tag_notes = with_tags(kind.admit({**settings.values, **taken}))
+    asked, unfit = _together(kind, {**settings.values, **taken})
+    request, tag_notes = with_tags(asked)
     request = replace(request, loras=request.loras or _weighed(settings.leftovers.get(LORA_WEIGHTS, "")))
     units = [(int(found[1]), text) for key, text in settings.leftovers.items() if (found := UNIT.fullmatch(key))]
     read = [read_unit(text, place + 1) for place, text in sorted(units)[:10]]
@@ -75,8 +77,17 @@ def request_of(settings: Settings) -> FromText:
     unit_notes = [note for _, _, found in read for note in found]
     request = replace(request, controls=tuple(use for use, _, _ in read))
     unknown = _unknown(settings, kind)
-    told = (*settings.notes, *notes, *tag_notes, *unit_notes, *lost(unknown), *put_in(kind, bool(settings.pictures.get("image"))))
+    told = (*settings.notes, *notes, *unfit, *tag_notes, *unit_notes, *lost(unknown), *put_in(kind, bool(settings.pictures.get("image"))))
     return FromText(request, told, pictures, unknown)
+
+
+def _together(kind: type[Drawing], values: dict[str, object]) -> tuple[Drawing, tuple[str, ...]]:
+    """Values that are sound by themselves as one request; without tiles, where they do not go with the rest."""
+    try:
+        return kind.admit(values), ()
+    except UserError as error:
+        plain, notes = admitted(kind, {name: value for name, value in values.items() if name not in TILE_FIELDS})
+        return kind.admit(plain), (f"Not taken: {error}", *notes)
 
 
 def _kind(settings: Settings) -> type[Drawing]:
@@ -136,7 +147,7 @@ def _unknown(settings: Settings, kind: type[Drawing]) -> dict[str, str]:
     """What nothing here stands for."""
     others = {key: text for key, text in settings.leftovers.items() if key not in READ_ELSEWHERE and not UNIT.fullmatch(key)}
     own = {item.name for item in fields(kind)}
-    return others | {PICTURE_KEYS[name]: text for name, text in settings.pictures.items() if name not in own}
+    return others | {(PICTURE_KEYS | TILE_FIELDS)[name]: text for name, text in settings.pictures.items() if name not in own}
 
 
 def lost(unknown: Iterable[str]) -> list[str]:

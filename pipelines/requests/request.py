@@ -18,11 +18,12 @@ from pipelines.requests.control_unit import MOST_UNITS, ControlUse
 from pipelines.requests.enlarge import Enlarge
 from pipelines.requests.fields import Choice, Flag, Range, Several, Stored, Text, limited
 from pipelines.requests.groups import BEGINNING, COMPUTED, CONTROL, DEPTH, MASK, MODEL, PICTURE, SAMPLING, WORDS
+from pipelines.requests.tiles import TILED_MEGAPIXELS, UNTILED, InTiles, in_tiles
 from pipelines.samplers import AUTOMATIC, EVERY, SAMPLERS
 
 __all__ = ["Enlarge", "Kind", "Request", "WithPicture", "begins_with", "describe", "input_ids", "limits", "unroll"]
 
-MEGAPIXELS = 4.2  # the largest area of one picture; a larger one comes with upscaling
+MEGAPIXELS = 4.2  # the largest area of one picture that is drawn whole
 SEEDS = 2**63  # torch takes 64 bits, SQLite and JSON readers keep 63
 
 SAMPLER_NAMES = tuple(SAMPLERS)
@@ -95,10 +96,14 @@ class Drawing(Request):
     batch_size: int = PICTURE(1, Range(1, 16), "Batch size", "Pictures drawn side by side")
 
     def check(self) -> None:
-        if self.width * self.height > MEGAPIXELS * 1e6:
+        if isinstance(self, InTiles):
+            self.check_tiles(self.width, self.height)
+        most = TILED_MEGAPIXELS if in_tiles(self) else MEGAPIXELS
+        if self.width * self.height > most * 1e6:
             area = self.width * self.height / 1e6
             size = f"{self.width} x {self.height} is {area:.2f} megapixels"
-            raise UserError(f"{size}; {MEGAPIXELS} is the most. Choose a smaller size.")
+            tiles = isinstance(self, InTiles) and self.tiling == UNTILED
+            raise UserError(f"{size}; {most} is the most. Choose a smaller size{', or draw it in tiles' if tiles else ''}.")
 
     @property
     def words(self) -> str:
@@ -170,7 +175,7 @@ class PictureUse:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageToImage(FromPicture):
+class ImageToImage(InTiles, FromPicture):
     """A picture from a picture and words."""
 
     kind: ClassVar[str] = "img2img"

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipelines.requests.request import Drawing, FromPicture, ImageToImage
+from pipelines.samplers import SAMPLERS
 
 NEARLY_ALL = 0.999
 MOST_PLANNED = 1000  # training steps of the models: a finer plan says nothing new
@@ -53,3 +54,11 @@ def steps_in_all(request: Drawing) -> int:
     if not isinstance(request, ImageToImage):
         return steps_of(request).run
     return sum(steps_at(request.steps, request.strength_of(turn), request.exact_steps).run for turn in range(request.loops))
+
+
+def calls_in_all(request: Drawing) -> int:
+    """Of the network, for one picture that is drawn whole."""
+    more = SAMPLERS[request.sampler].calls_per_step - 1  # not at the end of a run
+    rounds = request.loops if isinstance(request, ImageToImage) else 1
+    steps = steps_in_all(request)
+    return steps + more * max(0, steps - rounds)

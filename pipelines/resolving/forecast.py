@@ -11,7 +11,9 @@ from models.files import ModelFile
 from models.library.catalog import Checkpoint
 from models.memory.forecast import Forecast, Machine, Work, forecast, slimness_of, vae_weights, weights_of
 from models.memory.manager import LedgerLine
+from pipelines.images.tiles import WINDOWS_A_CALL, part_side
 from pipelines.requests.request import Drawing
+from pipelines.requests.tiles import one_by_one
 
 
 class CatalogView(Protocol):
@@ -38,6 +40,8 @@ def work_of(request: Drawing, catalog: CatalogView, machine: Machine) -> Work:
         guided=request.guidance_scale != 1,
         patched=models if request.loras else 0,
         steered=bool(control_ids),
+        part=part_side(request),
+        parts_a_call=1 if one_by_one(request) else WINDOWS_A_CALL,
         slimness=slimness_of(checkpoint.family_key, checkpoint.file.size),
     )
 

@@ -43,6 +43,7 @@ class Workshop(Lender, Protocol):
     def lent(self, request: Drawing, sparing: bool = False) -> AbstractContextManager[DiffusionModel]: ...
     def spare(self, request: Drawing) -> None: ...
     def heed(self) -> None: ...
+    def go_on(self) -> None: ...
 
 
 class Attempts:
@@ -97,21 +98,29 @@ class Attempts:
         """Draws the rest of a batch. True when memory ran out; nothing of the attempt but its pictures is then kept."""
         try:
             yield from self._events()
+        except Interrupted:  # within a step
+            interrupted = True
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
             log.warning("memory ran out: %s", drop_frames(error))
+            interrupted = False
         else:
             return False
         self.close()
-        return True
+        if not interrupted:
+            return True
+        self._workshop.heed()
+        yield None  # a job that is stopped ends here
+        return (yield from self._attempt())
 
     def _events(self) -> Events:
         began = time.perf_counter()
         if self._recipe is None or self._task is None:
             self._lease.enter_context(threads(threads_here(self._request.threads)))
             model = yield from self._lent()
-            self._task = DrawingTask(self._request, self._workshop.inputs, self._workshop, self._progress, model)
+            workshop = self._workshop
+            self._task = DrawingTask(self._request, workshop.inputs, workshop, self._progress, model, workshop.go_on)
             self._recipe = DRAWN[self._request.kind](self._task)
         lent = time.perf_counter()
         with torch.inference_mode():

@@ -53,7 +53,7 @@ class ModelRunner:
         self._device = device
         annotators = annotators or Annotators([], OWN)
         self._unwanted = threading.Event()  # what is being loaded; read by whoever loads
-        self._loaders = Loaders(catalog, device, machine, annotators, self._go_on)
+        self._loaders = Loaders(catalog, device, machine, annotators, self.go_on)
         budgets: dict[Tier, int] = {"host": machine.host} if machine.device is None else {"device": machine.device, "host": machine.host}
         self.manager: Manager[Held] = Manager(self._load, budgets, self._loaders.size, self._loaders.fingerprint)
         self.reading: Key | None = None
@@ -93,7 +93,8 @@ class ModelRunner:
         """From here on nothing is unwanted: what was interrupted has come to its end."""
         self._unwanted.clear()
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """Raises `Interrupted` when what runs is unwanted."""
         if self._unwanted.is_set():
             raise Interrupted
 

@@ -19,6 +19,7 @@ from typing import Protocol
 from models.errors import UserError
 from pipelines.images.masking import Size
 from pipelines.images.store import Inputs
+from pipelines.images.tiles import pixels_drawn
 from pipelines.images.windows import windows
 from pipelines.requests.request import Drawing, Enlarge, ImageToImage, Outpaint, Request
 
@@ -45,7 +46,7 @@ def work_of(request: Request, size: Size | None = None) -> float:
         return math.prod(request.size_from(size)) / 1e6
     if not isinstance(request, Drawing):
         return 0.0
-    area = request.width * request.height / 1e6
+    area = pixels_drawn(request) / 1e6
     if isinstance(request, Outpaint) and size:
         around = request.left, request.top, request.right, request.bottom
         area *= len(windows(size, around, (request.width, request.height)))

@@ -5,14 +5,16 @@ From the same functions that the recipes use. Reads no pixels and imports no tor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from models.errors import UserError
 from pipelines.images.masking import Box, Size, crop_box
+from pipelines.images.tiles import Part, asked_of, parts, pixel_windows, pixels_drawn
 from pipelines.images.windows import extended, windows
 from pipelines.requests.request import Depth, Enlarge, FromPicture, ImageToImage, Inpaint, Outpaint, WithPicture
-from pipelines.requests.steps import steps_at, steps_in_all, steps_of
+from pipelines.requests.steps import calls_in_all, steps_at, steps_in_all, steps_of
+from pipelines.requests.tiles import UNTILED, WINDOWS, InTiles
 
 NEARLY_ALIKE = 0.02  # of the aspects of two sizes
 VERBS = {"Stretch": "stretched", "Crop": "cropped", "Fill": "filled out", "Stretch latents": "stretched, as latents,"}
@@ -44,7 +46,7 @@ def _drawn(request: FromPicture, picture: Size | None, bounds: Box | None) -> Pr
         return _inpaint(request, picture, bounds, steps)
     if isinstance(request, Outpaint):
         return Preflight((steps, *_outpaint(request, picture)))
-    return Preflight((steps, *_img2img(request, picture)))
+    return Preflight((steps, *_img2img(request, picture), *tiles_lines(request)))
 
 
 def steps_sentence(request: FromPicture) -> str:
@@ -65,6 +67,26 @@ def _img2img(request: FromPicture, picture: Size) -> Iterator[str]:
     if isinstance(request, ImageToImage | Depth) and picture != size:
         verb = "scaled" if _alike(picture, size) else VERBS[request.resize_mode]
         yield f"Your picture, {_by(picture)}, is {verb} to {_by(size)}."
+
+
+def tiles_lines(request: FromPicture) -> Iterator[str]:
+    """What a run in tiles costs."""
+    if not isinstance(request, InTiles) or request.tiling == UNTILED or not steps_of(request).run:
+        return
+    found = pixel_windows(request) if request.tiling == WINDOWS else parts(request, (request.width, request.height))
+    if len(found) == 1:
+        yield "One tile holds the whole picture."
+        return
+    calls = sum(calls_in_all(asked_of(request, part)) for part in found)
+    area = pixels_drawn(request) / (request.width * request.height)
+    yield f"{_parts(request, found)}: {calls:,} calls of the network, {area:.1f} times the picture’s area at each step."
+
+
+def _parts(request: InTiles, found: Sequence[Part]) -> str:
+    seams = sum(part.is_seam for part in found)
+    if request.tiling == WINDOWS:
+        return f"{len(found)} windows of {_by(found[0].size)}"
+    return f"{len(found) - seams} tiles of {_by(found[0].size)}{f', then {seams} parts along their seams' if seams else ''}"
 
 
 def _depth(request: Depth, picture: Size | None) -> Iterator[str]:

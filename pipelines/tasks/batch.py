@@ -5,7 +5,7 @@ A recipe takes the task and yields the events of each of its batches. A drawing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -51,9 +51,10 @@ class Task(Generic[Asked]):
 
 @dataclass(frozen=True)
 class DrawingTask(Task[Drawn]):
-    """One job that is drawn with a model."""
+    """One job that is drawn with a model. `go_on` is asked where one step takes long; it raises `Interrupted` when the job shall end."""
 
     model: DiffusionModel
+    go_on: Callable[[], None] = lambda: None
 
     def batches(self) -> Iterator[DrawingBatch[Drawn]]:
         for number, first, singles in self._due():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -15,8 +15,11 @@ from models.families import Family
 from pipelines.control.units import Controls
 from pipelines.control.view import View
 from pipelines.denoising.control_residuals import ControlResiduals
-from pipelines.denoising.denoiser import Condition, Conditioning, Denoiser, Relay, distilled_scale
-from pipelines.images.masking import Patch
+from pipelines.denoising.denoiser import Condition, Conditioning, Denoiser, Relay, SteppedDenoiser, distilled_scale
+from pipelines.denoising.samples import stacked
+from pipelines.denoising.tiled import Tiled
+from pipelines.images.masking import Box, Patch
+from pipelines.images.tiles import WINDOWS_A_CALL, window_boxes
 from pipelines.prompts.encode import Encoded, encode_prompts
 from pipelines.requests.made_for import cannot_draw, what_reads
 from pipelines.requests.request import Drawing
@@ -36,12 +39,19 @@ class Denoisers:
     """The denoisers that the runs of one request sample with. Its prompts are encoded once, for as many runs as it takes."""
 
     def __init__(
-        self, request: Drawing, model: DiffusionModel, controls: Controls | None = None, extra_channels: Tensor | None = None
+        self,
+        request: Drawing,
+        model: DiffusionModel,
+        controls: Controls | None = None,
+        extra_channels: Tensor | None = None,
+        go_on: Callable[[], None] = lambda: None,
     ) -> None:
         """`controls`: the request's control units, which steer the checkpoint and not the refiner. `extra_channels`: what its
-        network reads next to the latents of whole pictures.
+        network reads next to the latents of whole pictures. `go_on`: as `Denoiser` takes it.
         """
         self._extra_channels = extra_channels
+        self._windows = window_boxes(request)
+        self._go_on = go_on
         self._model = model
         self._controls = controls
         self._said = condition(request, model)
@@ -54,31 +64,39 @@ class Denoisers:
         """Some control unit takes what the drawing begins with, so each picture needs a denoiser of its own."""
         return self._controls is not None and self._controls.follow_picture
 
-    def whole(self, pictures: Sequence[Image.Image] = ()) -> Relay:
+    def whole(self, pictures: Sequence[Image.Image] = ()) -> SteppedDenoiser:
         """For whole pictures. `pictures`: what each of the batch begins with, at the size that is drawn; they may be one for all."""
-        return self.relay(self._extra_channels, self._controls.everywhere(pictures) if self._controls else None)
+        return self._of(self._extra_channels, self._controls.everywhere(pictures) if self._controls else None)
 
-    def of(self, patch: Patch, extra_channels: Tensor | None = None) -> Relay:
+    def of(self, patch: Patch, extra_channels: Tensor | None = None) -> SteppedDenoiser:
         """For a part of a picture."""
-        return self.relay(extra_channels, self._controls.at([View.of_patch(patch)]) if self._controls else None)
+        return self._of(extra_channels, self._controls.at([View.of_patch(patch)]) if self._controls else None)
 
-    def relay(self, extra_channels: Tensor | None = None, residuals: ControlResiduals | None = None) -> Relay:
-        """The denoiser of the checkpoint, and that of the refiner from the step at which it takes over, if there is one.
+    def _of(self, extra_channels: Tensor | None, residuals: ControlResiduals | None) -> SteppedDenoiser:
+        """The denoiser of the checkpoint, and that of the refiner from the step at which it takes over, if there is one; in windows, if
+        the request asks for them.
 
         `extra_channels`: what the checkpoint's network reads next to the latents. Raises `UserError` when one of the two reads
         something else.
         """
-        base = (0.0, denoiser(self._model, self._said, extra_channels, residuals))
+        if len(self._windows) == 1:
+            return self._relay(extra_channels, residuals)
+        beside = None if extra_channels is None else stacked(extra_channels, self._windows)
+        steered = residuals.windowed(self._windows, self._model.family.pixels_per_latent) if residuals else None
+        return Tiled(self._relay(beside, steered), self._windows, self._model.device.torch_device)
+
+    def _relay(self, extra_channels: Tensor | None, residuals: ControlResiduals | None) -> Relay:
+        base = (0.0, self._denoiser(self._model, self._said, extra_channels, residuals))
         if self._refiner is None or self._said_to_refiner is None:
             return Relay(base)
-        return Relay(base, (self._refiner_start, denoiser(self._refiner, self._said_to_refiner)))
+        return Relay(base, (self._refiner_start, self._denoiser(self._refiner, self._said_to_refiner)))
 
-
-def denoiser(
-    model: DiffusionModel, said: Conditioning, extra_channels: Tensor | None = None, residuals: ControlResiduals | None = None
-) -> Denoiser:
-    _check_reads(model, 0 if extra_channels is None else extra_channels.shape[1])
-    return Denoiser(model, NoiseSchedule(model.alphas_cumprod), said, extra_channels, residuals)
+    def _denoiser(
+        self, model: DiffusionModel, said: Conditioning, extra_channels: Tensor | None = None, residuals: ControlResiduals | None = None
+    ) -> Denoiser:
+        _check_reads(model, 0 if extra_channels is None else extra_channels.shape[1])
+        most = WINDOWS_A_CALL if len(self._windows) > 1 else None
+        return Denoiser(model, NoiseSchedule(model.alphas_cumprod), said, extra_channels, residuals, most, self._go_on)
 
 
 def condition(request: Drawing, model: DiffusionModel) -> Conditioning:
@@ -95,16 +113,18 @@ def condition(request: Drawing, model: DiffusionModel) -> Conditioning:
 
 def _condition(encoded: Encoded, request: Drawing, family: Family, aesthetic: float) -> Condition:
     pooled = encoded.pooled if family.pooled else None
-    return Condition(encoded.vectors, pooled, _size_numbers(family, request.width, request.height, aesthetic))
+    sizes = [_size_numbers(family, request, window, aesthetic) for window in window_boxes(request)]
+    return Condition(encoded.vectors, pooled, tuple(sizes))
 
 
-def _size_numbers(family: Family, width: int, height: int, aesthetic: float) -> tuple[float, ...]:
+def _size_numbers(family: Family, request: Drawing, window: Box, aesthetic: float) -> tuple[float, ...]:
     """Size of the original, its corner in the crop, and the target's size or the score: Podell et al. 2023, section 2.2.
 
-    The picture is asked for as one that was neither scaled nor cropped.
+    The picture is asked for as one that was not scaled, and a window (in latents) as the crop out of it that it is.
     """
-    original = (height, width, 0, 0)
-    return {0: (), 5: (*original, aesthetic), 6: (*original, height, width)}[family.size_numbers]
+    left, top, right, bottom = (side * family.pixels_per_latent for side in window)
+    original = (request.height, request.width, top, left)
+    return {0: (), 5: (*original, aesthetic), 6: (*original, bottom - top, right - left)}[family.size_numbers]
 
 
 def _zeros(encoded: Encoded) -> Encoded:

@@ -34,7 +34,8 @@ def batches(task: DrawingTask[Depth]) -> Generator[Events]:
     controls = controls_of(task, taken=shown(depth))
     if not reads_depth(model) and not controls.take_picture:
         raise UserError(UNREAD_DEPTH)
-    denoisers = Denoisers(request, model, controls, depth_channel(depth, request, model) if reads_depth(model) else None)
+    channel = depth_channel(depth, request, model) if reads_depth(model) else None
+    denoisers = Denoisers(request, model, controls, channel, task.go_on)
     for batch in task.batches():
         yield draw(batch, denoisers)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 
 import torch
@@ -16,19 +16,38 @@ from pipelines.jobs.events import Picture
 from pipelines.jobs.runner import Events
 from pipelines.requests.request import Depth, ImageToImage
 from pipelines.requests.steps import steps_of
+from pipelines.requests.tiles import ONE_BY_ONE
 from pipelines.tasks.batch import DrawingBatch, DrawingTask
 from pipelines.tasks.conditioning import Denoisers, controls_of
 from pipelines.tasks.sampling import latent_shape, leg_of, levels_of, noise_of, pictures, run, show_whole
+from pipelines.tasks.tile_by_tile import TileDenoisers, redrawn
 
 Over = ImageToImage | Depth
 
 
 def batches(task: DrawingTask[ImageToImage]) -> Generator[Events]:
     """A loopback round begins with the pictures of the round before, which are stored for it."""
-    denoisers = Denoisers(task.request, task.model, controls_of(task))
+    drawn = _way(task)
     for batch in task.batches():
         singles = [_from_the_round_before(single, index, task) for index, single in batch.indexed()]
-        yield _remembering(replace(batch, singles=singles), denoisers)
+        yield _remembering(replace(batch, singles=singles), drawn)
+
+
+def _way(task: DrawingTask[ImageToImage]) -> Callable[[DrawingBatch[ImageToImage]], Events]:
+    """How a batch is drawn: at once, or tile by tile."""
+    if task.request.tiling == ONE_BY_ONE:
+        tiles = TileDenoisers(task)
+        return lambda batch: _tile_by_tile(batch, tiles)
+    denoisers = Denoisers(task.request, task.model, controls_of(task), go_on=task.go_on)
+    return lambda batch: draw(batch, denoisers)
+
+
+def _tile_by_tile(batch: DrawingBatch[ImageToImage], tiles: TileDenoisers) -> Events:
+    """The pictures of one batch go one after another: their tiles see different surroundings."""
+    for place, (index, single) in enumerate(batch.indexed()):
+        picture = _resized(batch.request, batch.inputs.open(single.image))
+        yield None
+        yield batch.drawn((yield from redrawn(batch, place, single, picture, tiles)), index)
 
 
 def _from_the_round_before(single: ImageToImage, index: int, task: DrawingTask[ImageToImage]) -> ImageToImage:
@@ -39,13 +58,13 @@ def _from_the_round_before(single: ImageToImage, index: int, task: DrawingTask[I
     return replace(single, image=next((stored[known] for known in earlier if known in stored), single.image))
 
 
-def _remembering(batch: DrawingBatch[ImageToImage], denoisers: Denoisers) -> Events:
+def _remembering(batch: DrawingBatch[ImageToImage], drawn: Callable[[DrawingBatch[ImageToImage]], Events]) -> Events:
     """Draws, and where another round follows, stores the finished pictures."""
     loops, stored = batch.request.loops, batch.task.progress.stored
     turn = batch.number % loops
     for index in [index for index in stored if index < (batch.number - turn) * batch.request.batch_size]:
         del stored[index]  # of a loopback that has come to its end
-    for event in draw(batch, denoisers):
+    for event in drawn(batch):
         if isinstance(event, Picture) and turn < loops - 1:
             stored[event.index] = batch.inputs.keep(event.image)
         yield event

@@ -15,7 +15,7 @@ from pipelines.tasks.sampling import latent_shape, leg_of, levels_of, noise_of, 
 
 def batches(task: DrawingTask[TextToImage | Controlled]) -> Generator[Events]:
     """The text is encoded once for all batches."""
-    denoiser = Denoisers(task.request, task.model, controls_of(task)).whole()
+    denoiser = Denoisers(task.request, task.model, controls_of(task), go_on=task.go_on).whole()
     for batch in task.batches():
         yield draw(batch, denoiser)
 

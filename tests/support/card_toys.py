@@ -108,6 +108,16 @@ class Workshop:
     def masked(self) -> dict[str, Any]:
         return self.over | {"mask": self.mask}
 
+    @property
+    def tiled(self) -> dict[str, Any]:
+        """A picture of two parts, with what is cut for each."""
+        parts = {"width": 2 * SIDE, "tile_size": SIDE, "tile_overlap": 16, "tile_padding": 0, "tile_blur": 2}
+        return (
+            self.over
+            | parts
+            | {"controls": (self.unit(mask=self.mask), self.unit(id=self.ids["eye"], preprocessor="None", mask=self.mask))}
+        )
+
     def unit(self, **changes: Any) -> ControlUse:
         return replace(ControlUse(id=self.ids["lines"], image=self.other, preprocessor="Canny"), **changes)
 
@@ -141,6 +151,8 @@ DRAWINGS: Mapping[str, Callable[[Workshop], Drawing]] = {
     ),
     "picture": lambda workshop: ImageToImage(**workshop.over, batch_size=2, resize_mode="Stretch latents"),
     "picture, again": lambda workshop: ImageToImage(**workshop.over, loops=2, images=(PictureUse(id=workshop.picture),)),
+    "picture, in windows": lambda workshop: ImageToImage(**workshop.tiled, tiling="Windows", batch_size=2),
+    "picture, tile by tile": lambda workshop: ImageToImage(**workshop.tiled, tiling="Tile by tile", seam_pass="Band"),
     "inpainting": lambda workshop: Inpaint(**workshop.masked, masked_content="Latent noise"),
     "inpainting, soft": lambda workshop: Inpaint(**workshop.masked, soft=True, area="Only masked", padding=4, masked_content="Fill"),
     "inpainting model": lambda workshop: Inpaint(**workshop.masked, checkpoint=workshop.ids["painting"]),

@@ -129,7 +129,9 @@ def starting_values(kind: type[Request], entry: Checkpoint) -> dict[str, object]
     """What the form holds when this checkpoint is chosen and nothing is typed: the request's defaults, then the checkpoint's own."""
     known = defaults(kind)
     own = {name: value for name, value in entry.defaults.items() if name in known}
-    return known | {"width": entry.native_size, "height": entry.native_size, "checkpoint": entry.id} | own
+    side = entry.native_size
+    tiles = {"tile_size": side, "tile_overlap": side // 2} if "tile_size" in known else {}
+    return known | {"width": side, "height": side, "checkpoint": entry.id} | tiles | own
 
 
 def most(kind: type[Request], name: str) -> int:

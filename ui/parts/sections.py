@@ -108,6 +108,17 @@ def size(draft: Draft) -> None:
     draft.inputs |= sides
 
 
+def tiles(draft: Draft) -> None:
+    """How a large picture is drawn in parts."""
+    with row(draft, "tiles", "Tiles"):
+        draft.show("tiling")
+        draft.slide("tile_size", "tile_overlap")
+        with gr.Row():
+            draft.show("tile_padding", "tile_blur", "tile_order", min_width=90)
+        draft.show("seam_pass")
+        draft.slide("seam_strength", "seam_width")
+
+
 def control(draft: Draft, prominent: bool = False) -> None:
     """The control units. Where the tab is about something else they are a row of a card, and wait folded."""
     assert issubclass(draft.kind, Drawing), "control units steer a drawing"

@@ -17,6 +17,8 @@ const SAYS = {
   masking: ({ mask_blur, inverted, soft }) => list(`blur ${mask_blur}`, inverted && "inverted", soft && "soft"),
   fitting: ({ resize_mode, exact_steps }) => list(resize_mode, exact_steps && "all steps"),
   loopback: ({ loops }) => (loops > 1 ? `${loops} times` : "off"),
+  tiles: ({ tiling, tile_size, seam_pass }) =>
+    tiling === "Off" ? "off" : list(`${tiling}, ${tile_size}`, tiling === "Tile by tile" && seam_pass !== "None" && "seams"),
   several: ({ images }) => (images?.length ? count(images.length, "picture") : "off"),
   windows: ({ begins_with, overlap }) => list(begins_with, `overlap ${overlap}`),
 };

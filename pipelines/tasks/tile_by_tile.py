@@ -1,0 +1,75 @@
+"""Tile by tile: a large picture is drawn over part by part, each an inpainting that sees its neighbours as they are by then.
+
+The way of "Ultimate SD upscale": a grid of tiles, all from one seed, and if asked for, a pass over the seams between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+
+from PIL import Image
+from torch import Tensor
+
+from pipelines.control.units import Controls
+from pipelines.denoising.vae_decode import Decoded, decode, way_of
+from pipelines.images.masking import Patch, Size
+from pipelines.images.tiles import asked_of, mask_of, parts
+from pipelines.jobs.events import Event, Step
+from pipelines.requests.as_made import DecodeUse
+from pipelines.requests.request import ImageToImage
+from pipelines.requests.steps import steps_of
+from pipelines.tasks.batch import DrawingBatch, DrawingTask
+from pipelines.tasks.conditioning import Denoisers, controls_of
+from pipelines.tasks.inpaint import paint, prepare, show_in
+from pipelines.tasks.sampling import RunPosition, latent_shape, noise_of
+
+
+class TileDenoisers:
+    """The denoisers of one request's parts: what they are told differs with the size of a part alone."""
+
+    def __init__(self, task: DrawingTask[ImageToImage]) -> None:
+        self._task = task
+        self._controls: Controls = controls_of(task)
+        self._known: dict[Size, Denoisers] = {}
+
+    def of(self, single: ImageToImage) -> Denoisers:
+        """`single`: what a part is drawn by."""
+        size = single.width, single.height
+        if size not in self._known:
+            self._known[size] = Denoisers(single, self._task.model, self._controls, go_on=self._task.go_on)
+        return self._known[size]
+
+
+def redrawn(
+    batch: DrawingBatch[ImageToImage], place: int, single: ImageToImage, picture: Image.Image, denoisers: TileDenoisers
+) -> Generator[Event | None, None, Decoded]:
+    """One picture, with the VAE's way in each of its parts. `picture`: at the size of the request. `place`: within the batch."""
+    found = [(part, asked_of(single, part)) for part in parts(single, picture.size)]
+    total = sum(steps_of(asked).run for _, asked in found)
+    done, ways = place * total, tuple[DecodeUse, ...]()
+    position = RunPosition(batch.number, batch.request.batch_total)
+    model = batch.model
+    for part, asked in found:
+        steps = steps_of(asked)
+        if not steps.run:
+            continue
+        patch = Patch(picture, mask_of(part, picture.size, single.tile_blur), part.box, part.size)
+        prepared = yield from prepare(model, asked, patch, "Original", denoisers.of(asked))
+        noise = noise_of([asked], latent_shape(asked, model), model)
+        drawing = paint(asked, prepared, "Original", steps, noise, position, show_in(model, patch))
+        latents = yield from _among(drawing, done, total * len(batch.singles))
+        decoded = yield from decode(model, latents, way_of(single, len(ways)))
+        picture, ways, done = patch.put_back(decoded.image), ways + decoded.ways, done + steps.run
+        yield None
+    return Decoded(picture, ways)
+
+
+def _among(drawing: Generator[Event | None, None, Tensor], before: int, total: int) -> Generator[Event | None, None, Tensor]:
+    """The run of one part, its steps counted among those of all parts."""
+    while True:
+        try:
+            event = next(drawing)
+        except StopIteration as end:
+            return end.value
+        yield replace(event, index=before + event.index, count=total) if isinstance(event, Step) else event
