@@ -270,6 +270,8 @@ def test_what_tiles_cost_is_said_before_they_are_asked_for(visit: Visit, house: 
     for side in ("width", "height"):
         visit.page.evaluate(f"inside.dom.enter('#img2img-{side}', 1024)")
     visit.page.locator("#img2img-plan").get_by_text("calls of the network").wait_for()
+    shown = [visit.page.locator(f"#img2img-{name}").is_visible() for name in ("tile_size", "tile_overlap", "tile_padding", "seam_pass")]
+    assert shown == [True, True, False, False], "what does nothing in windows is out of sight"
     side = visit.page.evaluate("inside.page.forms.img2img.tile_size")
     visit.page.get_by_role("button", name=f"Tiles Windows, {side}").wait_for()
     before = count(house, ImageToImage)

@@ -58,7 +58,8 @@ class Control:
     def features(self) -> tuple[Tensor, ...]:
         """What is read off the map alone, so only once for all steps: all that an adapter does, the first layers of a ControlNet."""
         if self.kind == "t2i-adapter":
-            return tuple(feature * 1.0 for feature in self.network(self.hint))
+            each = [self.network(hint) for hint in self.hint.chunk(len(self.hint))]
+            return tuple(torch.cat(feature) * 1.0 for feature in zip(*each, strict=True))
         network = cast("ControlNetModel", self.network)
         is_bgr = network.config.get("controlnet_conditioning_channel_order") == "bgr"  # it turns round whatever it is given
         turned = self.hint.flip(1) if is_bgr else self.hint

@@ -23,11 +23,17 @@ const SAYS = {
   windows: ({ begins_with, overlap }) => list(begins_with, `overlap ${overlap}`),
 };
 
+// Name of a row -> the choice in it that says which of its fields act. The others are out of sight: see form.css.
+/** @type {Record<string, (values: Record<string, any>) => string>} */
+const CHOICES = { tiles: ({ tiling }) => tiling };
+
 const write = (fold, kind) => {
   const says = SAYS[fold.id.slice(kind.length + 1)];
   const button = fold.querySelector(":scope > .label-wrap");
   if (!says || !button || !page.forms[kind]) return;
   const words = says(page.forms[kind], page.lists[kind]?.unnamed ?? {});
+  const choice = CHOICES[fold.id.slice(kind.length + 1)];
+  if (choice) fold.dataset.choice = choice(page.forms[kind]);
   const line = button.querySelector(".row-value") ?? button.appendChild(make("span", { className: "row-value" }));
   if (line.textContent !== words) Object.assign(line, { textContent: words, title: words });
 };
