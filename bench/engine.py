@@ -19,7 +19,7 @@ from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
 from pipelines.preprocessors.annotators import Annotators
-from pipelines.requests.request import TextToImage
+from pipelines.requests.request import Drawing, TextToImage
 from pipelines.runtime.runner import ModelRunner, open_runner
 from pipelines.studio import Studio
 
@@ -90,7 +90,7 @@ def bare_calls(model: DiffusionModel, request: TextToImage, steps: int = STEPS, 
     return run
 
 
-def job_seconds(atelier: Studio, request: TextToImage) -> float:
+def job_seconds(atelier: Studio, request: Drawing) -> float:
     """From the moment the worker takes the job until its pictures are saved and it has ended."""
     job_id = atelier.submit(request, USER)
     while (job := atelier.job(job_id, USER)).ended is None:

@@ -5,8 +5,9 @@ The bounds lie between the measured figures and those of the control.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from PIL import Image, ImageDraw
 from models.library.catalog import STARTER, Catalog
 from models.starter.recipe.judge import Judge, Reading
 from models.starter.recipe.scenes import POSITIONS, Scene, Thing, arrange, draw, random_scene
+from pipelines.denoising.tiled import Tiled, equal
 from pipelines.images.masking import blurred
 from pipelines.images.store import Inputs
 from pipelines.requests.request import ImageToImage, Inpaint, Outpaint, Request
@@ -175,3 +177,26 @@ def test_only_masked_draws_a_small_part_of_a_large_picture_at_full_size(drawn: D
     [reading] = judge.read([after.crop((200, 200, 328, 328))])
     assert (reading.time, reading.ground) == ("night", scene.ground) and seen(reading, scene) is not None
     assert after.size == large.size
+
+
+def at_borders(image: Image.Image, lines: Sequence[int]) -> float:
+    """How much steeper the picture is across these lines, of columns and of rows, than a few pixels beside them."""
+    grey = np.asarray(image.convert("L"), np.float64)
+    steep = [np.abs(np.diff(grey, axis=axis)).mean(1 - axis) for axis in (0, 1)]
+    beside = [offset for offset in range(-6, 7) if abs(offset) > 2]
+    across = np.mean([side[line - 1] for side in steep for line in lines])
+    return float(across / np.mean([side[line - 1 + offset] for side in steep for line in lines for offset in beside]))
+
+
+def test_windows_show_no_seams_and_without_their_weights_they_do(drawn: Draw, inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    [scene, *_] = scenes(lambda scene: scene.ground == "grass" and scene.time == "day", 4)
+    large = Image.fromarray(draw(arrange(scene, np.random.default_rng(4)), 2 * SIDE))
+    request = ImageToImage(
+        prompt=words(scene, "day"), image=inputs.keep(large), seed=4, width=2 * SIDE, height=2 * SIDE, denoising_strength=0.45,
+        tiling="Windows", tile_size=SIDE, tile_overlap=SIDE // 2,
+    )  # fmt: skip
+    borders = (64, 128, 192)
+    blended, apart = at_borders(drawn(request), borders), at_borders(drawn(replace(request, tile_overlap=0)), (128,))
+    monkeypatch.setattr("pipelines.tasks.conditioning.Tiled", partial(Tiled, weights=equal))
+    evenly = at_borders(drawn(request), borders)
+    assert blended < 1.2 and evenly > 1.6 and apart > 2.5, (blended, evenly, apart)

@@ -215,7 +215,9 @@ SMALL = replace(REQUEST, tiling=ONE_BY_ONE, tile_padding=64, tile_blur=2)  # of 
 def painted(request: ImageToImage, picture: Image.Image, fresh: Box, inputs: Inputs, model: DiffusionModel) -> Image.Image:
     mask = Image.new("L", picture.size)
     mask.paste(255, fresh)
-    shared = {item.name: getattr(request, item.name) for item in fields(Drawing)} | {"denoising_strength": request.denoising_strength}
+    shared: dict[str, Any] = {item.name: getattr(request, item.name) for item in fields(Drawing)} | {
+        "denoising_strength": request.denoising_strength
+    }
     by_hand = Inpaint(**shared, image=inputs.keep(picture), mask=inputs.keep(mask), mask_blur=request.tile_blur)
     [made] = finished(inpaint.batches(task(by_hand, model, inputs)))
     return made.image
