@@ -30,6 +30,7 @@ from pipelines.requests.request import (
     limits,
     restore,
 )
+from pipelines.requests.tiles import TILED_MEGAPIXELS, InTiles
 from pipelines.services.preflight import Preflight, preflight
 from pipelines.services.prompt_notes import left_out, longest
 from pipelines.services.uploads import Taken
@@ -39,6 +40,7 @@ __all__ = [
     "KINDS",
     "MOST_UNITS",
     "OWN_VAE",
+    "TILED_MEGAPIXELS",
     "Asked",
     "BookError",
     "Checkpoint",
@@ -51,6 +53,7 @@ __all__ = [
     "Flag",
     "FromPicture",
     "ImageToImage",
+    "InTiles",
     "Inpaint",
     "Kind",
     "Limit",

@@ -262,13 +262,12 @@ def test_a_frame_that_is_typed_says_the_size_of_the_result(visit: Visit, house: 
 
 def test_what_tiles_cost_is_said_before_they_are_asked_for(visit: Visit, house: House) -> None:
     visit.open_tab("Image to image")
-    put(visit, "img2img", picture(512, 512, "olive"))
     row = visit.page.get_by_role("button", name="Tiles off")
     row.click()
     visit.page.locator("#img2img-tiling input").click()
     visit.page.get_by_role("option", name="Windows").click()
-    for side in ("width", "height"):
-        visit.page.evaluate(f"inside.dom.enter('#img2img-{side}', 1024)")
+    put(visit, "img2img", picture(1536, 1024, "olive"))
+    visit.page.wait_for_function("() => inside.page.forms.img2img.width === 1536")
     visit.page.locator("#img2img-plan").get_by_text("calls of the network").wait_for()
     shown = [visit.page.locator(f"#img2img-{name}").is_visible() for name in ("tile_size", "tile_overlap", "tile_padding", "seam_pass")]
     assert shown == [True, True, False, False], "what does nothing in windows is out of sight"

@@ -14,7 +14,7 @@ from pipelines.images.windows import windows
 from pipelines.requests.request import ImageToImage, Inpaint, Outpaint
 from pipelines.services.preflight import preflight, steps_sentence
 from pipelines.tasks.inpaint import patch_of
-from ui.parts.canvas import fit_size, numbers, planned
+from ui.parts.canvas import fit_size, numbers, own_size, planned
 
 SIDE = st.integers(8, 300)
 DRAWN = st.integers(8, 64).map(lambda steps: 8 * steps)
@@ -108,6 +108,15 @@ def test_a_size_that_suits_is_one_that_a_request_takes(width: int, height: int, 
     kept = ImageToImage.admit({"width": found[0], "height": found[1]})
     assert (kept.width, kept.height) == found
     assert 0.2 <= found[0] * found[1] / native**2 <= 2.1
+
+
+@given(st.integers(1, 40_000), st.integers(1, 40_000))
+def test_in_tiles_a_picture_keeps_its_size_as_far_as_a_request_takes_it(width: int, height: int) -> None:
+    found = own_size((width, height))
+    kept = ImageToImage.admit({"width": found[0], "height": found[1], "tiling": "Tile by tile"})
+    assert (kept.width, kept.height) == found
+    if min(width, height) >= 64 and max(width, height) <= 4096:
+        assert 0 <= width - found[0] < 8 and 0 <= height - found[1] < 8
 
 
 @given(st.integers(64, 3000), st.integers(64, 3000), st.sampled_from([256, 512, 1024]))

@@ -26,9 +26,9 @@ from pipelines.images.tiles import evenly
 from pipelines.jobs.events import Picture, Step
 from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.requests.steps import Steps
-from pipelines.requests.tiles import CROSSINGS, ONE_BY_ONE, WINDOWS
+from pipelines.requests.tiles import CROSSINGS, ONE_BY_ONE, WINDOWS, InWindows
 from pipelines.samplers.noise_schedule import NoiseSchedule
-from pipelines.services.preflight import tiles_lines
+from pipelines.services.preflight import preflight, tiles_lines
 from pipelines.tasks import img2img, inpaint
 from pipelines.tasks.conditioning import Denoisers
 from tests.support.controls import folder, holding, inputs, model, net_of, xl, xl_folder
@@ -119,6 +119,35 @@ def test_every_sampler_runs_in_windows_and_calls_the_network_once_for_each(sampl
     [line] = list(tiles_lines(request))
     assert line.startswith(f"9 windows of 64 × 64: {len(in_windows)} calls of the network, 2.2 times")
     assert len(first.getcolors(100_000) or []) > 10 and first.tobytes() != whole.tobytes()
+
+
+def test_an_inpainting_in_windows_leaves_what_is_not_masked(model: DiffusionModel, inputs: Inputs) -> None:
+    picture, mask = blots((SIDE, SIDE)), Image.new("L", (SIDE, SIDE))
+    mask.paste(255, (24, 40, 104, 88))
+    shared: dict[str, Any] = {item.name: getattr(REQUEST, item.name) for item in fields(InWindows)}
+    request = Inpaint(
+        prompt="a red house",
+        image=inputs.keep(picture),
+        mask=inputs.keep(mask),
+        seed=5,
+        steps=3,
+        width=SIDE,
+        height=SIDE,
+        mask_blur=0,
+        **shared,
+    )
+    calls: list[int] = []
+    hook = model.unet.register_forward_hook(lambda *_: calls.append(1))
+    found, whole = (
+        [np.asarray(made.image) for made in finished(inpaint.batches(task(asked, model, inputs)))]
+        for asked in (replace(request, batch_count=2), replace(request, tiling="Off"))
+    )
+    hook.remove()
+    kept, hidden = np.asarray(picture), np.asarray(mask) == 0
+    assert len(calls) == 9 * 3 * 2 + 3
+    assert all((one[hidden] == kept[hidden]).all() and (one[~hidden] != kept[~hidden]).any() for one in found)
+    assert not np.array_equal(found[0], whole[0])
+    assert any(line.startswith("9 windows of 64") for line in preflight(request, (SIDE, SIDE), (24, 40, 104, 88)).lines)
 
 
 def test_previews_are_of_the_whole_and_a_picture_s_record_makes_it_again(model: DiffusionModel, inputs: Inputs) -> None:

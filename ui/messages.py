@@ -268,6 +268,7 @@ class SizeQuestion(TypedDict, total=False):
 
     checkpoint: object  # an id
     picture: object  # [width, height]
+    tiled: object  # it will be drawn in parts
 
 
 class PictureUseLine(TypedDict):

@@ -16,7 +16,7 @@ from PIL import Image
 from models.families import PIXELS_PER_LATENT
 from pipelines.images.masking import Box, Size, blurred, reach
 from pipelines.requests.request import Drawing, FromPicture
-from pipelines.requests.tiles import BANDS, CHESS, CROSSINGS, NO_SEAMS, ONE_BY_ONE, UNTILED, WINDOWS, InTiles, count_along
+from pipelines.requests.tiles import BANDS, CHESS, CROSSINGS, NO_SEAMS, ONE_BY_ONE, UNTILED, WINDOWS, InTiles, InWindows, count_along
 
 WINDOWS_A_CALL = 4  # where the device takes several at once: enough to keep it busy, and memory does not grow with the picture
 Whole = TypeVar("Whole", bound=FromPicture)
@@ -29,7 +29,7 @@ Shape = Literal["tile", "across", "down", "crossing"]  # of what is drawn anew i
 def window_boxes(request: Drawing) -> list[Box]:
     """The windows of what is drawn, in latents, row by row; one where it is drawn whole."""
     size = request.width // PIXELS_PER_LATENT, request.height // PIXELS_PER_LATENT
-    if not isinstance(request, InTiles) or request.tiling != WINDOWS:
+    if not isinstance(request, InWindows) or request.tiling != WINDOWS:
         return [(0, 0, *size)]
     return evenly(size, request.tile_size // PIXELS_PER_LATENT, request.tile_overlap // PIXELS_PER_LATENT)
 
@@ -59,11 +59,9 @@ def _starts(length: int, side: int, overlap: int) -> list[int]:
 
 def part_side(request: Drawing) -> int:
     """Pixels along the longer side of the largest part that the network reads; 0 where it reads the whole."""
-    if not isinstance(request, InTiles) or request.tiling == UNTILED:
-        return 0
-    if request.tiling == WINDOWS:
-        return request.tile_size
-    return max(max(part.size) for part in parts(request, (request.width, request.height)))
+    if isinstance(request, InTiles) and request.tiling == ONE_BY_ONE:
+        return max(max(part.size) for part in parts(request, (request.width, request.height)))
+    return request.tile_size if isinstance(request, InWindows) and request.tiling == WINDOWS else 0
 
 
 def pixels_drawn(request: Drawing) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipelines.requests.base import Request
-from pipelines.requests.tiles import LINEAR, NO_SEAMS, ONE_BY_ONE, UNTILED, WINDOWS, InTiles
+from pipelines.requests.tiles import LINEAR, NO_SEAMS, ONE_BY_ONE, WINDOWS, InTiles, InWindows
 
 ULTIMATE = {
     "tile_size": "Ultimate SD upscale tile_size",
@@ -23,10 +23,12 @@ FIELDS = {**IN_WINDOWS, **FURTHER, **ULTIMATE, "tiling": UPSCALER}  # field -> t
 
 def tile_pairs(request: Request) -> dict[str, str]:
     """Nothing for what is not drawn in tiles."""
-    if not isinstance(request, InTiles) or request.tiling == UNTILED:
-        return {}
-    if request.tiling == WINDOWS:
+    if isinstance(request, InWindows) and request.tiling == WINDOWS:
         return {key: str(getattr(request, name)) for name, key in IN_WINDOWS.items()}
+    return _one_by_one(request) if isinstance(request, InTiles) and request.tiling == ONE_BY_ONE else {}
+
+
+def _one_by_one(request: InTiles) -> dict[str, str]:
     pairs = {UPSCALER: "Lanczos"} | {key: str(getattr(request, name)) for name, key in ULTIMATE.items()}
     if request.tile_order != LINEAR:
         pairs[FURTHER["tile_order"]] = request.tile_order

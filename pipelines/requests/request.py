@@ -18,7 +18,7 @@ from pipelines.requests.control_unit import MOST_UNITS, ControlUse
 from pipelines.requests.enlarge import Enlarge
 from pipelines.requests.fields import Choice, Flag, Range, Several, Stored, Text, limited
 from pipelines.requests.groups import BEGINNING, COMPUTED, CONTROL, DEPTH, MASK, MODEL, PICTURE, SAMPLING, WORDS
-from pipelines.requests.tiles import TILED_MEGAPIXELS, UNTILED, InTiles, in_tiles
+from pipelines.requests.tiles import TILED_MEGAPIXELS, UNTILED, InTiles, InWindows, in_tiles
 from pipelines.samplers import AUTOMATIC, EVERY, SAMPLERS
 
 __all__ = ["Enlarge", "Kind", "Request", "WithPicture", "begins_with", "describe", "input_ids", "limits", "unroll"]
@@ -96,13 +96,13 @@ class Drawing(Request):
     batch_size: int = PICTURE(1, Range(1, 16), "Batch size", "Pictures drawn side by side")
 
     def check(self) -> None:
-        if isinstance(self, InTiles):
+        if isinstance(self, InWindows):
             self.check_tiles(self.width, self.height)
         most = TILED_MEGAPIXELS if in_tiles(self) else MEGAPIXELS
         if self.width * self.height > most * 1e6:
             area = self.width * self.height / 1e6
             size = f"{self.width} x {self.height} is {area:.2f} megapixels"
-            tiles = isinstance(self, InTiles) and self.tiling == UNTILED
+            tiles = isinstance(self, InWindows) and self.tiling == UNTILED
             raise UserError(f"{size}; {most} is the most. Choose a smaller size{', or draw it in tiles' if tiles else ''}.")
 
     @property
@@ -214,7 +214,7 @@ AREAS = ("Whole picture", "Only masked")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inpaint(FromPicture):
+class Inpaint(InWindows, FromPicture):
     """A part of a picture drawn anew. The result has the picture's size; width and height are the size that is drawn."""
 
     kind: ClassVar[str] = "inpaint"

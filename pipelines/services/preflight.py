@@ -14,7 +14,7 @@ from pipelines.images.tiles import Part, asked_of, parts, pixel_windows, pixels_
 from pipelines.images.windows import extended, windows
 from pipelines.requests.request import Depth, Enlarge, FromPicture, ImageToImage, Inpaint, Outpaint, WithPicture
 from pipelines.requests.steps import calls_in_all, steps_at, steps_in_all, steps_of
-from pipelines.requests.tiles import UNTILED, WINDOWS, InTiles
+from pipelines.requests.tiles import InTiles, in_tiles, one_by_one
 
 NEARLY_ALIKE = 0.02  # of the aspects of two sizes
 VERBS = {"Stretch": "stretched", "Crop": "cropped", "Fill": "filled out", "Stretch latents": "stretched, as latents,"}
@@ -71,22 +71,23 @@ def _img2img(request: FromPicture, picture: Size) -> Iterator[str]:
 
 def tiles_lines(request: FromPicture) -> Iterator[str]:
     """What a run in tiles costs."""
-    if not isinstance(request, InTiles) or request.tiling == UNTILED or not steps_of(request).run:
+    if not in_tiles(request) or not steps_of(request).run:
         return
-    found = pixel_windows(request) if request.tiling == WINDOWS else parts(request, (request.width, request.height))
+    found = (
+        parts(request, (request.width, request.height)) if isinstance(request, InTiles) and one_by_one(request) else pixel_windows(request)
+    )
     if len(found) == 1:
         yield "One tile holds the whole picture."
         return
     calls = sum(calls_in_all(asked_of(request, part)) for part in found)
     area = pixels_drawn(request) / (request.width * request.height)
-    yield f"{_parts(request, found)}: {calls:,} calls of the network, {area:.1f} times the picture’s area at each step."
+    yield f"{_parts(found, one_by_one(request))}: {calls:,} calls of the network, {area:.1f} times the picture’s area at each step."
 
 
-def _parts(request: InTiles, found: Sequence[Part]) -> str:
+def _parts(found: Sequence[Part], tiles: bool) -> str:
     seams = sum(part.is_seam for part in found)
-    if request.tiling == WINDOWS:
-        return f"{len(found)} windows of {_by(found[0].size)}"
-    return f"{len(found) - seams} tiles of {_by(found[0].size)}{f', then {seams} parts along their seams' if seams else ''}"
+    what = f"{len(found) - seams} {'tiles' if tiles else 'windows'} of {_by(found[0].size)}"
+    return f"{what}, then {seams} parts along their seams" if seams else what
 
 
 def _depth(request: Depth, picture: Size | None) -> Iterator[str]:
@@ -107,16 +108,17 @@ def _depth(request: Depth, picture: Size | None) -> Iterator[str]:
 def _inpaint(request: Inpaint, picture: Size, bounds: Box | None, steps: str) -> Preflight:
     if bounds is None:
         return Preflight((steps, "Paint over what should change."))
-    size = request.width, request.height
+    size, tiles = (request.width, request.height), tuple(tiles_lines(request))
     if request.area == "Only masked":
         box = crop_box(bounds, picture, size, request.padding, request.mask_blur)
         part = box[2] - box[0], box[3] - box[1]
         label = f"{_by(part)} drawn at {_by(size)}, {_times(size[0] / part[0])}"
-        return Preflight((steps,), box, label)
+        return Preflight((steps, *tiles), box, label)
     if picture == size:
-        return Preflight((steps,))
+        return Preflight((steps, *tiles))
     stretched = "" if _alike(picture, size) else ", stretched,"
-    return Preflight((steps, f"The whole picture, {_by(picture)}, is drawn{stretched} at {_by(size)}, {_times(size[0] / picture[0])}."))
+    whole = f"The whole picture, {_by(picture)}, is drawn{stretched} at {_by(size)}, {_times(size[0] / picture[0])}."
+    return Preflight((steps, whole, *tiles))
 
 
 def _outpaint(request: Outpaint, picture: Size) -> Iterator[str]:

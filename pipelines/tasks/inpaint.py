@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import torch
@@ -142,9 +143,9 @@ def softened(patch: Patch) -> Patch:
 
 
 def show_in(model: DiffusionModel, patch: Patch) -> Show:
-    """Previews show the part in its place in the picture."""
-    small = patch.small(LONGEST)
-    return lambda x0: preview_in(model.preview, x0, small)
+    """Previews show the part in its place in the picture, which is made small once somebody looks."""
+    small = cache(lambda: patch.small(LONGEST))
+    return lambda x0: lambda: preview_in(model.preview, x0, small())()
 
 
 def _kept(batch: DrawingBatch[Inpaint], patch: Patch) -> Events:

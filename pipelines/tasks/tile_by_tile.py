@@ -17,8 +17,9 @@ from pipelines.images.masking import Patch, Size
 from pipelines.images.tiles import asked_of, mask_of, parts
 from pipelines.jobs.events import Event, Step
 from pipelines.requests.as_made import DecodeUse
-from pipelines.requests.request import ImageToImage
+from pipelines.requests.request import FromPicture
 from pipelines.requests.steps import steps_of
+from pipelines.requests.tiles import InTiles
 from pipelines.tasks.batch import DrawingBatch, DrawingTask
 from pipelines.tasks.conditioning import Denoisers, controls_of
 from pipelines.tasks.inpaint import paint, prepare, show_in
@@ -28,12 +29,12 @@ from pipelines.tasks.sampling import RunPosition, latent_shape, noise_of
 class TileDenoisers:
     """The denoisers of one request's parts: what they are told differs with the size of a part alone."""
 
-    def __init__(self, task: DrawingTask[ImageToImage]) -> None:
+    def __init__(self, task: DrawingTask[FromPicture]) -> None:
         self._task = task
         self._controls: Controls = controls_of(task)
         self._known: dict[Size, Denoisers] = {}
 
-    def of(self, single: ImageToImage) -> Denoisers:
+    def of(self, single: FromPicture) -> Denoisers:
         """`single`: what a part is drawn by."""
         size = single.width, single.height
         if size not in self._known:
@@ -42,9 +43,12 @@ class TileDenoisers:
 
 
 def redrawn(
-    batch: DrawingBatch[ImageToImage], place: int, single: ImageToImage, picture: Image.Image, denoisers: TileDenoisers
+    batch: DrawingBatch[FromPicture], place: int, single: FromPicture, picture: Image.Image, denoisers: TileDenoisers
 ) -> Generator[Event | None, None, Decoded]:
-    """One picture, with the VAE's way in each of its parts. `picture`: at the size of the request. `place`: within the batch."""
+    """One picture, with the VAE's way in each of its parts. `single`: with the fields of `InTiles`. `picture`: at the size of the
+    request. `place`: within the batch.
+    """
+    assert isinstance(single, InTiles), "only such a request says which tiles there are"
     found = [(part, asked_of(single, part)) for part in parts(single, picture.size)]
     total = sum(steps_of(asked).run for _, asked in found)
     done, ways = place * total, tuple[DecodeUse, ...]()

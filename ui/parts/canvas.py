@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Literal
 
@@ -10,7 +11,7 @@ from gradio.context import LocalContext
 
 from models.families import PIXELS_PER_LATENT
 from models.json_values import is_table, is_whole, listed
-from pipelines import FromPicture, Range, Studio, UserError, WithPicture, limits, preflight
+from pipelines import TILED_MEGAPIXELS, FromPicture, Range, Studio, UserError, WithPicture, limits, preflight
 from pipelines.images.masking import Box, Size
 from ui.door.roles import role, visitor_of
 from ui.messages import Message, PlanLines, PlanQuestion, SizeQuestion, TakenPicture
@@ -83,7 +84,14 @@ def fitting(studio: Studio, asked: SizeQuestion) -> list[int]:
     size = size_of(asked.get("picture"))
     if not native or not size:
         return []
-    return list(fit_size(size, native))
+    return list(own_size(size) if asked.get("tiled") is True else fit_size(size, native))
+
+
+def own_size(size: Size) -> Size:
+    """The picture's own, on multiples of 8: in parts any is drawn, up to a limit."""
+    share = min(1.0, LARGEST / max(size), math.sqrt(TILED_MEGAPIXELS * 1e6 / (size[0] * size[1])))
+    width, height = (max(SMALLEST, int(side * share) // PIXELS_PER_LATENT * PIXELS_PER_LATENT) for side in size)
+    return width, height
 
 
 def fit_size(size: tuple[int, ...], native: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import gradio as gr
 from gradio.components import Component
 
-from pipelines import Checkpoint, Drawing, Request, Studio
+from pipelines import Checkpoint, Drawing, InTiles, Request, Studio
 from ui.gradio_types import Keyword, keywords
 from ui.parts import controls
 from ui.parts.choices import choices, offer
@@ -109,14 +109,15 @@ def size(draft: Draft) -> None:
 
 
 def tiles(draft: Draft) -> None:
-    """How a large picture is drawn in parts."""
+    """How a large picture is drawn in parts. What does nothing in the way that is chosen, `static/form.css` hides."""
     with row(draft, "tiles", "Tiles"):
         draft.show("tiling")
         draft.slide("tile_size", "tile_overlap")
-        with gr.Row():
-            draft.show("tile_padding", "tile_blur", "tile_order", min_width=90)
-        draft.show("seam_pass")
-        draft.slide("seam_strength", "seam_width")
+        if issubclass(draft.kind, InTiles):
+            with gr.Row():
+                draft.show("tile_padding", "tile_blur", "tile_order", min_width=90)
+            draft.show("seam_pass")
+            draft.slide("seam_strength", "seam_width")
 
 
 def control(draft: Draft, prominent: bool = False) -> None:

@@ -409,6 +409,7 @@ export type PlanLines = {
 export type SizeQuestion = {
   checkpoint?: unknown;
   picture?: unknown;
+  tiled?: unknown;
 };
 
 export type PictureUseLine = {

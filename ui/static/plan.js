@@ -42,7 +42,8 @@ export const build = ({ element, props, server }) => {
   // A picture that was put in by hand brings a size that suits it; one that comes with settings has its own.
   on("opened", async ({ kind: whose, width, height }) => {
     if (whose !== kind || kind === "outpaint" || !values) return;
-    const size = await server.fit({ checkpoint: values.checkpoint, picture: [width, height] }).catch(() => null);
+    const tiled = Boolean(values.tiling) && values.tiling !== "Off"; // then a large picture keeps its size
+    const size = await server.fit({ checkpoint: values.checkpoint, picture: [width, height], tiled }).catch(() => null);
     if (!size?.length) return;
     enter(`#${kind}-width`, size[0]);
     enter(`#${kind}-height`, size[1]);

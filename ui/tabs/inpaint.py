@@ -7,7 +7,7 @@ import gradio as gr
 from pipelines import Inpaint, Studio
 from ui.parts.canvas import canvas, held, plan
 from ui.parts.form import TabForm
-from ui.parts.sections import Draft, add_ons, control, form_body, form_side, minute, models, row, rows, sampling, size, words
+from ui.parts.sections import Draft, add_ons, control, form_body, form_side, minute, models, row, rows, sampling, size, tiles, words
 
 TITLE = "Inpaint"
 KIND = Inpaint
@@ -29,6 +29,7 @@ def build(studio: Studio) -> TabForm:
                     draft.slide("mask_blur", "padding")
                     draft.show("inverted", "soft", "exact_steps")
                 size(draft)
+                tiles(draft)
                 sampling(draft)
                 control(draft)
                 add_ons(draft)
