@@ -18,7 +18,7 @@ from pipelines.requests.steps import steps_of
 from pipelines.requests.tiles import ONE_BY_ONE, WINDOWS
 from pipelines.runtime.runner import ModelRunner
 
-TIMES = 3  # as large, along each side, as the starter was trained for
+TIMES = 2  # as large, along each side, as the starter was trained for
 
 
 def measure(rounds: int) -> list[Row]:

@@ -18,12 +18,14 @@ from models.diffusion_model import DiffusionModel
 from models.errors import Interrupted
 from pipelines import ControlUse, Drawing, ImageToImage, Inpaint, describe, restore
 from pipelines.control.units import Controls
+from pipelines.denoising import vae_decode
 from pipelines.denoising.denoiser import Masked
 from pipelines.denoising.tiled import Tiled, equal, gaussian
 from pipelines.images.masking import Box
 from pipelines.images.store import Inputs
 from pipelines.images.tiles import evenly
 from pipelines.jobs.events import Picture, Step
+from pipelines.requests.as_made import DecodeUse
 from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.requests.steps import Steps
 from pipelines.requests.tiles import CROSSINGS, ONE_BY_ONE, WINDOWS, InWindows
@@ -279,6 +281,18 @@ def test_seams_are_drawn_after_the_tiles_and_every_step_is_told(model: Diffusion
     plain = drawn(replace(request, seam_pass="None"), model, inputs)
     off = np.abs(np.asarray(made[0].image, int) - np.asarray(plain, int)).max(2)
     assert off[60:68, 20:108].mean() > 3 * off[8:24, 8:24].mean()
+
+
+def test_the_vae_s_way_in_each_part_is_the_recorded_one(model: DiffusionModel, inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded, seen = tuple(DecodeUse(tile=8 * place) for place in range(32, 36)), list[DecodeUse]()
+
+    def noted(model: DiffusionModel, latents: Tensor, way: DecodeUse) -> Any:
+        seen.append(way)
+        return vae_decode.decode(model, latents, way)
+
+    monkeypatch.setattr("pipelines.tasks.tile_by_tile.decode", noted)
+    [made] = finished(img2img.batches(task(asked(inputs, tiling=ONE_BY_ONE, decodes=recorded), model, inputs)))
+    assert tuple(seen) == recorded and isinstance(made.request, ImageToImage) and made.request.decodes == recorded
 
 
 def test_strength_nought_draws_no_tile(model: DiffusionModel, inputs: Inputs) -> None:
