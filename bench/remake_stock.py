@@ -22,6 +22,7 @@ from models.tensors.embedded_sizes import OWN_SIZES
 from pipelines.images.store import Inputs
 from pipelines.requests.as_made import DecodeUse
 from pipelines.requests.control_unit import CONTROL_MODES, CONTROL_RESIZE, WEIGHT_CURVES, ControlUse
+from pipelines.requests.details import MERGES, DetailBox
 from pipelines.requests.enlarge import FILTER_NAMES
 from pipelines.requests.request import (
     AREAS,
@@ -34,6 +35,7 @@ from pipelines.requests.request import (
     SCHEDULE_NAMES,
     Controlled,
     Depth,
+    Details,
     Enlarge,
     HypernetworkUse,
     ImageToImage,
@@ -203,6 +205,19 @@ def _depth(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     )  # fmt: skip
 
 
+def _details(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
+    place = dice.randrange(len(stock.pictures))
+    boxes = (
+        DetailBox(left=4, top=6, right=44, bottom=40, prompt=dice.choice(("", "frost, [PROMPT]", "[SKIP]"))),
+        DetailBox(left=30, top=24, right=90, bottom=64, strength=dice.choice((0.0, 0.7))),
+    )
+    return Details(
+        **{**common, "decodes": ()}, image=stock.pictures[place], boxes=boxes[: dice.randint(1, 2)], together=dice.choice(MERGES),
+        mask=dice.choice(("", stock.masks[place])), mask_blur=dice.choice((0, 4)), padding=dice.choice((0, 32)),
+        denoising_strength=dice.choice((0.0, 0.4, 1.0)), **_maybe_units(dice, stock),
+    )  # fmt: skip
+
+
 def _enlarge(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     return Enlarge(
         image=dice.choice(stock.pictures), filter=dice.choice(FILTER_NAMES), by=dice.choice(("Factor", "Size")),
@@ -211,5 +226,5 @@ def _enlarge(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
 
 
 KINDS: tuple[Callable[[Dice, Loaders, dict[str, Any]], Request], ...] = (
-    _txt2img, _img2img, _inpaint, _outpaint, _controlled, _depth, _enlarge,
+    _txt2img, _img2img, _inpaint, _outpaint, _controlled, _depth, _details, _enlarge,
 )  # fmt: skip

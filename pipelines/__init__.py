@@ -9,12 +9,14 @@ from pipelines.job_book.errors import NotYours, TooLate
 from pipelines.prompts.grammar import tables as grammar_tables
 from pipelines.prompts.grammar import written
 from pipelines.requests.control_unit import MOST_UNITS, ControlUse
+from pipelines.requests.details import DetailBox, Detailer
 from pipelines.requests.fields import Choice, Flag, Limit, Range, Several, Stored, Text
 from pipelines.requests.request import (
     KINDS,
     OWN_VAE,
     Controlled,
     Depth,
+    Details,
     Drawing,
     Enlarge,
     FromPicture,
@@ -48,6 +50,9 @@ __all__ = [
     "ControlUse",
     "Controlled",
     "Depth",
+    "DetailBox",
+    "Detailer",
+    "Details",
     "Drawing",
     "Enlarge",
     "Flag",

@@ -10,6 +10,7 @@ from models.downloads.hub import HUB
 from models.library.catalog import Catalog, Checkpoint
 from models.memory.forecast import Forecast
 from models.memory.manager import LedgerLine
+from pipelines.details.detectors import Detectors
 from pipelines.gallery.gallery import Gallery
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import NOBODY, Job, JobBook, PictureRecord
@@ -27,6 +28,7 @@ from pipelines.resolving.resolve import resolve
 from pipelines.services.answers import JobNews
 from pipelines.services.control_preview import ControlPreviews
 from pipelines.services.depth_preview import DepthPreviews
+from pipelines.services.detail_finder import DetailFinder
 from pipelines.services.details import Details
 from pipelines.services.examples import Examples
 from pipelines.services.folders import Folders
@@ -75,6 +77,7 @@ class Studio:
         self.annotator_files = AnnotatorFiles(annotators, self.library.queue)
         self.control = ControlPreviews(self.uploads, self._worker, annotators)
         self.depth = DepthPreviews(self.uploads, self.control)
+        self.finder = DetailFinder(self.uploads, self._worker, Detectors(annotators.folders))
         self.prompts = PromptReader(catalog)
         self.examples = Examples(catalog)
         self.details = Details(book, catalog)

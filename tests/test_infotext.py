@@ -221,6 +221,8 @@ def test_every_field_of_what_begins_with_a_picture_is_written_or_known_not_to_be
         "begins_with": "in the JSON",
         "by": "told by the key that is there",
         "tiling": "told by the keys that are there",
+        "boxes": "Detail boxes",
+        "detailers": "ADetailer model, and its other keys",
     }
     kinds = [kind for kind in KINDS.values() if kind is not TextToImage]
     own = {name for kind in kinds for name in limits(kind)} - set(limits(TextToImage))

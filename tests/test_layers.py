@@ -63,6 +63,7 @@ PACKAGES = {
         "programs",
         "prompts",
         "preprocessors",
+        "details",
         "images",
         "requests",
         "samplers",
@@ -74,7 +75,19 @@ TORCH_FREE = [
     *(f"models.{name}" for name in ["identify", "library", "families", "kits"]),
     *(
         f"pipelines.{name}"
-        for name in ("requests", "programs", "metadata", "resolving", "images", "depth", "job_book", "gallery", "jobs", "services")
+        for name in (
+            "requests",
+            "programs",
+            "metadata",
+            "resolving",
+            "images",
+            "details",
+            "depth",
+            "job_book",
+            "gallery",
+            "jobs",
+            "services",
+        )
     ),
     *(f"ui.{name}" for name in ["tabs", "routes", "parts", "door"]),
 ]

@@ -165,3 +165,34 @@ def test_the_stage_says_where_a_job_is(ask: Ask) -> None:
     body = "return given.map(([job, asked]) => sentence(job, asked));"
     found = ask('import { sentence } from "./stage_words.js";', body, [[JOB | news, asked] for news, asked, _ in SAID])
     assert found == [words for *_, words in SAID]
+
+
+def test_a_box_that_is_pulled_stays_in_the_picture_and_keeps_its_other_sides(ask: Ask) -> None:
+    dice = np.random.default_rng(4)
+    size, sides = {"width": 300, "height": 200}, ["", "top left", "right", "bottom", "bottom right", "left"]
+    tries = [
+        [{"left": 20, "top": 30, "right": 90, "bottom": 80, "prompt": "x"}, sides[at % 6], *dice.uniform(-400, 400, 2).tolist()]
+        for at in range(60)
+    ]
+    body = "return given.tries.map(([box, sides, x, y]) => pulled(box, sides, x, y, given.size));"
+    for (box, name, _, _), next_box in zip(
+        tries, ask('import { pulled } from "./box_layer.js";', body, {"tries": tries, "size": size}), strict=True
+    ):
+        assert 0 <= next_box["left"] < next_box["right"] <= 300 and 0 <= next_box["top"] < next_box["bottom"] <= 200
+        assert next_box["prompt"] == "x"
+        if name:
+            assert all(next_box[side] == box[side] for side in ("left", "top", "right", "bottom") if side not in name)
+            assert next_box["right"] - next_box["left"] >= 8 and next_box["bottom"] - next_box["top"] >= 8
+        else:
+            assert (next_box["right"] - next_box["left"], next_box["bottom"] - next_box["top"]) == (70, 50)
+
+
+def test_a_click_is_no_box_and_a_drag_to_any_side_is_one(ask: Ask) -> None:
+    body = "return given.map(([one, other]) => spanned(one, other, { width: 100, height: 80 }));"
+    points = [
+        [{"x": 50, "y": 40}, {"x": 52, "y": 70}],
+        [{"x": 90, "y": 70}, {"x": -20, "y": 10.4}],
+        [{"x": 95, "y": 70}, {"x": 400, "y": 99}],
+    ]
+    made = ask('import { spanned } from "./box_layer.js";', body, points)
+    assert made == [None, {"left": 0, "top": 10, "right": 90, "bottom": 70}, None]

@@ -261,6 +261,7 @@ class PlanLines(TypedDict):
     lines: list[str]
     box: tuple[int, int, int, int] | None  # left, top, right, bottom of what is drawn, in pixels
     label: str
+    crops: NotRequired[list[tuple[int, int, int, int]]]  # of details: what each drawing sees
 
 
 class SizeQuestion(TypedDict, total=False):
@@ -303,8 +304,41 @@ class UnitMap(TypedDict):
     height: int
 
 
+class DetailsQuestion(TypedDict, total=False):
+    """Which details there are in a picture. Sent by `detailers.js`; read by `ui.parts.detailers.found`."""
+
+    detailers: object  # the list of the form
+    image: object  # ids
+    mask: object
+
+
+class DetailBoxLine(TypedDict):
+    left: int
+    top: int
+    right: int
+    bottom: int
+    prompt: str
+    strength: float
+
+
+class FoundBoxes(TypedDict):
+    """Boxes for the list and the surface. Sent by `ui.parts.detailers.found`; read by `detailers.js`."""
+
+    boxes: list[DetailBoxLine]
+    labels: list[str]  # of each box
+    words: str
+
+
+class OfferedDetector(TypedDict):
+    """Sent by `ui.parts.detailers`; read by `detailers.js`."""
+
+    name: str
+    info: str
+    why: str  # a sentence where it cannot be used, else ""
+
+
 class UnitField(TypedDict):
-    """A field of a unit as a control. Within `UnitOffers`."""
+    """A field of a unit or of a detailer as a control. Within `UnitOffers`, and with the page for `detailers.js`."""
 
     title: str
     info: str

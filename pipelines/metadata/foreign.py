@@ -8,9 +8,8 @@ from pipelines.metadata.admitting import admitted
 from pipelines.metadata.lists import listed
 from pipelines.metadata.text_request import lost, put_in, with_tags
 from pipelines.programs.said import ModelSaid, Said
+from pipelines.requests.added import MOST_LORAS, STRONGEST
 from pipelines.requests.request import (
-    MOST_LORAS,
-    STRONGEST,
     Drawing,
     HypernetworkUse,
     ImageToImage,

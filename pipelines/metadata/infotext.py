@@ -20,13 +20,14 @@ from dataclasses import dataclass, field, fields
 
 from pipelines.metadata import tile_text
 from pipelines.metadata.admitting import admitted
+from pipelines.metadata.detail_text import detail_pairs
 from pipelines.metadata.provenance import OURS_ALONE
 from pipelines.metadata.settings_text import LONGEST, NEGATIVE, take_apart
 from pipelines.metadata.unit_text import SHOWN_HASH, unit_text
 from pipelines.programs.names import Near, instead, sampler_of, schedule_of
 from pipelines.prompts.tags import write_tags
 from pipelines.requests.enlarge import BY_SIZE
-from pipelines.requests.request import Drawing, Enlarge, ImageToImage, Request, TextToImage, limits
+from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Request, TextToImage, limits
 
 __all__ = ["LONGEST", "Settings", "number", "parse", "write"]
 
@@ -61,6 +62,7 @@ PICTURE_KEYS = {
     "right": "Outpaint right",
     "top": "Outpaint top",
     "bottom": "Outpaint bottom",
+    "together": "Details drawn",
     "estimator": "Depth estimator",
     "map": "Depth map hash",
     "map_inverted": "Depth inverted",
@@ -118,7 +120,8 @@ def _drawing_text(request: Drawing, pairs: dict[str, str]) -> str:
 def _drawing_pairs(request: Drawing) -> dict[str, str]:
     pairs = {key: _number_text(getattr(request, name)) for name, key in KEYS.items() if name not in SELDOM or _chosen(request, name)}
     pairs[SIZE] = f"{request.width}x{request.height}"
-    return pairs | _picture_pairs(request) | {f"ControlNet {place}": unit_text(use) for place, use in enumerate(request.controls)}
+    details = detail_pairs(request) if isinstance(request, Details) else {}
+    return pairs | _picture_pairs(request) | details | {f"ControlNet {place}": unit_text(use) for place, use in enumerate(request.controls)}
 
 
 def _picture_pairs(request: Request) -> dict[str, str]:

@@ -9,18 +9,19 @@ from itertools import islice
 
 from models.errors import UserError
 from pipelines.metadata.admitting import admitted
+from pipelines.metadata.detail_text import read_details, told_details, understood
 from pipelines.metadata.infotext import PICTURE_KEYS, UPSCALE_TO, Settings, number
 from pipelines.metadata.lists import unlisted
 from pipelines.metadata.provenance import OURS_ALONE
 from pipelines.metadata.tile_text import FIELDS as TILE_FIELDS
 from pipelines.metadata.unit_text import TRUTHS, read_unit
 from pipelines.prompts.tags import Tag, take_tags
+from pipelines.requests.added import MOST_LORAS, STRONGEST
 from pipelines.requests.enlarge import BY_SIZE
 from pipelines.requests.request import (
-    MOST_LORAS,
-    STRONGEST,
     Controlled,
     Depth,
+    Details,
     Drawing,
     Enlarge,
     FromPicture,
@@ -38,6 +39,7 @@ UNIT = re.compile(r"ControlNet (\d{1,2})", re.IGNORECASE)
 OWN: tuple[tuple[type[Drawing], tuple[str, ...]], ...] = (
     (Outpaint, ("left", "right", "top", "bottom")),
     (Depth, ("estimator", "map", "map_inverted", "cut_off", "far", "near", "curve", "map_blur")),
+    (Details, ("together",)),
     (Inpaint, ("mask_blur", "masked_content", "area", "padding", "inverted", "soft")),
     (ImageToImage, ("image", "denoising_strength", "tiling")),
 )
@@ -66,6 +68,7 @@ def request_of(settings: Settings) -> FromText:
         return _enlarging(settings)
     kind = _kind(settings)
     given = {name: _value(kind, name, text) for name, text in settings.pictures.items() if name in {item.name for item in fields(kind)}}
+    given |= read_details(settings.leftovers) if kind is Details else {}
     pictures = {(-1, name): str(given.pop(name)) for name in ("image", "map") if given.get(name)}
     taken, notes = admitted(kind, given)
     asked, unfit = _together(kind, {**settings.values, **taken})
@@ -77,7 +80,17 @@ def request_of(settings: Settings) -> FromText:
     unit_notes = [note for _, _, found in read for note in found]
     request = replace(request, controls=tuple(use for use, _, _ in read))
     unknown = _unknown(settings, kind)
-    told = (*settings.notes, *notes, *unfit, *tag_notes, *unit_notes, *lost(unknown), *put_in(kind, bool(settings.pictures.get("image"))))
+    detail_notes = [] if kind is Details else told_details(settings.leftovers)
+    told = (
+        *settings.notes,
+        *notes,
+        *unfit,
+        *tag_notes,
+        *unit_notes,
+        *detail_notes,
+        *lost(unknown),
+        *put_in(kind, bool(settings.pictures.get("image"))),
+    )
     return FromText(request, told, pictures, unknown)
 
 
@@ -145,9 +158,13 @@ def _weighed(text: str) -> tuple[LoraUse, ...]:
 
 def _unknown(settings: Settings, kind: type[Drawing]) -> dict[str, str]:
     """What nothing here stands for."""
-    others = {key: text for key, text in settings.leftovers.items() if key not in READ_ELSEWHERE and not UNIT.fullmatch(key)}
+    others = {key: text for key, text in settings.leftovers.items() if not _is_read(key)}
     own = {item.name for item in fields(kind)}
     return others | {(PICTURE_KEYS | TILE_FIELDS)[name]: text for name, text in settings.pictures.items() if name not in own}
+
+
+def _is_read(key: str) -> bool:
+    return key in READ_ELSEWHERE or bool(UNIT.fullmatch(key)) or understood(key)
 
 
 def lost(unknown: Iterable[str]) -> list[str]:

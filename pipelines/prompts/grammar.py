@@ -12,7 +12,7 @@ from pipelines.prompts import tags, weights
 from pipelines.prompts.names import Names
 from pipelines.prompts.tags import WrittenTag, split_tags
 from pipelines.prompts.weights import Group, Weighted, cut, weigh
-from pipelines.requests.request import STRONGEST
+from pipelines.requests.added import STRONGEST
 
 NO_NAMES = Names()
 SPECIAL = re.compile(r"[\\()\[\]]")

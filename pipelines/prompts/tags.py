@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from models.errors import UserError
-from pipelines.requests.request import MOST_LORAS, STRONGEST
+from pipelines.requests.added import MOST_LORAS, STRONGEST
 
 STEP = "0.05"  # of the keys that weigh
 SPACE = r"[ \t\n\r\f\v]"

@@ -16,7 +16,7 @@ class MadeFor:
 
 
 MADE_FOR: Mapping[str, MadeFor] = {  # by variant
-    "inpaint": MadeFor("an inpainting model: it fills in a part of a picture", 9, ("inpaint", "outpaint")),
+    "inpaint": MadeFor("an inpainting model: it fills in a part of a picture", 9, ("inpaint", "outpaint", "details")),
     "depth": MadeFor("a depth model: it draws over the depths of a picture", 5, ("depth",)),
     "instruct": MadeFor("an editing model: it changes a picture as it is told", 8),
     "upscale": MadeFor("an upscaling model: it enlarges a picture", 7),

@@ -12,12 +12,14 @@ from typing import ClassVar, Self, TypeVar
 
 from models.errors import UserError
 from models.families import PIXELS_PER_LATENT
+from pipelines.requests.added import MOST_LORAS, EmbeddingUse, HypernetworkUse, LoraUse
 from pipelines.requests.as_made import DecodeUse, Understanding
 from pipelines.requests.base import Kind, Request, WithPicture, begins_with, describe, input_ids, limits, unroll
 from pipelines.requests.control_unit import MOST_UNITS, ControlUse
+from pipelines.requests.details import MERGES, MOST_BOXES, MOST_DETAILERS, DetailBox, Detailer, check_boxes
 from pipelines.requests.enlarge import Enlarge
 from pipelines.requests.fields import Choice, Flag, Range, Several, Stored, Text, limited
-from pipelines.requests.groups import BEGINNING, COMPUTED, CONTROL, DEPTH, MASK, MODEL, PICTURE, SAMPLING, WORDS
+from pipelines.requests.groups import BEGINNING, COMPUTED, CONTROL, DEPTH, DETAILS, MASK, MODEL, PICTURE, SAMPLING, WORDS
 from pipelines.requests.tiles import TILED_MEGAPIXELS, UNTILED, InTiles, InWindows, in_tiles
 from pipelines.samplers import AUTOMATIC, EVERY, SAMPLERS
 
@@ -31,36 +33,6 @@ SCHEDULE_NAMES = (AUTOMATIC, *EVERY)
 
 OWN_VAE = "own"  # the checkpoint's own VAE, whatever was chosen for it
 MOST_DECODES = 2000  # an outpainted picture has one for each of its windows
-STRONGEST = 4.0  # of a LoRA or hypernetwork: beyond, there is no picture left
-MOST_LORAS = 16  # in one drawing
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoraUse:
-    """A LoRA file and how strongly it acts. Strength 0 takes it out, negative ones push the other way."""
-
-    id: str = limited("", Choice(), "LoRA")
-    name: str = limited("", Text(300), "Name", derived=True)  # so that another machine can find its own copy
-    unet: float = limited(1.0, Range(-STRONGEST, STRONGEST, 0.05, clamp=True), "Strength")
-    text_encoder: float = limited(1.0, Range(-STRONGEST, STRONGEST, 0.05, clamp=True), "Strength on the words")
-    blocks: str = limited("", Text(400), "Block weights", "Numbers with commas, one a block of the UNet; empty: 1 everywhere")
-
-
-@dataclass(frozen=True, kw_only=True)
-class HypernetworkUse:
-    """A hypernetwork file and how strongly it acts."""
-
-    id: str = limited("", Choice(), "Hypernetwork")
-    name: str = limited("", Text(300), "Name", derived=True)
-    strength: float = limited(1.0, Range(-STRONGEST, STRONGEST, 0.05, clamp=True), "Strength")
-
-
-@dataclass(frozen=True, kw_only=True)
-class EmbeddingUse:
-    """An embedding file and the word in the prompts that stands for it."""
-
-    id: str = limited("", Choice(), "Embedding")
-    word: str = limited("", Text(300), "Word")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +85,11 @@ class Drawing(Request):
     def prompts_read(self) -> tuple[str, ...]:
         """Those that act: guidance 1 needs the prompt alone, as the negative branch would be multiplied by nothing."""
         return (self.prompt,) if self.guidance_scale == 1 else (self.prompt, self.negative_prompt)
+
+    @property
+    def words_read(self) -> tuple[str, ...]:
+        """All texts that a text encoder reads for it."""
+        return self.prompts_read
 
     @property
     def other_vae(self) -> str:
@@ -270,8 +247,32 @@ class Depth(FromPicture):
     map_blur: int = DEPTH(0, Range(0, 64), "Blur of the map", "Pixels, at the size that is drawn")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Details(FromPicture):
+    """Parts of a picture drawn anew, one after another, each as an inpainting. Width and height are the size of each drawing."""
+
+    kind: ClassVar[str] = "details"
+    title: ClassVar[str] = "Details"
+
+    denoising_strength: float = SAMPLING(0.4, Range(0, 1, 0.01), "Denoising strength", "0.3 to 0.5 keeps what is there; 1 draws anew")
+    boxes: tuple[DetailBox, ...] = DETAILS((), Several(DetailBox, MOST_BOXES), "Boxes")
+    together: str = DETAILS(MERGES[0], Choice(MERGES), "Boxes are drawn", "All but these: the rest of the picture, in one drawing")
+    detailers: tuple[Detailer, ...] = DETAILS((), Several(Detailer, MOST_DETAILERS), "Detailers")
+    mask: str = MASK("", Stored(), "Painted", "Where something is painted in a box, that alone is drawn anew in it")
+    mask_blur: int = MASK(4, Range(0, 64), "Mask blur", "Pixels over which new and old blend at the edge")
+    padding: int = MASK(32, Range(0, 256, 4), "Padding", "Pixels around a box that are seen as well")
+
+    def check(self) -> None:
+        super().check()
+        check_boxes(self.boxes)
+
+    @property
+    def words_read(self) -> tuple[str, ...]:
+        return (*self.prompts_read, *(each.prompt for each in self.boxes))
+
+
 Drawn = TypeVar("Drawn", bound=Drawing)
-OF_ALL = (TextToImage, ImageToImage, Inpaint, Outpaint, Controlled, Depth, Enlarge)
+OF_ALL = (TextToImage, ImageToImage, Inpaint, Outpaint, Controlled, Depth, Details, Enlarge)
 KINDS: dict[str, type[Request]] = {kind.kind: kind for kind in OF_ALL}
 
 

@@ -43,7 +43,7 @@ def with_given(called: Called, given: Sequence[EmbeddingUse], checkpoint: Checkp
 def awake(request: Drawing, called: Called) -> Iterator[tuple[str, list[ModelFile]]]:
     """The words that act in the prompts, found by the very reading that the text encoders are given, and the files that each may mean."""
     names = Names.of(called)
-    runs = [run for text in request.prompts_read for run in parse(text, names).runs if run.name]
+    runs = [run for text in request.words_read for run in parse(text, names).runs if run.name]
     for word in dict.fromkeys(run.name for run in runs):
         is_exact = all(run.text == word for run in runs if run.name == word)
         meant = {entry.id: entry for own in ((word,) if is_exact else names.spelt_as(word)) for entry in called[own]}

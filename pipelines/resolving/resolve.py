@@ -16,7 +16,7 @@ from pipelines.prompts.tags import Tag, take_tags, without_tags
 from pipelines.requests.as_made import is_sealed, loosened
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.made_for import MADE_FOR, cannot_draw, draws
-from pipelines.requests.request import OWN_VAE, Depth, Drawing, Drawn, EmbeddingUse, HypernetworkUse, Kind, LoraUse
+from pipelines.requests.request import OWN_VAE, Depth, Details, Drawing, Drawn, EmbeddingUse, HypernetworkUse, Kind, LoraUse
 from pipelines.resolving.control_match import readers
 from pipelines.resolving.embedding_words import awake, embeddings_for, fitting, with_given
 from pipelines.resolving.rebind import SHOWN, STEERS, Rebound, rebind
@@ -52,6 +52,7 @@ def _resolved(request: Drawn, catalog: CatalogView) -> Drawn:
     checkpoint = catalog.checkpoint(request.checkpoint)
     _check_depth(request, checkpoint)
     _check_variant(request, checkpoint)
+    _check_box_prompts(request)
     prompt, tags = take_tags(request.prompt)
     loras = [*request.loras, *(_lora(tag, checkpoint, catalog) for tag in tags if tag.kind == "lora")]
     hypernetworks = [*request.hypernetworks, *(_hypernetwork(tag, checkpoint, catalog) for tag in tags if tag.kind == "hypernet")]
@@ -167,6 +168,15 @@ def _check_depth(request: Drawing, checkpoint: Checkpoint) -> None:
         raise UserError(UNREAD_DEPTH)
     if request.far >= request.near:
         raise UserError("“Far” lies in front of “Near”, so the map would be empty. Move one of them, or invert the map.")
+
+
+def _check_box_prompts(request: Drawing) -> None:
+    """LoRAs act on a whole job."""
+    boxes = request.boxes if isinstance(request, Details) else ()
+    place = next((place for place, each in enumerate(boxes, 1) if without_tags(each.prompt) != each.prompt), 0)
+    if place:
+        what = f"The prompt of box {place} names a LoRA or hypernetwork, which acts on all boxes"
+        raise UserError(f"{what}. Put its tag into the prompt of the form.")
 
 
 def _check_refiner(request: Drawing, checkpoint: Checkpoint, catalog: CatalogView) -> None:

@@ -21,7 +21,7 @@ from pipelines.images.masking import Size
 from pipelines.images.store import Inputs
 from pipelines.images.tiles import pixels_drawn
 from pipelines.images.windows import windows
-from pipelines.requests.request import Drawing, Enlarge, ImageToImage, Outpaint, Request
+from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Outpaint, Request
 
 MOST_WORK = 10_000.0  # megapixels times steps of one job: some 300 pictures of 1024 x 1024 with 30 steps
 PIXEL, TRANSPARENT_PIXEL = 3, 4  # bytes of a pixel in a PNG that does not shrink at all
@@ -50,6 +50,8 @@ def work_of(request: Request, size: Size | None = None) -> float:
     if isinstance(request, Outpaint) and size:
         around = request.left, request.top, request.right, request.bottom
         area *= len(windows(size, around, (request.width, request.height)))
+    if isinstance(request, Details):
+        area *= max(1, len(request.boxes))
     return area * request.steps * request.picture_count
 
 

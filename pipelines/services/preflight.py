@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from models.errors import UserError
+from pipelines.details.parts import bounds_of
 from pipelines.images.masking import Box, Size, crop_box
 from pipelines.images.tiles import Part, asked_of, parts, pixel_windows, pixels_drawn
 from pipelines.images.windows import extended, windows
-from pipelines.requests.request import Depth, Enlarge, FromPicture, ImageToImage, Inpaint, Outpaint, WithPicture
+from pipelines.requests.details import check_inside
+from pipelines.requests.request import Depth, Details, Enlarge, FromPicture, ImageToImage, Inpaint, Outpaint, WithPicture
 from pipelines.requests.steps import calls_in_all, steps_at, steps_in_all, steps_of
 from pipelines.requests.tiles import InTiles, in_tiles, one_by_one
 
@@ -22,11 +24,15 @@ VERBS = {"Stretch": "stretched", "Crop": "cropped", "Fill": "filled out", "Stret
 
 @dataclass(frozen=True)
 class Preflight:
-    """`lines`: sentences, the steps first. `box`: the part that "only masked" draws, in pixels of the picture, and its `label`."""
+    """`lines`: sentences, the steps first. `box`: the part that "only masked" draws, in pixels of the picture, and its `label`.
+
+    `crops`: of details, what each drawing of a box sees.
+    """
 
     lines: tuple[str, ...]
     box: Box | None = None
     label: str = ""
+    crops: tuple[Box, ...] = ()
 
 
 def preflight(request: WithPicture, picture: Size | None, bounds: Box | None = None) -> Preflight:
@@ -44,6 +50,8 @@ def _drawn(request: FromPicture, picture: Size | None, bounds: Box | None) -> Pr
         return Preflight((steps,))
     if isinstance(request, Inpaint):
         return _inpaint(request, picture, bounds, steps)
+    if isinstance(request, Details):
+        return _details(request, picture)
     if isinstance(request, Outpaint):
         return Preflight((steps, *_outpaint(request, picture)))
     return Preflight((steps, *_img2img(request, picture), *tiles_lines(request)))
@@ -56,7 +64,7 @@ def steps_sentence(request: FromPicture) -> str:
         return f"{' + '.join(map(str, rounds[:8]))}{' + …' * (len(rounds) > 8)} = {steps_in_all(request)} steps will run."
     if not run:
         return "Strength 0: no step runs, the picture comes back as it is."
-    where = " in each window" if isinstance(request, Outpaint) else ""
+    where = " in each window" if isinstance(request, Outpaint) else " in each box" if isinstance(request, Details) else ""
     if request.exact_steps or run == request.steps:
         return f"{run} step{'s' * (run > 1)} will run{where}."
     return f"{run} of {request.steps} steps will run{where} at strength {request.denoising_strength:g}."
@@ -119,6 +127,19 @@ def _inpaint(request: Inpaint, picture: Size, bounds: Box | None, steps: str) ->
     stretched = "" if _alike(picture, size) else ", stretched,"
     whole = f"The whole picture, {_by(picture)}, is drawn{stretched} at {_by(size)}, {_times(size[0] / picture[0])}."
     return Preflight((steps, whole, *tiles))
+
+
+def _details(request: Details, picture: Size) -> Preflight:
+    try:
+        check_inside(request.boxes, picture)
+    except UserError as error:
+        return Preflight((str(error),))
+    bounds, size = bounds_of(request, picture), (request.width, request.height)
+    if not bounds:
+        return Preflight(("All boxes are skipped: the picture comes back as it is.",))
+    crops = tuple(crop_box(each, picture, size, request.padding, request.mask_blur) for each in bounds)
+    count = f"{len(bounds)} drawings, one after another," if len(bounds) > 1 else "One drawing"
+    return Preflight((f"{count} at {_by(size)}.", steps_sentence(request)), crops=crops)
 
 
 def _outpaint(request: Outpaint, picture: Size) -> Iterator[str]:

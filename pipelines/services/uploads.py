@@ -17,9 +17,11 @@ from pipelines.images.store import GONE, Inputs
 from pipelines.images.windows import extended, windows
 from pipelines.job_book.book import JobBook, PictureRecord
 from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.details import check_inside
 from pipelines.requests.fields import Stored
 from pipelines.requests.request import (
     Depth,
+    Details,
     Drawing,
     Enlarge,
     FromPicture,
@@ -127,6 +129,8 @@ class Uploads:
             raise UserError(GONE)
         if isinstance(request, Inpaint):
             self._check_mask(request)
+        if isinstance(request, Details):
+            self._check_details(request)
         if isinstance(request, Outpaint):
             self._check_margins(request)
         if isinstance(request, Enlarge):
@@ -184,6 +188,12 @@ class Uploads:
         low, high = mask.getextrema()
         if (low == 255) if request.inverted else (high == 0):
             raise UserError("The mask leaves nothing to draw. Paint over the part that should change.")
+
+    def _check_details(self, request: Details) -> None:
+        size = self.size(request.image)
+        check_inside(request.boxes, size)
+        if request.mask and self.size(request.mask) != size:
+            raise UserError("What is painted belongs to a picture of another size. Paint it again.")
 
     def _check_margins(self, request: Outpaint) -> None:
         around = request.left, request.top, request.right, request.bottom

@@ -19,9 +19,11 @@ from models.tensors.embedded_sizes import OWN_SIZES
 from pipelines.images.store import Inputs
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.details import DetailBox
 from pipelines.requests.request import (  # fmt: skip
     Controlled,
     Depth,
+    Details,
     Drawing,
     EmbeddingUse,
     HypernetworkUse,
@@ -156,6 +158,9 @@ DRAWINGS: Mapping[str, Callable[[Workshop], Drawing]] = {
     "inpainting": lambda workshop: Inpaint(**workshop.masked, masked_content="Latent noise"),
     "inpainting, soft": lambda workshop: Inpaint(**workshop.masked, soft=True, area="Only masked", padding=4, masked_content="Fill"),
     "inpainting model": lambda workshop: Inpaint(**workshop.masked, checkpoint=workshop.ids["painting"]),
+    "details": lambda workshop: Details(
+        **workshop.over, boxes=(DetailBox(right=40, bottom=40), DetailBox(left=20, top=10, right=60, bottom=60, prompt="snow")), padding=4
+    ),
     "outpainting": lambda workshop: Outpaint(**workshop.over, right=40),
     "control": lambda workshop: Controlled(
         **SAME, controls=(workshop.unit(mask=workshop.mask), workshop.unit(mode="Prompt", image=workshop.picture))

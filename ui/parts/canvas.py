@@ -25,10 +25,12 @@ WIDEST = 4.0  # width to height of what is drawn, at most, and the other way rou
 Mode = Literal["sketch", "mask", "frame"]
 
 
-def canvas(kind: type[FromPicture], mode: Mode, mask: str = "") -> gr.HTML:
-    """The picture, by its id. It can be drawn on in colour, masked, or framed. `mask`: the field that holds the mask's id."""
+def canvas(kind: type[FromPicture], mode: Mode, mask: str = "", boxed: bool = False) -> gr.HTML:
+    """The picture, by its id. It can be drawn on in colour, masked, or framed. `mask`: the field that holds the mask's id. `boxed`: boxes
+    are laid on it as well.
+    """
     held_by = f"{kind.kind}-{mask}" if mask else ""
-    offers = {"kind": kind.kind, "mode": mode, "held": held_by, "most": LARGEST}
+    offers = {"kind": kind.kind, "mode": mode, "held": held_by, "most": LARGEST, "boxed": boxed}
     return piece("canvas", f"{kind.kind}-image", value="", offers=offers, interactive=True)
 
 
@@ -75,7 +77,7 @@ def planned(kind: type[WithPicture], asked: PlanQuestion) -> PlanLines:
         found = preflight(request, picture, part_of(picture, asked.get("bounds")))
     except UserError as error:
         return {"lines": [str(error)], "box": None, "label": ""}
-    return {"lines": list(found.lines), "box": found.box, "label": found.label}
+    return {"lines": list(found.lines), "box": found.box, "label": found.label, "crops": list(found.crops)}
 
 
 def fitting(studio: Studio, asked: SizeQuestion) -> list[int]:

@@ -22,6 +22,7 @@ from pipelines import (
     Range,
     Stored,
     Studio,
+    Text,
     UserError,
     begins_with,
     limits,
@@ -47,7 +48,13 @@ PLACES: dict[str, tuple[str, ...]] = {  # part of a card -> the fields that stan
     "more": ("start", "end", "curve", "mode", "resize_mode", "mask"),
 }
 ACTS = ("id", "union_kind", "weight", "start", "end", "curve", "mode")  # fields that leave the map as it is
-SORTS: dict[type[Limit], str] = {Range: "number", Flag: "flag", Choice: "choice", Stored: "picture"}  # kind of limit -> kind of control
+SORTS: dict[type[Limit], str] = {
+    Range: "number",
+    Flag: "flag",
+    Choice: "choice",
+    Stored: "picture",
+    Text: "text",
+}  # kind of limit -> kind of control
 POINTS = 64  # of a weight curve, as the page draws it
 OF_THE_TAB = ("width", "height", "image", "mask")  # fields of the form that a map depends on; with a depth map, others do
 
@@ -64,12 +71,12 @@ def units(studio: Studio, kind: type[Drawing], prominent: bool = False) -> gr.HT
 
 def offers() -> UnitOffers:
     """For the page's scripts: every field of a unit and where it stands, what a map depends on, and the points of each weight curve."""
-    described = {item.name: _described(item) for item in _shown()}
+    told = {item.name: described(item) for item in _shown()}
     placed = [name for names in PLACES.values() for name in names]
-    if sorted(placed) != sorted(described):
-        raise TypeError(f"The card of a control unit is not ControlUse: {sorted({*placed} ^ {*described}) or 'a field stands twice'}.")
+    if sorted(placed) != sorted(told):
+        raise TypeError(f"The card of a control unit is not ControlUse: {sorted({*placed} ^ {*told}) or 'a field stands twice'}.")
     return {
-        "fields": described,
+        "fields": told,
         "places": PLACES,
         "matters": [name for name in placed if name not in ACTS],
         "curves": {name: [round(curve_at(name, point / POINTS), 4) for point in range(POINTS + 1)] for name in WEIGHT_CURVES},
@@ -140,7 +147,7 @@ def _shown() -> list[Field[object]]:
     return [item for item in fields(ControlUse) if not item.metadata["derived"]]
 
 
-def _described(item: Field[object]) -> UnitField:
+def described(item: Field[object]) -> UnitField:
     limit = item.metadata["limit"]
     told: UnitField = {
         "title": item.metadata["title"],

@@ -15,6 +15,7 @@ from pipelines import (
     Controlled,
     ControlUse,
     Depth,
+    Details,
     Drawing,
     Enlarge,
     Outpaint,
@@ -200,7 +201,8 @@ def as_picture(studio: Studio, form: Form, record: PictureRecord, user: str) -> 
             raise UserError("This picture was not drawn from words, so there are none to send. Send the picture itself to another tab.")
         return form.fill(record.request, leave=_stays(studio, form, record))
     taken = studio.uploads.adopt(record, user, transparent=issubclass(form.kind, Enlarge))
-    values: dict[str, object] = {"image": taken.id, **({"mask": ""} if "mask" in form.inputs else {})}
+    blank = {"mask": "", "boxes": ()} if issubclass(form.kind, Details) else {"mask": ""} if "mask" in form.inputs else {}
+    values: dict[str, object] = {"image": taken.id, **blank}
     return form.fill(record.request, leave=_stays(studio, form, record), **values, **_room_for(studio, form, record, taken))
 
 

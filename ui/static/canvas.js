@@ -1,5 +1,6 @@
 // The paint canvas: a picture of the server's inputs, with a mask or a drawing over it, or with a frame that extends it.
 // What is on it is in canvas_sheet.js, what comes and goes in canvas_pictures.js, what is seen in canvas_view.js.
+import { BoxLayer } from "./box_layer.js";
 import { Choices } from "./canvas_choices.js";
 import { Frame } from "./canvas_frame.js";
 import { keys } from "./canvas_keys.js";
@@ -55,6 +56,16 @@ export const build = ({ element, trigger, props, watch }) => {
   };
   const brush = painting(sheet, choices);
   const { tool, pointers, showCursor } = brush;
+  const layer = props.offers.boxed ? new BoxLayer(view, part("boxes"), kind) : null;
+  sheet.boxing = layer;
+  const setBoxing = (active) => {
+    if (!layer) return;
+    layer.active = active;
+    room.toggleAttribute("data-boxing", active);
+    part("boxing").setAttribute("aria-pressed", String(active));
+    if (active) for (const name of ["brush", "eraser"]) part(name).setAttribute("aria-pressed", "false");
+    if (active) showCursor(null);
+  };
   sheet.installed = () => {
     choices.show([]);
     if (sheet.picture) tool.suit(sheet.picture);
@@ -65,6 +76,7 @@ export const build = ({ element, trigger, props, watch }) => {
     const painted = paints && !!sheet.picture;
     const steps = sheet.history.past.length + sheet.history.future.length;
     room.toggleAttribute("data-filled", !!sheet.picture);
+    layer?.place();
     room.dataset.hand = painted ? "brush" : sheet.picture ? "pan" : "";
     part("empty").hidden = !!sheet.picture;
     part("tools").hidden = part("figures").hidden = !sheet.picture && !steps;
@@ -100,8 +112,9 @@ export const build = ({ element, trigger, props, watch }) => {
     if (!sketches) sheet.edit((cells) => cells.forEach((cell, index) => (cells[index] = 255 - cell)));
   };
   const ON = {
-    brush: () => tool.setErase(false),
-    eraser: () => tool.setErase(true),
+    boxing: () => (layer ? setBoxing(true) : false),
+    brush: () => (setBoxing(false), tool.setErase(false)),
+    eraser: () => (setBoxing(false), tool.setErase(true)),
     undo: () => sheet.undo(),
     redo: () => sheet.redo(),
     clear,
@@ -168,12 +181,15 @@ export const build = ({ element, trigger, props, watch }) => {
   view.moved = () => {
     part("percent").textContent = `${Math.round(100 * view.scale)} %`;
     frame?.place();
+    layer?.place();
     if (sheet.picture) sheet.save();
   };
 
-  canvas.setAttribute("aria-label", paints ? `Canvas for painting. ${KEYS}` : "Picture with a frame around it. 0 shows all of it, Control with the wheel zooms.");
+  canvas.setAttribute("aria-label", paints ? `Canvas for painting. ${layer ? "A drag makes a box; B takes the brush, X the boxes. " : ""}${KEYS}` : "Picture with a frame around it. 0 shows all of it, Control with the wheel zooms.");
   for (const name of ["brushes", "strokes", "pressure"]) part(name).hidden = !paints;
   for (const slide of findAll(".canvas-slide", element)) slide.hidden = !paints;
+  part("boxing").hidden = !layer;
+  setBoxing(true);
   part("tint").hidden = sheet.mode !== "mask";
   for (const name of ["colors", "blank", "start"]) part(name).hidden = !sketches;
   for (const name of ["invert", "load"]) part(name).hidden = sketches;
@@ -196,6 +212,8 @@ export const build = ({ element, trigger, props, watch }) => {
     get layer() {
       return sheet.layer;
     },
+    /** The ids of the picture and of what is painted on it, once they are handed over. */
+    named: () => ({ image: sheet.stands, mask: sheet.mask }),
   };
   page.canvases[kind] = api;
   watch("value", () => sheet.inTurn(take).catch((problem) => sheet.say("alert", problem.message)));

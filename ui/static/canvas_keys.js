@@ -8,13 +8,13 @@ import { chord, typing } from "./keyboard.js";
 export const keys = (sheet, { tool, pointers, showCursor }, choices, on, { shown, setLarger }) => {
   const room = sheet.part("room");
   const listens = (event) =>
-    shown() && !typing(event.target) && !event.isComposing && (room.contains(document.activeElement) || sheet.part("box").matches(":hover"));
+    shown() && !typing(event.target) && !event.target.closest?.(".detail-box") && !event.isComposing && (room.contains(document.activeElement) || sheet.part("box").matches(":hover"));
   const KEY = {
     "ctrl+z": on.undo, "ctrl+shift+z": on.redo, "ctrl+y": on.redo, 0: () => sheet.view.fit(),
     arrowleft: () => choices.turn(-1), arrowright: () => choices.turn(1),
   };
   const PAINTING = {
-    b: on.brush, e: on.eraser,
+    b: on.brush, e: on.eraser, x: on.boxing,
     "[": () => tool.setSize(Math.min(tool.size - 1, tool.size / 1.15)), "]": () => tool.setSize(Math.max(tool.size + 1, tool.size * 1.15)),
     "{": () => tool.setHardness(tool.hardness - 10), "}": () => tool.setHardness(tool.hardness + 10),
     "ctrl+i": on.invert, delete: on.clear,

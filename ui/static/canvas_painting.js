@@ -12,7 +12,7 @@ export const painting = (sheet, choices) => {
   let seen = null; // where the pointer was last
   const showCursor = (event) => {
     seen = event && { clientX: event.clientX, clientY: event.clientY };
-    const shown = event && sheet.picture && sheet.layer;
+    const shown = event && sheet.picture && sheet.layer && !sheet.boxing?.active;
     sheet.part("room").classList.toggle("pointed", !!shown);
     sheet.part("cursor").hidden = !shown;
     if (!shown) return;
@@ -64,8 +64,15 @@ export const painting = (sheet, choices) => {
     tool.setColor(Brush.hex(color));
   };
 
+  const acts = {
+    takes: () => sheet.paints,
+    start: (event) => (sheet.boxing?.active ? sheet.boxing.start(event) : press(event)),
+    on: (event) => (sheet.boxing?.drawing ? sheet.boxing.move(event) : stroke && draw(event)),
+    end: (cancelled) => (sheet.boxing?.drawing ? sheet.boxing.end(cancelled) : endStroke(cancelled)),
+    show: showCursor,
+  };
   const press = (event) => (event.altKey && sheet.sketches ? pick(event) : startStroke(event));
-  const pointers = new Pointers(sheet.view, { takes: () => sheet.paints, start: press, on: (event) => stroke && draw(event), end: endStroke, show: showCursor });
+  const pointers = new Pointers(sheet.view, acts);
   sheet.endStroke = endStroke;
   return { tool, pointers, showCursor };
 };

@@ -27,6 +27,9 @@ export class Sheet {
   posted = 0; // bytes that were handed over before the last job
   restored = false; // from this browser's store, and not changed since
 
+  /** Boxes over the picture. @type {import("./box_layer.js").BoxLayer | null} */
+  boxing = null;
+
   // ---- hooks ----
   endStroke = () => {};
   refresh = () => {};

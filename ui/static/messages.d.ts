@@ -404,6 +404,7 @@ export type PlanLines = {
   lines: string[];
   box: number[] | null;
   label: string;
+  crops: number[][];
 };
 
 export type SizeQuestion = {
@@ -430,6 +431,33 @@ export type UnitMap = {
   id: string;
   width: number;
   height: number;
+};
+
+export type DetailsQuestion = {
+  detailers?: unknown;
+  image?: unknown;
+  mask?: unknown;
+};
+
+export type DetailBoxLine = {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+  prompt: string;
+  strength: number;
+};
+
+export type FoundBoxes = {
+  boxes: DetailBoxLine[];
+  labels: string[];
+  words: string;
+};
+
+export type OfferedDetector = {
+  name: string;
+  info: string;
+  why: string;
 };
 
 export type UnitField = {

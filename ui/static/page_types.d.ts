@@ -16,6 +16,8 @@ export type Server = {
   weights_state: (asked: messages.WeightsOrder) => Promise<Either<messages.WeightsState, messages.Failure>>;
   estimators: () => Promise<messages.OfferedEstimator[]>;
   estimate: (asked: messages.DepthQuestion) => Promise<Either<messages.TakenPicture, messages.Message>>;
+  find: (asked: messages.DetailsQuestion) => Promise<Either<messages.FoundBoxes, messages.Message>>;
+  detectors: () => Promise<messages.OfferedDetector[]>;
   reading: (asked: messages.ReadersQuestion) => Promise<messages.ReadersLine>;
   drive: (asked: messages.DriveOrder) => Promise<Either<messages.Driven, messages.Message>>;
   take: (job: string) => Promise<Either<messages.TakenKind, messages.Message>>;
@@ -78,7 +80,11 @@ export type PageEvents = {
   /** A picture was put in by hand. */
   opened: { kind: string; width: number; height: number };
   /** What a run will draw: a box of the picture, and a sentence about it. */
-  preflight: { kind: string; box?: number[] | null; sentence?: string };
+  preflight: { kind: string; box?: number[] | null; sentence?: string; crops?: number[][] };
+  /** The boxes of a form, and which of them is chosen; what hands have made of them on the picture; what a detector has found. */
+  boxes: { kind: string; boxes: import("./box_layer.js").Box[]; chosen: number };
+  boxed: { kind: string; boxes: import("./box_layer.js").Box[]; chosen: number };
+  found: { kind: string; boxes: import("./box_layer.js").Box[]; labels: string[] };
   /** A component shows a value that another one keeps: it wants to set it, and hears that it was set. */
   hold: { id: string; value: string };
   held: { id: string; value: string };

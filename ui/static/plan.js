@@ -26,7 +26,7 @@ export const build = ({ element, props, server }) => {
     const found = await server.plan({ values, picture, bounds: boundsOf(area) }).catch(() => null);
     if (!found || mine !== turn || !element.isConnected) return;
     show(found.lines);
-    emit("preflight", { kind, box: found.box, sentence: found.label });
+    emit("preflight", { kind, box: found.box, sentence: found.label, crops: found.crops });
   };
   const ask = later(PAUSE, answer);
   const show = (lines) => part("lines").replaceChildren(...lines.map((line) => make("p", { textContent: line })));

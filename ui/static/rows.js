@@ -14,7 +14,8 @@ const SAYS = {
   variation: ({ variation_strength }) => (variation_strength > 0 ? per_cent(variation_strength) : "off"),
   "add-ons": ({ vae, refiner, clip_skip, hypernetworks }, unnamed) =>
     list(!(unnamed.vae ?? [vae]).includes(vae) && "VAE", refiner && "refiner", clip_skip > 1 && `clip skip ${clip_skip}`, count(hypernetworks?.length, "hypernetwork")) || "none",
-  masking: ({ mask_blur, inverted, soft }) => list(`blur ${mask_blur}`, inverted && "inverted", soft && "soft"),
+  masking: ({ mask_blur, inverted, soft, together }) =>
+    list(`blur ${mask_blur}`, inverted && "inverted", soft && "soft", together && together !== "One by one" && together.toLowerCase()),
   fitting: ({ resize_mode, exact_steps }) => list(resize_mode, exact_steps && "all steps"),
   loopback: ({ loops }) => (loops > 1 ? `${loops} times` : "off"),
   tiles: ({ tiling, tile_size, seam_pass }) =>

@@ -1,0 +1,38 @@
+"""Files that are added to a checkpoint for one drawing: LoRAs, hypernetworks and embeddings, each with how strongly it acts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.requests.fields import Choice, Range, Text, limited
+
+STRONGEST = 4.0  # of a LoRA or hypernetwork: beyond, there is no picture left
+MOST_LORAS = 16  # in one drawing
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraUse:
+    """A LoRA file and how strongly it acts. Strength 0 takes it out, negative ones push the other way."""
+
+    id: str = limited("", Choice(), "LoRA")
+    name: str = limited("", Text(300), "Name", derived=True)  # so that another machine can find its own copy
+    unet: float = limited(1.0, Range(-STRONGEST, STRONGEST, 0.05, clamp=True), "Strength")
+    text_encoder: float = limited(1.0, Range(-STRONGEST, STRONGEST, 0.05, clamp=True), "Strength on the words")
+    blocks: str = limited("", Text(400), "Block weights", "Numbers with commas, one a block of the UNet; empty: 1 everywhere")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HypernetworkUse:
+    """A hypernetwork file and how strongly it acts."""
+
+    id: str = limited("", Choice(), "Hypernetwork")
+    name: str = limited("", Text(300), "Name", derived=True)
+    strength: float = limited(1.0, Range(-STRONGEST, STRONGEST, 0.05, clamp=True), "Strength")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingUse:
+    """An embedding file and the word in the prompts that stands for it."""
+
+    id: str = limited("", Choice(), "Embedding")
+    word: str = limited("", Text(300), "Word")

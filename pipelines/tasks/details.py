@@ -1,0 +1,93 @@
+"""Details: parts of a picture drawn anew one after another, each as an inpainting that sees what the ones before it have become."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+
+from PIL import Image
+
+from pipelines.denoising.vae_decode import Decoded, decode, way_of
+from pipelines.details.parts import Part, parts_of
+from pipelines.jobs.events import Event, Step
+from pipelines.jobs.runner import Events
+from pipelines.requests.as_made import DecodeUse
+from pipelines.requests.request import Details, Inpaint
+from pipelines.requests.steps import steps_of
+from pipelines.tasks.batch import DrawingBatch, DrawingTask
+from pipelines.tasks.conditioning import Denoisers, controls_of
+from pipelines.tasks.inpaint import paint, patch_of, prepare, show_in
+from pipelines.tasks.sampling import RunPosition, latent_shape, noise_of
+
+
+def batches(task: DrawingTask[Details]) -> Generator[Events]:
+    request = task.request
+    picture = task.inputs.open(request.image)
+    painted = task.inputs.open(request.mask, "L") if request.mask else None
+    prompts = Prompts(task)
+    for batch in task.batches():
+        yield _batch(batch, picture, painted, prompts)
+
+
+class Prompts:
+    """The denoisers of each prompt, which is encoded once however many boxes have it. The maps of control units are made once for all."""
+
+    def __init__(self, task: DrawingTask[Details]) -> None:
+        self._task = task
+        self._controls = controls_of(task)
+        self._known: dict[str, Denoisers] = {}
+
+    def of(self, asked: Inpaint) -> Denoisers:
+        if asked.prompt not in self._known:
+            self._known[asked.prompt] = Denoisers(asked, self._task.model, self._controls, go_on=self._task.go_on)
+        return self._known[asked.prompt]
+
+
+def _batch(batch: DrawingBatch[Details], picture: Image.Image, painted: Image.Image | None, prompts: Prompts) -> Events:
+    """The pictures of one batch go one after another: what their boxes see differs after the first one."""
+    for index, single in batch.indexed():
+        parts = [part for part in parts_of(single, picture.size, painted) if steps_of(part.asked).run]
+        if not parts:
+            yield batch.returned(picture.copy(), index)
+        else:
+            yield batch.drawn((yield from _redrawn(batch, index, single, picture, parts, prompts)), index)
+
+
+def _redrawn(
+    batch: DrawingBatch[Details], index: int, single: Details, picture: Image.Image, parts: list[Part], prompts: Prompts
+) -> Generator[Event | None, None, Decoded]:
+    """One picture, part by part, with the VAE's way in each of them. Between two of them it can be stopped."""
+    ways: tuple[DecodeUse, ...] = ()
+    lengths = [steps_of(part.asked).run for part in parts]
+    before = index % batch.request.batch_size * sum(lengths)
+    for turn, (part, length) in enumerate(zip(parts, lengths, strict=True)):
+        work = _painted(batch, part, picture, prompts.of(part.asked), way_of(single, turn))
+        decoded = yield from counted(work, before, batch.request.batch_size * sum(lengths))
+        ways, picture, before = ways + decoded.ways, decoded.image, before + length
+        yield None
+    return Decoded(picture, ways)
+
+
+def _painted(
+    batch: DrawingBatch[Details], part: Part, picture: Image.Image, denoisers: Denoisers, way: DecodeUse
+) -> Generator[Event | None, None, Decoded]:
+    """The whole picture with this part drawn anew."""
+    asked, model = part.asked, batch.model
+    patch = patch_of(asked, picture, part.mask)
+    prepared = yield from prepare(model, asked, patch, asked.masked_content, denoisers)
+    yield None
+    noise = noise_of([asked], latent_shape(asked, model), model)
+    position = RunPosition(batch.number, batch.request.batch_total)
+    latents = yield from paint(asked, prepared, asked.masked_content, steps_of(asked), noise, position, show_in(model, patch))
+    decoded = yield from decode(model, latents, way)
+    return replace(decoded, image=patch.put_back(decoded.image))
+
+
+def counted(work: Generator[Event | None, None, Decoded], before: int, total: int) -> Generator[Event | None, None, Decoded]:
+    """The work with its steps counted among those of all parts, which may have different numbers of them."""
+    while True:
+        try:
+            event = next(work)
+        except StopIteration as end:
+            return end.value
+        yield replace(event, index=before + event.index, count=total) if isinstance(event, Step) else event
