@@ -63,6 +63,16 @@ def middle(box: Locator) -> tuple[float, float]:
     return place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
 
 
+def at(visit: Visit, x: float, y: float) -> tuple[float, float]:
+    """Where a point of the picture is on the screen."""
+    place = visit.page.locator("#details-image canvas").bounding_box()
+    assert place
+    left, top = visit.page.evaluate(
+        "() => { const { view } = inside.page.canvases.details; return [view.x / view.dpr, view.y / view.dpr]; }"
+    )
+    return place["x"] + left + x * scale(visit), place["y"] + top + y * scale(visit)
+
+
 def drag(visit: Visit, start: tuple[float, float], across: float, down: float) -> None:
     """By so many pixels of the picture."""
     by = scale(visit)
@@ -105,8 +115,7 @@ def test_what_is_found_is_shown_before_and_moved_and_pulled_by_hand_and_is_what_
 
 def test_a_drag_on_the_picture_makes_a_box_and_the_brush_paints_in_it(visit: Visit) -> None:
     put(visit)
-    area = visit.page.locator("#details-image canvas")
-    drag(visit, middle(area), 40, 30)
+    drag(visit, at(visit, 150, 100), 40, 30)
     wait_for(visit.page, lambda: boxes(visit) == [(150, 100, 190, 130)])
     on_surface(visit).first.focus()
     visit.page.keyboard.press("Delete")
@@ -118,7 +127,7 @@ def test_a_drag_on_the_picture_makes_a_box_and_the_brush_paints_in_it(visit: Vis
     visit.page.locator("#details-boxes [data-part=add]").click()
     wait_for(visit.page, lambda: boxes(visit) == [(100, 67, 200, 134)])
     visit.page.locator("#details-image [data-part=brush]").click()
-    drag(visit, middle(area), 10, 0)
+    drag(visit, at(visit, 150, 100), 10, 0)
     wait_for(visit.page, lambda: visit.page.evaluate("() => !!inside.page.painted.details.bounds"))
     assert boxes(visit) == [(100, 67, 200, 134)], "the brush moves no box"
     visit.page.locator("#details-detailers select").first.select_option("What I paint")

@@ -64,7 +64,6 @@ def _redrawn(
         work = _painted(batch, part, picture, prompts.of(part.asked), way_of(single, turn))
         decoded = yield from counted(work, before, batch.request.batch_size * sum(lengths))
         ways, picture, before = ways + decoded.ways, decoded.image, before + length
-        yield None
     return Decoded(picture, ways)
 
 
