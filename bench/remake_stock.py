@@ -20,6 +20,7 @@ from models.files import ModelKind
 from models.library.catalog import Catalog
 from models.tensors.embedded_sizes import OWN_SIZES
 from pipelines.images.store import Inputs
+from pipelines.metadata.two_passes import sized
 from pipelines.requests.as_made import DecodeUse
 from pipelines.requests.control_unit import CONTROL_MODES, CONTROL_RESIZE, WEIGHT_CURVES, ControlUse
 from pipelines.requests.details import MERGES, DetailBox
@@ -44,8 +45,10 @@ from pipelines.requests.request import (
     Outpaint,
     PictureUse,
     Request,
+    SecondPass,
     TextToImage,
 )
+from pipelines.requests.second_pass import UPSCALER_NAMES
 
 OWN = Path(__file__).parents[1] / "models" / "starter"
 WIDTH = 160  # numbers in a text vector of the starter
@@ -159,6 +162,8 @@ def _maybe_units(dice: Dice, stock: Loaders) -> dict[str, Any]:
 
 
 def _txt2img(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
+    if dice.random() < 0.25:
+        return TextToImage(**common, hires=True, hires_steps=dice.randint(0, 3), hires_prompt=dice.choice(("", "frost")))
     return TextToImage(**common)
 
 
@@ -218,6 +223,15 @@ def _details(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     )  # fmt: skip
 
 
+def _hires(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
+    asked = SecondPass(
+        **{**common, "width": 64, "height": 64}, image=dice.choice(stock.pictures), denoising_strength=dice.choice((0.0, 0.4, 1.0)),
+        hires_upscaler=dice.choice(UPSCALER_NAMES), hires_factor=dice.choice((1.0, 1.45)), hires_width=dice.choice((0, 0, 104)),
+        hires_height=dice.choice((0, 96)), **_maybe_units(dice, stock),
+    )  # fmt: skip
+    return sized(asked, SIZES[stock.pictures.index(asked.image)])
+
+
 def _enlarge(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     return Enlarge(
         image=dice.choice(stock.pictures), filter=dice.choice(FILTER_NAMES), by=dice.choice(("Factor", "Size")),
@@ -226,5 +240,5 @@ def _enlarge(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
 
 
 KINDS: tuple[Callable[[Dice, Loaders, dict[str, Any]], Request], ...] = (
-    _txt2img, _img2img, _inpaint, _outpaint, _controlled, _depth, _details, _enlarge,
+    _txt2img, _img2img, _inpaint, _outpaint, _controlled, _depth, _hires, _details, _enlarge,
 )  # fmt: skip

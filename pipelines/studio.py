@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from models.downloads.hub import HUB
+from models.errors import UserError
 from models.library.catalog import Catalog, Checkpoint
 from models.memory.forecast import Forecast
 from models.memory.manager import LedgerLine
@@ -15,18 +16,22 @@ from pipelines.gallery.gallery import Gallery
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import NOBODY, Job, JobBook, PictureRecord
 from pipelines.jobs.errands import never
-from pipelines.jobs.outputs import Outputs
+from pipelines.jobs.events import Picture
+from pipelines.jobs.outputs import Outputs, inspect
 from pipelines.jobs.runner import Runner
 from pipelines.jobs.worker import Worker
+from pipelines.metadata.two_passes import first_pass, second_pass, sized, with_own_first
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.made_for import draws
-from pipelines.requests.request import Drawing, Enlarge, Outpaint, Request, input_ids
+from pipelines.requests.request import Drawing, Enlarge, Outpaint, Request, SecondPass, TextToImage, input_ids
+from pipelines.requests.second_pass import FirstPass
 from pipelines.resolving.forecast import forecast_of
 from pipelines.resolving.rebind import Rebound
 from pipelines.resolving.resolve import resolve
 from pipelines.services.answers import JobNews
 from pipelines.services.control_preview import ControlPreviews
+from pipelines.services.cost import Costs
 from pipelines.services.depth_preview import DepthPreviews
 from pipelines.services.detail_finder import DetailFinder
 from pipelines.services.details import Details
@@ -70,7 +75,7 @@ class Studio:
         self.uploads = Uploads(kept, book, self.disk)
         self.library = Library(catalog, weights, hub)
         self.book = book
-        self._worker = Worker(book, outputs, open_runner)
+        self._worker = Worker(book, outputs, open_runner, self._next_pass)
         annotators = annotators or Annotators([], outputs.folder / ".none")
         self._news = NewsDesk(book, self._worker, catalog)
         self.queue = Queue(book, self._worker, self._news, self._admitted)
@@ -83,6 +88,7 @@ class Studio:
         self.details = Details(book, catalog)
         self.gallery = Gallery(book, self.disk.gave_back)
         self.readings = Readings(catalog, self.uploads, annotators, self._runtime)
+        self.costs = Costs(book.queue, self.forecast)
         self.folders = Folders(book, outputs, self._checkpoint_of)
 
     def start(self) -> None:
@@ -118,13 +124,35 @@ class Studio:
 
     def _admitted(self, request: Request, user: str, owner: bool) -> Request:
         """As it may be queued, with everything it names looked up."""
+        if isinstance(request, SecondPass):
+            request = with_own_first(request)
         self.uploads.check(request, user)
+        if isinstance(request, SecondPass):
+            request = sized(request, self.uploads.size(request.image))
         if not owner:
             check_work(request, self.uploads.size(request.image) if isinstance(request, Outpaint | Enlarge) else None)
             self.disk.check_job(user, request)
         resolved = resolve(request, self._catalog)
         self.control.check(resolved)
         return resolved
+
+    def _next_pass(self, picture: Picture) -> Request | None:
+        """The second pass of a picture whose job asks for one. Raises `UserError` where it cannot be drawn any more."""
+        request = picture.request
+        if not isinstance(request, TextToImage) or not request.hires:
+            return None
+        image = self.uploads.inputs.keep(picture.image)
+        return resolve(second_pass(request, image, picture.image.size, picture.made_with), self._catalog)
+
+    def first_pass(self, record: PictureRecord, image: str) -> tuple[FirstPass, ...]:
+        """What a second pass of a finished picture can tell of it. `image`: the picture's id as an input."""
+        if not isinstance(record.request, TextToImage):
+            return ()
+        try:
+            made_with = inspect(record.path).made_with
+        except UserError:
+            made_with = {}
+        return (first_pass(record.request, image, made_with),)
 
     def stop(self, job_id: str, user: str) -> None:
         self.job(job_id, user)

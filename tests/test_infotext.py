@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.metadata import infotext, tile_text
+from pipelines.metadata import hires_text, infotext, tile_text
 from pipelines.metadata.text_request import request_of
 from pipelines.requests.fields import Range
 from pipelines.requests.request import KINDS, SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, ImageToImage, Inpaint, TextToImage, limits
@@ -206,7 +206,8 @@ def test_every_field_of_a_request_is_written_or_known_not_to_be() -> None:
         "decodes": "in the JSON; what others know of it is VAE tile and VAE precision",
         "threads": "in the JSON",
     }
-    assert set(limits(TextToImage)) == {*infotext.KEYS, *infotext.EXACT, *elsewhere}
+    second = {*hires_text.KEYS, "hires_strength", "hires_width", "hires_height", "hires", "hires_loras"}  # tests/test_two_passes.py
+    assert set(limits(TextToImage)) == {*infotext.KEYS, *infotext.EXACT, *elsewhere, *second}
 
 
 def test_every_field_of_what_begins_with_a_picture_is_written_or_known_not_to_be() -> None:
@@ -223,6 +224,7 @@ def test_every_field_of_what_begins_with_a_picture_is_written_or_known_not_to_be
         "tiling": "told by the keys that are there",
         "boxes": "Detail boxes",
         "detailers": "ADetailer model, and its other keys",
+        "first": "it is the text, and the second pass under the keys of such a pass",
     }
     kinds = [kind for kind in KINDS.values() if kind is not TextToImage]
     own = {name for kind in kinds for name in limits(kind)} - set(limits(TextToImage))

@@ -14,6 +14,7 @@ import pytest
 
 import ui
 from bench import remake_stock
+from pipelines.metadata.two_passes import ASKED
 from pipelines.requests.request import KINDS, Drawing, Enlarge, Request, TextToImage, describe, restore
 from pipelines.tasks.recipes import DRAWN, MADE
 from tests.support.toys import toy_studio
@@ -24,6 +25,7 @@ from ui.parts.send import TabForm
 ROOT = Path(__file__).parents[1]
 # What tells of a request, shows it or keeps it, and would do so for a field that nobody uses.
 TELLS = ("metadata/", "requests/request.py", "requests/base.py", "requests/as_made.py", "resolving/rebind.py", "services/preflight.py")
+USES = "metadata/two_passes.py"  # but for this one, which makes a request of another; some fields it reads by a table
 
 
 def every_kind() -> Any:
@@ -43,14 +45,15 @@ def read_by_name(folder: Path) -> Iterator[tuple[str, str]]:
 
 def read_in_request() -> Iterator[str]:
     """What the properties and methods of requests read of themselves, beside checking it."""
-    for name in ("request", "enlarge"):
+    for name in ("request", "enlarge", "second_pass"):
         for node in ast.walk(ast.parse((ROOT / "pipelines" / "requests" / f"{name}.py").read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef) and node.name != "check":
                 yield from (part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute) and ast.unparse(part.value) == "self")
 
 
 def unused(kind: type[Request]) -> list[str]:
-    used = {attribute for file, attribute in read_by_name(ROOT / "pipelines") if not file.startswith(TELLS)} | set(read_in_request())
+    draws = [attribute for file, attribute in read_by_name(ROOT / "pipelines") if file == USES or not file.startswith(TELLS)]
+    used = {*draws, *read_in_request(), *ASKED.values()}
     return [item.name for item in fields(kind) if item.name not in used | {"as_made"}]
 
 

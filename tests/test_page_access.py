@@ -13,7 +13,9 @@ from tests.support.page_fixtures import House, Visit, browser, house, open_house
 
 __all__ = ["browser", "house", "open_house", "visit"]
 pytestmark = pytest.mark.browser
-TABS = ("Text to image", "Image to image", "Inpaint", "Outpaint", "ControlNet", "Depth", "Details", "Enlarge", "Models", "Library")
+TABS = (
+    "Text to image", "Image to image", "Inpaint", "Outpaint", "ControlNet", "Depth", "Hires fix", "Details", "Enlarge", "Models", "Library",
+)  # fmt: skip
 
 # WCAG 2.2, 1.4.3: text against what is behind it. What is drawn over a picture or is switched off is left out.
 CONTRAST = """() => {

@@ -27,7 +27,7 @@ __all__ = ["browser", "house", "open_house", "visit"]
 GRAPH = comfy_graph(sampler_name="dpmpp_3m_sde")
 GRAPH["5"]["inputs"] |= {"width": 64, "height": 96}
 FOREIGN = png({"prompt": told(GRAPH)}, (64, 96))
-TEXT = f"{A1111}v1.10.1, Hires upscaler: Latent <b>"
+TEXT = f"{A1111}v1.10.1, Face restoration: CodeFormer <b>"
 # An event with a file or a text on what a selector means; whether something took it.
 TELLS = """([selector, name, data, text]) => {
   const carried = new DataTransfer();
@@ -98,7 +98,7 @@ def test_settings_are_pasted_beside_a_field_and_a_prompt_keeps_what_is_pasted_in
     page = visit.page
     read(visit, lambda: tell(visit, "paste", text=TEXT))
     assert "AUTOMATIC1111" in card(visit).inner_text() and "4711" in group(visit, "read")
-    assert "Latent <b>" in group(visit, "unknown") and card(visit).locator("dd b").count() == 0
+    assert "CodeFormer <b>" in group(visit, "unknown") and card(visit).locator("dd b").count() == 0
     assert not card(visit).locator("[data-part=use]").is_visible(), "a text has no picture to use"
     stops = [page.evaluate("document.activeElement.closest('#reading') !== null") for _ in range(60) if page.keyboard.press("Tab") is None]
     assert all(stops), "the focus stays in the card"

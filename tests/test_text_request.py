@@ -108,8 +108,8 @@ def test_a_number_beyond_its_limits_is_put_on_the_limit_and_said() -> None:
 
 def test_the_strength_of_a_second_pass_is_no_picture_to_begin_with() -> None:
     found = reading("x\nSteps: 9, Sampler: Euler, CFG scale: 5, Seed: 5, Denoising strength: 0.7, Hires upscale: 2, Hires steps: 5")
-    assert type(found.request) is TextToImage
-    assert "Hires upscale" in found.notes[-1] and "Denoising strength" in found.notes[-1]
+    assert isinstance(found.request, TextToImage)
+    assert (found.request.hires, found.request.hires_strength, found.request.hires_steps, found.notes) == (True, 0.7, 5, ())
 
 
 def test_an_embedding_in_the_list_acts_and_no_other() -> None:

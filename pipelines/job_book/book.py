@@ -24,6 +24,7 @@ from pipelines.job_book.brought import Brought
 from pipelines.job_book.errors import BookError, starting
 from pipelines.job_book.file import BookFile
 from pipelines.job_book.folder_lock import FolderLock
+from pipelines.job_book.following import follow
 from pipelines.job_book.opening import open_book
 from pipelines.job_book.order import LANES, OWN_ORDER, everybody_gone, next_number, read_line, sit_down
 from pipelines.job_book.queue import BookQueue, queued_as
@@ -169,10 +170,17 @@ class JobBook:
         return len({*before, *running}) if asked else 0
 
     def add_picture(
-        self, job: Job, path: Path, request: Request, size: tuple[int, int], model: str = "", progress: Progress | None = None
+        self,
+        job: Job,
+        path: Path,
+        request: Request,
+        size: tuple[int, int],
+        model: str = "",
+        progress: Progress | None = None,
+        then: Request | None = None,
     ) -> PictureRecord:
         """`size`: width and height of the picture, which need not be those of the request. `model`: the name of its checkpoint.
-        `progress`: where its job stands with it.
+        `progress`: where its job stands with it. `then`: what goes on from it, queued behind its job.
         """
         row = (secrets.token_urlsafe(16), job.id, job.user, path.relative_to(self._pictures).as_posix(), *size)
         seed = seed_of(request)
@@ -186,6 +194,8 @@ class JobBook:
             put(db, Entered(number or 0, job.user, job.id, values[7], size, seed, values[8], model))
             # a loopback round begins with a picture that nobody has put in
             db.executemany("insert or ignore into input values (?, ?)", [(picture_id, job.user) for picture_id in input_ids(request)])
+            if then:
+                follow(db, job.id, then)
         self.shelf_changed()
         return PictureRecord(row[0], job.id, job.user, path, *size, seed, values[7], request)
 

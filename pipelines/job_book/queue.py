@@ -94,6 +94,11 @@ class BookQueue:
 
     # ------------------------------------------------------------------------------------------ what is told
 
+    def expected(self, request: Request) -> float | None:
+        """Seconds that one batch of this request will take at the pace that is known; None when nothing like it was ever drawn."""
+        with self._file.reading() as db:
+            return read_paces(db).seconds(sort_of(request), work_of(request))
+
     def listing(self) -> Listing:
         with self._file.reading() as db:
             rows, pauses, expected, line = db.execute(LISTED).fetchall(), pausing(db), read_paces(db), read_line(db)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 from models.errors import UserError
 from pipelines.job_book.book import DONE, FAILED, STOPPED, WAITING, BookError, JobBook, PictureRecord
-from pipelines.jobs.events import Event, Step
+from pipelines.jobs.events import Event, Picture, Step
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.progress import JobProgress
 from pipelines.jobs.runner import Events, Runner
 from pipelines.jobs.saving import Saving
-from pipelines.requests.request import Drawing, Kind
+from pipelines.requests.request import Drawing, Kind, Request
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ class Surroundings:
     goes_on: Callable[[JobProgress], bool]  # asked between two batches; if not, the job waits again already
     told: Callable[[JobProgress, Step | PictureRecord], None]
     say: Callable[[str], None]  # what is wrong with saving, or ""
+    next_pass: Callable[[Picture], Request | None] = lambda picture: None  # what goes on from a picture; raises `UserError`
 
 
 class JobRun:
@@ -108,9 +109,19 @@ class JobRun:
         live.drawn += 1
         live.progress.pictures = event.index + 1
         progress = replace(live.progress, stored=dict(live.progress.stored))
+        then, trouble = self._next_pass(event)
         # The picture is on the disk and in the book before anyone is told of it.
-        self._around.saving.keep(self._job, event, lambda record: self._around.told(live, record), progress)
+        self._around.saving.keep(self._job, event, lambda record: self._around.told(live, record), progress, then)
         self._around.say(self._around.saving.trouble)
+        if trouble:
+            raise trouble
+
+    def _next_pass(self, picture: Picture) -> tuple[Request | None, UserError | None]:
+        """What goes on from a picture, or why that cannot be: the picture is kept before that is told."""
+        try:
+            return self._around.next_pass(picture), None
+        except UserError as error:
+            return None, UserError(f"This picture is kept, but what was to go on from it cannot be queued. {error}")
 
     def _is_over(self) -> bool:
         return self._live.stop or self._around.is_closing()

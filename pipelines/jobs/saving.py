@@ -46,6 +46,7 @@ class _Unsaved:
     size: tuple[int, int]
     told: Callable[[PictureRecord], None]
     progress: Progress | None = None  # where its job stands with it
+    then: Request | None = None  # what goes on from it
     path: Path | None = None
 
     @property
@@ -57,7 +58,8 @@ class _Unsaved:
             assert self.image
             self.path = outputs.save(self.image, self.request, self.made_with)
             self.image = None
-        self.told(book.add_picture(self.job, self.path, self.request, self.size, self.made_with.get("Model", ""), self.progress))
+        model = self.made_with.get("Model", "")
+        self.told(book.add_picture(self.job, self.path, self.request, self.size, model, self.progress, self.then))
 
 
 @dataclass
@@ -95,12 +97,20 @@ class Saving:
     def settle(self, job: Job, request: Request) -> None:
         self._keep(_Settled(job, request))
 
-    def keep(self, job: Job, picture: Picture, told: Callable[[PictureRecord], None], progress: Progress | None = None) -> None:
-        """`told` hears of the picture once it is on the disk and in the book. `progress`: where the job stands with it.
+    def keep(
+        self,
+        job: Job,
+        picture: Picture,
+        told: Callable[[PictureRecord], None],
+        progress: Progress | None = None,
+        then: Request | None = None,
+    ) -> None:
+        """`told` hears of the picture once it is on the disk and in the book. `progress`: where the job stands with it. `then`: what
+        goes on from it, queued when it is entered.
 
         Raises `TooMany` when with this one too much waits; whatever else is raised is a mistake of ours, and the picture is not kept.
         """
-        self._keep(_Unsaved(job, picture.request, picture.made_with, picture.image, picture.image.size, told, progress))
+        self._keep(_Unsaved(job, picture.request, picture.made_with, picture.image, picture.image.size, told, progress, then))
         if sum(entry.bytes for entry in self._pictures()) > MOST_BYTES:
             raise TooMany(f"{self.trouble} The memory holds no more, so this job ends here.")
 

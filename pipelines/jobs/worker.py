@@ -14,7 +14,7 @@ from models.errors import UserError
 from pipelines.job_book.book import STOPPED, WAITING, BookError, Job, JobBook, PictureRecord
 from pipelines.jobs.backoff import Backoff
 from pipelines.jobs.errands import Errands
-from pipelines.jobs.events import Step
+from pipelines.jobs.events import Picture, Step
 from pipelines.jobs.job_run import BROKEN, JobRun, Surroundings, settled
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.progress import Bell, JobProgress, Versions
@@ -36,8 +36,17 @@ Answer = TypeVar("Answer")
 
 
 class Worker:
-    def __init__(self, book: JobBook, outputs: Outputs, open_runner: Callable[[], Runner]) -> None:
-        """`open_runner` is called in the worker's thread: it imports the libraries and loads the default model, which takes seconds."""
+    def __init__(
+        self,
+        book: JobBook,
+        outputs: Outputs,
+        open_runner: Callable[[], Runner],
+        next_pass: Callable[[Picture], Request | None] = lambda picture: None,
+    ) -> None:
+        """`open_runner` is called in the worker's thread: it imports the libraries and loads the default model, which takes seconds.
+
+        `next_pass`: says what goes on from a finished picture; it is queued behind the picture's job.
+        """
         self.book = book
         self.outputs = outputs
         self.saving = Saving(book, outputs)
@@ -54,7 +63,7 @@ class Worker:
         self._recovered = False
         self._wake = threading.Semaphore(0)
         self._closing = threading.Event()
-        self._around = Surroundings(book, outputs, self.saving, self._closing.is_set, self._goes_on, self._news, self._say)
+        self._around = Surroundings(book, outputs, self.saving, self._closing.is_set, self._goes_on, self._news, self._say, next_pass)
         self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
 
     def start(self) -> None:

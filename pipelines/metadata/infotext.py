@@ -16,18 +16,22 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
-from pipelines.metadata import tile_text
+from pipelines.metadata import hires_text, tile_text
 from pipelines.metadata.admitting import admitted
 from pipelines.metadata.detail_text import detail_pairs
+from pipelines.metadata.hires_text import hires_pairs, is_told, read_hires
 from pipelines.metadata.provenance import OURS_ALONE
 from pipelines.metadata.settings_text import LONGEST, NEGATIVE, take_apart
+from pipelines.metadata.two_passes import both, of_both
 from pipelines.metadata.unit_text import SHOWN_HASH, unit_text
 from pipelines.programs.names import Near, instead, sampler_of, schedule_of
 from pipelines.prompts.tags import write_tags
 from pipelines.requests.enlarge import BY_SIZE
-from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Request, TextToImage, limits
+from pipelines.requests.fields import Range
+from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Request, SecondPass, TextToImage, limits
 
 __all__ = ["LONGEST", "Settings", "number", "parse", "write"]
 
@@ -75,10 +79,13 @@ PICTURE_KEYS = {
     "factor": "Postprocess upscale by",
 }
 UPSCALE_TO = "Postprocess upscale to"  # width x height, in place of a factor
+HIRES = {"sampler": "hires_sampler", "schedule": "hires_schedule"}
 SIZE = "Size"  # width x height
 EXACT = {"prompt": "Atelier prompt", "negative_prompt": "Atelier negative prompt"}
 LAST = {"Version": f"Atelier {VERSION}"}
-OURS = frozenset((*KEYS.values(), *PICTURE_KEYS.values(), *tile_text.OURS, SIZE, *EXACT.values(), "Version"))
+OURS = frozenset((
+    *KEYS.values(), *PICTURE_KEYS.values(), *tile_text.OURS, *hires_text.OURS, SIZE, *EXACT.values(), "Version",
+))  # fmt: skip
 
 # As other programs spell them. Letters large and small are the same.
 SAME = {key.casefold(): key for key in OURS} | {
@@ -101,8 +108,11 @@ class Settings:
 def write(request: Request, made_with: dict[str, str]) -> str:
     """The settings of one picture as A1111 text. `parse` gives the same field values back, for every request."""
     facts = {key: value for key, value in made_with.items() if key not in OURS | OURS_ALONE and re.fullmatch(r"\w[\w \-/]{1,80}", key)}
+    if isinstance(request, SecondPass) and (passes := both(request)):
+        request, facts = passes, of_both(request, facts)
     if isinstance(request, Drawing):
-        return _drawing_text(request, _drawing_pairs(request) | facts)
+        hires = {key: _number_text(value) for key, value in hires_pairs(request, facts.get(hires_text.CHECKPOINT, "")).items()}
+        return _drawing_text(request, _drawing_pairs(request) | hires | facts)
     return _whole("", _picture_pairs(request) | facts | LAST)
 
 
@@ -144,12 +154,15 @@ def parse(text: str) -> Settings:
     values: dict[str, object] = {**prompts} if pairs or read.negative_prompt else {"prompt": read.prompt}
     values |= {name: pairs[key] for name, key in EXACT.items() if key in pairs}
     values |= _known_values(pairs)
-    near, guessed = _sampler_and_schedule(pairs)
+    near, guessed = _sampler_and_schedule(pairs, KEYS)
     tiles = tile_text.tile_values(pairs)
     beside = {"tiling": tiles["tiling"]} if tiles else {}  # with it a picture may be larger
     taken, notes = admitted(ImageToImage if tiles else TextToImage, values | near, beside)
-    behind = (f"Not read, as it stands behind the settings: “{_short(read.behind)}”",) if read.behind else ()
     pictures = {name: pairs[key] for name, key in PICTURE_KEYS.items() if key in pairs} | tiles
+    second, guessed_too = _second_pass(pairs, pictures)
+    taken_too, notes_too = admitted(TextToImage, second)
+    taken, notes, guessed = taken | taken_too, (*notes, *notes_too), guessed | guessed_too
+    behind = (f"Not read, as it stands behind the settings: “{_short(read.behind)}”",) if read.behind else ()
     leftovers = {key: value for key, value in pairs.items() if key not in OURS}
     return Settings(taken, leftovers, (*notes, *guessed.values(), *behind), pictures, guessed, pairs.get("Version", ""))
 
@@ -181,17 +194,35 @@ def _known_values(pairs: dict[str, str]) -> dict[str, object]:
     return values
 
 
-def _sampler_and_schedule(pairs: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Our names for both, and why where one is only the nearest; "DPM++ 2M Karras" (before A1111 1.9) names both. Unknown names stay."""
+def _sampler_and_schedule(pairs: Mapping[str, str], keys: Mapping[str, str], passes: str = "") -> tuple[dict[str, str], dict[str, str]]:
+    """Our names for both, and why where one is only the nearest; "DPM++ 2M Karras" (before A1111 1.9) names both. Unknown names stay.
+
+    `keys`: "sampler" and "schedule" -> what is asked for in `pairs`. `passes`: begins the names of the fields.
+    """
     values: dict[str, str] = {}
     guessed: dict[str, str] = {}
-    if sampler := pairs.get(KEYS["sampler"]):
+    if sampler := pairs.get(keys["sampler"]):
         near = sampler_of(sampler)
-        _put(values, guessed, "sampler", sampler, near)
-        values |= {"schedule": near.schedule} if near.schedule else {}
-    if schedule := pairs.get(KEYS["schedule"]):
-        _put(values, guessed, "schedule", schedule, schedule_of(schedule))
+        _put(values, guessed, f"{passes}sampler", sampler, near)
+        values |= {f"{passes}schedule": near.schedule} if near.schedule else {}
+    if schedule := pairs.get(keys["schedule"]):
+        _put(values, guessed, f"{passes}schedule", schedule, schedule_of(schedule))
     return values, guessed
+
+
+def _second_pass(pairs: dict[str, str], pictures: dict[str, str]) -> tuple[dict[str, object], dict[str, str]]:
+    """The fields of a second pass, and why where one is only the nearest. The denoising strength is its own, unless a picture is told
+    that the whole begins with.
+    """
+    if not is_told(pairs):
+        return {}, {}
+    told = read_hires(pairs)
+    if "image" not in pictures and "denoising_strength" in pictures:
+        told["hires_strength"] = pictures.pop("denoising_strength")
+    near, guessed = _sampler_and_schedule(told, HIRES, "hires_")
+    numbers = {name for name, item in limits(TextToImage).items() if isinstance(item, Range)}
+    values: dict[str, object] = {name: number(text) if name in numbers else text for name, text in told.items()}
+    return {"hires": True} | values | near, guessed
 
 
 def _put(values: dict[str, str], guessed: dict[str, str], name: str, written: str, near: Near) -> None:

@@ -20,9 +20,9 @@ from pipelines.programs.readers import read as read_program
 from pipelines.programs.said import DIGEST, Said
 from pipelines.requests.request import OWN_VAE, Drawing, Request, restore
 
-# Of the JSON. 2 has what the studio decided when it drew (`pipelines.requests.as_made`); version 1 is read too. A new field of a
-# request raises it: an older Atelier refuses fields that it does not know, and so says why, and reads the text that stands beside.
-FORMAT_VERSION = 2
+# Of the JSON. 2 has what the studio decided when it drew (`pipelines.requests.as_made`), 3 second passes; older ones are read too. A new
+# field of a request raises it: an older Atelier refuses fields that it does not know, and so says why, and reads the text beside.
+FORMAT_VERSION = 3
 LONGEST_FACT = 40_000  # characters: the list of as many embeddings as a request may have, under the longest names
 # Where programs put the settings text, the usual place first; the last ones are texts of PNGs that were converted.
 IN_TEXTS = (

@@ -10,12 +10,13 @@ from itertools import islice
 from models.errors import UserError
 from pipelines.metadata.admitting import admitted
 from pipelines.metadata.detail_text import read_details, told_details, understood
+from pipelines.metadata.hires_text import CHECKPOINT, lora_of, with_hires_tags
 from pipelines.metadata.infotext import PICTURE_KEYS, UPSCALE_TO, Settings, number
 from pipelines.metadata.lists import unlisted
 from pipelines.metadata.provenance import OURS_ALONE
 from pipelines.metadata.tile_text import FIELDS as TILE_FIELDS
 from pipelines.metadata.unit_text import TRUTHS, read_unit
-from pipelines.prompts.tags import Tag, take_tags
+from pipelines.prompts.tags import take_tags
 from pipelines.requests.added import MOST_LORAS, STRONGEST
 from pipelines.requests.enlarge import BY_SIZE
 from pipelines.requests.request import (
@@ -31,7 +32,9 @@ from pipelines.requests.request import (
     LoraUse,
     Outpaint,
     Request,
+    SecondPass,
     TextToImage,
+    limits,
 )
 
 UNIT = re.compile(r"ControlNet (\d{1,2})", re.IGNORECASE)
@@ -46,9 +49,8 @@ OWN: tuple[tuple[type[Drawing], tuple[str, ...]], ...] = (
 LORA_WEIGHTS = "Lora weights"  # Fooocus: "ink: 0.5, snow: 1", where A1111 has tags in the prompt
 READ_ELSEWHERE = frozenset({
     "Model", "Model hash", "VAE", "VAE hash", "Refiner", "Refiner hash", "Lora hashes", "TI hashes", "Hypernet", "Hypernet hash",
-    "ControlNet hashes", "VAE tile", "VAE precision", "Version", "Size-1", "Size-2", LORA_WEIGHTS, *OURS_ALONE,
+    "ControlNet hashes", CHECKPOINT, "VAE tile", "VAE precision", "Version", "Size-1", "Size-2", LORA_WEIGHTS, *OURS_ALONE,
 })  # fmt: skip
-SECOND_PASS = "Hires "  # begins the keys of A1111's second pass, which writes its denoising strength under the name that img2img has
 NO_PICTURE = "The picture that it begins with is not in the text. Put it in."
 
 
@@ -71,9 +73,13 @@ def request_of(settings: Settings) -> FromText:
     given |= read_details(settings.leftovers) if kind is Details else {}
     pictures = {(-1, name): str(given.pop(name)) for name in ("image", "map") if given.get(name)}
     taken, notes = admitted(kind, given)
-    asked, unfit = _together(kind, {**settings.values, **taken})
+    own = limits(kind)
+    asked, unfit = _together(kind, {name: value for name, value in settings.values.items() if name in own} | taken)
     request, tag_notes = with_tags(asked)
     request = replace(request, loras=request.loras or _weighed(settings.leftovers.get(LORA_WEIGHTS, "")))
+    if isinstance(request, TextToImage):
+        request, hires_notes = with_hires_tags(request)
+        tag_notes += hires_notes
     units = [(int(found[1]), text) for key, text in settings.leftovers.items() if (found := UNIT.fullmatch(key))]
     read = [read_unit(text, place + 1) for place, text in sorted(units)[:10]]
     pictures |= {(place, name): known for place, (_, own, _) in enumerate(read) for name, known in own.items()}
@@ -105,8 +111,9 @@ def _together(kind: type[Drawing], values: dict[str, object]) -> tuple[Drawing, 
 
 def _kind(settings: Settings) -> type[Drawing]:
     found = set(settings.pictures)
-    if any(key.startswith(SECOND_PASS) for key in settings.leftovers):
-        found -= {"denoising_strength"}
+    others = {name for kind, own in OWN if kind is not ImageToImage for name in own} | set(TILE_FIELDS)
+    if "hires" in settings.values and not found & others:
+        return SecondPass if "image" in found else TextToImage
     kind = next((kind for kind, own in OWN if found & set(own)), None)
     has_units = any(UNIT.fullmatch(key) for key in settings.leftovers)
     return kind or (Controlled if has_units else TextToImage)
@@ -140,14 +147,10 @@ def with_tags(request: Drawing) -> tuple[Drawing, list[str]]:
         prompt, tags = take_tags(request.prompt)
     except UserError as error:
         return request, [f"The tags stay in the prompt: {error}"]
-    loras = [_lora(tag) for tag in tags if tag.kind == "lora"]
+    loras = [lora_of(tag) for tag in tags if tag.kind == "lora"]
     nets = [HypernetworkUse(name=tag.name[:300], strength=tag.unet) for tag in tags if tag.kind == "hypernet"]
     dropped = [f"Only four hypernetworks can act; “{net.name[:80]}” was left out." for net in nets[4:]]
     return replace(request, prompt=prompt, loras=tuple(loras), hypernetworks=tuple(nets[:4])), dropped
-
-
-def _lora(tag: Tag) -> LoraUse:
-    return LoraUse(name=tag.name[:300], unet=tag.unet, text_encoder=tag.text_encoder, blocks=tag.blocks[:400])
 
 
 def _weighed(text: str) -> tuple[LoraUse, ...]:
@@ -160,7 +163,9 @@ def _unknown(settings: Settings, kind: type[Drawing]) -> dict[str, str]:
     """What nothing here stands for."""
     others = {key: text for key, text in settings.leftovers.items() if not _is_read(key)}
     own = {item.name for item in fields(kind)}
-    return others | {(PICTURE_KEYS | TILE_FIELDS)[name]: text for name, text in settings.pictures.items() if name not in own}
+    passes = {"Hires upscale": "on"} if "hires" in settings.values and "hires_factor" not in own else {}
+    keys = PICTURE_KEYS | TILE_FIELDS
+    return others | passes | {keys[name]: text for name, text in settings.pictures.items() if name not in own}
 
 
 def _is_read(key: str) -> bool:

@@ -58,7 +58,7 @@ class Choice:
         if not isinstance(value, str) or len(value) > 200:
             raise UserError(f"{name} must be a name from the list.")
         if self.names and value not in self.names:
-            raise UserError(f"{name} “{value}” is not known. Choose one of: {', '.join(self.names)}.")
+            raise UserError(f"{name} “{value}” is not known. Choose one of: {', '.join(filter(None, self.names))}.")
         return value
 
 

@@ -23,6 +23,7 @@ WORDS = Group("Words")
 MODEL = Group("Model")
 PICTURE = Group("Picture")
 SAMPLING = Group("Sampling")
+SECOND = Group("Second pass")
 BEGINNING = Group("What it began with")
 MASK = Group("Mask")
 TILES = Group("Tiles")
@@ -30,4 +31,6 @@ DEPTH = Group("Depth map")
 DETAILS = Group("Details")
 CONTROL = Group("Control")
 COMPUTED = Group("Provenance")
-GROUPS = (WORDS, MODEL, PICTURE, SAMPLING, BEGINNING, MASK, TILES, DEPTH, DETAILS, CONTROL, COMPUTED)  # in the order in which they are told
+GROUPS = (
+    WORDS, MODEL, PICTURE, SAMPLING, SECOND, BEGINNING, MASK, TILES, DEPTH, DETAILS, CONTROL, COMPUTED,
+)  # in the order in which they are told  # fmt: skip

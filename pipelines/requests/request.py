@@ -20,16 +20,13 @@ from pipelines.requests.details import MERGES, MOST_BOXES, MOST_DETAILERS, Detai
 from pipelines.requests.enlarge import Enlarge
 from pipelines.requests.fields import Choice, Flag, Range, Several, Stored, Text, limited
 from pipelines.requests.groups import BEGINNING, COMPUTED, CONTROL, DEPTH, DETAILS, MASK, MODEL, PICTURE, SAMPLING, WORDS
+from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES, STRENGTHS, USUAL, Enlarging, FirstPass, TwoPasses
+from pipelines.requests.sizes import LONGEST, MEGAPIXELS, SHORTEST
 from pipelines.requests.tiles import TILED_MEGAPIXELS, UNTILED, InTiles, InWindows, in_tiles
-from pipelines.samplers import AUTOMATIC, EVERY, SAMPLERS
 
 __all__ = ["Enlarge", "Kind", "Request", "WithPicture", "begins_with", "describe", "input_ids", "limits", "unroll"]
 
-MEGAPIXELS = 4.2  # the largest area of one picture that is drawn whole
 SEEDS = 2**63  # torch takes 64 bits, SQLite and JSON readers keep 63
-
-SAMPLER_NAMES = tuple(SAMPLERS)
-SCHEDULE_NAMES = (AUTOMATIC, *EVERY)
 
 OWN_VAE = "own"  # the checkpoint's own VAE, whatever was chosen for it
 MOST_DECODES = 2000  # an outpainted picture has one for each of its windows
@@ -46,8 +43,8 @@ class Drawing(Request):
     schedule: str = SAMPLING("Automatic", Choice(SCHEDULE_NAMES), "Schedule", "How the noise levels are spread over the steps")
     steps: int = SAMPLING(20, Range(1, 150), "Steps", "More steps refine; 20 to 30 is usual")
     guidance_scale: float = SAMPLING(5.0, Range(0, 30, 0.1), "Guidance", "How closely the prompt is followed; 1 ignores the negative one")
-    width: int = PICTURE(256, Range(64, 4096, PIXELS_PER_LATENT, snap=True), "Width")
-    height: int = PICTURE(256, Range(64, 4096, PIXELS_PER_LATENT, snap=True), "Height")
+    width: int = PICTURE(256, Range(SHORTEST, LONGEST, PIXELS_PER_LATENT, snap=True), "Width")
+    height: int = PICTURE(256, Range(SHORTEST, LONGEST, PIXELS_PER_LATENT, snap=True), "Height")
     seed: int = PICTURE(-1, Range(-1, SEEDS - 1), "Seed", "-1 rolls the dice; the seed that was used is kept with the picture")
     variation_strength: float = PICTURE(0.0, Range(0, 1, 0.01), "Variation", "How far to go from the seed's picture towards another one")
     variation_seed: int = PICTURE(-1, Range(-1, SEEDS - 1), "Variation seed", "The seed of the other picture; -1 rolls the dice")
@@ -116,8 +113,8 @@ class Drawing(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextToImage(Drawing):
-    """A picture from words alone."""
+class TextToImage(TwoPasses, Drawing):
+    """A picture from words alone, and if wanted a second pass over it, which is a job of its own: `pipelines.metadata.two_passes`."""
 
     kind: ClassVar[str] = "txt2img"
     title: ClassVar[str] = "Text to image"
@@ -137,6 +134,20 @@ class FromPicture(WithPicture, Drawing):
 
     denoising_strength: float = SAMPLING(0.75, Range(0, 1, 0.01), "Denoising strength", "0 gives the picture back, 1 draws a new one")
     exact_steps: bool = SAMPLING(False, Flag(), "Run exactly the steps I asked for", "Otherwise a lower strength runs fewer of them")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondPass(Enlarging, FromPicture):
+    """A finished picture enlarged and drawn over at its new size. Width and height follow from the picture's size."""
+
+    kind: ClassVar[str] = "hires"
+    title: ClassVar[str] = "Hires fix"
+
+    denoising_strength: float = SAMPLING(USUAL, Range(0, 1, 0.01), "Denoising strength", STRENGTHS)
+    exact_steps: bool = SAMPLING(True, Flag(), "All steps run", derived=True)
+    width: int = PICTURE(256, Range(SHORTEST, LONGEST, PIXELS_PER_LATENT), "Width", derived=True)
+    height: int = PICTURE(256, Range(SHORTEST, LONGEST, PIXELS_PER_LATENT), "Height", derived=True)
+    first: tuple[FirstPass, ...] = COMPUTED((), Several(FirstPass, 1), "First pass", derived=True)
 
 
 RESIZE_MODES = ("Stretch", "Crop", "Fill", "Stretch latents")
@@ -272,7 +283,7 @@ class Details(FromPicture):
 
 
 Drawn = TypeVar("Drawn", bound=Drawing)
-OF_ALL = (TextToImage, ImageToImage, Inpaint, Outpaint, Controlled, Depth, Details, Enlarge)
+OF_ALL = (TextToImage, ImageToImage, Inpaint, Outpaint, Controlled, Depth, SecondPass, Details, Enlarge)
 KINDS: dict[str, type[Request]] = {kind.kind: kind for kind in OF_ALL}
 
 

@@ -17,10 +17,12 @@ ONE: Mapping[str, tuple[ModelKind, str]] = {
     "checkpoint": ("checkpoint", "Model"),
     "refiner": ("checkpoint", "Refiner"),
     "vae": ("vae", "VAE"),
+    "hires_checkpoint": ("checkpoint", "Hires checkpoint"),
 }
 # And those that name several: the kind, and the key of the list of hashes.
 SEVERAL: Mapping[str, tuple[ModelKind, str]] = {
     "loras": ("lora", "Lora hashes"),
+    "hires_loras": ("lora", "Lora hashes"),
     "hypernetworks": ("hypernetwork", "Hypernet hash"),
     "embeddings": ("embedding", "TI hashes"),
     "controls": ("controlnet", "ControlNet hashes"),

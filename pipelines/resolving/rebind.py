@@ -15,11 +15,22 @@ from typing import Literal, Protocol, TypeVar
 from models.errors import UserError
 from models.files import ModelFile, ModelKind
 from models.library.checkpoint import STARTER, Checkpoint
+from pipelines.metadata.hires_text import CHECKPOINT as HIRES
 from pipelines.metadata.lists import canonical, unlisted
 from pipelines.metadata.provenance import plain
 from pipelines.requests.as_made import Understanding, seal, threads_here, understanding
 from pipelines.requests.control_unit import ControlUse
-from pipelines.requests.request import OWN_VAE, Drawing, EmbeddingUse, HypernetworkUse, LoraUse, Request
+from pipelines.requests.request import (
+    OWN_VAE,
+    Drawing,
+    Drawn,
+    EmbeddingUse,
+    HypernetworkUse,
+    LoraUse,
+    Request,
+    SecondPass,
+    TextToImage,
+)
 from pipelines.resolving.embedding_words import awake, embeddings_for
 
 Use = TypeVar("Use", LoraUse, HypernetworkUse, ControlUse)
@@ -35,6 +46,7 @@ SHOWN = {
 BRACKETS = re.compile(r"(.*?)(?: \[([0-9a-f]{8,64})\])?", re.DOTALL)
 NO_VAE = {"none": OWN_VAE, "automatic": ""}  # as other studios write it
 INSTEAD = {"checkpoint": "the starter stands in for it", "embedding": "its word is an ordinary one here"}
+AS_FIRST = "the second pass has that of the first"
 UNTIL = "It is drawn as it was then, until you change something else than the seed."
 
 
@@ -96,10 +108,22 @@ def _rebound(request: Drawing, search: Search, ids: bool) -> Rebound:
         embeddings=tuple(search.embeddings(request.embeddings)),
         understood=tuple(search.understood(request.understood, moved)),
     )
+    found = _passes(found, search, ids, moved)
     if ids or "TI hashes" in search.made_with:
         search.say_newcomers(found)
         found = replace(found, as_made=seal(found))
     return Rebound(found, tuple(dict.fromkeys([*search.notes, *_too_many(found.threads)])), tuple(search.bindings))
+
+
+def _passes(request: Drawn, search: Search, ids: bool, moved: Mapping[str, str]) -> Drawn:
+    """With what the other pass of a drawing in two was made with."""
+    if isinstance(request, SecondPass):
+        return replace(request, first=tuple(replace(use, checkpoint=moved.get(use.checkpoint, use.checkpoint)) for use in request.first))
+    if not isinstance(request, TextToImage) or not request.hires:
+        return request
+    known = request.hires_checkpoint or HIRES in search.made_with
+    checkpoint = search.checkpoint(request.hires_checkpoint if ids else "", HIRES) if known else ""
+    return replace(request, hires_checkpoint=checkpoint, hires_loras=tuple(search.uses("lora", request.hires_loras, "Lora hashes")))
 
 
 def _too_many(threads: int) -> list[str]:
@@ -178,7 +202,7 @@ class Search:
         found, how = self._same(kinds, called, digest) if digest else self._first(model_id, called)
         self.bindings.append(Binding(place or kind, name, digest, found.called if found else "", how if found else "missing"))
         if found is None:
-            self._say_gone(kind, name, how != "comparing")
+            self._say_gone(kind, name, how != "comparing", place)
         return found.id if found else ""
 
     def _called(self, kinds: Sequence[ModelKind], model_id: str, name: str) -> list[ModelFile]:
@@ -217,9 +241,9 @@ class Search:
     def _left(self) -> float:
         return self.until - time.monotonic()
 
-    def _say_gone(self, kind: ModelKind, name: str, is_sure: bool) -> None:
+    def _say_gone(self, kind: ModelKind, name: str, is_sure: bool, place: str) -> None:
         what = f"The {SHOWN.get(kind, kind)} “{name[:80]}” is not in the models folders" if name else f"This picture names no {kind}"
-        instead = self.instead if kind == "checkpoint" else INSTEAD.get(kind, "it was left out")
+        instead = AS_FIRST if place == HIRES else self.instead if kind == "checkpoint" else INSTEAD.get(kind, "it was left out")
         later = "" if is_sure else " Some files there are still being compared with it; ask again in a while."
         self.notes.append(f"{what}; {instead}.{later}")
 

@@ -12,11 +12,13 @@ from models.errors import UserError
 from models.files import ModelFile, ModelKind
 from models.library.catalog import Checkpoint
 from models.library.compatibility import fits
+from pipelines.metadata.two_passes import has_loras, second_pass
 from pipelines.prompts.tags import Tag, take_tags, without_tags
 from pipelines.requests.as_made import is_sealed, loosened
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.made_for import MADE_FOR, cannot_draw, draws
-from pipelines.requests.request import OWN_VAE, Depth, Details, Drawing, Drawn, EmbeddingUse, HypernetworkUse, Kind, LoraUse
+from pipelines.requests.request import OWN_VAE, Depth, Details, Drawing, Drawn, EmbeddingUse, HypernetworkUse, Kind, LoraUse, TextToImage
+from pipelines.requests.second_pass import SAME
 from pipelines.resolving.control_match import readers
 from pipelines.resolving.embedding_words import awake, embeddings_for, fitting, with_given
 from pipelines.resolving.rebind import SHOWN, STEERS, Rebound, rebind
@@ -70,7 +72,17 @@ def _resolved(request: Drawn, catalog: CatalogView) -> Drawn:
         embeddings=tuple(_embeddings(request, checkpoint, catalog)),
         controls=tuple(_control(use, place, checkpoint, catalog) for place, use in enumerate(request.controls, 1) if _is_used(use)),
     )
-    return type(request).admit(_values(found))
+    return type(request).admit(_values(_with_second_pass(found, catalog) if isinstance(found, TextToImage) else found))
+
+
+def _with_second_pass(request: TextToImage, catalog: CatalogView) -> TextToImage:
+    """With what its second pass names looked up as well, so that whatever is wrong with it is said before the first one is drawn."""
+    if not request.hires:
+        return request
+    found = _resolved(second_pass(request, "", (request.width, request.height)), catalog)
+    if not request.hires_loras and not has_loras(request.hires_prompt):
+        return request
+    return replace(request, hires_loras=found.loras, hires_prompt=found.prompt if request.hires_prompt else SAME)
 
 
 def _values(request: Drawing) -> dict[str, object]:

@@ -11,13 +11,22 @@ from models.library.catalog import Catalog
 from models.memory.manager import Key
 from models.patches.hypernetworks import Hypernetwork
 from models.patches.lora import Lora
+from pipelines.metadata.hires_text import CHECKPOINT as HIRES
 from pipelines.metadata.provenance import CHECKPOINT, Hashes, MadeWith, one, several
+from pipelines.metadata.two_passes import changes_checkpoint
 from pipelines.requests.as_made import understanding
-from pipelines.requests.request import Drawing
+from pipelines.requests.request import Drawing, TextToImage
 from pipelines.runtime.loaders import Held
 
 Items = Mapping[Key, Held]
 NOTHING: Mapping[str, str] = {}
+
+
+def _of_second_pass(request: Drawing) -> Key | None:
+    """The checkpoint of the job that follows, where it is another: only told of."""
+    if not isinstance(request, TextToImage) or not request.hires or not changes_checkpoint(request):
+        return None
+    return Key("checkpoint", request.hires_checkpoint)
 
 
 class Named:
@@ -27,6 +36,7 @@ class Named:
         family = catalog.checkpoint(request.checkpoint).family_key
         self._vae = Key("vae", request.other_vae, family) if request.other_vae else None
         self._refiner = self._understood(request, request.refiner) if request.refiner else None
+        self._hires = _of_second_pass(request)
         self._loras = [(Key("lora", use.id), use) for use in request.loras if use.unet or use.text_encoder]
         self._hypernetworks = [(Key("hypernetwork", use.id), use) for use in request.hypernetworks if use.strength]
         self._embeddings = [(Key("embedding", use.id), use) for use in request.embeddings]
@@ -78,7 +88,7 @@ class Named:
 
     def _made_with(self, hashes: Hashes, notes: Mapping[str, str]) -> MadeWith:
         """Names and hashes. Reading the files for the hashes begins now; who first looks at the result waits for them."""
-        names = {key: self._name(key) for key in (*self.networks, *self.added, *self._looking)}
+        names = {key: self._name(key) for key in (*self.networks, *self.added, *self._looking, self._hires) if key}
         begun = {key: hashes.begin(key) for key in names}
 
         def told(keys: list[Key]) -> list[tuple[str, str]]:
@@ -95,6 +105,7 @@ class Named:
                 **several("Hypernet hash", told(hypernetworks), CHECKPOINT),
                 **several("ControlNet hashes", told(self._control_keys)),
                 **(one("Refiner", names[self._refiner], begun[self._refiner]()) if self._refiner else {}),
+                **({HIRES: f"{names[self._hires]} [{begun[self._hires]()[:CHECKPOINT]}]".removesuffix(" []")} if self._hires else {}),
                 **notes,
             }
 

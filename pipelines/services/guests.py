@@ -21,7 +21,8 @@ from pipelines.images.masking import Size
 from pipelines.images.store import Inputs
 from pipelines.images.tiles import pixels_drawn
 from pipelines.images.windows import windows
-from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Outpaint, Request
+from pipelines.metadata.two_passes import second_pass
+from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Outpaint, Request, TextToImage
 
 MOST_WORK = 10_000.0  # megapixels times steps of one job: some 300 pictures of 1024 x 1024 with 30 steps
 PIXEL, TRANSPARENT_PIXEL = 3, 4  # bytes of a pixel in a PNG that does not shrink at all
@@ -52,7 +53,7 @@ def work_of(request: Request, size: Size | None = None) -> float:
         area *= len(windows(size, around, (request.width, request.height)))
     if isinstance(request, Details):
         area *= max(1, len(request.boxes))
-    return area * request.steps * request.picture_count
+    return area * request.steps * request.picture_count + _second(request, work_of)
 
 
 def check_work(request: Request, size: Size | None = None) -> None:
@@ -70,7 +71,14 @@ def room_of(request: Request, size: Size | None = None) -> int:
     if not isinstance(request, Drawing):
         return 0
     rounds = 2 if isinstance(request, ImageToImage) and request.loops > 1 else 1
-    return request.width * request.height * PIXEL * request.picture_count * rounds
+    return request.width * request.height * PIXEL * request.picture_count * rounds + int(_second(request, room_of))
+
+
+def _second(request: Drawing, measure: Callable[[Request], float]) -> float:
+    """The same of the second passes that follow, if there are any."""
+    if not isinstance(request, TextToImage) or not request.hires:
+        return 0
+    return measure(second_pass(request, "", (request.width, request.height))) * request.picture_count
 
 
 @dataclass

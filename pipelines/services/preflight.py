@@ -13,8 +13,21 @@ from pipelines.details.parts import bounds_of
 from pipelines.images.masking import Box, Size, crop_box
 from pipelines.images.tiles import Part, asked_of, parts, pixel_windows, pixels_drawn
 from pipelines.images.windows import extended, windows
+from pipelines.metadata.two_passes import unsized
 from pipelines.requests.details import check_inside
-from pipelines.requests.request import Depth, Details, Enlarge, FromPicture, ImageToImage, Inpaint, Outpaint, WithPicture
+from pipelines.requests.request import (
+    Depth,
+    Details,
+    Enlarge,
+    FromPicture,
+    ImageToImage,
+    Inpaint,
+    Outpaint,
+    Request,
+    SecondPass,
+    TextToImage,
+)
+from pipelines.requests.second_pass import LATENT_FROM, PIXELS_FROM, REPEATS_FROM
 from pipelines.requests.steps import calls_in_all, steps_at, steps_in_all, steps_of
 from pipelines.requests.tiles import InTiles, in_tiles, one_by_one
 
@@ -35,8 +48,13 @@ class Preflight:
     crops: tuple[Box, ...] = ()
 
 
-def preflight(request: WithPicture, picture: Size | None, bounds: Box | None = None) -> Preflight:
+def preflight(request: Request, picture: Size | None, bounds: Box | None = None) -> Preflight:
     """`picture`: its size, None while there is none. `bounds`: of the pixels that are to be drawn anew, for inpainting."""
+    if isinstance(request, TextToImage):
+        lines = _second_pass(unsized(request), (request.width, request.height)) if request.hires else ()
+        return Preflight(tuple(lines))
+    if isinstance(request, SecondPass):
+        return Preflight(tuple(_second_pass(request, picture)))
     if isinstance(request, Enlarge):
         return Preflight(tuple(_enlarge(request, picture)))
     return _drawn(request, picture, bounds) if isinstance(request, FromPicture) else Preflight(())
@@ -163,6 +181,31 @@ def _enlarge(request: Enlarge, picture: Size | None) -> Iterator[str]:
         return
     stretched = "" if _alike(picture, size) else ", stretched"
     yield f"From {_by(picture)} to {_by(size)}, {size[0] * size[1] / 1e6:,.1f} megapixels{stretched}."
+
+
+def _second_pass(request: SecondPass, picture: Size | None) -> Iterator[str]:
+    if picture is None:
+        yield "Put a picture in."
+        return
+    try:
+        size = request.target(picture).size
+    except UserError as error:
+        yield str(error)
+        return
+    more = size[0] * size[1] / (picture[0] * picture[1])
+    yield f"From {_by(picture)} to {_by(size)}, {more:,.1f} times the pixels. {steps_sentence(request)}"
+    yield from _strength(request)
+
+
+def _strength(request: SecondPass) -> Iterator[str]:
+    """What the mode needs."""
+    strength = request.denoising_strength
+    if request.is_latent and strength < LATENT_FROM:
+        yield f"A latent mode blurs below a strength of {LATENT_FROM}: raise it, or take a filter."
+    elif 0 < strength < PIXELS_FROM:
+        yield f"Below a strength of {PIXELS_FROM} hardly anything is drawn anew."
+    elif strength > REPEATS_FROM:
+        yield f"Above a strength of {REPEATS_FROM} things may appear twice."
 
 
 def _times(factor: float) -> str:

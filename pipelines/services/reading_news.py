@@ -13,10 +13,10 @@ from pipelines.resolving.rebind import Binding, Rebound
 from pipelines.services.answers import ReadingNews, ReadModel, ReadValue, UnknownValue
 
 PLACES = {
-    "Model": "checkpoint", "Refiner": "refiner", "vae": "vae", "lora": "loras", "hypernetwork": "hypernetworks",
-    "embedding": "embeddings", "controlnet": "controls", "adapter": "controls",
+    "Model": "checkpoint", "Refiner": "refiner", "Hires checkpoint": "hires_checkpoint", "vae": "vae", "lora": "loras",
+    "hypernetwork": "hypernetworks", "embedding": "embeddings", "controlnet": "controls", "adapter": "controls",
 }  # fmt: skip
-MODELS = ("checkpoint", "refiner", "vae")  # fields that hold an id; what is shown is a name
+MODELS = ("checkpoint", "refiner", "hires_checkpoint", "vae")  # fields that hold an id; what is shown is a name
 LONGEST = 100_000  # characters of a value
 
 

@@ -39,7 +39,7 @@ STAYS = "the form keeps its own"
 GONE = "This reading is not kept any more. Drop the picture or paste the text again."
 LARGEST_TEXT = 4_000_000  # bytes
 NO_FILE = "This file is neither a picture with settings nor a text."
-FOUND_AS = {"checkpoint": "Model", "refiner": "Refiner", "vae": "vae"}
+FOUND_AS = {"checkpoint": "Model", "refiner": "Refiner", "vae": "vae", "hires_checkpoint": "Hires checkpoint"}
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import replace
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from PIL import Image
@@ -12,9 +13,10 @@ from torch import Tensor
 from models.diffusion_model import DiffusionModel
 from pipelines.denoising.vae_encode import encode
 from pipelines.images.masking import RESIZE, crop
+from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.jobs.runner import Events
-from pipelines.requests.request import Depth, ImageToImage
+from pipelines.requests.request import Depth, FromPicture, ImageToImage
 from pipelines.requests.steps import steps_of
 from pipelines.requests.tiles import ONE_BY_ONE
 from pipelines.tasks.batch import DrawingBatch, DrawingTask
@@ -23,6 +25,14 @@ from pipelines.tasks.sampling import latent_shape, leg_of, levels_of, noise_of, 
 from pipelines.tasks.tile_by_tile import TileDenoisers, redrawn
 
 Over = ImageToImage | Depth
+Latents = Generator[None, None, Tensor]  # (1, 4, h, w), clean
+
+
+class Beginnings(Protocol):
+    """What each picture of a batch begins with, at the size that is drawn."""
+
+    def image(self, single: FromPicture) -> Image.Image: ...
+    def latents(self, single: FromPicture) -> Latents: ...
 
 
 def batches(task: DrawingTask[ImageToImage]) -> Generator[Events]:
@@ -44,8 +54,9 @@ def _way(task: DrawingTask[ImageToImage]) -> Callable[[DrawingBatch[ImageToImage
 
 def _tile_by_tile(batch: DrawingBatch[ImageToImage], tiles: TileDenoisers) -> Events:
     """The pictures of one batch go one after another: their tiles see different surroundings."""
+    resized = Resized(batch.request, batch.inputs, batch.model)
     for place, (index, single) in enumerate(batch.indexed()):
-        picture = _resized(batch.request, batch.inputs.open(single.image))
+        picture = resized.image(single)
         yield None
         yield batch.drawn((yield from redrawn(batch, place, single, picture, tiles)), index)
 
@@ -71,53 +82,59 @@ def _remembering(batch: DrawingBatch[ImageToImage], drawn: Callable[[DrawingBatc
 
 
 def draw(batch: DrawingBatch[Over], denoisers: Denoisers) -> Events:
+    """One batch, over the pictures of the request."""
+    return over(batch, denoisers, Resized(batch.request, batch.inputs, batch.model))
+
+
+def over(batch: DrawingBatch[FromPicture], denoisers: Denoisers, begins: Beginnings) -> Events:
     """One batch. At strength 0 the picture comes back, at strength 1 nothing of it is left: that is text to image."""
     request, singles, model = batch.request, batch.singles, batch.model
     steps = steps_of(singles[0])
     if not steps.run:
-        return (yield from _returned(batch))
-    denoiser = denoisers.whole(
-        [_resized(request, batch.inputs.open(single.image)) for single in singles] if denoisers.follow_picture else ()
-    )
+        for index, single in batch.indexed():
+            yield batch.returned(begins.image(single), index)
+        return
+    denoiser = denoisers.whole([begins.image(single) for single in singles] if denoisers.follow_picture else ())
     yield None
     noise = noise_of(singles, latent_shape(request, model), model)
     levels = levels_of(request, denoiser.schedule, steps)
     latents = noise.first() * levels.sigmas[0]
     if singles[0].denoising_strength < 1:
-        latents = latents + (yield from begin(batch))
+        latents = latents + (yield from begin(singles, begins))
     latents = yield from run(request, denoiser, latents, levels, noise, leg_of(batch), show_whole(model))
     yield from pictures(batch, latents)
 
 
-def begin(batch: DrawingBatch[Over]) -> Generator[None, None, Tensor]:
+def begin(singles: Sequence[FromPicture], begins: Beginnings) -> Latents:
     """The clean latents of the pictures, (n, 4, h, w); pictures that are the same are read once."""
     known: dict[str, Tensor] = {}
-    for single in batch.singles:
+    for single in singles:
         if single.image not in known:
-            known[single.image] = yield from _latents(batch.request, batch.inputs.open(single.image), batch.model)
+            known[single.image] = yield from begins.latents(single)
             yield None
-    return torch.cat([known[single.image] for single in batch.singles])
+    return torch.cat([known[single.image] for single in singles])
 
 
-def _latents(request: Over, image: Image.Image, model: DiffusionModel) -> Generator[None, None, Tensor]:
-    size = request.width, request.height
-    if request.resize_mode in RESIZE:
-        return (yield from encode(model, RESIZE[request.resize_mode](image, size)))
-    latents = yield from encode(model, _on_grid(image, model.family.pixels_per_latent))
-    return torch.nn.functional.interpolate(latents, size=latent_shape(request, model)[1:], mode="bilinear")
+@dataclass(frozen=True)
+class Resized:
+    """The pictures of a request in its size, in the way that it names."""
+
+    request: Over
+    inputs: Inputs
+    model: DiffusionModel
+
+    def image(self, single: FromPicture) -> Image.Image:
+        """Where latents are not needed, "Stretch latents" is a plain stretch."""
+        resize = RESIZE.get(self.request.resize_mode, RESIZE["Stretch"])
+        return resize(self.inputs.open(single.image), (self.request.width, self.request.height))
+
+    def latents(self, single: FromPicture) -> Latents:
+        if self.request.resize_mode in RESIZE:
+            return (yield from encode(self.model, self.image(single)))
+        latents = yield from encode(self.model, on_grid(self.inputs.open(single.image), self.model.family.pixels_per_latent))
+        return torch.nn.functional.interpolate(latents, size=latent_shape(self.request, self.model)[1:], mode="bilinear")
 
 
-def _on_grid(image: Image.Image, side: int) -> Image.Image:
+def on_grid(image: Image.Image, side: int) -> Image.Image:
     """The sides as multiples of what makes one latent, by a few pixels cut off, or one column or row of a tiny picture repeated."""
     return crop(image, (max(side, image.width // side * side), max(side, image.height // side * side)))
-
-
-def _returned(batch: DrawingBatch[Over]) -> Events:
-    """The pictures at their new size."""
-    for index, single in batch.indexed():
-        yield batch.returned(_resized(batch.request, batch.inputs.open(single.image)), index)
-
-
-def _resized(request: Over, image: Image.Image) -> Image.Image:
-    """Where latents are not needed, "Stretch latents" is a plain stretch."""
-    return RESIZE.get(request.resize_mode, RESIZE["Stretch"])(image, (request.width, request.height))

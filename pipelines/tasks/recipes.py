@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from pipelines.jobs.runner import Events
-from pipelines.tasks import depth2img, details, enlarge, img2img, inpaint, outpaint, txt2img
+from pipelines.tasks import depth2img, details, enlarge, img2img, inpaint, outpaint, second_pass, txt2img
 from pipelines.tasks.batch import DrawingTask, Task
 
 # Any: each takes tasks of its own kind of request, which is the one that its name is looked up with
@@ -17,6 +17,7 @@ DRAWN: dict[str, Callable[[DrawingTask[Any]], Generator[Events]]] = {  # with a 
     "outpaint": outpaint.batches,
     "controlnet": txt2img.batches,
     "depth": depth2img.batches,
+    "hires": second_pass.batches,
     "details": details.batches,
 }
 # Any: as above

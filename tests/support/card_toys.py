@@ -32,6 +32,7 @@ from pipelines.requests.request import (  # fmt: skip
     LoraUse,
     Outpaint,
     PictureUse,
+    SecondPass,
     TextToImage,
 )
 from pipelines.runtime.runner import OWN, ModelRunner
@@ -155,6 +156,11 @@ DRAWINGS: Mapping[str, Callable[[Workshop], Drawing]] = {
     "picture, again": lambda workshop: ImageToImage(**workshop.over, loops=2, images=(PictureUse(id=workshop.picture),)),
     "picture, in windows": lambda workshop: ImageToImage(**workshop.tiled, tiling="Windows", batch_size=2),
     "picture, tile by tile": lambda workshop: ImageToImage(**workshop.tiled, tiling="Tile by tile", seam_pass="Band"),
+    "second pass": lambda workshop: SecondPass(
+        **given(
+            image=workshop.picture, width=96, batch_size=2, hires_upscaler="Latent (bicubic antialiased)", hires_width=96, hires_height=64
+        )
+    ),
     "inpainting": lambda workshop: Inpaint(**workshop.masked, masked_content="Latent noise"),
     "inpainting, soft": lambda workshop: Inpaint(**workshop.masked, soft=True, area="Only masked", padding=4, masked_content="Fill"),
     "inpainting model": lambda workshop: Inpaint(**workshop.masked, checkpoint=workshop.ids["painting"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Literal
 
@@ -11,7 +12,7 @@ from gradio.context import LocalContext
 
 from models.families import PIXELS_PER_LATENT
 from models.json_values import is_table, is_whole, listed
-from pipelines import TILED_MEGAPIXELS, FromPicture, Range, Studio, UserError, WithPicture, limits, preflight
+from pipelines import TILED_MEGAPIXELS, FromPicture, Range, Request, Studio, UserError, limits, preflight
 from pipelines.images.masking import Box, Size
 from ui.door.roles import role, visitor_of
 from ui.messages import Message, PlanLines, PlanQuestion, SizeQuestion, TakenPicture
@@ -40,21 +41,26 @@ def held(kind: type[FromPicture], name: str) -> gr.HTML:
     return piece("held", own, value="", own=own, interactive=True)
 
 
-def plan(studio: Studio, kind: type[WithPicture]) -> gr.HTML:
+def plan(studio: Studio, kind: type[Request]) -> gr.HTML:
     """The lines that say what a run will do, asked anew whenever the form, the picture or the mask has changed."""
     desk = PlanHandlers(studio, kind)
     return piece("plan", f"{kind.kind}-plan", server_functions=[desk.plan, desk.fit, desk.adopt], kind=kind.kind)
 
 
+def free(request: Request, picture: Size | None) -> tuple[str, ...]:
+    """Nothing is said of what it takes."""
+    return ()
+
+
 class PlanHandlers:
     """Handlers of what the scripts of the canvas ask the server."""
 
-    def __init__(self, studio: Studio, kind: type[WithPicture]) -> None:
+    def __init__(self, studio: Studio, kind: type[Request]) -> None:
         """The three are closures: Gradio calls server functions by their names, and a role is declared on each."""
 
         @role("artist")
         def plan(asked: PlanQuestion) -> PlanLines:
-            return planned(kind, asked)
+            return planned(kind, asked, studio.costs.lines)
 
         @role("artist")
         def fit(asked: SizeQuestion) -> list[int]:
@@ -67,8 +73,8 @@ class PlanHandlers:
         self.plan, self.fit, self.adopt = plan, fit, adopt
 
 
-def planned(kind: type[WithPicture], asked: PlanQuestion) -> PlanLines:
-    """A value that the request refuses is its sentence, and nothing else."""
+def planned(kind: type[Request], asked: PlanQuestion, costs: Callable[[Request, Size | None], tuple[str, ...]] = free) -> PlanLines:
+    """A value that the request refuses is its sentence, and nothing else. `costs`: says what it takes."""
     try:
         if not is_table(values := asked.get("values")):
             raise UserError("Something was missing in what the page sent. Reload it.")
@@ -77,7 +83,8 @@ def planned(kind: type[WithPicture], asked: PlanQuestion) -> PlanLines:
         found = preflight(request, picture, part_of(picture, asked.get("bounds")))
     except UserError as error:
         return {"lines": [str(error)], "box": None, "label": ""}
-    return {"lines": list(found.lines), "box": found.box, "label": found.label, "crops": list(found.crops)}
+    lines = [*found.lines, *costs(request, picture)]
+    return {"lines": lines, "box": found.box, "label": found.label, "crops": list(found.crops)}
 
 
 def fitting(studio: Studio, asked: SizeQuestion) -> list[int]:

@@ -11,7 +11,7 @@ from typing import Literal
 import gradio as gr
 
 from models.files import ModelFile, ModelKind
-from pipelines import Checkpoint, Request, Studio, UserError, limits, written
+from pipelines import Checkpoint, Request, SecondPass, Studio, UserError, limits, written
 from pipelines.resolving.control_match import readers
 from ui.door.roles import role
 from ui.gradio_types import QUIET, Update, listener
@@ -26,12 +26,13 @@ RACKS: dict[Rack, tuple[ModelKind, ...]] = {  # request field -> kinds of files
     "hypernetworks": ("hypernetwork",),
     "controls": ("controlnet", "adapter"),
 }
+AS_FIRST = "As the first"
 DRAWS = ("", "v", "turbo", "lcm", "lightning", "hyper")  # variants that draw from words alone
 
 
 def offer(studio: Studio, form: Form) -> None:
     """Keeps the form's lists as the library is."""
-    names = [name for name in ("checkpoint", "vae", "refiner") if name in form.inputs]
+    names = [name for name in ("checkpoint", "vae", "refiner", "hires_checkpoint") if name in form.inputs]
     racks: dict[Rack, tuple[ModelKind, ...]] = {name: sorts for name, sorts in RACKS.items() if limits(form.kind).get(name)}
     kind = form.kind
 
@@ -56,6 +57,8 @@ def choices(studio: Studio, kind: type[Request], name: str, checkpoint_id: str) 
     checkpoints = studio.checkpoints(kind.kind)
     if name == "checkpoint":
         return [(controls.about(entry), entry.id) for entry in checkpoints]
+    if name == "hires_checkpoint":
+        return [(AS_FIRST, ""), *((controls.about(entry), entry.id) for entry in studio.checkpoints(SecondPass.kind))]
     if name == "refiner":
         return [("None", ""), *((controls.about(entry), entry.id) for entry in checkpoints if _refines(entry, checkpoint_id, checkpoints))]
     files = [(entry, reason(studio, entry.id, checkpoint_id)) for entry in studio.library.models("vae") if entry.usable]

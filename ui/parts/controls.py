@@ -58,7 +58,8 @@ def rack(kind: type[Request], name: str, **look: Keyword) -> gr.HTML:
     assert isinstance(limit, Several)
     words = {field.name: field.metadata["title"] for field in fields(limit.entry)}
     numbers = {field.name: _limits(field.metadata["limit"], field.default) for field in fields(limit.entry)}
-    offers = {"field": name, "title": item.metadata["title"], "words": words, "numbers": numbers, "most": limit.most, "kind": kind.kind}
+    named = {"field": name, "files": name.removeprefix("hires_"), "title": item.metadata["title"], "kind": kind.kind}
+    offers = {**named, "words": words, "numbers": numbers, "most": limit.most}
     common = keywords({"value": [], "interactive": True, "label": item.metadata["title"]}, look)
     return piece("rack", f"{kind.kind}-{name}", offers=offers, **common)
 
@@ -152,10 +153,11 @@ def aspect_size(native: int, ratio: float, limit: Range) -> tuple[int, int]:
     return width, height
 
 
-def wire(form: Form, swap: gr.Button, aspects: list[gr.Button], dice: gr.Button) -> None:
+def wire(form: Form, swap: gr.Button | None, aspects: list[gr.Button], dice: gr.Button) -> None:
     """What the browser does by itself, with no word to the server: swap, aspects, dice, a checkpoint's own defaults."""
-    sides = [form.inputs["width"], form.inputs["height"]]
-    swap.click(None, sides, sides, js="(width, height) => [height, width]")
+    sides = [form.inputs[name] for name in ("width", "height") if name in form.inputs]
+    if swap:
+        swap.click(None, sides, sides, js="(width, height) => [height, width]")
     dice.click(None, None, form.inputs["seed"], js="() => '-1'")
     for button in aspects:
         chosen = [form.inputs["checkpoint"], *sides]

@@ -25,6 +25,7 @@ LONGEST = 300_000  # characters of what a form carries out of sight
 EXACT = 2**53  # JavaScript's numbers lose digits beyond it, so a field with a higher limit is shown as text
 
 
+FIRST = "first"  # the first pass, of a second one
 CARRIED = "carried"  # the component that carries what the studio found by itself when a picture was made, out of sight
 
 
@@ -117,12 +118,15 @@ def read(kind: type[Kind], values: Mapping[str, object]) -> Kind:
 
 
 def carried(request: Request) -> str:
-    """The fields that no control shows, as text: those that are not at their defaults."""
-    if not isinstance(request, Drawing) or not request.as_made:
+    """The fields that no control shows, as text: those that are not at their defaults. What the studio decided when a picture was made
+    is carried for one that is to be made as it was, and what the picture is that it begins with in any case.
+    """
+    if not isinstance(request, Drawing):
         return ""
     hidden = [item for item in fields(request) if item.metadata["derived"] and getattr(request, item.name) != item.default]
     told = describe(request)
-    return json.dumps({item.name: told[item.name] for item in hidden})
+    values = {item.name: told[item.name] for item in hidden if request.as_made or item.name == FIRST}
+    return json.dumps(values) if values else ""
 
 
 def _hidden(kind: type[Request], text: object) -> dict[str, object]:

@@ -10,9 +10,11 @@ import gradio as gr
 from gradio.components import Component
 
 from pipelines import Checkpoint, Drawing, InTiles, Request, Studio
+from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES
 from ui.gradio_types import Keyword, keywords
 from ui.parts import controls
-from ui.parts.choices import choices, offer
+from ui.parts.canvas import plan
+from ui.parts.choices import AS_FIRST, choices, offer
 from ui.parts.control_units import units
 from ui.parts.form import CARRIED, Form, TabForm
 from ui.parts.scripts import call
@@ -54,7 +56,7 @@ class Draft:
         form = Form(self.kind, self.inputs)
         if draws:
             offer(self.studio, form)
-            controls.wire(form, self.buttons["swap"], self.aspects, self.buttons["dice"])
+            controls.wire(form, self.buttons.get("swap"), self.aspects, self.buttons["dice"])
         controls.remember(form)
         return TabForm(form, self.buttons)
 
@@ -147,6 +149,35 @@ def add_ons(draft: Draft) -> None:
         offered = choices(draft.studio, draft.kind, "refiner", str(draft.start["checkpoint"]))
         draft.inputs["refiner"] = controls.control(draft.kind, "refiner", choices=offered, value="")
         draft.slide("refiner_start")
+
+
+def hires(draft: Draft) -> None:
+    """The second pass of what is drawn: a switch, and what is to be another than in the first."""
+    with row(draft, "hires", "Hires fix"):
+        draft.show("hires")
+        plan(draft.studio, draft.kind)
+        draft.slide("hires_factor", "hires_strength")
+        enlarging(draft)
+        with gr.Row():
+            draft.show("hires_steps", "hires_guidance", min_width=100)
+        with gr.Row():
+            draft.show("hires_sampler", choices=as_first(SAMPLER_NAMES), min_width=120)
+            draft.show("hires_schedule", choices=as_first(SCHEDULE_NAMES), min_width=120)
+        draft.show("hires_prompt", "hires_negative_prompt", lines=1, max_lines=8, placeholder=AS_FIRST, elem_classes=["weighable"])
+        offered = choices(draft.studio, draft.kind, "hires_checkpoint", str(draft.start["checkpoint"]))
+        draft.show("hires_checkpoint", choices=offered)
+        draft.show("hires_loras")
+
+
+def as_first(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(AS_FIRST, ""), *((name, name) for name in names)]
+
+
+def enlarging(draft: Draft) -> None:
+    """How a picture comes to the size of its second pass, but for the factor."""
+    draft.show("hires_upscaler")
+    with gr.Row():
+        draft.show("hires_width", "hires_height", min_width=100)
 
 
 def minute(draft: Draft, says: str = "Generate") -> None:

@@ -21,6 +21,7 @@ from pipelines import (
     Outpaint,
     PictureRecord,
     Request,
+    SecondPass,
     Several,
     Stored,
     Studio,
@@ -142,6 +143,8 @@ def _sent(studio: Studio, form: Form, record: PictureRecord, user: str, event: g
         return as_control(studio, form, record, user, getattr(event, "units", None))
     if form.kind is Depth:
         return as_depth(studio, form, record, user)
+    if form.kind is SecondPass:
+        return as_second_pass(studio, form, record, user)
     return as_picture(studio, form, record, user)
 
 
@@ -218,6 +221,18 @@ def as_depth(studio: Studio, form: Form, record: PictureRecord, user: str) -> di
     taken = studio.uploads.adopt(record, user)
     leave = [name for name in form.inputs if name not in WORDS]
     return form.fill(record.request, leave=leave, image=taken.id, map="", **_size_of(studio, record, taken))
+
+
+def as_second_pass(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Component, Update]:
+    """The picture to enlarge, with all that drew it: what is not changed is as in its first pass. How to enlarge it stays as it is."""
+    taken, made = studio.uploads.adopt(record, user), record.request
+    if not isinstance(made, Drawing):
+        return form.fill(made, leave=list(form.inputs), image=taken.id)
+    values = {name: getattr(made, name) for name in limits(SecondPass) if name in limits(Drawing) and name in form.inputs}
+    request = SecondPass(**values, image=taken.id, first=studio.first_pass(record, taken.id))
+    own = [name for name in form.inputs if name.startswith("hires_")]
+    stays = [name for name in _stays(studio, form, record) if name != "image"]
+    return form.fill(request, leave=[*own, *stays])
 
 
 def as_control(studio: Studio, form: Form, record: PictureRecord, user: str, held: object) -> dict[Component, Update]:

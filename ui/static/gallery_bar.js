@@ -4,7 +4,7 @@ import { emit, findAll, make } from "./dom.js";
 import { ask, favour, makeBoard, putOn, rate, restore, takeOff, throwAway } from "./marks.js";
 import { stars } from "./stars.js";
 
-const TABS = { img2img: "Image to image", inpaint: "Inpaint", outpaint: "Outpaint", controlnet: "ControlNet", depth: "Depth", details: "Details", enlarge: "Enlarge", txt2img: "Text to image" };
+const TABS = { img2img: "Image to image", inpaint: "Inpaint", outpaint: "Outpaint", controlnet: "ControlNet", depth: "Depth", hires: "Hires fix", details: "Details", enlarge: "Enlarge", txt2img: "Text to image" };
 const MOST_COMPARED = 4;
 const MOST_ACROSS = 5; // buttons of a row on a phone
 

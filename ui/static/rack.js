@@ -8,7 +8,7 @@ import * as page from "./page.js";
 /** @param {import("./page_types.d.ts").Given} given */
 export const build = ({ element, trigger, props, watch }) => {
   const part = parts(element);
-  const { field, title, words, numbers, most, kind } = props.offers;
+  const { field, files, title, words, numbers, most, kind } = props.offers;
   const singular = title.replace(/s$/, "");
   let offered = [];
 
@@ -80,7 +80,7 @@ export const build = ({ element, trigger, props, watch }) => {
     const now = entries();
     part("entries").replaceChildren(...now.map(row));
     part("empty").hidden = offered.length > 0;
-    part("empty").textContent = `None yet. Put .safetensors files into the models folder “${field}”; they appear here by themselves.`;
+    part("empty").textContent = `None yet. Put .safetensors files into the models folder “${files}”; they appear here by themselves.`;
     const invite = make("option", { value: "", textContent: now.length < most ? `Add a ${singular}…` : `${most} is the most` });
     part("add").replaceChildren(invite, ...offered.map(option));
     part("add").disabled = !offered.length || now.length >= most;
@@ -96,12 +96,12 @@ export const build = ({ element, trigger, props, watch }) => {
   });
   on("lists", ({ kind: whose, lists }) => {
     if (whose !== kind) return;
-    offered = lists[field] ?? [];
+    offered = lists[files] ?? [];
     draw();
   });
   watch("value", draw);
   part("title").textContent = title;
   part("adding").textContent = `Add a ${singular}`;
-  offered = page.lists[kind]?.[field] ?? [];
+  offered = page.lists[kind]?.[files] ?? [];
   draw();
 };

@@ -8,6 +8,7 @@ const SAYS = {
   inpaint: "The picture is in inpaint.",
   outpaint: "The picture is in outpaint.",
   controlnet: "The picture is in the first unit of ControlNet.",
+  hires: "The picture is in hires fix.",
   details: "The picture is in details.",
   enlarge: "The picture is in enlarge.",
   depth: "The picture is in depth.",

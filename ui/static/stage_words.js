@@ -5,6 +5,7 @@ const FIRST = {
   inpaint: "Put a picture on the canvas, paint over what should change, say what should be there, and press Generate.",
   outpaint: "Put a picture on the canvas, drag its frame outwards, say what it shows, and press Generate.",
   controlnet: "Put a picture into the first control unit, choose what is read from it, say what should be drawn, and press Generate.",
+  hires: "Put a picture in, choose how much larger it should be and how much may be drawn anew, and press Generate.",
   details: "Put a picture on the canvas, press Find or draw boxes on it, and press Draw the details.",
   enlarge: "Put a picture in, choose how much larger it should be, and press Enlarge.",
   depth: "Put a picture in and estimate its depth, or bring a depth map, say what should be drawn, and press Generate.",

@@ -26,6 +26,7 @@ from models.starter.recipe.unet_stage import Denoiser
 
 STARTER = Path(__file__).parent.parent
 GUIDANCE_SCALE = 5.0
+HIRES_STRENGTH = 0.2  # of a second pass: it knows one size alone, and draws things twice beyond
 EXAMPLES = (
     "a red house on the left in the snow at night, with mountains",
     "a big yellow boat in the middle on the sea at sunset",
@@ -87,7 +88,7 @@ def _about(size: int) -> dict[str, Any]:
         "native_size": size,
         "known_words": known_words(),
         "example_prompts": list(EXAMPLES),
-        "defaults": {"steps": 20, "guidance_scale": GUIDANCE_SCALE},
+        "defaults": {"steps": 20, "guidance_scale": GUIDANCE_SCALE, "hires_strength": HIRES_STRENGTH},
     }
 
 

@@ -1,0 +1,96 @@
+"""The second pass ("hires fix"): a finished picture is enlarged, then drawn over at its new size: image to image with all its steps.
+
+With a filter the pixels are enlarged: the result is, bit for bit, image to image of the enlarged picture. A latent mode encodes the
+picture and draws its latents out; of a finished picture there are no other ones left than those that the VAE reads off it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+
+from models.diffusion_model import DiffusionModel
+from pipelines.denoising.vae_encode import encode
+from pipelines.images.masking import crop
+from pipelines.images.store import Inputs
+from pipelines.jobs.events import Event
+from pipelines.jobs.runner import Events
+from pipelines.requests.request import FromPicture, SecondPass
+from pipelines.requests.second_pass import Target
+from pipelines.tasks.batch import DrawingBatch, DrawingTask
+from pipelines.tasks.conditioning import Denoisers, controls_of
+from pipelines.tasks.enlarge import FILTERS, resized
+from pipelines.tasks.img2img import Latents, on_grid, over
+
+# Latent mode -> how torch draws the latents out (A1111 1.10, modules/shared.py `latent_upscale_modes`).
+# Any: keywords of torch.nn.functional.interpolate
+LATENT: Mapping[str, Mapping[str, Any]] = {
+    "Latent": {"mode": "bilinear"},
+    "Latent (antialiased)": {"mode": "bilinear", "antialias": True},
+    "Latent (bicubic)": {"mode": "bicubic"},
+    "Latent (bicubic antialiased)": {"mode": "bicubic", "antialias": True},
+    "Latent (nearest)": {"mode": "nearest"},
+    "Latent (nearest-exact)": {"mode": "nearest-exact"},
+}
+SEEN = "Bilinear"  # the filter for what looks at pixels where a latent mode is chosen: control units, and strength 0
+
+
+def batches(task: DrawingTask[SecondPass]) -> Generator[Events]:
+    """The picture is enlarged once for all batches."""
+    denoisers = Denoisers(task.request, task.model, controls_of(task), go_on=task.go_on)
+    begun: list[Enlarged] = []
+    for batch in task.batches():
+        yield _batch(batch, denoisers, begun)
+
+
+def _batch(batch: DrawingBatch[SecondPass], denoisers: Denoisers, begun: list[Enlarged]) -> Events:
+    if not begun:
+        begun.append((yield from enlarged(batch.request, batch.inputs, batch.model)))
+    yield from over(batch, denoisers, begun[0])
+
+
+@dataclass(frozen=True)
+class Enlarged:
+    """One picture at the size that is drawn."""
+
+    request: SecondPass
+    picture: Image.Image  # as it was
+    pixels: Image.Image
+    target: Target
+    model: DiffusionModel
+
+    def image(self, single: FromPicture) -> Image.Image:
+        return self.pixels
+
+    def latents(self, single: FromPicture) -> Latents:
+        if not self.request.is_latent:
+            return (yield from encode(self.model, self.pixels))
+        side = self.model.family.pixels_per_latent
+        read = yield from encode(self.model, on_grid(self.picture, side))
+        wide, high = (length // side for length in self.target.enlarged)
+        drawn_out = torch.nn.functional.interpolate(read, size=(high, wide), **LATENT[self.request.hires_upscaler])
+        (left, top), (width, height) = self.target.cut, self.target.size
+        return drawn_out[:, :, top : top + height // side, left : left + width // side]
+
+
+def enlarged(request: SecondPass, inputs: Inputs, model: DiffusionModel) -> Generator[Event | None, None, Enlarged]:
+    """The picture at its new size, with what stands out cut off."""
+    picture = inputs.open(request.image)
+    target = request.target(picture.size)
+    pixels = yield from _pixels(picture, target.enlarged, request)
+    return Enlarged(request, picture, crop(pixels.crop(target.box), target.size), target, model)
+
+
+def _pixels(picture: Image.Image, size: tuple[int, int], request: SecondPass) -> Generator[Event | None, None, Image.Image]:
+    """The whole picture at this size. Here, and nowhere else, an upscaler takes the place of the filter."""
+    made = resized(picture, size, FILTERS[SEEN if request.is_latent else request.hires_upscaler])
+    while True:
+        try:
+            next(made)
+        except StopIteration as end:
+            return end.value
+        yield None  # a place to stop; the steps that are told are those of the drawing
