@@ -279,3 +279,5 @@ def test_the_record_of_the_second_picture_is_its_whole_request(studio: Studio, p
     found = studio.settings(record.path, ME).request
     assert isinstance(found, SecondPass) and isinstance(record.request, SecondPass)
     assert (found.image, found.width, found.first) == (record.request.image, 256, record.request.first)
+    [picture] = [group for group in studio.details.of(record)["groups"] if group["title"] == "Picture"]
+    assert [value["text"] for value in picture["values"] if value["title"] == "Size"] == ["256 × 128"]

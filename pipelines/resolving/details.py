@@ -79,12 +79,17 @@ def _values(request: Request, names: Names) -> Iterator[tuple[Group, Value]]:
     raw = describe(request)
     for item in fields(request):
         value, group = getattr(request, item.name), item.metadata["group"] or COMPUTED
-        if (item.metadata["derived"] or item.name in COUNTS) and value == item.default:
+        if (_is_found(item) or item.name in COUNTS) and value == item.default:
             continue
         if item.name == SIDES[0] and value:
             yield group, _size(request)
         elif item.name not in SIDES or not raw[SIDES[0]]:
             yield group, _value(item, value, raw[item.name], names)
+
+
+def _is_found(item: Field[object]) -> bool:
+    """Found by the studio, and no size, which every picture has."""
+    return bool(item.metadata["derived"]) and item.name not in SIDES
 
 
 def _size(request: Request) -> Value:
