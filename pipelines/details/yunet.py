@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -27,7 +28,7 @@ def yunet(path: Path, picture: Image.Image) -> list[Found]:
     size = max(1, round(picture.width * share)), max(1, round(picture.height * share))
     network = cv2.FaceDetectorYN.create(str(path), "", size, LEAST, OVERLAP, MOST)
     _, found = network.detect(np.asarray(picture.convert("RGB").resize(size), np.uint8)[..., ::-1].copy())
-    faces: object = found  # None where it sees nothing, whatever its stub says
+    faces = cast(object, found)  # None where it sees nothing, whatever its stub says
     return [] if faces is None else [_found([float(number) for number in face], share) for face in np.asarray(found, np.float32)]
 
 
