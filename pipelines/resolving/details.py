@@ -95,8 +95,9 @@ def _is_found(item: Field[object]) -> bool:
 def _size(request: Request) -> Value:
     """Width and height, which nobody thinks of as two things."""
     sides = [getattr(request, side) for side in SIDES]
-    is_default = all(getattr(request, item.name) == item.default for item in fields(request) if item.name in SIDES)
-    return Value("Size", size(*sides), sides, SIDES, is_default)
+    own = [item for item in fields(request) if item.name in SIDES]
+    is_default = all(getattr(request, item.name) == item.default for item in own)
+    return Value("Size", size(*sides), sides, () if own[0].metadata["derived"] else SIDES, is_default)
 
 
 def _value(item: Field[object], value: object, raw: object, names: Names) -> Value:

@@ -153,7 +153,7 @@ def add_ons(draft: Draft) -> None:
 
 def hires(draft: Draft) -> None:
     """The second pass of what is drawn: a switch, and what is to be another than in the first."""
-    with row(draft, "hires", "Hires fix"):
+    with row(draft, "second", "Hires fix"):
         draft.show("hires")
         plan(draft.studio, draft.kind)
         draft.slide("hires_factor", "hires_strength")

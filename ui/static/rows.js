@@ -21,7 +21,7 @@ const SAYS = {
   tiles: ({ tiling, tile_size, seam_pass }) =>
     tiling === "Off" ? "off" : list(`${tiling}, ${tile_size}`, tiling === "Tile by tile" && seam_pass !== "None" && "seams"),
   several: ({ images }) => (images?.length ? count(images.length, "picture") : "off"),
-  hires: ({ hires, hires_upscaler, hires_factor, hires_width, hires_height, hires_strength }) =>
+  second: ({ hires, hires_upscaler, hires_factor, hires_width, hires_height, hires_strength }) =>
     hires ? list(hires_width || hires_height ? `${hires_width || "…"} × ${hires_height || "…"}` : `${hires_factor} ×`, hires_upscaler, per_cent(hires_strength)) : "off",
   enlarging: ({ hires_upscaler }) => hires_upscaler,
   windows: ({ begins_with, overlap }) => list(begins_with, `overlap ${overlap}`),
