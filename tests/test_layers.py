@@ -14,7 +14,7 @@ pytestmark = pytest.mark.smoke
 
 ROOT = Path(__file__).parent.parent
 LAYERS = ("models", "pipelines", "ui")
-NETWORKS = {"torch", "torchvision", "diffusers", "transformers", "accelerate", "safetensors", "controlnet_aux", "timm"}
+NETWORKS = {"torch", "torchvision", "diffusers", "transformers", "accelerate", "safetensors", "controlnet_aux", "timm", "spandrel"}
 PAGE = {"gradio", "gradio_client", "fastapi", "starlette", "uvicorn"}
 FORBIDDEN = {
     "models": {"pipelines", "ui", "app", "tests", *PAGE},
@@ -35,6 +35,7 @@ PACKAGES = {
         "library",
         "downloads",
         "identify",
+        "upscalers",
         "kits",
         "tensors",
         "memory",

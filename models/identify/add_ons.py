@@ -1,4 +1,4 @@
-"""Add-ons of a checkpoint identified: VAEs, LoRAs, embeddings, hypernetworks, upscalers, text encoders."""
+"""Add-ons of a checkpoint identified: VAEs, LoRAs, embeddings, hypernetworks, text encoders."""
 
 from __future__ import annotations
 
@@ -24,23 +24,11 @@ OTHER_ENCODERS = (
         ("vision_model.embeddings.class_embedding", "visual.class_embedding"),
     ),
 )
-UPSCALERS = frozenset((  # networks that make pictures larger: ESRGAN in three spellings, SwinIR, HAT, DAT, SPAN, OmniSR
-    "RRDB_trunk.0.RDB1.conv1.weight", "body.0.rdb1.conv1.weight", "model.1.sub.0.RDB1.conv1.0.weight",
-    "layers.0.residual_group.blocks.0.norm1.weight", "layers.0.blocks.0.norm1.weight", "block_1.c1_r.sk.weight",
-    "residual_layer.0.residual_layer.0.layer.0.fn.0.weight",
-))  # fmt: skip
 
 
 def add_on(signature: Signature, metadata: Mapping[str, str]) -> Identity | None:
     """The most telling signs first: a LoRA has the names of a UNet's and an encoder's layers."""
-    return (
-        lora(signature, metadata)
-        or _embedding(signature)
-        or _hypernetwork(signature)
-        or _vae(signature)
-        or _text_encoder(signature)
-        or _upscaler(signature)
-    )
+    return lora(signature, metadata) or _embedding(signature) or _hypernetwork(signature) or _vae(signature) or _text_encoder(signature)
 
 
 def _later(kind: ModelKind, family: str, variant: str, what: str, layout: str = "") -> Identity:
@@ -114,9 +102,3 @@ def _text_encoder(signature: Signature) -> Identity | None:
         if signature.ends(*signs):
             return _later("text_encoder", "", variant, what)
     return None
-
-
-def _upscaler(signature: Signature) -> Identity | None:
-    names = {name.removeprefix("params_ema.").removeprefix("params.") for name in signature.names}
-    is_compact = {"body.0.weight", "body.1.weight", "body.2.weight"} <= names and not any(name.count(".") > 2 for name in names)
-    return _later("upscaler", "", "", "an upscaler") if is_compact or names & UPSCALERS else None

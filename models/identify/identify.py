@@ -30,6 +30,7 @@ INPUTS: Mapping[tuple[str, int], str] = {  # (family, input channels of the UNet
 V_SIGN = "output_blocks.11.1.transformer_blocks.0.norm1.bias"  # ComfyUI's rule: its spread is larger in the v model of SD 2
 DIFFUSERS_V_SIGN = "up_blocks.3.attentions.2.transformer_blocks.0.norm1.bias"  # the same layer in diffusers' names
 V_SPREAD = 0.09
+NOT_KNOWN = "Atelier does not know what this file is."  # upscalers are asked for after this (`models.upscalers.architectures`)
 DEEPEST = "input_blocks.8.1.transformer_blocks.9.attn2.to_k.weight"  # of SDXL; its smaller relatives end before
 PLAYGROUND = ("edm_mean", "edm_std")
 SVD_CLASSES = 768
@@ -42,7 +43,7 @@ def identify(header: Header, name: str, values: Values) -> Identity:
     steering = control(signature, header.metadata)  # first: a ControlNet has the tensors of the family that it steers
     found = steering or newer_family(signature, name) or add_on(signature, header.metadata) or _stable_diffusion(signature, name, values)
     if found is None:
-        return Identity(supported=False, note="Atelier does not know what this file is.")
+        return Identity(supported=False, note=NOT_KNOWN)
     return distilled(found, name, header.metadata) if found.kind in ("checkpoint", "unet") else found
 
 

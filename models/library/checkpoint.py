@@ -20,6 +20,7 @@ from models.safe_text import shown
 
 STARTER = "starter"
 STARTER_DEPTH = "starter-depth"  # the starter with a UNet that reads a depth map
+STARTER_UPSCALER = "starter-upscaler"  # what makes the starter's pictures larger
 NETWORK_WEIGHTS = (WEIGHTS[0], "diffusion_pytorch_model.fp16.safetensors", "diffusion_pytorch_model.safetensors.index.json")
 SMALLER = {("sd2", ""): 512, ("sd2", "turbo"): 512, ("sd2", "inpaint"): 512, ("sd2", "depth"): 512, ("sdxl", "turbo"): 512}  # native sizes
 

@@ -31,6 +31,7 @@ create table if not exists rules (version text not null);
 RULES = (
     "files.py", "names.py", "safe_text.py", "identify/*.py", "library/checkpoint.py", "library/index.py", "library/listing.py",
     "library/scan.py", "tensors/embedded_sizes.py", "tensors/header.py", "tensors/signature.py", "tensors/small_tensor.py",
+    "upscalers/architectures.py",
 )  # fmt: skip
 BUSY = 5.0  # seconds to wait for another process that writes
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from models.files import Identity, ModelFile, ModelKind
-from models.identify.identify import identify, trigger_words
-from models.library.checkpoint import Facts, file_id, read_folder
+from models.identify.identify import NOT_KNOWN, identify, trigger_words
+from models.library.checkpoint import STARTER_UPSCALER, Facts, file_id, read_folder
 from models.library.index import Found
-from models.library.listing import Candidate, FolderToScan, Listing, folders_of, list_folder, places
+from models.library.listing import Candidate, FolderToScan, Listing, folders_of, list_folder, mark_of, places
 from models.library.timeouts import Silent, TimeLimit
 from models.names import true_name
 from models.safe_text import bounded, shown
@@ -68,6 +68,7 @@ class Scan:
         waiting = deque(FolderToScan(self._starter / name, kind, parts=True, inside=("starter", name)) for name, kind in STARTER_FOLDERS)
         for root in self._roots:
             waiting.extend(self._attempt(root, lambda root=root: self._places(root)))
+        odd = [*self._attempt(self._starter, self._starter_upscaler)]
         while waiting:
             place = waiting.popleft()
             for item in self._attempt(place.path, lambda place=place: self._look(place)):
@@ -76,7 +77,26 @@ class Scan:
                     waiting.extend(item.below)
                 else:
                     self._watch_unsettled(item[0])
-                    yield item
+                    yield from self._sorted_out(item, odd)
+        for found, is_new in odd:  # last, as this imports what takes seconds
+            yield (_asked_again(found), True) if is_new else (found, False)
+
+    def _sorted_out(self, item: tuple[Found, bool], odd: list[tuple[Found, bool]]) -> Iterator[tuple[Found, bool]]:
+        """What no rule of ours knows is listed as that, and put aside to be asked about once more."""
+        found, is_new = item
+        is_odd = is_new and found.file.identity.note == NOT_KNOWN
+        odd += [item] if is_odd else []
+        yield found, is_new and not is_odd
+
+    def _starter_upscaler(self) -> Iterator[tuple[Found, bool]]:
+        path = self._starter / UPSCALER
+        self.watched[os.fsencode(path)] = time_of(os.fsencode(path))
+        if path.is_file():
+            status = path.stat()
+            candidate = Candidate(path, "upscaler", mark_of(status), status.st_size, status.st_mtime)
+            before = self._remembered(os.fsencode(path), candidate.fingerprint)
+            found = before or read(candidate)
+            yield replace(found, file=replace(found.file, id=STARTER_UPSCALER)), before is None
 
     def _attempt(self, folder: Path, work: Callable[[], Iterator[Item]]) -> Iterator[Item]:
         """What the work finds; a note instead of an error."""
@@ -120,6 +140,7 @@ class Scan:
             self.watched[os.fsencode(found.file.path)] = time_of(os.fsencode(found.file.path))
 
 
+UPSCALER = "upscaler.safetensors"  # of the starter
 STARTER_FOLDERS: tuple[tuple[str, ModelKind], ...] = (
     ("loras", "lora"), ("vae", "vae"), ("embeddings", "embedding"), ("controlnets", "controlnet"),
 )  # fmt: skip
@@ -146,6 +167,20 @@ def time_of(path: bytes) -> int:
         return os.stat(path).st_mtime_ns
     except OSError:
         return ABSENT
+
+
+def _asked_again(found: Found) -> Found:
+    """It may be an upscaler, which only spandrel knows. The starter's is called after its scale."""
+    from models.upscalers.architectures import recognised
+
+    try:
+        identity = recognised(found.file.path, read_header(found.file.path))
+    except Damaged:  # since it was read
+        return found
+    if identity is None:
+        return found
+    title = f"Starter {identity.variant}" if found.file.id == STARTER_UPSCALER else ""
+    return replace(found, file=replace(found.file, identity=identity, title=title, name=title or found.file.name))
 
 
 def _folder(candidate: Candidate) -> Found:

@@ -113,6 +113,18 @@ def _own_memory(device: torch.device) -> int | None:
     return max(module.mem_get_info(device)[0] - MARGIN, 0) if hasattr(module, "mem_get_info") else None
 
 
+def free_now(device: Device) -> int:
+    """Bytes that tensors may take at this moment where networks run, what torch keeps for them included."""
+    kind = device.torch_device.type
+    if kind == "mps":
+        return max(torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory(), 0)
+    module = torch.get_device_module(device.torch_device)
+    if kind == "cpu" or not hasattr(module, "mem_get_info"):
+        return psutil.virtual_memory().available
+    kept = module.memory_reserved(device.torch_device) - module.memory_allocated(device.torch_device)
+    return module.mem_get_info(device.torch_device)[0] + kept
+
+
 def release(device: Device) -> None:
     """Gives memory that nothing uses any more back to the system, so that others, and larger pieces, can have it."""
     gc.collect()

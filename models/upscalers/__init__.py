@@ -1,0 +1,1 @@
+"""Upscalers: networks that make pictures larger, in every architecture that spandrel knows."""

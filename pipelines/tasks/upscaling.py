@@ -1,0 +1,200 @@
+"""Enlarging by an upscaler: tile by tile, blended where they overlap, again and again until the picture is large enough.
+
+`upscaled` is what others call. Where memory ends the tiles get half as large and all begins anew, so that the tile that is told
+with the picture makes the same picture again.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.Image import Resampling
+
+from models.errors import UserError
+from models.memory.device import free_now, release
+from models.memory.forecast import drop_frames, is_out_of_memory
+from models.upscalers.upscaler import Upscaler
+from pipelines.jobs.events import Step
+from pipelines.tasks.enlarge import NO_MEMORY, resized
+from pipelines.tasks.tiles import ALIGNED, LEAST, Span, spans
+
+log = logging.getLogger(__name__)
+
+Size = tuple[int, int]  # width, height
+Pixels = NDArray[np.uint8]  # (height, width, 3)
+
+OVERLAP = 16  # pixels of the smaller picture over which tiles blend; with 8 one sees a grid, 24 and more are for deep networks
+LARGEST = 512  # pixels of a tile's side; larger ones are no quicker, and nothing is seen or stopped between
+OF_FREE = 0.8  # of the memory that is free, for one tile
+EASY = 4e10  # weights times pixels of a tile that a processor does within seconds
+LEAST_EASY = 128  # pixels of a tile's side on a processor, however slow: the overlaps of smaller ones take half of the time
+MOST_BETWEEN = 400_000_000  # pixels of what an upscaler makes before it is brought to the size that is wanted
+LARGEST_PREVIEW = 512  # pixels
+
+
+@dataclass(frozen=True)
+class Upscaled:
+    """A picture that an upscaler made."""
+
+    image: Image.Image  # RGB, or RGBA where the picture was transparent
+    tile: int  # pixels: what to give to make the same again
+
+
+def upscaled(
+    upscaler: Upscaler, picture: Image.Image, size: Size, tile: int = 0, overlap: int = OVERLAP
+) -> Generator[Step | None, None, Upscaled]:
+    """The picture at this size, in pixels. Tells each tile, with what is done so far to look at; each is a place to stop.
+
+    The upscaler is run as often as it needs to cover the size, at least once, then Lanczos brings it there. Transparency is resampled
+    by Lanczos alone. `tile`: pixels of the longest side that the network sees at once; 0 chooses it by the memory that is free.
+    Where a picture is not larger than that, it is what spandrel's own call makes of it. `overlap`: pixels of the smaller picture.
+
+    Raises `UserError` when memory does not suffice for the smallest tile, when what is made between is too large, and for what
+    `Upscaler` says of a network.
+    """
+    sizes = passes(picture.size, size, upscaler.scale)
+    tile = tile or tile_for(upscaler, max(sizes, key=math.prod))
+    while True:
+        try:
+            image = yield from _attempt(upscaler, picture, size, sizes, tile, overlap)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            log.warning("memory ran out with tiles of %d pixels: %s", tile, drop_frames(error))
+        else:
+            return Upscaled(image, tile)
+        tile = _smaller(tile, max(max(each) for each in sizes))
+        release(upscaler.device)
+        yield None
+
+
+def passes(picture: Size, size: Size, scale: int) -> list[Size]:
+    """What the upscaler is given each time: first the picture, then what came of it, no larger than it needs to be to cover the size.
+
+    Raises `UserError` when what comes out is too large to hold.
+    """
+    given = [picture]
+    while scale > 1 and (given[-1][0] * scale < size[0] or given[-1][1] * scale < size[1]):
+        made = [side * scale for side in given[-1]]
+        given.append((min(made[0], math.ceil(size[0] / scale)), min(made[1], math.ceil(size[1] / scale))))
+    if (most := max(math.prod(each) for each in given) * scale**2) > MOST_BETWEEN:
+        what = f"The upscaler would make {most / 1e6:,.0f} megapixels before they are reduced; {MOST_BETWEEN // 10**6} are the most."
+        raise UserError(f"{what} Choose an upscaler of a smaller scale, or a filter.")
+    return given
+
+
+def tile_for(upscaler: Upscaler, size: Size) -> int:
+    """Pixels of a tile's side: what memory holds, and no more than is done in a moment. All of it, where the network wants that."""
+    fitting = math.isqrt(int(free_now(upscaler.device) * OF_FREE / max(1, upscaler.bytes_a_pixel)))
+    if upscaler.wants_all and math.prod(size) <= fitting**2:
+        return max(size)
+    side = min(fitting, _comfortable(upscaler))
+    return max(LEAST, side // ALIGNED * ALIGNED)
+
+
+def _comfortable(upscaler: Upscaler) -> int:
+    if upscaler.device.torch_device.type != "cpu":
+        return LARGEST
+    weights = sum(weight.numel() for weight in upscaler.network.parameters())
+    return min(LARGEST, max(LEAST_EASY, math.isqrt(int(EASY / max(1, weights)))))
+
+
+def _smaller(tile: int, longest: int) -> int:
+    """Half of it. Raises `UserError` when there is nothing smaller to try."""
+    if min(tile, longest) <= LEAST:
+        raise UserError(NO_MEMORY)
+    return max(LEAST, min(tile, longest) // 2 // ALIGNED * ALIGNED)
+
+
+def _attempt(
+    upscaler: Upscaler, picture: Image.Image, size: Size, sizes: Sequence[Size], tile: int, overlap: int
+) -> Generator[Step | None, None, Image.Image]:
+    counts = [len(spans(w, tile, overlap, upscaler.multiple)) * len(spans(h, tile, overlap, upscaler.multiple)) for w, h in sizes]
+    colours, done = picture.convert("RGB"), 0
+    for given in sizes:
+        colours = yield from _resampled(colours, given)
+        for event in (work := _Pass(upscaler, colours, tile, overlap)).run():
+            done += 1
+            yield Step(done, sum(counts), 0, 1, event)
+        colours = Image.fromarray(work.made)
+    colours = yield from _resampled(colours, size)
+    if "A" in picture.getbands():
+        colours.putalpha((yield from _resampled(picture.getchannel("A"), size)))
+    return colours
+
+
+def _resampled(picture: Image.Image, size: Size) -> Generator[None, None, Image.Image]:
+    """By Lanczos; its bands are places to stop, and told to nobody."""
+    work = resized(picture, size, Resampling.LANCZOS)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+        yield None
+
+
+class _Pass:
+    """One run of the network over a picture. `made` (height, width, 3) is whole when `run` has ended."""
+
+    def __init__(self, upscaler: Upscaler, picture: Image.Image, tile: int, overlap: int) -> None:
+        self._upscaler = upscaler
+        self._pixels = np.asarray(picture)
+        width, height = picture.size
+        self._columns = spans(width, tile, overlap, upscaler.multiple)
+        self._rows = spans(height, tile, overlap, upscaler.multiple)
+        scale = upscaler.scale
+        self.made: Pixels = np.zeros((height * scale, width * scale, 3), np.uint8)
+        self._preview = picture.copy()
+        self._preview.thumbnail((LARGEST_PREVIEW, LARGEST_PREVIEW))
+
+    def run(self) -> Generator[Callable[[], bytes]]:
+        """After each tile, what shows all that is done so far."""
+        scale = self._upscaler.scale
+        rest = np.zeros((0, self.made.shape[1], 3), np.float32)  # of the row of tiles before, where this one blends into it
+        for row in self._rows:
+            band = np.zeros(((row.end - row.start) * scale, self.made.shape[1], 3), np.float32)
+            for column in self._columns:
+                part = self._tile(row, column)
+                yield self._shown(row, column, part)
+                band[:, column.start * scale : column.end * scale] += part * column.weights(scale)[:, None]
+            band *= row.weights(scale)[:, None, None]
+            first = (row.rising - row.start) * scale
+            band[first : first + len(rest)] += rest
+            whole = len(band) if row.is_last else (row.falling - row.start) * scale
+            start = row.rising * scale
+            self.made[start : start + whole - first] = _eight_bits(band[first:whole])
+            rest = band[whole:]
+
+    def _tile(self, row: Span, column: Span) -> NDArray[np.float32]:
+        pixels = np.array(self._pixels[row.start : row.end, column.start : column.end], np.float32).transpose(2, 0, 1)
+        made = self._upscaler(torch.as_tensor(np.ascontiguousarray(pixels)) / 255)
+        return made.numpy().transpose(1, 2, 0)
+
+    def _shown(self, row: Span, column: Span, part: NDArray[np.float32]) -> Callable[[], bytes]:
+        """The small picture with this tile in it, as it is now."""
+        share = self._preview.width / self._pixels.shape[1]
+        left, top, right, bottom = (round(side * share) for side in (column.start, row.start, column.end, row.end))
+        if right > left and bottom > top:
+            reduced = Image.fromarray(_eight_bits(part)).resize((right - left, bottom - top), Resampling.BOX, reducing_gap=1.0)
+            self._preview.paste(reduced, (left, top))
+        return partial(_png, self._preview.copy())
+
+
+def _eight_bits(values: NDArray[np.float32]) -> Pixels:
+    return np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)
+
+
+def _png(picture: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, "png")
+    return stream.getvalue()
