@@ -17,6 +17,7 @@ from pipelines.requests.control_unit import ControlUse
 if TYPE_CHECKING:
     from models.networks.vision import Vision
     from models.patches.ip_adapter import IpAdapter
+    from models.upscalers.upscaler import Upscaler
     from pipelines.preprocessors.annotators import Annotator
 
 
@@ -31,6 +32,14 @@ class Lender(Protocol):
         """An IP-Adapter and the vision encoder that belongs to it."""
         ...
 
+    def upscaler(self, upscaler_id: str) -> AbstractContextManager[Upscaler]:
+        """A network that makes pictures larger."""
+        ...
+
+    def make_room(self) -> None:
+        """Lets go of all that is idle in memory, as that has run out."""
+        ...
+
 
 class NoLender:
     """A lender of nothing: only preprocessors without weights can run."""
@@ -42,6 +51,12 @@ class NoLender:
 
     def image_prompt_networks(self, adapter_id: str, family: str) -> AbstractContextManager[tuple[IpAdapter, Vision]]:
         raise UserError("This IP-Adapter needs a vision encoder that is not here.")
+
+    def upscaler(self, upscaler_id: str) -> AbstractContextManager[Upscaler]:
+        raise UserError("The upscaler is not here.")
+
+    def make_room(self) -> None:
+        pass
 
 
 NO_LENDER = NoLender()

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipelines.images.tiles import pixels_drawn
-from pipelines.requests.request import Drawing, Request
+from pipelines.requests.request import Drawing, Enlarge, Request
 
 NEWEST = 0.3  # share of the newest batch in what is known
 
@@ -29,7 +29,8 @@ class Paces:
 
 def sort_of(request: Request) -> str:
     """What is drawn at one pace. Words from the most to the least general."""
-    return f"{request.kind} {request.checkpoint}" if isinstance(request, Drawing) else request.kind
+    model = request.checkpoint if isinstance(request, Drawing) else request.upscaler if isinstance(request, Enlarge) else ""
+    return f"{request.kind} {model}".strip()
 
 
 def work_of(request: Request) -> float:

@@ -23,13 +23,13 @@ from pipelines.metadata import hires_text, tile_text
 from pipelines.metadata.admitting import admitted
 from pipelines.metadata.detail_text import detail_pairs
 from pipelines.metadata.hires_text import hires_pairs, is_told, read_hires
-from pipelines.metadata.provenance import OURS_ALONE
+from pipelines.metadata.provenance import OURS_ALONE, UPSCALERS
 from pipelines.metadata.settings_text import LONGEST, NEGATIVE, take_apart
 from pipelines.metadata.two_passes import both, of_both
 from pipelines.metadata.unit_text import SHOWN_HASH, unit_text
 from pipelines.programs.names import Near, instead, sampler_of, schedule_of
 from pipelines.prompts.tags import write_tags
-from pipelines.requests.enlarge import BY_SIZE
+from pipelines.requests.enlarge import BY_SIZE, THE_FILTER
 from pipelines.requests.fields import Range
 from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Request, SecondPass, TextToImage, limits
 
@@ -77,6 +77,9 @@ PICTURE_KEYS = {
     "map_blur": "Depth blur",
     "filter": "Postprocess upscaler",
     "factor": "Postprocess upscale by",
+    "blend": "Postprocess upscaler 2 visibility",
+    "upscaler_tile": "Upscaler tile",
+    "upscaler_overlap": "Upscaler tile overlap",
 }
 UPSCALE_TO = "Postprocess upscale to"  # width x height, in place of a factor
 HIRES = {"sampler": "hires_sampler", "schedule": "hires_schedule"}
@@ -113,7 +116,8 @@ def write(request: Request, made_with: dict[str, str]) -> str:
     if isinstance(request, Drawing):
         hires = {key: _number_text(value) for key, value in hires_pairs(request, facts.get(hires_text.CHECKPOINT, "")).items()}
         return _drawing_text(request, _drawing_pairs(request) | hires | facts)
-    return _whole("", _picture_pairs(request) | facts | LAST)
+    named = {key: name for key in UPSCALERS if isinstance(request, Enlarge) and request.upscaler and (name := made_with.get(key))}
+    return _whole("", _picture_pairs(request) | named | facts | LAST)
 
 
 def _drawing_text(request: Drawing, pairs: dict[str, str]) -> str:
@@ -137,10 +141,20 @@ def _drawing_pairs(request: Drawing) -> dict[str, str]:
 def _picture_pairs(request: Request) -> dict[str, str]:
     own = limits(type(request))
     pairs = {key: _picture_text(name, getattr(request, name)) for name, key in PICTURE_KEYS.items() if name in own}
-    if isinstance(request, Enlarge) and request.by == BY_SIZE:
-        pairs[UPSCALE_TO] = f"{request.width}x{request.height}"
-        del pairs[PICTURE_KEYS["factor"]]
-    return pairs | tile_text.tile_pairs(request)
+    return _enlarge_pairs(request, pairs) if isinstance(request, Enlarge) else pairs | tile_text.tile_pairs(request)
+
+
+def _enlarge_pairs(request: Enlarge, pairs: dict[str, str]) -> dict[str, str]:
+    """Without what does not act. The upscalers take the filter's place; where one is blended with the filter, that is the second."""
+    without = {"factor"} if request.by == BY_SIZE else set[str]()
+    without |= set() if request.upscaler else {"blend", "upscaler_tile", "upscaler_overlap"}
+    without |= set() if request.second else {"blend"}
+    found = {key: text for key, text in pairs.items() if key not in {PICTURE_KEYS[name] for name in without}}
+    if request.by == BY_SIZE:
+        found[UPSCALE_TO] = f"{request.width}x{request.height}"
+    if request.second == THE_FILTER:
+        found[UPSCALERS[1]] = request.filter
+    return found
 
 
 def parse(text: str) -> Settings:

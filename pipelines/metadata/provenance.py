@@ -15,8 +15,9 @@ log = logging.getLogger(__name__)
 
 Hash = Callable[[], str]  # SHA-256 in hexadecimal digits once it is known, "" when it cannot be; waits if it must
 # What only we read. It stands in the JSON, not in the text.
-RUNTIME = ("Device", "Number type", "torch", "diffusers", "transformers", "Pillow", "Atelier")
+RUNTIME = ("Device", "Number type", "torch", "diffusers", "transformers", "spandrel", "Pillow", "Atelier")
 PARTS, REFINER_PARTS, WEIGHTS, VISION = "Part hashes", "Refiner part hashes", "Preprocessor hashes", "Vision hashes"
+UPSCALERS = "Postprocess upscaler", "Postprocess upscaler 2"  # as A1111 calls them
 TIME, LOADING, PLACE = "Drawing time", "Loading time", "Place in the batch"
 OURS_ALONE = frozenset({*RUNTIME, PARTS, REFINER_PARTS, WEIGHTS, VISION, TIME, LOADING, PLACE})
 CHECKPOINT, ADDED = 10, 12  # digits of a hash in a picture's metadata, as other studios write them

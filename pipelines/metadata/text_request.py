@@ -13,12 +13,12 @@ from pipelines.metadata.detail_text import read_details, told_details, understoo
 from pipelines.metadata.hires_text import CHECKPOINT, lora_of, with_hires_tags
 from pipelines.metadata.infotext import PICTURE_KEYS, UPSCALE_TO, Settings, number
 from pipelines.metadata.lists import unlisted
-from pipelines.metadata.provenance import OURS_ALONE
+from pipelines.metadata.provenance import OURS_ALONE, UPSCALERS
 from pipelines.metadata.tile_text import FIELDS as TILE_FIELDS
 from pipelines.metadata.unit_text import TRUTHS, read_unit
 from pipelines.prompts.tags import take_tags
 from pipelines.requests.added import MOST_LORAS, STRONGEST
-from pipelines.requests.enlarge import BY_SIZE
+from pipelines.requests.enlarge import BY_SIZE, FILTER_NAMES, THE_FILTER
 from pipelines.requests.request import (
     Controlled,
     Depth,
@@ -51,6 +51,7 @@ READ_ELSEWHERE = frozenset({
     "Model", "Model hash", "VAE", "VAE hash", "Refiner", "Refiner hash", "Lora hashes", "TI hashes", "Hypernet", "Hypernet hash",
     "ControlNet hashes", CHECKPOINT, "VAE tile", "VAE precision", "Version", "Size-1", "Size-2", LORA_WEIGHTS, *OURS_ALONE,
 })  # fmt: skip
+ENLARGING = ("filter", "factor", "blend", "upscaler_tile", "upscaler_overlap")
 NO_PICTURE = "The picture that it begins with is not in the text. Put it in."
 
 
@@ -121,7 +122,12 @@ def _kind(settings: Settings) -> type[Drawing]:
 
 def _enlarging(settings: Settings) -> FromText:
     """Of a picture that no prompt has made."""
-    given = {name: _value(Enlarge, name, settings.pictures[name]) for name in ("filter", "factor") if name in settings.pictures}
+    own = [name for name in ENLARGING if name in settings.pictures]
+    given = {name: _value(Enlarge, name, settings.pictures[name]) for name in own}
+    if given["filter"] not in FILTER_NAMES:  # the name of an upscaler, which is looked for in the library
+        del given["filter"]
+    second = _value(Enlarge, "filter", settings.leftovers.get(UPSCALERS[1], ""))
+    given |= {"filter": second, "second_upscaler": THE_FILTER} if second in FILTER_NAMES else {}
     if size := re.fullmatch(r"(\d{1,5})x(\d{1,5})", settings.leftovers.get(UPSCALE_TO, "")):
         given |= {"by": BY_SIZE, "width": int(size[1]), "height": int(size[2])}
     taken, notes = admitted(Enlarge, given)

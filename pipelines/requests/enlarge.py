@@ -1,4 +1,4 @@
-"""Enlarging a picture by a classic filter: the request, and the size that comes of it. Needs no model."""
+"""Enlarging a picture by a classic filter or an upscaler: the request, and the size that comes of it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import ClassVar
 from models.errors import UserError
 from pipelines.requests.base import WithPicture
 from pipelines.requests.fields import Choice, Range
-from pipelines.requests.groups import PICTURE
+from pipelines.requests.groups import COMPUTED, PICTURE
 
 FILTER_NAMES = ("Lanczos", "Bicubic", "Bilinear", "Hamming", "Box", "Nearest")
 BY_FACTOR, BY_SIZE = "Factor", "Size"
 MOST_PIXELS = 100_000_000  # of what comes out
 LONGEST_SIDE = 32_768
+OVERLAP = 16  # pixels of the smaller picture over which tiles blend
+THE_FILTER = "filter"  # in place of an upscaler's id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +31,26 @@ class Enlarge(WithPicture):
     width: int = PICTURE(0, Range(0, LONGEST_SIDE), "Width", "Pixels; 0 follows the height")
     height: int = PICTURE(0, Range(0, LONGEST_SIDE), "Height", "Pixels; 0 follows the width")
 
+    upscaler: str = PICTURE("", Choice(), "Upscaler", "A network that draws what a filter cannot know; none: the filter alone")
+    second_upscaler: str = PICTURE("", Choice(), "Blended with", "A second one, or the filter, laid over the first")
+    blend: float = PICTURE(0.5, Range(0, 1, 0.05), "Share of the second", "0 shows the first alone, 1 the second alone")
+    upscaler_tile: int = PICTURE(0, Range(0, LONGEST_SIDE), "Tile size", "Pixels that an upscaler sees at once; 0 goes by free memory")
+    upscaler_overlap: int = PICTURE(OVERLAP, Range(0, 256), "Overlap", "Pixels over which tiles blend")
+    threads: int = COMPUTED(0, Range(0, 4096), "Threads", "Of the processor; 0: as many as the studio has", derived=True)
+
+    @property
+    def second(self) -> str:
+        """What is blended with the upscaler, if that is anything."""
+        return self.second_upscaler if self.upscaler and self.blend else ""
+
+    @property
+    def upscalers(self) -> tuple[str, ...]:
+        """The ids of those that act."""
+        return tuple(upscaler for upscaler in (self.upscaler, self.second) if upscaler not in ("", THE_FILTER))
+
     @property
     def words(self) -> str:
-        return f"Enlarged, {self.filter}"
+        return f"Enlarged, {'upscaler' if self.upscaler else self.filter}"
 
     def size_from(self, picture: tuple[int, int]) -> tuple[int, int]:
         """Width and height of what comes of a picture of this size. Raises `UserError` when that is nothing, or too much."""

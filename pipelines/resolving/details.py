@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from models.json_values import is_number
 from pipelines.metadata.provenance import LOADING, PLACE, TIME
+from pipelines.requests.enlarge import THE_FILTER
 from pipelines.requests.fields import Choice, Flag, Limit, Range, Several, Stored
 from pipelines.requests.groups import COMPUTED, GROUPS, PICTURE, Group
 from pipelines.requests.request import OWN_VAE, PictureUse, Request, describe
@@ -105,7 +106,7 @@ def _value(item: Field[object], value: object, raw: object, names: Names) -> Val
     common = Value(item.metadata["title"], "", raw, (name,), value == item.default, item.metadata["info"])
     if isinstance(limit, Several):
         return _with_entries(common, cast("tuple[DataclassInstance, ...]", value), names)
-    if name in ONE and value and value != OWN_VAE:
+    if name in ONE and value and value not in (OWN_VAE, THE_FILTER):
         named = names.one(name, str(value))
         return replace(common, text=named.name, default=False, digest=named.digest, note=named.note)
     if isinstance(limit, Stored) and value:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from models.errors import UserError
 from models.files import ModelKind
 from pipelines.metadata.lists import unlisted
+from pipelines.metadata.provenance import UPSCALERS
 from pipelines.resolving.rebind import BRACKETS, SHOWN, CatalogView, Digests, Search
 
 PATIENCE = 0.3  # seconds for files that nobody has hashed yet: the details are wanted now, and can be asked again
@@ -18,6 +19,8 @@ ONE: Mapping[str, tuple[ModelKind, str]] = {
     "refiner": ("checkpoint", "Refiner"),
     "vae": ("vae", "VAE"),
     "hires_checkpoint": ("checkpoint", "Hires checkpoint"),
+    "upscaler": ("upscaler", UPSCALERS[0]),
+    "second_upscaler": ("upscaler", UPSCALERS[1]),
 }
 # And those that name several: the kind, and the key of the list of hashes.
 SEVERAL: Mapping[str, tuple[ModelKind, str]] = {

@@ -17,14 +17,16 @@ from models.files import ModelFile, ModelKind
 from models.library.checkpoint import STARTER, Checkpoint
 from pipelines.metadata.hires_text import CHECKPOINT as HIRES
 from pipelines.metadata.lists import canonical, unlisted
-from pipelines.metadata.provenance import plain
+from pipelines.metadata.provenance import UPSCALERS, plain
 from pipelines.requests.as_made import Understanding, seal, threads_here, understanding
 from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.enlarge import THE_FILTER
 from pipelines.requests.request import (
     OWN_VAE,
     Drawing,
     Drawn,
     EmbeddingUse,
+    Enlarge,
     HypernetworkUse,
     LoraUse,
     Request,
@@ -39,13 +41,17 @@ PATIENCE = 2.0  # seconds that the files of one picture may take to be read, all
 STEERS: tuple[ModelKind, ...] = ("controlnet", "adapter")
 SHOWN = {
     "lora": "LoRA", "hypernetwork": "hypernetwork", "vae": "VAE", "embedding": "embedding",
-    "controlnet": "ControlNet", "adapter": "adapter",
+    "controlnet": "ControlNet", "adapter": "adapter", "upscaler": "upscaler",
 }  # fmt: skip
 
 
 BRACKETS = re.compile(r"(.*?)(?: \[([0-9a-f]{8,64})\])?", re.DOTALL)
 NO_VAE = {"none": OWN_VAE, "automatic": ""}  # as other studios write it
-INSTEAD = {"checkpoint": "the starter stands in for it", "embedding": "its word is an ordinary one here"}
+INSTEAD = {
+    "checkpoint": "the starter stands in for it",
+    "embedding": "its word is an ordinary one here",
+    "upscaler": "the filter stands in for it",
+}
 AS_FIRST = "the second pass has that of the first"
 UNTIL = "It is drawn as it was then, until you change something else than the seed."
 
@@ -90,7 +96,18 @@ def rebind(
     another file is taken, and a note says so. `ids`: the request holds ids of a library; a text that others read has names alone.
     `instead`: what becomes of a checkpoint that is not here, as a note says it.
     """
-    return _rebound(request, Search(catalog, made_with, instead=instead), ids) if isinstance(request, Drawing) else Rebound(request)
+    search = Search(catalog, made_with, instead=instead)
+    if isinstance(request, Enlarge):
+        return _rebound_enlarging(request, search, ids)
+    return _rebound(request, search, ids) if isinstance(request, Drawing) else Rebound(request)
+
+
+def _rebound_enlarging(request: Enlarge, search: Search, ids: bool) -> Rebound:
+    """Without the first upscaler there is nothing to blend the second with."""
+    named = [upscaler if ids and upscaler != THE_FILTER else "" for upscaler in (request.upscaler, request.second_upscaler)]
+    first, second = (search.upscaler(model_id, key) for model_id, key in zip(named, UPSCALERS, strict=True))
+    found = replace(request, upscaler=first, second_upscaler=second or (THE_FILTER if request.second_upscaler == THE_FILTER else ""))
+    return Rebound(found, tuple(dict.fromkeys([*search.notes, *_too_many(found.threads)])), tuple(search.bindings))
 
 
 def _rebound(request: Drawing, search: Search, ids: bool) -> Rebound:
@@ -154,6 +171,10 @@ class Search:
         if name.casefold() in NO_VAE:
             return NO_VAE[name.casefold()]
         return self.one("vae", model_id, name, digest) if model_id not in ("", OWN_VAE) or name else model_id or unnamed
+
+    def upscaler(self, model_id: str, key: str) -> str:
+        name = self.made_with.get(key, "")
+        return self.one("upscaler", model_id, name, self.made_with.get(f"{key} hash", ""), key) if model_id or name else ""
 
     def embeddings(self, uses: Sequence[EmbeddingUse]) -> Iterator[EmbeddingUse]:
         """Under the words that were written, whatever their files are called now. A text has the list of those that acted alone."""

@@ -17,7 +17,19 @@ from pipelines.prompts.tags import Tag, take_tags, without_tags
 from pipelines.requests.as_made import is_sealed, loosened
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.made_for import MADE_FOR, cannot_draw, draws
-from pipelines.requests.request import OWN_VAE, Depth, Details, Drawing, Drawn, EmbeddingUse, HypernetworkUse, Kind, LoraUse, TextToImage
+from pipelines.requests.request import (
+    OWN_VAE,
+    Depth,
+    Details,
+    Drawing,
+    Drawn,
+    EmbeddingUse,
+    Enlarge,
+    HypernetworkUse,
+    Kind,
+    LoraUse,
+    TextToImage,
+)
 from pipelines.requests.second_pass import SAME
 from pipelines.resolving.control_match import readers
 from pipelines.resolving.embedding_words import awake, embeddings_for, fitting, with_given
@@ -46,7 +58,18 @@ def resolve(request: Kind, catalog: CatalogView) -> Kind:
 
     Raises `UserError` when something is not there, cannot be used, or does not fit the checkpoint. What needs no model is as it is.
     """
+    if isinstance(request, Enlarge):
+        _check_upscalers(request, catalog)
     return _resolved(request, catalog) if isinstance(request, Drawing) else request
+
+
+def _check_upscalers(request: Enlarge, catalog: CatalogView) -> None:
+    for upscaler in request.upscalers:
+        entry = catalog.model(upscaler)
+        if entry.identity.kind != "upscaler":
+            raise UserError(f"“{entry.name}” is not an upscaler. Choose another file.")
+        if not entry.usable:
+            raise UserError(f"“{entry.name}” cannot be used: {entry.problem or entry.identity.note}")
 
 
 def _resolved(request: Drawn, catalog: CatalogView) -> Drawn:

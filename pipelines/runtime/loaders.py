@@ -31,6 +31,7 @@ from models.tensors.add_on_names import needed_of_hypernetwork, vectors_in
 from models.tensors.header import Header, TensorInfo, floating, read_header
 from models.tensors.lora_names import needed
 from models.tensors.reading import read_tensors
+from models.upscalers.upscaler import Upscaler, load_upscaler
 from pipelines.preprocessors.annotators import Annotator, Annotators
 from pipelines.prompts import ClipTokenizer, load_tokenizer
 
@@ -126,6 +127,11 @@ class Loaders:
         vision = load_vision(self.encoders.path(key.id), self._reading_device())
         return Resident(vision, [vision.network], self._device.torch_device)
 
+    def read_upscaler(self, key: Key) -> Resident[Upscaler]:
+        entry = self._catalog.model(key.id)
+        upscaler = load_upscaler(entry.path, entry.name, self._reading_device())
+        return Resident(upscaler, [upscaler.network], self._device.torch_device)
+
     def read_lora(self, key: Key) -> Kept[Lora]:
         header, tensors = self._tensors(key, needed)
         lora = read_lora(tensors, header.metadata, self._catalog.model(key.id).name)
@@ -158,6 +164,7 @@ LOADERS: dict[str, Callable[[Loaders, Key], Held]] = {
     "annotator": Loaders.read_annotator,
     IP_ADAPTER: Loaders.read_ip_adapter,
     "vision": Loaders.read_vision,
+    "upscaler": Loaders.read_upscaler,
     "lora": Loaders.read_lora,
     "embedding": Loaders.read_embedding,
     "hypernetwork": Loaders.read_hypernetwork,

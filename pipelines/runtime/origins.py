@@ -15,10 +15,10 @@ from models.memory.device import Device
 from models.memory.manager import Key
 from pipelines.metadata import infotext
 from pipelines.metadata.companions import companions, content
-from pipelines.metadata.provenance import VISION, Hash, Hashes, MadeWith, several
+from pipelines.metadata.provenance import UPSCALERS, VISION, Hash, Hashes, MadeWith, one, several
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.as_made import Understanding
-from pipelines.requests.request import OWN_VAE, Drawing, Drawn
+from pipelines.requests.request import OWN_VAE, Drawing, Drawn, Enlarge
 
 FILE = "file"  # the kind of key that a file which is in no table goes by
 
@@ -37,12 +37,23 @@ class Origins:
         """Reading the files for their hashes begins now; who first looks at the result waits for them."""
         self._looked = {}
         found = companions(request, self._catalog, self._annotators)
-        begun = {file: self.hashes.begin(Key(FILE, str(file))) for one in found for file in one.files}
+        begun = {file: self.hashes.begin(Key(FILE, str(file))) for each in found for file in each.files}
 
         def facts() -> dict[str, str]:
-            told = [(one.title, one.name, content(one.files, lambda file: begun[file]())) for one in found]
+            told = [(each.title, each.name, content(each.files, lambda file: begun[file]())) for each in found]
             told += [(VISION, name, digest()) for name, digest in self._looked.items()]
             return {**_lists(told), **self.runtime}
+
+        return MadeWith(facts)
+
+    def enlarging(self, request: Enlarge) -> Mapping[str, str]:
+        """The same of what an upscaler makes: the upscalers by the names that other studios have for them, and on what they run."""
+        keys = {title: Key("upscaler", upscaler) for title, upscaler in zip(UPSCALERS, request.upscalers, strict=False)}
+        begun = {title: self.hashes.begin(key) for title, key in keys.items()}
+
+        def facts() -> dict[str, str]:
+            told = [one(title, self._catalog.model(key.id).called, begun[title]()) for title, key in keys.items()]
+            return {**{name: text for each in told for name, text in each.items()}, **self.runtime, "spandrel": version("spandrel")}
 
         return MadeWith(facts)
 

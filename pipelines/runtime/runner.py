@@ -24,11 +24,13 @@ from models.networks.vision import Vision
 from models.patches import applied
 from models.patches.hypernetworks import active
 from models.patches.ip_adapter import IpAdapter
+from models.upscalers.upscaler import Upscaler
 from pipelines.images.store import Inputs
+from pipelines.jobs.events import Picture
 from pipelines.jobs.runner import Events
 from pipelines.preprocessors.annotators import Annotator, Annotators
 from pipelines.requests.remaining import Progress
-from pipelines.requests.request import Drawing, Request, TextToImage
+from pipelines.requests.request import Drawing, Enlarge, Request, TextToImage
 from pipelines.resolving.forecast import work_of
 from pipelines.runtime.attempts import Attempts
 from pipelines.runtime.clock import timed
@@ -38,6 +40,7 @@ from pipelines.runtime.requested import Named
 from pipelines.tasks.batch import Task
 from pipelines.tasks.recipes import MADE
 
+TILES = 2 * 2**30  # bytes on a device that are kept free for the tiles of an upscaler
 OWN = Path(__file__).parents[2] / "models" / "starter"
 
 
@@ -103,7 +106,8 @@ class ModelRunner:
         self.heed()
         begun = progress or Progress()
         if not isinstance(request, Drawing):
-            yield from map(timed, MADE[request.kind](Task(request, self.inputs, self, begun)))
+            made_with = self.origins.enlarging(request) if isinstance(request, Enlarge) and request.upscaler else {}
+            yield from (timed(_with(batch, made_with)) for batch in MADE[request.kind](Task(request, self.inputs, self, begun)))
             return
         with closing(Attempts(self, request, begun)) as attempts:
             for number in range(begun.batch, request.batch_total):
@@ -130,12 +134,26 @@ class ModelRunner:
                 yield adapter, vision
 
     @contextmanager
-    def _alone(self, key: Key) -> Generator[Any]:  # Any: what a key of this kind stands for
-        """Something that runs by itself, on the device; layer by layer where it does not fit beside what is lent."""
+    def upscaler(self, upscaler_id: str) -> Generator[Upscaler]:
+        """A network that makes pictures larger, with room beside it for its tiles. Raises `UserError` when it is not there."""
+        room = min(TILES, (self.machine.device or 0) // 2)
+        with self._alone(Key("upscaler", upscaler_id), room) as upscaler:
+            yield upscaler
+
+    def make_room(self) -> None:
+        self.manager.unload_idle()
+        release(self._device)
+
+    @contextmanager
+    def _alone(self, key: Key, room: int = 0) -> Generator[Any]:  # Any: what a key of this kind stands for
+        """Something that runs by itself, on the device; layer by layer where it does not fit beside what is lent.
+
+        `room`: bytes on the device that it works in.
+        """
         tier: Tier = "host" if self.machine.device is None else "device"
         with ExitStack() as stack:
             with torch.inference_mode(False):  # a recipe runs in it, and what is read there could not be moved or used elsewhere
-                lent = stack.enter_context(self.manager.lease([key], tier))
+                lent = stack.enter_context(self.manager.lease([key], tier, room))
             if lent.tier == "host" and self.machine.device is not None:
                 stack.enter_context(in_turn(lent.items[key].networks, self._device.torch_device))
             yield lent.items[key].value
@@ -179,6 +197,13 @@ class ModelRunner:
         largest = max(sum(weight.nbytes for weight in network.parameters()) for network in networks)
         too_large = largest + working_memory(replace(work, patched=0), self.machine) > self.machine.device
         return in_turn(networks, self._device.torch_device, layer_by_layer=too_large)
+
+
+def _with(events: Events, made_with: Mapping[str, str]) -> Events:
+    """The events of a batch, in which pictures are told of this as well."""
+    with closing(events):
+        for event in events:
+            yield replace(event, made_with={**made_with, **event.made_with}) if isinstance(event, Picture) else event
 
 
 def _with_joined(lent: Lent[Held], model: DiffusionModel) -> list[nn.Module]:

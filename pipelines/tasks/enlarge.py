@@ -42,8 +42,14 @@ def batches(task: Task[Enlarge]) -> Generator[Events]:
 def _batch(batch: Batch[Enlarge]) -> Events:
     picture = batch.inputs.open(batch.request.image, "")
     yield None
+    size = batch.request.size_from(picture.size)
+    if batch.request.upscaler:
+        from pipelines.tasks.enlarge_by_network import enlarged  # which imports torch
+
+        yield from enlarged(batch, picture, size)
+        return
     try:
-        made = yield from resized(picture, batch.request.size_from(picture.size), FILTERS[batch.request.filter])
+        made = yield from resized(picture, size, FILTERS[batch.request.filter])
     except MemoryError as error:
         raise UserError(NO_MEMORY) from error
     yield batch.picture(made, batch.first, MADE_WITH)

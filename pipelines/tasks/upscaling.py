@@ -24,6 +24,7 @@ from models.memory.device import free_now, release
 from models.memory.forecast import drop_frames, is_out_of_memory
 from models.upscalers.upscaler import Upscaler
 from pipelines.jobs.events import Step
+from pipelines.requests.enlarge import OVERLAP
 from pipelines.tasks.enlarge import NO_MEMORY, resized
 from pipelines.tasks.tiles import ALIGNED, LEAST, Span, spans
 
@@ -32,7 +33,6 @@ log = logging.getLogger(__name__)
 Size = tuple[int, int]  # width, height
 Pixels = NDArray[np.uint8]  # (height, width, 3)
 
-OVERLAP = 16  # pixels of the smaller picture over which tiles blend; with 8 one sees a grid, 24 and more are for deep networks
 LARGEST = 512  # pixels of a tile's side; larger ones are no quicker, and nothing is seen or stopped between
 OF_FREE = 0.8  # of the memory that is free, for one tile
 EASY = 4e10  # weights times pixels of a tile that a processor does within seconds
@@ -50,13 +50,19 @@ class Upscaled:
 
 
 def upscaled(
-    upscaler: Upscaler, picture: Image.Image, size: Size, tile: int = 0, overlap: int = OVERLAP
+    upscaler: Upscaler,
+    picture: Image.Image,
+    size: Size,
+    tile: int = 0,
+    overlap: int = OVERLAP,
+    make_room: Callable[[], object] = lambda: None,
 ) -> Generator[Step | None, None, Upscaled]:
     """The picture at this size, in pixels. Tells each tile, with what is done so far to look at; each is a place to stop.
 
     The upscaler is run as often as it needs to cover the size, at least once, then Lanczos brings it there. Transparency is resampled
     by Lanczos alone. `tile`: pixels of the longest side that the network sees at once; 0 chooses it by the memory that is free.
     Where a picture is not larger than that, it is what spandrel's own call makes of it. `overlap`: pixels of the smaller picture.
+    `make_room`: called when memory ran out.
 
     Raises `UserError` when memory does not suffice for the smallest tile, when what is made between is too large, and for what
     `Upscaler` says of a network.
@@ -73,6 +79,7 @@ def upscaled(
         else:
             return Upscaled(image, tile)
         tile = _smaller(tile, max(max(each) for each in sizes))
+        make_room()
         release(upscaler.device)
         yield None
 
