@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,9 +26,16 @@ class Identity:
     prediction_type: str = ""  # of checkpoints: "epsilon" or "v_prediction"
     zero_terminal_snr: bool = False
     vectors: int = 0  # of embeddings: the places that one takes in a prompt
+    bytes_a_pixel: int = 0  # of upscalers: memory that they take for each pixel that they see, in float32
     supported: bool = True
     note: str = ""  # when it is not supported: a sentence that says what it is and that it cannot be used yet
     defaults: Mapping[str, object] = field(default_factory=dict[str, object])  # request field -> what suits it (turbo: steps ...)
+
+
+def scale_of(upscaler: Identity) -> int:
+    """How many times as wide and as high a picture becomes; 1 where the identity does not say."""
+    found = re.fullmatch(r"x(\d+)", upscaler.variant)
+    return int(found[1]) if found else 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.made_for import draws
 from pipelines.requests.request import Drawing, Enlarge, Outpaint, Request, SecondPass, TextToImage, input_ids
 from pipelines.requests.second_pass import FirstPass
-from pipelines.resolving.forecast import forecast_of
+from pipelines.resolving.forecast import forecast_of, forecast_of_tiles
 from pipelines.resolving.rebind import Rebound
 from pipelines.resolving.resolve import resolve
 from pipelines.services.answers import JobNews
@@ -216,6 +216,8 @@ class Studio:
         Raises `UserError` when the request names something that is not there.
         """
         runner = self._worker.runner
+        if runner and isinstance(request, Enlarge) and request.upscaler:
+            return forecast_of_tiles(request, self._catalog, runner.machine, runner.ledger)
         if runner is None or not isinstance(request, Drawing):
             return None
         return forecast_of(request, self._catalog, runner.machine, runner.ledger)

@@ -23,14 +23,15 @@ from pipelines.metadata.picture_settings import inspect, of_pasted
 from pipelines.requests.enlarge import BY_SIZE, THE_FILTER
 from pipelines.requests.request import Enlarge
 from pipelines.resolving.details import details
+from pipelines.resolving.forecast import forecast_of_tiles
 from pipelines.resolving.model_names import ModelNames
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.runner import ModelRunner
 from tests.support.toy_weights import CPU
 from tests.support.toys import toy_model_folder
+from tests.support.upscaled import own_call
 from tests.support.upscaler_toys import picture, write
-from tests.test_upscalers import own_call
 
 
 @dataclass
@@ -182,3 +183,10 @@ def test_it_is_stopped_between_two_tiles_and_gives_its_upscaler_back(room: Room)
             batch.close()
             break
     assert [line.leases for line in room.runner.ledger] == [0]
+
+
+def test_memory_is_forecast_with_the_smallest_tile(room: Room) -> None:
+    request = Enlarge(image=room.inputs.keep(picture(20, 16)), upscaler=room.entry("sharp"))
+    roomy, poor = (forecast_of_tiles(request, room.catalog, Machine(host=10**9, device=device), ()) for device in (10**9, 10**5))
+    assert roomy.fits and roomy.activations == 32**2 * room.catalog.model(request.upscaler).identity.bytes_a_pixel > 10**5
+    assert not poor.fits and "Choose a smaller upscaler" in poor.advice

@@ -14,10 +14,9 @@ import pytest
 import torch
 import torch.nn.functional as functional
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from models.errors import UserError
+from models.memory.alive import Alive
 from models.memory.device import mend_torchvision
 from models.memory.forecast import (  # fmt: skip
     DECODED,
@@ -41,33 +40,6 @@ LAPTOP = Machine(host=16 * GB)
 
 
 # ------------------------------------------------------------------------------------------------ counted on meta tensors
-
-
-class Alive(TorchDispatchMode):
-    """Counts the bytes of all tensors that are made under it and still alive, and their most at one moment."""
-
-    def __init__(self, network: torch.nn.Module) -> None:
-        super().__init__()
-        self.bytes = self.peak = 0
-        self.known = {weight.untyped_storage()._cdata for weight in (*network.parameters(), *network.buffers())}
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = function(*args, **(kwargs or {}))
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, torch.Tensor):
-                self.count(tensor.untyped_storage())
-        return result
-
-    def count(self, storage: torch.UntypedStorage) -> None:
-        if storage._cdata not in self.known:
-            self.known.add(storage._cdata)
-            self.bytes += storage.nbytes()
-            self.peak = max(self.peak, self.bytes)
-            weakref.finalize(storage, self.forget, storage._cdata, storage.nbytes())
-
-    def forget(self, address: int, count: int) -> None:
-        self.known.discard(address)
-        self.bytes -= count
 
 
 class Frugal(TorchFunctionMode):

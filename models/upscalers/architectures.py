@@ -6,6 +6,7 @@ their shapes. Here the table has shapes and no numbers, and the network no memor
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from models.errors import UserError
 from models.files import Identity
+from models.memory.alive import most_alive
 from models.memory.device import mend_torchvision
 from models.tensors.header import Header
 from models.tensors.reading import DTYPES, TensorFormat, read_tensors
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     # Any: spandrel's descriptors are generic over the class of their network, which nothing here needs to know
     Described = ImageModelDescriptor[Any] | MaskedImageModelDescriptor[Any]
 
+log = logging.getLogger(__name__)
+
+SAMPLE = 64  # pixels of a side of the square with which memory is counted
+MAPS = 6 * 64  # numbers alive for each pixel that comes out, where they cannot be counted: a guess, for six maps of 64 channels
 WRAPPERS = ("params_ema.", "params.", "state_dict.", "model_state_dict.", "module.", "netG.")  # before every name of some files
 MOST_LAYERS = 1000  # of anything that is counted in a name: more would be an attack on memory
 LONGEST = 2**20  # of any side of a tensor
@@ -68,15 +74,9 @@ def recognised(file: Path, header: Header) -> Identity | None:
         described = outlined(architecture, {**outline, **_small(file, header, names)})
     except UserError as error:
         return Identity("upscaler", architecture.name, supported=False, note=str(error))
-    identity = Identity("upscaler", architecture.name, f"x{described.scale}")
-    note = unusable(described)
-    return Identity("upscaler", architecture.name, supported=False, note=note) if note else identity
-
-
-def scale_of(identity: Identity) -> int:
-    """How many times as wide and as high a picture becomes; 1 where the identity does not say."""
-    found = re.fullmatch(r"x(\d+)", identity.variant)
-    return int(found[1]) if found else 1
+    if note := unusable(described):
+        return Identity("upscaler", architecture.name, supported=False, note=note)
+    return Identity("upscaler", architecture.name, f"x{described.scale}", bytes_a_pixel=bytes_a_pixel(described))
 
 
 def bare_names(header: Header) -> dict[str, str]:
@@ -111,6 +111,19 @@ def outlined(architecture: Architecture[Any], tensors: Mapping[str, Tensor]) -> 
     without = {name: tensor.to("meta") if _is_weight(name) else tensor for name, tensor in tensors.items()}
     with _WithoutMemory():
         return described(architecture, without)
+
+
+def bytes_a_pixel(outline: Described, dtype: torch.dtype = torch.float32) -> int:
+    """Bytes alive at the peak for each pixel that the network sees, counted on tensors without numbers. The outline is used up."""
+    network, channels = outline.model.to("meta", dtype), outline.input_channels
+    side = max(SAMPLE, outline.size_requirements.minimum, outline.size_requirements.multiple_of)
+    picture = torch.empty(1, channels, side, side, dtype=dtype, device="meta")
+    try:
+        with torch.inference_mode(False):  # in it, a weight on meta cannot be exchanged, which some networks do while they run
+            return most_alive(network, lambda: network(picture)) // side**2
+    except NOT_BUILT as error:  # it asks for numbers while it runs
+        log.info("the memory of a %s cannot be counted: %s", outline.architecture.name, error)
+        return MAPS * outline.scale**2 * dtype.itemsize
 
 
 def _is_sane(names: Mapping[str, str], header: Header) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,19 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import UserError
-from models.memory.alive import most_alive
 from models.memory.device import Device
 from models.tensors.header import read_header
 from models.tensors.reading import TensorFormat, all_finite, read_tensors
-from models.upscalers.architectures import NOT_BUILT, architecture_of, bare_names, described, enlarging, outlined
+from models.upscalers.architectures import architecture_of, bare_names, bytes_a_pixel, described, enlarging, outlined
 
 if TYPE_CHECKING:
-    from spandrel import Architecture, ImageModelDescriptor
+    from spandrel import ImageModelDescriptor
 
-log = logging.getLogger(__name__)
-
-SAMPLE = 64  # pixels of a side of the square with which memory is counted
-MAPS = 6 * 64  # numbers alive for each pixel that comes out, where they cannot be counted: a guess, for six maps of 64 channels
 COLOURS = 3
 
 
@@ -106,18 +100,4 @@ def load_upscaler(file: Path, name: str, device: Device) -> Upscaler:
     dtype = torch.float16 if device.dtype == torch.float16 and found.supports_half else torch.float32
     found.to(device.torch_device, dtype)
     found.model.requires_grad_(False)
-    return Upscaler(name, found, bytes_a_pixel(architecture, tensors, dtype))
-
-
-def bytes_a_pixel(architecture: Architecture[Any], tensors: Mapping[str, Tensor], dtype: torch.dtype) -> int:  # Any: as above
-    """Bytes alive at the peak for each pixel that the network sees, counted on tensors without numbers."""
-    outline = enlarging(outlined(architecture, tensors))
-    network, channels = outline.model.to("meta", dtype), outline.input_channels
-    side = max(SAMPLE, outline.size_requirements.minimum, outline.size_requirements.multiple_of)
-    picture = torch.empty(1, channels, side, side, dtype=dtype, device="meta")
-    try:
-        with torch.inference_mode(False):  # in it, a weight on meta cannot be exchanged, which some networks do while they run
-            return most_alive(network, lambda: network(picture)) // side**2
-    except NOT_BUILT as error:  # it asks for numbers while it runs
-        log.info("the memory of a %s cannot be counted: %s", architecture.name, error)
-        return MAPS * outline.scale**2 * dtype.itemsize
+    return Upscaler(name, found, bytes_a_pixel(outlined(architecture, tensors), dtype))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,8 +15,12 @@ FILTER_NAMES = ("Lanczos", "Bicubic", "Bilinear", "Hamming", "Box", "Nearest")
 BY_FACTOR, BY_SIZE = "Factor", "Size"
 MOST_PIXELS = 100_000_000  # of what comes out
 LONGEST_SIDE = 32_768
+SMALLEST_TILE = 32  # pixels of a side
 OVERLAP = 16  # pixels of the smaller picture over which tiles blend
+MOST_BETWEEN = 400_000_000  # pixels of what an upscaler makes before it is brought to the size that is wanted
 THE_FILTER = "filter"  # in place of an upscaler's id
+
+Size = tuple[int, int]  # width, height
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +55,7 @@ class Enlarge(WithPicture):
 
     @property
     def words(self) -> str:
-        return f"Enlarged, {'upscaler' if self.upscaler else self.filter}"
+        return "Enlarged by an upscaler" if self.upscaler else f"Enlarged, {self.filter}"
 
     def size_from(self, picture: tuple[int, int]) -> tuple[int, int]:
         """Width and height of what comes of a picture of this size. Raises `UserError` when that is nothing, or too much."""
@@ -69,6 +74,21 @@ class Enlarge(WithPicture):
             raise UserError("Type a width or a height. The side that is 0 follows the other, so that the shape stays.")
         across = self.width or max(1, round(width * self.height / height))
         return across, self.height or max(1, round(height * self.width / width))
+
+
+def passes(picture: Size, size: Size, scale: int) -> list[Size]:
+    """What the upscaler is given each time: first the picture, then what came of it, no larger than it needs to be to cover the size.
+
+    Raises `UserError` when what comes out is too large to hold.
+    """
+    given = [picture]
+    while scale > 1 and (given[-1][0] * scale < size[0] or given[-1][1] * scale < size[1]):
+        made = [side * scale for side in given[-1]]
+        given.append((min(made[0], math.ceil(size[0] / scale)), min(made[1], math.ceil(size[1] / scale))))
+    if (most := max(math.prod(each) for each in given) * scale**2) > MOST_BETWEEN:
+        what = f"The upscaler would make {most / 1e6:,.0f} megapixels before they are reduced; {MOST_BETWEEN // 10**6} are the most."
+        raise UserError(f"{what} Choose an upscaler of a smaller scale, or a filter.")
+    return given
 
 
 def _less(request: Enlarge) -> str:

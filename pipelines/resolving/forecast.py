@@ -9,9 +9,10 @@ import psutil
 
 from models.files import ModelFile
 from models.library.catalog import Checkpoint
-from models.memory.forecast import Forecast, Machine, Work, forecast, slimness_of, vae_weights, weights_of
+from models.memory.forecast import Forecast, Machine, Work, forecast, gigabytes, slimness_of, vae_weights, weights_of
 from models.memory.manager import LedgerLine
 from pipelines.images.tiles import WINDOWS_A_CALL, part_side
+from pipelines.requests.enlarge import SMALLEST_TILE, Enlarge
 from pipelines.requests.request import Drawing
 from pipelines.requests.tiles import one_by_one
 
@@ -49,6 +50,17 @@ def work_of(request: Drawing, catalog: CatalogView, machine: Machine) -> Work:
 def forecast_of(request: Drawing, catalog: CatalogView, machine: Machine, ledger: Sequence[LedgerLine]) -> Forecast:
     """What the request will take of the memory that computes. What is in it idle makes room, so it counts as free."""
     return forecast(work_of(request, catalog, machine), machine, available(machine, ledger))
+
+
+def forecast_of_tiles(request: Enlarge, catalog: CatalogView, machine: Machine, ledger: Sequence[LedgerLine]) -> Forecast:
+    """The same of upscalers, one after the other: with the smallest tile, as the tiles get as small as memory asks for."""
+    entries = [catalog.model(upscaler) for upscaler in request.upscalers]
+    weights = max((entry.size for entry in entries), default=0) * machine.element_size // 2  # such files are mostly in half precision
+    work = max((entry.identity.bytes_a_pixel for entry in entries), default=0) * SMALLEST_TILE**2
+    free = available(machine, ledger)
+    advice = f"This needs about {gigabytes(weights + work)} GB of memory and {gigabytes(free)} GB are free. Choose a smaller upscaler."
+    fits = weights + work <= free
+    return Forecast(weights, work, 0, free, fits, "" if fits else advice)
 
 
 def available(machine: Machine, ledger: Sequence[LedgerLine]) -> int:

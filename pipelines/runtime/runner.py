@@ -106,7 +106,7 @@ class ModelRunner:
         self.heed()
         begun = progress or Progress()
         if not isinstance(request, Drawing):
-            made_with = self.origins.enlarging(request) if isinstance(request, Enlarge) and request.upscaler else {}
+            made_with: Mapping[str, str] = self.origins.enlarging(request) if isinstance(request, Enlarge) and request.upscaler else {}
             yield from (timed(_with(batch, made_with)) for batch in MADE[request.kind](Task(request, self.inputs, self, begun)))
             return
         with closing(Attempts(self, request, begun)) as attempts:

@@ -25,6 +25,7 @@ from pipelines.metadata.two_passes import second_pass
 from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Outpaint, Request, TextToImage
 
 MOST_WORK = 10_000.0  # megapixels times steps of one job: some 300 pictures of 1024 x 1024 with 30 steps
+BY_NETWORK = 20  # steps of a drawing that an upscaler's megapixel takes as long as, about
 PIXEL, TRANSPARENT_PIXEL = 3, 4  # bytes of a pixel in a PNG that does not shrink at all
 AGAIN = 10.0  # seconds between two full counts of one person
 RESERVE = 2 * 10**9  # bytes of the disk that guests leave free, however many they are: a new browser is a new guest
@@ -44,7 +45,7 @@ class Kept(Protocol):
 def work_of(request: Request, size: Size | None = None) -> float:
     """Megapixels times steps of a whole job. `size`: of the picture that it begins with, where its work depends on that."""
     if isinstance(request, Enlarge) and size:
-        return math.prod(request.size_from(size)) / 1e6
+        return math.prod(request.size_from(size)) / 1e6 * (BY_NETWORK if request.upscaler else 1)
     if not isinstance(request, Drawing):
         return 0.0
     area = pixels_drawn(request) / 1e6

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from models.errors import UserError
+from models.files import ModelFile, scale_of
 from pipelines.details.parts import bounds_of
 from pipelines.images.masking import Box, Size, crop_box
 from pipelines.images.tiles import Part, asked_of, parts, pixel_windows, pixels_drawn
 from pipelines.images.windows import extended, windows
 from pipelines.metadata.two_passes import unsized
 from pipelines.requests.details import check_inside
+from pipelines.requests.enlarge import passes
 from pipelines.requests.request import (
     Depth,
     Details,
@@ -48,15 +50,18 @@ class Preflight:
     crops: tuple[Box, ...] = ()
 
 
-def preflight(request: Request, picture: Size | None, bounds: Box | None = None) -> Preflight:
-    """`picture`: its size, None while there is none. `bounds`: of the pixels that are to be drawn anew, for inpainting."""
+def preflight(request: Request, picture: Size | None, bounds: Box | None = None, upscaler: ModelFile | None = None) -> Preflight:
+    """`picture`: its size, None while there is none. `bounds`: of the pixels that are to be drawn anew, for inpainting.
+
+    `upscaler`: the one that the request names.
+    """
     if isinstance(request, TextToImage):
         lines = _second_pass(unsized(request), (request.width, request.height)) if request.hires else ()
         return Preflight(tuple(lines))
     if isinstance(request, SecondPass):
         return Preflight(tuple(_second_pass(request, picture)))
     if isinstance(request, Enlarge):
-        return Preflight(tuple(_enlarge(request, picture)))
+        return Preflight(tuple(_enlarge(request, picture, upscaler)))
     return _drawn(request, picture, bounds) if isinstance(request, FromPicture) else Preflight(())
 
 
@@ -170,17 +175,29 @@ def _outpaint(request: Outpaint, picture: Size) -> Iterator[str]:
     yield f"From {_by(picture)} to {_by(extended(picture, around))}, in {count} window{'s' * (count > 1)} of {size}."
 
 
-def _enlarge(request: Enlarge, picture: Size | None) -> Iterator[str]:
+def _enlarge(request: Enlarge, picture: Size | None, upscaler: ModelFile | None) -> Iterator[str]:
     if picture is None:
         yield "Put a picture in."
         return
     try:
         size = request.size_from(picture)
+        by = _by_network(upscaler, picture, size) if upscaler else ""
     except UserError as error:
         yield str(error)
         return
     stretched = "" if _alike(picture, size) else ", stretched"
     yield f"From {_by(picture)} to {_by(size)}, {size[0] * size[1] / 1e6:,.1f} megapixels{stretched}."
+    if by:
+        yield by
+
+
+def _by_network(upscaler: ModelFile, picture: Size, size: Size) -> str:
+    """How often an upscaler is run. Raises `UserError` when what it makes is too large to hold."""
+    scale = scale_of(upscaler.identity)
+    given = passes(picture, size, scale)
+    times = "once" if len(given) == 1 else "twice" if len(given) == 2 else f"{len(given)} times"
+    fitted = "" if (given[-1][0] * scale, given[-1][1] * scale) == size else ", then Lanczos brings it to the size"
+    return f"“{upscaler.name}” (× {scale}) is run {times}{fitted}."
 
 
 def _second_pass(request: SecondPass, picture: Size | None) -> Iterator[str]:

@@ -13,10 +13,10 @@ from models.upscalers.upscaler import Upscaler
 from pipelines.jobs.events import Step
 from pipelines.jobs.runner import Events
 from pipelines.requests.as_made import threads_here
-from pipelines.requests.enlarge import THE_FILTER, Enlarge
+from pipelines.requests.enlarge import THE_FILTER, Enlarge, Size
 from pipelines.tasks.batch import Batch
 from pipelines.tasks.enlarge import FILTERS, resized
-from pipelines.tasks.upscaling import Size, Upscaled, upscaled
+from pipelines.tasks.upscaling import Upscaled, upscaled
 
 Work = Generator[Step | None, None, Upscaled]
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 ALIGNED = 16  # pixels: tiles begin at multiples, so that the windows of transformers lie where they would in the whole picture
-LEAST = 32  # pixels of a side
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,20 +24,18 @@ from models.memory.device import free_now, release
 from models.memory.forecast import drop_frames, is_out_of_memory
 from models.upscalers.upscaler import Upscaler
 from pipelines.jobs.events import Step
-from pipelines.requests.enlarge import OVERLAP
+from pipelines.requests.enlarge import OVERLAP, SMALLEST_TILE, Size, passes
 from pipelines.tasks.enlarge import NO_MEMORY, resized
-from pipelines.tasks.tiles import ALIGNED, LEAST, Span, spans
+from pipelines.tasks.tiles import ALIGNED, Span, spans
 
 log = logging.getLogger(__name__)
 
-Size = tuple[int, int]  # width, height
 Pixels = NDArray[np.uint8]  # (height, width, 3)
 
 LARGEST = 512  # pixels of a tile's side; larger ones are no quicker, and nothing is seen or stopped between
 OF_FREE = 0.8  # of the memory that is free, for one tile
 EASY = 4e10  # weights times pixels of a tile that a processor does within seconds
 LEAST_EASY = 128  # pixels of a tile's side on a processor, however slow: the overlaps of smaller ones take half of the time
-MOST_BETWEEN = 400_000_000  # pixels of what an upscaler makes before it is brought to the size that is wanted
 LARGEST_PREVIEW = 512  # pixels
 
 
@@ -84,28 +82,13 @@ def upscaled(
         yield None
 
 
-def passes(picture: Size, size: Size, scale: int) -> list[Size]:
-    """What the upscaler is given each time: first the picture, then what came of it, no larger than it needs to be to cover the size.
-
-    Raises `UserError` when what comes out is too large to hold.
-    """
-    given = [picture]
-    while scale > 1 and (given[-1][0] * scale < size[0] or given[-1][1] * scale < size[1]):
-        made = [side * scale for side in given[-1]]
-        given.append((min(made[0], math.ceil(size[0] / scale)), min(made[1], math.ceil(size[1] / scale))))
-    if (most := max(math.prod(each) for each in given) * scale**2) > MOST_BETWEEN:
-        what = f"The upscaler would make {most / 1e6:,.0f} megapixels before they are reduced; {MOST_BETWEEN // 10**6} are the most."
-        raise UserError(f"{what} Choose an upscaler of a smaller scale, or a filter.")
-    return given
-
-
 def tile_for(upscaler: Upscaler, size: Size) -> int:
     """Pixels of a tile's side: what memory holds, and no more than is done in a moment. All of it, where the network wants that."""
     fitting = math.isqrt(int(free_now(upscaler.device) * OF_FREE / max(1, upscaler.bytes_a_pixel)))
     if upscaler.wants_all and math.prod(size) <= fitting**2:
         return max(size)
     side = min(fitting, _comfortable(upscaler))
-    return max(LEAST, side // ALIGNED * ALIGNED)
+    return max(SMALLEST_TILE, side // ALIGNED * ALIGNED)
 
 
 def _comfortable(upscaler: Upscaler) -> int:
@@ -117,9 +100,9 @@ def _comfortable(upscaler: Upscaler) -> int:
 
 def _smaller(tile: int, longest: int) -> int:
     """Half of it. Raises `UserError` when there is nothing smaller to try."""
-    if min(tile, longest) <= LEAST:
+    if min(tile, longest) <= SMALLEST_TILE:
         raise UserError(NO_MEMORY)
-    return max(LEAST, min(tile, longest) // 2 // ALIGNED * ALIGNED)
+    return max(SMALLEST_TILE, min(tile, longest) // 2 // ALIGNED * ALIGNED)
 
 
 def _attempt(

@@ -11,8 +11,9 @@ import gradio as gr
 from gradio.context import LocalContext
 
 from models.families import PIXELS_PER_LATENT
+from models.files import ModelFile
 from models.json_values import is_table, is_whole, listed
-from pipelines import TILED_MEGAPIXELS, FromPicture, Range, Request, Studio, UserError, limits, preflight
+from pipelines import TILED_MEGAPIXELS, Enlarge, FromPicture, Range, Request, Studio, UserError, limits, preflight
 from pipelines.images.masking import Box, Size
 from ui.door.roles import role, visitor_of
 from ui.messages import Message, PlanLines, PlanQuestion, SizeQuestion, TakenPicture
@@ -60,7 +61,7 @@ class PlanHandlers:
 
         @role("artist")
         def plan(asked: PlanQuestion) -> PlanLines:
-            return planned(kind, asked, studio.costs.lines)
+            return planned(kind, asked, studio.costs.lines, studio.library.model)
 
         @role("artist")
         def fit(asked: SizeQuestion) -> list[int]:
@@ -73,14 +74,20 @@ class PlanHandlers:
         self.plan, self.fit, self.adopt = plan, fit, adopt
 
 
-def planned(kind: type[Request], asked: PlanQuestion, costs: Callable[[Request, Size | None], tuple[str, ...]] = free) -> PlanLines:
-    """A value that the request refuses is its sentence, and nothing else. `costs`: says what it takes."""
+def planned(
+    kind: type[Request],
+    asked: PlanQuestion,
+    costs: Callable[[Request, Size | None], tuple[str, ...]] = free,
+    model: Callable[[str], ModelFile] | None = None,
+) -> PlanLines:
+    """A value that the request refuses is its sentence, and nothing else. `costs`: says what it takes. `model`: looks one up by its id."""
     try:
         if not is_table(values := asked.get("values")):
             raise UserError("Something was missing in what the page sent. Reload it.")
         request = read(kind, {name: value for name, value in values.items() if name not in ("image", "mask", "images")})
         picture = size_of(asked.get("picture"))
-        found = preflight(request, picture, part_of(picture, asked.get("bounds")))
+        named = request.upscaler if isinstance(request, Enlarge) else ""
+        found = preflight(request, picture, part_of(picture, asked.get("bounds")), model(named) if model and named else None)
     except UserError as error:
         return {"lines": [str(error)], "box": None, "label": ""}
     lines = [*found.lines, *costs(request, picture)]

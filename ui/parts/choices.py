@@ -5,13 +5,15 @@ Lists follow the library without a reload: the page's header notices another ver
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 import gradio as gr
 
-from models.files import ModelFile, ModelKind
+from models.files import ModelFile, ModelKind, scale_of
 from pipelines import Checkpoint, Request, SecondPass, Studio, UserError, limits, written
+from pipelines.requests.enlarge import THE_FILTER
 from pipelines.resolving.control_match import readers
 from ui.door.roles import role
 from ui.gradio_types import QUIET, Update, listener
@@ -27,6 +29,10 @@ RACKS: dict[Rack, tuple[ModelKind, ...]] = {  # request field -> kinds of files
     "controls": ("controlnet", "adapter"),
 }
 AS_FIRST = "As the first"
+UPSCALERS: dict[str, list[tuple[str, str]]] = {  # request field -> what is offered beside the library's
+    "upscaler": [("None: the filter alone", "")],
+    "second_upscaler": [("Nothing", ""), ("The filter", THE_FILTER)],
+}
 DRAWS = ("", "v", "turbo", "lcm", "lightning", "hyper")  # variants that draw from words alone
 
 
@@ -50,6 +56,36 @@ def offer(studio: Studio, form: Form) -> None:
     told = QUIET | {"preprocess": False}  # Gradio's own check would know only the choices of the first page
     listener(view, "refresh")(refresh, form.inputs["checkpoint"], shown, **told)
     listener(form.inputs["checkpoint"], "change")(refresh, form.inputs["checkpoint"], shown, **told)
+
+
+def offer_upscalers(studio: Studio, form: Form) -> None:
+    """The same of a form that names upscalers and no checkpoint."""
+    names = [name for name in UPSCALERS if name in form.inputs]
+    kind, nothing = form.kind, FormOffers(starts={}, aspects={})
+
+    @role("artist")
+    def lists(checkpoint: str) -> FormOffers:
+        return nothing
+
+    @role("artist")
+    def refresh() -> list[Update]:
+        return [gr.update(choices=upscalers(studio, name)) for name in names]
+
+    view = piece("lists", f"{kind.kind}-lists", server_functions=[lists], kind=kind.kind, first=nothing)
+    listener(view, "refresh")(refresh, None, [form.inputs[name] for name in names], **QUIET)
+
+
+def upscalers(studio: Studio, name: str) -> list[tuple[str, str]]:
+    """(words, id) of what a dropdown for an upscaler offers."""
+    files = [entry for entry in studio.library.models("upscaler") if entry.usable]
+    return [*UPSCALERS[name], *((about_upscaler(entry), entry.id) for entry in files)]
+
+
+def about_upscaler(entry: ModelFile) -> str:
+    """Its name, and its scale where the name does not say it."""
+    scale = scale_of(entry.identity)
+    says = re.search(rf"(?<![a-z0-9])(x{scale}|{scale}x)(?![a-z0-9])", entry.name.lower())
+    return entry.name if says else f"{entry.name} · × {scale}"
 
 
 def choices(studio: Studio, kind: type[Request], name: str, checkpoint_id: str) -> list[tuple[str, str]]:

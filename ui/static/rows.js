@@ -24,6 +24,8 @@ const SAYS = {
   second: ({ hires, hires_upscaler, hires_factor, hires_width, hires_height, hires_strength }) =>
     hires ? list(hires_width || hires_height ? `${hires_width || "…"} × ${hires_height || "…"}` : `${hires_factor} ×`, hires_upscaler, per_cent(hires_strength)) : "off",
   enlarging: ({ hires_upscaler }) => hires_upscaler,
+  upscaling: ({ upscaler, second_upscaler, blend, upscaler_tile }) =>
+    upscaler ? list(second_upscaler && `blended ${per_cent(blend)}`, upscaler_tile ? `tiles of ${upscaler_tile}` : "tiles by memory") : "off",
   windows: ({ begins_with, overlap }) => list(begins_with, `overlap ${overlap}`),
 };
 

@@ -1,13 +1,15 @@
-"""The enlarge tab: a picture at another size, by a classic filter."""
+"""The enlarge tab: a picture at another size, by a classic filter or an upscaler."""
 
 from __future__ import annotations
 
 import gradio as gr
 
 from pipelines import Enlarge, Studio
+from ui.gradio_types import keywords
 from ui.parts.canvas import plan
+from ui.parts.choices import UPSCALERS, offer_upscalers, upscalers
 from ui.parts.form import TabForm
-from ui.parts.sections import Draft, form_body, form_side, start
+from ui.parts.sections import Draft, form_body, form_side, row, rows, start
 from ui.parts.source import source
 
 TITLE = "Enlarge"
@@ -27,7 +29,21 @@ def build(studio: Studio) -> TabForm:
                 draft.slide("factor")
                 with gr.Row():
                     draft.show("width", "height", min_width=120)
-                draft.show("filter")
+                for name in ("upscaler", "filter"):
+                    _show(draft, name)
+            with rows(), row(draft, "upscaling", "Blend and tiles"):
+                _show(draft, "second_upscaler")
+                draft.slide("blend")
+                with gr.Row():
+                    draft.show("upscaler_tile", "upscaler_overlap", min_width=120)
         with gr.Column(elem_classes=["form-foot"]):
             start(draft, "Enlarge")
-    return draft.finish()
+    made = draft.finish()
+    offer_upscalers(studio, made.form)
+    return made
+
+
+def _show(draft: Draft, name: str) -> None:
+    """Dropdowns that the library fills, and others."""
+    offered = keywords(choices=upscalers(draft.studio, name)) if name in UPSCALERS else {}
+    draft.show(name, **offered)
