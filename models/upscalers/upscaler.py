@@ -63,7 +63,7 @@ class Upscaler:
         weight = next(self.network.parameters())
         with torch.inference_mode():
             made = [self.described(given.to(weight.device, weight.dtype))[0] for given in self._given(pixels)]
-            joined = torch.cat(made)[:COLOURS].to("cpu", torch.float32)
+            joined = (torch.cat(made) if len(made) > 1 else made[0])[:COLOURS].to("cpu", torch.float32)
         self._check(joined, (COLOURS, pixels.shape[1] * self.scale, pixels.shape[2] * self.scale))
         return joined
 

@@ -15,9 +15,9 @@ from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from PIL.Image import Resampling
+from torch import Tensor
 
 from models.errors import UserError
 from models.memory.device import free_now, release
@@ -30,13 +30,13 @@ from pipelines.tasks.tiles import ALIGNED, Span, spans
 
 log = logging.getLogger(__name__)
 
-Pixels = NDArray[np.uint8]  # (height, width, 3)
 
 LARGEST = 512  # pixels of a tile's side; larger ones are no quicker, and nothing is seen or stopped between
 OF_FREE = 0.8  # of the memory that is free, for one tile
 EASY = 4e10  # weights times pixels of a tile that a processor does within seconds
 LEAST_EASY = 128  # pixels of a tile's side on a processor, however slow: the overlaps of smaller ones take half of the time
 LARGEST_PREVIEW = 512  # pixels
+LEVELS = 255.0  # of a colour, above the darkest
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _attempt(
         for event in (work := _Pass(upscaler, colours, tile, overlap)).run():
             done += 1
             yield Step(done, sum(counts), 0, 1, event)
-        colours = Image.fromarray(work.made)
+        colours = work.made
     colours = yield from _resampled(colours, size)
     if "A" in picture.getbands():
         colours.putalpha((yield from _resampled(picture.getchannel("A"), size)))
@@ -134,7 +134,7 @@ def _resampled(picture: Image.Image, size: Size) -> Generator[None, None, Image.
 
 
 class _Pass:
-    """One run of the network over a picture. `made` (height, width, 3) is whole when `run` has ended."""
+    """One run of the network over a picture. `made` is whole when `run` has ended."""
 
     def __init__(self, upscaler: Upscaler, picture: Image.Image, tile: int, overlap: int) -> None:
         self._upscaler = upscaler
@@ -143,45 +143,63 @@ class _Pass:
         self._columns = spans(width, tile, overlap, upscaler.multiple)
         self._rows = spans(height, tile, overlap, upscaler.multiple)
         scale = upscaler.scale
-        self.made: Pixels = np.zeros((height * scale, width * scale, 3), np.uint8)
+        self._made = torch.zeros(3, height * scale, width * scale, dtype=torch.uint8)
         self._preview = picture.copy()
         self._preview.thumbnail((LARGEST_PREVIEW, LARGEST_PREVIEW))
 
+    @property
+    def made(self) -> Image.Image:
+        return _picture(self._made)
+
     def run(self) -> Generator[Callable[[], bytes]]:
         """After each tile, what shows all that is done so far."""
-        scale = self._upscaler.scale
-        rest = np.zeros((0, self.made.shape[1], 3), np.float32)  # of the row of tiles before, where this one blends into it
+        scale, width = self._upscaler.scale, self._made.shape[2]
+        highest = max(row.end - row.start for row in self._rows) * scale
+        room, rest = torch.zeros(3, highest, width), torch.zeros(3, 0, width)  # the second: what blends into the next row of tiles
         for row in self._rows:
-            band = np.zeros(((row.end - row.start) * scale, self.made.shape[1], 3), np.float32)
+            band = room[:, : (row.end - row.start) * scale].zero_()
             for column in self._columns:
                 part = self._tile(row, column)
                 yield self._shown(row, column, part)
-                band[:, column.start * scale : column.end * scale] += part * column.weights(scale)[:, None]
-            band *= row.weights(scale)[:, None, None]
+                _add(band[:, :, column.start * scale : column.end * scale], part, _along(column, scale))
+            band *= _along(row, scale)[:, None] * LEVELS
             first = (row.rising - row.start) * scale
-            band[first : first + len(rest)] += rest
-            whole = len(band) if row.is_last else (row.falling - row.start) * scale
-            start = row.rising * scale
-            self.made[start : start + whole - first] = _eight_bits(band[first:whole])
-            rest = band[whole:]
+            band[:, first : first + rest.shape[1]] += rest
+            whole = band.shape[1] if row.is_last else (row.falling - row.start) * scale
+            rest = band[:, whole:].clone()
+            self._made[:, row.rising * scale :][:, : whole - first] = band[:, first:whole].round_().clamp_(0, LEVELS)
 
-    def _tile(self, row: Span, column: Span) -> NDArray[np.float32]:
-        pixels = np.array(self._pixels[row.start : row.end, column.start : column.end], np.float32).transpose(2, 0, 1)
-        made = self._upscaler(torch.as_tensor(np.ascontiguousarray(pixels)) / 255)
-        return made.numpy().transpose(1, 2, 0)
+    def _tile(self, row: Span, column: Span) -> Tensor:
+        pixels = self._pixels[row.start : row.end, column.start : column.end].transpose(2, 0, 1)
+        return self._upscaler(torch.as_tensor(np.ascontiguousarray(pixels, np.float32)) / 255)
 
-    def _shown(self, row: Span, column: Span, part: NDArray[np.float32]) -> Callable[[], bytes]:
-        """The small picture with this tile in it, as it is now."""
+    def _shown(self, row: Span, column: Span, part: Tensor) -> Callable[[], bytes]:
+        """The small picture with this tile in it, as it is now. Roughly: of several pixels one is shown."""
         share = self._preview.width / self._pixels.shape[1]
         left, top, right, bottom = (round(side * share) for side in (column.start, row.start, column.end, row.end))
         if right > left and bottom > top:
-            reduced = Image.fromarray(_eight_bits(part)).resize((right - left, bottom - top), Resampling.BOX, reducing_gap=1.0)
-            self._preview.paste(reduced, (left, top))
+            step = max(1, min(part.shape[2] // (right - left), part.shape[1] // (bottom - top)))
+            levels = (part[:, ::step, ::step] * LEVELS).round_().clamp_(0, LEVELS).to(torch.uint8)
+            self._preview.paste(_picture(levels).resize((right - left, bottom - top), Resampling.BILINEAR), (left, top))
         return partial(_png, self._preview.copy())
 
 
-def _eight_bits(values: NDArray[np.float32]) -> Pixels:
-    return np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)
+def _add(band: Tensor, part: Tensor, weights: Tensor) -> None:
+    """A tile by its weights along a row. Where they are 1 no other tile counts, and a copy is half the work."""
+    alone = torch.nonzero(weights == 1)[:, 0]
+    first, last = (int(alone[0]), int(alone[-1]) + 1) if len(alone) else (0, 0)
+    band[:, :, first:last].copy_(part[:, :, first:last])
+    for edge in (slice(0, first), slice(last, None)):
+        band[:, :, edge].addcmul_(part[:, :, edge], weights[edge])
+
+
+def _picture(levels: Tensor) -> Image.Image:
+    """Of (3, h, w) bytes."""
+    return Image.merge("RGB", [Image.fromarray(level.numpy()) for level in levels])
+
+
+def _along(span: Span, scale: int) -> Tensor:
+    return torch.as_tensor(span.weights(scale))
 
 
 def _png(picture: Image.Image) -> bytes:
