@@ -183,7 +183,7 @@ def test_memory_that_is_never_enough_ends_with_a_sentence() -> None:
 
 def test_the_tile_follows_the_memory_that_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     upscaler = odd(twice)  # 100 bytes a pixel
-    for free, side in ((10**9, 512), (100 * 128**2, 112), (0, 32)):
+    for free, side in ((10**9, 512), (100 * 1.5 * 128**2, 112), (0, 32)):
         monkeypatch.setattr(upscaling, "free_now", lambda device, free=free: free)
         assert tile_for(upscaler, (2000, 2000)) == side
 

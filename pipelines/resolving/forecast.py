@@ -9,7 +9,7 @@ import psutil
 
 from models.files import ModelFile
 from models.library.catalog import Checkpoint
-from models.memory.forecast import Forecast, Machine, Work, forecast, gigabytes, slimness_of, vae_weights, weights_of
+from models.memory.forecast import SLACK, Forecast, Machine, Work, forecast, gigabytes, slimness_of, vae_weights, weights_of
 from models.memory.manager import LedgerLine
 from pipelines.images.tiles import WINDOWS_A_CALL, part_side
 from pipelines.requests.enlarge import SMALLEST_TILE, Enlarge
@@ -56,7 +56,7 @@ def forecast_of_tiles(request: Enlarge, catalog: CatalogView, machine: Machine, 
     """The same of upscalers, one after the other: with the smallest tile, as the tiles get as small as memory asks for."""
     entries = [catalog.model(upscaler) for upscaler in request.upscalers]
     weights = max((entry.size for entry in entries), default=0) * machine.element_size // 2  # such files are mostly in half precision
-    work = max((entry.identity.bytes_a_pixel for entry in entries), default=0) * SMALLEST_TILE**2
+    work = int(max((entry.identity.bytes_a_pixel for entry in entries), default=0) * SMALLEST_TILE**2 * SLACK)
     free = available(machine, ledger)
     advice = f"This needs about {gigabytes(weights + work)} GB of memory and {gigabytes(free)} GB are free. Choose a smaller upscaler."
     fits = weights + work <= free

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from models.errors import UserError
 from models.memory.device import free_now, release
-from models.memory.forecast import drop_frames, is_out_of_memory
+from models.memory.forecast import SLACK, drop_frames, is_out_of_memory
 from models.upscalers.upscaler import Upscaler
 from pipelines.jobs.events import Step
 from pipelines.requests.enlarge import OVERLAP, SMALLEST_TILE, Size, passes
@@ -84,7 +84,7 @@ def upscaled(
 
 def tile_for(upscaler: Upscaler, size: Size) -> int:
     """Pixels of a tile's side: what memory holds, and no more than is done in a moment. All of it, where the network wants that."""
-    fitting = math.isqrt(int(free_now(upscaler.device) * OF_FREE / max(1, upscaler.bytes_a_pixel)))
+    fitting = math.isqrt(int(free_now(upscaler.device) * OF_FREE / SLACK / max(1, upscaler.bytes_a_pixel)))
     if upscaler.wants_all and math.prod(size) <= fitting**2:
         return max(size)
     side = min(fitting, _comfortable(upscaler))
