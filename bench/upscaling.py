@@ -1,7 +1,8 @@
 """Enlarging by an upscaler in tiles: the whole work against the sum of its network calls, and the memory of a tile against its forecast.
 
-The network has the shape of RealESRGAN Compact and random weights; seconds are those of the processor, of one thread. What the calls do not take is reading tiles, blending them, previews.
-The second row is a ratio of bytes: the most that the process grows by while a tile is made, over what was counted on meta tensors.
+The network has the shape of RealESRGAN Compact and random weights; seconds are those of the processor, of one thread. What the calls do not
+take is reading tiles, blending them, previews. The second row is a ratio of bytes: the most that the process grows by while a tile is made,
+over what was counted on meta tensors and what libraries take beside it.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from models.memory.device import Device
 from models.upscalers.upscaler import Upscaler, load_upscaler
 from pipelines.requests.enlarge import passes
 from pipelines.tasks import upscaling
-from pipelines.tasks.tiles import spans
+from pipelines.tasks.spans import spans
 from pipelines.tasks.upscaling import tile_for, upscaled
 from tests.support.toy_weights import CPU
 from tests.support.upscaled import ended, files, own_call, pixels

@@ -26,7 +26,7 @@ from models.upscalers.upscaler import Upscaler
 from pipelines.jobs.events import Step
 from pipelines.requests.enlarge import OVERLAP, SMALLEST_TILE, Size, passes
 from pipelines.tasks.enlarge import NO_MEMORY, resized
-from pipelines.tasks.tiles import ALIGNED, Span, spans
+from pipelines.tasks.spans import ALIGNED, Span, spans
 
 log = logging.getLogger(__name__)
 
