@@ -109,6 +109,7 @@ def test_every_kind_has_its_place_in_send_to(kind: type[Request]) -> None:
 
 def test_what_is_no_drawing_has_nothing_of_one() -> None:
     own = {item.name for item in fields(Enlarge)}
-    assert own & {item.name for item in fields(TextToImage)} == {"width", "height"}, "its size, where it is not a factor"
+    shared = {"width", "height", "threads"}  # its size, where it is not a factor, and what an upscaler is computed by
+    assert own & {item.name for item in fields(TextToImage)} == shared
     assert Enlarge().picture_count == 1
     assert not isinstance(Enlarge(), Drawing)
