@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import torch
 from models.errors import UserError
 from models.memory.forecast import Machine
 
+MENDING = threading.Lock()  # the library asks for upscalers while the worker begins
 MARGIN = 500 * 2**20  # bytes of a card that go to the kernels of torch, cuDNN and cuBLAS, and to the gaps between tensors
 
 
@@ -68,15 +70,16 @@ def mend_torchvision() -> None:
     A CUDA wheel of torchvision beside a CPU build of torch leaves its operators undeclared, and the import fails with
     "operator torchvision::nms does not exist". Nothing here runs those operators; declaring them is enough.
     """
-    try:
-        importlib.import_module("torchvision")
-    except ModuleNotFoundError:
-        return  # transformers does without it
-    except RuntimeError:
-        for name in [name for name in sys.modules if name.startswith("torchvision")]:
-            del sys.modules[name]
-        _declare_operators()
-        importlib.import_module("torchvision")
+    with MENDING:
+        try:
+            importlib.import_module("torchvision")
+        except ModuleNotFoundError:
+            return  # transformers does without it
+        except RuntimeError:
+            for name in [name for name in sys.modules if name.startswith("torchvision")]:
+                del sys.modules[name]
+            _declare_operators()
+            importlib.import_module("torchvision")
 
 
 @lru_cache(maxsize=1)
