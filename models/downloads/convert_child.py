@@ -35,15 +35,8 @@ STAND_INS = (
     "pytorch_lightning.", "lightning.", "lightning_fabric.", "numpy.", "omegaconf.", "argparse.",
     "torch.nn.modules.container.", "torch.optim.",
 )  # fmt: skip
-WRAPPERS = (
-    "state_dict",
-    "params_ema",
-    "params-ema",
-    "params",
-    "model_state_dict",
-    "model",
-    "net",
-)  # where the weights lie when they are not at the top
+# Where the weights lie when they are not at the top.
+WRAPPERS = ("state_dict", "params_ema", "params-ema", "params", "model_state_dict", "model", "net")
 FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.spawn", "os.posix_spawn", "ctypes.", "shutil.", "os.kill")
 TORCHS = 0x1950A86A20F9469CFC6C  # the number with which torch's own pickles begin
 KEEPS, RECALLS = ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"), ("GET", "BINGET", "LONG_BINGET")  # instructions about what was pushed
