@@ -20,6 +20,7 @@ from models.networks.vision import Vision
 from models.patches.ip_adapter import IpAdapter
 from pipelines import Controlled, ControlUse
 from pipelines.control.units import Controls
+from pipelines.control.view import NoLender
 from pipelines.denoising.control_residuals import ControlResiduals
 from pipelines.denoising.samples import Samples
 from pipelines.images.store import Inputs
@@ -32,7 +33,7 @@ from tests.test_ip_adapter import encoder, loaded, picture, vision, write
 __all__ = ["encoder", "folder", "inputs", "model", "vision"]
 
 
-class Eyes:
+class Eyes(NoLender):
     """A lender that knows one adapter, and counts how often it is asked."""
 
     def __init__(self, adapter: IpAdapter, vision: Vision) -> None:

@@ -61,7 +61,7 @@ def offer(studio: Studio, form: Form) -> None:
 def offer_upscalers(studio: Studio, form: Form) -> None:
     """The same of a form that names upscalers and no checkpoint."""
     names = [name for name in UPSCALERS if name in form.inputs]
-    kind, nothing = form.kind, FormOffers(starts={}, aspects={})
+    kind, nothing = form.kind, FormOffers(starts={}, aspects={}, unnamed={})
 
     @role("artist")
     def lists(checkpoint: str) -> FormOffers:
