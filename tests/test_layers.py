@@ -63,6 +63,7 @@ PACKAGES = {
         "metadata",
         "programs",
         "prompts",
+        "wildcards",
         "preprocessors",
         "details",
         "images",
@@ -78,6 +79,7 @@ TORCH_FREE = [
         f"pipelines.{name}"
         for name in (
             "requests",
+            "wildcards",
             "programs",
             "metadata",
             "resolving",
