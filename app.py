@@ -53,6 +53,7 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     from pipelines.jobs.outputs import Outputs
     from pipelines.preprocessors.annotators import Annotators
     from pipelines.studio import Studio
+    from pipelines.wildcards.folders import WildcardFolders
     from ui import page
     from ui.parts.theme import look
     from ui.server import create_app, serve
@@ -67,6 +68,7 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     inputs.sweep(book.inputs_used())
 
     annotators = Annotators([weights, *options.models_dir], HERE / "models" / "starter")
+    words = WildcardFolders([weights, *options.models_dir])
 
     def open_runner() -> Runner:
         from models.memory.device import choose, read_machine
@@ -78,7 +80,9 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
             given.pop("device", None)
         return open_runner(catalog, options.device, inputs, replace(machine, **given), annotators)
 
-    studio = Studio(catalog, outputs, book, open_runner, weights, inputs, annotators, guest_disk=int(options.guest_disk * 1e9))
+    studio = Studio(
+        catalog, outputs, book, open_runner, weights, inputs, annotators, guest_disk=int(options.guest_disk * 1e9), wildcards=words
+    )
     door, host = reach(options)
 
     def opened(port: int) -> None:

@@ -8,6 +8,7 @@ from pipelines.job_book.book import BookError, PictureRecord
 from pipelines.job_book.errors import NotYours, TooLate
 from pipelines.prompts.grammar import tables as grammar_tables
 from pipelines.prompts.grammar import written
+from pipelines.prompts.tags import lora_names
 from pipelines.requests.control_unit import MOST_UNITS, ControlUse
 from pipelines.requests.details import DetailBox, Detailer
 from pipelines.requests.fields import Choice, Flag, Limit, Range, Several, Stored, Text
@@ -87,6 +88,7 @@ __all__ = [
     "left_out",
     "limits",
     "longest",
+    "lora_names",
     "preflight",
     "restore",
     "summary",

@@ -29,6 +29,7 @@ from pipelines.requests.second_pass import FirstPass
 from pipelines.resolving.forecast import forecast_of, forecast_of_tiles
 from pipelines.resolving.rebind import Rebound
 from pipelines.resolving.resolve import resolve
+from pipelines.resolving.wording import with_words
 from pipelines.services.answers import JobNews
 from pipelines.services.control_preview import ControlPreviews
 from pipelines.services.cost import Costs
@@ -45,6 +46,7 @@ from pipelines.services.prompt_notes import PromptReader
 from pipelines.services.queue import Queue
 from pipelines.services.readings import Readings
 from pipelines.services.uploads import Taken, Uploads
+from pipelines.wildcards.folders import WildcardFolders
 
 __all__ = ["Checkpoint", "Studio", "summary"]
 
@@ -63,11 +65,12 @@ class Studio:
         annotators: Annotators | None = None,
         hub: str = HUB,
         guest_disk: int = 0,
+        wildcards: WildcardFolders | None = None,
     ) -> None:
         """`weights`: the folder that downloaded and converted models go to. `inputs`: shared with the runner; else beside the outputs.
 
         `annotators`: the weights of preprocessors, shared with the runner; without it, there are none. `hub`: where downloads come from.
-        `guest_disk`: bytes that each guest's pictures and inputs may take; 0 for no limit.
+        `guest_disk`: bytes that each guest's pictures and inputs may take; 0 for no limit. `wildcards`: without it, there are none.
         """
         self._catalog = catalog
         kept = inputs or Inputs(outputs.folder / ".inputs")
@@ -83,7 +86,8 @@ class Studio:
         self.control = ControlPreviews(self.uploads, self._worker, annotators)
         self.depth = DepthPreviews(self.uploads, self.control)
         self.finder = DetailFinder(self.uploads, self._worker, Detectors(annotators.folders))
-        self.prompts = PromptReader(catalog)
+        self.wildcards = wildcards or WildcardFolders([])
+        self.prompts = PromptReader(catalog, self.wildcards)
         self.examples = Examples(catalog)
         self.details = Details(book, catalog)
         self.gallery = Gallery(book, self.disk.gave_back)
@@ -129,6 +133,7 @@ class Studio:
         self.uploads.check(request, user)
         if isinstance(request, SecondPass):
             request = sized(request, self.uploads.size(request.image))
+        request = with_words(request, self.wildcards.shelf(fresh=True))
         if not owner:
             check_work(request, self.uploads.size(request.image) if isinstance(request, Outpaint | Enlarge) else None)
             self.disk.check_job(user, request)

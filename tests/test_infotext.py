@@ -205,9 +205,11 @@ def test_every_field_of_a_request_is_written_or_known_not_to_be() -> None:
         "understood": "ids of this machine; in the JSON",
         "decodes": "in the JSON; what others know of it is VAE tile and VAE precision",
         "threads": "in the JSON",
+        "all_combinations": "of a job; a picture has its words",
+        "wordings": "of a job; a picture has its words",
     }
     second = {*hires_text.KEYS, "hires_strength", "hires_width", "hires_height", "hires", "hires_loras"}  # tests/test_two_passes.py
-    assert set(limits(TextToImage)) == {*infotext.KEYS, *infotext.EXACT, *elsewhere, *second}
+    assert set(limits(TextToImage)) == {*infotext.KEYS, *infotext.EXACT, *infotext.TEMPLATES, *elsewhere, *second}
 
 
 def test_every_field_of_what_begins_with_a_picture_is_written_or_known_not_to_be() -> None:

@@ -146,3 +146,18 @@ def test_the_next_picture_is_compared_with_this_one(inspected: Visit, house: Hou
     assert inspected.page.locator("#compare figure").count() == 2
     assert inspected.page.locator("#inspector [data-part=compare]").get_attribute("aria-pressed") == "false"
     inspected.complaints[:] = [line for line in inspected.complaints if "404" not in line]  # the picture that it began with is nobody's
+
+
+def test_words_that_were_drawn_are_kept_or_rolled_again(visit: Visit, house: House) -> None:
+    inspect(visit, house, TextToImage(prompt="a red house", prompt_template="a {red|blue} house", seed=4))
+    everything = visit.page.locator("#txt2img-all_combinations")
+    assert shown(visit, "prompt_template") == "a {red|blue} house" and not everything.is_visible()
+    visit.page.get_by_role("button", name="with a new seed").click()
+    wait_for(visit.page, lambda: (values(visit)["prompt"], values(visit)["seed"]) == ("a {red|blue} house", "-1"))
+    visit.page.locator("#txt2img-notes .drawn").get_by_text("1 choice, 2 combinations; for example").wait_for()
+    everything.get_by_role("checkbox").check()
+    visit.page.get_by_text("All combinations: 2 pictures will be drawn").wait_for()
+    everything.get_by_role("checkbox").uncheck()
+    visit.page.get_by_role("button", name="the words that were drawn").click()
+    wait_for(visit.page, lambda: values(visit)["prompt"] == "a red house")
+    everything.wait_for(state="hidden")

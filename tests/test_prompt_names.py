@@ -117,8 +117,7 @@ def said(prompt: str, negative: str = "") -> str:
     [
         ("a [red:blue:0.5] house", "“[red:blue:0.5]” is a schedule"), ("[red:12]", "schedule"), ("[red::.5]", "schedule"),
         ("[(red:1.2):blue: 0.5 ]", "schedule"), ("[a|b]", "“[a|b]” alternates"), ("[a|[b:c:3]]", "“[b:c:3]” is a schedule"),
-        ("red AND blue", "“AND” would join"), ("a __colour__ house", "“__colour__” is a wildcard"),
-        ("{red|blue} house", "“{red|blue}” is a choice"),
+        ("red AND blue", "“AND” would join"),
         ("<segment:face>", "“<segment:face>” is a tag that"), ("<fromto[0.5]:a,b>", "is a tag that"),
         ("odd (v1)", r"Write it as odd \(v1\)"), ("<lora:x:much>", "is not a number"),
     ],

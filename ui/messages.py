@@ -158,6 +158,8 @@ class PromptQuestion(TypedDict, total=False):
     checkpoint: object  # an id
     prompt: object
     negative_prompt: object
+    seed: object  # digits, as the form has them
+    pictures: object  # of each combination, where all are drawn; else 0
 
 
 class PromptNotes(TypedDict, total=False):
@@ -170,6 +172,8 @@ class PromptNotes(TypedDict, total=False):
     parts: list[str]  # the beginnings of the chunks that it is cut into
     unknown: list[str]
     said: list[str]  # sentences
+    drawn: list[str]  # what will be drawn of the choices, in sentences
+    choices: bool  # whether there are any
 
 
 # -------------------------------------------------------------------------------------------------------------------------- the stage

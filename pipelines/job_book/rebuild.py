@@ -156,7 +156,8 @@ def job_of(picture: Found, jobs: Iterable[Row]) -> Row | None:
 def _asks_for(asked: Request, picture: Found) -> bool:
     if not isinstance(asked, Drawing):
         return describe(asked) == picture.values
-    alike = (asked.kind, asked.prompt) == (picture.values.get("kind"), picture.values.get("prompt"))
+    prompts = picture.values.get("prompt"), picture.values.get("prompt_template")
+    alike = asked.kind == picture.values.get("kind") and asked.prompt in prompts
     most = asked.picture_count + (asked.loops if isinstance(asked, ImageToImage) else 1)  # the seeds of a job count up from its own
     return alike and (asked.seed < 0 or (picture.seed - asked.seed) % SEEDS < most)
 

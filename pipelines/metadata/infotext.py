@@ -50,6 +50,7 @@ KEYS = {
     "variation_seed": "Variation seed",
     "variation_strength": "Variation seed strength",
 }
+TEMPLATES = {"prompt_template": "Template", "negative_template": "Negative Template"}  # as A1111's sd-dynamic-prompts calls them
 SELDOM = frozenset({"clip_skip", "guidance_rescale", "refiner_start", "variation_seed", "variation_strength"})  # where not the default
 # Fields of what begins with a picture. Of the pictures themselves the text has the beginnings of their ids, the JSON all of them.
 PICTURE_KEYS = {
@@ -87,7 +88,7 @@ SIZE = "Size"  # width x height
 EXACT = {"prompt": "Atelier prompt", "negative_prompt": "Atelier negative prompt"}
 LAST = {"Version": f"Atelier {VERSION}"}
 OURS = frozenset((
-    *KEYS.values(), *PICTURE_KEYS.values(), *tile_text.OURS, *hires_text.OURS, SIZE, *EXACT.values(), "Version",
+    *KEYS.values(), *TEMPLATES.values(), *PICTURE_KEYS.values(), *tile_text.OURS, *hires_text.OURS, SIZE, *EXACT.values(), "Version",
 ))  # fmt: skip
 
 # As other programs spell them. Letters large and small are the same.
@@ -134,6 +135,7 @@ def _drawing_text(request: Drawing, pairs: dict[str, str]) -> str:
 def _drawing_pairs(request: Drawing) -> dict[str, str]:
     pairs = {key: _number_text(getattr(request, name)) for name, key in KEYS.items() if name not in SELDOM or _chosen(request, name)}
     pairs[SIZE] = f"{request.width}x{request.height}"
+    pairs |= {key: template for name, key in TEMPLATES.items() if (template := getattr(request, name))}
     details = detail_pairs(request) if isinstance(request, Details) else {}
     return pairs | _picture_pairs(request) | details | {f"ControlNet {place}": unit_text(use) for place, use in enumerate(request.controls)}
 
@@ -200,6 +202,7 @@ def _short(text: str) -> str:
 
 def _known_values(pairs: dict[str, str]) -> dict[str, object]:
     values: dict[str, object] = {name: number(pairs[key]) for name, key in KEYS.items() if key in pairs}
+    values |= {name: pairs[key] for name, key in TEMPLATES.items() if key in pairs}
     size = re.fullmatch(r"(\d{1,9}) ?[x×] ?(\d{1,9})", pairs.get(SIZE, ""))
     if size:
         values |= {"width": int(size[1]), "height": int(size[2])}

@@ -116,6 +116,12 @@ def take_tags(prompt: str) -> tuple[str, list[Tag]]:
     return "".join(prompt[place] for place in kept), [tag.read() for tag in tags]
 
 
+def lora_names(prompt: str) -> frozenset[str]:
+    """The LoRAs that tags in it name; also within choices, and where a number cannot be read."""
+    _, tags = split_tags(prompt)
+    return frozenset(tag.text[1:-1].split(":")[1].strip() for tag in tags if not tag.text.lower().startswith("<hypernet"))
+
+
 def without_tags(prompt: str) -> str:
     """As `take_tags` leaves it, for a prompt in which they do not act."""
     kept, _ = split_tags(prompt)

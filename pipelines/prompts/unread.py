@@ -12,17 +12,13 @@ from pipelines.prompts.weights import Group
 SCHEDULE = re.compile(r"(?:^|[^\\])(?:\\\\)*:\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*$")
 BAR = re.compile(r"\\.|[()\[\]]|\|", re.DOTALL)
 JOINED = re.compile(r"\bAND\b")
-PLAIN = {  # A1111's sd-dynamic-prompts and its kin; no pattern can look at a character more than a hundred times
-    "wildcard": re.compile(r"(?<!\w)__[^\s,()\[\]{}<>|:]{1,100}?__(?!\w)"),
-    "choice": re.compile(r"(?<!\\)\{[^{}|]*\|[^{}]*\}"),
+PLAIN = {  # no pattern can look at a character more than a hundred times
     "tag": re.compile(r"<[A-Za-z_]\w{0,30}(?:\[[^\[\]<>]{0,100}\])?:[^<>]{1,1000}>"),
 }
 SAID = {
     "schedule": "is a schedule, which switches words while a picture forms. Schedules are not read yet",
     "alternation": "alternates between words from step to step. Alternations are not read yet",
     "joined": "would join two prompts. That is not read yet",
-    "wildcard": "is a wildcard. Wildcards are not read yet",
-    "choice": "is a choice at random. Choices are not read yet",
     "tag": "is a tag that Atelier does not have",
 }
 SHOWN = 3  # of each kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.requests.fields import Choice, Range, Text, limited
+from pipelines.requests.fields import Choice, Range, Several, Text, limited
 
 STRONGEST = 4.0  # of a LoRA or hypernetwork: beyond, there is no picture left
 MOST_LORAS = 16  # in one drawing
@@ -36,3 +36,6 @@ class EmbeddingUse:
 
     id: str = limited("", Choice(), "Embedding")
     word: str = limited("", Text(300), "Word")
+
+
+LORAS, HYPERNETWORKS, EMBEDDINGS = Several(LoraUse, MOST_LORAS), Several(HypernetworkUse, 4), Several(EmbeddingUse, 64)

@@ -12,22 +12,27 @@ from typing import ClassVar, Self, TypeVar
 
 from models.errors import UserError
 from models.families import PIXELS_PER_LATENT
-from pipelines.requests.added import MOST_LORAS, EmbeddingUse, HypernetworkUse, LoraUse
+from pipelines.requests.added import EMBEDDINGS, HYPERNETWORKS, LORAS, EmbeddingUse, HypernetworkUse, LoraUse
 from pipelines.requests.as_made import DecodeUse, Understanding
 from pipelines.requests.base import Kind, Request, WithPicture, begins_with, describe, input_ids, limits, unroll
 from pipelines.requests.control_unit import MOST_UNITS, ControlUse
 from pipelines.requests.details import MERGES, MOST_BOXES, MOST_DETAILERS, DetailBox, Detailer, check_boxes
 from pipelines.requests.enlarge import Enlarge
-from pipelines.requests.fields import Choice, Flag, Range, Several, Stored, Text, limited
+from pipelines.requests.fields import Choice, Flag, Range, Several, Stored, Text
 from pipelines.requests.groups import BEGINNING, COMPUTED, CONTROL, DEPTH, DETAILS, MASK, MODEL, PICTURE, SAMPLING, WORDS
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES, STRENGTHS, USUAL, Enlarging, FirstPass, TwoPasses
 from pipelines.requests.sizes import LONGEST, MEGAPIXELS, SHORTEST
 from pipelines.requests.tiles import TILED_MEGAPIXELS, UNTILED, InTiles, InWindows, in_tiles
+from pipelines.requests.wording import WORDINGS, PictureUse, Wording
 
-__all__ = ["Enlarge", "Kind", "Request", "WithPicture", "begins_with", "describe", "input_ids", "limits", "unroll"]
+__all__ = [
+    "EmbeddingUse", "Enlarge", "HypernetworkUse", "Kind", "LoraUse", "PictureUse", "Request", "WithPicture", "Wording",
+    "begins_with", "describe", "input_ids", "limits", "unroll",
+]  # fmt: skip
 
 SEEDS = 2**63  # torch takes 64 bits, SQLite and JSON readers keep 63
-
+RESIZE_MODES = ("Stretch", "Crop", "Fill", "Stretch latents")
+CURVES = ("Linear", "Aggressive", "Lazy")
 OWN_VAE = "own"  # the checkpoint's own VAE, whatever was chosen for it
 MOST_DECODES = 2000  # an outpainted picture has one for each of its windows
 
@@ -38,6 +43,8 @@ class Drawing(Request):
 
     prompt: str = WORDS("", Text(100_000), "Prompt")
     negative_prompt: str = WORDS("", Text(100_000), "Negative prompt")
+    prompt_template: str = WORDS("", Text(100_000), "Template", "What the prompt was drawn of by the seed", derived=True)
+    negative_template: str = WORDS("", Text(100_000), "Negative template", "What the negative prompt was drawn of", derived=True)
     checkpoint: str = MODEL("starter", Choice(), "Checkpoint")
     sampler: str = SAMPLING("DPM++ 2M", Choice(SAMPLER_NAMES), "Sampler", "How each step moves from noise towards the picture")
     schedule: str = SAMPLING("Automatic", Choice(SCHEDULE_NAMES), "Schedule", "How the noise levels are spread over the steps")
@@ -50,9 +57,9 @@ class Drawing(Request):
     variation_seed: int = PICTURE(-1, Range(-1, SEEDS - 1), "Variation seed", "The seed of the other picture; -1 rolls the dice")
     vae: str = MODEL("", Choice(), "VAE", "Turns latents into pixels. Automatic: the one chosen for the checkpoint, else its own")
     clip_skip: int = MODEL(1, Range(1, 12, clamp=True), "Clip skip", "Layers of the text encoder to leave out: 1 none, 2 the last one")
-    loras: tuple[LoraUse, ...] = MODEL((), Several(LoraUse, MOST_LORAS), "LoRAs")
-    hypernetworks: tuple[HypernetworkUse, ...] = MODEL((), Several(HypernetworkUse, 4), "Hypernetworks")
-    embeddings: tuple[EmbeddingUse, ...] = MODEL((), Several(EmbeddingUse, 64), "Embeddings", derived=True)
+    loras: tuple[LoraUse, ...] = MODEL((), LORAS, "LoRAs")
+    hypernetworks: tuple[HypernetworkUse, ...] = MODEL((), HYPERNETWORKS, "Hypernetworks")
+    embeddings: tuple[EmbeddingUse, ...] = MODEL((), EMBEDDINGS, "Embeddings", derived=True)
     controls: tuple[ControlUse, ...] = CONTROL((), Several(ControlUse, MOST_UNITS), "Control")
     refiner: str = MODEL("", Choice(), "Refiner", "A second checkpoint that draws the last steps")
     refiner_start: float = MODEL(0.8, Range(0, 1, 0.01), "Refiner from", "Share of the steps after which the refiner takes over")
@@ -63,6 +70,8 @@ class Drawing(Request):
     threads: int = COMPUTED(0, Range(0, 4096), "Threads", "Of the processor; 0: as many as the studio has", derived=True)
     batch_count: int = PICTURE(1, Range(1, 100), "Batch count", "Batches drawn one after another")
     batch_size: int = PICTURE(1, Range(1, 16), "Batch size", "Pictures drawn side by side")
+    all_combinations: bool = PICTURE(False, Flag(), "All combinations", "Of the choices in the prompts, each as often as pictures")
+    wordings: tuple[Wording, ...] = COMPUTED((), WORDINGS, "Words of the pictures", derived=True)  # of a job alone
 
     def check(self) -> None:
         if isinstance(self, InWindows):
@@ -95,21 +104,57 @@ class Drawing(Request):
 
     @property
     def batch_total(self) -> int:
-        return self.batch_count
+        return self.batches_each * (len(self.wordings) if self.all_combinations and self.wordings else 1)
+
+    @property
+    def batches_each(self) -> int:
+        """Batches of the words alone, or of each combination of words."""
+        return self.batch_count * self.batch_size // self.pictures_a_batch
 
     @property
     def pictures_a_batch(self) -> int:
-        return self.batch_size
+        """Pictures that may have other words than their neighbours are drawn one by one."""
+        return 1 if self.wordings else self.batch_size
 
     def single(self, index: int) -> Self:
-        """The request that makes picture `index` of this one alone. The seeds must be settled (not -1).
+        """The request that makes picture `index` of this one alone. The seeds must be settled (not -1)."""
+        combination, place = divmod(index, self.batches_each * self.pictures_a_batch)
+        alone = replace(self.placed(place), batch_count=1, batch_size=1, all_combinations=False, wordings=())
+        return alone.worded(self._wording(combination, alone.seed)) if self.wordings else alone
+
+    def placed(self, index: int) -> Self:
+        """With the seeds of picture `index`, whatever its words.
 
         Picture i has seed + i; with a variation, all have one seed and picture i has variation seed + i (A1111 1.10).
         """
-        alone = replace(self, batch_count=1, batch_size=1)
         if self.variation_strength > 0:
-            return replace(alone, variation_seed=(self.variation_seed + index) % SEEDS)
-        return replace(alone, seed=(self.seed + index) % SEEDS)
+            return replace(self, variation_seed=(self.variation_seed + index) % SEEDS)
+        return replace(self, seed=(self.seed + index) % SEEDS)
+
+    def of_batch(self, number: int) -> Self:
+        """The same job with the words, and what they name, of batch `number`."""
+        if not self.wordings:
+            return self
+        first = number * self.pictures_a_batch
+        combination, place = divmod(first, self.batches_each * self.pictures_a_batch)
+        return self.worded(self._wording(combination, self.placed(place).seed))
+
+    def _wording(self, combination: int, seed: int) -> Wording:
+        """Of all combinations one after another, or else one for each seed from that of the job on."""
+        return self.wordings[combination if self.all_combinations else (seed - self.seed) % SEEDS]
+
+    def worded(self, wording: Wording) -> Self:
+        """With these words, and what they were drawn of."""
+        return replace(
+            self,
+            prompt=wording.prompt,
+            negative_prompt=wording.negative_prompt,
+            loras=wording.loras,
+            hypernetworks=wording.hypernetworks,
+            embeddings=wording.embeddings,
+            prompt_template=self.prompt_template or (self.prompt if self.prompt != wording.prompt else ""),
+            negative_template=self.negative_template or (self.negative_prompt if self.negative_prompt != wording.negative_prompt else ""),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,18 +195,6 @@ class SecondPass(Enlarging, FromPicture):
     first: tuple[FirstPass, ...] = COMPUTED((), Several(FirstPass, 1), "First pass", derived=True)
 
 
-RESIZE_MODES = ("Stretch", "Crop", "Fill", "Stretch latents")
-CURVES = ("Linear", "Aggressive", "Lazy")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PictureUse:
-    """One of several pictures that are drawn over in turn."""
-
-    id: str = limited("", Stored(), "Picture")
-    name: str = limited("", Text(300), "Name")
-
-
 @dataclass(frozen=True, kw_only=True)
 class ImageToImage(InTiles, FromPicture):
     """A picture from a picture and words."""
@@ -176,16 +209,16 @@ class ImageToImage(InTiles, FromPicture):
     strength_curve: str = SAMPLING("Linear", Choice(CURVES), "Curve of the strength", "Aggressive changes early, lazy late")
 
     @property
-    def batch_total(self) -> int:
-        return max(1, len(self.images)) * self.batch_count * self.loops
+    def batches_each(self) -> int:
+        return max(1, len(self.images)) * super().batches_each * self.loops
 
-    def single(self, index: int) -> Self:
+    def placed(self, index: int) -> Self:
         """Picture by picture, then batch by batch, then round by round. `image` of a later round is known when it is there."""
-        batch, place = divmod(index, self.batch_size)
+        batch, place = divmod(index, self.pictures_a_batch)
         batch, turn = divmod(batch, self.loops)
-        source, _ = divmod(batch, self.batch_count)
+        source, _ = divmod(batch, super().batches_each)
         image = self.images[source].id if self.images else self.image
-        drawn = super().single(batch * self.batch_size + place + turn)
+        drawn = super().placed(batch * self.pictures_a_batch + place + turn)
         return replace(drawn, image=image, images=(), loops=1, denoising_strength=self.strength_of(turn))
 
     def strength_of(self, turn: int) -> float:
@@ -197,6 +230,7 @@ class ImageToImage(InTiles, FromPicture):
         return round(self.denoising_strength + (self.final_strength - self.denoising_strength) * share, 4)
 
 
+FROM_EDGES = ("Edges", "Latent noise")
 MASKED_CONTENTS = ("Fill", "Original", "Latent noise", "Latent nothing")
 AREAS = ("Whole picture", "Only masked")
 
@@ -215,9 +249,6 @@ class Inpaint(InWindows, FromPicture):
     area: str = MASK("Whole picture", Choice(AREAS), "Inpaint area", "Only masked draws the part alone, at the full size: finer")
     padding: int = MASK(32, Range(0, 256, 4), "Padding", "Pixels around the mask that are seen as well, with only masked")
     soft: bool = MASK(False, Flag(), "Soft inpainting", "The mask's grey is a strength for each pixel")
-
-
-FROM_EDGES = ("Edges", "Latent noise")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 EXACT = 2**53  # JavaScript's numbers lose digits beyond it, so such a field's value goes as text
 SIDES = ("width", "height")
-COUNTS = ("batch_count", "batch_size")  # of a finished picture both are 1, however many were drawn
+COUNTS = ("batch_count", "batch_size", "all_combinations")  # a finished picture is one, however many were drawn
 OWN_ALONE = frozenset({TIME, LOADING, PLACE})  # facts of one picture that no other is compared by
 OF_PICTURE = (TIME, PLACE)  # those that stand with its size and its seed
 UNIT = "Unit"

@@ -37,7 +37,7 @@ def work_of(request: Drawing, catalog: CatalogView, machine: Machine) -> Work:
         weights=models + added + (vae_weights(catalog.model(request.other_vae).size, machine) if request.other_vae else 0),
         width=request.width,
         height=request.height,
-        batch_size=request.batch_size,
+        batch_size=request.pictures_a_batch,
         guided=request.guidance_scale != 1,
         patched=models if request.loras else 0,
         steered=bool(control_ids),

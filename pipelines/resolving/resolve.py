@@ -29,10 +29,11 @@ from pipelines.requests.request import (
     Kind,
     LoraUse,
     TextToImage,
+    Wording,
 )
 from pipelines.requests.second_pass import SAME
 from pipelines.resolving.control_match import readers
-from pipelines.resolving.embedding_words import awake, embeddings_for, fitting, with_given
+from pipelines.resolving.embedding_words import Called, awake, embeddings_for, fitting, with_given
 from pipelines.resolving.rebind import SHOWN, STEERS, Rebound, rebind
 
 __all__ = ["UNREAD_DEPTH", "Rebound", "rebind", "resolve", "titled"]
@@ -78,21 +79,15 @@ def _resolved(request: Drawn, catalog: CatalogView) -> Drawn:
     _check_depth(request, checkpoint)
     _check_variant(request, checkpoint)
     _check_box_prompts(request)
-    prompt, tags = take_tags(request.prompt)
-    loras = [*request.loras, *(_lora(tag, checkpoint, catalog) for tag in tags if tag.kind == "lora")]
-    hypernetworks = [*request.hypernetworks, *(_hypernetwork(tag, checkpoint, catalog) for tag in tags if tag.kind == "hypernet")]
     vae = request.vae or _preferred_vae(checkpoint, catalog) or OWN_VAE
     if vae != OWN_VAE:
         _fitting(vae, "vae", checkpoint, catalog)
     _check_refiner(request, checkpoint, catalog)
+    called = with_given(embeddings_for(checkpoint, catalog), request.embeddings, checkpoint, catalog)
     found = replace(
-        request,
-        prompt=prompt,
-        negative_prompt=without_tags(request.negative_prompt),
+        _said(request, checkpoint, catalog, called),
+        wordings=_wordings(request, checkpoint, catalog, called),
         vae=vae,
-        loras=tuple(_named(use, "lora", checkpoint, catalog) for use in loras),
-        hypernetworks=tuple(_named(use, "hypernetwork", checkpoint, catalog) for use in hypernetworks),
-        embeddings=tuple(_embeddings(request, checkpoint, catalog)),
         controls=tuple(_control(use, place, checkpoint, catalog) for place, use in enumerate(request.controls, 1) if _is_used(use)),
     )
     return type(request).admit(_values(_with_second_pass(found, catalog) if isinstance(found, TextToImage) else found))
@@ -106,6 +101,32 @@ def _with_second_pass(request: TextToImage, catalog: CatalogView) -> TextToImage
     if not request.hires_loras and not has_loras(request.hires_prompt):
         return request
     return replace(request, hires_loras=found.loras, hires_prompt=found.prompt if request.hires_prompt else SAME)
+
+
+def _said(request: Drawn, checkpoint: Checkpoint, catalog: CatalogView, called: Called) -> Drawn:
+    """With what the words name. `called`: the embeddings that words may stand for."""
+    prompt, tags = take_tags(request.prompt)
+    loras = [*request.loras, *(_lora(tag, checkpoint, catalog) for tag in tags if tag.kind == "lora")]
+    hypernetworks = [*request.hypernetworks, *(_hypernetwork(tag, checkpoint, catalog) for tag in tags if tag.kind == "hypernet")]
+    return replace(
+        request,
+        prompt=prompt,
+        negative_prompt=without_tags(request.negative_prompt),
+        loras=tuple(_named(use, "lora", checkpoint, catalog) for use in loras),
+        hypernetworks=tuple(_named(use, "hypernetwork", checkpoint, catalog) for use in hypernetworks),
+        embeddings=tuple(_embeddings(request, checkpoint, catalog, called)),
+    )
+
+
+def _wordings(request: Drawing, checkpoint: Checkpoint, catalog: CatalogView, called: Called) -> tuple[Wording, ...]:
+    """The words of each picture with what they name; the same words are looked through once."""
+    known: dict[Wording, Wording] = {}
+    for wording in request.wordings:
+        if wording not in known:
+            drawn = replace(request, prompt=wording.prompt, negative_prompt=wording.negative_prompt, wordings=())
+            said = _said(drawn, checkpoint, catalog, called)
+            known[wording] = Wording(**{item.name: getattr(said, item.name) for item in fields(Wording)})
+    return tuple(known[wording] for wording in request.wordings)
 
 
 def _values(request: Drawing) -> dict[str, object]:
@@ -223,11 +244,10 @@ def _check_refiner(request: Drawing, checkpoint: Checkpoint, catalog: CatalogVie
         raise UserError(f"{families}, so the one cannot refine the other. Choose another refiner.")
 
 
-def _embeddings(request: Drawing, checkpoint: Checkpoint, catalog: CatalogView) -> Iterator[EmbeddingUse]:
+def _embeddings(request: Drawing, checkpoint: Checkpoint, catalog: CatalogView, called: Called) -> Iterator[EmbeddingUse]:
     """Those whose words stand in the prompts; those that acted before where a picture is made as it was made."""
     if is_sealed(request):
         yield from (use for use in request.embeddings if fitting(use, checkpoint, catalog))
         return
-    called = with_given(embeddings_for(checkpoint, catalog), request.embeddings, checkpoint, catalog)
     for word, entries in awake(request, called):
         yield EmbeddingUse(id=_only("embedding", word, entries, checkpoint, catalog).id, word=word)

@@ -31,6 +31,8 @@ from pipelines.tasks.recipes import DRAWN
 
 log = logging.getLogger(__name__)
 
+NAMED_BY_WORDS = ("loras", "hypernetworks", "embeddings")  # files that the words of a picture may name
+
 
 class Workshop(Lender, Protocol):
     """The runner, as far as an attempt asks it."""
@@ -52,7 +54,8 @@ class Attempts:
     def __init__(self, workshop: Workshop, request: Drawing, progress: Progress) -> None:
         """`progress`: where the job stands; it is led on."""
         self._workshop = workshop
-        self._request = request
+        self._job = request
+        self._request = request.of_batch(progress.batch)  # with the words of the batch that is being drawn
         self._progress = progress
         self._sparing = False
         self._begin()
@@ -71,7 +74,8 @@ class Attempts:
 
     def batch(self, number: int) -> Events:
         """Whatever of it is not drawn when memory runs out is tried again, as long as each other try brings a picture."""
-        end, tries = (number + 1) * self._request.batch_size, 0
+        self._turn_to(self._job.of_batch(number))
+        end, tries = (number + 1) * self._job.pictures_a_batch, 0
         self._progress.batch = number
         while self._progress.pictures < end:
             before = self._progress.pictures
@@ -83,6 +87,17 @@ class Attempts:
                 raise UserError(exhausted(work_of(self._request, self._workshop.catalog, machine), machine))
             self._sparing = True
             self._workshop.spare(self._request)
+
+    def _turn_to(self, request: Drawing) -> None:
+        """Other words begin the recipe anew where the job stands; other files are leased for it."""
+        before, self._request = self._request, request
+        if request == before:
+            return
+        if any(getattr(request, name) != getattr(before, name) for name in NAMED_BY_WORDS):
+            self.close()
+        elif self._recipe:
+            self._recipe.close()
+            self._recipe = None
 
     def _lent(self) -> Generator[None, None, DiffusionModel]:
         """All that is needed, in memory. Loading that is interrupted begins again if the job is not stopped at the next stop."""
@@ -114,11 +129,14 @@ class Attempts:
         yield None  # a job that is stopped ends here
         return (yield from self._attempt())
 
+    def _prepared(self) -> Generator[None, None, DiffusionModel]:
+        self._lease.enter_context(threads(threads_here(self._request.threads)))
+        return (yield from self._lent())
+
     def _events(self) -> Events:
         began = time.perf_counter()
         if self._recipe is None or self._task is None:
-            self._lease.enter_context(threads(threads_here(self._request.threads)))
-            model = yield from self._lent()
+            model = self._task.model if self._task else (yield from self._prepared())
             workshop = self._workshop
             self._task = DrawingTask(self._request, workshop.inputs, workshop, self._progress, model, workshop.go_on)
             self._recipe = DRAWN[self._request.kind](self._task)
@@ -127,7 +145,7 @@ class Attempts:
             batch = next(self._recipe)
             prepared = time.perf_counter()
             yield None
-            for event in timed(batch, self._request.batch_size, lent - began, prepared - lent):
+            for event in timed(batch, self._request.pictures_a_batch, lent - began, prepared - lent):
                 yield self._recorded(event, self._task) if isinstance(event, Picture) else event
 
     def _recorded(self, picture: Picture, task: DrawingTask[Drawing]) -> Picture:

@@ -13,6 +13,8 @@ from pipelines.requests.fields import Text
 from pipelines.requests.request import Drawing, Request, limits
 from pipelines.resolving.embedding_words import embeddings_for
 from pipelines.resolving.resolve import CatalogView
+from pipelines.services.choice_notes import choices
+from pipelines.wildcards.folders import WildcardFolders
 
 IN_NEGATIVE = "In the negative prompt: "
 SHOWN = 3  # examples of one kind
@@ -29,20 +31,29 @@ class PromptNotes:
     counted: TokenCount | None = None  # of the prompt; None when it is too long to be read
     unknown: tuple[str, ...] = ()  # words that the checkpoint has never seen
     sentences: tuple[str, ...] = ()
+    read: str = ""  # the words that were counted: those that are typed, or that a seed draws of them
+    drawn: tuple[str, ...] = ()  # what will be drawn of the choices, in sentences
+    has_choices: bool = False
 
 
 class PromptReader:
     """Safe to call from any thread."""
 
-    def __init__(self, shelf: CatalogView) -> None:
+    def __init__(self, shelf: CatalogView, wildcards: WildcardFolders | None = None) -> None:
         self._catalog = shelf
+        self._wildcards = wildcards or WildcardFolders([])
         self._tokenizer = lru_cache(maxsize=8)(load_tokenizer)
 
-    def notes(self, checkpoint_id: str, text: str, negative: str = "") -> PromptNotes:
-        """What is said under a prompt. A text beyond what a request takes is not read at all. Raises `UserError` for no checkpoint."""
+    def notes(self, checkpoint_id: str, text: str, negative: str = "", seed: int = -1, pictures: int = 0) -> PromptNotes:
+        """What is said under a prompt. A text beyond what a request takes is not read at all. Raises `UserError` for no checkpoint.
+
+        `seed`: of the form, -1 for none. `pictures`: of each combination, where all of them are drawn; else 0.
+        """
         if max(len(text), len(negative)) > (most := longest()):
             return PromptNotes(sentences=(f"This is longer than {most:,} characters, the most that a prompt can have. Shorten it.",))
         checkpoint = self._catalog.checkpoint(checkpoint_id)
+        chosen = choices(text, negative, self._wildcards.shelf(), seed, pictures)
+        text, negative = chosen.prompt, chosen.negative
         vectors = {word: entries[0].identity.vectors for word, entries in embeddings_for(checkpoint, self._catalog).items()}
         names = Names.of(vectors)
         prompt = parse(text, names)
@@ -50,7 +61,10 @@ class PromptReader:
         return PromptNotes(
             count(self._tokenizer(checkpoint.tokenizer), text, vectors),
             unknown_words(prompt, known) if known else (),
-            tuple(_said(prompt, parse(negative, names), names)),
+            (*chosen.wrong, *_said(prompt, parse(negative, names), names)),
+            text,
+            chosen.told,
+            chosen.found,
         )
 
 

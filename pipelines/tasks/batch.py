@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.requests.remaining import Progress
-from pipelines.requests.request import Drawing, Request, unroll
+from pipelines.requests.request import Drawing, Request
 
 if TYPE_CHECKING:  # what is made without a model imports no torch
     from PIL import Image
@@ -41,11 +41,11 @@ class Task(Generic[Asked]):
 
     def _due(self) -> Iterator[tuple[int, int, Sequence[Asked]]]:
         """(number of the batch, index of its first picture that is due, the requests of these pictures) each."""
-        singles, size, number = unroll(self.request), self.request.pictures_a_batch, self.progress.batch
+        size, number = self.request.pictures_a_batch, self.progress.batch
         while number < self.request.batch_total:
             end = (number + 1) * size
             first = max(number * size, min(self.progress.pictures, end))
-            yield number, first, singles[first:end]
+            yield number, first, [self.request.single(index) for index in range(first, end)]
             number = max(number + 1, self.progress.batch)
 
 

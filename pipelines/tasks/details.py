@@ -59,10 +59,10 @@ def _redrawn(
     """One picture, part by part, with the VAE's way in each of them. Between two of them it can be stopped."""
     ways: tuple[DecodeUse, ...] = ()
     lengths = [steps_of(part.asked).run for part in parts]
-    before = index % batch.request.batch_size * sum(lengths)
+    before = index % batch.request.pictures_a_batch * sum(lengths)
     for turn, (part, length) in enumerate(zip(parts, lengths, strict=True)):
         work = _painted(batch, part, picture, prompts.of(part.asked), way_of(single, turn))
-        decoded = yield from counted(work, before, batch.request.batch_size * sum(lengths))
+        decoded = yield from counted(work, before, batch.request.pictures_a_batch * sum(lengths))
         ways, picture, before = ways + decoded.ways, decoded.image, before + length
     return Decoded(picture, ways)
 

@@ -64,8 +64,8 @@ def _tile_by_tile(batch: DrawingBatch[ImageToImage], tiles: TileDenoisers) -> Ev
 def _from_the_round_before(single: ImageToImage, index: int, task: DrawingTask[ImageToImage]) -> ImageToImage:
     """With the picture that a later round begins with. A round that was skipped is passed over: what it began with goes on."""
     request, stored = task.request, task.progress.stored
-    turn = index // request.batch_size % request.loops
-    earlier = (index - back * request.batch_size for back in range(1, turn + 1))
+    turn = index // request.pictures_a_batch % request.loops
+    earlier = (index - back * request.pictures_a_batch for back in range(1, turn + 1))
     return replace(single, image=next((stored[known] for known in earlier if known in stored), single.image))
 
 
@@ -73,7 +73,7 @@ def _remembering(batch: DrawingBatch[ImageToImage], drawn: Callable[[DrawingBatc
     """Draws, and where another round follows, stores the finished pictures."""
     loops, stored = batch.request.loops, batch.task.progress.stored
     turn = batch.number % loops
-    for index in [index for index in stored if index < (batch.number - turn) * batch.request.batch_size]:
+    for index in [index for index in stored if index < (batch.number - turn) * batch.request.pictures_a_batch]:
         del stored[index]  # of a loopback that has come to its end
     for event in drawn(batch):
         if isinstance(event, Picture) and turn < loops - 1:

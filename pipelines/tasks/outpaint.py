@@ -66,7 +66,7 @@ def _extended(
 
 def _leg(batch: DrawingBatch[Outpaint], index: int, turn: int, turns: int) -> RunPosition:
     """Where window `turn` of the `turns` of one picture stands among all that the batch needs."""
-    size = batch.request.batch_size
+    size = batch.request.pictures_a_batch
     return RunPosition(batch.number, batch.request.batch_total, index % size * turns + turn, size * turns)
 
 

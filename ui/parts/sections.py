@@ -188,6 +188,7 @@ def minute(draft: Draft, says: str = "Generate") -> None:
             draft.show("steps", "guidance_scale", min_width=40)
             seed, draft.buttons["dice"], draft.buttons["reuse"] = controls.seeds(draft.kind)
         draft.inputs |= seed
+        draft.show("all_combinations", elem_classes=["all-combinations"])
         start(draft, says)
 
 

@@ -29,6 +29,7 @@ from pipelines import (
     UserError,
     WithPicture,
     limits,
+    lora_names,
 )
 from pipelines.requests.fields import admit_field
 from pipelines.requests.made_for import draws
@@ -48,6 +49,7 @@ STAYS = (
 )  # fmt: skip
 
 WORDS = ("prompt", "negative_prompt", "seed")
+ROLLED = (*WORDS, "loras")
 
 
 def connect(studio: Studio, tab_forms: dict[str, TabForm], stage: Stage, tabs: gr.Tabs, *senders: Component) -> None:
@@ -62,6 +64,8 @@ def connect(studio: Studio, tab_forms: dict[str, TabForm], stage: Stage, tabs: g
             raise Refusal("There is no such tab.", "Not sent")
         form, user, some = tab_forms[kind].form, user_of(request), getattr(event, "fields", None)
         try:
+            if getattr(event, "roll", False) is True:
+                return {tabs: gr.Tabs(selected=kind)} | rolled(form, record)
             if some is not None:
                 return {tabs: gr.Tabs(selected=kind)} | taken_over(studio, form, record, user, some)
             updates = _sent(studio, form, record, user, event) if to else as_it_was(studio, form, record, user)
@@ -181,6 +185,25 @@ def taken_over(studio: Studio, form: Form, record: PictureRecord, user: str, ask
         item = declared(form.kind, name)
         admit_field(item, getattr(made, name))
     return form.fill(made, leave=[name for name in form.inputs if name not in names])
+
+
+def rolled(form: Form, record: PictureRecord) -> dict[Component, Update]:
+    """What the picture's words were drawn of, with a new seed. LoRAs that stand in it are not in the list beside it as well.
+
+    Raises `UserError` for a picture whose words were typed, and where the tab has no prompt.
+    """
+    made = record.request
+    if "prompt" not in form.inputs or not isinstance(made, Drawing) or not (made.prompt_template or made.negative_template):
+        raise UserError("The words of this picture were not drawn, so there is nothing to roll again. Open the tab of a drawing.")
+    named = lora_names(made.prompt_template)
+    return form.fill(
+        made,
+        leave=[name for name in form.inputs if name not in ROLLED],
+        prompt=made.prompt_template or made.prompt,
+        negative_prompt=made.negative_template or made.negative_prompt,
+        loras=tuple(use for use in made.loras if use.name not in named),
+        seed=-1,
+    )
 
 
 def _can_take(studio: Studio, form: Form, record: PictureRecord, name: str) -> bool:

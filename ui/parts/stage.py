@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import gradio as gr
 from gradio.components import Component
 
-from models.json_values import table
+from models.json_values import is_whole, table
 from pipelines import KINDS, Checkpoint, PictureRecord, Request, Studio, UserError, left_out, limits, longest, summary
 from ui.door.roles import role, role_of, user_of
 from ui.gradio_types import CALM, QUIET, Keyword, Update, Updates, listener
@@ -144,7 +144,7 @@ def prompt_notes(studio: Studio, name: str, checkpoints: list[Checkpoint]) -> gr
     def count(asked: PromptQuestion) -> PromptNotes:
         given = table(asked)
         try:
-            return notes(studio, str(given["checkpoint"]), str(given["prompt"]), str(given.get("negative_prompt", "")))
+            return notes(studio, given)
         except (UserError, KeyError):
             return {}
 
@@ -152,16 +152,30 @@ def prompt_notes(studio: Studio, name: str, checkpoints: list[Checkpoint]) -> gr
     return piece("notes", f"{name}-notes", server_functions=[count], kind=name, examples=examples, longest=longest())
 
 
-def notes(studio: Studio, checkpoint_id: str, prompt: str, negative: str) -> PromptNotes:
-    """What is said under a prompt. `tokens` is None where it is not counted."""
-    found = studio.prompts.notes(checkpoint_id, prompt, negative)
+def notes(studio: Studio, asked: Mapping[str, object]) -> PromptNotes:
+    """What is said under a prompt. `tokens` is None where it is not counted. Raises `KeyError` where nothing is asked."""
+    checkpoint_id, pictures = str(asked["checkpoint"]), asked.get("pictures")
+    found = studio.prompts.notes(
+        checkpoint_id,
+        str(asked["prompt"]),
+        str(asked.get("negative_prompt", "")),
+        _seed(str(asked.get("seed", ""))),
+        pictures if is_whole(pictures) else 0,
+    )
     name = next((entry.name for entry in studio.checkpoints() if entry.id == checkpoint_id), "This checkpoint")
     return {
         "checkpoint": checkpoint_id,
         "name": name,
         "tokens": found.counted.tokens if found.counted else None,
         "limit": found.counted.limit if found.counted else None,
-        "parts": [prompt[cut : cut + SNIPPET].strip() for cut in found.counted.cuts] if found.counted else [],
+        "parts": [found.read[cut : cut + SNIPPET].strip() for cut in found.counted.cuts] if found.counted else [],
         "unknown": list(found.unknown),
         "said": list(found.sentences),
+        "drawn": list(found.drawn),
+        "choices": found.has_choices,
     }
+
+
+def _seed(text: str) -> int:
+    """-1 for what is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1

@@ -16,6 +16,9 @@ const LONG = 26; // letters of a value that needs the whole width
 const openForm = () => findAll("button.generate").find((button) => button.getClientRects().length)?.id.replace(/-generate$/, "") ?? "";
 
 const isPrompt = (value) => value.fields[0] === "prompt"; // stands above all others
+const isTemplate = (value) => ["prompt_template", "negative_template"].includes(value.fields[0]);
+/** @param {Details} told */
+const templateOf = (told) => told.groups.flatMap(({ values }) => values).find(isTemplate);
 const namesOf = (values) => values.flatMap((value) => value.fields);
 
 /** @param {import("./page_types.d.ts").Given} given */
@@ -53,11 +56,25 @@ export const build = ({ element, trigger }) => {
     return button;
   };
 
+  // What the words were drawn of: the words as they are, or new ones with another seed.
+  const drawnWays = () => {
+    const keeps = small("Keep these words", "Put the words that were drawn into the form", () => takeOver(["prompt", "negative_prompt"], "The words are in the form."), "take");
+    const rolls = small("Roll again", "Put what they were drawn of into the form, with a new seed", roll, "take");
+    return make("div", { className: "inspector-ways drawn" }, keeps, rolls);
+  };
+
+  const roll = () => {
+    const to = openForm() || shown.kind;
+    snapshot(to);
+    trigger("send", { id: shown.id, to, roll: true });
+    speak("The template is in the form, with a new seed.");
+  };
+
   /** @param {Value} value */
   const ways = (value) => {
     const copies = small(sign("copy"), `Copy: ${value.title}`, (button) => copy(button, value.text), "copy");
     const takes = small(sign("arrow-left"), `Take over: ${value.title}`, () => takeOver(value.fields, `${value.title} is in the form.`), "take");
-    return make("span", { className: "inspector-actions" }, copies, value.fields.length ? takes : null);
+    return make("span", { className: "inspector-actions" }, copies, value.fields.length && !isTemplate(value) ? takes : null);
   };
 
   // ---- what is shown ------------------------------------------------------------------------------------------------------
@@ -72,13 +89,14 @@ export const build = ({ element, trigger }) => {
   /** @param {Value} value */
   const fact = (value, depth = 0) => {
     const text = value.parts.length ? (depth ? String(value.raw) : "") : value.text || "–"; // what has parts is said by them
-    const wide = value.text.length > LONG || value.note || value.parts.length || depth;
+    const wide = isTemplate(value) || value.text.length > LONG || value.note || value.parts.length || depth;
     const hash = value.hash && make("span", { className: "inspector-hash", textContent: value.hash, title: "The beginning of its SHA-256" });
     return make(
       "div",
       { className: `inspector-fact${wide ? " wide" : ""}`, "data-default": value.default ? "yes" : "no", "data-fields": value.fields.join(" "), title: value.info },
       make("dt", { textContent: value.title }),
       make("dd", {}, text && make("span", { className: "inspector-text", textContent: text }), hash, depth ? null : ways(value)),
+      value === templateOf(shown) ? drawnWays() : null,
       ...inputs(value),
       value.note && make("p", { className: "inspector-note", textContent: value.note }),
       value.parts.length ? make("dl", { className: "inspector-parts" }, ...value.parts.map((each) => fact(each, depth + 1))) : null,

@@ -332,6 +332,8 @@ export type PromptQuestion = {
   checkpoint?: unknown;
   prompt?: unknown;
   negative_prompt?: unknown;
+  seed?: unknown;
+  pictures?: unknown;
 };
 
 export type PromptNotes = {
@@ -342,6 +344,8 @@ export type PromptNotes = {
   parts?: string[];
   unknown?: string[];
   said?: string[];
+  drawn?: string[];
+  choices?: boolean;
 };
 
 export type TakenKind = {

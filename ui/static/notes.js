@@ -8,7 +8,7 @@ export const build = ({ element, props, server }) => {
   const PAUSE = 400; // milliseconds without a change before the server is asked
   const RETRY = 2000; // milliseconds until the next attempt when nobody could count
   const EXAMPLES = 4; // two rows of two
-  let form = { prompt: "", negative_prompt: "", checkpoint: Object.keys(props.examples)[0] };
+  let form = { prompt: "", negative_prompt: "", checkpoint: Object.keys(props.examples)[0], seed: "-1", pictures: 0 };
   let timer = null;
   let turn = 0; // an answer that comes after a newer question is thrown away
 
@@ -19,11 +19,11 @@ export const build = ({ element, props, server }) => {
 
   const answer = async () => {
     const mine = ++turn;
-    const { prompt, negative_prompt, checkpoint } = form;
-    const asked = { prompt: bounded(prompt), negative_prompt: bounded(negative_prompt), checkpoint };
+    const asked = { ...form, prompt: bounded(form.prompt), negative_prompt: bounded(form.negative_prompt) };
     const notes = await server.count(asked).catch(() => ({}));
     if (mine !== turn || !element.isConnected) return;
     showSaid(notes || {});
+    showChoices(notes || {});
     showUnknown(notes || {});
     showParts(notes || {});
     showCount(notes || {});
@@ -36,6 +36,13 @@ export const build = ({ element, props, server }) => {
   const showSaid = (notes) => {
     const said = (notes.said || []).map((text) => make("li", { textContent: text }));
     part("said").replaceChildren(...said);
+  };
+
+  // What will be drawn of the choices. The switch for all of them is there where there are some, or where it is on.
+  const showChoices = (notes) => {
+    part("drawn").replaceChildren(...(notes.drawn || []).map((text) => make("li", { textContent: text })));
+    const foot = element.closest(".form-side")?.querySelector(".form-foot");
+    if (foot instanceof HTMLElement) foot.dataset.choices = notes.choices || form.pictures ? "yes" : "no";
   };
 
   const list = (words) => (words.length > 4 ? `${words.slice(0, 4).join(", ")} and ${words.length - 4} more` : words.join(", "));
@@ -72,11 +79,13 @@ export const build = ({ element, props, server }) => {
   const offer = (prompt) => (part("examples").hidden = !!prompt?.trim());
 
   /** @param {Record<string, any>} values */
-  const hear = ({ prompt, negative_prompt, checkpoint }) => {
-    if (prompt === form.prompt && negative_prompt === form.negative_prompt && checkpoint === form.checkpoint) return;
+  const hear = ({ prompt, negative_prompt, checkpoint, seed, all_combinations, batch_count, batch_size }) => {
+    const pictures = all_combinations ? Math.max(1, Math.round(batch_count * batch_size) || 1) : 0;
+    const heard = { prompt, negative_prompt, checkpoint, seed: String(seed ?? -1), pictures };
+    if (Object.keys(heard).every((name) => heard[name] === form[name])) return;
     if (checkpoint !== form.checkpoint) showExamples(checkpoint);
     offer(prompt);
-    form = { prompt, negative_prompt, checkpoint };
+    form = heard;
     ask();
   };
   on("form", ({ kind, values }) => kind === props.kind && hear(values));
