@@ -88,6 +88,7 @@ def test_all_combinations_are_each_drawn_as_often_as_pictures_are_asked_for() ->
         ({"prompt": "{0|1|2|3|4|5|6|7|8|9}" * 4 + "{a|b}", "all_combinations": True}, "There are 20,000 combinations; 10,000 are the most"),
         ({"prompt": "{a|b}" * 60, "all_combinations": True}, "more than a million billion combinations"),
         ({"prompt": "{a|b}" + "x" * 90_000, "batch_count": 30}, "longer than 2,000,000 characters together"),
+        ({"prompt": "{a|b}" * 2_000, "batch_count": 100, "batch_size": 16}, "takes too long"),
         ({"negative_prompt": "__nothing__"}, "no wildcard called “nothing”"),
     ],
 )

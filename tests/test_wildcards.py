@@ -138,6 +138,7 @@ def test_a_variable_that_is_drawn_at_once_is_the_same_wherever_it_stands() -> No
     assert set(drawn("${v=!__colours__}${v} and ${v}", shelf())) == {f"{colour} and {colour}" for colour in LISTS["colours"]}
     assert len(drawn("${v=__colours__}${v} and ${v}", shelf())) == 9
     assert every("${v=!{a|b}}${v}${v}", NOTHING) == ["aa", "bb"]
+    assert count(parse("${v=!{a|b}}${v}${v}"), NOTHING) == 2 and count(parse("${v={a|b}}${v}${v}"), NOTHING) == 4
 
 
 def test_the_same_seed_draws_the_same_words_on_every_machine() -> None:
@@ -160,6 +161,11 @@ def test_the_same_seed_draws_the_same_words_on_every_machine() -> None:
 def test_braces_around_words_and_what_is_escaped_are_words(text: str) -> None:
     assert parse(text).is_plain
     assert draw(parse(text), shelf(), 1) == text and count(parse(text), shelf()) == 1
+
+
+def test_words_in_braces_stay_so_beside_a_choice_and_braces_around_a_choice_go() -> None:
+    assert every("{x} {a|b} {{y}} {} {{c}|d}", NOTHING) == [f"{{x}} {one} {{{{y}}}} {{}} {other}" for one in "ab" for other in ("{c}", "d")]
+    assert every("{x {a|b}}", NOTHING) == ["x a", "x b"]
 
 
 def test_a_comment_goes_with_what_is_drawn() -> None:
@@ -318,4 +324,4 @@ def test_a_link_that_leads_back_and_a_pipe_are_passed_by(tmp_path: Path) -> None
     folders = write(tmp_path, good__txt="x")
     (tmp_path / "wildcards" / "round").symlink_to(tmp_path / "wildcards")
     os.mkfifo(tmp_path / "wildcards" / "pipe.txt")
-    assert every("__*__", folders.shelf()) == ["x"]
+    assert every("__*__", folders.shelf()) == ["x"] and folders.shelf().find("round/good") is None

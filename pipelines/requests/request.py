@@ -23,7 +23,7 @@ from pipelines.requests.groups import BEGINNING, COMPUTED, CONTROL, DEPTH, DETAI
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES, STRENGTHS, USUAL, Enlarging, FirstPass, TwoPasses
 from pipelines.requests.sizes import LONGEST, MEGAPIXELS, SHORTEST
 from pipelines.requests.tiles import TILED_MEGAPIXELS, UNTILED, InTiles, InWindows, in_tiles
-from pipelines.requests.wording import WORDINGS, PictureUse, Wording
+from pipelines.requests.wording import WORDINGS, PictureUse, Wording, worded
 
 __all__ = [
     "EmbeddingUse", "Enlarge", "HypernetworkUse", "Kind", "LoraUse", "PictureUse", "Request", "WithPicture", "Wording",
@@ -120,41 +120,21 @@ class Drawing(Request):
         """The request that makes picture `index` of this one alone. The seeds must be settled (not -1)."""
         combination, place = divmod(index, self.batches_each * self.pictures_a_batch)
         alone = replace(self.placed(place), batch_count=1, batch_size=1, all_combinations=False, wordings=())
-        return alone.worded(self._wording(combination, alone.seed)) if self.wordings else alone
+        return worded(alone, self._wording(combination, place)) if self.wordings else alone
 
     def placed(self, index: int) -> Self:
-        """With the seeds of picture `index`, whatever its words.
-
-        Picture i has seed + i; with a variation, all have one seed and picture i has variation seed + i (A1111 1.10).
-        """
+        """With the seeds of picture `index`: seed + i, or with a variation one seed and variation seed + i (A1111 1.10)."""
         if self.variation_strength > 0:
             return replace(self, variation_seed=(self.variation_seed + index) % SEEDS)
         return replace(self, seed=(self.seed + index) % SEEDS)
 
     def of_batch(self, number: int) -> Self:
-        """The same job with the words, and what they name, of batch `number`."""
-        if not self.wordings:
-            return self
-        first = number * self.pictures_a_batch
-        combination, place = divmod(first, self.batches_each * self.pictures_a_batch)
-        return self.worded(self._wording(combination, self.placed(place).seed))
+        """The same job with the words, and what they name, of batch `number`; with several words a batch is one picture."""
+        return worded(self, self._wording(*divmod(number, self.batches_each))) if self.wordings else self
 
-    def _wording(self, combination: int, seed: int) -> Wording:
+    def _wording(self, combination: int, place: int) -> Wording:
         """Of all combinations one after another, or else one for each seed from that of the job on."""
-        return self.wordings[combination if self.all_combinations else (seed - self.seed) % SEEDS]
-
-    def worded(self, wording: Wording) -> Self:
-        """With these words, and what they were drawn of."""
-        return replace(
-            self,
-            prompt=wording.prompt,
-            negative_prompt=wording.negative_prompt,
-            loras=wording.loras,
-            hypernetworks=wording.hypernetworks,
-            embeddings=wording.embeddings,
-            prompt_template=self.prompt_template or (self.prompt if self.prompt != wording.prompt else ""),
-            negative_template=self.negative_template or (self.negative_prompt if self.negative_prompt != wording.negative_prompt else ""),
-        )
+        return self.wordings[combination if self.all_combinations else (self.placed(place).seed - self.seed) % SEEDS]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from pipelines.requests.added import EMBEDDINGS, HYPERNETWORKS, LORAS, EmbeddingUse, HypernetworkUse, LoraUse
 from pipelines.requests.fields import Several, Stored, Text, limited
+
+if TYPE_CHECKING:
+    from pipelines.requests.request import Drawn
 
 MOST_WORDINGS = 10_000  # of one job
 
@@ -30,3 +34,18 @@ class Wording:
 
 
 WORDINGS = Several(Wording, MOST_WORDINGS)
+
+
+def worded(request: Drawn, wording: Wording) -> Drawn:
+    """The request with these words, and what they were drawn of."""
+    prompt, negative = request.prompt, request.negative_prompt
+    return replace(
+        request,
+        prompt=wording.prompt,
+        negative_prompt=wording.negative_prompt,
+        loras=wording.loras,
+        hypernetworks=wording.hypernetworks,
+        embeddings=wording.embeddings,
+        prompt_template=request.prompt_template or (prompt if prompt != wording.prompt else ""),
+        negative_template=request.negative_template or (negative if negative != wording.negative_prompt else ""),
+    )

@@ -14,12 +14,13 @@ from models.errors import UserError
 from pipelines.requests.as_made import is_sealed, loosened
 from pipelines.requests.request import SEEDS, Drawing, Drawn, ImageToImage, Kind
 from pipelines.requests.wording import MOST_WORDINGS, Wording
-from pipelines.wildcards.draw import combinations, count, draw, too_many
+from pipelines.wildcards.draw import Budget, combinations, count, draw, too_many
 from pipelines.wildcards.shelf import Wildcards
 from pipelines.wildcards.template import Template, parse
 
 NEGATIVE = "negative"  # the dice of the negative prompt: what it draws does not depend on the prompt
 MOST_TEXT = 2_000_000  # characters of all words of one job
+MOST_WORK = 4_000_000  # steps of drawing them: some seconds
 
 
 def with_words(request: Kind, wildcards: Wildcards) -> Kind:
@@ -45,9 +46,9 @@ def is_final(request: Drawing) -> bool:
     return bool(request.prompt_template or request.negative_template) or is_sealed(request)
 
 
-def words_of(prompt: Template, negative: Template, seed: int, wildcards: Wildcards) -> tuple[str, str]:
+def words_of(prompt: Template, negative: Template, seed: int, wildcards: Wildcards, budget: Budget | None = None) -> tuple[str, str]:
     """The words that a seed draws. Raises `UserError` when they cannot be drawn."""
-    return draw(prompt, wildcards, seed), draw(negative, wildcards, seed, NEGATIVE)
+    return draw(prompt, wildcards, seed, budget=budget), draw(negative, wildcards, seed, NEGATIVE, budget)
 
 
 def count_of(prompt: Template, negative: Template, wildcards: Wildcards) -> int:
@@ -60,7 +61,8 @@ def _by_seed(request: Drawing, prompt: Template, negative: Template, wildcards: 
     if number > MOST_WORDINGS:
         told = f"{number:,} pictures would each draw words of their own; {MOST_WORDINGS:,} are the most in one job"
         raise UserError(f"{told}. Choose fewer pictures.")
-    return (words_of(prompt, negative, (request.seed + index) % SEEDS, wildcards) for index in range(number))
+    budget = Budget(MOST_WORK, 2 * MOST_TEXT)
+    return (words_of(prompt, negative, (request.seed + index) % SEEDS, wildcards, budget) for index in range(number))
 
 
 def _seeds(request: Drawing) -> int:

@@ -53,6 +53,8 @@ class PromptReader:
             return PromptNotes(sentences=(f"This is longer than {most:,} characters, the most that a prompt can have. Shorten it.",))
         checkpoint = self._catalog.checkpoint(checkpoint_id)
         chosen = choices(text, negative, self._wildcards.shelf(), seed, pictures)
+        if chosen.wrong:
+            return PromptNotes(sentences=chosen.wrong, drawn=chosen.told, has_choices=True)  # nothing is drawn, so nothing is counted
         text, negative = chosen.prompt, chosen.negative
         vectors = {word: entries[0].identity.vectors for word, entries in embeddings_for(checkpoint, self._catalog).items()}
         names = Names.of(vectors)
@@ -61,7 +63,7 @@ class PromptReader:
         return PromptNotes(
             count(self._tokenizer(checkpoint.tokenizer), text, vectors),
             unknown_words(prompt, known) if known else (),
-            (*chosen.wrong, *_said(prompt, parse(negative, names), names)),
+            tuple(_said(prompt, parse(negative, names), names)),
             text,
             chosen.told,
             chosen.found,

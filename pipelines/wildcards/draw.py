@@ -27,15 +27,15 @@ WORDS = 10  # steps that a text within a text takes
 Scope = Mapping[str, Parts]
 
 
-def draw(template: Template, wildcards: Wildcards, seed: int, stream: str = "") -> str:
-    """The words that this seed draws. `stream`: of several texts of one picture each has dice of its own.
+def draw(template: Template, wildcards: Wildcards, seed: int, stream: str = "", budget: Budget | None = None) -> str:
+    """The words that this seed draws. `stream`: of several texts of one picture each has dice of its own. `budget`: shared by several.
 
     Raises `UserError` when something is missing, goes round in a circle, or becomes too long.
     """
     if template.is_plain:
         return template.text
     check(template, wildcards)
-    return _finished(_Dice(wildcards, Random(f"{seed} {stream}")).words(template.parts, {}))
+    return _finished(_Dice(wildcards, Random(f"{seed} {stream}"), budget or Budget()).words(template.parts, {}))
 
 
 def combinations(template: Template, wildcards: Wildcards) -> Iterator[str]:
@@ -94,7 +94,7 @@ def _within(use: Use, scope: Scope) -> tuple[Parts, Scope]:
 
 
 @dataclass
-class _Budget:
+class Budget:
     """What may be spent on one drawing, so that no template takes long: a step is a thousandth of a millisecond or less."""
 
     steps: int = MOST_STEPS
@@ -113,7 +113,7 @@ class _Budget:
 class _Dice:
     wildcards: Wildcards
     random: Random
-    budget: _Budget = field(default_factory=_Budget)
+    budget: Budget
 
     def words(self, parts: Parts, scope: Scope) -> str:
         self.budget.spend(WORDS)
@@ -154,7 +154,7 @@ class _All:
     """All words there are. The depth of its recursion is what `check` allows."""
 
     wildcards: Wildcards
-    budget: _Budget = field(default_factory=lambda: _Budget(MOST_STEPS * 10, LONGEST * 20))
+    budget: Budget = field(default_factory=lambda: Budget(MOST_STEPS * 10, LONGEST * 20))
 
     def words(self, parts: Parts, scope: Scope) -> Iterator[str]:
         self.budget.spend(WORDS)

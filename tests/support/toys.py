@@ -87,7 +87,8 @@ class ToyPainter:
             raise UserError("The toy was asked to fail. Ask for something else.")
         if request.prompt == "please break":
             raise RuntimeError("/secret/path: the toy broke")
-        own = unroll(request)[batch * request.batch_size : (batch + 1) * request.batch_size]
+        size = request.pictures_a_batch
+        own = unroll(request)[batch * size : (batch + 1) * size]
         for index in range(1, request.steps + 1):
             self._wait()
             self.steps_made += 1
@@ -97,7 +98,7 @@ class ToyPainter:
             self.drawn.append(single)
             image = Image.new("RGB", (request.width, request.height), colour(single.seed, 1))
             made_with = {"Model": "Toy", "Model hash": "0123456789"}
-            yield Picture(image, single, made_with, batch * request.batch_size + place, request.picture_count)
+            yield Picture(image, single, made_with, batch * size + place, request.picture_count)
 
     def _wait(self) -> None:
         if self.gate:
