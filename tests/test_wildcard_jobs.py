@@ -181,6 +181,7 @@ def test_a_job_of_twenty_wildcard_pictures_is_made_again_by_its_pictures_one_by_
     requests = [read(record.path) for record in first]
     assert [request.seed for request in requests if isinstance(request, Drawing)] == list(range(5, 25))
     assert {bool(request.loras) for request in requests if isinstance(request, Drawing)} == {True, False}
+    assert {request.prompt_template for request in requests if isinstance(request, Drawing)} == {TEMPLATE}
     (tmp_path / "models" / "wildcards" / "things.txt").unlink()
     for request in reversed(requests):
         studio.submit(request, "ada", owner=True)

@@ -11,7 +11,7 @@ from pipelines.requests.request import SecondPass, TextToImage, limits
 from pipelines.requests.second_pass import SAME, FirstPass, Size
 
 NOTHING: Mapping[str, str] = {}
-AGAIN = ("batch_count", "batch_size")  # a picture is a batch of one
+AGAIN = ("batch_count", "batch_size", "all_combinations")  # a picture is a batch of one
 # Field of the second pass -> the field of the first one's request that stands for it; empty there: as in the first pass.
 ASKED = {
     "prompt": "hires_prompt", "negative_prompt": "hires_negative_prompt", "steps": "hires_steps", "sampler": "hires_sampler",

@@ -85,7 +85,7 @@ def _resolved(request: Drawn, catalog: CatalogView) -> Drawn:
     _check_refiner(request, checkpoint, catalog)
     called = with_given(embeddings_for(checkpoint, catalog), request.embeddings, checkpoint, catalog)
     found = replace(
-        _said(request, checkpoint, catalog, called),
+        (_with_template if request.wordings else _said)(request, checkpoint, catalog, called),
         wordings=_wordings(request, checkpoint, catalog, called),
         vae=vae,
         controls=tuple(_control(use, place, checkpoint, catalog) for place, use in enumerate(request.controls, 1) if _is_used(use)),
@@ -116,6 +116,12 @@ def _said(request: Drawn, checkpoint: Checkpoint, catalog: CatalogView, called: 
         hypernetworks=tuple(_named(use, "hypernetwork", checkpoint, catalog) for use in hypernetworks),
         embeddings=tuple(_embeddings(request, checkpoint, catalog, called)),
     )
+
+
+def _with_template(request: Drawn, checkpoint: Checkpoint, catalog: CatalogView, called: Called) -> Drawn:
+    """A job whose pictures have words of their own keeps what they were drawn of, tags and all, and what its lists name."""
+    bare = _said(replace(request, prompt="", negative_prompt=""), checkpoint, catalog, called)
+    return replace(bare, prompt=request.prompt, negative_prompt=request.negative_prompt)
 
 
 def _wordings(request: Drawing, checkpoint: Checkpoint, catalog: CatalogView, called: Called) -> tuple[Wording, ...]:
