@@ -19,7 +19,8 @@ from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs, read
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import inspect
-from pipelines.requests.request import Drawing, describe, restore, unroll
+from pipelines.requests.request import SEEDS, Drawing, describe, restore, unroll
+from pipelines.requests.wording import of_batch
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.wording import with_words
 from pipelines.runtime.runner import open_runner
@@ -60,6 +61,11 @@ def test_a_seed_draws_the_same_words_whatever_the_batches(count: int, size: int)
     assert all(with_words(single, SHELF) == single for single in found), "what was drawn is final"
 
 
+def test_seeds_go_on_at_0_behind_the_last_one() -> None:
+    found = worded(replace(ASKED, seed=SEEDS - 2))
+    assert [single.prompt for single in found[1:4]] == [draw(parse(TEMPLATE), SHELF, seed) for seed in (SEEDS - 1, 0, 1)]
+
+
 def test_variations_of_a_seed_have_its_words() -> None:
     found = worded(replace(ASKED, variation_strength=0.5, variation_seed=9))
     assert {single.prompt for single in found} == {draw(parse(TEMPLATE), SHELF, 5)}
@@ -71,7 +77,7 @@ def test_rounds_of_a_loopback_and_several_pictures_have_the_words_of_their_seeds
     plain = replace(job, wordings=(), batch_count=4, batch_size=1)
     assert [single.seed for single in unroll(job)] == [single.seed for single in unroll(plain)]
     assert [single.prompt for single in unroll(job)] == [draw(parse("{a|b|c|d}"), SHELF, single.seed) for single in unroll(job)]
-    assert [job.of_batch(number).prompt for number in range(job.batch_total)] == [single.prompt for single in unroll(job)]
+    assert [of_batch(job, number).prompt for number in range(job.batch_total)] == [single.prompt for single in unroll(job)]
 
 
 def test_all_combinations_are_each_drawn_as_often_as_pictures_are_asked_for() -> None:

@@ -23,14 +23,10 @@ from pipelines.requests.groups import BEGINNING, COMPUTED, CONTROL, DEPTH, DETAI
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES, STRENGTHS, USUAL, Enlarging, FirstPass, TwoPasses
 from pipelines.requests.sizes import LONGEST, MEGAPIXELS, SHORTEST
 from pipelines.requests.tiles import TILED_MEGAPIXELS, UNTILED, InTiles, InWindows, in_tiles
-from pipelines.requests.wording import WORDINGS, PictureUse, Wording, worded
+from pipelines.requests.wording import SEEDS, WORDINGS, PictureUse, Wording, worded, wording_of
 
-__all__ = [
-    "EmbeddingUse", "Enlarge", "HypernetworkUse", "Kind", "LoraUse", "PictureUse", "Request", "WithPicture", "Wording",
-    "begins_with", "describe", "input_ids", "limits", "unroll",
-]  # fmt: skip
+__all__ = ["Enlarge", "Kind", "Request", "WithPicture", "begins_with", "describe", "input_ids", "limits", "unroll"]
 
-SEEDS = 2**63  # torch takes 64 bits, SQLite and JSON readers keep 63
 RESIZE_MODES = ("Stretch", "Crop", "Fill", "Stretch latents")
 CURVES = ("Linear", "Aggressive", "Lazy")
 OWN_VAE = "own"  # the checkpoint's own VAE, whatever was chosen for it
@@ -120,21 +116,13 @@ class Drawing(Request):
         """The request that makes picture `index` of this one alone. The seeds must be settled (not -1)."""
         combination, place = divmod(index, self.batches_each * self.pictures_a_batch)
         alone = replace(self.placed(place), batch_count=1, batch_size=1, all_combinations=False, wordings=())
-        return worded(alone, self._wording(combination, place)) if self.wordings else alone
+        return worded(alone, wording_of(self, combination, place)) if self.wordings else alone
 
     def placed(self, index: int) -> Self:
         """With the seeds of picture `index`: seed + i, or with a variation one seed and variation seed + i (A1111 1.10)."""
         if self.variation_strength > 0:
             return replace(self, variation_seed=(self.variation_seed + index) % SEEDS)
         return replace(self, seed=(self.seed + index) % SEEDS)
-
-    def of_batch(self, number: int) -> Self:
-        """The same job with the words, and what they name, of batch `number`; with several words a batch is one picture."""
-        return worded(self, self._wording(*divmod(number, self.batches_each))) if self.wordings else self
-
-    def _wording(self, combination: int, place: int) -> Wording:
-        """Of all combinations one after another, or else one for each seed from that of the job on."""
-        return self.wordings[combination if self.all_combinations else (self.placed(place).seed - self.seed) % SEEDS]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,10 @@ from pipelines.requests.added import EMBEDDINGS, HYPERNETWORKS, LORAS, Embedding
 from pipelines.requests.fields import Several, Stored, Text, limited
 
 if TYPE_CHECKING:
-    from pipelines.requests.request import Drawn
+    from pipelines.requests.request import Drawing, Drawn
 
 MOST_WORDINGS = 10_000  # of one job
+SEEDS = 2**63  # torch takes 64 bits, SQLite and JSON readers keep 63
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,3 +50,15 @@ def worded(request: Drawn, wording: Wording) -> Drawn:
         prompt_template=request.prompt_template or (prompt if prompt != wording.prompt else ""),
         negative_template=request.negative_template or (negative if negative != wording.negative_prompt else ""),
     )
+
+
+def wording_of(request: Drawing, combination: int, place: int) -> Wording:
+    """Of all combinations one after another, or else one for each seed from that of the job on."""
+    if request.all_combinations:
+        return request.wordings[combination]
+    return request.wordings[(request.placed(place).seed - request.seed) % SEEDS]
+
+
+def of_batch(request: Drawn, number: int) -> Drawn:
+    """The same job with the words, and what they name, of batch `number`; with several words a batch is one picture."""
+    return worded(request, wording_of(request, *divmod(number, request.batches_each))) if request.wordings else request

@@ -23,6 +23,7 @@ from pipelines.jobs.runner import Events
 from pipelines.requests.as_made import threads_here
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Drawing
+from pipelines.requests.wording import of_batch
 from pipelines.resolving.forecast import work_of
 from pipelines.runtime.clock import timed
 from pipelines.runtime.origins import Origins
@@ -55,7 +56,7 @@ class Attempts:
         """`progress`: where the job stands; it is led on."""
         self._workshop = workshop
         self._job = request
-        self._request = request.of_batch(progress.batch)  # with the words of the batch that is being drawn
+        self._request = of_batch(request, progress.batch)  # with the words of the batch that is being drawn
         self._progress = progress
         self._sparing = False
         self._begin()
@@ -74,7 +75,7 @@ class Attempts:
 
     def batch(self, number: int) -> Events:
         """Whatever of it is not drawn when memory runs out is tried again, as long as each other try brings a picture."""
-        self._turn_to(self._job.of_batch(number))
+        self._turn_to(of_batch(self._job, number))
         end, tries = (number + 1) * self._job.pictures_a_batch, 0
         self._progress.batch = number
         while self._progress.pictures < end:
