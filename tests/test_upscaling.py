@@ -154,8 +154,11 @@ def test_a_network_for_grey_pictures_is_given_each_colour_and_one_for_four_chann
     image = picture(10, 8)
     nearest = image.resize((20, 16), Image.Resampling.NEAREST)
     for channels in (1, 4):
-        made, _ = ended(upscaled(odd(twice, input_channels=channels, output_channels=channels), image, (20, 16)))
-        assert made.image.tobytes() == nearest.tobytes()
+        given: list[Tensor] = []
+        network = odd(lambda image, given=given: (given.append(image), twice(image))[1], input_channels=channels, output_channels=channels)
+        assert ended(upscaled(network, image, (20, 16)))[0].image.tobytes() == nearest.tobytes()
+        assert [each.shape[1] for each in given] == ([4] if channels == 4 else [1, 1, 1])
+        assert channels == 1 or bool((given[0][:, 3] == 1).all())
 
 
 def test_when_memory_ends_the_tiles_get_half_as_large_and_the_record_says_which() -> None:
