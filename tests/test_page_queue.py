@@ -6,7 +6,7 @@ import threading
 from collections.abc import Generator
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, FloatRect, Locator, expect
 
 from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
 
@@ -62,9 +62,16 @@ def drawn(house: House, count: int, visit: Visit) -> list[str]:
     return [request.prompt for request in house.runner.drawn[-count:]]
 
 
+def box(visit: Visit, words: str) -> FloatRect:
+    """Where a job stands; the list may just be drawn anew."""
+    found: list[FloatRect | None] = []
+    wait_for(visit.page, lambda: found.append(job(visit, words).bounding_box()) or found[-1])
+    assert found[-1]
+    return found[-1]
+
+
 def drag(visit: Visit, words: str, before: str) -> None:
-    start, end = job(visit, words).bounding_box(), job(visit, before).bounding_box()
-    assert start and end
+    start, end = box(visit, words), box(visit, before)
     visit.page.mouse.move(start["x"] + 90, start["y"] + start["height"] / 2)
     visit.page.mouse.down()
     visit.page.mouse.move(end["x"] + 90, end["y"] + end["height"], steps=4)

@@ -412,7 +412,7 @@ def test_only_one_opencv_is_locked() -> None:
 PACKAGES = {
     "sd_parsers": "sd-parsers",  # where import and package differ
     "PIL": "pillow", "cv2": "opencv-python-headless", "k_diffusion": "k-diffusion", "controlnet_aux": "controlnet-aux",
-    "skimage": "scikit-image", "huggingface_hub": "huggingface-hub", "gradio_client": "gradio-client",
+    "skimage": "scikit-image", "yaml": "pyyaml", "huggingface_hub": "huggingface-hub", "gradio_client": "gradio-client",
 }  # fmt: skip
 
 

@@ -53,7 +53,8 @@ def test_the_settings_are_found_wherever_they_stand(text: str, prompt: str, nega
 
 def test_what_stands_behind_is_kept_by_its_key_or_told() -> None:
     found = infotext.parse(f"a house\n{LINE}, Version: v1\nTemplate: a {{red|blue}}\nhouse\nNegative Template: fog")
-    assert found.leftovers == {"Template": "a {red|blue}\nhouse", "Negative Template": "fog"} and not found.notes
+    assert (found.values["prompt_template"], found.values["negative_template"]) == ("a {red|blue}\nhouse", "fog")
+    assert not found.leftovers and not found.notes
     found = infotext.parse(f"a house\n{LINE}\nwords that nobody knows")
     assert "“words that nobody knows”" in found.notes[0]
 

@@ -14,7 +14,7 @@ from models.json_values import is_number
 from pipelines.metadata.provenance import LOADING, PLACE, TIME
 from pipelines.requests.enlarge import THE_FILTER
 from pipelines.requests.fields import Choice, Flag, Limit, Range, Several, Stored
-from pipelines.requests.groups import COMPUTED, GROUPS, PICTURE, Group
+from pipelines.requests.groups import COMPUTED, GROUPS, PICTURE, SECOND, Group
 from pipelines.requests.request import OWN_VAE, PictureUse, Request, describe
 from pipelines.resolving.model_names import KEYS, ONE, SEVERAL, NamedModel, hashes
 
@@ -82,6 +82,8 @@ def _values(request: Request, names: Names) -> Iterator[tuple[Group, Value]]:
         value, group = getattr(request, item.name), item.metadata["group"] or COMPUTED
         if (_is_found(item) or item.name in COUNTS) and value == item.default:
             continue
+        if group == SECOND and not getattr(request, "hires", True):
+            continue  # the fields of a second pass that nobody asked for
         if item.name == SIDES[0] and value:
             yield group, _size(request)
         elif item.name not in SIDES or not raw[SIDES[0]]:
