@@ -227,6 +227,7 @@ def test_every_field_of_what_begins_with_a_picture_is_written_or_known_not_to_be
         "boxes": "Detail boxes",
         "detailers": "ADetailer model, and its other keys",
         "first": "it is the text, and the second pass under the keys of such a pass",
+        "hires_tile": "in the JSON",
         "upscaler": "by name and hash",
         "second_upscaler": "by name and hash",
     }

@@ -125,7 +125,7 @@ def test_a_latent_mode_is_one_interpolation_of_the_latents_of_the_picture(mode: 
     request = of_picture(inputs, hires_upscaler=mode, hires_width=64, hires_height=96)
     [how, *more] = mode.removeprefix("Latent").strip(" ()").split() or ["bilinear"]
     how, smooth = ("bilinear", True) if how == "antialiased" else (how, "antialiased" in more)
-    found, _ = ended(second_pass.enlarged(request, inputs, model))
+    found, _ = ended(second_pass.enlarged(task(request, model, inputs)))
     latents, _ = ended(found.latents(request))
     read = latents_of(model, blots(PICTURE))
     theirs = torch.nn.functional.interpolate(read, size=(12, 16), mode=how, antialias=smooth)[:, :, :, 4:12]

@@ -258,12 +258,6 @@ def test_a_prompt_without_the_tags_of_the_first_pass_is_drawn_without_its_loras(
     assert [(use.name, use.unet) for use in made.hires_loras] == [("ink", 0.0)]
 
 
-def test_an_upscaler_that_is_not_here_is_named_and_the_rest_is_read() -> None:
-    found = of_pasted(A1111.replace("latent (NEAREST-exact)", "4x-UltraSharp"))
-    assert isinstance(found.request, TextToImage) and found.request.hires_factor == 1.75
-    assert "Upscaler “4x-UltraSharp” is not known" in " ".join(found.notes)
-
-
 def test_image_to_image_keeps_its_strength() -> None:
     request = ImageToImage(prompt="x", seed=1, image=ID, denoising_strength=0.3)
     found = of_pasted(infotext.write(request, {})).request

@@ -30,6 +30,8 @@ KEYS = {  # request field -> key
     "hires_guidance": "Hires CFG Scale",
 }
 CHECKPOINT = KEYS["hires_checkpoint"]
+UPSCALER = KEYS["hires_upscaler"]  # the name of a filter, of a latent mode or of a file
+UPSCALER_HASH = f"{UPSCALER} hash"  # of a file; ours alone
 RESIZE = "Hires resize"  # width x height, in place of a factor
 OURS = frozenset({*KEYS.values(), RESIZE} - {CHECKPOINT})  # whose checkpoint is looked up as the others are
 LIKE = {"hires_sampler": "sampler", "hires_negative_prompt": "negative_prompt", "hires_schedule": "schedule"}
@@ -37,14 +39,18 @@ USE_SAME = re.compile(r"use same .*", re.IGNORECASE)  # as A1111 says it
 PLAIN = re.compile(r"(\d{1,5}) ?[x×] ?(\d{1,5})")
 
 
-def hires_pairs(request: Drawing, checkpoint: str) -> dict[str, str | float]:
-    """`checkpoint`: what the one of the second pass is called and its hash, "" for the same. Values that are numbers stay numbers."""
+def hires_pairs(request: Drawing, made_with: Mapping[str, str]) -> dict[str, str | float]:
+    """`made_with`: has what the checkpoint of the second pass is called and its hash, where it is another, and the upscaler's name.
+
+    Values that are numbers stay numbers.
+    """
     if isinstance(request, SecondPass):  # over a picture of which nothing else is told
-        return _size(request) | {KEYS["hires_upscaler"]: request.hires_upscaler}
+        return _size(request) | {UPSCALER: _called(request, made_with)}
     if not isinstance(request, TextToImage) or not request.hires:
         return {}
     other: dict[str, str] = {name: SAME for name, like in LIKE.items() if getattr(request, name) == getattr(request, like)}
-    other |= {"hires_checkpoint": checkpoint, "hires_prompt": hires_prompt(request)}
+    other |= {"hires_checkpoint": made_with.get(CHECKPOINT, ""), "hires_prompt": hires_prompt(request)}
+    other["hires_upscaler"] = _called(request, made_with)
     pairs: dict[str, str | float] = {STRENGTH: request.hires_strength}
     for name, key in KEYS.items():
         if name == "hires_factor":
@@ -52,6 +58,10 @@ def hires_pairs(request: Drawing, checkpoint: str) -> dict[str, str | float]:
         elif value := other.get(name, getattr(request, name)):
             pairs[key] = value
     return pairs
+
+
+def _called(request: SecondPass | TextToImage, made_with: Mapping[str, str]) -> str:
+    return made_with.get(UPSCALER, request.upscaler) if request.upscaler else request.hires_upscaler
 
 
 def _size(request: SecondPass | TextToImage) -> dict[str, str | float]:

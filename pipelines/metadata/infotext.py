@@ -115,7 +115,7 @@ def write(request: Request, made_with: dict[str, str]) -> str:
     if isinstance(request, SecondPass) and (passes := both(request)):
         request, facts = passes, of_both(request, facts)
     if isinstance(request, Drawing):
-        hires = {key: _number_text(value) for key, value in hires_pairs(request, facts.get(hires_text.CHECKPOINT, "")).items()}
+        hires = {key: _number_text(value) for key, value in hires_pairs(request, made_with | facts).items()}
         return _drawing_text(request, _drawing_pairs(request) | hires | facts)
     named = {key: name for key in UPSCALERS if isinstance(request, Enlarge) and request.upscaler and (name := made_with.get(key))}
     return _whole("", _picture_pairs(request) | named | facts | LAST)

@@ -11,6 +11,7 @@ from pathlib import Path
 from models.errors import UserError
 from models.json_values import is_table, table
 from pipelines.metadata import foreign, infotext
+from pipelines.metadata.hires_text import UPSCALER
 from pipelines.metadata.picture_texts import ATELIER, COMMENT, DESCRIPTION, PARAMETERS, USER_COMMENT, WINDOWS_COMMENT, XMP, look
 from pipelines.metadata.provenance import UPSCALERS
 from pipelines.metadata.stealth import STEALTH
@@ -20,7 +21,7 @@ from pipelines.programs.json_text import as_json
 from pipelines.programs.readers import read as read_program
 from pipelines.programs.said import DIGEST, Said
 from pipelines.requests.enlarge import FILTER_NAMES
-from pipelines.requests.request import OWN_VAE, Drawing, Enlarge, Request, restore
+from pipelines.requests.request import OWN_VAE, Drawing, Enlarge, Request, SecondPass, TextToImage, restore
 
 NO_UPSCALER = frozenset({"", "none", *(name.casefold() for name in FILTER_NAMES)})  # where other studios name an upscaler
 # Of the JSON. 2 has what the studio decided when it drew (`pipelines.requests.as_made`), 3 second passes, upscalers and what words were
@@ -158,6 +159,8 @@ def _from_infotext(text: str, notes: tuple[str, ...]) -> Reading | None:
     if isinstance(request, Enlarge):
         named = {UPSCALERS[0]: settings.pictures.get("filter", ""), UPSCALERS[1]: made_with.pop(UPSCALERS[1], "")}
         made_with |= {key: name[:LONGEST_FACT] for key, name in named.items() if name.casefold() not in NO_UPSCALER}
+    if isinstance(request, TextToImage | SecondPass) and request.upscaler:
+        made_with[UPSCALER] = request.upscaler  # a text has its name
     if isinstance(request, Drawing):
         request = replace(request, vae=OWN_VAE if is_ours else "")
     program, version = whose(settings.leftovers, settings.version)

@@ -10,7 +10,7 @@ from itertools import islice
 from models.errors import UserError
 from pipelines.metadata.admitting import admitted
 from pipelines.metadata.detail_text import read_details, told_details, understood
-from pipelines.metadata.hires_text import CHECKPOINT, lora_of, with_hires_tags
+from pipelines.metadata.hires_text import CHECKPOINT, UPSCALER_HASH, lora_of, with_hires_tags
 from pipelines.metadata.infotext import PICTURE_KEYS, UPSCALE_TO, Settings, number
 from pipelines.metadata.lists import unlisted
 from pipelines.metadata.provenance import OURS_ALONE, UPSCALERS
@@ -49,7 +49,7 @@ OWN: tuple[tuple[type[Drawing], tuple[str, ...]], ...] = (
 LORA_WEIGHTS = "Lora weights"  # Fooocus: "ink: 0.5, snow: 1", where A1111 has tags in the prompt
 READ_ELSEWHERE = frozenset({
     "Model", "Model hash", "VAE", "VAE hash", "Refiner", "Refiner hash", "Lora hashes", "TI hashes", "Hypernet", "Hypernet hash",
-    "ControlNet hashes", CHECKPOINT, "VAE tile", "VAE precision", "Version", "Size-1", "Size-2", LORA_WEIGHTS, *OURS_ALONE,
+    "ControlNet hashes", CHECKPOINT, UPSCALER_HASH, "VAE tile", "VAE precision", "Version", "Size-1", "Size-2", LORA_WEIGHTS, *OURS_ALONE,
 })  # fmt: skip
 ENLARGING = ("filter", "factor", "blend", "upscaler_tile", "upscaler_overlap")
 NO_PICTURE = "The picture that it begins with is not in the text. Put it in."

@@ -67,7 +67,8 @@ def loosened(request: Drawn) -> Drawn:
     """Without what was decided for another request, when the seal is broken."""
     if not request.as_made or is_sealed(request):
         return request
-    return replace(request, as_made="", understood=(), decodes=(), threads=0, prompt_template="", negative_template="")
+    tile = {"hires_tile": 0} if hasattr(request, "hires_tile") else {}
+    return replace(request, as_made="", understood=(), decodes=(), threads=0, prompt_template="", negative_template="", **tile)
 
 
 def threads_here(threads: int) -> int:

@@ -17,7 +17,7 @@ from pipelines.requests.as_made import DecodeUse, Understanding
 from pipelines.requests.base import Kind, Request, WithPicture, begins_with, describe, input_ids, limits, unroll
 from pipelines.requests.control_unit import MOST_UNITS, ControlUse
 from pipelines.requests.details import MERGES, MOST_BOXES, MOST_DETAILERS, DetailBox, Detailer, check_boxes
-from pipelines.requests.enlarge import Enlarge
+from pipelines.requests.enlarge import LONGEST_SIDE, Enlarge
 from pipelines.requests.fields import Choice, Flag, Range, Several, Stored, Text
 from pipelines.requests.groups import BEGINNING, COMPUTED, CONTROL, DEPTH, DETAILS, MASK, MODEL, PICTURE, SAMPLING, WORDS
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES, STRENGTHS, USUAL, Enlarging, FirstPass, TwoPasses
@@ -160,6 +160,7 @@ class SecondPass(Enlarging, FromPicture):
     exact_steps: bool = SAMPLING(True, Flag(), "All steps run", derived=True)
     width: int = PICTURE(256, Range(SHORTEST, LONGEST, PIXELS_PER_LATENT), "Width", derived=True)
     height: int = PICTURE(256, Range(SHORTEST, LONGEST, PIXELS_PER_LATENT), "Height", derived=True)
+    hires_tile: int = COMPUTED(0, Range(0, LONGEST_SIDE), "Tile size of the upscaler", "0 goes by free memory", derived=True)
     first: tuple[FirstPass, ...] = COMPUTED((), Several(FirstPass, 1), "First pass", derived=True)
 
 

@@ -11,20 +11,19 @@ from models.errors import UserError
 from models.families import PIXELS_PER_LATENT
 from pipelines.requests.added import MOST_LORAS, LoraUse
 from pipelines.requests.base import Request
-from pipelines.requests.enlarge import FILTER_NAMES
+from pipelines.requests.enlarge import FILTER_NAMES, Size
 from pipelines.requests.fields import Choice, Flag, Range, Several, Stored, Text, limited
 from pipelines.requests.groups import SECOND
 from pipelines.requests.sizes import LONGEST, MEGAPIXELS, SHORTEST
 from pipelines.samplers import AUTOMATIC, EVERY, SAMPLERS
-
-Size = tuple[int, int]  # width, height
 
 SAMPLER_NAMES = tuple(SAMPLERS)
 SCHEDULE_NAMES = (AUTOMATIC, *EVERY)
 LATENT_MODES = (
     "Latent", "Latent (antialiased)", "Latent (bicubic)", "Latent (bicubic antialiased)", "Latent (nearest)", "Latent (nearest-exact)",
 )  # fmt: skip
-UPSCALER_NAMES = (*FILTER_NAMES, *LATENT_MODES)
+LANCZOS = FILTER_NAMES[0]
+UPSCALER_NAMES = (*FILTER_NAMES, *LATENT_MODES)  # what else it may be is the id of an upscaler of the library
 USUAL = 0.35  # denoising strength with a filter: what is there stays, what is blurred is drawn
 LATENT_FROM, PIXELS_FROM, REPEATS_FROM = 0.5, 0.2, 0.6  # denoising strengths that each mode needs, and beyond which things repeat
 STRENGTHS = f"A filter needs {PIXELS_FROM} and more, a latent mode {LATENT_FROM}; above {REPEATS_FROM} things may appear twice"
@@ -36,7 +35,7 @@ SAME = ""  # of a choice of the second pass: as in the first
 class Enlarging(Request):
     """How a picture comes to the size of its second pass. Without a width and a height, by the factor."""
 
-    hires_upscaler: str = SECOND("Lanczos", Choice(UPSCALER_NAMES), "Upscaler", "A filter of pixels, or latents drawn out (Latent ...)")
+    hires_upscaler: str = SECOND(LANCZOS, Choice(), "Upscaler", "A filter of pixels, latents drawn out (Latent ...), or a network")
     hires_factor: float = SECOND(2.0, Range(1, 4, 0.05), "Upscale by", "Of each side")
     hires_width: int = SECOND(
         0, Range(0, LONGEST, PIXELS_PER_LATENT, snap=True), "Resize width to", "0 follows the height; both 0: by factor"
@@ -70,6 +69,11 @@ class Enlarging(Request):
     def is_latent(self) -> bool:
         return self.hires_upscaler in LATENT_MODES
 
+    @property
+    def upscaler(self) -> str:
+        """The id of the network that enlarges, "" where a filter or a latent mode does."""
+        return "" if self.hires_upscaler in UPSCALER_NAMES else self.hires_upscaler
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -100,6 +104,10 @@ class TwoPasses(Enlarging):
     hires_guidance: float = SECOND(0.0, Range(0, 30, 0.1), "Hires guidance", "0: as in the first pass")
     hires_checkpoint: str = SECOND(SAME, Choice(), "Hires checkpoint")
     hires_loras: tuple[LoraUse, ...] = SECOND((), Several(LoraUse, MOST_LORAS), "Hires LoRAs")
+
+    @property
+    def upscaler(self) -> str:
+        return super().upscaler if self.hires else ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from pipelines.requests.enlarge import THE_FILTER
 from pipelines.requests.fields import Choice, Flag, Limit, Range, Several, Stored
 from pipelines.requests.groups import COMPUTED, GROUPS, PICTURE, SECOND, Group
 from pipelines.requests.request import OWN_VAE, PictureUse, Request, describe
+from pipelines.requests.second_pass import UPSCALER_NAMES
 from pipelines.resolving.model_names import KEYS, ONE, SEVERAL, NamedModel, hashes
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ SIDES = ("width", "height")
 COUNTS = ("batch_count", "batch_size", "all_combinations")  # a finished picture is one, however many were drawn
 OWN_ALONE = frozenset({TIME, LOADING, PLACE})  # facts of one picture that no other is compared by
 OF_PICTURE = (TIME, PLACE)  # those that stand with its size and its seed
+NO_FILES = (OWN_VAE, THE_FILTER, *UPSCALER_NAMES)  # what fields that may name a model hold else
 UNIT = "Unit"
 NONE, ANY = "none", "any"
 HASH_SHOWN = 12  # digits of an input picture's id
@@ -108,7 +110,7 @@ def _value(item: Field[object], value: object, raw: object, names: Names) -> Val
     common = Value(item.metadata["title"], "", raw, (name,), value == item.default, item.metadata["info"])
     if isinstance(limit, Several):
         return _with_entries(common, cast("tuple[DataclassInstance, ...]", value), names)
-    if name in ONE and value and value not in (OWN_VAE, THE_FILTER):
+    if name in ONE and value and value not in NO_FILES:
         named = names.one(name, str(value))
         return replace(common, text=named.name, default=False, digest=named.digest, note=named.note)
     if isinstance(limit, Stored) and value:

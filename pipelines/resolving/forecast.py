@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import psutil
@@ -13,7 +13,7 @@ from models.memory.forecast import SLACK, Forecast, Machine, Work, forecast, gig
 from models.memory.manager import LedgerLine
 from pipelines.images.tiles import WINDOWS_A_CALL, part_side
 from pipelines.requests.enlarge import SMALLEST_TILE, Enlarge
-from pipelines.requests.request import Drawing
+from pipelines.requests.request import Drawing, SecondPass
 from pipelines.requests.tiles import one_by_one
 
 
@@ -32,6 +32,8 @@ def work_of(request: Drawing, catalog: CatalogView, machine: Machine) -> Work:
     added = sum(catalog.model(use.id).size for use in (*request.loras, *request.hypernetworks, *request.embeddings))
     control_ids = {use.id for use in request.controls if use.weight and use.id}
     added += sum(catalog.model(model_id).size * machine.element_size // 2 for model_id in control_ids)
+    if isinstance(request, SecondPass) and request.upscaler:
+        added += sum(_of_upscalers([request.upscaler], catalog, machine))  # at work beside the checkpoint, before it draws
     return Work(
         family=checkpoint.family_key,
         weights=models + added + (vae_weights(catalog.model(request.other_vae).size, machine) if request.other_vae else 0),
@@ -53,14 +55,19 @@ def forecast_of(request: Drawing, catalog: CatalogView, machine: Machine, ledger
 
 
 def forecast_of_tiles(request: Enlarge, catalog: CatalogView, machine: Machine, ledger: Sequence[LedgerLine]) -> Forecast:
-    """The same of upscalers, one after the other: with the smallest tile, as the tiles get as small as memory asks for."""
-    entries = [catalog.model(upscaler) for upscaler in request.upscalers]
-    weights = max((entry.size for entry in entries), default=0) * machine.element_size // 2  # such files are mostly in half precision
-    work = int(max((entry.identity.bytes_a_pixel for entry in entries), default=0) * SMALLEST_TILE**2 * SLACK)
+    """The same of upscalers, one after the other."""
+    weights, work = _of_upscalers(request.upscalers, catalog, machine)
     free = available(machine, ledger)
     advice = f"This needs about {gigabytes(weights + work)} GB of memory and {gigabytes(free)} GB are free. Choose a smaller upscaler."
     fits = weights + work <= free
     return Forecast(weights, work, 0, free, fits, "" if fits else advice)
+
+
+def _of_upscalers(upscalers: Iterable[str], catalog: CatalogView, machine: Machine) -> tuple[int, int]:
+    """Bytes of the largest one's weights, and of the smallest tile, as the tiles get as small as memory asks for."""
+    entries = [catalog.model(upscaler) for upscaler in upscalers]
+    weights = max((entry.size for entry in entries), default=0) * machine.element_size // 2  # such files are mostly in half precision
+    return weights, int(max((entry.identity.bytes_a_pixel for entry in entries), default=0) * SMALLEST_TILE**2 * SLACK)
 
 
 def available(machine: Machine, ledger: Sequence[LedgerLine]) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from models.errors import UserError
 from models.files import ModelKind
+from pipelines.metadata.hires_text import CHECKPOINT, UPSCALER
 from pipelines.metadata.lists import unlisted
 from pipelines.metadata.provenance import UPSCALERS
 from pipelines.resolving.rebind import BRACKETS, SHOWN, CatalogView, Digests, Search
@@ -18,7 +19,8 @@ ONE: Mapping[str, tuple[ModelKind, str]] = {
     "checkpoint": ("checkpoint", "Model"),
     "refiner": ("checkpoint", "Refiner"),
     "vae": ("vae", "VAE"),
-    "hires_checkpoint": ("checkpoint", "Hires checkpoint"),
+    "hires_checkpoint": ("checkpoint", CHECKPOINT),
+    "hires_upscaler": ("upscaler", UPSCALER),
     "upscaler": ("upscaler", UPSCALERS[0]),
     "second_upscaler": ("upscaler", UPSCALERS[1]),
 }

@@ -16,6 +16,7 @@ from models.errors import UserError
 from models.files import ModelFile, ModelKind
 from models.library.checkpoint import STARTER, Checkpoint
 from pipelines.metadata.hires_text import CHECKPOINT as HIRES
+from pipelines.metadata.hires_text import UPSCALER
 from pipelines.metadata.lists import canonical, unlisted
 from pipelines.metadata.provenance import UPSCALERS, plain
 from pipelines.requests.as_made import Understanding, seal, threads_here, understanding
@@ -33,6 +34,7 @@ from pipelines.requests.request import (
     SecondPass,
     TextToImage,
 )
+from pipelines.requests.second_pass import LANCZOS, UPSCALER_NAMES, Enlarging
 from pipelines.resolving.embedding_words import awake, embeddings_for
 
 Use = TypeVar("Use", LoraUse, HypernetworkUse, ControlUse)
@@ -52,7 +54,7 @@ INSTEAD = {
     "embedding": "its word is an ordinary one here",
     "upscaler": "the filter stands in for it",
 }
-AS_FIRST = "the second pass has that of the first"
+OF_SECOND = {HIRES: "the second pass has that of the first", UPSCALER: f"{LANCZOS} stands in for it"}  # by place
 UNTIL = "It is drawn as it was then, until you change something else than the seed."
 
 
@@ -133,7 +135,9 @@ def _rebound(request: Drawing, search: Search, ids: bool) -> Rebound:
 
 
 def _passes(request: Drawn, search: Search, ids: bool, moved: Mapping[str, str]) -> Drawn:
-    """With what the other pass of a drawing in two was made with."""
+    """With what the other pass of a drawing in two was made with, and what enlarges its picture."""
+    if isinstance(request, Enlarging):
+        request = replace(request, hires_upscaler=_enlarger(request, search, ids))
     if isinstance(request, SecondPass):
         return replace(request, first=tuple(replace(use, checkpoint=moved.get(use.checkpoint, use.checkpoint)) for use in request.first))
     if not isinstance(request, TextToImage) or not request.hires:
@@ -141,6 +145,16 @@ def _passes(request: Drawn, search: Search, ids: bool, moved: Mapping[str, str])
     known = request.hires_checkpoint or HIRES in search.made_with
     checkpoint = search.checkpoint(request.hires_checkpoint if ids else "", HIRES) if known else ""
     return replace(request, hires_checkpoint=checkpoint, hires_loras=tuple(search.uses("lora", request.hires_loras, "Lora hashes")))
+
+
+def _enlarger(request: Enlarging, search: Search, ids: bool) -> str:
+    """Filters and latent modes are everywhere. Where none acts, nothing is missing, but no form can hold what is not here."""
+    own = request.hires_upscaler
+    if own in UPSCALER_NAMES:
+        return own
+    if not request.upscaler:
+        return own if any(entry.id == own for entry in search.catalog.models("upscaler")) else LANCZOS
+    return search.upscaler(own if ids else "", UPSCALER) or LANCZOS
 
 
 def _too_many(threads: int) -> list[str]:
@@ -264,9 +278,9 @@ class Search:
 
     def _say_gone(self, kind: ModelKind, name: str, is_sure: bool, place: str) -> None:
         what = f"The {SHOWN.get(kind, kind)} “{name[:80]}” is not in the models folders" if name else f"This picture names no {kind}"
-        instead = AS_FIRST if place == HIRES else self.instead if kind == "checkpoint" else INSTEAD.get(kind, "it was left out")
+        instead = self.instead if kind == "checkpoint" else INSTEAD.get(kind, "it was left out")
         later = "" if is_sure else " Some files there are still being compared with it; ask again in a while."
-        self.notes.append(f"{what}; {instead}.{later}")
+        self.notes.append(f"{what}; {OF_SECOND.get(place, instead)}.{later}")
 
 
 def _in_words(how: Understanding) -> str:

@@ -4,7 +4,7 @@ refused with its reason before anything is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Protocol, TypeVar
 
@@ -28,6 +28,7 @@ from pipelines.requests.request import (
     HypernetworkUse,
     Kind,
     LoraUse,
+    SecondPass,
     TextToImage,
     Wording,
 )
@@ -60,12 +61,12 @@ def resolve(request: Kind, catalog: CatalogView) -> Kind:
     Raises `UserError` when something is not there, cannot be used, or does not fit the checkpoint. What needs no model is as it is.
     """
     if isinstance(request, Enlarge):
-        _check_upscalers(request, catalog)
+        _check_upscalers(request.upscalers, catalog)
     return _resolved(request, catalog) if isinstance(request, Drawing) else request
 
 
-def _check_upscalers(request: Enlarge, catalog: CatalogView) -> None:
-    for upscaler in request.upscalers:
+def _check_upscalers(upscalers: Iterable[str], catalog: CatalogView) -> None:
+    for upscaler in upscalers:
         entry = catalog.model(upscaler)
         if entry.identity.kind != "upscaler":
             raise UserError(f"“{entry.name}” is not an upscaler. Choose another file.")
@@ -79,6 +80,8 @@ def _resolved(request: Drawn, catalog: CatalogView) -> Drawn:
     _check_depth(request, checkpoint)
     _check_variant(request, checkpoint)
     _check_box_prompts(request)
+    if isinstance(request, SecondPass) and request.upscaler:
+        _check_upscalers([request.upscaler], catalog)
     vae = request.vae or _preferred_vae(checkpoint, catalog) or OWN_VAE
     if vae != OWN_VAE:
         _fitting(vae, "vae", checkpoint, catalog)

@@ -18,8 +18,9 @@ from pipelines.metadata.companions import companions, content
 from pipelines.metadata.provenance import UPSCALERS, VISION, Hash, Hashes, MadeWith, one, several
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.as_made import Understanding
-from pipelines.requests.request import OWN_VAE, Drawing, Drawn, Enlarge
+from pipelines.requests.request import OWN_VAE, Drawing, Drawn, Enlarge, SecondPass
 
+BY_NETWORK = {"spandrel": version("spandrel")}  # beside the versions of everything
 FILE = "file"  # the kind of key that a file which is in no table goes by
 
 
@@ -42,7 +43,7 @@ class Origins:
         def facts() -> dict[str, str]:
             told = [(each.title, each.name, content(each.files, lambda file: begun[file]())) for each in found]
             told += [(VISION, name, digest()) for name, digest in self._looked.items()]
-            return {**_lists(told), **self.runtime}
+            return {**_lists(told), **self.runtime, **(BY_NETWORK if isinstance(request, SecondPass) and request.upscaler else {})}
 
         return MadeWith(facts)
 
@@ -53,7 +54,7 @@ class Origins:
 
         def facts() -> dict[str, str]:
             told = [one(title, self._catalog.model(key.id).called, begun[title]()) for title, key in keys.items()]
-            return {**{name: text for each in told for name, text in each.items()}, **self.runtime, "spandrel": version("spandrel")}
+            return {**{name: text for each in told for name, text in each.items()}, **self.runtime, **BY_NETWORK}
 
         return MadeWith(facts)
 

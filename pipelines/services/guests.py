@@ -22,7 +22,7 @@ from pipelines.images.store import Inputs
 from pipelines.images.tiles import pixels_drawn
 from pipelines.images.windows import windows
 from pipelines.metadata.two_passes import second_pass
-from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Outpaint, Request, TextToImage
+from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Outpaint, Request, SecondPass, TextToImage
 
 MOST_WORK = 10_000.0  # megapixels times steps of one job: some 300 pictures of 1024 x 1024 with 30 steps
 BY_NETWORK = 20  # steps of a drawing that an upscaler's megapixel takes as long as, about
@@ -54,7 +54,8 @@ def work_of(request: Request, size: Size | None = None) -> float:
         area *= len(windows(size, around, (request.width, request.height)))
     if isinstance(request, Details):
         area *= max(1, len(request.boxes))
-    return area * request.steps * request.picture_count + _second(request, work_of)
+    enlarged = area * BY_NETWORK if isinstance(request, SecondPass) and request.upscaler else 0
+    return area * request.steps * request.picture_count + enlarged + _second(request, work_of)
 
 
 def check_work(request: Request, size: Size | None = None) -> None:

@@ -56,10 +56,10 @@ def preflight(request: Request, picture: Size | None, bounds: Box | None = None,
     `upscaler`: the one that the request names.
     """
     if isinstance(request, TextToImage):
-        lines = _second_pass(unsized(request), (request.width, request.height)) if request.hires else ()
+        lines = _second_pass(unsized(request), (request.width, request.height), upscaler) if request.hires else ()
         return Preflight(tuple(lines))
     if isinstance(request, SecondPass):
-        return Preflight(tuple(_second_pass(request, picture)))
+        return Preflight(tuple(_second_pass(request, picture, upscaler)))
     if isinstance(request, Enlarge):
         return Preflight(tuple(_enlarge(request, picture, upscaler)))
     return _drawn(request, picture, bounds) if isinstance(request, FromPicture) else Preflight(())
@@ -200,17 +200,21 @@ def _by_network(upscaler: ModelFile, picture: Size, size: Size) -> str:
     return f"“{upscaler.name}” (× {scale}) is run {times}{fitted}."
 
 
-def _second_pass(request: SecondPass, picture: Size | None) -> Iterator[str]:
+def _second_pass(request: SecondPass, picture: Size | None, upscaler: ModelFile | None) -> Iterator[str]:
     if picture is None:
         yield "Put a picture in."
         return
     try:
-        size = request.target(picture).size
+        target = request.target(picture)
+        by = _by_network(upscaler, picture, target.enlarged) if upscaler else ""
     except UserError as error:
         yield str(error)
         return
+    size = target.size
     more = size[0] * size[1] / (picture[0] * picture[1])
     yield f"From {_by(picture)} to {_by(size)}, {more:,.1f} times the pixels. {steps_sentence(request)}"
+    if by:
+        yield by
     yield from _strength(request)
 
 

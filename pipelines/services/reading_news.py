@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
+from pipelines.metadata.hires_text import CHECKPOINT, UPSCALER
 from pipelines.metadata.picture_settings import Reading
 from pipelines.requests.groups import Group
 from pipelines.requests.request import Request
@@ -13,10 +14,11 @@ from pipelines.resolving.rebind import Binding, Rebound
 from pipelines.services.answers import ReadingNews, ReadModel, ReadValue, UnknownValue
 
 PLACES = {
-    "Model": "checkpoint", "Refiner": "refiner", "Hires checkpoint": "hires_checkpoint", "vae": "vae", "lora": "loras",
+    "Model": "checkpoint", "Refiner": "refiner", CHECKPOINT: "hires_checkpoint", UPSCALER: "hires_upscaler", "vae": "vae", "lora": "loras",
     "hypernetwork": "hypernetworks", "embedding": "embeddings", "controlnet": "controls", "adapter": "controls",
 }  # fmt: skip
 MODELS = ("checkpoint", "refiner", "hires_checkpoint", "vae")  # fields that hold an id; what is shown is a name
+MAY_BE_MODELS = (*MODELS, "hires_upscaler")  # and what holds an id or the name of a filter
 LONGEST = 100_000  # characters of a value
 
 
@@ -44,7 +46,7 @@ def _values(reading: Reading, request: Request, bindings: tuple[Binding, ...]) -
     here = {PLACES.get(binding.place, ""): binding for binding in bindings if binding.called}
     for item in fields(request):
         name = item.name
-        binding = here.get(name) if name in MODELS else None
+        binding = here.get(name) if name in MAY_BE_MODELS else None
         if binding and binding.name:
             yield _value(item, binding.called, _likely(binding))
         elif name in reading.told and name not in MODELS:

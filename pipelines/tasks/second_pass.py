@@ -1,14 +1,14 @@
 """The second pass ("hires fix"): a finished picture is enlarged, then drawn over at its new size: image to image with all its steps.
 
-With a filter the pixels are enlarged: the result is, bit for bit, image to image of the enlarged picture. A latent mode encodes the
-picture and draws its latents out; of a finished picture there are no other ones left than those that the VAE reads off it.
+With a filter or an upscaler the pixels are enlarged: the result is, bit for bit, image to image of the enlarged picture. A latent mode
+encodes the picture and draws its latents out; of a finished picture there are no other ones left than those that the VAE reads off it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import torch
 from PIL import Image
@@ -16,15 +16,15 @@ from PIL import Image
 from models.diffusion_model import DiffusionModel
 from pipelines.denoising.vae_encode import encode
 from pipelines.images.masking import crop
-from pipelines.images.store import Inputs
 from pipelines.jobs.events import Event
 from pipelines.jobs.runner import Events
 from pipelines.requests.request import FromPicture, SecondPass
-from pipelines.requests.second_pass import Target
+from pipelines.requests.second_pass import Size, Target
 from pipelines.tasks.batch import DrawingBatch, DrawingTask
 from pipelines.tasks.conditioning import Denoisers, controls_of
 from pipelines.tasks.enlarge import FILTERS, resized
 from pipelines.tasks.img2img import Latents, on_grid, over
+from pipelines.tasks.upscaling import Upscaled, upscaled
 
 # Latent mode -> how torch draws the latents out (A1111 1.10, modules/shared.py `latent_upscale_modes`).
 # Any: keywords of torch.nn.functional.interpolate
@@ -36,6 +36,7 @@ LATENT: Mapping[str, Mapping[str, Any]] = {
     "Latent (nearest)": {"mode": "nearest"},
     "Latent (nearest-exact)": {"mode": "nearest-exact"},
 }
+Made = TypeVar("Made")
 SEEN = "Bilinear"  # the filter for what looks at pixels where a latent mode is chosen: control units, and strength 0
 
 
@@ -48,9 +49,11 @@ def batches(task: DrawingTask[SecondPass]) -> Generator[Events]:
 
 
 def _batch(batch: DrawingBatch[SecondPass], denoisers: Denoisers, begun: list[Enlarged]) -> Events:
+    """The tile that was used becomes part of the request: so it makes the same picture again."""
     if not begun:
-        begun.append((yield from enlarged(batch.request, batch.inputs, batch.model)))
-    yield from over(batch, denoisers, begun[0])
+        begun.append((yield from enlarged(batch.task)))
+    singles = [replace(single, hires_tile=begun[0].tile) for single in batch.singles]
+    yield from over(replace(batch, singles=singles), denoisers, begun[0])
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Enlarged:
     request: SecondPass
     picture: Image.Image  # as it was
     pixels: Image.Image
+    tile: int  # pixels of a side that an upscaler saw at once; 0 without one
     target: Target
     model: DiffusionModel
 
@@ -77,20 +81,28 @@ class Enlarged:
         return drawn_out[:, :, top : top + height // side, left : left + width // side]
 
 
-def enlarged(request: SecondPass, inputs: Inputs, model: DiffusionModel) -> Generator[Event | None, None, Enlarged]:
+def enlarged(task: DrawingTask[SecondPass]) -> Generator[Event | None, None, Enlarged]:
     """The picture at its new size, with what stands out cut off."""
-    picture = inputs.open(request.image)
-    target = request.target(picture.size)
-    pixels = yield from _pixels(picture, target.enlarged, request)
-    return Enlarged(request, picture, crop(pixels.crop(target.box), target.size), target, model)
+    picture = task.inputs.open(task.request.image)
+    target = task.request.target(picture.size)
+    made = yield from _pixels(picture, target.enlarged, task)
+    return Enlarged(task.request, picture, crop(made.image.crop(target.box), target.size), made.tile, target, task.model)
 
 
-def _pixels(picture: Image.Image, size: tuple[int, int], request: SecondPass) -> Generator[Event | None, None, Image.Image]:
+def _pixels(picture: Image.Image, size: Size, task: DrawingTask[SecondPass]) -> Generator[Event | None, None, Upscaled]:
     """The whole picture at this size. Here, and nowhere else, an upscaler takes the place of the filter."""
-    made = resized(picture, size, FILTERS[SEEN if request.is_latent else request.hires_upscaler])
+    request, lender = task.request, task.lender
+    if not request.upscaler:
+        return Upscaled((yield from _quietly(resized(picture, size, FILTERS[SEEN if request.is_latent else request.hires_upscaler]))), 0)
+    with lender.upscaler(request.upscaler) as network:
+        return (yield from _quietly(upscaled(network, picture, size, request.hires_tile, make_room=lender.make_room)))
+
+
+def _quietly(work: Generator[object, None, Made]) -> Generator[None, None, Made]:
+    """What it makes; the steps that are told are those of the drawing."""
     while True:
         try:
-            next(made)
+            next(work)
         except StopIteration as end:
             return end.value
-        yield None  # a place to stop; the steps that are told are those of the drawing
+        yield None  # a place to stop

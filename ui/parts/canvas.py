@@ -13,7 +13,7 @@ from gradio.context import LocalContext
 from models.families import PIXELS_PER_LATENT
 from models.files import ModelFile
 from models.json_values import is_table, is_whole, listed
-from pipelines import TILED_MEGAPIXELS, Enlarge, FromPicture, Range, Request, Studio, UserError, limits, preflight
+from pipelines import TILED_MEGAPIXELS, Enlarge, FromPicture, Range, Request, SecondPass, Studio, TextToImage, UserError, limits, preflight
 from pipelines.images.masking import Box, Size
 from ui.door.roles import role, visitor_of
 from ui.messages import Message, PlanLines, PlanQuestion, SizeQuestion, TakenPicture
@@ -86,7 +86,7 @@ def planned(
             raise UserError("Something was missing in what the page sent. Reload it.")
         request = read(kind, {name: value for name, value in values.items() if name not in ("image", "mask", "images")})
         picture = size_of(asked.get("picture"))
-        named = request.upscaler if isinstance(request, Enlarge) else ""
+        named = request.upscaler if isinstance(request, Enlarge | TextToImage | SecondPass) else ""
         found = preflight(request, picture, part_of(picture, asked.get("bounds")), model(named) if model and named else None)
     except UserError as error:
         return {"lines": [str(error)], "box": None, "label": ""}

@@ -14,6 +14,7 @@ import gradio as gr
 from models.files import ModelFile, ModelKind, scale_of
 from pipelines import Checkpoint, Request, SecondPass, Studio, UserError, limits, written
 from pipelines.requests.enlarge import THE_FILTER
+from pipelines.requests.second_pass import UPSCALER_NAMES
 from pipelines.resolving.control_match import readers
 from ui.door.roles import role
 from ui.gradio_types import QUIET, Update, listener
@@ -32,13 +33,14 @@ AS_FIRST = "As the first"
 UPSCALERS: dict[str, list[tuple[str, str]]] = {  # request field -> what is offered beside the library's
     "upscaler": [("None: the filter alone", "")],
     "second_upscaler": [("Nothing", ""), ("The filter", THE_FILTER)],
+    "hires_upscaler": [(name, name) for name in UPSCALER_NAMES],
 }
 DRAWS = ("", "v", "turbo", "lcm", "lightning", "hyper")  # variants that draw from words alone
 
 
 def offer(studio: Studio, form: Form) -> None:
     """Keeps the form's lists as the library is."""
-    names = [name for name in ("checkpoint", "vae", "refiner", "hires_checkpoint") if name in form.inputs]
+    names = [name for name in ("checkpoint", "vae", "refiner", "hires_checkpoint", "hires_upscaler") if name in form.inputs]
     racks: dict[Rack, tuple[ModelKind, ...]] = {name: sorts for name, sorts in RACKS.items() if limits(form.kind).get(name)}
     kind = form.kind
 
@@ -93,6 +95,8 @@ def choices(studio: Studio, kind: type[Request], name: str, checkpoint_id: str) 
     checkpoints = studio.checkpoints(kind.kind)
     if name == "checkpoint":
         return [(controls.about(entry), entry.id) for entry in checkpoints]
+    if name in UPSCALERS:
+        return upscalers(studio, name)
     if name == "hires_checkpoint":
         return [(AS_FIRST, ""), *((controls.about(entry), entry.id) for entry in studio.checkpoints(SecondPass.kind))]
     if name == "refiner":

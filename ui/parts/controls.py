@@ -14,6 +14,7 @@ from gradio.context import Context
 from models.families import PIXELS_PER_LATENT
 from models.json_values import is_row
 from pipelines import OWN_VAE, Checkpoint, Choice, Flag, Limit, Range, Request, Several, Text, limits
+from pipelines.requests.second_pass import UPSCALER_NAMES
 from ui.gradio_types import Keyword, keywords, listener
 from ui.messages import FormOffers
 from ui.parts.components import piece
@@ -174,7 +175,7 @@ def starts(kind: type[Request], checkpoints: Sequence[Checkpoint]) -> FormOffers
     return {
         "starts": {entry.id: plain(starting_values(kind, entry)) for entry in checkpoints},
         "aspects": {entry.id: sizes[entry.native_size] for entry in checkpoints},
-        "unnamed": {"vae": [value for _, value in NO_VAE_FILE]},
+        "unnamed": {"vae": [value for _, value in NO_VAE_FILE], "hires_upscaler": list(UPSCALER_NAMES)},
     }
 
 

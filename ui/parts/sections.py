@@ -14,7 +14,7 @@ from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES
 from ui.gradio_types import Keyword, keywords
 from ui.parts import controls
 from ui.parts.canvas import plan
-from ui.parts.choices import AS_FIRST, choices, offer
+from ui.parts.choices import AS_FIRST, choices, offer, upscalers
 from ui.parts.control_units import units
 from ui.parts.form import CARRIED, Form, TabForm
 from ui.parts.scripts import call
@@ -175,7 +175,7 @@ def as_first(names: tuple[str, ...]) -> list[tuple[str, str]]:
 
 def enlarging(draft: Draft) -> None:
     """How a picture comes to the size of its second pass, but for the factor."""
-    draft.show("hires_upscaler")
+    draft.show("hires_upscaler", choices=upscalers(draft.studio, "hires_upscaler"))
     with gr.Row():
         draft.show("hires_width", "hires_height", min_width=100)
 

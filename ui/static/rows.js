@@ -6,6 +6,8 @@ const per_cent = (share) => `${Math.round(100 * share)} %`;
 const list = (...words) => words.filter(Boolean).join(", ");
 const count = (number, word) => (number ? `${number} ${word}${number > 1 ? "s" : ""}` : "");
 
+const enlarges = (upscaler, unnamed) => ((unnamed.hires_upscaler ?? [upscaler]).includes(upscaler) ? upscaler : "upscaler");
+
 // Name of a row -> what it says of a form's values; `unnamed`: field -> its values that name no file, as the server says.
 /** @type {Record<string, (values: Record<string, any>, unnamed: Record<string, string[]>) => string>} */
 const SAYS = {
@@ -21,9 +23,9 @@ const SAYS = {
   tiles: ({ tiling, tile_size, seam_pass }) =>
     tiling === "Off" ? "off" : list(`${tiling}, ${tile_size}`, tiling === "Tile by tile" && seam_pass !== "None" && "seams"),
   several: ({ images }) => (images?.length ? count(images.length, "picture") : "off"),
-  second: ({ hires, hires_upscaler, hires_factor, hires_width, hires_height, hires_strength }) =>
-    hires ? list(hires_width || hires_height ? `${hires_width || "…"} × ${hires_height || "…"}` : `${hires_factor} ×`, hires_upscaler, per_cent(hires_strength)) : "off",
-  enlarging: ({ hires_upscaler }) => hires_upscaler,
+  second: ({ hires, hires_upscaler, hires_factor, hires_width, hires_height, hires_strength }, unnamed) =>
+    hires ? list(hires_width || hires_height ? `${hires_width || "…"} × ${hires_height || "…"}` : `${hires_factor} ×`, enlarges(hires_upscaler, unnamed), per_cent(hires_strength)) : "off",
+  enlarging: ({ hires_upscaler }, unnamed) => enlarges(hires_upscaler, unnamed),
   upscaling: ({ upscaler, second_upscaler, blend, upscaler_tile }) =>
     upscaler ? list(second_upscaler && `blended ${per_cent(blend)}`, upscaler_tile ? `tiles of ${upscaler_tile}` : "tiles by memory") : "off",
   windows: ({ begins_with, overlap }) => list(begins_with, `overlap ${overlap}`),
