@@ -15,7 +15,9 @@ from models.errors import UserError
 from models.library.catalog import Catalog
 from models.library.checkpoint import STARTER, STARTER_UPSCALER
 from models.memory.forecast import Machine
+from pipelines import Studio
 from pipelines.images.store import Inputs
+from pipelines.job_book.book import JobBook
 from pipelines.jobs.events import Picture
 from pipelines.jobs.outputs import Outputs
 from pipelines.metadata.picture_settings import Reading, inspect, of_pasted
@@ -32,7 +34,10 @@ from pipelines.services.guests import work_of
 from pipelines.services.preflight import preflight
 from pipelines.services.reading_news import news_of
 from tests.support.toy_weights import CPU, write_toy_model
+from tests.support.toys import ToyPainter
 from tests.support.upscaler_toys import picture
+from ui.parts.choices import choices
+from ui.parts.controls import starting_values, starts
 
 NAME = "Starter x4"
 SIZE = (72, 64)
@@ -190,6 +195,18 @@ def test_what_it_takes_is_said_before(room: Room) -> None:
     needs, less = (forecast_of(each, room.catalog, MACHINE, ()) for each in (request, plain))
     assert needs.weights - less.weights > 2 * entry.size
     assert work_of(request) == pytest.approx(work_of(plain) + 20 * request.width * request.height / 1e6)
+
+
+def test_the_form_offers_it_beside_the_filters_and_begins_with_the_starters_own(tmp_path: Path) -> None:
+    catalog, book = Catalog(OWN), JobBook(tmp_path / "studio.db", tmp_path)
+    catalog.rescan(wait=True)
+    studio = Studio(catalog, Outputs(tmp_path), book, ToyPainter)
+    [entry] = studio.checkpoints(TextToImage.kind)
+    offered = choices(studio, TextToImage, "hires_upscaler", entry.id)
+    assert (LANCZOS, LANCZOS) in offered and offered[-1] == (NAME, STARTER_UPSCALER)
+    assert starting_values(TextToImage, entry)["hires_upscaler"] == STARTER_UPSCALER
+    assert STARTER_UPSCALER not in starts(TextToImage, [entry])["unnamed"]["hires_upscaler"]
+    book.close()
 
 
 def test_its_details_name_the_upscaler_and_a_filter_by_its_own_name(room: Room, drawn: Picture) -> None:

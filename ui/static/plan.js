@@ -38,6 +38,7 @@ export const build = ({ element, props, server }) => {
   on("form", ({ kind: whose, values: all }) => whose === kind && hear(all));
   if (page.forms[kind]) hear(page.forms[kind]); // a tab that is opened later than the page
   on("painted", (told) => told.kind === kind && ask());
+  on("library", () => ask()); // a file that the form names may have come, or gone
 
   // A picture that was put in by hand brings a size that suits it; one that comes with settings has its own.
   on("opened", async ({ kind: whose, width, height }) => {

@@ -18,6 +18,7 @@ from typing import Any
 from torch import nn
 from transformers import CLIPTokenizer
 
+from models.library.checkpoint import STARTER_UPSCALER
 from models.starter.recipe.captions import known_words
 from models.starter.recipe.networks import new_scheduler, new_vae
 from models.starter.recipe.progress import load
@@ -88,7 +89,12 @@ def _about(size: int) -> dict[str, Any]:
         "native_size": size,
         "known_words": known_words(),
         "example_prompts": list(EXAMPLES),
-        "defaults": {"steps": 20, "guidance_scale": GUIDANCE_SCALE, "hires_strength": HIRES_STRENGTH},
+        "defaults": {
+            "steps": 20,
+            "guidance_scale": GUIDANCE_SCALE,
+            "hires_strength": HIRES_STRENGTH,
+            "hires_upscaler": STARTER_UPSCALER,
+        },
     }
 
 
