@@ -200,10 +200,10 @@ def test_an_uploaded_model_is_no_model(door: RunningDoor) -> None:
 
 def test_templates_and_paths_in_a_prompt_are_only_words(door: RunningDoor) -> None:
     (door.folder / "cwd" / "canary.txt").write_text("canary-7c1f")
-    words = "{{7*7}} ${IFS} $(id) %s {file:canary.txt} py:open('canary.txt').read() embedding:../x"
-    for path in ("canary.txt", "../cwd/canary", "../../cwd/canary.txt"):
-        outcome, said = door.run({"prompt": f"__{path}__", "steps": 1, "width": 64, "height": 64}, guest(door))
-        assert outcome == "error" and "There is no wildcard" in said["error"], said
+    words = "{{7*7}} $(id) %s {file:canary.txt} py:open('canary.txt').read() embedding:../x"
+    for named in ("__canary.txt__", "__../cwd/canary__", "__/etc/passwd__", "${IFS}"):
+        outcome, said = door.run({"prompt": named, "steps": 1, "width": 64, "height": 64}, guest(door))
+        assert outcome == "error" and said["title"] == "Not started" and "canary-7c1f" not in said["error"], said
     outcome, said = door.run({"prompt": words, "steps": 1, "width": 64, "height": 64}, guest(door))
     assert outcome == "complete", said
     [picture] = door.finish(said[0], guest(door))["pictures"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,11 +60,19 @@ class Afternoon:
     def queued(self) -> list[str]:
         return self.page.evaluate(MINE)
 
+    def queues(self, words: str) -> bool:
+        """Whether a job of these words comes into the queue soon."""
+        end = time.monotonic() + 6
+        while words not in self.queued() and time.monotonic() < end:
+            self.page.wait_for_timeout(20)
+        return words in self.queued()
+
     def generate(self, kind: str, words: str) -> None:
         self.page.locator(f"#{kind}-prompt textarea").fill(words)
-        while words not in self.queued():  # a press that comes before the answer to the last one is none
+        self.press(self.page.locator(f"#{kind}-generate"))
+        if not self.queues(words):  # a press that comes before the answer to the last one is none
             self.press(self.page.locator(f"#{kind}-generate"))
-            self.page.wait_for_timeout(100)
+        wait_for(self.page, lambda: words in self.queued())
 
     def open_panel(self, name: str) -> None:
         if not self.page.locator("#panel").is_visible():

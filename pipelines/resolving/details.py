@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 EXACT = 2**53  # JavaScript's numbers lose digits beyond it, so such a field's value goes as text
 SIDES = ("width", "height")
 COUNTS = ("batch_count", "batch_size", "all_combinations")  # a finished picture is one, however many were drawn
+SWITCH = "hires"  # of the second pass
 OWN_ALONE = frozenset({TIME, LOADING, PLACE})  # facts of one picture that no other is compared by
 OF_PICTURE = (TIME, PLACE)  # those that stand with its size and its seed
 NO_FILES = (OWN_VAE, THE_FILTER, *UPSCALER_NAMES)  # what fields that may name a model hold else
@@ -84,8 +85,8 @@ def _values(request: Request, names: Names) -> Iterator[tuple[Group, Value]]:
         value, group = getattr(request, item.name), item.metadata["group"] or COMPUTED
         if (_is_found(item) or item.name in COUNTS) and value == item.default:
             continue
-        if group == SECOND and not getattr(request, "hires", True):
-            continue  # the fields of a second pass that nobody asked for
+        if group == SECOND and item.name != SWITCH and not getattr(request, SWITCH, True):
+            continue  # how a second pass would be drawn that nobody asked for
         if item.name == SIDES[0] and value:
             yield group, _size(request)
         elif item.name not in SIDES or not raw[SIDES[0]]:

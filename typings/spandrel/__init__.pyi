@@ -75,6 +75,8 @@ class ArchRegistry:
 
 class ModelLoader:
     def load_from_file(self, path: Any) -> ImageModelDescriptor[nn.Module] | MaskedImageModelDescriptor[nn.Module]: ...
-    def load_from_state_dict(self, state_dict: dict[str, Tensor]) -> ImageModelDescriptor[nn.Module] | MaskedImageModelDescriptor[nn.Module]: ...
+    def load_from_state_dict(
+        self, state_dict: dict[str, Tensor]
+    ) -> ImageModelDescriptor[nn.Module] | MaskedImageModelDescriptor[nn.Module]: ...
 
 MAIN_REGISTRY: ArchRegistry
