@@ -1,7 +1,7 @@
 """The Library tab with 100,000 pictures in Chromium: how even it scrolls, what it keeps, and when the page is at rest.
 
-The first four rows are shares of what may be: 5 % of frames over 33 ms, and a heap of 60 MB after scrolling through all. The last is the
-page at rest with 100,000 pictures over that with 100.
+The first four rows are shares of what may be: 5 % of frames over 33 ms, and a heap of 60 MB after scrolling through all. Then the page at
+rest with 100,000 pictures over that with 100, and a job of the starter beside the open library over the same job beside no page.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
+from bench.engine import HERE, job_seconds, starter_request
 from bench.library import FEW, PICTURES, migration
-from bench.paired import NotHere, Row
+from bench.paired import NotHere, Row, compare, take_turns
+from models.library.catalog import Catalog
 from pipelines.gallery.thumbs import SIDE, Thumbs
 from pipelines.job_book.book import JobBook
 from pipelines.job_book.rows import NOBODY
+from pipelines.jobs.runner import Runner
+from pipelines.runtime.runner import open_runner
 from tests.support.page_fixtures import INSIDE, SWITCHES, House, free_port
 
 MOST_LATE = 0.05  # of the frames
@@ -62,6 +66,8 @@ def measure(rounds: int) -> list[Row]:
         with house(Path(name) / "many", PICTURES) as many, house(Path(name) / "few", FEW) as few:
             ratios = [rest(browser, many) / rest(browser, few) for _ in range(min(rounds, 5))]
             slow, fast, through, heap = scrolled(browser, many)
+        with house(Path(name) / "real", PICTURES, Real) as real:
+            jobs = beside(browser, real, rounds)
         browser.close()
     return [
         Row("frames over 33 ms, two screens a second / 5 %", [slow / MOST_LATE], 1.0, SECONDS),
@@ -69,14 +75,50 @@ def measure(rounds: int) -> list[Row]:
         Row("frames over 33 ms, through all 100,000 / 5 %", [through / MOST_LATE], 1.0, SECONDS),
         Row("heap after it / 60 MB", [heap / MOST_HEAP], 1.0, SECONDS),
         Row("page at rest with 100,000 pictures / with 100", ratios, 1.2, statistics.median(ratios)),
+        *jobs,
     ]
 
 
+class Real(House):
+    """With the starter."""
+
+    def catalog(self) -> Catalog:
+        return Catalog(HERE / "models" / "starter")
+
+    def _open_runner(self) -> Runner:
+        assert self.studio
+        return open_runner(self.catalog(), "cpu", self.studio.uploads.inputs)
+
+
+def beside(browser: Browser, house: House, rounds: int) -> list[Row]:
+    """A job beside the library, which lies open and still, and beside no page."""
+    assert house.studio
+    atelier, page = house.studio, window(browser, house)
+    request = starter_request(atelier.checkpoints()[0])
+
+    def alone() -> float:
+        page.goto("about:blank")
+        return job_seconds(atelier, request)
+
+    def open_library() -> float:
+        if not page.url.startswith(house.url):
+            page.goto(house.url)
+            page.wait_for_function(AT_REST)
+            page.get_by_role("tab", name="Library", exact=True).click()
+            page.wait_for_selector(".tile[data-picture]:visible")
+            page.wait_for_timeout(3000)
+        return job_seconds(atelier, request)
+
+    times = take_turns({"a job beside no page": alone, "a job beside the open library": open_library}, rounds)
+    page.context.close()
+    return compare(times, "a job beside no page", {"a job beside the open library": 1.03})
+
+
 @contextmanager
-def house(folder: Path, count: int) -> Generator[House]:
+def house(folder: Path, count: int, kind: type[House] = House) -> Generator[House]:
     """A studio with so many pictures, which are the owner's."""
     folder.mkdir()
-    made = House(folder, free_port())
+    made = kind(folder, free_port())
     migration(folder / "outputs", count)
     book = JobBook(folder / "outputs" / "studio.db", folder / "outputs")
     with book.file.transaction() as db:

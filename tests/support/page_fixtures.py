@@ -27,6 +27,7 @@ from models.library.catalog import Catalog
 from pipelines import Studio
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
+from pipelines.jobs.runner import Runner
 from tests.support.toys import ToyPainter, toy_model_folder, wait_until
 from ui import page
 from ui.door.csp import Numbered
@@ -83,8 +84,7 @@ class House:
     def open(self) -> None:
         pictures = self.folder / "outputs"
         book = JobBook(pictures / "studio.db", pictures)
-        catalog = Catalog(toy_model_folder(self.folder / "toy"), [self.models])
-        self.studio = Studio(catalog, Outputs(pictures), book, self._open_runner, **self.more)
+        self.studio = Studio(self.catalog(), Outputs(pictures), book, self._open_runner, **self.more)
         self.runner.inputs = self.studio.uploads.inputs
         self.studio.start()
         self._app = create_app(self.studio, page, Door(), **look())
@@ -98,7 +98,10 @@ class House:
         self._thread.start()
         wait_until(lambda: self._server and self._server.started, 30)
 
-    def _open_runner(self) -> ToyPainter:
+    def catalog(self) -> Catalog:
+        return Catalog(toy_model_folder(self.folder / "toy"), [self.models])
+
+    def _open_runner(self) -> Runner:
         self.warm.wait()
         return self.runner
 
