@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from pipelines.requests.request import Request
+
+Made = TypeVar("Made")
+Heard = TypeVar("Heard")
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +43,18 @@ class Picture:
 
 
 Event = Step | Picture
+
+
+def retold(work: Generator[Heard, None, Made], tell: Callable[[Heard], Told]) -> Generator[Told, None, Made]:
+    """The work, which tells of each event what `tell` makes of it. Returns what the work makes."""
+    while True:
+        try:
+            event = next(work)
+        except StopIteration as end:
+            return end.value
+        yield tell(event)
+
+
+def among(before: int, count: int) -> Callable[[Event | None], Event | None]:
+    """Steps of one part of the work, as those of all parts: `before` were made by others, and `count` are made in all."""
+    return lambda event: replace(event, index=before + event.index, count=count) if isinstance(event, Step) else event

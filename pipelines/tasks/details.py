@@ -9,7 +9,7 @@ from PIL import Image
 
 from pipelines.denoising.vae_decode import Decoded, decode, way_of
 from pipelines.details.parts import Part, parts_of
-from pipelines.jobs.events import Event, Step
+from pipelines.jobs.events import Event, among, retold
 from pipelines.jobs.runner import Events
 from pipelines.requests.as_made import DecodeUse
 from pipelines.requests.request import Details, Inpaint
@@ -62,7 +62,7 @@ def _redrawn(
     before = index % batch.request.pictures_a_batch * sum(lengths)
     for turn, (part, length) in enumerate(zip(parts, lengths, strict=True)):
         work = _painted(batch, part, picture, prompts.of(part.asked), way_of(single, turn))
-        decoded = yield from counted(work, before, batch.request.pictures_a_batch * sum(lengths))
+        decoded = yield from retold(work, among(before, batch.request.pictures_a_batch * sum(lengths)))
         ways, picture, before = ways + decoded.ways, decoded.image, before + length
     return Decoded(picture, ways)
 
@@ -80,13 +80,3 @@ def _painted(
     latents = yield from paint(asked, prepared, asked.masked_content, steps_of(asked), noise, position, show_in(model, patch))
     decoded = yield from decode(model, latents, way)
     return replace(decoded, image=patch.put_back(decoded.image))
-
-
-def counted(work: Generator[Event | None, None, Decoded], before: int, total: int) -> Generator[Event | None, None, Decoded]:
-    """The work with its steps counted among those of all parts, which may have different numbers of them."""
-    while True:
-        try:
-            event = next(work)
-        except StopIteration as end:
-            return end.value
-        yield replace(event, index=before + event.index, count=total) if isinstance(event, Step) else event

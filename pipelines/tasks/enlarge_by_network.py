@@ -10,7 +10,7 @@ from PIL import Image
 
 from models.memory.device import threads
 from models.upscalers.upscaler import Upscaler
-from pipelines.jobs.events import Step
+from pipelines.jobs.events import Step, retold
 from pipelines.jobs.runner import Events
 from pipelines.requests.as_made import threads_here
 from pipelines.requests.enlarge import THE_FILTER, Enlarge, Size
@@ -59,9 +59,4 @@ def _second(batch: Batch[Enlarge], picture: Image.Image, size: Size, tile: int) 
 
 def _told(work: Work, place: int, places: int) -> Work:
     """Its steps, counted as those of one of several parts that take as long as each other."""
-    while True:
-        try:
-            event = next(work)
-        except StopIteration as end:
-            return end.value
-        yield replace(event, index=event.index + place * event.count, count=event.count * places) if event else None
+    return retold(work, lambda step: replace(step, index=step.index + place * step.count, count=step.count * places) if step else None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from PIL import Image
@@ -16,7 +16,7 @@ from PIL import Image
 from models.diffusion_model import DiffusionModel
 from pipelines.denoising.vae_encode import encode
 from pipelines.images.masking import crop
-from pipelines.jobs.events import Event
+from pipelines.jobs.events import Event, retold
 from pipelines.jobs.runner import Events
 from pipelines.requests.request import FromPicture, SecondPass
 from pipelines.requests.second_pass import Size, Target
@@ -36,7 +36,6 @@ LATENT: Mapping[str, Mapping[str, Any]] = {
     "Latent (nearest)": {"mode": "nearest"},
     "Latent (nearest-exact)": {"mode": "nearest-exact"},
 }
-Made = TypeVar("Made")
 SEEN = "Bilinear"  # the filter for what looks at pixels where a latent mode is chosen: control units, and strength 0
 
 
@@ -93,16 +92,11 @@ def _pixels(picture: Image.Image, size: Size, task: DrawingTask[SecondPass]) -> 
     """The whole picture at this size. Here, and nowhere else, an upscaler takes the place of the filter."""
     request, lender = task.request, task.lender
     if not request.upscaler:
-        return Upscaled((yield from _quietly(resized(picture, size, FILTERS[SEEN if request.is_latent else request.hires_upscaler]))), 0)
+        way = FILTERS[SEEN if request.is_latent else request.hires_upscaler]
+        return Upscaled((yield from retold(resized(picture, size, way), _quietly)), 0)
     with lender.upscaler(request.upscaler) as network:
-        return (yield from _quietly(upscaled(network, picture, size, request.hires_tile, make_room=lender.make_room)))
+        return (yield from retold(upscaled(network, picture, size, request.hires_tile, make_room=lender.make_room), _quietly))
 
 
-def _quietly(work: Generator[object, None, Made]) -> Generator[None, None, Made]:
-    """What it makes; the steps that are told are those of the drawing."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
-        yield None  # a place to stop
+def _quietly(step: object) -> None:
+    """A place to stop; the steps that are told are those of the drawing."""

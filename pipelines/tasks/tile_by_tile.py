@@ -6,16 +6,14 @@ The way of "Ultimate SD upscale": a grid of tiles, all from one seed, and if ask
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
 
 from PIL import Image
-from torch import Tensor
 
 from pipelines.control.units import Controls
 from pipelines.denoising.vae_decode import Decoded, decode, way_of
 from pipelines.images.masking import Patch, Size
 from pipelines.images.tiles import asked_of, mask_of, parts
-from pipelines.jobs.events import Event, Step
+from pipelines.jobs.events import Event, among, retold
 from pipelines.requests.as_made import DecodeUse
 from pipelines.requests.request import FromPicture
 from pipelines.requests.steps import steps_of
@@ -62,18 +60,8 @@ def redrawn(
         prepared = yield from prepare(model, asked, patch, "Original", denoisers.of(asked))
         noise = noise_of([asked], latent_shape(asked, model), model)
         drawing = paint(asked, prepared, "Original", steps, noise, position, show_in(model, patch))
-        latents = yield from _among(drawing, done, total * len(batch.singles))
+        latents = yield from retold(drawing, among(done, total * len(batch.singles)))
         decoded = yield from decode(model, latents, way_of(single, len(ways)))
         picture, ways, done = patch.put_back(decoded.image), ways + decoded.ways, done + steps.run
         yield None
     return Decoded(picture, ways)
-
-
-def _among(drawing: Generator[Event | None, None, Tensor], before: int, total: int) -> Generator[Event | None, None, Tensor]:
-    """The run of one part, its steps counted among those of all parts."""
-    while True:
-        try:
-            event = next(drawing)
-        except StopIteration as end:
-            return end.value
-        yield replace(event, index=before + event.index, count=total) if isinstance(event, Step) else event
