@@ -23,7 +23,7 @@ from pipelines.jobs.outputs import Outputs
 from pipelines.metadata.picture_settings import Reading, inspect, of_pasted
 from pipelines.metadata.two_passes import second_pass, sized
 from pipelines.requests.request import Enlarge, ImageToImage, Request, SecondPass, TextToImage
-from pipelines.requests.second_pass import LANCZOS
+from pipelines.requests.second_pass import LANCZOS, USUAL
 from pipelines.resolving.details import details
 from pipelines.resolving.forecast import forecast_of
 from pipelines.resolving.model_names import ModelNames
@@ -205,6 +205,7 @@ def test_the_form_offers_it_beside_the_filters_and_begins_with_the_starters_own(
     offered = choices(studio, TextToImage, "hires_upscaler", entry.id)
     assert (LANCZOS, LANCZOS) in offered and offered[-1] == (NAME, STARTER_UPSCALER)
     assert starting_values(TextToImage, entry)["hires_upscaler"] == STARTER_UPSCALER
+    assert starting_values(SecondPass, entry)["denoising_strength"] == starting_values(TextToImage, entry)["hires_strength"] < USUAL
     assert STARTER_UPSCALER not in starts(TextToImage, [entry])["unnamed"]["hires_upscaler"]
     book.close()
 

@@ -13,7 +13,7 @@ from gradio.context import Context
 
 from models.families import PIXELS_PER_LATENT
 from models.json_values import is_row
-from pipelines import OWN_VAE, Checkpoint, Choice, Flag, Limit, Range, Request, Several, Text, limits
+from pipelines import OWN_VAE, Checkpoint, Choice, Flag, Limit, Range, Request, SecondPass, Several, Text, limits
 from pipelines.requests.second_pass import UPSCALER_NAMES
 from ui.gradio_types import Keyword, keywords, listener
 from ui.messages import FormOffers
@@ -130,7 +130,10 @@ def defaults(kind: type[Request]) -> dict[str, object]:
 def starting_values(kind: type[Request], entry: Checkpoint) -> dict[str, object]:
     """What the form holds when this checkpoint is chosen and nothing is typed: the request's defaults, then the checkpoint's own."""
     known = defaults(kind)
-    own = {name: value for name, value in entry.defaults.items() if name in known}
+    suits = {**entry.defaults}
+    if kind is SecondPass and "hires_strength" in suits:
+        suits["denoising_strength"] = suits["hires_strength"]  # the same pass, by itself
+    own = {name: value for name, value in suits.items() if name in known}
     side = entry.native_size
     tiles = {"tile_size": side, "tile_overlap": side // 2} if "tile_size" in known else {}
     return known | {"width": side, "height": side, "checkpoint": entry.id} | tiles | own
