@@ -205,7 +205,7 @@ def test_the_form_offers_it_beside_the_filters_and_begins_with_the_starters_own(
     offered = choices(studio, TextToImage, "hires_upscaler", entry.id)
     assert (LANCZOS, LANCZOS) in offered and offered[-1] == (NAME, STARTER_UPSCALER)
     assert starting_values(TextToImage, entry)["hires_upscaler"] == STARTER_UPSCALER
-    assert starting_values(SecondPass, entry)["denoising_strength"] == starting_values(TextToImage, entry)["hires_strength"] < USUAL
+    assert starting_values(SecondPass, entry)["denoising_strength"] == starting_values(TextToImage, entry)["hires_strength"] != USUAL
     assert STARTER_UPSCALER not in starts(TextToImage, [entry])["unnamed"]["hires_upscaler"]
     book.close()
 
