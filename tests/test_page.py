@@ -284,12 +284,16 @@ def test_a_lost_connection_is_told_and_mends_itself(house: House, browser: Brows
         visit.generate("a ball")
         slow.release(2)
         visit.wait_for_step(2)
+        visit.page.evaluate("() => (window.before_it_was_lost = true)")
         threading.Timer(1.0, slow.release, [50]).start()  # the worker can then see that the server closes
         house.close()
         wait_for(visit.page, lambda: visit.part("status").text_content() == "Connection lost, trying again…")
         house.runner.gate = None
         house.open()
         wait_for(visit.page, lambda: "restarted" in (visit.part("frame").text_content() or ""))
+        if visit.page.get_by_text("Attempting reconnection").count():  # an answer was on its way: Gradio then loads the page again
+            wait_for(visit.page, lambda: not visit.page.evaluate("() => window.before_it_was_lost"))
+            visit.settle()
         visit.generate("a ball")
         visit.finished()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Generator
 
@@ -141,7 +142,8 @@ def test_a_press_in_another_window_is_seen_and_stopped_here(queue: Visit, house:
     second.goto(house.url)
     second.wait_for_selector("#txt2img-prompt textarea")
     expect(second.locator("#stage [data-part=status]")).to_contain_text("3 more of yours in the queue")
-    second.locator("#stage [data-part=stop]").click()
+    with second.expect_response(re.compile(r"/jobs/[^/]+/stop$")):  # only then is the next step the one at which it acts
+        second.locator("#stage [data-part=stop]").click()
     assert house.runner.gate
     house.runner.gate.release(2)  # it acts within a step
     wait_for(queue.page, lambda: "drawn" not in order(queue))
