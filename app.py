@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options: argparse.Namespace, lock: FolderLock) -> None:
     """Joins the parts and answers until Ctrl+C."""
     from models.library.catalog import Catalog
-    from pipelines.images.store import Inputs
+    from pipelines.images.store import INPUTS, Inputs
     from pipelines.job_book.book import JobBook
     from pipelines.jobs.outputs import Outputs
     from pipelines.preprocessors.annotators import Annotators
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     catalog = Catalog(HERE / "models" / "starter", [weights, *options.models_dir], options.outputs_dir / ".library")
     catalog.rescan()  # in the background, while the page is built
     book = JobBook(options.outputs_dir / "studio.db", options.outputs_dir, options.rebuild_book, lock)
-    inputs = Inputs(options.outputs_dir / ".inputs")
+    inputs = Inputs(options.outputs_dir / INPUTS)
     inputs.sweep(book.inputs_used())
 
     annotators = Annotators([weights, *options.models_dir], HERE / "models" / "starter")

@@ -13,13 +13,14 @@ from models.memory.forecast import Forecast
 from models.memory.manager import LedgerLine
 from pipelines.details.detectors import Detectors
 from pipelines.gallery.gallery import Gallery
-from pipelines.images.store import Inputs
+from pipelines.images.store import INPUTS, Inputs
 from pipelines.job_book.book import NOBODY, Job, JobBook, PictureRecord
 from pipelines.jobs.errands import never
 from pipelines.jobs.events import Picture
 from pipelines.jobs.outputs import Outputs, inspect
 from pipelines.jobs.runner import Runner
 from pipelines.jobs.worker import Worker
+from pipelines.metadata.source_of import source_of
 from pipelines.metadata.two_passes import first_pass, second_pass, sized, with_own_first
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.control_unit import ControlUse
@@ -73,7 +74,7 @@ class Studio:
         `guest_disk`: bytes that each guest's pictures and inputs may take; 0 for no limit. `wildcards`: without it, there are none.
         """
         self._catalog = catalog
-        kept = inputs or Inputs(outputs.folder / ".inputs")
+        kept = inputs or Inputs(outputs.folder / INPUTS)
         self.disk = DiskQuota(book, kept, guest_disk)
         self.uploads = Uploads(kept, book, self.disk)
         self.library = Library(catalog, weights, hub)
@@ -146,7 +147,7 @@ class Studio:
         request = picture.request
         if not isinstance(request, TextToImage) or not request.hires:
             return None
-        image = self.uploads.inputs.keep(picture.image)
+        image = self.uploads.inputs.keep(picture.image, source_of(request, self.uploads.inputs.source))
         return resolve(second_pass(request, image, picture.image.size, picture.made_with), self._catalog)
 
     def first_pass(self, record: PictureRecord, image: str) -> tuple[FirstPass, ...]:

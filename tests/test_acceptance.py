@@ -58,6 +58,7 @@ def test_the_prompt_is_watched_as_it_forms_into_a_picture_that_shows_just_that(v
     assert visit.page.evaluate("window.frames_seen.size") >= 15
     with visit.page.expect_download() as downloading:
         visit.part("download").click()
+        visit.part("ways").get_by_text("As it was saved").click()
     data = Path(downloading.value.path()).read_bytes()
     picture = Image.open(io.BytesIO(data))
     assert right_share(picture.convert("RGB"), PROMPT) == 1, "the judge sees the house, its colour, its place, snow, night and mountains"

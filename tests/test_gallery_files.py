@@ -20,6 +20,7 @@ from pipelines.gallery import bare_png
 from pipelines.gallery.download import MISSING, MOST, Names, safe, zipped
 from pipelines.gallery.gallery import Gallery
 from pipelines.gallery.thumbs import SIDE, Thumbs
+from pipelines.images.source_type import PNG_NAME
 from pipelines.job_book.book import JobBook, PictureRecord
 from pipelines.jobs.outputs import read
 from tests.support.foreign_files import COMMENT, comment, with_exif
@@ -63,7 +64,7 @@ def test_a_zip_without_settings_says_nothing_of_them_and_has_the_same_pixels(ope
     with pytest.raises(UserError, match="no settings"):
         read(data)
     with Image.open(io.BytesIO(data)) as bare, Image.open(record.path) as kept:
-        assert bare.tobytes() == kept.tobytes() and bare.info == {}
+        assert bare.tobytes() == kept.tobytes() and {*bare.info} == {"xmp", PNG_NAME}  # the label
 
 
 def test_a_picture_that_vanishes_while_the_zip_is_made_is_named_in_it(opened: Opened) -> None:

@@ -255,15 +255,16 @@ def test_what_is_deleted_comes_back_by_undo_or_out_of_the_bin_which_empties_afte
     library.visit.complaints[:] = [line for line in library.visit.complaints if "404" not in line]  # small pictures of what is gone
 
 
-def test_what_is_selected_arrives_in_a_zip_with_or_without_settings(library: Library, ids: list[str]) -> None:
+def test_what_is_selected_arrives_in_a_zip_in_any_format_with_or_without_settings(library: Library, ids: list[str]) -> None:
     library.tile(ids[0]).click()
     library.tile(ids[2]).click(modifiers=["Control"])
-    for way, told in (("With their settings", True), ("Without settings", False)):
+    for way, ending, told in (("As it was saved", ".png", True), ("As WebP", ".webp", False)):
         library.act("zip").click()
+        library.page.get_by_label("With its settings").set_checked(told)
         with library.page.expect_download() as coming:
             library.page.get_by_role("button", name=way).click()
         with zipfile.ZipFile(Path(coming.value.path())) as archive:
-            pictures = [archive.read(name) for name in archive.namelist() if name.endswith(".png")]
+            pictures = [archive.read(name) for name in archive.namelist() if name.endswith(ending)]
         assert len(pictures) == 2 and all((b"parameters" in each) is told for each in pictures)
 
 

@@ -612,6 +612,7 @@ class GalleryOrder(TypedDict, total=False):
     note: object
     name: object
     settings: object
+    format: object
 
 
 class NewBoard(TypedDict):

@@ -16,12 +16,11 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, cast
 
 from models.errors import UserError
 from pipelines.gallery.answers import GalleryDownload
-from pipelines.gallery.bare import bare
-from pipelines.gallery.bare_png import PIECE
+from pipelines.gallery.formats import AS_SAVED, FORMATS, given_out
 from pipelines.gallery.person import Person, marks, own, parts
 from pipelines.job_book.book import JobBook
 from pipelines.job_book.rows import place_of
@@ -41,6 +40,7 @@ NAMED_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECAS
 class Prepared:
     person: Person
     files: tuple[Path, ...]
+    format: str  # see `given_out`
     settings: bool
     until: float  # seconds since 1970
 
@@ -53,11 +53,14 @@ class Downloads:
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._lock = threading.Lock()
 
-    def prepare(self, ids: Sequence[str], person: Person, settings: bool) -> GalleryDownload:
-        """`settings`: the files as they are, else without what they say of themselves.
+    def prepare(self, ids: Sequence[str], person: Person, settings: bool, wanted: str = AS_SAVED) -> GalleryDownload:
+        """`settings`: with what the files say of themselves. `wanted`: a name of `FORMATS`; else as they were saved.
 
-        Raises `UserError` when none of the pictures is this person's, when all of their files are gone, and when they are too many.
+        Raises `UserError` for a format that is not known, when none of the pictures is this person's, when all of their files are gone,
+        and when they are too many.
         """
+        if wanted not in (AS_SAVED, *FORMATS):
+            raise UserError(f"Pictures are given out as {', '.join(FORMATS)}, or as they were saved.")
         if len(ids) > MOST:
             raise UserError(f"{len(ids):,} pictures are too many for one ZIP; {MOST:,} are the most. Choose fewer.")
         sized = [(path, size) for path in self._paths(ids, person) if (size := _size(path)) >= 0]
@@ -67,7 +70,7 @@ class Downloads:
         if total > MOST_BYTES:
             raise UserError(f"These pictures take {total / 1e9:.1f} GB; {MOST_BYTES / 1e9:.0f} GB are the most in one ZIP. Choose fewer.")
         name = secrets.token_urlsafe(16)
-        self._keep(name, Prepared(person, tuple(path for path, _ in sized), settings, time.time() + 60 * MINUTES))
+        self._keep(name, Prepared(person, tuple(path for path, _ in sized), wanted, settings, time.time() + 60 * MINUTES))
         return {"id": name, "count": len(sized), "bytes": total}
 
     def open(self, name: str, person: Person) -> Iterator[bytes]:
@@ -76,7 +79,7 @@ class Downloads:
             found = self._prepared.get(name)
         if found is None or found.person.user != person.user or found.until < time.time():
             raise UserError(GONE)
-        return zipped(found.files, found.settings)
+        return zipped(found.files, found.settings, found.format)
 
     def _paths(self, ids: Sequence[str], person: Person) -> list[Path]:
         """In the order in which they were named."""
@@ -117,7 +120,7 @@ class Pipe:
         return held
 
 
-def zipped(files: Iterable[Path], settings: bool) -> Iterator[bytes]:
+def zipped(files: Iterable[Path], settings: bool, wanted: str = AS_SAVED) -> Iterator[bytes]:
     """A ZIP of these files. Raises `ValueError` or `OSError` in its middle for a file that ends in its own."""
     pipe, names, missing = Pipe(), Names(), list[str]()
     with zipfile.ZipFile(cast("IO[bytes]", pipe), "w", zipfile.ZIP_STORED) as whole:  # all that it needs of a stream
@@ -129,7 +132,7 @@ def zipped(files: Iterable[Path], settings: bool) -> Iterator[bytes]:
                 continue
             with file:
                 try:
-                    name, contents = (path.name, _read(file)) if settings else bare(file, path.name)
+                    name, contents = given_out(file, path.name, wanted, settings)
                 except UserError as error:
                     missing.append(f"{safe(path.name)}: {error}")
                     continue
@@ -174,10 +177,6 @@ def _entry(name: str, path: Path | None = None) -> zipfile.ZipInfo:
     at = time.localtime(seconds)
     year = min(max(at.tm_year, 1980), 2107)  # what a ZIP can say
     return zipfile.ZipInfo(name, (year, at.tm_mon, at.tm_mday, at.tm_hour, at.tm_min, at.tm_sec))
-
-
-def _read(file: BinaryIO) -> Iterator[bytes]:
-    return iter(lambda: file.read(PIECE), b"")
 
 
 def _size(path: Path) -> int:

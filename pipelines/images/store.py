@@ -16,16 +16,19 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from models.errors import UserError
+from pipelines.images.source_type import PNG_NAME, packet, source_in
 from pipelines.requests.fields import INPUT_ID
 
 log = logging.getLogger(__name__)
 
 MODES = ("RGB", "RGBA", "L", "I;16")  # pictures, pictures with what is transparent, masks, depth maps
+INPUTS = ".inputs"  # in the folder of finished pictures
 COMPRESSION = 1  # of 9: pictures hardly shrink further, and masks are small anyway
 GONE = "The picture this starts from is not stored here any more. Put it in again."
+LABELLED = 2_000  # bytes at the beginning of a file, in which its label stands
 WEEK = 7 * 86_400  # seconds
 
 
@@ -35,15 +38,15 @@ class Inputs:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
 
-    def keep(self, image: Image.Image) -> str:
-        """Stores a picture (RGB or RGBA), an L mask or a 16-bit depth map and returns its id.
+    def keep(self, image: Image.Image, source: str = "") -> str:
+        """Stores a picture (RGB or RGBA), an L mask or a 16-bit depth map and returns its id. `source`: its label, see `source`.
 
         Raises `UserError` when the disk does not take it.
         """
         assert image.mode in MODES, image.mode
         picture_id = content_id(image)
         try:
-            self._write(image, self.path(picture_id))
+            self._write(image, self.path(picture_id), source)
         except OSError as error:
             log.error("An input picture could not be stored: %s", error)
             raise UserError("The picture could not be stored: the disk is full or cannot be written. Make room, then try again.") from error
@@ -64,6 +67,14 @@ class Inputs:
             raise UserError("The stored picture this starts from is damaged. Put it in again.")
         image.info.clear()
         return image if mode in ("", image.mode) else on_white(image).convert(mode)
+
+    def source(self, picture_id: str) -> str:
+        """How the picture came to be, one of `pipelines.images.source_type.SOURCE_TYPES`; "" where nobody has said."""
+        try:
+            with self.path(picture_id).open("rb") as file:
+                return source_in(file.read(LABELLED))
+        except OSError:
+            return ""
 
     def size(self, picture_id: str) -> tuple[int, int]:
         """Width and height, read from the file's header. Raises `UserError` when it is gone."""
@@ -102,17 +113,25 @@ class Inputs:
             return False
         return True
 
-    def _write(self, image: Image.Image, path: Path) -> None:
-        if self._sound(path):
+    def _write(self, image: Image.Image, path: Path, source: str) -> None:
+        if self._sound(path) and (not source or self.source(path.stem)):  # a label, once there, stays
             os.utime(path)  # in use again: the sweep counts from now
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = path.with_suffix(f".{secrets.token_hex(8)}.part")
         try:
-            image.save(part, "PNG", compress_level=COMPRESSION)
+            image.save(part, "PNG", compress_level=COMPRESSION, pnginfo=_labelled(source))
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _labelled(source: str) -> PngImagePlugin.PngInfo | None:
+    if not source:
+        return None
+    texts = PngImagePlugin.PngInfo()
+    texts.add_itxt(PNG_NAME, packet(source))
+    return texts
 
 
 def _touched(file: Path) -> float:

@@ -2,10 +2,12 @@
 
     outputs/2026-11-21/20261121-031502-0007_red-house-in-the-snow_s1234.png
 
-The name sorts by time: date, time of day, ten-thousandths of a second, words of the prompt, seed (of a drawing). Two texts are in the PNG:
+The name sorts by time: date, time of day, ten-thousandths of a second, words of the prompt, seed (of a drawing). Three texts are in the
+PNG:
 
     atelier      {"version": 1, "request": ..., "made_with": ...}      JSON, complete, the one that counts
     parameters   the settings as A1111 text, for other programs
+    XMP          the label that says how it came to be (`pipelines.metadata.source_of`)
 """
 
 from __future__ import annotations
@@ -28,9 +30,12 @@ from pathlib import Path
 from PIL import Image, PngImagePlugin
 
 from models.errors import UserError
+from pipelines.images.source_type import PNG_NAME, packet
+from pipelines.images.store import INPUTS, Inputs
 from pipelines.job_book.errors import Trouble, trouble
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import FORMAT_VERSION, Reading, inspect, read
+from pipelines.metadata.source_of import source_of
 from pipelines.prompts import parse
 from pipelines.requests.request import Drawing, Request, describe
 
@@ -61,6 +66,7 @@ class Outputs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
+        self._inputs = Inputs(self.folder / INPUTS)
         self._was_there = self.folder.is_dir()
         self._last = 0
         self._lock = threading.Lock()
@@ -70,7 +76,7 @@ class Outputs:
 
         Raises `NotSaved` when the disk is full or cannot be written; then nothing is left of the attempt.
         """
-        data = _png(image, request, made_with)
+        data = _png(image, request, made_with, source_of(request, self._inputs.source))
         with _told():
             self._find_folder()
             return self._put(data, f"{_name(request)}.png")
@@ -158,9 +164,10 @@ def slug(prompt: str) -> str:
     return whole if len(whole.encode()) >= SLUG_BYTES // 2 else _without_half_letter(words, cut)
 
 
-def _png(image: Image.Image, request: Request, made_with: dict[str, str]) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG", compress_level=COMPRESSION, pnginfo=_png_texts(request, made_with))
+def _png(image: Image.Image, request: Request, made_with: dict[str, str], source: str) -> bytes:
+    file, texts = io.BytesIO(), _png_texts(request, made_with)
+    texts.add_itxt(PNG_NAME, packet(source))
+    image.save(file, "PNG", compress_level=COMPRESSION, pnginfo=texts)
     return file.getvalue()
 
 

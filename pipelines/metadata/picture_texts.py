@@ -18,6 +18,7 @@ from PIL import ExifTags, Image, PngImagePlugin
 
 from models.errors import UserError
 from pipelines.images.exif_cost import costs_too_much
+from pipelines.images.source_type import record_in
 from pipelines.metadata.exif import block_of, values_of
 from pipelines.metadata.stealth import STEALTH, hidden_text
 
@@ -143,8 +144,8 @@ def _xmp_texts(packet: str) -> dict[str, str]:
     """The text that looks like settings, else all of them, and the program that wrote the packet."""
     texts = [html.unescape(next(filter(None, found.groups()), "")).strip() for found in XMP_TEXT.finditer(packet)]
     settings = next((text for text in texts if text.startswith("{") or "Steps:" in text), "\n".join(texts))
-    tool = XMP_TOOL.search(packet)
-    return ({XMP: settings} if settings else {}) | ({TOOL: tool[1]} if tool else {})
+    tool, record = XMP_TOOL.search(packet), record_in(packet)
+    return ({XMP: settings} if settings else {}) | ({TOOL: tool[1]} if tool else {}) | ({ATELIER: record} if record else {})
 
 
 def comment_text(raw: bytes) -> str:

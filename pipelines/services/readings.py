@@ -17,12 +17,13 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from models.errors import UserError
 from models.library.catalog import Catalog
 from pipelines.images.decode import KINDS
+from pipelines.images.source_type import SAYS, source_in
 from pipelines.metadata.companions import companions, others
 from pipelines.metadata.picture_settings import Reading, inspect, of_pasted
 from pipelines.metadata.provenance import unlike
@@ -69,7 +70,7 @@ class Readings:
     def of_file(self, data: bytes, user: str) -> ReadingNews:
         """Of a picture, or of a file that holds a text. Raises `UserError` when it says nothing."""
         with self._turn:
-            return self._keep(inspect(data) if _is_picture(data) else of_pasted(_text(data)), user)
+            return self._keep(_looked_into(data) if _is_picture(data) else of_pasted(_text(data)), user)
 
     def of_text(self, text: str, user: str) -> ReadingNews:
         """Of a text that somebody pastes: settings, or a prompt. Raises `UserError` when it says nothing."""
@@ -115,6 +116,16 @@ class Readings:
         here = companions(request, self._catalog, self._annotators) if isinstance(request, Drawing) else []
         files = others(made_with, here, lambda file: self._catalog.file_hash(file, until - time.monotonic()))
         return [*files, *unlike(made_with, self._runtime())]
+
+
+def _looked_into(data: bytes) -> Reading:
+    """With what the picture is labelled as, also where it says nothing else. Raises `UserError` where it has no settings."""
+    label = SAYS.get(source_in(data), "")
+    try:
+        reading = inspect(data)
+    except UserError as error:
+        raise UserError(f"{error} {label}".strip()) from error
+    return replace(reading, notes=(*reading.notes, label)) if label else reading
 
 
 def _is_gone(found: Rebound, place: str) -> list[bool]:

@@ -13,6 +13,7 @@ from models.errors import UserError
 from pipelines.depth.depth_map import read_depth
 from pipelines.images.decode import WHITE, as_mask, normalise
 from pipelines.images.masking import Size
+from pipelines.images.source_type import source_in
 from pipelines.images.store import GONE, Inputs
 from pipelines.images.windows import extended, windows
 from pipelines.job_book.book import JobBook, PictureRecord
@@ -75,11 +76,11 @@ class Uploads:
         with self._turn:
             found = normalise(data, None if transparent else WHITE)
             mask = self._keep(_transparent(found.alpha), user) if found.alpha else ""
-            return replace(self.keep(found.image, user), notes=found.notes, mask=mask)
+            return replace(self.keep(found.image, user, source_in(data)), notes=found.notes, mask=mask)
 
-    def keep(self, image: Image.Image, user: str) -> Taken:
-        """A picture that the studio has made itself: a control map, a depth map."""
-        return Taken(self._keep(image, user), *image.size)
+    def keep(self, image: Image.Image, user: str, source: str = "") -> Taken:
+        """A picture that the studio has made itself: a control map, a depth map. `source`: the label of any other."""
+        return Taken(self._keep(image, user, source), *image.size)
 
     def mask(self, data: bytes, size: Size, user: str) -> Taken:
         """A mask picture, scaled to the size of the picture it belongs to."""
@@ -174,9 +175,9 @@ class Uploads:
         """Width and height, read from the file's header. Raises `UserError` when it is gone."""
         return self.inputs.size(picture_id)
 
-    def _keep(self, image: Image.Image, user: str) -> str:
+    def _keep(self, image: Image.Image, user: str, source: str = "") -> str:
         self._disk.check(user)
-        picture_id = self.inputs.keep(image)
+        picture_id = self.inputs.keep(image, source)
         self._book.own_input(picture_id, user)
         self._disk.add(user, self.inputs.path(picture_id).stat().st_size)
         return picture_id

@@ -16,6 +16,7 @@ from pipelines.images.masking import RESIZE, crop
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.jobs.runner import Events
+from pipelines.metadata.source_of import source_of
 from pipelines.requests.request import Depth, FromPicture, ImageToImage
 from pipelines.requests.steps import steps_of
 from pipelines.requests.tiles import ONE_BY_ONE
@@ -77,7 +78,7 @@ def _remembering(batch: DrawingBatch[ImageToImage], drawn: Callable[[DrawingBatc
         del stored[index]  # of a loopback that has come to its end
     for event in drawn(batch):
         if isinstance(event, Picture) and turn < loops - 1:
-            stored[event.index] = batch.inputs.keep(event.image)
+            stored[event.index] = batch.inputs.keep(event.image, source_of(event.request, batch.inputs.source))
         yield event
 
 

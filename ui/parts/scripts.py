@@ -20,6 +20,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from pipelines import grammar_tables
+from pipelines.gallery.formats import FORMATS
 
 STATIC = Path(__file__).parents[1] / "static"
 SCRIPT_ID = "atelier-script"  # of the element that loads the script
@@ -35,9 +36,11 @@ def static(name: str) -> str:
 
 
 def modules() -> dict[str, str]:
-    """Name -> text of each module: the files, and the prompt grammar's tables, which are the server's own."""
+    """Name -> text of each module: the files, and what is the server's own: the prompt grammar's tables, the formats of downloads."""
     files = {path.stem: static(path.name) for path in sorted(STATIC.glob("*.js"))}
-    return files | {"grammar_tables": f"export const tables = {literal(grammar_tables())};\n"}
+    formats = {name: found.says for name, found in FORMATS.items()}
+    tables = {"grammar_tables": ("tables", grammar_tables()), "format_names": ("formats", formats)}
+    return files | {name: f"export const {said} = {literal(told)};\n" for name, (said, told) in tables.items()}
 
 
 def joined(texts: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@
     GET  /library/boards                                            -> boards; POST {"name"}: a new one -> {"id"}
     POST /library/boards/{id}/rename|delete|restore|add|remove      {"name"} or {"ids": [...]}
     GET  /library/bin                                               -> what is in it; POST /library/bin/empty
-    POST /library/zip  {"ids": [...], "settings": true}             -> {"id", "count", "bytes"}; GET /library/zip/{id}: the file
+    POST /library/zip  {"ids": [...], "settings": true, "format": ""} -> {"id", "count", "bytes"}; GET /library/zip/{id}: the file
 
 `zone`: minutes east of Greenwich, where the person is. All of it is about the visitor's own pictures, and for the owner of the studio
 those of nobody too. Refused is what cannot be done, with status 422 and a sentence.
@@ -77,7 +77,8 @@ class LibraryRoutes:
 
     async def prepare(self, request: Request) -> Response:
         def answer(person: Person, values: GalleryOrder) -> object:
-            return self.gallery.downloads.prepare(_ids(values), person, values.get("settings") is not False)
+            wanted = values.get("format", "")
+            return self.gallery.downloads.prepare(_ids(values), person, values.get("settings") is not False, str(wanted)[:20])
 
         return await _done(request, answer)
 

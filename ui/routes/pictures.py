@@ -6,20 +6,24 @@ A picture is found by its id alone, 128 random bits, and only by the person who 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from models.errors import UserError
 from pipelines import PictureRecord, Studio
+from pipelines.gallery.formats import AS_SAVED, FORMATS, given_out
 from pipelines.gallery.thumbs import make_thumb
 from pipelines.metadata.picture_texts import UNREADABLE
 from ui.door.csp import FOREVER
 from ui.door.roles import visitor_of
 from ui.messages import Message
 
-AT_ONCE = 2  # small versions that are made at the same time
+AT_ONCE = 2  # small versions and other formats that are made at the same time
+UNFIT = "This picture cannot be read, so it can be saved only as it is."
 KINDS = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".avif": "image/avif"}
 
 
@@ -31,16 +35,35 @@ class PictureRoutes:
         self._turn = asyncio.Semaphore(AT_ONCE)
 
     async def picture(self, request: Request) -> Response:
-        """The file as it was saved, byte for byte, with its metadata. `?download=1` makes the browser keep it."""
+        """The file as it was saved, byte for byte, with its metadata. `?download=1` makes the browser keep it, `&as=` and one of
+        `FORMATS` in another format, `&settings=0` without what it says of how it was made.
+        """
         try:
             record = await self._find(request)
         except UserError as error:
             return _gone(str(error))
         if record is None:
             return _gone()
+        if request.query_params.get("as") or request.query_params.get("settings") == "0":
+            return await self._given_out(record.path, request.query_params)
         place = "attachment" if request.query_params.get("download") else "inline"
         kind = KINDS.get(record.path.suffix.lower(), "image/png")
         return FileResponse(record.path, headers=FOREVER, media_type=kind, filename=record.path.name, content_disposition_type=place)
+
+    async def _given_out(self, path: Path, asked: Mapping[str, str]) -> Response:
+        wanted, settings = asked.get("as", AS_SAVED), asked.get("settings") != "0"
+        if wanted not in (AS_SAVED, *FORMATS):
+            return JSONResponse(Message(message=f"A picture is given out as {', '.join(FORMATS)}."), 422)
+        try:
+            async with self._turn:
+                name, data = await asyncio.to_thread(_read_out, path, wanted, settings)
+        except UserError as error:
+            return _gone(str(error))
+        except UNREADABLE:
+            return _gone(UNFIT)
+        kind = KINDS.get(Path(name).suffix.lower(), "image/png")
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}", "Cache-Control": "private, no-store"}
+        return Response(data, media_type=kind, headers=headers)
 
     async def thumb(self, request: Request) -> Response:
         """Made when it is first asked for, and then kept on the disk."""
@@ -79,6 +102,12 @@ class PictureRoutes:
             return None
         await asyncio.to_thread(self.studio.folders.check, record)
         return record if await asyncio.to_thread(record.path.is_file) else None
+
+
+def _read_out(path: Path, wanted: str, settings: bool) -> tuple[str, bytes]:
+    with path.open("rb") as file:
+        name, pieces = given_out(file, path.name, wanted, settings)
+        return name, b"".join(pieces)
 
 
 def _may_see(request: Request, user: str) -> bool:

@@ -2,6 +2,7 @@
 import { dropdown } from "./dropdown.js";
 import { emit, findAll, make } from "./dom.js";
 import { ask, favour, makeBoard, putOn, rate, restore, takeOff, throwAway } from "./marks.js";
+import { keep, ways } from "./save_as.js";
 import { stars } from "./stars.js";
 
 const TABS = { img2img: "Image to image", inpaint: "Inpaint", outpaint: "Outpaint", controlnet: "ControlNet", depth: "Depth", hires: "Hires fix", details: "Details", enlarge: "Enlarge", txt2img: "Text to image" };
@@ -51,15 +52,10 @@ export const bar = (part, { pictures, boards, like, show, open, clear }) => {
     return [title("Put on"), ...puts, name, ...(takes.length ? [title("Take off"), ...takes] : [])];
   };
   const sendItems = (close) => Object.entries(TABS).map(([to, says]) => item(says, () => emit("send", { id: only().id, kind: only().kind, to }), close));
-  const fetchZip = async (settings) => {
-    const told = await ask("/zip", { ids: ids(), settings });
-    if (!told) return;
-    const link = make("a", { href: `library/zip/${encodeURIComponent(told.id)}`, download: "atelier.zip" });
-    document.body.append(link);
-    link.click();
-    link.remove();
+  const fetchZip = async (format, settings) => {
+    const told = await ask("/zip", { ids: ids(), format, settings });
+    if (told) keep(`library/zip/${encodeURIComponent(told.id)}`, "atelier.zip");
   };
-  const zipItems = (close) => [item("With their settings", () => fetchZip(true), close), item("Without settings", () => fetchZip(false), close)];
 
   // ---- the bar ---------------------------------------------------------------------------------------------------------------
 
@@ -75,7 +71,7 @@ export const bar = (part, { pictures, boards, like, show, open, clear }) => {
   const alike = act("like", "sparkles", "Like this", "Pictures with this one's settings", () => like(only().id));
   const kept = [
     row, heart, menu("boards", "folder-open", "Boards", "Put on boards, or take off them", boardItems), compare, surface, settings, send, alike,
-    menu("zip", "download", "Download", "All of them in one ZIP", zipItems),
+    menu("zip", "download", "Download", "All of them in one ZIP", (close) => ways(close, fetchZip)),
     act("delete", "trash-2", "Delete", "Into the bin (Delete)", () => throwAway(ids())),
   ];
   const back = act("restore", "archive-restore", "Restore", "Out of the bin, to where they were", () => restore(ids()));

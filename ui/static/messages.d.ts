@@ -698,6 +698,7 @@ export type GalleryOrder = {
   note?: unknown;
   name?: unknown;
   settings?: unknown;
+  format?: unknown;
 };
 
 export type NewBoard = {

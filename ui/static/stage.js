@@ -2,10 +2,12 @@
 // Everything that people wrote enters as text (textContent, alt, title), never as markup.
 import { snapshot } from "./desk.js";
 import { emit, on, parts, pause, write } from "./dom.js";
+import { dropdown } from "./dropdown.js";
 import { watchQueue } from "./feed.js";
 import * as page from "./page.js";
 import { begins, completes } from "./pairing.js";
 import { showPage } from "./panel.js";
+import { keep, ways } from "./save_as.js";
 import { largeView } from "./stage_large.js";
 import { address, listen } from "./stage_live.js";
 import { marks } from "./stage_marks.js";
@@ -93,8 +95,6 @@ export const build = ({ element, trigger, props, watch }) => {
     part("prompt").title = picture.prompt;
     part("facts").textContent = facts(picture);
     part("seed").hidden = !picture.seed || !props.seeded.includes(page.open.tab);
-    part("download").href = `${address("picture", picture.id)}.png?download=1`;
-    part("download").setAttribute("download", "");
   };
 
   // Somebody has chosen: the view stays with this picture, whatever is drawn.
@@ -316,6 +316,9 @@ export const build = ({ element, trigger, props, watch }) => {
     select(next?.id ?? null);
     if (next && part("large").open) large.show(next);
   };
+  const save = (format, settings) =>
+    keep(`${address("picture", selected)}.png?${new URLSearchParams({ download: "1", ...(format && { as: format }), ...(settings ? {} : { settings: "0" }) })}`);
+  const showWays = dropdown(part("download"), part("ways"), () => part("ways").replaceChildren(...ways(() => showWays(false), save)));
   begins(part("compare"), part("compares"), part("compares").textContent, () => selected, speak);
   marks(part, { shown: () => selected, strip: pictures, gone });
   on("send", ({ id, kind, to }) => (snapshot(to || kind), trigger("send", { id, to, units: page.forms[to]?.controls })));

@@ -1,0 +1,27 @@
+// Ways to keep a picture: as it was saved, or in another format, with its settings inside or without.
+import { make } from "./dom.js";
+import { formats } from "./format_names.js";
+
+let inside = true; // whether the settings go with it; the next menu begins as the last one was left
+
+// What a menu of them holds. `save(format, settings)`: "" is the format in which it was saved.
+/** @type {(close: () => void, save: (format: string, settings: boolean) => void) => HTMLElement[]} */
+export const ways = (close, save) => {
+  const tick = make("input", { type: "checkbox", checked: inside });
+  tick.addEventListener("change", () => (inside = tick.checked));
+  const button = (says, format) => {
+    const made = make("button", { type: "button", "data-format": format }, make("span", { textContent: says }));
+    made.addEventListener("click", () => (close(), save(format, inside)));
+    return made;
+  };
+  const rows = Object.entries(formats).map(([name, says]) => button(`As ${says}`, name));
+  return [button("As it was saved", ""), ...rows, make("label", { className: "menu-tick", title: "Prompt, seed, models: what makes the picture again" }, tick, "With its settings")];
+};
+
+// Has the browser keep what an address gives.
+export const keep = (href, name = "") => {
+  const link = make("a", { href, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+};
