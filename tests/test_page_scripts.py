@@ -22,6 +22,14 @@ __all__ = ["browser", "house", "open_house", "visit"]
 OURS = re.compile(r"\./static/atelier\.([0-9a-f]{16})\.(js|css)")
 GRADIO_S = re.compile(r"/(assets|gradio_api)/|/theme\.css|/iframeResizer|/favicon\.ico")
 OWN_REQUESTS = 12  # at a first visit, at most
+# Counts the handlers that Gradio watches for changes.
+WATCHED = """window.watched = 0;
+window.Proxy = new Proxy(Proxy, {
+  construct(watch, [what, ...how]) {
+    if ("targets" in what) window.watched += 1;
+    return new watch(what, ...how);
+  },
+});"""
 FIRST_VISIT = 590_000  # bytes as Chromium counts them, at most, with all that Gradio loads; 86 kB are the two typefaces
 
 # Each export of each module, as it is written; the comments of a joined one have stayed at home.
@@ -115,9 +123,10 @@ def test_files_are_named_by_their_content_and_kept_for_good(house: House) -> Non
     assert httpx.get(f"{house.url}static/atelier.js").status_code == 404
 
 
-def test_a_first_visit_asks_little_of_ours_and_stays_small(house: House, browser: Browser) -> None:
+def test_a_first_visit_asks_little_of_ours_stays_small_and_watches_no_handler_for_changes(house: House, browser: Browser) -> None:
     with closing(browser.new_context()) as window:
         page = window.new_page()
+        page.add_init_script(WATCHED)
         wire = page.context.new_cdp_session(page)
         wire.send("Network.enable")
         asked: dict[str, str] = {}
@@ -127,7 +136,9 @@ def test_a_first_visit_asks_little_of_ours_and_stays_small(house: House, browser
         page.goto(house.url)
         page.wait_for_function("() => /\\d+ \\/ \\d+/.test(document.querySelector('[data-part=figure]')?.textContent)")
         page.wait_for_timeout(1000)
+        watched = page.evaluate("() => window.watched")
     own = [url for url in asked.values() if url.startswith(house.url) and not GRADIO_S.search(url)]
     assert len(OURS.findall(" ".join(f".{url[len(house.url) - 1 :]}" for url in own))) == 2
     assert len(own) <= OWN_REQUESTS, own
     assert sizes.total() <= FIRST_VISIT
+    assert watched == 0
