@@ -49,6 +49,7 @@ from pipelines.requests.request import (
     TextToImage,
 )
 from pipelines.requests.second_pass import UPSCALER_NAMES
+from pipelines.requests.tiles import ONE_BY_ONE, UNTILED, WINDOWS, one_by_one
 
 OWN = Path(__file__).parents[1] / "models" / "starter"
 WIDTH = 160  # numbers in a text vector of the starter
@@ -227,9 +228,15 @@ def _hires(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     asked = SecondPass(
         **{**common, "width": 64, "height": 64}, image=dice.choice(stock.pictures), denoising_strength=dice.choice((0.0, 0.4, 1.0)),
         hires_upscaler=dice.choice(UPSCALER_NAMES), hires_factor=dice.choice((1.0, 1.45)), hires_width=dice.choice((0, 0, 104)),
-        hires_height=dice.choice((0, 96)), **_maybe_units(dice, stock),
+        hires_height=dice.choice((0, 96)), **_tiles(dice), **_maybe_units(dice, stock),
     )  # fmt: skip
-    return sized(asked, SIZES[stock.pictures.index(asked.image)])
+    plain = replace(asked, tiling=UNTILED) if asked.is_latent and one_by_one(asked) else asked
+    return sized(plain, SIZES[stock.pictures.index(asked.image)])
+
+
+def _tiles(dice: Dice) -> dict[str, Any]:
+    tiles = {"tiling": dice.choice((WINDOWS, ONE_BY_ONE)), "tile_size": 64, "tile_overlap": dice.choice((0, 32))}
+    return tiles if dice.random() < 0.3 else {}
 
 
 def _enlarge(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:

@@ -11,7 +11,7 @@ import pytest
 from models.errors import UserError
 from models.memory.forecast import Machine
 from models.memory.manager import Key, LedgerLine
-from pipelines.requests.request import Controlled, ControlUse, ImageToImage, LoraUse, TextToImage
+from pipelines.requests.request import Controlled, ControlUse, ImageToImage, LoraUse, SecondPass, TextToImage
 from pipelines.resolving.forecast import available, forecast_of, work_of
 
 GB = 10**9
@@ -72,8 +72,9 @@ def test_a_model_that_is_gone_is_said() -> None:
         forecast_of(TextToImage(checkpoint="nothing"), ToyShelf(), CARD, ())
 
 
-def test_in_tiles_the_memory_is_that_of_a_part_however_large_the_picture_is() -> None:
-    whole = ImageToImage(checkpoint="sd", width=1024, height=1024)
+@pytest.mark.parametrize("kind", [ImageToImage, SecondPass])
+def test_in_tiles_the_memory_is_that_of_a_part_however_large_the_picture_is(kind: type[ImageToImage | SecondPass]) -> None:
+    whole = kind(checkpoint="sd", width=1024, height=1024)
     large = replace(whole, width=4096, height=4096, tiling="Windows", tile_size=1024)
     one, four = (forecast_of(request, ToyShelf(), CARD, ()).activations for request in (whole, large))
     assert four == 4 * one, "four windows a call"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.metadata import hires_text, infotext, tile_text
+from pipelines.metadata import hires_text, infotext, tile_text, two_passes
 from pipelines.metadata.text_request import request_of
 from pipelines.requests.fields import Range
 from pipelines.requests.request import KINDS, SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, ImageToImage, Inpaint, TextToImage, limits
@@ -208,7 +208,8 @@ def test_every_field_of_a_request_is_written_or_known_not_to_be() -> None:
         "all_combinations": "of a job; a picture has its words",
         "wordings": "of a job; a picture has its words",
     }
-    second = {*hires_text.KEYS, "hires_strength", "hires_width", "hires_height", "hires", "hires_loras"}  # tests/test_two_passes.py
+    own = {"hires_strength", "hires_width", "hires_height", "hires", "hires_loras"}
+    second = {*own, *hires_text.KEYS, *two_passes.TILED.values()}  # tests/test_two_passes.py
     assert set(limits(TextToImage)) == {*infotext.KEYS, *infotext.EXACT, *infotext.TEMPLATES, *elsewhere, *second}
 
 

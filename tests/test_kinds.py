@@ -14,7 +14,7 @@ import pytest
 
 import ui
 from bench import remake_stock
-from pipelines.metadata.two_passes import ASKED
+from pipelines.metadata.two_passes import ASKED, TILED
 from pipelines.requests.request import KINDS, Drawing, Enlarge, Request, TextToImage, describe, restore
 from pipelines.tasks.recipes import DRAWN, MADE
 from tests.support.toys import toy_studio
@@ -53,7 +53,7 @@ def read_in_request() -> Iterator[str]:
 
 def unused(kind: type[Request]) -> list[str]:
     draws = [attribute for file, attribute in read_by_name(ROOT / "pipelines") if file == USES or not file.startswith(TELLS)]
-    used = {*draws, *read_in_request(), *ASKED.values()}
+    used = {*draws, *read_in_request(), *ASKED.values(), *TILED.values()}
     return [item.name for item in fields(kind) if item.name not in used | {"as_made"}]
 
 

@@ -28,6 +28,12 @@ def test_a_switch_draws_a_second_pass_and_keeps_the_first(visit: Visit, house: H
     visit.set("hires_steps", "3")
     wait_for(visit.page, lambda: "3 steps will run." in plan(visit, "txt2img"))
     wait_for(visit.page, lambda: said(visit) == "2 ×, Lanczos, 35 %")
+    visit.page.locator("#txt2img-hires_tiling input").click()
+    visit.page.get_by_role("option", name="Windows").click()
+    wait_for(visit.page, lambda: "9 windows of 128 × 128" in plan(visit, "txt2img"))
+    wait_for(visit.page, lambda: said(visit) == "2 ×, Lanczos, 35 %, in tiles")
+    shown = [visit.page.locator(f"#txt2img-hires_{name}").is_visible() for name in ("tile_size", "tile_padding", "seam_pass")]
+    assert shown == [True, False, False], "what does nothing in windows is out of sight"
     visit.set("steps", "2")
     visit.set("seed", "4")
     visit.generate("a red house")
@@ -35,6 +41,7 @@ def test_a_switch_draws_a_second_pass_and_keeps_the_first(visit: Visit, house: H
     assert visit.page.locator("#stage [data-part=strip] [data-picture]").count() == 2
     first, second = house.runner.drawn[-2:]
     assert isinstance(second, SecondPass) and (first.seed, second.seed, second.steps) == (4, 4, 3)
+    assert (second.tiling, second.tile_size, second.tile_overlap) == ("Windows", 128, 64)
 
 
 def test_a_finished_picture_is_sent_there_with_what_drew_it(visit: Visit, house: House) -> None:

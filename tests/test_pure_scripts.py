@@ -144,6 +144,7 @@ JOB = {
     "pictures_total": 1,
     "eta": None,
     "preparing": "",
+    "before": "",
     "ahead": 0,
 }
 
@@ -153,6 +154,8 @@ SAID: list[tuple[dict[str, Any], str | None, str]] = [
     ({"eta": 75, "pictures_total": 4, "picture": 1}, None, "Step 3 of 20 · picture 2 of 4 · about 1 min 15 s left"),
     ({"step": 0}, None, "Preparing…"),
     ({"step": 0, "preparing": "the VAE"}, None, "Preparing: reading the VAE…"),
+    ({"step": 0, "before": "Enlarging"}, None, "Enlarging…"),
+    ({"before": "Enlarging", "pictures_total": 2}, None, "Enlarging, tile 3 of 20 · picture 1 of 2"),
     ({"state": "waiting", "ahead": 1}, None, "1 job ahead of yours"),
     ({"state": "waiting", "ahead": 3}, "stop", "3 jobs ahead of yours"),
     ({}, "stop", "Stopping…"),

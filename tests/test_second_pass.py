@@ -13,8 +13,9 @@ from models.diffusion_model import DiffusionModel
 from models.errors import UserError
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Step
-from pipelines.requests.request import ImageToImage, SecondPass
+from pipelines.requests.request import ImageToImage, SecondPass, limits
 from pipelines.requests.second_pass import LATENT_MODES
+from pipelines.requests.tiles import InTiles
 from pipelines.tasks import img2img, second_pass
 from tests.support.drawing import blots, ended, finished, latents_of, task
 from tests.support.toy_weights import load_toy_model, write_toy_model
@@ -38,6 +39,7 @@ ASKED = SecondPass(prompt="a red house", negative_prompt="mountains", steps=4, s
         ({"hires_width": 1024, "hires_height": 512}, (1000, 1000), (1024, 1024), (1024, 512)),
         ({"hires_width": 512, "hires_height": 1024}, (1000, 1000), (1024, 1024), (512, 1024)),
         ({"hires_width": 768, "hires_height": 1152}, (512, 768), (768, 1152), (768, 1152)),
+        ({"hires_factor": 4.0, "tiling": "Windows"}, (1024, 1024), (4096, 4096), (4096, 4096)),
     ],
 )
 def test_the_size_is_that_of_a1111(
@@ -60,7 +62,8 @@ def test_what_stands_out_is_cut_off_around_the_middle_the_odd_latent_on_the_far_
         ({}, (1, 8000), "64 pixels a side are the least"),
         ({"hires_factor": 4.0}, (1024, 512), "2,048, 8.4 megapixels; 4.2 are the most. Choose a smaller factor"),
         ({"hires_factor": 4.0}, (1100, 100), "4,400 × 400; 4,096 pixels a side are the most"),
-        ({"hires_height": 4096}, (512, 512), "Choose a smaller width and height"),
+        ({"hires_height": 4096}, (512, 512), "Choose a smaller width and height, or draw it in tiles"),
+        ({"tiling": "Tile by tile", "hires_upscaler": "Latent"}, (512, 512), "begins with pixels, and a latent mode makes none"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(asked: dict[str, Any], picture: tuple[int, int], sentence: str) -> None:
@@ -99,7 +102,8 @@ def over_enlarged(request: SecondPass, image: Image.Image, inputs: Inputs) -> Im
     shared = {
         name: getattr(request, name) for name in ("prompt", "negative_prompt", "steps", "seed", "sampler", "width", "height", "batch_size")
     }
-    return ImageToImage(**shared, image=inputs.keep(image), denoising_strength=request.denoising_strength, exact_steps=True)
+    tiles = {name: getattr(request, name) for name in limits(InTiles)}
+    return ImageToImage(**shared, **tiles, image=inputs.keep(image), denoising_strength=request.denoising_strength, exact_steps=True)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +114,8 @@ def over_enlarged(request: SecondPass, image: Image.Image, inputs: Inputs) -> Im
         ({"hires_upscaler": "Bicubic", "hires_width": 64, "hires_height": 96}, (134, 96), (32, 0, 96, 96)),
         ({"denoising_strength": 1.0}, (112, 80), (0, 0, 112, 80)),
         ({"denoising_strength": 0.0}, (112, 80), (0, 0, 112, 80)),
+        ({"tiling": "Windows", "tile_size": 64, "tile_overlap": 32, "batch_size": 2}, (112, 80), (0, 0, 112, 80)),
+        ({"tiling": "Tile by tile", "tile_size": 64, "tile_padding": 8, "tile_blur": 2, "seam_pass": "Band"}, (112, 80), (0, 0, 112, 80)),
     ],
 )
 def test_with_a_filter_it_is_image_to_image_of_the_enlarged_picture(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PIL import Image
@@ -18,8 +19,9 @@ from models.memory.forecast import Machine
 from pipelines import Studio
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
-from pipelines.jobs.events import Picture
+from pipelines.jobs.events import Picture, Step
 from pipelines.jobs.outputs import Outputs
+from pipelines.jobs.progress import JobProgress
 from pipelines.metadata.picture_settings import Reading, inspect, of_pasted
 from pipelines.metadata.two_passes import second_pass, sized
 from pipelines.requests.request import Enlarge, ImageToImage, Request, SecondPass, TextToImage
@@ -115,6 +117,25 @@ def test_it_is_image_to_image_of_the_picture_that_enlarge_makes(room: Room, draw
     )  # fmt: skip
     assert drawn.image.tobytes() == room.made(over).image.tobytes()
     assert {line.kind: line.leases for line in room.runner.ledger} == {"checkpoint": 0, "upscaler": 0}
+
+
+def test_its_tiles_are_told_before_its_steps_and_as_what_they_are(room: Room) -> None:
+    request = resolve(room.asked(hires_tile=32, batch_count=2), room.catalog)
+    told = [event for batch in room.runner.batches(request) for event in batch if isinstance(event, Step)]
+    assert [(step.before, step.index, step.count, step.batch, step.batches) for step in told] == [
+        ("Enlarging", 0, 1, 0, 2), *(("Enlarging", index, 12, 0, 2) for index in range(1, 13)),
+        *(("", index, 2, batch, 2) for batch in (0, 1) for index in (1, 2)),
+    ]  # fmt: skip
+    assert told[8].preview().startswith(b"\x89PNG")
+
+
+def test_what_goes_before_the_drawing_is_no_part_of_its_pace() -> None:
+    live = JobProgress(cast(Any, None), 0, started=time.monotonic() - 1000)
+    live.advance(Step(9, 10, 0, 1, before="Enlarging"), 1)
+    assert live.eta() is None
+    live.advance(Step(2, 4, 0, 1), 2)
+    left = live.eta()
+    assert left is not None and left < 10
 
 
 def test_its_file_makes_it_again_wherever_the_upscaler_lies(room: Room, drawn: Picture, without: tuple[Room, Path]) -> None:

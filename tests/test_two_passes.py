@@ -205,6 +205,8 @@ def test_what_is_as_in_the_first_pass_is_left_out() -> None:
         {"hires_width": 512, "hires_height": 256},
         {"hires_prompt": "", "hires_steps": 0},
         {"loras": (INK,), "hires_prompt": "b"},
+        {"hires_tiling": "Windows", "hires_tile_size": 768, "hires_tile_overlap": 0, "hires_factor": 4.0, "width": 1024, "height": 512},
+        {"hires_tiling": "Tile by tile", "hires_tile_padding": 0, "hires_tile_order": "Chess", "hires_seam_pass": "Band"},
     ],
 )
 def test_the_text_of_either_pass_brings_both_back(changes: dict[str, Any]) -> None:

@@ -24,11 +24,12 @@ class Step:
     worker; a step that nobody looks at costs nothing. No bytes: there is nothing to look at yet.
     """
 
-    index: int  # 1 .. count
+    index: int  # 1 .. count; 0 for what only has begun
     count: int  # steps of this batch
     batch: int  # 0 .. batches - 1
     batches: int
     preview: Callable[[], bytes] = bytes
+    before: str = ""  # work that goes before the drawing, and is counted by itself: what is done, as people are told
 
 
 @dataclass(frozen=True, slots=True)

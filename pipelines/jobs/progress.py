@@ -101,6 +101,8 @@ class JobProgress:
     def advance(self, news: Step | PictureRecord, version: int) -> None:
         if isinstance(news, Step):
             self.recent.append(Frame(news, version))
+            if news.before:
+                self.started = time.monotonic()  # the pace is that of drawing
         else:
             self.pictures += (news,)
         self.version = version
@@ -112,7 +114,7 @@ class JobProgress:
     def eta(self) -> float | None:
         """Seconds of drawing left at the pace so far, None before the second step."""
         step = self.step
-        if step is None or (step.batch == self.first and step.index < 2):
+        if step is None or step.before or (step.batch == self.first and step.index < 2):
             return None
         done = (step.batch - self.first) * step.count + step.index
         return (time.monotonic() - self.started) / done * (step.count * (step.batches - self.first) - done)

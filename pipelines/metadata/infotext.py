@@ -25,7 +25,7 @@ from pipelines.metadata.detail_text import detail_pairs
 from pipelines.metadata.hires_text import hires_pairs, is_told, read_hires
 from pipelines.metadata.provenance import OURS_ALONE, UPSCALERS
 from pipelines.metadata.settings_text import LONGEST, NEGATIVE, take_apart
-from pipelines.metadata.two_passes import both, of_both
+from pipelines.metadata.two_passes import TILED, both, of_both, unsized
 from pipelines.metadata.unit_text import SHOWN_HASH, unit_text
 from pipelines.programs.names import Near, instead, sampler_of, schedule_of
 from pipelines.prompts.tags import write_tags
@@ -143,7 +143,9 @@ def _drawing_pairs(request: Drawing) -> dict[str, str]:
 def _picture_pairs(request: Request) -> dict[str, str]:
     own = limits(type(request))
     pairs = {key: _picture_text(name, getattr(request, name)) for name, key in PICTURE_KEYS.items() if name in own}
-    return _enlarge_pairs(request, pairs) if isinstance(request, Enlarge) else pairs | tile_text.tile_pairs(request)
+    if isinstance(request, Enlarge):
+        return _enlarge_pairs(request, pairs)
+    return pairs | tile_text.tile_pairs(unsized(request) if isinstance(request, TextToImage) and request.hires else request)
 
 
 def _enlarge_pairs(request: Enlarge, pairs: dict[str, str]) -> dict[str, str]:
@@ -172,9 +174,12 @@ def parse(text: str) -> Settings:
     values |= _known_values(pairs)
     near, guessed = _sampler_and_schedule(pairs, KEYS)
     tiles = tile_text.tile_values(pairs)
-    beside = {"tiling": tiles["tiling"]} if tiles else {}  # with it a picture may be larger
-    taken, notes = admitted(ImageToImage if tiles else TextToImage, values | near, beside)
-    pictures = {name: pairs[key] for name, key in PICTURE_KEYS.items() if key in pairs} | tiles
+    pictures = {name: pairs[key] for name, key in PICTURE_KEYS.items() if key in pairs}
+    if is_told(pairs) and "image" not in pictures:
+        tiles = {TILED[name]: text for name, text in tiles.items()}  # of the second pass alone
+    pictures |= tiles
+    beside = {"tiling": tiles["tiling"]} if "tiling" in tiles else {}  # with it a picture may be larger
+    taken, notes = admitted(ImageToImage if beside else TextToImage, values | near, beside)
     second, guessed_too = _second_pass(pairs, pictures)
     taken_too, notes_too = admitted(TextToImage, second)
     taken, notes, guessed = taken | taken_too, (*notes, *notes_too), guessed | guessed_too

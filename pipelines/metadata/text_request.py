@@ -15,6 +15,7 @@ from pipelines.metadata.infotext import PICTURE_KEYS, UPSCALE_TO, Settings, numb
 from pipelines.metadata.lists import unlisted
 from pipelines.metadata.provenance import OURS_ALONE, UPSCALERS
 from pipelines.metadata.tile_text import FIELDS as TILE_FIELDS
+from pipelines.metadata.two_passes import TILED
 from pipelines.metadata.unit_text import TRUTHS, read_unit
 from pipelines.prompts.tags import take_tags
 from pipelines.requests.added import MOST_LORAS, STRONGEST
@@ -46,6 +47,7 @@ OWN: tuple[tuple[type[Drawing], tuple[str, ...]], ...] = (
     (Inpaint, ("mask_blur", "masked_content", "area", "padding", "inverted", "soft")),
     (ImageToImage, ("image", "denoising_strength", "tiling")),
 )
+OF_TILES = {*TILED, *TILED.values()}
 LORA_WEIGHTS = "Lora weights"  # Fooocus: "ink: 0.5, snow: 1", where A1111 has tags in the prompt
 READ_ELSEWHERE = frozenset({
     "Model", "Model hash", "VAE", "VAE hash", "Refiner", "Refiner hash", "Lora hashes", "TI hashes", "Hypernet", "Hypernet hash",
@@ -106,13 +108,13 @@ def _together(kind: type[Drawing], values: dict[str, object]) -> tuple[Drawing, 
     try:
         return kind.admit(values), ()
     except UserError as error:
-        plain, notes = admitted(kind, {name: value for name, value in values.items() if name not in TILE_FIELDS})
+        plain, notes = admitted(kind, {name: value for name, value in values.items() if name not in OF_TILES})
         return kind.admit(plain), (f"Not taken: {error}", *notes)
 
 
 def _kind(settings: Settings) -> type[Drawing]:
     found = set(settings.pictures)
-    others = {name for kind, own in OWN if kind is not ImageToImage for name in own} | set(TILE_FIELDS)
+    others = {name for kind, own in OWN if kind is not ImageToImage for name in own}
     if "hires" in settings.values and not found & others:
         return SecondPass if "image" in found else TextToImage
     kind = next((kind for kind, own in OWN if found & set(own)), None)
@@ -170,7 +172,7 @@ def _unknown(settings: Settings, kind: type[Drawing]) -> dict[str, str]:
     others = {key: text for key, text in settings.leftovers.items() if not _is_read(key)}
     own = {item.name for item in fields(kind)}
     passes = {"Hires upscale": "on"} if "hires" in settings.values and "hires_factor" not in own else {}
-    keys = PICTURE_KEYS | TILE_FIELDS
+    keys = PICTURE_KEYS | TILE_FIELDS | {TILED[name]: key for name, key in TILE_FIELDS.items()}
     return others | passes | {keys[name]: text for name, text in settings.pictures.items() if name not in own}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipelines.requests.base import Request
+from pipelines.requests.second_pass import Enlarging
 from pipelines.requests.tiles import LINEAR, NO_SEAMS, ONE_BY_ONE, WINDOWS, InTiles, InWindows
 
 ULTIMATE = {
@@ -29,7 +30,9 @@ def tile_pairs(request: Request) -> dict[str, str]:
 
 
 def _one_by_one(request: InTiles) -> dict[str, str]:
-    pairs = {UPSCALER: "Lanczos"} | {key: str(getattr(request, name)) for name, key in ULTIMATE.items()}
+    """What enlarges a second pass is told by its own key."""
+    pairs = {} if isinstance(request, Enlarging) else {UPSCALER: "Lanczos"}
+    pairs |= {key: str(getattr(request, name)) for name, key in ULTIMATE.items()}
     if request.tile_order != LINEAR:
         pairs[FURTHER["tile_order"]] = request.tile_order
     if request.seam_pass != NO_SEAMS:

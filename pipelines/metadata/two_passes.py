@@ -9,6 +9,7 @@ from models.errors import UserError
 from pipelines.prompts.tags import take_tags, write_tags
 from pipelines.requests.request import SecondPass, TextToImage, limits
 from pipelines.requests.second_pass import SAME, FirstPass, Size
+from pipelines.requests.tiles import InTiles
 
 NOTHING: Mapping[str, str] = {}
 AGAIN = ("batch_count", "batch_size", "all_combinations")  # a picture is a batch of one
@@ -17,6 +18,7 @@ ASKED = {
     "prompt": "hires_prompt", "negative_prompt": "hires_negative_prompt", "steps": "hires_steps", "sampler": "hires_sampler",
     "schedule": "hires_schedule", "guidance_scale": "hires_guidance", "checkpoint": "hires_checkpoint", "loras": "hires_loras",
 }  # fmt: skip
+TILED = {name: f"hires_{name}" for name in limits(InTiles)}  # likewise; what is 0 there is 0
 OF_CHECKPOINT = {"vae": "", "refiner": ""}  # that was chosen for the first pass's
 TOLD = ("prompt", "negative_prompt", "steps", "sampler", "schedule", "guidance_scale", "seed", "width", "height", "checkpoint")
 
@@ -33,6 +35,7 @@ def unsized(request: TextToImage) -> SecondPass:
     """What a second pass of this drawing asks for, while there is no picture."""
     values = {item.name: getattr(request, item.name) for item in fields(SecondPass) if _is_kept(item.name, item.metadata["derived"])}
     values |= {name: value for name, asked in ASKED.items() if (value := getattr(request, asked))}
+    values |= {name: getattr(request, asked) for name, asked in TILED.items()}
     if not request.hires_loras and has_loras(request.hires_prompt):
         values["loras"] = ()
     if changes_checkpoint(request):
@@ -86,6 +89,7 @@ def both(request: SecondPass) -> TextToImage | None:
     if not all(differing.values()):
         return None  # what is empty would be read as in the first pass
     values = {name: getattr(request, name) for name in limits(SecondPass) if name in limits(TextToImage)}
+    values |= {asked: getattr(request, name) for name, asked in TILED.items()}
     values |= {name: getattr(first, name) for name in TOLD} | differing
     both_of = TextToImage(**values, hires=True, hires_strength=request.denoising_strength)
     return replace(both_of, loras=(), hypernetworks=())  # these stand in its prompts as tags

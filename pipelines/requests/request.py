@@ -150,7 +150,7 @@ class FromPicture(WithPicture, Drawing):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SecondPass(Enlarging, FromPicture):
+class SecondPass(InTiles, Enlarging, FromPicture):
     """A finished picture enlarged and drawn over at its new size. Width and height follow from the picture's size."""
 
     kind: ClassVar[str] = "hires"

@@ -5,7 +5,8 @@ Names, sizes and steps follow A1111 1.10 (modules/processing.py, `calculate_targ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from models.errors import UserError
 from models.families import PIXELS_PER_LATENT
@@ -15,6 +16,7 @@ from pipelines.requests.enlarge import FILTER_NAMES, Size
 from pipelines.requests.fields import Choice, Flag, Range, Several, Stored, Text, limited
 from pipelines.requests.groups import SECOND
 from pipelines.requests.sizes import LONGEST, MEGAPIXELS, SHORTEST
+from pipelines.requests.tiles import TILED_MEGAPIXELS, InTiles, in_tiles, one_by_one
 from pipelines.samplers import AUTOMATIC, EVERY, SAMPLERS
 
 SAMPLER_NAMES = tuple(SAMPLERS)
@@ -46,6 +48,8 @@ class Enlarging(Request):
 
     def target(self, picture: Size) -> Target:
         """What becomes of a picture of this size. Raises `UserError` where that cannot be drawn."""
+        if one_by_one(self) and self.is_latent:
+            raise UserError("Tile by tile begins with pixels, and a latent mode makes none. Choose a filter, an upscaler, or windows.")
         enlarged, cut = self._enlarged(*picture)
         latents = [side // PIXELS_PER_LATENT for side in enlarged]
         width, height = ((side - out) * PIXELS_PER_LATENT for side, out in zip(latents, cut, strict=True))
@@ -90,6 +94,12 @@ class Target:
         return left, top, left + self.size[0], top + self.size[1]
 
 
+def _tiled(name: str) -> Any:  # Any: a field of a dataclass is written as its default, whatever type that has
+    """A field of `InTiles`, told with the second pass."""
+    item = next(item for item in fields(InTiles) if item.name == name)
+    return SECOND(item.default, item.metadata["limit"], item.metadata["title"], item.metadata["info"])
+
+
 @dataclass(frozen=True, kw_only=True)
 class TwoPasses(Enlarging):
     """The second pass of a drawing. What is empty or 0 is as in the first."""
@@ -104,6 +114,16 @@ class TwoPasses(Enlarging):
     hires_guidance: float = SECOND(0.0, Range(0, 30, 0.1), "Hires guidance", "0: as in the first pass")
     hires_checkpoint: str = SECOND(SAME, Choice(), "Hires checkpoint")
     hires_loras: tuple[LoraUse, ...] = SECOND((), Several(LoraUse, MOST_LORAS), "Hires LoRAs")
+
+    hires_tiling: str = _tiled("tiling")
+    hires_tile_size: int = _tiled("tile_size")
+    hires_tile_overlap: int = _tiled("tile_overlap")
+    hires_tile_order: str = _tiled("tile_order")
+    hires_tile_padding: int = _tiled("tile_padding")
+    hires_tile_blur: int = _tiled("tile_blur")
+    hires_seam_pass: str = _tiled("seam_pass")
+    hires_seam_strength: float = _tiled("seam_strength")
+    hires_seam_width: int = _tiled("seam_width")
 
     @property
     def upscaler(self) -> str:
@@ -136,5 +156,8 @@ def _check(width: int, height: int, request: Enlarging) -> None:
         raise UserError(f"{becomes}; {SHORTEST} pixels a side are the least. Choose a larger {way}, or another picture.")
     if max(width, height) > LONGEST:
         raise UserError(f"{becomes}; {LONGEST:,} pixels a side are the most. Choose a smaller {way}.")
-    if width * height > MEGAPIXELS * 1e6:
-        raise UserError(f"{becomes}, {width * height / 1e6:.1f} megapixels; {MEGAPIXELS} are the most. Choose a smaller {way}.")
+    most = TILED_MEGAPIXELS if in_tiles(request) else MEGAPIXELS
+    if width * height > most * 1e6:
+        area = f"{becomes}, {width * height / 1e6:.1f} megapixels"
+        tiles = "" if in_tiles(request) else ", or draw it in tiles"
+        raise UserError(f"{area}; {most} are the most. Choose a smaller {way}{tiles}.")

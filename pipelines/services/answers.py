@@ -42,6 +42,7 @@ class JobNews(TypedDict):
     ahead: int  # jobs before it
     step: int
     steps: int
+    before: str  # what is done before the drawing, where these are steps of that, or ""
     picture: int  # the ones before this batch, skipped ones too
     pictures_total: int
     batch_size: int

@@ -54,7 +54,7 @@ def work_of(request: Request, size: Size | None = None) -> float:
         area *= len(windows(size, around, (request.width, request.height)))
     if isinstance(request, Details):
         area *= max(1, len(request.boxes))
-    enlarged = area * BY_NETWORK if isinstance(request, SecondPass) and request.upscaler else 0
+    enlarged = request.width * request.height / 1e6 * BY_NETWORK if isinstance(request, SecondPass) and request.upscaler else 0
     return area * request.steps * request.picture_count + enlarged + _second(request, work_of)
 
 

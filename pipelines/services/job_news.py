@@ -89,6 +89,7 @@ class NewsDesk:
             "ahead": self._book.ahead(job.id) if waits else 0,
             "step": 0,
             "steps": job.request.steps if isinstance(job.request, Drawing) else 0,
+            "before": "",
             "picture": len(pictures),
             "pictures_total": job.request.picture_count,
             "batch_size": job.request.pictures_a_batch,
@@ -130,7 +131,15 @@ def _in_motion(standing: JobNews, preparing: str, live: JobProgress, after: int)
     if step is None:
         return prepared
     before = step.batch * live.job.request.pictures_a_batch
-    return {**prepared, "step": step.index, "steps": step.count, "picture": before, "eta": live.eta(), "previews": live.frames(after)}
+    return {
+        **prepared,
+        "step": step.index,
+        "steps": step.count,
+        "before": step.before,
+        "picture": before,
+        "eta": live.eta(),
+        "previews": live.frames(after),
+    }
 
 
 def summary(record: PictureRecord) -> PictureSummary:

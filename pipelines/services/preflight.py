@@ -6,7 +6,7 @@ From the same functions that the recipes use. Reads no pixels and imports no tor
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.errors import UserError
 from models.files import ModelFile, scale_of
@@ -215,6 +215,7 @@ def _second_pass(request: SecondPass, picture: Size | None, upscaler: ModelFile 
     yield f"From {_by(picture)} to {_by(size)}, {more:,.1f} times the pixels. {steps_sentence(request)}"
     if by:
         yield by
+    yield from tiles_lines(replace(request, width=size[0], height=size[1]))
     yield from _strength(request)
 
 

@@ -23,16 +23,15 @@ from pipelines.requests.tiles import ONE_BY_ONE
 from pipelines.tasks.batch import DrawingBatch, DrawingTask
 from pipelines.tasks.conditioning import Denoisers, controls_of
 from pipelines.tasks.sampling import latent_shape, leg_of, levels_of, noise_of, pictures, run, show_whole
-from pipelines.tasks.tile_by_tile import TileDenoisers, redrawn
+from pipelines.tasks.tile_by_tile import Images, TileDenoisers, in_tiles
 
 Over = ImageToImage | Depth
 Latents = Generator[None, None, Tensor]  # (1, 4, h, w), clean
 
 
-class Beginnings(Protocol):
+class Beginnings(Images, Protocol):
     """What each picture of a batch begins with, at the size that is drawn."""
 
-    def image(self, single: FromPicture) -> Image.Image: ...
     def latents(self, single: FromPicture) -> Latents: ...
 
 
@@ -48,18 +47,9 @@ def _way(task: DrawingTask[ImageToImage]) -> Callable[[DrawingBatch[ImageToImage
     """How a batch is drawn: at once, or tile by tile."""
     if task.request.tiling == ONE_BY_ONE:
         tiles = TileDenoisers(task)
-        return lambda batch: _tile_by_tile(batch, tiles)
+        return lambda batch: in_tiles(batch, Resized(batch.request, batch.inputs, batch.model), tiles)
     denoisers = Denoisers(task.request, task.model, controls_of(task), go_on=task.go_on)
     return lambda batch: draw(batch, denoisers)
-
-
-def _tile_by_tile(batch: DrawingBatch[ImageToImage], tiles: TileDenoisers) -> Events:
-    """The pictures of one batch go one after another: their tiles see different surroundings."""
-    resized = Resized(batch.request, batch.inputs, batch.model)
-    for place, (index, single) in enumerate(batch.indexed()):
-        picture = resized.image(single)
-        yield None
-        yield batch.drawn((yield from redrawn(batch, place, single, picture, tiles)), index)
 
 
 def _from_the_round_before(single: ImageToImage, index: int, task: DrawingTask[ImageToImage]) -> ImageToImage:

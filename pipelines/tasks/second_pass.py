@@ -6,7 +6,7 @@ encodes the picture and draws its latents out; of a finished picture there are n
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,14 +16,16 @@ from PIL import Image
 from models.diffusion_model import DiffusionModel
 from pipelines.denoising.vae_encode import encode
 from pipelines.images.masking import crop
-from pipelines.jobs.events import Event, retold
+from pipelines.jobs.events import Event, Step, retold
 from pipelines.jobs.runner import Events
 from pipelines.requests.request import FromPicture, SecondPass
 from pipelines.requests.second_pass import Size, Target
+from pipelines.requests.tiles import one_by_one
 from pipelines.tasks.batch import DrawingBatch, DrawingTask
 from pipelines.tasks.conditioning import Denoisers, controls_of
 from pipelines.tasks.enlarge import FILTERS, resized
 from pipelines.tasks.img2img import Latents, on_grid, over
+from pipelines.tasks.tile_by_tile import TileDenoisers, in_tiles
 from pipelines.tasks.upscaling import Upscaled, upscaled
 
 # Latent mode -> how torch draws the latents out (A1111 1.10, modules/shared.py `latent_upscale_modes`).
@@ -36,23 +38,40 @@ LATENT: Mapping[str, Mapping[str, Any]] = {
     "Latent (nearest)": {"mode": "nearest"},
     "Latent (nearest-exact)": {"mode": "nearest-exact"},
 }
+ENLARGING = "Enlarging"
 SEEN = "Bilinear"  # the filter for what looks at pixels where a latent mode is chosen: control units, and strength 0
 
 
 def batches(task: DrawingTask[SecondPass]) -> Generator[Events]:
     """The picture is enlarged once for all batches."""
-    denoisers = Denoisers(task.request, task.model, controls_of(task), go_on=task.go_on)
-    begun: list[Enlarged] = []
+    drawn, begun = _way(task), list[Enlarged]()
     for batch in task.batches():
-        yield _batch(batch, denoisers, begun)
+        yield _batch(batch, drawn, begun)
 
 
-def _batch(batch: DrawingBatch[SecondPass], denoisers: Denoisers, begun: list[Enlarged]) -> Events:
+Drawn = Callable[[DrawingBatch[SecondPass], "Enlarged"], Events]
+
+
+def _way(task: DrawingTask[SecondPass]) -> Drawn:
+    """How a batch is drawn over: at once, or tile by tile."""
+    if one_by_one(task.request):
+        tiles = TileDenoisers(task)
+        return lambda batch, begun: in_tiles(batch, begun, tiles)
+    denoisers = Denoisers(task.request, task.model, controls_of(task), go_on=task.go_on)
+    return lambda batch, begun: over(batch, denoisers, begun)
+
+
+def _batch(batch: DrawingBatch[SecondPass], drawn: Drawn, begun: list[Enlarged]) -> Events:
     """The tile that was used becomes part of the request: so it makes the same picture again."""
     if not begun:
-        begun.append((yield from enlarged(batch.task)))
+        begun.append((yield from retold(enlarged(batch.task), lambda event: _of(batch, event))))
     singles = [replace(single, hires_tile=begun[0].tile) for single in batch.singles]
-    yield from over(replace(batch, singles=singles), denoisers, begun[0])
+    yield from drawn(replace(batch, singles=singles), begun[0])
+
+
+def _of(batch: DrawingBatch[SecondPass], event: Event | None) -> Event | None:
+    """Work on what all batches share, told as that of the batch for which it is done."""
+    return replace(event, batch=batch.number, batches=batch.request.batch_total) if isinstance(event, Step) else event
 
 
 @dataclass(frozen=True)
@@ -94,9 +113,14 @@ def _pixels(picture: Image.Image, size: Size, task: DrawingTask[SecondPass]) -> 
     if not request.upscaler:
         way = FILTERS[SEEN if request.is_latent else request.hires_upscaler]
         return Upscaled((yield from retold(resized(picture, size, way), _quietly)), 0)
+    yield Step(0, 1, 0, 1, before=ENLARGING)
     with lender.upscaler(request.upscaler) as network:
-        return (yield from retold(upscaled(network, picture, size, request.hires_tile, make_room=lender.make_room), _quietly))
+        return (yield from retold(upscaled(network, picture, size, request.hires_tile, make_room=lender.make_room), _before))
 
 
 def _quietly(step: object) -> None:
-    """A place to stop; the steps that are told are those of the drawing."""
+    """A place to stop; a filter is done before there is anything to tell."""
+
+
+def _before(step: Step | None) -> Step | None:
+    return replace(step, before=ENLARGING) if step else None

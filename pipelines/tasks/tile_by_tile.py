@@ -6,6 +6,7 @@ The way of "Ultimate SD upscale": a grid of tiles, all from one seed, and if ask
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Protocol
 
 from PIL import Image
 
@@ -14,6 +15,7 @@ from pipelines.denoising.vae_decode import Decoded, decode, way_of
 from pipelines.images.masking import Patch, Size
 from pipelines.images.tiles import asked_of, mask_of, parts
 from pipelines.jobs.events import Event, among, retold
+from pipelines.jobs.runner import Events
 from pipelines.requests.as_made import DecodeUse
 from pipelines.requests.request import FromPicture
 from pipelines.requests.steps import steps_of
@@ -38,6 +40,20 @@ class TileDenoisers:
         if size not in self._known:
             self._known[size] = Denoisers(single, self._task.model, self._controls, go_on=self._task.go_on)
         return self._known[size]
+
+
+class Images(Protocol):
+    """The picture that each of a batch begins with, at the size that is drawn."""
+
+    def image(self, single: FromPicture) -> Image.Image: ...
+
+
+def in_tiles(batch: DrawingBatch[FromPicture], begins: Images, denoisers: TileDenoisers) -> Events:
+    """The pictures of one batch go one after another: their tiles see different surroundings."""
+    for place, (index, single) in enumerate(batch.indexed()):
+        picture = begins.image(single)
+        yield None
+        yield batch.drawn((yield from redrawn(batch, place, single, picture, denoisers)), index)
 
 
 def redrawn(

@@ -135,8 +135,9 @@ def starting_values(kind: type[Request], entry: Checkpoint) -> dict[str, object]
         suits["denoising_strength"] = suits["hires_strength"]  # the same pass, by itself
     own = {name: value for name, value in suits.items() if name in known}
     side = entry.native_size
-    tiles = {"tile_size": side, "tile_overlap": side // 2} if "tile_size" in known else {}
-    return known | {"width": side, "height": side, "checkpoint": entry.id} | tiles | own
+    sides = {"width": side, "height": side}
+    tiles = {f"{second}{name}": value for second in ("", "hires_") for name, value in (("tile_size", side), ("tile_overlap", side // 2))}
+    return known | {name: value for name, value in (sides | tiles).items() if name in known} | {"checkpoint": entry.id} | own
 
 
 def most(kind: type[Request], name: str) -> int:

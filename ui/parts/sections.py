@@ -111,15 +111,20 @@ def size(draft: Draft) -> None:
 
 
 def tiles(draft: Draft) -> None:
-    """How a large picture is drawn in parts. What does nothing in the way that is chosen, `static/form.css` hides."""
+    """How a large picture is drawn in parts."""
     with row(draft, "tiles", "Tiles"):
-        draft.show("tiling")
-        draft.slide("tile_size", "tile_overlap")
-        if issubclass(draft.kind, InTiles):
-            with gr.Row():
-                draft.show("tile_padding", "tile_blur", "tile_order", min_width=90)
-            draft.show("seam_pass")
-            draft.slide("seam_strength", "seam_width")
+        _tiles(draft, issubclass(draft.kind, InTiles))
+
+
+def _tiles(draft: Draft, one_by_one: bool = True, of: str = "") -> None:
+    """What does nothing in the way that is chosen, `static/form.css` hides. `of`: begins the names of the fields."""
+    draft.show(f"{of}tiling")
+    draft.slide(f"{of}tile_size", f"{of}tile_overlap")
+    if one_by_one:
+        with gr.Row():
+            draft.show(f"{of}tile_padding", f"{of}tile_blur", f"{of}tile_order", min_width=90)
+        draft.show(f"{of}seam_pass")
+        draft.slide(f"{of}seam_strength", f"{of}seam_width")
 
 
 def control(draft: Draft, prominent: bool = False) -> None:
@@ -167,6 +172,7 @@ def hires(draft: Draft) -> None:
         offered = choices(draft.studio, draft.kind, "hires_checkpoint", str(draft.start["checkpoint"]))
         draft.show("hires_checkpoint", choices=offered)
         draft.show("hires_loras")
+        _tiles(draft, of="hires_")
 
 
 def as_first(names: tuple[str, ...]) -> list[tuple[str, str]]:

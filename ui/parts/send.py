@@ -18,6 +18,7 @@ from pipelines import (
     Details,
     Drawing,
     Enlarge,
+    InTiles,
     Outpaint,
     PictureRecord,
     Request,
@@ -253,7 +254,7 @@ def as_second_pass(studio: Studio, form: Form, record: PictureRecord, user: str)
         return form.fill(made, leave=list(form.inputs), image=taken.id)
     values = {name: getattr(made, name) for name in limits(SecondPass) if name in limits(Drawing) and name in form.inputs}
     request = SecondPass(**values, image=taken.id, first=studio.first_pass(record, taken.id))
-    own = [name for name in form.inputs if name.startswith("hires_")]
+    own = [name for name in form.inputs if name.startswith("hires_") or name in limits(InTiles)]
     stays = [name for name in _stays(studio, form, record) if name != "image"]
     return form.fill(request, leave=[*own, *stays])
 

@@ -166,6 +166,7 @@ export type JobNews = {
   ahead: number;
   step: number;
   steps: number;
+  before: string;
   picture: number;
   pictures_total: number;
   batch_size: number;

@@ -23,8 +23,8 @@ const SAYS = {
   tiles: ({ tiling, tile_size, seam_pass }) =>
     tiling === "Off" ? "off" : list(`${tiling}, ${tile_size}`, tiling === "Tile by tile" && seam_pass !== "None" && "seams"),
   several: ({ images }) => (images?.length ? count(images.length, "picture") : "off"),
-  second: ({ hires, hires_upscaler, hires_factor, hires_width, hires_height, hires_strength }, unnamed) =>
-    hires ? list(hires_width || hires_height ? `${hires_width || "…"} × ${hires_height || "…"}` : `${hires_factor} ×`, enlarges(hires_upscaler, unnamed), per_cent(hires_strength)) : "off",
+  second: ({ hires, hires_upscaler, hires_factor, hires_width, hires_height, hires_strength, hires_tiling }, unnamed) =>
+    hires ? list(hires_width || hires_height ? `${hires_width || "…"} × ${hires_height || "…"}` : `${hires_factor} ×`, enlarges(hires_upscaler, unnamed), per_cent(hires_strength), hires_tiling !== "Off" && "in tiles") : "off",
   enlarging: ({ hires_upscaler }, unnamed) => enlarges(hires_upscaler, unnamed),
   upscaling: ({ upscaler, second_upscaler, blend, upscaler_tile }) =>
     upscaler ? list(second_upscaler && `blended ${per_cent(blend)}`, upscaler_tile ? `tiles of ${upscaler_tile}` : "tiles by memory") : "off",
@@ -33,7 +33,7 @@ const SAYS = {
 
 // Name of a row -> the choice in it that says which of its fields act. The others are out of sight: see form.css.
 /** @type {Record<string, (values: Record<string, any>) => string>} */
-const CHOICES = { tiles: ({ tiling }) => tiling };
+const CHOICES = { tiles: ({ tiling }) => tiling, second: ({ hires_tiling }) => hires_tiling };
 
 const write = (fold, kind) => {
   const says = SAYS[fold.id.slice(kind.length + 1)];
