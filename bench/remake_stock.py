@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from models.families import SD1
 from models.files import ModelKind
 from models.library.catalog import Catalog
+from models.library.checkpoint import STARTER_UPSCALER
 from models.tensors.embedded_sizes import OWN_SIZES
 from pipelines.images.store import Inputs
 from pipelines.metadata.two_passes import sized
@@ -165,18 +166,22 @@ def _maybe_units(dice: Dice, stock: Loaders) -> dict[str, Any]:
 def _txt2img(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     if dice.random() < 0.25:
         return TextToImage(**common, hires=True, hires_steps=dice.randint(0, 3), hires_prompt=dice.choice(("", "frost")))
-    return TextToImage(**common)
+    return TextToImage(**common, enlarged_by=_enlarger(dice))
+
+
+def _enlarger(dice: Dice) -> str:
+    return dice.choice(("", "", STARTER_UPSCALER))
 
 
 def _controlled(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
-    return Controlled(**common, controls=tuple(_unit(dice, stock) for _ in range(dice.randint(1, 2))))
+    return Controlled(**common, enlarged_by=_enlarger(dice), controls=tuple(_unit(dice, stock) for _ in range(dice.randint(1, 2))))
 
 
 def _img2img(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     several = tuple(PictureUse(id=picture) for picture in stock.pictures) if dice.random() < 0.3 else ()
     drawn = ImageToImage(
         **common, image=dice.choice(stock.pictures), images=several, denoising_strength=dice.choice((0.0, 0.4, 0.75, 1.0)),
-        exact_steps=dice.random() < 0.3, resize_mode=dice.choice(RESIZE_MODES), **_maybe_units(dice, stock),
+        enlarged_by=_enlarger(dice), exact_steps=dice.random() < 0.3, resize_mode=dice.choice(RESIZE_MODES), **_maybe_units(dice, stock),
     )  # fmt: skip
     if dice.random() < 0.3:
         return replace(drawn, batch_count=1, loops=dice.randint(2, 3), final_strength=0.4, strength_curve=dice.choice(CURVES))

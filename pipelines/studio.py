@@ -24,6 +24,7 @@ from pipelines.metadata.source_of import source_of
 from pipelines.metadata.two_passes import first_pass, second_pass, sized, with_own_first
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.made_for import draws
 from pipelines.requests.request import Drawing, Enlarge, Outpaint, Request, SecondPass, TextToImage, input_ids
 from pipelines.requests.second_pass import FirstPass
@@ -131,6 +132,8 @@ class Studio:
         """As it may be queued, with everything it names looked up."""
         if isinstance(request, SecondPass):
             request = with_own_first(request)
+        if isinstance(request, DrawnSmall):
+            request = replace(request, as_drawn="")
         self.uploads.check(request, user)
         if isinstance(request, SecondPass):
             request = sized(request, self.uploads.size(request.image))

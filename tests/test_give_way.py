@@ -136,18 +136,22 @@ def test_after_a_kill_a_job_that_had_come_on_goes_on_and_nothing_comes_twice(tmp
     again.close()
 
 
-def test_a_round_of_a_loopback_that_was_saved_and_not_booked_is_what_the_next_one_begins_with(tmp_path: Path) -> None:
+@pytest.mark.parametrize("enlarged", [False, True])
+def test_a_round_of_a_loopback_that_was_saved_and_not_booked_is_what_the_next_one_begins_with(tmp_path: Path, enlarged: bool) -> None:
+    """As it was drawn, where it was enlarged after that."""
     studio = toy_studio(tmp_path, start=False)
     image = studio.uploads.inputs.keep(Image.new("RGB", (64, 64), (9, 9, 9)))
     request = ImageToImage(steps=1, seed=7, loops=3, image=image, width=64, height=64)
     studio.book.submit(request, "ada")
     assert studio.book.claim()
     drawn = Image.effect_noise((64, 64), 80).convert("RGB")
-    Outputs(tmp_path / "outputs").save(drawn, request.single(0), {})
+    kept, single = studio.uploads.inputs.keep(drawn), request.single(0)
+    large = replace(single, as_drawn=kept) if enlarged else single
+    Outputs(tmp_path / "outputs").save(drawn.resize((256, 256)) if enlarged else drawn, large, {})
     again = JobBook(tmp_path / "outputs" / "studio.db", tmp_path / "outputs")
     assert again.recover() == 0
     job = again.claim()
-    assert job and job.progress.stored == {0: studio.uploads.inputs.keep(drawn)} and job.progress.pictures == 1
+    assert job and job.progress.stored == {0: kept} and job.progress.pictures == 1
     assert set(job.progress.stored.values()) <= again.inputs_used()
     again.close()
 

@@ -207,6 +207,9 @@ def test_every_field_of_a_request_is_written_or_known_not_to_be() -> None:
         "threads": "in the JSON",
         "all_combinations": "of a job; a picture has its words",
         "wordings": "of a job; a picture has its words",
+        "enlarged_by": "Enlarged by, and its hash",
+        "enlarged_tile": "in the JSON",
+        "as_drawn": "an id of this machine; in the JSON",
     }
     own = {"hires_strength", "hires_width", "hires_height", "hires", "hires_loras"}
     second = {*own, *hires_text.KEYS, *two_passes.TILED.values()}  # tests/test_two_passes.py

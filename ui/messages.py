@@ -140,12 +140,20 @@ class OfferedFile(TypedDict):
     misfit: str  # the same in a few words
 
 
+class OfferedEnlarger(TypedDict):
+    """An upscaler that may enlarge what is drawn. Within `FormOffers`."""
+
+    name: str
+    factor: int  # of each side
+
+
 class FormOffers(TypedDict):
     """Offers of the library to a form. Sent by `ui.parts.choices.listed`; read by `lists.js`."""
 
     starts: dict[str, dict[str, object]]  # id of a checkpoint -> field -> what the form holds when it is chosen
     aspects: dict[str, dict[str, tuple[int, int]]]  # id of a checkpoint -> "16:9" -> width and height
     unnamed: dict[str, list[str]]  # field -> its values that name no file
+    enlargers: NotRequired[dict[str, OfferedEnlarger]]  # by id of an upscaler
     loras: NotRequired[list[OfferedFile]]
     hypernetworks: NotRequired[list[OfferedFile]]
     controls: NotRequired[list[OfferedFile]]

@@ -49,8 +49,10 @@ def main() -> None:
 
 
 def _drawn(studio: Studio, prompt: str, size: tuple[int, int], seed: int) -> Path:
+    """As a form begins with this checkpoint, so enlarged by its upscaler."""
     checkpoint = studio.checkpoints()[0]
-    request = TextToImage(checkpoint=checkpoint.id, prompt=prompt, width=size[0], height=size[1], seed=seed, steps=20, guidance_scale=5.0)
+    chosen = {"checkpoint": checkpoint.id, "prompt": prompt, "width": size[0], "height": size[1], "seed": seed}
+    request = TextToImage.admit({**checkpoint.defaults, **chosen})
     job = studio.submit(request, "examples", True)
     while studio.job(job, "examples").state not in ENDED:
         time.sleep(0.1)

@@ -137,7 +137,7 @@ def forming(page: Page) -> None:
 def inpaint(page: Page) -> None:
     studio(page)
     send(page, "inpaint")
-    page.locator("#inpaint-image [data-part=size]").fill("44")
+    page.locator("#inpaint-image [data-part=size]").fill("176")
     paint(page, "inpaint", [(x, y) for y in (0.55, 0.63, 0.70) for x in (0.40, 0.56)])  # over the house in the middle
     page.locator("#inpaint-area input").click()
     page.get_by_role("option", name="Only masked").click()

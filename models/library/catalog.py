@@ -21,11 +21,11 @@ from models.library.checkpoint import STARTER, Checkpoint, Facts, checkpoint_of,
 from models.library.contents import Contents
 from models.library.hashes import Digests, claims, digest_of
 from models.library.index import Found, Index, restored
-from models.library.listing import mark_now
+from models.library.listing import Candidate, mark_now, mark_of
 from models.library.matching import Names, told_apart
 from models.library.overrides import OverrideBook
 from models.library.rescan import Rescans
-from models.library.scan import Scan, Watched, time_of
+from models.library.scan import UPSCALER, Scan, Watched, starter_upscaler, time_of
 from models.library.timeouts import Silent, TimeLimit
 from models.names import folded
 
@@ -242,7 +242,7 @@ class Catalog:
         """Makes a new table, and a new version if it differs."""
         with self._changing:
             entries = sorted(found.values(), key=self._place_on_shelf)
-            everything = _one_each([self._read_starter(), *self._read_starter_depth(), *entries])
+            everything = _one_each([self._read_starter(), *self._read_starter_depth(), *self._read_starter_upscaler(), *entries])
             dressed = [self._dressed(entry) for entry in everything]
             files = {file.id: file for file in told_apart(dressed)}
             if files != self._table.files or not self._version:
@@ -269,6 +269,15 @@ class Catalog:
     def _read_starter_depth(self) -> list[Found]:
         found = read_starter_depth(self._starter)
         return [Found(*found, mark_now(self._starter / "depth"))] if found else []
+
+    def _read_starter_upscaler(self) -> list[Found]:
+        """Where the starter says what it is; else the first pass finds that."""
+        path = self._starter / UPSCALER
+        if not path.is_file():
+            return []
+        status = path.stat()
+        found = starter_upscaler(Candidate(path, "upscaler", mark_of(status), status.st_size, status.st_mtime))
+        return [found] if found.file.identity.kind == "upscaler" and found.file.title else []
 
     # ------------------------------------------------------------------------------------------------ the disk
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from models.files import Identity, ModelFile, ModelKind
+from models.identify.folder import read_json
 from models.identify.identify import NOT_KNOWN, identify, trigger_words
+from models.json_values import is_whole, table
 from models.library.checkpoint import STARTER_UPSCALER, Facts, file_id, read_folder
 from models.library.index import Found
 from models.library.listing import Candidate, FolderToScan, Listing, folders_of, list_folder, mark_of, places
@@ -68,7 +70,9 @@ class Scan:
         waiting = deque(FolderToScan(self._starter / name, kind, parts=True, inside=("starter", name)) for name, kind in STARTER_FOLDERS)
         for root in self._roots:
             waiting.extend(self._attempt(root, lambda root=root: self._places(root)))
-        odd = [*self._attempt(self._starter, self._starter_upscaler)]
+        odd: list[tuple[Found, bool]] = []
+        for item in self._attempt(self._starter, self._starter_upscaler):
+            yield from self._sorted_out(item, odd)
         while waiting:
             place = waiting.popleft()
             for item in self._attempt(place.path, lambda place=place: self._look(place)):
@@ -95,7 +99,7 @@ class Scan:
             status = path.stat()
             candidate = Candidate(path, "upscaler", mark_of(status), status.st_size, status.st_mtime)
             before = self._remembered(os.fsencode(path), candidate.fingerprint)
-            found = before or read(candidate)
+            found = before or starter_upscaler(candidate)
             yield replace(found, file=replace(found.file, id=STARTER_UPSCALER)), before is None
 
     def _attempt(self, folder: Path, work: Callable[[], Iterator[Item]]) -> Iterator[Item]:
@@ -160,6 +164,18 @@ def read(candidate: Candidate) -> Found:
         log.exception("a model file could not be read")
         problem = "Something in this file could not be understood. Copy or download it again."
         return Found(_entry(candidate, Identity(candidate.kind), problem=problem), Facts(), candidate.fingerprint)
+
+
+def starter_upscaler(candidate: Candidate) -> Found:
+    """What the starter says beside it of its own, so that nobody waits for spandrel to know it; as any other file where it says nothing."""
+    found = read(candidate)
+    told = table(read_json(candidate.path.parent / "starter.json").get("upscaler"))
+    scale, room, name = told.get("scale"), told.get("bytes_a_pixel"), told.get("architecture")
+    if found.file.problem or not (is_whole(scale) and is_whole(room) and isinstance(name, str)):
+        return replace(found, file=replace(found.file, id=STARTER_UPSCALER))
+    title = f"Starter x{scale}"
+    identity = Identity("upscaler", name, f"x{scale}", bytes_a_pixel=room)
+    return replace(found, file=replace(found.file, id=STARTER_UPSCALER, identity=identity, title=title, name=title))
 
 
 def time_of(path: bytes) -> int:

@@ -127,21 +127,28 @@ def book_newcomers(db: sqlite3.Connection, folder: Path) -> int:
         _enter(db, entries)
         for picture, row in entries:
             if row:
-                _come_on(db, row["job"], folder / picture.path)
+                _come_on(db, row["job"], picture, folder)
         db.execute("commit")
     return len(found)
 
 
-def _come_on(db: sqlite3.Connection, job_id: str, path: Path) -> None:
+def _come_on(db: sqlite3.Connection, job_id: str, picture: Found, folder: Path) -> None:
     """The job that was running goes on behind this picture; a loopback may begin a round with it."""
     row = db.execute("select * from job where id = ?", (job_id,)).fetchone()
     request, progress = request_of(row["request"])[0], read_progress(row["batch"], row["pictures"], row["stored"])
     index = max(progress.pictures, progress.batch * request.pictures_a_batch)
     if isinstance(request, ImageToImage) and request.loops > 1:
-        with Image.open(path, formats=("PNG",)) as image:
-            progress.stored[index] = content_id(image.convert("RGB"))
+        progress.stored[index] = _drawn(picture, folder / picture.path)
     progress.pictures = index + 1
     db.execute("update job set batch = ?, pictures = ?, stored = ? where id = ?", (*progress.written(), job_id))
+
+
+def _drawn(picture: Found, path: Path) -> str:
+    """The id of the picture as it was drawn, before an upscaler may have enlarged it."""
+    if isinstance(drawn := picture.values.get("as_drawn"), str) and drawn:
+        return drawn
+    with Image.open(path, formats=("PNG",)) as image:
+        return content_id(image.convert("RGB"))
 
 
 def job_of(picture: Found, jobs: Iterable[Row]) -> Row | None:

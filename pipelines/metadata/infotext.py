@@ -23,12 +23,13 @@ from pipelines.metadata import hires_text, tile_text
 from pipelines.metadata.admitting import admitted
 from pipelines.metadata.detail_text import detail_pairs
 from pipelines.metadata.hires_text import hires_pairs, is_told, read_hires
-from pipelines.metadata.provenance import OURS_ALONE, UPSCALERS
+from pipelines.metadata.provenance import ENLARGER, OURS_ALONE, UPSCALERS
 from pipelines.metadata.settings_text import LONGEST, NEGATIVE, take_apart
 from pipelines.metadata.two_passes import TILED, both, of_both, unsized
 from pipelines.metadata.unit_text import SHOWN_HASH, unit_text
 from pipelines.programs.names import Near, instead, sampler_of, schedule_of
 from pipelines.prompts.tags import write_tags
+from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.enlarge import BY_SIZE, THE_FILTER
 from pipelines.requests.fields import Range
 from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Request, SecondPass, TextToImage, limits
@@ -88,7 +89,8 @@ SIZE = "Size"  # width x height
 EXACT = {"prompt": "Atelier prompt", "negative_prompt": "Atelier negative prompt"}
 LAST = {"Version": f"Atelier {VERSION}"}
 OURS = frozenset((
-    *KEYS.values(), *TEMPLATES.values(), *PICTURE_KEYS.values(), *tile_text.OURS, *hires_text.OURS, SIZE, *EXACT.values(), "Version",
+    *KEYS.values(), *TEMPLATES.values(), *PICTURE_KEYS.values(), *tile_text.OURS, *hires_text.OURS, SIZE, ENLARGER,
+    *EXACT.values(), "Version",
 ))  # fmt: skip
 
 # As other programs spell them. Letters large and small are the same.
@@ -116,7 +118,8 @@ def write(request: Request, made_with: dict[str, str]) -> str:
         request, facts = passes, of_both(request, facts)
     if isinstance(request, Drawing):
         hires = {key: _number_text(value) for key, value in hires_pairs(request, made_with | facts).items()}
-        return _drawing_text(request, _drawing_pairs(request) | hires | facts)
+        enlarged = {ENLARGER: made_with.get(ENLARGER, enlarger)} if (enlarger := enlarger_of(request)) else {}
+        return _drawing_text(request, _drawing_pairs(request) | hires | enlarged | facts)
     named = {key: name for key in UPSCALERS if isinstance(request, Enlarge) and request.upscaler and (name := made_with.get(key))}
     return _whole("", _picture_pairs(request) | named | facts | LAST)
 
@@ -207,7 +210,7 @@ def _short(text: str) -> str:
 
 def _known_values(pairs: dict[str, str]) -> dict[str, object]:
     values: dict[str, object] = {name: number(pairs[key]) for name, key in KEYS.items() if key in pairs}
-    values |= {name: pairs[key] for name, key in TEMPLATES.items() if key in pairs}
+    values |= {name: pairs[key] for name, key in (TEMPLATES | {"enlarged_by": ENLARGER}).items() if key in pairs}
     size = re.fullmatch(r"(\d{1,9}) ?[x×] ?(\d{1,9})", pairs.get(SIZE, ""))
     if size:
         values |= {"width": int(size[1]), "height": int(size[2])}

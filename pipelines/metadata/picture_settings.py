@@ -13,20 +13,21 @@ from models.json_values import is_table, table
 from pipelines.metadata import foreign, infotext
 from pipelines.metadata.hires_text import UPSCALER
 from pipelines.metadata.picture_texts import ATELIER, COMMENT, DESCRIPTION, PARAMETERS, USER_COMMENT, WINDOWS_COMMENT, XMP, look
-from pipelines.metadata.provenance import UPSCALERS
+from pipelines.metadata.provenance import ENLARGER, UPSCALERS
 from pipelines.metadata.stealth import STEALTH
 from pipelines.metadata.text_request import request_of
 from pipelines.metadata.whose import whose
 from pipelines.programs.json_text import as_json
 from pipelines.programs.readers import read as read_program
 from pipelines.programs.said import DIGEST, Said
+from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.enlarge import FILTER_NAMES
 from pipelines.requests.request import OWN_VAE, Drawing, Enlarge, Request, SecondPass, TextToImage, restore
 
 NO_UPSCALER = frozenset({"", "none", *(name.casefold() for name in FILTER_NAMES)})  # where other studios name an upscaler
-# Of the JSON. 2 has what the studio decided when it drew (`pipelines.requests.as_made`), 3 second passes, upscalers and what words were
-# drawn of; older ones are read too. A new field of a request raises it: an older Atelier refuses fields that it does not know, and so
-# says why, and reads the text beside.
+# Of the JSON. 2 has what the studio decided when it drew (`pipelines.requests.as_made`), 3 second passes, upscalers and what
+# words were drawn of; older ones are read too. A new field of a request raises it: an older Atelier refuses fields that it does not know,
+# and so says why, and reads the text beside.
 FORMAT_VERSION = 3
 LONGEST_FACT = 40_000  # characters: the list of as many embeddings as a request may have, under the longest names
 # Where programs put the settings text, the usual place first; the last ones are texts of PNGs that were converted.
@@ -161,6 +162,8 @@ def _from_infotext(text: str, notes: tuple[str, ...]) -> Reading | None:
         made_with |= {key: name[:LONGEST_FACT] for key, name in named.items() if name.casefold() not in NO_UPSCALER}
     if isinstance(request, TextToImage | SecondPass) and request.upscaler:
         made_with[UPSCALER] = request.upscaler  # a text has its name
+    if enlarger := enlarger_of(request):
+        made_with[ENLARGER] = enlarger
     if isinstance(request, Drawing):
         request = replace(request, vae=OWN_VAE if is_ours else "")
     program, version = whose(settings.leftovers, settings.version)

@@ -18,6 +18,7 @@ Hash = Callable[[], str]  # SHA-256 in hexadecimal digits once it is known, "" w
 RUNTIME = ("Device", "Number type", "torch", "diffusers", "transformers", "spandrel", "Pillow", "Atelier")
 PARTS, REFINER_PARTS, WEIGHTS, VISION = "Part hashes", "Refiner part hashes", "Preprocessor hashes", "Vision hashes"
 UPSCALERS = "Postprocess upscaler", "Postprocess upscaler 2"  # as A1111 calls them
+ENLARGER = "Enlarged by"  # an upscaler, when it was drawn; ours alone, with its hash beside it
 TIME, LOADING, PLACE = "Drawing time", "Loading time", "Place in the batch"
 OURS_ALONE = frozenset({*RUNTIME, PARTS, REFINER_PARTS, WEIGHTS, VISION, TIME, LOADING, PLACE})
 CHECKPOINT, ADDED = 10, 12  # digits of a hash in a picture's metadata, as other studios write them

@@ -13,7 +13,7 @@ from pipelines.metadata.detail_text import read_details, told_details, understoo
 from pipelines.metadata.hires_text import CHECKPOINT, UPSCALER_HASH, lora_of, with_hires_tags
 from pipelines.metadata.infotext import PICTURE_KEYS, UPSCALE_TO, Settings, number
 from pipelines.metadata.lists import unlisted
-from pipelines.metadata.provenance import OURS_ALONE, UPSCALERS
+from pipelines.metadata.provenance import ENLARGER, OURS_ALONE, UPSCALERS
 from pipelines.metadata.tile_text import FIELDS as TILE_FIELDS
 from pipelines.metadata.two_passes import TILED
 from pipelines.metadata.unit_text import TRUTHS, read_unit
@@ -51,7 +51,8 @@ OF_TILES = {*TILED, *TILED.values()}
 LORA_WEIGHTS = "Lora weights"  # Fooocus: "ink: 0.5, snow: 1", where A1111 has tags in the prompt
 READ_ELSEWHERE = frozenset({
     "Model", "Model hash", "VAE", "VAE hash", "Refiner", "Refiner hash", "Lora hashes", "TI hashes", "Hypernet", "Hypernet hash",
-    "ControlNet hashes", CHECKPOINT, UPSCALER_HASH, "VAE tile", "VAE precision", "Version", "Size-1", "Size-2", LORA_WEIGHTS, *OURS_ALONE,
+    "ControlNet hashes", CHECKPOINT, UPSCALER_HASH, f"{ENLARGER} hash", "VAE tile", "VAE precision", "Version", "Size-1", "Size-2",
+    LORA_WEIGHTS, *OURS_ALONE,
 })  # fmt: skip
 ENLARGING = ("filter", "factor", "blend", "upscaler_tile", "upscaler_overlap")
 NO_PICTURE = "The picture that it begins with is not in the text. Put it in."

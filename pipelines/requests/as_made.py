@@ -67,7 +67,7 @@ def loosened(request: Drawn) -> Drawn:
     """Without what was decided for another request, when the seal is broken."""
     if not request.as_made or is_sealed(request):
         return request
-    tile = {"hires_tile": 0} if hasattr(request, "hires_tile") else {}
+    tile = {name: 0 for name in ("hires_tile", "enlarged_tile") if hasattr(request, name)}
     return replace(request, as_made="", understood=(), decodes=(), threads=0, prompt_template="", negative_template="", **tile)
 
 

@@ -23,6 +23,7 @@ WORDS = Group("Words")
 MODEL = Group("Model")
 PICTURE = Group("Picture")
 SAMPLING = Group("Sampling")
+ENLARGED = Group("Enlarged")
 SECOND = Group("Second pass")
 BEGINNING = Group("What it began with")
 MASK = Group("Mask")
@@ -32,5 +33,5 @@ DETAILS = Group("Details")
 CONTROL = Group("Control")
 COMPUTED = Group("Provenance")
 GROUPS = (
-    WORDS, MODEL, PICTURE, SAMPLING, SECOND, BEGINNING, MASK, TILES, DEPTH, DETAILS, CONTROL, COMPUTED,
+    WORDS, MODEL, PICTURE, SAMPLING, ENLARGED, SECOND, BEGINNING, MASK, TILES, DEPTH, DETAILS, CONTROL, COMPUTED,
 )  # in the order in which they are told  # fmt: skip

@@ -17,6 +17,7 @@ from pipelines.requests.as_made import DecodeUse, Understanding
 from pipelines.requests.base import Kind, Request, WithPicture, begins_with, describe, input_ids, limits, unroll
 from pipelines.requests.control_unit import MOST_UNITS, ControlUse
 from pipelines.requests.details import MERGES, MOST_BOXES, MOST_DETAILERS, DetailBox, Detailer, check_boxes
+from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.enlarge import LONGEST_SIDE, Enlarge
 from pipelines.requests.fields import Choice, Flag, Range, Several, Stored, Text
 from pipelines.requests.groups import BEGINNING, COMPUTED, CONTROL, DEPTH, DETAILS, MASK, MODEL, PICTURE, SAMPLING, WORDS
@@ -126,15 +127,20 @@ class Drawing(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextToImage(TwoPasses, Drawing):
+class TextToImage(TwoPasses, DrawnSmall, Drawing):
     """A picture from words alone, and if wanted a second pass over it, which is a job of its own: `pipelines.metadata.two_passes`."""
 
     kind: ClassVar[str] = "txt2img"
     title: ClassVar[str] = "Text to image"
 
+    @property
+    def enlarger(self) -> str:
+        """A second pass takes its place: it enlarges the picture as it was drawn."""
+        return "" if self.hires else self.enlarged_by
+
 
 @dataclass(frozen=True, kw_only=True)
-class Controlled(Drawing):
+class Controlled(DrawnSmall, Drawing):
     """A picture from words, held by control units."""
 
     kind: ClassVar[str] = "controlnet"
@@ -165,7 +171,7 @@ class SecondPass(InTiles, Enlarging, FromPicture):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageToImage(InTiles, FromPicture):
+class ImageToImage(InTiles, DrawnSmall, FromPicture):
     """A picture from a picture and words."""
 
     kind: ClassVar[str] = "img2img"

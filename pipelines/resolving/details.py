@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from models.json_values import is_number
 from pipelines.metadata.provenance import LOADING, PLACE, TIME
+from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.enlarge import THE_FILTER
 from pipelines.requests.fields import Choice, Flag, Limit, Range, Several, Stored
-from pipelines.requests.groups import COMPUTED, GROUPS, PICTURE, SECOND, Group
+from pipelines.requests.groups import COMPUTED, ENLARGED, GROUPS, PICTURE, SECOND, Group
 from pipelines.requests.request import OWN_VAE, PictureUse, Request, describe
 from pipelines.requests.second_pass import UPSCALER_NAMES
 from pipelines.resolving.model_names import KEYS, ONE, SEVERAL, NamedModel, hashes
@@ -87,6 +88,8 @@ def _values(request: Request, names: Names) -> Iterator[tuple[Group, Value]]:
             continue
         if group == SECOND and item.name != SWITCH and not getattr(request, SWITCH, True):
             continue  # how a second pass would be drawn that nobody asked for
+        if group == ENLARGED and not enlarger_of(request):
+            continue  # nor an upscaler in whose place a second pass comes
         if item.name == SIDES[0] and value:
             yield group, _size(request)
         elif item.name not in SIDES or not raw[SIDES[0]]:
@@ -191,8 +194,11 @@ def fact(title: str, text: str, compared: bool = False) -> Value:
     return Value(title, text, text, compared=compared)
 
 
-def picture_facts(made: str, drawn: tuple[int, int] | None, picture: tuple[int, int], place: str, kind: str) -> dict[Group, list[Value]]:
-    """What the book knows. `drawn`, `picture`: sizes; `place`: which of the job's pictures it is, or ""."""
-    sizes = [fact("Size of the picture", size(*picture), True)] if drawn != picture else []
+def picture_facts(
+    made: str, drawn: tuple[int, int] | None, picture: tuple[int, int], place: str, kind: str, enlarger: str = ""
+) -> dict[Group, list[Value]]:
+    """What the book knows. `drawn`, `picture`: sizes; `place`: which of the job's pictures it is, or ""; `enlarger`: what enlarged it."""
+    enlarged = f"{size(*drawn)}, enlarged to {size(*picture)} by {enlarger}" if drawn and enlarger else size(*picture)
+    sizes = [fact("Size of the picture", enlarged, True)] if drawn != picture else []
     places = [fact("Place in the job", place)] if place else []
     return {PICTURE: [*sizes, *places], COMPUTED: [fact("Drawn by", kind, True), fact("When", made)]}

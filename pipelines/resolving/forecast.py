@@ -12,6 +12,7 @@ from models.library.catalog import Checkpoint
 from models.memory.forecast import SLACK, Forecast, Machine, Work, forecast, gigabytes, slimness_of, vae_weights, weights_of
 from models.memory.manager import LedgerLine
 from pipelines.images.tiles import WINDOWS_A_CALL, part_side
+from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.enlarge import SMALLEST_TILE, Enlarge
 from pipelines.requests.request import Drawing, SecondPass
 from pipelines.requests.tiles import one_by_one
@@ -32,8 +33,9 @@ def work_of(request: Drawing, catalog: CatalogView, machine: Machine) -> Work:
     added = sum(catalog.model(use.id).size for use in (*request.loras, *request.hypernetworks, *request.embeddings))
     control_ids = {use.id for use in request.controls if use.weight and use.id}
     added += sum(catalog.model(model_id).size * machine.element_size // 2 for model_id in control_ids)
-    if isinstance(request, SecondPass) and request.upscaler:
-        added += sum(_of_upscalers([request.upscaler], catalog, machine))  # at work beside the checkpoint, before it draws
+    enlarges = request.upscaler if isinstance(request, SecondPass) else enlarger_of(request)
+    if enlarges:
+        added += sum(_of_upscalers([enlarges], catalog, machine))  # at work beside the checkpoint, before it draws or after
     return Work(
         family=checkpoint.family_key,
         weights=models + added + (vae_weights(catalog.model(request.other_vae).size, machine) if request.other_vae else 0),

@@ -10,7 +10,7 @@ from models.errors import UserError
 from models.files import ModelKind
 from pipelines.metadata.hires_text import CHECKPOINT, UPSCALER
 from pipelines.metadata.lists import unlisted
-from pipelines.metadata.provenance import UPSCALERS
+from pipelines.metadata.provenance import ENLARGER, UPSCALERS
 from pipelines.resolving.rebind import BRACKETS, SHOWN, CatalogView, Digests, Search
 
 PATIENCE = 0.3  # seconds for files that nobody has hashed yet: the details are wanted now, and can be asked again
@@ -21,6 +21,7 @@ ONE: Mapping[str, tuple[ModelKind, str]] = {
     "vae": ("vae", "VAE"),
     "hires_checkpoint": ("checkpoint", CHECKPOINT),
     "hires_upscaler": ("upscaler", UPSCALER),
+    "enlarged_by": ("upscaler", ENLARGER),
     "upscaler": ("upscaler", UPSCALERS[0]),
     "second_upscaler": ("upscaler", UPSCALERS[1]),
 }

@@ -18,9 +18,10 @@ from models.library.checkpoint import STARTER, Checkpoint
 from pipelines.metadata.hires_text import CHECKPOINT as HIRES
 from pipelines.metadata.hires_text import UPSCALER
 from pipelines.metadata.lists import canonical, unlisted
-from pipelines.metadata.provenance import UPSCALERS, plain
+from pipelines.metadata.provenance import ENLARGER, UPSCALERS, plain
 from pipelines.requests.as_made import Understanding, seal, threads_here, understanding
 from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.enlarge import THE_FILTER
 from pipelines.requests.request import (
     OWN_VAE,
@@ -54,7 +55,11 @@ INSTEAD = {
     "embedding": "its word is an ordinary one here",
     "upscaler": "the filter stands in for it",
 }
-OF_SECOND = {HIRES: "the second pass has that of the first", UPSCALER: f"{LANCZOS} stands in for it"}  # by place
+OF_SECOND = {  # by place
+    HIRES: "the second pass has that of the first",
+    UPSCALER: f"{LANCZOS} stands in for it",
+    ENLARGER: "its pictures are as they are drawn",
+}
 UNTIL = "It is drawn as it was then, until you change something else than the seed."
 
 
@@ -127,7 +132,7 @@ def _rebound(request: Drawing, search: Search, ids: bool) -> Rebound:
         embeddings=tuple(search.embeddings(request.embeddings)),
         understood=tuple(search.understood(request.understood, moved)),
     )
-    found = _passes(found, search, ids, moved)
+    found = _enlarged(_passes(found, search, ids, moved), search, ids)
     if ids or "TI hashes" in search.made_with:
         search.say_newcomers(found)
         found = replace(found, as_made=seal(found))
@@ -145,6 +150,14 @@ def _passes(request: Drawn, search: Search, ids: bool, moved: Mapping[str, str])
     known = request.hires_checkpoint or HIRES in search.made_with
     checkpoint = search.checkpoint(request.hires_checkpoint if ids else "", HIRES) if known else ""
     return replace(request, hires_checkpoint=checkpoint, hires_loras=tuple(search.uses("lora", request.hires_loras, "Lora hashes")))
+
+
+def _enlarged(request: Drawn, search: Search, ids: bool) -> Drawn:
+    """With the upscaler that enlarges its picture. What that was before comes of it anew."""
+    if not isinstance(request, DrawnSmall):
+        return request
+    own = request.enlarged_by if ids else ""
+    return replace(request, enlarged_by=search.upscaler(own, ENLARGER) if request.enlarged_by else "", as_drawn="")
 
 
 def _enlarger(request: Enlarging, search: Search, ids: bool) -> str:

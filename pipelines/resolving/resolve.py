@@ -9,13 +9,14 @@ from dataclasses import fields, replace
 from typing import Protocol, TypeVar
 
 from models.errors import UserError
-from models.files import ModelFile, ModelKind
+from models.files import ModelFile, ModelKind, scale_of
 from models.library.catalog import Checkpoint
 from models.library.compatibility import fits
 from pipelines.metadata.two_passes import has_loras, second_pass
 from pipelines.prompts.tags import Tag, take_tags, without_tags
 from pipelines.requests.as_made import is_sealed, loosened
 from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.drawn_small import enlarged_size, enlarger_of
 from pipelines.requests.made_for import MADE_FOR, cannot_draw, draws
 from pipelines.requests.request import (
     OWN_VAE,
@@ -82,6 +83,9 @@ def _resolved(request: Drawn, catalog: CatalogView) -> Drawn:
     _check_box_prompts(request)
     if isinstance(request, SecondPass) and request.upscaler:
         _check_upscalers([request.upscaler], catalog)
+    if enlarger := enlarger_of(request):
+        _check_upscalers([enlarger], catalog)
+        enlarged_size((request.width, request.height), scale_of(catalog.model(enlarger).identity))
     vae = request.vae or _preferred_vae(checkpoint, catalog) or OWN_VAE
     if vae != OWN_VAE:
         _fitting(vae, "vae", checkpoint, catalog)

@@ -18,6 +18,7 @@ from pipelines.metadata.companions import companions, content
 from pipelines.metadata.provenance import UPSCALERS, VISION, Hash, Hashes, MadeWith, one, several
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.as_made import Understanding
+from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.request import OWN_VAE, Drawing, Drawn, Enlarge, SecondPass
 
 BY_NETWORK = {"spandrel": version("spandrel")}  # beside the versions of everything
@@ -43,7 +44,8 @@ class Origins:
         def facts() -> dict[str, str]:
             told = [(each.title, each.name, content(each.files, lambda file: begun[file]())) for each in found]
             told += [(VISION, name, digest()) for name, digest in self._looked.items()]
-            return {**_lists(told), **self.runtime, **(BY_NETWORK if isinstance(request, SecondPass) and request.upscaler else {})}
+            enlarges = enlarger_of(request) or (isinstance(request, SecondPass) and request.upscaler)
+            return {**_lists(told), **self.runtime, **(BY_NETWORK if enlarges else {})}
 
         return MadeWith(facts)
 

@@ -13,9 +13,10 @@ from models.patches.hypernetworks import Hypernetwork
 from models.patches.lora import Lora
 from pipelines.metadata.hires_text import CHECKPOINT as HIRES
 from pipelines.metadata.hires_text import UPSCALER
-from pipelines.metadata.provenance import CHECKPOINT, Hashes, MadeWith, one, several
+from pipelines.metadata.provenance import CHECKPOINT, ENLARGER, Hashes, MadeWith, one, several
 from pipelines.metadata.two_passes import changes_checkpoint
 from pipelines.requests.as_made import understanding
+from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.request import Drawing, SecondPass, TextToImage
 from pipelines.runtime.loaders import Held
 
@@ -40,6 +41,7 @@ class Named:
         self._hires = _of_second_pass(request)
         enlarges = request.upscaler if isinstance(request, TextToImage | SecondPass) else ""
         self._upscaler = Key("upscaler", enlarges) if enlarges else None  # lent only while the picture is enlarged
+        self._enlarger = Key("upscaler", enlarger) if (enlarger := enlarger_of(request)) else None  # as that one
         self._loras = [(Key("lora", use.id), use) for use in request.loras if use.unet or use.text_encoder]
         self._hypernetworks = [(Key("hypernetwork", use.id), use) for use in request.hypernetworks if use.strength]
         self._embeddings = [(Key("embedding", use.id), use) for use in request.embeddings]
@@ -91,7 +93,8 @@ class Named:
 
     def _made_with(self, hashes: Hashes, notes: Mapping[str, str]) -> MadeWith:
         """Names and hashes. Reading the files for the hashes begins now; who first looks at the result waits for them."""
-        names = {key: self._name(key) for key in (*self.networks, *self.added, *self._looking, self._hires, self._upscaler) if key}
+        told_of = (*self.networks, *self.added, *self._looking, self._hires, self._upscaler, self._enlarger)
+        names = {key: self._name(key) for key in told_of if key}
         begun = {key: hashes.begin(key) for key in names}
 
         def told(keys: list[Key]) -> list[tuple[str, str]]:
@@ -110,6 +113,7 @@ class Named:
                 **(one("Refiner", names[self._refiner], begun[self._refiner]()) if self._refiner else {}),
                 **({HIRES: f"{names[self._hires]} [{begun[self._hires]()[:CHECKPOINT]}]".removesuffix(" []")} if self._hires else {}),
                 **(one(UPSCALER, names[self._upscaler], begun[self._upscaler]()) if self._upscaler else {}),
+                **(one(ENLARGER, names[self._enlarger], begun[self._enlarger]()) if self._enlarger else {}),
                 **notes,
             }
 

@@ -17,6 +17,7 @@ PictureSummary = TypedDict(
         "prompt": str,
         "kind": str,  # of the request
         "from": str,  # id of the picture that it began with, or ""
+        "as_drawn": str,  # id of the picture as it was drawn, before an upscaler enlarged it, or ""
         "note": str,  # why the request is not the whole of what made it, or ""
     },
 )

@@ -10,6 +10,7 @@ from models.errors import UserError
 from pipelines.job_book.book import JobBook, PictureRecord
 from pipelines.jobs.outputs import inspect
 from pipelines.metadata.picture_settings import Reading
+from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.groups import Group
 from pipelines.requests.request import Drawing
 from pipelines.resolving.details import Groups, Value, details, picture_facts
@@ -75,7 +76,7 @@ class Details:
     def _told(self, record: PictureRecord) -> _Told:
         reading, note = self._read(record)
         names = ModelNames(self._catalog, reading.made_with, reading.ids)
-        return _Told(record, reading, details(reading.request, reading.made_with, names, self._facts(record, reading)), note)
+        return _Told(record, reading, details(reading.request, reading.made_with, names, self._facts(record, reading, names)), note)
 
     def _read(self, record: PictureRecord) -> tuple[Reading, str]:
         """What the file says, which knows more than the book; the book where it says nothing."""
@@ -85,11 +86,12 @@ class Details:
         except UserError:
             return Reading(record.request), record.note or NO_FILE
 
-    def _facts(self, record: PictureRecord, reading: Reading) -> Mapping[Group, Sequence[Value]]:
+    def _facts(self, record: PictureRecord, reading: Reading, names: ModelNames) -> Mapping[Group, Sequence[Value]]:
         request = reading.request
         drawn = (request.width, request.height) if isinstance(request, Drawing) else None
         made = f"{datetime.fromtimestamp(record.created):%Y-%m-%d %H:%M:%S}"
-        return picture_facts(made, drawn, (record.width, record.height), self._place(record), request.title)
+        by = names.one("enlarged_by", enlarger).name if (enlarger := enlarger_of(request)) else ""
+        return picture_facts(made, drawn, (record.width, record.height), self._place(record), request.title, by)
 
     def _place(self, record: PictureRecord) -> str:
         """Which of its job's pictures it is; "" where there is but one."""

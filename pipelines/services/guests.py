@@ -22,10 +22,12 @@ from pipelines.images.store import Inputs
 from pipelines.images.tiles import pixels_drawn
 from pipelines.images.windows import windows
 from pipelines.metadata.two_passes import second_pass
+from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Outpaint, Request, SecondPass, TextToImage
 
 MOST_WORK = 10_000.0  # megapixels times steps of one job: some 300 pictures of 1024 x 1024 with 30 steps
 BY_NETWORK = 20  # steps of a drawing that an upscaler's megapixel takes as long as, about
+LARGER = 16  # times the area of a picture that is enlarged when it is drawn: most upscalers have the factor 4
 PIXEL, TRANSPARENT_PIXEL = 3, 4  # bytes of a pixel in a PNG that does not shrink at all
 AGAIN = 10.0  # seconds between two full counts of one person
 RESERVE = 2 * 10**9  # bytes of the disk that guests leave free, however many they are: a new browser is a new guest
@@ -55,6 +57,7 @@ def work_of(request: Request, size: Size | None = None) -> float:
     if isinstance(request, Details):
         area *= max(1, len(request.boxes))
     enlarged = request.width * request.height / 1e6 * BY_NETWORK if isinstance(request, SecondPass) and request.upscaler else 0
+    enlarged += area * LARGER * BY_NETWORK * request.picture_count if enlarger_of(request) else 0
     return area * request.steps * request.picture_count + enlarged + _second(request, work_of)
 
 
@@ -73,6 +76,7 @@ def room_of(request: Request, size: Size | None = None) -> int:
     if not isinstance(request, Drawing):
         return 0
     rounds = 2 if isinstance(request, ImageToImage) and request.loops > 1 else 1
+    rounds += LARGER if enlarger_of(request) else 0
     return request.width * request.height * PIXEL * request.picture_count * rounds + int(_second(request, room_of))
 
 

@@ -13,6 +13,7 @@ from pipelines.job_book.errors import NotYours
 from pipelines.job_book.order import EVERYBODY
 from pipelines.jobs.progress import Bell, JobProgress
 from pipelines.jobs.worker import Worker
+from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.request import Drawing, begins_with
 from pipelines.services.answers import JobNews, PictureSummary
 
@@ -155,5 +156,6 @@ def summary(record: PictureRecord) -> PictureSummary:
         "prompt": request.words,
         "kind": request.kind,
         "from": begins_with(request),
+        "as_drawn": request.as_drawn if isinstance(request, DrawnSmall) else "",
         "note": record.note,
     }

@@ -16,6 +16,7 @@ from pipelines.images.tiles import Part, asked_of, parts, pixel_windows, pixels_
 from pipelines.images.windows import extended, windows
 from pipelines.metadata.two_passes import unsized
 from pipelines.requests.details import check_inside
+from pipelines.requests.drawn_small import enlarged_size
 from pipelines.requests.enlarge import passes
 from pipelines.requests.request import (
     Depth,
@@ -62,10 +63,10 @@ def preflight(request: Request, picture: Size | None, bounds: Box | None = None,
         return Preflight(tuple(_second_pass(request, picture, upscaler)))
     if isinstance(request, Enlarge):
         return Preflight(tuple(_enlarge(request, picture, upscaler)))
-    return _drawn(request, picture, bounds) if isinstance(request, FromPicture) else Preflight(())
+    return _drawn(request, picture, bounds, upscaler) if isinstance(request, FromPicture) else Preflight(())
 
 
-def _drawn(request: FromPicture, picture: Size | None, bounds: Box | None) -> Preflight:
+def _drawn(request: FromPicture, picture: Size | None, bounds: Box | None, upscaler: ModelFile | None) -> Preflight:
     steps = steps_sentence(request)
     if isinstance(request, Depth):
         return Preflight((steps, *_depth(request, picture)))
@@ -77,7 +78,8 @@ def _drawn(request: FromPicture, picture: Size | None, bounds: Box | None) -> Pr
         return _details(request, picture)
     if isinstance(request, Outpaint):
         return Preflight((steps, *_outpaint(request, picture)))
-    return Preflight((steps, *_img2img(request, picture), *tiles_lines(request)))
+    enlarged = _enlarged((request.width, request.height), upscaler) if isinstance(request, ImageToImage) else ()
+    return Preflight((steps, *_img2img(request, picture), *tiles_lines(request), *enlarged))
 
 
 def steps_sentence(request: FromPicture) -> str:
@@ -119,6 +121,18 @@ def _parts(found: Sequence[Part], tiles: bool) -> str:
     seams = sum(part.is_seam for part in found)
     what = f"{len(found) - seams} {'tiles' if tiles else 'windows'} of {_by(found[0].size)}"
     return f"{what}, then {seams} parts along their seams" if seams else what
+
+
+def _enlarged(drawn: Size, upscaler: ModelFile | None) -> Iterator[str]:
+    """What an upscaler makes of each picture."""
+    if upscaler is None:
+        return
+    try:
+        size = enlarged_size(drawn, scale_of(upscaler.identity))
+    except UserError as error:
+        yield str(error)
+        return
+    yield f"Drawn at {_by(drawn)}, then enlarged to {_by(size)} by “{upscaler.name}”."
 
 
 def _depth(request: Depth, picture: Size | None) -> Iterator[str]:

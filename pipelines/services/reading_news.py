@@ -8,16 +8,18 @@ from typing import Any
 
 from pipelines.metadata.hires_text import CHECKPOINT, UPSCALER
 from pipelines.metadata.picture_settings import Reading
+from pipelines.metadata.provenance import ENLARGER
 from pipelines.requests.groups import Group
 from pipelines.requests.request import Request
 from pipelines.resolving.rebind import Binding, Rebound
 from pipelines.services.answers import ReadingNews, ReadModel, ReadValue, UnknownValue
 
 PLACES = {
-    "Model": "checkpoint", "Refiner": "refiner", CHECKPOINT: "hires_checkpoint", UPSCALER: "hires_upscaler", "vae": "vae", "lora": "loras",
-    "hypernetwork": "hypernetworks", "embedding": "embeddings", "controlnet": "controls", "adapter": "controls",
+    "Model": "checkpoint", "Refiner": "refiner", CHECKPOINT: "hires_checkpoint", UPSCALER: "hires_upscaler", ENLARGER: "enlarged_by",
+    "vae": "vae", "lora": "loras", "hypernetwork": "hypernetworks", "embedding": "embeddings", "controlnet": "controls",
+    "adapter": "controls",
 }  # fmt: skip
-MODELS = ("checkpoint", "refiner", "hires_checkpoint", "vae")  # fields that hold an id; what is shown is a name
+MODELS = ("checkpoint", "refiner", "hires_checkpoint", "vae", "enlarged_by")  # fields that hold an id; what is shown is a name
 MAY_BE_MODELS = (*MODELS, "hires_upscaler")  # and what holds an id or the name of a filter
 LONGEST = 100_000  # characters of a value
 

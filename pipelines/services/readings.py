@@ -26,7 +26,7 @@ from pipelines.images.decode import KINDS
 from pipelines.images.source_type import SAYS, source_in
 from pipelines.metadata.companions import companions, others
 from pipelines.metadata.picture_settings import Reading, inspect, of_pasted
-from pipelines.metadata.provenance import unlike
+from pipelines.metadata.provenance import ENLARGER, unlike
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.request import Drawing, Request
 from pipelines.resolving.rebind import INSTEAD, PATIENCE, Rebound, rebind
@@ -40,7 +40,7 @@ STAYS = "the form keeps its own"
 GONE = "This reading is not kept any more. Drop the picture or paste the text again."
 LARGEST_TEXT = 4_000_000  # bytes
 NO_FILE = "This file is neither a picture with settings nor a text."
-FOUND_AS = {"checkpoint": "Model", "refiner": "Refiner", "vae": "vae", "hires_checkpoint": "Hires checkpoint"}
+FOUND_AS = {"checkpoint": "Model", "refiner": "Refiner", "vae": "vae", "hires_checkpoint": "Hires checkpoint", "enlarged_by": ENLARGER}
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,15 @@ from typing import Any
 from pipelines.jobs.runner import Events
 from pipelines.tasks import depth2img, details, enlarge, img2img, inpaint, outpaint, second_pass, txt2img
 from pipelines.tasks.batch import DrawingTask, Task
+from pipelines.tasks.drawn_small import enlarging
 
 # Any: each takes tasks of its own kind of request, which is the one that its name is looked up with
 DRAWN: dict[str, Callable[[DrawingTask[Any]], Generator[Events]]] = {  # with a model
-    "txt2img": txt2img.batches,
-    "img2img": img2img.batches,
+    "txt2img": enlarging(txt2img.batches),
+    "img2img": enlarging(img2img.batches),
     "inpaint": inpaint.batches,
     "outpaint": outpaint.batches,
-    "controlnet": txt2img.batches,
+    "controlnet": enlarging(txt2img.batches),
     "depth": depth2img.batches,
     "hires": second_pass.batches,
     "details": details.batches,

@@ -15,6 +15,7 @@ from models.files import ModelFile
 from models.json_values import is_table, is_whole, listed
 from pipelines import TILED_MEGAPIXELS, Enlarge, FromPicture, Range, Request, SecondPass, Studio, TextToImage, UserError, limits, preflight
 from pipelines.images.masking import Box, Size
+from pipelines.requests.drawn_small import enlarger_of
 from ui.door.roles import role, visitor_of
 from ui.messages import Message, PlanLines, PlanQuestion, SizeQuestion, TakenPicture
 from ui.parts.components import piece
@@ -86,7 +87,7 @@ def planned(
             raise UserError("Something was missing in what the page sent. Reload it.")
         request = read(kind, {name: value for name, value in values.items() if name not in ("image", "mask", "images")})
         picture = size_of(asked.get("picture"))
-        named = request.upscaler if isinstance(request, Enlarge | TextToImage | SecondPass) else ""
+        named = enlarger_of(request) or (request.upscaler if isinstance(request, Enlarge | TextToImage | SecondPass) else "")
         found = preflight(request, picture, part_of(picture, asked.get("bounds")), model(named) if model and named else None)
     except UserError as error:
         return {"lines": [str(error)], "box": None, "label": ""}

@@ -33,6 +33,7 @@ AS_FIRST = "As the first"
 UPSCALERS: dict[str, list[tuple[str, str]]] = {  # request field -> what is offered beside the library's
     "upscaler": [("None: the filter alone", "")],
     "second_upscaler": [("Nothing", ""), ("The filter", THE_FILTER)],
+    "enlarged_by": [("None: as it is drawn", "")],
     "hires_upscaler": [(name, name) for name in UPSCALER_NAMES],
 }
 DRAWS = ("", "v", "turbo", "lcm", "lightning", "hyper")  # variants that draw from words alone
@@ -40,7 +41,7 @@ DRAWS = ("", "v", "turbo", "lcm", "lightning", "hyper")  # variants that draw fr
 
 def offer(studio: Studio, form: Form) -> None:
     """Keeps the form's lists as the library is."""
-    names = [name for name in ("checkpoint", "vae", "refiner", "hires_checkpoint", "hires_upscaler") if name in form.inputs]
+    names = [name for name in ("checkpoint", "vae", "refiner", "hires_checkpoint", "hires_upscaler", "enlarged_by") if name in form.inputs]
     racks: dict[Rack, tuple[ModelKind, ...]] = {name: sorts for name, sorts in RACKS.items() if limits(form.kind).get(name)}
     kind = form.kind
 
@@ -79,8 +80,11 @@ def offer_upscalers(studio: Studio, form: Form) -> None:
 
 def upscalers(studio: Studio, name: str) -> list[tuple[str, str]]:
     """(words, id) of what a dropdown for an upscaler offers."""
-    files = [entry for entry in studio.library.models("upscaler") if entry.usable]
-    return [*UPSCALERS[name], *((about_upscaler(entry), entry.id) for entry in files)]
+    return [*UPSCALERS[name], *((about_upscaler(entry), entry.id) for entry in _upscaler_files(studio))]
+
+
+def _upscaler_files(studio: Studio) -> list[ModelFile]:
+    return [entry for entry in studio.library.models("upscaler") if entry.usable]
 
 
 def about_upscaler(entry: ModelFile) -> str:
@@ -108,6 +112,7 @@ def choices(studio: Studio, kind: type[Request], name: str, checkpoint_id: str) 
 def listed(studio: Studio, kind: type[Request], checkpoint_id: str, racks: Mapping[Rack, tuple[ModelKind, ...]]) -> FormOffers:
     """For the page's scripts: the checkpoints' own values, and the files of each rack, those that fit first."""
     found = controls.starts(kind, studio.checkpoints(kind.kind))
+    found["enlargers"] = {entry.id: {"name": entry.name, "factor": scale_of(entry.identity)} for entry in _upscaler_files(studio)}
     for name, sorts in racks.items():
         entries = [entry for sort in sorts for entry in studio.library.models(sort)]
         files = [_offered(studio, entry, checkpoint_id) for entry in entries]

@@ -179,7 +179,7 @@ def starts(kind: type[Request], checkpoints: Sequence[Checkpoint]) -> FormOffers
     return {
         "starts": {entry.id: plain(starting_values(kind, entry)) for entry in checkpoints},
         "aspects": {entry.id: sizes[entry.native_size] for entry in checkpoints},
-        "unnamed": {"vae": [value for _, value in NO_VAE_FILE], "hires_upscaler": list(UPSCALER_NAMES)},
+        "unnamed": {"vae": [value for _, value in NO_VAE_FILE], "hires_upscaler": list(UPSCALER_NAMES), "enlarged_by": [""]},
     }
 
 

@@ -156,6 +156,12 @@ def add_ons(draft: Draft) -> None:
         draft.slide("refiner_start")
 
 
+def enlarged(draft: Draft) -> None:
+    """What enlarges each picture when it is drawn."""
+    with row(draft, "enlarged", "Enlarged"):
+        draft.show("enlarged_by", choices=upscalers(draft.studio, "enlarged_by"))
+
+
 def hires(draft: Draft) -> None:
     """The second pass of what is drawn: a switch, and what is to be another than in the first."""
     with row(draft, "second", "Hires fix"):

@@ -32,6 +32,7 @@ from pipelines import (
     limits,
     lora_names,
 )
+from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.fields import admit_field
 from pipelines.requests.made_for import draws
 from ui.door.roles import role, user_of
@@ -227,7 +228,9 @@ def as_picture(studio: Studio, form: Form, record: PictureRecord, user: str) -> 
         if not isinstance(record.request, Drawing):
             raise UserError("This picture was not drawn from words, so there are none to send. Send the picture itself to another tab.")
         return form.fill(record.request, leave=_stays(studio, form, record))
-    taken = studio.uploads.adopt(record, user, transparent=issubclass(form.kind, Enlarge))
+    transparent = issubclass(form.kind, Enlarge)
+    goes_on = issubclass(form.kind, Outpaint)  # at the scale at which it was drawn
+    taken = _as_drawn(studio, record, user) if goes_on else studio.uploads.adopt(record, user, transparent)
     blank = {"mask": "", "boxes": ()} if issubclass(form.kind, Details) else {"mask": ""} if "mask" in form.inputs else {}
     values: dict[str, object] = {"image": taken.id, **blank}
     return form.fill(record.request, leave=_stays(studio, form, record), **values, **_room_for(studio, form, record, taken))
@@ -249,7 +252,7 @@ def as_depth(studio: Studio, form: Form, record: PictureRecord, user: str) -> di
 
 def as_second_pass(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Component, Update]:
     """The picture to enlarge, with all that drew it: what is not changed is as in its first pass. How to enlarge it stays as it is."""
-    taken, made = studio.uploads.adopt(record, user), record.request
+    taken, made = _as_drawn(studio, record, user), record.request
     if not isinstance(made, Drawing):
         return form.fill(made, leave=list(form.inputs), image=taken.id)
     values = {name: getattr(made, name) for name in limits(SecondPass) if name in limits(Drawing) and name in form.inputs}
@@ -257,6 +260,14 @@ def as_second_pass(studio: Studio, form: Form, record: PictureRecord, user: str)
     own = [name for name in form.inputs if name.startswith("hires_") or name in limits(InTiles)]
     stays = [name for name in _stays(studio, form, record) if name != "image"]
     return form.fill(request, leave=[*own, *stays])
+
+
+def _as_drawn(studio: Studio, record: PictureRecord, user: str) -> Taken:
+    """The picture before an upscaler enlarged it, where one has. A second pass enlarges it anew."""
+    drawn = record.request.as_drawn if isinstance(record.request, DrawnSmall) else ""
+    if drawn and studio.uploads.find(drawn, user):
+        return Taken(drawn, *studio.uploads.size(drawn))
+    return studio.uploads.adopt(record, user)
 
 
 def as_control(studio: Studio, form: Form, record: PictureRecord, user: str, held: object) -> dict[Component, Update]:

@@ -8,7 +8,7 @@ export const surface = (kinds) => {
   const button = (tab) => find(`#tab-${CSS.escape(tab)}-button`);
   /** @type {(picture: import("./messages.d.ts").GalleryPicture) => void} */
   return (picture) => {
-    on("tab", () => emit("surface", { ...picture, from: "", note: "" }), { once: true }); // a tab that opens shows what is its own
+    on("tab", () => emit("surface", { ...picture, from: "", as_drawn: "", note: "" }), { once: true }); // a tab that opens shows what is its own
     (button(picture.kind || drawing) ?? button(drawing)).click();
   };
 };

@@ -202,6 +202,7 @@ export type PictureSummary = {
   prompt: string;
   kind: string;
   from: string;
+  as_drawn: string;
   note: string;
 };
 
@@ -319,10 +320,16 @@ export type OfferedFile = {
   misfit: string;
 };
 
+export type OfferedEnlarger = {
+  name: string;
+  factor: number;
+};
+
 export type FormOffers = {
   starts: Record<string, Record<string, unknown>>;
   aspects: Record<string, Record<string, number[]>>;
   unnamed: Record<string, string[]>;
+  enlargers: Record<string, OfferedEnlarger>;
   loras: OfferedFile[];
   hypernetworks: OfferedFile[];
   controls: OfferedFile[];

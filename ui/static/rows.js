@@ -8,8 +8,12 @@ const count = (number, word) => (number ? `${number} ${word}${number > 1 ? "s" :
 
 const enlarges = (upscaler, unnamed) => ((unnamed.hires_upscaler ?? [upscaler]).includes(upscaler) ? upscaler : "upscaler");
 
-// Name of a row -> what it says of a form's values; `unnamed`: field -> its values that name no file, as the server says.
-/** @type {Record<string, (values: Record<string, any>, unnamed: Record<string, string[]>) => string>} */
+// The size that an upscaler brings, and its name; nothing of one that has not been told of yet.
+const enlarged = ({ width, height }, by) => (by ? `${width * by.factor} × ${height * by.factor}, ${by.name}` : "upscaler");
+
+// Name of a row -> what it says of a form's values; `unnamed`: field -> its values that name no file, `enlargers`: upscaler ->
+// its name and factor, both as the server says.
+/** @type {Record<string, (values: Record<string, any>, unnamed: Record<string, string[]>, enlargers: Record<string, import("./messages.d.ts").OfferedEnlarger>) => string>} */
 const SAYS = {
   sampling: ({ sampler, schedule, batch_size, guidance_rescale }) =>
     list(schedule && schedule !== "Automatic" ? `${sampler} ${schedule}` : sampler, batch_size > 1 && `${batch_size} at once`, guidance_rescale > 0 && "rescaled"),
@@ -23,6 +27,7 @@ const SAYS = {
   tiles: ({ tiling, tile_size, seam_pass }) =>
     tiling === "Off" ? "off" : list(`${tiling}, ${tile_size}`, tiling === "Tile by tile" && seam_pass !== "None" && "seams"),
   several: ({ images }) => (images?.length ? count(images.length, "picture") : "off"),
+  enlarged: ({ hires, enlarged_by, width, height }, unnamed, enlargers) => (!enlarged_by ? "none" : hires ? "by hires fix" : enlarged({ width, height }, enlargers[enlarged_by])),
   second: ({ hires, hires_upscaler, hires_factor, hires_width, hires_height, hires_strength, hires_tiling }, unnamed) =>
     hires ? list(hires_width || hires_height ? `${hires_width || "…"} × ${hires_height || "…"}` : `${hires_factor} ×`, enlarges(hires_upscaler, unnamed), per_cent(hires_strength), hires_tiling !== "Off" && "in tiles") : "off",
   enlarging: ({ hires_upscaler }, unnamed) => enlarges(hires_upscaler, unnamed),
@@ -39,7 +44,7 @@ const write = (fold, kind) => {
   const says = SAYS[fold.id.slice(kind.length + 1)];
   const button = fold.querySelector(":scope > .label-wrap");
   if (!says || !button || !page.forms[kind]) return;
-  const words = says(page.forms[kind], page.lists[kind]?.unnamed ?? {});
+  const words = says(page.forms[kind], page.lists[kind]?.unnamed ?? {}, page.lists[kind]?.enlargers ?? {});
   const choice = CHOICES[fold.id.slice(kind.length + 1)];
   if (choice) fold.dataset.choice = choice(page.forms[kind]);
   const line = button.querySelector(".row-value") ?? button.appendChild(make("span", { className: "row-value" }));

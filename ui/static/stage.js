@@ -8,6 +8,7 @@ import * as page from "./page.js";
 import { begins, completes } from "./pairing.js";
 import { showPage } from "./panel.js";
 import { keep, ways } from "./save_as.js";
+import { asDrawn } from "./stage_drawn.js";
 import { largeView } from "./stage_large.js";
 import { address, listen } from "./stage_live.js";
 import { marks } from "./stage_marks.js";
@@ -78,6 +79,7 @@ export const build = ({ element, trigger, props, watch }) => {
     const picture = pictures.find(id);
     lay();
     if (picture) emit("picture", { id });
+    drawn.begin(picture);
     if (!picture) return show(running && frames ? "preview" : "empty");
     describe(picture);
     const image = part("picture");
@@ -123,6 +125,7 @@ export const build = ({ element, trigger, props, watch }) => {
   };
 
   const pictures = strip(part, choose);
+  const drawn = asDrawn(part, () => pictures.find(selected), speak);
 
   // ---- one job -----------------------------------------------------------------------------------------------------------
 
@@ -332,6 +335,7 @@ export const build = ({ element, trigger, props, watch }) => {
     live: toggleFollow,
     watch: watchLive,
     status: () => showPage("queue"),
+    raw: drawn.toggle,
     uncover: () => ((covered = false), lay()),
     ...send,
     seed: () => (trigger("use_seed", { id: selected, to: page.open.tab }), speak("The form has the seed of this picture.")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines import Controlled, Studio
 from ui.parts.control_units import TITLE
 from ui.parts.form import TabForm
-from ui.parts.sections import Draft, add_ons, control, form_body, form_side, minute, models, rows, sampling, size, words
+from ui.parts.sections import Draft, add_ons, control, enlarged, form_body, form_side, minute, models, rows, sampling, size, words
 
 KIND = Controlled
 
@@ -23,6 +23,7 @@ def build(studio: Studio) -> TabForm:
             with rows():
                 size(draft)
                 sampling(draft)
+                enlarged(draft)
                 add_ons(draft)
         minute(draft)
     return draft.finish()

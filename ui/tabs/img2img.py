@@ -8,7 +8,22 @@ from pipelines import ImageToImage, Studio
 from ui.parts.canvas import canvas, plan
 from ui.parts.form import TabForm
 from ui.parts.picture_list import pile
-from ui.parts.sections import Draft, add_ons, control, form_body, form_side, minute, models, row, rows, sampling, size, tiles, words
+from ui.parts.sections import (
+    Draft,
+    add_ons,
+    control,
+    enlarged,
+    form_body,
+    form_side,
+    minute,
+    models,
+    row,
+    rows,
+    sampling,
+    size,
+    tiles,
+    words,
+)
 
 TITLE = "Image to image"
 KIND = ImageToImage
@@ -33,6 +48,7 @@ def build(studio: Studio) -> TabForm:
                     draft.slide("loops", "final_strength")
                     draft.show("strength_curve")
                 tiles(draft)
+                enlarged(draft)
                 with row(draft, "several", "Several pictures"):
                     draft.inputs["images"] = pile(studio, KIND)
                 control(draft)

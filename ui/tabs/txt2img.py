@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines import Studio, TextToImage
 from ui.parts.form import TabForm
-from ui.parts.sections import Draft, add_ons, control, form_body, form_side, hires, minute, models, rows, sampling, size, words
+from ui.parts.sections import Draft, add_ons, control, enlarged, form_body, form_side, hires, minute, models, rows, sampling, size, words
 
 TITLE = "Text to image"
 KIND = TextToImage
@@ -19,6 +19,7 @@ def build(studio: Studio) -> TabForm:
             with rows():
                 size(draft)
                 sampling(draft)
+                enlarged(draft)
                 hires(draft)
                 control(draft)
                 add_ons(draft)

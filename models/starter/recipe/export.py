@@ -28,6 +28,7 @@ from models.starter.recipe.unet_stage import Denoiser
 STARTER = Path(__file__).parent.parent
 GUIDANCE_SCALE = 5.0
 HIRES_STRENGTH = 0.2  # of a second pass: it knows one size alone, and draws things twice beyond
+UPSCALER = {"architecture": "RealESRGAN Compact", "scale": 4, "bytes_a_pixel": 384}  # as spandrel would tell, which takes seconds
 EXAMPLES = (
     "a red house on the left in the snow at night, with mountains",
     "a big yellow boat in the middle on the sea at sunset",
@@ -89,9 +90,11 @@ def _about(size: int) -> dict[str, Any]:
         "native_size": size,
         "known_words": known_words(),
         "example_prompts": list(EXAMPLES),
+        "upscaler": UPSCALER,
         "defaults": {
             "steps": 20,
             "guidance_scale": GUIDANCE_SCALE,
+            "enlarged_by": STARTER_UPSCALER,
             "hires_strength": HIRES_STRENGTH,
             "hires_upscaler": STARTER_UPSCALER,
         },
