@@ -109,7 +109,7 @@ def reach(options: argparse.Namespace) -> tuple[Door, str]:
     machine = socket.gethostname().lower()
     names = {machine, f"{machine}.local"} | ({host} if away and not options.listen else set[str]())
     password = options.password or secrets.token_urlsafe(9)
-    return Door(frozenset(names), own_address=True, password=password, public=public, proxies=proxies), host
+    return Door(frozenset(names), own_address=True, password=password, listens=host, public=public, proxies=proxies), host
 
 
 def announce(options: argparse.Namespace, door: Door, host: str, port: int) -> None:
@@ -121,7 +121,7 @@ def announce(options: argparse.Namespace, door: Door, host: str, port: int) -> N
         others = [str(door.public)] if door.public else elsewhere(host, port)
         print("\n".join(f"Others open:        {address}" for address in others))
         print(qr_code(others[0], sys.stdout) if others else "", end="")
-        print(f"They need the password: {door.password}")
+        print(f"They need the password: {door.password}\nOr give them a link instead: “People”, at the top of the page.")
     print("Press Ctrl+C here to close it.\n", flush=True)
     if not options.no_browser:
         webbrowser.open(here(host, port))

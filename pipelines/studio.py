@@ -15,6 +15,7 @@ from pipelines.details.detectors import Detectors
 from pipelines.gallery.gallery import Gallery
 from pipelines.images.store import INPUTS, Inputs
 from pipelines.job_book.book import NOBODY, Job, JobBook, PictureRecord
+from pipelines.job_book.room import EVERY, JOBS_A_USER, Allowance
 from pipelines.jobs.errands import never
 from pipelines.jobs.events import Picture
 from pipelines.jobs.outputs import Outputs, inspect
@@ -22,6 +23,7 @@ from pipelines.jobs.runner import Runner
 from pipelines.jobs.worker import Worker
 from pipelines.metadata.source_of import source_of
 from pipelines.metadata.two_passes import first_pass, second_pass, sized, with_own_first
+from pipelines.people.people import People
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.drawn_small import DrawnSmall
@@ -40,7 +42,7 @@ from pipelines.services.detail_finder import DetailFinder
 from pipelines.services.details import Details
 from pipelines.services.examples import Examples
 from pipelines.services.folders import Folders
-from pipelines.services.guests import DiskQuota, check_work
+from pipelines.services.guests import DiskQuota, check_work, pixels_of
 from pipelines.services.job_news import NewsDesk, summary
 from pipelines.services.library import Library
 from pipelines.services.preprocessor_weights import AnnotatorFiles
@@ -76,14 +78,17 @@ class Studio:
         """
         self._catalog = catalog
         kept = inputs or Inputs(outputs.folder / INPUTS)
+        self.people = People(book.file)
         self.disk = DiskQuota(book, kept, guest_disk)
+        self.disk.bounded_by(lambda user: self.people.quota(user).disk)
         self.uploads = Uploads(kept, book, self.disk)
         self.library = Library(catalog, weights, hub)
         self.book = book
         self._worker = Worker(book, outputs, open_runner, self._next_pass)
         annotators = annotators or Annotators([], outputs.folder / ".none")
         self._news = NewsDesk(book, self._worker, catalog)
-        self.queue = Queue(book, self._worker, self._news, self._admitted)
+        self.queue = Queue(book, self._worker, self._news, self._admitted, self._allowance)
+        self.people.on_dropped, self.people.on_held = self.queue.drop, self.queue.held
         self.annotator_files = AnnotatorFiles(annotators, self.library.queue)
         self.control = ControlPreviews(self.uploads, self._worker, annotators)
         self.depth = DepthPreviews(self.uploads, self.control)
@@ -100,12 +105,14 @@ class Studio:
     def start(self) -> None:
         """Starts the worker; it warms up behind the page."""
         self._worker.start()
+        self.people.start()
         self.gallery.start()
         self.folders.start()
 
     def close(self) -> None:
         self.folders.close()
         self.gallery.close()
+        self.people.close()
         self._worker.close()
         self.book.close()
 
@@ -123,13 +130,21 @@ class Studio:
         What is kept is the request with everything it names looked up: see `resolve`. `owner`: of who sits at the machine. `lane`: "now",
         "next" or "idle". `once`: what the page calls this order; another one of that name is taken for the same.
         """
-        job_id = self._worker.submit(self._admitted(request, user, owner), user, owner, lane, once)
+        admitted, allowance = self._admitted(request, user, owner)
+        job_id = self._worker.submit(admitted, user, owner, lane, once, allowance)
         if owner:
             self.book.news = ""
         return job_id
 
-    def _admitted(self, request: Request, user: str, owner: bool) -> Request:
-        """As it may be queued, with everything it names looked up."""
+    def _allowance(self, user: str, owner: bool, pixels: float = 0.0) -> Allowance:
+        """What a person may ask for. `pixels`: of what is asked for now. Raises `UserError` for a guest who may not draw."""
+        if owner:
+            return EVERY
+        quota = self.people.allowance(user)
+        return Allowance(quota.jobs or JOBS_A_USER, quota.megapixels, pixels / 1e6)
+
+    def _admitted(self, request: Request, user: str, owner: bool) -> tuple[Request, Allowance]:
+        """As it may be queued, with everything it names looked up, and what its person may ask for."""
         if isinstance(request, SecondPass):
             request = with_own_first(request)
         if isinstance(request, DrawnSmall):
@@ -138,12 +153,14 @@ class Studio:
         if isinstance(request, SecondPass):
             request = sized(request, self.uploads.size(request.image))
         request = with_words(request, self.wildcards.shelf(fresh=True))
+        size = self.uploads.size(request.image) if isinstance(request, Outpaint | Enlarge) else None
+        allowance = self._allowance(user, owner, pixels_of(request, size))
         if not owner:
-            check_work(request, self.uploads.size(request.image) if isinstance(request, Outpaint | Enlarge) else None)
+            check_work(request, size)
             self.disk.check_job(user, request)
         resolved = resolve(request, self._catalog)
         self.control.check(resolved)
-        return resolved
+        return resolved, allowance
 
     def _next_pass(self, picture: Picture) -> Request | None:
         """The second pass of a picture whose job asks for one. Raises `UserError` where it cannot be drawn any more."""

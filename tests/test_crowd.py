@@ -80,7 +80,7 @@ def test_room_leaves_files_for_the_studio_itself(files: int) -> None:
 @pytest.fixture(scope="module")
 def besieged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDoor]:
     pytest.importorskip("resource")
-    with running_door(tmp_path_factory.mktemp("besieged"), password="pw", files=FILES, deadlines=SOON) as door:
+    with running_door(tmp_path_factory.mktemp("besieged"), password="pw", proxies=["192.0.2.1"], files=FILES, deadlines=SOON) as door:
         yield door
 
 
@@ -110,7 +110,7 @@ def open_sockets(door: RunningDoor) -> int:
 def a_login(door: RunningDoor) -> str:
     entered = door.ask("POST", "/login", "password=pw", {"Content-Type": "application/x-www-form-urlencoded"})
     assert entered.status == 303
-    return entered.cookies["atelier_login"]
+    return entered.cookies["atelier_user"]
 
 
 def a_person_gets_in(door: RunningDoor) -> None:
@@ -126,7 +126,7 @@ HALF_HEAD = b"GET / HTTP/1.1\r\nHost: 1"
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 HALF_BODY = b"POST /login HTTP/1.1\r\nHost: localhost\r\n" + FORM + b"Content-Length: 16000\r\n\r\npass"
 CHUNKS = b"POST /input HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
-UNREAD = b"GET %s HTTP/1.1\r\nHost: localhost\r\nCookie: atelier_login=%s\r\n\r\n"
+UNREAD = b"GET %s HTTP/1.1\r\nHost: localhost\r\nCookie: atelier_user=%s\r\n\r\n"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts the files of the server in /proc")

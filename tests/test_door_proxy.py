@@ -3,6 +3,7 @@ directly."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -16,13 +17,16 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from models.errors import UserError
+from pipelines.people.roles import LINKED
 from tests.support.doors import PASSWORD, Answer, RunningDoor, answer_of, route_paths, running_door
 from tests.support.proxy import Proxy, running_proxy
 from tests.support.toys import toy_studio
 from ui import page as real_page
-from ui.door.login import OPEN_ROUTES
+from ui.door.login import LoginRoutes
 from ui.door.proxy import PublicUrl, read_proxies
+from ui.door.reach import Reach
 from ui.door.roles import RANK, Role, callables, declared
+from ui.routes.addresses import Address, addresses
 from ui.server import Door, create_app
 
 pytest_plugins = ("tests.support.door_fixtures",)
@@ -158,10 +162,11 @@ def blocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 def visitors(behind: Behind) -> dict[str, tuple[Role, Any, dict[str, str]]]:
     """Everybody who may come: the role that they should have, the way that they ask, and what they send each time."""
-    login = f"atelier_user={'r' * 22}; atelier_login={behind.log_in().cookies['atelier_login']}"
+    login = f"atelier_user={behind.log_in().cookies['atelier_user']}"
     direct, through, here, lan = behind.door.ask, behind.ask, "localhost", f"lan.test:{behind.door.port}"
-    return {
-        "at the machine": ("owner", direct, {"Host": here, "Cookie": login}),
+    owner = {"Host": here, "Cookie": login}
+    found: dict[str, tuple[Role, Any, dict[str, str]]] = {
+        "at the machine": ("owner", direct, owner),
         "in the network": ("artist", direct, {"Host": lan, "Cookie": login}),
         "through the proxy": ("artist", through, {"Cookie": login}),
         "with a header of a proxy": ("artist", direct, {"Host": here, "Cookie": login, "Forwarded": "for=127.0.0.1"}),
@@ -169,6 +174,47 @@ def visitors(behind: Behind) -> dict[str, tuple[Role, Any, dict[str, str]]]:
         "without the password": ("anyone", direct, {"Host": here}),
         "through the proxy without it": ("anyone", through, {}),
     }
+    for role in LINKED:
+        made = behind.door.post_json("/people/links", {"name": role, "role": role}, owner).json()
+        cookie = come_in(behind, made["address"].rpartition("/")[2])
+        found[f"{role} by a link, through the proxy"] = (role, through, {"Cookie": cookie})
+        found[f"{role} by a link, in the network"] = (role, direct, {"Host": lan, "Cookie": cookie})
+        found[f"{role} by a link, as if at the machine"] = (role, direct, {"Host": here, "Cookie": cookie})
+    return found
+
+
+def come_in(behind: Behind, token: str) -> str:
+    """What the browser of who opened a link sends from then on."""
+    opened = behind.ask("GET", f"/join/{token}")
+    named = behind.ask("POST", "/login", urlencode({"name": "Ada"}), FORM | {"Cookie": f"atelier_link={opened.cookies['atelier_link']}"})
+    assert (opened.status, named.status) == (303, 303)
+    return f"atelier_user={named.cookies['atelier_user']}"
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> list[Address]:
+    """All routes of ours."""
+    studio = toy_studio(tmp_path_factory.mktemp("table"), start=False)
+    found = list(addresses(studio, LoginRoutes(studio.people), asyncio.Event(), Reach()))
+    studio.close()
+    return found
+
+
+def test_every_route_serves_its_role_and_no_lower_one(behind: Behind, table: list[Address]) -> None:
+    assert len(table) > 45
+    for visitor, (have, ask, headers) in visitors(behind).items():
+        for method, path, least, _ in table:
+            if path in ("/logout", "/queue") or path.startswith("/join"):
+                continue  # the first would end it, the second waits, the third is open
+            named = re.sub(r"{\w+:int}", "7", re.sub(r"{\w+}", "x", path))
+            kind = {"Content-Type": "application/octet-stream" if path in ("/input", "/reading") else "application/json"}
+            status = ask(method, named, "{}" if method == "POST" else None, (kind if method == "POST" else {}) | headers).status
+            if path == "/login":
+                assert status in (200, 303, 401, 415), (visitor, status)
+            elif RANK[least] > RANK[have]:
+                assert status == (401 if have == "anyone" else 403), (visitor, method, path, status)
+            else:
+                assert status not in (401, 403) and status < 500, (visitor, method, path, status)
 
 
 def test_every_handler_and_function_serves_its_role_and_no_lower_one(behind: Behind, blocks: Any) -> None:
@@ -194,7 +240,9 @@ def test_every_handler_and_function_serves_its_role_and_no_lower_one(behind: Beh
             assert status == refused or (refused is None and status in (200, 422)), (visitor, name, status)
 
 
-def test_no_route_answers_a_stranger_directly_or_through_the_proxy(behind: Behind, tmp_path: Path) -> None:
+def test_no_route_answers_a_stranger_directly_or_through_the_proxy(behind: Behind, tmp_path: Path, table: list[Address]) -> None:
+    open_paths = {re.sub(r"{\w+}", "x", path) for _, path, least, _ in table if least == "anyone"}
+    assert open_paths == {"/login", "/healthz", "/join/x"}
     studio = toy_studio(tmp_path, start=False)
     paths = route_paths(create_app(studio, real_page, Door(password=PASSWORD)))
     studio.close()
@@ -203,7 +251,7 @@ def test_no_route_answers_a_stranger_directly_or_through_the_proxy(behind: Behin
         for path in sorted(paths) if have == "anyone" else []:
             for method in ("GET", "POST"):
                 status = ask(method, quote(path), None, headers).status
-                opened = path.rstrip("/") in OPEN_ROUTES or TYPEFACE.fullmatch(path)
+                opened = path.rstrip("/") in open_paths or TYPEFACE.fullmatch(path)
                 assert status in (401, 403) or opened, (visitor, method, path, status)
 
 

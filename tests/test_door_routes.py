@@ -103,7 +103,6 @@ def test_a_picture_is_given_out_in_another_format_without_settings(studio_door: 
     assert refused.status == 422 and b"webp" in refused.body
 
 
-
 def test_a_thumb_is_small_and_carries_no_settings(studio_door: RunningDoor, picture: str) -> None:
     for _ in range(2):
         answer = studio_door.ask("GET", f"/thumb/{picture}", headers=ME)

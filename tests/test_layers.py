@@ -55,6 +55,7 @@ PACKAGES = {
         "tasks",
         "jobs",
         "gallery",
+        "people",
         "job_book",
         "control",
         "denoising",
@@ -88,6 +89,7 @@ TORCH_FREE = [
             "depth",
             "job_book",
             "gallery",
+            "people",
             "jobs",
             "services",
         )

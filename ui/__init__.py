@@ -13,6 +13,7 @@ from pipelines import Studio
 from ui.parts.form import TabForm
 from ui.parts.inspector import compare, inspector
 from ui.parts.panel import panel, panel_page
+from ui.parts.people import people
 from ui.parts.queue import queue
 from ui.parts.reading import folders, reading
 from ui.parts.send import connect, connect_readings
@@ -43,6 +44,7 @@ def page(studio: Studio) -> gr.Blocks:
         compare()
         readings = reading()
         folders()
+        people()
         connect(studio, tab_forms, stage, tabs, about)
         connect_readings(studio, readings, tab_forms, tabs)
     return blocks

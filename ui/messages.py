@@ -22,6 +22,7 @@ from pipelines.gallery.answers import (
     GalleryPicture,
     GalleryWindow,
 )
+from pipelines.people.answers import LinkRow, NewLink, PeopleNews, PersonRow
 from pipelines.services.answers import (
     ComparedPicture,
     DetailGroup,
@@ -67,6 +68,10 @@ __all__ = [
     "GalleryPicture",
     "GalleryWindow",
     "JobNews",
+    "LinkRow",
+    "NewLink",
+    "PeopleNews",
+    "PersonRow",
     "PictureComparison",
     "PictureDetails",
     "PictureSummary",
@@ -214,6 +219,16 @@ class EngineState(TypedDict):
     message: str
 
 
+class You(TypedDict):
+    """Who one is in the studio, and what one may do. Within `StudioState`."""
+
+    name: str  # "" for the owner
+    role: str
+    may: list[str]  # of "look", "comment", "draw", "share", "own"
+    board: str  # the id of the one board that the link shows, or ""
+    held: bool  # one's jobs are held
+
+
 class StudioState(TypedDict):
     """The state of the studio. Sent by `GET /jobs/current`; read by `header.js`."""
 
@@ -221,7 +236,27 @@ class StudioState(TypedDict):
     newest: str  # id of this person's newest picture
     engine: EngineState
     library: int  # another number when the lists are to be asked for anew
-    login: bool
+    login: bool  # whether one came in by a link or a password, and can go out again
+    you: You
+
+
+# ------------------------------------------------------------------------------------------------------------------------- the people
+
+
+class LinkOrder(TypedDict, total=False):
+    """A link that is wanted, or what is to become of a person. Sent by the page of people to `POST /people/...`; read by
+    `ui.routes.people`, which says which act takes what. Empty or missing bounds are none.
+    """
+
+    name: object
+    role: object  # "viewer", "commenter", "artist" or "co-owner"
+    board: object  # an id, or "" for the studio
+    hours: object  # until it closes
+    people: object  # how many may come in by it
+    jobs: object  # that may wait, of each
+    megapixels: object  # an hour, of each
+    gigabytes: object  # on the disk, of each
+    held: object
 
 
 # -------------------------------------------------------------------------------------------------------------------------- the queue

@@ -2,10 +2,10 @@
 
     request -> Forwarded, Published (ui/door/proxy.py): behind a proxy, who asks and for what
             -> Guard (ui/door/guard.py): hosts and origins          -> Broken (ui/door/failures.py): what to say when something breaks
-            -> Reception (ui/door/login.py): who asks               -> BodyGuard (ui/door/body_guard.py): what is brought
+            -> Reception (ui/door/reception.py): who asks           -> BodyGuard (ui/door/body_guard.py): what is brought
             -> GradioPart (ui/door/gradio_part.py): which calls     -> our routes, and the part of Gradio that the page uses
 
-Roles are those of ui/door/roles.py: whoever sits at the machine is its owner, everybody else who was let in is an artist.
+Roles are those of pipelines/people/roles.py: whoever sits at the machine is its owner, everybody else is what their link makes them.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ from ui.door.csp import Numbered
 from ui.door.failures import Broken
 from ui.door.gradio_part import GradioPart
 from ui.door.guard import Guard
-from ui.door.login import LoginRoutes, Reception, Sessions
+from ui.door.login import LoginRoutes
 from ui.door.page_state import keep_little
 from ui.door.proxy import Forwarded, PublicUrl, Published, Rooted
-from ui.door.roles import role_of, undeclared, user_of
+from ui.door.reach import Reach
+from ui.door.reception import Reception
+from ui.door.roles import declared, role_of, routed, undeclared, user_of
 from ui.door.serving import serve
 from ui.door.uploads import UploadFolder
 from ui.gradio_import import gradio_stubs_untouched
@@ -59,7 +61,8 @@ class Door:
 
     hosts: frozenset[str] = frozenset()  # names and addresses besides the loopback ones, without a port
     own_address: bool = False  # also answer to the address a connection arrived at: for a server that listens on all of them
-    password: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)  # a way in besides links
+    listens: str = ""  # the address that the server listens on, for those of links
     limits: Limits = field(default_factory=Limits)
     public: PublicUrl | None = None  # where a proxy shows the studio
     proxies: frozenset[str] = frozenset()  # addresses and networks whose word about visitors is taken
@@ -71,12 +74,14 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     Raises `RuntimeError` when a handler of the page declares no role.
     """
     blocks, assets = _build(studio, blocks_factory)
-    sessions = Sessions(door.password)
+    studio.people.care.password(door.password)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.closing = asyncio.Event()
-    login = LoginRoutes(sessions, faces(assets.fonts, "static/"))
-    for method, path, handler in addresses(studio, login, app.state.closing, door.password is not None):
-        app.add_route(path, handler, methods=[method])
+    login = LoginRoutes(studio.people, faces(assets.fonts, "static/"))
+    reach = Reach(door.listens, door.public)
+    for method, path, least, handler in addresses(studio, login, app.state.closing, reach):
+        app.add_route(path, routed(handler, least), methods=[method])
+    entries = [route for route in app.routes if declared(getattr(route, "endpoint", None)) == "anyone"]
     # Gradio has a /logout that a link can call.
     app.add_route("/logout", _only_by_post, methods=["GET"])
     for asset in assets.files:
@@ -92,7 +97,14 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     app.add_middleware(GradioPart, blocks=blocks, ours=lambda scope: any(route.matches(scope)[0] != Match.NONE for route in ours))
     app.add_middleware(Compressed)
     app.add_middleware(BodyGuard, uploads=uploads, limits=door.limits, room=studio.disk.check)
-    app.add_middleware(Reception, sessions=sessions, owner_seen=studio.disk.free, faces=[face.path for face in assets.fonts.values()])
+    app.add_middleware(
+        Reception,
+        people=studio.people,
+        opened=lambda path: any(route.matches({"type": "http", "method": "GET", "path": path})[0] != Match.NONE for route in entries),
+        proxied=bool(door.public or door.proxies),
+        owner_seen=studio.disk.free,
+        faces=[face.path for face in assets.fonts.values()],
+    )
     app.add_middleware(Broken)
     app.add_middleware(Guard, hosts=hosts, own_address=door.own_address)
     app.add_middleware(Published, public=door.public)

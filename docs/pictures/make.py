@@ -185,6 +185,15 @@ def library(page: Page) -> None:
     page.wait_for_timeout(2500)
 
 
+def people(page: Page) -> None:
+    page.get_by_role("button", name="People").click()
+    page.get_by_text("Name and bounds").click()
+    page.get_by_label("Name", exact=True).fill("The evening class")
+    page.get_by_role("button", name="Make a link").click()
+    page.get_by_role("button", name="Copy").wait_for()
+    page.wait_for_timeout(1000)
+
+
 PICTURES = {
     "studio-light": Picture(studio),
     "studio-dark": Picture(studio, dark=True),
@@ -196,6 +205,7 @@ PICTURES = {
     "depth": Picture(depth, dark=True),
     "forming": Picture(forming),
     "phone": Picture(phone, phone=True),
+    "people": Picture(people),
 }
 
 

@@ -21,6 +21,7 @@ class GalleryPicture(TypedDict):
     seed: str  # a text: JavaScript's numbers lose digits beyond 2^53; "" where there is none
     job: str
     deleted: float | None  # when it went to the bin
+    own: bool  # or another person's, on a board that is shown
 
 
 class GalleryWindow(TypedDict):
@@ -62,6 +63,7 @@ class GalleryBoard(TypedDict):
     id: str
     name: str
     count: int
+    own: bool  # or another person's, which is shown
 
 
 class GalleryBoards(TypedDict):

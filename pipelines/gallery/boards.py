@@ -27,11 +27,12 @@ class Boards:
 
     def all(self, person: Person) -> list[GalleryBoard]:
         """By name."""
-        query = """select id, name, count(shelf.number) from board left join on_board on board = board.number
+        query = """select id, name, count(shelf.number), board.user = ? from board left join on_board on board = board.number
           left join shelf on shelf.number = picture and shelf.deleted is null
-          where board.user = ? and board.deleted is null group by board.number order by lower(name), board.number"""
+          where (board.user = ? or id = ?) and board.deleted is null group by board.number order by lower(name), board.number"""
         with self._changes.book.file.reading() as db:
-            return [{"id": row[0], "name": row[1], "count": row[2]} for row in db.execute(query, (person.user,))]
+            rows = db.execute(query, (person.user, person.user, person.board)).fetchall()
+        return [{"id": row[0], "name": row[1], "count": row[2], "own": bool(row[3])} for row in rows]
 
     def create(self, person: Person, name: str) -> str:
         """Returns the id. Raises `UserError` for a name that cannot be one, or that a board has."""
@@ -83,16 +84,17 @@ class Boards:
 
     def _put(self, board_id: str, ids: Sequence[str], person: Person, query: str) -> GalleryChanged:
         def change(db: sqlite3.Connection, numbers: list[int]) -> None:
-            board = _own(db, board_id, person)
+            board = _own(db, board_id, person, shown=True)
             db.executemany(query, [(board, number) for number in numbers])
             index(db, numbers)
 
         return self._changes.pictures(ids, person, change)
 
 
-def _own(db: sqlite3.Connection, board_id: str, person: Person, deleted: bool = False) -> int:
-    query = f"select number from board where id = ? and user = ? and deleted is {'not' if deleted else ''} null"
-    row = db.execute(query, (board_id, person.user)).fetchone() if board_id.isascii() else None
+def _own(db: sqlite3.Connection, board_id: str, person: Person, deleted: bool = False, shown: bool = False) -> int:
+    """`shown`: the one that is shown to this person does as well, as when pictures of their own are put on it."""
+    query = f"select number from board where id = ? and (user = ? or id = ?) and deleted is {'not' if deleted else ''} null"
+    row = db.execute(query, (board_id, person.user, person.board if shown else "")).fetchone() if board_id.isascii() else None
     if row is None:
         raise UserError(GONE)
     return int(row[0])

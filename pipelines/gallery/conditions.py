@@ -8,12 +8,14 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pipelines.gallery.person import Person
+from pipelines.gallery.person import OWN, Person
 from pipelines.gallery.query import TEXTS, Query, Term
 from pipelines.job_book.facts import spaced
 
-EVERYWHERE = "prompt loras sampler note"  # the columns that a plain word is looked for in
+SHARED = "prompt loras sampler"  # the columns of what is no one person's
+EVERYWHERE = f"{SHARED} note"  # the columns that a plain word is looked for in
 COLUMNS = {"": EVERYWHERE, **{name: name for name in TEXTS}}
+PRIVATE = ("rating", "is", "note")  # fields of what a person thinks of a picture
 MOST_NAMES = 200  # boards or models that one word is looked up among
 FLAGS = {"favourite": "favourite", "control": "control", "lora": "shelf.loras <> ''", "note": "shelf.note <> ''"}
 UNKNOWN_LIKE = "The picture that “like:” names is not among yours."
@@ -37,7 +39,9 @@ class Conditions:
 def conditions(db: sqlite3.Connection, query: Query, person: Person) -> Conditions:
     """What holds for the pictures that are looked for; `db` is asked for names."""
     found = Conditions()
-    found.add("shelf.user in (?, ?)", *person.users)
+    found.add(person.sees, *person.seen)
+    if person.board and any(_is_private(term) for term in query.terms):  # what others think of theirs is not found by asking for it
+        found.add(OWN, *person.users)
     found.add("deleted >= 0" if query.bin else "deleted is null")
     names = Names(db, person)
     _words(found, [term for term in query.terms if term.field in COLUMNS], names)
@@ -53,16 +57,22 @@ class Names:
     def __init__(self, db: sqlite3.Connection, person: Person) -> None:
         self._db, self._person = db, person
 
+    @property
+    def sees_others(self) -> bool:
+        """Whether some of what is looked through is another person's."""
+        return bool(self._person.board)
+
     def models(self) -> list[Name]:
         return self._db.execute("select number, case name when '' then id else name end from model").fetchall()
 
     def boards(self) -> list[Name]:
-        return self._db.execute("select number, name from board where user = ? and deleted is null", (self._person.user,)).fetchall()
+        query = "select number, name from board where (user = ? or id = ?) and deleted is null"
+        return self._db.execute(query, (self._person.user, self._person.board)).fetchall()
 
     def settings_of(self, picture: str) -> bytes:
         """The digest of a picture's settings; b"" when it is not among this person's."""
-        query = "select settings from shelf join picture using (number) where id = ? and shelf.user in (?, ?)"
-        row = self._db.execute(query, (picture, *self._person.users)).fetchone()
+        query = f"select settings from shelf join picture using (number) where id = ? and {self._person.sees}"
+        row = self._db.execute(query, (picture, *self._person.seen)).fetchone()
         return row[0] if row else b""
 
     def marks(self, term: Term) -> list[str]:
@@ -71,6 +81,10 @@ class Names:
         models = [f"m{number}" for number, name in self.models() if _holds(words_of(name), wanted, term.prefix)]
         boards = [f"b{number}" for number, name in self.boards() if _holds(words_of(name), wanted, term.prefix)]
         return [*models[:MOST_NAMES], *boards[:MOST_NAMES]]
+
+
+def _is_private(term: Term) -> bool:
+    return term.field in PRIVATE or (term.field == "with" and term.value == "note")
 
 
 def words_of(text: str) -> list[str]:
@@ -104,7 +118,8 @@ def _words(found: Conditions, terms: Iterable[Term], names: Names) -> None:
 
 def _expression(term: Term, names: Names) -> str:
     phrase = spaced(term.said).replace('"', '""')
-    expression = f'{{{COLUMNS[term.field]}}} : "{phrase}"{" *" if term.prefix else ""}'
+    columns = SHARED if names.sees_others and not term.field else COLUMNS[term.field]
+    expression = f'{{{columns}}} : "{phrase}"{" *" if term.prefix else ""}'
     marks = [] if term.field else names.marks(term)
     return f"({expression} OR marks : ({' OR '.join(marks)}))" if marks else f"({expression})"
 

@@ -21,7 +21,7 @@ from typing import IO, cast
 from models.errors import UserError
 from pipelines.gallery.answers import GalleryDownload
 from pipelines.gallery.formats import AS_SAVED, FORMATS, given_out
-from pipelines.gallery.person import Person, marks, own, parts
+from pipelines.gallery.person import Person, marks, parts, visible
 from pipelines.job_book.book import JobBook
 from pipelines.job_book.rows import place_of
 
@@ -85,12 +85,13 @@ class Downloads:
         """In the order in which they were named."""
         paths: dict[str, Path] = {}
         with self._book.file.reading() as db:
-            own(db, ids, person)
+            visible(db, ids, person)
             for part in parts([each for each in ids if each.isascii()]):
-                query = f"select id, path, place from picture where id in ({marks(len(part))}) and user in (?, ?)"
+                query = f"""select id, path, place from picture join shelf using (number)
+                  where id in ({marks(len(part))}) and {person.sees}"""
                 paths |= {
                     row[0]: Path(row[2]) if row[2] else self._book.folder / place_of(row[1])
-                    for row in db.execute(query, (*part, *person.users))
+                    for row in db.execute(query, (*part, *person.seen))
                 }
         return [paths[each] for each in dict.fromkeys(ids) if each in paths]
 

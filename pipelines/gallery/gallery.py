@@ -17,7 +17,7 @@ from pipelines.gallery.listing import Asked, Listing, Listings, group_named, hea
 from pipelines.gallery.marks import Changes, Marks
 from pipelines.gallery.names import name_models
 from pipelines.gallery.offers import offers_of
-from pipelines.gallery.person import NOT_YOURS, Person, marks
+from pipelines.gallery.person import NOT_YOURS, Person, is_shown
 from pipelines.gallery.query import Clock, Term, parse
 from pipelines.gallery.thumbs import Thumbs
 from pipelines.job_book.book import JobBook
@@ -29,8 +29,10 @@ MOST_MINUTES = 16 * 60  # of a time zone
 SHOWN = 300  # letters of a prompt
 GROUPS = {"day": "created", "board": "name"}
 PROMPT = f"substr(case when json_valid(request) then json_extract(request, '$.prompt') end, 1, {SHOWN})"
-ROWS = f"""select json_group_array(json_array(number, id, shelf.width, shelf.height, shelf.created, rating, favourite, note <> '',
-    control, kind, {PROMPT}, cast(shelf.seed as text), shelf.job, deleted))
+# What one person thinks of a picture is not told another one.
+MINE = "shelf.user in (?1, ?2)"
+ROWS = f"""select json_group_array(json_array(number, id, shelf.width, shelf.height, shelf.created, {MINE} * rating, {MINE} * favourite,
+    {MINE} and note <> '', control, kind, {PROMPT}, cast(shelf.seed as text), shelf.job, deleted, {MINE}))
   from shelf join picture using (number) where number in ({{}})"""
 
 
@@ -66,7 +68,7 @@ class Gallery:
             "version": listing.version,
             "total": len(listing.numbers),
             "offset": max(offset, 0),
-            "pictures": self._rows(list(numbers)),
+            "pictures": self._rows(list(numbers), person),
             "chips": [chip(term) for term in asked.query.terms],
             "notes": [*asked.query.notes, *listing.notes],
         }
@@ -91,11 +93,14 @@ class Gallery:
 
     def details(self, picture_id: str, person: Person) -> GalleryDetails:
         """Raises `UserError` when the picture is not this person's."""
-        query = """select number, rating, favourite, note, deleted, (select json_group_array(id) from on_board join board on number = board
-            where picture = shelf.number and board.user = ? and board.deleted is null)
-          from shelf join picture using (number) where picture.id = ? and shelf.user in (?, ?)"""
+        mine = "shelf.user in (?, ?)"
+        query = f"""select number, {mine} * rating, {mine} * favourite, case when {mine} then note else '' end, deleted,
+            (select json_group_array(id) from on_board join board on number = board
+              where picture = shelf.number and (board.user = ? or board.id = ?) and board.deleted is null)
+          from shelf join picture using (number) where picture.id = ? and {person.sees}"""
         with self._reader.reading() as db:
-            row = db.execute(query, (person.user, picture_id, *person.users)).fetchone()
+            asked = (*person.users * 3, person.user, person.board, picture_id, *person.seen)
+            row = db.execute(query, asked).fetchone()
             if row is None:
                 raise UserError(NOT_YOURS)
             number, rating, favourite, note, deleted, boards = row
@@ -111,6 +116,13 @@ class Gallery:
         }
         return found
 
+    def shows(self, picture_id: str, person: Person) -> bool:
+        """Whether this person sees the picture: their own, or one on the board that is shown to them; the owner sees all."""
+        if person.owner:
+            return True
+        with self._reader.reading() as db:
+            return is_shown(db, picture_id, person)
+
     def place(self, picture_id: str) -> tuple[str, Path, bool] | None:
         """Whose a picture is, its file, and whether another program may have written that; without a look at its settings."""
         rows = self._book.file.rows("select user, path, place, program from picture where id = ?", (picture_id,))
@@ -125,11 +137,11 @@ class Gallery:
         self.bin.wake()
         return count
 
-    def _rows(self, numbers: list[int]) -> list[GalleryPicture]:
+    def _rows(self, numbers: list[int], person: Person) -> list[GalleryPicture]:
         """Those that are still there."""
-        query = ROWS.format(marks(len(numbers)))
+        query = ROWS.format(", ".join(map(str, numbers)))
         with self._reader.reading() as db:
-            text = db.execute(query, numbers).fetchone()[0]
+            text = db.execute(query, person.users).fetchone()[0]
         found = {row[0]: picture_of(row) for row in listed(json.loads(text)) if is_row(row)}
         return [found[number] for number in numbers if number in found]
 
@@ -159,7 +171,7 @@ def chip(term: Term) -> GalleryChip:
 
 def picture_of(row: Sequence[object]) -> GalleryPicture:
     """A row of `ROWS`. What a damaged book holds becomes text or a number."""
-    picture, width, height, created, rating, favourite, noted, control, kind, prompt, seed, job, deleted = row[1:]
+    picture, width, height, created, rating, favourite, noted, control, kind, prompt, seed, job, deleted, own = row[1:]
     return {
         "id": str(picture),
         "width": _number(width),
@@ -174,6 +186,7 @@ def picture_of(row: Sequence[object]) -> GalleryPicture:
         "seed": "" if seed in ("-1", None) else str(seed),
         "job": str(job),
         "deleted": float(deleted) if isinstance(deleted, int | float) else None,
+        "own": bool(own),
     }
 
 

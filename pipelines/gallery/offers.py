@@ -10,19 +10,19 @@ from pipelines.gallery.answers import GalleryOffer, GalleryOffers
 from pipelines.gallery.person import Person
 
 MOST = 300  # of each; those that occur most
-KEPT = "from shelf where user in (?, ?) and deleted is null and {0} <> '' group by {0}"
-TEXTS = "select {0}, count(*) as n " + KEPT
-MODELS = f"select case when name = '' then id else name end, n from ({TEXTS.format('model')}) join model on number = model"
+TEXTS = "select {0}, count(*) as n from shelf where {1} and deleted is null and {0} <> '' group by {0}"
+MODELS = "select case when name = '' then id else name end, n from ({0}) as used join model on model.number = used.model"
 
 
 def offers_of(db: sqlite3.Connection, person: Person) -> GalleryOffers:
     """Of pictures that are kept: those in the bin do not count. Raises `sqlite3.Error`."""
 
     def texts(column: str) -> list[tuple[str, int]]:
-        return db.execute(TEXTS.format(column), person.users).fetchall()
+        return db.execute(TEXTS.format(column, person.sees), person.seen).fetchall()
 
     loras = ((name, count) for names, count in texts("loras") for name in set(names.splitlines()))
-    return {"models": _named(db.execute(MODELS, person.users)), "samplers": _named(texts("sampler")), "loras": _named(loras)}
+    models = db.execute(MODELS.format(TEXTS.format("model", person.sees)), person.seen)
+    return {"models": _named(models), "samplers": _named(texts("sampler")), "loras": _named(loras)}
 
 
 def _named(rows: Iterable[tuple[str, int]]) -> list[GalleryOffer]:

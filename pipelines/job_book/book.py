@@ -29,7 +29,7 @@ from pipelines.job_book.opening import open_book
 from pipelines.job_book.order import LANES, OWN_ORDER, everybody_gone, next_number, read_line, sit_down
 from pipelines.job_book.queue import BookQueue, queued_as
 from pipelines.job_book.ring import PASSES
-from pipelines.job_book.room import GUEST_JOBS, JOBS_A_USER, check_room
+from pipelines.job_book.room import EVERY, GUEST_JOBS, JOBS_A_USER, Allowance, check_hour, check_room
 from pipelines.job_book.rows import NOBODY, Job, PictureRecord, job_of, picture_of
 from pipelines.job_book.shelf import Entered, put
 from pipelines.requests.remaining import Progress
@@ -83,21 +83,24 @@ class JobBook:
     def close(self) -> None:
         self._file.close()
 
-    def submit(self, request: Request, user: str, owner: bool = False, lane: str = "next", once: str = "") -> str:
+    def submit(
+        self, request: Request, user: str, owner: bool = False, lane: str = "next", once: str = "", allowance: Allowance = EVERY
+    ) -> str:
         """Adds a waiting job and returns its id. Raises `UserError` when this person, or all guests, have too many waiting.
 
         `owner`: this is who sits at the machine, and no guest. `once`: what the person calls this order; a second one of that name adds
-        nothing and returns the id of the first.
+        nothing and returns the id of the first. `allowance`: what this person may ask for, and what of it this job does.
         """
         job_id = secrets.token_urlsafe(16)
         with self._transaction() as db:
             if once and (known := db.execute("select id from job where user = ? and once = ?", (user, once)).fetchone()):
                 return known["id"]
-            check_room(db, user, owner)
+            check_room(db, user, owner, allowance.jobs)
+            check_hour(db, user, allowance)
             sit_down(db, user, lane == "idle")
-            named = job_id, user, json.dumps(describe(request)), time.time(), int(owner), LANES[lane], once
-            columns = "id, user, request, created, owner, lane, once, batches, each, work, sort, words"
-            db.execute(f"insert into job ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*named, *queued_as(request)))
+            named = job_id, user, json.dumps(describe(request)), time.time(), int(owner), LANES[lane], once, allowance.megapixels
+            columns = "id, user, request, created, owner, lane, once, megapixels, batches, each, work, sort, words"
+            db.execute(f"insert into job ({columns}) values ({', '.join('?' * 13)})", (*named, *queued_as(request)))
         return job_id
 
     def claim(self, at_hand: Collection[str] = ()) -> Job | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pipelines.job_book.errors import BookError, trouble
 from pipelines.job_book.file import begins_well, connect, write_ahead
 from pipelines.job_book.found import any_picture
+from pipelines.job_book.people import PEOPLE
 from pipelines.job_book.rebuild import BESIDE, Rebuilt, begin, book_newcomers, finish, rebuild
 from pipelines.job_book.schema import VERSION, is_book, migrate, version_of
 from pipelines.job_book.shelf import SHELF, fill
@@ -86,7 +87,7 @@ def _inside(db: sqlite3.Connection, path: Path) -> str:
         sentence = f"“{path.name}” in the outputs folder belongs to another program. Move it away, or name another --outputs-dir."
         raise BookError("unwritable", sentence)
     tables = {row[0] for row in db.execute("select name from sqlite_master where type = 'table'")}
-    if version_of(db) and not tables >= {"job", "picture", "input"} | (SHELF if version_of(db) == VERSION else set()):
+    if version_of(db) and not tables >= {"job", "picture", "input"} | (SHELF | {*PEOPLE} if version_of(db) == VERSION else set[str]()):
         return "damaged"
     if version_of(db) > VERSION:
         sentence = "The list of jobs in the outputs folder is of a newer Atelier. Update Atelier, or name another --outputs-dir."

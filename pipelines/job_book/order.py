@@ -27,6 +27,7 @@ JOBS = f"""select *, row_number() over (partition by user, lane = 2 order by {OW
     select number, user, owner, lane, place, batches - batch as left, work, sort, state from job
     where {ACTIVE} and (held is null or held > ?1 or held <= ?1 - ?2) and user not in (select user from pause)
     and not exists (select 1 from pause where user = '')
+    and user not in (select user from held) and (owner or not exists (select 1 from held where user = ''))
   ) order by user, {OWN_ORDER}"""
 IN_WORK = f"select number, user, owner, batches - batch as left, work, sort, state from job where {ACTIVE} and state = 'running'"
 FIRST = f"select * from ({JOBS}) where own <= ?3"  # of each person
@@ -45,7 +46,13 @@ def is_held(held: float | None, now: float) -> bool:
 
 
 def pausing(db: sqlite3.Connection) -> set[str]:
+    """Who pauses the own jobs; `EVERYBODY`: the studio pauses."""
     return {row["user"] for row in db.execute("select user from pause")}
+
+
+def holding(db: sqlite3.Connection) -> set[str]:
+    """Whose jobs the owner of the studio holds; `EVERYBODY`: those of all guests."""
+    return {row["user"] for row in db.execute("select user from held")}
 
 
 def read_ring(db: sqlite3.Connection, running: int, most: int = ENOUGH) -> Ring:
@@ -102,7 +109,7 @@ def sit_down(db: sqlite3.Connection, user: str, idle: bool = False) -> None:
     rows = db.execute(f"select state, lane, held, batches - batch as left from job where user = ? and {ACTIVE}", (user,)).fetchall()
     free = [row for row in rows if not is_held(row["held"], time.time()) and (idle or row["lane"] != IDLE)]
     to_come = sum(row["left"] - 1 if row["state"] == "running" else max(1, row["left"]) for row in free)
-    if not seat.ahead and (to_come <= len(seat.called) or user in pausing(db)):
+    if not seat.ahead and (to_come <= len(seat.called) or user in pausing(db) | holding(db)):
         seat.place = db.execute("select coalesce(max(place), 0) + 1 from seat").fetchone()[0]
     db.execute(KEEP, _written(seat))
 

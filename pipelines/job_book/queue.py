@@ -10,14 +10,27 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines.job_book.errors import NotYours, TooLate
 from pipelines.job_book.file import BookFile
-from pipelines.job_book.order import ACTIVE, EVERYBODY, IDLE, LANES, OWN_ORDER, charge, goes_on, is_held, pausing, read_line, sit_down
+from pipelines.job_book.order import (
+    ACTIVE,
+    EVERYBODY,
+    IDLE,
+    LANES,
+    OWN_ORDER,
+    charge,
+    goes_on,
+    holding,
+    is_held,
+    pausing,
+    read_line,
+    sit_down,
+)
 from pipelines.job_book.pace import Paces, learn, read_paces, sort_of, work_of
 from pipelines.job_book.ring import Entry
-from pipelines.job_book.room import check_room
+from pipelines.job_book.room import EVERY, Allowance, check_hour, check_room
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Request, describe
 
@@ -62,6 +75,7 @@ class Listing:
 
     jobs: tuple[Queued, ...]
     pausing: frozenset[str]  # persons; `EVERYBODY` for the whole studio
+    holding: frozenset[str] = frozenset()  # whose jobs the owner holds; `EVERYBODY` for all guests
 
 
 class BookQueue:
@@ -102,18 +116,24 @@ class BookQueue:
     def listing(self) -> Listing:
         with self._file.reading() as db:
             rows, pauses, expected, line = db.execute(LISTED).fetchall(), pausing(db), read_paces(db), read_line(db)
+            held = holding(db)
             newest = dict(db.execute(f"select job, max(number) from picture where job in (select id from job where {ACTIVE}) group by job"))
             ids = {job: db.execute("select id from picture where number = ?", (number,)).fetchone()[0] for job, number in newest.items()}
         starts = _starts(line, {row["number"] for row in rows if row["state"] == "running"})
         places = {number: place for place, number in enumerate(starts)}
         rows = _in_order(rows, places)
         jobs = [_queued(row, ids.get(row["id"], ""), expected, places.get(row["number"]), starts.get(row["number"])) for row in rows]
-        return Listing(tuple(jobs), frozenset(pauses))
+        return Listing(tuple(jobs), frozenset(pauses), frozenset(held))
 
     def pausing(self) -> frozenset[str]:
         """Persons; `EVERYBODY` for the whole studio."""
         with self._file.reading() as db:
             return frozenset(pausing(db))
+
+    def is_held(self, job_id: str) -> bool:
+        """Whether the owner of the studio holds it, with all of its person's or of all guests'."""
+        holds = "user in (select user from held) or (not owner and exists (select 1 from held where user = ''))"
+        return bool(self._file.rows(f"select 1 from job where id = ? and ({holds})", (job_id,)))
 
     def lane_of(self, job_id: str) -> str:
         """By its name."""
@@ -141,15 +161,16 @@ class BookQueue:
             db.executemany("update job set place = ? where id = ?", zip(places, order, strict=True))
             db.execute("update job set lane = ? where id = ?", (into, job_id))
 
-    def restore(self, job_id: str, user: str, owner: bool) -> None:
-        """Brings a job back that was stopped, to its place and to where it stood."""
+    def restore(self, job_id: str, user: str, owner: bool, allowance: Allowance = EVERY) -> None:
+        """Brings a job back that was stopped, to its place and to where it stood. `allowance`: of who brings it back."""
         with self._file.transaction() as db:
             job = _known(db, job_id, user, owner)
             if job["state"] == "running":
                 raise TooLate(STOPPING)
             if job["state"] != "stopped" or not job["withdrawn"]:
                 raise TooLate(NOT_STOPPED)
-            check_room(db, job["user"], bool(job["owner"]))
+            check_room(db, job["user"], bool(job["owner"]), allowance.jobs)
+            check_hour(db, job["user"], replace(allowance, megapixels=job["megapixels"]), instead=job_id)
             sit_down(db, job["user"])
             db.execute("update job set state = 'waiting', ended = null, held = null, withdrawn = 0, message = '' where id = ?", (job_id,))
 
@@ -166,14 +187,16 @@ class BookQueue:
             sit_down(db, user)
             db.execute("update job set held = null where id = ?", (job_id,))
 
-    def put_back(self, job_id: str, user: str, request: Request) -> None:
+    def put_back(self, job_id: str, user: str, request: Request, allowance: Allowance = EVERY) -> None:
         """Another request in the place of one that was taken out."""
         with self._file.transaction() as db:
             if _unbegun(db, job_id, user)["held"] is None:
                 raise TooLate(PUT_BACK)
+            check_hour(db, user, allowance, instead=job_id)
             sit_down(db, user)
-            query = "update job set request = ?, batches = ?, each = ?, work = ?, sort = ?, words = ?, held = null where id = ?"
-            db.execute(query, (json.dumps(describe(request)), *queued_as(request), job_id))
+            query = """update job set request = ?, megapixels = ?, batches = ?, each = ?, work = ?, sort = ?, words = ?, held = null
+              where id = ?"""
+            db.execute(query, (json.dumps(describe(request)), allowance.megapixels, *queued_as(request), job_id))
 
     def pause(self, user: str, pauses: bool) -> None:
         """From the next batch on nothing of this person is drawn; or it goes on. `EVERYBODY`: the whole studio."""

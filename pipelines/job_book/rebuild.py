@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from pipelines.images.store import content_id
+from pipelines.job_book import people
 from pipelines.job_book.brought import put_back
 from pipelines.job_book.found import Found, everything, newcomers
 from pipelines.job_book.journal import bring_back
@@ -183,6 +184,7 @@ def _fill(db: sqlite3.Connection, old: Salvage, pictures: list[tuple[Found, Row 
     running = [job for job in old.jobs if job["state"] == "running"]
     _enter(db, [(picture, row or job_of(picture, running)) for picture, row in pictures])
     put_back(db, old.brought)
+    people.put_back(db, old.people)
 
 
 def _enter(db: sqlite3.Connection, pictures: Iterable[tuple[Found, Row | None]]) -> None:

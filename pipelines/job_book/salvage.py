@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipelines.job_book import people
 from pipelines.job_book.brought import salvaged
 from pipelines.job_book.file import begins_well, connect
 from pipelines.job_book.rows import is_inside
@@ -22,6 +23,7 @@ class Salvage:
     jobs: list[Row] = field(default_factory=list[Row])  # that waited or ran
     inputs: list[Row] = field(default_factory=list[Row])
     brought: dict[str, Sequence[Row]] = field(default_factory=dict[str, Sequence[Row]])  # see `pipelines.job_book.brought`
+    people: Mapping[str, Sequence[Row]] = field(default_factory=dict[str, Sequence[Row]])  # see `pipelines.job_book.people`
 
 
 def salvage(path: Path) -> Salvage:
@@ -34,10 +36,10 @@ def salvage(path: Path) -> Salvage:
             pictures = _rows(db, "picture", ("id", "user", "job", "path"))
             jobs = _rows(db, "job", ("id", "user", "request"), "where state in ('waiting', 'running')")
             inputs = _rows(db, "input", ("id", "user"), order="id")
-            others = salvaged(db)
+            others, came = salvaged(db), people.salvaged(db)
     except sqlite3.Error:
         return Salvage()
-    return Salvage({row["path"]: row for row in _once(pictures) if is_inside(row["path"])}, _once(jobs), inputs, others)
+    return Salvage({row["path"]: row for row in _once(pictures) if is_inside(row["path"])}, _once(jobs), inputs, others, came)
 
 
 def _rows(db: sqlite3.Connection, table: str, texts: Iterable[str], which: str = "", order: str = "number") -> list[Row]:

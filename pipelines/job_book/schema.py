@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from pipelines.job_book import brought, shelf
+from pipelines.job_book import brought, people, shelf
 
 APPLICATION = 0x41746C72  # `pragma application_id`: "Atlr"
 BACKUPS = 3  # books of earlier versions that are kept beside the book
@@ -110,7 +110,14 @@ SEAT_COLUMNS = (
     "called text not null default ''",  # turns, with spaces between
 )
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_tables, _seats, _queue, shelf.create, brought.create)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _tables,
+    _seats,
+    _queue,
+    shelf.create,
+    brought.create,
+    people.create,
+)
 VERSION = len(MIGRATIONS)
 
 

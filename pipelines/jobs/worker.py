@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from models.errors import UserError
 from pipelines.job_book.book import STOPPED, WAITING, BookError, Job, JobBook, PictureRecord
+from pipelines.job_book.room import EVERY, Allowance
 from pipelines.jobs.backoff import Backoff
 from pipelines.jobs.errands import Errands
 from pipelines.jobs.events import Picture, Step
@@ -82,8 +83,10 @@ class Worker:
         if self.saving.trouble:
             log.error("The studio closes with something unwritten: %s", self.saving.trouble)
 
-    def submit(self, request: Request, user: str, owner: bool = False, lane: str = "next", once: str = "") -> str:
-        job_id = self.book.submit(request, user, owner, lane, once)
+    def submit(
+        self, request: Request, user: str, owner: bool = False, lane: str = "next", once: str = "", allowance: Allowance = EVERY
+    ) -> str:
+        job_id = self.book.submit(request, user, owner, lane, once, allowance)
         self.changed()
         return job_id
 

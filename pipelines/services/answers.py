@@ -82,6 +82,7 @@ class QueueNews(TypedDict):
     more: int  # jobs of others that are left out of the list
     paused: bool  # one's own jobs
     all_paused: bool  # the whole studio
+    held: bool  # one's own jobs, by the owner
     running: JobNews | None  # one's own job that runs, with the previews newer than the version that was asked with
 
 

@@ -73,11 +73,18 @@ def room_of(request: Request, size: Size | None = None) -> int:
     """Bytes that a job's pictures take at most, and those that loopback stores in between. `size`: as for `work_of`."""
     if isinstance(request, Enlarge) and size:
         return math.prod(request.size_from(size)) * TRANSPARENT_PIXEL
+    rounds = 2 if isinstance(request, ImageToImage) and request.loops > 1 else 1
+    return int(pixels_of(request)) * PIXEL * rounds
+
+
+def pixels_of(request: Request, size: Size | None = None) -> float:
+    """Pixels of all pictures that a job makes, second passes among them. `size`: as for `work_of`."""
+    if isinstance(request, Enlarge) and size:
+        return math.prod(request.size_from(size))
     if not isinstance(request, Drawing):
         return 0
-    rounds = 2 if isinstance(request, ImageToImage) and request.loops > 1 else 1
-    rounds += LARGER if enlarger_of(request) else 0
-    return request.width * request.height * PIXEL * request.picture_count * rounds + int(_second(request, room_of))
+    each = request.width * request.height * (1 + (LARGER if enlarger_of(request) else 0))
+    return each * request.picture_count + _second(request, pixels_of)
 
 
 def _second(request: Drawing, measure: Callable[[Request], float]) -> float:
@@ -106,6 +113,16 @@ class DiskQuota:
         self._owners: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
         self._elsewhere: Callable[[str], int] = lambda user: 0
+        self._own: Callable[[str], int | None] = lambda user: None
+
+    def most_of(self, user: str) -> int:
+        """Bytes that this guest may have; 0 for no limit."""
+        own = self._own(user)
+        return self.most if own is None else min(own, self.most or own)
+
+    def bounded_by(self, own: Callable[[str], int | None]) -> None:
+        """`own`: bytes that a guest's link allows; None where it says nothing."""
+        self._own = own
 
     def counts_too(self, elsewhere: Callable[[str], int]) -> None:
         """`elsewhere`: bytes of a person that the job book does not know of."""
@@ -121,7 +138,7 @@ class DiskQuota:
 
     def check(self, user: str, more: int = 0) -> None:
         """Raises `UserError` when a guest has no room for so many bytes more."""
-        if not self.most or user in self._owners:
+        if not self.most_of(user) or user in self._owners:
             return
         if self._left() < RESERVE + more:
             raise UserError("The disk of this studio is nearly full, and the rest of it is its owner's. Ask for room, then try again.")
@@ -129,11 +146,11 @@ class DiskQuota:
             if self._fits(user, more, self._added(user)) or self._fits(user, more, self._counted(user)):
                 return
             used = self._people[user].size + self._elsewhere(user)
-        raise UserError(_no_room(used, self.most))
+        raise UserError(_no_room(used, self.most_of(user)))
 
     def check_job(self, user: str, request: Request) -> None:
         """The same for all that this job and those that have not ended will store."""
-        if self.most and user not in self._owners:
+        if self.most_of(user) and user not in self._owners:
             self.check(user, sum(map(self._room_of, (request, *self._book.unfinished(user)))))
 
     def _room_of(self, request: Request) -> int:
@@ -163,7 +180,7 @@ class DiskQuota:
             return RESERVE  # it is told when something is written
 
     def _fits(self, user: str, more: int, used: _Used) -> bool:
-        return used.size + self._elsewhere(user) + more <= self.most
+        return used.size + self._elsewhere(user) + more <= self.most_of(user)
 
     def _added(self, user: str) -> _Used:
         """What was counted before and the pictures since then; everything for somebody who is not remembered."""

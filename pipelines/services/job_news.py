@@ -23,6 +23,7 @@ READ = {  # kinds of what the runner reads, as people call them
 }  # fmt: skip
 ENDED_VERSION = 2**53 - 1  # newer than any number a running job shows; the largest integer JavaScript keeps exactly
 PAUSED = "Your jobs are paused. Let them go on in the queue."
+HELD = "The owner of this studio holds your jobs. They keep their place."
 ALL_PAUSED = "The owner of this studio has paused it. Your job keeps its place."
 
 
@@ -98,13 +99,17 @@ class NewsDesk:
             "eta": None,
             "previews": [],
             "pictures": [summary(record) for record in pictures],
-            "message": job.message or (self._paused(job.user) if waits else "") or self._hindered(job),
+            "message": job.message or (self._paused(job) if waits else "") or self._hindered(job),
             "unsaved": self._worker.saving.waits(job.id),
         }
 
-    def _paused(self, user: str) -> str:
+    def _paused(self, job: Job) -> str:
         pausing = self._book.queue.pausing()
-        return ALL_PAUSED if EVERYBODY in pausing else PAUSED if user in pausing else ""
+        if EVERYBODY in pausing:
+            return ALL_PAUSED
+        if self._book.queue.is_held(job.id):
+            return HELD
+        return PAUSED if job.user in pausing else ""
 
     def _hindered(self, job: Job) -> str:
         state, sentence = self._worker.state

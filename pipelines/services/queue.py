@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from models.errors import UserError
@@ -17,6 +17,7 @@ from pipelines.job_book.book import JobBook
 from pipelines.job_book.errors import NotYours, TooLate
 from pipelines.job_book.order import EVERYBODY, LANES
 from pipelines.job_book.queue import OVER, Listing, Queued
+from pipelines.job_book.room import EVERY, Allowance
 from pipelines.jobs.progress import JobProgress
 from pipelines.jobs.worker import Worker
 from pipelines.requests.request import Request
@@ -40,10 +41,18 @@ class Queue:
     """Safe to call from any thread. Acts raise `NotYours` (there is no such job), `TooLate` (it has gone on) or another `UserError`."""
 
     def __init__(
-        self, book: JobBook, worker: Worker, news: NewsDesk, admit: Callable[[Request, str, bool], Request], most: int = OTHERS
+        self,
+        book: JobBook,
+        worker: Worker,
+        news: NewsDesk,
+        admit: Callable[[Request, str, bool], tuple[Request, Allowance]],
+        allow: Callable[[str, bool], Allowance] = lambda user, owner: EVERY,
+        most: int = OTHERS,
     ) -> None:
-        """`admit`: checks a request of a person, and whether it is the owner's, and returns it as it is queued. `most`: see `OTHERS`."""
-        self._book, self._worker, self._news, self._admit, self._most = book, worker, news, admit, most
+        """`admit`: checks a request of a person, and whether it is the owner's, and returns it as it is queued, with what its person may
+        ask for; `allow`: that alone. Both raise `UserError` for who may not draw. `most`: see `OTHERS`.
+        """
+        self._book, self._worker, self._news, self._admit, self._allow, self._most = book, worker, news, admit, allow, most
         self._lock = threading.Lock()
         self._seen: _Seen | None = None
 
@@ -65,6 +74,7 @@ class Queue:
             "more": len(told) - len(shown),
             "paused": user in seen.listing.pausing,
             "all_paused": EVERYBODY in seen.listing.pausing,
+            "held": not owner and not seen.listing.holding.isdisjoint({user, EVERYBODY}),
             "running": self._news.of_live(live, after) if live else None,
         }
 
@@ -140,12 +150,24 @@ class Queue:
 
     def restore(self, job_ids: Sequence[str], user: str, owner: bool = False) -> None:
         """Undoes `cancel`: each comes back to its place, and goes on where it stood."""
+        allowance = self._allow(user, owner)
         try:
             for job_id in job_ids:
                 self._wait_for_stop(job_id)
-                self._book.queue.restore(job_id, user, owner)
+                self._book.queue.restore(job_id, user, owner, allowance)
         finally:
             self._worker.changed()
+
+    def drop(self, users: Collection[str]) -> None:
+        """What waits of these persons is not drawn; what is drawn now comes to its end."""
+        waiting = [job for job in self._book.queue.listing().jobs if job.user in users and job.state == "waiting"]
+        dropped = [job for job in waiting if self._book.withdraw(job.id)]
+        if dropped:
+            self._worker.changed()
+
+    def held(self) -> None:
+        """Whose jobs are held has changed."""
+        self._worker.changed()
 
     def pause(self, user: str, pauses: bool) -> None:
         """One's own jobs. What runs comes to the end of its batch, and then waits."""
@@ -161,7 +183,8 @@ class Queue:
         """Another job like it, at the end of its lane, also of one that has ended. Returns its id."""
         job = self._readable(job_id, user)
         lane = self._book.queue.lane_of(job_id)
-        return self._worker.submit(self._admit(job, user, owner), user, owner, lane, once)
+        admitted, allowance = self._admit(job, user, owner)
+        return self._worker.submit(admitted, user, owner, lane, once, allowance)
 
     def take(self, job_id: str, user: str) -> Request:
         """Takes a waiting job out for editing, for half an hour or until it is put back or given back; meanwhile it is not drawn.
@@ -181,7 +204,7 @@ class Queue:
     def put_back(self, job_id: str, request: Request, user: str, owner: bool = False) -> None:
         """Another request in the place of the one that was taken out."""
         self._news.job(job_id, user)
-        self._book.queue.put_back(job_id, user, self._admit(request, user, owner))
+        self._book.queue.put_back(job_id, user, *self._admit(request, user, owner))
         self._worker.changed()
 
     def _readable(self, job_id: str, user: str) -> Request:

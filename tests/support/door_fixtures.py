@@ -32,8 +32,8 @@ def example_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDo
 
 @pytest.fixture(scope="session")
 def locked_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDoor]:
-    """The example page behind a password, also reached as lan.test."""
-    with running_door(tmp_path_factory.mktemp("locked_door"), password=PASSWORD, hosts="lan.test") as door:
+    """The example page behind a password, also reached as lan.test. As a proxy is named, who sits at the machine logs in too."""
+    with running_door(tmp_path_factory.mktemp("locked_door"), password=PASSWORD, hosts="lan.test", proxies=["192.0.2.1"]) as door:
         yield door
 
 

@@ -66,10 +66,15 @@ class _Held:
 
 async def _answer(scope: Scope, receive: Receive, send: Send, error: Exception | None) -> None:
     reference = secrets.token_hex(4)
-    log.error("Reference %s: %s %s broke", reference, scope["method"], scope["path"][:200], exc_info=error)
+    log.error("Reference %s: %s %s broke", reference, scope["method"], told_of(scope["path"]), exc_info=error)
     sentence = f"Something broke in the studio. Its log says what, under the reference {reference}."
     answer = {"message": sentence, "detail": sentence, "error": sentence}
     await JSONResponse(answer, 500, headers={"Connection": "close"})(scope, receive, send)
+
+
+def told_of(path: str) -> str:
+    """A path as the log may hold it: without the token of a link."""
+    return "/join/..." if path.startswith("/join/") else path[:200]
 
 
 def says_why(body: bytes) -> bool:

@@ -23,7 +23,7 @@ from ui.door.arguments import check_argument
 from ui.door.bodies import Refused, refuse
 from ui.door.body_guard import replay
 from ui.door.gradio_call import GradioCall
-from ui.door.roles import admits, declared, only
+from ui.door.roles import declared
 from ui.gradio_import import gradio_stubs_untouched
 from ui.gradio_types import handler_of, number_of, queue_of
 
@@ -220,8 +220,8 @@ class GradioPart:
         return data
 
     def _may(self, asked: GradioCall, handler: object) -> None:
-        if (least := declared(handler)) is None or not admits(least, asked.visitor.role):
-            raise Refused(403, only(least or "owner"))
+        if refusal := asked.visitor.refusal(declared(handler) or "owner"):
+            raise Refused(403, refusal)
 
 
 class Places:

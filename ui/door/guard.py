@@ -25,7 +25,8 @@ from ui.door.uploads import FILE_ROUTE
 
 OWN_SCRIPT = b"x-gradio-user"  # what Gradio's script in the page itself sends with every call: no proxy stands behind it
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-PAGES = ("/", "/login", "/picture/")  # what a link on another site may open
+PAGES = ("/", "/login")  # what a link on another site may open
+BELOW = ("/picture/", "/join/")  # and what stands below
 NAMED_BY_CONTENT = re.compile(r"/assets/[\w.-]+-[\w-]{8,}\.\w+")  # scripts and styles: another content has another name
 FILE_ROUTES = ("/picture/", "/thumb/", "/input/", FILE_ROUTE)
 LONGEST_ADDRESS = 45  # characters of a claimed address that are looked at
@@ -105,7 +106,7 @@ def _check_site(scope: Scope, headers: Headers) -> None:
     if all(site in ("same-origin", "none") for site in headers.getlist("sec-fetch-site")):
         return
     opens = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
-    page = scope["path"] in PAGES or scope["path"].startswith(PAGES[-1])
+    page = scope["path"] in PAGES or scope["path"].startswith(BELOW)
     if not (opens and page and scope["method"] == "GET"):
         raise Refused(403, "This came from a page of another site.")
 

@@ -1,12 +1,12 @@
-"""Roles: who a visitor is, and what each handler asks of one.
+"""Roles at the door: who a visitor is, and what each handler asks of one. The table of roles is `pipelines/people/roles.py`.
 
     owner     sits at the machine: the connection comes from its own loopback address, under a loopback name, with no proxy
-              in between; where a password is set, logged in as well
-    artist    anybody else who was let in
-    anyone    nobody in particular: a visitor who has not logged in
+              in between; where a proxy is named, logged in as well
+    anyone    nobody in particular: a visitor who came by no link and gave no password
+    others    are what their link makes them
 
-Every handler of the page declares the least role it serves. Hiding a button protects nothing: Gradio lists every handler in
-its configuration and runs it for whoever asks, so the check is made inside, at each call.
+Every handler of the page and every route declares the least role it serves. Hiding a button protects nothing: Gradio lists every
+handler in its configuration and runs it for whoever asks, so the check is made inside, at each call.
 """
 
 from __future__ import annotations
@@ -15,8 +15,15 @@ import functools
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, ParamSpec, TypeVar, cast
+from typing import ParamSpec, TypeVar, cast
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from pipelines.gallery.person import Person
+from pipelines.people.people import HELD
+from pipelines.people.roles import RANK, Role, admits, only
+from pipelines.people.rules import Maker
 from ui.gradio_import import gradio_stubs_untouched
 from ui.gradio_types import handler_of
 from ui.toasts import Refusal
@@ -28,17 +35,47 @@ with gradio_stubs_untouched():
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
-Role = Literal["anyone", "artist", "owner"]
-RANK: dict[Role, int] = {"anyone": 0, "artist": 1, "owner": 2}
 MARK = "_least_role"
+Handler = Callable[[Request], Awaitable[Response]]
+
+__all__ = ["RANK", "Role", "Visitor", "admits", "only", "role", "role_of", "user_of", "visitor_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """The sender of one request: an opaque user id, the same for every request of one browser, and a role."""
+    """The sender of one request: an opaque user id, the same for every request of one person, and a role.
+
+    `board`: the id of the one board that the visitor's link shows, or "". `link`: its number, 0 for who came by none. `session`: the hash
+    of the token in the browser's cookie. `held`: the owner holds this person's jobs.
+    """
 
     user: str
     role: Role
+    board: str = ""
+    name: str = ""
+    link: int = 0
+    session: str = ""
+    held: bool = False
+
+    @property
+    def owns(self) -> bool:
+        return self.role == "owner"
+
+    @property
+    def person(self) -> Person:
+        """As the gallery knows who asks."""
+        return Person(self.user, self.owns, self.board)
+
+    @property
+    def maker(self) -> Maker:
+        """As who cares for links."""
+        return Maker(self.user, self.role, self.board, self.link)
+
+    def refusal(self, least: Role) -> str:
+        """Why this visitor may not do what asks for that role; "" when they may."""
+        if admits(least, self.role):
+            return ""
+        return HELD if self.held and least == "artist" else only(least)
 
 
 def visitor_of(request: object) -> Visitor:
@@ -95,18 +132,23 @@ def callables(blocks: gr.Blocks) -> Iterator[tuple[str, Callable[..., object]]]:
             yield f"{type(block).__name__} {number} {getattr(handler, '__name__', handler)}", handler
 
 
-def admits(least: Role, who: Role) -> bool:
-    """Whether what asks for the role `least` is open to `who`."""
-    return RANK[who] >= RANK[least]
+def routed(handler: Handler, least: Role) -> Handler:
+    """A route that serves this role at least; others are answered with a sentence."""
 
+    @functools.wraps(handler)
+    async def answer(request: Request) -> Response:
+        visitor = visitor_of(request)
+        if refusal := visitor.refusal(least):
+            return JSONResponse({"message": refusal}, 401 if visitor.role == "anyone" else 403)
+        return await handler(request)
 
-def only(least: Role) -> str:
-    return f"Only the {least} of this studio can do that."
+    setattr(answer, MARK, least)
+    return answer
 
 
 def _check(least: Role) -> None:
-    if not admits(least, role_of(LocalContext.request.get(None))):
-        raise Refusal(only(least), "Not allowed")
+    if refusal := visitor_of(LocalContext.request.get(None)).refusal(least):
+        raise Refusal(refusal, "Not allowed")
 
 
 def _guarded(handler: Callable[Given, Answer], least: Role) -> Callable[Given, Answer]:

@@ -60,11 +60,11 @@ class PlanHandlers:
     def __init__(self, studio: Studio, kind: type[Request]) -> None:
         """The three are closures: Gradio calls server functions by their names, and a role is declared on each."""
 
-        @role("artist")
+        @role("viewer")
         def plan(asked: PlanQuestion) -> PlanLines:
             return planned(kind, asked, studio.costs.lines, studio.library.model)
 
-        @role("artist")
+        @role("viewer")
         def fit(asked: SizeQuestion) -> list[int]:
             return fitting(studio, asked)
 

@@ -45,11 +45,11 @@ def offer(studio: Studio, form: Form) -> None:
     racks: dict[Rack, tuple[ModelKind, ...]] = {name: sorts for name, sorts in RACKS.items() if limits(form.kind).get(name)}
     kind = form.kind
 
-    @role("artist")
+    @role("viewer")
     def lists(checkpoint: str) -> FormOffers:
         return listed(studio, kind, str(checkpoint), racks)
 
-    @role("artist")
+    @role("viewer")
     def refresh(checkpoint: object) -> list[Update]:
         return [gr.update(choices=choices(studio, kind, name, str(checkpoint))) for name in names]
 
@@ -66,11 +66,11 @@ def offer_upscalers(studio: Studio, form: Form) -> None:
     names = [name for name in UPSCALERS if name in form.inputs]
     kind, nothing = form.kind, FormOffers(starts={}, aspects={}, unnamed={})
 
-    @role("artist")
+    @role("viewer")
     def lists(checkpoint: str) -> FormOffers:
         return nothing
 
-    @role("artist")
+    @role("viewer")
     def refresh() -> list[Update]:
         return [gr.update(choices=upscalers(studio, name)) for name in names]
 

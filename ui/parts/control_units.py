@@ -95,11 +95,11 @@ class UnitHandlers:
             request = LocalContext.request.get(None)
             return previewed(studio, kind, asked, user_of(request), presence.gone(request))
 
-        @role("artist")
+        @role("viewer")
         def preprocessors(_: object = None) -> list[OfferedPreprocessor]:
             return weights.preprocessors(studio.control.preprocessors())
 
-        @role("artist")
+        @role("viewer")
         def fit(asked: SizeQuestion) -> list[int]:
             return fitting(studio, asked)
 

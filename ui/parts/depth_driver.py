@@ -39,7 +39,7 @@ SHOWN: dict[str, str] = {"controlnet": "ControlNet", "adapter": "Adapter"}
 def driven_by(studio: Studio) -> gr.HTML:
     """The two buttons, and the line that says what will read the map."""
 
-    @role("artist")
+    @role("viewer")
     def reading(asked: ReadersQuestion) -> ReadersLine:
         return read_by(studio, asked)
 

@@ -59,7 +59,7 @@ class DepthMapHandlers:
         """They are closures: Gradio calls server functions by their names, and a role is declared on each."""
         self.weights = weights = WeightsHandlers(studio)
 
-        @role("artist")
+        @role("viewer")
         def estimators(_: object = None) -> list[OfferedEstimator]:
             return weights.estimators(studio.depth.estimators())
 

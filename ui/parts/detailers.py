@@ -34,7 +34,7 @@ def detailers(studio: Studio) -> gr.HTML:
         request = LocalContext.request.get(None)
         return found(studio, asked, user_of(request), presence.gone(request))
 
-    @role("artist")
+    @role("viewer")
     def detectors(_: object = None) -> list[OfferedDetector]:
         return [{"name": each.name, "info": each.info, "why": each.why} for each in studio.finder.detectors()]
 

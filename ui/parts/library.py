@@ -58,7 +58,8 @@ class LibraryHandlers:
     @property
     def functions(self) -> list[Callable[..., object]]:
         owner = (self.override, self.convert, self.download, self.downloads, self.cancel, self.unload, self.hash)
-        return [*served("artist", self.listed, self.details, self.memory, self.rescan), *served("owner", *owner)]
+        looks = served("viewer", self.listed, self.details, self.memory)
+        return [*looks, *served("artist", self.rescan), *served("owner", *owner)]
 
     def listed(self, asked: LibraryQuestion) -> LibraryList:
         """Everything whose name or words hold the search, of the kind that is asked for."""

@@ -20,7 +20,7 @@ SHOWN_NOTES = 5  # sentences about pictures of a folder that cannot be used
 def pile(studio: Studio, kind: type[ImageToImage]) -> gr.HTML:
     most = controls.most(kind, "images")
 
-    @role("artist")
+    @role("viewer")
     def owns(_: object = None) -> bool:
         return role_of(LocalContext.request.get(None)) == "owner"
 

@@ -13,7 +13,7 @@ from ui.door.roles import role, role_of
 from ui.parts.components import piece
 
 
-@role("artist")
+@role("viewer")
 def owns(_: object = None) -> bool:
     """Whether who asks may bring in folders."""
     return role_of(LocalContext.request.get(None)) == "owner"

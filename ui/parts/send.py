@@ -77,7 +77,7 @@ def connect(studio: Studio, tab_forms: dict[str, TabForm], stage: Stage, tabs: g
             raise Refusal(str(error), "Not sent") from None
         return {tabs: gr.Tabs(selected=kind)} | updates
 
-    @role("artist")
+    @role("viewer")
     def example(event: gr.EventData, request: gr.Request) -> Updates:
         with told("Not taken"):
             number = getattr(event, "number", None)

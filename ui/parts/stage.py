@@ -74,7 +74,7 @@ class Stage:
         return generate
 
     def _kept(self, form: Form) -> Callable[..., list[Update]]:
-        @role("artist")
+        @role("viewer")
         def kept(*values: object) -> list[Update]:
             return form.kept(values)
 
@@ -86,7 +86,7 @@ class Stage:
         return forecast.advice if forecast and not forecast.fits else ""
 
     def _attach(self) -> Callable[..., StageStart]:
-        @role("artist")
+        @role("viewer")
         def attach(request: gr.Request) -> StageStart:
             user = user_of(request)
             with told("Not read"):
@@ -97,7 +97,7 @@ class Stage:
         return attach
 
     def _seed_of(self, seeds: Mapping[str, Component]) -> Callable[..., Updates]:
-        @role("artist")
+        @role("viewer")
         def use_seed(event: gr.EventData, request: gr.Request) -> Updates:
             seed, to = str(own_picture(self._studio, event, request).seed), getattr(event, "to", "")
             return {seeds[to]: gr.update(value=seed)} if to in seeds else {}
@@ -105,7 +105,7 @@ class Stage:
         return use_seed
 
     def _last_seed(self) -> Callable[..., str]:
-        @role("artist")
+        @role("viewer")
         def last_seed(request: gr.Request) -> str:
             with told("Not read"):
                 recent = self._studio.recent(user_of(request), owner=is_owner(request))
@@ -140,7 +140,7 @@ def own_picture(studio: Studio, event: gr.EventData, request: gr.Request) -> Pic
 def prompt_notes(studio: Studio, name: str, checkpoints: list[Checkpoint]) -> gr.HTML:
     """Under the prompt: how much of it fits, where it is cut, what in it is not understood, and examples."""
 
-    @role("artist")
+    @role("viewer")
     def count(asked: PromptQuestion) -> PromptNotes:
         given = table(asked)
         try:

@@ -10,74 +10,91 @@ from starlette.responses import Response
 
 from pipelines import Studio
 from ui.door.login import LoginRoutes
+from ui.door.reach import Reach
+from ui.door.roles import Role
 from ui.parts.depth_map import DepthViews
 from ui.routes.details import DetailRoutes
 from ui.routes.folders import FolderRoutes
 from ui.routes.inputs import InputRoutes
 from ui.routes.jobs import JobRoutes
 from ui.routes.library import LibraryRoutes
+from ui.routes.people import PeopleRoutes
 from ui.routes.pictures import PictureRoutes
 from ui.routes.queue import QueueRoutes
 from ui.routes.readings import ReadingRoutes
 
+LEAST_IN_QUEUE: dict[str, Role] = {"cancel": "viewer", "pause": "viewer", "give_back": "viewer"}  # one may always stop what one began
 Handler = Callable[[Request], Awaitable[Response]]
-Address = tuple[str, str, Handler]  # method, path, handler
+Address = tuple[str, str, Role, Handler]  # method, path, the least role that it serves, handler
 
 
-def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, asks_password: bool) -> Iterator[Address]:
+def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, reach: Reach) -> Iterator[Address]:
     """All of them. `closing` is set when the server goes away: whoever waits is answered then."""
-    yield from _jobs(studio, closing, asks_password)
+    yield from _jobs(studio, closing)
     yield from _pictures(studio)
     yield from _library(LibraryRoutes(studio))
     yield from _elsewhere(ReadingRoutes(studio), FolderRoutes(studio))
-    yield ("GET", "/login", login.show)
-    yield ("POST", "/login", login.enter)
-    yield ("POST", "/logout", login.leave)
+    yield from _people(PeopleRoutes(studio, reach))
+    yield ("GET", "/join/{token}", "anyone", login.join)
+    yield ("GET", "/login", "anyone", login.show)
+    yield ("POST", "/login", "anyone", login.enter)
+    yield ("POST", "/logout", "viewer", login.leave)
 
 
-def _jobs(studio: Studio, closing: asyncio.Event, asks_password: bool) -> Iterator[Address]:
-    jobs, queue = JobRoutes(studio, closing, asks_password), QueueRoutes(studio, closing)
-    yield ("GET", "/healthz", jobs.healthz)
-    yield ("GET", "/current", jobs.current)
-    yield ("GET", "/live/{job_id}", jobs.live)
-    yield ("POST", "/jobs/{job_id}/stop", jobs.stop)
-    yield ("POST", "/jobs/{job_id}/skip", jobs.skip)
-    yield ("GET", "/queue", queue.news)
+def _jobs(studio: Studio, closing: asyncio.Event) -> Iterator[Address]:
+    jobs, queue = JobRoutes(studio, closing), QueueRoutes(studio, closing)
+    yield ("GET", "/healthz", "anyone", jobs.healthz)
+    yield ("GET", "/current", "viewer", jobs.current)
+    yield ("GET", "/live/{job_id}", "viewer", jobs.live)
+    yield ("POST", "/jobs/{job_id}/stop", "viewer", jobs.stop)
+    yield ("POST", "/jobs/{job_id}/skip", "viewer", jobs.skip)
+    yield ("GET", "/queue", "viewer", queue.news)
     for name, handler in queue.acts.items():
-        yield ("POST", f"/queue/{name}", handler)
+        yield ("POST", f"/queue/{name}", LEAST_IN_QUEUE.get(name, "artist"), handler)
 
 
 def _pictures(studio: Studio) -> Iterator[Address]:
     pictures, details, inputs = PictureRoutes(studio), DetailRoutes(studio), InputRoutes(studio)
-    yield ("GET", "/picture/{picture_id}.png", pictures.picture)
-    yield ("GET", "/picture/{picture_id}/details", details.details)
-    yield ("GET", "/compare", details.compare)
-    yield ("GET", "/thumb/{picture_id}", pictures.thumb)
-    yield ("GET", "/example/{checkpoint_id}/{number:int}", pictures.example)
-    yield ("POST", "/input", inputs.put)
-    yield ("GET", "/input/{picture_id}.png", inputs.show)
-    yield ("POST", "/depth/view", DepthViews(studio).show)
+    yield ("GET", "/picture/{picture_id}.png", "viewer", pictures.picture)
+    yield ("GET", "/picture/{picture_id}/details", "viewer", details.details)
+    yield ("GET", "/compare", "viewer", details.compare)
+    yield ("GET", "/thumb/{picture_id}", "viewer", pictures.thumb)
+    yield ("GET", "/example/{checkpoint_id}/{number:int}", "viewer", pictures.example)
+    yield ("POST", "/input", "artist", inputs.put)
+    yield ("GET", "/input/{picture_id}.png", "viewer", inputs.show)
+    yield ("POST", "/depth/view", "artist", DepthViews(studio).show)
 
 
 def _library(library: LibraryRoutes) -> Iterator[Address]:
     for method in ("GET", "POST"):  # a long question does not fit into an address
-        yield (method, "/library", library.window)
-        yield (method, "/library/headings", library.headings)
-    yield ("GET", "/library/offers", library.offers)
-    yield ("GET", "/library/boards", library.boards)
-    yield ("POST", "/library/boards", library.create)
-    yield ("POST", "/library/boards/{board_id}/{action}", library.board)
-    yield ("GET", "/library/bin", library.bin)
-    yield ("POST", "/library/bin/empty", library.empty)
-    yield ("GET", "/library/pictures/{picture_id}", library.details)
-    yield ("POST", "/library/pictures/{action}", library.mark)
-    yield ("POST", "/library/zip", library.prepare)
-    yield ("GET", "/library/zip/{zip_id}", library.zip)
+        yield (method, "/library", "viewer", library.window)
+        yield (method, "/library/headings", "viewer", library.headings)
+    yield ("GET", "/library/offers", "viewer", library.offers)
+    yield ("GET", "/library/boards", "viewer", library.boards)
+    yield ("POST", "/library/boards", "artist", library.create)
+    yield ("POST", "/library/boards/{board_id}/{action}", "artist", library.board)
+    yield ("GET", "/library/bin", "viewer", library.bin)
+    yield ("POST", "/library/bin/empty", "artist", library.empty)
+    yield ("GET", "/library/pictures/{picture_id}", "viewer", library.details)
+    yield ("POST", "/library/pictures/{action}", "artist", library.mark)
+    yield ("POST", "/library/zip", "viewer", library.prepare)
+    yield ("GET", "/library/zip/{zip_id}", "viewer", library.zip)
 
 
 def _elsewhere(readings: ReadingRoutes, folders: FolderRoutes) -> Iterator[Address]:
-    yield ("POST", "/reading", readings.read)
-    yield ("GET", "/folders", folders.show)
-    yield ("POST", "/folders", folders.bring)
-    yield ("POST", "/folders/stop", folders.stop)
-    yield ("POST", "/folders/go-on", folders.go_on)
+    yield ("POST", "/reading", "artist", readings.read)
+    yield ("GET", "/folders", "owner", folders.show)
+    yield ("POST", "/folders", "owner", folders.bring)
+    yield ("POST", "/folders/stop", "owner", folders.stop)
+    yield ("POST", "/folders/go-on", "owner", folders.go_on)
+
+
+def _people(people: PeopleRoutes) -> Iterator[Address]:
+    yield ("GET", "/people", "co-owner", people.news)
+    yield ("POST", "/people/links", "co-owner", people.make)
+    yield ("POST", "/people/links/{link_id}/address", "co-owner", people.renew)
+    yield ("POST", "/people/links/{link_id}/take-back", "co-owner", people.take_back)
+    yield ("POST", "/people/persons/{person:int}/role", "co-owner", people.set_role)
+    yield ("POST", "/people/persons/{person:int}/hold", "co-owner", people.hold)
+    yield ("POST", "/people/hold", "owner", people.hold_all)
+    yield ("POST", "/people/move", "viewer", people.move)

@@ -48,18 +48,18 @@ class DetailRoutes:
             return sorry(str(error), 400)
 
     def _told(self, record: PictureRecord, visitor: Visitor) -> PictureDetails:
-        if visitor.role == "owner":
+        if visitor.owns:
             self.studio.own_picture(record.id, visitor.user, owner=True)  # takes up the inputs of what is nobody's
         return self.studio.details.of(record, lambda picture_id: self.studio.uploads.find(picture_id, visitor.user) is not None)
 
     async def _find(self, request: Request, picture_id: str) -> PictureRecord | None:
-        """The picture, when this visitor made it, or is the owner of the studio.
+        """The picture, when this visitor sees it: made it, is shown a board with it, or is the owner of the studio.
 
         Raises `UserError` for one that was brought in and whose file has gone or changed since.
         """
         record = await asyncio.to_thread(self.studio.picture, picture_id)
         visitor = visitor_of(request)
-        if record is None or (record.user != visitor.user and visitor.role != "owner"):
+        if record is None or not await asyncio.to_thread(self.studio.gallery.shows, record.id, visitor.person):
             return None
         await asyncio.to_thread(self.studio.folders.check, record)
         return record

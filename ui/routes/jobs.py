@@ -10,7 +10,8 @@ from starlette.responses import JSONResponse, Response
 
 from models.errors import UserError
 from pipelines import BookError, Studio
-from ui.door.roles import role_of, user_of
+from pipelines.people.roles import may
+from ui.door.roles import user_of, visitor_of
 from ui.messages import Message, StudioState
 
 LONG_POLL = 20.0  # seconds
@@ -19,10 +20,9 @@ LONG_POLL = 20.0  # seconds
 class JobRoutes:
     """The handlers of a job's routes."""
 
-    def __init__(self, studio: Studio, closing: asyncio.Event, asks_password: bool = False) -> None:
+    def __init__(self, studio: Studio, closing: asyncio.Event) -> None:
         self.studio = studio
         self.closing = closing
-        self.asks_password = asks_password
 
     async def live(self, request: Request) -> Response:
         """The progress of a job as soon as it is newer than `after`, or after 20 seconds."""
@@ -42,10 +42,11 @@ class JobRoutes:
 
     async def current(self, request: Request) -> Response:
         state, message = self.studio.engine_state()
-        job, newest, user = None, "", user_of(request)
+        visitor = visitor_of(request)
+        job, newest, user = None, "", visitor.user
         try:
             job = await asyncio.to_thread(self.studio.current, user)
-            recent = await asyncio.to_thread(self.studio.recent, user, 1, role_of(request) == "owner")
+            recent = await asyncio.to_thread(self.studio.recent, user, 1, visitor.owns)
             newest = recent[0].id if recent else ""
         except BookError as error:  # the page stays, and says so
             state, message = ("troubled", str(error)) if state == "ready" else (state, message)
@@ -54,7 +55,8 @@ class JobRoutes:
             "newest": newest,
             "engine": {"state": state, "message": message},
             "library": self.studio.library.version,
-            "login": self.asks_password,
+            "login": bool(visitor.session),
+            "you": {"name": visitor.name, "role": visitor.role, "may": may(visitor.role), "board": visitor.board, "held": visitor.held},
         }
         return JSONResponse(news)
 

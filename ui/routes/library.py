@@ -10,8 +10,9 @@
     GET  /library/bin                                               -> what is in it; POST /library/bin/empty
     POST /library/zip  {"ids": [...], "settings": true, "format": ""} -> {"id", "count", "bytes"}; GET /library/zip/{id}: the file
 
-`zone`: minutes east of Greenwich, where the person is. All of it is about the visitor's own pictures, and for the owner of the studio
-those of nobody too. Refused is what cannot be done, with status 422 and a sentence.
+`zone`: minutes east of Greenwich, where the person is. All of it is about the visitor's own pictures, for the owner of the studio
+those of nobody too, and for who came by a link to a board what is on that one. Refused is what
+cannot be done, with status 422 and a sentence.
 """
 
 from __future__ import annotations
@@ -150,8 +151,7 @@ def _body(request: Request) -> dict[str, object]:
 
 
 def _person(request: Request) -> Person:
-    visitor = visitor_of(request)
-    return Person(visitor.user, visitor.role == "owner")
+    return visitor_of(request).person
 
 
 def _asked(values: GalleryQuestion) -> Asked:

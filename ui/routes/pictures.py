@@ -1,6 +1,7 @@
 """Picture routes: the very file of a finished picture, and a small version of it for film strips.
 
-A picture is found by its id alone, 128 random bits, and only by the person who made it or by the owner of the studio.
+A picture is found by its id alone, 128 random bits, and only by the person who made it, by whom a board with it is shown to, or by the
+owner of the studio.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class PictureRoutes:
         """Made when it is first asked for, and then kept on the disk."""
         picture_id = request.path_params["picture_id"]
         found = await asyncio.to_thread(self.studio.gallery.place, picture_id)
-        if found is None or not _may_see(request, found[0]):
+        if found is None or not await self._sees(request, picture_id, found[0]):
             return _gone()
         thumbs = self.studio.gallery.thumbs
         try:
@@ -95,10 +96,14 @@ class PictureRoutes:
             return _gone()
         return Response(await asyncio.to_thread(make_thumb, path), headers=FOREVER, media_type="image/webp")
 
+    async def _sees(self, request: Request, picture_id: str, user: str) -> bool:
+        visitor = visitor_of(request)
+        return visitor.user == user or await asyncio.to_thread(self.studio.gallery.shows, picture_id, visitor.person)
+
     async def _find(self, request: Request) -> PictureRecord | None:
         """Raises `UserError` for one of the owner's that was brought in and has gone or changed since."""
         record = await asyncio.to_thread(self.studio.picture, request.path_params["picture_id"])
-        if record is None or not _may_see(request, record.user):
+        if record is None or not await self._sees(request, record.id, record.user):
             return None
         await asyncio.to_thread(self.studio.folders.check, record)
         return record if await asyncio.to_thread(record.path.is_file) else None
@@ -108,11 +113,6 @@ def _read_out(path: Path, wanted: str, settings: bool) -> tuple[str, bytes]:
     with path.open("rb") as file:
         name, pieces = given_out(file, path.name, wanted, settings)
         return name, b"".join(pieces)
-
-
-def _may_see(request: Request, user: str) -> bool:
-    visitor = visitor_of(request)
-    return user == visitor.user or visitor.role == "owner"
 
 
 def _gone(why: str = "There is no such picture among yours.") -> Response:

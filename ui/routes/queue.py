@@ -25,7 +25,7 @@ from starlette.responses import JSONResponse, Response
 from models.errors import UserError
 from models.json_values import is_list, is_table
 from pipelines import BookError, NotYours, Studio, TooLate, describe, restore
-from ui.door.roles import admits, only, role_of, user_of
+from ui.door.roles import only, user_of, visitor_of
 from ui.messages import Message, QueueDone, QueueOrder, TakenJob
 
 LONG_POLL = 20.0  # seconds
@@ -50,7 +50,7 @@ class QueueRoutes:
         after, wait = request.query_params.get("after", "-1"), request.query_params.get("wait", "1")
         if not after.removeprefix("-").isdecimal() or len(after) > 16 or wait not in ("0", "1"):
             return _sorry("“after” must be a whole number, and “wait” 0 or 1.", 400)
-        asked = user_of(request), role_of(request) == "owner", int(after)
+        asked = user_of(request), visitor_of(request).owns, int(after)
         watch = asyncio.ensure_future(self.queue.watch(*asked, LONG_POLL if wait == "1" else 0.0))
         closing = asyncio.ensure_future(self.closing.wait())
         try:
@@ -108,7 +108,7 @@ class QueueRoutes:
                 return _sorry("Send a table of JSON.", 400)
             order = QueueOrder(**body)  # pyright: ignore[reportArgumentType]  # names and values are looked at one by one
             try:
-                return JSONResponse(await asyncio.to_thread(act, user_of(request), admits("owner", role_of(request)), order))
+                return JSONResponse(await asyncio.to_thread(act, user_of(request), visitor_of(request).owns, order))
             except BookError:
                 raise  # the list of jobs cannot be read or written, and that is answered for all routes alike
             except UserError as error:

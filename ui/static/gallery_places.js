@@ -76,7 +76,7 @@ export const places = (part, { go }) => {
   const boardPlace = (board) => {
     if (owner === board.id) return named;
     const item = place(`board ${board.id}`, "folder-open", board.name, [`board:=${quoted(board.name)}`], board.count);
-    item.append(
+    if (board.own) item.append(
       small("pencil", `Rename “${board.name}”`, () => begin(board.id, board.name, (name) => renamed(board, name))),
       small("trash-2", `Delete the board “${board.name}”; its pictures stay`, () => leave(board)),
     );

@@ -1,5 +1,5 @@
 // The state of the engine, told to the whole page as the event "atelier:engine"; light and dark.
-import { emit, findAll, on, parts } from "./dom.js";
+import { emit, find, findAll, on, parts } from "./dom.js";
 import { showHelp } from "./help.js";
 import { toggleLook } from "./look.js";
 import * as page from "./page.js";
@@ -19,10 +19,20 @@ export const build = ({ element }) => {
     const stops = findAll(`#tab-${page.open.tab} :is(textarea, input, select, button, summary, [tabindex='0'])`);
     stops.find((each) => !each.disabled && each.getClientRects().length)?.focus();
   });
-  part("leave").addEventListener("click", async () => {
-    await fetch("logout", { method: "POST" }).catch(() => {});
-    location.reload();
-  });
+  for (const name of ["you", "people"]) part(name).addEventListener("click", () => emit("people"));
+
+  // What one may not do is not offered; the server refuses it all the same.
+  let looks = false;
+  const settle = ({ name, role, may, held }) => {
+    const draws = may.includes("draw") || held;
+    document.documentElement.dataset.mayDraw = draws ? "yes" : "no";
+    part("name").textContent = name;
+    part("looks").hidden = draws;
+    part("you").hidden = role === "owner";
+    part("people").hidden = role !== "owner";
+    if (!draws && !looks) find("#tab-gallery-button")?.click();
+    looks = !draws;
+  };
 
   const PAUSE = { starting: 1500, lost: 2000, ready: 6000, troubled: 3000, failed: 15000 }; // milliseconds until the next look
   const SIGNS = { ready: "", lost: "Connection lost, trying again…" };
@@ -30,11 +40,11 @@ export const build = ({ element }) => {
   const look = async () => {
     try {
       const answer = await fetch("current", { headers: { Accept: "application/json" } });
-      if (answer.status === 401) return { state: "failed", message: "Your login has run out. Reload the page." };
+      if (answer.status === 401) return { state: "failed", message: "Your way into this studio was closed. Ask who let you in, or reload the page." };
       if (!answer.ok) throw new Error(String(answer.status));
       /** @type {import("./messages.d.ts").StudioState} */
       const news = await answer.json();
-      return { ...news.engine, job: news.job, newest: news.newest, library: news.library, login: news.login };
+      return { ...news.engine, job: news.job, newest: news.newest, library: news.library, you: news.you };
     } catch {
       return { state: "lost", message: SIGNS.lost };
     }
@@ -46,7 +56,7 @@ export const build = ({ element }) => {
     if (sign.textContent !== words) sign.textContent = words;
     sign.dataset.state = engine.state;
     if ("library" in engine && page.told.engine && page.told.engine.library !== engine.library) emit("library");
-    if ("login" in engine) part("leave").hidden = !engine.login;
+    if (engine.you) settle(engine.you);
     page.told.engine = engine;
     emit("engine", engine);
   };

@@ -11,6 +11,7 @@ export type GalleryBoard = {
   id: string;
   name: string;
   count: number;
+  own: boolean;
 };
 
 export type GalleryBoards = {
@@ -80,6 +81,7 @@ export type GalleryPicture = {
   seed: string;
   job: string;
   deleted: number | null;
+  own: boolean;
 };
 
 export type GalleryWindow = {
@@ -89,6 +91,48 @@ export type GalleryWindow = {
   pictures: GalleryPicture[];
   chips: GalleryChip[];
   notes: string[];
+};
+
+export type LinkRow = {
+  id: string;
+  name: string;
+  role: string;
+  board: string;
+  created: number;
+  ends: number | null;
+  most: number | null;
+  jobs: number | null;
+  megapixels: number | null;
+  gigabytes: number | null;
+  state: string;
+  password: boolean;
+  people: PersonRow[];
+};
+
+export type NewLink = {
+  id: string;
+  address: string;
+  qr: string;
+  addresses: string[];
+  note: string;
+};
+
+export type PeopleNews = {
+  links: LinkRow[];
+  held: boolean;
+  may_hold: boolean;
+  roles: string[];
+};
+
+export type PersonRow = {
+  person: number;
+  name: string;
+  role: string;
+  came: number;
+  seen: number;
+  here: boolean;
+  held: boolean;
+  browsers: number;
 };
 
 export type ComparedPicture = {
@@ -237,6 +281,7 @@ export type QueueNews = {
   more: number;
   paused: boolean;
   all_paused: boolean;
+  held: boolean;
   running: JobNews | null;
 };
 
@@ -377,12 +422,33 @@ export type EngineState = {
   message: string;
 };
 
+export type You = {
+  name: string;
+  role: string;
+  may: string[];
+  board: string;
+  held: boolean;
+};
+
 export type StudioState = {
   job: string | null;
   newest: string;
   engine: EngineState;
   library: number;
   login: boolean;
+  you: You;
+};
+
+export type LinkOrder = {
+  name?: unknown;
+  role?: unknown;
+  board?: unknown;
+  hours?: unknown;
+  people?: unknown;
+  jobs?: unknown;
+  megapixels?: unknown;
+  gigabytes?: unknown;
+  held?: unknown;
 };
 
 export type QueueOrder = {

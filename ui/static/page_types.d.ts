@@ -108,6 +108,8 @@ export type PageEvents = {
   send: { id: string; kind: string; to: string };
   /** The card that reads pictures and settings is to open. */
   reading: undefined;
+  /** The dialog of people is to open. */
+  people: undefined;
   /** The dialog in which the owner brings in folders is to open. */
   folders: undefined;
   /** The colour in which masks are shown; "": one that suits. */

@@ -171,7 +171,7 @@ export const build = ({ element, trigger, props, server }) => {
     if (last.all_paused && !owner) part("pause-all").hidden = true;
     const counts = document.querySelector('[data-count="queue"]');
     if (counts) counts.textContent = all.length ? String(all.length) : "";
-    const said = last.all_paused ? "The studio is paused: nothing is begun until its owner lets it go on." : last.paused ? "Your jobs are paused." : "";
+    const said = last.held ? "The owner of this studio holds your jobs. They keep their place." : last.all_paused ? "The studio is paused: nothing is begun until its owner lets it go on." : last.paused ? "Your jobs are paused." : "";
     if (said || part("note").dataset.paused) write(part("note"), said);
     part("note").dataset.paused = said ? "yes" : "";
   };

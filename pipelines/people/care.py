@@ -1,0 +1,130 @@
+"""Care for ways in: links and the password are made, renewed and taken back, and people are held or let do less."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Protocol
+
+from models.errors import UserError
+from pipelines.job_book.file import BookFile
+from pipelines.people.answers import PeopleNews
+from pipelines.people.passwords import Passwords
+from pipelines.people.records import PASSWORD, Link, Member, Session, hash_of, new_token
+from pipelines.people.register import Register
+from pipelines.people.roles import Role, admits, lesser
+from pipelines.people.rules import Maker, Wanted, board_name, checked, told
+
+GONE = "This link does not open the studio any more. Ask who gave it to you for a new one."
+NO_LINK = "There is no such link. Reload the page."
+NO_PERSON = "There is no such person. Reload the page."
+
+
+class Hearers(Protocol):
+    """Who hears of what changes for jobs."""
+
+    @property
+    def on_dropped(self) -> Callable[[list[str]], None]: ...
+
+    @property
+    def on_held(self) -> Callable[[], None]: ...
+
+
+class Care:
+    """Safe to use from any thread. Everything raises `UserError` for what this maker may not do, and `BookError`."""
+
+    def __init__(
+        self,
+        file: BookFile,
+        register: Register,
+        passwords: Passwords,
+        clock: Callable[[], float],
+        closed: Callable[[Iterable[Session]], None],
+        hearers: Hearers,
+    ) -> None:
+        """`closed` hears of sessions that were ended."""
+        self._file, self.register, self._passwords, self._clock = file, register, passwords, clock
+        self._closed, self._hearers = closed, hearers
+
+    def password(self, password: str | None) -> None:
+        """At a start: the password is a way in, or there is none. Who came by the same password before is still in."""
+        link, now = self.register.by_id(PASSWORD), self._clock()
+        if password is None:
+            if link and link.taken is None:
+                self._take([link])
+            return
+        if link and link.taken is None and self._passwords.fits(password, self.register.secret_of(link.number)):
+            return
+        if link is None:
+            made = Link(0, PASSWORD, "The password", "artist", "", "", 0, now)
+            self.register.add_link(made, self._passwords.hashed(password))
+            return
+        self._take([link])
+        self.register.renew(link, self._passwords.hashed(password))
+        self.register.open_again(replace(link, taken=None, created=now))
+
+    @property
+    def has_password(self) -> bool:
+        link = self.register.by_id(PASSWORD)
+        return link is not None and link.is_open(self._clock())
+
+    def make(self, maker: Maker, wanted: Wanted) -> tuple[Link, str]:
+        """A link and its token, which is not kept. Raises `UserError` for what this maker may not give."""
+        parent = self.register.links.get(maker.link)
+        made = checked(self._file, maker, wanted, parent, self.register.links.values(), self._clock())
+        token = new_token()
+        return self.register.add_link(replace(made, id=secrets.token_urlsafe(12)), hash_of(token)), token
+
+    def renew(self, maker: Maker, link_id: str) -> tuple[Link, str]:
+        """Another token for a link; the one before opens nothing any more. Who came by it stays."""
+        link = self._of(maker, link_id)
+        if link.is_password or not self.register.is_open(link, self._clock()):
+            raise UserError(GONE)
+        token = new_token()
+        self.register.renew(link, hash_of(token))
+        return link, token
+
+    def take_back(self, maker: Maker, link_id: str) -> None:
+        """Closes a link, those made by who came by it, and all their sessions; jobs that wait are dropped."""
+        self._take(self.register.below(self._of(maker, link_id)))
+
+    def set_role(self, maker: Maker, person: int, role: Role) -> None:
+        """The most that this person may be, whatever their link says. Who may not draw any more has nothing that waits."""
+        member = self._person(maker, person)
+        self.register.change_member(replace(member, role=role))
+        session = self.register.best(member.user)
+        link = self.register.links.get(session.link) if session else None
+        if link and not admits("artist", lesser(link.role, role)):
+            self._hearers.on_dropped([member.user])
+
+    def hold(self, maker: Maker, person: int, held: bool) -> None:
+        """Their jobs wait, and they ask for no others, until they are let go on."""
+        self.register.hold(self._person(maker, person).user, held)
+        self._hearers.on_held()
+
+    def hold_all(self, held: bool) -> None:
+        """The same for all guests."""
+        self.register.hold("", held)
+        self._hearers.on_held()
+
+    def news(self, maker: Maker) -> PeopleNews:
+        with self._file.reading() as db:
+            names = {link.board: board_name(db, link.board) for link in tuple(self.register.links.values()) if link.board}
+        return told(self.register, maker, names, self._clock())
+
+    def _of(self, maker: Maker, link_id: str) -> Link:
+        link = self.register.by_id(link_id)
+        if link is None or not maker.cares_for(link):
+            raise UserError(NO_LINK)
+        return link
+
+    def _person(self, maker: Maker, number: int) -> Member:
+        member = self.register.members.get(number)
+        cared = [maker.cares_for(self.register.links[each.link]) for each in self.register.live(number)]
+        if member is None or (maker.role != "owner" and not (cared and all(cared))):  # who came by another's link too is not theirs alone
+            raise UserError(NO_PERSON)
+        return member
+
+    def _take(self, links: Iterable[Link]) -> None:
+        self._closed(self.register.take_back(links, self._clock()))

@@ -1,0 +1,97 @@
+"""Records: a link, a person, a session, as they stand in the book; and how somebody stands who asks for something."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+
+from pipelines.people.roles import Role
+
+TOKEN_BYTES = 24  # 192 random bits: nobody guesses one
+SESSION_BYTES = 32
+PASSWORD = "password"  # the id of the way in by password
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What one person who came by a link may use. None: what every guest may."""
+
+    jobs: int | None = None  # that may wait
+    megapixels: float | None = None  # that may be asked for within an hour
+    disk: int | None = None  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A way in. Times are seconds since 1970."""
+
+    number: int
+    id: str
+    name: str
+    role: Role
+    board: str  # the id of the one board that it shows; "": the studio
+    maker: str  # the user who made it; "": the studio itself
+    parent: int  # number of the link that its maker came by; 0 for the owner's
+    created: float
+    ends: float | None = None  # when it closes, with all who came by it
+    people: int | None = None  # how many may come in by it
+    quota: Quota = field(default_factory=Quota)
+    taken: float | None = None  # when it was taken back
+
+    @property
+    def is_password(self) -> bool:
+        return self.id == PASSWORD
+
+    def is_open(self, now: float) -> bool:
+        return self.taken is None and (self.ends is None or now < self.ends)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person who came in. `role`: the most that the owner lets them, or "" for what their link says."""
+
+    number: int
+    user: str
+    name: str
+    created: float
+    role: Role | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser that came in. `token`: the hash of what its cookie holds."""
+
+    token: str
+    person: int
+    link: int
+    begun: float
+    seen: float
+    ended: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How somebody stands who came in by a link: who, as what, by which link, in which browser."""
+
+    user: str
+    name: str
+    role: Role  # the one that counts now
+    board: str
+    link: Link
+    session: str  # the hash of its token
+    held: bool = False  # the owner holds this person's jobs, or those of all guests
+
+
+def new_token(size: int = TOKEN_BYTES) -> str:
+    return secrets.token_urlsafe(size)
+
+
+def hash_of(token: str) -> str:
+    """Of a random token. What people think up goes through `pipelines.people.passwords`."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def user_of(token: str) -> str:
+    """The user whom a browser without a session stands for: the one whose jobs and pictures its token names."""
+    return hash_of(token)[:32]

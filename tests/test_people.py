@@ -1,0 +1,494 @@
+"""Links and people: who comes in by what, as what, until when, and what goes with a link that is taken back."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+
+from models.errors import UserError
+from pipelines import TextToImage
+from pipelines.job_book.book import JobBook
+from pipelines.people.passwords import Passwords
+from pipelines.people.people import MOVE, People, clean
+from pipelines.people.records import Quota
+from pipelines.people.roles import LINKED, RANK, ROLES, Role, admits, may
+from pipelines.people.rules import Maker, Wanted
+from pipelines.studio import Studio
+from tests.support.book_files import opened
+from tests.support.toys import ToyPainter, toy_studio, wait_until
+
+OWNER = Maker("owner", "owner")
+QUICK = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+PICTURE = TextToImage(prompt="a", steps=2, width=1000, height=1000)
+
+
+class Clock:
+    now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[JobBook]:
+    made = opened(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def people(book: JobBook, clock: Clock) -> People:
+    return People(book.file, clock, QUICK)
+
+
+def linked(house: People, role: Role = "artist", maker: Maker = OWNER, **more: Any) -> tuple[str, str]:
+    """The id and the token of a new link."""
+    link, token = house.care.make(maker, Wanted("Friends", role, **more))
+    return link.id, token
+
+
+def come(people: People, token: str, name: str = "Ada", browser: str = "") -> str:
+    return people.enter(token, name, browser)
+
+
+def role_of(people: People, cookie: str) -> str | None:
+    stands = people.standing(cookie)
+    return stands.role if stands else None
+
+
+def maker_of(people: People, cookie: str) -> Maker:
+    stands = people.standing(cookie)
+    assert stands
+    return Maker(stands.user, stands.role, stands.board, stands.link.number)
+
+
+# ------------------------------------------------------------------------------------------------ roles
+
+
+def test_each_role_may_what_the_lesser_ones_may_and_one_thing_more() -> None:
+    assert [len(may(role)) for role in ROLES] == [1, 2, 3, 4, 5, 6]
+    assert "comment" in may("artist") and "draw" not in may("commenter")
+    for least in ROLES:
+        assert [admits(least, who) for who in ROLES] == [RANK[who] >= RANK[least] for who in ROLES]
+
+
+# ------------------------------------------------------------------------------------------------ coming in
+
+
+def test_who_opens_a_link_says_a_name_and_is_known_by_it(people: People) -> None:
+    _, token = linked(people, "viewer")
+    assert people.invited(token) and people.invited(token), "looking at a link uses nothing up"
+    cookie = come(people, token, "  Ada \u202e Lovelace\n")
+    stands = people.standing(cookie)
+    assert stands and (stands.name, stands.role, stands.board) == ("Ada Lovelace", "viewer", "")
+    with pytest.raises(UserError, match="Say a name"):
+        come(people, token, " \u200b ")
+
+
+@pytest.mark.parametrize("token", ["", "x", "a" * 32, "\ud800", "password"])
+def test_what_is_no_token_opens_nothing(people: People, token: str) -> None:
+    people.care.password("open")
+    assert people.invited(token) is None
+    assert people.standing(token) is None
+    with pytest.raises(UserError, match="does not open"):
+        come(people, token)
+
+
+def test_tokens_are_long_random_and_stand_nowhere_in_the_book(people: People, book: JobBook) -> None:
+    tokens = [linked(people)[1] for _ in range(20)]
+    cookies = [come(people, token) for token in tokens]
+    assert len({*tokens, *cookies}) == 40 and all(len(token) >= 32 for token in (*tokens, *cookies))
+    people.care.password("a word of mine")
+    dump = "\n".join(book._db.iterdump())
+    assert not any(token in dump for token in (*tokens, *cookies, "a word of mine"))
+
+
+def test_a_token_that_a_browser_brings_along_never_becomes_its_session(people: People) -> None:
+    _, token = linked(people)
+    brought = "a" * 43
+    cookie = come(people, token, browser=brought)
+    assert cookie != brought and people.standing(brought) is None
+    again = come(people, token, browser=cookie)
+    assert again != cookie and people.standing(cookie) is None, "the session of before ends"
+
+
+def test_a_browser_that_was_here_before_comes_back_as_who_it_was(people: People) -> None:
+    old = "b" * 22  # of a browser that drew before there were links
+    link, token = linked(people)
+    cookie = come(people, token, browser=old)
+    first = people.standing(cookie)
+    assert first and first.user == people.user(old)
+    people.care.take_back(OWNER, link)
+    again = people.standing(come(people, linked(people)[1], "Ada B.", browser=cookie))
+    assert again and (again.user, again.name) == (first.user, "Ada B.")
+
+
+def test_a_link_is_for_as_many_people_as_it_says_also_when_all_come_at_once(people: People) -> None:
+    _, token = linked(people, people=3)
+    cookies: list[str] = []
+
+    def try_it(number: int) -> None:
+        try:
+            cookies.append(come(people, token, f"Guest {number}"))
+        except UserError as error:
+            assert "As many people" in str(error)
+
+    threads = [threading.Thread(target=try_it, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(cookies) == 3
+    assert come(people, token, "Once more", browser=cookies[0]), "who came by it may come again"
+
+
+def test_a_second_device_comes_in_by_an_address_that_is_good_once_and_for_five_minutes(people: People, clock: Clock) -> None:
+    link, token = linked(people, people=1)
+    first = people.standing(come(people, token))
+    assert first
+    late, once = people.move(first.session), people.move(first.session)
+    assert people.invited(late) is None, "a newer address takes the place of the one before"
+    phone = people.standing(come(people, once, "whatever"))
+    assert phone and (phone.user, phone.name) == (first.user, "Ada")
+    with pytest.raises(UserError, match="does not open"):
+        come(people, once)
+    stale = people.move(first.session)
+    clock.now += MOVE
+    assert people.invited(stale) is None
+    fresh = people.move(first.session)
+    people.care.take_back(OWNER, link)
+    assert people.invited(fresh) is None
+
+
+def test_a_restart_keeps_links_people_and_sessions_and_a_rebuilt_book_too(tmp_path: Path, clock: Clock) -> None:
+    book = opened(tmp_path)
+    people = People(book.file, clock, QUICK)
+    link, token = linked(people, quota=Quota(3, 20.0, 5 * 10**9))
+    cookie, stands = come(people, token), None
+    taken, gone = linked(people)
+    out = come(people, gone)
+    people.care.take_back(OWNER, taken)
+    for again in (False, True):
+        book.close()
+        book = opened(tmp_path, again)
+        people = People(book.file, clock, QUICK)
+        stands, before = people.standing(cookie), stands
+        assert stands and stands.name == "Ada" and stands.link.quota == Quota(3, 20.0, 5 * 10**9) and stands.link.id == link
+        assert (before or stands).user == stands.user
+        assert people.standing(out) is None and people.invited(gone) is None
+        assert people.invited(token)
+    book.close()
+
+
+def test_when_another_outputs_folder_comes_into_place_its_people_are_asked(tmp_path: Path, clock: Clock) -> None:
+    book = opened(tmp_path / "here")
+    people = People(book.file, clock, QUICK)
+    cookie = come(people, linked(people)[1])
+    assert people.standing(cookie)
+    (tmp_path / "here").rename(tmp_path / "there")
+    (tmp_path / "here").mkdir()
+    book.submit(TextToImage(), "owner", True)
+    assert people.standing(cookie) is None
+    book.close()
+
+
+# ------------------------------------------------------------------------------------------------ passwords
+
+
+def test_the_password_is_a_way_in_and_the_same_one_keeps_people_over_a_restart(book: JobBook, clock: Clock) -> None:
+    people = People(book.file, clock, QUICK)
+    assert not people.care.has_password and people.enter_by_password("rosé") is None
+    people.care.password("rosé")
+    cookie = people.enter_by_password("rosé")
+    assert cookie and role_of(people, cookie) == "artist"
+    assert not any(people.enter_by_password(wrong) for wrong in ("rose", "rosé ", "\ud800"))
+    people = People(book.file, clock, QUICK)
+    people.care.password("rosé")
+    assert people.standing(cookie)
+    people.care.password("another")
+    assert people.standing(cookie) is None and people.enter_by_password("rosé") is None
+    cookie = people.enter_by_password("another") or ""
+    assert people.standing(cookie)
+    people.care.password(None)
+    assert people.standing(cookie) is None and people.enter_by_password("another") is None
+
+
+def test_a_password_is_kept_as_rfc_9106_advises(people: People, book: JobBook) -> None:
+    people.care.password("open")
+    assert book._db.execute("select secret from link").fetchone()[0].startswith("$argon2id$v=19$")
+    assert Passwords().hashed("open").startswith("$argon2id$v=19$m=65536,t=3,p=4$")  # its second recommended option
+
+
+# ------------------------------------------------------------------------------------------------ taking back
+
+
+def test_taking_a_link_back_ends_all_that_hangs_on_it_and_nothing_else(people: People) -> None:
+    closed: list[frozenset[str]] = []
+    people.on_closed.append(closed.append)
+    mine, token = linked(people, "co-owner")
+    co_owner = come(people, token, "Bo")
+    _, below = linked(people, "artist", maker_of(people, co_owner))
+    guest, other = come(people, below, "Cy"), come(people, linked(people)[1], "Di")
+    sessions = frozenset(stands.session for cookie in (co_owner, guest) if (stands := people.standing(cookie)))
+    people.care.take_back(OWNER, mine)
+    assert [role_of(people, cookie) for cookie in (co_owner, guest, other)] == [None, None, "artist"]
+    assert people.invited(below) is None and people.invited(token) is None
+    assert closed == [sessions]
+
+
+def test_a_link_closes_at_its_time_with_who_came_by_it(people: People, clock: Clock) -> None:
+    closed: list[frozenset[str]] = []
+    people.on_closed.append(closed.append)
+    _, token = linked(people, ends=clock.now + 60)
+    cookie = come(people, token)
+    clock.now += 59
+    people.expire()
+    assert people.standing(cookie) and not closed
+    clock.now += 1
+    assert people.standing(cookie) is None and people.invited(token) is None
+    people.expire()
+    assert len(closed) == 1
+    people.expire()
+    assert len(closed) == 1
+
+
+def test_a_new_address_leaves_the_old_one_shut_and_the_people_in(people: People) -> None:
+    link, token = linked(people)
+    cookie = come(people, token)
+    _, fresh = people.care.renew(OWNER, link)
+    assert people.invited(token) is None and people.invited(fresh) and people.standing(cookie)
+
+
+# ------------------------------------------------------------------------------------------------ who may care
+
+
+def test_nobody_gives_more_than_they_have_and_cares_for_others_links(people: People, clock: Clock) -> None:
+    _, token = linked(people, "co-owner", quota=Quota(2, 10.0, 10**9))
+    bo = maker_of(people, come(people, token, "Bo"))
+    for role in ("co-owner", "owner", "anyone"):
+        with pytest.raises(UserError, match="less than you may"):
+            linked(people, role, bo)
+    child, below = linked(people, "artist", bo, quota=Quota(50, None, None))
+    made = people.register.by_id(child)
+    assert made and made.quota == Quota(2, 10.0, 10**9)
+    others, _ = linked(people)
+    for act in (people.care.take_back, people.care.renew):
+        with pytest.raises(UserError, match="no such link"):
+            act(bo, others)
+    assert {row["id"] for row in people.care.news(bo)["links"]} == {child}
+    artist = maker_of(people, come(people, below, "Cy"))
+    with pytest.raises(UserError, match="who owns it with them"):
+        linked(people, "viewer", artist)
+    assert people.care.news(artist)["links"] == []
+
+
+def test_a_co_owner_holds_whom_they_let_in_and_nobody_who_came_by_anothers_link_as_well(people: People) -> None:
+    bo = maker_of(people, come(people, linked(people, "co-owner")[1], "Bo"))
+    cookie = come(people, linked(people, "artist", bo)[1], "Cy")
+    [person] = [each["person"] for link in people.news(bo)["links"] for each in link["people"]]
+    people.care.hold(bo, person, held=True)
+    assert role_of(people, cookie) == "commenter"
+    people.care.hold(bo, person, held=False)
+    moved = people.move((people.standing(cookie) or pytest.fail()).session)
+    come(people, moved)
+    phone = come(people, linked(people, "viewer")[1], "Cy", browser=cookie)
+    for act in (lambda: people.care.hold(bo, person, held=True), lambda: people.care.set_role(bo, person, "viewer")):
+        with pytest.raises(UserError, match="no such person"):
+            act()
+    assert role_of(people, phone) == "viewer"
+    assert people.allowance(people.user(phone)) == Quota(), "of two browsers the one that may more counts for what is asked"
+
+
+def test_a_link_is_for_a_board_of_ones_own(people: People, book: JobBook) -> None:
+    book._db.execute("insert into board (id, user, name, created) values ('b1', 'owner', 'Sea', 0), ('b2', 'eve', 'Land', 0)")
+    _, token = linked(people, "co-owner", board="b1")
+    with pytest.raises(UserError, match="no such board"):
+        linked(people, board="b2")
+    bo = maker_of(people, come(people, token, "Bo"))
+    for board in ("", "b2"):
+        with pytest.raises(UserError, match="one board"):
+            linked(people, "viewer", bo, board=board)
+    linked(people, "viewer", bo, board="b1")
+    assert [row["board"] for row in people.care.news(OWNER)["links"]] == ["Sea", "Sea"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"ends": 1.0}, {"ends": 1e12}, {"people": 0}, {"people": 10**9}, {"quota": Quota(jobs=0)}, {"quota": Quota(jobs=201)},
+     {"quota": Quota(megapixels=0)}, {"quota": Quota(megapixels=float("nan"))}, {"quota": Quota(disk=0)}],
+)  # fmt: skip
+def test_bounds_that_are_none_are_refused(people: People, wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError):
+        linked(people, **wrong)
+
+
+def test_names_are_shown_as_they_can_be_read() -> None:
+    assert clean("A\u0301da\0 \n<b>") == "Áda <b>"
+    assert len(clean("x" * 500)) == 40
+
+
+def test_many_links_cost_a_request_nothing(people: People, book: JobBook) -> None:
+    """Counted by what of the book is asked: nothing."""
+    cookie = come(people, linked(people)[1])
+    asked: list[str] = []
+    book._db.set_trace_callback(asked.append)
+    assert people.standing(cookie)
+    book._db.set_trace_callback(None)
+    assert asked == []
+
+
+# ------------------------------------------------------------------------------------------------ in the studio
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    made = toy_studio(tmp_path, start=False)
+    yield made
+    made.close()
+
+
+def guest_of(studio: Studio, role: Role = "artist", **quota: Any) -> tuple[str, str, str]:
+    """The link's id, the cookie, the user."""
+    link, token = linked(studio.people, role, quota=Quota(**quota))
+    cookie = come(studio.people, token)
+    return link, cookie, studio.people.user(cookie)
+
+
+def test_a_job_beyond_the_jobs_or_the_hour_of_a_link_is_refused_with_figures(studio: Studio) -> None:
+    _, _, user = guest_of(studio, jobs=2)
+    first = studio.submit(PICTURE, user)
+    studio.submit(PICTURE, user)
+    for more in (lambda: studio.submit(PICTURE, user), lambda: studio.queue.duplicate(first, user)):
+        with pytest.raises(UserError, match="2 jobs waiting"):
+            more()
+    _, _, user = guest_of(studio, megapixels=2.5)
+    job = studio.submit(PICTURE, user)
+    studio.submit(PICTURE, user)
+    with pytest.raises(UserError, match=r"2\.5 megapixels an hour.*2\.0 within.*this is 1\.0"):
+        studio.submit(PICTURE, user)
+    studio.queue.take(job, user)
+    with pytest.raises(UserError, match="megapixels an hour"):
+        studio.queue.put_back(job, TextToImage(steps=2, width=2000, height=1000), user)
+    studio.queue.give_back(job, user)
+    studio.queue.cancel([job], user)
+    other = studio.submit(PICTURE, user)  # what was stopped before it was begun costs nothing
+    with pytest.raises(UserError, match="megapixels an hour"):
+        studio.queue.restore([job], user)
+    studio.queue.cancel([other], user)
+    studio.queue.restore([job], user)
+
+
+def test_an_hour_later_there_is_room_again_and_the_owner_has_no_bounds(studio: Studio) -> None:
+    _, _, user = guest_of(studio, megapixels=1.0)
+    studio.submit(PICTURE, user)
+    with pytest.raises(UserError):
+        studio.submit(PICTURE, user)
+    studio.book._db.execute("update job set created = created - 3601")
+    studio.submit(PICTURE, user)
+    studio.submit(PICTURE, user, owner=True)
+
+
+def test_second_passes_count_for_the_hour_as_well(studio: Studio) -> None:
+    _, _, user = guest_of(studio, megapixels=4.9)
+    with pytest.raises(UserError, match=r"this is 5\.0"):
+        studio.submit(TextToImage(steps=2, width=1000, height=1000, hires=True, hires_factor=2.0), user)
+
+
+def test_a_link_may_give_less_room_on_the_disk_than_every_guest_has(studio: Studio) -> None:
+    _, _, user = guest_of(studio, disk=1_000_000)
+    with pytest.raises(UserError, match="GB"):
+        studio.submit(PICTURE, user)
+    _, _, other = guest_of(studio)
+    studio.submit(PICTURE, other)
+
+
+@pytest.mark.parametrize("role", [role for role in LINKED if RANK[role] < RANK["artist"]])
+def test_who_may_only_look_has_nothing_drawn(studio: Studio, role: Role) -> None:
+    _, _, user = guest_of(studio, role)
+    with pytest.raises(UserError, match="lets you look here, not draw"):
+        studio.submit(PICTURE, user)
+
+
+def states(studio: Studio, *jobs: str) -> list[str]:
+    return [found.state if (found := studio.book.job(job)) else "" for job in jobs]
+
+
+def test_a_link_that_is_taken_back_in_mid_job_lets_that_one_end_and_drops_what_waits(tmp_path: Path) -> None:
+    gate = threading.Semaphore(0)
+    studio = toy_studio(tmp_path, runner=ToyPainter(gate=gate))
+    link, cookie, user = guest_of(studio)
+    _, _, other = guest_of(studio)
+    runs = studio.submit(PICTURE, user)
+    wait_until(lambda: states(studio, runs) == ["running"])
+    waits, theirs = studio.submit(PICTURE, user), studio.submit(PICTURE, other)
+    studio.people.care.take_back(OWNER, link)
+    assert studio.people.standing(cookie) is None
+    with pytest.raises(UserError, match="Your way into this studio was closed"):
+        studio.submit(PICTURE, user)
+    gate.release(100)
+    wait_until(lambda: states(studio, theirs) == ["done"])
+    assert states(studio, runs, waits, theirs) == ["done", "stopped", "done"]
+    studio.close()
+
+
+def test_who_is_made_a_viewer_in_mid_job_has_it_ended_well_and_the_next_refused(tmp_path: Path) -> None:
+    gate = threading.Semaphore(0)
+    studio = toy_studio(tmp_path, runner=ToyPainter(gate=gate))
+    _, cookie, user = guest_of(studio)
+    runs = studio.submit(PICTURE, user)
+    wait_until(lambda: states(studio, runs) == ["running"])
+    waits = studio.submit(PICTURE, user)
+    [person] = studio.people.care.news(OWNER)["links"][0]["people"]
+    studio.people.care.set_role(OWNER, person["person"], "viewer")
+    assert role_of(studio.people, cookie) == "viewer"
+    with pytest.raises(UserError, match="not draw"):
+        studio.submit(PICTURE, user)
+    gate.release(100)
+    wait_until(lambda: states(studio, runs) == ["done"])
+    assert states(studio, waits) == ["stopped"]
+    studio.people.care.set_role(OWNER, person["person"], "co-owner")
+    assert role_of(studio.people, cookie) == "artist", "nobody becomes more than the link says"
+    studio.close()
+
+
+def test_who_is_held_draws_nothing_and_loses_nothing(studio: Studio) -> None:
+    _, cookie, user = guest_of(studio)
+    _, _, other = guest_of(studio)
+    [mine, theirs, owners] = [studio.submit(PICTURE, user), studio.submit(PICTURE, other), studio.submit(PICTURE, "owner", owner=True)]
+    person = next(each["person"] for link in studio.people.care.news(OWNER)["links"] for each in link["people"]
+                  if studio.people.register.members[each["person"]].user == user)  # fmt: skip
+    studio.people.care.hold(OWNER, person, held=True)
+    with pytest.raises(UserError, match="has paused you"):
+        studio.submit(PICTURE, user)
+    assert role_of(studio.people, cookie) == "commenter"
+    assert studio.queue.news(user, False)["held"] and not studio.queue.news(other, False)["held"]
+    assert {job.id for job in iter(studio.book.claim, None)} == {theirs, owners}
+    studio.people.care.hold(OWNER, person, held=False)
+    assert [job.id for job in iter(studio.book.claim, None)] == [mine]
+    more = studio.submit(PICTURE, other)
+    studio.people.care.hold_all(held=True)
+    mine_too = studio.submit(PICTURE, "owner", owner=True)
+    assert [job.id for job in iter(studio.book.claim, None)] == [mine_too]
+    studio.people.care.hold_all(held=False)
+    assert [job.id for job in iter(studio.book.claim, None)] == [more]
+
+
+def test_a_row_of_the_book_that_was_changed_by_hand_gives_nobody_more(book: JobBook, clock: Clock) -> None:
+    people = People(book.file, clock, QUICK)
+    cookie = come(people, linked(people)[1])
+    book._db.execute("update link set role = 'owner'")
+    assert role_of(People(book.file, clock, QUICK), cookie) == "viewer"
+    book._db.execute("delete from link")
+    assert role_of(People(book.file, clock, QUICK), cookie) is None
+    assert isinstance(book._db, sqlite3.Connection)

@@ -1,0 +1,143 @@
+"""People routes: links are made, shown and taken back, people are held or let do less, and one moves to another device.
+
+    GET  /people                            -> PeopleNews: the ways in that one cares for, and who came by them
+    POST /people/links                      LinkOrder -> NewLink, with an address that nobody can read again
+    POST /people/links/{id}/address         -> NewLink: another address; the one before opens nothing any more
+    POST /people/links/{id}/take-back       closes it, with all that hangs on it
+    POST /people/persons/{n}/role           {role}: the most that this person may be
+    POST /people/persons/{n}/hold           {held}: whether their jobs wait and they ask for no others
+    POST /people/hold                       {held}: the same for all guests, which only the owner may
+    POST /people/move                       -> NewLink: for another device of one's own, good once and for five minutes
+
+A refusal is a sentence, with status 422.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from models.errors import UserError
+from models.json_values import is_number, is_whole, table, text
+from pipelines import BookError, Studio
+from pipelines.people.records import Quota
+from pipelines.people.roles import is_role
+from pipelines.people.rules import Wanted
+from ui.door.reach import Reach, qr_picture
+from ui.door.roles import Role, visitor_of
+from ui.messages import Done, LinkOrder, Message, NewLink
+
+LONGEST_ID = 64  # characters
+
+
+class PeopleRoutes:
+    """The handlers of `/people`."""
+
+    def __init__(self, studio: Studio, reach: Reach) -> None:
+        self.people, self.care, self.reach = studio.people, studio.people.care, reach
+
+    async def news(self, request: Request) -> Response:
+        return await _answered(lambda: self.people.news(visitor_of(request).maker))
+
+    async def make(self, request: Request) -> Response:
+        def made() -> NewLink:
+            link, token = self.care.make(visitor_of(request).maker, _wanted(_order(request)))
+            return self._shown(request, link.id, token)
+
+        return await _answered(made)
+
+    async def renew(self, request: Request) -> Response:
+        def made() -> NewLink:
+            link, token = self.care.renew(visitor_of(request).maker, _link(request))
+            return self._shown(request, link.id, token)
+
+        return await _answered(made)
+
+    async def take_back(self, request: Request) -> Response:
+        return await _done(lambda: self.care.take_back(visitor_of(request).maker, _link(request)))
+
+    async def set_role(self, request: Request) -> Response:
+        return await _done(lambda: self.care.set_role(visitor_of(request).maker, request.path_params["person"], _role(_order(request))))
+
+    async def hold(self, request: Request) -> Response:
+        return await _done(lambda: self.care.hold(visitor_of(request).maker, request.path_params["person"], _held(request)))
+
+    async def hold_all(self, request: Request) -> Response:
+        return await _done(lambda: self.care.hold_all(_held(request)))
+
+    async def move(self, request: Request) -> Response:
+        return await _answered(lambda: self._shown(request, "", self.people.move(visitor_of(request).session)))
+
+    def _shown(self, request: Request, link_id: str, token: str) -> NewLink:
+        found = [f"{place}/join/{token}" for place in self.reach.addresses(request)]
+        return {"id": link_id, "address": found[0], "qr": qr_picture(found[0]), "addresses": found, "note": self.reach.note(request)}
+
+
+async def _answered(work: Callable[[], object]) -> Response:
+    """What the work answers, in a thread."""
+    try:
+        return JSONResponse(await asyncio.to_thread(work))
+    except BookError:
+        raise  # the server says that it is not to be had now
+    except UserError as error:
+        return JSONResponse(Message(message=str(error)), 422)
+
+
+async def _done(work: Callable[[], object]) -> Response:
+    def act() -> Done:
+        work()
+        return {}
+
+    return await _answered(act)
+
+
+def _order(request: Request) -> LinkOrder:
+    return LinkOrder(**table(request.scope.get("json")))  # pyright: ignore[reportArgumentType]  # values are looked at one by one
+
+
+def _link(request: Request) -> str:
+    return str(request.path_params["link_id"])[:LONGEST_ID]
+
+
+def _held(request: Request) -> bool:
+    held = _order(request).get("held")
+    if not isinstance(held, bool):
+        raise UserError("Say whether, with “held” true or false.")
+    return held
+
+
+def _role(order: LinkOrder) -> Role:
+    role = order.get("role")
+    if not is_role(role):
+        raise UserError("Say what they may be: viewer, commenter, artist or co-owner.")
+    return role
+
+
+def _wanted(order: LinkOrder) -> Wanted:
+    hours, gigabytes = _number(order, "hours"), _number(order, "gigabytes")
+    ends = None if hours is None else time.time() + hours * 3_600
+    disk = None if gigabytes is None else int(gigabytes * 1e9)
+    quota = Quota(_whole(order, "jobs"), _number(order, "megapixels"), disk)
+    return Wanted(text(order, "name")[:200], _role(order), text(order, "board")[:LONGEST_ID], ends, _whole(order, "people"), quota)
+
+
+def _number(order: LinkOrder, name: str) -> float | None:
+    value = order.get(name)
+    if value in (None, ""):
+        return None
+    if not is_number(value) or abs(value) > 1e9:
+        raise UserError(f"“{name}” must be a number, or nothing.")
+    return float(value)
+
+
+def _whole(order: LinkOrder, name: str) -> int | None:
+    value = order.get(name)
+    if value in (None, ""):
+        return None
+    if not is_whole(value) or abs(value) > 10**9:
+        raise UserError(f"“{name}” must be a whole number, or nothing.")
+    return value
