@@ -6,12 +6,13 @@ import threading
 from collections.abc import Generator
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser
 
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, visiting, wait_for
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
+open_house = house_with()
 
 COUNT_FRAMES = """() => {
   window.frames_seen = new Set();
@@ -168,18 +169,6 @@ def test_nobody_gets_the_settings_of_another_person(visit: Visit, house: House, 
         assert "not among yours" in other.page.evaluate("window.answer")
 
 
-def test_a_phone_needs_no_sideways_scrolling(house: House, browser: Browser) -> None:
-    with visiting(house, browser, viewport={"width": 390, "height": 844}) as visit:
-        visit.unfold()
-        visit.page.keyboard.press("Escape")
-        expect(visit.page.locator("button.sheet-more:visible")).to_have_attribute("aria-expanded", "false")
-        expect(visit.page.locator("button.sheet-more:visible")).to_be_focused()
-        visit.generate("a red house on the left in the snow at night, " * 4)
-        visit.finished()
-        assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
-        assert visit.page.locator("#txt2img-generate").is_visible()
-
-
 OVERLAPS = """() => {
   const shown = (each) => each.checkVisibility() && each.getBoundingClientRect().width > 0;
   const things = [...document.querySelectorAll("#stage .caption :is(.act, .caption-prompt, .caption-facts, .stars, .heart)")].filter(shown);
@@ -203,27 +192,6 @@ def test_nothing_under_the_picture_lies_over_another_thing_at_any_width(visit: V
         for width in range(790, 1500, 30):
             visit.page.set_viewport_size({"width": width, "height": 800})
             assert visit.page.evaluate(OVERLAPS) == [], (width, opened)
-
-
-def test_on_a_phone_the_row_of_tabs_moves_to_the_open_one(house: House, browser: Browser) -> None:
-    with visiting(house, browser, viewport={"width": 390, "height": 844}) as visit:
-        row = visit.page.locator("#tabs > .tab-wrapper .tab-container:not(.visually-hidden)")
-        expect(row).to_have_attribute("data-more", "right")
-        visit.generate("a red house")
-        visit.finished()
-        visit.send_to("inpaint")
-        expect(row).to_have_attribute("data-more", "left right")
-        inpaint = visit.page.get_by_role("tab", name="Inpaint", exact=True)
-        wait_for(visit.page, lambda: abs(centre(inpaint) - centre(row)) < 2)
-        visit.open_tab("Models")
-        expect(row).to_have_attribute("data-more", "left")
-
-
-def centre(place: Locator) -> float:
-    """Pixels from the left of the window."""
-    box = place.bounding_box()
-    assert box
-    return box["x"] + box["width"] / 2
 
 
 def test_markup_in_a_prompt_stays_text(visit: Visit) -> None:

@@ -7,9 +7,9 @@ import threading
 from itertools import pairwise
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, expect
 
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
 
 __all__ = ["browser", "house", "open_house", "visit"]
 pytestmark = pytest.mark.browser
@@ -212,3 +212,31 @@ def test_a_note_that_pops_up_bears_its_title_and_takes_no_word_for_markup(visit:
     visit.set("width", "128")
     visit.generate("a house <lora:nobody:much>")
     wait_for(visit.page, lambda: "Write it as in <lora:name:0.8>." in (visit.page.locator(".toast-wrap").text_content() or ""))
+
+
+def test_on_a_phone_nothing_scrolls_sideways_but_the_row_of_tabs_which_moves_to_the_open_one(house: House, browser: Browser) -> None:
+    with visiting(house, browser, viewport={"width": 390, "height": 844}) as visit:
+        row = visit.page.locator("#tabs > .tab-wrapper .tab-container:not(.visually-hidden)")
+        more = visit.page.locator("button.sheet-more:visible")
+        expect(row).to_have_attribute("data-more", "right")
+        visit.unfold()
+        visit.page.keyboard.press("Escape")
+        expect(more).to_have_attribute("aria-expanded", "false")
+        expect(more).to_be_focused()
+        visit.generate("a red house on the left in the snow at night, " * 4)
+        visit.finished()
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert visit.page.locator("#txt2img-generate").is_visible()
+        visit.send_to("inpaint")
+        expect(row).to_have_attribute("data-more", "left right")
+        inpaint = visit.page.get_by_role("tab", name="Inpaint", exact=True)
+        wait_for(visit.page, lambda: abs(centre(inpaint) - centre(row)) < 2)
+        visit.open_tab("Models")
+        expect(row).to_have_attribute("data-more", "left")
+
+
+def centre(place: Locator) -> float:
+    """Pixels from the left of the window."""
+    box = place.bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2

@@ -15,10 +15,11 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from pipelines import Request, TextToImage
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
+open_house = house_with()
 SIDE = 64
 MADE_WITH = {"Model": "Toy", "Model hash": "0123456789", "Device": "toy"}
 

@@ -15,11 +15,12 @@ from pipelines import Depth, Studio
 from pipelines.resolving.resolve import UNREAD_DEPTH
 from tests.support import page_fixtures
 from tests.support.depth_toys import bright_is_near, with_depth_models
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, visiting, wait_for
 from tests.support.toys import wait_until
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
+open_house = house_with("depth", "controlnet")
 
 BY_ITSELF = "the checkpoint “Starter depth” by itself"
 BY_CONTROL = "ControlNet “depth”, weight 1."

@@ -10,10 +10,11 @@ from PIL import Image
 from playwright.sync_api import FilePayload, Locator
 
 from pipelines import Details
-from tests.support.page_fixtures import House, Visit, at_rest, browser, house, open_house, visit, wait_for
+from tests.support.page_fixtures import House, Visit, at_rest, browser, house, house_with, visit, wait_for
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
+open_house = house_with("details")
 
 SIZE = (300, 200)
 THINGS = [(30, 40, 90, 100), (180, 60, 260, 140)]

@@ -12,10 +12,11 @@ from playwright.sync_api import FilePayload
 
 from pipelines import Enlarge, PictureRecord, Studio
 from pipelines.tasks import enlarge
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
+open_house = house_with("enlarge", "img2img")
 
 
 def noise(width: int, height: int, mode: str = "RGB") -> Image.Image:

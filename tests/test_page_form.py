@@ -8,11 +8,12 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from pipelines import OWN_VAE, ImageToImage
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, visiting, wait_for
 from tests.support.toys import png, wait_until
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
+open_house = house_with("img2img", "controlnet")
 
 
 def test_the_prompt_has_the_focus_and_typing_does_not_post_at_each_key(visit: Visit) -> None:

@@ -17,12 +17,13 @@ from playwright.sync_api import Browser, Locator, expect
 from pipelines import TextToImage
 from pipelines.job_book.shelf import fill
 from pipelines.requests.request import Inpaint, describe
-from tests.support.page_fixtures import House, Visit, at_rest, browser, house, open_house, visit, visiting, wait_for
+from tests.support.page_fixtures import House, Visit, at_rest, browser, house, house_with, visit, visiting, wait_for
 from tests.test_page_compare import RED, keep, plain, user_of
 from tests.test_page_windows import TOO_SMALL
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
+open_house = house_with("gallery", "inpaint")
 PROMPTS = ("a red house in the snow", "a red house by the sea", "a blue tower", "a fox <b>at night</b>")
 MANY = 3_000
 MOST_TILES = 160  # of a window of 1280 x 720

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from pipelines.requests.request import SecondPass
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
+open_house = house_with("hires")
 
 
 def plan(visit: Visit, kind: str) -> str:

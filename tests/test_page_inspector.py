@@ -10,11 +10,12 @@ from playwright.sync_api import Locator, expect
 
 from pipelines import Enlarge, Request, TextToImage
 from pipelines.requests.request import LoraUse
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
 from tests.test_page_compare import RED, keep, plain, user_of
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
+open_house = house_with("inpaint", "enlarge")
 PROMPT = "a red house <b>on the left</b>"
 SEED = 2**53 + 1  # one that a script's numbers cannot hold
 MADE = TextToImage(prompt=PROMPT, negative_prompt="<i>fog</i>", sampler="Euler", steps=30, seed=SEED, width=128, height=128)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from playwright.sync_api import Locator, expect
 
-from tests.support.page_fixtures import House, Visit, browser, free_port, house, visit, wait_for
+from tests.support.page_fixtures import House, Visit, browser, free_port, house, opened, visit, wait_for
 
 __all__ = ["browser", "house", "visit"]
 pytestmark = pytest.mark.browser
@@ -26,17 +26,15 @@ class Program:
 @pytest.fixture(scope="module")
 def open_house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
     """A studio that converts, with an old file that is sound, one with a program in it, and a copy of that under another name."""
-    house = House(tmp_path_factory.mktemp("house"), free_port())
+    house = House(tmp_path_factory.mktemp("house"), free_port(), tabs=("txt2img", "models"))
     house.more = {"weights": house.models}
     folder = house.models / "checkpoints"
     folder.mkdir()
     torch.save({"some.weight": torch.zeros(3)}, folder / "sound.ckpt")
     torch.save({"some.weight": torch.zeros(3), "more": Program()}, folder / "evil.ckpt")
     shutil.copy2(folder / "evil.ckpt", folder / "twin.ckpt")
-    house.warm.set()
-    house.open()
-    yield house
-    house.close()
+    with opened(house):
+        yield house
 
 
 def open_models(visit: Visit) -> None:

@@ -11,12 +11,13 @@ from playwright.sync_api import expect
 from safetensors.numpy import save_file
 
 from pipelines.requests.request import LoraUse
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
 from tests.support.toys import toy_studio
 from ui.door.roles import declared
 from ui.parts.library import LibraryHandlers
 
 __all__ = ["browser", "house", "open_house", "visit"]
+open_house = house_with("models")
 MODULE = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
 HOSTILE = '"><img src=x onerror=alert(1)>'
 

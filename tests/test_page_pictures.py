@@ -12,11 +12,12 @@ from PIL import Image
 from playwright.sync_api import Browser, FilePayload
 
 from pipelines import ImageToImage, Inpaint, Outpaint
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, visiting, wait_for
 from tests.support.toys import wait_until
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
+open_house = house_with("img2img", "inpaint", "outpaint")
 
 PAINTED = "kind => inside.page.canvases[kind].layer.bounds()"
 

@@ -9,10 +9,11 @@ from collections.abc import Generator
 import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, expect
 
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, visiting, wait_for
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
+open_house = house_with()
 
 
 @pytest.fixture

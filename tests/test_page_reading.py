@@ -17,12 +17,13 @@ from playwright.sync_api import Locator
 
 from pipelines.services.folder_files import FileLooker
 from tests.support.foreign_files import A1111, NEGATIVE, SEED, WORDS, comfy_graph, png, told
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
 from tests.test_page_compare import user_of
 from tests.test_page_inspector import changed, values
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
+open_house = house_with("img2img")
 # ComfyUI's graph with a sampler that is not here, small enough for the toy.
 GRAPH = comfy_graph(sampler_name="dpmpp_3m_sde")
 GRAPH["5"]["inputs"] |= {"width": 64, "height": 96}

@@ -8,12 +8,13 @@ import pytest
 from playwright.sync_api import Locator
 
 from tests.support.library_files import SD1, write_file
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
 from tests.support.toys import wait_until
 from tests.test_page_pictures import picture, put
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
+open_house = house_with("img2img")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -10,11 +10,12 @@ from playwright.sync_api import Browser, Locator
 
 from pipelines import MOST_UNITS, ControlUse
 from pipelines.requests.control_unit import WEIGHT_CURVES
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, visiting, wait_for
 from tests.support.unit_pages import card, control, drawing, first, map_of, put, room, shelf, units
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "first", "house", "open_house", "shelf", "visit"]
+open_house = house_with("controlnet")
 
 
 def test_units_are_added_moved_duplicated_switched_off_and_removed(visit: Visit, first: Locator) -> None:

@@ -7,11 +7,12 @@ import re
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
 from tests.support.unit_pages import HOSTILE, TOO_LARGE, control, drawing, first, put, shelf, units
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "first", "house", "open_house", "shelf", "visit"]
+open_house = house_with("controlnet")
 
 
 def test_the_map_is_named_for_a_union_model_alone(visit: Visit, first: Locator) -> None:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, FloatRect, Locator, expect
 
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, visiting, wait_for
 from tests.support.unit_pages import card, drawing, first, map_of, put, room, shelf, units
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "first", "house", "open_house", "shelf", "visit"]
+open_house = house_with("controlnet", "img2img")
 
 WIDTH, HEIGHT = 160, 96
 # A stroke through points of the page with a pointer of that kind.

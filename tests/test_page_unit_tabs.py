@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from pipelines import Controlled, ControlUse, TextToImage
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
 from tests.support.toys import wait_until
 from tests.support.unit_pages import card, control, drawing, map_of, pixels, put, room, shelf, units
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "shelf", "visit"]
+open_house = house_with("controlnet", "img2img")
 
 
 def test_a_unit_of_a_tab_that_begins_with_a_picture_takes_that_picture(visit: Visit, house: House) -> None:

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, expect
 from pipelines.preprocessors import depth, hed, openpose
 from pipelines.preprocessors.annotators import ANNOTATORS, Annotators
 from tests.support.hub_server import Hub, running_hub
-from tests.support.page_fixtures import House, Visit, browser, free_port, house, visit, visiting, wait_for
+from tests.support.page_fixtures import House, Visit, browser, free_port, house, opened, visit, visiting, wait_for
 from tests.support.toys import ToyPainter
 from tests.support.unit_pages import card, control, drawing, first, map_of, pixels, put
 from ui.door import roles
@@ -59,15 +59,13 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def open_house(tmp_path_factory: pytest.TempPathFactory, open_hub: Hub, weights: Path) -> Generator[House]:
     """A studio whose hub is on this computer, and whose preprocessors need their files but not what is in them."""
     more = {"weights": weights, "annotators": Annotators([weights], weights / "starter"), "hub": open_hub.address}
-    house = House(tmp_path_factory.mktemp("house"), free_port(), Runner(), more=more)
-    house.warm.set()
+    house = House(tmp_path_factory.mktemp("house"), free_port(), Runner(), more=more, tabs=("txt2img", "controlnet", "depth", "models"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hed, "soft_edges", lambda pixels, steps, annotator: 255 - pixels)
         patch.setattr(openpose, "everything", lambda pixels, annotator: 255 - pixels)
         patch.setattr(depth, "estimate_depth", lambda annotator, picture: np.asarray(picture.convert("L"), np.float32) / 255)
-        house.open()
-        yield house
-        house.close()
+        with opened(house):
+            yield house
 
 
 def choose(visit: Visit, name: str) -> Locator:

@@ -9,11 +9,12 @@ import pytest
 from playwright.sync_api import Locator
 
 from pipelines import ControlUse
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
 from tests.support.unit_pages import control, drawing, first, map_of, pixels, put, room, shelf, units
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "first", "house", "open_house", "shelf", "visit"]
+open_house = house_with("controlnet")
 
 
 def test_the_first_unit_is_open_and_says_what_to_do(visit: Visit, first: Locator) -> None:

@@ -13,7 +13,7 @@ from tests.support.browser_round import (
     test_what_is_typed_is_drawn_and_seen,
 )
 from tests.support.other_browsers import KEEPS, WebKit, webkit
-from tests.support.page_fixtures import House, free_port, house
+from tests.support.page_fixtures import House, free_port, house, opened
 
 pytestmark = pytest.mark.browser
 __all__ = [
@@ -33,8 +33,5 @@ def driven(tmp_path_factory: pytest.TempPathFactory) -> Generator[WebKit]:
 
 @pytest.fixture(scope="module")
 def open_house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
-    house = House(tmp_path_factory.mktemp("house"), free_port(), head=KEEPS)
-    house.warm.set()
-    house.open()
-    yield house
-    house.close()
+    with opened(House(tmp_path_factory.mktemp("house"), free_port(), head=KEEPS)) as house:
+        yield house

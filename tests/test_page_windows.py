@@ -10,11 +10,12 @@ from playwright.sync_api import Browser, expect
 
 from models.library.catalog import STARTER
 from models.memory.manager import Key
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, visiting, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, visiting, wait_for
 from tests.test_page_pictures import picture, put
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
+open_house = house_with("inpaint", "controlnet", "models")
 TOO_SMALL = """() => [...document.querySelectorAll(".gradio-container :is(button, input, select, textarea, summary, a)")].filter((part) => {
   if (!part.getClientRects().length || ["range", "checkbox"].includes(part.type) || part.matches(".unit-switch, .skip")) return false;
   const typed = part.matches("input:not([type=color]), textarea, select");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
 
 from ui.gradio_import import gradio_stubs_untouched
@@ -25,8 +26,8 @@ DAY = 86_400  # seconds; uploads that are older are removed
 TABS: tuple[ModuleType, ...] = (txt2img, img2img, inpaint, outpaint, controlnet, depth, hires, details, enlarge, models, gallery)
 
 
-def page(studio: Studio) -> gr.Blocks:
-    """The whole page. Loads no model and no torch; raises `TypeError` when a form and its request disagree.
+def page(studio: Studio, tabs: Sequence[ModuleType] = TABS) -> gr.Blocks:
+    """The whole page, with these tabs. Loads no model and no torch; raises `TypeError` when a form and its request disagree.
 
     One room: a bar on top, the form of the open tab on the left, the surface in the middle, a strip of pictures at the foot. A tab
     changes the form and, where it has a canvas, what the surface is; never the room. Where each part stands is in `static/room.css`.
@@ -34,29 +35,34 @@ def page(studio: Studio) -> gr.Blocks:
     with gr.Blocks(title="Atelier", analytics_enabled=False, delete_cache=(DAY, DAY), fill_width=True) as blocks:
         with gr.Column(elem_id="room"):
             header()
-            tabs, tab_forms = _tabs(studio)
+            row, forms = _tabs(studio, tabs)
             stage = Stage(studio)
             with panel(PAGES):
                 with panel_page("inspector"):
                     about = inspector()
                 with panel_page("queue"):
-                    queue(studio, tab_forms, tabs)
+                    queue(studio, forms, row)
         compare()
         readings = reading()
         folders()
         people()
-        connect(studio, tab_forms, stage, tabs, about)
-        connect_readings(studio, readings, tab_forms, tabs)
+        connect(studio, forms, stage, row, about)
+        connect_readings(studio, readings, forms, row)
     return blocks
 
 
-def _tabs(studio: Studio) -> tuple[gr.Tabs, dict[str, TabForm]]:
+def _tabs(studio: Studio, tabs: Sequence[ModuleType]) -> tuple[gr.Tabs, dict[str, TabForm]]:
     forms: dict[str, TabForm] = {}
-    with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
-        for tab in TABS:
-            name = tab.__name__.rpartition(".")[2]
+    with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as row:
+        for tab in tabs:
+            name = name_of(tab)
             with gr.Tab(tab.TITLE, id=name, elem_id=f"tab-{name}"):
                 form: TabForm | None = tab.build(studio)
             if form:
                 forms[name] = form
-    return tabs, forms
+    return row, forms
+
+
+def name_of(tab: ModuleType) -> str:
+    """The name of a tab: that of its file, and the kind of its request where it has a form."""
+    return tab.__name__.rpartition(".")[2]

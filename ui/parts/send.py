@@ -93,7 +93,7 @@ def connect(studio: Studio, tab_forms: dict[str, TabForm], stage: Stage, tabs: g
         stage.connect(each)
         _undo(each.form)
     stage.connect_seed({name: each for name, each in tab_forms.items() if "seed" in each.form.inputs})
-    if Depth.kind in tab_forms:
+    if {Depth.kind, Controlled.kind} <= set(tab_forms):
         _connect_map(studio, tab_forms, tabs)
 
 
