@@ -3,7 +3,7 @@
     --trusted-proxy ADDRESS         what this address says of visitors (X-Forwarded-For, X-Forwarded-Proto) is believed
     --public-url https://NAME/PATH  requests to NAME are answered, with or without PATH in front as the proxy passes them on
 
-Nobody who comes through a proxy is the owner: see ui/door/login.py.
+Nobody who comes through a proxy is the owner: see ui/door/at_home.py.
 """
 
 from __future__ import annotations
