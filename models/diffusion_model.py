@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from models.patches.embeddings import Embedding
 
 Tokenizer = Any  # Any: of the prompt language, which lies above this layer and brings it
+Encodings = Any  # Any: likewise
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class DiffusionModel:
     made_with: Mapping[str, str] = field(default_factory=dict[str, str])  # names and hashes for a picture's metadata, by the runner
     refiner: DiffusionModel | None = None  # draws the last steps, when the request names one
     embeddings: Mapping[str, Embedding] = field(default_factory=dict[str, "Embedding"])  # word of the prompt -> vectors
+    encodings: Encodings = None  # what its text encoders have said before, by the runner; None: nothing is kept
+    encoder_state: object = ()  # what its text encoders say depends on: LoRAs and embeddings, hashable
     controls: Mapping[str, ControlNetwork] = field(default_factory=dict[str, "ControlNetwork"])  # id in the library -> network that steers
 
     @property

@@ -36,7 +36,7 @@ from pipelines.requests.request import (
 )
 from pipelines.requests.tiles import TILED_MEGAPIXELS, InTiles
 from pipelines.services.preflight import Preflight, preflight
-from pipelines.services.prompt_notes import left_out, longest
+from pipelines.services.prompt_notes import form_of, left_out, longest
 from pipelines.services.uploads import Taken
 from pipelines.studio import Checkpoint, Studio, summary
 
@@ -84,6 +84,7 @@ __all__ = [
     "asked_for",
     "begins_with",
     "describe",
+    "form_of",
     "grammar_tables",
     "left_out",
     "limits",

@@ -136,6 +136,25 @@ def test_the_weight_keys_work_in_the_prompt_and_undo_takes_them_back(visit: Visi
     assert visit.control("prompt").input_value() == "a (red:1.1) house"
 
 
+def test_a_schedule_is_told_in_steps_and_ctrl_slash_switches_it_off_and_on(visit: Visit) -> None:
+    drawn = visit.page.locator("#txt2img-notes [data-part=drawn]")
+    field = visit.control("prompt")
+    field.fill("a house, [day:night:0.5]")
+    visit.control("steps").fill("10")
+    expect(drawn).to_contain_text("day for steps 1–6, night for steps 7–10.")
+    field.evaluate("field => field.setSelectionRange(4, 4)")
+    visit.page.keyboard.press("Control+/")
+    assert field.input_value() == "~~a house~~, [day:night:0.5]"
+    expect(drawn).to_contain_text("Switched off: “a house”.")
+    visit.generate()
+    visit.finished()
+    assert visit.house.runner.drawn[-1].prompt == "~~a house~~, [day:night:0.5]", "the record keeps both"
+    field.evaluate("field => field.setSelectionRange(4, 4)")
+    visit.page.keyboard.press("Control+/")
+    assert field.input_value() == "a house, [day:night:0.5]"
+    expect(drawn).not_to_contain_text("Switched off")
+
+
 def test_the_weight_keys_step_a_tag_as_often_as_they_are_pressed_and_leave_the_cursor_where_it_is(visit: Visit) -> None:
     field = visit.control("prompt")
     field.fill("🦊 <lora:ink:0.8:0.6> house")

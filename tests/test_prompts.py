@@ -163,12 +163,12 @@ KNOWN = frozenset({"a", "red", "house", "in", "the", "snow", "storey", "two", "d
     ],
 )
 def test_unknown_words_are_named_once_in_order(text: str, expected: tuple[str, ...]) -> None:
-    assert unknown_words(parse(text), KNOWN) == expected
+    assert unknown_words(parse(text).runs, KNOWN) == expected
 
 
 @settings(deadline=None)
 @given(PROMPTS)
 def test_unknown_words_of_any_text_are_lower_case_words(text: str) -> None:
-    for word in unknown_words(parse(text), KNOWN):
+    for word in unknown_words(parse(text).runs, KNOWN):
         assert word == word.lower()
         assert any(character.isalpha() for character in word)

@@ -58,7 +58,7 @@ def encoded(text_encoder: CLIPTextModel, text: str, clip_skip: int = 1) -> Tenso
 def speaking(text_encoder: CLIPTextModel, embeddings: Mapping[str, Embedding] | None = None) -> Any:
     """As much of a model as its words need."""
     encoders = (TextEncoder("clip_l", text_encoder, TOKENIZER),)
-    return SimpleNamespace(family=SD1, text_encoders=encoders, embeddings=embeddings or {}, device=CPU)
+    return SimpleNamespace(family=SD1, text_encoders=encoders, embeddings=embeddings or {}, device=CPU, encodings=None)
 
 
 def test_a_short_prompt_without_weights_is_the_plain_encoding(text_encoder: CLIPTextModel) -> None:

@@ -173,6 +173,7 @@ class PromptQuestion(TypedDict, total=False):
     negative_prompt: object
     seed: object  # digits, as the form has them
     pictures: object  # of each combination, where all are drawn; else 0
+    form: object  # field -> value, of those that say which steps will run; the second prompt
 
 
 class PromptNotes(TypedDict, total=False):
@@ -185,7 +186,7 @@ class PromptNotes(TypedDict, total=False):
     parts: list[str]  # the beginnings of the chunks that it is cut into
     unknown: list[str]
     said: list[str]  # sentences
-    drawn: list[str]  # what will be drawn of the choices, in sentences
+    drawn: list[str]  # what will be drawn of choices and from step to step, in sentences
     choices: bool  # whether there are any
 
 

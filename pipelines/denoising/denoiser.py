@@ -7,7 +7,7 @@ form of the same thing; here is the one place that knows (Karras et al. 2022, ta
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,17 +31,51 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Conditioning:
-    """The conditioning of the prompts, of equal length. No `negative`: guidance is 1, or the network was distilled to know it."""
+class AtOnce:
+    """What the network is told at one call: prompts of equal length. No `negative`: guidance is 1, or the network was distilled to
+    know it.
+    """
 
-    positive: Condition
-    negative: Condition | None
+    positives: tuple[tuple[float, Condition], ...]  # what each weighs, and what it says; more than one only with a negative one
+    negative: Condition | None = None
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """The conditioning of the prompts over the calls of a run."""
+
+    calls: tuple[AtOnce, ...]  # what each call is told, the last one from there on; what is the same is the same object
     guidance_scale: float
     guidance_rescale: float = 0.0  # 0 .. 1
+    calls_a_step: int = 1
+
+
+class _Told:
+    """What one call of the network reads: the conditions of its branches, the negative one first."""
+
+    def __init__(self, branches: Sequence[Condition]) -> None:
+        self.context = torch.cat([branch.context for branch in branches])  # (branches, tokens, width)
+        pooled = [branch.pooled for branch in branches if branch.pooled is not None]
+        self.pooled = torch.cat(pooled) if pooled else None  # (branches, width)
+        # float32 whatever the model's precision: bfloat16 has no number for a size like 1032
+        self.sizes = torch.tensor([branch.sizes for branch in branches], dtype=torch.float32, device=self.context.device)
+
+
+class _Turn:
+    """What is told at once: the negative prompt and the first one together, each further one alone."""
+
+    def __init__(self, at_once: AtOnce) -> None:
+        (self.weight, first), *others = at_once.positives
+        self.guided = at_once.negative is not None
+        self.first = _Told([at_once.negative, first] if at_once.negative else [first])
+        self.others = [(weight, _Told([condition])) for weight, condition in others]
 
 
 class Denoiser:
-    """`denoise(x, sigma) -> x0` with classifier-free guidance (Ho & Salimans 2022): x0 = negative + scale * (positive - negative)."""
+    """`denoise(x, sigma) -> x0` with classifier-free guidance (Ho & Salimans 2022): x0 = negative + scale * (positive - negative).
+
+    Prompts that are joined each push away from the negative one by their weight (Liu et al. 2022, arXiv:2206.01714, composable diffusion).
+    """
 
     def __init__(
         self,
@@ -61,21 +95,25 @@ class Denoiser:
         self._extra_channels = extra_channels
         self._residuals = residuals or ControlResiduals()
         self.schedule, self._timesteps = schedule, schedule.to(model.device.torch_device)
-        self._scale, self._rescale = conditioning.guidance_scale, conditioning.guidance_rescale
-        branches = [conditioning.positive] if conditioning.negative is None else [conditioning.negative, conditioning.positive]
-        self._context = torch.cat([branch.context for branch in branches])  # (branches, tokens, width)
-        pooled = [branch.pooled for branch in branches if branch.pooled is not None]
-        self._pooled = torch.cat(pooled) if pooled else None  # (branches, width)
-        # float32 whatever the model's precision: bfloat16 has no number for a size like 1032
-        self._sizes = torch.tensor([branch.sizes for branch in branches], dtype=torch.float32, device=self._context.device)
-        self._distilled_scale = distilled_scale(model, self._scale)
+        self._distilled_scale = distilled_scale(model, conditioning.guidance_scale)
+        self._scale = 1.0 if self._distilled_scale is not None else conditioning.guidance_scale
+        self._rescale = conditioning.guidance_rescale
+        turns = {id(told): _Turn(told) for told in conditioning.calls}
+        self._turns = [turns[id(told)] for told in conditioning.calls]
+        self._calls_a_step = conditioning.calls_a_step
+        self._step = self._made = 0  # the step that runs, and the calls that were made in it
+        self._turn = self._turns[0]
         self._most_a_call, self._go_on = most_a_call, go_on
 
     def begin(self, index: int, steps: Steps) -> None:
         self._residuals.begin(index, steps)
+        self._step, self._made = index - steps.skipped, 0
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """x: (n, 4, h, w) float32; sigma: (n,)."""
+        """x: (n, 4, h, w) float32; sigma: (n,). Calls are counted from the first step that runs, as schedules do."""
+        number = self._step * self._calls_a_step + min(self._made, self._calls_a_step - 1)
+        self._turn = self._turns[min(number, len(self._turns) - 1)]
+        self._made += 1
         size = self._model.device.pictures_a_call or self._most_a_call or len(x)
         answers: list[Tensor] = []
         for first in range(0, len(x), size):
@@ -95,18 +133,30 @@ class Denoiser:
 
     def _network(self, x: Tensor, timestep: Tensor, samples: Samples) -> Tensor:
         """The guided output of the UNet. Guidance is linear, so it acts on the output as it would on x0."""
-        branches = len(self._context)
+        turn = self._turn
+        output = self._told(turn.first, x, timestep, samples)
+        if not turn.guided:
+            return output
+        negative, positive = output.chunk(2)
+        pushes = [(turn.weight, positive)]
+        for weight, told in turn.others:
+            self._go_on()
+            pushes.append((weight, self._told(told, x, timestep, samples)))
+        return self._guided(negative, pushes)
+
+    def _told(self, told: _Told, x: Tensor, timestep: Tensor, samples: Samples) -> Tensor:
+        """The output of the UNet for each branch, (branches * n, 4, h, w)."""
+        branches = len(told.context)
         dtype = self._model.device.dtype
-        context = self._context.repeat_interleave(len(x), 0)
+        context = told.context.repeat_interleave(len(x), 0)
         latents = x.to(dtype).repeat(branches, 1, 1, 1)
         timesteps = timestep.repeat(branches)
-        added = self._added(samples)
+        added = _added(told, samples)
         steered = self._residuals.residuals(Call(latents, timesteps, context, added, branches, samples))
         further = {"timestep_cond": self._distilled_scale, "added_cond_kwargs": added, **steered}
         given = self._with_beside(latents, samples)
         with self._residuals.with_image_prompts(self._model.unet, branches, samples):
-            output = self._model.unet(given, timesteps, context, **further, return_dict=False)[0].float()
-        return output if branches == 1 else self._guided(*output.chunk(2))
+            return self._model.unet(given, timesteps, context, **further, return_dict=False)[0].float()
 
     def _with_beside(self, latents: Tensor, samples: Samples) -> Tensor:
         if self._extra_channels is None:
@@ -114,21 +164,27 @@ class Denoiser:
         extra_channels = samples.rows(self._extra_channels)
         return torch.cat([latents, extra_channels.to(latents).repeat(len(latents) // len(extra_channels), 1, 1, 1)], 1)
 
-    def _added(self, samples: Samples) -> dict[str, Tensor] | None:
-        if self._pooled is None:
-            return None
-        count = samples.end - samples.first
-        sizes = [samples.rows(branch).expand(count, -1) for branch in self._sizes]
-        return {"text_embeds": self._pooled.repeat_interleave(count, 0), "time_ids": torch.cat(sizes)}
-
-    def _guided(self, negative: Tensor, positive: Tensor) -> Tensor:
+    def _guided(self, negative: Tensor, pushes: Sequence[tuple[float, Tensor]]) -> Tensor:
         """With guidance rescale the contrast goes back towards that of the prompt alone: Lin et al. 2023, arXiv:2305.08891, 3.4."""
-        guided = negative + self._scale * (positive - negative)
+        if len(pushes) == 1:
+            positive = pushes[0][1]
+            guided = negative + self._scale * (positive - negative)
+        else:
+            push = sum((weight * (positive - negative) for weight, positive in pushes), torch.zeros_like(negative))
+            positive, guided = negative + push, negative + self._scale * push
         if not self._rescale:
             return guided
         dimensions = tuple(range(1, guided.ndim))  # each picture by itself
         contrast = positive.std(dimensions, keepdim=True) / guided.std(dimensions, keepdim=True)
         return guided * (self._rescale * contrast + 1 - self._rescale)
+
+
+def _added(told: _Told, samples: Samples) -> dict[str, Tensor] | None:
+    if told.pooled is None:
+        return None
+    count = samples.end - samples.first
+    sizes = [samples.rows(branch).expand(count, -1) for branch in told.sizes]
+    return {"text_embeds": told.pooled.repeat_interleave(count, 0), "time_ids": torch.cat(sizes)}
 
 
 def distilled_scale(model: DiffusionModel, guidance_scale: float) -> Tensor | None:

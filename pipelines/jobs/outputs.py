@@ -36,7 +36,7 @@ from pipelines.job_book.errors import Trouble, trouble
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import FORMAT_VERSION, Reading, inspect, read
 from pipelines.metadata.source_of import source_of
-from pipelines.prompts import parse
+from pipelines.prompts import first_words
 from pipelines.requests.request import Drawing, Request, describe
 
 __all__ = ["NotSaved", "Outputs", "Reading", "inspect", "read", "slug"]
@@ -155,7 +155,7 @@ def slug(prompt: str) -> str:
     No other character can come through, so neither separators, control and direction marks nor trailing dots can. Device
     names such as CON cannot arise either, as every file name begins with the date.
     """
-    text = unicodedata.normalize("NFKC", parse(prompt[:500]).words.encode("utf-8", "ignore").decode()).lower()
+    text = unicodedata.normalize("NFKC", first_words(prompt[:500]).encode("utf-8", "ignore").decode()).lower()
     words = re.sub(r"-+", "-", "".join(char if unicodedata.category(char)[0] in "LNM" else "-" for char in text)).strip("-")
     if len(words.encode()) <= SLUG_BYTES:
         return words

@@ -28,11 +28,13 @@ from pipelines.metadata.settings_text import LONGEST, NEGATIVE, take_apart
 from pipelines.metadata.two_passes import TILED, both, of_both, unsized
 from pipelines.metadata.unit_text import SHOWN_HASH, unit_text
 from pipelines.programs.names import Near, instead, sampler_of, schedule_of
+from pipelines.prompts.grammar import is_read_otherwise
 from pipelines.prompts.tags import write_tags
 from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.enlarge import BY_SIZE, THE_FILTER
 from pipelines.requests.fields import Range
 from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Request, SecondPass, TextToImage, limits
+from pipelines.wildcards.unsaid import heard
 
 __all__ = ["LONGEST", "Settings", "number", "parse", "write"]
 
@@ -46,13 +48,17 @@ KEYS = {
     "guidance_scale": "CFG scale",
     "seed": "Seed",
     "clip_skip": "Clip skip",
+    "second_prompt": "Prompt 2",
+    "language": "Prompt language",
     "guidance_rescale": "CFG Rescale",
     "refiner_start": "Refiner switch at",
     "variation_seed": "Variation seed",
     "variation_strength": "Variation seed strength",
 }
 TEMPLATES = {"prompt_template": "Template", "negative_template": "Negative Template"}  # as A1111's sd-dynamic-prompts calls them
-SELDOM = frozenset({"clip_skip", "guidance_rescale", "refiner_start", "variation_seed", "variation_strength"})  # where not the default
+SELDOM = frozenset(
+    {"clip_skip", "second_prompt", "language", "guidance_rescale", "refiner_start", "variation_seed", "variation_strength"}
+)  # where not the default
 # Fields of what begins with a picture. Of the pictures themselves the text has the beginnings of their ids, the JSON all of them.
 PICTURE_KEYS = {
     "denoising_strength": "Denoising strength",
@@ -127,7 +133,7 @@ def write(request: Request, made_with: dict[str, str]) -> str:
 def _drawing_text(request: Drawing, pairs: dict[str, str]) -> str:
     prompts = {name: getattr(request, name) for name in EXACT}
     prompts["prompt"] += write_tags(request.loras, request.hypernetworks)
-    text = _prompts_text(**prompts)
+    text = _prompts_text(**{name: heard(prompt) for name, prompt in prompts.items()})
     whole = _whole(text, pairs | LAST)
     read = take_apart(whole)
     if {name: getattr(read, name) for name in EXACT} == prompts:
@@ -138,9 +144,15 @@ def _drawing_text(request: Drawing, pairs: dict[str, str]) -> str:
 def _drawing_pairs(request: Drawing) -> dict[str, str]:
     pairs = {key: _number_text(getattr(request, name)) for name, key in KEYS.items() if name not in SELDOM or _chosen(request, name)}
     pairs[SIZE] = f"{request.width}x{request.height}"
+    pairs |= {KEYS["language"]: str(request.language)} if reads_otherwise(request) else {}
     pairs |= {key: template for name, key in TEMPLATES.items() if (template := getattr(request, name))}
     details = detail_pairs(request) if isinstance(request, Details) else {}
     return pairs | _picture_pairs(request) | details | {f"ControlNet {place}": unit_text(use) for place, use in enumerate(request.controls)}
+
+
+def reads_otherwise(request: Drawing) -> bool:
+    """Whether its prompts say something else in an older language."""
+    return is_read_otherwise(request.prompt) or is_read_otherwise(request.negative_prompt, joins=False)
 
 
 def _picture_pairs(request: Request) -> dict[str, str]:
@@ -209,7 +221,8 @@ def _short(text: str) -> str:
 
 
 def _known_values(pairs: dict[str, str]) -> dict[str, object]:
-    values: dict[str, object] = {name: number(pairs[key]) for name, key in KEYS.items() if key in pairs}
+    texts = {"second_prompt"}
+    values: dict[str, object] = {name: pairs[key] if name in texts else number(pairs[key]) for name, key in KEYS.items() if key in pairs}
     values |= {name: pairs[key] for name, key in (TEMPLATES | {"enlarged_by": ENLARGER}).items() if key in pairs}
     size = re.fullmatch(r"(\d{1,9}) ?[x×] ?(\d{1,9})", pairs.get(SIZE, ""))
     if size:

@@ -22,13 +22,13 @@ from pipelines.programs.readers import read as read_program
 from pipelines.programs.said import DIGEST, Said
 from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.enlarge import FILTER_NAMES
-from pipelines.requests.request import OWN_VAE, Drawing, Enlarge, Request, SecondPass, TextToImage, restore
+from pipelines.requests.request import OWN_VAE, WEIGHTS_ALONE, Drawing, Enlarge, Request, SecondPass, TextToImage, restore
 
 NO_UPSCALER = frozenset({"", "none", *(name.casefold() for name in FILTER_NAMES)})  # where other studios name an upscaler
-# Of the JSON. 2 has what the studio decided when it drew (`pipelines.requests.as_made`), 3 second passes, upscalers and what
-# words were drawn of; older ones are read too. A new field of a request raises it: an older Atelier refuses fields that it does not know,
-# and so says why, and reads the text beside.
-FORMAT_VERSION = 3
+# Of the JSON. 2 has what the studio decided when it drew (`pipelines.requests.as_made`), 3 second passes, upscalers and what words were
+# drawn of, 4 the language of the prompts and a second prompt; older ones are read too. A new field of a request raises it: an older
+# Atelier refuses fields that it does not know, and so says why, and reads the text beside.
+FORMAT_VERSION = 4
 LONGEST_FACT = 40_000  # characters: the list of as many embeddings as a request may have, under the longest names
 # Where programs put the settings text, the usual place first; the last ones are texts of PNGs that were converted.
 IN_TEXTS = (
@@ -166,6 +166,8 @@ def _from_infotext(text: str, notes: tuple[str, ...]) -> Reading | None:
         made_with[ENLARGER] = enlarger
     if isinstance(request, Drawing):
         request = replace(request, vae=OWN_VAE if is_ours else "")
+        if is_ours and "language" not in settings.values and infotext.reads_otherwise(request):
+            request = replace(request, language=WEIGHTS_ALONE)  # it was written before there was more than weights
     program, version = whose(settings.leftovers, settings.version)
     told = _told(request, {*settings.values, *settings.pictures})
     return Reading(

@@ -40,7 +40,7 @@ def unsized(request: TextToImage) -> SecondPass:
         values["loras"] = ()
     if changes_checkpoint(request):
         values |= OF_CHECKPOINT
-    return SecondPass(**values, denoising_strength=request.hires_strength)
+    return SecondPass(**values, language=request.language, denoising_strength=request.hires_strength)
 
 
 def _is_kept(name: str, derived: bool) -> bool:

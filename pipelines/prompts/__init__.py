@@ -4,13 +4,14 @@
 """
 
 from pipelines.prompts.chunks import Chunk, TokenCount, chunk, count
-from pipelines.prompts.grammar import Prompt, parse, parse_weights, written
+from pipelines.prompts.grammar import Prompt, parse, parse_weights, plain_runs, written
 from pipelines.prompts.names import Names
+from pipelines.prompts.schedule import Interval, Pass, Said, Schedule, first_words, schedule
 from pipelines.prompts.tokenizer import ClipTokenizer, Tokenizer, load_tokenizer
 from pipelines.prompts.vocabulary import unknown_words
 from pipelines.prompts.weights import Weighted
 
 __all__ = [
-    "Chunk", "ClipTokenizer", "Names", "Prompt", "TokenCount", "Tokenizer", "Weighted",
-    "chunk", "count", "load_tokenizer", "parse", "parse_weights", "unknown_words", "written",
+    "Chunk", "ClipTokenizer", "Interval", "Names", "Pass", "Prompt", "Said", "Schedule", "TokenCount", "Tokenizer", "Weighted",
+    "chunk", "count", "first_words", "load_tokenizer", "parse", "parse_weights", "plain_runs", "schedule", "unknown_words", "written",
 ]  # fmt: skip

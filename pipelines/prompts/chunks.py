@@ -1,4 +1,4 @@
-"""Chunks: a prompt of any length as runs of 75 tokens, each between a start and an end token: 77 places.
+"""Chunks: what a prompt says at one step, of any length, as runs of 75 tokens, each between a start and an end token: 77 places.
 
 The rules are A1111's: a chunk that is full gives back what follows its last comma, if that is near enough, so that a
 phrase is not torn apart; BREAK fills up a chunk; an empty prompt is one chunk. A word that an embedding stands for takes as many
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipelines.prompts.grammar import parse
+from pipelines.prompts.grammar import plain_runs
 from pipelines.prompts.names import Names
 from pipelines.prompts.tokenizer import Tokenizer
 from pipelines.prompts.weights import Weighted
@@ -63,7 +63,7 @@ class _Open:
 
 
 def chunk(tokenizer: Tokenizer, text: str, words: Words = NO_WORDS) -> tuple[Chunk, ...]:
-    """The prompt's chunks, at least one."""
+    """The chunks of a plain prompt, at least one."""
     return tuple(_close(tokenizer, part.tokens) for part in _divide(tokenizer, text, words))
 
 
@@ -77,7 +77,7 @@ def count(tokenizer: Tokenizer, text: str, words: Words = NO_WORDS) -> TokenCoun
 def _divide(tokenizer: Tokenizer, text: str, words: Words) -> list[_Open]:
     """Where BREAK ends the text there is no chunk after it; two in a row leave an empty one between them."""
     parts = [_Open()]
-    for run in parse(text, Names.of(words)).runs:
+    for run in plain_runs(text, Names.of(words)):
         if run.is_break:
             parts.append(_Open(run.offsets[0]))
         elif words.get(run.name):

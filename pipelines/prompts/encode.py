@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Embeddings = Mapping[str, Embedding]  # word of the prompt -> what stands for it
 NONE: Embeddings = {}
+MOST_KEPT = 64_000_000  # bytes of what one text encoder has said
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,10 @@ class Encoded:
 
     vectors: Tensor  # (1, 77 n, width): n chunks, encoded apart and laid end to end
     pooled: Tensor | None = None  # (1, width): the first chunk as one vector, without its weights; None: the encoder has no projection
+
+    @property
+    def bytes(self) -> int:
+        return self.vectors.nbytes + (0 if self.pooled is None else self.pooled.nbytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +45,59 @@ class Layer:
 LAST = Layer()
 
 
-def encode_prompts(model: DiffusionModel, prompts: Sequence[str], clip_skip: int = 1) -> list[Encoded]:
+Texts = str | tuple[str, str]  # a plain prompt; or what each of two text encoders reads
+
+
+class Encodings:
+    """What text encoders have said, so that what did not change is not encoded again: at other steps, in other batches and other jobs.
+
+    Bounded for each encoder, what was asked for longest ago goes first; with an encoder goes all that it has said.
+    """
+
+    def __init__(self, most: int = MOST_KEPT) -> None:
+        """`most`: bytes that are kept for one encoder."""
+        self._most = most
+        self._known: WeakKeyDictionary[nn.Module, dict[Hashable, Encoded]] = WeakKeyDictionary()
+
+    def get(self, network: nn.Module, key: Hashable, encode: Callable[[], Encoded]) -> Encoded:
+        """What this encoder said under this key, or what `encode` says now."""
+        own = self._known.setdefault(network, {})
+        found = own[key] = own.pop(key, None) or encode()
+        while sum(each.bytes for each in own.values()) > self._most and len(own) > 1:
+            del own[next(iter(own))]
+        return found
+
+
+def encode_prompts(model: DiffusionModel, prompts: Sequence[Texts], clip_skip: int = 1) -> list[Encoded]:
     """Each prompt, all of equal length: those with fewer chunks are filled up with empty ones.
 
     The vectors of several encoders lie side by side, and the pooled vector is the last one's. `clip_skip` 1 takes the layer that
     the family was trained with, 2 the one before it, and so on. Words of `model.embeddings` stand for their vectors.
     """
     layer = Layer(model.family.layer + clip_skip - 1, model.family.final_norm)
-    divided = [[_divided(encoder, prompt, model.embeddings) for prompt in prompts] for encoder in model.text_encoders]
+    encoders = list(enumerate(model.text_encoders))
+    divided = [[_divided(encoder, _read_by(place, text), model.embeddings) for text in prompts] for place, encoder in encoders]
     length = max(len(chunks) for own in divided for chunks in own)
     columns = [
-        [encode(encoder, _filled(encoder, chunks, length), layer, model.embeddings, model.device.torch_device) for chunks in own]
+        [_encoded(model, encoder, _filled(encoder, chunks, length), layer) for chunks in own]
         for encoder, own in zip(model.text_encoders, divided, strict=True)
     ]
     return [_side_by_side(parts) for parts in zip(*columns, strict=True)]
+
+
+def _read_by(place: int, text: Texts) -> str:
+    return text if isinstance(text, str) else text[min(place, 1)]
+
+
+def _encoded(model: DiffusionModel, encoder: TextEncoder, chunks: tuple[Chunk, ...], layer: Layer) -> Encoded:
+    """As it is kept, if it is. The number of threads is part of what is asked: more of them add up in another order."""
+
+    def now() -> Encoded:
+        return encode(encoder, chunks, layer, model.embeddings, model.device.torch_device)
+
+    if model.encodings is None:
+        return now()
+    return model.encodings.get(encoder.network, (chunks, layer, model.encoder_state, torch.get_num_threads()), now)
 
 
 @torch.no_grad()

@@ -15,11 +15,11 @@ from typing import Literal, Protocol
 
 from models.errors import UserError
 from pipelines.requests.added import MOST_LORAS, STRONGEST
+from pipelines.wildcards.unsaid import TAG, Unsaid, unsaid
 
 STEP = "0.05"  # of the keys that weigh
 SPACE = r"[ \t\n\r\f\v]"
 NUMBER = rf"{SPACE}*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?){SPACE}*"
-TAG = r"<(lora|lyco|hypernet):([^<>]{1,1000})>"
 BRACKETS = re.compile(r"[^<>]+|[<>]")
 UNWRITABLE = re.compile(r"[<>:\n]")
 _TAG = re.compile(TAG, re.IGNORECASE)
@@ -73,13 +73,15 @@ class HypernetworkLike(Protocol):
     def strength(self) -> float: ...
 
 
-def split_tags(text: str) -> tuple[Sequence[int], tuple[WrittenTag, ...]]:
+def split_tags(text: str, silent: Sequence[Unsaid] | None = None) -> tuple[Sequence[int], tuple[WrittenTag, ...]]:
     """Where the characters stand that belong to no tag, and the tags. A tag takes one space before it along.
 
-    What the taking out of one joins to another is a tag as well. Takes time linear in the text.
+    What the taking out of one joins to another is a tag as well; what is not said holds none. Takes time linear in the text.
+    `silent`: what is not said, where that is known.
     """
     if "<" not in text:
         return range(len(text)), ()
+    text = _deaf(text, unsaid(text) if silent is None else silent)
     kept: list[int] = []
     opened: list[int] = []
     tags: list[WrittenTag] = []
@@ -90,6 +92,14 @@ def split_tags(text: str) -> tuple[Sequence[int], tuple[WrittenTag, ...]]:
         elif piece[0] == ">":
             tags += _close(text, kept, opened)
     return kept, tuple(tags)
+
+
+def _deaf(text: str, silent: Sequence[Unsaid]) -> str:
+    """The text with other signs in the place of brackets that are not said."""
+    for each in silent:
+        if "<" in (hidden := text[each.start : each.end]) or ">" in hidden:
+            text = text[: each.start] + hidden.replace("<", "\0").replace(">", "\0") + text[each.end :]
+    return text
 
 
 def _close(text: str, kept: list[int], opened: list[int]) -> Iterator[WrittenTag]:
@@ -129,6 +139,9 @@ def without_tags(prompt: str) -> str:
 
 
 def _number(text: str, name: str) -> float:
+    if "@" in text:
+        said = f"“{text[:40]}” in the tag of “{name.strip()[:80]}” would change its weight from step to step, which is not read here"
+        raise UserError(f"{said}. Write one number, as in <lora:name:0.8>.")
     if not _NUMBER.fullmatch(text):
         raise UserError(f"“{text[:20]}” in the tag of “{name.strip()[:80]}” is not a number. Write it as in <lora:name:0.8>.")
     return min(max(float(text), -STRONGEST), STRONGEST)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
-from pipelines.prompts.grammar import Prompt
+from pipelines.prompts.weights import Weighted
 
 POSSESSIVE = re.compile(r"['’]s\b|['’](?=\W|$)|(?<!\w)['’]")
 
 
-def unknown_words(prompt: Prompt, known: frozenset[str]) -> tuple[str, ...]:
-    """The words of the prompt that are not in `known` (lower case), each once, in the order they come.
+def unknown_words(runs: Iterable[Weighted], known: frozenset[str]) -> tuple[str, ...]:
+    """The words of a prompt that are not in `known` (lower case), each once, in the order they come.
 
     Names of embeddings, weights, punctuation, digits and emoji are no words; "dog's" is the word dog; "two-storey" is two words.
     """
-    words = (word for run in prompt.runs if not run.is_break and not run.name for word in _words(run.text))
+    words = (word for run in runs if not run.is_break and not run.name for word in _words(run.text))
     return tuple(dict.fromkeys(word for word in words if word not in known))
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from models.json_values import is_row
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.fields import Choice, Flag, Range, limited
+from pipelines.requests.wording import WHOLE_LANGUAGE
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -68,7 +69,8 @@ def loosened(request: Drawn) -> Drawn:
     if not request.as_made or is_sealed(request):
         return request
     tile = {name: 0 for name in ("hires_tile", "enlarged_tile") if hasattr(request, name)}
-    return replace(request, as_made="", understood=(), decodes=(), threads=0, prompt_template="", negative_template="", **tile)
+    decided = {"understood": (), "decodes": (), "threads": 0, "language": WHOLE_LANGUAGE}
+    return replace(request, as_made="", prompt_template="", negative_template="", **decided, **tile)
 
 
 def threads_here(threads: int) -> int:

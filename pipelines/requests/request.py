@@ -24,7 +24,7 @@ from pipelines.requests.groups import BEGINNING, COMPUTED, CONTROL, DEPTH, DETAI
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES, STRENGTHS, USUAL, Enlarging, FirstPass, TwoPasses
 from pipelines.requests.sizes import LONGEST, MEGAPIXELS, SHORTEST
 from pipelines.requests.tiles import TILED_MEGAPIXELS, UNTILED, InTiles, InWindows, in_tiles
-from pipelines.requests.wording import SEEDS, WORDINGS, PictureUse, Wording, worded, wording_of
+from pipelines.requests.wording import SEEDS, WEIGHTS_ALONE, WHOLE_LANGUAGE, WORDINGS, PictureUse, Wording, worded, wording_of
 
 __all__ = ["Enlarge", "Kind", "Request", "WithPicture", "begins_with", "describe", "input_ids", "limits", "unroll"]
 
@@ -40,6 +40,7 @@ class Drawing(Request):
 
     prompt: str = WORDS("", Text(100_000), "Prompt")
     negative_prompt: str = WORDS("", Text(100_000), "Negative prompt")
+    second_prompt: str = WORDS("", Text(100_000), "Second prompt", "For the second text encoder of SDXL models; empty: it reads the prompt")
     prompt_template: str = WORDS("", Text(100_000), "Template", "What the prompt was drawn of by the seed", derived=True)
     negative_template: str = WORDS("", Text(100_000), "Negative template", "What the negative prompt was drawn of", derived=True)
     checkpoint: str = MODEL("starter", Choice(), "Checkpoint")
@@ -61,6 +62,7 @@ class Drawing(Request):
     refiner: str = MODEL("", Choice(), "Refiner", "A second checkpoint that draws the last steps")
     refiner_start: float = MODEL(0.8, Range(0, 1, 0.01), "Refiner from", "Share of the steps after which the refiner takes over")
     guidance_rescale: float = SAMPLING(0.0, Range(0, 1, 0.05), "Guidance rescale", "Tames strong contrast; 0.7 suits zero-SNR models")
+    language: int = COMPUTED(WHOLE_LANGUAGE, Range(WEIGHTS_ALONE, WHOLE_LANGUAGE), "Language of the prompts", derived=True)
     as_made: str = COMPUTED("", Text(64), "Made again", derived=True)  # the seal under which the decisions below are obeyed
     understood: tuple[Understanding, ...] = COMPUTED((), Several(Understanding, 2), "Understanding of the checkpoints", derived=True)
     decodes: tuple[DecodeUse, ...] = COMPUTED((), Several(DecodeUse, MOST_DECODES), "Ways of the VAE", derived=True)
@@ -83,16 +85,6 @@ class Drawing(Request):
     @property
     def words(self) -> str:
         return self.prompt
-
-    @property
-    def prompts_read(self) -> tuple[str, ...]:
-        """Those that act: guidance 1 needs the prompt alone, as the negative branch would be multiplied by nothing."""
-        return (self.prompt,) if self.guidance_scale == 1 else (self.prompt, self.negative_prompt)
-
-    @property
-    def words_read(self) -> tuple[str, ...]:
-        """All texts that a text encoder reads for it."""
-        return self.prompts_read
 
     @property
     def other_vae(self) -> str:
@@ -283,10 +275,6 @@ class Details(FromPicture):
         super().check()
         check_boxes(self.boxes)
 
-    @property
-    def words_read(self) -> tuple[str, ...]:
-        return (*self.prompts_read, *(each.prompt for each in self.boxes))
-
 
 Drawn = TypeVar("Drawn", bound=Drawing)
 OF_ALL = (TextToImage, ImageToImage, Inpaint, Outpaint, Controlled, Depth, SecondPass, Details, Enlarge)
@@ -299,8 +287,12 @@ def seed_of(request: Request) -> int:
 
 
 def restore(values: Mapping[str, object]) -> Request:
-    """The request that `describe` wrote. Raises `UserError` when the kind is unknown or a value is out of its limits."""
+    """The request that `describe` wrote. Raises `UserError` when the kind is unknown or a value is out of its limits.
+
+    A drawing that does not say in which language its prompts are was described before there was another one.
+    """
     kind = values.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         raise UserError("These settings are of a kind that this version does not know. Update Atelier to read them.")
-    return KINDS[kind].admit({name: value for name, value in values.items() if name != "kind"})
+    before = {"language": WEIGHTS_ALONE} if issubclass(KINDS[kind], Drawing) else {}
+    return KINDS[kind].admit(before | {name: value for name, value in values.items() if name != "kind"})

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pipelines.requests.request import Drawing, Drawn
 
 MOST_WORDINGS = 10_000  # of one job
+# How a prompt is read: weights, BREAK and names of embeddings alone, as Atelier did before there was more, or the language as it is now.
+WEIGHTS_ALONE, WHOLE_LANGUAGE = 1, 2
 SEEDS = 2**63  # torch takes 64 bits, SQLite and JSON readers keep 63
 
 

@@ -10,7 +10,8 @@ from models.files import ModelFile, ModelKind
 from models.library.catalog import Checkpoint
 from models.library.compatibility import fits
 from models.library.matching import words
-from pipelines.prompts import Names, parse
+from pipelines.prompts import Names, plain_runs
+from pipelines.prompts.asked import texts_of
 from pipelines.requests.request import Drawing, EmbeddingUse
 
 Called = Mapping[str, Sequence[ModelFile]]  # word -> the embeddings that are called so
@@ -43,7 +44,7 @@ def with_given(called: Called, given: Sequence[EmbeddingUse], checkpoint: Checkp
 def awake(request: Drawing, called: Called) -> Iterator[tuple[str, list[ModelFile]]]:
     """The words that act in the prompts, found by the very reading that the text encoders are given, and the files that each may mean."""
     names = Names.of(called)
-    runs = [run for text in request.words_read for run in parse(text, names).runs if run.name]
+    runs = [run for text in texts_of(request) for run in plain_runs(text, names) if run.name]
     for word in dict.fromkeys(run.name for run in runs):
         is_exact = all(run.text == word for run in runs if run.name == word)
         meant = {entry.id: entry for own in ((word,) if is_exact else names.spelt_as(word)) for entry in called[own]}

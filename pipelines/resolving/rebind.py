@@ -25,6 +25,7 @@ from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.enlarge import THE_FILTER
 from pipelines.requests.request import (
     OWN_VAE,
+    WHOLE_LANGUAGE,
     Drawing,
     Drawn,
     EmbeddingUse,
@@ -135,6 +136,7 @@ def _rebound(request: Drawing, search: Search, ids: bool) -> Rebound:
     found = _enlarged(_passes(found, search, ids, moved), search, ids)
     if ids or "TI hashes" in search.made_with:
         search.say_newcomers(found)
+    if ids or "TI hashes" in search.made_with or found.language != WHOLE_LANGUAGE:
         found = replace(found, as_made=seal(found))
     return Rebound(found, tuple(dict.fromkeys([*search.notes, *_too_many(found.threads)])), tuple(search.bindings))
 

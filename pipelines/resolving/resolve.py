@@ -13,6 +13,7 @@ from models.files import ModelFile, ModelKind, scale_of
 from models.library.catalog import Checkpoint
 from models.library.compatibility import fits
 from pipelines.metadata.two_passes import has_loras, second_pass
+from pipelines.prompts.asked import asked_by
 from pipelines.prompts.tags import Tag, take_tags, without_tags
 from pipelines.requests.as_made import is_sealed, loosened
 from pipelines.requests.control_unit import ControlUse
@@ -119,6 +120,7 @@ def _said(request: Drawn, checkpoint: Checkpoint, catalog: CatalogView, called: 
         request,
         prompt=prompt,
         negative_prompt=without_tags(request.negative_prompt),
+        second_prompt=without_tags(request.second_prompt),
         loras=tuple(_named(use, "lora", checkpoint, catalog) for use in loras),
         hypernetworks=tuple(_named(use, "hypernetwork", checkpoint, catalog) for use in hypernetworks),
         embeddings=tuple(_embeddings(request, checkpoint, catalog, called)),
@@ -258,8 +260,12 @@ def _check_refiner(request: Drawing, checkpoint: Checkpoint, catalog: CatalogVie
 
 
 def _embeddings(request: Drawing, checkpoint: Checkpoint, catalog: CatalogView, called: Called) -> Iterator[EmbeddingUse]:
-    """Those whose words stand in the prompts; those that acted before where a picture is made as it was made."""
+    """Those whose words stand in the prompts; those that acted before where a picture is made as it was made.
+
+    Raises `UserError` for prompts that cannot be drawn.
+    """
     if is_sealed(request):
+        asked_by(request)
         yield from (use for use in request.embeddings if fitting(use, checkpoint, catalog))
         return
     for word, entries in awake(request, called):

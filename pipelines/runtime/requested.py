@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from models.diffusion_model import DiffusionModel
@@ -75,6 +75,11 @@ class Named:
 
     def hypernetworks(self, items: Items) -> list[tuple[Hypernetwork, float]]:
         return [(items[key].value, use.strength) for key, use in self._hypernetworks]
+
+    def encoder_state(self, mark: Callable[[Key], object]) -> object:
+        """What the text encoders say depends on, beside themselves. `mark`: another one where a file has changed."""
+        loras = [(key.id, mark(key), use.text_encoder, use.blocks) for key, use in self._loras if use.text_encoder]
+        return (*loras, *((use.word, key.id, mark(key)) for key, use in self._embeddings))
 
     def joined(self, items: Items, hashes: Hashes, notes: Mapping[str, str] = NOTHING) -> DiffusionModel:
         """The checkpoint with the VAE, the refiner and the embeddings that the request names in place of its own.

@@ -29,6 +29,7 @@ from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.jobs.runner import Events
 from pipelines.preprocessors.annotators import Annotator, Annotators
+from pipelines.prompts.encode import Encodings
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Drawing, Enlarge, Request, TextToImage
 from pipelines.resolving.forecast import work_of
@@ -59,6 +60,7 @@ class ModelRunner:
         self._loaders = Loaders(catalog, device, machine, annotators, self.go_on)
         budgets: dict[Tier, int] = {"host": machine.host} if machine.device is None else {"device": machine.device, "host": machine.host}
         self.manager: Manager[Held] = Manager(self._load, budgets, self._loaders.size, self._loaders.fingerprint)
+        self._encodings = Encodings()
         self.reading: Key | None = None
         self.tell: Callable[[], None] = lambda: None
         self.origins = Origins(catalog, device, annotators, self._loaders.fingerprint)
@@ -179,6 +181,7 @@ class ModelRunner:
             lent = stack.enter_context(self.manager.lease(named.networks, tier, working_memory(work, self.machine)))
             added = stack.enter_context(self.manager.lease(named.added)).items
             model = named.joined({**added, **lent.items}, self.origins.hashes, self.origins.begin(request))
+            model = replace(model, encodings=self._encodings, encoder_state=named.encoder_state(self._loaders.fingerprint))
             stack.enter_context(applied(model, named.loras(added)))
             stack.enter_context(active(model, named.hypernetworks(added)))
             stack.enter_context(self._running(_with_joined(lent, model), lent.tier, work))

@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from models.errors import UserError
-from pipelines.prompts import Names, Prompt, TokenCount, count, load_tokenizer, parse, unknown_words, written
+from models.families import FAMILIES
+from models.library.catalog import Checkpoint
+from pipelines.metadata.admitting import admitted
+from pipelines.metadata.two_passes import first_pass, unsized
+from pipelines.prompts import (
+    Names,
+    Prompt,
+    TokenCount,
+    Weighted,
+    count,
+    load_tokenizer,
+    parse,
+    plain_runs,
+    schedule,
+    unknown_words,
+    written,
+)
+from pipelines.prompts.asked import pass_of
 from pipelines.prompts.unread import sentences, unread
 from pipelines.requests.fields import Text
-from pipelines.requests.request import Drawing, Request, limits
+from pipelines.requests.request import WHOLE_LANGUAGE, Drawing, Request, TextToImage, limits
 from pipelines.resolving.embedding_words import embeddings_for
 from pipelines.resolving.resolve import CatalogView
-from pipelines.services.choice_notes import choices
+from pipelines.services.choice_notes import Choices, choices
+from pipelines.services.schedule_notes import changes_told, joined_told, switched_off
 from pipelines.wildcards.folders import WildcardFolders
+from pipelines.wildcards.template import parse as template
 
 IN_NEGATIVE = "In the negative prompt: "
+IN_SECOND = "In the second pass: "
 SHOWN = 3  # examples of one kind
+COUNTED = 4  # texts of which the longest is looked for, the longest in characters
+MOST_READ = 10_000  # characters that are looked through while somebody types
+ANY_RUN = TextToImage()  # where nothing is known of the form
 
 
 def longest() -> int:
@@ -44,10 +68,13 @@ class PromptReader:
         self._wildcards = wildcards or WildcardFolders([])
         self._tokenizer = lru_cache(maxsize=8)(load_tokenizer)
 
-    def notes(self, checkpoint_id: str, text: str, negative: str = "", seed: int = -1, pictures: int = 0) -> PromptNotes:
+    def notes(
+        self, checkpoint_id: str, text: str, negative: str = "", seed: int = -1, pictures: int = 0, run: Drawing = ANY_RUN
+    ) -> PromptNotes:
         """What is said under a prompt. A text beyond what a request takes is not read at all. Raises `UserError` for no checkpoint.
 
-        `seed`: of the form, -1 for none. `pictures`: of each combination, where all of them are drawn; else 0.
+        `seed`: of the form, -1 for none. `pictures`: of each combination, where all of them are drawn; else 0. `run`: the rest of the
+        form, for its steps and its second prompt.
         """
         if max(len(text), len(negative)) > (most := longest()):
             return PromptNotes(sentences=(f"This is longer than {most:,} characters, the most that a prompt can have. Shorten it.",))
@@ -55,19 +82,73 @@ class PromptReader:
         chosen = choices(text, negative, self._wildcards.shelf(), seed, pictures)
         if chosen.wrong:
             return PromptNotes(sentences=chosen.wrong, drawn=chosen.told, has_choices=True)  # nothing is drawn, so nothing is counted
-        text, negative = chosen.prompt, chosen.negative
+        if len(chosen.prompt) + len(chosen.negative) > MOST_READ:
+            return self._unlooked(chosen)
+        asked = replace(run, prompt=chosen.prompt, negative_prompt=chosen.negative, language=WHOLE_LANGUAGE)
+        try:
+            return self._read(asked, checkpoint, chosen)
+        except UserError as error:
+            return PromptNotes(sentences=(f"{error} Until then nothing can be drawn.",), drawn=chosen.told, has_choices=chosen.found)
+
+    def _unlooked(self, chosen: Choices) -> PromptNotes:
+        """Of a text that is too long to be looked through while somebody types: only whether it can be drawn."""
+        problem = parse(chosen.prompt).problem or parse(chosen.negative, joins=False).problem
+        said = f"This has more than {MOST_READ:,} characters, so it is not looked through while you type. It is drawn as it is."
+        return PromptNotes(sentences=(problem or said,), drawn=chosen.told, has_choices=chosen.found)
+
+    def _read(self, asked: Drawing, checkpoint: Checkpoint, chosen: Choices) -> PromptNotes:
         vectors = {word: entries[0].identity.vectors for word, entries in embeddings_for(checkpoint, self._catalog).items()}
         names = Names.of(vectors)
-        prompt = parse(text, names)
+        said = _Read(asked, names)
+        counted, read = self._longest(checkpoint, said.schedule.texts, vectors)
         known = checkpoint.known_words
         return PromptNotes(
-            count(self._tokenizer(checkpoint.tokenizer), text, vectors),
-            unknown_words(prompt, known) if known else (),
-            tuple(_said(prompt, parse(negative, names), names)),
-            text,
-            chosen.told,
+            counted,
+            unknown_words(said.runs, known) if known else (),
+            tuple(_wrong(said, names, checkpoint)),
+            read,
+            (*chosen.told, *_told(said)),
             chosen.found,
         )
+
+    def _longest(self, checkpoint: Checkpoint, texts: Sequence[str], vectors: Mapping[str, int]) -> tuple[TokenCount, str]:
+        """The longest of what is said at one step, in tokens."""
+        tokenizer = self._tokenizer(checkpoint.tokenizer)
+        counted = [(count(tokenizer, text, vectors), text) for text in sorted(texts, key=len, reverse=True)[:COUNTED]]
+        return max(counted, key=lambda each: each[0].tokens)
+
+
+class _Read:
+    """The prompts of a form, read once. Raises `UserError` where they cannot be drawn."""
+
+    def __init__(self, asked: Drawing, names: Names) -> None:
+        self.asked, self.over = asked, pass_of(asked)
+        self.prompt, self.negative = parse(asked.prompt, names), parse(asked.negative_prompt, names, joins=False)
+        self.schedule, self.against = schedule(self.prompt, self.over), schedule(self.negative, self.over)
+        if asked.second_prompt:
+            schedule(parse(asked.second_prompt, joins=False), self.over)
+        self.runs = _runs(self.schedule.texts, names)
+        self.runs_against = _runs(self.against.texts, names)
+
+
+def _runs(texts: Sequence[str], names: Names) -> list[Weighted]:
+    """Of what is said, as much as is read at once."""
+    room = MOST_READ
+    runs: list[Weighted] = []
+    for text in texts:
+        runs += plain_runs(text, names)
+        room -= len(text)
+        if room < 0:
+            break
+    return runs
+
+
+def form_of(kind: type[Request], values: Mapping[str, object]) -> Drawing:
+    """What a form of this kind says of its steps and its further prompts, as far as it can be read."""
+    drawn = kind if issubclass(kind, Drawing) else TextToImage
+    own = limits(drawn)
+    taken, _ = admitted(drawn, {name: value for name, value in values.items() if name in own})
+    return replace(drawn(), **taken)
 
 
 def left_out(request: Request) -> tuple[str, ...]:
@@ -75,12 +156,40 @@ def left_out(request: Request) -> tuple[str, ...]:
     return tuple(_tags_in_negative(parse(request.negative_prompt))) if isinstance(request, Drawing) else ()
 
 
-def _said(prompt: Prompt, negative: Prompt, names: Names) -> Iterator[str]:
-    yield from _unread_tags(prompt)
-    yield from sentences(unread(prompt))
-    yield from _asleep(prompt, names)
-    yield from _tags_in_negative(negative)
-    yield from (IN_NEGATIVE + said for said in (*sentences(unread(negative, joins=False)), *_asleep(negative, names)))
+def _wrong(said: _Read, names: Names, checkpoint: Checkpoint) -> Iterator[str]:
+    """What is not understood, and what does nothing."""
+    yield from _unread_tags(said.prompt)
+    yield from sentences(unread(said.prompt))
+    yield from _asleep(said.prompt, said.runs, names)
+    yield from _tags_in_negative(said.negative)
+    yield from (IN_NEGATIVE + each for each in (*sentences(unread(said.negative)), *_asleep(said.negative, said.runs_against, names)))
+    yield from _second_prompt(said.asked.second_prompt, checkpoint)
+
+
+def _told(said: _Read) -> Iterator[str]:
+    """What the prompts say from step to step."""
+    yield from joined_told(said.schedule)
+    yield from changes_told(said.prompt, said.over)
+    yield from changes_told(said.negative, said.over, IN_NEGATIVE)
+    if isinstance(said.asked, TextToImage) and said.asked.hires:
+        yield from _second_pass(said)
+    yield from switched_off(said.prompt)
+    yield from switched_off(said.negative)
+
+
+def _second_pass(said: _Read) -> Iterator[str]:
+    """What the prompt of the first pass, or one of its own, says in the second one."""
+    assert isinstance(said.asked, TextToImage), "only such a drawing has a second pass"
+    second = replace(unsized(said.asked), first=(first_pass(said.asked, ""),))
+    with suppress(UserError):
+        yield from changes_told(parse(second.prompt), pass_of(second), IN_SECOND)
+
+
+def _second_prompt(text: str, checkpoint: Checkpoint) -> Iterator[str]:
+    if text.strip() and len(FAMILIES[checkpoint.family_key].encoders) < 2:
+        yield f"The second prompt does nothing here: “{checkpoint.name[:80]}” has one text encoder."
+    if text.strip() and not template(text).is_plain:
+        yield "In the second prompt nothing is chosen: its braces and wildcards are drawn as words."
 
 
 def _tags_in_negative(negative: Prompt) -> Iterator[str]:
@@ -99,8 +208,9 @@ def _unread_tags(prompt: Prompt) -> Iterator[str]:
         yield str(error)
 
 
-def _asleep(prompt: Prompt, names: Names) -> Iterator[str]:
-    """Embeddings whose names stand there, but whose brackets are read as weights."""
+def _asleep(prompt: Prompt, runs: Sequence[Weighted], names: Names) -> Iterator[str]:
+    """Embeddings whose names stand there, but whose brackets are read as weights. `runs`: what is said."""
     seen = dict.fromkeys(found.name for found in names.find(prompt.bare))
-    for name in [name for name in seen if name not in prompt.names][:SHOWN]:
+    acting = {run.name for run in runs}
+    for name in [name for name in seen if name not in acting][:SHOWN]:
         yield f"The embedding “{name[:80]}” does not act as it is written here, for brackets are weights. Write it as {written(name)[:160]}"

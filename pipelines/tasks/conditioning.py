@@ -15,11 +15,13 @@ from models.families import Family
 from pipelines.control.units import Controls
 from pipelines.control.view import View
 from pipelines.denoising.control_residuals import ControlResiduals
-from pipelines.denoising.denoiser import Condition, Conditioning, Denoiser, Relay, SteppedDenoiser, distilled_scale
+from pipelines.denoising.denoiser import AtOnce, Condition, Conditioning, Denoiser, Relay, SteppedDenoiser, distilled_scale
 from pipelines.denoising.samples import stacked
 from pipelines.denoising.tiled import Tiled
 from pipelines.images.masking import Box, Patch
 from pipelines.images.tiles import WINDOWS_A_CALL, window_boxes
+from pipelines.prompts.asked import AtOnce as Said
+from pipelines.prompts.asked import asked_by
 from pipelines.prompts.encode import Encoded, encode_prompts
 from pipelines.requests.made_for import cannot_draw, what_reads
 from pipelines.requests.request import Drawing
@@ -56,7 +58,7 @@ class Denoisers:
         self._controls = controls
         self._said = condition(request, model)
         self._refiner_start = request.refiner_start
-        self._refiner = replace(model.refiner, embeddings=model.embeddings) if model.refiner else None
+        self._refiner = _speaking_as(model, model.refiner) if model.refiner else None
         self._said_to_refiner = condition(request, self._refiner) if self._refiner else None
 
     @property
@@ -99,16 +101,31 @@ class Denoisers:
         return Denoiser(model, NoiseSchedule(model.alphas_cumprod), said, extra_channels, residuals, most, self._go_on)
 
 
+def _speaking_as(model: DiffusionModel, refiner: DiffusionModel) -> DiffusionModel:
+    """The refiner with the words that the model knows."""
+    return replace(refiner, embeddings=model.embeddings, encodings=model.encodings, encoder_state=model.encoder_state)
+
+
 def condition(request: Drawing, model: DiffusionModel) -> Conditioning:
-    """A distilled network knows the prompt alone."""
-    prompts = request.prompts_read[:1] if distilled_scale(model, 1) is not None else request.prompts_read
-    encoded = encode_prompts(model, prompts, request.clip_skip)
-    positive = _condition(encoded[0], request, model.family, AESTHETIC)
-    if len(prompts) == 1:
-        return Conditioning(positive, None, request.guidance_scale)
-    empty = model.family.zeros_for_empty_negative and not request.negative_prompt.strip()
-    negative = _condition(_zeros(encoded[1]) if empty else encoded[1], request, model.family, NEGATIVE_AESTHETIC)
-    return Conditioning(positive, negative, request.guidance_scale, request.guidance_rescale)
+    """What is said at each call of the network, each text encoded once."""
+    asked = asked_by(request)
+    told = {said: _told(said, request, model) for said in dict.fromkeys(asked.calls)}
+    calls = tuple(told[said] for said in asked.calls)
+    return Conditioning(calls, request.guidance_scale, request.guidance_rescale, asked.prompt.over.calls_a_step)
+
+
+def _told(said: Said, request: Drawing, model: DiffusionModel) -> AtOnce:
+    """A distilled network knows the prompt alone, unless several are joined."""
+    texts = [each.text if said.second is None else (each.text, said.second) for each in said.prompts]
+    alone = said.negative is None or (len(texts) == 1 and distilled_scale(model, 1) is not None)
+    encoded = encode_prompts(model, texts if said.negative is None or alone else [*texts, said.negative], request.clip_skip)
+    positives = [_condition(each, request, model.family, AESTHETIC) for each in encoded[: len(texts)]]
+    weighed = tuple((each.weight, positive) for each, positive in zip(said.prompts, positives, strict=True))
+    if alone:
+        return AtOnce(weighed)
+    empty = model.family.zeros_for_empty_negative and not (said.negative or "").strip()
+    negative = _zeros(encoded[-1]) if empty else encoded[-1]
+    return AtOnce(weighed, _condition(negative, request, model.family, NEGATIVE_AESTHETIC))
 
 
 def _condition(encoded: Encoded, request: Drawing, family: Family, aesthetic: float) -> Condition:

@@ -13,12 +13,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pipelines.wildcards.unsaid import COMMENT, OFF
+
 DEEPEST = 100  # brackets within brackets, and wildcards within wildcards
 MOST_MARKS = 10_000  # braces, bars and wildcards of one text
 
 VARIABLE = r"\$\{\s*(?P<variable>[A-Za-z_][\w-]{0,99})\s*(?P<mark>=\s*!?|:|(?=\}))\s*"
 NAME = r"(?=[^\s_])[^\n{}()<>\[\]|,:$#\\\"]{1,200}?(?<=[^\s_])"
-TOKEN = re.compile(rf"\\.|\#[^\n]*|__(?P<name>{NAME})__|{VARIABLE}|[{{}}|]", re.DOTALL | re.ASCII)
+TOKEN = re.compile(rf"\\.|{OFF}|{COMMENT}|__(?P<name>{NAME})__|{VARIABLE}|[{{}}|]", re.DOTALL | re.ASCII)
 SPECIAL = re.compile(r"\{|__|\$\{")  # without one of these a text holds nothing to draw
 BOUNDS = re.compile(r"\s*(?:(?P<from>\d{1,4})-(?P<to>\d{1,4})|-(?P<most>\d{1,4})|(?P<least>\d{1,4})-|(?P<exact>\d{1,4}))\$\$"
                     r"(?:(?P<separator>[^${}]{0,200})\$\$)?", re.ASCII)  # fmt: skip

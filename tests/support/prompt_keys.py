@@ -16,9 +16,10 @@ from ui.parts.scripts import modules
 ANSWER = """
 import { createInterface } from "node:readline";
 import { readPrompt } from "./prompt_grammar.js";
+import { switched } from "./switching.js";
 import { reweigh } from "./weights.js";
 
-const named = { readPrompt, reweigh };
+const named = { readPrompt, reweigh, switched };
 createInterface({ input: process.stdin }).on("line", (line) => {
   const [name, ...given] = JSON.parse(line);
   console.log(JSON.stringify(named[name](...given)));
@@ -40,6 +41,10 @@ class Keys:
 
     def press(self, text: str, start: int, end: int, direction: int, exactly: bool = False) -> tuple[str, int, int]:
         found = self._ask("reweigh", text, _units(text, start), _units(text, end), direction, exactly)
+        return found["text"], _characters(found["text"], found["start"]), _characters(found["text"], found["end"])
+
+    def switch(self, text: str, start: int, end: int) -> tuple[str, int, int]:
+        found = self._ask("switched", text, _units(text, start), _units(text, end))
         return found["text"], _characters(found["text"], found["start"]), _characters(found["text"], found["end"])
 
     def presses(self, text: str, start: int, end: int, directions: list[int], more: bool = False) -> list[tuple[str, int, int]]:

@@ -113,8 +113,8 @@ class TabForm:
 
 def read(kind: type[Kind], values: Mapping[str, object]) -> Kind:
     """The request that a form's values make. Raises `UserError` when one is missing, unknown or out of its limits."""
-    hidden = _hidden(kind, values.get(CARRIED))
-    return kind.admit({name: _plain(kind, name, value) for name, value in values.items() if name != CARRIED} | hidden)
+    decided = carried_values(kind, values.get(CARRIED))
+    return kind.admit({name: _plain(kind, name, value) for name, value in values.items() if name != CARRIED} | decided)
 
 
 def carried(request: Request) -> str:
@@ -129,7 +129,7 @@ def carried(request: Request) -> str:
     return json.dumps(values) if values else ""
 
 
-def _hidden(kind: type[Request], text: object) -> dict[str, object]:
+def carried_values(kind: type[Request], text: object) -> dict[str, object]:
     """What `carried` wrote; nothing of what it did not write, or would not fit any more."""
     names = {item.name for item in fields(kind) if item.metadata["derived"]}
     try:

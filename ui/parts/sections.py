@@ -151,6 +151,7 @@ def add_ons(draft: Draft) -> None:
         draft.inputs["vae"] = controls.control(draft.kind, "vae", choices=vaes, value="")
         draft.slide("clip_skip")
         draft.show("hypernetworks")
+        draft.show("second_prompt", lines=1, max_lines=8, placeholder="As the prompt", elem_classes=["weighable"])
         offered = choices(draft.studio, draft.kind, "refiner", str(draft.start["checkpoint"]))
         draft.inputs["refiner"] = controls.control(draft.kind, "refiner", choices=offered, value="")
         draft.slide("refiner_start")

@@ -13,12 +13,12 @@ import gradio as gr
 from gradio.components import Component
 
 from models.json_values import is_whole, table
-from pipelines import KINDS, Checkpoint, PictureRecord, Request, Studio, UserError, left_out, limits, longest, summary
+from pipelines import KINDS, Checkpoint, PictureRecord, Request, Studio, UserError, form_of, left_out, limits, longest, summary
 from ui.door.roles import role, role_of, user_of
 from ui.gradio_types import CALM, QUIET, Keyword, Update, Updates, listener
 from ui.messages import PromptNotes, PromptQuestion, StageStart
 from ui.parts.components import piece
-from ui.parts.form import Form, TabForm
+from ui.parts.form import CARRIED, Form, TabForm, carried_values
 from ui.toasts import Refusal, remark
 
 SNIPPET = 24  # characters shown of the place where a prompt is cut
@@ -144,7 +144,7 @@ def prompt_notes(studio: Studio, name: str, checkpoints: list[Checkpoint]) -> gr
     def count(asked: PromptQuestion) -> PromptNotes:
         given = table(asked)
         try:
-            return notes(studio, given)
+            return notes(studio, KINDS[name], given)
         except (UserError, KeyError):
             return {}
 
@@ -152,15 +152,18 @@ def prompt_notes(studio: Studio, name: str, checkpoints: list[Checkpoint]) -> gr
     return piece("notes", f"{name}-notes", server_functions=[count], kind=name, examples=examples, longest=longest())
 
 
-def notes(studio: Studio, asked: Mapping[str, object]) -> PromptNotes:
-    """What is said under a prompt. `tokens` is None where it is not counted. Raises `KeyError` where nothing is asked."""
-    checkpoint_id, pictures = str(asked["checkpoint"]), asked.get("pictures")
+def notes(studio: Studio, kind: type[Request], asked: Mapping[str, object]) -> PromptNotes:
+    """What is said under a prompt of this kind of form. `tokens` is None where it is not counted. Raises `KeyError` where nothing is
+    asked.
+    """
+    checkpoint_id, pictures, form = str(asked["checkpoint"]), asked.get("pictures"), table(asked.get("form"))
     found = studio.prompts.notes(
         checkpoint_id,
         str(asked["prompt"]),
         str(asked.get("negative_prompt", "")),
         _seed(str(asked.get("seed", ""))),
         pictures if is_whole(pictures) else 0,
+        form_of(kind, form | carried_values(kind, form.get(CARRIED))),
     )
     name = next((entry.name for entry in studio.checkpoints() if entry.id == checkpoint_id), "This checkpoint")
     return {

@@ -6,6 +6,7 @@ export type Step = { step: string; most: number };
 export const tables: {
   token: string;
   tag: string;
+  unsaid: string;
   number: string;
   breaks: string;
   stronger: number;

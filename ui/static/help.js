@@ -12,6 +12,7 @@ const ALL = [
   ]],
   ["In a prompt", [
     ["Ctrl ↑ / Ctrl ↓", "Weigh the words under the cursor up or down"],
+    ["Ctrl /", "Switch a phrase of the prompt off, and on again"],
   ]],
   ["The queue", [
     ["↑ / ↓", "Go from job to job; with Alt the job moves"],

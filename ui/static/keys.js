@@ -1,7 +1,8 @@
-// Ctrl+Enter generates, Ctrl+Up and Ctrl+Down weigh, Esc closes what is open, or else stops.
+// Ctrl+Enter generates, Ctrl+Up and Ctrl+Down weigh, Ctrl+/ switches a phrase off, Esc closes what is open, or else stops.
 import { find, findAll, typeInto } from "./dom.js";
 import { closePanelSheet } from "./panel.js";
 import { closeSheet } from "./sheets.js";
+import { switched } from "./switching.js";
 import { reweigh } from "./weights.js";
 
 const visible = (selector) => findAll(selector).find((part) => part.getClientRects().length && !part.disabled);
@@ -19,17 +20,21 @@ export const addWord = (kind, word) => {
   typeInto(field, field.value.trim() ? `${field.value.trimEnd().replace(/,$/, "")}, ${word}` : word);
 };
 
-let last = {}; // what the last press left: its selection is taken as it is, also where a hand would not have put it
-const weigh = (field, direction) => {
-  const { value: text, selectionStart: start, selectionEnd: end } = field;
-  const next = reweigh(text, start, end, direction, last.text === text && last.start === start && last.end === end);
-  if (next.text === text) return;
+const rewrite = (field, next) => {
+  if (next.text === field.value) return;
   const top = field.scrollTop;
   typeInto(field, next.text);
   field.setSelectionRange(next.start, next.end);
   field.scrollTop = top;
-  last = next;
 };
+let last = {}; // what the last press left: its selection is taken as it is, also where a hand would not have put it
+const weigh = (field, direction) => {
+  const { value: text, selectionStart: start, selectionEnd: end } = field;
+  const next = reweigh(text, start, end, direction, last.text === text && last.start === start && last.end === end);
+  if (next.text !== text) last = next;
+  rewrite(field, next);
+};
+const prompts = ".weighable textarea";
 
 const command = (event) => (event.ctrlKey || event.metaKey) && !event.altKey;
 const somethingOpen = () => document.querySelector('dialog[open], ul[role="listbox"]');
@@ -41,9 +46,12 @@ const onKey = (event) => {
     event.preventDefault();
     event.stopPropagation();
     visible("button.put-back, button.generate")?.click();
-  } else if (command(event) && ["ArrowUp", "ArrowDown"].includes(event.key) && field.matches?.(".weighable textarea")) {
+  } else if (command(event) && ["ArrowUp", "ArrowDown"].includes(event.key) && field.matches?.(prompts)) {
     event.preventDefault();
     weigh(field, event.key === "ArrowUp" ? 1 : -1);
+  } else if (command(event) && event.key === "/" && field.matches?.(prompts)) {
+    event.preventDefault();
+    rewrite(field, switched(field.value, field.selectionStart, field.selectionEnd));
   } else if (event.key === "Escape" && !somethingOpen()) {
     if (!closePanelSheet() && !closeSheet()) visible("button.stop-job")?.click();
   }

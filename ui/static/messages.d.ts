@@ -387,6 +387,7 @@ export type PromptQuestion = {
   negative_prompt?: unknown;
   seed?: unknown;
   pictures?: unknown;
+  form?: unknown;
 };
 
 export type PromptNotes = {

@@ -8,7 +8,9 @@ export const build = ({ element, props, server }) => {
   const PAUSE = 400; // milliseconds without a change before the server is asked
   const RETRY = 2000; // milliseconds until the next attempt when nobody could count
   const EXAMPLES = 4; // two rows of two
-  let form = { prompt: "", negative_prompt: "", checkpoint: Object.keys(props.examples)[0], seed: "-1", pictures: 0 };
+  // What says which steps will run, and in what other words.
+  const RUN = ["steps", "sampler", "denoising_strength", "exact_steps", "hires", "hires_steps", "hires_sampler", "hires_prompt", "hires_negative_prompt", "second_prompt", "carried"];
+  let form = { prompt: "", negative_prompt: "", checkpoint: Object.keys(props.examples)[0], seed: "-1", pictures: 0, run: "{}" };
   let timer = null;
   let turn = 0; // an answer that comes after a newer question is thrown away
 
@@ -19,7 +21,8 @@ export const build = ({ element, props, server }) => {
 
   const answer = async () => {
     const mine = ++turn;
-    const asked = { ...form, prompt: bounded(form.prompt), negative_prompt: bounded(form.negative_prompt) };
+    const { run, ...words } = form;
+    const asked = { ...words, prompt: bounded(form.prompt), negative_prompt: bounded(form.negative_prompt), form: JSON.parse(run) };
     const notes = await server.count(asked).catch(() => ({}));
     if (mine !== turn || !element.isConnected) return;
     showSaid(notes || {});
@@ -38,7 +41,7 @@ export const build = ({ element, props, server }) => {
     part("said").replaceChildren(...said);
   };
 
-  // What will be drawn of the choices. The switch for all of them is there where there are some, or where it is on.
+  // What will be drawn of choices, and from step to step. The switch for all of them is there where there are some, or where it is on.
   const showChoices = (notes) => {
     part("drawn").replaceChildren(...(notes.drawn || []).map((text) => make("li", { textContent: text })));
     const foot = element.closest(".form-side")?.querySelector(".form-foot");
@@ -79,9 +82,10 @@ export const build = ({ element, props, server }) => {
   const offer = (prompt) => (part("examples").hidden = !!prompt?.trim());
 
   /** @param {Record<string, any>} values */
-  const hear = ({ prompt, negative_prompt, checkpoint, seed, all_combinations, batch_count, batch_size }) => {
+  const hear = (values) => {
+    const { prompt, negative_prompt, checkpoint, seed, all_combinations, batch_count, batch_size } = values;
     const pictures = all_combinations ? Math.max(1, Math.round(batch_count * batch_size) || 1) : 0;
-    const heard = { prompt, negative_prompt, checkpoint, seed: String(seed ?? -1), pictures };
+    const heard = { prompt, negative_prompt, checkpoint, seed: String(seed ?? -1), pictures, run: JSON.stringify(values, RUN) };
     if (Object.keys(heard).every((name) => heard[name] === form[name])) return;
     if (checkpoint !== form.checkpoint) showExamples(checkpoint);
     offer(prompt);

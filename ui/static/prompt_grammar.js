@@ -2,9 +2,10 @@
 // which the server writes from pipelines/prompts/grammar.py); a test compares both readings. Pure text in, places out.
 import { tables } from "./grammar_tables.js";
 
-const { token, tag, number, breaks } = tables;
+const { token, tag, unsaid, number, breaks } = tables;
 const TOKEN = new RegExp(token, "gu");
 const TAG = new RegExp(`^${tag}$`, "iu");
+const UNSAID = new RegExp(unsaid, "giu");
 const NUMBER = new RegExp(`^${number}$`, "u");
 const BREAK = new RegExp(`(?<![\\p{L}\\p{N}\\p{M}_])${breaks}(?![\\p{L}\\p{N}\\p{M}_])`, "gu");
 
@@ -50,12 +51,24 @@ const tagOf = (text, places) => {
   return { start, end, name, numbers: whole ? numbersOf(found[1].toLowerCase(), parts) : null };
 };
 
-// The places that belong to no tag, and the tags; each takes a space before it along.
-const splitTags = (text) => {
+// What is not said: switched off, or a comment.
+const silentIn = (text) =>
+  [...text.matchAll(UNSAID)]
+    .filter((found) => found[3] !== undefined || found[4] !== undefined)
+    .map((found) => ({ start: found.index, end: found.index + found[0].length, off: found[3] !== undefined }));
+
+// The places that belong to no tag and are said, and the tags; each takes a space before it along.
+const splitTags = (text, silent) => {
   const kept = [];
   const tags = [];
   let opened = [];
+  let next = 0;
   for (let at = 0; at < text.length; at += 1) {
+    if (at === silent[next]?.start) {
+      at = silent[next].end - 1;
+      next += 1;
+      continue;
+    }
     kept.push(at);
     if (text[at] === "<") opened.push(kept.length - 1);
     if (text[at] !== ">") continue;
@@ -71,10 +84,11 @@ const splitTags = (text) => {
   return { kept, tags };
 };
 
-// { tags, groups, said, breaks }. Groups are pairs of brackets, inner ones first, each from its opening bracket (start) to what closes it
+// { tags, silent, groups, said, breaks }. Groups are pairs of brackets, inner ones first, each from its opening bracket (start) to what closes it
 // (from .. end), perhaps with a weight. Said is all but tags, brackets and escapes, with so many BREAKs in it.
 export const readPrompt = (text) => {
-  const { kept, tags } = splitTags(text);
+  const silent = silentIn(text);
+  const { kept, tags } = splitTags(text, silent);
   const bare = kept.map((place) => text[place]).join("");
   const at = (place) => (place < kept.length ? kept[place] : text.length);
   const opened = { "(": [], "[": [] };
@@ -106,5 +120,5 @@ export const readPrompt = (text) => {
     else if (whole === "]" && opened["["].length) close("[", start, end, null);
     else say(whole);
   }
-  return { tags, groups, said, breaks: broken };
+  return { tags, silent, groups, said, breaks: broken };
 };

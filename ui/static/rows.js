@@ -18,8 +18,8 @@ const SAYS = {
   sampling: ({ sampler, schedule, batch_size, guidance_rescale }) =>
     list(schedule && schedule !== "Automatic" ? `${sampler} ${schedule}` : sampler, batch_size > 1 && `${batch_size} at once`, guidance_rescale > 0 && "rescaled"),
   variation: ({ variation_strength }) => (variation_strength > 0 ? per_cent(variation_strength) : "off"),
-  "add-ons": ({ vae, refiner, clip_skip, hypernetworks }, unnamed) =>
-    list(!(unnamed.vae ?? [vae]).includes(vae) && "VAE", refiner && "refiner", clip_skip > 1 && `clip skip ${clip_skip}`, count(hypernetworks?.length, "hypernetwork")) || "none",
+  "add-ons": ({ vae, refiner, clip_skip, hypernetworks, second_prompt }, unnamed) =>
+    list(!(unnamed.vae ?? [vae]).includes(vae) && "VAE", refiner && "refiner", second_prompt && "second prompt", clip_skip > 1 && `clip skip ${clip_skip}`, count(hypernetworks?.length, "hypernetwork")) || "none",
   masking: ({ mask_blur, inverted, soft, together }) =>
     list(`blur ${mask_blur}`, inverted && "inverted", soft && "soft", together && together !== "One by one" && together.toLowerCase()),
   fitting: ({ resize_mode, exact_steps }) => list(resize_mode, exact_steps && "all steps"),

@@ -39,7 +39,7 @@ const word = (text, at) => {
   return [start, end];
 };
 /** @returns {[number, number]} */
-const trim = (text, start, end) => {
+export const trim = (text, start, end) => {
   while (start < end && /\s/.test(text[start])) start += 1;
   while (end > start && /\s/.test(text[end - 1])) end -= 1;
   return [start, end];
@@ -47,6 +47,14 @@ const trim = (text, start, end) => {
 
 // [a:b:0.5] and [a|b] are a schedule and an alternation, not a weight.
 const isWeight = (text, group) => group.whole && (group.bracket === "(" || !/[:|]/.test(text.slice(group.start + 1, group.from)));
+
+// The places of a selection that lie directly in the brackets of a schedule or an alternation: what stands there keeps its place.
+const parts = ({ groups }, start, end) => {
+  const around = groups.find((group) => group.start < start && end <= group.from);
+  if (around?.bracket !== "[") return [];
+  const inner = groups.filter((group) => start <= group.start && group.end <= end);
+  return Array.from({ length: end - start }, (_, at) => start + at).filter((at) => !inner.some((group) => group.start <= at && at < group.end));
+};
 
 // The tag or group whose number the selection means: it lies in a tag or in a weight, or is the content or the whole of a group.
 const selected = (text, { tags, groups }, start, end) => {
@@ -62,14 +70,14 @@ const around = ({ tags, groups }, at) => [...tags, ...groups].find((part) => par
 // With no word at the cursor either: one that it touches.
 const beside = ({ tags, groups }, at) => [...tags, ...[...groups].reverse()].find((part) => part.end === at || part.start === at);
 
-// A selection cuts no group, tag or escape in two.
-const uncut = (text, { tags, groups }, start, end) => {
+// A selection cuts no group, tag or escape in two, and nothing that is not said.
+export const uncut = (text, { tags, silent, groups }, start, end) => {
   for (;;) {
     if (escaped(text, start)) start -= 1;
     if (escaped(text, end) && /[()[\]\\]/.test(text[end] ?? "")) end += 1;
     const holds = (part) => start <= part.start && part.end <= end;
     const isIn = (part) => part.start < start && end <= (part.from ?? part.end - 1);
-    const cut = [...tags, ...groups].find((part) => part.start < end && start < part.end && !holds(part) && !isIn(part));
+    const cut = [...tags, ...silent, ...groups].find((part) => part.start < end && start < part.end && !holds(part) && !isIn(part));
     if (!cut) return [start, end];
     [start, end] = [Math.min(start, cut.start), Math.max(end, cut.end)];
   }
@@ -137,6 +145,7 @@ const outcomes = (text, read, from, to, direction, exactly) => {
   const weighing = { tags: read.tags, groups };
   const change = (part, selection) => (part.bracket ? weighed(text, groups, part, direction, selection) : tagged(text, part, direction, selection));
   let [start, end] = from === to || exactly ? [from, to] : trim(text, from, to);
+  if (read.silent.some((part) => part.start < start && end < part.end)) return [];
   let found = start === end ? around(weighing, start) : selected(text, weighing, start, end);
   if (found) return change(found, [start, end]);
   if (start === end) [start, end] = word(text, start);
@@ -144,6 +153,7 @@ const outcomes = (text, read, from, to, direction, exactly) => {
   [start, end] = uncut(text, read, start, end);
   if ((found = selected(text, weighing, start, end))) return change(found, [start, end]);
   const words = text.slice(start, end);
+  if (parts(read, start, end).some((sign) => /[:|]/.test(text[sign]))) return [];
   return words.trim() && words.trim() !== breaks ? bracketed(text, start, end, words, stepped("1", WEIGHT, direction), 1) : [];
 };
 

@@ -1,0 +1,76 @@
+"""What the prompts of a request say from step to step: the one reading that drawing, embeddings and notes share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from pipelines.prompts.grammar import parse
+from pipelines.prompts.schedule import Pass, Said, Schedule, plain, schedule
+from pipelines.requests.details import said
+from pipelines.requests.request import Details, Drawing, SecondPass
+from pipelines.requests.steps import steps_of
+from pipelines.requests.wording import WEIGHTS_ALONE
+from pipelines.samplers import SAMPLERS
+
+
+@dataclass(frozen=True, slots=True)
+class AtOnce:
+    """What is said at one call of the network. `second`: to the second text encoder, in place of the prompt; None: the same."""
+
+    prompts: tuple[Said, ...]
+    negative: str | None = None  # None: no negative prompt is read
+    second: str | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The schedules of a request's prompts."""
+
+    prompt: Schedule
+    negative: Schedule | None  # None: it does not act
+    second: Schedule | None  # for the second text encoder; None: it reads the prompt
+
+    @cached_property
+    def calls(self) -> tuple[AtOnce, ...]:
+        """What is said at each call, whether or not all are made."""
+        return tuple(map(self._at, range(self.prompt.over.calls)))
+
+    def _at(self, call: int) -> AtOnce:
+        negative = self.negative.at_call(call)[0].text if self.negative else None
+        return AtOnce(self.prompt.at_call(call), negative, self.second.at_call(call)[0].text if self.second else None)
+
+    @property
+    def texts(self) -> Iterator[str]:
+        """All that text encoders read."""
+        for each in (self.prompt, self.negative, self.second):
+            yield from each.texts if each else ()
+
+
+def pass_of(request: Drawing) -> Pass:
+    """The pass that draws it; of several rounds, the first."""
+    first = request.first[0] if isinstance(request, SecondPass) and request.first else None
+    before = first.steps * SAMPLERS[first.sampler].calls_per_step if first else None
+    return Pass(request.steps, SAMPLERS[request.sampler].calls_per_step, steps_of(request).run, before)
+
+
+def asked_by(request: Drawing) -> Asked:
+    """Raises `UserError` when a prompt cannot be drawn."""
+    prompt = _schedule(request, request.prompt)
+    acts = request.guidance_scale != 1 or prompt.is_joined  # guidance 1 needs the prompt alone, as nothing is multiplied by the rest
+    second = _schedule(request, request.second_prompt, joins=False) if request.second_prompt.strip() else None
+    return Asked(prompt, _schedule(request, request.negative_prompt, joins=False) if acts else None, second)
+
+
+def texts_of(request: Drawing) -> Iterator[str]:
+    """All that text encoders read for it, boxes and all. Raises `UserError` when a prompt cannot be drawn."""
+    yield from asked_by(request).texts
+    for box in request.boxes if isinstance(request, Details) else ():
+        yield from _schedule(request, said(box.prompt, request.prompt) or "").texts
+
+
+def _schedule(request: Drawing, text: str, joins: bool = True) -> Schedule:
+    if request.language == WEIGHTS_ALONE:
+        return plain(text, pass_of(request))
+    return schedule(parse(text, joins=joins), pass_of(request))
