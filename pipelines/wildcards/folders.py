@@ -27,9 +27,9 @@ LOOKED = 2.0  # seconds for which a look at the folders holds
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """`mark`: another one when it has changed."""
+    """`mark`: time and bytes, other ones when it has changed."""
 
-    path: Path
+    path: str
     name: str  # with its folders, without its ending
     mark: tuple[int, int]
 
@@ -75,7 +75,7 @@ def _files(root: Path) -> Iterator[_File]:
                 waiting.append((Path(entry.path), f"{path}{entry.name}/", depth + 1))
             elif stat.S_ISREG(status.st_mode) and ending.lower() in (*TEXT, *YAML) and count < MOST_FILES:
                 count += 1
-                yield _File(Path(entry.path), path + base, (status.st_mtime_ns, status.st_size))
+                yield _File(entry.path, path + base, (status.st_mtime_ns, status.st_size))
 
 
 def _entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
@@ -100,13 +100,13 @@ def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
 
 def _open(file: _File) -> tuple[list[Collection], str]:
     """A text file is read when it is asked for; what names a YAML file has is only known when it was read."""
-    if file.path.suffix.lower() in TEXT:
+    if file.path.lower().endswith(TEXT):
         return [Collection(file.name, lambda: _text_lines(file))], ""
     folder, _, stem = file.name.rpartition("/")
     try:
         named = read_yaml(_text(file, LARGEST[YAML]), stem)
     except UserError as error:
-        return [], f"The file “{shown(file.path.name)}” cannot be used: {error}."
+        return [], f"The file “{shown(os.path.basename(file.path))}” cannot be used: {error}."
     return [Collection(f"{folder}/{name}".strip("/"), lines) for name, lines in named], ""
 
 
@@ -126,7 +126,18 @@ def _text(file: _File, largest: int) -> str:
     if file.mark[1] > largest:
         raise UserError(f"it is larger than {largest // 1_000_000} MB")
     try:
-        with file.path.open("rb") as stream:
-            return stream.read(largest + 1).decode("utf-8-sig", "replace").replace("\0", "")
+        return _bytes(file).decode("utf-8-sig", "replace").replace("\0", "")
     except OSError as error:
         raise UserError(f"it cannot be read ({error.strerror})") from error
+
+
+def _bytes(file: _File) -> bytes:
+    """As many as it had when it was looked at. Room for the largest file there may be would cost more than reading ten thousand."""
+    handle = os.open(file.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        found = b""
+        while len(found) < file.mark[1] and (more := os.read(handle, file.mark[1] - len(found))):
+            found += more
+        return found
+    finally:
+        os.close(handle)

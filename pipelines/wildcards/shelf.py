@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Protocol
 
 from models.errors import UserError
-from pipelines.wildcards.template import WEIGHT, Option, Template, named, parse
+from pipelines.wildcards.template import SPECIAL, WEIGHT, Option, Template, named, parse
 
 Lines = Sequence[tuple[str, float]]  # (a line, a template itself; its weight) each
 
@@ -49,17 +49,19 @@ class Collection:
         return self._read[0]
 
     @cached_property
-    def templates(self) -> tuple[tuple[Template, float], ...]:
-        return tuple((parse(line), weight) for line, weight in self.lines.items())
+    def _templates(self) -> Mapping[str, Template]:
+        """Of the lines that are more than words: few, of the hundred thousand that a pattern may stand for."""
+        return {line: parse(line) for line in self.lines if SPECIAL.search(line)}
 
     @cached_property
     def options(self) -> tuple[Option, ...]:
-        return tuple(Option(template.parts, weight) for template, weight in self.templates)
+        read = self._templates
+        return tuple(Option(read[line].parts if line in read else (line,), weight) for line, weight in self.lines.items())
 
     @cached_property
     def names(self) -> Mapping[str, int]:
         """The wildcards that its lines name, and how many brackets stand around each at most."""
-        return dict(sorted(each for option in self.options for each in named(option.parts)))
+        return dict(sorted(each for template in self._templates.values() for each in named(template.parts)))
 
     @cached_property
     def ends(self) -> Sequence[float]:
@@ -68,13 +70,13 @@ class Collection:
     @cached_property
     def problem(self) -> str:
         """What is wrong with it or with a line of it, a sentence, or ""."""
-        found = next((template.problem for template, _ in self.templates if template.problem), "")
+        found = next((template.problem for template in self._templates.values() if template.problem), "")
         return self._read[1] or (f"In the wildcard “{self.name}”: {found}" if found else "")
 
 
 def line_of(text: str) -> tuple[str, float]:
     """A line, with the weight that may stand before it: 0.5::red."""
-    found = WEIGHT.match(text)
+    found = WEIGHT.match(text) if "::" in text else None
     return (text[found.end() :], float(found[1])) if found else (text, 1.0)
 
 
