@@ -13,16 +13,16 @@ from models.memory.forecast import Forecast
 from models.memory.manager import LedgerLine
 from pipelines.details.detectors import Detectors
 from pipelines.gallery.gallery import Gallery
+from pipelines.gallery.person import Person
 from pipelines.images.store import INPUTS, Inputs
 from pipelines.job_book.book import NOBODY, Job, JobBook, PictureRecord
+from pipelines.job_book.following import Carried
 from pipelines.job_book.room import EVERY, JOBS_A_USER, Allowance
 from pipelines.jobs.errands import never
-from pipelines.jobs.events import Picture
 from pipelines.jobs.outputs import Outputs, inspect
 from pipelines.jobs.runner import Runner
 from pipelines.jobs.worker import Worker
-from pipelines.metadata.source_of import source_of
-from pipelines.metadata.two_passes import first_pass, second_pass, sized, with_own_first
+from pipelines.metadata.two_passes import first_pass, sized, with_own_first
 from pipelines.people.people import People
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.control_unit import ControlUse
@@ -41,6 +41,9 @@ from pipelines.services.depth_preview import DepthPreviews
 from pipelines.services.detail_finder import DetailFinder
 from pipelines.services.details import Details
 from pipelines.services.examples import Examples
+from pipelines.services.finish_files import FinishFiles
+from pipelines.services.finish_jobs import JobFollowers, admitted_unfound
+from pipelines.services.finishes import Bench, Finishes
 from pipelines.services.folders import Folders
 from pipelines.services.guests import DiskQuota, check_work, pixels_of
 from pipelines.services.job_news import NewsDesk, summary
@@ -84,10 +87,11 @@ class Studio:
         self.uploads = Uploads(kept, book, self.disk)
         self.library = Library(catalog, weights, hub)
         self.book = book
-        self._worker = Worker(book, outputs, open_runner, self._next_pass)
+        followers = JobFollowers(book, self.uploads, lambda: self.finder, lambda: self.gallery, self._admitted_step, self._resolved)
+        self._worker = Worker(book, outputs, open_runner, followers)
         annotators = annotators or Annotators([], outputs.folder / ".none")
         self._news = NewsDesk(book, self._worker, catalog)
-        self.queue = Queue(book, self._worker, self._news, self._admitted, self._allowance)
+        self.queue = Queue(book, self._worker, self._news, self._admitted, self._allowance, self._admitted_step)
         self.people.on_dropped, self.people.on_held = self.queue.drop, self.queue.held
         self.annotator_files = AnnotatorFiles(annotators, self.library.queue)
         self.control = ControlPreviews(self.uploads, self._worker, annotators)
@@ -101,6 +105,7 @@ class Studio:
         self.readings = Readings(catalog, self.uploads, annotators, self._runtime)
         self.costs = Costs(book.queue, self.forecast)
         self.folders = Folders(book, outputs, self._checkpoint_of)
+        self.finishes = Finishes(FinishFiles(outputs.folder), self._bench())
 
     def start(self) -> None:
         """Starts the worker; it warms up behind the page."""
@@ -162,13 +167,42 @@ class Studio:
         self.control.check(resolved)
         return resolved, allowance
 
-    def _next_pass(self, picture: Picture) -> Request | None:
-        """The second pass of a picture whose job asks for one. Raises `UserError` where it cannot be drawn any more."""
-        request = picture.request
-        if not isinstance(request, TextToImage) or not request.hires:
-            return None
-        image = self.uploads.inputs.keep(picture.image, source_of(request, self.uploads.inputs.source))
-        return resolve(second_pass(request, image, picture.image.size, picture.made_with), self._catalog)
+    def _resolved(self, request: Request) -> Request:
+        return resolve(request, self._catalog)
+
+    def _admitted_step(self, request: Request, user: str, owner: bool) -> tuple[Request, Allowance]:
+        """The same of a step of a finish, whose details may be looked for only when its turn has come."""
+        return admitted_unfound(request, self.uploads.size, lambda asked: self._admitted(asked, user, owner))
+
+    def _called(self, model_id: str) -> str:
+        try:
+            return self.library.model(model_id).name
+        except UserError:
+            return "a model that is not here any more"
+
+    def _bench(self) -> Bench:
+        """What finishes need of the studio."""
+
+        def submit(request: Request, person: Person, once: str, allowance: Allowance, carried: Carried) -> str:
+            return self._worker.submit(request, person.user, person.owner, "next", once, allowance, carried)
+
+        def first(request: Request, record: PictureRecord) -> Request:
+            if not isinstance(request, SecondPass):
+                return request
+            return replace(request, first=self.first_pass(record, request.image))
+
+        return Bench(
+            book=self.book,
+            checkpoints=self.checkpoints,
+            find=lambda picture_id, person: self.own_picture(picture_id, person.user, person.owner),
+            adopt=lambda record, user, transparent: self.uploads.adopt(record, user, transparent).id,
+            first=first,
+            admit=self._admitted_step,
+            allow=self._allowance,
+            check=self._resolved,
+            submit=submit,
+            name=self._called,
+        )
 
     def first_pass(self, record: PictureRecord, image: str) -> tuple[FirstPass, ...]:
         """What a second pass of a finished picture can tell of it. `image`: the picture's id as an input."""

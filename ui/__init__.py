@@ -11,6 +11,7 @@ with gradio_stubs_untouched():
     import gradio as gr
 
 from pipelines import Studio
+from ui.parts.finish import finish
 from ui.parts.form import TabForm
 from ui.parts.inspector import compare, inspector
 from ui.parts.panel import panel, panel_page
@@ -21,7 +22,7 @@ from ui.parts.send import connect, connect_readings
 from ui.parts.stage import Stage, header
 from ui.tabs import controlnet, depth, details, enlarge, gallery, hires, img2img, inpaint, models, outpaint, txt2img
 
-PAGES = {"inspector": "Inspector", "queue": "Queue"}  # of the panel
+PAGES = {"inspector": "Inspector", "queue": "Queue", "finish": "Finish"}  # of the panel
 DAY = 86_400  # seconds; uploads that are older are removed
 TABS: tuple[ModuleType, ...] = (txt2img, img2img, inpaint, outpaint, controlnet, depth, hires, details, enlarge, models, gallery)
 
@@ -42,6 +43,8 @@ def page(studio: Studio, tabs: Sequence[ModuleType] = TABS) -> gr.Blocks:
                     about = inspector()
                 with panel_page("queue"):
                     queue(studio, forms, row)
+                with panel_page("finish"):
+                    finish(studio, forms, row)
         compare()
         readings = reading()
         folders()

@@ -30,6 +30,9 @@ from pipelines.services.answers import (
     Differing,
     EstimatorInfo,
     Example,
+    FinishLine,
+    FinishList,
+    FinishStepLine,
     FolderNews,
     FoldersNews,
     JobNews,
@@ -53,6 +56,9 @@ __all__ = [
     "Differing",
     "EstimatorInfo",
     "Example",
+    "FinishLine",
+    "FinishList",
+    "FinishStepLine",
     "FolderNews",
     "FoldersNews",
     "GalleryBin",
@@ -258,6 +264,30 @@ class LinkOrder(TypedDict, total=False):
     megapixels: object  # an hour, of each
     gigabytes: object  # on the disk, of each
     held: object
+
+
+# ------------------------------------------------------------------------------------------------------------------------ the finishes
+
+
+class FinishOrder(TypedDict, total=False):
+    """What is to be done with a finish. Sent by `finish.js` and `finishes.js` to `/finishes/...`; read by `ui.routes.finishes`, which says
+    what takes what.
+    """
+
+    id: object  # of a saved one, or ""
+    name: object
+    starts: object  # "", "favourite" or "stars"
+    steps: object  # each with its "request", "own" and "keep"
+    kind: object  # of a form
+    values: object  # the form's, by the names of the request's fields
+    ids: object  # of pictures
+    of: object  # pictures of the whole order, which comes in parts
+
+
+class FinishBegun(TypedDict):
+    """How many pictures an order has put into the queue. Sent by `POST /finishes/apply`; read by `finishes.js`."""
+
+    count: int
 
 
 # -------------------------------------------------------------------------------------------------------------------------- the queue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class GalleryPicture(TypedDict):
@@ -112,6 +112,7 @@ class GalleryChanged(TypedDict):
     changed: int
     missing: int
     version: int
+    said: NotRequired[str]  # what has begun by itself, or why not, in a sentence
 
 
 class GalleryDownload(TypedDict):

@@ -24,7 +24,7 @@ from pipelines.job_book.brought import Brought
 from pipelines.job_book.errors import BookError, starting
 from pipelines.job_book.file import BookFile
 from pipelines.job_book.folder_lock import FolderLock
-from pipelines.job_book.following import follow
+from pipelines.job_book.following import Carried, Following, follow
 from pipelines.job_book.opening import open_book
 from pipelines.job_book.order import LANES, OWN_ORDER, everybody_gone, next_number, read_line, sit_down
 from pipelines.job_book.queue import BookQueue, queued_as
@@ -44,6 +44,7 @@ ENDED = (DONE, STOPPED, FAILED, INTERRUPTED)
 RUNS = "state in ('waiting', 'running') and state = 'running'"  # said in both ways, so that the partial index of active jobs is used
 REPLACED = "Another outputs folder has come into the place of the one before; its own list of jobs is used from now on."
 KEPT = "not exists (select 1 from shelf where shelf.number = picture.number and deleted is not null)"  # not in the bin
+NOTHING = Carried()
 ROUND = 2**32  # versions that one run of the server may give out
 
 # What this version writes says "image" where it names an input; of what it cannot read, every id may be one.
@@ -84,12 +85,20 @@ class JobBook:
         self._file.close()
 
     def submit(
-        self, request: Request, user: str, owner: bool = False, lane: str = "next", once: str = "", allowance: Allowance = EVERY
+        self,
+        request: Request,
+        user: str,
+        owner: bool = False,
+        lane: str = "next",
+        once: str = "",
+        allowance: Allowance = EVERY,
+        carried: Carried = NOTHING,
     ) -> str:
         """Adds a waiting job and returns its id. Raises `UserError` when this person, or all guests, have too many waiting.
 
         `owner`: this is who sits at the machine, and no guest. `once`: what the person calls this order; a second one of that name adds
-        nothing and returns the id of the first. `allowance`: what this person may ask for, and what of it this job does.
+        nothing and returns the id of the first. `allowance`: what this person may ask for, and what of it this job does. `carried`: what
+        it carries along.
         """
         job_id = secrets.token_urlsafe(16)
         with self._transaction() as db:
@@ -99,9 +108,20 @@ class JobBook:
             check_hour(db, user, allowance)
             sit_down(db, user, lane == "idle")
             named = job_id, user, json.dumps(describe(request)), time.time(), int(owner), LANES[lane], once, allowance.megapixels
-            columns = "id, user, request, created, owner, lane, once, megapixels, batches, each, work, sort, words"
-            db.execute(f"insert into job ({columns}) values ({', '.join('?' * 13)})", (*named, *queued_as(request)))
+            columns = "id, user, request, created, owner, lane, once, megapixels, chain, chain_words, batches, each, work, sort, words"
+            values = (*named, carried.chain, carried.words, *queued_as(request))
+            db.execute(f"insert into job ({columns}) values ({', '.join('?' * 15)})", values)
         return job_id
+
+    def check_room(self, user: str, owner: bool, more: int, allowance: Allowance = EVERY) -> None:
+        """Raises `UserError` where so many jobs more would be too many."""
+        with self._file.reading() as db:
+            check_room(db, user, owner, allowance.jobs, more)
+
+    def check_hour(self, user: str, allowance: Allowance) -> None:
+        """Raises `UserError` where a job asks for more than is left of this hour."""
+        with self._file.reading() as db:
+            check_hour(db, user, allowance)
 
     def claim(self, at_hand: Collection[str] = ()) -> Job | None:
         """Takes the job that the next batch is drawn of and marks it running, or None when nobody waits: see `pipelines.job_book.order`.
@@ -131,13 +151,16 @@ class JobBook:
         """Stores the request with the values that were chosen for it: the seed that is used instead of -1."""
         self._write("update job set request = ? where id = ?", (json.dumps(describe(request)), job_id))
 
-    def end(self, job_id: str, state: str, message: str = "") -> None:
-        """Marks a waiting or running job as ended; one that has ended keeps its state. A stopped one can come back."""
+    def end(self, job_id: str, state: str, message: str = "", then: Following | None = None) -> None:
+        """Marks a waiting or running job as ended; one that has ended keeps its state. A stopped one can come back. `then`: what goes on
+        from it, queued behind it.
+        """
         self._claimed.discard(job_id)
-        self._write(
-            "update job set state = ?, message = ?, ended = ?, withdrawn = ? where id = ? and state in ('waiting', 'running')",
-            (state, message, time.time(), int(state == STOPPED), job_id),
-        )
+        query = "update job set state = ?, message = ?, ended = ?, withdrawn = ? where id = ? and state in ('waiting', 'running')"
+        with self._transaction() as db:
+            ended = db.execute(query, (state, message, time.time(), int(state == STOPPED), job_id)).rowcount
+            if then and ended:
+                follow(db, job_id, then)
 
     def withdraw(self, job_id: str) -> bool:
         """Stops a job that still waits; it can come back. False when it runs or has ended."""
@@ -180,7 +203,7 @@ class JobBook:
         size: tuple[int, int],
         model: str = "",
         progress: Progress | None = None,
-        then: Request | None = None,
+        then: Following | None = None,
     ) -> PictureRecord:
         """`size`: width and height of the picture, which need not be those of the request. `model`: the name of its checkpoint.
         `progress`: where its job stands with it. `then`: what goes on from it, queued behind its job.
@@ -304,19 +327,21 @@ class JobBook:
 
 
 def recovered(db: sqlite3.Connection, running: Collection[str]) -> int:
-    """Of what is said to run and does not, what has come on since it was begun waits again, to go on where it stands. The rest may be what
-    the process died of, and is marked as interrupted; returns how many. `running`: the ids of what does run.
+    """Of what is said to run and does not, what has come on since it was begun waits again, to go on where it stands; so does, once, what
+    is one of several steps, as the ones before it went well. The rest may be what the process died of, and is marked as interrupted;
+    returns how many. `running`: the ids of what does run.
     """
     message = "The studio was restarted while this was drawn. Finished pictures are kept; generate again for the rest."
-    lost = [row for row in db.execute(f"select id, user, pictures, begun from job where {RUNS}") if row["id"] not in running]
+    query = f"select id, user, pictures > begun as came_on, chain <> '' and not tried as again from job where {RUNS}"
+    lost = [row for row in db.execute(query) if row["id"] not in running]
     for row in lost:
-        if row["pictures"] > row["begun"]:
+        if row["came_on"] or row["again"]:
             sit_down(db, row["user"])
-            db.execute("update job set state = 'waiting' where id = ?", (row["id"],))
+            db.execute("update job set state = 'waiting', tried = tried + ? where id = ?", (not row["came_on"], row["id"]))
         else:
             query = "update job set state = 'interrupted', message = ?, ended = ? where id = ?"
             db.execute(query, (message, time.time(), row["id"]))
-    return sum(row["pictures"] <= row["begun"] for row in lost)
+    return sum(not row["came_on"] and not row["again"] for row in lost)
 
 
 def _begun(db: sqlite3.Connection, number: int) -> Job | None:

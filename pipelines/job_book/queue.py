@@ -42,7 +42,8 @@ NOT_STOPPED = "This job cannot come back: it was not stopped, or has come back a
 STOPPING = "This job is just being stopped. Try again in a moment."
 
 MOST_WORDS = 300  # characters
-LISTED = f"""select number, id, user, state, lane, held, batches, each, pictures, batch, work, sort, words from job where {ACTIVE}
+LISTED = f"""select number, id, user, state, lane, held, batches, each, pictures, batch, work, sort, words, chain_words
+  from job where {ACTIVE}
   order by user, {OWN_ORDER}"""
 
 OWN = f"select id, lane, coalesce(place, number) as place from job where user = ? and {ACTIVE} order by {OWN_ORDER}"
@@ -57,6 +58,7 @@ class Queued:
     state: str
     kind: str
     words: str  # the beginning of the prompt
+    chain_words: str  # which step it is of several, or ""
     lane: str
     held: bool  # somebody edits it
     pictures: int  # that are drawn
@@ -282,6 +284,7 @@ def _queued(row: sqlite3.Row, picture: str, expected: Paces, place: int | None, 
         row["state"],
         str(row["sort"]).partition(" ")[0],
         str(row["words"]),
+        str(row["chain_words"]),
         _lane(row["lane"]),
         not runs and is_held(row["held"], time.time()),
         row["pictures"],

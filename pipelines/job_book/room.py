@@ -43,11 +43,14 @@ def check_hour(db: sqlite3.Connection, user: str, allowance: Allowance, instead:
         )
 
 
-def check_room(db: sqlite3.Connection, user: str, owner: bool, most: int = JOBS_A_USER) -> None:
-    """Raises `UserError` when this person, or all guests, have too many waiting. `most`: of this person's."""
+def check_room(db: sqlite3.Connection, user: str, owner: bool, most: int = JOBS_A_USER, more: int = 1) -> None:
+    """Raises `UserError` when this person, or all guests, would have too many waiting with so many more. `most`: of this person's."""
     own = db.execute("select count(*) from job where user = ? and state = 'waiting'", (user,)).fetchone()[0]
-    if own >= min(most, JOBS_A_USER):
+    most = min(most, JOBS_A_USER)
+    if more > 1 and own + more > most:
+        raise UserError(f"{more:,} jobs are too many at once: {most} may wait, and there is room for {max(0, most - own)}. Choose fewer.")
+    if own >= most:
         raise UserError(f"You have {own} jobs waiting, which is the most. Stop some, or wait until they are drawn.")
     guests = 0 if owner else db.execute("select count(*) from job where state = 'waiting' and not owner").fetchone()[0]
-    if guests >= GUEST_JOBS:
+    if guests + more > GUEST_JOBS:
         raise UserError(f"{guests} jobs of guests are waiting, which is the most this studio takes. Try again when some are drawn.")

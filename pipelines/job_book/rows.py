@@ -33,6 +33,8 @@ class Job:
     ended: float | None
     note: str = ""  # why `request` is not the whole of what was asked; empty when it is
     progress: Progress = field(default_factory=Progress)  # how much of it is drawn
+    chain: str = ""  # what it carries along to the job that follows it
+    owner: bool = False  # of who sits at the machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class PictureRecord:
 def job_of(row: sqlite3.Row) -> Job:
     request, note = request_of(row["request"])
     progress = read_progress(row["batch"], row["pictures"], row["stored"])
-    return Job(row["id"], row["user"], request, row["state"], row["message"], row["created"], row["started"], row["ended"], note, progress)
+    told = row["state"], row["message"], row["created"], row["started"], row["ended"], note, progress, row["chain"], bool(row["owner"])
+    return Job(row["id"], row["user"], request, *told)
 
 
 def picture_of(row: sqlite3.Row, folder: Path) -> PictureRecord:

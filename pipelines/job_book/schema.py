@@ -110,6 +110,13 @@ SEAT_COLUMNS = (
     "called text not null default ''",  # turns, with spaces between
 )
 
+
+def _chains(db: sqlite3.Connection) -> None:
+    """A job carries along what is to be done after it."""
+    _run(db, (f"alter table job add column {column} text not null default ''" for column in ("chain", "chain_words")))
+    _run(db, ("alter table job add column tried integer not null default 0",))  # times that a restart has begun it anew
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _tables,
     _seats,
@@ -117,6 +124,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     shelf.create,
     brought.create,
     people.create,
+    _chains,
 )
 VERSION = len(MIGRATIONS)
 

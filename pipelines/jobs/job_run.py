@@ -10,7 +10,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from models.errors import UserError
-from pipelines.job_book.book import DONE, FAILED, STOPPED, WAITING, BookError, JobBook, PictureRecord
+from pipelines.job_book.book import DONE, FAILED, STOPPED, WAITING, BookError, Job, JobBook, PictureRecord
+from pipelines.job_book.following import Following
 from pipelines.jobs.events import Event, Picture, Step
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.progress import JobProgress
@@ -21,6 +22,29 @@ from pipelines.requests.request import Drawing, Kind, Request
 log = logging.getLogger(__name__)
 
 BROKEN = "Something broke inside Atelier while drawing this. The details are in the log; the next job is not affected."
+
+
+class LeftAsItWas(UserError):
+    """There is nothing to draw, and that is no failure. `then`: what goes on from the picture that it was to begin with."""
+
+    def __init__(self, sentence: str, then: Following | None = None) -> None:
+        super().__init__(sentence)
+        self.then = then
+
+
+class Followers:
+    """What belongs to a job beside drawing it: asked in the worker's thread. This one has nothing to say."""
+
+    def begun(self, job: Job) -> Request:
+        """What the job asks for, with what is found only now. Raises `UserError`, `LeftAsItWas` where there is nothing to draw."""
+        return job.request
+
+    def after(self, job: Job, picture: Picture) -> Following | None:
+        """What goes on from a picture; it is queued behind the picture's job. Raises `UserError` where that cannot be."""
+        return None
+
+    def entered(self, job: Job, record: PictureRecord) -> None:
+        """A picture is on the disk, in the book, and told."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +58,22 @@ class Surroundings:
     goes_on: Callable[[JobProgress], bool]  # asked between two batches; if not, the job waits again already
     told: Callable[[JobProgress, Step | PictureRecord], None]
     say: Callable[[str], None]  # what is wrong with saving, or ""
-    next_pass: Callable[[Picture], Request | None] = lambda picture: None  # what goes on from a picture; raises `UserError`
+    followers: Followers
 
 
 class JobRun:
     def __init__(self, live: JobProgress, runner: Runner, around: Surroundings) -> None:
         self._live, self._job, self._runner, self._around = live, live.job, runner, around
+        self.then: Following | None = None  # what goes on from it once it has ended
 
     def outcome(self) -> tuple[str, str]:
         """State and message in which it comes out: an end, or `WAITING` when it has given way."""
         try:
             self._around.outputs.check_space()
             return self._draw(), ""
+        except LeftAsItWas as nothing:
+            self.then = nothing.then
+            return DONE, str(nothing)
         except UserError as error:
             return FAILED, str(error)
         except Exception:
@@ -54,7 +82,7 @@ class JobRun:
 
     def _draw(self) -> str:
         """Runs every batch that is left, as long as the job goes on."""
-        request, live = settled(self._job.request), self._live
+        request, live = settled(self._around.followers.begun(self._job)), self._live
         self._around.saving.settle(self._job, request)
         with closing(self._runner.batches(request, live.progress)) as batches:
             for number, batch in enumerate(batches, live.first):
@@ -109,17 +137,21 @@ class JobRun:
         live.drawn += 1
         live.progress.pictures = event.index + 1
         progress = replace(live.progress, stored=dict(live.progress.stored))
-        then, trouble = self._next_pass(event)
-        # The picture is on the disk and in the book before anyone is told of it.
-        self._around.saving.keep(self._job, event, lambda record: self._around.told(live, record), progress, then)
+        then, trouble = self._next(event)
+        self._around.saving.keep(self._job, event, self._entered, progress, then)
         self._around.say(self._around.saving.trouble)
         if trouble:
             raise trouble
 
-    def _next_pass(self, picture: Picture) -> tuple[Request | None, UserError | None]:
+    def _entered(self, record: PictureRecord) -> None:
+        """The picture is on the disk and in the book before anyone is told of it."""
+        self._around.told(self._live, record)
+        self._around.followers.entered(self._job, record)
+
+    def _next(self, picture: Picture) -> tuple[Following | None, UserError | None]:
         """What goes on from a picture, or why that cannot be: the picture is kept before that is told."""
         try:
-            return self._around.next_pass(picture), None
+            return self._around.followers.after(self._job, picture), None
         except UserError as error:
             return None, UserError(f"This picture is kept, but what was to go on from it cannot be queued. {error}")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from models.errors import UserError
 from pipelines.job_book.book import FAILED, BookError, Job, JobBook, PictureRecord
+from pipelines.job_book.following import Following
 from pipelines.jobs.events import Picture
 from pipelines.jobs.outputs import NotSaved, Outputs
 from pipelines.requests.remaining import Progress
@@ -46,7 +47,7 @@ class _Unsaved:
     size: tuple[int, int]
     told: Callable[[PictureRecord], None]
     progress: Progress | None = None  # where its job stands with it
-    then: Request | None = None  # what goes on from it
+    then: Following | None = None  # what goes on from it
     path: Path | None = None
 
     @property
@@ -76,9 +77,10 @@ class _Ended:
     job: Job
     state: str
     message: str
+    then: Following | None = None  # what goes on from it
 
     def write(self, book: JobBook, outputs: Outputs) -> None:
-        book.end(self.job.id, self.state, self.message)
+        book.end(self.job.id, self.state, self.message, self.then)
 
 
 Entry = _Unsaved | _Settled | _Ended
@@ -103,7 +105,7 @@ class Saving:
         picture: Picture,
         told: Callable[[PictureRecord], None],
         progress: Progress | None = None,
-        then: Request | None = None,
+        then: Following | None = None,
     ) -> None:
         """`told` hears of the picture once it is on the disk and in the book. `progress`: where the job stands with it. `then`: what
         goes on from it, queued when it is entered.
@@ -114,10 +116,10 @@ class Saving:
         if sum(entry.bytes for entry in self._pictures()) > MOST_BYTES:
             raise TooMany(f"{self.trouble} The memory holds no more, so this job ends here.")
 
-    def end(self, job: Job, state: str, message: str) -> None:
-        """A job with pictures that wait is shown as failed, with the reason, until they are written."""
+    def end(self, job: Job, state: str, message: str, then: Following | None = None) -> None:
+        """A job with pictures that wait is shown as failed, with the reason, until they are written. `then`: what goes on from it."""
         self.ended[job.id] = (FAILED, self.trouble) if self.waits(job.id) else (state, message)
-        entry = _Ended(job, state, message)
+        entry = _Ended(job, state, message, then)
         try:
             self._keep(entry)
         except Exception:

@@ -11,12 +11,13 @@ from dataclasses import replace
 from typing import TypeVar
 
 from models.errors import UserError
-from pipelines.job_book.book import STOPPED, WAITING, BookError, Job, JobBook, PictureRecord
+from pipelines.job_book.book import NOTHING, STOPPED, WAITING, BookError, Job, JobBook, PictureRecord
+from pipelines.job_book.following import Carried
 from pipelines.job_book.room import EVERY, Allowance
 from pipelines.jobs.backoff import Backoff
 from pipelines.jobs.errands import Errands
-from pipelines.jobs.events import Picture, Step
-from pipelines.jobs.job_run import BROKEN, JobRun, Surroundings, settled
+from pipelines.jobs.events import Step
+from pipelines.jobs.job_run import BROKEN, Followers, JobRun, Surroundings, settled
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.progress import Bell, JobProgress, Versions
 from pipelines.jobs.runner import Runner
@@ -42,11 +43,11 @@ class Worker:
         book: JobBook,
         outputs: Outputs,
         open_runner: Callable[[], Runner],
-        next_pass: Callable[[Picture], Request | None] = lambda picture: None,
+        followers: Followers | None = None,
     ) -> None:
         """`open_runner` is called in the worker's thread: it imports the libraries and loads the default model, which takes seconds.
 
-        `next_pass`: says what goes on from a finished picture; it is queued behind the picture's job.
+        `followers`: say what goes on from a finished picture; without it, nothing does.
         """
         self.book = book
         self.outputs = outputs
@@ -64,7 +65,9 @@ class Worker:
         self._recovered = False
         self._wake = threading.Semaphore(0)
         self._closing = threading.Event()
-        self._around = Surroundings(book, outputs, self.saving, self._closing.is_set, self._goes_on, self._news, self._say, next_pass)
+        self._around = Surroundings(
+            book, outputs, self.saving, self._closing.is_set, self._goes_on, self._news, self._say, followers or Followers()
+        )
         self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
 
     def start(self) -> None:
@@ -84,9 +87,16 @@ class Worker:
             log.error("The studio closes with something unwritten: %s", self.saving.trouble)
 
     def submit(
-        self, request: Request, user: str, owner: bool = False, lane: str = "next", once: str = "", allowance: Allowance = EVERY
+        self,
+        request: Request,
+        user: str,
+        owner: bool = False,
+        lane: str = "next",
+        once: str = "",
+        allowance: Allowance = EVERY,
+        carried: Carried = NOTHING,
     ) -> str:
-        job_id = self.book.submit(request, user, owner, lane, once, allowance)
+        job_id = self.book.submit(request, user, owner, lane, once, allowance, carried)
         self.changed()
         return job_id
 
@@ -239,10 +249,11 @@ class Worker:
     def _run(self, job: Job, runner: Runner) -> None:
         live, self._in_work = self._live[job.id], runner
         try:
-            state, message = JobRun(live, runner, self._around).outcome()
+            run = JobRun(live, runner, self._around)
+            state, message = run.outcome()
             if state != WAITING and not (state == STOPPED and self._closing.is_set()):
                 self._write_out(job, live)
-                self.saving.end(job, state, message)
+                self.saving.end(job, state, message, run.then)
         finally:
             self._live.pop(job.id, None)
             self._queue_moved()

@@ -66,6 +66,7 @@ class QueuedJob(TypedDict):
     place: int | None  # jobs that wait and are begun before it; None while it is held or paused
     kind: str
     words: str  # the beginning of the prompt
+    finish: str  # which step of which finish it is, and what follows; or ""
     picture: str  # id of its newest finished picture, or ""
     pictures: int  # that are drawn
     pictures_total: int
@@ -210,6 +211,34 @@ class ReadingNews(TypedDict):
     models: list[ReadModel]
     unknown: list[UnknownValue]
     notes: list[str]  # sentences
+
+
+class FinishStepLine(TypedDict):
+    """One step of a finish. Within `FinishLine`, and sent by `POST /finishes/step`."""
+
+    request: dict[str, object]  # with its "kind", without a picture
+    kind: str
+    title: str  # the same, for people
+    words: str  # what it does, in a line
+    prompt: str | None  # the beginning of its own; None for what has none
+    own: bool  # words and models are those of each picture
+    keep: bool  # what comes of it stays when the next step is done
+
+
+class FinishLine(TypedDict):
+    """A finish that was saved. Within `FinishList`."""
+
+    id: str
+    name: str
+    starts: str  # "", "favourite" or "stars": when it begins by itself
+    note: str  # why it cannot be read, or ""
+    steps: list[FinishStepLine]
+
+
+class FinishList(TypedDict):
+    """All of a person's finishes. Sent by `GET /finishes`; read by `finish.js`."""
+
+    finishes: list[FinishLine]
 
 
 class FolderNews(TypedDict):

@@ -11,7 +11,6 @@ from models.errors import UserError
 from pipelines.details.choosing import Found, chosen
 from pipelines.details.detectors import Detector, Detectors
 from pipelines.jobs.errands import answer, never
-from pipelines.jobs.runner import Runner
 from pipelines.jobs.worker import Worker
 from pipelines.requests.details import MOST_BOXES, DetailBox, Detailer, dealt
 from pipelines.requests.request import Details
@@ -19,6 +18,10 @@ from pipelines.services.uploads import GONE, NO_PICTURE, Uploads
 
 LONGEST_WAIT = 120.0  # seconds that it waits for the worker
 NOTHING = "Nothing was found. Lower the confidence, choose another detector, or draw boxes by hand."
+
+
+class NothingFound(UserError):
+    """No detector sees anything that counts."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,16 @@ class DetailFinder:
         for picture_id in filter(None, (request.image, request.mask)):
             if self._uploads.find(picture_id, user) is None:
                 raise UserError(GONE)
-        asked = request.detailers or (Detailer(),)
-        needs_network = [each for each in asked if self._detectors.one(each.detector).path]
+        if not any(self._detectors.one(each.detector).path for each in _asked(request)):
+            return self.look(request)
+        return answer(self._worker.between_jobs(user, lambda _: self.look(request)), gone, LONGEST_WAIT)
 
-        def work(_: Runner | None) -> list[list[Found]]:
-            picture = self._uploads.inputs.open(request.image)
-            painted = self._uploads.inputs.open(request.mask, "L") if request.mask else None
-            return [self._found(each, picture, painted) for each in asked]
-
-        found = answer(self._worker.between_jobs(user, work), gone, LONGEST_WAIT) if needs_network else work(None)
-        return _told(asked, found)
+    def look(self, request: Details) -> FoundDetails:
+        """The same in the thread that calls. Raises `NothingFound`, or another `UserError`."""
+        picture = self._uploads.inputs.open(request.image)
+        painted = self._uploads.inputs.open(request.mask, "L") if request.mask else None
+        asked = _asked(request)
+        return _told(asked, [self._found(each, picture, painted) for each in asked])
 
     def _found(self, detailer: Detailer, picture: Image.Image, painted: Image.Image | None) -> list[Found]:
         if painted is not None and painted.size != picture.size:
@@ -73,10 +76,14 @@ class DetailFinder:
         return chosen(self._detectors.find(detailer, picture, painted), detailer, picture.size)
 
 
+def _asked(request: Details) -> tuple[Detailer, ...]:
+    return request.detailers or (Detailer(),)
+
+
 def _told(asked: tuple[Detailer, ...], found: list[list[Found]]) -> FoundDetails:
     boxes = [box for detailer, own in zip(asked, found, strict=True) for box in _boxes(detailer, own)]
     if not boxes:
-        raise UserError(NOTHING)
+        raise NothingFound(NOTHING)
     labels = [f"{each.label} {each.confidence:.0%}".strip() for own in found for each in own]
     words = f"{len(boxes)} box{'es' * (len(boxes) > 1)} found."
     if len(boxes) > MOST_BOXES:

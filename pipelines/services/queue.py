@@ -15,17 +15,20 @@ from dataclasses import dataclass
 from models.errors import UserError
 from pipelines.job_book.book import JobBook
 from pipelines.job_book.errors import NotYours, TooLate
+from pipelines.job_book.following import Carried
 from pipelines.job_book.order import EVERYBODY, LANES
 from pipelines.job_book.queue import OVER, Listing, Queued
 from pipelines.job_book.room import EVERY, Allowance
 from pipelines.jobs.progress import JobProgress
 from pipelines.jobs.worker import Worker
+from pipelines.requests.finish import read_chain
 from pipelines.requests.request import Request
 from pipelines.services.answers import QueuedJob, QueueNews
 from pipelines.services.job_news import NewsDesk, newer
 
 OTHERS = 100  # jobs of others that are listed to who is not the owner
 STALE = 10.0  # seconds after which the list is made anew, as time alone changes it: jobs that were edited come back
+Admit = Callable[[Request, str, bool], tuple[Request, Allowance]]
 STOPS = 5.0  # seconds that the undo of a Stop waits for the step in work
 
 
@@ -45,14 +48,17 @@ class Queue:
         book: JobBook,
         worker: Worker,
         news: NewsDesk,
-        admit: Callable[[Request, str, bool], tuple[Request, Allowance]],
+        admit: Admit,
         allow: Callable[[str, bool], Allowance] = lambda user, owner: EVERY,
+        admit_step: Admit | None = None,
         most: int = OTHERS,
     ) -> None:
         """`admit`: checks a request of a person, and whether it is the owner's, and returns it as it is queued, with what its person may
-        ask for; `allow`: that alone. Both raise `UserError` for who may not draw. `most`: see `OTHERS`.
+        ask for; `admit_step`: the same of a step of a finish; `allow`: the last alone. All raise `UserError` for who may not draw.
+        `most`: see `OTHERS`.
         """
-        self._book, self._worker, self._news, self._admit, self._allow, self._most = book, worker, news, admit, allow, most
+        self._book, self._worker, self._news, self._allow, self._most = book, worker, news, allow, most
+        self._admit, self._admit_step = admit, admit_step or admit
         self._lock = threading.Lock()
         self._seen: _Seen | None = None
 
@@ -105,6 +111,7 @@ class Queue:
                 "place": 0 if live else job.place,
                 "kind": job.kind if whole else "",
                 "words": job.words if whole else "",
+                "finish": job.chain_words if whole else "",
                 "picture": job.picture if whole else "",
                 "pictures": live.drawn if live else job.pictures,
                 "pictures_total": job.pictures_total,
@@ -181,10 +188,10 @@ class Queue:
 
     def duplicate(self, job_id: str, user: str, owner: bool = False, once: str = "") -> str:
         """Another job like it, at the end of its lane, also of one that has ended. Returns its id."""
-        job = self._readable(job_id, user)
-        lane = self._book.queue.lane_of(job_id)
-        admitted, allowance = self._admit(job, user, owner)
-        return self._worker.submit(admitted, user, owner, lane, once, allowance)
+        request, chain = self._readable(job_id, user), read_chain(self._news.job(job_id, user).chain)
+        lane, carried = self._book.queue.lane_of(job_id), Carried(chain.again().written(), chain.words) if chain else Carried()
+        admitted, allowance = (self._admit_step if chain else self._admit)(request, user, owner)
+        return self._worker.submit(admitted, user, owner, lane, once, allowance, carried)
 
     def take(self, job_id: str, user: str) -> Request:
         """Takes a waiting job out for editing, for half an hour or until it is put back or given back; meanwhile it is not drawn.
@@ -203,8 +210,8 @@ class Queue:
 
     def put_back(self, job_id: str, request: Request, user: str, owner: bool = False) -> None:
         """Another request in the place of the one that was taken out."""
-        self._news.job(job_id, user)
-        self._book.queue.put_back(job_id, user, *self._admit(request, user, owner))
+        admit = self._admit_step if self._news.job(job_id, user).chain else self._admit
+        self._book.queue.put_back(job_id, user, *admit(request, user, owner))
         self._worker.changed()
 
     def _readable(self, job_id: str, user: str) -> Request:

@@ -14,6 +14,7 @@ from ui.door.reach import Reach
 from ui.door.roles import Role
 from ui.parts.depth_map import DepthViews
 from ui.routes.details import DetailRoutes
+from ui.routes.finishes import FinishRoutes
 from ui.routes.folders import FolderRoutes
 from ui.routes.inputs import InputRoutes
 from ui.routes.jobs import JobRoutes
@@ -34,6 +35,7 @@ def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, reach:
     yield from _pictures(studio)
     yield from _library(LibraryRoutes(studio))
     yield from _elsewhere(ReadingRoutes(studio), FolderRoutes(studio))
+    yield from _finishes(FinishRoutes(studio))
     yield from _people(PeopleRoutes(studio, reach))
     yield ("GET", "/join/{token}", "anyone", login.join)
     yield ("GET", "/login", "anyone", login.show)
@@ -79,6 +81,14 @@ def _library(library: LibraryRoutes) -> Iterator[Address]:
     yield ("POST", "/library/pictures/{action}", "artist", library.mark)
     yield ("POST", "/library/zip", "viewer", library.prepare)
     yield ("GET", "/library/zip/{zip_id}", "viewer", library.zip)
+
+
+def _finishes(finishes: FinishRoutes) -> Iterator[Address]:
+    yield ("GET", "/finishes", "artist", finishes.show)
+    yield ("POST", "/finishes", "artist", finishes.save)
+    yield ("POST", "/finishes/delete", "artist", finishes.delete)
+    yield ("POST", "/finishes/step", "artist", finishes.step)
+    yield ("POST", "/finishes/apply", "artist", finishes.apply)
 
 
 def _elsewhere(readings: ReadingRoutes, folders: FolderRoutes) -> Iterator[Address]:

@@ -38,7 +38,7 @@ class LibraryRoutes:
     """The handlers of `/library`."""
 
     def __init__(self, studio: Studio) -> None:
-        self.gallery = studio.gallery
+        self.gallery, self.finishes = studio.gallery, studio.finishes
 
     async def window(self, request: Request) -> Response:
         def answer(person: Person, values: GalleryQuestion) -> object:
@@ -69,7 +69,7 @@ class LibraryRoutes:
 
     async def mark(self, request: Request) -> Response:
         """What is done to pictures; the address says what."""
-        return await _done(request, lambda person, values: self._marked(request.path_params["action"], person, values))
+        return await _done(request, lambda person, values: self._with_finishes(request.path_params["action"], person, values))
 
     async def board(self, request: Request) -> Response:
         """What is done to a board; the address says what."""
@@ -91,6 +91,12 @@ class LibraryRoutes:
             return JSONResponse(Message(message=str(error)), 404)
         headers = {"Content-Disposition": 'attachment; filename="atelier.zip"', "Cache-Control": "no-store"}
         return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+
+    def _with_finishes(self, action: str, person: Person, values: GalleryOrder) -> GalleryChanged:
+        """With what begins by itself for pictures that are so marked."""
+        changed, value = self._marked(action, person, values), values.get({"rate": "rating"}.get(action, action))
+        said = self.finishes.marked(_ids(values), person, action, value) if isinstance(value, int) else ""
+        return {**changed, "said": said} if said else changed
 
     def _marked(self, action: str, person: Person, values: GalleryOrder) -> GalleryChanged:
         marks, ids = self.gallery.marks, _ids(values)

@@ -1,7 +1,9 @@
 // The bar of the library that appears with a selection: what can be done with the pictures that are selected.
 import { dropdown } from "./dropdown.js";
 import { emit, findAll, make } from "./dom.js";
+import { all, apply } from "./finishes.js";
 import { ask, favour, makeBoard, putOn, rate, restore, takeOff, throwAway } from "./marks.js";
+import { showPage } from "./panel.js";
 import { keep, ways } from "./save_as.js";
 import { stars } from "./stars.js";
 
@@ -52,6 +54,11 @@ export const bar = (part, { pictures, boards, like, show, open, clear }) => {
     return [title("Put on"), ...puts, name, ...(takes.length ? [title("Take off"), ...takes] : [])];
   };
   const sendItems = (close) => Object.entries(TABS).map(([to, says]) => item(says, () => emit("send", { id: only().id, kind: only().kind, to }), close));
+  const finishItems = (close) => [
+    ...(all().length ? [make("p", { className: "menu-title", textContent: "Finish them by" })] : []),
+    ...all().filter(({ note }) => !note).map(({ id, name }) => item(name, () => apply(ids(), { id }, name), close, "sparkles")),
+    item(all().length ? "Another one…" : "Make a finish…", () => showPage("finish"), close, "plus"),
+  ];
   const fetchZip = async (format, settings) => {
     const told = await ask("/zip", { ids: ids(), format, settings });
     if (told) keep(`library/zip/${encodeURIComponent(told.id)}`, "atelier.zip");
@@ -68,9 +75,10 @@ export const bar = (part, { pictures, boards, like, show, open, clear }) => {
   const surface = act("surface", "image", "On the surface", "Show it on the surface, in the tab that it came from", () => show(only()));
   const settings = act("settings", "sliders-horizontal", "Use settings", "Fill the form with all that made this picture", () => emit("send", { id: only().id, kind: only().kind, to: "" }));
   const send = menu("send", "send", "Send to", "Go on with this picture in another tab", sendItems);
-  const alike = act("like", "sparkles", "Like this", "Pictures with this one's settings", () => like(only().id));
+  const alike = act("like", "images", "Like this", "Pictures with this one's settings", () => like(only().id));
   const kept = [
-    row, heart, menu("boards", "folder-open", "Boards", "Put on boards, or take off them", boardItems), compare, surface, settings, send, alike,
+    row, heart, menu("boards", "folder-open", "Boards", "Put on boards, or take off them", boardItems), compare, surface, settings, send,
+    menu("finish", "sparkles", "Finish", "Enlarge them, draw over them, draw their details: steps that you have saved", finishItems), alike,
     menu("zip", "download", "Download", "All of them in one ZIP", (close) => ways(close, fetchZip)),
     act("delete", "trash-2", "Delete", "Into the bin (Delete)", () => throwAway(ids())),
   ];

@@ -21,6 +21,7 @@ export const ask = async (path, asked = null) => {
 const mark = async (action, ids, more, news) => {
   const told = ids.length ? await ask(`/pictures/${action}`, { ids, ...more }) : null;
   if (told) tell({ ids, ...news });
+  if (told?.said) notify(told.said);
   return told;
 };
 export const many = (count, one = "picture") => (count === 1 ? `1 ${one}` : `${count.toLocaleString("en")} ${one}s`);

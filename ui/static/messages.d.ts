@@ -22,6 +22,7 @@ export type GalleryChanged = {
   changed: number;
   missing: number;
   version: number;
+  said: string;
 };
 
 export type GalleryChip = {
@@ -178,6 +179,28 @@ export type Example = {
   prompt: string;
 };
 
+export type FinishLine = {
+  id: string;
+  name: string;
+  starts: string;
+  note: string;
+  steps: FinishStepLine[];
+};
+
+export type FinishList = {
+  finishes: FinishLine[];
+};
+
+export type FinishStepLine = {
+  request: Record<string, unknown>;
+  kind: string;
+  title: string;
+  words: string;
+  prompt: string | null;
+  own: boolean;
+  keep: boolean;
+};
+
 export type FolderNews = {
   id: string;
   name: string;
@@ -267,6 +290,7 @@ export type QueuedJob = {
   place: number | null;
   kind: string;
   words: string;
+  finish: string;
   picture: string;
   pictures: number;
   pictures_total: number;
@@ -450,6 +474,21 @@ export type LinkOrder = {
   megapixels?: unknown;
   gigabytes?: unknown;
   held?: unknown;
+};
+
+export type FinishOrder = {
+  id?: unknown;
+  name?: unknown;
+  starts?: unknown;
+  steps?: unknown;
+  kind?: unknown;
+  values?: unknown;
+  ids?: unknown;
+  of?: unknown;
+};
+
+export type FinishBegun = {
+  count: number;
 };
 
 export type QueueOrder = {

@@ -106,6 +106,8 @@ export type PageEvents = {
   marked: Marked;
   /** A picture of a kind goes into a tab, or with "" its settings into the form that made it. */
   send: { id: string; kind: string; to: string };
+  /** The list of saved finishes was looked up. */
+  finishes: { finishes: messages.FinishLine[] };
   /** The card that reads pictures and settings is to open. */
   reading: undefined;
   /** The dialog of people is to open. */

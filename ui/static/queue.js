@@ -108,10 +108,10 @@ export const build = ({ element, trigger, props, server }) => {
     const words = make("span", { className: "queue-words", textContent: each.words || "(no words)", title: each.words });
     const facts = make("span", { className: "queue-facts" }, make("span", { textContent: props.kinds[each.kind] ?? each.kind }), make("span", { textContent: progress(each) }));
     const time = make("span", { className: "queue-time", textContent: when(each, last?.at ?? Date.now(), last) });
-    const made = make("li", { className: "queue-job", "data-state": each.state, tabIndex: 0, "data-job": each.job, "aria-label": `${each.words || "A job"}, ${progress(each)}, ${time.textContent}` },
+    const made = make("li", { className: "queue-job", "data-state": each.state, tabIndex: 0, "data-job": each.job, "aria-label": `${each.words || "A job"}, ${each.finish ? `${each.finish}, ` : ""}${progress(each)}, ${time.textContent}` },
       make("span", { className: "queue-grip", "aria-hidden": "true" }, each.state === "waiting" ? sign("grip-vertical") : null),
       make("span", { className: "queue-thumb" }, image || sign(running ? "sparkles" : "clock")),
-      make("span", { className: "queue-body" }, words, facts, time),
+      make("span", { className: "queue-body" }, words, facts, each.finish ? make("span", { className: "queue-finish", textContent: each.finish, title: each.finish }) : "", time),
       make("span", { className: "queue-acts" },
         button("ellipsis", "What to do with it", () => ((open = open === each.job ? "" : each.job), draw()), { "aria-haspopup": "true", "aria-expanded": String(open === each.job) }),
         button("x", running ? "Stop; finished pictures are kept" : "Cancel", () => cancel([each.job]))),

@@ -338,6 +338,7 @@ export const build = ({ element, trigger, props, watch }) => {
     raw: drawn.toggle,
     uncover: () => ((covered = false), lay()),
     ...send,
+    finish: () => showPage("finish"),
     seed: () => (trigger("use_seed", { id: selected, to: page.open.tab }), speak("The form has the seed of this picture.")),
     back: () => large.turn(-1),
     on: () => large.turn(1),
