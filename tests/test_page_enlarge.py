@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import contextmanager
 from io import BytesIO
 
 import numpy as np
@@ -10,9 +11,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload
 
+from models.memory.device import choose as device
+from models.upscalers.upscaler import Upscaler, load_upscaler
 from pipelines import Enlarge, PictureRecord, Studio
+from pipelines.control.view import NO_LENDER, NoLender
 from pipelines.tasks import enlarge
 from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
+from tests.support.upscaled import own_call, pixels
+from tests.support.upscaler_toys import write
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
@@ -64,6 +70,18 @@ def enlarged(visit: Visit, image: Image.Image, words: str) -> None:
     """Until the stage shows what came of it."""
     visit.page.locator("#enlarge-generate").click()
     wait_for(visit.page, lambda: stage(visit, "facts").startswith(words))
+
+
+class Upscalers(NoLender):
+    """Lends upscalers of a folder."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._library = studio.library
+
+    @contextmanager
+    def upscaler(self, upscaler_id: str) -> Generator[Upscaler]:
+        entry = self._library.model(upscaler_id)
+        yield load_upscaler(entry.path, entry.name, device("cpu"))
 
 
 @pytest.fixture
@@ -145,3 +163,25 @@ def test_its_settings_come_back_with_its_picture_and_go_with_one_undo(visit: Vis
     wait_for(visit.page, lambda: visit.page.locator("#enlarge-filter input").input_value() == "Nearest")
     visit.page.locator(".page-note").get_by_role("button", name="Undo").click()
     wait_for(visit.page, lambda: visit.page.locator("#enlarge-filter input").input_value() == "Box")
+
+
+def test_an_upscaler_is_chosen_by_mouse_and_makes_what_it_makes_alone(visit: Visit, house: House, studio: Studio) -> None:
+    (house.models / "upscalers").mkdir(exist_ok=True)
+    file, image = write(house.models / "upscalers" / "toy-4x.safetensors"), noise(20, 12)
+    studio.library.rescan()
+    wait_for(visit.page, lambda: [entry.usable for entry in studio.library.models("upscaler")] == [True])
+    house.runner.lender = Upscalers(studio)
+    try:
+        visit.open_tab("Enlarge")
+        put(visit, image)
+        choose(visit, "upscaler", "toy-4x")
+        wait_for(visit.page, lambda: "“toy-4x” (× 4) is run once, then Lanczos brings it to the size." in plan(visit))
+        visit.page.locator("#enlarge-factor input[type=number]").fill("4")
+        visit.page.locator("#enlarge-factor input[type=number]").press("Tab")
+        enlarged(visit, image, "80 × 48")
+        made = newest(house)
+    finally:
+        house.runner.lender = NO_LENDER
+    assert isinstance(made.request, Enlarge) and studio.library.model(made.request.upscaler).path == file
+    with Image.open(made.path) as picture:
+        assert (pixels(picture) == own_call(file, image)).all()

@@ -19,7 +19,7 @@ from models.errors import UserError
 from models.library.catalog import Catalog
 from models.memory.forecast import Machine
 from models.memory.manager import Key, LedgerLine
-from pipelines.control.view import NO_LENDER
+from pipelines.control.view import NO_LENDER, Lender
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.events import Picture, Step
@@ -54,6 +54,7 @@ class ToyPainter:
     runtime: dict[str, str] = field(default_factory=dict)
     reading: Key | None = None
     inputs: Inputs | None = None  # of the studio, for what begins with a picture and is not drawn
+    lender: Lender = NO_LENDER
     tell: Callable[[], None] = lambda: None
 
     def unload(self, line_id: str) -> None:
@@ -71,7 +72,7 @@ class ToyPainter:
     def batches(self, request: Request, progress: Progress | None = None) -> Generator[Events]:
         if isinstance(request, Enlarge):  # that is real
             assert self.inputs
-            yield from enlarge.batches(Task(request, self.inputs, NO_LENDER, Progress()))
+            yield from enlarge.batches(Task(request, self.inputs, self.lender, progress or Progress()))
             return
         assert isinstance(request, Drawing)
         begun = progress or Progress()
