@@ -28,7 +28,7 @@ from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.made_for import draws
-from pipelines.requests.request import Drawing, Enlarge, Outpaint, Request, SecondPass, TextToImage, input_ids
+from pipelines.requests.request import Drawing, Enlarge, Outpaint, Request, SecondPass, TextToImage, begins_with, input_ids, listed_in
 from pipelines.requests.second_pass import FirstPass
 from pipelines.resolving.forecast import forecast_of, forecast_of_tiles
 from pipelines.resolving.rebind import Rebound
@@ -158,10 +158,12 @@ class Studio:
         if isinstance(request, SecondPass):
             request = sized(request, self.uploads.size(request.image))
         request = with_words(request, self.wildcards.shelf(fresh=True))
-        size = self.uploads.size(request.image) if isinstance(request, Outpaint | Enlarge) else None
-        allowance = self._allowance(user, owner, pixels_of(request, size))
+        begins = [use.id for use in listed_in(request)] or [begins_with(request)]
+        sizes = [self.uploads.size(each) for each in begins] if isinstance(request, Outpaint | Enlarge) else []
+        pixels = sum(pixels_of(request, size) for size in sizes) if sizes else pixels_of(request)
+        allowance = self._allowance(user, owner, pixels)
         if not owner:
-            check_work(request, size)
+            check_work(request, *sizes)
             self.disk.check_job(user, request)
         resolved = resolve(request, self._catalog)
         self.control.check(resolved)

@@ -26,7 +26,7 @@ from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import inspect
 from pipelines.requests.enlarge import BY_SIZE, FILTER_NAMES
 from pipelines.requests.remaining import Progress
-from pipelines.requests.request import Enlarge, Outpaint, TextToImage
+from pipelines.requests.request import Enlarge, Outpaint, PictureUse, TextToImage
 from pipelines.services.guests import check_work, room_of
 from pipelines.services.preflight import preflight
 from pipelines.tasks import enlarge
@@ -228,6 +228,50 @@ def test_it_is_stopped_between_two_bands(studio: Studio, monkeypatch: pytest.Mon
     studio.stop(job, ME)
     wait_until(lambda: studio.job(job, ME).state == "stopped")
     assert studio.recent(ME) == []
+
+
+def several(studio: Studio) -> tuple[list[Image.Image], Enlarge]:
+    """Pictures of different sizes and modes, and a request that begins with each in turn."""
+    images = [noisy("RGBA", (24, 16)), noisy("RGB", (9, 30)), noisy("RGB", (5, 5))]
+    uses = [PictureUse(id=studio.uploads.picture(png_bytes(each), ME, transparent=True).id, name=f"{each.width}.png") for each in images]
+    return images, Enlarge(images=tuple(uses), factor=3.0)
+
+
+def test_each_of_several_pictures_is_made_alone_and_its_record_names_it_alone(studio: Studio) -> None:
+    images, request = several(studio)
+    job = studio.submit(request, ME)
+    wait_until(lambda: studio.job(job, ME).state == "done")
+    records = studio.book.pictures_of(job)
+    assert [read(each.path) for each in records] == [Enlarge(image=use.id, factor=3.0) for use in request.images]
+    for image, record in zip(images, records, strict=True):
+        with Image.open(record.path) as file:
+            larger = image.resize((image.width * 3, image.height * 3), Image.Resampling.LANCZOS)
+            assert (file.mode, file.tobytes()) == (image.mode, larger.tobytes())
+
+
+def test_several_go_on_where_they_stood(studio: Studio) -> None:
+    _, request = several(studio)
+    task = Task(request, studio.uploads.inputs, NO_LENDER, Progress(batch=1, pictures=1))
+    made = [event for batch in enlarge.batches(task) for event in batch if isinstance(event, Picture)]
+    assert [(each.index, each.count) for each in made] == [(1, 3), (2, 3)]
+    assert [each.request for each in made] == [request.single(1), request.single(2)]
+
+
+def test_what_is_wrong_with_one_of_several_names_it_before_any_is_made(studio: Studio) -> None:
+    _, request = several(studio)
+    with pytest.raises(UserError, match=r"9\.png: The picture would become"):
+        studio.submit(replace(request, by=BY_SIZE, factor=1.0, width=10_000), ME)
+    gone = replace(request, images=(*request.images, PictureUse(id="0" * 64)))
+    with pytest.raises(UserError, match="not stored here any more"):
+        studio.submit(gone, ME)
+    assert preflight(request, None).lines == ("3 pictures, one after another, each by 3.",)
+
+
+def test_a_guest_is_counted_all_of_several(studio: Studio) -> None:
+    sizes = [(1000, 1000)] * 100
+    with pytest.raises(UserError, match=r"1\.1 times what a guest"):
+        check_work(Enlarge(factor=10.0), *sizes, *sizes[:10])
+    check_work(Enlarge(factor=10.0), *sizes)
 
 
 def test_transparent_inputs_are_white_for_all_others(inputs: Inputs) -> None:

@@ -185,3 +185,20 @@ def test_an_upscaler_is_chosen_by_mouse_and_makes_what_it_makes_alone(visit: Vis
     assert isinstance(made.request, Enlarge) and studio.library.model(made.request.upscaler).path == file
     with Image.open(made.path) as picture:
         assert (pixels(picture) == own_call(file, image)).all()
+
+
+def test_several_files_are_enlarged_one_after_another(visit: Visit, house: House, studio: Studio) -> None:
+    visit.open_tab("Enlarge")
+    visit.unfold("Several pictures")
+    with visit.page.expect_file_chooser() as chooser:
+        visit.page.locator("#enlarge-images [data-part=add]").click()
+    images = [noise(14, 10, "RGBA"), noise(10, 14)]
+    chooser.value.set_files([{**file_of(each), "name": f"{each.width}.png"} for each in images])
+    wait_for(visit.page, lambda: plan(visit) == "2 pictures, one after another, each by 2.")
+    with visit.another_picture():
+        visit.page.locator("#enlarge-generate").click()
+    wait_for(visit.page, lambda: newest(house).width == 20)
+    first, second = studio.book.pictures_of(newest(house).job_id)
+    for record, image in ((first, images[0]), (second, images[1])):
+        with Image.open(record.path) as file:
+            assert file.tobytes() == image.resize((image.width * 2, image.height * 2), Image.Resampling.LANCZOS).tobytes()

@@ -22,7 +22,7 @@ from pipelines.job_book.salvage import Row, Salvage, salvage
 from pipelines.job_book.schema import migrate
 from pipelines.job_book.shelf import Entered, put
 from pipelines.requests.remaining import read_progress
-from pipelines.requests.request import SEEDS, Drawing, ImageToImage, Request, describe, input_ids
+from pipelines.requests.request import SEEDS, Drawing, ImageToImage, Request, describe, input_ids, unroll
 
 NO_JOB = ""  # their job
 BESIDE = ("", "-wal", "-shm", "-journal")  # the files of one book
@@ -163,7 +163,7 @@ def job_of(picture: Found, jobs: Iterable[Row]) -> Row | None:
 
 def _asks_for(asked: Request, picture: Found) -> bool:
     if not isinstance(asked, Drawing):
-        return describe(asked) == picture.values
+        return any(describe(single) == picture.values for single in unroll(asked))
     prompts = picture.values.get("prompt"), picture.values.get("prompt_template")
     alike = asked.kind == picture.values.get("kind") and asked.prompt in prompts
     most = asked.picture_count + (asked.loops if isinstance(asked, ImageToImage) else 1)  # the seeds of a job count up from its own

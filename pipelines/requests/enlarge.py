@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from models.errors import UserError
 from pipelines.requests.base import WithPicture
 from pipelines.requests.fields import Choice, Range
-from pipelines.requests.groups import COMPUTED, PICTURE
+from pipelines.requests.groups import BEGINNING, COMPUTED, PICTURE
+from pipelines.requests.wording import PICTURES, PictureUse
 
 FILTER_NAMES = ("Lanczos", "Bicubic", "Bilinear", "Hamming", "Box", "Nearest")
 BY_FACTOR, BY_SIZE = "Factor", "Size"
@@ -25,7 +26,7 @@ Size = tuple[int, int]  # width, height
 
 @dataclass(frozen=True, kw_only=True)
 class Enlarge(WithPicture):
-    """A picture at another size. Its transparency is kept."""
+    """A picture at another size, or each of several. Transparency is kept."""
 
     kind: ClassVar[str] = "enlarge"
     title: ClassVar[str] = "Enlarge"
@@ -42,6 +43,14 @@ class Enlarge(WithPicture):
     upscaler_tile: int = PICTURE(0, Range(0, LONGEST_SIDE), "Tile size", "Pixels that an upscaler sees at once; 0 goes by free memory")
     upscaler_overlap: int = PICTURE(OVERLAP, Range(0, 256), "Overlap", "Pixels over which tiles blend")
     threads: int = COMPUTED(0, Range(0, 4096), "Threads", "Of the processor; 0: as many as the studio has", derived=True)
+    images: tuple[PictureUse, ...] = BEGINNING((), PICTURES, "Several pictures")
+
+    @property
+    def batch_total(self) -> int:
+        return max(1, len(self.images))
+
+    def single(self, index: int) -> Self:
+        return replace(self, image=self.images[index].id, images=()) if self.images else self
 
     @property
     def second(self) -> str:

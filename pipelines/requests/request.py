@@ -24,7 +24,7 @@ from pipelines.requests.groups import BEGINNING, COMPUTED, CONTROL, DEPTH, DETAI
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES, STRENGTHS, USUAL, Enlarging, FirstPass, TwoPasses
 from pipelines.requests.sizes import LONGEST, MEGAPIXELS, SHORTEST
 from pipelines.requests.tiles import TILED_MEGAPIXELS, UNTILED, InTiles, InWindows, in_tiles
-from pipelines.requests.wording import SEEDS, WEIGHTS_ALONE, WHOLE_LANGUAGE, WORDINGS, PictureUse, Wording, worded, wording_of
+from pipelines.requests.wording import PICTURES, SEEDS, WEIGHTS_ALONE, WHOLE_LANGUAGE, WORDINGS, PictureUse, Wording, worded, wording_of
 
 __all__ = ["Enlarge", "Kind", "Request", "WithPicture", "begins_with", "describe", "input_ids", "limits", "unroll"]
 
@@ -170,7 +170,7 @@ class ImageToImage(InTiles, DrawnSmall, FromPicture):
     title: ClassVar[str] = "Image to image"
 
     resize_mode: str = BEGINNING("Crop", Choice(RESIZE_MODES), "Resize mode", "How a picture of another shape comes to this size")
-    images: tuple[PictureUse, ...] = BEGINNING((), Several(PictureUse, 500), "Several pictures")
+    images: tuple[PictureUse, ...] = BEGINNING((), PICTURES, "Several pictures")
     loops: int = SAMPLING(1, Range(1, 32), "Loopback rounds", "Each round starts from the picture of the one before")
     final_strength: float = SAMPLING(0.5, Range(0, 1, 0.01), "Strength of the last round", "The rounds between go from one to the other")
     strength_curve: str = SAMPLING("Linear", Choice(CURVES), "Curve of the strength", "Aggressive changes early, lazy late")
@@ -279,6 +279,11 @@ class Details(FromPicture):
 Drawn = TypeVar("Drawn", bound=Drawing)
 OF_ALL = (TextToImage, ImageToImage, Inpaint, Outpaint, Controlled, Depth, SecondPass, Details, Enlarge)
 KINDS: dict[str, type[Request]] = {kind.kind: kind for kind in OF_ALL}
+
+
+def listed_in(request: Request) -> tuple[PictureUse, ...]:
+    """The several pictures that it begins with in turn; none where it begins with one, or with none."""
+    return request.images if isinstance(request, ImageToImage | Enlarge) else ()
 
 
 def seed_of(request: Request) -> int:

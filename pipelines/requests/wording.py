@@ -19,10 +19,13 @@ SEEDS = 2**63  # torch takes 64 bits, SQLite and JSON readers keep 63
 
 @dataclass(frozen=True, kw_only=True)
 class PictureUse:
-    """One of several pictures that are drawn over in turn."""
+    """One of several pictures that a job begins with in turn."""
 
     id: str = limited("", Stored(), "Picture")
     name: str = limited("", Text(300), "Name")
+
+
+PICTURES = Several(PictureUse, 500)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ from pipelines.images.tiles import pixels_drawn
 from pipelines.images.windows import windows
 from pipelines.metadata.two_passes import second_pass
 from pipelines.requests.drawn_small import enlarger_of
-from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Outpaint, Request, SecondPass, TextToImage
+from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Outpaint, Request, SecondPass, TextToImage, listed_in
 
 MOST_WORK = 10_000.0  # megapixels times steps of one job: some 300 pictures of 1024 x 1024 with 30 steps
 BY_NETWORK = 20  # steps of a drawing that an upscaler's megapixel takes as long as, about
@@ -61,9 +61,11 @@ def work_of(request: Request, size: Size | None = None) -> float:
     return area * request.steps * request.picture_count + enlarged + _second(request, work_of)
 
 
-def check_work(request: Request, size: Size | None = None) -> None:
-    """Raises `UserError` for a job that is more than a guest may ask for at once."""
-    work = work_of(request, size)
+def check_work(request: Request, *sizes: Size) -> None:
+    """Raises `UserError` for a job that is more than a guest may ask for at once. `sizes`: of each picture that it begins with, where its
+    work depends on that.
+    """
+    work = sum(work_of(request, size) for size in sizes) if sizes else work_of(request)
     if work > MOST_WORK:
         times = f"{work / MOST_WORK:,.1f} times" if work < 100 * MOST_WORK else "more than a hundred times"
         raise UserError(f"This is {times} what a guest may draw in one job. Choose fewer pictures or steps, or a smaller size.")
@@ -155,7 +157,10 @@ class DiskQuota:
 
     def _room_of(self, request: Request) -> int:
         try:
-            return room_of(request, self._inputs.size(request.image) if isinstance(request, Enlarge) else None)
+            sizes = [self._inputs.size(use.id) for use in listed_in(request)]
+            if isinstance(request, Enlarge):
+                return sum(room_of(request, size) for size in sizes or [self._inputs.size(request.image)])
+            return room_of(request)
         except UserError:
             return 0  # it cannot be made, and says so when its turn comes
 

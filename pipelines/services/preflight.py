@@ -17,7 +17,7 @@ from pipelines.images.windows import extended, windows
 from pipelines.metadata.two_passes import unsized
 from pipelines.requests.details import check_inside
 from pipelines.requests.drawn_small import enlarged_size
-from pipelines.requests.enlarge import passes
+from pipelines.requests.enlarge import BY_FACTOR, passes
 from pipelines.requests.request import (
     Depth,
     Details,
@@ -190,6 +190,11 @@ def _outpaint(request: Outpaint, picture: Size) -> Iterator[str]:
 
 
 def _enlarge(request: Enlarge, picture: Size | None, upscaler: ModelFile | None) -> Iterator[str]:
+    if request.images:
+        by = f"by {request.factor:g}" if request.by == BY_FACTOR else "to the size"
+        several = len(request.images) > 1
+        yield f"{len(request.images)} pictures, one after another, each {by}." if several else f"One picture, {by}."
+        return
     if picture is None:
         yield "Put a picture in."
         return

@@ -36,6 +36,7 @@ from pipelines.requests.request import (
     WithPicture,
     input_ids,
     limits,
+    listed_in,
 )
 from pipelines.services.guests import DiskQuota
 
@@ -104,13 +105,15 @@ class Uploads:
             raise UserError("The file of this picture is not in the outputs folder any more.") from error
         return self.picture(data, user, transparent)
 
-    def folder(self, folder: Path, user: str, most: int) -> tuple[list[PictureUse], list[str]]:
-        """All pictures of a folder by name, and a sentence for each that cannot be used. For the owner of the machine alone."""
+    def folder(self, folder: Path, user: str, most: int, transparent: bool = False) -> tuple[list[PictureUse], list[str]]:
+        """All pictures of a folder by name, and a sentence for each that cannot be used. For the owner of the machine alone.
+        `transparent`: as for `picture`.
+        """
         uses: list[PictureUse] = []
         notes: list[str] = []
         for file in list(_pictures_in(folder))[:most]:
             try:
-                uses.append(PictureUse(id=self.picture(_read(file), user).id, name=file.name[:300]))
+                uses.append(PictureUse(id=self.picture(_read(file), user, transparent).id, name=file.name[:300]))
             except UserError as error:
                 notes.append(f"{file.name[:100]}: {error}")
         if not uses:
@@ -127,7 +130,7 @@ class Uploads:
             self._check_units(request, user)
         if isinstance(request, WithPicture) and not request.image and _needs_picture(request):
             raise UserError(NOTHING_FOR.get(request.kind, NO_PICTURE))
-        listed = {use.id for use in request.images} if isinstance(request, ImageToImage) else set[str]()  # an empty one is none
+        listed = {use.id for use in listed_in(request)}  # an empty one is none
         if isinstance(request, WithPicture) and not all(self.find(picture_id, user) for picture_id in input_ids(request) | listed):
             raise UserError(GONE)
         if isinstance(request, Inpaint):
@@ -137,7 +140,14 @@ class Uploads:
         if isinstance(request, Outpaint):
             self._check_margins(request)
         if isinstance(request, Enlarge):
-            request.size_from(self.size(request.image))
+            self._check_sizes(request)
+
+    def _check_sizes(self, request: Enlarge) -> None:
+        for use in request.images or (PictureUse(id=request.image),):
+            try:
+                request.size_from(self.size(use.id))
+            except UserError as error:
+                raise UserError(f"{use.name[:100]}: {error}") if use.name else error from None
 
     def _check_units(self, request: Drawing, user: str) -> None:
         for place, use in enumerate(request.controls, 1):
@@ -165,7 +175,7 @@ class Uploads:
             return request, ()
         stored = [name for name, limit in limits(type(request)).items() if isinstance(limit, Stored)]
         blank: dict[str, object] = {name: "" for name in stored if getattr(request, name) in missing}
-        if isinstance(request, ImageToImage):
+        if isinstance(request, ImageToImage | Enlarge):
             blank["images"] = tuple(use for use in request.images if use.id not in missing)
         if isinstance(request, Drawing):
             blank["controls"] = tuple(_without(use, missing) for use in request.controls)
@@ -212,7 +222,7 @@ class Uploads:
 
 def _needs_picture(request: WithPicture) -> bool:
     """A list of several does as well; a depth map alone is enough where nothing of a picture is kept."""
-    if isinstance(request, ImageToImage) and request.images:
+    if listed_in(request):
         return False
     return not (isinstance(request, Depth) and request.map and request.denoising_strength == 1)
 

@@ -40,7 +40,7 @@ def batches(task: Task[Enlarge]) -> Generator[Events]:
 
 
 def _batch(batch: Batch[Enlarge]) -> Events:
-    picture = batch.inputs.open(batch.request.image, "")
+    picture = batch.inputs.open(batch.singles[0].image, "")
     yield None
     size = batch.request.size_from(picture.size)
     if batch.request.upscaler:

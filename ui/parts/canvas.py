@@ -85,7 +85,8 @@ def planned(
     try:
         if not is_table(values := asked.get("values")):
             raise UserError("Something was missing in what the page sent. Reload it.")
-        request = read(kind, {name: value for name, value in values.items() if name not in ("image", "mask", "images")})
+        without = ("image", "mask") if issubclass(kind, Enlarge) else ("image", "mask", "images")
+        request = read(kind, {name: value for name, value in values.items() if name not in without})
         picture = size_of(asked.get("picture"))
         named = enlarger_of(request) or (request.upscaler if isinstance(request, Enlarge | TextToImage | SecondPass) else "")
         found = preflight(request, picture, part_of(picture, asked.get("bounds")), model(named) if model and named else None)

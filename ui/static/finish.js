@@ -2,9 +2,8 @@
 import { notify, snapshot } from "./desk.js";
 import { find, findAll, make, on, parts, write } from "./dom.js";
 import { row } from "./finish_step.js";
-import { all, apply, ask, load, plain } from "./finishes.js";
+import { all, apply, ask, load, plain, stepOf } from "./finishes.js";
 import * as folds from "./folds.js";
-import * as page from "./page.js";
 
 /** @typedef {import("./messages.d.ts").FinishStepLine} Step */
 /** @typedef {{ id: string, name: string, starts: string, steps: Step[] }} Draft */
@@ -43,8 +42,6 @@ export const build = ({ element, trigger, props }) => {
 
   // ---- steps -------------------------------------------------------------------------------------------------------------------
 
-  // What is painted on a canvas is not part of a step, so the canvas need not hand anything over.
-  const stepOf = (kind) => ask("/step", { kind, values: page.forms[kind] ?? {} });
   const add = (kind) => tried(async () => {
     set({ steps: [...draft.steps, await stepOf(kind)] });
     speak(`${props.kinds[kind]} is step ${draft.steps.length}.`);

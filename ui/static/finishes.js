@@ -2,6 +2,7 @@
 import { notify } from "./desk.js";
 import { emit } from "./dom.js";
 import { many } from "./marks.js";
+import { forms } from "./page.js";
 import { showPage } from "./panel.js";
 
 /** @typedef {import("./messages.d.ts").FinishLine} Finish */
@@ -31,6 +32,10 @@ export const load = async () => {
   emit("finishes", { finishes: known });
   return known;
 };
+
+// What the form of a kind holds, as a step. What is painted on a canvas is no part of one, so the canvas need not hand anything over.
+/** @type {(kind: string) => Promise<Step>} */
+export const stepOf = (kind) => ask("/step", { kind, values: forms[kind] ?? {} });
 
 /** What a step is to the server. @type {(step: Step) => { request: Record<string, any>, own: boolean, keep: boolean }} */
 export const plain = ({ request, own, keep }) => ({ request, own, keep });

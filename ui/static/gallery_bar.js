@@ -1,13 +1,15 @@
 // The bar of the library that appears with a selection: what can be done with the pictures that are selected.
+import { notify } from "./desk.js";
 import { dropdown } from "./dropdown.js";
 import { emit, findAll, make } from "./dom.js";
-import { all, apply } from "./finishes.js";
+import { all, apply, stepOf } from "./finishes.js";
 import { ask, favour, makeBoard, putOn, rate, restore, takeOff, throwAway } from "./marks.js";
 import { showPage } from "./panel.js";
 import { keep, ways } from "./save_as.js";
 import { stars } from "./stars.js";
 
 const TABS = { img2img: "Image to image", inpaint: "Inpaint", outpaint: "Outpaint", controlnet: "ControlNet", depth: "Depth", hires: "Hires fix", details: "Details", enlarge: "Enlarge", txt2img: "Text to image" };
+const STEPS = { enlarge: "Enlarge", hires: "Hires fix", details: "Details" };
 const MOST_COMPARED = 4;
 const MOST_ACROSS = 5; // buttons of a row on a phone
 
@@ -57,8 +59,17 @@ export const bar = (part, { pictures, boards, like, show, open, clear }) => {
   const finishItems = (close) => [
     ...(all().length ? [make("p", { className: "menu-title", textContent: "Finish them by" })] : []),
     ...all().filter(({ note }) => !note).map(({ id, name }) => item(name, () => apply(ids(), { id }, name), close, "sparkles")),
-    item(all().length ? "Another one…" : "Make a finish…", () => showPage("finish"), close, "plus"),
+    make("p", { className: "menu-title", textContent: "As the tab is set" }),
+    ...Object.entries(STEPS).map(([kind, says]) => item(says, () => once(kind, says), close, "sliders-horizontal")),
+    make("p", { className: "menu-title", textContent: "Several steps" }),
+    item(all().length ? "Another finish…" : "Make a finish…", () => showPage("finish"), close, "plus"),
   ];
+  // One step with the settings that its tab has now.
+  const once = async (kind, says) => {
+    const chosen = ids();
+    const step = await stepOf(kind).catch((problem) => notify(problem.message));
+    if (step) apply(chosen, { steps: [step] }, says);
+  };
   const fetchZip = async (format, settings) => {
     const told = await ask("/zip", { ids: ids(), format, settings });
     if (told) keep(`library/zip/${encodeURIComponent(told.id)}`, "atelier.zip");

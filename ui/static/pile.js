@@ -32,7 +32,7 @@ export const build = ({ element, trigger, props, server, watch }) => {
 
   const put = async (file) => {
     const options = { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file };
-    const answer = await fetch("input?as=picture", options).catch(() => null);
+    const answer = await fetch(`input?as=picture${props.transparent ? "&transparent=1" : ""}`, options).catch(() => null);
     const told = answer ? await answer.json().catch(() => ({})) : {};
     if (!answer?.ok) throw new Error(told.message || "The server did not answer. Try again.");
     return { id: told.id, name: file.name.slice(0, 300) };
@@ -70,6 +70,7 @@ export const build = ({ element, trigger, props, server, watch }) => {
     event.preventDefault();
     if (event.dataTransfer.files.length) putAll([...event.dataTransfer.files]);
   });
+  part("words").textContent = props.words;
   watch("value", draw);
   server.owns().then((owner) => (part("folder").hidden = !owner), () => {});
   draw();

@@ -27,6 +27,7 @@ from ui.parts.sections import (
 
 TITLE = "Image to image"
 KIND = ImageToImage
+EACH = "Each of these is drawn over with the settings above, one after another, instead of the picture on the canvas."
 
 
 def build(studio: Studio) -> TabForm:
@@ -50,7 +51,7 @@ def build(studio: Studio) -> TabForm:
                 tiles(draft)
                 enlarged(draft)
                 with row(draft, "several", "Several pictures"):
-                    draft.inputs["images"] = pile(studio, KIND)
+                    draft.inputs["images"] = pile(studio, KIND, EACH)
                 control(draft)
                 add_ons(draft)
         minute(draft)
