@@ -15,9 +15,11 @@ from models.errors import UserError
 from pipelines import Person, PictureRecord, Studio
 from pipelines.job_book.book import DONE, FAILED
 from pipelines.job_book.following import Carried
+from pipelines.jobs.events import Picture
 from pipelines.jobs.outputs import read
 from pipelines.requests.details import PAINTED, DetailBox, Detailer
 from pipelines.requests.finish import MOST_STEPS, Chain, FinishStep, bare, read_chain, read_steps, sizes
+from pipelines.requests.remaining import Progress
 from pipelines.requests.request import ControlUse, Details, Drawing, Enlarge, Request, SecondPass, TextToImage, describe
 from tests.support.toys import toy_studio, wait_until
 
@@ -285,6 +287,14 @@ def test_a_finish_begins_by_itself_once_a_picture_and_never_on_what_came_of_one(
     assert "Select them" in studio.finishes.marked([first.id] * 21, ME, "rate", 5)
 
 
+def test_the_sizes_are_said_before(studio: Studio) -> None:
+    first = draw(studio)
+    assert studio.finishes.plan(first.id, ME, told(Enlarge(factor=3.0), Details())) == "From 64 × 64 → 192 × 192 → 192 × 192."
+    assert studio.finishes.plan(first.id, ME, told(SecondPass(hires_factor=1.0), SecondPass(hires_width=4096))).startswith(
+        "Step 2, Hires fix: "
+    )
+
+
 # ---- nothing is lost -------------------------------------------------------------------------------------------------------------
 
 
@@ -336,4 +346,24 @@ def test_a_kill_between_a_picture_and_the_book_loses_no_step(tmp_path: Path) -> 
     studio = toy_studio(tmp_path)
     assert [(each.request.kind, each.width) for each in rest(studio)] == [("txt2img", 64), ("enlarge", 64)]
     assert [state for _, state, _ in jobs(studio)] == [DONE] * 3
+    studio.close()
+
+
+def test_a_kill_behind_a_picture_queues_its_next_step_once(tmp_path: Path) -> None:
+    """The picture and what follows are in the book, and its job is not at its end; the next start comes to that job once more."""
+    studio = toy_studio(tmp_path)
+    first = draw(studio)
+    studio.close()
+    studio = toy_studio(tmp_path, start=False)
+    studio.finishes.apply([first.id], ME, steps=told(Enlarge(), Enlarge(factor=0.5)))
+    job = studio.book.claim()
+    assert job
+    image = Image.new("RGB", (128, 128))
+    path = studio._worker.outputs.save(image, job.request, {})
+    then = studio._worker._around.followers.after(job, Picture(image, job.request, {}, 0, 1))
+    studio.book.add_picture(job, path, job.request, image.size, progress=Progress(pictures=1), then=then)
+    studio.book.close()
+    studio = toy_studio(tmp_path)
+    assert [(each.request.kind, each.width) for each in rest(studio)] == [("txt2img", 64), ("enlarge", 128), ("enlarge", 64)]
+    assert jobs(studio)[1:] == [("enlarge", DONE, "")] * 2
     studio.close()

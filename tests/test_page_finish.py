@@ -40,6 +40,7 @@ def test_steps_of_the_tabs_are_saved_and_finish_one_picture_then_a_selection_the
     add(visit, "Enlarge")
     add(visit, "Hires fix")
     expect(steps.nth(0)).to_contain_text("× 3, Lanczos")
+    expect(page.locator("#finish [data-part=plan]")).to_have_text("From 64 × 64 → 192 × 192 → 384 × 384.")
     # The other way round, and the intermediate one goes.
     steps.nth(1).get_by_role("button", name="What to do with").click()
     steps.nth(1).get_by_role("button", name="Move up").click()

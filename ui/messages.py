@@ -280,6 +280,7 @@ class FinishOrder(TypedDict, total=False):
     steps: object  # each with its "request", "own" and "keep"
     kind: object  # of a form
     values: object  # the form's, by the names of the request's fields
+    picture: object  # an id
     ids: object  # of pictures
     of: object  # pictures of the whole order, which comes in parts
 

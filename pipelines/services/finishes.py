@@ -63,6 +63,15 @@ class Finishes:
         """What a form holds, as a step."""
         return self._step(FinishStep(bare(request)))
 
+    def plan(self, picture_id: str, person: Person, steps: object) -> str:
+        """The sizes that come of a picture step by step, in a sentence, or what is wrong with that."""
+        record = self._picture(picture_id, person)
+        try:
+            found = sizes(read_steps(steps), (record.width, record.height))
+        except UserError as error:
+            return str(error)
+        return f"From {' → '.join(f'{width:,} × {height:,}' for width, height in ((record.width, record.height), *found))}."
+
     # ---- applied -------------------------------------------------------------------------------------------------------
 
     def apply(self, ids: Sequence[str], person: Person, finish_id: str = "", steps: object = None, of: int = 0) -> int:

@@ -88,6 +88,7 @@ def _finishes(finishes: FinishRoutes) -> Iterator[Address]:
     yield ("POST", "/finishes", "artist", finishes.save)
     yield ("POST", "/finishes/delete", "artist", finishes.delete)
     yield ("POST", "/finishes/step", "artist", finishes.step)
+    yield ("POST", "/finishes/plan", "artist", finishes.plan)
     yield ("POST", "/finishes/apply", "artist", finishes.apply)
 
 

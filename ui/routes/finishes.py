@@ -4,6 +4,7 @@
     POST /finishes         {name, starts, steps, id}          -> {"id"}; with an id in the place of that one
     POST /finishes/delete  {id}                               -> {"ok": true}
     POST /finishes/step    {kind, values}                     -> FinishStepLine: what a form holds, as a step
+    POST /finishes/plan    {picture, steps}                   -> {"message"}: the sizes that come of a picture, or what is wrong
     POST /finishes/apply   {ids, id, of} or {ids, steps, of}  -> {"count"}: so many pictures are in the queue, with a saved finish or these
                                                               steps. A long order comes in parts; `of`: pictures that are still to come
 
@@ -54,6 +55,12 @@ class FinishRoutes:
 
     async def step(self, request: Request) -> Response:
         return await _answered(request, lambda person, order: self._step(order))
+
+    async def plan(self, request: Request) -> Response:
+        def plan(person: Person, order: dict[str, object]) -> Message:
+            return Message(message=self.finishes.plan(text(order, "picture"), person, order.get("steps")))
+
+        return await _answered(request, plan)
 
     async def apply(self, request: Request) -> Response:
         def apply(person: Person, order: dict[str, object]) -> FinishBegun:

@@ -1,12 +1,13 @@
 // The finish's page of the panel: steps made of what the tabs hold, saved under a name, and applied to the picture on the surface.
 import { notify, snapshot } from "./desk.js";
-import { find, findAll, make, on, parts, write } from "./dom.js";
+import { find, findAll, later, make, on, parts, write } from "./dom.js";
 import { row } from "./finish_step.js";
 import { all, apply, ask, load, plain, stepOf } from "./finishes.js";
 import * as folds from "./folds.js";
 
 /** @typedef {import("./messages.d.ts").FinishStepLine} Step */
 /** @typedef {{ id: string, name: string, starts: string, steps: Step[] }} Draft */
+const SOON = 200; // milliseconds until the sizes are asked for
 const KEPT = "finish-draft"; // what is being made, over a reload
 /** @type {Draft} */
 const NEW = { id: "", name: "", starts: "", steps: [] };
@@ -24,6 +25,7 @@ export const build = ({ element, trigger, props }) => {
     draft = { ...draft, ...changes };
     folds.keep(KEPT, draft);
     draw();
+    plan();
   };
   // What the server refuses is said here; of several presses the first counts.
   const tried = async (act) => {
@@ -62,6 +64,13 @@ export const build = ({ element, trigger, props }) => {
       change(at, { ...(await stepOf(step.kind)), own, keep });
       speak(`Step ${at + 1} has the settings of the tab.`);
     }),
+  });
+
+  // The sizes that come of the picture on the surface.
+  const plan = later(SOON, async () => {
+    const asked = [shown, JSON.stringify(draft.steps.map(plain))];
+    const told = shown && draft.steps.length ? await ask("/plan", { picture: shown, steps: draft.steps.map(plain) }).catch(() => null) : null;
+    if (asked[0] === shown && asked[1] === JSON.stringify(draft.steps.map(plain))) write(part("plan"), told?.message ?? "");
   });
 
   // ---- what is saved -----------------------------------------------------------------------------------------------------------
@@ -142,7 +151,7 @@ export const build = ({ element, trigger, props }) => {
     const name = draft.name.trim() || "Finish";
     await apply([shown], asSaved() ? { id: draft.id } : { steps: draft.steps }, name);
   }));
-  on("picture", ({ id }) => ((shown = id), draw()));
+  on("picture", ({ id }) => ((shown = id), draw(), plan()));
   on("finishes", draw);
   load().catch(() => {});
   draw();

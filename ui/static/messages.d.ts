@@ -483,6 +483,7 @@ export type FinishOrder = {
   steps?: unknown;
   kind?: unknown;
   values?: unknown;
+  picture?: unknown;
   ids?: unknown;
   of?: unknown;
 };
