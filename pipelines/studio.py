@@ -87,7 +87,9 @@ class Studio:
         self.uploads = Uploads(kept, book, self.disk)
         self.library = Library(catalog, weights, hub)
         self.book = book
-        followers = JobFollowers(book, self.uploads, lambda: self.finder, lambda: self.gallery, self._admitted_step, self._resolved)
+        followers = JobFollowers(
+            book, self.uploads, lambda: self.finder, lambda: self.gallery, self._admitted_step, self._resolved, self.disk.free
+        )  # fmt: skip
         self._worker = Worker(book, outputs, open_runner, followers)
         annotators = annotators or Annotators([], outputs.folder / ".none")
         self._news = NewsDesk(book, self._worker, catalog)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def studio(tmp_path: Path) -> Generator[Studio]:
 
 
 def draw(studio: Studio, **changes: Any) -> PictureRecord:
-    job = studio.submit(TextToImage(prompt="a red house", seed=7, steps=1, width=64, height=64, **changes), ME.user, True)
+    asked = replace(TextToImage(prompt="a red house", seed=7, steps=1, width=64, height=64), **changes)
+    job = studio.submit(asked, ME.user, True)
     return wait_until_pictures(studio, job)
 
 
@@ -274,6 +276,15 @@ def test_too_many_pictures_and_those_of_others_are_refused_before_anything_is_qu
     with pytest.raises(UserError, match="no such picture among yours"):
         studio.finishes.apply([first.id], Person("you"), steps=told(Enlarge()))
     assert len(jobs(studio)) == 1
+
+
+def test_one_of_several_that_would_be_too_large_is_named_before_any_is_queued(studio: Studio) -> None:
+    small, large = draw(studio), draw(studio, seed=8)
+    Image.new("RGB", (64, 64)).save(large.path)
+    studio.book.file.db.execute("update picture set width = 9000, height = 9000 where id = ?", (large.id,))
+    with pytest.raises(UserError, match=f"{large.path.name}: Step 1, Enlarge: The picture would become 18,000"):
+        studio.finishes.apply([small.id, large.id], ME, steps=told(Enlarge()))
+    assert len(jobs(studio)) == 2
 
 
 def test_a_finish_begins_by_itself_once_a_picture_and_never_on_what_came_of_one(studio: Studio) -> None:

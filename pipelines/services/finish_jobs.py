@@ -33,11 +33,13 @@ class JobFollowers(Followers):
 
     def __init__(
         self, book: JobBook, uploads: Uploads, finder: Callable[[], DetailFinder], gallery: Callable[[], Gallery], admit: Admit,
-        resolve: Callable[[Request], Request],
+        resolve: Callable[[Request], Request], free: Callable[[str], None],
     ) -> None:  # fmt: skip
-        """`finder`, `gallery`: asked for when they are needed. `admit`: as for a request that comes in; `resolve`: what it names alone."""
+        """`finder`, `gallery`: asked for when they are needed. `admit`: as for a request that comes in; `resolve`: what it names alone.
+        `free`: this person has no limit, as the owner of the studio.
+        """
         self._book, self._uploads, self._finder, self._gallery = book, uploads, finder, gallery
-        self._admit, self._resolve = admit, resolve
+        self._admit, self._resolve, self._free = admit, resolve, free
 
     def begun(self, job: Job) -> Request:
         chain = read_chain(job.chain)
@@ -58,6 +60,8 @@ class JobFollowers(Followers):
             return self._second_pass(picture)
         if chain.is_last:
             return None
+        if job.owner:  # who may not have been here since the studio was started
+            self._free(job.user)
         return self._following(chain.after(job.id), self._uploads.keep(picture.image, job.user, self._label(picture.request)).id, job)
 
     def entered(self, job: Job, record: PictureRecord) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from models.errors import UserError
@@ -84,8 +85,7 @@ class Finishes:
         finish = self._files.one(person.user, finish_id) if finish_id else Finish("", NOT_SAVED, read_steps(steps))
         records = [self._picture(each, person) for each in ids]
         self._bench.book.check_room(person.user, person.owner, max(of, len(ids)), self._bench.allow(person.user, person.owner))
-        for record in records:
-            self._begin(record, finish, person)
+        self._begin(records, finish, person)
         return len(records)
 
     def marked(self, ids: Sequence[str], person: Person, mark: str, value: int) -> str:
@@ -108,8 +108,7 @@ class Finishes:
         if not records:
             return ""
         try:
-            for record in records:
-                self._begin(record, finish, person, f"finish {finish.id} of {record.id}")
+            self._begin(records, finish, person, by_itself=True)
         except UserError as error:
             return f"“{finish.name}” was not begun. {error}"
         return f"“{finish.name}” is begun for {'it' if len(records) == 1 else f'{len(records)} pictures'}."
@@ -124,13 +123,29 @@ class Finishes:
             raise UserError(NOT_YOURS)
         return record
 
-    def _begin(self, record: PictureRecord, finish: Finish, person: Person, once: str = "") -> None:
+    def _begin(self, records: Sequence[PictureRecord], finish: Finish, person: Person, by_itself: bool = False) -> None:
+        """All of them are looked at before one is queued. `by_itself`: once for each picture."""
+        chains: list[Chain] = []
+        for record in records:
+            with _of_picture(record, len(records)):
+                chains.append(self._chain(record, finish))
+        for done, (record, chain) in enumerate(zip(records, chains, strict=True)):
+            try:
+                self._queue(record, chain, person, f"finish {finish.id} of {record.id}" if by_itself else chain.once)
+            except UserError as error:
+                raise (UserError(f"Only the first {done} of them are in the queue. {error}") if done else error) from None
+
+    def _chain(self, record: PictureRecord, finish: Finish) -> Chain:
+        """For one picture. Raises `UserError` where that cannot be drawn to its end."""
         chain = Chain(finish.name, finish.steps, own=self._own(record, finish.steps))
         sizes(chain.steps, (record.width, record.height))
         self._check(chain)
+        return chain
+
+    def _queue(self, record: PictureRecord, chain: Chain, person: Person, once: str) -> None:
         image = self._bench.adopt(record, person.user, isinstance(chain.step.request, Enlarge))
         request, allowance = self._bench.admit(self._bench.first(chain.asked(image), record), person.user, person.owner)
-        self._bench.submit(request, person, once or chain.once, allowance, Carried(chain.written(), chain.words))
+        self._bench.submit(request, person, once, allowance, Carried(chain.written(), chain.words))
 
     def _own(self, record: PictureRecord, steps: Sequence[FinishStep]) -> Mapping[str, object]:
         """The words of a picture, and its models where it was drawn here and they can draw all of the steps. What an enlarged picture of
@@ -170,3 +185,12 @@ class Finishes:
             "own": step.own,
             "keep": step.keep,
         }
+
+
+@contextmanager
+def _of_picture(record: PictureRecord, count: int) -> Generator[None]:
+    """A sentence about one of several pictures says which one it is."""
+    try:
+        yield
+    except UserError as error:
+        raise (UserError(f"{record.path.name[:100]}: {error}") if count > 1 else error) from None
