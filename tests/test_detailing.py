@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,13 @@ from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture, Step
 from pipelines.metadata import infotext
 from pipelines.metadata.text_request import request_of
-from pipelines.requests.details import DetailBox, Detailer
+from pipelines.requests.details import MERGES, DetailBox, Detailer
 from pipelines.requests.request import Details, Inpaint, describe, restore
 from pipelines.services.preflight import preflight
 from pipelines.tasks import details, inpaint
 from tests.support.drawing import blots, finished, task
 from tests.support.toy_weights import load_toy_model, write_toy_model
+from tests.support.toys import toy_studio
 
 SIZE = (96, 80)
 BOXES = ((8, 8, 40, 40), (48, 30, 90, 76))
@@ -174,6 +176,39 @@ def test_what_adetailer_wrote_is_understood_and_what_is_not_is_named() -> None:
     assert set(found.unknown) == {"ADetailer ControlNet model 2nd"}
     strange = request_of(infotext.parse(THEIRS.replace("confidence: 0.4", "confidence: 7")))
     assert any("Confidence must be between 0 and 1; 7 is not" in note for note in strange.notes)
+
+
+def test_what_adetailer_wrote_can_fill_the_form_of_details() -> None:
+    found = request_of(infotext.parse(THEIRS.replace("ADetailer version", "ADetailer mask merge invert: Merge, ADetailer version"))).details
+    first, second = Details.admit(found).detailers
+    assert found == {"detailers": (first, second), "mask_blur": 5, "padding": 48, "together": MERGES[1]}
+    assert first == Detailer(
+        detector="face_yolov8n.pt", prompt="old face [SEP] young, smiling", confidence=0.4, most=2, down=-6, grow=8, strength=0.35
+    )
+    assert second == Detailer(detector="hand_yolov8n.pt", confidence=0.3, grow=4, strength=0.5)
+    for text in (
+        THEIRS.split(", ADetailer")[0],
+        "x\nSteps: 20, Seed: 1, ADetailer model: None, ADetailer model 2nd: none, Version: v1.10.1",
+    ):
+        assert request_of(infotext.parse(text)).details == {}
+    strange = THEIRS.replace("mask blur: 5", "mask blur: far").replace("padding: 48", "padding: 9999")
+    assert request_of(infotext.parse(strange)).details == {"detailers": (first, second), "padding": 256}
+
+
+def test_the_form_gets_words_models_and_detailers_and_keeps_the_rest(tmp_path: Path) -> None:
+    studio = toy_studio(tmp_path, start=False)
+    reading = studio.readings.of_text(THEIRS, "me")
+    assert reading["detailers"] == 2
+    asked, leave = studio.readings.detailing(reading["id"], "me")
+    assert (asked.prompt, asked.negative_prompt, asked.seed, asked.sampler) == ("a knight", "blurry", 1, "Euler a")
+    assert (len(asked.detailers), asked.padding) == (2, 48)
+    assert {"image", "mask", "boxes", "width", "height", "checkpoint", "denoising_strength", "together"} <= {*leave}  # “x” is not here
+    assert not {"prompt", "steps", "detailers", "mask_blur"} & {*leave}
+    plain = studio.readings.of_text("a knight\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x512, Version: v1.10.1", "me")
+    for reading_id, user in ((plain["id"], "me"), (reading["id"], "you")):
+        with pytest.raises(UserError):
+            studio.readings.detailing(reading_id, user)
+    studio.close()
 
 
 def test_ours_are_written_in_the_same_keys_and_come_back() -> None:

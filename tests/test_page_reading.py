@@ -139,6 +139,17 @@ def test_what_says_nothing_is_told_in_a_sentence_and_its_picture_can_still_be_us
     refused(visit)
 
 
+def test_detailers_of_another_studio_go_into_details_with_the_picture(visit: Visit) -> None:
+    page = visit.page
+    text = f"{A1111}v1.10.1, ADetailer model: face_yolov8n.pt, ADetailer confidence: 0.45, ADetailer inpaint padding: 48"
+    read(visit, lambda: tell(visit, "drop", png({"parameters": text}, (64, 96))))
+    card(visit).get_by_role("button", name="Put its detailer into Details").click()
+    page.wait_for_function("() => inside.page.painted.details?.width === 64 && inside.page.forms.details?.padding === 48")
+    assert [(each["detector"], each["confidence"]) for each in values(visit, "details")["detailers"]] == [("face_yolov8n.pt", 0.45)]
+    assert (values(visit, "details")["prompt"], values(visit, "txt2img")["prompt"]) == (WORDS, "")
+    page.locator("#tab-details").get_by_text("face_yolov8n.pt (not here)").wait_for(state="attached")
+
+
 def test_a_folder_is_brought_in_with_progress_stopped_and_gone_on_with(
     visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,8 @@ KEYS = {  # field of a detailer -> its key, without prefix and suffix
     "across": "x offset", "down": "y offset", "colour": "colour", "order": "order",
 }  # fmt: skip
 OLDER = {"mask only top k largest": "most", "dilate/erode": "grow"}
-OF_THE_REQUEST = {"mask blur": "mask_blur", "inpaint padding": "padding", "mask merge invert": "together"}
+EDGE = {"mask blur": "mask_blur", "inpaint padding": "padding"}
+OF_THE_REQUEST = {**EDGE, "mask merge invert": "together"}
 ALWAYS = ("detector", "confidence", "grow")  # what ADetailer writes even where it is as usual
 FIXED = {"inpaint only masked": "True"}
 MERGED = {"None": MERGES[0], "Merge": MERGES[1], "Merge and Invert": MERGES[2]}
@@ -52,15 +53,33 @@ def read_details(pairs: Mapping[str, str]) -> dict[str, object]:
     return {**({"boxes": boxes} if boxes else {}), **({"detailers": detailers} if detailers else {})}
 
 
+def read_theirs(pairs: Mapping[str, str]) -> dict[str, object]:
+    """Of a text of another studio: what a request for details would have of it, in the words of a request; nothing where it has no
+    detailer. The edge of the boxes and how they are merged are those of the first one.
+    """
+    found = [(_detailer(unit)[0], unit) for unit in (_unit(pairs, suffix) for suffix in SUFFIXES)]
+    units = [(detailer, unit) for detailer, unit in found if detailer and _acts(detailer)]
+    if not units:
+        return {}
+    first = units[0][1]
+    numbers: dict[str, object] = {name: _number(first[key]) for key, name in EDGE.items() if key in first}
+    together = MERGED.get(first.get("mask merge invert", ""))
+    return {"detailers": tuple(detailer for detailer, _ in units)} | numbers | ({"together": together} if together else {})
+
+
 def told_details(pairs: Mapping[str, str]) -> list[str]:
     """Of a text of another studio: a sentence for each detailer, and one for each value of theirs that could not be read."""
     sentences: list[str] = []
     for suffix in SUFFIXES:
         unit = _unit(pairs, suffix)
         detailer, notes = _detailer(unit)
-        if detailer and detailer.detector.casefold() != "none":
+        if detailer and _acts(detailer):
             sentences += [f"When it was drawn, {_in_words(detailer, unit)}. Details can do that here.", *notes]
     return sentences
+
+
+def _acts(detailer: Detailer) -> bool:
+    return detailer.detector.casefold() != "none"
 
 
 def understood(key: str) -> bool:

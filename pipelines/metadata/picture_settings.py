@@ -56,6 +56,7 @@ class Reading:
     guessed: dict[str, str] = field(default_factory=dict[str, str])  # those of them that are only likely -> why
     unknown: dict[str, str] = field(default_factory=dict[str, str])  # what no field stands for
     words_alone: bool = False  # a prompt without settings: nothing else of the request counts
+    details: dict[str, object] = field(default_factory=dict[str, object])  # see `text_request.FromText`
 
 
 def read(source: Path | bytes) -> Request:
@@ -171,7 +172,8 @@ def _from_infotext(text: str, notes: tuple[str, ...]) -> Reading | None:
     program, version = whose(settings.leftovers, settings.version)
     told = _told(request, {*settings.values, *settings.pictures})
     return Reading(
-        request, made_with, (*notes, *found.notes), False, found.pictures, program, version, told, settings.guessed, found.unknown
+        request, made_with, (*notes, *found.notes), False, found.pictures, program, version, told, settings.guessed, found.unknown,
+        details=found.details,
     )  # fmt: skip
 
 

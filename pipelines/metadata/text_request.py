@@ -9,7 +9,7 @@ from itertools import islice
 
 from models.errors import UserError
 from pipelines.metadata.admitting import admitted
-from pipelines.metadata.detail_text import read_details, told_details, understood
+from pipelines.metadata.detail_text import read_details, read_theirs, told_details, understood
 from pipelines.metadata.hires_text import CHECKPOINT, UPSCALER_HASH, lora_of, with_hires_tags
 from pipelines.metadata.infotext import PICTURE_KEYS, UPSCALE_TO, Settings, number
 from pipelines.metadata.lists import unlisted
@@ -66,6 +66,7 @@ class FromText:
     notes: tuple[str, ...] = ()
     pictures: dict[tuple[int, str], str] = field(default_factory=dict[tuple[int, str], str])
     unknown: dict[str, str] = field(default_factory=dict[str, str])  # what nothing here stands for
+    details: dict[str, object] = field(default_factory=dict[str, object])  # fields of a request for details, of another studio's text
 
 
 def request_of(settings: Settings) -> FromText:
@@ -101,7 +102,8 @@ def request_of(settings: Settings) -> FromText:
         *lost(unknown),
         *put_in(kind, bool(settings.pictures.get("image"))),
     )
-    return FromText(request, told, pictures, unknown)
+    details, _ = admitted(Details, {} if kind is Details else read_theirs(settings.leftovers))
+    return FromText(request, told, pictures, unknown, details)
 
 
 def _together(kind: type[Drawing], values: dict[str, object]) -> tuple[Drawing, tuple[str, ...]]:

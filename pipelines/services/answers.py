@@ -211,6 +211,7 @@ class ReadingNews(TypedDict):
     models: list[ReadModel]
     unknown: list[UnknownValue]
     notes: list[str]  # sentences
+    detailers: int  # of another studio, that the tab Details can take: see `Readings.detailing`
 
 
 class FinishStepLine(TypedDict):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
+from models.json_values import is_row
 from pipelines.metadata.hires_text import CHECKPOINT, UPSCALER
 from pipelines.metadata.picture_settings import Reading
 from pipelines.metadata.provenance import ENLARGER
@@ -36,6 +37,7 @@ def news_of(reading_id: str, reading: Reading, found: Rebound) -> ReadingNews:
         "models": [_model(binding) for binding in found.bindings if binding.name or binding.digest],
         "unknown": [UnknownValue(name=sound(name[:80]), shown=sound(value[:300])) for name, value in list(reading.unknown.items())[:200]],
         "notes": list(map(sound, found.notes)),
+        "detailers": len(detailers) if is_row(detailers := reading.details.get("detailers")) else 0,
     }
 
 

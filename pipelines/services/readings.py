@@ -28,7 +28,7 @@ from pipelines.metadata.companions import companions, others
 from pipelines.metadata.picture_settings import Reading, inspect, of_pasted
 from pipelines.metadata.provenance import ENLARGER, unlike
 from pipelines.preprocessors.annotators import Annotators
-from pipelines.requests.request import Drawing, Request
+from pipelines.requests.request import Details, Drawing, Request, limits
 from pipelines.resolving.rebind import INSTEAD, PATIENCE, Rebound, rebind
 from pipelines.services.answers import ReadingNews
 from pipelines.services.reading_news import news_of
@@ -38,6 +38,9 @@ AT_ONCE = 2  # files that are read at the same time
 OF_ONE, OF_ALL = 10, 200  # readings that are kept: of one person, of everybody
 STAYS = "the form keeps its own"
 GONE = "This reading is not kept any more. Drop the picture or paste the text again."
+NO_DETAILERS = "These settings name no detailers."
+# What of a drawing does not suit the drawing of its details: their size, how many, and what holds the whole picture.
+OF_DETAILS = ("width", "height", "batch_count", "batch_size", "all_combinations", "controls", "refiner", "refiner_start")
 LARGEST_TEXT = 4_000_000  # bytes
 NO_FILE = "This file is neither a picture with settings nor a text."
 FOUND_AS = {"checkpoint": "Model", "refiner": "Refiner", "vae": "vae", "hires_checkpoint": "Hires checkpoint", "enlarged_by": ENLARGER}
@@ -77,20 +80,37 @@ class Readings:
         with self._turn:
             return self._keep(of_pasted(text), user)
 
+    def detailing(self, reading_id: str, user: str) -> tuple[Details, tuple[str, ...]]:
+        """The request that fills the form of the details, and the fields that it keeps: the detailers that another studio has run, with the
+        words, models and steps of the picture. Raises `UserError` where there are none, or the reading is not kept any more.
+        """
+        kept = self._one(reading_id, user)
+        details, drawn = kept.reading.details, kept.found.request
+        if not details or not isinstance(drawn, Drawing):
+            raise UserError(NO_DETAILERS)
+        taken = {*details, *(name for name in limits(Drawing) if name not in OF_DETAILS)} - kept.missing
+        own = [item.name for item in fields(Details) if not item.metadata["derived"]]
+        values = {name: details.get(name, getattr(drawn, name, None)) for name in own if name in taken}
+        return replace(Details(), **values), tuple(name for name in own if name not in taken)
+
     def taken(self, reading_id: str, user: str, names: Collection[str] | None = None) -> tuple[Request, tuple[str, ...]]:
         """The request to fill a form with, and the fields that the form keeps as they are. `names`: the fields that are taken; None: all.
 
         What the form has and the text does not say is set back to its default when all is taken, but for a text of words alone and a
         model that is not here. Raises `UserError` when the reading is not kept any more.
         """
-        with self._lock:
-            kept = self._kept.get(reading_id)
-        if kept is None or kept.user != user:
-            raise UserError(GONE)
+        kept = self._one(reading_id, user)
         request = kept.found.request
         own = [item.name for item in fields(request)]
         wanted = {*(kept.reading.told if kept.reading.words_alone and names is None else own if names is None else names)} - kept.missing
         return request, tuple(name for name in own if name not in wanted)
+
+    def _one(self, reading_id: str, user: str) -> Kept:
+        with self._lock:
+            kept = self._kept.get(reading_id)
+        if kept is None or kept.user != user:
+            raise UserError(GONE)
+        return kept
 
     def _keep(self, reading: Reading, user: str) -> ReadingNews:
         found = Rebound(reading.request, reading.notes) if reading.words_alone else self._bound(reading, user, STAYS)

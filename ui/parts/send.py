@@ -98,15 +98,20 @@ def connect(studio: Studio, tab_forms: dict[str, TabForm], stage: Stage, tabs: g
 
 
 def connect_readings(studio: Studio, view: Component, tab_forms: dict[str, TabForm], tabs: gr.Tabs) -> None:
-    """Joins the card of readings to every form: all that was read goes into the form of its kind, or some fields and nothing else."""
+    """Joins the card of readings to every form: all that was read goes into the form of its kind, or some fields and nothing else; or
+    detailers that were read into that of the details.
+    """
     outputs = [tabs, *(component for each in tab_forms.values() for component in each.form.components)]
 
     @role("artist")
     def read(event: gr.EventData, request: gr.Request) -> Updates:
-        asked = getattr(event, "names", None)
+        asked, reading = getattr(event, "names", None), str(getattr(event, "id", ""))
         names = [name for name in asked if isinstance(name, str)] if is_list(asked) else None
         with told("Not taken"):
-            found, leave = studio.readings.taken(str(getattr(event, "id", "")), user_of(request), names)
+            if getattr(event, "details", False) is True:
+                found, leave = studio.readings.detailing(reading, user_of(request))
+            else:
+                found, leave = studio.readings.taken(reading, user_of(request), names)
         if found.kind not in tab_forms:
             raise Refusal("There is no tab for what this was made with.", "Not taken")
         # What the studio decided when a picture was made holds for all of its values together.

@@ -319,6 +319,7 @@ export type ReadingNews = {
   models: ReadModel[];
   unknown: UnknownValue[];
   notes: string[];
+  detailers: number;
 };
 
 export type ReadModel = {

@@ -95,7 +95,7 @@ export const build = ({ element, trigger, server }) => {
     shown = told;
     part("about").hidden = false;
     part("program").textContent = [told.program || (told.words_alone ? "A prompt without settings" : "Settings of an unknown program"), told.version].filter(Boolean).join(" ");
-    part("known").replaceChildren(...known(told, takeOver, note));
+    part("known").replaceChildren(...known(told, takeOver, note), ...(told.detailers ? [detailing(told.detailers)] : []));
     part("all").hidden = !told.values.length;
     part("use").hidden = !file;
     show("known");
@@ -119,6 +119,21 @@ export const build = ({ element, trigger, server }) => {
     trigger("read", { id: shown.id, names });
     if (names === null) close();
     speak(words);
+  };
+
+  // What another studio has run as its detailers goes into the tab Details, and the picture with them.
+  const detail = async () => {
+    const picture = file;
+    snapshot("details");
+    trigger("read", { id: shown.id, names: null, details: true });
+    close();
+    speak("The tab Details has its detailers.");
+    if (picture && !(await hand("details", picture))) notify(`${TABS.details} did not open. Open its tab and drop the picture there.`);
+  };
+  const detailing = (count) => {
+    const button = make("button", { type: "button", className: "quiet", textContent: count === 1 ? "Put its detailer into Details" : `Put its ${count} detailers into Details` });
+    button.addEventListener("click", detail);
+    return make("div", { className: "reading-ways" }, button);
   };
 
   // ---- the picture itself -------------------------------------------------------------------------------------------------
