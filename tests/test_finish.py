@@ -19,7 +19,7 @@ from pipelines.job_book.following import Carried
 from pipelines.jobs.events import Picture
 from pipelines.jobs.outputs import read
 from pipelines.requests.details import PAINTED, DetailBox, Detailer
-from pipelines.requests.finish import MOST_STEPS, Chain, FinishStep, bare, read_chain, read_steps, sizes
+from pipelines.requests.finish import MOST_STEPS, Chain, FinishStep, bare, own_of, read_chain, read_steps, sizes
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import ControlUse, Details, Drawing, Enlarge, Request, SecondPass, TextToImage, describe
 from tests.support.toys import toy_studio, wait_until
@@ -69,6 +69,17 @@ def test_a_step_has_nothing_of_the_picture_that_stood_in_the_form() -> None:
     box = DetailBox(right=5, bottom=5)
     asked = Details(image="a" * 64, mask="b" * 64, boxes=(box,), seed=5, batch_count=4, prompt="a face", threads=3, denoising_strength=0.6)
     assert bare(asked) == Details(prompt="a face", denoising_strength=0.6)
+
+
+def test_what_a_picture_says_of_itself_are_its_words_as_they_were_read_its_seed_and_its_models() -> None:
+    made = TextToImage(prompt="a (b:1.2)", language=1, seed=5, checkpoint="other", steps=9, guidance_scale=2.0, clip_skip=2)
+    own = own_of(made)
+    assert {name: own[name] for name in ("prompt", "language", "seed", "checkpoint", "clip_skip")} == {
+        "prompt": "a (b:1.2)", "language": 1, "seed": 5, "checkpoint": "other", "clip_skip": 2,
+    }  # fmt: skip
+    assert not {"steps", "guidance_scale", "width", "sampler", "controls"} & own.keys()
+    assert own_of(made, model=False).keys() == {"prompt", "negative_prompt", "second_prompt", "language", "seed"}
+    assert own_of(Enlarge()) == {}
 
 
 @pytest.mark.parametrize(

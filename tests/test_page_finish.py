@@ -6,10 +6,11 @@ import pytest
 from playwright.sync_api import expect
 
 from pipelines import Enlarge, PictureRecord, SecondPass
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
+open_house = house_with("hires", "details", "enlarge", "gallery")
 
 
 def made(house: House) -> list[PictureRecord]:

@@ -23,7 +23,7 @@ from tests.test_page_inspector import changed, values
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
-open_house = house_with("img2img")
+open_house = house_with("img2img", "details")
 # ComfyUI's graph with a sampler that is not here, small enough for the toy.
 GRAPH = comfy_graph(sampler_name="dpmpp_3m_sde")
 GRAPH["5"]["inputs"] |= {"width": 64, "height": 96}

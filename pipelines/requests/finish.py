@@ -27,6 +27,7 @@ OWN_PICTURE = (
     "A control unit of this step has a picture of its own, which belongs to one picture alone. Take that out of the unit, or remove it."
 )
 NOTHING_PAINTED = "“What I paint” finds nothing in a picture that nobody has painted on. Choose another detector for this step."
+BESIDE = ("seed", "language")  # what goes with a picture's words
 # What belongs to one picture and one press.
 ONE = {
     "image": "", "images": (), "mask": "", "boxes": (), "seed": -1, "variation_seed": -1, "batch_count": 1, "batch_size": 1,
@@ -154,7 +155,7 @@ def own_of(request: Request, model: bool = True) -> dict[str, object]:
     groups = (WORDS, MODEL) if model else (WORDS,)
     told = describe(request)
     names = {item.name for item in fields(Drawing) if item.metadata["group"] in groups and not item.metadata["derived"]}
-    return {name: value for name, value in told.items() if name in names or name == "seed"}
+    return {name: value for name, value in told.items() if name in names or name in BESIDE}
 
 
 def sizes(steps: tuple[FinishStep, ...], size: Size) -> list[Size]:
