@@ -107,7 +107,7 @@ def test_what_is_wrong_with_the_second_pass_is_said_before_the_first(studio: Stu
 
 
 def test_a_second_pass_that_cannot_be_queued_costs_no_picture(studio: Studio, painter: ToyPainter, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(image: object) -> str:
+    def full(image: object, source: str) -> str:
         raise UserError("The disk is full.")
 
     monkeypatch.setattr(studio.uploads.inputs, "keep", full)
