@@ -237,7 +237,7 @@ def test_a_route_that_breaks_answers_with_a_sentence_and_the_place_in_the_log(
     monkeypatch.setattr(studio, "engine_state", lambda: 1 / 0)
     app = create_app(studio, example_page, Door())
     with caplog.at_level("ERROR"):
-        answer = TestClient(app, "http://localhost").get("/current")
+        answer = TestClient(app, "http://localhost", client=("127.0.0.1", 1)).get("/current")
     assert answer.status_code == 500
     told = re.fullmatch(r"Something broke in the studio\. Its log says what, under the reference (\w{8})\.", answer.json()["message"])
     assert told

@@ -69,6 +69,8 @@ def _what_is_wrong(path: Path, folder: Path) -> str:
     try:
         with closing(connect(path)) as db:
             return _inside(db, path)
+    except UnicodeDecodeError:  # what SQLite says of a damaged schema holds its bytes
+        return "damaged"
     except sqlite3.Error as error:
         if trouble(error) != "damaged":
             raise

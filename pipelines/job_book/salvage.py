@@ -37,7 +37,7 @@ def salvage(path: Path) -> Salvage:
             jobs = _rows(db, "job", ("id", "user", "request"), "where state in ('waiting', 'running')")
             inputs = _rows(db, "input", ("id", "user"), order="id")
             others, came = salvaged(db), people.salvaged(db)
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):  # what SQLite says of a damaged schema holds its bytes
         return Salvage()
     return Salvage({row["path"]: row for row in _once(pictures) if is_inside(row["path"])}, _once(jobs), inputs, others, came)
 
