@@ -16,7 +16,7 @@ from pipelines import TextToImage
 from pipelines.job_book.book import JobBook
 from pipelines.people.passwords import Passwords
 from pipelines.people.people import MOVE, People, clean
-from pipelines.people.records import Quota
+from pipelines.people.records import Quota, Session, hash_of
 from pipelines.people.roles import RANK, ROLES, Role, admits, may
 from pipelines.people.rules import Maker, Wanted
 from tests.support.book_files import opened
@@ -148,6 +148,8 @@ def test_a_link_is_for_as_many_people_as_it_says_also_when_all_come_at_once(peop
         thread.join()
     assert len(cookies) == 3
     assert come(people, token, "Once more", browser=cookies[0]), "who came by it may come again"
+    link, late = people.register.link_of(hash_of(token)), people.register.add_member("late", "Late", 0.0)
+    assert link and not people.register.add_session(Session("x", late.number, link.number, 0.0, 0.0), most=3), "counted where it is written"
 
 
 def test_a_second_device_comes_in_by_an_address_that_is_good_once_and_for_five_minutes(people: People, clock: Clock) -> None:
