@@ -342,6 +342,8 @@ def test_a_link_to_a_board_shows_that_one_and_the_own_pictures_and_nothing_else(
     assert told["count"] == 2 and len(names) == 2
     heads = door.ask("GET", "/library/headings?group=board", headers=me).json()
     assert heads["titles"] == ["Sea", ""] and heads["counts"] == [1, 1]
+    [row] = door.ask("GET", "/library?query=sea", headers=me).json()["pictures"]
+    assert (row["rating"], row["favourite"], row["noted"], row["own"]) == (0, False, False, False)
     listed = door.ask("GET", "/library/boards", headers=me).json()["boards"]
     assert [(each["name"], each["count"], each["own"]) for each in listed] == [("Sea", 1, False)]
     changes_nothing(door, me, boards, shown)
