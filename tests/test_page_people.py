@@ -63,6 +63,7 @@ def draw(phone: Page) -> None:
 
 def test_a_link_lets_a_phone_in_draw_within_its_bounds_only_look_and_out_again(house: House, visit: Visit, phone: Page) -> None:
     owner = visit.page
+    owner.set_viewport_size({"width": 1440, "height": 900})
     address = made_link(owner)
     assert said_by_code(owner) == address
     come_in(phone, address)

@@ -80,6 +80,13 @@ def test_each_role_may_what_the_lesser_ones_may_and_one_thing_more() -> None:
         assert [admits(least, who) for who in ROLES] == [RANK[who] >= RANK[least] for who in ROLES]
 
 
+def test_the_guide_shows_the_table_of_roles_as_it_is() -> None:
+    guide = (Path(__file__).parent.parent / "docs" / "sharing.md").read_text("utf-8").partition("## What a role may")[2]
+    head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in guide.splitlines() if line.startswith("|")]
+    told = {row[0]: [act for act, said in zip(head[1:], row[1:], strict=True) if said == "yes"] for row in rows}
+    assert told == {role: may(role)[1:] for role in ROLES if role != "anyone"}
+
+
 # ------------------------------------------------------------------------------------------------ coming in
 
 
