@@ -13,6 +13,7 @@ LONG = (
     "test_pictures_acceptance", "test_page_afternoon", "test_acceptance", "test_pictures_starter", "test_starter", "test_starter_extras",
     "test_kills", "test_page_library", "test_page_windows", "test_page_enlarge", "test_page_firefox", "test_page_webkit", "test_page_sizes",
     "test_page_access", "test_page_models", "test_page_tools", "test_run_killed", "test_annotators_large", "test_recipe_controls",
+    "test_page_finishing",
 )  # fmt: skip
 
 for told in ("page_fixtures", "unit_pages", "other_browsers", "browser_round"):

@@ -75,7 +75,8 @@ def shown_map(page: Page, card: Locator) -> Image.Image:
 
 
 def outlines(image: Image.Image) -> NDArray[np.bool_]:
-    return cv2.Canny(np.asarray(image.convert("RGB")), 100, 200) > 0
+    """At the size at which the starter draws; its pictures are enlarged after that."""
+    return cv2.Canny(np.asarray(image.convert("RGB").resize((128, 128), Image.Resampling.BOX)), 100, 200) > 0
 
 
 def shared(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
