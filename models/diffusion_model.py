@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from models.loading.preview_decoder import PreviewDecoder
     from models.memory.device import Device
     from models.patches.embeddings import Embedding
+    from models.patches.lora import Paced
 
 Tokenizer = Any  # Any: of the prompt language, which lies above this layer and brings it
 Encodings = Any  # Any: likewise
@@ -53,6 +54,7 @@ class DiffusionModel:
     embeddings: Mapping[str, Embedding] = field(default_factory=dict[str, "Embedding"])  # word of the prompt -> vectors
     encodings: Encodings = None  # what its text encoders have said before, by the runner; None: nothing is kept
     encoder_state: object = ()  # what its text encoders say depends on: LoRAs and embeddings, hashable
+    paced: Paced | None = None  # its LoRAs whose strength changes from step to step; who samples tells it each step
     controls: Mapping[str, ControlNetwork] = field(default_factory=dict[str, "ControlNetwork"])  # id in the library -> network that steers
 
     @property

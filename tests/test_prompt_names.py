@@ -123,7 +123,7 @@ def said(prompt: str, negative: str = "") -> str:
         ("[a|b:0.5]", "it has : and | in one pair of brackets"), ("[a:b:c:3]", "too many colons"),
         ("<segment:face>", "“<segment:face>” is a tag that"), ("<fromto[0.5]:a,b>", "is a tag that"),
         ("odd (v1)", r"Write it as odd \(v1\)"), ("<lora:x:much>", "is not a number"),
-        ("<lora:x:0@0,1@0.5>", "from step to step, which is not read"),
+        ("<lora:x:0@0,much@1>", "is not a weight that changes"),
     ],
 )  # fmt: skip
 def test_what_is_not_understood_is_said_by_name(text: str, says: str) -> None:

@@ -7,7 +7,7 @@ them away again), so the host's copy stays true while the networks run on the de
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Generic, TypeVar
 
@@ -64,11 +64,12 @@ class Kept(Generic[Value]):
 
 
 @contextmanager
-def in_turn(networks: Iterable[nn.Module], device: torch.device, layer_by_layer: bool = False) -> Generator[None]:
+def in_turn(networks: Iterable[nn.Module], device: torch.device, layer_by_layer: bool = False) -> Generator[Callable[[], None]]:
     """Runs networks that lie in the host's memory on the device, the weights of one at a time there: the smallest working set.
 
     A network comes when it is called and goes when the next one is. With `layer_by_layer` that holds for each single layer, for
-    a network that is itself too large: many times slower, but it draws. Afterwards everything is in the host's memory.
+    a network that is itself too large: many times slower, but it draws. Afterwards everything is in the host's memory, and so it is
+    after a call of what this gives: who changes weights meanwhile asks for it first.
     """
     turn = _Turn(device)
     with ExitStack() as stack:
@@ -78,7 +79,7 @@ def in_turn(networks: Iterable[nn.Module], device: torch.device, layer_by_layer:
                 _by_layer(network, turn, stack)
             else:
                 _whole(network, turn, stack)
-        yield
+        yield turn.end
 
 
 class _Turn:

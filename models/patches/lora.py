@@ -7,9 +7,9 @@ nothing rounded twice. All that can be wrong with a file is found before the fir
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -90,6 +90,10 @@ class _Change:
     parameter: nn.Parameter
     matrices: Mapping[str, Tensor]
     strength: float
+    pace: Factor | None = None
+
+    def strength_at(self, index: int, run: int) -> float:
+        return self.strength * self.pace(index, run) if self.pace else self.strength
 
     def check(self) -> None:
         try:
@@ -97,8 +101,8 @@ class _Change:
         except (RuntimeError, ValueError, IndexError) as error:
             raise UserError(f"{self.lora.title} was made for another model: its matrices are of another shape at {self.name}.") from error
 
-    def delta(self) -> Tensor:
-        return weight_delta(self.matrices, self.parameter.data)
+    def delta(self, before: Tensor) -> Tensor:
+        return weight_delta(self.matrices, before)
 
 
 @dataclass
@@ -108,45 +112,74 @@ class _Patch:
     parameter: nn.Parameter
     changes: list[_Change] = field(default_factory=list[_Change])
 
-    def weight(self) -> Tensor:
-        """W + the sum of strength * delta, rounded once, in the memory layout of W."""
-        before = self.parameter.data
+    def weight(self, before: Tensor, index: int = 0, run: int = 1) -> Tensor:
+        """W + the sum of strength * delta, rounded once, in the memory layout of W, which is `before`; at a step, from 0, of a run."""
         after = before
         for change in self.changes:
-            after = torch.add(after, change.delta(), alpha=change.strength)
+            after = torch.add(after, change.delta(before), alpha=change.strength_at(index, run))
         after = after.to(before.dtype)
         return after if after.stride() == before.stride() else torch.empty_like(before).copy_(after)
 
 
 Parts = Mapping[str, tuple[nn.Module, Mapping[str, str]]]  # part -> its network, and its modules by what LoRA files call them
+Factor = Callable[[int, int], float]  # a step, from 0, and how many run -> by what a strength is multiplied
 Use = tuple[Lora, float, float, str]  # a LoRA, its strength on the UNet and on the text encoders, block weights
 
 
+class Paced:
+    """LoRAs whose strength changes from step to step: their weights are made anew where it is another than at the step before.
+
+    A step with the strength s has the weights that a LoRA of that strength has, bit for bit.
+    """
+
+    def __init__(self, patches: Sequence[tuple[_Patch, Tensor]]) -> None:
+        """`patches`: with the weight as it is without any."""
+        self.patches = [(patch, base) for patch, base in patches if any(change.pace for change in patch.changes)]
+        self._paces = list(dict.fromkeys(change.pace for patch, _ in self.patches for change in patch.changes if change.pace))
+        self._now = self._factors(0, 1)
+        self.bring_home: Callable[[], None] = lambda: None  # where networks move, before their weights change
+
+    def _factors(self, index: int, run: int) -> list[float]:
+        return [pace(index, run) for pace in self._paces]
+
+    def turn(self, index: int, run: int) -> None:
+        """To a step, from 0, of those that run."""
+        factors = self._factors(index, run)
+        if factors == self._now:
+            return
+        self.bring_home()
+        with torch.inference_mode(False), torch.no_grad():
+            for patch, base in self.patches:
+                patch.parameter.data = patch.weight(base, index, run)
+        self._now = factors
+
+
 @contextmanager
-def applied(model: DiffusionModel, uses: Sequence[Use]) -> Generator[None]:
+def applied(model: DiffusionModel, uses: Sequence[Use], paces: Sequence[Factor | None] = ()) -> Generator[Paced]:
     """The model's UNet and text encoders with these LoRAs, for the length of the block. They add up, in any order.
 
+    `paces`: of each LoRA, by what its strength on the UNet is multiplied at a step; they begin at the first one.
     Takes as much memory again as the weights that change. Raises `UserError`, with every weight as it was, when a LoRA does not fit.
     """
-    patches = _patches(model, uses)
-    with torch.no_grad():
-        new = [patch.weight() for patch in patches]
-    _check_finite(patches, new)
+    patches = _patches(model, uses, paces or [None] * len(uses))
     old = [patch.parameter.data for patch in patches]
+    with torch.no_grad():
+        new = [patch.weight(before) for patch, before in zip(patches, old, strict=True)]
+    _check_finite(patches, new)
     try:
         for patch in patches:
             patch.parameter.data = new.pop(0)
-        yield
+        yield Paced(list(zip(patches, old, strict=True)))
     finally:
         for patch, weight in zip(patches, old, strict=True):
             patch.parameter.data = weight
 
 
-def _patches(model: DiffusionModel, uses: Sequence[Use]) -> list[_Patch]:
+def _patches(model: DiffusionModel, uses: Sequence[Use], paces: Sequence[Factor | None]) -> list[_Patch]:
     patches: dict[int, _Patch] = {}
     names: Parts = _names(model) if uses else {}
-    for use in uses:
-        for change in _changes(model, names, *use):
+    for use, pace in zip(uses, paces, strict=True):
+        for change in _changes(model, names, *use, pace=pace):
             change.check()
             patches.setdefault(id(change.parameter), _Patch(change.parameter)).changes.append(change)
     return list(patches.values())
@@ -157,7 +190,9 @@ def _names(model: DiffusionModel) -> Parts:
     return {"unet": (model.unet, unet_targets(model.unet)), **encoders}
 
 
-def _changes(model: DiffusionModel, names: Parts, lora: Lora, unet: float, text_encoder: float, blocks: str) -> Iterator[_Change]:
+def _changes(
+    model: DiffusionModel, names: Parts, lora: Lora, unet: float, text_encoder: float, blocks: str, pace: Factor | None = None
+) -> Iterator[_Change]:
     _check_family(model, names, lora)
     weights = block_weights(blocks, model.unet)
     for target, matrices in lora.modules.items():
@@ -166,7 +201,9 @@ def _changes(model: DiffusionModel, names: Parts, lora: Lora, unet: float, text_
         block = block_of(name, model.unet) if target.part == "unet" else ""
         strength = (unet if target.part == "unet" else text_encoder) * weights.get(block or BASE, 1.0)
         if strength:
-            yield from _of_module(lora, name, names[target.part][0].get_submodule(name), matrices, strength)
+            own = pace if target.part == "unet" else None
+            module = names[target.part][0].get_submodule(name)
+            yield from (replace(change, pace=own) for change in _of_module(lora, name, module, matrices, strength))
 
 
 def _of_module(lora: Lora, name: str, module: nn.Module, matrices: Mapping[str, Tensor], strength: float) -> Iterator[_Change]:

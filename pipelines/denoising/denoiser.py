@@ -107,6 +107,8 @@ class Denoiser:
 
     def begin(self, index: int, steps: Steps) -> None:
         self._residuals.begin(index, steps)
+        if self._model.paced and index < steps.planned:
+            self._model.paced.turn(index - steps.skipped, steps.run)
         self._step, self._made = index - steps.skipped, 0
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:

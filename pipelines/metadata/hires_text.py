@@ -115,4 +115,4 @@ def with_hires_tags(request: TextToImage) -> tuple[TextToImage, tuple[str, ...]]
 
 
 def lora_of(tag: Tag) -> LoraUse:
-    return LoraUse(name=tag.name[:300], unet=tag.unet, text_encoder=tag.text_encoder, blocks=tag.blocks[:400])
+    return LoraUse(name=tag.name[:300], unet=tag.unet, text_encoder=tag.text_encoder, blocks=tag.blocks[:400], pace=tag.pace[:400])

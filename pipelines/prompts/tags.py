@@ -1,6 +1,6 @@
 """Tags in a prompt that add a LoRA or a hypernetwork, as A1111 writes them.
 
-    <lora:name>  <lora:name:0.8>  <lora:name:text encoder:UNet>  <lora:name:te=0.5:unet=0.8>  <hypernet:name:0.8>
+    <lora:name>  <lora:name:0.8>  <lora:name:text encoder:UNet>  <lora:name:te=0.5:unet=0.8>  <lora:name:0@0,0.8@0.5>  <hypernet:name:0.8>
 
 The second number is the first where it is left out, and that is 1. Block weights are `lbw=` and numbers with commas. As in A1111 they
 act in the prompt alone; in a negative prompt they are found all the same, so that they are not taken for words.
@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 
 from models.errors import UserError
 from pipelines.requests.added import MOST_LORAS, STRONGEST
+from pipelines.requests.pace import points_of, shared, weights
 from pipelines.wildcards.unsaid import TAG, Unsaid, unsaid
 
 STEP = "0.05"  # of the keys that weigh
@@ -33,6 +34,7 @@ class Tag:
     unet: float = 1.0
     text_encoder: float = 1.0
     blocks: str = ""
+    pace: str = ""  # how the strength on the UNet changes over the steps (`pipelines.requests.pace`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,12 @@ class WrittenTag:
         kind, name, *parts = self.text[1:-1].split(":")
         named = {key.strip(): value for key, mark, value in (part.partition("=") for part in parts) if mark}
         numbers = [part for part in parts if "=" not in part]
-        text_encoder = _number(named.get("te", numbers[0] if numbers else "1"), name)
-        unet = _number(named["unet"] if "unet" in named else numbers[1] if len(numbers) > 1 else str(text_encoder), name)
-        return Tag("hypernet" if kind.lower() == "hypernet" else "lora", name.strip(), unet, text_encoder, named.get("lbw", "").strip())
+        words = named.get("te", numbers[0] if numbers else "1")
+        text_encoder, _ = _weight(words, name)  # what is encoded once has one strength: the largest
+        unet, pace = _weight(named["unet"] if "unet" in named else numbers[1] if len(numbers) > 1 else words, name)
+        if kind.lower() == "hypernet":
+            return Tag("hypernet", name.strip(), unet, text_encoder)
+        return Tag("lora", name.strip(), unet, text_encoder, named.get("lbw", "").strip(), pace)
 
 
 class LoraLike(Protocol):
@@ -64,6 +69,8 @@ class LoraLike(Protocol):
     def text_encoder(self) -> float: ...
     @property
     def blocks(self) -> str: ...
+    @property
+    def pace(self) -> str: ...
 
 
 class HypernetworkLike(Protocol):
@@ -138,10 +145,15 @@ def without_tags(prompt: str) -> str:
     return "".join(prompt[place] for place in kept)
 
 
+def _weight(text: str, name: str) -> tuple[float, str]:
+    """A strength, and how it changes over the steps."""
+    if not {"@", "~"} & {*text}:
+        return _number(text, name), ""
+    strength, pace = shared(points_of(text))
+    return min(max(strength, -STRONGEST), STRONGEST), pace
+
+
 def _number(text: str, name: str) -> float:
-    if "@" in text:
-        said = f"“{text[:40]}” in the tag of “{name.strip()[:80]}” would change its weight from step to step, which is not read here"
-        raise UserError(f"{said}. Write one number, as in <lora:name:0.8>.")
     if not _NUMBER.fullmatch(text):
         raise UserError(f"“{text[:20]}” in the tag of “{name.strip()[:80]}” is not a number. Write it as in <lora:name:0.8>.")
     return min(max(float(text), -STRONGEST), STRONGEST)
@@ -158,9 +170,10 @@ def _writable(text: str) -> bool:
 
 
 def _lora(use: LoraLike) -> str:
-    numbers = [use.text_encoder] if use.text_encoder == use.unet else [use.text_encoder, use.unet]
+    unet = weights(use.unet, use.pace) if use.pace else _written(use.unet)
+    numbers = [unet] if use.text_encoder == use.unet else [_written(use.text_encoder), unet]
     blocks = [f"lbw={use.blocks}"] if _writable(use.blocks) else []
-    return ":".join(["lora", use.name, *map(_written, numbers), *blocks])
+    return ":".join(["lora", use.name, *numbers, *blocks])
 
 
 def _hypernetwork(use: HypernetworkLike) -> str:

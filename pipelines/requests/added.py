@@ -19,6 +19,7 @@ class LoraUse:
     unet: float = limited(1.0, Range(-STRONGEST, STRONGEST, 0.05, clamp=True), "Strength")
     text_encoder: float = limited(1.0, Range(-STRONGEST, STRONGEST, 0.05, clamp=True), "Strength on the words")
     blocks: str = limited("", Text(400), "Block weights", "Numbers with commas, one a block of the UNet; empty: 1 everywhere")
+    pace: str = limited("", Text(400), "Over the steps", "Shares of the strength, as in 0@0, 1@0.5: all of it from the middle on")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from pipelines.requests.as_made import is_sealed, loosened
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.drawn_small import enlarged_size, enlarger_of
 from pipelines.requests.made_for import MADE_FOR, cannot_draw, draws
+from pipelines.requests.pace import read_pace
 from pipelines.requests.request import (
     OWN_VAE,
     Depth,
@@ -115,6 +116,8 @@ def _said(request: Drawn, checkpoint: Checkpoint, catalog: CatalogView, called: 
     """With what the words name. `called`: the embeddings that words may stand for."""
     prompt, tags = take_tags(request.prompt)
     loras = [*request.loras, *(_lora(tag, checkpoint, catalog) for tag in tags if tag.kind == "lora")]
+    for use in loras:
+        read_pace(use.pace)  # raises `UserError`
     hypernetworks = [*request.hypernetworks, *(_hypernetwork(tag, checkpoint, catalog) for tag in tags if tag.kind == "hypernet")]
     return replace(
         request,
@@ -149,7 +152,8 @@ def _values(request: Drawing) -> dict[str, object]:
 
 
 def _lora(tag: Tag, checkpoint: Checkpoint, catalog: CatalogView) -> LoraUse:
-    return LoraUse(id=_by_name("lora", tag.name, checkpoint, catalog).id, unet=tag.unet, text_encoder=tag.text_encoder, blocks=tag.blocks)
+    found = _by_name("lora", tag.name, checkpoint, catalog)
+    return LoraUse(id=found.id, unet=tag.unet, text_encoder=tag.text_encoder, blocks=tag.blocks, pace=tag.pace)
 
 
 def _hypernetwork(tag: Tag, checkpoint: Checkpoint, catalog: CatalogView) -> HypernetworkUse:

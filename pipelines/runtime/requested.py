@@ -10,13 +10,14 @@ from models.identify.control import IP_ADAPTER
 from models.library.catalog import Catalog
 from models.memory.manager import Key
 from models.patches.hypernetworks import Hypernetwork
-from models.patches.lora import Lora
+from models.patches.lora import Factor, Lora
 from pipelines.metadata.hires_text import CHECKPOINT as HIRES
 from pipelines.metadata.hires_text import UPSCALER
 from pipelines.metadata.provenance import CHECKPOINT, ENLARGER, Hashes, MadeWith, one, several
 from pipelines.metadata.two_passes import changes_checkpoint
 from pipelines.requests.as_made import understanding
 from pipelines.requests.drawn_small import enlarger_of
+from pipelines.requests.pace import read_pace
 from pipelines.requests.request import Drawing, SecondPass, TextToImage
 from pipelines.runtime.loaders import Held
 
@@ -72,6 +73,12 @@ class Named:
     def loras(self, items: Items) -> list[tuple[Lora, float, float, str]]:
         """(LoRA, strength on the UNet, on the text encoders, block weights) each."""
         return [(items[key].value, use.unet, use.text_encoder, use.blocks) for key, use in self._loras]
+
+    @property
+    def paces(self) -> list[Factor | None]:
+        """How the strength of each LoRA changes over the steps; None: not at all."""
+        read = [read_pace(use.pace) for _, use in self._loras]
+        return [pace.at if pace else None for pace in read]
 
     def hypernetworks(self, items: Items) -> list[tuple[Hypernetwork, float]]:
         return [(items[key].value, use.strength) for key, use in self._hypernetworks]

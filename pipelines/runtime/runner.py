@@ -182,10 +182,10 @@ class ModelRunner:
             added = stack.enter_context(self.manager.lease(named.added)).items
             model = named.joined({**added, **lent.items}, self.origins.hashes, self.origins.begin(request))
             model = replace(model, encodings=self._encodings, encoder_state=named.encoder_state(self._loaders.fingerprint))
-            stack.enter_context(applied(model, named.loras(added)))
+            paced = stack.enter_context(applied(model, named.loras(added), named.paces))
             stack.enter_context(active(model, named.hypernetworks(added)))
-            stack.enter_context(self._running(_with_joined(lent, model), lent.tier, work))
-            yield model
+            paced.bring_home = stack.enter_context(self._running(_with_joined(lent, model), lent.tier, work))
+            yield replace(model, paced=paced if paced.patches else None)
 
     def spare(self, request: Drawing) -> None:
         """Makes all the room there is for this request."""
@@ -193,10 +193,12 @@ class ModelRunner:
         self.manager.unload_idle(keep={*named.added, *named.networks})
         release(self._device)
 
-    def _running(self, networks: Collection[nn.Module], tier: Tier, work: Work) -> AbstractContextManager[None]:
-        """What does not fit the device whole goes there part by part, and a part that does not fit either, layer by layer."""
+    def _running(self, networks: Collection[nn.Module], tier: Tier, work: Work) -> AbstractContextManager[Callable[[], None]]:
+        """What does not fit the device whole goes there part by part, and a part that does not fit either, layer by layer. Gives what
+        brings all of it back into the host's memory until it is needed again.
+        """
         if tier == "device" or self.machine.device is None:
-            return nullcontext()
+            return nullcontext(lambda: None)
         largest = max(sum(weight.nbytes for weight in network.parameters()) for network in networks)
         too_large = largest + working_memory(replace(work, patched=0), self.machine) > self.machine.device
         return in_turn(networks, self._device.torch_device, layer_by_layer=too_large)

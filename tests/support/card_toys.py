@@ -128,7 +128,7 @@ class Workshop:
     def added(self) -> dict[str, Any]:
         """All that may be named beside a checkpoint."""
         return {
-            "loras": (LoraUse(id=self.ids["ink"], unet=0.7),),
+            "loras": (LoraUse(id=self.ids["ink"], unet=0.7, pace="0@0, 1@1"),),
             "hypernetworks": (HypernetworkUse(id=self.ids["odd"], strength=0.3),),
             "embeddings": (EmbeddingUse(id=self.ids["snowy"], word="snowy"),),
             "vae": self.ids["soft"],

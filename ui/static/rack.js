@@ -40,12 +40,13 @@ export const build = ({ element, trigger, props, watch }) => {
 
   const nameOf = (entry) => known(entry.id)?.name ?? entry.name ?? "a file that is not here";
 
-  const blocks = (entry, place) => {
-    const input = make("input", { type: "text", value: entry.blocks ?? "", maxLength: 400, placeholder: "1 everywhere" });
-    input.addEventListener("change", () => change(entries().map((old, index) => (index === place ? { ...old, blocks: input.value } : old))));
-    const label = make("label", {}, make("span", { textContent: words.blocks }), input);
-    const details = make("details", { className: "rack-blocks" }, make("summary", { textContent: "Block weights" }), label);
-    return folds.details(details, `${kind}-${field}-blocks-${entry.id}`, !!entry.blocks);
+  // Numbers that are written as text: for each block, and over the steps.
+  const written = (entry, place, name, placeholder) => {
+    const input = make("input", { type: "text", value: entry[name] ?? "", maxLength: 400, placeholder });
+    input.addEventListener("change", () => change(entries().map((old, index) => (index === place ? { ...old, [name]: input.value } : old))));
+    const label = make("label", {}, make("span", { textContent: words[name] }), input);
+    const details = make("details", { className: "rack-blocks" }, make("summary", { textContent: words[name] }), label);
+    return folds.details(details, `${kind}-${field}-${name}-${entry.id}`, !!entry[name]);
   };
 
   const trigger_words = (file) =>
@@ -66,7 +67,8 @@ export const build = ({ element, trigger, props, watch }) => {
     item.append(...Object.keys(numbers).filter((name) => numbers[name]).map((name) => strength(entry, place, name)));
     const chips = trigger_words(file);
     if (chips.length) item.append(make("div", { className: "rack-words" }, ...chips));
-    if ("blocks" in words) item.append(blocks(entry, place));
+    if ("blocks" in words) item.append(written(entry, place, "blocks", "1 everywhere"));
+    if ("pace" in words) item.append(written(entry, place, "pace", "0@0, 1@0.5"));
     return item;
   };
 
