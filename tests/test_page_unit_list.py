@@ -118,8 +118,8 @@ def test_a_phone_needs_no_sideways_scrolling(house: House, browser: Browser) -> 
         assert wide == 0
 
 
-@pytest.mark.parametrize("curve", WEIGHT_CURVES)
-def test_the_drawn_weights_are_those_that_the_steps_take(visit: Visit, first: Locator, curve: str) -> None:
+def test_the_drawn_weights_are_those_that_the_steps_take(visit: Visit) -> None:
+    uses = [use for curve in WEIGHT_CURVES for use in uses_of(curve)]
     points = visit.page.evaluate(
         """([uses, steps]) => {
           const curves = { Flat: [1, 1], Falling: [1, 0], Rising: [0, 1] };
@@ -128,9 +128,9 @@ def test_the_drawn_weights_are_those_that_the_steps_take(visit: Visit, first: Lo
           Object.assign(curves, { Middle: fine((x) => Math.sin(x * Math.PI)) });
           return uses.flatMap((use) => steps.map((count) => inside.unit_plot.weights(use, count, curves)));
         }""",
-        [[asdict(use) for use in uses_of(curve)], [1, 7, 20]],
+        [[asdict(use) for use in uses], [1, 7, 20]],
     )
-    expected = [[use.weight_at(index, steps) for index in range(steps)] for use in uses_of(curve) for steps in (1, 7, 20)]
+    expected = [[use.weight_at(index, steps) for index in range(steps)] for use in uses for steps in (1, 7, 20)]
     for drawn, taken in zip(points, expected, strict=True):
         assert all(math.isclose(one, other, abs_tol=1e-4) for one, other in zip(drawn, taken, strict=True)), (drawn, taken)
 
