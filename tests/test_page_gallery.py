@@ -79,7 +79,6 @@ def library(visit: Visit, ids: list[str]) -> Generator[Library]:
 
 
 def opened(visit: Visit) -> Library:
-    visit.reload()
     visit.open_tab("Library")
     library = Library(visit)
     expect(library.part("count")).not_to_be_empty()
@@ -227,15 +226,18 @@ def test_a_board_is_made_filled_renamed_and_brought_back(library: Library, ids: 
     expect(library.place("Evening").locator(".gallery-figure")).to_have_text("2")
 
 
-def test_what_is_deleted_comes_back_by_undo_or_out_of_the_bin_which_empties_after_asking(library: Library, ids: list[str]) -> None:
-    page = library.page
+def test_what_is_deleted_comes_back_by_undo_or_out_of_the_bin_which_empties_after_asking(visit: Visit, ids: list[str]) -> None:
+    visit.reload()  # the strip shows what there was when the page came
+    library, page = opened(visit), visit.page
+    in_strip = page.locator(f"#stage [data-picture='{ids[1]}']")
+    expect(in_strip).to_have_count(1)
     library.tile(ids[1]).click()
     page.keyboard.press("Delete")
     library.shows(3)
-    expect(page.locator(f"#stage [data-picture='{ids[1]}']")).to_have_count(0)
+    expect(in_strip).to_have_count(0)
     library.undo()
     library.shows(4)
-    expect(page.locator(f"#stage [data-picture='{ids[1]}']")).to_have_count(1)
+    expect(in_strip).to_have_count(1)
     for each in ids[:2]:
         library.tile(each).click()
         library.act("delete").click()
@@ -292,8 +294,10 @@ def test_scrolling_through_thousands_keeps_few_of_them_in_the_page(visit: Visit,
     expect(page.locator(".gallery-count")).to_have_text(f"{MANY:,} selected")
 
 
-def test_what_one_window_does_is_seen_in_the_other(library: Library, ids: list[str], house: House) -> None:
-    with visiting(house, None, library.visit.context.new_page()) as other:  # pyright: ignore[reportArgumentType]  # it has a page
+def test_what_one_window_does_is_seen_in_the_other(visit: Visit, ids: list[str], house: House) -> None:
+    visit.reload()  # the strip shows what there was when the page came
+    library = opened(visit)
+    with visiting(house, None, visit.context.new_page()) as other:  # pyright: ignore[reportArgumentType]  # it has a page
         other.finished()
         expect(other.part("caption")).to_be_visible()
         other.page.evaluate("() => document.activeElement.blur()")  # in a field, a digit is a digit
