@@ -445,3 +445,17 @@ def test_many_threads_see_one_table(catalog: Catalog, mine: Path) -> None:
     for thread in threads:
         thread.join(FAR_TOO_LONG)
     assert seen == [30] * 8
+
+
+def test_what_the_first_look_has_not_found_yet_is_not_said_to_be_gone(starter: Path, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, gather = threading.Event(), Catalog._gather
+    monkeypatch.setattr("models.library.catalog.FIRST_WAIT", 0.05)
+    monkeypatch.setattr(Catalog, "_gather", lambda self, scan: gate.wait(30) and gather(self, scan))
+    catalog = Catalog(starter, [mine])
+    for ask in (catalog.model, catalog.checkpoint):
+        with pytest.raises(UserError, match="still being read"):
+            ask("an upscaler")
+    gate.set()
+    catalog.rescan(wait=True)
+    with pytest.raises(UserError, match="any more"):
+        catalog.model("an upscaler")

@@ -33,6 +33,7 @@ __all__ = ["STARTER", "Catalog", "Checkpoint", "read_checkpoint"]
 
 SILENCE = 5.0  # seconds without an answer, after which a folder is left out
 FIRST_WAIT = 2.0  # seconds that the first query waits for the first pass
+STILL_READING = "The models folders are still being read, and a file that was asked for has not been found yet. Try again in a moment."
 WAIT = 1.0  # seconds that a query waits for a look at the disk
 LOOK_EVERY = 2.0  # seconds between looks that are made only because somebody asked for the version
 PUBLISH_EVERY = 0.5  # seconds between tables while a long first pass goes on
@@ -99,7 +100,7 @@ class Catalog:
         """Raises `UserError` when no such model is there, or when it cannot be drawn with."""
         entry, facts = self._entry(checkpoint_id)
         if entry is None:
-            raise UserError("The checkpoint that was asked for is not in the models folder any more. Choose another one.")
+            raise self._missing("The checkpoint that was asked for is not in the models folder any more. Choose another one.")
         if not _draws(entry):
             raise UserError(entry.problem or entry.identity.note or f"“{entry.name}” is not a model that draws. Choose a checkpoint.")
         return checkpoint_of(entry, facts)
@@ -113,8 +114,12 @@ class Catalog:
         """Raises `UserError` when it is not there."""
         entry, _ = self._entry(model_id)
         if entry is None:
-            raise UserError("This file is not in the models folders any more. Choose another one, or put it back.")
+            raise self._missing("This file is not in the models folders any more. Choose another one, or put it back.")
         return entry
+
+    def _missing(self, gone: str) -> UserError:
+        """Of what is not in the table. While that is still being made nobody knows whether it is gone."""
+        return UserError(STILL_READING if self.scanning else gone)
 
     def named(self, kind: ModelKind, name: str) -> list[ModelFile]:
         """All files that a name means, in the order of the table: none, one, or those between which a person has to choose.
