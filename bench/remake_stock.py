@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from models.families import SD1
+from models.families import SD1, X4_UPSCALER
 from models.files import ModelKind
 from models.library.catalog import Catalog
 from models.library.checkpoint import STARTER_UPSCALER
@@ -48,6 +48,7 @@ from pipelines.requests.request import (
     Request,
     SecondPass,
     TextToImage,
+    Upscale,
 )
 from pipelines.requests.second_pass import UPSCALER_NAMES
 from pipelines.requests.tiles import ONE_BY_ONE, UNTILED, WINDOWS, one_by_one
@@ -75,6 +76,7 @@ def write_models(folder: Path) -> None:
     _save(folder / "vae" / "dusk.safetensors", {name: weight * 1.02 for name, weight in vae.items()}, sizes)
     _copy(folder / "checkpoints" / "second", 4)
     _copy(folder / "checkpoints" / "reader", SD1.latent_channels + 5)
+    _write_larger(folder / "checkpoints" / "larger")
 
 
 def _copy(folder: Path, channels: int) -> None:
@@ -85,6 +87,32 @@ def _copy(folder: Path, channels: int) -> None:
     tensors["conv_in.weight"] = torch.cat([first, torch.randn(len(first), channels - 4, 3, 3).to(first) * 0.02], 1).contiguous()
     _save(file, tensors)
     config.write_text(json.dumps({**json.loads(config.read_text("utf-8")), "in_channels": channels}), "utf-8")
+
+
+def _write_larger(folder: Path) -> None:
+    """The starter as an x4 upscaler: its UNet reads a small picture and the level of the noise on it, and its VAE has three levels."""
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+    _copy(folder, SD1.latent_channels + 3)
+    file, config, index = (
+        folder / "unet" / "diffusion_pytorch_model.safetensors",
+        folder / "unet" / "config.json",
+        folder / "model_index.json",
+    )
+    tensors, sizes = load_file(file), json.loads(config.read_text("utf-8"))
+    levels = torch.randn(X4_UPSCALER.noise_levels + 1, 4 * sizes["block_out_channels"][0]).half() / 10
+    _save(file, tensors | {"class_embedding.weight": levels})
+    config.write_text(json.dumps({**sizes, "num_class_embeds": len(levels)}), "utf-8")
+    shutil.rmtree(folder / "vae")
+    blocks: dict[str, Any] = {"down_block_types": ("DownEncoderBlock2D",) * 3, "up_block_types": ("UpDecoderBlock2D",) * 3}
+    blocks["block_out_channels"] = (8, 16, 16)
+    vae = AutoencoderKL(**blocks, layers_per_block=1, norm_num_groups=4, scaling_factor=0.08333)
+    vae.half().save_pretrained(folder / "vae")
+    noise = {"beta_schedule": "scaled_linear", "beta_start": 0.0001, "beta_end": 0.02}
+    (folder / "low_res_scheduler").mkdir()
+    (folder / "low_res_scheduler" / "scheduler_config.json").write_text(json.dumps(noise), "utf-8")
+    parts = {"_class_name": "StableDiffusionUpscalePipeline", "low_res_scheduler": ["diffusers", "DDPMScheduler"]}
+    index.write_text(json.dumps({**json.loads(index.read_text("utf-8")), **parts}), "utf-8")
 
 
 def _save(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
@@ -251,6 +279,15 @@ def _enlarge(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     )  # fmt: skip
 
 
+def _upscale(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
+    own = ("prompt", "negative_prompt", "steps", "seed", "guidance_scale", "sampler", "schedule", "batch_count", "batch_size", "threads")
+    asked = Upscale(
+        **{name: common[name] for name in own}, checkpoint=stock.ids["checkpoint larger"], image=dice.choice(stock.pictures),
+        noise_level=dice.choice((0, 20, 350)), **_tiles(dice) | {"tiling": dice.choice((WINDOWS, UNTILED)), "tile_size": 192},
+    )  # fmt: skip
+    return asked.sized(SIZES[stock.pictures.index(asked.image)])
+
+
 KINDS: tuple[Callable[[Dice, Loaders, dict[str, Any]], Request], ...] = (
-    _txt2img, _img2img, _inpaint, _outpaint, _controlled, _depth, _hires, _details, _enlarge,
+    _txt2img, _img2img, _inpaint, _outpaint, _controlled, _depth, _hires, _details, _enlarge, _upscale,
 )  # fmt: skip

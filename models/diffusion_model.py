@@ -49,6 +49,7 @@ class DiffusionModel:
     preview: PreviewDecoder
     alphas_cumprod: torch.Tensor  # (training steps,), float32, on the host: the signal share of each training step
     prediction_type: str  # "epsilon" or "v_prediction"
+    picture_signal: torch.Tensor | None = None  # the same of each noise level that a small picture may have; None: it reads none
     made_with: Mapping[str, str] = field(default_factory=dict[str, str])  # names and hashes for a picture's metadata, by the runner
     refiner: DiffusionModel | None = None  # draws the last steps, when the request names one
     embeddings: Mapping[str, Embedding] = field(default_factory=dict[str, "Embedding"])  # word of the prompt -> vectors

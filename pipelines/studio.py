@@ -28,7 +28,18 @@ from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.made_for import draws
-from pipelines.requests.request import Drawing, Enlarge, Outpaint, Request, SecondPass, TextToImage, begins_with, input_ids, listed_in
+from pipelines.requests.request import (
+    Drawing,
+    Enlarge,
+    Outpaint,
+    Request,
+    SecondPass,
+    TextToImage,
+    Upscale,
+    begins_with,
+    input_ids,
+    listed_in,
+)
 from pipelines.requests.second_pass import FirstPass
 from pipelines.resolving.forecast import forecast_of, forecast_of_tiles
 from pipelines.resolving.rebind import Rebound
@@ -157,7 +168,7 @@ class Studio:
         if isinstance(request, DrawnSmall):
             request = replace(request, as_drawn="")
         self.uploads.check(request, user)
-        if isinstance(request, SecondPass):
+        if isinstance(request, SecondPass | Upscale):
             request = sized(request, self.uploads.size(request.image))
         request = with_words(request, self.wildcards.shelf(fresh=True))
         begins = [use.id for use in listed_in(request)] or [begins_with(request)]

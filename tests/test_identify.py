@@ -193,7 +193,6 @@ FLUX: Shapes = {"double_blocks.0.img_attn.norm.key_norm.scale": (128,), "img_in.
 GUIDED: Shapes = {**FLUX, "guidance_in.in_layer.weight": (3072, 256)}
 NOT_YET: dict[str, tuple[Shapes, str, str, str]] = {  # row -> header, name, family, variant
     "Zero123": ({**shape_of(8), "cc_projection.weight": (768, 772)}, "zero123", "zero123", ""),
-    "x4 upscaler": ({**shape_of(7, 1024, 0, 256), f"{UNET}label_emb.weight": (1000, 1024)}, "x4", "x4-upscaler", ""),
     "unCLIP L": (shape_of(4, 1024, 1536), "sd21-unclip-l", "sd2-unclip", "l"),
     "unCLIP H": (shape_of(4, 1024, 2048), "sd21-unclip-h", "sd2-unclip", "h"),
     "SSD-1B, Vega, KOALA": (shape_of(4, 2048, 2816), "ssd-1b", "sdxl-small", ""),
@@ -259,3 +258,26 @@ def test_any_one_tensor_missing_does_not_break_the_reading() -> None:
     shapes = shape_of(4, 2048, 2816)
     for missing in shapes:
         told({name: shape for name, shape in shapes.items() if name != missing})
+
+
+# ------------------------------------------------------------------------------------------------------------------ the x4 upscaler
+
+X4: Shapes = {
+    **shape_of(7, 1024, 0, 256),
+    f"{UNET}label_emb.weight": (1000, 1024),
+    "first_stage_model.decoder.conv_in.weight": (512, 4, 3, 3),
+    "cond_stage_model.model.ln_final.weight": (1024,),
+}
+
+
+def test_the_x4_upscaler_is_known_by_its_channels_its_noise_levels_and_its_vae() -> None:
+    found = told(X4, "any name")
+    assert in_short(found) == ("checkpoint", "x4-upscaler", "upscale", True)
+    assert (found.layout, found.prediction_type, found.defaults["guidance_scale"]) == ("ldm", "v_prediction", 9.0)
+    other = {
+        "label_emb": {**X4, f"{UNET}label_emb.weight": ()},
+        "vae": {**X4, "first_stage_model.decoder.up.3.block.0.conv1.weight": (512,)},
+    }
+    del other["label_emb"][f"{UNET}label_emb.weight"]
+    for shapes in other.values():
+        assert in_short(told(shapes, "x4-upscaler"))[3] is False

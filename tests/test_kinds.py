@@ -24,7 +24,15 @@ from ui.parts.send import TabForm
 
 ROOT = Path(__file__).parents[1]
 # What tells of a request, shows it or keeps it, and would do so for a field that nobody uses.
-TELLS = ("metadata/", "requests/request.py", "requests/base.py", "requests/as_made.py", "resolving/rebind.py", "services/preflight.py")
+TELLS = (
+    "metadata/",
+    "requests/request.py",
+    "requests/drawing.py",
+    "requests/base.py",
+    "requests/as_made.py",
+    "resolving/rebind.py",
+    "services/preflight.py",
+)
 USES = "metadata/two_passes.py"  # but for this one, which makes a request of another; some fields it reads by a table
 
 
@@ -45,7 +53,7 @@ def read_by_name(folder: Path) -> Iterator[tuple[str, str]]:
 
 def read_in_request() -> Iterator[str]:
     """What the properties and methods of requests read of themselves, beside checking it."""
-    for name in ("request", "enlarge", "second_pass"):
+    for name in ("request", "drawing", "enlarge", "second_pass"):
         for node in ast.walk(ast.parse((ROOT / "pipelines" / "requests" / f"{name}.py").read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef) and node.name != "check":
                 yield from (part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute) and ast.unparse(part.value) == "self")

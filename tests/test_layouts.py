@@ -41,7 +41,9 @@ def test_averaged_weights_get_their_dots_back(unet: dict[str, Tensor]) -> None:
 def test_the_original_names_of_a_full_size_unet_become_those_of_diffusers(unet: dict[str, Tensor]) -> None:
     original = ldm_unet(unet)
     assert len(original) == len(unet)
-    family = {320: "sdxl" if "add_embedding.linear_1.weight" in unet else "sd1", 384: "sdxl-refiner"}[unet["conv_in.weight"].shape[0]]
+    family = {320: "sdxl" if "add_embedding.linear_1.weight" in unet else "sd1", 384: "sdxl-refiner", 256: "x4-upscaler"}[
+        unet["conv_in.weight"].shape[0]
+    ]
     found = unet_tensors(original, config(kit(family) / "unet.json"))
     assert {name: tensor.shape for name, tensor in found.items()} == {name: tensor.shape for name, tensor in unet.items()}
     assert all(found[name] is tensor for name, tensor in unet.items())

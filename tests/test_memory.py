@@ -72,6 +72,7 @@ UNETS: dict[str, dict[str, Any]] = {
         "projection_class_embeddings_input_dim": 2816,
     },
 }
+X4 = json.loads((Path(__file__).parent.parent / "models" / "kits" / "x4-upscaler" / "unet.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("family", UNETS)
@@ -87,6 +88,18 @@ def test_the_unet_takes_what_is_forecast(family: str) -> None:
     predicted = forecast(Work(family, 0, 512, 512), CARD, 100 * GB).activations
     assert peak == pytest.approx(predicted / SLACK, rel=0.05)
     assert sum(weight.numel() for weight in unet.parameters()) == NEEDS[family].unet
+
+
+def test_the_x4_upscaler_takes_what_is_forecast() -> None:
+    """Its latents are twice as dense: a picture of 512 pixels has 128 across."""
+    mend_torchvision()
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(**X4).half()
+        given = torch.empty(2, 7, 128, 128).half(), torch.empty(2), torch.empty(2, 77, 1024).half()
+        peak = counted(unet, lambda: unet(*given, class_labels=torch.zeros(2, dtype=torch.long), return_dict=False))
+    assert peak == pytest.approx(forecast(Work("x4-upscaler", 0, 512, 512), CARD, 100 * GB).activations / SLACK, rel=0.05)
 
 
 @pytest.mark.parametrize("family", UNETS)

@@ -202,3 +202,19 @@ def test_several_files_are_enlarged_one_after_another(visit: Visit, house: House
     for record, image in ((first, images[0]), (second, images[1])):
         with Image.open(record.path) as file:
             assert file.tobytes() == image.resize((image.width * 2, image.height * 2), Image.Resampling.LANCZOS).tobytes()
+
+
+def test_the_way_that_draws_takes_the_picture_along_and_says_which_model_it_needs(visit: Visit, house: House) -> None:
+    visit.open_tab("Enlarge")
+    put(visit, noise(48, 32))
+    image = visit.page.evaluate("inside.page.forms.enlarge.image")
+    visit.page.get_by_role("button", name="Diffusion", exact=True).click()
+    visit.page.wait_for_function("image => inside.page.open.tab === 'upscale' && inside.page.forms.upscale?.image === image", arg=image)
+    wait_for(visit.page, lambda: "From 48 × 32 to 192 × 128. 30 steps will run." in visit.page.locator("#upscale-plan").inner_text())
+    assert "needs Stability’s x4 upscaler" in visit.page.locator("#upscale-plan").inner_text()
+    before = len(house.runner.drawn)
+    visit.page.locator("#upscale-generate").click()
+    visit.page.get_by_text("needs Stability’s x4 upscaler").nth(1).wait_for()
+    assert len(house.runner.drawn) == before
+    visit.page.locator("#tab-upscale").get_by_role("button", name="Filter or upscaler").click()
+    visit.page.wait_for_function("inside.page.open.tab === 'enlarge'")

@@ -114,14 +114,15 @@ FAMILIES = {family: [key for own, key in ENCODER_PREFIXES if own == family] for 
 def test_every_checkpoint_that_is_read_is_recognised(family: str, names: str) -> None:
     """Its UNet, VAE and encoders under each of the prefixes, or without one."""
     own = diffusers_unet(family) if names == "diffusers" else unet(family)
+    variant = "upscale" if family == "x4-upscaler" else ""
     places = [ENCODER_PREFIXES[family, key] for key in FAMILIES[family]]
     encoders = [prefixed(prefix, CLIPS[key]) for options, key in zip(places, FAMILIES[family], strict=True) for prefix in options]
     for number, prefix in enumerate(("",) if names == "averages" else (*UNET_PREFIXES, "")):
         network = averaged(own) if names == "averages" else prefixed(prefix, own)
         for vae, encoder in product(VAE_PREFIXES, encoders if number == 0 else encoders[:1]):
             found = told({**network, **prefixed(vae, VAE), **encoder})
-            assert in_short(found) == ("checkpoint", family, "", True), (prefix, vae, next(iter(encoder)), found.note)
-        assert in_short(told({**network, **VAE_BESIDE})) == ("unet", family, "", True)
+            assert in_short(found) == ("checkpoint", family, variant, True), (prefix, vae, next(iter(encoder)), found.note)
+        assert in_short(told({**network, **VAE_BESIDE})) == ("unet", family, variant, True)
 
 
 VAE_BESIDE = prefixed(VAE_PREFIXES[0], VAE)

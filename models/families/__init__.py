@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PIXELS_PER_LATENT = 8  # along one side, in every family so far
+PIXELS_PER_LATENT = 8  # along one side, in every family that draws from words
 
 # Approximate latent -> RGB maps for previews, one row a latent channel, RGB in -1..1. Published measurements of the families' VAEs.
 SD_PREVIEW = ((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473))
@@ -28,6 +28,7 @@ class Family:
     preview_factors: tuple[tuple[float, float, float], ...] = SD_PREVIEW
     latent_channels: int = 4
     pixels_per_latent: int = PIXELS_PER_LATENT
+    noise_levels: int = 0  # that the small picture may have which the UNet reads beside the latents, a pixel each; 0: it reads none
 
 
 SD1 = Family("sd1", "Stable Diffusion 1", 512, ("clip_l",))
@@ -41,4 +42,8 @@ SDXL_REFINER = Family(
     scaling_factor=0.13025, preview_factors=SDXL_PREVIEW,
 )  # fmt: skip
 
-FAMILIES: dict[str, Family] = {family.key: family for family in (SD1, SD2, SDXL, SDXL_REFINER)}
+X4_UPSCALER = Family(
+    "x4-upscaler", "SD x4 upscaler", 512, ("clip_h",), scaling_factor=0.08333, pixels_per_latent=4, noise_levels=350,
+)  # fmt: skip
+
+FAMILIES: dict[str, Family] = {family.key: family for family in (SD1, SD2, SDXL, SDXL_REFINER, X4_UPSCALER)}

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from models.families import X4_UPSCALER
 from models.files import Identity, ModelKind
 from models.identify.control import CLASSES as CONTROL_CLASSES
 from models.identify.control import control_folder
@@ -40,12 +41,11 @@ CLASSES: Mapping[str, frozenset[str]] = {
 PIPELINES = frozenset({
     "StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline", "StableDiffusionInstructPix2PixPipeline",
     "StableDiffusionDepth2ImgPipeline", "StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLInpaintPipeline",
-    "StableDiffusionXLInstructPix2PixPipeline", "LatentConsistencyModelPipeline",
+    "StableDiffusionXLInstructPix2PixPipeline", "LatentConsistencyModelPipeline", "StableDiffusionUpscalePipeline",
 })  # fmt: skip
 
 # Other pipelines by the beginning of their class names, longer ones first: family, what people call it.
 OTHERS: tuple[tuple[str, str, str], ...] = (
-    ("StableDiffusionUpscale", "x4-upscaler", "a Stable Diffusion upscaler"),
     ("StableUnCLIP", "sd2-unclip", "Stable Diffusion unCLIP"),
     ("StableVideoDiffusion", "svd", "Stable Video Diffusion"), ("StableDiffusion3", "sd3", "Stable Diffusion 3"),
     ("StableCascade", "cascade", "Stable Cascade"), ("Zero123", "zero123", "Zero123"),
@@ -57,6 +57,8 @@ OTHERS: tuple[tuple[str, str, str], ...] = (
     ("Krea2", "krea2", "Krea 2"),
 )  # fmt: skip
 
+X4_INPUTS = 7  # channels: the latents, and a small picture
+X4_DEFAULTS: Mapping[str, object] = {"steps": 30, "guidance_scale": 9.0}
 INPUTS = {4: "", 9: "inpaint", 8: "instruct", 5: "depth"}  # input channels of the UNet -> variant
 PREDICTIONS = ("epsilon", "v_prediction")
 
@@ -146,6 +148,8 @@ def _exceeds(value: object) -> bool:
 def _stable_diffusion(folder: Path, index: Mapping[str, object]) -> Identity:
     unet, scheduler = read_json(folder / "unet" / "config.json"), read_json(folder / "scheduler" / "scheduler_config.json")
     inputs, prediction = unet.get("in_channels", 4), scheduler.get("prediction_type", "epsilon")
+    if inputs == X4_INPUTS and is_whole(unet.get("num_class_embeds")) and prediction in PREDICTIONS and _has_three_levels(folder):
+        return x4_identity("checkpoint", "diffusers", str(prediction))
     if not unet or not is_whole(inputs) or inputs not in INPUTS or prediction not in PREDICTIONS:
         note = "Its unet or scheduler folder does not say what Atelier needs to know, or says something that it does not know."
         return Identity("checkpoint", layout="diffusers", supported=False, note=note)
@@ -153,6 +157,16 @@ def _stable_diffusion(folder: Path, index: Mapping[str, object]) -> Identity:
     predicts_v = prediction == "v_prediction" and family != "sd1"
     variant = INPUTS[inputs] or ("lcm" if unet.get("time_cond_proj_dim") else "v" if predicts_v else "")
     return distilled(Identity("checkpoint", family, variant, "diffusers", prediction, is_zero), folder.name, {})
+
+
+def x4_identity(kind: ModelKind, layout: str, prediction_type: str = "v_prediction") -> Identity:
+    """Of Stability's x4 upscaler."""
+    return Identity(kind, X4_UPSCALER.key, "upscale", layout, prediction_type, defaults=X4_DEFAULTS)
+
+
+def _has_three_levels(folder: Path) -> bool:
+    """Of the VAE: one latent is 4 x 4 pixels."""
+    return len(listed(read_json(folder / "vae" / "config.json").get("block_out_channels"))) == 3
 
 
 def _family(index: Mapping[str, object], unet: Mapping[str, object]) -> str:

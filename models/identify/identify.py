@@ -13,7 +13,7 @@ from models.files import Identity, ModelKind
 from models.identify.add_ons import add_on
 from models.identify.control import control
 from models.identify.distilled import distilled
-from models.identify.folder import identify_folder
+from models.identify.folder import identify_folder, x4_identity
 from models.identify.newer import newer_family
 from models.identify.trigger_words import trigger_words
 from models.tensors.header import Header
@@ -31,6 +31,8 @@ V_SIGN = "output_blocks.11.1.transformer_blocks.0.norm1.bias"  # ComfyUI's rule:
 DIFFUSERS_V_SIGN = "up_blocks.3.attentions.2.transformer_blocks.0.norm1.bias"  # the same layer in diffusers' names
 V_SPREAD = 0.09
 NOT_KNOWN = "Atelier does not know what this file is."  # upscalers are asked for after this (`models.upscalers.architectures`)
+X4_LEVELS, DIFFUSERS_X4_LEVELS = "label_emb.weight", "class_embedding.weight"  # of the noise on the small picture
+FOURTH_LEVEL = "decoder.up.3.", "decoder.up_blocks.3."  # of a VAE; that of the x4 upscaler has three
 DEEPEST = "input_blocks.8.1.transformer_blocks.9.attn2.to_k.weight"  # of SDXL; its smaller relatives end before
 PLAYGROUND = ("edm_mean", "edm_std")
 SVD_CLASSES = 768
@@ -84,8 +86,8 @@ def _special(signature: Signature, name: str) -> Identity | None:
         return _later("sv3d" if is_sv3d else "svd", "SV3D" if is_sv3d else "Stable Video Diffusion", "xt" if "xt" in name else "")
     if signature.has("cc_projection.weight"):
         return _later("zero123", "Zero123")
-    if inputs == 7:
-        return _later("x4-upscaler", "the Stable Diffusion x4 upscaler")
+    if inputs == 7 and context == 1024 and signature.unet(X4_LEVELS):
+        return _x4(signature, "ldm")
     if context == 1024 and classes in UNCLIP:
         return _later("sd2-unclip", "Stable Diffusion 2.1 unCLIP", UNCLIP[classes])
     if any(signature.has(key) for key in PLAYGROUND):
@@ -93,6 +95,13 @@ def _special(signature: Signature, name: str) -> Identity | None:
     if context == 2048 and classes == 2816 and not signature.unet(DEEPEST):
         return _later("sdxl-small", "a smaller relative of SDXL (SSD-1B, Vega, KOALA)")
     return None
+
+
+def _x4(signature: Signature, layout: str) -> Identity | None:
+    """The x4 upscaler: its UNet reads a small picture and how much noise is on it, and its VAE makes one latent of 4 x 4 pixels."""
+    if signature.has_part(*FOURTH_LEVEL):
+        return None
+    return x4_identity(_kind(signature), layout)
 
 
 def _later(family: str, what: str, variant: str = "") -> Identity:
@@ -126,6 +135,8 @@ def _diffusers_unet(signature: Signature, values: Values) -> Identity | None:
     if prefix is None:
         return None
     inputs = signature.dimension(f"{prefix}conv_in.weight", 1)
+    if inputs == 7 and signature.context == 1024 and signature.has(prefix + DIFFUSERS_X4_LEVELS) and (found := _x4(signature, "diffusers")):
+        return found
     family = FAMILY_SIZES.get((signature.context, signature.dimension(f"{prefix}add_embedding.linear_1.weight", 1)), "")
     identity = Identity(_kind(signature), family, layout="diffusers")
     if signature.has(f"{prefix}time_embedding.cond_proj.weight"):

@@ -61,6 +61,19 @@ REFINER_UNET = {
     "projection_class_embeddings_input_dim": 2560,
     "sample_size": 128,
 }
+X4_UNET: Config = {  # a small picture in three channels; all but the innermost level attend to the words alone
+    **UNET,
+    "in_channels": 7,
+    "block_out_channels": [256, 512, 512, 1024],
+    "down_block_types": [DOWN] + [CROSS_DOWN] * 3,
+    "up_block_types": [CROSS_UP] * 3 + [UP],
+    "only_cross_attention": [True, True, True, False],
+    "attention_head_dim": 8,
+    "cross_attention_dim": 1024,
+    "num_class_embeds": 1000,
+    "use_linear_projection": True,
+    "sample_size": 128,
+}
 VAE: Config = {
     "block_out_channels": [128, 256, 512, 512],
     "down_block_types": ["DownEncoderBlock2D"] * 4,
@@ -70,6 +83,14 @@ VAE: Config = {
     "norm_num_groups": 32,
 }
 SD_VAE = {**VAE, "sample_size": 512, "scaling_factor": 0.18215}
+X4_VAE = {
+    **VAE,
+    "block_out_channels": [128, 256, 512],
+    "down_block_types": ["DownEncoderBlock2D"] * 3,
+    "up_block_types": ["UpDecoderBlock2D"] * 3,
+    "sample_size": 256,
+    "scaling_factor": 0.08333,
+}
 SDXL_VAE = {**VAE, "sample_size": 1024, "scaling_factor": 0.13025, "force_upcast": True}
 
 # The end token's number is written out: the public configurations say 2, and the pooled vector is then taken at the largest number.
@@ -92,12 +113,21 @@ NOISE: Config = {
     "prediction_type": "epsilon",
 }
 
+X4_NOISE: Config = {**NOISE, "beta_start": 0.0001, "beta_end": 0.02}  # of latents and of the small picture
+
 KIT_FILES: Mapping[str, Mapping[str, Config]] = {
     "sd1": {"unet": SD1_UNET, "vae": SD_VAE, "clip_l": CLIP_L, "scheduler": NOISE},
     "sd2": {"unet": SD2_UNET, "vae": SD_VAE, "clip_h": CLIP_H, "scheduler": NOISE},
     "sd2-v": {"unet": SD2_V_UNET, "vae": SD_VAE, "clip_h": CLIP_H, "scheduler": {**NOISE, "prediction_type": "v_prediction"}},
     "sdxl": {"unet": SDXL_UNET, "vae": SDXL_VAE, "clip_l": CLIP_L, "clip_g": CLIP_G, "scheduler": NOISE},
     "sdxl-refiner": {"unet": REFINER_UNET, "vae": SDXL_VAE, "clip_g": CLIP_G, "scheduler": NOISE},
+    "x4-upscaler": {
+        "unet": X4_UNET,
+        "vae": X4_VAE,
+        "clip_h": CLIP_H,
+        "scheduler": {**X4_NOISE, "prediction_type": "v_prediction"},
+        "low_res_scheduler": X4_NOISE,
+    },
 }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from models.families import FAMILIES
+from models.families import FAMILIES, PIXELS_PER_LATENT
 from models.files import Identity, ModelFile
 from models.identify.folder import read_json
 from models.identify.identify import identify_folder
@@ -153,8 +153,9 @@ def facts_from(values: Mapping[str, Any]) -> Facts:  # Any: the fields of a `Fac
 def _facts(folder: Path) -> Facts:
     told, unet, vae = (read_json(folder / name) for name in ("starter.json", "unet/config.json", "vae/config.json"))
     channels = listed(vae.get("block_out_channels"))
+    pixels_per_latent = 2 ** (len(channels) - 1) if 1 < len(channels) < 8 else PIXELS_PER_LATENT  # each level but one halves the sides
     return Facts(
-        native_size=_whole(told.get("native_size")) or 8 * _whole(unet.get("sample_size")),
+        native_size=_whole(told.get("native_size")) or pixels_per_latent * _whole(unet.get("sample_size")),
         width=_whole(unet.get("cross_attention_dim")),
         vae_width=_whole(channels[-1]) if channels else 0,
         defaults=table(told.get("defaults")),

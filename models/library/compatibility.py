@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 
-from models.families import FAMILIES
+from models.families import FAMILIES, PIXELS_PER_LATENT
 from models.files import ModelFile, ModelKind
 from models.library.checkpoint import Checkpoint
 
-WIDTHS = {"sd1": 768, "sd2": 1024, "sdxl": 2048, "sdxl-refiner": 1280}  # numbers in a text vector that a family's UNet reads
+WIDTHS = {
+    "sd1": 768,
+    "sd2": 1024,
+    "sdxl": 2048,
+    "sdxl-refiner": 1280,
+    "x4-upscaler": 1024,
+}  # numbers in a text vector that a family's UNet reads
 TOLD_BY_WIDTH = ("sd1", "sd2")  # families that a file is only said to be of when it has their width
 VAE_WIDTH = 512  # channels of the innermost layer in the VAEs of all Stable Diffusion families
 BOUND: frozenset[ModelKind] = frozenset({"lora", "embedding", "hypernetwork", "controlnet", "adapter"})  # made for one family
@@ -46,6 +52,8 @@ def _bound(entry: ModelFile, checkpoint: Checkpoint) -> str:
 
 
 def _vae(entry: ModelFile, checkpoint: Checkpoint) -> str:
+    if FAMILIES[checkpoint.family_key].pixels_per_latent != PIXELS_PER_LATENT:
+        return f"“{checkpoint.name}” has latents of its own, which no other VAE reads."
     own, found = checkpoint.vae_width or VAE_WIDTH, width(entry) or VAE_WIDTH
     if own != found:
         return f"“{entry.name}” was made for a model of another size (a VAE of {found} channels; that of “{checkpoint.name}” has {own})."

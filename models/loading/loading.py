@@ -48,7 +48,11 @@ def load(
     rest = checkpoint.rest or path
     parts = folder_parts(path, family, rest) if path.is_dir() else file_parts(path, family, kit_folder, others)
     networks = _networks(parts, device, go_on)
-    noise = config(rest / "scheduler" / "scheduler_config.json" if path.is_dir() else kit_folder / "scheduler.json")
+
+    def noise_of(name: str) -> dict[str, object]:
+        return config(rest / name / "scheduler_config.json" if path.is_dir() else kit_folder / f"{name}.json")
+
+    noise = noise_of("scheduler")
     return DiffusionModel(
         checkpoint=checkpoint,
         family=replace(family, scaling_factor=networks["vae"].config["scaling_factor"]),  # stays whichever VAE is put in later
@@ -59,6 +63,7 @@ def load(
         preview=load_preview_decoder(rest / "preview", family).to(device.torch_device),
         alphas_cumprod=_signal(checkpoint, noise).float(),
         prediction_type=prediction or text(noise, "prediction_type", "epsilon"),
+        picture_signal=training_signal(noise_of("low_res_scheduler")).float() if family.noise_levels else None,
     )
 
 

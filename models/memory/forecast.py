@@ -11,7 +11,7 @@ import math
 import traceback
 from dataclasses import dataclass, replace
 
-from models.families import PIXELS_PER_LATENT
+from models.families import FAMILIES, PIXELS_PER_LATENT
 
 SLACK = 1.5
 TILE = 96  # latents along the side of the largest piece that the VAE decodes at once
@@ -40,6 +40,7 @@ NEEDS = {
     "sd2": Needs(865_910_724, 340_387_840, 8_340),
     "sdxl": Needs(2_567_463_684, 817_720_320, 5_090),
     "sdxl-refiner": Needs(2_259_526_660, 694_659_840, 6_080),
+    "x4-upscaler": Needs(473_398_020, 340_387_840, 3_930, 55_325_927),
 }
 
 
@@ -134,13 +135,17 @@ def _activations(work: Work, machine: Machine) -> int:
         pictures = work.parts_a_call
     samples = pictures * (2 if work.guided else 1)
     numbers = NEEDS.get(work.family, NEEDS["sd1"]).activations + (STEERING if work.steered else 0)
-    latents = (width // PIXELS_PER_LATENT) * (height // PIXELS_PER_LATENT)
+    latents = (width // pixels_per_latent(work)) * (height // pixels_per_latent(work))
     return int(numbers * work.slimness * samples * latents * machine.element_size * SLACK)
 
 
+def pixels_per_latent(work: Work) -> int:
+    return FAMILIES[work.family].pixels_per_latent if work.family in FAMILIES else PIXELS_PER_LATENT
+
+
 def _decode(work: Work, machine: Machine) -> int:
-    width, height = (min(side // PIXELS_PER_LATENT, TILE) for side in (work.width, work.height))
-    area = width * height * PIXELS_PER_LATENT**2
+    width, height = (min(side // pixels_per_latent(work), TILE) for side in (work.width, work.height))
+    area = width * height * pixels_per_latent(work) ** 2
     return int(DECODED * work.slimness * area * machine.element_size * SLACK)
 
 

@@ -73,7 +73,7 @@ def _weights(names: Names) -> dict[str, str]:
 # LitEma of latent diffusion writes a weight's name without its dots. The words below, the numbers between them and the rule that the
 # second number within `input_blocks` and `output_blocks` has one digit give them back.
 _EMA_HEADS = re.compile(
-    r"(input_blocks|output_blocks)(\d+)(\d)(?=\D)|(middle_block)(\d)(?=\D)|(time_embed|out)(\d)(?=\D)|(label_emb)(\d)(\d)(?=\D)"
+    r"(input_blocks|output_blocks)(\d+)(\d)(?=\D)|(middle_block)(\d)(?=\D)|(time_embed|out)(\d)(?=\D)|(label_emb)(\d)(\d)(?=\D)|(label_emb)(?=weight)"
 )
 _EMA_WORDS = re.compile(
     r"in_layers|out_layers|emb_layers|skip_connection|transformer_blocks|proj_in|proj_out|to_q|to_k|to_v|to_out|attn[12]|norm[123]"

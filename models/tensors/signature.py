@@ -12,9 +12,11 @@ from models.tensors.header import Header
 UNET_PREFIXES = ("model.diffusion_model.", "diffusion_model.", "unet.")
 EMA_PREFIX = "model_ema.diffusion_model"  # of averaged weights, whose names have lost their dots
 VAE_PREFIXES = ("first_stage_model.", "vae.")
+OPEN_CLIP_H = "cond_stage_model.model.", "conditioner.embedders.0.model.", "cond_stage_model.transformer."
 ENCODER_PREFIXES: Mapping[tuple[str, str], Sequence[str]] = {  # family, encoder's key -> where it lies in a whole checkpoint
     ("sd1", "clip_l"): ("cond_stage_model.transformer.", "text_encoders.clip_l.transformer."),
-    ("sd2", "clip_h"): ("cond_stage_model.model.", "conditioner.embedders.0.model.", "cond_stage_model.transformer."),
+    ("sd2", "clip_h"): OPEN_CLIP_H,
+    ("x4-upscaler", "clip_h"): OPEN_CLIP_H,
     ("sdxl", "clip_l"): ("conditioner.embedders.0.transformer.", "text_encoders.clip_l.transformer."),
     ("sdxl", "clip_g"): ("conditioner.embedders.1.model.", "text_encoders.clip_g.transformer."),
     ("sdxl-refiner", "clip_g"): ("conditioner.embedders.0.model.", "text_encoders.clip_g.transformer."),

@@ -48,6 +48,7 @@ class Conditioning:
     guidance_scale: float
     guidance_rescale: float = 0.0  # 0 .. 1
     calls_a_step: int = 1
+    noise_level: int | None = None  # of the small picture that is read beside the latents, where a network is told it
 
 
 class _Told:
@@ -103,6 +104,8 @@ class Denoiser:
         self._calls_a_step = conditioning.calls_a_step
         self._step = self._made = 0  # the step that runs, and the calls that were made in it
         self._turn = self._turns[0]
+        level = conditioning.noise_level
+        self._level = None if level is None else torch.tensor([level], device=model.device.torch_device)
         self._most_a_call, self._go_on = most_a_call, go_on
 
     def begin(self, index: int, steps: Steps) -> None:
@@ -155,7 +158,8 @@ class Denoiser:
         timesteps = timestep.repeat(branches)
         added = _added(told, samples)
         steered = self._residuals.residuals(Call(latents, timesteps, context, added, branches, samples))
-        further = {"timestep_cond": self._distilled_scale, "added_cond_kwargs": added, **steered}
+        level = None if self._level is None else self._level.expand(len(latents))
+        further = {"timestep_cond": self._distilled_scale, "class_labels": level, "added_cond_kwargs": added, **steered}
         given = self._with_beside(latents, samples)
         with self._residuals.with_image_prompts(self._model.unet, branches, samples):
             return self._model.unet(given, timesteps, context, **further, return_dict=False)[0].float()

@@ -21,6 +21,25 @@ def preview_of(decoder: PreviewDecoder, x0: Tensor) -> Callable[[], bytes]:
     return lambda: _jpeg(_sheet(_decoded(decoder, x0)))
 
 
+def preview_like(small: Tensor, x0: Tensor) -> Callable[[], bytes]:
+    """As `preview_of`, for latents whose colours nobody has measured but of which each lies under one pixel of a known picture: of all
+    linear maps of the latents, that which comes nearest to the picture. `small`: (1, 3, h, w) in -1..1. x0: (n, 4, h, w).
+    """
+    return lambda: _jpeg(_sheet(_pictures(_in_colours_of(small, x0))))
+
+
+def _in_colours_of(small: Tensor, x0: Tensor) -> Tensor:
+    """(n, 3, h, w), by least squares, each picture by itself."""
+    with torch.inference_mode():
+        places = torch.nn.functional.pad(x0.float().cpu().permute(0, 2, 3, 1).flatten(1, 2), (0, 1), value=1.0)  # and a constant
+        colours = small.permute(0, 2, 3, 1).flatten(1, 2).expand(len(x0), -1, -1)
+        across = places.transpose(1, 2)
+        square = across @ places + 1e-3 * torch.eye(places.shape[2])  # so that latents of one value have a map as well
+        # torch does not annotate it
+        colouring: Tensor = torch.linalg.solve(square, across @ colours)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        return (places @ colouring).transpose(1, 2).reshape(len(x0), 3, *small.shape[2:])
+
+
 def preview_in(decoder: PreviewDecoder, x0: Tensor, patch: Patch) -> Callable[[], bytes]:
     """As `preview_of`, each in its place in the picture that it is a part of. `patch` is of preview size: see `Patch.small`."""
     return lambda: _jpeg(_sheet([patch.put_back(image) for image in _decoded(decoder, x0)]))
@@ -28,7 +47,11 @@ def preview_in(decoder: PreviewDecoder, x0: Tensor, patch: Patch) -> Callable[[]
 
 def _decoded(decoder: PreviewDecoder, x0: Tensor) -> list[Image.Image]:
     with torch.inference_mode():
-        pixels = decoder(x0.to(next(iter(decoder.state_dict().values())).dtype))
+        return _pictures(decoder(x0.to(next(iter(decoder.state_dict().values())).dtype)))
+
+
+def _pictures(pixels: Tensor) -> list[Image.Image]:
+    """Of (n, 3, h, w) in -1..1."""
     bytes_ = ((pixels.float() + 1) * 127.5).clamp(0, 255).to(torch.uint8).cpu()
     return [Image.fromarray(picture) for picture in bytes_.permute(0, 2, 3, 1).contiguous().numpy()]
 

@@ -28,17 +28,17 @@ Shape = Literal["tile", "across", "down", "crossing"]  # of what is drawn anew i
 
 def window_boxes(request: Drawing) -> list[Box]:
     """The windows of what is drawn, in latents, row by row; one where it is drawn whole."""
-    size = request.width // PIXELS_PER_LATENT, request.height // PIXELS_PER_LATENT
+    side = request.pixels_per_latent
+    size = request.width // side, request.height // side
     if not isinstance(request, InWindows) or request.tiling != WINDOWS:
         return [(0, 0, *size)]
-    return evenly(size, request.tile_size // PIXELS_PER_LATENT, request.tile_overlap // PIXELS_PER_LATENT)
+    return evenly(size, request.tile_size // side, request.tile_overlap // side)
 
 
 def pixel_windows(request: Drawing) -> list[Part]:
     """The same as parts, in pixels."""
-    found: list[Box] = []
-    for left, top, right, bottom in window_boxes(request):
-        found.append((left * PIXELS_PER_LATENT, top * PIXELS_PER_LATENT, right * PIXELS_PER_LATENT, bottom * PIXELS_PER_LATENT))
+    side = request.pixels_per_latent
+    found = [(left * side, top * side, right * side, bottom * side) for left, top, right, bottom in window_boxes(request)]
     return [Part(box, box, "tile") for box in found]
 
 
@@ -70,7 +70,7 @@ def pixels_drawn(request: Drawing) -> int:
         return sum(part.size[0] * part.size[1] for part in parts(request, (request.width, request.height)))
     windows = window_boxes(request)
     left, top, right, bottom = windows[0]
-    return len(windows) * (right - left) * (bottom - top) * PIXELS_PER_LATENT**2
+    return len(windows) * (right - left) * (bottom - top) * request.pixels_per_latent**2
 
 
 # ---- tile by tile ----------------------------------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ PICTURE_KEYS = {
     "blend": "Postprocess upscaler 2 visibility",
     "upscaler_tile": "Upscaler tile",
     "upscaler_overlap": "Upscaler tile overlap",
+    "noise_level": "Upscale noise level",
 }
 UPSCALE_TO = "Postprocess upscale to"  # width x height, in place of a factor
 HIRES = {"sampler": "hires_sampler", "schedule": "hires_schedule"}

@@ -26,7 +26,6 @@ from pipelines.requests.request import (
     Details,
     Drawing,
     Enlarge,
-    FromPicture,
     HypernetworkUse,
     ImageToImage,
     Inpaint,
@@ -35,6 +34,8 @@ from pipelines.requests.request import (
     Request,
     SecondPass,
     TextToImage,
+    Upscale,
+    WithPicture,
     limits,
 )
 
@@ -44,6 +45,7 @@ OWN: tuple[tuple[type[Drawing], tuple[str, ...]], ...] = (
     (Outpaint, ("left", "right", "top", "bottom")),
     (Depth, ("estimator", "map", "map_inverted", "cut_off", "far", "near", "curve", "map_blur")),
     (Details, ("together",)),
+    (Upscale, ("noise_level",)),
     (Inpaint, ("mask_blur", "masked_content", "area", "padding", "inverted", "soft")),
     (ImageToImage, ("image", "denoising_strength", "tiling")),
 )
@@ -191,5 +193,5 @@ def lost(unknown: Iterable[str]) -> list[str]:
 
 def put_in(kind: type[Request], has_picture: bool) -> list[str]:
     """What is to be put in or painted again."""
-    notes = [NO_PICTURE] if issubclass(kind, FromPicture) and not has_picture else []
+    notes = [NO_PICTURE] if issubclass(kind, WithPicture) and not has_picture else []
     return [*notes, *(["The mask is not in the text. Paint it again."] if issubclass(kind, Inpaint) else [])]

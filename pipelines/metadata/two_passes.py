@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from typing import TypeVar
 
 from models.errors import UserError
 from pipelines.prompts.tags import take_tags, write_tags
-from pipelines.requests.request import SecondPass, TextToImage, limits
+from pipelines.requests.request import SecondPass, TextToImage, Upscale, limits
 from pipelines.requests.second_pass import SAME, FirstPass, Size
 from pipelines.requests.tiles import InTiles
 
+Larger = TypeVar("Larger", bound=SecondPass | Upscale)  # what draws a picture at a size that follows from its own
 NOTHING: Mapping[str, str] = {}
 AGAIN = ("batch_count", "batch_size", "all_combinations")  # a picture is a batch of one
 # Field of the second pass -> the field of the first one's request that stands for it; empty there: as in the first pass.
@@ -60,8 +62,10 @@ def has_loras(prompt: str) -> bool:
         return True
 
 
-def sized(request: SecondPass, size: Size) -> SecondPass:
+def sized(request: Larger, size: Size) -> Larger:
     """With the size that comes of a picture of this size. Raises `UserError` where that cannot be drawn."""
+    if isinstance(request, Upscale):
+        return request.sized(size)
     width, height = request.target(size).size
     return replace(request, width=width, height=height)
 

@@ -19,18 +19,30 @@ MADE_FOR: Mapping[str, MadeFor] = {  # by variant
     "inpaint": MadeFor("an inpainting model: it fills in a part of a picture", 9, ("inpaint", "outpaint", "details")),
     "depth": MadeFor("a depth model: it draws over the depths of a picture", 5, ("depth",)),
     "instruct": MadeFor("an editing model: it changes a picture as it is told", 8),
-    "upscale": MadeFor("an upscaling model: it enlarges a picture", 7),
+    "upscale": MadeFor("an upscaling model: it enlarges a picture", 7, ("upscale",)),
+}
+
+
+# Kinds that are drawn by one model alone, and what is said where it is not there.
+LACKING: Mapping[str, str] = {
+    "upscale": "This needs Stability’s x4 upscaler (stable-diffusion-x4-upscaler). Put its folder or its file among the checkpoints.",
 }
 
 
 def draws(checkpoint: Checkpoint, kind: str) -> bool:
     """Whether it can draw requests of this kind."""
     made_for = MADE_FOR.get(checkpoint.variant)
-    return made_for is None or kind in made_for.kinds
+    return kind not in LACKING if made_for is None else kind in made_for.kinds
 
 
 def cannot_draw(name: str, what: str) -> str:
     return f"“{name[:80]}” is {what}, so it cannot draw this. Choose another checkpoint here."
+
+
+def what_draws(checkpoint: Checkpoint) -> str:
+    """What a checkpoint is that cannot draw something."""
+    made_for = MADE_FOR.get(checkpoint.variant)
+    return made_for.what if made_for else "a model that draws from words"
 
 
 def what_reads(channels: int) -> str:

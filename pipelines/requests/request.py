@@ -12,110 +12,52 @@ from typing import ClassVar, Self, TypeVar
 
 from models.errors import UserError
 from models.families import PIXELS_PER_LATENT
-from pipelines.requests.added import EMBEDDINGS, HYPERNETWORKS, LORAS, EmbeddingUse, HypernetworkUse, LoraUse
-from pipelines.requests.as_made import DecodeUse, Understanding
+from pipelines.requests.added import EmbeddingUse, HypernetworkUse, LoraUse
 from pipelines.requests.base import Kind, Request, WithPicture, begins_with, describe, input_ids, limits, unroll
-from pipelines.requests.control_unit import MOST_UNITS, ControlUse
+from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.details import MERGES, MOST_BOXES, MOST_DETAILERS, DetailBox, Detailer, check_boxes
+from pipelines.requests.drawing import MOST_DECODES, OWN_VAE, Drawing
 from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.enlarge import LONGEST_SIDE, Enlarge
-from pipelines.requests.fields import Choice, Flag, Range, Several, Stored, Text
-from pipelines.requests.groups import BEGINNING, COMPUTED, CONTROL, DEPTH, DETAILS, MASK, MODEL, PICTURE, SAMPLING, WORDS
+from pipelines.requests.fields import Choice, Flag, Range, Several, Stored
+from pipelines.requests.groups import BEGINNING, COMPUTED, DEPTH, DETAILS, MASK, PICTURE, SAMPLING
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES, STRENGTHS, USUAL, Enlarging, FirstPass, TwoPasses
 from pipelines.requests.sizes import LONGEST, MEGAPIXELS, SHORTEST
-from pipelines.requests.tiles import TILED_MEGAPIXELS, UNTILED, InTiles, InWindows, in_tiles
-from pipelines.requests.wording import PICTURES, SEEDS, WEIGHTS_ALONE, WHOLE_LANGUAGE, WORDINGS, PictureUse, Wording, worded, wording_of
+from pipelines.requests.tiles import InTiles, InWindows
+from pipelines.requests.upscale import Upscale
+from pipelines.requests.wording import PICTURES, SEEDS, WEIGHTS_ALONE, WHOLE_LANGUAGE, PictureUse, Wording
 
-__all__ = ["Enlarge", "Kind", "Request", "WithPicture", "begins_with", "describe", "input_ids", "limits", "unroll"]
+__all__ = [
+    "MEGAPIXELS",
+    "MOST_DECODES",
+    "OWN_VAE",
+    "SAMPLER_NAMES",
+    "SCHEDULE_NAMES",
+    "SEEDS",
+    "WEIGHTS_ALONE",
+    "WHOLE_LANGUAGE",
+    "ControlUse",
+    "Drawing",
+    "EmbeddingUse",
+    "Enlarge",
+    "FirstPass",
+    "HypernetworkUse",
+    "Kind",
+    "LoraUse",
+    "PictureUse",
+    "Request",
+    "Upscale",
+    "WithPicture",
+    "Wording",
+    "begins_with",
+    "describe",
+    "input_ids",
+    "limits",
+    "unroll",
+]
 
 RESIZE_MODES = ("Stretch", "Crop", "Fill", "Stretch latents")
 CURVES = ("Linear", "Aggressive", "Lazy")
-OWN_VAE = "own"  # the checkpoint's own VAE, whatever was chosen for it
-MOST_DECODES = 2000  # an outpainted picture has one for each of its windows
-
-
-@dataclass(frozen=True, kw_only=True)
-class Drawing(Request):
-    """A drawing: the fields that every way of drawing with a diffusion model shares."""
-
-    prompt: str = WORDS("", Text(100_000), "Prompt")
-    negative_prompt: str = WORDS("", Text(100_000), "Negative prompt")
-    second_prompt: str = WORDS("", Text(100_000), "Second prompt", "For the second text encoder of SDXL models; empty: it reads the prompt")
-    prompt_template: str = WORDS("", Text(100_000), "Template", "What the prompt was drawn of by the seed", derived=True)
-    negative_template: str = WORDS("", Text(100_000), "Negative template", "What the negative prompt was drawn of", derived=True)
-    checkpoint: str = MODEL("starter", Choice(), "Checkpoint")
-    sampler: str = SAMPLING("DPM++ 2M", Choice(SAMPLER_NAMES), "Sampler", "How each step moves from noise towards the picture")
-    schedule: str = SAMPLING("Automatic", Choice(SCHEDULE_NAMES), "Schedule", "How the noise levels are spread over the steps")
-    steps: int = SAMPLING(20, Range(1, 150), "Steps", "More steps refine; 20 to 30 is usual")
-    guidance_scale: float = SAMPLING(5.0, Range(0, 30, 0.1), "Guidance", "How closely the prompt is followed; 1 ignores the negative one")
-    width: int = PICTURE(256, Range(SHORTEST, LONGEST, PIXELS_PER_LATENT, snap=True), "Width")
-    height: int = PICTURE(256, Range(SHORTEST, LONGEST, PIXELS_PER_LATENT, snap=True), "Height")
-    seed: int = PICTURE(-1, Range(-1, SEEDS - 1), "Seed", "-1 rolls the dice; the seed that was used is kept with the picture")
-    variation_strength: float = PICTURE(0.0, Range(0, 1, 0.01), "Variation", "How far to go from the seed's picture towards another one")
-    variation_seed: int = PICTURE(-1, Range(-1, SEEDS - 1), "Variation seed", "The seed of the other picture; -1 rolls the dice")
-    vae: str = MODEL("", Choice(), "VAE", "Turns latents into pixels. Automatic: the one chosen for the checkpoint, else its own")
-    clip_skip: int = MODEL(1, Range(1, 12, clamp=True), "Clip skip", "Layers of the text encoder to leave out: 1 none, 2 the last one")
-    loras: tuple[LoraUse, ...] = MODEL((), LORAS, "LoRAs")
-    hypernetworks: tuple[HypernetworkUse, ...] = MODEL((), HYPERNETWORKS, "Hypernetworks")
-    embeddings: tuple[EmbeddingUse, ...] = MODEL((), EMBEDDINGS, "Embeddings", derived=True)
-    controls: tuple[ControlUse, ...] = CONTROL((), Several(ControlUse, MOST_UNITS), "Control")
-    refiner: str = MODEL("", Choice(), "Refiner", "A second checkpoint that draws the last steps")
-    refiner_start: float = MODEL(0.8, Range(0, 1, 0.01), "Refiner from", "Share of the steps after which the refiner takes over")
-    guidance_rescale: float = SAMPLING(0.0, Range(0, 1, 0.05), "Guidance rescale", "Tames strong contrast; 0.7 suits zero-SNR models")
-    language: int = COMPUTED(WHOLE_LANGUAGE, Range(WEIGHTS_ALONE, WHOLE_LANGUAGE), "Language of the prompts", derived=True)
-    as_made: str = COMPUTED("", Text(64), "Made again", derived=True)  # the seal under which the decisions below are obeyed
-    understood: tuple[Understanding, ...] = COMPUTED((), Several(Understanding, 2), "Understanding of the checkpoints", derived=True)
-    decodes: tuple[DecodeUse, ...] = COMPUTED((), Several(DecodeUse, MOST_DECODES), "Ways of the VAE", derived=True)
-    threads: int = COMPUTED(0, Range(0, 4096), "Threads", "Of the processor; 0: as many as the studio has", derived=True)
-    batch_count: int = PICTURE(1, Range(1, 100), "Batch count", "Batches drawn one after another")
-    batch_size: int = PICTURE(1, Range(1, 16), "Batch size", "Pictures drawn side by side")
-    all_combinations: bool = PICTURE(False, Flag(), "All combinations", "Of the choices in the prompts, each as often as pictures")
-    wordings: tuple[Wording, ...] = COMPUTED((), WORDINGS, "Words of the pictures", derived=True)  # of a job alone
-
-    def check(self) -> None:
-        if isinstance(self, InWindows):
-            self.check_tiles(self.width, self.height)
-        most = TILED_MEGAPIXELS if in_tiles(self) else MEGAPIXELS
-        if self.width * self.height > most * 1e6:
-            area = self.width * self.height / 1e6
-            size = f"{self.width} x {self.height} is {area:.2f} megapixels"
-            tiles = isinstance(self, InWindows) and self.tiling == UNTILED
-            raise UserError(f"{size}; {most} is the most. Choose a smaller size{', or draw it in tiles' if tiles else ''}.")
-
-    @property
-    def words(self) -> str:
-        return self.prompt
-
-    @property
-    def other_vae(self) -> str:
-        """The id of the VAE that takes the place of the checkpoint's own, if one does."""
-        return "" if self.vae == OWN_VAE else self.vae
-
-    @property
-    def batch_total(self) -> int:
-        return self.batches_each * (len(self.wordings) if self.all_combinations and self.wordings else 1)
-
-    @property
-    def batches_each(self) -> int:
-        """Batches of the words alone, or of each combination of words."""
-        return self.batch_count * self.batch_size // self.pictures_a_batch
-
-    @property
-    def pictures_a_batch(self) -> int:
-        """Pictures that may have other words than their neighbours are drawn one by one."""
-        return 1 if self.wordings else self.batch_size
-
-    def single(self, index: int) -> Self:
-        """The request that makes picture `index` of this one alone. The seeds must be settled (not -1)."""
-        combination, place = divmod(index, self.batches_each * self.pictures_a_batch)
-        alone = replace(self.placed(place), batch_count=1, batch_size=1, all_combinations=False, wordings=())
-        return worded(alone, wording_of(self, combination, place)) if self.wordings else alone
-
-    def placed(self, index: int) -> Self:
-        """With the seeds of picture `index`: seed + i, or with a variation one seed and variation seed + i (A1111 1.10)."""
-        if self.variation_strength > 0:
-            return replace(self, variation_seed=(self.variation_seed + index) % SEEDS)
-        return replace(self, seed=(self.seed + index) % SEEDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,7 +219,7 @@ class Details(FromPicture):
 
 
 Drawn = TypeVar("Drawn", bound=Drawing)
-OF_ALL = (TextToImage, ImageToImage, Inpaint, Outpaint, Controlled, Depth, SecondPass, Details, Enlarge)
+OF_ALL = (TextToImage, ImageToImage, Inpaint, Outpaint, Controlled, Depth, SecondPass, Details, Enlarge, Upscale)
 KINDS: dict[str, type[Request]] = {kind.kind: kind for kind in OF_ALL}
 
 

@@ -23,6 +23,7 @@ from pipelines.requests.as_made import Understanding, seal, threads_here, unders
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.enlarge import THE_FILTER
+from pipelines.requests.made_for import LACKING
 from pipelines.requests.request import (
     OWN_VAE,
     WHOLE_LANGUAGE,
@@ -104,7 +105,7 @@ def rebind(
     another file is taken, and a note says so. `ids`: the request holds ids of a library; a text that others read has names alone.
     `instead`: what becomes of a checkpoint that is not here, as a note says it.
     """
-    search = Search(catalog, made_with, instead=instead)
+    search = Search(catalog, made_with, instead="put it there, as no other model draws this" if request.kind in LACKING else instead)
     if isinstance(request, Enlarge):
         return _rebound_enlarging(request, search, ids)
     return _rebound(request, search, ids) if isinstance(request, Drawing) else Rebound(request)
@@ -124,7 +125,7 @@ def _rebound(request: Drawing, search: Search, ids: bool) -> Rebound:
     moved = {request.checkpoint: checkpoint, request.refiner: refiner}
     found = replace(
         request,
-        checkpoint=checkpoint or STARTER,
+        checkpoint=checkpoint or ("" if request.kind in LACKING else STARTER),
         refiner=refiner,
         vae=search.vae(request.vae, OWN_VAE if ids else ""),
         loras=tuple(search.uses("lora", request.loras, "Lora hashes")),

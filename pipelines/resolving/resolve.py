@@ -18,7 +18,7 @@ from pipelines.prompts.tags import Tag, take_tags, without_tags
 from pipelines.requests.as_made import is_sealed, loosened
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.drawn_small import enlarged_size, enlarger_of
-from pipelines.requests.made_for import MADE_FOR, cannot_draw, draws
+from pipelines.requests.made_for import LACKING, cannot_draw, draws, what_draws
 from pipelines.requests.pace import read_pace
 from pipelines.requests.request import (
     OWN_VAE,
@@ -78,7 +78,7 @@ def _check_upscalers(upscalers: Iterable[str], catalog: CatalogView) -> None:
 
 
 def _resolved(request: Drawn, catalog: CatalogView) -> Drawn:
-    request = loosened(request)
+    request = _with_checkpoint(loosened(request), catalog)
     checkpoint = catalog.checkpoint(request.checkpoint)
     _check_depth(request, checkpoint)
     _check_variant(request, checkpoint)
@@ -100,6 +100,17 @@ def _resolved(request: Drawn, catalog: CatalogView) -> Drawn:
         controls=tuple(_control(use, place, checkpoint, catalog) for place, use in enumerate(request.controls, 1) if _is_used(use)),
     )
     return type(request).admit(_values(_with_second_pass(found, catalog) if isinstance(found, TextToImage) else found))
+
+
+def _with_checkpoint(request: Drawn, catalog: CatalogView) -> Drawn:
+    """Where none is named, as no model of the kind was there when the form was shown: the first that draws it."""
+    if request.checkpoint or request.kind not in LACKING:
+        return request
+    usable = [entry.id for entry in catalog.models("checkpoint") if entry.usable]
+    found = next((model_id for model_id in usable if draws(catalog.checkpoint(model_id), request.kind)), "")
+    if not found:
+        raise UserError(LACKING[request.kind])
+    return replace(request, checkpoint=found)
 
 
 def _with_second_pass(request: TextToImage, catalog: CatalogView) -> TextToImage:
@@ -233,7 +244,7 @@ def _preferred_vae(checkpoint: Checkpoint, catalog: CatalogView) -> str:
 
 def _check_variant(request: Drawing, checkpoint: Checkpoint) -> None:
     if not draws(checkpoint, request.kind):
-        raise UserError(cannot_draw(checkpoint.name, MADE_FOR[checkpoint.variant].what))
+        raise UserError(cannot_draw(checkpoint.name, what_draws(checkpoint)))
 
 
 def _check_depth(request: Drawing, checkpoint: Checkpoint) -> None:

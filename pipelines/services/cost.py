@@ -1,4 +1,4 @@
-"""The cost of a second pass, said before it: memory and time. Reads no weights and imports no torch."""
+"""The cost of what makes a picture larger by drawing, said before it: memory and time. Reads no weights and imports no torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from models.memory.forecast import Forecast, gigabytes
 from pipelines.images.masking import Size
 from pipelines.job_book.queue import BookQueue
 from pipelines.metadata.two_passes import sized, unsized
-from pipelines.requests.request import Request, SecondPass, TextToImage
+from pipelines.requests.request import Request, SecondPass, TextToImage, Upscale
 
 LEAST = 0.05e9  # bytes that are worth a word
 
@@ -20,14 +20,14 @@ class Costs:
         self._queue, self._forecast = queue, forecast
 
     def lines(self, request: Request, picture: Size | None) -> tuple[str, ...]:
-        """Sentences on a second pass of a picture of this size; nothing of other requests, and where it cannot be drawn."""
+        """Sentences on a second pass and the like, of a picture of this size; nothing of other requests, and where it cannot be drawn."""
         try:
-            found = _second_pass(request, picture)
+            found = _larger(request, picture)
             return tuple(self._said(found, request.picture_count)) if found else ()
         except UserError:
             return ()
 
-    def _said(self, request: SecondPass, count: int) -> Iterator[str]:
+    def _said(self, request: SecondPass | Upscale, count: int) -> Iterator[str]:
         forecast, seconds = self._forecast(request), self._queue.expected(request)
         memory = forecast.weights + forecast.work if forecast else 0
         told = [f"{gigabytes(memory)} GB of memory"] if memory > LEAST else []
@@ -38,11 +38,11 @@ class Costs:
             yield forecast.advice
 
 
-def _second_pass(request: Request, picture: Size | None) -> SecondPass | None:
-    """One second pass, in its size."""
+def _larger(request: Request, picture: Size | None) -> SecondPass | Upscale | None:
+    """One of them, in its size."""
     if isinstance(request, TextToImage) and request.hires:
         return sized(unsized(request), (request.width, request.height))
-    if isinstance(request, SecondPass) and picture:
+    if isinstance(request, SecondPass | Upscale) and picture:
         return sized(request, picture)
     return None
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from models.errors import UserError
+from models.families import PIXELS_PER_LATENT
 from pipelines.images.masking import Size
 from pipelines.images.store import Inputs
 from pipelines.images.tiles import pixels_drawn
@@ -50,7 +51,7 @@ def work_of(request: Request, size: Size | None = None) -> float:
         return math.prod(request.size_from(size)) / 1e6 * (BY_NETWORK if request.upscaler else 1)
     if not isinstance(request, Drawing):
         return 0.0
-    area = pixels_drawn(request) / 1e6
+    area = pixels_drawn(request) / 1e6 * (PIXELS_PER_LATENT / request.pixels_per_latent) ** 2
     if isinstance(request, Outpaint) and size:
         around = request.left, request.top, request.right, request.bottom
         area *= len(windows(size, around, (request.width, request.height)))

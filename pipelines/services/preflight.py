@@ -29,6 +29,7 @@ from pipelines.requests.request import (
     Request,
     SecondPass,
     TextToImage,
+    Upscale,
 )
 from pipelines.requests.second_pass import LATENT_FROM, PIXELS_FROM, REPEATS_FROM
 from pipelines.requests.steps import calls_in_all, steps_at, steps_in_all, steps_of
@@ -61,6 +62,8 @@ def preflight(request: Request, picture: Size | None, bounds: Box | None = None,
         return Preflight(tuple(lines))
     if isinstance(request, SecondPass):
         return Preflight(tuple(_second_pass(request, picture, upscaler)))
+    if isinstance(request, Upscale):
+        return Preflight(tuple(_upscale(request, picture)))
     if isinstance(request, Enlarge):
         return Preflight(tuple(_enlarge(request, picture, upscaler)))
     return _drawn(request, picture, bounds, upscaler) if isinstance(request, FromPicture) else Preflight(())
@@ -102,7 +105,7 @@ def _img2img(request: FromPicture, picture: Size) -> Iterator[str]:
         yield f"Your picture, {_by(picture)}, is {verb} to {_by(size)}."
 
 
-def tiles_lines(request: FromPicture) -> Iterator[str]:
+def tiles_lines(request: FromPicture | Upscale) -> Iterator[str]:
     """What a run in tiles costs."""
     if not in_tiles(request) or not steps_of(request).run:
         return
@@ -112,7 +115,7 @@ def tiles_lines(request: FromPicture) -> Iterator[str]:
     if len(found) == 1:
         yield "One tile holds the whole picture."
         return
-    calls = sum(calls_in_all(asked_of(request, part)) for part in found)
+    calls = sum(calls_in_all(asked_of(request, part) if isinstance(request, FromPicture) else request) for part in found)
     area = pixels_drawn(request) / (request.width * request.height)
     yield f"{_parts(found, one_by_one(request))}: {calls:,} calls of the network, {area:.1f} times the picture’s area at each step."
 
@@ -236,6 +239,19 @@ def _second_pass(request: SecondPass, picture: Size | None, upscaler: ModelFile 
         yield by
     yield from tiles_lines(replace(request, width=size[0], height=size[1]))
     yield from _strength(request)
+
+
+def _upscale(request: Upscale, picture: Size | None) -> Iterator[str]:
+    if picture is None:
+        yield "Put a picture in."
+        return
+    try:
+        made = request.sized(picture)
+    except UserError as error:
+        yield str(error)
+        return
+    yield f"From {_by(picture)} to {_by((made.width, made.height))}. {made.steps} step{'s' * (made.steps > 1)} will run."
+    yield from tiles_lines(made)
 
 
 def _strength(request: SecondPass) -> Iterator[str]:

@@ -33,6 +33,7 @@ from pipelines.requests.request import (
     PictureUse,
     Request,
     SecondPass,
+    Upscale,
     WithPicture,
     input_ids,
     limits,
@@ -48,7 +49,7 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".bmp")
 NO_PICTURE = "There is no picture to start from. Drop one on the canvas, paste one, or open one."
 NO_DEPTH = "There is no picture to start from. Put one in, or bring a depth map and draw at denoising strength 1."
 NO_SOURCE = "There is no picture to enlarge. Drop one, paste one, or open one."
-NOTHING_FOR = {Depth.kind: NO_DEPTH, Enlarge.kind: NO_SOURCE, SecondPass.kind: NO_SOURCE}
+NOTHING_FOR = {Depth.kind: NO_DEPTH, Enlarge.kind: NO_SOURCE, SecondPass.kind: NO_SOURCE, Upscale.kind: NO_SOURCE}
 NOT_YOURS = "The picture it was made from is not among yours; put it in again."
 
 

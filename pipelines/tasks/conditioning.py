@@ -24,7 +24,7 @@ from pipelines.prompts.asked import AtOnce as Said
 from pipelines.prompts.asked import asked_by
 from pipelines.prompts.encode import Encoded, encode_prompts
 from pipelines.requests.made_for import cannot_draw, what_reads
-from pipelines.requests.request import Drawing
+from pipelines.requests.request import Drawing, Upscale
 from pipelines.samplers.noise_schedule import NoiseSchedule
 from pipelines.tasks.batch import DrawingTask
 
@@ -66,9 +66,13 @@ class Denoisers:
         """Some control unit takes what the drawing begins with, so each picture needs a denoiser of its own."""
         return self._controls is not None and self._controls.follow_picture
 
-    def whole(self, pictures: Sequence[Image.Image] = ()) -> SteppedDenoiser:
-        """For whole pictures. `pictures`: what each of the batch begins with, at the size that is drawn; they may be one for all."""
-        return self._of(self._extra_channels, self._controls.everywhere(pictures) if self._controls else None)
+    def whole(self, pictures: Sequence[Image.Image] = (), extra_channels: Tensor | None = None) -> SteppedDenoiser:
+        """For whole pictures. `pictures`: what each of the batch begins with, at the size that is drawn; they may be one for all.
+
+        `extra_channels`: where each batch has its own.
+        """
+        beside = self._extra_channels if extra_channels is None else extra_channels
+        return self._of(beside, self._controls.everywhere(pictures) if self._controls else None)
 
     def of(self, patch: Patch, extra_channels: Tensor | None = None) -> SteppedDenoiser:
         """For a part of a picture."""
@@ -111,7 +115,8 @@ def condition(request: Drawing, model: DiffusionModel) -> Conditioning:
     asked = asked_by(request)
     told = {said: _told(said, request, model) for said in dict.fromkeys(asked.calls)}
     calls = tuple(told[said] for said in asked.calls)
-    return Conditioning(calls, request.guidance_scale, request.guidance_rescale, asked.prompt.over.calls_a_step)
+    level = request.noise_level if isinstance(request, Upscale) else None
+    return Conditioning(calls, request.guidance_scale, request.guidance_rescale, asked.prompt.over.calls_a_step, level)
 
 
 def _told(said: Said, request: Drawing, model: DiffusionModel) -> AtOnce:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from pipelines.jobs.runner import Events
-from pipelines.tasks import depth2img, details, enlarge, img2img, inpaint, outpaint, second_pass, txt2img
+from pipelines.tasks import depth2img, details, enlarge, img2img, inpaint, outpaint, second_pass, txt2img, upscale
 from pipelines.tasks.batch import DrawingTask, Task
 from pipelines.tasks.drawn_small import enlarging
 
@@ -20,6 +20,7 @@ DRAWN: dict[str, Callable[[DrawingTask[Any]], Generator[Events]]] = {  # with a 
     "depth": depth2img.batches,
     "hires": second_pass.batches,
     "details": details.batches,
+    "upscale": upscale.batches,
 }
 # Any: as above
 MADE: dict[str, Callable[[Task[Any]], Generator[Events]]] = {  # without one

@@ -10,7 +10,7 @@ from pipelines.requests.request import Controlled, Drawing, TextToImage
 from pipelines.requests.steps import steps_of
 from pipelines.tasks.batch import DrawingBatch, DrawingTask
 from pipelines.tasks.conditioning import Denoisers, controls_of
-from pipelines.tasks.sampling import latent_shape, leg_of, levels_of, noise_of, pictures, run, show_whole
+from pipelines.tasks.sampling import Show, latent_shape, leg_of, levels_of, noise_of, pictures, run, show_whole
 
 
 def batches(task: DrawingTask[TextToImage | Controlled]) -> Generator[Events]:
@@ -20,10 +20,11 @@ def batches(task: DrawingTask[TextToImage | Controlled]) -> Generator[Events]:
         yield draw(batch, denoiser)
 
 
-def draw(batch: DrawingBatch[Drawing], denoiser: SteppedDenoiser) -> Events:
-    """One batch: noise, steps, pictures."""
+def draw(batch: DrawingBatch[Drawing], denoiser: SteppedDenoiser, show: Show | None = None) -> Events:
+    """One batch: noise, steps, pictures. `show`: of the predicted clean latents, where they are not shown as the model's usually are."""
     request = batch.request
     noise = noise_of(batch.singles, latent_shape(request, batch.model), batch.model)
     levels = levels_of(request, denoiser.schedule, steps_of(request))
-    latents = yield from run(request, denoiser, noise.first() * levels.sigmas[0], levels, noise, leg_of(batch), show_whole(batch.model))
+    first, show = noise.first() * levels.sigmas[0], show or show_whole(batch.model)
+    latents = yield from run(request, denoiser, first, levels, noise, leg_of(batch), show)
     yield from pictures(batch, latents)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from models.diffusion_model import DiffusionModel
-from models.families import SD1, SDXL, SDXL_REFINER
+from models.families import SD1, SDXL, SDXL_REFINER, X4_UPSCALER
 from models.library.catalog import Catalog
 from models.memory.device import Device
 from models.memory.forecast import Machine
@@ -34,6 +34,7 @@ from pipelines.requests.request import (  # fmt: skip
     PictureUse,
     SecondPass,
     TextToImage,
+    Upscale,
 )
 from pipelines.runtime.runner import OWN, ModelRunner
 from tests.support.controls import mask_of, net_of
@@ -71,6 +72,7 @@ def write_library(root: Path) -> Library:
     write_toy_model(checkpoints / "deep", channels_in=5)
     write_toy_model(checkpoints / "large", family=SDXL)
     write_toy_model(checkpoints / "refiner", family=SDXL_REFINER, seed=1)
+    write_toy_model(checkpoints / "larger", "v_prediction", family=X4_UPSCALER)
     _write_added(root / "models")
     _write_controls(root / "models", load_toy_model(root / "starter"))
     return Library(root)
@@ -160,6 +162,9 @@ DRAWINGS: Mapping[str, Callable[[Workshop], Drawing]] = {
         **given(
             image=workshop.picture, width=96, batch_size=2, hires_upscaler="Latent (bicubic antialiased)", hires_width=96, hires_height=64
         )
+    ),
+    "enlarging": lambda workshop: Upscale(
+        **given(image=workshop.picture, checkpoint=workshop.ids["larger"], width=4 * SIDE, height=4 * SIDE, steps=2, tile_size=192)
     ),
     "inpainting": lambda workshop: Inpaint(**workshop.masked, masked_content="Latent noise"),
     "inpainting, soft": lambda workshop: Inpaint(**workshop.masked, soft=True, area="Only masked", padding=4, masked_content="Fill"),

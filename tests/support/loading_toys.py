@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models.diffusion_model import DiffusionModel
-from models.families import SD1, SD2, SDXL, SDXL_REFINER, Family
+from models.families import SD1, SD2, SDXL, SDXL_REFINER, X4_UPSCALER, Family
 from models.loading.loading import load
 from models.memory.device import Device
 from tests.support import toy_files
@@ -24,7 +24,7 @@ from tests.support.toy_weights import ToyNetworks, toy_networks
 CPU = Device(torch.device("cpu"), torch.float32)
 HALF = Device(torch.device("cpu"), torch.float16)
 WORDS = 1000
-FAMILIES = (SD1, SD2, SDXL, SDXL_REFINER)
+FAMILIES = (SD1, SD2, SDXL, SDXL_REFINER, X4_UPSCALER)
 
 
 @dataclass(frozen=True)

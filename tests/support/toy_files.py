@@ -31,6 +31,7 @@ UNET, VAE = "model.diffusion_model.", "first_stage_model."
 ENCODERS: Mapping[tuple[str, str], str] = {
     ("sd1", "clip_l"): "cond_stage_model.transformer.text_model.",
     ("sd2", "clip_h"): "cond_stage_model.model.",
+    ("x4-upscaler", "clip_h"): "cond_stage_model.model.",
     ("sdxl", "clip_l"): "conditioner.embedders.0.transformer.text_model.",
     ("sdxl", "clip_g"): "conditioner.embedders.1.model.",
     ("sdxl-refiner", "clip_g"): "conditioner.embedders.0.model.",

@@ -33,6 +33,7 @@ SCHEDULER = {
     "num_train_timesteps": 1000,
     "timestep_spacing": "linspace",
 }
+NOISE_OF_PICTURE = {"_class_name": "DDPMScheduler", "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "scaled_linear"}
 ZERO_SNR = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
 
 CROSS, PLAIN = ("CrossAttnDownBlock2D", "CrossAttnUpBlock2D"), ("DownBlock2D", "UpBlock2D")
@@ -81,6 +82,15 @@ SHAPES = {
         unet=_sizes_and_pooled(5, 40),
         index={"requires_aesthetics_score": True, "text_encoder": [None, None], "tokenizer": [None, None]},
     ),
+    "x4-upscaler": ToyShape(
+        "StableDiffusionUpscalePipeline",
+        {"clip_h": _clip(1024, 2)},
+        1024,
+        blocks=(PLAIN, CROSS, CROSS),
+        channels=(32, 64, 64),
+        unet={"use_linear_projection": True, "only_cross_attention": (True, True, False), "num_class_embeds": 1000, "in_channels": 7},
+        index={"low_res_scheduler": ["diffusers", "DDPMScheduler"], "max_noise_level": 350},
+    ),
 }
 
 
@@ -115,6 +125,8 @@ def write_toy_model(
     _write_json(
         folder / "scheduler" / "scheduler_config.json", SCHEDULER | {"prediction_type": prediction_type} | (ZERO_SNR if zero_snr else {})
     )
+    if family.noise_levels:
+        _write_json(folder / "low_res_scheduler" / "scheduler_config.json", NOISE_OF_PICTURE)
     _write_json(folder / "model_index.json", _index(family))
     return folder
 
@@ -128,8 +140,8 @@ def load_toy_model(folder: Path, device: Device = CPU, family: Family = SD1) -> 
 def _unet(shape: ToyShape, channels_in: int) -> Any:
     from diffusers import UNet2DConditionModel
 
+    sizes: dict[str, Any] = {"in_channels": channels_in, **shape.unet}
     return UNet2DConditionModel(
-        in_channels=channels_in,
         block_out_channels=shape.channels,
         layers_per_block=1,
         down_block_types=tuple(down for down, _ in shape.blocks),
@@ -138,17 +150,18 @@ def _unet(shape: ToyShape, channels_in: int) -> Any:
         attention_head_dim=4,
         norm_num_groups=8,
         sample_size=16,
-        **shape.unet,
+        **sizes,
     )
 
 
 def _vae(family: Family) -> Any:
     from diffusers import AutoencoderKL
 
+    channels = (8, 8, 16, 16) if family.pixels_per_latent == 8 else (8, 16, 16)
     blocks: dict[str, Any] = {
-        "block_out_channels": (8, 8, 16, 16),
-        "down_block_types": ("DownEncoderBlock2D",) * 4,
-        "up_block_types": ("UpDecoderBlock2D",) * 4,
+        "block_out_channels": channels,
+        "down_block_types": ("DownEncoderBlock2D",) * len(channels),
+        "up_block_types": ("UpDecoderBlock2D",) * len(channels),
     }
     return AutoencoderKL(**blocks, layers_per_block=1, norm_num_groups=4, sample_size=128, scaling_factor=family.scaling_factor)
 

@@ -19,9 +19,19 @@ WIDE_UNETS: Mapping[str, dict[str, Any]] = {
     "sd2": {"cross_attention_dim": 1024, "use_linear_projection": True},
     "sdxl": ADDED
     | {"cross_attention_dim": 2048, "projection_class_embeddings_input_dim": 2816, "transformer_layers_per_block": (1, 1, 10)},
+    "x4-upscaler": {
+        "cross_attention_dim": 1024,
+        "use_linear_projection": True,
+        "num_class_embeds": 1000,
+        "in_channels": 7,
+        "only_cross_attention": (True, True, False),
+    },
     "sdxl-refiner": ADDED | {"cross_attention_dim": 1280, "projection_class_embeddings_input_dim": 2560},
 }
-WIDE_BLOCKS = {"sd1": (CROSS, PLAIN), "sd2": (CROSS, PLAIN), "sdxl": (PLAIN, CROSS, CROSS), "sdxl-refiner": (PLAIN, CROSS, PLAIN)}
+WIDE_BLOCKS = {
+    "sd1": (CROSS, PLAIN), "sd2": (CROSS, PLAIN), "sdxl": (PLAIN, CROSS, CROSS), "sdxl-refiner": (PLAIN, CROSS, PLAIN),
+    "x4-upscaler": (PLAIN, CROSS, CROSS),
+}  # fmt: skip
 WIDTHS = {"clip_l": 768, "clip_h": 1024, "clip_g": 1280}
 
 

@@ -16,6 +16,7 @@ from models.json_values import is_table, is_whole, listed
 from pipelines import TILED_MEGAPIXELS, Enlarge, FromPicture, Range, Request, SecondPass, Studio, TextToImage, UserError, limits, preflight
 from pipelines.images.masking import Box, Size
 from pipelines.requests.drawn_small import enlarger_of
+from pipelines.requests.made_for import LACKING
 from ui.door.roles import role, visitor_of
 from ui.messages import Message, PlanLines, PlanQuestion, SizeQuestion, TakenPicture
 from ui.parts.components import piece
@@ -62,7 +63,9 @@ class PlanHandlers:
 
         @role("viewer")
         def plan(asked: PlanQuestion) -> PlanLines:
-            return planned(kind, asked, studio.costs.lines, studio.library.model)
+            lines = planned(kind, asked, studio.costs.lines, studio.library.model)
+            lacking = LACKING.get(kind.kind, "") if not studio.checkpoints(kind.kind) else ""
+            return {**lines, "lines": [lacking, *lines["lines"]]} if lacking else lines
 
         @role("viewer")
         def fit(asked: SizeQuestion) -> list[int]:

@@ -17,7 +17,7 @@ from pipelines.requests.enlarge import THE_FILTER
 from pipelines.requests.second_pass import UPSCALER_NAMES
 from pipelines.resolving.control_match import readers
 from ui.door.roles import role
-from ui.gradio_types import QUIET, Update, listener
+from ui.gradio_types import QUIET, Update, Updates, listener
 from ui.messages import FormOffers, OfferedFile, Word
 from ui.parts import controls
 from ui.parts.components import piece
@@ -50,8 +50,12 @@ def offer(studio: Studio, form: Form) -> None:
         return listed(studio, kind, str(checkpoint), racks)
 
     @role("viewer")
-    def refresh(checkpoint: object) -> list[Update]:
-        return [gr.update(choices=choices(studio, kind, name, str(checkpoint))) for name in names]
+    def refresh(checkpoint: object) -> Updates:
+        offered = {name: choices(studio, kind, name, str(checkpoint)) for name in names}
+        found: Updates = {form.inputs[name]: gr.update(choices=own) for name, own in offered.items()}
+        if not checkpoint:  # there was none yet when the page was built
+            found[form.inputs["checkpoint"]] = gr.update(choices=offered["checkpoint"], value=offered["checkpoint"][0][1])
+        return found
 
     first = controls.starts(kind, studio.checkpoints(kind.kind))
     view = piece("lists", f"{kind.kind}-lists", server_functions=[lists], kind=kind.kind, first=first)
@@ -98,7 +102,7 @@ def choices(studio: Studio, kind: type[Request], name: str, checkpoint_id: str) 
     """(words, id) of everything that a dropdown offers."""
     checkpoints = studio.checkpoints(kind.kind)
     if name == "checkpoint":
-        return [(controls.about(entry), entry.id) for entry in checkpoints]
+        return controls.named(checkpoints)
     if name in UPSCALERS:
         return upscalers(studio, name)
     if name == "hires_checkpoint":

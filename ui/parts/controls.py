@@ -13,7 +13,7 @@ from gradio.context import Context
 
 from models.families import PIXELS_PER_LATENT
 from models.json_values import is_row
-from pipelines import OWN_VAE, Checkpoint, Choice, Flag, Limit, Range, Request, SecondPass, Several, Text, limits
+from pipelines import OWN_VAE, Checkpoint, Choice, Flag, Limit, Range, Request, SecondPass, Several, Text, Upscale, limits
 from pipelines.requests.second_pass import UPSCALER_NAMES
 from ui.gradio_types import Keyword, keywords, listener
 from ui.messages import FormOffers
@@ -88,8 +88,13 @@ def generate(kind: type[Request], says: str) -> gr.Button:
 
 
 def checkpoint(kind: type[Request], checkpoints: Sequence[Checkpoint]) -> dict[str, Component]:
-    choices = [(about(entry), entry.id) for entry in checkpoints]
-    return {"checkpoint": control(kind, "checkpoint", choices=choices, value=checkpoints[0].id, filterable=len(choices) > 8)}
+    choices = named(checkpoints)
+    return {"checkpoint": control(kind, "checkpoint", choices=choices, value=choices[0][1], filterable=len(choices) > 8)}
+
+
+def named(checkpoints: Sequence[Checkpoint]) -> list[tuple[str, str]]:
+    """(words, id) of what a dropdown for checkpoints offers."""
+    return [(about(entry), entry.id) for entry in checkpoints] or [("None is here yet", "")]
 
 
 def about(entry: Checkpoint) -> str:
@@ -136,7 +141,8 @@ def starting_values(kind: type[Request], entry: Checkpoint) -> dict[str, object]
     own = {name: value for name, value in suits.items() if name in known}
     side = entry.native_size
     sides = {"width": side, "height": side}
-    tiles = {f"{second}{name}": value for second in ("", "hires_") for name, value in (("tile_size", side), ("tile_overlap", side // 2))}
+    shared = side // 4 if kind is Upscale else side // 2  # there, the small picture holds neighbours together as well
+    tiles = {f"{second}{name}": value for second in ("", "hires_") for name, value in (("tile_size", side), ("tile_overlap", shared))}
     return known | {name: value for name, value in (sides | tiles).items() if name in known} | {"checkpoint": entry.id} | own
 
 

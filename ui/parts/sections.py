@@ -89,6 +89,17 @@ def row(draft: Draft, name: str, title: str, opened: bool = False) -> Generator[
         yield
 
 
+WAYS = {"enlarge": "Filter or upscaler", "upscale": "Diffusion"}  # of making a picture larger: kind -> what its button says
+
+
+def ways(draft: Draft) -> None:
+    """The ways of making a picture larger, a tab each; only the first one's tab is in the bar, and the others are reached from it."""
+    with gr.Row(elem_classes=["ways"]):
+        for kind, says in WAYS.items():
+            own = ["chosen"] if kind == draft.kind.kind else []
+            draft.buttons[f"to_{kind}"] = gr.Button(says, size="sm", elem_classes=["way", *own], min_width=40)
+
+
 def words(draft: Draft) -> None:
     """The prompts."""
     with gr.Column(elem_classes=["words"]):

@@ -27,6 +27,7 @@ from pipelines import (
     Stored,
     Studio,
     Taken,
+    Upscale,
     UserError,
     WithPicture,
     limits,
@@ -42,6 +43,7 @@ from ui.parts.depth_driver import depth_model
 from ui.parts.depth_map import SEEN, part_of
 from ui.parts.form import CARRIED, Form, TabForm, declared
 from ui.parts.scripts import call
+from ui.parts.sections import WAYS
 from ui.parts.stage import Stage, own_picture, told
 from ui.toasts import Refusal, remark
 
@@ -51,6 +53,7 @@ STAYS = (
 )  # fmt: skip
 
 WORDS = ("prompt", "negative_prompt", "seed")
+SAID = ("prompt", "negative_prompt")
 ROLLED = (*WORDS, "loras")
 
 
@@ -93,8 +96,18 @@ def connect(studio: Studio, tab_forms: dict[str, TabForm], stage: Stage, tabs: g
         stage.connect(each)
         _undo(each.form)
     stage.connect_seed({name: each for name, each in tab_forms.items() if "seed" in each.form.inputs})
+    _connect_ways(tab_forms)
     if {Depth.kind, Controlled.kind} <= set(tab_forms):
         _connect_map(studio, tab_forms, tabs)
+
+
+def _connect_ways(tab_forms: dict[str, TabForm]) -> None:
+    """From one way of making a picture larger to another: its tab opens, with this picture where it has none."""
+    for kind, here in tab_forms.items():
+        for other in (name for name in WAYS if f"to_{name}" in here.buttons and name in tab_forms):
+            mine, theirs = here.form.inputs["image"], tab_forms[other].form.inputs["image"]
+            press = listener(here.buttons[f"to_{other}"], "click")
+            press(None, [mine, theirs], theirs, js=call("ways", "go", kind, other, takes="mine, theirs"))
 
 
 def connect_readings(studio: Studio, view: Component, tab_forms: dict[str, TabForm], tabs: gr.Tabs) -> None:
@@ -154,6 +167,8 @@ def _sent(studio: Studio, form: Form, record: PictureRecord, user: str, event: g
         return as_control(studio, form, record, user, getattr(event, "units", None))
     if form.kind is Depth:
         return as_depth(studio, form, record, user)
+    if form.kind is Upscale:
+        return as_larger(studio, form, record, user)
     if form.kind is SecondPass:
         return as_second_pass(studio, form, record, user)
     return as_picture(studio, form, record, user)
@@ -253,6 +268,12 @@ def as_depth(studio: Studio, form: Form, record: PictureRecord, user: str) -> di
     taken = studio.uploads.adopt(record, user)
     leave = [name for name in form.inputs if name not in WORDS]
     return form.fill(record.request, leave=leave, image=taken.id, map="", **_size_of(studio, record, taken))
+
+
+def as_larger(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Component, Update]:
+    """The picture and what it shows, in words. How it is drawn larger stays as it is."""
+    taken, drawn = studio.uploads.adopt(record, user), isinstance(record.request, Drawing)
+    return form.fill(record.request, leave=[name for name in form.inputs if not (drawn and name in SAID)], image=taken.id)
 
 
 def as_second_pass(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Component, Update]:

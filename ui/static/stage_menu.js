@@ -11,6 +11,7 @@ const SAYS = {
   hires: "The picture is in hires fix.",
   details: "The picture is in details.",
   enlarge: "The picture is in enlarge.",
+  upscale: "The picture is in enlarge, to be drawn larger.",
   depth: "The picture is in depth.",
 };
 

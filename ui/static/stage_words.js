@@ -8,6 +8,7 @@ const FIRST = {
   hires: "Put a picture in, choose how much larger it should be and how much may be drawn anew, and press Generate.",
   details: "Put a picture on the canvas, press Find or draw boxes on it, and press Draw the details.",
   enlarge: "Put a picture in, choose how much larger it should be, and press Enlarge.",
+  upscale: "Put a picture in, say what it shows, and press Enlarge. A model draws it four times larger.",
   depth: "Put a picture in and estimate its depth, or bring a depth map, say what should be drawn, and press Generate.",
 };
 export const invitation = (kind) =>

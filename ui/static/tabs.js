@@ -11,7 +11,8 @@ const edges = (row) => {
   row.dataset.more = [row.scrollLeft > 2 && "left", right > 2 && "right"].filter(Boolean).join(" ");
 };
 const bring = (row) => {
-  const tab = row.querySelector('[role="tab"][aria-selected="true"]');
+  const open = row.querySelector('[role="tab"][aria-selected="true"]');
+  const tab = open?.getClientRects().length ? open : row.querySelector("#tab-enlarge-button"); // a way of enlarging has no place of its own
   if (!tab) return;
   const [place, frame] = [tab.getBoundingClientRect(), row.getBoundingClientRect()];
   row.scrollTo({ left: row.scrollLeft + place.left - frame.left - (frame.width - place.width) / 2 });

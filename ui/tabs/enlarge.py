@@ -10,7 +10,7 @@ from ui.parts.canvas import plan
 from ui.parts.choices import UPSCALERS, offer_upscalers, upscalers
 from ui.parts.form import TabForm
 from ui.parts.picture_list import pile
-from ui.parts.sections import Draft, form_body, form_side, row, rows, start
+from ui.parts.sections import Draft, form_body, form_side, row, rows, start, ways
 from ui.parts.source import source
 
 TITLE = "Enlarge"
@@ -23,6 +23,7 @@ def build(studio: Studio) -> TabForm:
     draft = Draft(studio, KIND)
     with form_side():
         with form_body(draft):
+            ways(draft)
             with gr.Column(elem_classes=["card"]):
                 draft.inputs["image"] = source(KIND)
                 plan(studio, KIND)
