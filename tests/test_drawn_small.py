@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -22,7 +24,21 @@ from pipelines.job_book.book import JobBook
 from pipelines.jobs.events import Picture
 from pipelines.jobs.outputs import Outputs
 from pipelines.metadata.picture_settings import inspect, of_pasted
-from pipelines.requests.request import Controlled, Drawing, Enlarge, ImageToImage, Request, TextToImage, describe, restore
+from pipelines.requests.request import (
+    Controlled,
+    Details,
+    Drawing,
+    Enlarge,
+    ImageToImage,
+    Inpaint,
+    Outpaint,
+    Request,
+    SecondPass,
+    TextToImage,
+    describe,
+    limits,
+    restore,
+)  # fmt: skip
 from pipelines.resolving.details import details, picture_facts
 from pipelines.resolving.model_names import ModelNames
 from pipelines.resolving.rebind import rebind
@@ -30,12 +46,15 @@ from pipelines.resolving.resolve import resolve
 from pipelines.runtime.runner import OWN, ModelRunner
 from pipelines.services.guests import room_of, work_of
 from pipelines.services.preflight import preflight
+from pipelines.services.uploads import Taken
 from pipelines.tasks import drawn_small
 from tests.support.toy_weights import CPU, write_toy_model
 from tests.support.toys import ToyPainter
 from tests.support.upscaler_toys import picture
 from ui.parts.choices import choices
 from ui.parts.controls import starting_values
+from ui.parts.form import Form
+from ui.parts.send import as_picture, as_second_pass
 
 NAME = "Starter x4"
 PLAIN = TextToImage(prompt="a red house", seed=5, steps=2, width=72, height=64, checkpoint=STARTER)
@@ -192,3 +211,33 @@ def test_the_starters_upscaler_is_there_from_the_first_moment_and_is_what_spandr
     told = Catalog(OWN).model(STARTER_UPSCALER)
     path = OWN / "upscaler.safetensors"
     assert (told.name, told.usable) == (NAME, True) and told.identity == recognised(path, read_header(path))
+
+
+ENLARGED, DRAWN = "e" * 64, "d" * 64
+
+
+def sent(kind: type[Request]) -> dict[str, Any]:
+    """What the form of a tab is filled with when an enlarged picture is sent there."""
+    checkpoint = SimpleNamespace(id=STARTER, native_size=128, variant="")
+    uploads = SimpleNamespace(
+        adopt=lambda record, user, transparent=False: Taken(ENLARGED, 768, 512), find=lambda own, user: own, size=lambda own: (192, 128)
+    )
+    house: Any = SimpleNamespace(uploads=uploads, checkpoints=lambda kind="": [checkpoint], first_pass=lambda record, image: ())
+    form: Any = object.__new__(Form)
+    object.__setattr__(form, "kind", kind)
+    object.__setattr__(form, "inputs", {name: name for name in ("image", "width", "height") if name in limits(kind)})
+    request = TextToImage(width=192, height=128, enlarged_by=STARTER_UPSCALER, as_drawn=DRAWN)
+    record: Any = SimpleNamespace(request=request)
+    updates: Any = (as_second_pass if kind is SecondPass else as_picture)(house, form, record, "me")
+    return {str(name): update["value"] for name, update in updates.items()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "image"), [(Inpaint, ENLARGED), (Details, ENLARGED), (ImageToImage, ENLARGED), (SecondPass, DRAWN), (Outpaint, DRAWN)]
+)
+def test_what_goes_on_from_the_drawing_is_sent_it_and_what_changes_the_picture_is_sent_that(kind: type[Request], image: str) -> None:
+    assert sent(kind)["image"] == image
+
+
+def test_it_is_drawn_over_at_the_size_at_which_it_was_drawn() -> None:
+    assert (sent(ImageToImage)["width"], sent(ImageToImage)["height"]) == (192, 128)

@@ -18,6 +18,7 @@ from pipelines import (
     Details,
     Drawing,
     Enlarge,
+    ImageToImage,
     InTiles,
     Outpaint,
     PictureRecord,
@@ -27,6 +28,7 @@ from pipelines import (
     Stored,
     Studio,
     Taken,
+    TextToImage,
     Upscale,
     UserError,
     WithPicture,
@@ -319,7 +321,11 @@ def _stays(studio: Studio, form: Form, record: PictureRecord) -> tuple[str, ...]
 
 
 def _size_of(studio: Studio, record: PictureRecord, taken: Taken) -> dict[str, int]:
-    return dict(zip(("width", "height"), fit_size((taken.width, taken.height), _native(studio, record)), strict=True))
+    """That suits the picture; of one that was enlarged, the size at which it was drawn."""
+    made, size = record.request, (taken.width, taken.height)
+    if isinstance(made, TextToImage | ImageToImage | Controlled) and made.as_drawn:
+        size = made.width, made.height
+    return dict(zip(("width", "height"), fit_size(size, _native(studio, record)), strict=True))
 
 
 def _native(studio: Studio, record: PictureRecord) -> int:
