@@ -62,9 +62,9 @@ def test_the_tab_begins_with_a_checkpoint_that_reads_depth(studio: Studio, monke
     assert chosen["txt2img-checkpoint"].value == "starter"
 
 
-def test_what_the_script_asks_the_server_serves_artists(studio: Studio) -> None:
+def test_what_the_script_asks_the_server_serves_who_looks_and_what_draws_serves_artists(studio: Studio) -> None:
     desk = DepthMapHandlers(studio)
-    assert {declared(handler) for handler in (desk.estimators, desk.estimate)} == {"artist"}
+    assert [declared(handler) for handler in (desk.estimators, desk.estimate)] == ["viewer", "artist"]
 
 
 # ---- over HTTP --------------------------------------------------------------------------------------------------------------------

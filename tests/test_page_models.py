@@ -172,7 +172,8 @@ def test_an_empty_library_says_what_to_do_next(visit: Visit) -> None:
 def test_only_the_owner_changes_anything(tmp_path: Path) -> None:
     studio = toy_studio(tmp_path, start=False)
     roles = {function.__name__: declared(function) for function in LibraryHandlers(studio).functions}
-    assert {name for name, role in roles.items() if role == "artist"} == {"listed", "details", "memory", "rescan"}
+    assert {name for name, role in roles.items() if role == "viewer"} == {"listed", "details", "memory"}
+    assert {name for name, role in roles.items() if role == "artist"} == {"rescan"}
     changing = {"override", "convert", "download", "downloads", "cancel", "unload", "hash"}
     assert {name for name, role in roles.items() if role == "owner"} == changing
     studio.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +140,8 @@ def test_a_hub_that_refuses_is_a_sentence_under_the_button(visit: Visit, first: 
 def test_others_than_the_owner_see_the_sentence_only(
     house: House, browser: Browser, hub: Hub, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roles, "role_of", lambda request: "artist")
-    monkeypatch.setattr("ui.parts.preprocessor_weights.role_of", lambda request: "artist")
+    seen = roles.visitor_of
+    monkeypatch.setattr(roles, "visitor_of", lambda request: replace(seen(request), role="artist"))
     with visiting(house, browser) as visit:
         visit.open_tab("ControlNet")
         card(visit).wait_for()

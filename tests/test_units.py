@@ -154,13 +154,13 @@ def test_what_no_form_would_ask_is_answered_with_a_sentence_and_reaches_nobody(a
     assert studio.asked == []
 
 
-def test_each_server_function_declares_that_it_serves_artists() -> None:
+def test_each_server_function_declares_whom_it_serves() -> None:
     desk = UnitHandlers(FakeStudio(), Controlled)  # pyright: ignore[reportArgumentType]
-    assert {declared(handler) for handler in (desk.preview, desk.preprocessors, desk.fit)} == {"artist"}
+    assert [declared(handler) for handler in (desk.preview, desk.preprocessors, desk.fit)] == ["artist", "viewer", "viewer"]
     with visiting("artist"):
         assert desk.preview(cast(UnitQuestion, question())) == {"id": TWO, "width": 512, "height": 256}
         assert desk.preprocessors() == [{"name": "None"}]
-    with visiting("anyone"), pytest.raises(Exception, match="Only the artist"):
+    with visiting("anyone"), pytest.raises(Exception, match="not draw"):
         desk.preview(cast(UnitQuestion, question()))
 
 
