@@ -148,7 +148,7 @@ def test_a_preview_has_the_colours_of_the_picture_where_its_latents_can_tell_the
         assert shown.size == (160, 128)
         off = (levels(shown.convert("RGB")) - levels(blots((160, 128)))).abs().float().mean().item()
         assert off < 6, off
-    assert preview_like(small, torch.zeros(2, 4, 32, 40))().startswith(b"\xff\xd8")
+    assert preview_like(small, torch.zeros(2, 4, 128, 160))().startswith(b"\xff\xd8")
 
 
 @pytest.mark.parametrize(
