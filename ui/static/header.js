@@ -26,7 +26,9 @@ export const build = ({ element }) => {
   const settle = ({ name, role, may, held }) => {
     const draws = may.includes("draw") || held;
     document.documentElement.dataset.mayDraw = draws ? "yes" : "no";
+    document.documentElement.dataset.guest = role === "owner" ? "no" : "yes";
     part("name").textContent = name;
+    part("you").title = `${name}: who you are here`;
     part("looks").hidden = draws;
     part("you").hidden = role === "owner";
     part("people").hidden = role !== "owner";
