@@ -142,14 +142,14 @@ def test_a_schedule_is_told_in_steps_and_ctrl_slash_switches_it_off_and_on(visit
     field.fill("a house, [day:night:0.5]")
     visit.control("steps").fill("10")
     expect(drawn).to_contain_text("day for steps 1–6, night for steps 7–10.")
-    field.evaluate("field => field.setSelectionRange(4, 4)")
+    field.evaluate("field => (field.focus(), field.setSelectionRange(4, 4))")
     visit.page.keyboard.press("Control+/")
     assert field.input_value() == "~~a house~~, [day:night:0.5]"
     expect(drawn).to_contain_text("Switched off: “a house”.")
     visit.generate()
     visit.finished()
     assert visit.house.runner.drawn[-1].prompt == "~~a house~~, [day:night:0.5]", "the record keeps both"
-    field.evaluate("field => field.setSelectionRange(4, 4)")
+    field.evaluate("field => (field.focus(), field.setSelectionRange(4, 4))")
     visit.page.keyboard.press("Control+/")
     assert field.input_value() == "a house, [day:night:0.5]"
     expect(drawn).not_to_contain_text("Switched off")
