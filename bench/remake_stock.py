@@ -19,6 +19,7 @@ from models.families import SD1, X4_UPSCALER
 from models.files import ModelKind
 from models.library.catalog import Catalog
 from models.library.checkpoint import STARTER_UPSCALER
+from models.memory.device import mend_torchvision
 from models.tensors.embedded_sizes import OWN_SIZES
 from pipelines.images.store import Inputs
 from pipelines.metadata.two_passes import sized
@@ -91,6 +92,7 @@ def _copy(folder: Path, channels: int) -> None:
 
 def _write_larger(folder: Path) -> None:
     """The starter as an x4 upscaler: its UNet reads a small picture and the level of the noise on it, and its VAE has three levels."""
+    mend_torchvision()
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     _copy(folder, SD1.latent_channels + 3)

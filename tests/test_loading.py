@@ -30,7 +30,7 @@ def test_a_single_file_of_each_family_gives_the_tensors_that_were_saved(family: 
     model = loaded(toys[family.key], tmp_path)
     assert differing(model, toys[family.key].networks) == []
     assert model.family.key == family.key
-    assert model.prediction_type == "epsilon"
+    assert model.prediction_type == ("v_prediction" if family.noise_levels else "epsilon")
 
 
 ROUNDED = {"float16": torch.float16, "bfloat16": torch.bfloat16, "fp8": torch.float8_e4m3fn}

@@ -113,7 +113,8 @@ FAMILIES = {family: [key for own, key in ENCODER_PREFIXES if own == family] for 
 @pytest.mark.parametrize("names", ["original", "diffusers", "averages"])
 def test_every_checkpoint_that_is_read_is_recognised(family: str, names: str) -> None:
     """Its UNet, VAE and encoders under each of the prefixes, or without one."""
-    own = diffusers_unet(family) if names == "diffusers" else unet(family)
+    inputs = 7 if family == "x4-upscaler" else 4
+    own = diffusers_unet(family, inputs) if names == "diffusers" else unet(family, inputs)
     variant = "upscale" if family == "x4-upscaler" else ""
     places = [ENCODER_PREFIXES[family, key] for key in FAMILIES[family]]
     encoders = [prefixed(prefix, CLIPS[key]) for options, key in zip(places, FAMILIES[family], strict=True) for prefix in options]
