@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -24,7 +25,7 @@ from models.json_values import is_list, is_table, is_whole, table, text
 from pipelines import KINDS, BookError, Person, Studio
 from pipelines.services.answers import FinishList, FinishStepLine
 from ui.door.roles import visitor_of
-from ui.messages import FinishBegun, Message, Started
+from ui.messages import FinishBegun, FinishOrder, Message, Started
 from ui.parts.form import read
 
 MOST_OF = 1_000_000
@@ -40,14 +41,14 @@ class FinishRoutes:
         return await _answered(request, lambda person, order: FinishList(finishes=self.finishes.all(person.user)))
 
     async def save(self, request: Request) -> Response:
-        def save(person: Person, order: dict[str, object]) -> Started:
+        def save(person: Person, order: FinishOrder) -> Started:
             kept = text(order, "name"), order.get("steps"), text(order, "starts"), text(order, "id")
             return Started(id=self.finishes.save(person.user, *kept))
 
         return await _answered(request, save)
 
     async def delete(self, request: Request) -> Response:
-        def delete(person: Person, order: dict[str, object]) -> dict[str, bool]:
+        def delete(person: Person, order: FinishOrder) -> dict[str, bool]:
             self.finishes.delete(person.user, text(order, "id"))
             return {"ok": True}
 
@@ -57,25 +58,25 @@ class FinishRoutes:
         return await _answered(request, lambda person, order: self._step(order))
 
     async def plan(self, request: Request) -> Response:
-        def plan(person: Person, order: dict[str, object]) -> Message:
+        def plan(person: Person, order: FinishOrder) -> Message:
             return Message(message=self.finishes.plan(text(order, "picture"), person, order.get("steps")))
 
         return await _answered(request, plan)
 
     async def apply(self, request: Request) -> Response:
-        def apply(person: Person, order: dict[str, object]) -> FinishBegun:
+        def apply(person: Person, order: FinishOrder) -> FinishBegun:
             return FinishBegun(count=self.finishes.apply(_ids(order), person, text(order, "id"), order.get("steps"), _of(order)))
 
         return await _answered(request, apply)
 
-    def _step(self, order: dict[str, object]) -> FinishStepLine:
+    def _step(self, order: FinishOrder) -> FinishStepLine:
         kind, values = text(order, "kind"), order.get("values")
         if kind not in KINDS or not is_table(values):
             raise UserError("Something was missing in what the page sent. Reload it.")
         return self.finishes.step(read(KINDS[kind], values))
 
 
-def _ids(order: dict[str, object]) -> list[str]:
+def _ids(order: FinishOrder) -> list[str]:
     found = order.get("ids")
     ids = [each for each in found if isinstance(each, str)] if is_list(found) else []
     if not ids:
@@ -83,18 +84,18 @@ def _ids(order: dict[str, object]) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
-def _of(order: dict[str, object]) -> int:
+def _of(order: FinishOrder) -> int:
     value = order.get("of", 0)
     if not is_whole(value) or not 0 <= value <= MOST_OF:
         raise UserError("“of” must be the number of pictures of the whole order.")
     return value
 
 
-async def _answered(request: Request, work: Callable[[Person, dict[str, object]], object]) -> Response:
+async def _answered(request: Request, work: Callable[[Person, FinishOrder], object]) -> Response:
     """What the work answers, in a thread."""
-    visitor, order = visitor_of(request), table(request.scope.get("json"))
+    visitor, order = visitor_of(request), cast(FinishOrder, table(request.scope.get("json")))
     try:
-        return JSONResponse(await asyncio.to_thread(work, Person(visitor.user, visitor.role == "owner"), order))
+        return JSONResponse(await asyncio.to_thread(work, visitor.person, order))
     except BookError:
         raise  # the server says that it is not to be had now
     except UserError as error:
