@@ -87,10 +87,14 @@ def unfold(page: Page, title: str) -> None:
 
 
 def send(page: Page, to: str) -> None:
-    """Sends the houses, which are the newest picture of text to image, to another tab."""
+    """Sends the houses to another tab."""
     open_tab(page, "Text to image")
+    houses = part(page, "txt2img", "strip").locator(f'button[title="{HOUSES}"]').last
+    if houses.get_attribute("aria-current") is None:  # a second press would enlarge it
+        houses.click()
     part(page, "txt2img", "send").click()
     part(page, "txt2img", f"to-{to}").click()
+    page.locator(f"#{to}-generate").wait_for(timeout=PATIENCE)
     page.wait_for_timeout(1500)
 
 
