@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from models.starter.recipe.captions import (
     Attributes,
@@ -17,6 +18,7 @@ from models.starter.recipe.captions import (
     with_junk,
 )
 from models.starter.recipe.judge import agreement, reading_of
+from models.starter.recipe.latents_stage import Pool, chances
 from models.starter.recipe.scenes import (
     COLOURS,
     GROUNDS,
@@ -33,6 +35,7 @@ from models.starter.recipe.scenes import (
     outlines,
     random_scene,
 )
+from models.starter.recipe.weak import facts_of
 
 HOUSE = Scene((Thing("house", "red", "left", "big"),), "snow", "night", True)
 
@@ -156,3 +159,18 @@ def test_a_tenth_of_the_scenes_is_held_out_by_what_they_hold() -> None:
     rng = np.random.default_rng(9)
     share = np.mean([held_out(random_scene(rng)) for _ in range(3000)])
     assert 0.08 < share < 0.12
+
+
+def test_what_is_drawn_wrong_is_told_by_the_sort_of_fact_and_by_what_is_seen() -> None:
+    said = attributes_of("a blue house on the left and a ball on the right, in the snow, no mountains")
+    told = list(facts_of(said, reading_of(HOUSE)))
+    assert ("colour, two things", "blue", "red") in told and ("kind, two things", "house", "house") in told
+    assert ("kind, two things", "ball", "nothing") in told and ("place, two things", "something", "nothing") in told
+    assert sum(wanted == seen for _, wanted, seen in told) == agreement(reading_of(HOUSE), said)[0]
+
+
+def test_scenes_of_two_things_and_weak_kinds_are_taken_more_often() -> None:
+    ball = replace(HOUSE, things=(replace(HOUSE.things[0], kind="ball"),))
+    two = replace(HOUSE, things=(*HOUSE.things, replace(HOUSE.things[0], position="right")))
+    plain, round_one, both = chances(Pool(torch.zeros(3, 4, 1, 1), (HOUSE, ball, two)), 2.0, {"ball": 1.8})
+    assert plain + round_one + both == pytest.approx(1) and (round_one / plain, both / plain) == pytest.approx((1.8, 2.0))

@@ -67,9 +67,12 @@ def known_words() -> list[str]:
 # -- wording ------------------------------------------------------------------
 
 
-def caption(scene: Scene, rng: np.random.Generator) -> tuple[str, Attributes]:
-    """A caption and what it states; about one in ten is empty or names a single attribute."""
-    said = _said_of(scene, rng)
+def caption(scene: Scene, rng: np.random.Generator, says_no_mountains: float = 0.25) -> tuple[str, Attributes]:
+    """A caption and what it states; about one in ten is empty or names a single attribute.
+
+    `says_no_mountains`: the share of scenes without mountains of which that is said.
+    """
+    said = _said_of(scene, rng, says_no_mountains)
     words = _tags(said, rng) if rng.random() < 0.35 else _sentence(said, rng)
     return _with_synonyms(words, rng), said
 
@@ -95,13 +98,13 @@ def full_attributes(scene: Scene) -> Attributes:
     return Attributes(things, scene.ground, scene.time, scene.mountains)
 
 
-def _said_of(scene: Scene, rng: np.random.Generator) -> Attributes:
+def _said_of(scene: Scene, rng: np.random.Generator, says_no_mountains: float) -> Attributes:
     """Everything a caption will say: most things most of the time, one thing now and then."""
     if rng.random() < 0.12:
         return _one_fact(scene, rng)
     things = [_thing_words(thing, rng) for thing in scene.things]
     order = rng.permutation(len(things))
-    says_mountains = rng.random() < (0.9 if scene.mountains else 0.25)
+    says_mountains = rng.random() < (0.9 if scene.mountains else says_no_mountains)
     return Attributes(
         tuple(things[place] for place in order),
         scene.ground if rng.random() < 0.85 else None,

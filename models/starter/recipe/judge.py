@@ -41,7 +41,7 @@ from models.starter.recipe.scenes import (
     scene_of_split,
 )
 
-__all__ = ["Judge", "Reading", "agreement", "attributes_of", "facts_in", "reading_of", "share_right"]
+__all__ = ["Judge", "Reading", "agreement", "attributes_of", "facts_in", "matched", "reading_of", "share_right"]
 
 LOOK = 64
 """The side in pixels of what the classifier sees; pictures are scaled down to it."""
@@ -84,14 +84,23 @@ def agreement(reading: Reading, said: Attributes) -> tuple[int, int]:
     """
     names = ("ground", "time", "mountains")
     right = sum(getattr(said, n) is not None and getattr(reading, n) == getattr(said, n) for n in names)
+    return right + _score(said.things, matched(reading, said)), facts_in(said)
+
+
+def matched(reading: Reading, said: Attributes) -> tuple[Thing | None, ...]:
+    """What is seen of each thing that is said, in its order, where that fits best; nothing at all where it cannot be placed."""
     orders = itertools.permutations(reading.things, len(said.things))
     places = itertools.permutations(POSITIONS, len(said.things))
-    scores = [
-        sum(map(_facts_seen, said.things, order))
+    fitting = [
+        order
         for order, at in zip(orders, places, strict=True)
         if all(t.position in (None, place) for t, place in zip(said.things, at, strict=True))
     ]
-    return right + max(scores, default=0), facts_in(said)
+    return max(fitting, key=lambda order: _score(said.things, order), default=())
+
+
+def _score(said: Sequence[ThingWords], seen: Sequence[Thing | None]) -> int:
+    return sum(map(_facts_seen, said, seen))
 
 
 def facts_in(said: Attributes) -> int:

@@ -6,6 +6,8 @@ only numbers and latents are stored.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +30,14 @@ class Pool:
 
     latents: Tensor
     scenes: tuple[Scene, ...]
+
+
+def chances(pool: Pool, two_things: float, kinds: Mapping[str, float]) -> NDArray[np.float64]:
+    """How often each scene is to be taken, in all 1. `two_things`, `kinds`: how many times as often as others, for each that applies."""
+    weights = [
+        math.prod(kinds.get(thing.kind, 1) for thing in scene.things) * two_things ** (len(scene.things) - 1) for scene in pool.scenes
+    ]
+    return np.array(weights) / sum(weights)
 
 
 def numbered_layout(number: int) -> Layout:

@@ -33,7 +33,9 @@ def main() -> None:
     elif wish.stage == "latents":
         encode_scenes(wish.folder, wish.size, wish.count, device)
     else:
-        train_unet(wish.folder, TOKENIZER, wish.size, wish.minutes, device, batch=wish.batch, rate=wish.rate)
+        train_unet(
+            wish.folder, TOKENIZER, wish.size, wish.minutes, device, batch=wish.batch, rate=wish.rate, flat=wish.flat, weak=wish.weak
+        )
 
 
 def _arguments() -> argparse.Namespace:
@@ -43,6 +45,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=25)
     parser.add_argument("--batch", type=int, default=8, help="8 for the VAE, 32 for the UNet")
     parser.add_argument("--rate", type=float, default=LEARNING_RATE, help="learning rate of the UNet at its peak")
+    parser.add_argument("--flat", type=float, default=0.7, help="share of the time at the peak")
+    parser.add_argument("--weak", action="store_true", help="for weights that are trained: show more of what they draw wrong")
     parser.add_argument("--count", type=int, default=30000, help="pictures to encode")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
