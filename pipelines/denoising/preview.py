@@ -35,8 +35,8 @@ def _in_colours_of(small: Tensor, x0: Tensor) -> Tensor:
         colours = small.permute(0, 2, 3, 1).flatten(1, 2).expand(len(x0), -1, -1)
         across = places.transpose(1, 2)
         square = across @ places + 1e-3 * torch.eye(places.shape[2])  # so that latents of one value have a map as well
-        # torch does not annotate it
-        colouring: Tensor = torch.linalg.solve(square, across @ colours)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        solve: Callable[[Tensor, Tensor], Tensor] = torch.linalg.solve  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        colouring = solve(square, across @ colours)
         return (places @ colouring).transpose(1, 2).reshape(len(x0), 3, *small.shape[2:])
 
 
