@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from PIL import Image
@@ -35,8 +36,7 @@ def _in_colours_of(small: Tensor, x0: Tensor) -> Tensor:
         colours = small.permute(0, 2, 3, 1).flatten(1, 2).expand(len(x0), -1, -1)
         across = places.transpose(1, 2)
         square = across @ places + 1e-3 * torch.eye(places.shape[2])  # so that latents of one value have a map as well
-        solve: Callable[[Tensor, Tensor], Tensor] = torch.linalg.solve  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        colouring = solve(square, across @ colours)
+        colouring = cast("Tensor", torch.linalg.solve(square, across @ colours))  # pyright: ignore[reportUnknownMemberType]
         return (places @ colouring).transpose(1, 2).reshape(len(x0), 3, *small.shape[2:])
 
 
