@@ -8,8 +8,9 @@ import * as page from "./page.js";
 const OFTEN = 4000; // milliseconds between looks while the list is seen
 const ARMED = 5000; // milliseconds in which a second press takes back
 const AWAY = "The server did not answer. See that Atelier still runs, then try again.";
-const MAY = { viewer: "look", commenter: "look and comment", artist: "draw", "co-owner": "own it with me" };
-const YOU = { viewer: "look", commenter: "look and comment", artist: "draw", "co-owner": "draw, and let others in" };
+// What the page offers; whoever comments only looks, until there is a place to comment.
+const MAY = { viewer: "look", artist: "draw", "co-owner": "own it with me" };
+const YOU = { viewer: "look", commenter: "look", artist: "draw", "co-owner": "draw, and let others in" };
 const HINTS = {
   viewer: "Whoever may look sees the board, or in the studio what waits, and nobody's own pictures.",
   "co-owner": "A co-owner makes links for others, and you can take those back too.",
@@ -29,7 +30,7 @@ export const left = (seconds) => (seconds < 5400 ? `${Math.max(1, Math.round(sec
 export const saidOf = (link, now) =>
   [
     link.board ? `“${link.board}”` : "the studio",
-    MAY[link.role],
+    MAY[link.role] ?? MAY.viewer,
     link.most && `${link.people.length} of ${link.most} people`,
     link.jobs && `${link.jobs} job${link.jobs === 1 ? "" : "s"} waiting`,
     link.megapixels && `${link.megapixels} MP an hour`,
@@ -91,7 +92,7 @@ export const build = ({ element }) => {
     made.addEventListener("click", does);
     return made;
   };
-  const roles = (link) => Object.keys(MAY).slice(0, Object.keys(MAY).indexOf(link.role) + 1);
+  const roles = (link) => Object.keys(MAY).slice(0, Math.max(0, Object.keys(MAY).indexOf(link.role)) + 1);
 
   /** @type {(link: Link, person: Person, now: number) => HTMLElement} */
   const row = (link, person, now) => {
@@ -150,7 +151,8 @@ export const build = ({ element }) => {
     part("hold-all").textContent = news.held ? "Let all guests go on" : "Hold all guests";
     part("hold-all").title = news.held ? "" : "Nothing of theirs is begun, and they can look only; you draw on";
     part("hold-all").dataset.held = String(news.held);
-    if (part("role").options.length !== news.roles.length) part("role").replaceChildren(...news.roles.map((role) => make("option", { value: role, textContent: MAY[role], selected: role === "artist" })));
+    const offered = news.roles.filter((role) => role in MAY);
+    if (part("role").options.length !== offered.length) part("role").replaceChildren(...offered.map((role) => make("option", { value: role, textContent: MAY[role], selected: role === "artist" })));
   };
   const look = async () => {
     clearTimeout(timer);
