@@ -9,11 +9,11 @@ import pytest
 
 # Files of few tests that take long. Several workers take files in this order, then those of many tests, so none works on alone at the end.
 LONG = (
-    "test_types", "test_control_acceptance", "test_models_acceptance", "test_full_size", "test_faults_files", "test_remake",
-    "test_pictures_acceptance", "test_page_afternoon", "test_acceptance", "test_pictures_starter", "test_starter", "test_starter_extras",
-    "test_kills", "test_page_library", "test_page_windows", "test_page_enlarge", "test_page_firefox", "test_page_webkit", "test_page_sizes",
-    "test_page_access", "test_page_models", "test_page_tools", "test_run_killed", "test_annotators_large", "test_recipe_controls",
-    "test_page_finishing",
+    "test_types", "test_page_finishing", "test_remake", "test_control_acceptance", "test_models_acceptance", "test_full_size",
+    "test_faults_files", "test_door_links", "test_pictures_acceptance", "test_page_afternoon", "test_acceptance", "test_pictures_starter",
+    "test_starter", "test_starter_extras", "test_kills", "test_page_library", "test_page_windows", "test_page_enlarge",
+    "test_page_firefox", "test_page_webkit", "test_page_sizes", "test_page_access", "test_page_models", "test_page_tools",
+    "test_run_killed", "test_annotators_large", "test_recipe_controls",
 )  # fmt: skip
 
 for told in ("page_fixtures", "unit_pages", "other_browsers", "browser_round"):

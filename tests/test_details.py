@@ -18,6 +18,7 @@ from pipelines.jobs.events import Event, Picture, Step
 from pipelines.jobs.outputs import inspect
 from pipelines.metadata.provenance import LOADING, OURS_ALONE, PLACE, TIME
 from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.fields import Choice, Several
 from pipelines.requests.groups import GROUPS
 from pipelines.requests.request import KINDS, OWN_VAE, EmbeddingUse, ImageToImage, LoraUse, Request, TextToImage
@@ -59,8 +60,10 @@ def test_every_field_of_every_kind_is_in_a_group(kind: type[Request]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_field_that_people_choose_is_told_and_can_be_taken_over(kind: type[Request]) -> None:
-    request = TextToImage(hires=True) if kind is TextToImage else kind()
-    made = [name for value in values(told(request)).values() for name in value.fields]
+    requests = [kind(), *([TextToImage(hires=True)] if kind is TextToImage else [])]
+    if issubclass(kind, DrawnSmall):
+        requests.append(kind(enlarged_by="an upscaler"))
+    made = {name for request in requests for value in values(told(request)).values() for name in value.fields}
     assert sorted(made) == sorted(item.name for item in fields(kind) if not item.metadata["derived"] and item.name not in COUNTS)
     assert all(isinstance(value.text, str) and value.text for value in values(told(kind())).values() if value.title not in ("Prompt",))
 

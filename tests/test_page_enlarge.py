@@ -22,7 +22,7 @@ from tests.support.upscaler_toys import write
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
-open_house = house_with("enlarge", "img2img")
+open_house = house_with("enlarge", "upscale", "img2img")
 
 
 def noise(width: int, height: int, mode: str = "RGB") -> Image.Image:

@@ -146,8 +146,8 @@ def test_a_schedule_is_told_in_steps_and_ctrl_slash_switches_it_off_and_on(visit
     visit.page.keyboard.press("Control+/")
     assert field.input_value() == "~~a house~~, [day:night:0.5]"
     expect(drawn).to_contain_text("Switched off: “a house”.")
-    visit.generate()
-    visit.finished()
+    with visit.another_picture():
+        visit.generate()
     assert visit.house.runner.drawn[-1].prompt == "~~a house~~, [day:night:0.5]", "the record keeps both"
     field.evaluate("field => (field.focus(), field.setSelectionRange(4, 4))")
     visit.page.keyboard.press("Control+/")

@@ -265,7 +265,7 @@ def test_pasted_settings_of_every_program_are_read_as_in_a_picture(text: str) ->
 
 
 def test_our_own_settings_are_read_pasted_in_every_form() -> None:
-    request = TextToImage(prompt="a house", seed=7, steps=33)
+    request = TextToImage(prompt="a house", seed=7, steps=33, language=1)  # as JSON that does not say it was drawn
     whole = {"version": 1, "request": {"kind": "txt2img", "prompt": "a house", "seed": 7, "steps": 33}, "made_with": {"Model": "x"}}
     assert of_pasted(told(whole)).request == of_pasted(told(whole["request"])).request == request
     assert of_pasted(infotext.write(request, {})).request == replace(request, vae="own")

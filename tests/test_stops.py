@@ -20,6 +20,7 @@ from pipelines import ImageToImage, Studio, TextToImage
 from pipelines.denoising import vae_decode
 from pipelines.denoising.denoiser import Denoiser
 from pipelines.job_book.book import ENDED, JobBook
+from pipelines.job_book.following import Following
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.worker import Worker
 from pipelines.requests.request import Request
@@ -205,9 +206,9 @@ def test_f26_stop_and_end_race_and_each_job_ends_as_exactly_one_thing(studio: St
     chance, ends = random.Random(26), dict[str, list[str]]()
     end = studio.book.end
 
-    def noted(job_id: str, state: str, message: str = "") -> None:
+    def noted(job_id: str, state: str, message: str = "", then: Following | None = None) -> None:
         ends.setdefault(job_id, []).append(state)
-        end(job_id, state, message)
+        end(job_id, state, message, then)
 
     monkeypatch.setattr(studio.book, "end", noted)
     jobs = []
