@@ -155,6 +155,34 @@ def test_a_schedule_is_told_in_steps_and_ctrl_slash_switches_it_off_and_on(visit
     expect(drawn).not_to_contain_text("Switched off")
 
 
+def test_a_prompt_is_coloured_while_it_is_typed_and_an_edge_of_its_time_line_is_dragged(visit: Visit) -> None:
+    page, field = visit.page, visit.control("prompt")
+    visit.set("steps", "10")
+    field.click()
+    page.keyboard.type("🦊 (red:1.2), ~~snow~~, [day:night:0.5]")
+    words = page.locator("#txt2img-prompt .layer-words")
+    for kind, text in (("strong", "(red:1.2)"), ("off", ", ~~snow~~"), ("schedule", "[day:night:0.5]")):
+        expect(words.locator(f".is-{kind}")).to_have_text(text)
+    field.press("Home")
+    page.keyboard.type("a ")
+    assert words.locator(".is-strong").text_content() == "(red:1.2)", "what is behind an edit goes along at once"
+    line = page.locator("#txt2img-notes .time-line")
+    expect(line.locator(".time-said")).to_have_text(["day", "night"])
+    place, track = line.locator(".time-edge").bounding_box(), line.locator(".time-track").bounding_box()
+    assert place and track
+    page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(track["x"] + 0.3 * track["width"], place["y"] + 9, steps=4)
+    page.mouse.up()
+    assert field.input_value().endswith("[day:night:0.2]"), "a share of 0.2 says day at the calls 0, 1 and 2 of ten"
+    expect(page.locator("#txt2img-notes [data-part=drawn]")).to_contain_text("day for steps 1–3, night for steps 4–10.")
+    page.keyboard.press("Control+z")
+    assert field.input_value().endswith("[day:night:0.5]")
+    expect(line.locator(".time-edge")).to_have_attribute("aria-valuenow", "7")
+    line.locator(".time-edge").press("ArrowLeft")
+    assert field.input_value().endswith("[day:night:0.4]") and page.evaluate("() => document.activeElement.role") == "slider"
+
+
 def test_the_weight_keys_step_a_tag_as_often_as_they_are_pressed_and_leave_the_cursor_where_it_is(visit: Visit) -> None:
     field = visit.control("prompt")
     field.fill("🦊 <lora:ink:0.8:0.6> house")

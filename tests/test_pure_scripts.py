@@ -199,3 +199,25 @@ def test_a_click_is_no_box_and_a_drag_to_any_side_is_one(ask: Ask) -> None:
     ]
     made = ask('import { spanned } from "./box_layer.js";', body, points)
     assert made == [None, {"left": 0, "top": 10, "right": 90, "bottom": 70}, None]
+
+
+def test_marks_stay_on_their_words_while_a_text_is_edited(ask: Ask) -> None:
+    """All letters differ, so that words tell where they are: a mark holds what it held, but for what was taken out and put in."""
+    random = np.random.default_rng(7)
+    before = "abcdefghijkl"
+    places = [sorted(int(place) for place in random.integers(0, 13, 4)) for _ in range(60)]
+    cuts = [(start, end, before[:start] + "+" * number + before[end:]) for number, (start, end, *_) in enumerate(places[:20], 1)]
+    marks = [{"kind": "k", "start": one, "end": two} for one, _, _, two in places if one < two]
+    imports = 'import { carried, pieces } from "./prompt_layer.js";'
+    moved = ask(imports, f"return given.map((after) => carried({json.dumps(marks)}, {before!r}, after));", [after for *_, after in cuts])
+    for (start, end, after), found in zip(cuts, moved, strict=True):
+        held = {after[mark["start"] : mark["end"]].replace("+", "") for mark in found}
+        words = {before[mark["start"] : mark["end"]]: mark for mark in marks}
+        kept = {word.translate(str.maketrans("", "", before[start:end])): mark for word, mark in words.items()}
+        assert held <= {*kept}
+        assert {word for word, mark in words.items() if mark["end"] <= start or mark["start"] >= end} <= held
+    shown = ask(imports, "return given.map((marks) => pieces('abcdefghijkl', marks));", [marks[at : at + 3] for at in range(30)])
+    for at, found in enumerate(shown):
+        assert "".join(piece["text"] for piece in found) == before
+        told = [bool(piece["kinds"]) for piece in found for _ in piece["text"]]
+        assert told == [any(mark["start"] <= place < mark["end"] for mark in marks[at : at + 3]) for place in range(12)]

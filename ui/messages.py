@@ -182,6 +182,50 @@ class PromptQuestion(TypedDict, total=False):
     form: object  # field -> value, of those that say which steps will run; the second prompt
 
 
+class PromptMark(TypedDict):
+    """What a part of a text is: text[start:end], in UTF-16 units as JavaScript counts. Sent in `PromptNotes`; read by `prompt_layer.js`."""
+
+    kind: str
+    start: int
+    end: int
+
+
+class TimeStretch(TypedDict):
+    """Calls of the network, from 0, that are told the same. Sent in `TimeLine`; read by `time_line.js`."""
+
+    first: int
+    last: int
+    says: str  # what changes
+    whole: str  # the plain prompt
+
+
+class TimeEdge(TypedDict):
+    """The number of a schedule, text[start:end], and the call from which on it says something else. Sent in `TimeLine`."""
+
+    at: int
+    start: int
+    end: int
+    share: bool  # it is written as a share of the calls
+
+
+class TimeLane(TypedDict):
+    """A LoRA whose strength changes, and its strength at each step. Sent in `TimeLine`."""
+
+    name: str
+    strengths: list[float]
+
+
+class TimeLine(TypedDict):
+    """What a prompt says from step to step. Sent in `PromptNotes`; read by `time_line.js`."""
+
+    per: int  # calls a step
+    stretches: list[TimeStretch]
+    edges: list[TimeEdge]
+    shares: list[str]  # the number that is written for an edge at each call
+    calls: list[str]
+    lanes: list[TimeLane]
+
+
 class PromptNotes(TypedDict, total=False):
     """Notes under a prompt; nothing where it cannot be read. Sent by `ui.parts.stage.notes`; read by `notes.js`."""
 
@@ -194,6 +238,8 @@ class PromptNotes(TypedDict, total=False):
     said: list[str]  # sentences
     drawn: list[str]  # what will be drawn of choices and from step to step, in sentences
     choices: bool  # whether there are any
+    marks: dict[str, list[PromptMark]]  # field -> what its parts are
+    line: TimeLine | None  # None where nothing changes
 
 
 # -------------------------------------------------------------------------------------------------------------------------- the stage

@@ -8,6 +8,7 @@ over the steps that were asked for, of which fewer are made. In a second pass sh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,10 +45,26 @@ class Pass:
 
     def last_call(self, change: Change) -> int:
         """The last call that says the first option of a schedule. Below 1: none does."""
-        number = float(change.when)
+        return self._last(change.when)
+
+    def _last(self, when: str) -> int:
+        number = float(when)
         second = self.before is not None
-        value = (number - second) * self.steps * self.calls_a_step if "." in change.when else number - (self.before or 0)
+        value = (number - second) * self.steps * self.calls_a_step if "." in when else number - (self.before or 0)
         return self.calls if value >= self.calls else int(value)
+
+    def when(self, last: int, as_share: bool) -> str:
+        """The shortest number that `last_call` reads as this call, 0 .. `calls`: a share of the calls, or one of them."""
+        if not as_share:
+            return str(last + (self.before or 0))
+        second = self.before is not None
+        for digits in range(1, 7):
+            least = math.ceil(last * 10**digits / self.calls)
+            for share in (least, least + 1):
+                written = f"{share / 10**digits + second:.{digits}f}"
+                if self._last(written) == last:
+                    return written
+        raise ValueError(f"no share of {self.calls} calls is call {last}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipelines.prompts.changes import Span
 from pipelines.prompts.grammar import Prompt
 
 TAG = re.compile(r"<[A-Za-z_]\w{0,30}(?:\[[^\[\]<>]{0,100}\])?:[^<>]{1,1000}>")  # looks at a character a hundred times at most
@@ -25,6 +26,13 @@ def unread(prompt: Prompt) -> list[Unread]:
     found = [*_near(prompt), *(Unread(match[0]) for match in TAG.finditer(prompt.bare))]
     named = "\n".join(run.text for run in prompt.runs if run.name) if found else ""
     return list(dict.fromkeys(each for each in found if each.text not in named))
+
+
+def places(prompt: Prompt) -> Iterator[Span]:
+    """Where in `Prompt.bare` it stands, each place of each text."""
+    said = {each.text for each in unread(prompt)}
+    spans = [(near.start, near.end) for near in prompt.near] + [match.span() for match in TAG.finditer(prompt.bare)]
+    return (span for span in spans if prompt.bare[slice(*span)] in said)
 
 
 def sentences(found: list[Unread]) -> Iterator[str]:

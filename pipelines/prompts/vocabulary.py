@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from pipelines.prompts.weights import Weighted
 
@@ -18,6 +19,16 @@ def unknown_words(runs: Iterable[Weighted], known: frozenset[str]) -> tuple[str,
     """
     words = (word for run in runs if not run.is_break and not run.name for word in _words(run.text))
     return tuple(dict.fromkeys(word for word in words if word not in known))
+
+
+def unknown_in(run: Weighted, known: frozenset[str]) -> Iterator[tuple[int, int]]:
+    """Where in the text of a run such words stand."""
+    start = 0
+    for spells, letters in groupby(run.text, _spells):
+        stretch = "".join(letters)
+        if spells and any(word not in known for word in _words(stretch)):
+            yield start, start + len(stretch)
+        start += len(stretch)
 
 
 def _words(text: str) -> list[str]:

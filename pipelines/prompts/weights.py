@@ -72,6 +72,18 @@ def has_number(text: str) -> bool:
     return any(match[1] for match in _TOKEN.finditer(text))
 
 
+def breaks_in(text: str) -> Iterator[tuple[int, int]]:
+    """Where the word BREAK stands."""
+    return (found.span() for found in _BREAK.finditer(text))
+
+
+def loose(text: str) -> Iterator[int]:
+    """Where brackets stand that have no partner."""
+    paired = {place for group in weigh(text)[1] for place in (group.start, group.end - 1)}
+    brackets = (match.end() - 1 for match in _TOKEN.finditer(text) if match[0] in "()[]" or match[1] is not None)
+    return (place for place in brackets if place not in paired)
+
+
 def without_breaks(text: str) -> str:
     """The same words, none of them a BREAK."""
     return _BREAK.sub(BREAK.lower(), text)

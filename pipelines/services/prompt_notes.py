@@ -26,6 +26,7 @@ from pipelines.prompts import (
     written,
 )
 from pipelines.prompts.asked import pass_of
+from pipelines.prompts.marks import Mark, as_typed, marks
 from pipelines.prompts.unread import sentences, unread
 from pipelines.requests.fields import Text
 from pipelines.requests.request import WHOLE_LANGUAGE, Drawing, Request, TextToImage, limits
@@ -33,6 +34,7 @@ from pipelines.resolving.embedding_words import embeddings_for
 from pipelines.resolving.resolve import CatalogView
 from pipelines.services.choice_notes import Choices, choices
 from pipelines.services.schedule_notes import changes_told, joined_told, switched_off
+from pipelines.services.time_line import TimeLine, time_line
 from pipelines.wildcards.folders import WildcardFolders
 from pipelines.wildcards.template import parse as template
 
@@ -58,6 +60,7 @@ class PromptNotes:
     read: str = ""  # the words that were counted: those that are typed, or that a seed draws of them
     drawn: tuple[str, ...] = ()  # what will be drawn of the choices, in sentences
     has_choices: bool = False
+    line: TimeLine | None = None  # where something changes from step to step
 
 
 class PromptReader:
@@ -86,9 +89,16 @@ class PromptReader:
             return self._unlooked(chosen)
         asked = replace(run, prompt=chosen.prompt, negative_prompt=chosen.negative, language=WHOLE_LANGUAGE)
         try:
-            return self._read(asked, checkpoint, chosen)
+            return self._read(asked, checkpoint, chosen, text)
         except UserError as error:
             return PromptNotes(sentences=(f"{error} Until then nothing can be drawn.",), drawn=chosen.told, has_choices=chosen.found)
+
+    def marks(self, checkpoint_id: str, text: str, joins: bool = True) -> list[Mark]:
+        """What each part of a text is; none of one that is too long to be looked through. Raises `UserError` for no checkpoint."""
+        if len(text) > MOST_READ:
+            return []
+        checkpoint = self._catalog.checkpoint(checkpoint_id)
+        return marks(text, Names.of(embeddings_for(checkpoint, self._catalog)), checkpoint.known_words or frozenset(), joins)
 
     def _unlooked(self, chosen: Choices) -> PromptNotes:
         """Of a text that is too long to be looked through while somebody types: only whether it can be drawn."""
@@ -96,7 +106,7 @@ class PromptReader:
         said = f"This has more than {MOST_READ:,} characters, so it is not looked through while you type. It is drawn as it is."
         return PromptNotes(sentences=(problem or said,), drawn=chosen.told, has_choices=chosen.found)
 
-    def _read(self, asked: Drawing, checkpoint: Checkpoint, chosen: Choices) -> PromptNotes:
+    def _read(self, asked: Drawing, checkpoint: Checkpoint, chosen: Choices, text: str) -> PromptNotes:
         vectors = {word: entries[0].identity.vectors for word, entries in embeddings_for(checkpoint, self._catalog).items()}
         names = Names.of(vectors)
         said = _Read(asked, names)
@@ -109,6 +119,7 @@ class PromptReader:
             read,
             (*chosen.told, *_told(said)),
             chosen.found,
+            time_line(said.schedule, said.prompt, as_typed(text)),
         )
 
     def _longest(self, checkpoint: Checkpoint, texts: Sequence[str], vectors: Mapping[str, int]) -> tuple[TokenCount, str]:

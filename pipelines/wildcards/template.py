@@ -69,6 +69,7 @@ class Use:
     default: Parts | None = None
 
 
+Span = tuple[int, int]
 Part = str | Choice | Wildcard | Assign | Use
 Parts = tuple[Part, ...]
 
@@ -99,6 +100,8 @@ class Template:
     parts: Parts
     choices: int = 0  # choices and wildcards in it
     problem: str = ""  # a sentence
+    places: tuple[Span, ...] = field(default=(), compare=False)  # of choices, wildcards and variables; inner ones before the outer
+    loose: tuple[Span, ...] = field(default=(), compare=False)  # of a brace that had to be closed
 
     @property
     def is_plain(self) -> bool:
@@ -150,6 +153,8 @@ class _Reader:
         self._stack = [_Open("", 0)]
         self._choices = 0
         self._problem = ""
+        self._places: list[Span] = []
+        self._loose: tuple[Span, ...] = ()
 
     def read(self) -> Template:
         place = marks = 0
@@ -162,10 +167,10 @@ class _Reader:
         while len(self._stack) > 1 and not self._problem:
             self._give_up(self._stack.pop())
         if self._problem:
-            return Template(self._text, (self._text,), self._choices, self._problem)
+            return Template(self._text, (self._text,), self._choices, self._problem, tuple(self._places), self._loose)
         parts = joined(self._stack[0].found)
         is_plain = all(isinstance(part, str) for part in parts)
-        return Template(self._text, (self._text,) if is_plain else parts, self._choices)
+        return Template(self._text, (self._text,) if is_plain else parts, self._choices, places=tuple(self._places))
 
     def _take(self, token: re.Match[str]) -> int:
         """Takes a token in, and says where the text goes on."""
@@ -173,12 +178,13 @@ class _Reader:
         if token["name"]:
             top.found.append(Wildcard(token["name"]))
             self._choices += 1
+            self._places.append(token.span())
         elif token["variable"]:
             self._open(_Open("$", token.start(), name=token["variable"], mark=token["mark"].replace(" ", "")))
         elif text == "{":
             return self._open_choice(token)
         elif text == "}" and top.kind:
-            self._close(self._stack.pop())
+            self._close(self._stack.pop(), token.end())
         elif text == "|" and top.kind == "{":
             top.separated = True
             top.end_option()
@@ -202,8 +208,10 @@ class _Reader:
         self._stack[-1].weight = float(found[1]) if found else None
         return found.end() if found else place
 
-    def _close(self, closed: _Open) -> None:
+    def _close(self, closed: _Open, end: int) -> None:
         outer = self._stack[-1]
+        if closed.kind == "$" or closed.chooses:
+            self._places.append((closed.start, end))
         if closed.kind == "$":
             outer.found.append(_variable(closed))
         elif not closed.chooses:
@@ -219,6 +227,7 @@ class _Reader:
     def _give_up(self, opened: _Open) -> None:
         """A bracket that nothing closes. If something was to be chosen in it, that is a mistake; else it is a word."""
         if opened.kind == "$" or opened.separated or opened.bounds:
+            self._loose = ((opened.start, opened.start + 1),)
             self._problem = f"“{self._quote(opened)}” is not closed: a }} is missing. Write \\{{ if the brace is a word."
             return
         written = self._text[opened.start : opened.start + 1]

@@ -22,9 +22,9 @@ from ui.door.compression import coding
 from ui.parts.scripts import SCRIPT_ID, STATIC, joined, modules, static
 
 STYLES = (
-    "atelier.css", "room.css", "form.css", "stage.css", "library.css", "canvas.css", "easel.css", "units.css", "unit_open.css",
-    "boxes.css", "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css", "panel.css", "queue.css", "inspector.css",
-    "finish.css", "compare.css", "gallery.css", "reading.css", "folders_in.css", "people.css", "narrow.css", "touch.css",
+    "atelier.css", "room.css", "form.css", "prompt.css", "stage.css", "library.css", "canvas.css", "easel.css", "units.css",
+    "unit_open.css", "boxes.css", "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css", "panel.css", "queue.css",
+    "inspector.css", "finish.css", "compare.css", "gallery.css", "reading.css", "folders_in.css", "people.css", "narrow.css", "touch.css",
 )  # fmt: skip
 FONTS = {
     "Inter": "inter/inter-latin-wght-normal.woff2",

@@ -94,10 +94,20 @@ export const enter = (selector, number) => {
 };
 
 // A text: the browser's own undo takes it back.
-export const typeInto = (field, text) => {
+export const typeInto = (field, text) => typeOver(field, 0, field.value.length, text);
+
+// A text in the place of a part of the field's, which is selected then, unless it is all of it.
+export const typeOver = (field, start, end, text) => {
+  const meant = field.value.slice(0, start) + text + field.value.slice(end);
+  const part = start > 0 || end < field.value.length;
+  const top = field.scrollTop;
   field.focus();
-  field.setSelectionRange(0, field.value.length);
-  if (document.execCommand("insertText", false, text) && field.value === text) return;
-  field.value = text;
-  field.dispatchEvent(new Event("input", { bubbles: true }));
+  field.setSelectionRange(start, end);
+  if (!document.execCommand("insertText", false, text) || field.value !== meant) {
+    field.value = meant;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  if (!part) return;
+  field.setSelectionRange(start, start + text.length);
+  field.scrollTop = top;
 };

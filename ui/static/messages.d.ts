@@ -415,6 +415,40 @@ export type PromptQuestion = {
   form?: unknown;
 };
 
+export type PromptMark = {
+  kind: string;
+  start: number;
+  end: number;
+};
+
+export type TimeStretch = {
+  first: number;
+  last: number;
+  says: string;
+  whole: string;
+};
+
+export type TimeEdge = {
+  at: number;
+  start: number;
+  end: number;
+  share: boolean;
+};
+
+export type TimeLane = {
+  name: string;
+  strengths: number[];
+};
+
+export type TimeLine = {
+  per: number;
+  stretches: TimeStretch[];
+  edges: TimeEdge[];
+  shares: string[];
+  calls: string[];
+  lanes: TimeLane[];
+};
+
 export type PromptNotes = {
   checkpoint?: string;
   name?: string;
@@ -425,6 +459,8 @@ export type PromptNotes = {
   said?: string[];
   drawn?: string[];
   choices?: boolean;
+  marks?: Record<string, PromptMark[]>;
+  line?: TimeLine | null;
 };
 
 export type TakenKind = {

@@ -1,6 +1,8 @@
 // Under the prompt. Asks the server once after a pause in typing, and never stands in the way of it.
 import { make, on, parts, typeInto } from "./dom.js";
 import * as page from "./page.js";
+import { promptLayers } from "./prompt_layer.js";
+import { timeLine } from "./time_line.js";
 
 /** @param {import("./page_types.d.ts").Given} given */
 export const build = ({ element, props, server }) => {
@@ -10,6 +12,9 @@ export const build = ({ element, props, server }) => {
   const EXAMPLES = 4; // two rows of two
   // What says which steps will run, and in what other words.
   const RUN = ["steps", "sampler", "denoising_strength", "exact_steps", "hires", "hires_steps", "hires_sampler", "hires_prompt", "hires_negative_prompt", "second_prompt", "carried"];
+  const PROMPTS = ["prompt", "negative_prompt", "second_prompt", "hires_prompt", "hires_negative_prompt"];
+  const layers = promptLayers(props.kind);
+  const line = timeLine(part("line"), () => document.querySelector(`#${props.kind}-prompt textarea`));
   let form = { prompt: "", negative_prompt: "", checkpoint: Object.keys(props.examples)[0], seed: "-1", pictures: 0, run: "{}" };
   let timer = null;
   let turn = 0; // an answer that comes after a newer question is thrown away
@@ -30,6 +35,7 @@ export const build = ({ element, props, server }) => {
     showUnknown(notes || {});
     showParts(notes || {});
     showCount(notes || {});
+    showSeen(notes || {}, { ...asked.form, prompt: asked.prompt, negative_prompt: asked.negative_prompt });
   };
 
   // One character more than can be drawn is enough to be told so.
@@ -46,6 +52,13 @@ export const build = ({ element, props, server }) => {
     part("drawn").replaceChildren(...(notes.drawn || []).map((text) => make("li", { textContent: text })));
     const foot = element.closest(".form-side")?.querySelector(".form-foot");
     if (foot instanceof HTMLElement) foot.dataset.choices = notes.choices || form.pictures ? "yes" : "no";
+  };
+
+  // The colours behind the words, and the time line. Where nobody could read, what was seen last stays.
+  const showSeen = (notes, read) => {
+    if (!notes.marks) return;
+    layers.take(notes.marks, Object.fromEntries(PROMPTS.map((name) => [name, read[name]])));
+    line.show(notes.line, read.prompt);
   };
 
   const list = (words) => (words.length > 4 ? `${words.slice(0, 4).join(", ")} and ${words.length - 4} more` : words.join(", "));
@@ -86,6 +99,7 @@ export const build = ({ element, props, server }) => {
     const { prompt, negative_prompt, checkpoint, seed, all_combinations, batch_count, batch_size } = values;
     const pictures = all_combinations ? Math.max(1, Math.round(batch_count * batch_size) || 1) : 0;
     const heard = { prompt, negative_prompt, checkpoint, seed: String(seed ?? -1), pictures, run: JSON.stringify(values, RUN) };
+    layers.follow(PROMPTS);
     if (Object.keys(heard).every((name) => heard[name] === form[name])) return;
     if (checkpoint !== form.checkpoint) showExamples(checkpoint);
     offer(prompt);

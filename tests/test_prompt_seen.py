@@ -1,0 +1,153 @@
+"""What is seen of a prompt while it is written: marks against the weights that are drawn, the time line against the schedule."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from pipelines.prompts import Names, Pass, parse, plain_runs, schedule
+from pipelines.prompts.asked import pass_of
+from pipelines.prompts.marks import as_typed, marks
+from pipelines.requests.request import ImageToImage, TextToImage
+from pipelines.services.time_line import TimeLine, time_line
+from tests.test_prompt_language import HOSTILE
+from tests.test_prompt_names import reader
+from ui.parts.prompt_seen import line_told, seen
+
+pytestmark = pytest.mark.smoke
+
+PIECES = (
+    "a", "b ", ", ", "(", ")", "[", "]", ":1.2)", ":0.7)", "\\(", " BREAK ", "[a:(b):0.5]", "[a|(b:0.4)]", "[[a:b:3]:c:5]", "~~a~~",
+    "# b\n", " AND ", "<lora:x:1>", "👩\u200d👧", "é",
+)  # fmt: skip
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
+
+
+def told(text: str, joins: bool = True) -> set[tuple[str, str]]:
+    known = frozenset({"a", "b", "c", "house"})
+    return {(mark.kind, text[mark.start : mark.end]) for mark in marks(text, Names.of(["odd (v1)"]), known, joins)}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a (b:1.2) [c]", {("strong", "(b:1.2)"), ("weak", "[c]")}), ("(a:1) ((b))", {("strong", "((b))")}),
+        ("(a [b])", {("strong", "(a ")}),
+        ("<lora:ink:0.8> a", {("tag", "<lora:ink:0.8>")}), (r"a, ODD \(v1\)", {("tag", r"ODD \(v1\)")}),
+        ("[a:(b:0.8):0.5]", {("schedule", "[a:(b:0.8):0.5]"), ("weak", "(b:0.8)")}), ("[a|b]", {("alternation", "[a|b]")}),
+        ("a :2 AND b", {("join", ":2 AND")}), ("a BREAK b", {("join", "BREAK")}), ("a AND b :0.5", {("join", "AND"), ("join", ":0.5")}),
+        ("a, ~~(b)~~, c # a (", {("off", ", ~~(b)~~"), ("comment", "# a (")}),
+        ("({a|[b:c:3]} c:1.2)", {("choice", "{a|[b:c:3]}"), ("strong", "({a|[b:c:3]} c:1.2)")}), ("a __c__", {("choice", "__c__")}),
+        ("a, Snow's house", {("unknown", "Snow's")}), ("a )", {("odd", ")")}), ("(a", {("strong", "(a"), ("odd", "(")}),
+        ("{a|b", {("odd", "{")}), ("<foo:a>", {("odd", "<foo:a>"), ("unknown", "foo")}),
+        ("[a:b:c]", {("odd", "[a:b:c]"), ("weak", "[a:b:c]")}),
+        ("(a AND b)", {("join", "AND"), ("odd", "("), ("odd", ")"), ("strong", "(a ")}),
+    ],
+)  # fmt: skip
+def test_each_part_of_a_prompt_is_marked_as_what_it_is(text: str, found: set[tuple[str, str]]) -> None:
+    assert told(text) == found
+
+
+def test_and_is_a_word_in_a_negative_prompt() -> None:
+    assert ("join", "AND") in told("a AND b")
+    assert not any(kind == "join" for kind, _ in told("a AND b", joins=False))
+
+
+@settings(deadline=None, max_examples=300)
+@given(TEXTS)
+def test_what_is_tinted_is_what_is_drawn_stronger_or_weaker(text: str) -> None:
+    prompt = parse(text)
+    assume(not prompt.problem)
+    tints = {
+        kind: {place for mark in marks(text) if mark.kind == kind for place in range(mark.start, mark.end)} for kind in ("strong", "weak")
+    }
+    for interval in schedule(prompt, Pass(12)).intervals:
+        for said in interval.said:
+            places = [prompt.places[place] for start, end in said.spans for place in range(start, end)]
+            for run in plain_runs(said.text):
+                for offset in () if run.is_break else run.offsets:
+                    assert (places[offset] in tints["strong"]) == (run.weight > 1), (text, run)
+                    assert (places[offset] in tints["weak"]) == (run.weight < 1), (text, run)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: f"{text[:12]!r}{len(text)}")
+def test_the_colours_of_whatever_is_typed_are_there_in_a_quarter_of_a_second(text: str) -> None:
+    seconds: list[float] = []
+    for _ in range(2):  # the machine may be busy with something else
+        begun = time.process_time()
+        found = reader().marks("id-base", text[:10_000])
+        seconds.append(time.process_time() - begun)
+        assert all(0 <= mark.start < mark.end <= 10_000 for mark in found)
+    assert min(seconds) < 0.25
+    assert reader().marks("id-base", text[:10_001]) == [] or len(text) <= 10_000
+
+
+@settings(deadline=None)
+@given(st.integers(1, 150), st.integers(1, 2), st.none() | st.integers(0, 300), st.booleans(), st.data())
+def test_the_number_of_a_call_is_read_as_that_call(steps: int, per: int, before: int | None, as_share: bool, data: st.DataObject) -> None:
+    over = Pass(steps, per, before=before)
+    last = data.draw(st.integers(0, over.calls))
+    (change,) = parse(f"[a:b:{over.when(last, as_share)}]").changes
+    assert over.last_call(change) == last and ("." in change.when) == as_share
+    assert Pass(10).when(5, as_share) == ("0.5" if as_share else "5")
+
+
+def line_of(text: str, run: TextToImage | ImageToImage) -> TimeLine:
+    prompt = parse(text)
+    line = time_line(schedule(prompt, pass_of(run)), prompt, as_typed(text))
+    assert line
+    return line
+
+
+@pytest.mark.parametrize(
+    "run", [TextToImage(steps=10), TextToImage(steps=7, sampler="Heun"), ImageToImage(steps=10, denoising_strength=0.5)]
+)
+def test_the_number_that_is_written_for_an_edge_puts_it_there(run: TextToImage | ImageToImage) -> None:
+    text = "👩‍👧 ~~x~~ [night:6] [a (red:1.2)::.5] c"
+    line = line_of(text, run)
+    assert [text[edge.start : edge.end] for edge in line.edges] == ["6", ".5"]
+    for number, edge in enumerate(line.edges):
+        for at, written in enumerate(line.shares if edge.is_share else line.calls):
+            again = line_of(text[: edge.start] + written + text[edge.end :], run).edges[number]
+            assert again.at == (0 if at == 1 else at) and again.is_share == edge.is_share
+
+
+def test_the_time_line_tells_the_plain_prompt_of_each_step_that_runs() -> None:
+    text = "a [day:night:0.5] (b:1.2) [x|y]"
+    line = line_of(text, TextToImage(steps=6))
+    by_step = [each.whole for each in line.stretches for _ in range(each.first, each.last + 1)]
+    days, turns = ["day"] * 4 + ["night"] * 2, ["x", "x", "y", "x", "y", "x"]  # the first two calls are both the first turn
+    assert by_step == [f"a {day} (b:1.2) {turn}" for day, turn in zip(days, turns, strict=True)]
+    assert line.stretches[0].says == "day · x"
+    assert len(line_of("[a:b:0.5]", ImageToImage(steps=20, denoising_strength=0.5)).stretches) == 1
+    prompt = parse("a house")
+    assert time_line(schedule(prompt, Pass(6)), prompt, prompt) is None
+
+
+def test_a_lora_that_comes_has_a_line_of_its_strengths() -> None:
+    line = line_of("a <lora:ink:0@0,0.8@1> <lora:oil:0.5>", TextToImage(steps=5))
+    assert [lane.name for lane in line.lanes] == ["ink"]
+    assert line.lanes[0].strengths == pytest.approx((0, 0.2, 0.4, 0.6, 0.8))
+
+
+def test_the_edges_of_a_prompt_with_choices_are_those_of_the_text_that_is_typed() -> None:
+    text = "{a|b} __c__ [{day|noon}:night:0.5]"
+    drawn = parse("b house [noon:night:0.5]")
+    line = time_line(schedule(drawn, Pass(10)), drawn, as_typed(text))
+    assert line and [text[edge.start : edge.end] for edge in line.edges] == ["0.5"]
+
+
+class Studio:
+    prompts = reader()
+
+
+def test_places_are_counted_as_javascript_counts() -> None:
+    text = "👩‍👧 (red:1.2) é [day:night:0.5]"
+    units = text.encode("utf-16-le")
+    found = seen(Studio(), "id-base", {"prompt": text, "hires_prompt": text})["hires_prompt"]  # pyright: ignore[reportArgumentType]
+    assert [units[2 * each["start"] : 2 * each["end"]].decode("utf-16-le") for each in found] == ["(red:1.2)", "[day:night:0.5]"]
+    line = line_told(line_of(text, TextToImage()), text)
+    assert line and units[2 * line["edges"][0]["start"] : 2 * line["edges"][0]["end"]].decode("utf-16-le") == "0.5"
