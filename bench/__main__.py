@@ -1,8 +1,8 @@
 """Measures Atelier against the floor of what it does, as ratios within one run.
 
     python run.py bench                 everything, about half an hour on two quiet cores
-    python run.py bench engine          one of: engine, start, queue, library, gallery_page, load, swap, patches, scan, masked, canvas,
-                                        preprocess, control, brought, tiled, hires, upscaling, enlarged
+    python run.py bench engine          one of: engine, start, queue, library, comments, gallery_page, load, swap, patches, scan, masked,
+                                        canvas, preprocess, control, brought, tiled, hires, upscaling, enlarged
 
 `.venv/bin/python -m bench` does the same where everything is installed already. The variants of one row take turns, A B A B, and a row
 is the median of the ratios pair by pair, with their spread. Absolute times depend on the machine and its mood; they are printed for
@@ -20,8 +20,8 @@ from importlib.util import find_spec
 from bench.paired import NotHere, table
 
 BENCHES = (
-    "engine", "start", "queue", "library", "gallery_page", "load", "swap", "patches", "scan", "masked", "canvas", "preprocess", "control",
-    "brought", "tiled", "hires", "upscaling", "enlarged",
+    "engine", "start", "queue", "library", "comments", "gallery_page", "load", "swap", "patches", "scan", "masked", "canvas", "preprocess",
+    "control", "brought", "tiled", "hires", "upscaling", "enlarged",
 )  # fmt: skip
 EVERYWHERE = ("torch", "gradio")  # asked for beforehand, as some benches start processes of their own, which would fail with a traceback
 OURS = ("app", "bench", "models", "pipelines", "run", "tests", "ui")

@@ -82,7 +82,7 @@ def test_all_that_made_a_picture_stands_there_as_text_to_be_selected_and_copied(
     assert [shown(inspected, name) for name in ("sampler", "steps", "seed", "width")] == ["Euler", "30", str(SEED), "128 × 128"]
     checkpoint = fact(inspected, "checkpoint").inner_text()
     assert "Toy" in checkpoint and "0123456789" in checkpoint and "another file" in checkpoint
-    titles = page.locator("#inspector .inspector-group > summary").all_inner_texts()
+    titles = page.locator("#inspector .inspector-group[data-group] > summary").all_inner_texts()
     assert titles == ["Words", "Model", "Picture", "Sampling", "Second pass", "Control", "Provenance"]
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     fact(inspected, "sampler").locator(".inspector-text").dblclick()

@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict
 
 from pipelines.gallery.answers import (
+    CommentLine,
+    CommentList,
+    CommentThread,
     GalleryBin,
     GalleryBoard,
     GalleryBoards,
@@ -50,6 +53,9 @@ from pipelines.services.answers import (
 )
 
 __all__ = [
+    "CommentLine",
+    "CommentList",
+    "CommentThread",
     "ComparedPicture",
     "DetailGroup",
     "DetailValue",
@@ -291,6 +297,20 @@ class StudioState(TypedDict):
     library: int  # another number when the lists are to be asked for anew
     login: bool  # whether one came in by a link or a password, and can go out again
     you: You
+    comments: int  # another number when those of the picture that was named have changed
+
+
+class CommentOrder(TypedDict, total=False):
+    """A comment, or whether a thread is settled. Sent by `comments.js`; read by `CommentRoutes`."""
+
+    text: object  # str
+    parent: object  # str: the comment that began the thread, "" for a new one
+    spot: object  # list of two shares of the picture, or None
+    settled: object  # bool
+
+
+class NewComment(TypedDict):
+    id: str
 
 
 # ------------------------------------------------------------------------------------------------------------------------- the people

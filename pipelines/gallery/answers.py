@@ -121,3 +121,33 @@ class GalleryDownload(TypedDict):
     id: str
     count: int
     bytes: int  # about
+
+
+class CommentLine(TypedDict):
+    """A comment. `name`: "" for the owner of the studio; `text`: "" where its writer took it back and others had answered."""
+
+    id: str
+    name: str
+    text: str
+    created: float  # seconds since 1970
+    removable: bool  # by who asks
+
+
+class CommentThread(TypedDict):
+    """A comment and what was answered, in order. `number`: older ones are asked for by it; `place`: what its spot is called, from 1."""
+
+    number: int
+    place: int
+    spot: list[float] | None  # x and y, as shares of the picture
+    settled: bool
+    settler: str  # the name of who settled it; "" for the owner of the studio
+    comments: list[CommentLine]
+
+
+class CommentList(TypedDict):
+    """What is said of a picture, the newest threads first. `version`: while it is the same, nothing has changed."""
+
+    version: int
+    count: int  # of all its comments
+    threads: list[CommentThread]
+    more: bool  # there are older ones

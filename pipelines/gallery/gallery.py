@@ -12,6 +12,7 @@ from models.json_values import is_row, listed
 from pipelines.gallery.answers import GalleryChip, GalleryDetails, GalleryHeadings, GalleryOffers, GalleryPicture, GalleryWindow
 from pipelines.gallery.bin import Bin, Due, is_needed
 from pipelines.gallery.boards import Boards
+from pipelines.gallery.comments import Comments
 from pipelines.gallery.download import Downloads
 from pipelines.gallery.listing import Asked, Listing, Listings, group_named, heading, order_named
 from pipelines.gallery.marks import Changes, Marks
@@ -48,6 +49,7 @@ class Gallery:
         self._changes = Changes(book)
         self.marks = Marks(self._changes)
         self.boards = Boards(self._changes)
+        self.comments = Comments(book, self._reader)
         self.downloads = Downloads(book)
         self.thumbs = Thumbs(book.folder / ".thumbs")
         self.bin = Bin(self._changes, self._reader, self._gone)

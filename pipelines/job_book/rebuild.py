@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from pipelines.images.store import content_id
-from pipelines.job_book import people
+from pipelines.job_book import comments, people
 from pipelines.job_book.brought import put_back
 from pipelines.job_book.found import Found, everything, newcomers
 from pipelines.job_book.journal import bring_back
@@ -185,6 +185,7 @@ def _fill(db: sqlite3.Connection, old: Salvage, pictures: list[tuple[Found, Row 
     _enter(db, [(picture, row or job_of(picture, running)) for picture, row in pictures])
     put_back(db, old.brought)
     people.put_back(db, old.people)
+    comments.put_back(db, old.comments)
 
 
 def _enter(db: sqlite3.Connection, pictures: Iterable[tuple[Found, Row | None]]) -> None:

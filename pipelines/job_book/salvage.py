@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines.job_book import people
+from pipelines.job_book import comments, people
 from pipelines.job_book.brought import salvaged
 from pipelines.job_book.file import begins_well, connect
 from pipelines.job_book.rows import is_inside
@@ -24,6 +24,7 @@ class Salvage:
     inputs: list[Row] = field(default_factory=list[Row])
     brought: dict[str, Sequence[Row]] = field(default_factory=dict[str, Sequence[Row]])  # see `pipelines.job_book.brought`
     people: Mapping[str, Sequence[Row]] = field(default_factory=dict[str, Sequence[Row]])  # see `pipelines.job_book.people`
+    comments: Sequence[Row] = ()
 
 
 def salvage(path: Path) -> Salvage:
@@ -36,10 +37,10 @@ def salvage(path: Path) -> Salvage:
             pictures = _rows(db, "picture", ("id", "user", "job", "path"))
             jobs = _rows(db, "job", ("id", "user", "request"), "where state in ('waiting', 'running')")
             inputs = _rows(db, "input", ("id", "user"), order="id")
-            others, came = salvaged(db), people.salvaged(db)
+            others, came, said = salvaged(db), people.salvaged(db), comments.salvaged(db)
     except (sqlite3.Error, UnicodeDecodeError):  # what SQLite says of a damaged schema holds its bytes
         return Salvage()
-    return Salvage({row["path"]: row for row in _once(pictures) if is_inside(row["path"])}, _once(jobs), inputs, others, came)
+    return Salvage({row["path"]: row for row in _once(pictures) if is_inside(row["path"])}, _once(jobs), inputs, others, came, said)
 
 
 def _rows(db: sqlite3.Connection, table: str, texts: Iterable[str], which: str = "", order: str = "number") -> list[Row]:

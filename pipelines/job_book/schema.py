@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from pipelines.job_book import brought, people, shelf
+from pipelines.job_book import brought, comments, people, shelf
 
 APPLICATION = 0x41746C72  # `pragma application_id`: "Atlr"
 BACKUPS = 3  # books of earlier versions that are kept beside the book
@@ -125,6 +125,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     brought.create,
     people.create,
     _chains,
+    comments.create,
 )
 VERSION = len(MIGRATIONS)
 

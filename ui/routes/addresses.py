@@ -13,6 +13,7 @@ from ui.door.login import LoginRoutes
 from ui.door.reach import Reach
 from ui.door.roles import Role
 from ui.parts.depth_map import DepthViews
+from ui.routes.comments import CommentRoutes
 from ui.routes.details import DetailRoutes
 from ui.routes.finishes import FinishRoutes
 from ui.routes.folders import FolderRoutes
@@ -33,6 +34,7 @@ def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, reach:
     """All of them. `closing` is set when the server goes away: whoever waits is answered then."""
     yield from _jobs(studio, closing)
     yield from _pictures(studio)
+    yield from _comments(CommentRoutes(studio))
     yield from _library(LibraryRoutes(studio))
     yield from _elsewhere(ReadingRoutes(studio), FolderRoutes(studio))
     yield from _finishes(FinishRoutes(studio))
@@ -65,6 +67,13 @@ def _pictures(studio: Studio) -> Iterator[Address]:
     yield ("POST", "/input", "artist", inputs.put)
     yield ("GET", "/input/{picture_id}.png", "viewer", inputs.show)
     yield ("POST", "/depth/view", "artist", DepthViews(studio).show)
+
+
+def _comments(comments: CommentRoutes) -> Iterator[Address]:
+    yield ("GET", "/picture/{picture_id}/comments", "viewer", comments.show)
+    yield ("POST", "/picture/{picture_id}/comments", "commenter", comments.add)
+    yield ("POST", "/comments/{comment_id}/settle", "commenter", comments.settle)
+    yield ("POST", "/comments/{comment_id}/delete", "viewer", comments.remove)  # one may always take back what one said
 
 
 def _library(library: LibraryRoutes) -> Iterator[Address]:

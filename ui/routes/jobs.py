@@ -15,6 +15,7 @@ from ui.door.roles import user_of, visitor_of
 from ui.messages import Message, StudioState
 
 LONG_POLL = 20.0  # seconds
+LONGEST_ID = 64  # characters
 
 
 class JobRoutes:
@@ -43,11 +44,13 @@ class JobRoutes:
     async def current(self, request: Request) -> Response:
         state, message = self.studio.engine_state()
         visitor = visitor_of(request)
-        job, newest, user = None, "", visitor.user
+        job, newest, comments, user = None, "", 0, visitor.user
+        picture = request.query_params.get("picture", "")[:LONGEST_ID]
         try:
             job = await asyncio.to_thread(self.studio.current, user)
             recent = await asyncio.to_thread(self.studio.recent, user, 1, visitor.owns)
             newest = recent[0].id if recent else ""
+            comments = await asyncio.to_thread(self.studio.gallery.comments.version, picture, visitor.person) if picture else 0
         except BookError as error:  # the page stays, and says so
             state, message = ("troubled", str(error)) if state == "ready" else (state, message)
         news: StudioState = {
@@ -57,6 +60,7 @@ class JobRoutes:
             "library": self.studio.library.version,
             "login": bool(visitor.session),
             "you": {"name": visitor.name, "role": visitor.role, "may": may(visitor.role), "board": visitor.board, "held": visitor.held},
+            "comments": comments,
         }
         return JSONResponse(news)
 

@@ -41,12 +41,12 @@ export const build = ({ element }) => {
 
   const look = async () => {
     try {
-      const answer = await fetch("current", { headers: { Accept: "application/json" } });
+      const answer = await fetch(`current?${new URLSearchParams({ picture: page.open.picture })}`, { headers: { Accept: "application/json" } });
       if (answer.status === 401) return { state: "failed", message: "Your way into this studio was closed. Ask who let you in, or reload the page." };
       if (!answer.ok) throw new Error(String(answer.status));
       /** @type {import("./messages.d.ts").StudioState} */
       const news = await answer.json();
-      return { ...news.engine, job: news.job, newest: news.newest, library: news.library, you: news.you };
+      return { ...news.engine, job: news.job, newest: news.newest, library: news.library, you: news.you, comments: news.comments };
     } catch {
       return { state: "lost", message: SIGNS.lost };
     }

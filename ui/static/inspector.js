@@ -1,5 +1,6 @@
 // The inspector: all that made the picture that was chosen last, in groups that fold. A value is selected by mouse, copied by a button,
 // or taken over into the form that is open, alone, with its group, or with all. Everything that people wrote enters as text.
+import { comments } from "./comments.js";
 import { snapshot } from "./desk.js";
 import { find, findAll, make, on, parts, write } from "./dom.js";
 import { details } from "./folds.js";
@@ -28,6 +29,7 @@ export const build = ({ element, trigger }) => {
   let shown = null;
   let wanted = ""; // the id of the picture that was chosen last
 
+  const said = comments(part("comments"));
   const speak = (words) => (part("spoken").textContent = words);
 
   // ---- what a value offers ------------------------------------------------------------------------------------------------
@@ -123,11 +125,13 @@ export const build = ({ element, trigger }) => {
     write(part("note"), told.note);
     part("groups").replaceChildren(...told.groups.map(group));
     part("room").dataset.picture = told.id;
+    said.show(told.id);
   };
 
   const fail = (words) => {
     shown = null;
     part("known").hidden = true;
+    said.show("");
     write(part("empty"), words);
   };
 

@@ -1,4 +1,4 @@
-// Ctrl+Enter generates, Ctrl+Up and Ctrl+Down weigh, Ctrl+/ switches a phrase off, Esc closes what is open, or else stops.
+// Ctrl+Enter generates, or sends a comment, Ctrl+Up and Ctrl+Down weigh, Ctrl+/ switches a phrase off, Esc closes what is open, or else stops.
 import { find, findAll, typeInto } from "./dom.js";
 import { closePanelSheet } from "./panel.js";
 import { closeSheet } from "./sheets.js";
@@ -45,6 +45,8 @@ const onKey = (event) => {
   if (command(event) && event.key === "Enter") {
     event.preventDefault();
     event.stopPropagation();
+    const said = field.closest?.("form.says");
+    if (said) return said.requestSubmit();
     visible("button.put-back, button.generate")?.click();
   } else if (command(event) && ["ArrowUp", "ArrowDown"].includes(event.key) && field.matches?.(prompts)) {
     event.preventDefault();

@@ -1,5 +1,29 @@
 // Messages between the page and the server, made from ui/messages.py: .venv/bin/python -m tests.support.message_types
 
+export type CommentLine = {
+  id: string;
+  name: string;
+  text: string;
+  created: number;
+  removable: boolean;
+};
+
+export type CommentList = {
+  version: number;
+  count: number;
+  threads: CommentThread[];
+  more: boolean;
+};
+
+export type CommentThread = {
+  number: number;
+  place: number;
+  spot: number[] | null;
+  settled: boolean;
+  settler: string;
+  comments: CommentLine[];
+};
+
 export type GalleryBin = {
   count: number;
   bytes: number;
@@ -499,6 +523,18 @@ export type StudioState = {
   library: number;
   login: boolean;
   you: You;
+  comments: number;
+};
+
+export type CommentOrder = {
+  text?: unknown;
+  parent?: unknown;
+  spot?: unknown;
+  settled?: unknown;
+};
+
+export type NewComment = {
+  id: string;
 };
 
 export type LinkOrder = {

@@ -8,11 +8,11 @@ import * as page from "./page.js";
 const OFTEN = 4000; // milliseconds between looks while the list is seen
 const ARMED = 5000; // milliseconds in which a second press takes back
 const AWAY = "The server did not answer. See that Atelier still runs, then try again.";
-// What the page offers; whoever comments only looks, until there is a place to comment.
-const MAY = { viewer: "look", artist: "draw", "co-owner": "own it with me" };
-const YOU = { viewer: "look", commenter: "look", artist: "draw", "co-owner": "draw, and let others in" };
+const MAY = { viewer: "look", commenter: "look and comment", artist: "draw", "co-owner": "own it with me" };
+const YOU = { viewer: "look", commenter: "look and comment", artist: "draw", "co-owner": "draw, and let others in" };
 const HINTS = {
   viewer: "Whoever may look sees the board, or in the studio what waits, and nobody's own pictures.",
+  commenter: "Whoever may comment says something of the pictures that they see, or of a spot of one.",
   "co-owner": "A co-owner makes links for others, and you can take those back too.",
 };
 const STATES = { over: "Over", full: "Full", "taken back": "Taken back" };
