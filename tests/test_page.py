@@ -275,3 +275,10 @@ def test_other_programs_may_call_txt2img_by_field_names(visit: Visit, house: Hou
     assert "event: complete" in told
     wait_for(visit.page, lambda: house.runner.drawn[-1].prompt == "from a program")
     assert (house.runner.drawn[-1].steps, house.runner.drawn[-1].seed) == (3, 7)
+
+
+def test_every_press_of_generate_counts_also_before_the_last_is_answered(visit: Visit, house: House) -> None:
+    before = len(house.runner.drawn)
+    visit.control("prompt").fill("a ball")
+    visit.page.evaluate("() => { for (let press = 0; press < 3; press += 1) document.getElementById('txt2img-generate').click(); }")
+    wait_for(visit.page, lambda: len(house.runner.drawn) == before + 3)

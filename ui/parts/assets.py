@@ -24,8 +24,8 @@ from ui.parts.scripts import SCRIPT_ID, STATIC, joined, modules, static
 STYLES = (
     "atelier.css", "room.css", "form.css", "prompt.css", "stage.css", "library.css", "canvas.css", "easel.css", "units.css",
     "unit_open.css", "boxes.css", "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css", "panel.css", "queue.css",
-    "inspector.css", "comments.css", "finish.css", "compare.css", "gallery.css", "reading.css", "folders_in.css", "people.css", "narrow.css",
-    "touch.css",
+    "inspector.css", "comments.css", "finish.css", "compare.css", "gallery.css", "reading.css", "folders_in.css", "people.css",
+    "narrow.css", "touch.css",
 )  # fmt: skip
 FONTS = {
     "Inter": "inter/inter-latin-wght-normal.woff2",

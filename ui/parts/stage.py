@@ -44,8 +44,9 @@ class Stage:
         form, name = tab.form, tab.form.kind.kind
         handed: dict[str, Keyword] = {"inputs_kwargs": form.inputs, "outputs": self.view, "preprocess": False}
         about = f"Queues a job ({name}) and returns its id."
-        # Through the queue, because Gradio shows the sentence of an error only there; nothing waits in it.
-        calm: dict[str, Keyword] = {"concurrency_limit": None, "show_progress": "hidden"}
+        # Through the queue, because Gradio shows the sentence of an error only there; nothing waits in it. Every press counts: by itself
+        # Gradio drops one that comes before the answer to the last, and on a slow line that takes a second.
+        calm: dict[str, Keyword] = {"concurrency_limit": None, "show_progress": "hidden", "trigger_mode": "multiple"}
         generate = listener(tab.buttons["generate"], "click")
         drawn = generate(self._generate(form), api_name=name, api_description=about, **handed, **calm)
         numbers = [form.inputs[name] for name in form.snapped]
