@@ -53,7 +53,8 @@ def come_in(friend: Page, address: str) -> None:
     friend.goto(address)
     friend.get_by_label("What is your name?").fill("Ada")
     friend.get_by_role("button", name="Come in").click()
-    friend.wait_for_function("() => window.inside?.page.told.engine?.you")
+    friend.wait_for_function("() => window.inside?.page.forms.txt2img && window.inside.page.told.engine?.you")
+    friend.get_by_role("tab", name="Library", exact=True).click()
 
 
 def say_of_a_spot(friend: Page, picture: str) -> None:
