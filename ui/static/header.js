@@ -32,8 +32,8 @@ export const build = ({ element }) => {
     part("looks").hidden = draws;
     part("you").hidden = role === "owner";
     part("people").hidden = role !== "owner";
-    if (!draws && !looks) find("#tab-gallery-button")?.click();
-    looks = !draws;
+    looks = !draws && (looks || page.open.tab === "gallery");
+    if (!draws && !looks) find("#tab-gallery-button")?.click(); // again at the next look, should the page not have listened yet
   };
 
   const PAUSE = { starting: 1500, lost: 2000, ready: 6000, troubled: 3000, failed: 15000 }; // milliseconds until the next look
