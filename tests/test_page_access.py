@@ -29,7 +29,9 @@ CONTRAST = """() => {
   const light = (color) => color.map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
     .reduce((sum, part, at) => sum + part * [0.2126, 0.7152, 0.0722][at], 0);
   const faint = (element) => { let at = element; while (at && getComputedStyle(at).opacity === "1") at = at.parentElement; return !!at; };
-  const own = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+  // Below a prompt lies a clear copy of its words, which shows their ground alone.
+  const own = (element) => !element.closest('.prompt-layer') &&
+    [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
   const found = [];
   for (const element of document.querySelectorAll("#room *")) {
     if (!own(element) || !element.getClientRects().length || faint(element)) continue;
