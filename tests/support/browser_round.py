@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import threading
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from io import BytesIO
@@ -122,8 +123,15 @@ class Guest:
     def stroke(self, *across: float) -> None:
         """A level stroke through the middle of the picture on the canvas, by parts of its width."""
         self.place(CANVAS)
+        until(lambda: self.is_still(0.5, 0.5))
         self.driven.drag(*(tuple(self.driven.js(ON_PICTURE, part, 0.5)) for part in across))
         until(lambda: self.driven.js(BOUNDS))
+
+    def is_still(self, across: float, down: float) -> bool:
+        """Whether a place of the picture stays where it is on the screen: the canvas is fitted anew when the room around it changes."""
+        before = self.driven.js(ON_PICTURE, across, down)
+        time.sleep(0.2)
+        return bool(self.driven.js(ON_PICTURE, across, down) == before)
 
     def step(self) -> int:
         shown = re.match(r"Step (\d+)", self.read(STATUS, "textContent"))
