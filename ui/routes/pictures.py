@@ -25,7 +25,7 @@ from ui.messages import Message
 
 AT_ONCE = 2  # small versions and other formats that are made at the same time
 UNFIT = "This picture cannot be read, so it can be saved only as it is."
-KINDS = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".avif": "image/avif"}
+KINDS = {found.ending: found.mime for found in FORMATS.values()} | {".jpeg": FORMATS["jpeg"].mime}
 
 
 class PictureRoutes:
