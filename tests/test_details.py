@@ -213,7 +213,7 @@ def test_a_batch_that_is_left_is_closed_with_its_clock() -> None:
 
 def drawn(folder: Path, **asked: Any) -> tuple[Any, Sequence[Any]]:
     studio = toy_studio(folder)
-    job = studio.submit(TextToImage(prompt="a ball", width=64, height=64, steps=1, **asked), "ada", owner=True)
+    job = studio.submit(TextToImage(**{"prompt": "a ball", "width": 64, "height": 64, "steps": 1} | asked), "ada", owner=True)
     wait_until(lambda: studio.book.job(job).state == "done")  # pyright: ignore[reportOptionalMemberAccess]
     return studio, studio.book.pictures_of(job)
 
@@ -234,6 +234,19 @@ def test_the_book_adds_when_and_which_of_its_job_and_a_lost_file_is_said(tmp_pat
             studio.details.compared(pictures[:1])
     finally:
         studio.close()
+
+
+def test_what_was_said_at_each_step_of_a_finished_picture_is_told(tmp_path: Path) -> None:
+    studio, [picture] = drawn(tmp_path / "a", prompt="a [ball:cube:0.5]", steps=4)
+    plain, [still] = drawn(tmp_path / "b")
+    try:
+        line = studio.details.of(picture)["line"]
+        assert line and not line["edges"]
+        assert [(each["first"], each["last"], each["whole"]) for each in line["stretches"]] == [(0, 2, "a ball"), (3, 3, "a cube")]
+        assert plain.details.of(still)["line"] is None
+    finally:
+        studio.close()
+        plain.close()
 
 
 def test_half_a_letter_in_a_file_breaks_no_answer(tmp_path: Path) -> None:

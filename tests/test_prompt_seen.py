@@ -8,14 +8,19 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from pipelines.denoising.denoiser import Relay
 from pipelines.prompts import Names, Pass, parse, plain_runs, schedule
 from pipelines.prompts.asked import pass_of
 from pipelines.prompts.marks import as_typed, marks
-from pipelines.requests.request import ImageToImage, TextToImage
+from pipelines.requests.added import LoraUse
+from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.request import Drawing, ImageToImage, TextToImage
+from pipelines.requests.steps import Steps, steps_of
+from pipelines.services.time_lanes import lanes_of
 from pipelines.services.time_line import TimeLine, time_line
 from tests.test_prompt_language import HOSTILE
 from tests.test_prompt_names import reader
-from ui.parts.prompt_seen import line_told, seen
+from ui.parts.prompt_seen import line_seen, seen
 
 pytestmark = pytest.mark.smoke
 
@@ -95,9 +100,9 @@ def test_the_number_of_a_call_is_read_as_that_call(steps: int, per: int, before:
     assert Pass(10).when(5, as_share) == ("0.5" if as_share else "5")
 
 
-def line_of(text: str, run: TextToImage | ImageToImage) -> TimeLine:
+def line_of(text: str, run: Drawing) -> TimeLine:
     prompt = parse(text)
-    line = time_line(schedule(prompt, pass_of(run)), prompt, as_typed(text))
+    line = time_line(schedule(prompt, pass_of(run)), prompt, as_typed(text), lanes_of(run, prompt, {"r": "fine", "u": "lines"}.__getitem__))
     assert line
     return line
 
@@ -127,10 +132,41 @@ def test_the_time_line_tells_the_plain_prompt_of_each_step_that_runs() -> None:
     assert time_line(schedule(prompt, Pass(6)), prompt, prompt) is None
 
 
-def test_a_lora_that_comes_has_a_line_of_its_strengths() -> None:
-    line = line_of("a <lora:ink:0@0,0.8@1> <lora:oil:0.5>", TextToImage(steps=5))
-    assert [lane.name for lane in line.lanes] == ["ink"]
-    assert line.lanes[0].strengths == pytest.approx((0, 0.2, 0.4, 0.6, 0.8))
+def test_what_acts_at_some_steps_alone_has_a_line_of_its_strengths() -> None:
+    use = ControlUse(id="u", weight=0.8, start=0.5)
+    loras = (LoraUse(id="l", name="listed", unet=2.0, pace="0@0, 1@1"), LoraUse(id="m", name="always"))
+    run = TextToImage(
+        steps=5, loras=loras, controls=(use, ControlUse(id="u"), ControlUse(weight=1.0, end=0.5)), refiner="r", refiner_start=0.8
+    )
+    line = line_of("a <lora:ink:0@0,0.8@1> <lora:oil:0.5>", run)
+    assert [(lane.sort, lane.name) for lane in line.lanes] == [
+        ("LoRA", "listed"),
+        ("LoRA", "ink"),
+        ("Control", "lines"),
+        ("Refiner", "fine"),
+    ]
+    assert line.lanes[0].strengths == pytest.approx((0, 0.5, 1, 1.5, 2))
+    assert line.lanes[1].strengths == pytest.approx((0, 0.2, 0.4, 0.6, 0.8))
+    assert line.lanes[2].strengths == (0, 0, 0, 0.8, 0.8)
+    assert line.lanes[3].strengths == (0, 0, 0, 0, 1)
+
+
+def test_the_line_of_a_refiner_changes_where_the_refiner_takes_over() -> None:
+    began: list[tuple[str, int]] = []
+    run = ImageToImage(steps=20, denoising_strength=0.5, refiner="r", refiner_start=0.7)
+    steps = steps_of(run)
+    relay = Relay((0.0, Turn("base", began)), (run.refiner_start, Turn("refiner", began)))  # pyright: ignore[reportArgumentType]
+    for index in range(steps.skipped, steps.planned):
+        relay.begin(index, steps)
+    assert line_of("a house", run).lanes[0].strengths == tuple(float(name == "refiner") for name, _ in began)
+
+
+class Turn:
+    def __init__(self, name: str, began: list[tuple[str, int]]) -> None:
+        self.name, self.began = name, began
+
+    def begin(self, index: int, steps: Steps) -> None:
+        self.began.append((self.name, index))
 
 
 def test_the_edges_of_a_prompt_with_choices_are_those_of_the_text_that_is_typed() -> None:
@@ -149,5 +185,5 @@ def test_places_are_counted_as_javascript_counts() -> None:
     units = text.encode("utf-16-le")
     found = seen(Studio(), "id-base", {"prompt": text, "hires_prompt": text})["hires_prompt"]  # pyright: ignore[reportArgumentType]
     assert [units[2 * each["start"] : 2 * each["end"]].decode("utf-16-le") for each in found] == ["(red:1.2)", "[day:night:0.5]"]
-    line = line_told(line_of(text, TextToImage()), text)
+    line = line_seen(line_of(text, TextToImage()), text)
     assert line and units[2 * line["edges"][0]["start"] : 2 * line["edges"][0]["end"]].decode("utf-16-le") == "0.5"

@@ -49,6 +49,10 @@ from pipelines.services.answers import (
     ReadModel,
     ReadValue,
     ThresholdInfo,
+    TimeEdge,
+    TimeLane,
+    TimeLine,
+    TimeStretch,
     UnknownValue,
 )
 
@@ -94,6 +98,10 @@ __all__ = [
     "ReadValue",
     "ReadingNews",
     "ThresholdInfo",
+    "TimeEdge",
+    "TimeLane",
+    "TimeLine",
+    "TimeStretch",
     "UnknownValue",
 ]  # fmt: skip
 
@@ -194,42 +202,6 @@ class PromptMark(TypedDict):
     kind: str
     start: int
     end: int
-
-
-class TimeStretch(TypedDict):
-    """Calls of the network, from 0, that are told the same. Sent in `TimeLine`; read by `time_line.js`."""
-
-    first: int
-    last: int
-    says: str  # what changes
-    whole: str  # the plain prompt
-
-
-class TimeEdge(TypedDict):
-    """The number of a schedule, text[start:end], and the call from which on it says something else. Sent in `TimeLine`."""
-
-    at: int
-    start: int
-    end: int
-    share: bool  # it is written as a share of the calls
-
-
-class TimeLane(TypedDict):
-    """A LoRA whose strength changes, and its strength at each step. Sent in `TimeLine`."""
-
-    name: str
-    strengths: list[float]
-
-
-class TimeLine(TypedDict):
-    """What a prompt says from step to step. Sent in `PromptNotes`; read by `time_line.js`."""
-
-    per: int  # calls a step
-    stretches: list[TimeStretch]
-    edges: list[TimeEdge]
-    shares: list[str]  # the number that is written for an edge at each call
-    calls: list[str]
-    lanes: list[TimeLane]
 
 
 class PromptNotes(TypedDict, total=False):

@@ -133,6 +133,43 @@ class DetailGroup(TypedDict):
     values: list[DetailValue]
 
 
+class TimeStretch(TypedDict):
+    """Calls of the network, from 0, that are told the same. Sent in `TimeLine`; read by `time_line.js`."""
+
+    first: int
+    last: int
+    says: str  # what changes
+    whole: str  # the plain prompt
+
+
+class TimeEdge(TypedDict):
+    """The number of a schedule, text[start:end], and the call from which on it says something else. Sent in `TimeLine`."""
+
+    at: int
+    start: int
+    end: int
+    share: bool  # it is written as a share of the calls
+
+
+class TimeLane(TypedDict):
+    """What does not act alike throughout, and how strongly at each step. `sort`: "LoRA", "Control" or "Refiner". Sent in `TimeLine`."""
+
+    sort: str
+    name: str
+    strengths: list[float]
+
+
+class TimeLine(TypedDict):
+    """What is said and what acts from step to step. Sent in `PromptNotes` and `PictureDetails`; read by `time_line.js`."""
+
+    per: int  # calls a step
+    stretches: list[TimeStretch]
+    edges: list[TimeEdge]
+    shares: list[str]  # the number that is written for an edge at each call
+    calls: list[str]
+    lanes: list[TimeLane]
+
+
 class PictureDetails(TypedDict):
     """All that made a picture. Sent by `GET /picture/ID/details`; read by `inspector.js`."""
 
@@ -143,6 +180,7 @@ class PictureDetails(TypedDict):
     width: int
     height: int
     note: str  # why less is known than usual, or ""
+    line: TimeLine | None  # None where nothing changed from step to step
     groups: list[DetailGroup]
 
 

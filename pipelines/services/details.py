@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,14 +11,18 @@ from models.errors import UserError
 from pipelines.job_book.book import JobBook, PictureRecord
 from pipelines.jobs.outputs import inspect
 from pipelines.metadata.picture_settings import Reading
+from pipelines.prompts.asked import asked_by
+from pipelines.prompts.grammar import parse
 from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.groups import Group
-from pipelines.requests.request import Drawing
+from pipelines.requests.request import Drawing, Request
 from pipelines.resolving.details import Groups, Value, details, picture_facts
 from pipelines.resolving.differences import differences
 from pipelines.resolving.model_names import ModelNames
 from pipelines.resolving.rebind import CatalogView
 from pipelines.services.answers import DetailGroup, DetailValue, Differing, PictureComparison, PictureDetails
+from pipelines.services.time_lanes import lanes_of
+from pipelines.services.time_line import TimeLine, line_told, time_line
 
 LEAST, MOST = 2, 4  # pictures that are compared
 HOW_MANY = f"Choose {LEAST} to {MOST} pictures to compare."
@@ -54,6 +59,7 @@ class Details:
             "width": record.width,
             "height": record.height,
             "note": told.note,
+            "line": line_told(self._line(told.reading.request)),
             "groups": groups,
         }
 
@@ -77,6 +83,21 @@ class Details:
         reading, note = self._read(record)
         names = ModelNames(self._catalog, reading.made_with, reading.ids)
         return _Told(record, reading, details(reading.request, reading.made_with, names, self._facts(record, reading, names)), note)
+
+    def _line(self, request: Request) -> TimeLine | None:
+        """What was said and what acted at each step; of a drawing in two passes, in the first."""
+        if not isinstance(request, Drawing):
+            return None
+        prompt = parse(request.prompt)
+        try:
+            return time_line(asked_by(request).prompt, prompt, None, lanes_of(request, prompt, self._name_of))
+        except UserError:  # a record from elsewhere may hold a prompt that cannot be drawn here
+            return None
+
+    def _name_of(self, model_id: str) -> str:
+        with suppress(UserError):
+            return self._catalog.model(model_id).name
+        return model_id
 
     def _read(self, record: PictureRecord) -> tuple[Reading, str]:
         """What the file says, which knows more than the book; the book where it says nothing."""

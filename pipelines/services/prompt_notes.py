@@ -34,6 +34,7 @@ from pipelines.resolving.embedding_words import embeddings_for
 from pipelines.resolving.resolve import CatalogView
 from pipelines.services.choice_notes import Choices, choices
 from pipelines.services.schedule_notes import changes_told, joined_told, switched_off
+from pipelines.services.time_lanes import lanes_of
 from pipelines.services.time_line import TimeLine, time_line
 from pipelines.wildcards.folders import WildcardFolders
 from pipelines.wildcards.template import parse as template
@@ -119,8 +120,14 @@ class PromptReader:
             read,
             (*chosen.told, *_told(said)),
             chosen.found,
-            time_line(said.schedule, said.prompt, as_typed(text)),
+            time_line(said.schedule, said.prompt, as_typed(text), lanes_of(asked, said.prompt, self._name_of)),
         )
+
+    def _name_of(self, model_id: str) -> str:
+        """The id itself where there is no such model: the form may have it from elsewhere."""
+        with suppress(UserError):
+            return self._catalog.model(model_id).name
+        return model_id
 
     def _longest(self, checkpoint: Checkpoint, texts: Sequence[str], vectors: Mapping[str, int]) -> tuple[TokenCount, str]:
         """The longest of what is said at one step, in tokens."""

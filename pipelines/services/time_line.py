@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from models.errors import UserError
 from pipelines.prompts.changes import Change
 from pipelines.prompts.grammar import Prompt
 from pipelines.prompts.schedule import Interval, Pass, Schedule, said_of
-from pipelines.requests.pace import read_pace
+from pipelines.services import answers
+from pipelines.services.time_lanes import Lane
 
 MOST_WORDS = 300  # characters of a prompt that are shown of a step
 MOST_CHANGES = 8  # of which the words of a stretch tell
 MOST_EDGES = 40
-MOST_LANES = 16
 NOTHING = "nothing"
 
 
@@ -39,17 +37,12 @@ class Edge:
     is_share: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """A LoRA whose strength changes: the strength on the UNet at each step that is made."""
-
-    name: str
-    strengths: tuple[float, ...]
-
-
 @dataclass(frozen=True)
 class TimeLine:
-    """`shares`, `calls`: the number that is written for an edge at each call, 0 .. calls that are made, one more than those."""
+    """What is said and what acts from step to step.
+
+    `shares`, `calls`: the number that is written for an edge at each call, 0 .. calls that are made, one more than those.
+    """
 
     calls_a_step: int
     stretches: tuple[Stretch, ...]
@@ -59,27 +52,18 @@ class TimeLine:
     lanes: tuple[Lane, ...] = ()
 
 
-def time_line(said: Schedule, prompt: Prompt, typed: Prompt) -> TimeLine | None:
-    """None where nothing changes. `typed`: the prompt before anything was chosen in it, whose numbers stand in the text."""
+def time_line(said: Schedule, prompt: Prompt, typed: Prompt | None, lanes: tuple[Lane, ...] = ()) -> TimeLine | None:
+    """None where nothing changes. `typed`: the prompt before anything was chosen in it, whose numbers stand in the text below which the
+    line is shown; None where it is only looked at.
+    """
     over = said.over
-    schedules = [change for change in typed.changes if change.kind == "schedule"][:MOST_EDGES]
-    lanes = tuple(_lanes(prompt, over))
+    schedules = [change for change in (typed.changes if typed else ()) if change.kind == "schedule"][:MOST_EDGES]
     if not (schedules or lanes or len(said.made) > 1):
         return None
-    edges = tuple(_edge(change, typed, over) for change in schedules)
+    edges = tuple(_edge(change, typed, over) for change in schedules) if typed else ()
     shares, calls = ([over.when(_last(place), as_share) for place in range(over.made + 1) if edges] for as_share in (True, False))
     stretches = tuple(_stretch(each, prompt, over) for each in said.made)
     return TimeLine(over.calls_a_step, stretches, edges, tuple(shares), tuple(calls), lanes)
-
-
-def _lanes(prompt: Prompt, over: Pass) -> Iterator[Lane]:
-    """Of the tags that can be read."""
-    steps = over.made // over.calls_a_step
-    for written in prompt.tags[:MOST_LANES]:
-        with suppress(UserError):
-            tag = written.read()
-            if pace := read_pace(tag.pace):
-                yield Lane(tag.name[:MOST_WORDS], tuple(tag.unet * pace.at(step, steps) for step in range(steps)))
 
 
 def _last(at: int) -> int:
@@ -101,3 +85,17 @@ def _says(call: int, prompt: Prompt, over: Pass) -> Iterator[str]:
     changes = [change for part in prompt.parts for change in part.words.changes]
     for change in changes[:MOST_CHANGES]:
         yield " ".join(said_of(prompt.bare, change, call, over).split())[:MOST_WORDS] or NOTHING
+
+
+def line_told(line: TimeLine | None, places: Sequence[int] = ()) -> answers.TimeLine | None:
+    """As the page has it. `places`: of each character of the text in which the edges stand, as the page counts them."""
+    if line is None:
+        return None
+    return {
+        "per": line.calls_a_step,
+        "stretches": [{"first": each.first, "last": each.last, "says": each.says, "whole": each.whole} for each in line.stretches],
+        "edges": [{"at": each.at, "start": places[each.start], "end": places[each.end], "share": each.is_share} for each in line.edges],
+        "shares": list(line.shares),
+        "calls": list(line.calls),
+        "lanes": [{"sort": each.sort, "name": each.name, "strengths": list(each.strengths)} for each in line.lanes],
+    }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pipelines import Studio
 from pipelines.prompts.marks import Mark
-from pipelines.services.time_line import TimeLine
+from pipelines.services.time_line import TimeLine, line_told
 from ui import messages
 
 JOINS = {"prompt": True, "hires_prompt": True, "negative_prompt": False, "hires_negative_prompt": False, "second_prompt": False}
@@ -19,19 +19,9 @@ def seen(studio: Studio, checkpoint_id: str, values: Mapping[str, object]) -> di
     return {name: _marks(text, studio.prompts.marks(checkpoint_id, text, JOINS[name])) for name, text in texts.items() if text}
 
 
-def line_told(line: TimeLine | None, text: str) -> messages.TimeLine | None:
+def line_seen(line: TimeLine | None, text: str) -> messages.TimeLine | None:
     """`text`: the prompt as it was typed."""
-    if line is None:
-        return None
-    units = _units(text)
-    return {
-        "per": line.calls_a_step,
-        "stretches": [{"first": each.first, "last": each.last, "says": each.says, "whole": each.whole} for each in line.stretches],
-        "edges": [{"at": each.at, "start": units[each.start], "end": units[each.end], "share": each.is_share} for each in line.edges],
-        "shares": list(line.shares),
-        "calls": list(line.calls),
-        "lanes": [{"name": each.name, "strengths": list(each.strengths)} for each in line.lanes],
-    }
+    return line_told(line, _units(text))
 
 
 def _marks(text: str, found: Iterable[Mark]) -> list[messages.PromptMark]:

@@ -6,6 +6,7 @@ import { find, findAll, make, on, parts, write } from "./dom.js";
 import { details } from "./folds.js";
 import { begins, completes } from "./pairing.js";
 import { address } from "./stage_live.js";
+import { timeLine } from "./time_line.js";
 
 /** @typedef {import("./messages.d.ts").DetailValue} Value */
 /** @typedef {import("./messages.d.ts").PictureDetails} Details */
@@ -30,6 +31,7 @@ export const build = ({ element, trigger }) => {
   let wanted = ""; // the id of the picture that was chosen last
 
   const said = comments(part("comments"));
+  const line = timeLine(part("line"));
   const speak = (words) => (part("spoken").textContent = words);
 
   // ---- what a value offers ------------------------------------------------------------------------------------------------
@@ -122,6 +124,7 @@ export const build = ({ element, trigger }) => {
     part("prompt").textContent = told.prompt || "(no prompt)";
     find(".inspector-actions", part("words"))?.remove();
     part("words").append(...told.groups.flatMap(({ values }) => values.filter(isPrompt).map(ways)));
+    line.show(told.line, "");
     write(part("note"), told.note);
     part("groups").replaceChildren(...told.groups.map(group));
     part("room").dataset.picture = told.id;

@@ -282,6 +282,7 @@ export type PictureDetails = {
   width: number;
   height: number;
   note: string;
+  line: TimeLine | null;
   groups: DetailGroup[];
 };
 
@@ -371,6 +372,35 @@ export type ThresholdInfo = {
   step: number;
 };
 
+export type TimeEdge = {
+  at: number;
+  start: number;
+  end: number;
+  share: boolean;
+};
+
+export type TimeLane = {
+  sort: string;
+  name: string;
+  strengths: number[];
+};
+
+export type TimeLine = {
+  per: number;
+  stretches: TimeStretch[];
+  edges: TimeEdge[];
+  shares: string[];
+  calls: string[];
+  lanes: TimeLane[];
+};
+
+export type TimeStretch = {
+  first: number;
+  last: number;
+  says: string;
+  whole: string;
+};
+
 export type UnknownValue = {
   name: string;
   shown: string;
@@ -443,34 +473,6 @@ export type PromptMark = {
   kind: string;
   start: number;
   end: number;
-};
-
-export type TimeStretch = {
-  first: number;
-  last: number;
-  says: string;
-  whole: string;
-};
-
-export type TimeEdge = {
-  at: number;
-  start: number;
-  end: number;
-  share: boolean;
-};
-
-export type TimeLane = {
-  name: string;
-  strengths: number[];
-};
-
-export type TimeLine = {
-  per: number;
-  stretches: TimeStretch[];
-  edges: TimeEdge[];
-  shares: string[];
-  calls: string[];
-  lanes: TimeLane[];
 };
 
 export type PromptNotes = {

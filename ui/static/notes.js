@@ -10,12 +10,12 @@ export const build = ({ element, props, server }) => {
   const PAUSE = 400; // milliseconds without a change before the server is asked
   const RETRY = 2000; // milliseconds until the next attempt when nobody could count
   const EXAMPLES = 4; // two rows of two
-  // What says which steps will run, and in what other words.
-  const RUN = ["steps", "sampler", "denoising_strength", "exact_steps", "hires", "hires_steps", "hires_sampler", "hires_prompt", "hires_negative_prompt", "second_prompt", "carried"];
+  // What says which steps will run, in what other words, and what acts at some of them.
+  const RUN = ["steps", "sampler", "denoising_strength", "exact_steps", "hires", "hires_steps", "hires_sampler", "hires_prompt", "hires_negative_prompt", "second_prompt", "carried", "loras", "controls", "refiner", "refiner_start"];
   const PROMPTS = ["prompt", "negative_prompt", "second_prompt", "hires_prompt", "hires_negative_prompt"];
   const layers = promptLayers(props.kind);
   const line = timeLine(part("line"), () => document.querySelector(`#${props.kind}-prompt textarea`));
-  let form = { prompt: "", negative_prompt: "", checkpoint: Object.keys(props.examples)[0], seed: "-1", pictures: 0, run: "{}" };
+  let form = { prompt: "", negative_prompt: "", checkpoint: Object.keys(props.examples)[0], seed: "-1", pictures: 0, run: "[]" };
   let timer = null;
   let turn = 0; // an answer that comes after a newer question is thrown away
 
@@ -27,7 +27,7 @@ export const build = ({ element, props, server }) => {
   const answer = async () => {
     const mine = ++turn;
     const { run, ...words } = form;
-    const asked = { ...words, prompt: bounded(form.prompt), negative_prompt: bounded(form.negative_prompt), form: JSON.parse(run) };
+    const asked = { ...words, prompt: bounded(form.prompt), negative_prompt: bounded(form.negative_prompt), form: Object.fromEntries(JSON.parse(run)) };
     const notes = await server.count(asked).catch(() => ({}));
     if (mine !== turn || !element.isConnected) return;
     showSaid(notes || {});
@@ -98,7 +98,7 @@ export const build = ({ element, props, server }) => {
   const hear = (values) => {
     const { prompt, negative_prompt, checkpoint, seed, all_combinations, batch_count, batch_size } = values;
     const pictures = all_combinations ? Math.max(1, Math.round(batch_count * batch_size) || 1) : 0;
-    const heard = { prompt, negative_prompt, checkpoint, seed: String(seed ?? -1), pictures, run: JSON.stringify(values, RUN) };
+    const heard = { prompt, negative_prompt, checkpoint, seed: String(seed ?? -1), pictures, run: JSON.stringify(RUN.map((name) => [name, values[name]])) };
     layers.follow(PROMPTS);
     if (Object.keys(heard).every((name) => heard[name] === form[name])) return;
     if (checkpoint !== form.checkpoint) showExamples(checkpoint);

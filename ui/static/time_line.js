@@ -1,5 +1,6 @@
-// The time line under a prompt: its steps as one row, what is said at each, and the edges between. An edge that is moved writes its number into
-// the text, by the field's own editing, so that undo takes it back; a text that is typed moves its edge when the server has read it.
+// The time line of a prompt: its steps as one row, what is said at each, and below it what acts at some steps more than at others. Under a prompt
+// that is written it has edges: one that is moved writes its number into the text, by the field's own editing, so that undo takes it back; a text
+// that is typed moves its edge when the server has read it.
 import { find, make, shape, typeOver } from "./dom.js";
 import { limit } from "./numbers.js";
 import { carried } from "./prompt_layer.js";
@@ -10,8 +11,8 @@ const LARGE = 5; // steps of Page Up and Page Down
 export const moved = (stretches, from, to) =>
   stretches.map(({ first, last, ...rest }) => ({ ...rest, first: first === from ? to : first, last: last === from - 1 ? to - 1 : last }));
 
-// `row`: the element that it is drawn in; `field`: finds the prompt's own.
-export const timeLine = (row, field) => {
+// `row`: the element that it is drawn in; `field`: finds the prompt's own; none for a line that is only looked at.
+export const timeLine = (row, field = () => null) => {
   let line = null; // as the server told it last, and as it was moved since
   let text = ""; // in which the numbers of its edges stand
   let waiting = null; // what came while an edge was held
@@ -68,14 +69,17 @@ export const timeLine = (row, field) => {
     draw(back ? `edge-${edge.id}` : "");
   };
 
-  // The strength of a LoRA as a thin line below the steps, level through each of them.
-  const lane = ({ name, strengths }) => {
+  // A strength as a thin line below the steps, level through each of them.
+  const lane = ({ sort, name, strengths }) => {
     const [least, most] = [Math.min(0, ...strengths), Math.max(0, ...strengths)];
     const level = (strength) => (1 - (strength - least) / (most - least || 1)).toFixed(4);
     const points = strengths.flatMap((strength, at) => [`${at},${level(strength)}`, `${at + 1},${level(strength)}`]).join(" ");
     const drawn = shape("svg", { viewBox: `0 0 ${strengths.length} 1`, preserveAspectRatio: "none", "aria-hidden": "true" }, shape("polyline", { points }));
     const range = `${+Math.min(...strengths).toFixed(3)} to ${+Math.max(...strengths).toFixed(3)}`;
-    return make("div", { className: "time-lane", role: "img", "aria-label": `LoRA ${name}, strength ${range}`, title: `${name}: ${range}` }, drawn, make("span", { textContent: name }));
+    const says = sort === "Refiner" ? `from step ${strengths.indexOf(1) + 1}` : `strength ${range}`;
+    const made = make("div", { className: "time-lane", role: "img", "aria-label": `${sort} ${name}, ${says}`, title: `${sort} ${name}: ${says}` }, drawn, make("span", { textContent: name }));
+    made.dataset.sort = sort;
+    return made;
   };
 
   const handle = (edge) => {
