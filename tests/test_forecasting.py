@@ -43,6 +43,13 @@ def test_the_weights_are_those_of_everything_that_is_named() -> None:
     assert full.patched == full.weights - 40_000_000 - 167_307_726
 
 
+def test_prompts_that_are_joined_need_two_branches_whatever_the_guidance() -> None:
+    plain, joined = (
+        work_of(TextToImage(prompt=prompt, checkpoint="sd", guidance_scale=1), ToyShelf(), CARD) for prompt in ("a", "a AND b")
+    )
+    assert (plain.guided, joined.guided) == (False, True)
+
+
 def test_a_vae_that_is_small_counts_as_small() -> None:
     small, full = (work_of(TextToImage(checkpoint="sd", vae=name), ToyShelf(), CARD).weights for name in ("slim", "warm"))
     assert full - small == 167_307_726 - 2_000_000

@@ -19,11 +19,14 @@ from pipelines.denoising.denoiser import Masked
 from pipelines.denoising.tiled import Tiled
 from pipelines.images.masking import Box
 from pipelines.images.store import Inputs
+from pipelines.job_book.pace import work_of
+from pipelines.prompts.asked import share_of_work
 from pipelines.prompts.encode import Encodings, encode_prompts
 from pipelines.requests.request import SAMPLER_NAMES, WEIGHTS_ALONE, Controlled, FirstPass, SecondPass, TextToImage
 from pipelines.requests.steps import Steps
 from pipelines.samplers import plan, sample
 from pipelines.samplers.noise import ImageNoise
+from pipelines.services.guests import work_of as guest_work
 from pipelines.tasks.conditioning import Denoisers
 from tests.support.controls import SIDE, holding, net_of, unit
 from tests.support.drawing import pixels
@@ -165,6 +168,22 @@ def test_joined_prompts_push_away_from_the_negative_one_by_their_weights(
 ) -> None:
     ours, closed_form = joined(weights, scale, model)
     torch.testing.assert_close(ours, closed_form, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "scale"), [("a", 5.0), ("a AND b", 5.0), ("a AND b AND c :0.3", 5.0), ("a AND b", 1.0), ("[a:b:3] AND c", 5.0)]
+)
+def test_work_and_memory_count_the_samples_that_the_network_reads(prompt: str, scale: float, model: DiffusionModel) -> None:
+    request = replace(REQUEST, prompt=prompt, guidance_scale=scale)
+    read: list[int] = []
+    hook = model.unet.register_forward_pre_hook(lambda _, given: read.append(len(given[0])))
+    try:
+        sampled(request, denoiser(request, model), model)
+    finally:
+        hook.remove()
+    assert sum(read) == 2 * STEPS * share_of_work(request)
+    plain = replace(request, prompt="a", guidance_scale=5.0)
+    assert work_of(request) / work_of(plain) == guest_work(request) / guest_work(plain) == share_of_work(request)
 
 
 def test_what_weighs_nothing_says_nothing_and_guidance_rescale_goes_by_all_that_is_joined(model: DiffusionModel) -> None:

@@ -1,7 +1,8 @@
 """The pace of this machine: how many seconds a piece of work takes, learned from every batch that is drawn.
 
-Work is counted in megapixels times steps, of all pictures of a batch. What has no steps counts one a batch. The pace is kept for each kind
-of job on each checkpoint, for the kind alone and for everything, so that something is known of what was never drawn here.
+Work is counted in megapixels times steps, of all pictures of a batch, and more of them where AND joins prompts. What has no steps counts
+one a batch. The pace is kept for each kind of job on each checkpoint, for the kind alone and for everything, so that something is known of
+what was never drawn here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipelines.images.tiles import pixels_drawn
+from pipelines.prompts.asked import share_of_work
 from pipelines.requests.request import Drawing, Enlarge, Request
 
 NEWEST = 0.3  # share of the newest batch in what is known
@@ -37,7 +39,7 @@ def work_of(request: Request) -> float:
     """Work of one batch."""
     if not isinstance(request, Drawing):
         return 1.0
-    return pixels_drawn(request) / 1e6 * request.steps * request.pictures_a_batch
+    return pixels_drawn(request) / 1e6 * request.steps * request.pictures_a_batch * share_of_work(request)
 
 
 def read_paces(db: sqlite3.Connection) -> Paces:

@@ -63,6 +63,16 @@ def asked_by(request: Drawing) -> Asked:
     return Asked(prompt, _schedule(request, request.negative_prompt, joins=False) if acts else None, second)
 
 
+def share_of_work(request: Drawing) -> float:
+    """How long a call takes beside one that is guided by one prompt: of prompts that AND joins, each is told to the network by itself.
+
+    A prompt that cannot be drawn counts as one.
+    """
+    if request.language == WEIGHTS_ALONE:
+        return 1.0
+    return (1 + len(parse(request.prompt).parts)) / 2
+
+
 def texts_of(request: Drawing) -> Iterator[str]:
     """All that text encoders read for it, boxes and all. Raises `UserError` when a prompt cannot be drawn."""
     yield from asked_by(request).texts

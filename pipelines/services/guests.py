@@ -23,6 +23,7 @@ from pipelines.images.store import Inputs
 from pipelines.images.tiles import pixels_drawn
 from pipelines.images.windows import windows
 from pipelines.metadata.two_passes import second_pass
+from pipelines.prompts.asked import share_of_work
 from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Outpaint, Request, SecondPass, TextToImage, listed_in
 
@@ -59,7 +60,7 @@ def work_of(request: Request, size: Size | None = None) -> float:
         area *= max(1, len(request.boxes))
     enlarged = request.width * request.height / 1e6 * BY_NETWORK if isinstance(request, SecondPass) and request.upscaler else 0
     enlarged += area * LARGER * BY_NETWORK * request.picture_count if enlarger_of(request) else 0
-    return area * request.steps * request.picture_count + enlarged + _second(request, work_of)
+    return area * request.steps * request.picture_count * share_of_work(request) + enlarged + _second(request, work_of)
 
 
 def check_work(request: Request, *sizes: Size) -> None:
