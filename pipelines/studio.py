@@ -60,6 +60,8 @@ from pipelines.services.guests import DiskQuota, check_work, pixels_of
 from pipelines.services.job_news import NewsDesk, summary
 from pipelines.services.library import Library
 from pipelines.services.preprocessor_weights import AnnotatorFiles
+from pipelines.services.preset_files import PresetFiles
+from pipelines.services.presets import Presets
 from pipelines.services.prompt_notes import PromptReader
 from pipelines.services.queue import Queue
 from pipelines.services.readings import Readings
@@ -119,6 +121,8 @@ class Studio:
         self.costs = Costs(book.queue, self.forecast)
         self.folders = Folders(book, outputs, self._checkpoint_of)
         self.finishes = Finishes(FinishFiles(outputs.folder), self._bench())
+        self.presets = Presets(PresetFiles(outputs.folder, self.disk.check), catalog)
+        self.disk.counts_too(self.presets.files.bytes_of)
 
     def start(self) -> None:
         """Starts the worker; it warms up behind the page."""

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit
-from ui.parts.scripts import joined, modules
+from ui.parts.scripts import LATER, SCRIPT_ID, first_script, joined, later_script, modules
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
@@ -30,7 +30,7 @@ window.Proxy = new Proxy(Proxy, {
     return new watch(what, ...how);
   },
 });"""
-FIRST_VISIT = 600_000  # bytes as Chromium counts them, at most, with all that Gradio loads; 86 kB are the two typefaces
+FIRST_VISIT = 603_000  # bytes as Chromium counts them, at most, with all that Gradio loads; 86 kB are the two typefaces
 
 # Each export of each module, as it is written; the comments of a joined one have stayed at home.
 SAID = r"""async ([names, joined]) => {
@@ -63,7 +63,7 @@ ACTS = """async (joined) => {
 @pytest.fixture
 def bare(browser: Browser) -> Generator[Page]:
     """A page of a site that has nothing but the modules, as files of their own and joined."""
-    files = modules() | {"joined": joined(modules())}
+    files = modules() | {"joined": joined(modules()), "first": first_script(), "later": later_script()}
 
     def answer(route: Route) -> None:
         name = route.request.url.rpartition("/")[2]
@@ -83,6 +83,15 @@ def test_joined_modules_are_what_they_are_alone(bare: Page) -> None:
     assert {name: set(found) for name, found in together.items()} == {name: set(found) for name, found in alone.items()}
     assert together == alone
     assert sum(map(len, alone.values())) > 100
+
+
+def test_the_second_script_has_the_rest_and_the_very_modules_of_the_first(bare: Page) -> None:
+    bare.evaluate(f"""() => document.body.append(Object.assign(document.createElement("i"), {{ id: "{SCRIPT_ID}", src: "/first.js" }}))""")
+    first, later, same = bare.evaluate("""async () => {
+      const [first, later] = [await import("/first.js"), await import("/later.js")];
+      return [Object.keys(first), Object.keys(later), later.preset_form.placed("ink, {prompt}", "behind", 0)];
+    }""")
+    assert sorted((*first, *later)) == sorted(modules()) and set(later) == set(LATER) and same == "ink"
 
 
 def test_joined_modules_do_what_they_do_alone(bare: Page) -> None:

@@ -16,6 +16,7 @@ from ui.parts.form import TabForm
 from ui.parts.inspector import compare, inspector
 from ui.parts.panel import panel, panel_page
 from ui.parts.people import people
+from ui.parts.presets import presets
 from ui.parts.queue import queue
 from ui.parts.reading import folders, reading
 from ui.parts.send import connect, connect_readings
@@ -49,6 +50,7 @@ def page(studio: Studio, tabs: Sequence[ModuleType] = TABS) -> gr.Blocks:
         readings = reading()
         folders()
         people()
+        presets(studio, forms)
         connect(studio, forms, stage, row, about)
         connect_readings(studio, readings, forms, row)
     return blocks

@@ -43,6 +43,13 @@ from pipelines.services.answers import (
     PictureDetails,
     PictureSummary,
     PreprocessorInfo,
+    PresetChange,
+    PresetLine,
+    PresetList,
+    PresetLook,
+    PresetPart,
+    PresetParts,
+    PresetWords,
     QueuedJob,
     QueueNews,
     ReadingNews,
@@ -92,6 +99,13 @@ __all__ = [
     "PictureDetails",
     "PictureSummary",
     "PreprocessorInfo",
+    "PresetChange",
+    "PresetLine",
+    "PresetList",
+    "PresetLook",
+    "PresetPart",
+    "PresetParts",
+    "PresetWords",
     "QueueNews",
     "QueuedJob",
     "ReadModel",
@@ -321,6 +335,30 @@ class FinishOrder(TypedDict, total=False):
     picture: object  # an id
     ids: object  # of pictures
     of: object  # pictures of the whole order, which comes in parts
+
+
+class PresetOrder(TypedDict, total=False):
+    """What is to be done with presets. Sent by `preset_list.js` and `preset_form.js` to `/presets/...`; read by `ui.routes.presets`, which
+    says what takes what.
+    """
+
+    id: object  # of a kept one, or ""
+    ids: object
+    name: object
+    prompt: object  # words to add
+    negative_prompt: object
+    about: object
+    instead: object  # the prompts that its words take the place of
+    kind: object  # of a form
+    values: object  # the form's, by the names of the request's fields
+    names: object  # the fields of it that are kept
+
+
+class PresetsBrought(TypedDict):
+    """What came of a file of presets. Sent by `POST /presets/file`; read by `preset_list.js`."""
+
+    ids: list[str]
+    notes: list[str]
 
 
 class FinishBegun(TypedDict):

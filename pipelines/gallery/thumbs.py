@@ -91,10 +91,14 @@ class Thumbs:
 
 def make_thumb(path: Path, from_elsewhere: bool = False) -> bytes:
     """A WebP of at most 320 pixels a side, without metadata. Raises `OSError` for what is none; of one from elsewhere `UserError`."""
-    small = normalise(path.read_bytes()).image if from_elsewhere else _opened(path)
-    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    return small(normalise(path.read_bytes()).image if from_elsewhere else _opened(path))
+
+
+def small(image: Image.Image) -> bytes:
+    """The same of a picture that was decoded. It is made small itself."""
+    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     stream = BytesIO()
-    small.save(stream, "webp", quality=82, method=2)
+    image.save(stream, "webp", quality=82, method=2)
     return stream.getvalue()
 
 

@@ -280,6 +280,70 @@ class FinishList(TypedDict):
     finishes: list[FinishLine]
 
 
+class PresetLine(TypedDict):
+    """A preset that is kept. Within `PresetList`."""
+
+    id: str
+    name: str
+    words: str  # the beginning of what it adds
+    keeps: str  # what of a form it holds, or ""
+    about: str
+    picture: str  # another one when the picture is another; "" for none
+    note: str  # why it cannot be used, or ""
+
+
+class PresetList(TypedDict):
+    """All of a person's presets, by name. Sent by `GET /presets`; read by `preset_list.js`."""
+
+    presets: list[PresetLine]
+
+
+class PresetPart(TypedDict):
+    """Something of a form that a preset may keep. Within `PresetParts`."""
+
+    names: list[str]  # of fields
+    title: str
+    shown: str
+    group: str
+    usual: bool  # as it is when nobody has touched it
+
+
+class PresetParts(TypedDict):
+    """What of a form a preset may keep, or what one keeps. Sent by `POST /presets/parts` and `/presets/one`; read by `preset_form.js`."""
+
+    name: str
+    prompt: str
+    negative_prompt: str
+    about: str
+    instead: list[str]  # the prompts that it puts into the place of those of the form
+    parts: list[PresetPart]
+
+
+class PresetWords(TypedDict):
+    """A piece of a prompt. Within `PresetLook`."""
+
+    text: str
+    added: bool  # by a preset
+
+
+class PresetChange(TypedDict):
+    """One thing that would be another. Within `PresetLook`."""
+
+    title: str
+    before: str
+    after: str
+
+
+class PresetLook(TypedDict):
+    """What presets would make of a form. Sent by `POST /presets/look`; read by `preset_list.js`."""
+
+    prompt: list[PresetWords] | None  # None: it stays as it is
+    negative_prompt: list[PresetWords] | None
+    changes: list[PresetChange]
+    notes: list[str]
+    problem: str  # why the form cannot have them, or ""
+
+
 class FolderNews(TypedDict):
     """A folder that is brought in: how far it is. Within `FoldersNews`."""
 

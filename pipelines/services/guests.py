@@ -116,7 +116,7 @@ class DiskQuota:
         self._people: OrderedDict[str, _Used] = OrderedDict()
         self._owners: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
-        self._elsewhere: Callable[[str], int] = lambda user: 0
+        self._others: list[Callable[[str], int]] = []
         self._own: Callable[[str], int | None] = lambda user: None
 
     def most_of(self, user: str) -> int:
@@ -129,8 +129,11 @@ class DiskQuota:
         self._own = own
 
     def counts_too(self, elsewhere: Callable[[str], int]) -> None:
-        """`elsewhere`: bytes of a person that the job book does not know of."""
-        self._elsewhere = elsewhere
+        """`elsewhere`: bytes of a person that the job book does not know of, in one more place."""
+        self._others.append(elsewhere)
+
+    def _elsewhere(self, user: str) -> int:
+        return sum(bytes_of(user) for bytes_of in self._others)
 
     def free(self, user: str) -> None:
         """This person sits at the machine and has no limit from now on."""

@@ -25,7 +25,9 @@ from ui.door.uploads import FILE_ROUTE, HalfText, NotAnUpload, NotJson, UploadFo
 GRADIO = "/gradio_api/"
 UPLOAD_ROUTE = "/gradio_api/upload"
 BYTES = "application/octet-stream"
-FILE_ROUTES = {"/input": (BYTES,), "/reading": (BYTES, "text/plain")}  # whose body is one file -> the content types that it may have
+FILE_ROUTES = {
+    "/input": (BYTES,), "/reading": (BYTES, "text/plain"), "/presets/file": (BYTES,), "/presets/picture": (BYTES,),
+}  # whose body is one file -> the content types that it may have  # fmt: skip
 FORM_ROUTES = ("/login", "/logout")
 FORM = "application/x-www-form-urlencoded"
 LONG_BODY = 32_768  # bytes from which a body is checked in a thread

@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from ui.colours import DARK, LIGHT, colours
 from ui.door.compression import coding
-from ui.parts.scripts import SCRIPT_ID, STATIC, joined, modules, static
+from ui.parts.scripts import SCRIPT_ID, STATIC, first_script, later_script, static
 
 STYLES = (
     "atelier.css", "room.css", "form.css", "prompt.css", "stage.css", "library.css", "canvas.css", "easel.css", "units.css",
@@ -27,6 +27,7 @@ STYLES = (
     "inspector.css", "comments.css", "finish.css", "compare.css", "gallery.css", "reading.css", "folders_in.css", "people.css",
     "narrow.css", "touch.css",
 )  # fmt: skip
+LATER_STYLES = ("presets.css",)  # of what the second script brings (`ui/parts/scripts.py`)
 FONTS = {
     "Inter": "inter/inter-latin-wght-normal.woff2",
     "Fraunces": "fraunces/fraunces-latin-wght-normal.woff2",
@@ -57,10 +58,10 @@ class Asset:
         return Response(self.forms[chosen], media_type=self.media_type, headers=headers)
 
 
-def asset(suffix: str, media_type: str, text: str) -> Asset:
+def asset(suffix: str, media_type: str, text: str, stem: str = "atelier") -> Asset:
     plain = text.encode()
     forms = {"br": brotli.compress(plain, quality=QUALITY), "gzip": gzip.compress(plain, 9, mtime=0), "identity": plain}
-    return Asset(_named("atelier", suffix, plain), media_type, forms)
+    return Asset(_named(stem, suffix, plain), media_type, forms)
 
 
 def _named(stem: str, suffix: str, content: bytes) -> str:
@@ -72,19 +73,23 @@ class Assets:
     """All files of the page. `fonts`: family -> typeface."""
 
     script: Asset
+    later: Asset  # script that is fetched when it is needed
     styles: Asset
+    later_styles: Asset
     fonts: Mapping[str, Asset]
 
     @property
     def files(self) -> Sequence[Asset]:
-        return (self.script, self.styles, *self.fonts.values())
+        return (self.script, self.later, self.styles, self.later_styles, *self.fonts.values())
 
 
 def page_assets() -> Assets:
-    script = asset("js", "text/javascript", joined(modules()))
+    script = asset("js", "text/javascript", first_script())
+    later = asset("js", "text/javascript", later_script(), "later")
     fonts = {family: font(file) for family, file in FONTS.items()}
     styles = faces(fonts) + look_sheet() + "".join(map(static, STYLES))
-    return Assets(script, asset("css", "text/css", styles), fonts)
+    later_styles = asset("css", "text/css", "".join(map(static, LATER_STYLES)), "later")
+    return Assets(script, later, asset("css", "text/css", styles), later_styles, fonts)
 
 
 def font(file: str) -> Asset:
@@ -124,4 +129,5 @@ def _sign(svg: str) -> str:
 def head(assets: Assets) -> str:
     """Elements for the head of the page. The script decides between light and dark, so nothing is shown before it has run."""
     sheet = f'<link rel="stylesheet" href=".{assets.styles.path}">'
-    return f'{sheet}<script id="{SCRIPT_ID}" type="module" async blocking="render" src=".{assets.script.path}"></script>'
+    places = f'src=".{assets.script.path}" data-later=".{assets.later.path}" data-later-styles=".{assets.later_styles.path}"'
+    return f'{sheet}<script id="{SCRIPT_ID}" type="module" async blocking="render" {places}></script>'

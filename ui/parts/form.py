@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, cast
 import gradio as gr
 from gradio.components import Component
 
-from models.json_values import table
-from pipelines import Drawing, Kind, Limit, Range, Request, UserError, describe, limits
+from models.json_values import is_table, table
+from pipelines import KINDS, Drawing, Kind, Limit, Range, Request, UserError, describe, form_of, limits
 from ui.gradio_types import Update, skip
 
 if TYPE_CHECKING:
@@ -115,6 +115,16 @@ def read(kind: type[Kind], values: Mapping[str, object]) -> Kind:
     """The request that a form's values make. Raises `UserError` when one is missing, unknown or out of its limits."""
     decided = carried_values(kind, values.get(CARRIED))
     return kind.admit({name: _plain(kind, name, value) for name, value in values.items() if name != CARRIED} | decided)
+
+
+def drawing_of(kind: object, values: object) -> Drawing:
+    """What a form with a prompt holds, also where that could not be drawn. Raises `UserError` for what is no such form."""
+    if not isinstance(kind, str) or not is_table(values) or not issubclass(drawn := KINDS.get(kind, Request), Drawing):
+        raise UserError("Something was missing in what the page sent. Reload it.")
+    try:
+        return read(drawn, values)
+    except UserError:
+        return form_of(drawn, values)
 
 
 def carried(request: Request) -> str:

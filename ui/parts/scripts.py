@@ -9,13 +9,15 @@ namespace of each under its name. A module here is plain enough for that:
     export const | class | function | async function        what is exported is never given another value
 
 No module imports itself by way of others, none awaits anything while it is read, and lines that begin with // or /** are comments.
+
+What nobody needs before they do something (`LATER`) is a second script, which `on_demand.js` fetches then; the first imports none of it.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -23,6 +25,8 @@ from pipelines import grammar_tables
 from pipelines.gallery.formats import FORMATS
 
 STATIC = Path(__file__).parents[1] / "static"
+LATER = ("preset_ask", "preset_form", "preset_list")
+ON_DEMAND = "on_demand"  # the one module that may load another
 SCRIPT_ID = "atelier-script"  # of the element that loads the script
 IMPORT = re.compile(r'^import (?:\* as (?P<whole>\w+)|\{ (?P<names>[\w, ]+) \}) from "\./(?P<module>\w+)\.js";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:const|class|function|async function) (\w+))", re.MULTILINE)
@@ -43,19 +47,35 @@ def modules() -> dict[str, str]:
     return files | {name: f"export const {said} = {literal(told)};\n" for name, (said, told) in tables.items()}
 
 
-def joined(texts: Mapping[str, str]) -> str:
-    """One module that exports the namespace of each. Raises `ValueError` for one that is not there, or not as plain as said above."""
+def first_script() -> str:
+    """What the page loads."""
+    return joined({name: text for name, text in modules().items() if name not in LATER})
+
+
+def later_script() -> str:
+    """What is fetched when it is needed. It takes what it imports of the first script out of that."""
+    known = modules()
+    return joined({name: known[name] for name in LATER}, [name for name in known if name not in LATER])
+
+
+def joined(texts: Mapping[str, str], loaded: Sequence[str] = ()) -> str:
+    """One module that exports the namespace of each. Raises `ValueError` for one that is not there, or not as plain as said above.
+
+    `loaded`: names of what the page has loaded before.
+    """
     needs = {name: [found["module"] for found in IMPORT.finditer(text)] for name, text in texts.items()}
-    if lost := sorted({module for modules in needs.values() for module in modules} - set(texts)):
+    if lost := sorted({module for modules in needs.values() for module in modules} - {*texts, *loaded}):
         raise ValueError(f"There is no module {lost[0]}.js.")
-    scopes = (_scope(name, texts[name]) for name in TopologicalSorter(needs).static_order())
-    return "\n".join((*scopes, f"export {{ {', '.join(f'{_inner(name)} as {name}' for name in sorted(texts))} }};\n"))
+    order = [name for name in TopologicalSorter(needs).static_order() if name in texts]
+    taken = f"const {{ {', '.join(f'{name}: {_inner(name)}' for name in loaded)} }} = await {LOADED};" if loaded else ""
+    scopes = (_scope(name, texts[name]) for name in order)
+    return "\n".join((taken, *scopes, f"export {{ {', '.join(f'{_inner(name)} as {name}' for name in sorted(texts))} }};\n")).lstrip()
 
 
 def _scope(name: str, text: str) -> str:
     imports = "".join(f"const {_taken(found)} = {_inner(found['module'])};\n" for found in IMPORT.finditer(text))
     body = EXPORT.sub("", IMPORT.sub("", COMMENT.sub("", text)))
-    if odd := ODD.search(body):
+    if name != ON_DEMAND and (odd := ODD.search(body)):
         raise ValueError(f"{name}.js is not as plain as ui/parts/scripts.py asks: {odd[0]}")
     exports = ", ".join(EXPORT.findall(text))
     return f"// {name}.js\nconst {_inner(name)} = (() => {{\n{imports}{body.strip()}\nreturn Object.freeze({{ {exports} }});\n}})();"

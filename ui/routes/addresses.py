@@ -22,6 +22,7 @@ from ui.routes.jobs import JobRoutes
 from ui.routes.library import LibraryRoutes
 from ui.routes.people import PeopleRoutes
 from ui.routes.pictures import PictureRoutes
+from ui.routes.presets import PresetRoutes
 from ui.routes.queue import QueueRoutes
 from ui.routes.readings import ReadingRoutes
 
@@ -38,6 +39,7 @@ def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, reach:
     yield from _library(LibraryRoutes(studio))
     yield from _elsewhere(ReadingRoutes(studio), FolderRoutes(studio))
     yield from _finishes(FinishRoutes(studio))
+    yield from _presets(PresetRoutes(studio))
     yield from _people(PeopleRoutes(studio, reach))
     yield ("GET", "/join/{token}", "anyone", login.join)
     yield ("GET", "/login", "anyone", login.show)
@@ -99,6 +101,19 @@ def _finishes(finishes: FinishRoutes) -> Iterator[Address]:
     yield ("POST", "/finishes/step", "artist", finishes.step)
     yield ("POST", "/finishes/plan", "artist", finishes.plan)
     yield ("POST", "/finishes/apply", "artist", finishes.apply)
+
+
+def _presets(presets: PresetRoutes) -> Iterator[Address]:
+    yield ("GET", "/presets", "artist", presets.show)
+    yield ("POST", "/presets", "artist", presets.save)
+    yield ("POST", "/presets/delete", "artist", presets.delete)
+    yield ("POST", "/presets/parts", "artist", presets.parts)
+    yield ("POST", "/presets/one", "artist", presets.one)
+    yield ("POST", "/presets/look", "artist", presets.look)
+    yield ("POST", "/presets/file", "artist", presets.bring)
+    yield ("GET", "/presets/file", "artist", presets.export)
+    yield ("POST", "/presets/picture", "artist", presets.set_picture)
+    yield ("GET", "/presets/{preset_id}/picture", "artist", presets.picture)
 
 
 def _elsewhere(readings: ReadingRoutes, folders: FolderRoutes) -> Iterator[Address]:

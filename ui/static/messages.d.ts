@@ -306,6 +306,56 @@ export type PreprocessorInfo = {
   missing: string;
 };
 
+export type PresetChange = {
+  title: string;
+  before: string;
+  after: string;
+};
+
+export type PresetLine = {
+  id: string;
+  name: string;
+  words: string;
+  keeps: string;
+  about: string;
+  picture: string;
+  note: string;
+};
+
+export type PresetList = {
+  presets: PresetLine[];
+};
+
+export type PresetLook = {
+  prompt: PresetWords[] | null;
+  negative_prompt: PresetWords[] | null;
+  changes: PresetChange[];
+  notes: string[];
+  problem: string;
+};
+
+export type PresetPart = {
+  names: string[];
+  title: string;
+  shown: string;
+  group: string;
+  usual: boolean;
+};
+
+export type PresetParts = {
+  name: string;
+  prompt: string;
+  negative_prompt: string;
+  about: string;
+  instead: string[];
+  parts: PresetPart[];
+};
+
+export type PresetWords = {
+  text: string;
+  added: boolean;
+};
+
 export type QueuedJob = {
   job: string;
   mine: boolean;
@@ -561,6 +611,24 @@ export type FinishOrder = {
   picture?: unknown;
   ids?: unknown;
   of?: unknown;
+};
+
+export type PresetOrder = {
+  id?: unknown;
+  ids?: unknown;
+  name?: unknown;
+  prompt?: unknown;
+  negative_prompt?: unknown;
+  about?: unknown;
+  instead?: unknown;
+  kind?: unknown;
+  values?: unknown;
+  names?: unknown;
+};
+
+export type PresetsBrought = {
+  ids: string[];
+  notes: string[];
 };
 
 export type FinishBegun = {

@@ -1,5 +1,5 @@
 // Under the prompt. Asks the server once after a pause in typing, and never stands in the way of it.
-import { make, on, parts, typeInto } from "./dom.js";
+import { emit, make, on, parts, typeInto } from "./dom.js";
 import * as page from "./page.js";
 import { promptLayers } from "./prompt_layer.js";
 import { timeLine } from "./time_line.js";
@@ -107,6 +107,7 @@ export const build = ({ element, props, server }) => {
     ask();
   };
   on("form", ({ kind, values }) => kind === props.kind && hear(values));
+  part("presets").addEventListener("click", () => emit("presets", { kind: props.kind }));
   part("count").title = "Tokens of the prompt. The model reads 75 at a time; a longer prompt is read in parts.";
   showExamples(form.checkpoint);
   if (page.forms[props.kind]) hear(page.forms[props.kind]); // a tab that is opened later than the page

@@ -110,6 +110,8 @@ export type PageEvents = {
   finishes: { finishes: messages.FinishLine[] };
   /** The card that reads pictures and settings is to open. */
   reading: undefined;
+  /** The presets are to open, for the form of a kind. */
+  presets: { kind: string };
   /** The dialog of people is to open. */
   people: undefined;
   /** The dialog in which the owner brings in folders is to open. */
