@@ -285,7 +285,7 @@ def test_a_co_owner_gives_less_and_reaches_nothing_else(door: RunningDoor) -> No
 
 def test_odd_orders_are_sentences(door: RunningDoor) -> None:
     odd: list[Any] = [None, True, -1, 10**30, 1.5, "", "x" * 10_000, [], {}, "é\0"]
-    for name in ("name", "role", "board", "hours", "people", "jobs", "megapixels", "gigabytes", "held"):
+    for name in ("name", "role", "board", "hours", "people", "jobs", "megapixels", "gigabytes", "bare", "held"):
         for value in odd:
             for path in ("/people/links", "/people/persons/1/role", "/people/persons/1/hold", "/people/links/x/address"):
                 answer = door.post_json(path, {"role": "viewer", name: value}, OWNER)
@@ -352,6 +352,38 @@ def test_a_link_to_a_board_shows_that_one_and_the_own_pictures_and_nothing_else(
     assert door.post_json(f"/library/boards/{boards[1]}/add", {"ids": [mine]}, me).status == 422
     assert door.post_json("/library/pictures/delete", {"ids": [shown]}, OWNER).status == 200
     assert found("") == {mine} and door.ask("GET", f"/thumb/{shown}", headers=me).status == 404
+
+
+def test_a_link_without_settings_tells_them_of_no_picture_by_any_way_out(door: RunningDoor) -> None:
+    shown = draw(door, "zebra", OWNER)
+    board = door.post_json("/library/boards", {"name": "Bare"}, OWNER).json()["id"]
+    door.post_json(f"/library/boards/{board}/add", {"ids": [shown]}, OWNER)
+    me, full = (guest(door, make(door, board=board, bare=bare)[1]) for bare in (True, False))
+    mine = draw(door, "walrus", me)
+    ways = [f"/picture/{shown}.png{more}" for more in ("", "?download=1", "?as=png", "?as=jpeg", "?as=webp&settings=1")]
+    ways += [f"/picture/{shown}/details", f"/compare?ids={shown},{mine}", f"/thumb/{shown}", f"/library/pictures/{shown}"]
+    ways += ["/library?query=", "/library/offers", "/library/headings?group=job", f"/picture/{shown}/comments", "/queue?wait=0", "/current"]
+    for path in ways:
+        answer = door.ask("GET", path, headers=me)
+        assert answer.status == 200 and not told_in(answer, "zebra"), path
+    assert [told_in(door.ask("GET", path, headers=full), "zebra") for path in ways[:2]] == [True, True]
+    for path in ways[:5]:
+        assert b"trainedAlgorithmicMedia" in door.ask("GET", path, headers=me).body, path
+    for query in ("zebra", "prompt:zebra", "-walrus", "kind:txt2img", "model:toy", "-sampler:x", "seed:0..", f"like:{shown}"):
+        answer = door.ask("GET", f"/library?query={quote(query)}", headers=me).json()
+        assert shown not in [each["id"] for each in answer["pictures"]], query
+    ready = door.post_json("/library/zip", {"ids": [shown, mine], "settings": True}, me).json()["id"]
+    with zipfile.ZipFile(io.BytesIO(door.ask("GET", f"/library/zip/{ready}", headers=me).body)) as whole:
+        said = b"".join((*map(whole.read, whole.namelist()), *map(str.encode, whole.namelist())))
+    assert len(whole.namelist()) == 2 and b"zebra" not in said and b"walrus" not in said
+    own = door.ask("GET", f"/picture/{mine}/details", headers=me)
+    assert told_in(own, "walrus") and not told_in(door.ask("GET", f"/picture/{mine}.png", headers=me), "walrus")
+    assert door.ask("GET", "/current", headers=me).json()["you"]["bare"] is True
+
+
+def told_in(answer: Answer, word: str) -> bool:
+    """Whether an answer holds a word, in its body or in its headers."""
+    return any(word.encode(code) in answer.body for code in ("utf-8", "utf-16-be")) or word in str(answer.headers)
 
 
 def changes_nothing(door: RunningDoor, me: dict[str, str], boards: list[str], shown: str) -> None:

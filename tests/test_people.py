@@ -299,6 +299,17 @@ def test_nobody_gives_more_than_they_have_and_cares_for_others_links(people: Peo
     assert people.care.news(artist)["links"] == []
 
 
+def test_a_link_without_settings_gives_none_with_them_and_a_restart_keeps_it_so(people: People, book: JobBook, clock: Clock) -> None:
+    _, token = linked(people, "co-owner", bare=True)
+    bo = come(people, token, "Bo")
+    _, below = linked(people, "artist", maker_of(people, bo))
+    cy, other = come(people, below, "Cy"), come(people, linked(people)[1], "Di")
+    for house in (people, People(book.file, clock, QUICK)):
+        stands = [house.standing(cookie) for cookie in (bo, cy, other)]
+        assert [each and each.bare for each in stands] == [True, True, False]
+        assert sorted(row["bare"] for row in house.news(OWNER)["links"]) == [False, True, True]
+
+
 def test_a_co_owner_holds_whom_they_let_in_and_nobody_who_came_by_anothers_link_as_well(people: People) -> None:
     bo = maker_of(people, come(people, linked(people, "co-owner")[1], "Bo"))
     cookie = come(people, linked(people, "artist", bo)[1], "Cy")

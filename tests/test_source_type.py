@@ -83,7 +83,7 @@ def test_every_format_keeps_the_label_and_the_settings_only_if_asked_to(tmp_path
     with saved.open("rb") as file:
         name, pieces = given_out(file, saved.name, wanted, settings)
         data = b"".join(pieces)
-    assert name == saved.stem + (FORMATS[wanted].ending if wanted else ".png")
+    assert name == (saved.stem if settings else saved.stem.partition("_")[0]) + (FORMATS[wanted].ending if wanted else ".png")
     assert source_in(data) == TRAINED
     seen = Image.open(io.BytesIO(data))
     assert seen.format == (FORMATS[wanted].says.upper() if wanted else "PNG") and seen.size == (64, 48)

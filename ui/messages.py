@@ -272,6 +272,7 @@ class You(TypedDict):
     may: list[str]  # of "look", "comment", "draw", "share", "own"
     board: str  # the id of the one board that the link shows, or ""
     held: bool  # one's jobs are held
+    bare: bool  # pictures leave without their settings, and those of others are not told
 
 
 class StudioState(TypedDict):
@@ -315,6 +316,7 @@ class LinkOrder(TypedDict, total=False):
     jobs: object  # that may wait, of each
     megapixels: object  # an hour, of each
     gigabytes: object  # on the disk, of each
+    bare: object  # whether pictures leave without their settings
     held: object
 
 

@@ -16,6 +16,7 @@ SHARED = "prompt loras sampler"  # the columns of what is no one person's
 EVERYWHERE = f"{SHARED} note"  # the columns that a plain word is looked for in
 COLUMNS = {"": EVERYWHERE, **{name: name for name in TEXTS}}
 PRIVATE = ("rating", "is", "note")  # fields of what a person thinks of a picture
+PLAIN = (*PRIVATE, "board", "size", "width", "height", "date", "job", "in")  # and of what tells nothing of how it was made
 MOST_NAMES = 200  # boards or models that one word is looked up among
 FLAGS = {"favourite": "favourite", "control": "control", "lora": "shelf.loras <> ''", "note": "shelf.note <> ''"}
 UNKNOWN_LIKE = "The picture that “like:” names is not among yours."
@@ -42,6 +43,8 @@ def conditions(db: sqlite3.Connection, query: Query, person: Person) -> Conditio
     found.add(person.sees, *person.seen)
     if person.board and any(_is_private(term) for term in query.terms):  # what others think of theirs is not found by asking for it
         found.add(OWN, *person.users)
+    if any(_tells(term) for term in query.terms):
+        found.add(person.reads, *person.read)
     found.add("deleted >= 0" if query.bin else "deleted is null")
     names = Names(db, person)
     _words(found, [term for term in query.terms if term.field in COLUMNS], names)
@@ -71,8 +74,8 @@ class Names:
 
     def settings_of(self, picture: str) -> bytes:
         """The digest of a picture's settings; b"" when it is not among this person's."""
-        query = f"select settings from shelf join picture using (number) where id = ? and {self._person.sees}"
-        row = self._db.execute(query, (picture, *self._person.seen)).fetchone()
+        query = f"select settings from shelf join picture using (number) where id = ? and {self._person.reads}"
+        row = self._db.execute(query, (picture, *self._person.read)).fetchone()
         return row[0] if row else b""
 
     def marks(self, term: Term) -> list[str]:
@@ -85,6 +88,11 @@ class Names:
 
 def _is_private(term: Term) -> bool:
     return term.field in PRIVATE or (term.field == "with" and term.value == "note")
+
+
+def _tells(term: Term) -> bool:
+    """Whether finding a picture by it tells how that was made."""
+    return term.field not in PLAIN and not _is_private(term)
 
 
 def words_of(text: str) -> list[str]:

@@ -20,7 +20,7 @@ from typing import IO, cast
 
 from models.errors import UserError
 from pipelines.gallery.answers import GalleryDownload
-from pipelines.gallery.formats import AS_SAVED, FORMATS, given_out
+from pipelines.gallery.formats import AS_SAVED, FORMATS, given_out, nameless
 from pipelines.gallery.person import Person, marks, parts, visible
 from pipelines.job_book.book import JobBook
 from pipelines.job_book.rows import place_of
@@ -54,7 +54,8 @@ class Downloads:
         self._lock = threading.Lock()
 
     def prepare(self, ids: Sequence[str], person: Person, settings: bool, wanted: str = AS_SAVED) -> GalleryDownload:
-        """`settings`: with what the files say of themselves. `wanted`: a name of `FORMATS`; else as they were saved.
+        """`settings`: with what the files say of themselves, where this person may have it. `wanted`: a name of `FORMATS`; else as
+        they were saved.
 
         Raises `UserError` for a format that is not known, when none of the pictures is this person's, when all of their files are gone,
         and when they are too many.
@@ -70,6 +71,7 @@ class Downloads:
         if total > MOST_BYTES:
             raise UserError(f"These pictures take {total / 1e9:.1f} GB; {MOST_BYTES / 1e9:.0f} GB are the most in one ZIP. Choose fewer.")
         name = secrets.token_urlsafe(16)
+        settings = settings and not person.bare
         self._keep(name, Prepared(person, tuple(path for path, _ in sized), wanted, settings, time.time() + 60 * MINUTES))
         return {"id": name, "count": len(sized), "bytes": total}
 
@@ -126,16 +128,17 @@ def zipped(files: Iterable[Path], settings: bool, wanted: str = AS_SAVED) -> Ite
     pipe, names, missing = Pipe(), Names(), list[str]()
     with zipfile.ZipFile(cast("IO[bytes]", pipe), "w", zipfile.ZIP_STORED) as whole:  # all that it needs of a stream
         for path in files:
+            called = safe(path.name if settings else nameless(path.name))
             try:
                 file = path.open("rb")
             except OSError:
-                missing.append(f"{safe(path.name)}: {VANISHED}")
+                missing.append(f"{called}: {VANISHED}")
                 continue
             with file:
                 try:
                     name, contents = given_out(file, path.name, wanted, settings)
                 except UserError as error:
-                    missing.append(f"{safe(path.name)}: {error}")
+                    missing.append(f"{called}: {error}")
                     continue
                 with whole.open(_entry(names.free(name), path), "w", force_zip64=True) as entry:
                     for piece in contents:

@@ -6,6 +6,7 @@ A label that says how a picture came to be (`pipelines.images.source_type`) stay
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -37,6 +38,7 @@ class Format:
 
 
 AS_SAVED = ""
+MADE = re.compile(r"\d{8}-\d{6}-\d{4}(?=_|\.)")  # see `pipelines.jobs.outputs`
 FORMATS = {
     "png": Format("PNG", "image/png", ".png", {"compress_level": QUICK}),
     "jpeg": Format("JPEG", "image/jpeg", ".jpg", {"quality": 95, "subsampling": 0}, transparent=False),
@@ -48,16 +50,25 @@ FORMATS = {
 def given_out(file: BinaryIO, name: str, wanted: str = AS_SAVED, settings: bool = True) -> tuple[str, Iterator[bytes]]:
     """The name that the file then has, and its pieces. `file` is at its beginning; `wanted`: `AS_SAVED`, or a name of `FORMATS`.
 
+    Without settings it has a name that tells none of them either.
+
     Raises `UserError` for a picture that cannot be decoded; the pieces raise `ValueError` for a PNG that ends in its middle.
     """
     beginning = file.read(len(SIGNATURE))
     file.seek(0)
+    name = name if settings else nameless(name)
     if wanted == AS_SAVED and settings:
         return name, iter(lambda: file.read(PIECE), b"")
     if wanted in (AS_SAVED, "png") and beginning == SIGNATURE:
         return name, iter(lambda: file.read(PIECE), b"") if settings else pieces(file)
     found = FORMATS[wanted or "png"]
     return f"{PurePath(name).stem}{found.ending}", iter([_drawn_anew(_whole(file), found, settings)])
+
+
+def nameless(name: str) -> str:
+    """The time at which a picture was made, with which its name begins; words of its prompt and its seed follow. Of others nothing."""
+    made = MADE.match(name)
+    return f"{made[0] if made else 'picture'}{PurePath(name).suffix}"
 
 
 def _whole(file: BinaryIO) -> bytes:

@@ -30,10 +30,12 @@ MOST_MINUTES = 16 * 60  # of a time zone
 SHOWN = 300  # letters of a prompt
 GROUPS = {"day": "created", "board": "name"}
 PROMPT = f"substr(case when json_valid(request) then json_extract(request, '$.prompt') end, 1, {SHOWN})"
-# What one person thinks of a picture is not told another one.
+# What one person thinks of a picture is not told another one, nor how it was made where that is kept from them.
 MINE = "shelf.user in (?1, ?2)"
+TOLD = f"(?3 or {MINE})"
 ROWS = f"""select json_group_array(json_array(number, id, shelf.width, shelf.height, shelf.created, {MINE} * rating, {MINE} * favourite,
-    {MINE} and note <> '', control, kind, {PROMPT}, cast(shelf.seed as text), shelf.job, deleted, {MINE}))
+    {MINE} and note <> '', {TOLD} and control, case when {TOLD} then kind else '' end, case when {TOLD} then {PROMPT} end,
+    case when {TOLD} then cast(shelf.seed as text) end, shelf.job, deleted, {MINE}))
   from shelf join picture using (number) where number in ({{}})"""
 
 
@@ -143,7 +145,7 @@ class Gallery:
         """Those that are still there."""
         query = ROWS.format(", ".join(map(str, numbers)))
         with self._reader.reading() as db:
-            text = db.execute(query, person.users).fetchone()[0]
+            text = db.execute(query, (*person.users, not person.bare)).fetchone()[0]
         found = {row[0]: picture_of(row) for row in listed(json.loads(text)) if is_row(row)}
         return [found[number] for number in numbers if number in found]
 

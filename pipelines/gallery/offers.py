@@ -18,10 +18,10 @@ def offers_of(db: sqlite3.Connection, person: Person) -> GalleryOffers:
     """Of pictures that are kept: those in the bin do not count. Raises `sqlite3.Error`."""
 
     def texts(column: str) -> list[tuple[str, int]]:
-        return db.execute(TEXTS.format(column, person.sees), person.seen).fetchall()
+        return db.execute(TEXTS.format(column, person.reads), person.read).fetchall()
 
     loras = ((name, count) for names, count in texts("loras") for name in set(names.splitlines()))
-    models = db.execute(MODELS.format(TEXTS.format("model", person.sees)), person.seen)
+    models = db.execute(MODELS.format(TEXTS.format("model", person.reads)), person.read)
     return {"models": _named(models), "samplers": _named(texts("sampler")), "loras": _named(loras)}
 
 

@@ -20,12 +20,14 @@ NOT_YOURS = "There is no such picture among yours any more. Reload the page."
 @dataclass(frozen=True, slots=True)
 class Person:
     """`owner`: sits at the machine, and has the pictures of nobody as well: those that were found in the folder. `board`: the id of one
-    that is another person's and shown to this one, with what is kept on it; "" for none.
+    that is another person's and shown to this one, with what is kept on it; "" for none. `bare`: files leave without their settings, and
+    how pictures of others were made is kept from this person.
     """
 
     user: str
     owner: bool = False
     board: str = ""
+    bare: bool = False
 
     @property
     def users(self) -> tuple[str, str]:
@@ -39,6 +41,19 @@ class Person:
     @property
     def seen(self) -> tuple[str, ...]:
         return (*self.users, self.board) if self.board else self.users
+
+    @property
+    def reads(self) -> str:
+        """What holds for those of them whose settings this person may know, with the values of `read`."""
+        return OWN if self.bare else self.sees
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        return self.users if self.bare else self.seen
+
+    def may_read(self, user: str) -> bool:
+        """Whether this person, who sees a picture of `user`, may know how it was made."""
+        return not self.bare or user in self.users
 
 
 def is_shown(db: sqlite3.Connection, picture_id: str, person: Person) -> bool:

@@ -29,11 +29,18 @@ TABLES = (
     "alter table job add column megapixels real not null default 0",  # of the whole job, as it was asked for
     "create index job_created on job (user, created)",
 )
+LEAVING = ("alter table link add column bare integer not null default 0",)
 PEOPLE = ("link", "person", "session", "held")
 
 
 def create(db: sqlite3.Connection) -> None:
     for statement in TABLES:
+        db.execute(statement)
+
+
+def create_leaving(db: sqlite3.Connection) -> None:
+    """Links say what leaves by them: `bare`, pictures without their settings."""
+    for statement in LEAVING:
         db.execute(statement)
 
 

@@ -126,6 +126,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     people.create,
     _chains,
     comments.create,
+    people.create_leaving,
 )
 VERSION = len(MIGRATIONS)
 

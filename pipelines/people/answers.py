@@ -33,6 +33,7 @@ class LinkRow(TypedDict):
     gigabytes: float | None  # of each
     state: str  # "open", "full", "over" or "taken back"
     password: bool  # the way in by password
+    bare: bool  # pictures leave by it without their settings
     people: list[PersonRow]
 
 

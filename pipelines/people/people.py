@@ -125,7 +125,7 @@ class People:
         role = lesser(link.role, member.role or link.role)
         held = not self.register.held.isdisjoint({member.user, ""})
         role = lesser(role, "commenter") if held else role
-        return Standing(member.user, member.name, role, link.board, link, session.token, held)
+        return Standing(member.user, member.name, role, link.board, link, session.token, held, self.register.is_bare(link))
 
     # ------------------------------------------------------------------------------------------ coming in
 

@@ -38,6 +38,7 @@ class Link:
     people: int | None = None  # how many may come in by it
     quota: Quota = field(default_factory=Quota)
     taken: float | None = None  # when it was taken back
+    bare: bool = False  # who came by it has pictures without what they say of how they were made
 
     @property
     def is_password(self) -> bool:
@@ -81,6 +82,7 @@ class Standing:
     link: Link
     session: str  # the hash of its token
     held: bool = False  # the owner holds this person's jobs, or those of all guests
+    bare: bool = False  # pictures leave without their settings: by this link, or by the one that its maker came by
 
 
 def new_token(size: int = TOKEN_BYTES) -> str:

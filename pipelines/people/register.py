@@ -19,7 +19,7 @@ from pipelines.people.roles import LINKED, RANK, Role, is_role
 
 ENDED = 5_000  # sessions that have ended and are remembered: their browsers come back as who they were
 Told = TypeVar("Told")
-LINK = "id, secret, name, role, board, maker, parent, created, ends, people, jobs, megapixels, disk"
+LINK = "id, secret, name, role, board, maker, parent, created, ends, people, jobs, megapixels, disk, bare"
 
 
 class Register:
@@ -80,6 +80,12 @@ class Register:
             link = self.links.get(link.parent)
         return False
 
+    def is_bare(self, link: Link | None) -> bool:
+        """Whether pictures leave by it without their settings, or by the one by which its maker came."""
+        while link and not link.bare:
+            link = self.links.get(link.parent)
+        return link is not None
+
     def below(self, link: Link) -> list[Link]:
         """The link and all that hang on it."""
         found = [link]
@@ -109,8 +115,9 @@ class Register:
         values = (link.id, secret, link.name, link.role, link.board, link.maker, link.parent, link.created, link.ends, link.people)
 
         def write(db: sqlite3.Connection) -> Link:
-            query = f"insert into link ({LINK}) values ({', '.join('?' * 13)})"
-            return replace(link, number=int(db.execute(query, (*values, quota.jobs, quota.megapixels, quota.disk)).lastrowid or 0))
+            query = f"insert into link ({LINK}) values ({', '.join('?' * 14)})"
+            more = (quota.jobs, quota.megapixels, quota.disk, link.bare)
+            return replace(link, number=int(db.execute(query, (*values, *more)).lastrowid or 0))
 
         return self._changed(write, lambda made: self._link(made, secret))
 
@@ -242,7 +249,7 @@ def _end(db: sqlite3.Connection, sessions: Iterable[Session], now: float) -> Non
 def _link(row: sqlite3.Row) -> Link:
     quota = Quota(row["jobs"], row["megapixels"], row["disk"])
     named = row["number"], row["id"], row["name"], _role(row["role"]), row["board"], row["maker"], row["parent"]
-    return Link(*named, row["created"], row["ends"], row["people"], quota, row["taken"])
+    return Link(*named, row["created"], row["ends"], row["people"], quota, row["taken"], bool(row["bare"]))
 
 
 def _member(row: sqlite3.Row) -> Member:

@@ -53,6 +53,7 @@ class Wanted:
     ends: float | None = None
     people: int | None = None
     quota: Quota = field(default_factory=Quota)
+    bare: bool = False
 
 
 def checked(file: BookFile, maker: Maker, wanted: Wanted, parent: Link | None, links: Collection[Link], now: float) -> Link:
@@ -71,7 +72,7 @@ def checked(file: BookFile, maker: Maker, wanted: Wanted, parent: Link | None, l
     )
     quota = _within(wanted.quota, parent.quota) if parent else wanted.quota
     above = parent.number if parent else 0
-    return Link(0, "", name, wanted.role, wanted.board, maker.user, above, now, wanted.ends, wanted.people, quota)
+    return Link(0, "", name, wanted.role, wanted.board, maker.user, above, now, wanted.ends, wanted.people, quota, bare=wanted.bare)
 
 
 def _check_board(file: BookFile, maker: Maker, board: str) -> None:
@@ -150,6 +151,7 @@ def told(register: Register, maker: Maker, boards: Mapping[str, str], now: float
             "gigabytes": None if quota.disk is None else quota.disk / 1e9,
             "state": _state(register, link, len(people), now),
             "password": link.is_password,
+            "bare": register.is_bare(link),
             "people": sorted(people, key=lambda each: -each["seen"]),
         }
 

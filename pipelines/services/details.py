@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,12 +20,13 @@ from pipelines.resolving.details import Groups, Value, details, picture_facts
 from pipelines.resolving.differences import differences
 from pipelines.resolving.model_names import ModelNames
 from pipelines.resolving.rebind import CatalogView
-from pipelines.services.answers import DetailGroup, DetailValue, Differing, PictureComparison, PictureDetails
+from pipelines.services.answers import ComparedPicture, DetailGroup, DetailValue, Differing, PictureComparison, PictureDetails
 from pipelines.services.time_lanes import lanes_of
 from pipelines.services.time_line import TimeLine, line_told, time_line
 
 LEAST, MOST = 2, 4  # pictures that are compared
 HOW_MANY = f"Choose {LEAST} to {MOST} pictures to compare."
+KEPT = "By your link, pictures of others are shown without their settings."
 NO_FILE = "The file of this picture cannot be read, so only its request is known: neither hashes, nor when and on what it was drawn."
 
 
@@ -63,21 +64,39 @@ class Details:
             "groups": groups,
         }
 
-    def compared(self, records: Sequence[PictureRecord]) -> PictureComparison:
-        """Raises `UserError` for fewer than two pictures or more than four."""
+    def kept(self, record: PictureRecord) -> PictureDetails:
+        """The same for who may see the picture and not know how it was made."""
+        return {
+            "id": record.id,
+            "kind": "",
+            "drawn_by": "",
+            "prompt": "",
+            "width": record.width,
+            "height": record.height,
+            "note": KEPT,
+            "line": None,
+            "groups": [],
+        }
+
+    def compared(self, records: Sequence[PictureRecord], kept: Collection[str] = ()) -> PictureComparison:
+        """`kept`: ids of pictures whose settings are kept from who asks. Raises `UserError` for fewer than two or more than four."""
         if not LEAST <= len(records) <= MOST:
             raise UserError(HOW_MANY)
-        told = [self._told(record) for record in records]
+        told = [] if kept else [self._told(record) for record in records]
         rows: list[Differing] = [
             {"group": found.group, "title": found.title, "texts": list(found.texts)}
             for found in differences([each.groups for each in told])
         ]
-        return {
-            "pictures": [
-                {"id": record.id, "width": record.width, "height": record.height, "prompt": record.request.words} for record in records
-            ],
-            "differences": rows,
-        }
+        pictures: list[ComparedPicture] = [
+            {
+                "id": record.id,
+                "width": record.width,
+                "height": record.height,
+                "prompt": "" if record.id in kept else record.request.words,
+            }
+            for record in records
+        ]
+        return {"pictures": pictures, "differences": rows}
 
     def _told(self, record: PictureRecord) -> _Told:
         reading, note = self._read(record)

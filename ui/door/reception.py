@@ -77,7 +77,8 @@ class Reception:
             return Visitor(self.people.user(token), "owner", session=stands.session if stands and self.proxied else "")
         if stands is None:
             return Visitor(self.people.user(token), "anyone")
-        return Visitor(stands.user, stands.role, stands.board, stands.name, stands.link.number, hash_of(token), stands.held)
+        who = (stands.user, stands.role, stands.board, stands.name)
+        return Visitor(*who, stands.link.number, hash_of(token), stands.held, stands.bare)
 
     def _turned_away(self, scope: Scope, known: bool) -> ASGIApp | None:
         headers = Headers(scope=scope)

@@ -46,7 +46,7 @@ class Visitor:
     """The sender of one request: an opaque user id, the same for every request of one person, and a role.
 
     `board`: the id of the one board that the visitor's link shows, or "". `link`: its number, 0 for who came by none. `session`: the hash
-    of the token in the browser's cookie. `held`: the owner holds this person's jobs.
+    of the token in the browser's cookie. `held`: the owner holds this person's jobs. `bare`: pictures leave without their settings.
     """
 
     user: str
@@ -56,6 +56,7 @@ class Visitor:
     link: int = 0
     session: str = ""
     held: bool = False
+    bare: bool = False
 
     @property
     def owns(self) -> bool:
@@ -64,7 +65,7 @@ class Visitor:
     @property
     def person(self) -> Person:
         """As the gallery knows who asks."""
-        return Person(self.user, self.owns, self.board)
+        return Person(self.user, self.owns, self.board, self.bare)
 
     @property
     def maker(self) -> Maker:

@@ -1,4 +1,6 @@
-"""Details routes: all that made a picture, and where several pictures differ. Whoever may see a picture may read how it was made."""
+"""Details routes: all that made a picture, and where several pictures differ. Whoever may see a picture may read how it was made, but for
+who came by a link by which pictures leave without their settings: they read that of their own.
+"""
 
 from __future__ import annotations
 
@@ -42,12 +44,16 @@ class DetailRoutes:
         found = [record for record in records if record]
         if len(found) < len(records):
             return sorry(NOT_YOURS, 404)
+        person = visitor_of(request).person
+        kept = [record.id for record in found if not person.may_read(record.user)]
         try:
-            return JSONResponse(await asyncio.to_thread(self.studio.details.compared, found))
+            return JSONResponse(await asyncio.to_thread(self.studio.details.compared, found, kept))
         except UserError as error:
             return sorry(str(error), 400)
 
     def _told(self, record: PictureRecord, visitor: Visitor) -> PictureDetails:
+        if not visitor.person.may_read(record.user):
+            return self.studio.details.kept(record)
         if visitor.owns:
             self.studio.own_picture(record.id, visitor.user, owner=True)  # takes up the inputs of what is nobody's
         return self.studio.details.of(record, lambda picture_id: self.studio.uploads.find(picture_id, visitor.user) is not None)

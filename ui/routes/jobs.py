@@ -12,7 +12,7 @@ from models.errors import UserError
 from pipelines import BookError, Studio
 from pipelines.people.roles import may
 from ui.door.roles import user_of, visitor_of
-from ui.messages import Message, StudioState
+from ui.messages import Message, StudioState, You
 
 LONG_POLL = 20.0  # seconds
 LONGEST_ID = 64  # characters
@@ -53,13 +53,21 @@ class JobRoutes:
             comments = await asyncio.to_thread(self.studio.gallery.comments.version, picture, visitor.person) if picture else 0
         except BookError as error:  # the page stays, and says so
             state, message = ("troubled", str(error)) if state == "ready" else (state, message)
+        you: You = {
+            "name": visitor.name,
+            "role": visitor.role,
+            "may": may(visitor.role),
+            "board": visitor.board,
+            "held": visitor.held,
+            "bare": visitor.bare,
+        }
         news: StudioState = {
             "job": job,
             "newest": newest,
             "engine": {"state": state, "message": message},
             "library": self.studio.library.version,
             "login": bool(visitor.session),
-            "you": {"name": visitor.name, "role": visitor.role, "may": may(visitor.role), "board": visitor.board, "held": visitor.held},
+            "you": you,
             "comments": comments,
         }
         return JSONResponse(news)

@@ -122,7 +122,8 @@ def _wanted(order: LinkOrder) -> Wanted:
     ends = None if hours is None else time.time() + hours * 3_600
     disk = None if gigabytes is None else int(gigabytes * 1e9)
     quota = Quota(_whole(order, "jobs"), _number(order, "megapixels"), disk)
-    return Wanted(text(order, "name")[:200], _role(order), text(order, "board")[:LONGEST_ID], ends, _whole(order, "people"), quota)
+    named = text(order, "name")[:200], _role(order), text(order, "board")[:LONGEST_ID]
+    return Wanted(*named, ends, _whole(order, "people"), quota, order.get("bare") is True)
 
 
 def _number(order: LinkOrder, name: str) -> float | None:

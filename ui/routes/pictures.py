@@ -23,6 +23,7 @@ from ui.door.csp import FOREVER
 from ui.door.roles import visitor_of
 from ui.messages import Message
 
+WHILE = "private, max-age=3600"  # of what is shown without its settings: the owner may have it otherwise tomorrow
 AT_ONCE = 2  # small versions and other formats that are made at the same time
 UNFIT = "This picture cannot be read, so it can be saved only as it is."
 KINDS = {found.ending: found.mime for found in FORMATS.values()} | {".jpeg": FORMATS["jpeg"].mime}
@@ -37,7 +38,7 @@ class PictureRoutes:
 
     async def picture(self, request: Request) -> Response:
         """The file as it was saved, byte for byte, with its metadata. `?download=1` makes the browser keep it, `&as=` and one of
-        `FORMATS` in another format, `&settings=0` without what it says of how it was made.
+        `FORMATS` in another format, `&settings=0` without what it says of how it was made. By some links there is no other.
         """
         try:
             record = await self._find(request)
@@ -45,14 +46,15 @@ class PictureRoutes:
             return _gone(str(error))
         if record is None:
             return _gone()
-        if request.query_params.get("as") or request.query_params.get("settings") == "0":
-            return await self._given_out(record.path, request.query_params)
+        bare = visitor_of(request).bare
+        if bare or request.query_params.get("as") or request.query_params.get("settings") == "0":
+            return await self._given_out(record.path, request.query_params, bare)
         place = "attachment" if request.query_params.get("download") else "inline"
         kind = KINDS.get(record.path.suffix.lower(), "image/png")
         return FileResponse(record.path, headers=FOREVER, media_type=kind, filename=record.path.name, content_disposition_type=place)
 
-    async def _given_out(self, path: Path, asked: Mapping[str, str]) -> Response:
-        wanted, settings = asked.get("as", AS_SAVED), asked.get("settings") != "0"
+    async def _given_out(self, path: Path, asked: Mapping[str, str], bare: bool) -> Response:
+        wanted, settings = asked.get("as", AS_SAVED), not bare and asked.get("settings") != "0"
         if wanted not in (AS_SAVED, *FORMATS):
             return JSONResponse(Message(message=f"A picture is given out as {', '.join(FORMATS)}."), 422)
         try:
@@ -63,7 +65,9 @@ class PictureRoutes:
         except UNREADABLE:
             return _gone(UNFIT)
         kind = KINDS.get(Path(name).suffix.lower(), "image/png")
-        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}", "Cache-Control": "private, no-store"}
+        kept = any(asked.get(each) for each in ("download", "as", "settings"))
+        place, cache = ("attachment", "private, no-store") if kept else ("inline", WHILE)
+        headers = {"Content-Disposition": f"{place}; filename*=UTF-8''{quote(name)}", "Cache-Control": cache}
         return Response(data, media_type=kind, headers=headers)
 
     async def thumb(self, request: Request) -> Response:

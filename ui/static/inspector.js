@@ -121,7 +121,8 @@ export const build = ({ element, trigger }) => {
     shown = told;
     part("empty").hidden = true;
     part("known").hidden = false;
-    part("prompt").textContent = told.prompt || "(no prompt)";
+    part("prompt").textContent = told.prompt || (told.groups.length ? "(no prompt)" : ""); // without groups they are kept from who asks
+    part("all").hidden = !told.groups.length;
     find(".inspector-actions", part("words"))?.remove();
     part("words").append(...told.groups.flatMap(({ values }) => values.filter(isPrompt).map(ways)));
     line.show(told.line, "");

@@ -131,6 +131,7 @@ export type LinkRow = {
   gigabytes: number | null;
   state: string;
   password: boolean;
+  bare: boolean;
   people: PersonRow[];
 };
 
@@ -566,6 +567,7 @@ export type You = {
   may: string[];
   board: string;
   held: boolean;
+  bare: boolean;
 };
 
 export type StudioState = {
@@ -598,6 +600,7 @@ export type LinkOrder = {
   jobs?: unknown;
   megapixels?: unknown;
   gigabytes?: unknown;
+  bare?: unknown;
   held?: unknown;
 };
 

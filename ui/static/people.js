@@ -35,6 +35,7 @@ export const saidOf = (link, now) =>
     link.jobs && `${link.jobs} job${link.jobs === 1 ? "" : "s"} waiting`,
     link.megapixels && `${link.megapixels} MP an hour`,
     link.gigabytes && `${link.gigabytes} GB`,
+    link.bare && "without settings",
     STATES[link.state] ?? (link.ends ? `ends in ${left(link.ends - now)}` : ""),
   ].filter(Boolean).join(" · ");
 
@@ -171,7 +172,7 @@ export const build = ({ element }) => {
 
   // ---- joined ------------------------------------------------------------------------------------------------------------------
 
-  const you = () => page.told.engine?.you ?? { name: "", role: "anyone", may: [], board: "", held: false };
+  const you = () => page.told.engine?.you ?? { name: "", role: "anyone", may: [], board: "", held: false, bare: false };
   const hint = () => write(part("hint"), HINTS[part("role").value] ?? "");
   const number = (name) => (part(name).value === "" ? null : Number(part(name).value));
 
@@ -181,7 +182,7 @@ export const build = ({ element }) => {
     part("make").disabled = true;
     const hours = part("hours").value;
     const bounds = Object.fromEntries(["people", "jobs", "megapixels", "gigabytes"].map((name) => [name, number(name)]));
-    const made = await asked("people/links", { name: part("name").value, role: part("role").value, board: part("board").value, hours: hours ? Number(hours) : null, ...bounds });
+    const made = await asked("people/links", { name: part("name").value, role: part("role").value, board: part("board").value, hours: hours ? Number(hours) : null, bare: part("bare").checked, ...bounds });
     part("make").disabled = false;
     if (!made) return;
     show(made, "Send this to whom you want here, or have it photographed. It cannot be shown again later.");
@@ -212,12 +213,12 @@ export const build = ({ element }) => {
     emit("look");
   });
   on("people", () => {
-    const { name, role, may, held } = you();
+    const { name, role, may, held, bare } = you();
     const shares = may.includes("share");
     write(part("problem"));
     part("title").textContent = role === "owner" ? "People" : name;
     part("you").hidden = role === "owner";
-    part("you-words").textContent = held ? "The owner of this studio has paused you: you can look, and what waits keeps its place." : `By your link you may ${YOU[role] ?? "look"}. Your pictures are yours alone.`;
+    part("you-words").textContent = held ? "The owner of this studio has paused you: you can look, and what waits keeps its place." : `By your link you may ${YOU[role] ?? "look"}. Your pictures are yours alone.${bare ? " Pictures leave here without their settings." : ""}`;
     part("form").hidden = part("ways").hidden = !shares;
     before = "";
     if (!dialog.open) dialog.showModal();

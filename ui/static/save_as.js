@@ -1,6 +1,7 @@
 // Ways to keep a picture: as it was saved, or in another format, with its settings inside or without.
 import { make } from "./dom.js";
 import { formats } from "./format_names.js";
+import * as page from "./page.js";
 
 let inside = true; // whether the settings go with it; the next menu begins as the last one was left
 
@@ -15,6 +16,7 @@ export const ways = (close, save) => {
     return made;
   };
   const rows = Object.entries(formats).map(([name, says]) => button(`As ${says}`, name));
+  if (page.told.engine?.you?.bare) return [button("As it was saved", ""), ...rows, make("p", { className: "menu-title", textContent: "Without settings, by your link" })];
   return [button("As it was saved", ""), ...rows, make("label", { className: "menu-tick", title: "Prompt, seed, models: what makes the picture again" }, tick, "With its settings")];
 };
 
