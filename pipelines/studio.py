@@ -46,6 +46,7 @@ from pipelines.resolving.rebind import Rebound
 from pipelines.resolving.resolve import resolve
 from pipelines.resolving.wording import with_words
 from pipelines.services.answers import JobNews
+from pipelines.services.checks import Checks
 from pipelines.services.control_preview import ControlPreviews
 from pipelines.services.cost import Costs
 from pipelines.services.depth_preview import DepthPreviews
@@ -118,6 +119,7 @@ class Studio:
         self.details = Details(book, catalog)
         self.gallery = Gallery(book, self.disk.gave_back)
         self.readings = Readings(catalog, self.uploads, annotators, self._runtime)
+        self.checks = Checks()
         self.costs = Costs(book.queue, self.forecast)
         self.folders = Folders(book, outputs, self._checkpoint_of)
         self.finishes = Finishes(FinishFiles(outputs.folder), self._bench())

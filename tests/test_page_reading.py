@@ -177,3 +177,26 @@ def test_a_folder_is_brought_in_with_progress_stopped_and_gone_on_with(
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
     refused(visit)
+
+
+def test_a_picture_is_checked_by_dropping_it_and_its_settings_are_read_from_there(visit: Visit) -> None:
+    page, dialog = visit.page, visit.page.locator(".check-dialog")
+    page.locator(".masthead [data-part=reading]").click()
+    card(visit).get_by_role("button", name="Check a picture").click()
+    assert not card(visit).is_visible() and dialog.get_by_text("Where does a picture come from?").is_visible()
+
+    def check(data: bytes) -> None:
+        with page.expect_response("**/check"):
+            tell(visit, "drop", data, on=".check-dialog")
+
+    check(b"no picture")
+    dialog.get_by_text("cannot be read as a picture").wait_for()
+    refused(visit)
+    check(FOREIGN)
+    dialog.get_by_role("button", name="Read its settings").wait_for()
+    assert dialog.locator("[data-part=verdict]").inner_text() == "It has settings of ComfyUI"
+    said = dialog.locator("[data-part=found]").inner_text()
+    assert WORDS in said and "no label" in said and "no content credential" in said and "cannot be read" not in dialog.inner_text()
+    assert dialog.get_by_text("What is missing proves nothing").is_visible()
+    read(visit, dialog.get_by_role("button", name="Read its settings").click)
+    assert not dialog.is_visible() and "ComfyUI" in card(visit).locator("[data-part=about]").inner_text()

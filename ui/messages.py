@@ -27,6 +27,8 @@ from pipelines.gallery.answers import (
 )
 from pipelines.people.answers import LinkRow, NewLink, PeopleNews, PersonRow
 from pipelines.services.answers import (
+    CheckedFact,
+    CheckNews,
     ComparedPicture,
     DetailGroup,
     DetailValue,
@@ -64,6 +66,8 @@ from pipelines.services.answers import (
 )
 
 __all__ = [
+    "CheckNews",
+    "CheckedFact",
     "CommentLine",
     "CommentList",
     "CommentThread",

@@ -252,6 +252,31 @@ class ReadingNews(TypedDict):
     detailers: int  # of another studio, that the tab Details can take: see `Readings.detailing`
 
 
+class CheckedFact(TypedDict):
+    """Within `CheckNews`."""
+
+    title: str
+    shown: str
+
+
+class CheckNews(TypedDict):
+    """What a picture file says of how it came to be. Sent by `POST /check`; read by `check.js`."""
+
+    format: str  # "PNG", "JPEG", "WEBP" or "AVIF"
+    width: int
+    height: int
+    verdict: str  # the first thing to say of it
+    label: str  # a sentence
+    labelled: bool
+    program: str  # that wrote its settings, or ""
+    prompt: str
+    facts: list[CheckedFact]
+    note: str  # why there are no settings, a sentence, or ""
+    credential: str  # "none", "unread" where it cannot be judged here, "holds" or "broken"
+    ours: bool  # this installation signed it, and that holds
+    signed: str  # a sentence
+
+
 class FinishStepLine(TypedDict):
     """One step of a finish. Within `FinishLine`, and sent by `POST /finishes/step`."""
 

@@ -54,7 +54,7 @@ def _values(reading: Reading, request: Request, bindings: tuple[Binding, ...]) -
         if binding and binding.name:
             yield _value(item, binding.called, _likely(binding))
         elif name in reading.told and name not in MODELS:
-            yield _value(item, _shown(getattr(request, name)), reading.guessed.get(name, ""))
+            yield _value(item, shown_value(getattr(request, name)), reading.guessed.get(name, ""))
 
 
 def _value(item: Field[Any], shown: str, why: str) -> ReadValue:  # Any: of each field its own type
@@ -90,7 +90,8 @@ def _model(binding: Binding) -> ReadModel:
     }
 
 
-def _shown(value: object) -> str:
+def shown_value(value: object) -> str:
+    """A value of a request, for people."""
     if isinstance(value, tuple):
         return ", ".join(map(_entry, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     if isinstance(value, float):

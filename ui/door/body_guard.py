@@ -26,7 +26,7 @@ GRADIO = "/gradio_api/"
 UPLOAD_ROUTE = "/gradio_api/upload"
 BYTES = "application/octet-stream"
 FILE_ROUTES = {
-    "/input": (BYTES,), "/reading": (BYTES, "text/plain"), "/presets/file": (BYTES,), "/presets/picture": (BYTES,),
+    "/input": (BYTES,), "/check": (BYTES,), "/reading": (BYTES, "text/plain"), "/presets/file": (BYTES,), "/presets/picture": (BYTES,),
 }  # whose body is one file -> the content types that it may have  # fmt: skip
 FORM_ROUTES = ("/login", "/logout")
 FORM = "application/x-www-form-urlencoded"

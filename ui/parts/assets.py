@@ -25,7 +25,7 @@ STYLES = (
     "atelier.css", "room.css", "form.css", "prompt.css", "stage.css", "library.css", "canvas.css", "easel.css", "units.css",
     "unit_open.css", "boxes.css", "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css", "panel.css", "queue.css",
     "inspector.css", "comments.css", "finish.css", "compare.css", "gallery.css", "reading.css", "folders_in.css", "people.css",
-    "narrow.css", "touch.css",
+    "check.css", "narrow.css", "touch.css",
 )  # fmt: skip
 LATER_STYLES = ("presets.css",)  # of what the second script brings (`ui/parts/scripts.py`)
 FONTS = {

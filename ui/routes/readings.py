@@ -1,7 +1,8 @@
-"""The reading route: a picture or a text in, what it says of how it was made out. Nothing of it is stored.
+"""The reading routes: a picture or a text in, what it says of how it was made out. Nothing of it is stored.
 
 POST /reading    application/octet-stream: a picture, or a file with settings or a prompt, of at most 64 MB
                  text/plain: a text that somebody has pasted, in UTF-8                      -> `ReadingNews`
+POST /check      application/octet-stream: a picture, of at most 64 MB                      -> `CheckNews`
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ui.messages import Message
 
 
 class ReadingRoutes:
-    """The handler of `/reading`."""
+    """The handlers of `/reading` and `/check`."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
@@ -33,6 +34,13 @@ class ReadingRoutes:
         except UserError as error:
             return JSONResponse(Message(message=sound(str(error))), 422)
         return JSONResponse(news)
+
+    async def check(self, request: Request) -> Response:
+        data = await request.body()
+        try:
+            return JSONResponse(await asyncio.to_thread(self.studio.checks.of, data))
+        except UserError as error:
+            return JSONResponse(Message(message=sound(str(error))), 422)
 
     def _read(self, data: bytes, is_text: bool, user: str) -> ReadingNews:
         if is_text:

@@ -1,5 +1,5 @@
 // All shortcuts, in a dialog: "?" opens it, and so does the button in the bar.
-import { emit, make } from "./dom.js";
+import { emit, find, make } from "./dom.js";
 import { typing } from "./keyboard.js";
 
 /** @type {[string, [string, string][]][]} */
@@ -60,14 +60,16 @@ export const showHelp = () => {
   const dialog = found ?? make("dialog", { className: "help", "aria-label": "Shortcuts" },
     make("h2", { textContent: "Shortcuts" }),
     make("div", { className: "help-groups" }, ...ALL.map(group)),
-    make("p", {}, make("button", { type: "button", className: "quiet help-reads" }, make("i", { className: "icon icon-file-search" }), "Read a picture or settings…")),
+    make("p", { className: "help-ways" }, make("button", { type: "button", className: "quiet help-reads" }, make("i", { className: "icon icon-file-search" }), "Read a picture or settings…"),
+      make("button", { type: "button", className: "quiet help-checks" }, make("i", { className: "icon icon-shield-check" }), "Check a picture…")),
     make("button", { type: "button", className: "turn-off", "aria-label": "Close", title: "Close (Esc)" }, make("i", { className: "icon icon-x" })),
   );
   if (!found) {
-    document.body.append(dialog);
+    find(".gradio-container").append(dialog);
     dialog.addEventListener("click", ({ target }) => {
-      if (target === dialog || target.closest(".turn-off, .help-reads")) dialog.close();
+      if (target === dialog || target.closest(".turn-off, .help-reads, .help-checks")) dialog.close();
       if (target.closest(".help-reads")) emit("reading");
+      if (target.closest(".help-checks")) emit("check");
     });
   }
   dialog.showModal();

@@ -161,6 +161,27 @@ export type PersonRow = {
   browsers: number;
 };
 
+export type CheckedFact = {
+  title: string;
+  shown: string;
+};
+
+export type CheckNews = {
+  format: string;
+  width: number;
+  height: number;
+  verdict: string;
+  label: string;
+  labelled: boolean;
+  program: string;
+  prompt: string;
+  facts: CheckedFact[];
+  note: string;
+  credential: string;
+  ours: boolean;
+  signed: string;
+};
+
 export type ComparedPicture = {
   id: string;
   width: number;

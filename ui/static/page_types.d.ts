@@ -108,10 +108,12 @@ export type PageEvents = {
   send: { id: string; kind: string; to: string };
   /** The list of saved finishes was looked up. */
   finishes: { finishes: messages.FinishLine[] };
-  /** The card that reads pictures and settings is to open. */
-  reading: undefined;
-  /** The presets are to open, for the form of a kind. */
-  presets: { kind: string };
+    /** The card that reads pictures and settings is to open, and to read a file, if there is one. */
+    reading: File | undefined;
+    /** The dialog that checks a picture is to open, and to check a file, if there is one. */
+    check: File | undefined;
+    /** The presets are to open, for the form of a kind. */
+    presets: { kind: string };
   /** The dialog of people is to open. */
   people: undefined;
   /** The dialog in which the owner brings in folders is to open. */

@@ -198,7 +198,8 @@ export const build = ({ element, trigger, server }) => {
   part("uses").addEventListener("click", () => menu(part("menu").hidden));
   part("folder").addEventListener("click", () => (close(), emit("folders")));
   document.addEventListener("pointerdown", ({ target }) => part("menu").hidden || part("use").contains(target) || menu(false));
-  on("reading", ask);
+  part("check").addEventListener("click", () => (close(), emit("check")));
+  on("reading", (picture) => (picture ? readFile(picture) : ask()));
   catches(dialog, part("over"), readFile, readText);
   server.owns().then((owner) => (part("folder").hidden = !owner), () => {});
 };

@@ -1,0 +1,102 @@
+// A picture is checked: what it says of how it came to be, and what of that is proven. The dialog is made when it is first asked for.
+import { emit, find, make, on, parts, write } from "./dom.js";
+import { chooses, receive } from "./files.js";
+import * as page from "./page.js";
+
+/** @typedef {import("./messages.d.ts").CheckNews} News */
+
+const LARGEST = 64_000_000; // bytes that the server takes
+const TOO_LARGE = "This file is larger than 64 MB. Save the picture smaller, then check that one.";
+const AWAY = "The server did not answer. See that Atelier still runs, then try again.";
+const PROOF = "What is missing proves nothing: labels, settings and signatures are lost when a chat or an editor saves a picture again. Labels and settings can be written by anybody; only a signature that holds shows that nothing was changed.";
+
+const icon = (name) => make("i", { className: `icon icon-${name}` });
+const piece = (tag, name, looks = {}, ...inside) => make(tag, { "data-part": name, ...looks }, ...inside);
+const button = (name, says, sign = "") => piece("button", name, { type: "button", className: "quiet" }, sign && icon(sign), says);
+/** @type {(title: string, state: string, words: string, ...more: any[]) => HTMLElement} */
+const row = (title, state, words, ...more) => make("section", { className: "check-row", "data-state": state }, make("h3", { textContent: title }), make("div", {}, make("p", { textContent: words }), ...more));
+
+const empty = () =>
+  piece("div", "empty", { className: "check-empty" }, make("span", { className: "check-seal" }, icon("shield-check")), make("p", { className: "check-call", textContent: "Where does a picture come from?" }),
+    make("p", { textContent: "Drop one here: PNG, JPEG, WebP or AVIF. It is looked at and not kept." }), button("choose", "Choose a picture…", "image-up"));
+
+const made = () =>
+  make("dialog", { className: "check-dialog", "aria-labelledby": "check-title" },
+    piece("button", "close", { type: "button", className: "round", "aria-label": "Close", title: "Close (Esc)" }, icon("x")),
+    make("h2", { id: "check-title", textContent: "Check a picture" }),
+    empty(),
+    piece("p", "problem", { className: "check-problem", role: "alert", hidden: true }),
+    piece("div", "found", { hidden: true },
+      make("div", { className: "check-about" }, piece("img", "thumb", { alt: "The picture that is checked" }), make("div", {}, piece("p", "verdict", { className: "check-verdict", role: "status" }), piece("p", "name", { className: "check-name" }))),
+      piece("div", "rows")),
+    piece("p", "proof", { className: "check-proof", textContent: PROOF }),
+    piece("div", "foot", { className: "check-foot", hidden: true }, button("another", "Another picture…"), button("read", "Read its settings…", "file-search")),
+    piece("input", "file", { type: "file", accept: "image/*", hidden: true }));
+
+/** @type {(news: News) => HTMLElement[]} */
+const rows = (news) => {
+  const facts = make("dl", {}, ...news.facts.map(({ title, shown }) => make("div", {}, make("dt", { textContent: title }), make("dd", { textContent: shown }))));
+  const settings = news.program ? [make("p", { className: "check-prompt", textContent: news.prompt || "(no prompt)" }), facts] : [];
+  return [
+    row("Label", news.labelled ? "said" : "none", news.label),
+    row("Content credential", news.credential, news.signed),
+    row("Settings", news.program ? "said" : "none", news.program ? `They were written by ${news.program}.` : news.note, ...settings),
+  ];
+};
+
+const opened = () => {
+  const dialog = made();
+  const part = parts(dialog);
+  let turn = 0; // an answer about the picture before comes too late
+  let file = null;
+
+  const fail = (words) => {
+    write(part("problem"), words);
+    part("empty").hidden = false;
+    part("found").hidden = part("foot").hidden = true;
+  };
+  const show = (news) => {
+    part("verdict").textContent = news.verdict;
+    part("verdict").dataset.credential = news.credential;
+    part("name").textContent = `${file.name ?? "A picture"} · ${news.width} × ${news.height} · ${news.format === "WEBP" ? "WebP" : news.format}`;
+    part("rows").replaceChildren(...rows(news));
+    part("read").hidden = !news.program || !page.told.engine?.you?.may.includes("draw");
+    part("foot").hidden = false;
+    part("another").focus({ preventScroll: true });
+  };
+  const check = async (picture) => {
+    const mine = (turn += 1);
+    file = picture;
+    write(part("problem"));
+    if (picture.size > LARGEST) return fail(TOO_LARGE);
+    if (part("thumb").src) URL.revokeObjectURL(part("thumb").src);
+    part("thumb").src = URL.createObjectURL(picture);
+    part("verdict").textContent = "Looking…";
+    part("name").textContent = "";
+    part("rows").replaceChildren();
+    part("empty").hidden = part("foot").hidden = true;
+    part("found").hidden = false;
+    const answer = await fetch("check", { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: picture }).catch(() => null);
+    const news = answer ? await answer.json().catch(() => ({})) : {};
+    if (mine !== turn) return;
+    if (answer?.ok) show(news);
+    else fail(news.message || (answer?.status === 413 ? TOO_LARGE : AWAY));
+  };
+
+  for (const name of ["choose", "another"]) part(name).addEventListener("click", () => part("file").click());
+  part("close").addEventListener("click", () => dialog.close());
+  part("read").addEventListener("click", () => (dialog.close(), emit("reading", file)));
+  dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
+  chooses(part("file"), check);
+  receive(dialog, () => dialog.open, check, fail);
+  find(".gradio-container").append(dialog);
+  return { dialog, check, begin: () => ((turn += 1), fail("")) };
+};
+
+let desk = null;
+on("check", (picture) => {
+  desk ??= opened();
+  if (!desk.dialog.open) desk.dialog.showModal();
+  if (picture) desk.check(picture);
+  else desk.begin();
+});
