@@ -84,13 +84,14 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
         catalog, outputs, book, open_runner, weights, inputs, annotators, guest_disk=int(options.guest_disk * 1e9), wildcards=words
     )
     door, host = reach(options)
+    door = certified(options, door, host)
 
     def opened(port: int) -> None:
         announce(options, door, host, port)
         studio.start()  # only now: importing torch at the same time would make the page wait
 
     try:
-        serve(create_app(studio, page, door, **look()), host, options.port, opened, door.proxies)
+        serve(create_app(studio, page, door, **look()), host, options.port, opened, door.proxies, certificate=door.certificate)
     finally:
         studio.close()
 
@@ -112,31 +113,62 @@ def reach(options: argparse.Namespace) -> tuple[Door, str]:
     return Door(frozenset(names), own_address=True, password=password, listens=host, public=public, proxies=proxies), host
 
 
+def certified(options: argparse.Namespace, door: Door, host: str) -> Door:
+    """The door with the certificate by which others are answered over HTTPS, unless nobody else is, or in the clear on purpose."""
+    from models.errors import UserError
+    from ui.door.own_addresses import is_own
+
+    if bool(options.certificate) != bool(options.key):
+        raise UserError("--certificate and --key go together: a certificate and its key, in PEM.")
+    if options.certificate and (options.plain_http or is_own(host)):
+        raise UserError("--certificate is for --listen, and not for --plain-http: this way nothing would be encrypted by it.")
+    if options.plain_http or is_own(host):
+        return door
+    from ui.door.certificate import FOLDER, GivenCertificate, OwnCertificate
+    from ui.door.own_addresses import names
+
+    if options.certificate:
+        given = GivenCertificate(options.certificate, options.key)
+        return replace(door, certificate=given, hosts=door.hosts | set(given.names))
+    own = OwnCertificate(options.outputs_dir / FOLDER, lambda: (*names(host), *sorted(door.hosts), "localhost", "127.0.0.1", "::1"))
+    return replace(door, certificate=own)
+
+
 def announce(options: argparse.Namespace, door: Door, host: str, port: int) -> None:
     """Says where the studio is, and opens it."""
-    from ui.door.own_addresses import elsewhere, here, qr_code
+    from ui.door.own_addresses import here, qr_code
+    from ui.door.reach import Reach
 
-    print(f"\nAtelier is open at {here(host, port)}")
+    reached = Reach(door.listens, door.public, door.certificate)
+    open_at = here(host, port, reached.scheme)
+    print(f"\nAtelier is open at {open_at}")
     if door.password:
-        others = [str(door.public)] if door.public else elsewhere(host, port)
+        others = reached.others(port)
         print("\n".join(f"Others open:        {address}" for address in others))
         print(qr_code(others[0], sys.stdout) if others else "", end="")
         print(f"They need the password: {door.password}\nOr give them a link instead: “People”, at the top of the page.")
+    if door.certificate and door.certificate.authority and not door.public:
+        print(f"Their browsers warn once, as no public authority knows this studio: see {open_at}/certificate")
     print("Press Ctrl+C here to close it.\n", flush=True)
     if not options.no_browser:
-        webbrowser.open(here(host, port))
+        webbrowser.open(open_at)
 
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(prog="python run.py", description="Atelier, a Stable Diffusion studio in the browser.")
     result.add_argument("--host", default=LOOPBACK, help="address of this computer to answer on; the default is this computer alone")
     result.add_argument("--port", type=int, default=7860, help="port to answer on (default 7860); 0 takes a free one")
-    result.add_argument("--listen", action="store_true", help="answer other computers of your network too, behind a password")
+    result.add_argument(
+        "--listen", action="store_true", help="answer other computers of your network too, over HTTPS and behind a password"
+    )
     result.add_argument("--password", default="", help="the password that others need; --listen makes one up if none is given")
     result.add_argument(
         "--public-url", default="", metavar="URL", help="where a proxy shows the studio, as https://name or https://name/path"
     )
     result.add_argument("--trusted-proxy", action="append", default=[], metavar="ADDRESS", help="a proxy whose word about visitors counts")
+    result.add_argument("--certificate", type=Path, metavar="FILE", help="a certificate of yours for --listen, in PEM, with what signed it")
+    result.add_argument("--key", type=Path, metavar="FILE", help="the key of --certificate, in PEM, without a password")
+    result.add_argument("--plain-http", action="store_true", help="answer others unencrypted: behind a proxy that encrypts")
     result.add_argument("--models-dir", type=Path, action="append", default=[], metavar="FOLDER", help="a folder of models; may repeat")
     result.add_argument("--outputs-dir", type=Path, default=HERE / "outputs", metavar="FOLDER", help="where pictures go")
     result.add_argument("--rebuild-book", action="store_true", help="make the list of jobs anew from the pictures, then start")

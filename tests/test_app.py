@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import socket
+from pathlib import Path
+
 import pytest
 
 import app
+from models.errors import UserError
+from ui.server import Door
 
 
 def options(*arguments: str) -> app.argparse.Namespace:
@@ -40,16 +46,53 @@ def test_the_password_is_printed_with_the_address(capsys: pytest.CaptureFixture[
     assert "open sesame" in said and "http://127.0.0.1:7860" in said
 
 
+def certified(folder: Path, *arguments: str) -> Door:
+    wish = options(*arguments, "--outputs-dir", str(folder))
+    door, host = app.reach(wish)
+    return app.certified(wish, door, host)
+
+
+def test_others_are_answered_over_https_and_the_machine_alone_needs_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert certified(tmp_path).certificate is None
+    assert certified(tmp_path, "--listen", "--plain-http").certificate is None
+    assert certified(tmp_path, "--public-url", "https://x.org", "--trusted-proxy", "127.0.0.1").certificate is None
+    assert list(tmp_path.iterdir()) == []
+    door = certified(tmp_path, "--listen")
+    assert door.certificate and door.certificate.authority and (tmp_path / ".certificate").is_dir()
+    app.announce(options("--listen", "--no-browser"), door, "0.0.0.0", 7860)
+    said = capsys.readouterr().out
+    assert "http://127.0.0.1:7860" in said and f"https://{socket.gethostname()}:7860" in said
+    assert re.findall(r"Others open: +http:", said) == []
+
+
+@pytest.mark.parametrize("wrong", [("--listen", "--key", "x"), ("--certificate", "x", "--key", "y"),
+                                   ("--listen", "--plain-http", "--certificate", "x", "--key", "y")])  # fmt: skip
+def test_options_that_would_encrypt_nothing_are_refused(tmp_path: Path, wrong: tuple[str, ...]) -> None:
+    with pytest.raises(UserError, match="--certificate"):
+        certified(tmp_path, *wrong)
+
+
 def test_help_explains_every_argument(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         app.parser().parse_args(["--help"])
     said = capsys.readouterr().out
-    for name in ("--host", "--port", "--listen", "--password", "--models-dir", "--outputs-dir", "--device", "--no-browser"):
+    for name in (
+        "--certificate",
+        "--key",
+        "--plain-http",
+        "--host",
+        "--port",
+        "--listen",
+        "--password",
+        "--models-dir",
+        "--outputs-dir",
+        "--device",
+        "--no-browser",
+    ):
         assert name in said
 
 
 def test_a_device_that_is_not_there_is_said_in_a_sentence() -> None:
-    from models.errors import UserError
     from models.memory.device import choose
 
     with pytest.raises(UserError, match="not available"):

@@ -242,7 +242,7 @@ def test_every_handler_and_function_serves_its_role_and_no_lower_one(behind: Beh
 
 def test_no_route_answers_a_stranger_directly_or_through_the_proxy(behind: Behind, tmp_path: Path, table: list[Address]) -> None:
     open_paths = {re.sub(r"{\w+}", "x", path) for _, path, least, _ in table if least == "anyone"}
-    assert open_paths == {"/login", "/healthz", "/join/x"}
+    assert open_paths == {"/login", "/healthz", "/join/x", "/certificate", "/certificate/studio.crt"}
     studio = toy_studio(tmp_path, start=False)
     paths = route_paths(create_app(studio, real_page, Door(password=PASSWORD)))
     studio.close()

@@ -37,7 +37,7 @@ def said_by_code(page: Page) -> str:
 def made_link(page: Page) -> str:
     """The address of a link with bounds, made by mouse."""
     page.locator(".masthead [data-part=people]").click()
-    page.locator("#people summary").click()
+    page.locator("#people form summary").click()
     page.locator("#people [data-part=name]").fill("The phone")
     page.locator("#people [data-part=megapixels]").fill("0.02")
     page.locator("#people [data-part=make]").click()

@@ -307,6 +307,14 @@ class NewComment(TypedDict):
 # ------------------------------------------------------------------------------------------------------------------------- the people
 
 
+class ReachNews(TypedDict):
+    """From where the studio is reached. Sent by `GET /reach`."""
+
+    addresses: list[str]  # for other machines, the most likely first
+    certificate: str  # what the studio's own authority is called, or "" where it has none
+    fingerprint: str  # of that, SHA-256, pairs of hexadecimal digits with colons between them; or ""
+
+
 class LinkOrder(TypedDict, total=False):
     """A link that is wanted, or what is to become of a person. Sent by the page of people to `POST /people/...`; read by
     `ui.routes.people`, which says which act takes what. Empty or missing bounds are none.

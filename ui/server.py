@@ -1,7 +1,8 @@
 """The server: our own routes over HTTP, with Gradio mounted beneath them, all behind the guard and the login.
 
     request -> Forwarded, Published (ui/door/proxy.py): behind a proxy, who asks and for what
-            -> Guard (ui/door/guard.py): hosts and origins          -> Broken (ui/door/failures.py): what to say when something breaks
+            -> Guard (ui/door/guard.py): hosts and origins          -> InTheClear (ui/door/encryption.py): https for others
+            -> Broken (ui/door/failures.py): what to say when something breaks
             -> Reception (ui/door/reception.py): who asks           -> BodyGuard (ui/door/body_guard.py): what is brought
             -> GradioPart (ui/door/gradio_part.py): which calls     -> our routes, and the part of Gradio that the page uses
 
@@ -14,6 +15,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -26,6 +28,7 @@ from ui.door.bodies import Limits
 from ui.door.body_guard import BodyGuard
 from ui.door.compression import Compressed
 from ui.door.csp import Numbered
+from ui.door.encryption import InTheClear
 from ui.door.failures import Broken
 from ui.door.gradio_part import GradioPart
 from ui.door.guard import Guard
@@ -42,6 +45,9 @@ from ui.gradio_types import Keyword, queue_of
 from ui.parts.assets import Assets, faces, head, page_assets
 from ui.routes.addresses import addresses
 from ui.routes.jobs import sorry
+
+if TYPE_CHECKING:
+    from ui.door.certificate import Certificate
 
 with gradio_stubs_untouched():
     import gradio as gr
@@ -65,6 +71,7 @@ class Door:
     listens: str = ""  # the address that the server listens on, for those of links
     limits: Limits = field(default_factory=Limits)
     public: PublicUrl | None = None  # where a proxy shows the studio
+    certificate: Certificate | None = None  # of the HTTPS that is spoken with others; None where all is in the clear
     proxies: frozenset[str] = frozenset()  # addresses and networks whose word about visitors is taken
 
 
@@ -77,8 +84,9 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     studio.people.care.password(door.password)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.closing = asyncio.Event()
-    login = LoginRoutes(studio.people, faces(assets.fonts, "static/"))
-    reach = Reach(door.listens, door.public)
+    own = door.certificate is not None and door.certificate.authority is not None
+    login = LoginRoutes(studio.people, faces(assets.fonts, "static/"), own)
+    reach = Reach(door.listens, door.public, door.certificate)
     for method, path, least, handler in addresses(studio, login, app.state.closing, reach):
         app.add_route(path, routed(handler, least), methods=[method])
     entries = [route for route in app.routes if declared(getattr(route, "endpoint", None)) == "anyone"]
@@ -106,6 +114,8 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
         faces=[face.path for face in assets.fonts.values()],
     )
     app.add_middleware(Broken)
+    if door.certificate:
+        app.add_middleware(InTheClear)
     app.add_middleware(Guard, hosts=hosts, own_address=door.own_address)
     app.add_middleware(Published, public=door.public)
     app.add_middleware(Forwarded, proxies=door.proxies)

@@ -33,6 +33,7 @@ from pipelines.people.records import user_of as user_of_token
 from pipelines.people.roles import Role
 from pipelines.people.rules import Maker, Wanted
 from tests.support.toys import FAR_TOO_LONG, toy_studio
+from ui.door.certificate import OwnCertificate
 from ui.door.connection import Deadlines
 from ui.door.log_lines import open_log
 from ui.door.proxy import PublicUrl
@@ -161,7 +162,7 @@ def running_door(folder: Path, page: str = "tests.support.doors:example_page", *
     """Starts a server in an empty folder of its own and stops it. `page` is `module:function`.
 
     `options`: password, hosts (with commas), public (an address), proxies (a list), files (the limit of open files),
-    deadlines (those of `Deadlines`).
+    deadlines (those of `Deadlines`), https (with a certificate in the folder `certificate`).
     """
     for name in ("cwd", "home", "outputs/.uploads", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -286,12 +287,13 @@ def main(folder: Path, page: str, options: dict[str, Any]) -> None:
         password=options.get("password") or None,
         public=PublicUrl.read(public) if public else None,
         proxies=proxies,
+        certificate=OwnCertificate(folder / "certificate", lambda: ["lan.test", "127.0.0.1"]) if options.get("https") else None,
     )
     app = create_app(studio, getattr(import_module(module), name), door, **look)
     if options.get("guests", not door.password):
         let_in(studio.people)
     deadlines = Deadlines(**options.get("deadlines", {}))
-    serve(app, "127.0.0.1", 0, lambda port: print(port, flush=True), proxies, deadlines)
+    serve(app, "127.0.0.1", 0, lambda port: print(port, flush=True), proxies, deadlines, door.certificate)
     studio.close()
 
 

@@ -39,8 +39,8 @@ class Connection(H11Protocol):
 
     def __init__(self, crowd: ConnectionLimits, deadlines: Deadlines, **given: Keyword) -> None:
         super().__init__(**given)
-        self._crowd, self._deadlines = crowd, deadlines
-        self._refused = False
+        self._crowd, self.deadlines = crowd, deadlines
+        self.is_refused = False
         self._known: object = None  # the request that is being counted
         self._lasted = self._since_byte = self._stuck = 0.0
         self._came = self._mark = 0
@@ -52,7 +52,12 @@ class Connection(H11Protocol):
             return 0
         if self.conn.their_state is h11.SEND_BODY:
             return 1 + self._came
-        return 1 if self.transport.get_write_buffer_size() else None
+        return 1 if self.unsent else None
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of answers that the client has not fetched yet."""
+        return self.transport.get_write_buffer_size()
 
     def drop(self) -> None:
         self.transport.abort()
@@ -63,17 +68,17 @@ class Connection(H11Protocol):
         if self._crowd.enters(self):
             super().connection_made(transport)
             return
-        self._refused = True
+        self.is_refused = True
         transport.write(TOO_MANY)
         transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self._refused:
+        if not self.is_refused:
             self._crowd.leaves(self)
             super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._refused:
+        if self.is_refused:
             return
         before = self.cycle
         super().data_received(data)
@@ -101,7 +106,7 @@ class Connection(H11Protocol):
         cycle = cast(RequestResponseCycle | None, self.cycle)  # uvicorn says that there always is one
         begun = cycle is None or bool(self.conn.trailing_data[0])  # between requests uvicorn counts, as long as nothing comes
         self._lasted += seconds if begun else 0.0
-        return self._lasted > self._deadlines.head
+        return self._lasted > self.deadlines.head
 
     def _body_is_late(self, seconds: float) -> bool:
         if self.flow.read_paused:  # it is we who do not read
@@ -109,19 +114,19 @@ class Connection(H11Protocol):
         self._lasted += seconds
         self._since_byte += seconds
         if self.cycle.response_complete:
-            return self._lasted > self._deadlines.late
-        behind = self._came < self._deadlines.rate * (self._lasted - self._deadlines.grace)
-        return behind or self._since_byte > self._deadlines.silence
+            return self._lasted > self.deadlines.late
+        behind = self._came < self.deadlines.rate * (self._lasted - self.deadlines.grace)
+        return behind or self._since_byte > self.deadlines.silence
 
     def _unread(self, seconds: float) -> bool:
         """Whether what was written has not been fetched, or hardly, for the length of a period."""
-        waits = self.transport.get_write_buffer_size()
+        waits = self.unsent
         if not waits or not self._stuck:
             self._stuck, self._mark = (seconds, waits) if waits else (0.0, 0)
             return False
         self._stuck += seconds
-        if self._stuck <= self._deadlines.unread:
+        if self._stuck <= self.deadlines.unread:
             return False
-        moved = self._mark - waits >= self._deadlines.read * self._deadlines.unread
+        moved = self._mark - waits >= self.deadlines.read * self.deadlines.unread
         self._stuck, self._mark = seconds, waits
         return not moved

@@ -12,6 +12,7 @@ from http.cookies import SimpleCookie
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Scope, Send
 
+from ui.door.at_home import at_the_machine
 from ui.door.proxy import below
 
 USER_COOKIE = "atelier_user"
@@ -22,7 +23,8 @@ YEAR, SOON = 365 * 86_400, 900  # seconds
 def set_cookie(headers: MutableHeaders, name: str, value: str, seconds: int, scope: Scope) -> None:
     cookie = SimpleCookie({name: value})
     cookie[name].update({"path": below(scope, "") or "/", "max-age": str(seconds), "httponly": "true", "samesite": "Strict"})
-    if scope.get("scheme") == "https":
+    # At the machine both http and https lead here, and a cookie that is secure would shut out the other's of the same name.
+    if scope.get("scheme") == "https" and not at_the_machine(scope):
         cookie[name]["secure"] = "true"
     headers.append("Set-Cookie", cookie[name].OutputString())
 

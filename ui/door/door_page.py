@@ -23,6 +23,7 @@ input + label { margin-top: .9rem; }
 small { display: block; margin-top: 1.2rem; color: var(--quiet); font-size: .85rem; line-height: 1.5; }
 button { margin-top: 1rem; background: var(--strong); color: var(--on); border-color: transparent; font-weight: 600; cursor: pointer; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+small a { color: inherit; }
 [role=alert] { margin: 1rem 0 0; color: var(--ink); }
 """.replace("LIGHT", colours(LIGHT)).replace("DARK", colours(DARK))
 
@@ -79,3 +80,9 @@ def go_on_page(name: str, problem: str = "", faces: str = "") -> str:
 
 def closed_page(problem: str = "", faces: str = "") -> str:
     return _page("This studio is open to those who have a link. Ask its owner for one.", NOTHING, problem, faces)
+
+
+def with_warning(page: str, address: str) -> str:
+    """For who came past a browser's warning: a line that leads to the page about it."""
+    line = f'<small>Did your browser warn you? <a href="{escape(address)}">Why, and how to end it</a></small>'
+    return page.replace("</main>", f"{line}\n</main>")

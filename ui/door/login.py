@@ -20,7 +20,7 @@ from pipelines.people.people import MOVED, Invited, People
 from pipelines.people.roles import Role
 from ui.door.attempts import Attempts, Watch
 from ui.door.cookies import LINK_COOKIE, SOON, USER_COOKIE, YEAR, set_cookie
-from ui.door.door_page import closed_page, go_on_page, name_page, password_page
+from ui.door.door_page import closed_page, go_on_page, name_page, password_page, with_warning
 from ui.door.proxy import below
 
 FIELDS = 20  # of a form
@@ -36,9 +36,9 @@ NO_WAY_BACK = {"Referrer-Policy": "no-referrer"}
 class LoginRoutes:
     """The handlers of `/login`, `/join` and `/logout`."""
 
-    def __init__(self, people: People, faces: str = "") -> None:
-        """`faces`: rules of a style sheet for the typefaces of the house."""
-        self.people, self.faces = people, faces
+    def __init__(self, people: People, faces: str = "", certified: bool = False) -> None:
+        """`faces`: rules of a style sheet for the typefaces of the house. `certified`: by the studio itself, so browsers may warn."""
+        self.people, self.faces, self.certified = people, faces, certified
         self.watch = Watch()
         self.comers = Watch(Attempts(most=COMERS))
 
@@ -122,7 +122,10 @@ class LoginRoutes:
 
     def _answer(self, request: Request, problem: str = "", status: int = 200) -> Response:
         """The page that suits who asks."""
-        return HTMLResponse(self._page(self._invited(request), problem), status, NO_WAY_BACK if problem in (GONE, MOVED) else None)
+        page = self._page(self._invited(request), problem)
+        if self.certified and request.scope.get("arrived") == "https":
+            page = with_warning(page, below(request.scope, "/certificate"))
+        return HTMLResponse(page, status, NO_WAY_BACK if problem in (GONE, MOVED) else None)
 
     def _page(self, invited: Invited | None, problem: str) -> str:
         if invited and invited.member:

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import io
 import socket
+from collections.abc import Iterable
 from typing import TextIO
 
-from ui.door.addresses import parsed
+from ui.door.addresses import is_loopback, parsed
 
 ALL = ("0.0.0.0", "::")  # what a server listens on that listens on every address
 
 
-def here(host: str, port: int) -> str:
-    """The address for this machine itself."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{name}:{port}"
+def here(host: str, port: int, scheme: str = "http") -> str:
+    """The address for this machine itself. `scheme`: what is spoken with others; in itself a machine needs no encryption."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return _address("http" if is_own(name) else scheme, name, port)
 
 
-def elsewhere(host: str, port: int) -> list[str]:
-    """The addresses for other machines: this one's own, the most likely first, then its name."""
+def elsewhere(host: str, port: int, scheme: str = "http", known: Iterable[str] = ()) -> list[str]:
+    """The addresses for other machines: the names that are `known`, this one's own, the most likely first, then its name."""
+    return [_address(scheme, name, port) for name in dict.fromkeys((*known, *names(host)))]
+
+
+def names(host: str) -> list[str]:
+    """Addresses and names under which other machines find a server that listens on `host`."""
     if host not in ALL:
-        own = parsed(host)
-        return [] if host == "localhost" or (own and own.is_loopback) else [here(host, port)]
-    shown = [f"http://{address}:{port}" for address in _addresses(socket.AF_INET)]
-    if host == "::":
-        shown += [f"http://[{address}]:{port}" for address in _addresses(socket.AF_INET6)]
-    return [*shown, f"http://{socket.gethostname()}:{port}"]
+        return [] if is_own(host) else [host]
+    own = _addresses(socket.AF_INET) + (_addresses(socket.AF_INET6) if host == "::" else [])
+    return [*own, socket.gethostname()]
+
+
+def is_own(name: str) -> bool:
+    """Whether it leads to this machine from nowhere else."""
+    return name == "localhost" or is_loopback(name)
+
+
+def _address(scheme: str, name: str, port: int) -> str:
+    return f"{scheme}://{f'[{name}]' if ':' in name else name}:{port}"
 
 
 def _addresses(family: socket.AddressFamily) -> list[str]:

@@ -132,7 +132,10 @@ class Rooted:
 
 
 class Forwarded:
-    """Middleware: the visitor's address is what a trusted proxy says it is, and has its own bound on requests."""
+    """Middleware: the visitor's address is what a trusted proxy says it is, and has its own bound on requests.
+
+    `scope["peer"]`, `scope["arrived"]`: the address and the scheme of the connection itself, whatever is said of them.
+    """
 
     def __init__(self, app: ASGIApp, proxies: Collection[str] = ()) -> None:
         self.app = ProxyHeadersMiddleware(self._bounded, list(proxies)) if proxies else app  # type: ignore[arg-type]
@@ -140,7 +143,7 @@ class Forwarded:
         self._busy: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app({**scope, "peer": scope.get("client")}, receive, send)  # type: ignore[arg-type]
+        await self.app({**scope, "peer": scope.get("client"), "arrived": scope.get("scheme")}, receive, send)  # type: ignore[arg-type]
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["trusted"] = scope.get("client") != scope.get("peer")  # the address is one that the proxy vouches for

@@ -5,23 +5,42 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
-from ui.door.addresses import is_loopback
-from ui.door.own_addresses import elsewhere
+from ui.door.own_addresses import elsewhere, is_own
 from ui.door.proxy import PublicUrl, host_name
 
+if TYPE_CHECKING:
+    from ui.door.certificate import Certificate
+
+WARNED = (
+    "Their browser warns once, as it does not know this studio. They may go on: what you send each other is encrypted. "
+    "What to compare stands below, under “Where it is reached”."
+)
 ALONE = "The studio answers this computer alone: start it with --listen, and others can open this."
 QUIET = 4  # squares of white around a QR code, as ISO/IEC 18004 asks for
 
 
 @dataclass(frozen=True)
 class Reach:
-    """`listens`: the address that the server listens on. `public`: where a proxy shows the studio."""
+    """`listens`: the address that the server listens on. `public`: where a proxy shows the studio. `certificate`: of its HTTPS."""
 
     listens: str = ""
     public: PublicUrl | None = None
+    certificate: Certificate | None = None
+
+    @property
+    def scheme(self) -> str:
+        """What is spoken with other machines, as an address begins with it."""
+        return "https" if self.certificate else "http"
+
+    def others(self, port: int) -> list[str]:
+        """Where other machines find it, the most likely address first; empty for a studio that answers this one alone."""
+        if self.public:
+            return [str(self.public)]
+        return elsewhere(self.listens, port, self.scheme, self.certificate.names if self.certificate else ()) if self.listens else []
 
     def addresses(self, request: Request) -> list[str]:
         """Where others find the studio, the most likely first; last resort: where the asker does."""
@@ -29,23 +48,26 @@ class Reach:
         return list(dict.fromkeys((*self._known(request), here)))
 
     def note(self, request: Request) -> str:
-        """A sentence where nobody elsewhere finds it, or ""."""
+        """A sentence where nobody elsewhere finds it, or where their browsers will warn; or ""."""
         name = host_name(request.headers.get("host", "")) or ""
-        away = self.public or self._elsewhere(request) or not (name == "localhost" or is_loopback(name))
-        return "" if away else ALONE
+        away = self.elsewhere(request) or not is_own(name)
+        if not away:
+            return ALONE
+        return WARNED if self.certificate and self.certificate.authority and not self.public else ""
 
     def _known(self, request: Request) -> Iterator[str]:
         if self.public:
             yield str(self.public)
             return
         name = host_name(request.headers.get("host", "")) or ""
-        if not (name == "localhost" or is_loopback(name)):
+        if not is_own(name):
             yield f"{request.scope.get('scheme', 'http')}://{request.headers['host']}"  # it has led somebody here
-        yield from self._elsewhere(request)
+        yield from self.elsewhere(request)
 
-    def _elsewhere(self, request: Request) -> list[str]:
+    def elsewhere(self, request: Request) -> list[str]:
+        """As `others`, at the port that a request came to."""
         port = (request.scope.get("server") or ("", 0))[1]
-        return elsewhere(self.listens, port) if self.listens and port else []
+        return self.others(port) if port else []
 
 
 def qr_picture(text: str) -> str:

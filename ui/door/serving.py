@@ -7,7 +7,7 @@ import functools
 import socket
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,6 +15,10 @@ from fastapi import FastAPI
 from models.errors import UserError
 from ui.door.connection import Connection, Deadlines
 from ui.door.connection_limits import ConnectionLimits, Room, file_limit
+from ui.door.encryption import Encrypted
+
+if TYPE_CHECKING:
+    from ui.door.certificate import Certificate
 
 A_TURN = 8  # connections that are accepted at once. asyncio tries as often when there are no more files, and logs each
 WAITING = 512  # connections that the system keeps until they are accepted
@@ -91,14 +95,17 @@ def serve(
     ready: Callable[[int], None] = lambda port: None,
     proxies: Collection[str] = (),
     deadlines: Deadlines | None = None,
+    certificate: Certificate | None = None,
 ) -> None:
     """Serves until Ctrl+C or SIGTERM, then closes within about two seconds. Calls `ready` with the real port once it answers.
 
-    `proxies`: addresses that speak for many people. Raises `UserError` when the address is taken.
+    `proxies`: addresses that speak for many people. `certificate`: HTTPS is spoken as well, at the same port. Raises `UserError` when the
+    address is taken.
     """
     listener = open_socket(host, port)
     crowd = ConnectionLimits(Room.of_files(file_limit()), proxies)
-    protocol = functools.partial(Connection, crowd, deadlines or Deadlines())
+    spoken = functools.partial(Encrypted, certificate) if certificate else Connection
+    protocol = functools.partial(spoken, crowd, deadlines or Deadlines())
     config = uvicorn.Config(
         app,
         # h11: it keeps an absolute address in the request line visible, and refuses two Host headers.

@@ -12,6 +12,7 @@ from pipelines import Studio
 from ui.door.login import LoginRoutes
 from ui.door.reach import Reach
 from ui.door.roles import Role
+from ui.door.trust import TrustRoutes
 from ui.parts.depth_map import DepthViews
 from ui.routes.comments import CommentRoutes
 from ui.routes.details import DetailRoutes
@@ -24,6 +25,7 @@ from ui.routes.people import PeopleRoutes
 from ui.routes.pictures import PictureRoutes
 from ui.routes.presets import PresetRoutes
 from ui.routes.queue import QueueRoutes
+from ui.routes.reach import ReachRoutes
 from ui.routes.readings import ReadingRoutes
 
 LEAST_IN_QUEUE: dict[str, Role] = {"cancel": "viewer", "pause": "viewer", "give_back": "viewer"}  # one may always stop what one began
@@ -41,6 +43,7 @@ def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, reach:
     yield from _finishes(FinishRoutes(studio))
     yield from _presets(PresetRoutes(studio))
     yield from _people(PeopleRoutes(studio, reach))
+    yield from _reach(ReachRoutes(reach), TrustRoutes(reach.certificate, login.faces))
     yield ("GET", "/join/{token}", "anyone", login.join)
     yield ("GET", "/login", "anyone", login.show)
     yield ("POST", "/login", "anyone", login.enter)
@@ -134,3 +137,9 @@ def _people(people: PeopleRoutes) -> Iterator[Address]:
     yield ("POST", "/people/persons/{person:int}/hold", "co-owner", people.hold)
     yield ("POST", "/people/hold", "owner", people.hold_all)
     yield ("POST", "/people/move", "viewer", people.move)
+
+
+def _reach(reach: ReachRoutes, trust: TrustRoutes) -> Iterator[Address]:
+    yield ("GET", "/reach", "owner", reach.news)
+    yield ("GET", "/certificate", "anyone", trust.show)
+    yield ("GET", "/certificate/studio.crt", "anyone", trust.give)

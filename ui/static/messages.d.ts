@@ -612,6 +612,12 @@ export type NewComment = {
   id: string;
 };
 
+export type ReachNews = {
+  addresses: string[];
+  certificate: string;
+  fingerprint: string;
+};
+
 export type LinkOrder = {
   name?: unknown;
   role?: unknown;

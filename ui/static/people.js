@@ -1,6 +1,7 @@
 // People: the owner makes links, sees who came by them, holds and takes back; a guest sees who they are here, and moves to another device.
 import { emit, find, make, on, parts, write } from "./dom.js";
 import * as page from "./page.js";
+import { reach } from "./reach.js";
 
 /** @typedef {import("./messages.d.ts").LinkRow} Link */
 /** @typedef {import("./messages.d.ts").PersonRow} Person */
@@ -57,6 +58,8 @@ export const build = ({ element }) => {
     return null;
   };
   const speak = (words) => (part("spoken").textContent = words);
+
+  const places = reach(part, asked);
 
   // ---- an address that is there to be given away -------------------------------------------------------------------------------
 
@@ -222,8 +225,10 @@ export const build = ({ element }) => {
     part("form").hidden = part("ways").hidden = !shares;
     before = "";
     if (!dialog.open) dialog.showModal();
+    part("reach").hidden = true;
     if (!shares) return;
     look();
+    if (role === "owner") places.look();
     boards();
     hint();
   });
