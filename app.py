@@ -91,14 +91,16 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
         studio.start()  # only now: importing torch at the same time would make the page wait
 
     try:
-        serve(create_app(studio, page, door, **look()), host, options.port, opened, door.proxies, certificate=door.certificate)
+        serve(create_app(studio, page, door, **look()), host, options.port, opened, door.tunnels.proxies, certificate=door.certificate)
     finally:
+        door.tunnels.close()
         studio.close()
 
 
 def reach(options: argparse.Namespace) -> tuple[Door, str]:
     """Who may come in, and the address to answer on. Beyond this computer there is always a password."""
     from ui.door.proxy import PublicUrl, read_proxies
+    from ui.door.tunnel import Tunnels
     from ui.server import Door
 
     host = "0.0.0.0" if options.listen and options.host == LOOPBACK else options.host
@@ -110,7 +112,9 @@ def reach(options: argparse.Namespace) -> tuple[Door, str]:
     machine = socket.gethostname().lower()
     names = {machine, f"{machine}.local"} | ({host} if away and not options.listen else set[str]())
     password = options.password or secrets.token_urlsafe(9)
-    return Door(frozenset(names), own_address=True, password=password, listens=host, public=public, proxies=proxies), host
+    tunnels = Tunnels(sorted(proxies))
+    door = Door(frozenset(names), own_address=True, password=password, listens=host, public=public, proxies=proxies, tunnels=tunnels)
+    return door, host
 
 
 def certified(options: argparse.Namespace, door: Door, host: str) -> Door:

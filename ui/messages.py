@@ -277,6 +277,7 @@ class You(TypedDict):
     board: str  # the id of the one board that the link shows, or ""
     held: bool  # one's jobs are held
     bare: bool  # pictures leave without their settings, and those of others are not told
+    note: str  # a sentence for the top of the page, or ""
 
 
 class StudioState(TypedDict):
@@ -307,12 +308,31 @@ class NewComment(TypedDict):
 # ------------------------------------------------------------------------------------------------------------------------- the people
 
 
+class TunnelWay(TypedDict):
+    """A program that makes a tunnel. Within `ReachNews`."""
+
+    name: str
+    says: str
+    reaches: str  # who can open a link by it
+
+
+class TunnelNews(TypedDict):
+    """How the tunnel stands. Within `ReachNews`."""
+
+    state: str  # "closed", "opening", "open" or "lost"
+    way: str  # the name of one
+    address: str  # where it shows the studio, once it is open
+    said: str  # the last that its program has said, where it is not open
+
+
 class ReachNews(TypedDict):
     """From where the studio is reached. Sent by `GET /reach`."""
 
     addresses: list[str]  # for other machines, the most likely first
     certificate: str  # what the studio's own authority is called, or "" where it has none
     fingerprint: str  # of that, SHA-256, pairs of hexadecimal digits with colons between them; or ""
+    ways: list[TunnelWay]  # that are installed
+    tunnel: TunnelNews
 
 
 class LinkOrder(TypedDict, total=False):

@@ -39,6 +39,7 @@ from ui.door.reach import Reach
 from ui.door.reception import Reception
 from ui.door.roles import declared, role_of, routed, undeclared, user_of
 from ui.door.serving import serve
+from ui.door.tunnel import Tunnels
 from ui.door.uploads import UploadFolder
 from ui.gradio_import import gradio_stubs_untouched
 from ui.gradio_types import Keyword, queue_of
@@ -72,6 +73,7 @@ class Door:
     limits: Limits = field(default_factory=Limits)
     public: PublicUrl | None = None  # where a proxy shows the studio
     certificate: Certificate | None = None  # of the HTTPS that is spoken with others; None where all is in the clear
+    tunnels: Tunnels = field(default_factory=Tunnels)  # that its owner may open
     proxies: frozenset[str] = frozenset()  # addresses and networks whose word about visitors is taken
 
 
@@ -86,7 +88,7 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     app.state.closing = asyncio.Event()
     own = door.certificate is not None and door.certificate.authority is not None
     login = LoginRoutes(studio.people, faces(assets.fonts, "static/"), own)
-    reach = Reach(door.listens, door.public, door.certificate)
+    reach = Reach(door.listens, door.public, door.certificate, door.tunnels)
     for method, path, least, handler in addresses(studio, login, app.state.closing, reach):
         app.add_route(path, routed(handler, least), methods=[method])
     entries = [route for route in app.routes if declared(getattr(route, "endpoint", None)) == "anyone"]
@@ -116,8 +118,8 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     app.add_middleware(Broken)
     if door.certificate:
         app.add_middleware(InTheClear)
-    app.add_middleware(Guard, hosts=hosts, own_address=door.own_address)
-    app.add_middleware(Published, public=door.public)
+    app.add_middleware(Guard, hosts=hosts, own_address=door.own_address, tunnel=lambda: door.tunnels.public)
+    app.add_middleware(Published, public=door.public, tunnel=lambda: door.tunnels.public)
     app.add_middleware(Forwarded, proxies=door.proxies)
     app.add_exception_handler(BookError, _not_now)
     return app

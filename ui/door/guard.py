@@ -12,7 +12,7 @@ What a request may bring with it, ui/door/body_guard.py says, once it is known w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ui.door.addresses import parsed
 from ui.door.bodies import Refused, refuse
 from ui.door.csp import FOREVER, SEALED_POLICY, policy
-from ui.door.proxy import PROXY_HEADERS, host_name
+from ui.door.proxy import PROXY_HEADERS, PublicUrl, host_name
 from ui.door.uploads import FILE_ROUTE
 
 OWN_SCRIPT = b"x-gradio-user"  # what Gradio's script in the page itself sends with every call: no proxy stands behind it
@@ -50,11 +50,17 @@ class Guard:
     """Pure ASGI middleware: see the rules at the top of this file.
 
     `hosts`: names this server goes by besides the loopback ones, without a port. `own_address`: also admit the address that
-    the connection arrived at, for a server that listens on all of them.
+    the connection arrived at, for a server that listens on all of them. `tunnel`: where a tunnel shows the studio now.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str] = (), own_address: bool = False) -> None:
-        self.app = app
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: Iterable[str] = (),
+        own_address: bool = False,
+        tunnel: Callable[[], PublicUrl | None] = lambda: None,
+    ) -> None:
+        self.app, self.tunnel = app, tunnel
         self.hosts = LOOPBACK_NAMES | {host.lower().strip("[]") for host in hosts}
         self.own_address = own_address
 
@@ -82,9 +88,13 @@ class Guard:
         name = host_name(given[0]) if len(given) == 1 else None
         if name is None or not scope["path"].startswith("/"):
             raise Refused(421, "This request names no host that the studio knows.")
-        if name not in self.hosts and not (self.own_address and self._is_own(name, scope)):
+        if name not in self.hosts and not self._is_shown_as(name) and not (self.own_address and self._is_own(name, scope)):
             raise Refused(421, NO_NAME)
         return given[0].lower()
+
+    def _is_shown_as(self, name: str) -> bool:
+        tunnel = self.tunnel()
+        return tunnel is not None and tunnel.name == name
 
     def _is_own(self, name: str, scope: Scope) -> bool:
         own = parsed(str((scope.get("server") or ("",))[0]))

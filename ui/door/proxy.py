@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -81,33 +81,36 @@ def below(scope: Scope, path: str) -> str:
 
 
 class Published:
-    """Middleware in front of everything: a request that came to the public address is shown as a request to it, without its path.
+    """Middleware in front of everything: a request that came to a public address is shown as a request to it, without its path.
 
     `scope["published"]`: the path that was taken away, for cookies, redirects and Gradio (see `Rooted`).
     """
 
-    def __init__(self, app: ASGIApp, public: PublicUrl | None = None) -> None:
+    def __init__(self, app: ASGIApp, public: PublicUrl | None = None, tunnel: Callable[[], PublicUrl | None] = lambda: None) -> None:
+        """`public`: where a proxy shows the studio. `tunnel`: where a tunnel shows it now."""
         self.app = app
-        self.public = public
+        self.public, self.tunnel = public, tunnel
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self.public is None or not self._came_by(scope):
+        public = self._came_by(scope) if scope["type"] == "http" else None
+        if public is None:
             await self.app(scope, receive, send)
-        elif scope["path"] == self.public.path and self.public.path:
-            headers = [(b"location", f"{self.public.path}/".encode()), (b"content-length", b"0")]
+        elif scope["path"] == public.path and public.path:
+            headers = [(b"location", f"{public.path}/".encode()), (b"content-length", b"0")]
             await send({"type": "http.response.start", "status": 308, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
         else:
-            await self.app(self._shown(scope, self.public), receive, send)
+            await self.app(self._shown(scope, public), receive, send)
 
-    def _came_by(self, scope: Scope) -> bool:
-        """To the public name; or to a name of this machine, through a proxy that did not pass the public one on."""
+    def _came_by(self, scope: Scope) -> PublicUrl | None:
+        """By the name that it asks for; or to a name of this machine, through a proxy that did not pass the public one on."""
         hosts = Headers(scope=scope).getlist("host")
-        if self.public is None or len(hosts) != 1:
-            return False
-        name = host_name(hosts[0]) or ""
+        name = (host_name(hosts[0]) or "") if len(hosts) == 1 else ""
+        for public in filter(None, (self.public, self.tunnel())):
+            if name == public.name:
+                return public
         passed_on = any(PROXY_HEADERS.fullmatch(header.lower()) for header, _ in scope["headers"])
-        return name == self.public.name or (passed_on and (name == "localhost" or is_loopback(name)))
+        return self.public if passed_on and (name == "localhost" or is_loopback(name)) else None
 
     def _shown(self, scope: Scope, public: PublicUrl) -> Scope:
         headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"host"]

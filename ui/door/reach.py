@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from ui.door.own_addresses import elsewhere, is_own
 from ui.door.proxy import PublicUrl, host_name
+from ui.door.tunnel import Tunnels
 
 if TYPE_CHECKING:
     from ui.door.certificate import Certificate
@@ -20,16 +21,20 @@ WARNED = (
     "What to compare stands below, under “Where it is reached”."
 )
 ALONE = "The studio answers this computer alone: start it with --listen, and others can open this."
+LOST = "The tunnel has closed: nobody comes in by it any more. “People” says why."
 QUIET = 4  # squares of white around a QR code, as ISO/IEC 18004 asks for
 
 
 @dataclass(frozen=True)
 class Reach:
-    """`listens`: the address that the server listens on. `public`: where a proxy shows the studio. `certificate`: of its HTTPS."""
+    """`listens`: the address that the server listens on. `public`: where a proxy shows the studio. `certificate`: of its HTTPS.
+    `tunnels`: programs that show it elsewhere, of which one may run.
+    """
 
     listens: str = ""
     public: PublicUrl | None = None
     certificate: Certificate | None = None
+    tunnels: Tunnels = field(default_factory=Tunnels)
 
     @property
     def scheme(self) -> str:
@@ -42,13 +47,20 @@ class Reach:
             return [str(self.public)]
         return elsewhere(self.listens, port, self.scheme, self.certificate.names if self.certificate else ()) if self.listens else []
 
+    @property
+    def trouble(self) -> str:
+        """A sentence for the owner, wherever they are on the page; or ""."""
+        return LOST if self.tunnels.stands.state == "lost" else ""
+
     def addresses(self, request: Request) -> list[str]:
         """Where others find the studio, the most likely first; last resort: where the asker does."""
         here = f"{request.scope.get('scheme', 'http')}://{request.headers.get('host', '')}{request.scope.get('published', '')}"
         return list(dict.fromkeys((*self._known(request), here)))
 
     def note(self, request: Request) -> str:
-        """A sentence where nobody elsewhere finds it, or where their browsers will warn; or ""."""
+        """A sentence where few elsewhere find it, or where their browsers will warn; or ""."""
+        if self.tunnels.public:
+            return f"By a tunnel: {self.tunnels.reaches} can open it while the tunnel is there."
         name = host_name(request.headers.get("host", "")) or ""
         away = self.elsewhere(request) or not is_own(name)
         if not away:
@@ -56,6 +68,8 @@ class Reach:
         return WARNED if self.certificate and self.certificate.authority and not self.public else ""
 
     def _known(self, request: Request) -> Iterator[str]:
+        if self.tunnels.public:
+            yield str(self.tunnels.public)
         if self.public:
             yield str(self.public)
             return

@@ -35,7 +35,7 @@ Address = tuple[str, str, Role, Handler]  # method, path, the least role that it
 
 def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, reach: Reach) -> Iterator[Address]:
     """All of them. `closing` is set when the server goes away: whoever waits is answered then."""
-    yield from _jobs(studio, closing)
+    yield from _jobs(studio, closing, reach)
     yield from _pictures(studio)
     yield from _comments(CommentRoutes(studio))
     yield from _library(LibraryRoutes(studio))
@@ -43,15 +43,15 @@ def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, reach:
     yield from _finishes(FinishRoutes(studio))
     yield from _presets(PresetRoutes(studio))
     yield from _people(PeopleRoutes(studio, reach))
-    yield from _reach(ReachRoutes(reach), TrustRoutes(reach.certificate, login.faces))
+    yield from _reach(ReachRoutes(reach, studio.people.care), TrustRoutes(reach.certificate, login.faces))
     yield ("GET", "/join/{token}", "anyone", login.join)
     yield ("GET", "/login", "anyone", login.show)
     yield ("POST", "/login", "anyone", login.enter)
     yield ("POST", "/logout", "viewer", login.leave)
 
 
-def _jobs(studio: Studio, closing: asyncio.Event) -> Iterator[Address]:
-    jobs, queue = JobRoutes(studio, closing), QueueRoutes(studio, closing)
+def _jobs(studio: Studio, closing: asyncio.Event, reach: Reach) -> Iterator[Address]:
+    jobs, queue = JobRoutes(studio, closing, reach), QueueRoutes(studio, closing)
     yield ("GET", "/healthz", "anyone", jobs.healthz)
     yield ("GET", "/current", "viewer", jobs.current)
     yield ("GET", "/live/{job_id}", "viewer", jobs.live)
@@ -141,5 +141,7 @@ def _people(people: PeopleRoutes) -> Iterator[Address]:
 
 def _reach(reach: ReachRoutes, trust: TrustRoutes) -> Iterator[Address]:
     yield ("GET", "/reach", "owner", reach.news)
+    yield ("POST", "/reach/tunnel", "owner", reach.open)
+    yield ("POST", "/reach/tunnel/close", "owner", reach.close)
     yield ("GET", "/certificate", "anyone", trust.show)
     yield ("GET", "/certificate/studio.crt", "anyone", trust.give)

@@ -11,7 +11,8 @@ from starlette.responses import JSONResponse, Response
 from models.errors import UserError
 from pipelines import BookError, Studio
 from pipelines.people.roles import may
-from ui.door.roles import user_of, visitor_of
+from ui.door.reach import Reach
+from ui.door.roles import Visitor, user_of, visitor_of
 from ui.messages import Message, StudioState, You
 
 LONG_POLL = 20.0  # seconds
@@ -21,9 +22,8 @@ LONGEST_ID = 64  # characters
 class JobRoutes:
     """The handlers of a job's routes."""
 
-    def __init__(self, studio: Studio, closing: asyncio.Event) -> None:
-        self.studio = studio
-        self.closing = closing
+    def __init__(self, studio: Studio, closing: asyncio.Event, reach: Reach) -> None:
+        self.studio, self.closing, self.reach = studio, closing, reach
 
     async def live(self, request: Request) -> Response:
         """The progress of a job as soon as it is newer than `after`, or after 20 seconds."""
@@ -53,24 +53,27 @@ class JobRoutes:
             comments = await asyncio.to_thread(self.studio.gallery.comments.version, picture, visitor.person) if picture else 0
         except BookError as error:  # the page stays, and says so
             state, message = ("troubled", str(error)) if state == "ready" else (state, message)
-        you: You = {
-            "name": visitor.name,
-            "role": visitor.role,
-            "may": may(visitor.role),
-            "board": visitor.board,
-            "held": visitor.held,
-            "bare": visitor.bare,
-        }
         news: StudioState = {
             "job": job,
             "newest": newest,
             "engine": {"state": state, "message": message},
             "library": self.studio.library.version,
             "login": bool(visitor.session),
-            "you": you,
+            "you": self._you(visitor),
             "comments": comments,
         }
         return JSONResponse(news)
+
+    def _you(self, visitor: Visitor) -> You:
+        return {
+            "name": visitor.name,
+            "role": visitor.role,
+            "may": may(visitor.role),
+            "board": visitor.board,
+            "held": visitor.held,
+            "bare": visitor.bare,
+            "note": self.reach.trouble if visitor.owns else "",
+        }
 
     async def stop(self, request: Request) -> Response:
         return await self._act(self.studio.stop, request)

@@ -54,7 +54,7 @@ export const build = ({ element }) => {
 
   /** @type {(engine: import("./page_types.d.ts").Engine) => void} */
   const tell = (engine) => {
-    const words = engine.state === "ready" ? SIGNS.ready : engine.message;
+    const words = engine.state === "ready" ? engine.you?.note || SIGNS.ready : engine.message;
     if (sign.textContent !== words) sign.textContent = words;
     sign.dataset.state = engine.state;
     if ("library" in engine && page.told.engine && page.told.engine.library !== engine.library) emit("library");

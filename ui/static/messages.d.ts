@@ -589,6 +589,7 @@ export type You = {
   board: string;
   held: boolean;
   bare: boolean;
+  note: string;
 };
 
 export type StudioState = {
@@ -612,10 +613,25 @@ export type NewComment = {
   id: string;
 };
 
+export type TunnelWay = {
+  name: string;
+  says: string;
+  reaches: string;
+};
+
+export type TunnelNews = {
+  state: string;
+  way: string;
+  address: string;
+  said: string;
+};
+
 export type ReachNews = {
   addresses: string[];
   certificate: string;
   fingerprint: string;
+  ways: TunnelWay[];
+  tunnel: TunnelNews;
 };
 
 export type LinkOrder = {

@@ -164,6 +164,7 @@ export const build = ({ element }) => {
     const news = await asked("people");
     if (mine !== newest || !dialog.open) return;
     if (news) draw(news);
+    if (news?.may_hold) await places.look();
     timer = window.setTimeout(look, OFTEN);
   };
   const boards = async () => {
@@ -228,7 +229,7 @@ export const build = ({ element }) => {
     part("reach").hidden = true;
     if (!shares) return;
     look();
-    if (role === "owner") places.look();
+    if (role === "owner") places.again();
     boards();
     hint();
   });
