@@ -119,7 +119,7 @@ class Studio:
         self.details = Details(book, catalog)
         self.gallery = Gallery(book, self.disk.gave_back)
         self.readings = Readings(catalog, self.uploads, annotators, self._runtime)
-        self.checks = Checks()
+        self.checks = Checks(self.gallery.leaving.signing.anchors)
         self.costs = Costs(book.queue, self.forecast)
         self.folders = Folders(book, outputs, self._checkpoint_of)
         self.finishes = Finishes(FinishFiles(outputs.folder), self._bench())

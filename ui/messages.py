@@ -155,6 +155,13 @@ class TakenPicture(TypedDict):
     mask: str  # id of the mask that its transparency made, or ""
 
 
+class SigningState(TypedDict):
+    """Whether pictures that leave are signed, and can be. Sent by `GET /signing`, `POST /signing`; read by `check.js`."""
+
+    on: bool
+    available: bool  # the package is there
+
+
 class Started(TypedDict):
     """What a download or a conversion is asked for by. Sent by `LibraryHandlers`; read by `library.js`."""
 

@@ -15,12 +15,14 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 from typing import IO, cast
 
 from models.errors import UserError
 from pipelines.gallery.answers import GalleryDownload
 from pipelines.gallery.formats import AS_SAVED, FORMATS, given_out, nameless
+from pipelines.gallery.leaving import Leaving, Sign
 from pipelines.gallery.person import Person, marks, parts, visible
 from pipelines.job_book.book import JobBook
 from pipelines.job_book.rows import place_of
@@ -39,7 +41,7 @@ NAMED_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECAS
 @dataclass(frozen=True, slots=True)
 class Prepared:
     person: Person
-    files: tuple[Path, ...]
+    files: tuple[tuple[str, Path], ...]  # with the ids of the pictures
     format: str  # see `given_out`
     settings: bool
     until: float  # seconds since 1970
@@ -48,8 +50,8 @@ class Prepared:
 class Downloads:
     """Safe to use from any thread."""
 
-    def __init__(self, book: JobBook) -> None:
-        self._book = book
+    def __init__(self, book: JobBook, leaving: Leaving) -> None:
+        self._book, self._leaving = book, leaving
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -64,7 +66,7 @@ class Downloads:
             raise UserError(f"Pictures are given out as {', '.join(FORMATS)}, or as they were saved.")
         if len(ids) > MOST:
             raise UserError(f"{len(ids):,} pictures are too many for one ZIP; {MOST:,} are the most. Choose fewer.")
-        sized = [(path, size) for path in self._paths(ids, person) if (size := _size(path)) >= 0]
+        sized = [(named, size) for named in self._paths(ids, person) if (size := _size(named[1])) >= 0]
         total = sum(size for _, size in sized)
         if not sized:
             raise UserError("The files of these pictures are not in the outputs folder any more.")
@@ -72,7 +74,7 @@ class Downloads:
             raise UserError(f"These pictures take {total / 1e9:.1f} GB; {MOST_BYTES / 1e9:.0f} GB are the most in one ZIP. Choose fewer.")
         name = secrets.token_urlsafe(16)
         settings = settings and not person.bare
-        self._keep(name, Prepared(person, tuple(path for path, _ in sized), wanted, settings, time.time() + 60 * MINUTES))
+        self._keep(name, Prepared(person, tuple(named for named, _ in sized), wanted, settings, time.time() + 60 * MINUTES))
         return {"id": name, "count": len(sized), "bytes": total}
 
     def open(self, name: str, person: Person) -> Iterator[bytes]:
@@ -81,9 +83,10 @@ class Downloads:
             found = self._prepared.get(name)
         if found is None or found.person.user != person.user or found.until < time.time():
             raise UserError(GONE)
-        return zipped(found.files, found.settings, found.format)
+        signs = (self._leaving.sign(picture_id) for picture_id, _ in found.files)  # each when its turn comes
+        return zipped([path for _, path in found.files], found.settings, found.format, signs)
 
-    def _paths(self, ids: Sequence[str], person: Person) -> list[Path]:
+    def _paths(self, ids: Sequence[str], person: Person) -> list[tuple[str, Path]]:
         """In the order in which they were named."""
         paths: dict[str, Path] = {}
         with self._book.file.reading() as db:
@@ -95,7 +98,7 @@ class Downloads:
                     row[0]: Path(row[2]) if row[2] else self._book.folder / place_of(row[1])
                     for row in db.execute(query, (*part, *person.seen))
                 }
-        return [paths[each] for each in dict.fromkeys(ids) if each in paths]
+        return [(each, paths[each]) for each in dict.fromkeys(ids) if each in paths]
 
     def _keep(self, name: str, prepared: Prepared) -> None:
         with self._lock:
@@ -123,11 +126,11 @@ class Pipe:
         return held
 
 
-def zipped(files: Iterable[Path], settings: bool, wanted: str = AS_SAVED) -> Iterator[bytes]:
-    """A ZIP of these files. Raises `ValueError` or `OSError` in its middle for a file that ends in its own."""
+def zipped(files: Iterable[Path], settings: bool, wanted: str = AS_SAVED, signs: Iterable[Sign | None] = ()) -> Iterator[bytes]:
+    """A ZIP of these files. `signs`: what signs each. Raises `ValueError` or `OSError` in its middle for a file that ends in its own."""
     pipe, names, missing = Pipe(), Names(), list[str]()
     with zipfile.ZipFile(cast("IO[bytes]", pipe), "w", zipfile.ZIP_STORED) as whole:  # all that it needs of a stream
-        for path in files:
+        for path, sign in zip(files, chain(signs, repeat(None)), strict=False):
             called = safe(path.name if settings else nameless(path.name))
             try:
                 file = path.open("rb")
@@ -136,7 +139,7 @@ def zipped(files: Iterable[Path], settings: bool, wanted: str = AS_SAVED) -> Ite
                 continue
             with file:
                 try:
-                    name, contents = given_out(file, path.name, wanted, settings)
+                    name, contents = given_out(file, path.name, wanted, settings, sign)
                 except UserError as error:
                     missing.append(f"{called}: {error}")
                     continue

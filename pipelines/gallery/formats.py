@@ -16,6 +16,7 @@ from PIL import ExifTags, Image, PngImagePlugin
 
 from models.errors import UserError
 from pipelines.gallery.bare_png import PIECE, SIGNATURE, pieces
+from pipelines.gallery.leaving import Sign
 from pipelines.images.decode import WHITE, normalise
 from pipelines.images.source_type import PNG_NAME, packet, source_in
 from pipelines.metadata.picture_texts import ATELIER, PARAMETERS, texts_in
@@ -47,13 +48,26 @@ FORMATS = {
 }
 
 
-def given_out(file: BinaryIO, name: str, wanted: str = AS_SAVED, settings: bool = True) -> tuple[str, Iterator[bytes]]:
+MIMES = {found.ending: found.mime for found in FORMATS.values()} | {".jpeg": FORMATS["jpeg"].mime}
+
+
+def given_out(
+    file: BinaryIO, name: str, wanted: str = AS_SAVED, settings: bool = True, sign: Sign | None = None
+) -> tuple[str, Iterator[bytes]]:
     """The name that the file then has, and its pieces. `file` is at its beginning; `wanted`: `AS_SAVED`, or a name of `FORMATS`.
+    `sign` is given all of it, as whatever is written later would break a signature.
 
     Without settings it has a name that tells none of them either.
 
     Raises `UserError` for a picture that cannot be decoded; the pieces raise `ValueError` for a PNG that ends in its middle.
     """
+    called, contents = _given_out(file, name, wanted, settings)
+    if sign is None:
+        return called, contents
+    return called, iter([sign(b"".join(contents), MIMES.get(PurePath(called).suffix.lower(), "image/png"))])
+
+
+def _given_out(file: BinaryIO, name: str, wanted: str, settings: bool) -> tuple[str, Iterator[bytes]]:
     beginning = file.read(len(SIGNATURE))
     file.seek(0)
     name = name if settings else nameless(name)

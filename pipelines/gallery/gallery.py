@@ -14,6 +14,7 @@ from pipelines.gallery.bin import Bin, Due, is_needed
 from pipelines.gallery.boards import Boards
 from pipelines.gallery.comments import Comments
 from pipelines.gallery.download import Downloads
+from pipelines.gallery.leaving import Leaving
 from pipelines.gallery.listing import Asked, Listing, Listings, group_named, heading, order_named
 from pipelines.gallery.marks import Changes, Marks
 from pipelines.gallery.names import name_models
@@ -52,7 +53,8 @@ class Gallery:
         self.marks = Marks(self._changes)
         self.boards = Boards(self._changes)
         self.comments = Comments(book, self._reader)
-        self.downloads = Downloads(book)
+        self.leaving = Leaving(book)
+        self.downloads = Downloads(book, self.leaving)
         self.thumbs = Thumbs(book.folder / ".thumbs")
         self.bin = Bin(self._changes, self._reader, self._gone)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from models.errors import UserError
 from pipelines.credentials.judged import Credential, judged
+from pipelines.gallery.formats import FORMATS
 from pipelines.images.source_type import SAYS, source_in
 from pipelines.metadata.picture_settings import Reading, of_texts
 from pipelines.metadata.picture_texts import look
@@ -14,7 +15,7 @@ from pipelines.services.answers import CheckedFact, CheckNews
 from pipelines.services.reading_news import shown_value, sound
 
 AT_ONCE = 2  # files that are looked at at the same time
-MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "AVIF": "image/avif"}
+MIMES = {found.says.upper(): found.mime for found in FORMATS.values()}
 BASIC = ("negative_prompt", "steps", "sampler", "guidance_scale", "seed", "width", "height")  # fields that people look for first
 LONGEST = 2_000  # characters of a value
 NO_LABEL = "It carries no label that says how it came to be."

@@ -25,9 +25,9 @@ STYLES = (
     "atelier.css", "room.css", "form.css", "prompt.css", "stage.css", "library.css", "canvas.css", "easel.css", "units.css",
     "unit_open.css", "boxes.css", "depth.css", "depth_drive.css", "depth_pad.css", "region_pad.css", "panel.css", "queue.css",
     "inspector.css", "comments.css", "finish.css", "compare.css", "gallery.css", "reading.css", "folders_in.css", "people.css",
-    "check.css", "narrow.css", "touch.css",
+    "narrow.css", "touch.css",
 )  # fmt: skip
-LATER_STYLES = ("presets.css",)  # of what the second script brings (`ui/parts/scripts.py`)
+LATER_STYLES = ("check.css", "presets.css")  # of what the second script brings (`ui/parts/scripts.py`)
 FONTS = {
     "Inter": "inter/inter-latin-wght-normal.woff2",
     "Fraunces": "fraunces/fraunces-latin-wght-normal.woff2",

@@ -122,6 +122,8 @@ def _presets(presets: PresetRoutes) -> Iterator[Address]:
 def _elsewhere(readings: ReadingRoutes, folders: FolderRoutes) -> Iterator[Address]:
     yield ("POST", "/reading", "artist", readings.read)
     yield ("POST", "/check", "viewer", readings.check)
+    yield ("GET", "/signing", "owner", readings.signing)
+    yield ("POST", "/signing", "owner", readings.switch)
     yield ("GET", "/folders", "owner", folders.show)
     yield ("POST", "/folders", "owner", folders.bring)
     yield ("POST", "/folders/stop", "owner", folders.stop)

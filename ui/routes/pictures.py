@@ -16,17 +16,17 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from models.errors import UserError
 from pipelines import PictureRecord, Studio
-from pipelines.gallery.formats import AS_SAVED, FORMATS, given_out
+from pipelines.gallery.formats import AS_SAVED, FORMATS, MIMES, given_out
+from pipelines.gallery.leaving import Sign
 from pipelines.gallery.thumbs import make_thumb
 from pipelines.metadata.picture_texts import UNREADABLE
 from ui.door.csp import FOREVER
 from ui.door.roles import visitor_of
 from ui.messages import Message
 
-WHILE = "private, max-age=3600"  # of what is shown without its settings: the owner may have it otherwise tomorrow
+WHILE = "private, max-age=3600"  # of what is shown signed or without its settings: the owner may have it otherwise tomorrow
 AT_ONCE = 2  # small versions and other formats that are made at the same time
 UNFIT = "This picture cannot be read, so it can be saved only as it is."
-KINDS = {found.ending: found.mime for found in FORMATS.values()} | {".jpeg": FORMATS["jpeg"].mime}
 
 
 class PictureRoutes:
@@ -46,25 +46,25 @@ class PictureRoutes:
             return _gone(str(error))
         if record is None:
             return _gone()
-        bare = visitor_of(request).bare
-        if bare or request.query_params.get("as") or request.query_params.get("settings") == "0":
-            return await self._given_out(record.path, request.query_params, bare)
+        bare, sign = visitor_of(request).bare, await asyncio.to_thread(self.studio.gallery.leaving.sign, record.id)
+        if bare or sign or request.query_params.get("as") or request.query_params.get("settings") == "0":
+            return await self._given_out(record.path, request.query_params, bare, sign)
         place = "attachment" if request.query_params.get("download") else "inline"
-        kind = KINDS.get(record.path.suffix.lower(), "image/png")
+        kind = MIMES.get(record.path.suffix.lower(), "image/png")
         return FileResponse(record.path, headers=FOREVER, media_type=kind, filename=record.path.name, content_disposition_type=place)
 
-    async def _given_out(self, path: Path, asked: Mapping[str, str], bare: bool) -> Response:
+    async def _given_out(self, path: Path, asked: Mapping[str, str], bare: bool, sign: Sign | None) -> Response:
         wanted, settings = asked.get("as", AS_SAVED), not bare and asked.get("settings") != "0"
         if wanted not in (AS_SAVED, *FORMATS):
             return JSONResponse(Message(message=f"A picture is given out as {', '.join(FORMATS)}."), 422)
         try:
             async with self._turn:
-                name, data = await asyncio.to_thread(_read_out, path, wanted, settings)
+                name, data = await asyncio.to_thread(_read_out, path, wanted, settings, sign)
         except UserError as error:
             return _gone(str(error))
         except UNREADABLE:
             return _gone(UNFIT)
-        kind = KINDS.get(Path(name).suffix.lower(), "image/png")
+        kind = MIMES.get(Path(name).suffix.lower(), "image/png")
         kept = any(asked.get(each) for each in ("download", "as", "settings"))
         place, cache = ("attachment", "private, no-store") if kept else ("inline", WHILE)
         headers = {"Content-Disposition": f"{place}; filename*=UTF-8''{quote(name)}", "Cache-Control": cache}
@@ -113,9 +113,9 @@ class PictureRoutes:
         return record if await asyncio.to_thread(record.path.is_file) else None
 
 
-def _read_out(path: Path, wanted: str, settings: bool) -> tuple[str, bytes]:
+def _read_out(path: Path, wanted: str, settings: bool, sign: Sign | None) -> tuple[str, bytes]:
     with path.open("rb") as file:
-        name, pieces = given_out(file, path.name, wanted, settings)
+        name, pieces = given_out(file, path.name, wanted, settings, sign)
         return name, b"".join(pieces)
 
 

@@ -3,6 +3,7 @@
 POST /reading    application/octet-stream: a picture, or a file with settings or a prompt, of at most 64 MB
                  text/plain: a text that somebody has pasted, in UTF-8                      -> `ReadingNews`
 POST /check      application/octet-stream: a picture, of at most 64 MB                      -> `CheckNews`
+GET  /signing    whether pictures that leave are signed -> `SigningState`; POST {"on"}: the owner wants it so
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from models.errors import UserError
+from models.json_values import table
 from pipelines import Studio
 from pipelines.services.answers import ReadingNews
 from pipelines.services.reading_news import sound
 from ui.door.body_guard import content_type
 from ui.door.roles import user_of
-from ui.messages import Message
+from ui.messages import Message, SigningState
 
 
 class ReadingRoutes:
-    """The handlers of `/reading` and `/check`."""
+    """The handlers of `/reading`, `/check` and `/signing`."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
@@ -41,6 +43,21 @@ class ReadingRoutes:
             return JSONResponse(await asyncio.to_thread(self.studio.checks.of, data))
         except UserError as error:
             return JSONResponse(Message(message=sound(str(error))), 422)
+
+    async def signing(self, request: Request) -> Response:
+        return JSONResponse(await asyncio.to_thread(self._signing))
+
+    async def switch(self, request: Request) -> Response:
+        on = table(request.scope.get("json")).get("on") is True
+        try:
+            await asyncio.to_thread(self.studio.gallery.leaving.signing.switch, on)
+        except UserError as error:
+            return JSONResponse(Message(message=str(error)), 422)
+        return await self.signing(request)
+
+    def _signing(self) -> SigningState:
+        signing = self.studio.gallery.leaving.signing
+        return {"on": signing.on, "available": signing.available}
 
     def _read(self, data: bytes, is_text: bool, user: str) -> ReadingNews:
         if is_text:

@@ -1,5 +1,5 @@
 // A picture is checked: what it says of how it came to be, and what of that is proven. The dialog is made when it is first asked for.
-import { emit, find, make, on, parts, write } from "./dom.js";
+import { emit, find, make, parts, write } from "./dom.js";
 import { chooses, receive } from "./files.js";
 import * as page from "./page.js";
 
@@ -20,6 +20,13 @@ const empty = () =>
   piece("div", "empty", { className: "check-empty" }, make("span", { className: "check-seal" }, icon("shield-check")), make("p", { className: "check-call", textContent: "Where does a picture come from?" }),
     make("p", { textContent: "Drop one here: PNG, JPEG, WebP or AVIF. It is looked at and not kept." }), button("choose", "Choose a picture…", "image-up"));
 
+// What the owner alone sees.
+const SIGNS = "Each gets a content credential: this studio made it, with AI, from which picture, and nothing was changed since. Nothing of you, no words, no settings.";
+const UNSIGNED = "This needs one package more. “Content credentials” in the guide has the line that adds it; then start Atelier again.";
+const signing = () =>
+  make("label", { className: "check-signing", "data-part": "signing", hidden: true }, piece("input", "sign", { type: "checkbox" }),
+    make("span", {}, make("b", { textContent: "Sign pictures that leave" }), piece("span", "sign-words")));
+
 const made = () =>
   make("dialog", { className: "check-dialog", "aria-labelledby": "check-title" },
     piece("button", "close", { type: "button", className: "round", "aria-label": "Close", title: "Close (Esc)" }, icon("x")),
@@ -30,6 +37,7 @@ const made = () =>
       make("div", { className: "check-about" }, piece("img", "thumb", { alt: "The picture that is checked" }), make("div", {}, piece("p", "verdict", { className: "check-verdict", role: "status" }), piece("p", "name", { className: "check-name" }))),
       piece("div", "rows")),
     piece("p", "proof", { className: "check-proof", textContent: PROOF }),
+    signing(),
     piece("div", "foot", { className: "check-foot", hidden: true }, button("another", "Another picture…"), button("read", "Read its settings…", "file-search")),
     piece("input", "file", { type: "file", accept: "image/*", hidden: true }));
 
@@ -83,6 +91,27 @@ const opened = () => {
     else fail(news.message || (answer?.status === 413 ? TOO_LARGE : AWAY));
   };
 
+  /** @type {(state: import("./messages.d.ts").SigningState) => void} */
+  const signs = ({ on: wanted, available }) => {
+    part("signing").hidden = false;
+    part("sign").checked = wanted;
+    part("sign").disabled = !available;
+    part("sign-words").textContent = available ? SIGNS : UNSIGNED;
+  };
+  const ask = async (options = {}) => {
+    const answer = await fetch("signing", options).catch(() => null);
+    const told = answer ? await answer.json().catch(() => ({})) : {};
+    if (answer?.ok) return signs(told);
+    if (options.body) part("sign").checked = !part("sign").checked;
+    write(part("problem"), told.message || AWAY);
+  };
+  part("sign").addEventListener("change", ({ target }) => ask({ method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ on: target.checked }) }));
+  const begin = () => {
+    turn += 1;
+    fail("");
+    if (page.told.engine?.you?.role === "owner") ask();
+  };
+
   for (const name of ["choose", "another"]) part(name).addEventListener("click", () => part("file").click());
   part("close").addEventListener("click", () => dialog.close());
   part("read").addEventListener("click", () => (dialog.close(), emit("reading", file)));
@@ -90,13 +119,15 @@ const opened = () => {
   chooses(part("file"), check);
   receive(dialog, () => dialog.open, check, fail);
   find(".gradio-container").append(dialog);
-  return { dialog, check, begin: () => ((turn += 1), fail("")) };
+  return { dialog, check, begin };
 };
 
 let desk = null;
-on("check", (picture) => {
+
+/** The dialog, empty or with a picture that is checked. @type {(picture?: File) => void} */
+export const open = (picture) => {
   desk ??= opened();
   if (!desk.dialog.open) desk.dialog.showModal();
   if (picture) desk.check(picture);
   else desk.begin();
-});
+};

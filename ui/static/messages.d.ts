@@ -497,6 +497,11 @@ export type TakenPicture = {
   mask: string;
 };
 
+export type SigningState = {
+  on: boolean;
+  available: boolean;
+};
+
 export type Started = {
   id: string;
 };

@@ -4,6 +4,7 @@ import { notify, snapshot } from "./desk.js";
 import { emit, find, findAll, make, on, parts, write } from "./dom.js";
 import { chooses } from "./files.js";
 import { typing } from "./keyboard.js";
+import { wanted } from "./on_demand.js";
 import { catches } from "./reading_catch.js";
 import { known } from "./reading_card.js";
 import { hand, TABS } from "./reading_use.js";
@@ -198,6 +199,7 @@ export const build = ({ element, trigger, server }) => {
   part("uses").addEventListener("click", () => menu(part("menu").hidden));
   part("folder").addEventListener("click", () => (close(), emit("folders")));
   document.addEventListener("pointerdown", ({ target }) => part("menu").hidden || part("use").contains(target) || menu(false));
+  on("check", (picture) => wanted("check").then(({ open }) => open(picture), () => notify(AWAY)));
   part("check").addEventListener("click", () => (close(), emit("check")));
   on("reading", (picture) => (picture ? readFile(picture) : ask()));
   catches(dialog, part("over"), readFile, readText);

@@ -1,0 +1,42 @@
+"""Leaving: what signs a picture of ours when it leaves the studio, where the owner wants that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipelines.credentials.signing import Signing
+from pipelines.images.store import INPUTS, Inputs
+from pipelines.job_book.book import JobBook
+from pipelines.metadata.source_of import source_of
+from pipelines.requests.request import Request, begins_with
+
+Sign = Callable[[bytes, str], bytes]  # a whole file and its media type -> the same, signed
+LARGEST = 200_000_000  # bytes of a file that is signed
+
+
+class Leaving:
+    """Safe to call from any thread."""
+
+    def __init__(self, book: JobBook, signing: Signing | None = None) -> None:
+        self._book, self.signing = book, signing or Signing(book.folder)
+        self._inputs = Inputs(book.folder / INPUTS)
+
+    def sign(self, picture_id: str) -> Sign | None:
+        """None where nothing is signed, and for pictures that another program made: nobody claims those. Raises `BookError`."""
+        record = self._book.picture(picture_id) if self.signing.on else None
+        if record is None or record.program is not None:
+            return None
+        source, request = source_of(record.request, self._inputs.source), record.request
+
+        def signed(data: bytes, mime: str) -> bytes:
+            return self.signing.signed(data, mime, source, self._parent(request)) if len(data) <= LARGEST else data
+
+        return signed
+
+    def _parent(self, request: Request) -> bytes:
+        """The PNG that a picture began with; b"" where it began with none, or that is gone."""
+        picture = begins_with(request)
+        try:
+            return self._inputs.path(picture).read_bytes() if picture and self._inputs.has(picture) else b""
+        except OSError:
+            return b""
