@@ -225,6 +225,49 @@ def test_who_is_made_a_viewer_is_refused_with_a_sentence_and_nothing_is_half_don
     draw(door, "three", me)
 
 
+def test_who_is_thanked_takes_the_own_pictures_along_and_is_refused_all_else_with_thanks(door: RunningDoor) -> None:
+    link, token = make(door, role="co-owner", hours=1)
+    me = guest(door, token, "Ty")
+    picture, others = draw(door, "mine", me), draw(door, "not mine", OWNER)
+    assert door.post_json(f"/people/links/{link}/thank", {}, OWNER).status == 200
+    you = door.ask("GET", "/current", headers=me).json()["you"]
+    assert you["may"] == ["enter", "look"] and "24 more hours" in you["note"]
+    assert [door.ask("GET", f"/picture/{each}.png", headers=me).status for each in (picture, others)] == [200, 404]
+    zipped = door.post_json("/library/zip", {"ids": [picture]}, me).json()["id"]
+    assert door.ask("GET", f"/library/zip/{zipped}", headers=me).status == 200
+    for path, body in (
+        ("/people/links", {"role": "viewer"}),
+        ("/library/pictures/delete", {"ids": [picture]}),
+        ("/queue/cancel", {"jobs": ["x"]}),
+    ):
+        assert door.post_json(path, body, me).status in (403, 404), path
+    outcome, said = door.run({"prompt": "two"}, me)
+    assert outcome == "status 403" and "Thank you for having been here!" in said
+    assert opened(door, token).status == 404
+    assert door.post_json(f"/people/links/{link}/take-back", {}, OWNER).status == 200
+    assert door.ask("GET", f"/picture/{picture}.png", headers=me).status == 401
+
+
+def test_a_link_is_changed_in_part_and_odd_changes_are_sentences(door: RunningDoor) -> None:
+    link, token = make(door, name="Before", jobs=3, hours=1)
+    me = guest(door, token, "Uma")
+
+    def row() -> dict[str, Any]:
+        return next(each for each in door.ask("GET", "/people", headers=OWNER).json()["links"] if each["id"] == link)
+
+    before = row()
+    assert door.post_json(f"/people/links/{link}/change", {"name": "After", "role": "viewer", "gigabytes": 0.5}, OWNER).status == 200
+    kept = {name: value for name, value in row().items() if name not in ("name", "role", "gigabytes", "people")}
+    assert (row()["name"], row()["role"], row()["gigabytes"]) == ("After", "viewer", 0.5)
+    assert kept == {name: before[name] for name in kept}
+    assert door.ask("GET", "/current", headers=me).json()["you"]["role"] == "viewer"
+    assert door.post_json(f"/people/links/{link}/change", {"hours": None, "jobs": None}, OWNER).status == 200
+    assert (row()["ends"], row()["jobs"]) == (None, None)
+    for value in (True, -1, 10**30, "x" * 10_000, [], {}, "é\0", None):
+        for name in ("name", "role", "hours", "people", "jobs", "megapixels", "gigabytes"):
+            assert door.post_json(f"/people/links/{link}/change", {name: value}, OWNER).status in (200, 422)
+
+
 def test_the_quota_of_a_link_is_told_with_figures(door: RunningDoor) -> None:
     _, token = make(door, megapixels=0.01)
     me = guest(door, token)

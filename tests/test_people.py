@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from argon2 import PasswordHasher
 from models.errors import UserError
 from pipelines import TextToImage
 from pipelines.job_book.book import JobBook
+from pipelines.people.care import THANKS
 from pipelines.people.passwords import Passwords
 from pipelines.people.people import MOVE, People, clean
 from pipelines.people.records import Quota, Session, hash_of
@@ -274,6 +276,111 @@ def test_a_new_address_leaves_the_old_one_shut_and_the_people_in(people: People)
     cookie = come(people, token)
     _, fresh = people.care.renew(OWNER, link)
     assert people.invited(token) is None and people.invited(fresh) and people.standing(cookie)
+
+
+# ------------------------------------------------------------------------------------------------ changed, and closed with thanks
+
+
+def test_a_link_is_changed_after_it_was_made_and_all_but_what_is_named_stays(people: People, clock: Clock) -> None:
+    dropped: list[list[str]] = []
+    people.on_dropped = dropped.append
+    link, token = linked(people, "viewer", people=5, quota=Quota(2, 10.0, 10**9))
+    cookie = come(people, token)
+    people.care.change(OWNER, link, lambda before: replace(before, role="artist", quota=Quota(7, None, 10**9)))
+    stands = people.standing(cookie)
+    assert stands and stands.role == "artist" and people.allowance(stands.user) == Quota(7, None, 10**9) and dropped == []
+    assert (stands.link.name, stands.link.people, stands.link.ends) == ("Friends", 5, None)
+    people.care.change(OWNER, link, lambda before: replace(before, name="  Old  friends ", role="commenter", ends=clock.now + 60))
+    stands = people.standing(cookie)
+    assert stands and (stands.role, stands.link.name) == ("commenter", "Old friends") and dropped == [[stands.user]]
+    again = People(people._file, clock, QUICK)
+    assert (kept := again.register.by_id(link)) and kept == people.register.by_id(link) and kept.quota.jobs == 7
+    clock.now += 60
+    assert people.standing(cookie) is None
+    with pytest.raises(UserError, match="is closed"):
+        people.care.change(OWNER, link, lambda before: replace(before, ends=None))
+
+
+@pytest.mark.parametrize("wrong", [{"role": "owner"}, {"ends": 5.0}, {"people": 0}, {"quota": Quota(0)}, {"quota": Quota(megapixels=-1)}])
+def test_a_change_is_bounded_as_a_new_link_is(people: People, wrong: dict[str, Any]) -> None:
+    link, _ = linked(people)
+    before = people.register.by_id(link)
+    with pytest.raises(UserError):
+        people.care.change(OWNER, link, lambda wanted: replace(wanted, **wrong))
+    assert people.register.by_id(link) == before
+
+
+def test_who_made_a_link_changes_it_within_their_own_and_loses_what_they_give_with_it(people: People) -> None:
+    mine, token = linked(people, "co-owner", quota=Quota(5))
+    bo = maker_of(people, come(people, token, "Bo"))
+    child, below = linked(people, "artist", bo)
+    guest = come(people, below, "Cy")
+    people.care.change(bo, child, lambda before: replace(before, quota=Quota(100)))
+    assert (made := people.register.by_id(child)) and made.quota == Quota(5)
+    with pytest.raises(UserError, match="less than you may"):
+        people.care.change(bo, child, lambda before: replace(before, role="co-owner"))
+    with pytest.raises(UserError, match="no such link"):
+        people.care.change(bo, mine, lambda before: before)
+    people.care.change(OWNER, mine, lambda before: replace(before, role="viewer", quota=Quota(2)))
+    assert role_of(people, guest) == "viewer" and (made := people.register.by_id(child)) and made.quota == Quota(2)
+
+
+def test_the_role_and_the_bounds_of_the_password_can_be_changed_and_not_its_name(people: People) -> None:
+    people.care.password("open")
+    cookie = people.enter_by_password("open") or ""
+    people.care.change(OWNER, "password", lambda before: replace(before, name="x", role="viewer"))
+    stands = people.standing(cookie)
+    assert stands and (stands.role, stands.link.name) == ("viewer", "The password")
+    with pytest.raises(UserError, match="Take it back instead"):
+        people.care.thank(OWNER, "password")
+
+
+def test_who_is_thanked_looks_at_what_is_their_own_for_a_day_and_is_out_then(people: People, clock: Clock) -> None:
+    dropped: list[list[str]] = []
+    people.on_dropped = dropped.append
+    mine, token = linked(people, "co-owner", ends=clock.now + 60)
+    co_owner = come(people, token, "Bo")
+    _, below = linked(people, "artist", maker_of(people, co_owner))
+    guest, other = come(people, below, "Cy"), come(people, linked(people)[1], "Di")
+    people.care.thank(OWNER, mine)
+    assert [role_of(people, cookie) for cookie in (co_owner, guest, other)] == ["viewer", "viewer", "artist"]
+    assert sorted(user for users in dropped for user in users) == sorted(people.user(cookie) for cookie in (co_owner, guest))
+    assert people.invited(token) is None and people.invited(below) is None
+    with pytest.raises(UserError, match="24 more hours"):
+        people.allowance(people.user(guest))
+    for act in (people.care.renew, people.care.thank):
+        with pytest.raises(UserError, match="is closed"):
+            act(OWNER, mine)
+    assert [row["state"] for row in people.care.news(OWNER)["links"]].count("thanked") == 2
+    clock.now += THANKS - 1
+    assert role_of(people, guest) == "viewer" == role_of(People(people._file, clock, QUICK), guest)
+    clock.now += 1
+    assert people.standing(guest) is None and people.standing(co_owner) is None
+    people.expire()
+    assert people.register.best(people.user(guest)) is None
+
+
+def test_who_draws_by_another_link_as_well_draws_on_when_one_is_closed_with_thanks(people: People) -> None:
+    dropped: list[list[str]] = []
+    people.on_dropped = dropped.append
+    link, token = linked(people)
+    first = come(people, token)
+    moved = people.standing(first)
+    assert moved
+    phone = come(people, people.move(moved.session))
+    again = come(people, linked(people)[1], "Ada", browser=first)
+    people.care.thank(OWNER, link)
+    assert dropped == [] and (role_of(people, again), role_of(people, phone)) == ("artist", "viewer")
+    assert people.allowance(moved.user) == Quota()
+
+
+def test_a_board_is_not_shown_to_who_was_thanked(people: People, book: JobBook) -> None:
+    book._db.execute("insert into board (id, user, name, created) values ('b1', 'owner', 'Sea', 0)")
+    link, token = linked(people, board="b1")
+    cookie = come(people, token)
+    people.care.thank(OWNER, link)
+    stands = people.standing(cookie)
+    assert stands and stands.board == ""
 
 
 # ------------------------------------------------------------------------------------------------ who may care

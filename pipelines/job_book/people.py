@@ -1,7 +1,8 @@
 """People in the book: links, who came in by them, and their sessions. What they mean is said in `pipelines.people`.
 
 link       a way in. `secret`: the hash of its token; of the password, which is a way in too, that of its words. `board`: the id of
-           the one board that it shows, or "". `parent`: the link that its maker came by, which takes it along when it is taken back
+           the one board that it shows, or "". `parent`: the link that its maker came by, which takes it along when it is taken back.
+           `thanked`: when it was closed kindly; until it ends, who came by it takes their pictures along
 person     somebody who came in. `user`: under what jobs and pictures are kept. `role`: the most that the owner lets them, or ""
 session    a browser, by the hash of the token in its cookie
 held       persons whose jobs the owner holds; "" stands for all guests
@@ -42,6 +43,10 @@ def create_leaving(db: sqlite3.Connection) -> None:
     """Links say what leaves by them: `bare`, pictures without their settings."""
     for statement in LEAVING:
         db.execute(statement)
+
+
+def thanks(db: sqlite3.Connection) -> None:
+    db.execute("alter table link add column thanked real")
 
 
 def salvaged(db: sqlite3.Connection) -> Mapping[str, Sequence[Row]]:

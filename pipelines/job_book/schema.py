@@ -127,6 +127,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _chains,
     comments.create,
     people.create_leaving,
+    people.thanks,
 )
 VERSION = len(MIGRATIONS)
 

@@ -31,7 +31,7 @@ class LinkRow(TypedDict):
     jobs: int | None  # that may wait, of each
     megapixels: float | None  # an hour, of each
     gigabytes: float | None  # of each
-    state: str  # "open", "full", "over" or "taken back"
+    state: str  # "open", "full", "thanked", "over" or "taken back"
     password: bool  # the way in by password
     bare: bool  # pictures leave by it without their settings
     people: list[PersonRow]

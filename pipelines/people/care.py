@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -14,9 +14,11 @@ from pipelines.people.passwords import Passwords
 from pipelines.people.records import PASSWORD, Link, Member, Session, hash_of, new_token
 from pipelines.people.register import Register
 from pipelines.people.roles import Role, admits, lesser
-from pipelines.people.rules import Maker, Wanted, board_name, checked, told
+from pipelines.people.rules import Maker, Wanted, board_name, bounded, changed, checked, told, wanted_of
 
 GONE = "This link does not open the studio any more. Ask who gave it to you for a new one."
+CLOSED = "This link is closed. Make a new one."
+THANKS = 86_400.0  # seconds in which who was thanked may take their pictures along
 NO_LINK = "There is no such link. Reload the page."
 NO_PERSON = "There is no such person. Reload the page."
 
@@ -69,6 +71,26 @@ class Care:
         link = self.register.by_id(PASSWORD)
         return link is not None and link.is_open(self._clock())
 
+    def change(self, maker: Maker, link_id: str, change: Callable[[Wanted], Wanted]) -> None:
+        """Another name, role, end or other bounds for a link, and for who came by it; what hangs on it gives no more than it does.
+
+        Its board stays. Who may not draw any more has nothing that waits. Raises `UserError` for what this maker may not give.
+        """
+        link = self._open(maker, link_id)
+        found = changed(maker, link, change(wanted_of(link)), self.register.links.get(link.parent), self._clock())
+        self._settle([found, *(bounded(child, found) for child in self.register.below(link)[1:])])
+
+    def thank(self, maker: Maker, link_id: str) -> None:
+        """Closes a link kindly: for a day, who came by it may take their own pictures along. Nobody comes in by it, and what waits is
+        dropped.
+        """
+        link, now = self._open(maker, link_id), self._clock()
+        if link.is_password:
+            raise UserError("Whoever knows the password could come again with it. Take it back instead.")
+        self._settle(
+            [replace(each, thanked=now, ends=now + THANKS) for each in self.register.below(link) if self.register.is_open(each, now)]
+        )
+
     def make(self, maker: Maker, wanted: Wanted) -> tuple[Link, str]:
         """A link and its token, which is not kept. Raises `UserError` for what this maker may not give."""
         parent = self.register.links.get(maker.link)
@@ -78,8 +100,8 @@ class Care:
 
     def renew(self, maker: Maker, link_id: str) -> tuple[Link, str]:
         """Another token for a link; the one before opens nothing any more. Who came by it stays."""
-        link = self._of(maker, link_id)
-        if link.is_password or not self.register.is_open(link, self._clock()):
+        link = self._open(maker, link_id)
+        if link.is_password:
             raise UserError(GONE)
         token = new_token()
         self.register.renew(link, hash_of(token))
@@ -95,7 +117,7 @@ class Care:
         self.register.change_member(replace(member, role=role))
         session = self.register.best(member.user)
         link = self.register.links.get(session.link) if session else None
-        if link and not admits("artist", lesser(link.role, role)):
+        if link and not admits("artist", lesser(link.gives, role)):
             self._hearers.on_dropped([member.user])
 
     def hold(self, maker: Maker, person: int, held: bool) -> None:
@@ -112,6 +134,27 @@ class Care:
         with self._file.reading() as db:
             names = {link.board: board_name(db, link.board) for link in tuple(self.register.links.values()) if link.board}
         return told(self.register, maker, names, self._clock())
+
+    def _settle(self, links: Sequence[Link]) -> None:
+        """Links that are others now."""
+        self.register.change_links(links)
+        numbers = {session.person for session in self.register.sessions_of(links) if session.ended is None}
+        users = [member.user for number in numbers if (member := self.register.members.get(number)) and not self._draws(member)]
+        if users:
+            self._hearers.on_dropped(users)
+
+    def _draws(self, member: Member) -> bool:
+        """Whether this person may draw by some link, now or when they are held no longer."""
+        session = self.register.best(member.user)
+        link = self.register.links.get(session.link) if session else None
+        return link is not None and admits("artist", lesser(link.gives, member.role or link.gives))
+
+    def _open(self, maker: Maker, link_id: str) -> Link:
+        """One that people can come in by."""
+        link = self._of(maker, link_id)
+        if link.thanked is not None or not self.register.is_open(link, self._clock()):
+            raise UserError(CLOSED)
+        return link
 
     def _of(self, maker: Maker, link_id: str) -> Link:
         link = self.register.by_id(link_id)

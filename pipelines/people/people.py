@@ -6,6 +6,7 @@ which is bound to one browser; a second browser of the same person comes in by a
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import time
@@ -112,7 +113,9 @@ class People:
             raise UserError(OUT)
         stands = self._stands(session, link, member)
         if not admits("artist", stands.role):
-            raise UserError(HELD if stands.held else only("artist"))
+            raise UserError(
+                HELD if stands.held else thanks(stands.thanked_until - self._clock()) if stands.thanked_until else only("artist")
+            )
         return link.quota
 
     def quota(self, user: str) -> Quota:
@@ -122,10 +125,11 @@ class People:
         return link.quota if link else Quota()
 
     def _stands(self, session: Session, link: Link, member: Member) -> Standing:
-        role = lesser(link.role, member.role or link.role)
+        role = lesser(link.gives, member.role or link.gives)
         held = not self.register.held.isdisjoint({member.user, ""})
         role = lesser(role, "commenter") if held else role
-        return Standing(member.user, member.name, role, link.board, link, session.token, held, self.register.is_bare(link))
+        board, bare = link.board if link.thanked is None else "", self.register.is_bare(link)
+        return Standing(member.user, member.name, role, board, link, session.token, held, bare)
 
     # ------------------------------------------------------------------------------------------ coming in
 
@@ -141,7 +145,8 @@ class People:
             stands = known is not None and known.ended is None and self.register.is_open(link, now)
             return Invited(link, member) if link and member and stands else None
         link = self.register.link_of(secret)
-        return Invited(link) if link and not link.is_password and self.register.is_open(link, now) else None
+        welcomes = link and not link.is_password and link.thanked is None and self.register.is_open(link, now)
+        return Invited(link) if link and welcomes else None
 
     def enter(self, token: str, name: str, browser: str = "") -> str:
         """Comes in by a token; returns what the browser's cookie is to hold. `browser`: what it holds now. Raises `UserError`."""
@@ -256,6 +261,13 @@ class People:
             self.register.saw(seen)
         except UserError:  # it is only when somebody was here last
             return
+
+
+def thanks(seconds: float) -> str:
+    """What somebody reads whose link was closed kindly, with so much time left."""
+    hours = math.ceil(seconds / 3600)
+    left = f"{hours} more hours" if hours > 1 else "one more hour"
+    return f"Thank you for having been here! Drawing is over; for {left} your pictures can be downloaded from the library."
 
 
 def clean(name: str) -> str:

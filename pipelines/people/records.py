@@ -39,10 +39,16 @@ class Link:
     quota: Quota = field(default_factory=Quota)
     taken: float | None = None  # when it was taken back
     bare: bool = False  # who came by it has pictures without what they say of how they were made
+    thanked: float | None = None  # when it was closed kindly: until it ends, who came by it looks at what is their own
 
     @property
     def is_password(self) -> bool:
         return self.id == PASSWORD
+
+    @property
+    def gives(self) -> Role:
+        """What it makes of who came by it, at most."""
+        return self.role if self.thanked is None else "viewer"
 
     def is_open(self, now: float) -> bool:
         return self.taken is None and (self.ends is None or now < self.ends)
@@ -83,6 +89,11 @@ class Standing:
     session: str  # the hash of its token
     held: bool = False  # the owner holds this person's jobs, or those of all guests
     bare: bool = False  # pictures leave without their settings: by this link, or by the one that its maker came by
+
+    @property
+    def thanked_until(self) -> float | None:
+        """Until when this person takes their pictures along; None for who was not thanked."""
+        return None if self.link.thanked is None else self.link.ends
 
 
 def new_token(size: int = TOKEN_BYTES) -> str:

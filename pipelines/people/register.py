@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from pipelines.people.records import Link, Member, Quota, Session
 from pipelines.people.roles import LINKED, RANK, Role, is_role
 
 ENDED = 5_000  # sessions that have ended and are remembered: their browsers come back as who they were
+CHANGE = """update link set name = ?, role = ?, ends = ?, people = ?, jobs = ?, megapixels = ?, disk = ?, thanked = ? where number = ?"""
 Told = TypeVar("Told")
 LINK = "id, secret, name, role, board, maker, parent, created, ends, people, jobs, megapixels, disk, bare"
 
@@ -105,7 +106,7 @@ class Register:
     def best(self, user: str) -> Session | None:
         """Of those the one by which the person may most; among equals the newest."""
         live = self.live(self.numbers.get(user, 0))
-        return max(live, key=lambda each: (RANK[self.links[each.link].role], each.begun), default=None)
+        return max(live, key=lambda each: (RANK[self.links[each.link].gives], each.begun), default=None)
 
     # ------------------------------------------------------------------------------------------ what is changed
 
@@ -125,6 +126,28 @@ class Register:
         """Another token opens it from now on."""
         write = ("update link set secret = ? where number = ?", (secret, link.number))
         self._changed(lambda db: db.execute(*write), lambda _: self._link(link, secret))
+
+    def change_links(self, links: Sequence[Link]) -> None:
+        """Other names, roles, ends and bounds for links, and whether they were closed kindly."""
+        rows = [
+            (
+                each.name,
+                each.role,
+                each.ends,
+                each.people,
+                each.quota.jobs,
+                each.quota.megapixels,
+                each.quota.disk,
+                each.thanked,
+                each.number,
+            )
+            for each in links
+        ]
+
+        def keep(_: object) -> None:
+            self.links.update({link.number: link for link in links})
+
+        self._changed(lambda db: db.executemany(CHANGE, rows), keep)
 
     def open_again(self, link: Link) -> None:
         """A way in that was taken back is one again; those who came by it stay out."""
@@ -249,7 +272,8 @@ def _end(db: sqlite3.Connection, sessions: Iterable[Session], now: float) -> Non
 def _link(row: sqlite3.Row) -> Link:
     quota = Quota(row["jobs"], row["megapixels"], row["disk"])
     named = row["number"], row["id"], row["name"], _role(row["role"]), row["board"], row["maker"], row["parent"]
-    return Link(*named, row["created"], row["ends"], row["people"], quota, row["taken"], bool(row["bare"]))
+    shown = row["taken"], bool(row["bare"]), row["thanked"]
+    return Link(*named, row["created"], row["ends"], row["people"], quota, *shown)
 
 
 def _member(row: sqlite3.Row) -> Member:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from models.errors import UserError
 from pipelines.job_book.file import BookFile
@@ -66,13 +66,34 @@ def checked(file: BookFile, maker: Maker, wanted: Wanted, parent: Link | None, l
         raise UserError(f"There are {MOST_LINKS:,} open links, which is the most. Take some back first.")
     _check_board(file, maker, wanted.board)
     _check_bounds(wanted, now)
-    name = (
-        " ".join("".join(letter for letter in wanted.name if letter.isprintable()).split())[:LONGEST]
-        or f"Link {sum(not link.is_password for link in tuple(links)) + 1}"
-    )
+    name = _clean(wanted.name) or f"Link {sum(not link.is_password for link in tuple(links)) + 1}"
     quota = _within(wanted.quota, parent.quota) if parent else wanted.quota
     above = parent.number if parent else 0
     return Link(0, "", name, wanted.role, wanted.board, maker.user, above, now, wanted.ends, wanted.people, quota, bare=wanted.bare)
+
+
+def wanted_of(link: Link) -> Wanted:
+    """A link as somebody would want it that is as this one is."""
+    return Wanted(link.name, link.role, link.board, link.ends, link.people, link.quota)
+
+
+def changed(maker: Maker, link: Link, wanted: Wanted, parent: Link | None, now: float) -> Link:
+    """The link as it becomes; its board stays. Raises `UserError` for what this maker may not give."""
+    if wanted.role not in maker.gives:
+        raise UserError(TOO_MUCH)
+    _check_bounds(wanted, now)
+    quota = _within(wanted.quota, parent.quota) if parent else wanted.quota
+    name = link.name if link.is_password else _clean(wanted.name) or link.name
+    return replace(link, name=name, role=wanted.role, ends=wanted.ends, people=wanted.people, quota=quota)
+
+
+def bounded(child: Link, parent: Link) -> Link:
+    """A link that was made by who came by another gives no more than that one does."""
+    return replace(child, role=lesser(child.role, parent.role), quota=_within(child.quota, parent.quota))
+
+
+def _clean(name: str) -> str:
+    return " ".join("".join(letter for letter in name if letter.isprintable()).split())[:LONGEST]
 
 
 def _check_board(file: BookFile, maker: Maker, board: str) -> None:
@@ -124,7 +145,7 @@ def told(register: Register, maker: Maker, boards: Mapping[str, str], now: float
         return {
             "person": member.number,
             "name": member.name,
-            "role": lesser(link.role, member.role or link.role),
+            "role": lesser(link.gives, member.role or link.gives),
             "came": min(each.begun for each in sessions),
             "seen": max(each.seen for each in sessions),
             "here": bool(here),
@@ -164,4 +185,6 @@ def _state(register: Register, link: Link, people: int, now: float) -> str:
         return "taken back"
     if not register.is_open(link, now):
         return "over"
+    if link.thanked is not None:
+        return "thanked"
     return "full" if link.people is not None and people >= link.people else "open"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar, cast
@@ -21,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from pipelines.gallery.person import Person
-from pipelines.people.people import HELD
+from pipelines.people.people import HELD, thanks
 from pipelines.people.roles import RANK, Role, admits, only
 from pipelines.people.rules import Maker
 from ui.gradio_import import gradio_stubs_untouched
@@ -47,6 +48,7 @@ class Visitor:
 
     `board`: the id of the one board that the visitor's link shows, or "". `link`: its number, 0 for who came by none. `session`: the hash
     of the token in the browser's cookie. `held`: the owner holds this person's jobs. `bare`: pictures leave without their settings.
+    `thanked`: until when, in seconds since 1970, this person takes their pictures along, as the link was closed kindly.
     """
 
     user: str
@@ -57,6 +59,7 @@ class Visitor:
     session: str = ""
     held: bool = False
     bare: bool = False
+    thanked: float | None = None
 
     @property
     def owns(self) -> bool:
@@ -76,7 +79,14 @@ class Visitor:
         """Why this visitor may not do what asks for that role; "" when they may."""
         if admits(least, self.role):
             return ""
+        if self.thanked is not None and least in ("commenter", "artist"):
+            return self.note
         return HELD if self.held and least == "artist" else only(least)
+
+    @property
+    def note(self) -> str:
+        """What this visitor is told wherever they are on the page, or ""."""
+        return thanks(self.thanked - time.time()) if self.thanked is not None else ""
 
 
 def visitor_of(request: object) -> Visitor:

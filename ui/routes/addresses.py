@@ -134,6 +134,8 @@ def _people(people: PeopleRoutes) -> Iterator[Address]:
     yield ("GET", "/people", "co-owner", people.news)
     yield ("POST", "/people/links", "co-owner", people.make)
     yield ("POST", "/people/links/{link_id}/address", "co-owner", people.renew)
+    yield ("POST", "/people/links/{link_id}/change", "co-owner", people.change)
+    yield ("POST", "/people/links/{link_id}/thank", "co-owner", people.thank)
     yield ("POST", "/people/links/{link_id}/take-back", "co-owner", people.take_back)
     yield ("POST", "/people/persons/{person:int}/role", "co-owner", people.set_role)
     yield ("POST", "/people/persons/{person:int}/hold", "co-owner", people.hold)

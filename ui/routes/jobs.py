@@ -72,7 +72,7 @@ class JobRoutes:
             "board": visitor.board,
             "held": visitor.held,
             "bare": visitor.bare,
-            "note": self.reach.trouble if visitor.owns else "",
+            "note": self.reach.trouble if visitor.owns else visitor.note,
         }
 
     async def stop(self, request: Request) -> Response:

@@ -3,6 +3,8 @@
     GET  /people                            -> PeopleNews: the ways in that one cares for, and who came by them
     POST /people/links                      LinkOrder -> NewLink, with an address that nobody can read again
     POST /people/links/{id}/address         -> NewLink: another address; the one before opens nothing any more
+    POST /people/links/{id}/change          LinkOrder: what of it is to be another; what is not named stays
+    POST /people/links/{id}/thank           closes it kindly: for a day, who came by it may take their own pictures along
     POST /people/links/{id}/take-back       closes it, with all that hangs on it
     POST /people/persons/{n}/role           {role}: the most that this person may be
     POST /people/persons/{n}/hold           {held}: whether their jobs wait and they ask for no others
@@ -17,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -24,7 +27,6 @@ from starlette.responses import JSONResponse, Response
 from models.errors import UserError
 from models.json_values import is_number, is_whole, table, text
 from pipelines import BookError, Studio
-from pipelines.people.records import Quota
 from pipelines.people.roles import is_role
 from pipelines.people.rules import Wanted
 from ui.door.reach import Reach, qr_picture
@@ -56,6 +58,16 @@ class PeopleRoutes:
             return self._shown(request, link.id, token)
 
         return await _answered(made)
+
+    async def change(self, request: Request) -> Response:
+        def act() -> None:
+            order = _order(request)
+            self.care.change(visitor_of(request).maker, _link(request), lambda before: _changed(order, before))
+
+        return await _done(act)
+
+    async def thank(self, request: Request) -> Response:
+        return await _done(lambda: self.care.thank(visitor_of(request).maker, _link(request)))
 
     async def take_back(self, request: Request) -> Response:
         return await _done(lambda: self.care.take_back(visitor_of(request).maker, _link(request)))
@@ -118,12 +130,25 @@ def _role(order: LinkOrder) -> Role:
 
 
 def _wanted(order: LinkOrder) -> Wanted:
-    hours, gigabytes = _number(order, "hours"), _number(order, "gigabytes")
-    ends = None if hours is None else time.time() + hours * 3_600
-    disk = None if gigabytes is None else int(gigabytes * 1e9)
-    quota = Quota(_whole(order, "jobs"), _number(order, "megapixels"), disk)
-    named = text(order, "name")[:200], _role(order), text(order, "board")[:LONGEST_ID]
-    return Wanted(*named, ends, _whole(order, "people"), quota, order.get("bare") is True)
+    return _changed(order, Wanted("", _role(order), text(order, "board")[:LONGEST_ID]))
+
+
+def _changed(order: LinkOrder, before: Wanted) -> Wanted:
+    """With what the order names."""
+    quota, bounds = before.quota, {name: _whole(order, name) for name in ("jobs", "people") if name in order}
+    if "megapixels" in order:
+        quota = replace(quota, megapixels=_number(order, "megapixels"))
+    if "gigabytes" in order:
+        gigabytes = _number(order, "gigabytes")
+        quota = replace(quota, disk=None if gigabytes is None else int(gigabytes * 1e9))
+    quota = replace(quota, jobs=bounds.get("jobs", quota.jobs))
+    found = replace(before, quota=quota, people=bounds.get("people", before.people))
+    if "hours" in order:
+        hours = _number(order, "hours")
+        found = replace(found, ends=None if hours is None else time.time() + hours * 3_600)
+    named = text(order, "name")[:200] if "name" in order else before.name
+    bare = order.get("bare") is True if "bare" in order else before.bare
+    return replace(found, name=named, role=_role(order) if "role" in order else before.role, bare=bare)
 
 
 def _number(order: LinkOrder, name: str) -> float | None:

@@ -6,6 +6,7 @@ import { reach } from "./reach.js";
 /** @typedef {import("./messages.d.ts").LinkRow} Link */
 /** @typedef {import("./messages.d.ts").PersonRow} Person */
 
+const NEW = "Whoever opens a link says a name and is in. It can be taken back at any time.";
 const OFTEN = 4000; // milliseconds between looks while the list is seen
 const ARMED = 5000; // milliseconds in which a second press takes back
 const AWAY = "The server did not answer. See that Atelier still runs, then try again.";
@@ -16,7 +17,8 @@ const HINTS = {
   commenter: "Whoever may comment says something of the pictures that they see, or of a spot of one.",
   "co-owner": "A co-owner makes links for others, and you can take those back too.",
 };
-const STATES = { over: "Over", full: "Full", "taken back": "Taken back" };
+const STATES = { over: "Over", full: "Full", thanked: "Thanked", "taken back": "Taken back" };
+const BOUNDS = ["people", "jobs", "megapixels", "gigabytes"];
 
 /** How long ago, in a few letters. @type {(seconds: number) => string} */
 export const ago = (seconds) => {
@@ -37,7 +39,8 @@ export const saidOf = (link, now) =>
     link.megapixels && `${link.megapixels} MP an hour`,
     link.gigabytes && `${link.gigabytes} GB`,
     link.bare && "without settings",
-    STATES[link.state] ?? (link.ends ? `ends in ${left(link.ends - now)}` : ""),
+    STATES[link.state],
+    link.ends && link.ends > now && link.state !== "taken back" && `ends in ${left(link.ends - now)}`,
   ].filter(Boolean).join(" · ");
 
 /** @param {import("./page_types.d.ts").Given} given */
@@ -47,7 +50,8 @@ export const build = ({ element }) => {
   let timer = 0;
   let newest = 0; // of the looks: an answer to an earlier one is not shown
   let before = "";
-  let armed = ""; // the id of the link that a second press takes back
+  let armed = ""; // the id of the link that a second press closes
+  let changed = ""; // the id of the link that the form is about; "": a new one
 
   const asked = async (address, body = null) => {
     const options = body ? { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) } : {};
@@ -108,24 +112,32 @@ export const build = ({ element }) => {
     return make("li", { "data-person": String(person.person), "data-here": String(person.here) },
       make("b", { textContent: person.name, title: person.name }),
       make("span", { className: "people-seen", textContent: person.held ? "paused" : seen }),
-      person.here && choice, person.here && hold);
+      ...(person.here && link.state !== "thanked" ? [choice, hold] : []));
   };
-  const takeBack = (link) => {
-    const words = armed === link.id ? "Yes, take it back" : "Take back";
-    const made = button(words, "It opens nothing any more, and who came by it is out at once", async () => {
-      if (armed !== link.id) {
-        armed = link.id;
-        setTimeout(() => armed === link.id && ((armed = ""), (before = ""), look()), ARMED);
-        before = "";
-        return look();
-      }
-      armed = "";
-      part("made").hidden = true;
-      return act(`people/links/${encodeURIComponent(link.id)}/take-back`, {}, `${link.name} was taken back.`);
-    });
-    made.dataset.act = "take-back";
-    if (armed === link.id) made.className = "quiet people-sure";
-    return made;
+  const again = () => {
+    before = "";
+    return look();
+  };
+  const close = (link, how, words) => {
+    armed = "";
+    part("made").hidden = true;
+    if (changed === link.id) setForm(null);
+    return act(`people/links/${encodeURIComponent(link.id)}/${how}`, {}, words);
+  };
+  /** One button, and once it was pressed two for a while. @type {(link: Link) => (HTMLElement | null)[]} */
+  const closing = (link) => {
+    const sure = armed === link.id;
+    const first = () => {
+      armed = link.id;
+      setTimeout(() => armed === link.id && ((armed = ""), again()), ARMED);
+      return again();
+    };
+    const made = button(sure ? "Take back now" : "Close…", sure ? "It opens nothing any more, and who came by it is out at once" : "At once, or with thanks", sure ? () => close(link, "take-back", `${link.name} was taken back.`) : first);
+    made.dataset.act = "close";
+    if (!sure) return [made];
+    made.className = "quiet people-sure";
+    const kind = button("Thank and close", "Nobody comes in by it any more, what waits is dropped; for a day, who came by it can download their own pictures", () => close(link, "thank", `${link.name} is closed, with thanks.`));
+    return [link.password || link.state === "thanked" ? null : kind, made];
   };
   const renew = (link) =>
     button("New address", "Another address for this link; the one before opens nothing any more, and who came by it stays", async () => {
@@ -136,9 +148,10 @@ export const build = ({ element }) => {
   /** @type {(link: Link, now: number) => HTMLElement} */
   const way = (link, now) => {
     const open = link.state === "open" || link.state === "full";
+    const change = open && armed !== link.id ? button("Change", "Another name, role, end or other bounds, for who came by it too", () => setForm(link)) : null;
     return make("li", { "data-link": link.id, "data-state": link.state },
       make("div", { className: "people-way" }, make("b", { textContent: link.name, title: link.name }), make("span", { className: "people-facts", textContent: saidOf(link, now) }),
-        make("span", { className: "people-acts" }, open && !link.password ? renew(link) : null, open ? takeBack(link) : null)),
+        make("span", { className: "people-acts" }, change, change && !link.password ? renew(link) : null, ...(open || link.state === "thanked" ? closing(link) : []))),
       link.people.length ? make("ul", {}, ...link.people.map((person) => row(link, person, now))) : null);
   };
 
@@ -180,15 +193,43 @@ export const build = ({ element }) => {
   const hint = () => write(part("hint"), HINTS[part("role").value] ?? "");
   const number = (name) => (part(name).value === "" ? null : Number(part(name).value));
 
+  /** The form is about this link, or a new one. @type {(link: Link | null) => void} */
+  const setForm = (link) => {
+    changed = link?.id ?? "";
+    part("form-words").textContent = link ? `Change “${link.name}”. It counts at once, also for who came by it.` : NEW;
+    part("make-says").textContent = link ? "Save" : "Make a link";
+    part("cancel").hidden = !link;
+    part("where").hidden = !!link;
+    part("hours").options[0].hidden = !link;
+    part("hours").value = link ? "keep" : "168";
+    part("role").value = link?.role ?? "artist";
+    part("name").value = link?.name ?? "";
+    part("name").disabled = !!link?.password;
+    for (const name of BOUNDS) part(name).value = String(link?.[name === "people" ? "most" : name] ?? "");
+    part("bounds").open = !!link;
+    hint();
+    if (link) {
+      part("made").hidden = true;
+      part("role").focus();
+      part("form").scrollIntoView({ block: "nearest" });
+    }
+  };
+  part("cancel").addEventListener("click", () => setForm(null));
   part("form").addEventListener("submit", async (event) => {
     event.preventDefault();
     write(part("problem"));
     part("make").disabled = true;
-    const hours = part("hours").value;
-    const bounds = Object.fromEntries(["people", "jobs", "megapixels", "gigabytes"].map((name) => [name, number(name)]));
-    const made = await asked("people/links", { name: part("name").value, role: part("role").value, board: part("board").value, hours: hours ? Number(hours) : null, bare: part("bare").checked, ...bounds });
+    const [id, hours, name] = [changed, part("hours").value, part("name").value];
+    const ends = hours === "keep" ? {} : { hours: hours ? Number(hours) : null };
+    const wanted = { name, role: part("role").value, ...ends, bare: part("bare").checked, ...Object.fromEntries(BOUNDS.map((bound) => [bound, number(bound)])) };
+    const made = id ? await asked(`people/links/${encodeURIComponent(id)}/change`, wanted) : await asked("people/links", { ...wanted, board: part("board").value });
     part("make").disabled = false;
     if (!made) return;
+    if (id) {
+      if (changed === id) setForm(null);
+      speak(`${name} is changed.`);
+      return again();
+    }
     show(made, "Send this to whom you want here, or have it photographed. It cannot be shown again later.");
     part("name").value = "";
     look();
@@ -214,6 +255,8 @@ export const build = ({ element }) => {
     part("made").hidden = true;
     part("qr").removeAttribute("src");
     part("address").value = "";
+    setForm(null);
+    places.seen();
     emit("look");
   });
   on("people", () => {

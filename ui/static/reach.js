@@ -21,15 +21,17 @@ export const tunnelWords = ({ ways, tunnel: { state, way, said } }) => {
 /** @param {(name: string) => any} part @param {(address: string, body?: object) => Promise<any>} asked */
 export const reach = (part, asked) => {
   let before = "";
+  let lost = false; // a tunnel, which was told
   const act = async (address, body) => {
     await asked(address, body);
     await look();
   };
   const button = (says, title, does) => {
     const made = make("button", { type: "button", className: "quiet", textContent: says, title });
-    made.addEventListener("click", () => {
+    made.addEventListener("click", async () => {
       made.disabled = true;
-      does();
+      await does();
+      made.disabled = false;
     });
     return made;
   };
@@ -50,6 +52,7 @@ export const reach = (part, asked) => {
     part("reach").hidden = false;
     if (!news || said === before) return;
     before = said;
+    lost = news.tunnel.state === "lost";
     part("places").replaceChildren(...news.addresses.map((address) => make("li", { textContent: address })));
     part("reach-none").hidden = news.addresses.length > 0;
     part("tunnel").replaceChildren(...tunnel(news));
@@ -61,5 +64,7 @@ export const reach = (part, asked) => {
     before = "";
     return look();
   };
-  return { look, again };
+  /** The dialog closes: what went wrong has been read. */
+  const seen = () => lost && asked("reach/tunnel/close", {});
+  return { look, again, seen };
 };
