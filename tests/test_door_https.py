@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import socket
 import ssl
 import time
@@ -9,16 +11,25 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
 
-from tests.support.doors import PASSWORD, RunningDoor, example_page, running_door
+from pipelines.people.rules import Maker, Wanted
+from tests.support.doors import PASSWORD, RunningDoor, example_page, route_paths, running_door
 from tests.support.toys import toy_studio
 from ui.door.certificate import OwnCertificate
 from ui.server import Door, create_app
 
 pytest_plugins = ("tests.support.door_fixtures",)
+TYPEFACE = re.compile(r"/static/(inter|fraunces)\.[0-9a-f]{16}\.woff2")
+WITHOUT_STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
+HEADERS = {
+    "content-type", "content-length", "content-security-policy", "x-content-type-options", "x-frame-options", "referrer-policy", "allow",
+    "cross-origin-resource-policy", "permissions-policy", "cache-control", "location", "connection", "content-disposition", "vary",
+    "content-encoding",
+}  # fmt: skip
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: lan.test\r\nConnection: close\r\n\r\n"
 
 
@@ -123,7 +134,9 @@ def test_the_page_about_the_warning_is_open_to_anyone_and_holds_what_the_owner_c
 def app(tmp_path: Path) -> Iterator[Any]:
     studio = toy_studio(tmp_path, start=False)
     certificate = OwnCertificate(tmp_path / "certificate", lambda: ["lan.test"])
-    yield create_app(studio, example_page, Door(frozenset({"lan.test"}), certificate=certificate, password=PASSWORD))
+    made = create_app(studio, example_page, Door(frozenset({"lan.test"}), certificate=certificate, password=PASSWORD))
+    made.state.studio_of_test = studio
+    yield made
     studio.close()
 
 
@@ -137,6 +150,31 @@ def test_in_the_clear_others_are_told_nothing_but_where_to_come_encrypted(app: A
     assert others.get("/", headers={"Host": "evil.test"}).status_code == 421
     assert TestClient(app, "https://lan.test", client=("192.168.1.9", 1)).get("/healthz").status_code == 200
     assert TestClient(app, "http://localhost", client=("127.0.0.1", 1)).get("/healthz").status_code == 200
+
+
+def test_an_idle_studio_shows_strangers_a_door_and_nothing_else(app: Any, tmp_path: Path) -> None:
+    """Each route, asked in each way by who came by nothing: what is answered is the door or a refusal, in words that tell of nobody."""
+    studio = app.state.studio_of_test
+    link, token = studio.people.care.make(Maker("o", "owner"), Wanted("Secret friends", "artist"))
+    studio.people.enter(token, "Zelda")
+    stranger = TestClient(app, "https://lan.test", client=("192.168.1.9", 1), follow_redirects=False)
+    told = re.compile(
+        rf"\d+\.\d+|gradio|python|uvicorn|secret|zelda|starter|sd1|{re.escape(socket.gethostname())}|{tmp_path}|{link.id}", re.I
+    )
+    paths, pages = route_paths(app), {"/login", "/certificate", "/certificate/studio.crt", "/healthz"}
+    assert len(paths) > 60
+    ways = (("GET", "text/html"), ("GET", "application/json"), ("HEAD", "text/html"), ("POST", "application/json"), ("OPTIONS", "*/*"))
+    for path, (method, kind) in itertools.product(sorted(paths), ways):
+        answer = stranger.request(method, quote(path), headers={"Accept": kind})
+        what = (method, path, kind, answer.status_code, answer.text)
+        if path in pages and method in ("GET", "HEAD"):
+            assert answer.status_code == 200, what
+        elif answer.status_code != 303 or answer.headers["location"] != "/login":
+            assert answer.status_code in (401, 403, 404, 405, 415, 429) or TYPEFACE.fullmatch(path), what
+        assert answer.headers.keys() <= HEADERS, what
+        heads = " ".join(value for name, value in answer.headers.items() if name != "content-security-policy")
+        assert path.startswith(("/certificate", "/static/")) or not told.search(f"{WITHOUT_STYLE.sub('', answer.text)} {heads}"), what
+    assert not told.search(re.sub(r"<style>.*?</style>|<code>.*?</code>", "", stranger.get("/certificate").text, flags=re.DOTALL))
 
 
 def test_a_phone_joins_over_https_draws_sees_it_form_and_copies(door: RunningDoor, chromium: Any) -> None:

@@ -31,6 +31,7 @@ summary::after { content: "+"; color: var(--quiet); }
 [open] > summary::after { content: "\\2212"; }
 ol { padding-left: 1.3rem; } li { margin-bottom: .35rem; }
 a { color: inherit; }
+.back { margin: 1.4rem 0 0; }
 """
 STEPS: dict[str, tuple[str, ...]] = {
     "iPhone and iPad": (
@@ -79,14 +80,14 @@ browsers keep nothing of a place that they warn of.</p>
 <p>It is called <b>{escape(authority.name)}</b>. It can vouch for private networks alone, for no site on the internet. Remove it where you
 have put it when you come here no more.</p>
 {steps}
-<p style="margin: 1.4rem 0 0"><a href="./">Back to the studio</a></p>""",
+<p class="back"><a href="./">Back to the studio</a></p>""",
         faces,
     )
 
 
 def no_trust_page(faces: str = "") -> str:
     words = "This studio has no certificate of its own, so there is none to trust."
-    return _page(f'<h1>No certificate</h1><p>{words}</p><p style="margin: 0"><a href="./">Back to the studio</a></p>', faces)
+    return _page(f'<h1>No certificate</h1><p>{words}</p><p class="back"><a href="./">Back to the studio</a></p>', faces)
 
 
 def _page(content: str, faces: str) -> str:
