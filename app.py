@@ -85,6 +85,8 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     )
     door, host = reach(options)
     door = certified(options, door, host)
+    if door.listens:
+        door.local_name.known()  # is asked while the page is built
 
     def opened(port: int) -> None:
         announce(options, door, host, port)
@@ -110,7 +112,7 @@ def reach(options: argparse.Namespace) -> tuple[Door, str]:
     if not (away or public or proxies or options.password):
         return Door(), host
     machine = socket.gethostname().lower()
-    names = {machine, f"{machine}.local"} | ({host} if away and not options.listen else set[str]())
+    names = {machine, f"{machine.partition('.')[0]}.local"} | ({host} if away and not options.listen else set[str]())
     password = options.password or secrets.token_urlsafe(9)
     tunnels = Tunnels(sorted(proxies))
     door = Door(frozenset(names), own_address=True, password=password, listens=host, public=public, proxies=proxies, tunnels=tunnels)
@@ -143,10 +145,12 @@ def announce(options: argparse.Namespace, door: Door, host: str, port: int) -> N
     from ui.door.own_addresses import here, qr_code
     from ui.door.reach import Reach
 
-    reached = Reach(door.listens, door.public, door.certificate)
+    reached = Reach(door.listens, door.public, door.certificate, local_name=door.local_name)
     open_at = here(host, port, reached.scheme)
     print(f"\nAtelier is open at {open_at}")
     if door.password:
+        if door.listens:
+            door.local_name.wait(0.5)
         others = reached.others(port)
         print("\n".join(f"Others open:        {address}" for address in others))
         print(qr_code(others[0], sys.stdout) if others else "", end="")

@@ -10,6 +10,7 @@ import pytest
 
 import app
 from models.errors import UserError
+from ui.door.local_name import LocalName
 from ui.server import Door
 
 
@@ -27,6 +28,14 @@ def test_beyond_this_computer_there_is_always_a_password(arguments: tuple[str, .
     door, host = app.reach(options(*arguments))
     assert host != "127.0.0.1"
     assert door.password and len(door.password) >= 10
+
+
+@pytest.mark.parametrize("called", ["Box", "box.example.org", "Box.local"])
+def test_the_studio_answers_to_the_name_that_the_network_knows_by_itself(monkeypatch: pytest.MonkeyPatch, called: str) -> None:
+    monkeypatch.setattr("app.socket.gethostname", lambda: called)
+    door, _ = app.reach(options("--listen"))
+    assert {"box.local", called.lower()} <= door.hosts
+    assert LocalName(resolves=lambda name: {name}, own=lambda: ["box.local"]).wait(5) in door.hosts
 
 
 def test_a_made_up_password_is_new_each_time() -> None:

@@ -32,6 +32,7 @@ from ui.door.encryption import InTheClear
 from ui.door.failures import Broken
 from ui.door.gradio_part import GradioPart
 from ui.door.guard import Guard
+from ui.door.local_name import LocalName
 from ui.door.login import LoginRoutes
 from ui.door.page_state import keep_little
 from ui.door.proxy import Forwarded, PublicUrl, Published, Rooted
@@ -74,6 +75,7 @@ class Door:
     public: PublicUrl | None = None  # where a proxy shows the studio
     certificate: Certificate | None = None  # of the HTTPS that is spoken with others; None where all is in the clear
     tunnels: Tunnels = field(default_factory=Tunnels)  # that its owner may open
+    local_name: LocalName = field(default_factory=LocalName)
     proxies: frozenset[str] = frozenset()  # addresses and networks whose word about visitors is taken
 
 
@@ -88,7 +90,7 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
     app.state.closing = asyncio.Event()
     own = door.certificate is not None and door.certificate.authority is not None
     login = LoginRoutes(studio.people, faces(assets.fonts, "static/"), own)
-    reach = Reach(door.listens, door.public, door.certificate, door.tunnels)
+    reach = Reach(door.listens, door.public, door.certificate, door.tunnels, door.local_name)
     for method, path, least, handler in addresses(studio, login, app.state.closing, reach):
         app.add_route(path, routed(handler, least), methods=[method])
     entries = [route for route in app.routes if declared(getattr(route, "endpoint", None)) == "anyone"]

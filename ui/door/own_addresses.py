@@ -31,6 +31,11 @@ def names(host: str) -> list[str]:
     return [*own, socket.gethostname()]
 
 
+def own_addresses() -> list[str]:
+    """All addresses of this machine that another one can use."""
+    return _addresses(socket.AF_INET) + _addresses(socket.AF_INET6)
+
+
 def is_own(name: str) -> bool:
     """Whether it leads to this machine from nowhere else."""
     return name == "localhost" or is_loopback(name)

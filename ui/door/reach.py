@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
-from ui.door.own_addresses import elsewhere, is_own
+from ui.door.local_name import LocalName
+from ui.door.own_addresses import ALL, elsewhere, is_own
 from ui.door.proxy import PublicUrl, host_name
 from ui.door.tunnel import Tunnels
 
@@ -28,13 +29,14 @@ QUIET = 4  # squares of white around a QR code, as ISO/IEC 18004 asks for
 @dataclass(frozen=True)
 class Reach:
     """`listens`: the address that the server listens on. `public`: where a proxy shows the studio. `certificate`: of its HTTPS.
-    `tunnels`: programs that show it elsewhere, of which one may run.
+    `tunnels`: programs that show it elsewhere, of which one may run. `local_name`: what the network calls this machine by itself.
     """
 
     listens: str = ""
     public: PublicUrl | None = None
     certificate: Certificate | None = None
     tunnels: Tunnels = field(default_factory=Tunnels)
+    local_name: LocalName = field(default_factory=LocalName)
 
     @property
     def scheme(self) -> str:
@@ -45,7 +47,11 @@ class Reach:
         """Where other machines find it, the most likely address first; empty for a studio that answers this one alone."""
         if self.public:
             return [str(self.public)]
-        return elsewhere(self.listens, port, self.scheme, self.certificate.names if self.certificate else ()) if self.listens else []
+        if not self.listens:
+            return []
+        found = elsewhere(self.listens, port, self.scheme, self.certificate.names if self.certificate else ())
+        named = self.local_name.known() if found and self.listens in ALL else ""
+        return [*found, f"{self.scheme}://{named}:{port}"] if named else found
 
     @property
     def trouble(self) -> str:

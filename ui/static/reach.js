@@ -3,6 +3,7 @@ import { make } from "./dom.js";
 
 /** @typedef {import("./messages.d.ts").ReachNews} News */
 
+const BY_NAME = /\.local(:\d+)?$/;
 const PAIRS = 8; // of a fingerprint in a line
 
 /** @type {(fingerprint: string) => string} */
@@ -53,7 +54,7 @@ export const reach = (part, asked) => {
     if (!news || said === before) return;
     before = said;
     lost = news.tunnel.state === "lost";
-    part("places").replaceChildren(...news.addresses.map((address) => make("li", { textContent: address })));
+    part("places").replaceChildren(...news.addresses.map((address) => make("li", { textContent: address }, BY_NAME.test(address) ? make("small", { textContent: " on devices that look for names themselves" }) : null)));
     part("reach-none").hidden = news.addresses.length > 0;
     part("tunnel").replaceChildren(...tunnel(news));
     part("certificate").hidden = !news.certificate;
