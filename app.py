@@ -48,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options: argparse.Namespace, lock: FolderLock) -> None:
     """Joins the parts and answers until Ctrl+C."""
     from models.library.catalog import Catalog
+    from pipelines.completion.tag_lists import TagFolders
     from pipelines.images.store import INPUTS, Inputs
     from pipelines.job_book.book import JobBook
     from pipelines.jobs.outputs import Outputs
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     inputs.sweep(book.inputs_used())
 
     annotators = Annotators([weights, *options.models_dir], HERE / "models" / "starter")
-    words = WildcardFolders([weights, *options.models_dir])
+    words, tags = WildcardFolders([weights, *options.models_dir]), TagFolders([weights, *options.models_dir])
 
     def open_runner() -> Runner:
         from models.memory.device import choose, read_machine
@@ -80,9 +81,10 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
             given.pop("device", None)
         return open_runner(catalog, options.device, inputs, replace(machine, **given), annotators)
 
+    guests = int(options.guest_disk * 1e9)
     studio = Studio(
-        catalog, outputs, book, open_runner, weights, inputs, annotators, guest_disk=int(options.guest_disk * 1e9), wildcards=words
-    )
+        catalog, outputs, book, open_runner, weights, inputs, annotators, guest_disk=guests, wildcards=words, tags=tags
+    )  # fmt: skip
     door, host = reach(options)
     door = certified(options, door, host)
     if door.listens:

@@ -11,6 +11,7 @@ from models.errors import UserError
 from models.library.catalog import Catalog, Checkpoint
 from models.memory.forecast import Forecast
 from models.memory.manager import LedgerLine
+from pipelines.completion.tag_lists import TagFolders
 from pipelines.details.detectors import Detectors
 from pipelines.gallery.gallery import Gallery
 from pipelines.gallery.person import Person
@@ -47,6 +48,7 @@ from pipelines.resolving.resolve import resolve
 from pipelines.resolving.wording import with_words
 from pipelines.services.answers import JobNews
 from pipelines.services.checks import Checks
+from pipelines.services.completion import Completion
 from pipelines.services.control_preview import ControlPreviews
 from pipelines.services.cost import Costs
 from pipelines.services.depth_preview import DepthPreviews
@@ -63,9 +65,11 @@ from pipelines.services.library import Library
 from pipelines.services.preprocessor_weights import AnnotatorFiles
 from pipelines.services.preset_files import PresetFiles
 from pipelines.services.presets import Presets
+from pipelines.services.prompt_history import PromptHistory
 from pipelines.services.prompt_notes import PromptReader
 from pipelines.services.queue import Queue
 from pipelines.services.readings import Readings
+from pipelines.services.strengths import Strengths
 from pipelines.services.uploads import Taken, Uploads
 from pipelines.wildcards.folders import WildcardFolders
 
@@ -87,11 +91,13 @@ class Studio:
         hub: str = HUB,
         guest_disk: int = 0,
         wildcards: WildcardFolders | None = None,
+        tags: TagFolders | None = None,
     ) -> None:
         """`weights`: the folder that downloaded and converted models go to. `inputs`: shared with the runner; else beside the outputs.
 
         `annotators`: the weights of preprocessors, shared with the runner; without it, there are none. `hub`: where downloads come from.
-        `guest_disk`: bytes that each guest's pictures and inputs may take; 0 for no limit. `wildcards`: without it, there are none.
+        `guest_disk`: bytes that each guest's pictures and inputs may take; 0 for no limit. `wildcards`, `tags`: without it, there
+        are none.
         """
         self._catalog = catalog
         kept = inputs or Inputs(outputs.folder / INPUTS)
@@ -115,6 +121,8 @@ class Studio:
         self.finder = DetailFinder(self.uploads, self._worker, Detectors(annotators.folders))
         self.wildcards = wildcards or WildcardFolders([])
         self.prompts = PromptReader(catalog, self.wildcards)
+        self.history, self.strengths = PromptHistory(book), Strengths(outputs.folder)
+        self.completion = Completion(catalog, self.wildcards, tags or TagFolders([]), self.history, self.strengths)
         self.examples = Examples(catalog)
         self.details = Details(book, catalog)
         self.gallery = Gallery(book, self.disk.gave_back)
@@ -156,6 +164,7 @@ class Studio:
         """
         admitted, allowance = self._admitted(request, user, owner)
         job_id = self._worker.submit(admitted, user, owner, lane, once, allowance)
+        self.strengths.remember(user, admitted)
         if owner:
             self.book.news = ""
         return job_id

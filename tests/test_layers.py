@@ -65,6 +65,7 @@ PACKAGES = {
         "metadata",
         "programs",
         "prompts",
+        "completion",
         "wildcards",
         "preprocessors",
         "details",
@@ -83,6 +84,7 @@ TORCH_FREE = [
         for name in (
             "requests",
             "wildcards",
+            "completion",
             "programs",
             "metadata",
             "presets",

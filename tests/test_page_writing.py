@@ -1,4 +1,4 @@
-"""Help while writing, on the page: presets that are brought in, looked at, applied, taken back, made and handed on."""
+"""Help while writing, on the page: presets that are brought in, looked at, applied, taken back, made and handed on; completion."""
 
 from __future__ import annotations
 
@@ -61,3 +61,40 @@ def test_presets_are_brought_in_looked_at_applied_together_taken_back_made_of_th
     dialog.get_by_role("button", name="Apply", exact=True).click()
     expect(prompt).to_have_value("a red house")
     expect(page.locator("#txt2img-steps input")).to_have_value("7")
+
+
+def test_what_is_typed_is_completed_by_keys_and_by_mouse_and_the_field_stays_itself(visit: Visit, house: House) -> None:
+    page, field, rows = visit.page, visit.page.locator("#txt2img-prompt textarea"), visit.page.locator("#completion li")
+    visit.generate("zest (harbour:1.2), grey zebra")
+    visit.finished()
+    field.fill("")
+    field.press_sequentially("a fox, ze", delay=20)
+    expect(rows.locator(".completion-said")).to_have_text(["zest", "grey zebra"])
+    assert field.evaluate("(each) => [each.getAttribute('role'), each.getAttribute('aria-controls')]") == [None, "completion"]
+    field.press("Enter")  # nothing was chosen, so it ends the line
+    expect(rows).to_have_count(0)
+    expect(field).to_have_value("a fox, ze\n")
+    field.press("Backspace")
+    expect(rows).to_have_count(2)
+    field.press("ArrowDown")
+    expect(rows.first).to_have_attribute("aria-selected", "true")
+    assert field.get_attribute("aria-activedescendant") == "completion-0"
+    field.press("Enter")
+    expect(field).to_have_value("a fox, zest, ")
+    field.press("ControlOrMeta+z")
+    expect(field).to_have_value("a fox, ze")
+    field.press_sequentially("s", delay=20)
+    expect(rows).to_have_count(1)
+    field.press("Escape")
+    expect(rows).to_have_count(0)
+    field.press_sequentially(", gr", delay=20)
+    rows.filter(has_text="grey zebra").click()
+    expect(field).to_have_value("a fox, zes, grey zebra, ")
+    assert field.evaluate("(each) => document.activeElement === each && each.selectionStart === each.value.length")
+    # An input method composes in peace, and what a script writes asks for nothing.
+    field.evaluate("""(each) => {
+      each.dispatchEvent(new CompositionEvent("compositionstart"));
+      each.dispatchEvent(new InputEvent("input", { inputType: "insertCompositionText", isComposing: true, bubbles: true }));
+    }""")
+    page.wait_for_timeout(200)
+    expect(rows).to_have_count(0)

@@ -30,6 +30,7 @@ from pipelines.services.answers import (
     CheckedFact,
     CheckNews,
     ComparedPicture,
+    CompletionItem,
     DetailGroup,
     DetailValue,
     Differing,
@@ -72,6 +73,7 @@ __all__ = [
     "CommentList",
     "CommentThread",
     "ComparedPicture",
+    "CompletionItem",
     "DetailGroup",
     "DetailValue",
     "Differing",
@@ -376,6 +378,22 @@ class FinishOrder(TypedDict, total=False):
     picture: object  # an id
     ids: object  # of pictures
     of: object  # pictures of the whole order, which comes in parts
+
+
+class CompletionQuestion(TypedDict, total=False):
+    """What is being written. Sent by `completion.js` to `/complete`; read by `ui.routes.writing`."""
+
+    before: object  # the text before the cursor
+    text: object  # all of it
+    checkpoint: object  # an id
+    against: object  # whether it says what not to draw
+    loras: object  # ids of those of the form
+
+
+class CompletionList(TypedDict):
+    """What may be meant. Sent by `POST /complete`; read by `completion.js`."""
+
+    items: list[CompletionItem]
 
 
 class PresetOrder(TypedDict, total=False):

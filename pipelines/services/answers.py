@@ -369,6 +369,16 @@ class PresetLook(TypedDict):
     problem: str  # why the form cannot have them, or ""
 
 
+class CompletionItem(TypedDict):
+    """Something that may be written where the cursor stands. Sent by `POST /complete`; read by `completion.js`."""
+
+    kind: str  # "lora", "hypernet", "embedding", "wildcard", "trigger", "word", "phrase" or "tag"
+    said: str
+    written: str  # what takes the place of what was typed
+    note: str  # beside it, or ""
+    back: int  # UTF-16 units before the cursor whose place it takes
+
+
 class FolderNews(TypedDict):
     """A folder that is brought in: how far it is. Within `FoldersNews`."""
 

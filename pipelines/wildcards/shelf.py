@@ -95,6 +95,11 @@ class Shelf:
         self._by_name: Mapping[str, Collection] = {each.name.casefold(): each for each in collections}
         self.find = lru_cache(maxsize=20_000)(self._find)
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All of them, as they are called, in order."""
+        return tuple(sorted((each.name for each in self._by_name.values()), key=str.casefold))
+
     def _find(self, name: str) -> Collection | None:
         """A name that is no path is looked for in all folders where nothing is called just so."""
         asked = re.sub(r"[\\/]+", "/", name.casefold()).strip("/")

@@ -154,9 +154,14 @@ def toy_vocabulary(words: list[str]) -> tuple[dict[str, int], list[str]]:
 
 
 def toy_studio(
-    folder: Path, step_seconds: float = 0.0, runner: ToyPainter | None = None, start: bool = True, open_seconds: float = 0.0
+    folder: Path,
+    step_seconds: float = 0.0,
+    runner: ToyPainter | None = None,
+    start: bool = True,
+    open_seconds: float = 0.0,
+    **more: Any,
 ) -> Studio:
-    """A studio on a toy runner, with its book and pictures in `folder`. Close it when done."""
+    """A studio on a toy runner, with its book and pictures in `folder`. Close it when done. `more`: what else it is given."""
     outputs = Outputs(folder / "outputs")
     book = JobBook(folder / "outputs" / "studio.db", folder / "outputs")
     catalog = Catalog(toy_model_folder(folder / "toy"))
@@ -166,7 +171,7 @@ def toy_studio(
         time.sleep(open_seconds)
         return toy
 
-    studio = Studio(catalog, outputs, book, open_runner)
+    studio = Studio(catalog, outputs, book, open_runner, **more)
     toy.inputs = studio.uploads.inputs
     if start:
         studio.start()

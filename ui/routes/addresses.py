@@ -27,6 +27,7 @@ from ui.routes.presets import PresetRoutes
 from ui.routes.queue import QueueRoutes
 from ui.routes.reach import ReachRoutes
 from ui.routes.readings import ReadingRoutes
+from ui.routes.writing import WritingRoutes
 
 LEAST_IN_QUEUE: dict[str, Role] = {"cancel": "viewer", "pause": "viewer", "give_back": "viewer"}  # one may always stop what one began
 Handler = Callable[[Request], Awaitable[Response]]
@@ -42,6 +43,7 @@ def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, reach:
     yield from _elsewhere(ReadingRoutes(studio), FolderRoutes(studio))
     yield from _finishes(FinishRoutes(studio))
     yield from _presets(PresetRoutes(studio))
+    yield ("POST", "/complete", "artist", WritingRoutes(studio).complete)
     yield from _people(PeopleRoutes(studio, reach))
     yield from _reach(ReachRoutes(reach, studio.people.care), TrustRoutes(reach.certificate, login.faces))
     yield ("GET", "/join/{token}", "anyone", login.join)

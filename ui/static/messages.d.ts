@@ -189,6 +189,14 @@ export type ComparedPicture = {
   prompt: string;
 };
 
+export type CompletionItem = {
+  kind: string;
+  said: string;
+  written: string;
+  note: string;
+  back: number;
+};
+
 export type DetailGroup = {
   title: string;
   values: DetailValue[];
@@ -662,6 +670,18 @@ export type FinishOrder = {
   picture?: unknown;
   ids?: unknown;
   of?: unknown;
+};
+
+export type CompletionQuestion = {
+  before?: unknown;
+  text?: unknown;
+  checkpoint?: unknown;
+  against?: unknown;
+  loras?: unknown;
+};
+
+export type CompletionList = {
+  items: CompletionItem[];
 };
 
 export type PresetOrder = {
