@@ -70,6 +70,7 @@ from pipelines.services.prompt_notes import PromptReader
 from pipelines.services.queue import Queue
 from pipelines.services.readings import Readings
 from pipelines.services.strengths import Strengths
+from pipelines.services.together import Together
 from pipelines.services.uploads import Taken, Uploads
 from pipelines.wildcards.folders import WildcardFolders
 
@@ -126,6 +127,8 @@ class Studio:
         self.examples = Examples(catalog)
         self.details = Details(book, catalog)
         self.gallery = Gallery(book, self.disk.gave_back)
+        self.people.on_linked = self.gallery.boards.linked
+        self.together = Together(book, self._worker, self.queue, self.gallery.boards, self.people)
         self.readings = Readings(catalog, self.uploads, annotators, self._runtime)
         self.checks = Checks(self.gallery.leaving.signing.anchors)
         self.costs = Costs(book.queue, self.forecast)

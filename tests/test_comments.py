@@ -45,6 +45,7 @@ def on_board(opened: Opened, *pictures: str) -> Person:
     boards = opened[1].boards
     board = boards.create(ADA, "shared")
     boards.add(board, pictures, ADA)
+    boards.share(board, ADA, shared=True)
     return Person("bob", board=board)
 
 

@@ -358,6 +358,7 @@ def test_a_link_to_a_board_shows_that_one_and_the_own_pictures_and_nothing_else(
     for path, values in (("note", {"note": "xylophone"}), ("rate", {"rating": 5}), ("favourite", {"favourite": True})):
         assert door.post_json(f"/library/pictures/{path}", {"ids": [shown], **values}, OWNER).status == 200
     me = guest(door, make(door, board=boards[0])[1])
+    assert door.post_json(f"/library/boards/{boards[0]}/desk", {"on": False}, me).status == 200
     mine = draw(door, "mine", me)
 
     def found(query: str, **more: object) -> set[str]:
@@ -390,6 +391,9 @@ def test_a_link_to_a_board_shows_that_one_and_the_own_pictures_and_nothing_else(
     listed = door.ask("GET", "/library/boards", headers=me).json()["boards"]
     assert [(each["name"], each["count"], each["own"]) for each in listed] == [("Sea", 1, False)]
     changes_nothing(door, me, boards, shown)
+    for other in (boards[1], "none"):
+        assert door.ask("GET", f"/together/{other}?wait=0", headers=me).status == 204
+        assert door.post_json(f"/library/boards/{other}/desk", {"on": True}, me).status == 422
     put = door.post_json(f"/library/boards/{boards[0]}/add", {"ids": [mine, hidden]}, me).json()
     assert (put["changed"], put["missing"]) == (1, 1)
     assert door.post_json(f"/library/boards/{boards[1]}/add", {"ids": [mine]}, me).status == 422
@@ -433,8 +437,8 @@ def changes_nothing(door: RunningDoor, me: dict[str, str], boards: list[str], sh
     """What is shown is another person's all the same."""
     for act, values in (("rate", {"rating": 1}), ("note", {"note": "x"}), ("delete", {}), ("favourite", {"favourite": False})):
         assert door.post_json(f"/library/pictures/{act}", {"ids": [shown], **values}, me).status == 422
-    for act in ("rename", "delete", "restore"):
-        assert door.post_json(f"/library/boards/{boards[0]}/{act}", {"name": "x"}, me).status == 422
+    for act in ("rename", "delete", "restore", "share"):
+        assert door.post_json(f"/library/boards/{boards[0]}/{act}", {"name": "x", "on": False}, me).status == 422
 
 
 def test_what_others_draw_is_seen_by_no_guest_while_it_forms(door: RunningDoor) -> None:
@@ -447,6 +451,10 @@ def test_what_others_draw_is_seen_by_no_guest_while_it_forms(door: RunningDoor) 
         assert door.post_json(f"/jobs/{job}/{act}", {}, you).status == 404
     assert door.post_json("/queue/cancel", {"jobs": [job]}, you).status == 404
     assert door.ask("GET", f"/gradio_api/queue/data?session_hash={job}", headers=you).status == 404
+    board = door.post_json("/library/boards", {"name": "While it forms"}, OWNER).json()["id"]
+    there = guest(door, make(door, board=board)[1], "There")
+    [tile] = door.ask("GET", f"/together/{board}?wait=0", headers=there).json()["drawing"]
+    assert (tile["private"], tile["name"], tile["preview"], tile["steps"]) == (True, "", "", 0)
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "x" * 22 + "=="}
     assert door.ask("GET", f"/live/{job}", headers=you | upgrade).status in (400, 403, 404, 426)
     assert door.post_json(f"/jobs/{job}/stop", {}, me).status == 200

@@ -64,7 +64,9 @@ def test_marks_boards_and_the_bin_over_http(studio_door: RunningDoor, pictures: 
     post(f"/library/boards/{board}/add", {"ids": pictures})
     post(f"/library/boards/{board}/rename", {"name": "<i>"})
     assert studio_door.ask("GET", "/library/boards", headers=ME).json() == {
-        "boards": [{"id": board, "name": "<i>", "count": 2, "own": True}]
+        "boards": [
+            {"id": board, "name": "<i>", "count": 2, "own": True, "shared": False, "shares": True, "maker": "Guest g", "desk": False}
+        ]
     }
     details = studio_door.ask("GET", f"/library/pictures/{pictures[0]}", headers=ME).json()
     assert (details["rating"], details["favourite"], details["note"], details["boards"]) == (4, True, "<b>mine</b>", [board])

@@ -17,6 +17,7 @@ from pipelines.gallery.answers import (
     GalleryBoards,
     GalleryChanged,
     GalleryChip,
+    GalleryDesk,
     GalleryDetails,
     GalleryDownload,
     GalleryHeadings,
@@ -34,6 +35,7 @@ from pipelines.services.answers import (
     DetailGroup,
     DetailValue,
     Differing,
+    DrawnNow,
     EstimatorInfo,
     Example,
     FinishLine,
@@ -41,6 +43,7 @@ from pipelines.services.answers import (
     FinishStepLine,
     FolderNews,
     FoldersNews,
+    HerePerson,
     JobNews,
     PictureComparison,
     PictureDetails,
@@ -63,6 +66,7 @@ from pipelines.services.answers import (
     TimeLane,
     TimeLine,
     TimeStretch,
+    TogetherNews,
     UnknownValue,
 )
 
@@ -77,6 +81,7 @@ __all__ = [
     "DetailGroup",
     "DetailValue",
     "Differing",
+    "DrawnNow",
     "EstimatorInfo",
     "Example",
     "FinishLine",
@@ -89,6 +94,7 @@ __all__ = [
     "GalleryBoards",
     "GalleryChanged",
     "GalleryChip",
+    "GalleryDesk",
     "GalleryDetails",
     "GalleryDownload",
     "GalleryHeadings",
@@ -96,6 +102,7 @@ __all__ = [
     "GalleryOffers",
     "GalleryPicture",
     "GalleryWindow",
+    "HerePerson",
     "JobNews",
     "LinkRow",
     "NewLink",
@@ -122,6 +129,7 @@ __all__ = [
     "TimeLane",
     "TimeLine",
     "TimeStretch",
+    "TogetherNews",
     "UnknownValue",
 ]  # fmt: skip
 
@@ -299,6 +307,7 @@ class StudioState(TypedDict):
     login: bool  # whether one came in by a link or a password, and can go out again
     you: You
     comments: int  # another number when those of the picture that was named have changed
+    desk: GalleryDesk | None  # the board that one draws onto
 
 
 class CommentOrder(TypedDict, total=False):
@@ -823,6 +832,7 @@ class GalleryOrder(TypedDict, total=False):
     name: object
     settings: object
     format: object
+    on: object
 
 
 class NewBoard(TypedDict):

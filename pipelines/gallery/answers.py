@@ -58,12 +58,24 @@ class GalleryHeadings(TypedDict):
 
 
 class GalleryBoard(TypedDict):
-    """A board, and how many pictures that are kept are on it."""
+    """A board, and how many pictures that are kept are on it. `maker`: the name of who made it; "" for the owner of the studio."""
 
     id: str
     name: str
     count: int
-    own: bool  # or another person's, which is shown
+    own: bool  # or another person's, which is shared
+    shared: bool
+    shares: bool  # who asks may share it, or make it private again
+    maker: str
+    desk: bool  # what who asks draws goes onto it
+
+
+class GalleryDesk(TypedDict):
+    """The board that somebody draws onto. Within `StudioState`."""
+
+    id: str
+    name: str
+    shared: bool
 
 
 class GalleryBoards(TypedDict):

@@ -1,4 +1,8 @@
-"""Boards: pictures put together under a name, each board one person's. A picture may be on several."""
+"""Boards: pictures put together under a name, each board one person's. A picture may be on several.
+
+A private board is seen by its maker alone, a shared one by everybody whom a link lets in: into the studio, or to that board. People put
+their own pictures on it, and may draw onto it: then what they draw goes there by itself.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,11 @@ import unicodedata
 from collections.abc import Sequence
 
 from models.errors import UserError
-from pipelines.gallery.answers import GalleryBoard, GalleryChanged
+from pipelines.gallery.answers import GalleryBoard, GalleryChanged, GalleryDesk
 from pipelines.gallery.marks import Changes
-from pipelines.gallery.person import Person
-from pipelines.job_book.journal import index
+from pipelines.gallery.person import OWN, Person, own, visible
+from pipelines.job_book.desks import SIT, desk_of
+from pipelines.job_book.journal import index, lines_about
 
 LONGEST = 100  # letters of a name
 MOST = 500  # boards a person
@@ -26,13 +31,68 @@ class Boards:
         self._changes = changes
 
     def all(self, person: Person) -> list[GalleryBoard]:
-        """By name."""
-        query = """select id, name, count(shelf.number), board.user = ? from board left join on_board on board = board.number
-          left join shelf on shelf.number = picture and shelf.deleted is null
-          where (board.user = ? or id = ?) and board.deleted is null group by board.number order by lower(name), board.number"""
+        """Those that this person sees, by name."""
+        query = f"""select board.id, board.name, count(shelf.number), board.user = ?, board.shared, coalesce(person.name, '')
+          from board left join on_board on board = board.number left join shelf on shelf.number = picture and shelf.deleted is null
+            and (board.shared or {OWN})
+          left join person on person.user = board.user
+          where {person.sees_board} and board.deleted is null group by board.number order by lower(board.name), board.number"""
         with self._changes.book.file.reading() as db:
-            rows = db.execute(query, (person.user, person.user, person.board)).fetchall()
-        return [{"id": row[0], "name": row[1], "count": row[2], "own": bool(row[3])} for row in rows]
+            rows, desk = db.execute(query, (person.user, *person.users, *person.seen_boards)).fetchall(), desk_of(db, person.user)
+        return [_told(row, person, desk) for row in rows]
+
+    def desk(self, person: Person) -> GalleryDesk | None:
+        """The board that this person draws onto."""
+        query = f"select board.id as id, name, shared from board join desk on board = id where desk.user = ? and {person.sees_board}"
+        rows = self._changes.book.file.rows(f"{query} and deleted is null", (person.user, *person.seen_boards))
+        return {"id": rows[0]["id"], "name": rows[0]["name"], "shared": bool(rows[0]["shared"])} if rows else None
+
+    def seen(self, board_id: str, person: Person) -> str | None:
+        """The name of a shared board that this person sees; None for another one."""
+        query = f"select name from board where board.id = ? and board.shared and {person.sees_board} and deleted is null"
+        rows = self._changes.book.file.rows(query, (board_id, *person.seen_boards)) if board_id.isascii() else []
+        return str(rows[0]["name"]) if rows else None
+
+    def content(self, board_id: str) -> tuple[str, tuple[object, ...]]:
+        """The name of a board, and values that are others once something has come onto it or left it, or whoever sees it has changed."""
+        query = """select count(*), max(picture), total(picture), board.name as name, max(board.shared) from board
+          left join on_board on on_board.board = board.number and picture in (select number from shelf where deleted is null)
+          where board.id = ? and board.deleted is null"""
+        row = self._changes.book.file.rows(query, (board_id,))[0]
+        return str(row["name"] or ""), tuple(row)
+
+    def share(self, board_id: str, person: Person, shared: bool) -> None:
+        """Shares a board, or makes it private again, which its maker may, and the owner of the studio for all."""
+
+        def change(db: sqlite3.Connection) -> int:
+            number = _shareable(db, board_id, person)
+            db.execute("update board set shared = ? where number = ?", (int(shared), number))
+            return number
+
+        self._changes.boards(change)
+
+    def linked(self, board_id: str) -> None:
+        """A link to it was made, so it is shared."""
+
+        def change(db: sqlite3.Connection) -> int:
+            db.execute("update board set shared = 1 where id = ?", (board_id,))
+            return int(db.execute("select number from board where id = ?", (board_id,)).fetchone()[0])
+
+        self._changes.boards(change)
+
+    def draw_onto(self, board_id: str, person: Person, draws: bool) -> None:
+        """From now on what this person asks for goes onto this board, or onto none."""
+        with self._changes.book.file.transaction() as db:
+            _own(db, board_id, person, shown=True)
+            if draws or desk_of(db, person.user) == board_id:
+                db.execute(SIT, (person.user, board_id if draws else ""))
+
+    def arrived(self, picture_id: str) -> None:
+        """A picture has been put on a board by the job that drew it: the journal is told."""
+        with self._changes.book.file.reading() as db:
+            numbers = [row[0] for row in db.execute("select number from picture where id = ?", (picture_id,))]
+            lines = lines_about(db, numbers)
+        self._changes.written(lines)
 
     def create(self, person: Person, name: str) -> str:
         """Returns the id. Raises `UserError` for a name that cannot be one, or that a board has."""
@@ -79,25 +139,55 @@ class Boards:
         return self._put(board_id, ids, person, "insert or ignore into on_board values (?, ?)")
 
     def remove(self, board_id: str, ids: Sequence[str], person: Person) -> GalleryChanged:
-        """Takes pictures off a board; they stay where they are besides."""
-        return self._put(board_id, ids, person, "delete from on_board where board = ? and picture = ?")
+        """Takes pictures off a board; they stay where they are besides. Off one's own board also those of others."""
+        return self._put(board_id, ids, person, "delete from on_board where board = ? and picture = ?", others=True)
 
-    def _put(self, board_id: str, ids: Sequence[str], person: Person, query: str) -> GalleryChanged:
+    def _put(self, board_id: str, ids: Sequence[str], person: Person, query: str, others: bool = False) -> GalleryChanged:
         def change(db: sqlite3.Connection, numbers: list[int]) -> None:
             board = _own(db, board_id, person, shown=True)
             db.executemany(query, [(board, number) for number in numbers])
             index(db, numbers)
 
-        return self._changes.pictures(ids, person, change)
+        def whose(db: sqlite3.Connection, wanted: Sequence[str], who: Person) -> list[int]:
+            mine = others and db.execute("select 1 from board where id = ? and user = ?", (board_id, who.user)).fetchone()
+            return visible(db, wanted, who) if mine else own(db, wanted, who)
+
+        return self._changes.pictures(ids, person, change, whose)
 
 
 def _own(db: sqlite3.Connection, board_id: str, person: Person, deleted: bool = False, shown: bool = False) -> int:
-    """`shown`: the one that is shown to this person does as well, as when pictures of their own are put on it."""
-    query = f"select number from board where id = ? and (user = ? or id = ?) and deleted is {'not' if deleted else ''} null"
-    row = db.execute(query, (board_id, person.user, person.board if shown else "")).fetchone() if board_id.isascii() else None
+    """`shown`: one that is shared with this person does as well, as when pictures of their own are put on it."""
+    holds, values = (person.sees_board, person.seen_boards) if shown else ("user = ?", (person.user,))
+    return _number(db, f"{holds} and deleted is {'not' if deleted else ''} null", board_id, *values)
+
+
+def _shareable(db: sqlite3.Connection, board_id: str, person: Person) -> int:
+    return _number(db, "(user = ? or ?) and deleted is null", board_id, person.user, person.owner)
+
+
+def _number(db: sqlite3.Connection, holds: str, board_id: str, *values: object) -> int:
+    row = (
+        db.execute(f"select number from board where board.id = ? and {holds}", (board_id, *values)).fetchone()
+        if board_id.isascii()
+        else None
+    )
     if row is None:
         raise UserError(GONE)
     return int(row[0])
+
+
+def _told(row: Sequence[object], person: Person, desk: str) -> GalleryBoard:
+    board, name, count, own_one, shared, maker = row
+    return {
+        "id": str(board),
+        "name": str(name),
+        "count": int(str(count)),
+        "own": bool(own_one),
+        "shared": bool(shared),
+        "shares": bool(own_one) or person.owner,
+        "maker": str(maker),
+        "desk": board == desk,
+    }
 
 
 def _free(db: sqlite3.Connection, person: Person, name: str, besides: int = -1) -> str:

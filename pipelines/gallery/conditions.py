@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.gallery.person import OWN, Person
 from pipelines.gallery.query import TEXTS, Query, Term
 from pipelines.job_book.facts import spaced
 
-SHARED = "prompt loras sampler"  # the columns of what is no one person's
-EVERYWHERE = f"{SHARED} note"  # the columns that a plain word is looked for in
-COLUMNS = {"": EVERYWHERE, **{name: name for name in TEXTS}}
+OF_ALL = "prompt loras sampler"  # the columns of what is no one person's
+COLUMNS = {"": f"{OF_ALL} note", **{name: name for name in TEXTS}}  # that a word of a field is looked for in; of none: a plain word
+OF_OTHERS = {**COLUMNS, "": OF_ALL}  # the same in pictures of others
+WITH = "shelf.number in (select rowid from words where words match ?)"
+WITHOUT = "shelf.number not in (select rowid from words where words match ?)"
 PRIVATE = ("rating", "is", "note")  # fields of what a person thinks of a picture
 PLAIN = (*PRIVATE, "board", "size", "width", "height", "date", "job", "in")  # and of what tells nothing of how it was made
 MOST_NAMES = 200  # boards or models that one word is looked up among
@@ -41,13 +43,13 @@ def conditions(db: sqlite3.Connection, query: Query, person: Person) -> Conditio
     """What holds for the pictures that are looked for; `db` is asked for names."""
     found = Conditions()
     found.add(person.sees, *person.seen)
-    if person.board and any(_is_private(term) for term in query.terms):  # what others think of theirs is not found by asking for it
+    if any(_is_private(term) for term in query.terms):  # what others think of theirs is not found by asking for it
         found.add(OWN, *person.users)
     if any(_tells(term) for term in query.terms):
         found.add(person.reads, *person.read)
     found.add("deleted >= 0" if query.bin else "deleted is null")
     names = Names(db, person)
-    _words(found, [term for term in query.terms if term.field in COLUMNS], names)
+    _words(found, [term for term in query.terms if term.field in COLUMNS], names, person)
     for term in query.terms:
         if term.field not in COLUMNS and term.field != "in":
             _filter(found, term, names)
@@ -55,25 +57,20 @@ def conditions(db: sqlite3.Connection, query: Query, person: Person) -> Conditio
 
 
 class Names:
-    """Names of models and of this person's boards, read when they are needed."""
+    """Names of models and of the boards that this person sees, read when they are needed."""
 
     def __init__(self, db: sqlite3.Connection, person: Person) -> None:
         self._db, self._person = db, person
-
-    @property
-    def sees_others(self) -> bool:
-        """Whether some of what is looked through is another person's."""
-        return bool(self._person.board)
 
     def models(self) -> list[Name]:
         return self._db.execute("select number, case name when '' then id else name end from model").fetchall()
 
     def boards(self) -> list[Name]:
-        query = "select number, name from board where (user = ? or id = ?) and deleted is null"
-        return self._db.execute(query, (self._person.user, self._person.board)).fetchall()
+        query = f"select number, name from board where {self._person.sees_board} and deleted is null"
+        return self._db.execute(query, self._person.seen_boards).fetchall()
 
     def settings_of(self, picture: str) -> bytes:
-        """The digest of a picture's settings; b"" when it is not among this person's."""
+        """The digest of a picture's settings; b"" when this person may not know them."""
         query = f"select settings from shelf join picture using (number) where id = ? and {self._person.reads}"
         row = self._db.execute(query, (picture, *self._person.read)).fetchone()
         return row[0] if row else b""
@@ -114,19 +111,37 @@ def _same(words: list[str], wanted: list[str], prefix: bool) -> bool:
     return last and words[:-1] == wanted[:-1]
 
 
-def _words(found: Conditions, terms: Iterable[Term], names: Names) -> None:
-    wanted = [_expression(term, names) for term in terms if not term.negated]
-    unwanted = [_expression(term, names) for term in terms if term.negated]
+def _words(found: Conditions, terms: Sequence[Term], names: Names, person: Person) -> None:
+    """A plain word is looked for in notes as well, but not in those that others have written."""
+    wanted, unwanted = _sides(terms, names, COLUMNS)
+    if all(term.field for term in terms):
+        _match(found, wanted, unwanted)
+        return
+    found.match = wanted
+    if unwanted:
+        found.add(f"(not {OWN} or {WITHOUT})", *person.users, unwanted)
+    wanted, unwanted = _sides(terms, names, OF_OTHERS)
+    held = [(condition, match) for condition, match in ((WITH, wanted), (WITHOUT, unwanted)) if match]
+    found.add(f"({OWN} or {' and '.join(condition for condition, _ in held)})", *person.users, *(match for _, match in held))
+
+
+def _match(found: Conditions, wanted: str, unwanted: str) -> None:
     if wanted:
-        without = f" NOT ({' OR '.join(unwanted)})" if unwanted else ""
-        found.match = f"({' AND '.join(wanted)}){without}"
+        found.match = f"({wanted}) NOT ({unwanted})" if unwanted else wanted
     elif unwanted:
-        found.add("shelf.number not in (select rowid from words where words match ?)", " OR ".join(unwanted))
+        found.add(WITHOUT, unwanted)
 
 
-def _expression(term: Term, names: Names) -> str:
+def _sides(terms: Iterable[Term], names: Names, columns: Mapping[str, str]) -> tuple[str, str]:
+    """What the index must have of a picture, and what it must not, as expressions of it; "" for nothing."""
+    wanted = [_expression(term, names, columns) for term in terms if not term.negated]
+    unwanted = [_expression(term, names, columns) for term in terms if term.negated]
+    return " AND ".join(wanted), " OR ".join(unwanted)
+
+
+def _expression(term: Term, names: Names, of_field: Mapping[str, str]) -> str:
     phrase = spaced(term.said).replace('"', '""')
-    columns = SHARED if names.sees_others and not term.field else COLUMNS[term.field]
+    columns = of_field[term.field]
     expression = f'{{{columns}}} : "{phrase}"{" *" if term.prefix else ""}'
     marks = [] if term.field else names.marks(term)
     return f"({expression} OR marks : ({' OR '.join(marks)}))" if marks else f"({expression})"

@@ -102,10 +102,10 @@ class Gallery:
         mine = "shelf.user in (?, ?)"
         query = f"""select number, {mine} * rating, {mine} * favourite, case when {mine} then note else '' end, deleted,
             (select json_group_array(id) from on_board join board on number = board
-              where picture = shelf.number and (board.user = ? or board.id = ?) and board.deleted is null)
+              where picture = shelf.number and {person.sees_board} and board.deleted is null)
           from shelf join picture using (number) where picture.id = ? and {person.sees}"""
         with self._reader.reading() as db:
-            asked = (*person.users * 3, person.user, person.board, picture_id, *person.seen)
+            asked = (*person.users * 3, *person.seen_boards, picture_id, *person.seen)
             row = db.execute(query, asked).fetchone()
             if row is None:
                 raise UserError(NOT_YOURS)
@@ -123,7 +123,7 @@ class Gallery:
         return found
 
     def shows(self, picture_id: str, person: Person) -> bool:
-        """Whether this person sees the picture: their own, or one on the board that is shown to them; the owner sees all."""
+        """Whether this person sees the picture: their own, or one on a board that is shared with them; the owner sees all."""
         if person.owner:
             return True
         with self._reader.reading() as db:

@@ -27,11 +27,12 @@ Order = Literal["newest", "oldest", "rating"]
 KEPT = 12  # listings that are remembered
 DAY = 86_400  # seconds
 TIME = {"newest": "created desc, shelf.number desc", "oldest": "created, shelf.number"}
-ORDERS = {**TIME, "rating": f"rating desc, favourite desc, {TIME['newest']}"}
+# Who sees pictures of others is not told how those rate them.
+ME, MINE = "with me (user) as (values (?), (?)) ", "shelf.user in (select user from me)"
+ORDERS = {**TIME, "rating": f"{MINE} * rating desc, {MINE} * favourite desc, {TIME['newest']}"}
 # Of each group: a number for its heading, and what its groups are ordered by.
 NEWEST_OF_JOB = "max(created) over (partition by shelf.job)"
-BOARDS = """left join (select board, picture, name from on_board join board on number = board
-  where (user = ? or id = ?) and deleted is null) on picture"""
+BOARDS = """left join (select board, picture, name from on_board join board on number = board where {} and deleted is null) on picture"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,24 +111,25 @@ def order_named(name: str) -> Order:
 
 
 def _statement(found: Conditions, asked: Asked, person: Person) -> tuple[str, tuple[object, ...]]:
-    head, order = _grouped(asked, "newest" if person.board and asked.order == "rating" else asked.order)
+    head, order = _grouped(asked)
     source, before = "shelf", ()
     if found.match:
         source = "words join shelf on shelf.number = words.rowid"
     if asked.group == "board":
-        source, before = f"{source} {BOARDS} = shelf.number", (person.user, person.board)
+        source, before = f"{source} {BOARDS.format(person.sees_board)} = shelf.number", person.seen_boards
+    first, mine = (ME, person.users) if asked.order == "rating" else ("", ())
     where = " and ".join(found.where)
     matches = "words match ? and " if found.match else ""
     inner = f"select shelf.number as n, {head} as head from {source} where {matches}{where} order by {order}"
-    values = (*before, *((found.match,) if found.match else ()), *found.values)
-    return f"select group_concat(n), group_concat(head) from ({inner})", values
+    values = (*mine, *before, *((found.match,) if found.match else ()), *found.values)
+    return f"{first}select group_concat(n), group_concat(head) from ({inner})", values
 
 
-def _grouped(asked: Asked, wanted: Order) -> tuple[str, str]:
-    """The heading's number, and the order. Who sees pictures of others is not told how those rate them."""
-    inside = ORDERS[wanted]
-    down = "" if wanted == "oldest" else "desc"
-    by_time = wanted != "rating"  # then days come in their order by themselves
+def _grouped(asked: Asked) -> tuple[str, str]:
+    """The heading's number, and the order."""
+    inside = ORDERS[asked.order]
+    down = "" if asked.order == "oldest" else "desc"
+    by_time = asked.order != "rating"  # then days come in their order by themselves
     in_job = ORDERS["oldest"] if by_time else inside  # as they were drawn
     day = f"cast((created + {60 * asked.offset}) / {DAY} as integer)"
     return {

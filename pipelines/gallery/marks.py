@@ -20,6 +20,7 @@ from pipelines.job_book.shelf import EMPTIED, LEAVING
 STARS = range(6)
 LONGEST_NOTE = 10_000  # letters
 Change = Callable[[sqlite3.Connection, list[int]], None]
+Whose = Callable[[sqlite3.Connection, Sequence[str], Person], list[int]]  # the numbers of pictures by their ids
 
 
 class Changes:
@@ -35,11 +36,13 @@ class Changes:
         with self._one_at_a_time, reader.reading() as db:
             self._journal.tidy(db)
 
-    def pictures(self, ids: Sequence[str], person: Person, change: Change) -> GalleryChanged:
-        """Changes those pictures that are this person's. Raises `UserError` when none is, and then nothing has changed."""
+    def pictures(self, ids: Sequence[str], person: Person, change: Change, whose: Whose = own) -> GalleryChanged:
+        """Changes those pictures that are this person's, or that `whose` finds. Raises `UserError` when there is none, and then nothing has
+        changed.
+        """
         with self._one_at_a_time:
             with self.book.file.transaction() as db:
-                numbers = own(db, ids, person)
+                numbers = whose(db, ids, person)
                 change(db, numbers)
                 lines = lines_about(db, numbers)
             self.written(lines)

@@ -12,16 +12,18 @@ from pipelines.job_book.rows import NOBODY
 MOST = 10_000  # pictures in one order
 AT_ONCE = 500  # values in one statement
 OWN = "shelf.user in (?, ?)"
-SHOWN = """(shelf.deleted is null and shelf.number in (select picture from on_board where board =
-  (select number from board where id = ? and board.deleted is null)))"""
+# Of boards: those of others that this person sees. `?`: the one board that their link shows; "" for all that are shared.
+SHARED = "(board.shared and board.deleted is null and ? in ('', board.id))"
+SHOWN = f"""(shelf.deleted is null and shelf.number in (select on_board.picture from on_board
+  join board on board.number = on_board.board where {SHARED}))"""
 NOT_YOURS = "There is no such picture among yours any more. Reload the page."
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`owner`: sits at the machine, and has the pictures of nobody as well: those that were found in the folder. `board`: the id of one
-    that is another person's and shown to this one, with what is kept on it; "" for none. `bare`: files leave without their settings, and
-    how pictures of others were made is kept from this person.
+    """`owner`: sits at the machine, and has the pictures of nobody as well: those that were found in the folder. `board`: the id of the one
+    board that this person's link shows; "" for who sees all that are shared. `bare`: files leave without their settings, and how pictures
+    of others were made is kept from this person.
     """
 
     user: str
@@ -35,12 +37,21 @@ class Person:
 
     @property
     def sees(self) -> str:
-        """What holds for the rows of the shelf that this person sees, with the values of `seen`: their own, and those on the board."""
-        return f"({OWN} or {SHOWN})" if self.board else OWN
+        """What holds for the rows of the shelf that this person sees, with the values of `seen`: their own, and those on shared boards."""
+        return f"({OWN} or {SHOWN})"
 
     @property
     def seen(self) -> tuple[str, ...]:
-        return (*self.users, self.board) if self.board else self.users
+        return (*self.users, self.board)
+
+    @property
+    def sees_board(self) -> str:
+        """The same for boards, with the values of `seen_boards`: a person's own, and shared ones."""
+        return f"(board.user = ? or {SHARED})"
+
+    @property
+    def seen_boards(self) -> tuple[str, str]:
+        return self.user, self.board
 
     @property
     def reads(self) -> str:
@@ -57,22 +68,26 @@ class Person:
 
 
 def is_shown(db: sqlite3.Connection, picture_id: str, person: Person) -> bool:
-    """Whether this person sees the picture: it is their own, or on the board that is shown to them."""
+    """Whether this person sees the picture: it is their own, or on a board that is shared with them."""
     query = f"select 1 from picture join shelf using (number) where picture.id = ? and {person.sees}"
     return picture_id.isascii() and db.execute(query, (picture_id, *person.seen)).fetchone() is not None
 
 
 def own(db: sqlite3.Connection, ids: Sequence[str], person: Person) -> list[int]:
     """The numbers of those pictures that are this person's. Raises `UserError` when none is, or when there are too many."""
-    return visible(db, ids, Person(person.user, person.owner))
+    return _numbers(db, ids, OWN, person.users)
 
 
 def visible(db: sqlite3.Connection, ids: Sequence[str], person: Person) -> list[int]:
     """The same of those that this person sees."""
+    return _numbers(db, ids, person.sees, person.seen)
+
+
+def _numbers(db: sqlite3.Connection, ids: Sequence[str], holds: str, values: Sequence[str]) -> list[int]:
     if len(ids) > MOST:
         raise UserError(f"{len(ids):,} pictures are too many at once; {MOST:,} are the most. Choose fewer.")
     known = [each for each in dict.fromkeys(ids) if each.isascii()]  # as all that are given out are
-    numbers = [number for part in parts(known) for number in _seen(db, part, person)]
+    numbers = [number for part in parts(known) for number in _held(db, part, holds, values)]
     if not numbers:
         raise UserError(NOT_YOURS)
     return numbers
@@ -83,10 +98,10 @@ def parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
         yield values[begin : begin + AT_ONCE]
 
 
-def _seen(db: sqlite3.Connection, ids: Sequence[str], person: Person) -> list[int]:
+def _held(db: sqlite3.Connection, ids: Sequence[str], holds: str, values: Sequence[str]) -> list[int]:
     # Of the pictures the index of ids alone is read: their rows are long.
-    query = f"select number from picture join shelf using (number) where id in ({marks(len(ids))}) and {person.sees}"
-    return [row[0] for row in db.execute(query, (*ids, *person.seen))]
+    query = f"select number from picture join shelf using (number) where id in ({marks(len(ids))}) and {holds}"
+    return [row[0] for row in db.execute(query, (*ids, *values))]
 
 
 def marks(count: int) -> str:

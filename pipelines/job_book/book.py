@@ -14,13 +14,14 @@ import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
 
 from models.errors import UserError
 from pipelines.job_book.brought import Brought
+from pipelines.job_book.desks import arrive, desk_of
 from pipelines.job_book.errors import BookError, starting
 from pipelines.job_book.file import BookFile
 from pipelines.job_book.folder_lock import FolderLock
@@ -71,6 +72,7 @@ class JobBook:
         self._claimed: set[str] = set()  # what this process has begun
         self._changes = count(1)
         self.shelf_version = 0  # another one after each change of pictures, and of what is known of them
+        self.on_shelf: list[Callable[[], None]] = []  # hear of each
         with starting():
             self._file = BookFile(file, self._opened)
             self.queue = BookQueue(self._file)
@@ -98,7 +100,7 @@ class JobBook:
 
         `owner`: this is who sits at the machine, and no guest. `once`: what the person calls this order; a second one of that name adds
         nothing and returns the id of the first. `allowance`: what this person may ask for, and what of it this job does. `carried`: what
-        it carries along.
+        it carries along. Its pictures go onto the board that its person draws onto.
         """
         job_id = secrets.token_urlsafe(16)
         with self._transaction() as db:
@@ -108,9 +110,11 @@ class JobBook:
             check_hour(db, user, allowance)
             sit_down(db, user, lane == "idle")
             named = job_id, user, json.dumps(describe(request)), time.time(), int(owner), LANES[lane], once, allowance.megapixels
-            columns = "id, user, request, created, owner, lane, once, megapixels, chain, chain_words, batches, each, work, sort, words"
-            values = (*named, carried.chain, carried.words, *queued_as(request))
-            db.execute(f"insert into job ({columns}) values ({', '.join('?' * 15)})", values)
+            columns = (
+                "id, user, request, created, owner, lane, once, megapixels, chain, chain_words, board, batches, each, work, sort, words"
+            )
+            values = (*named, carried.chain, carried.words, desk_of(db, user), *queued_as(request))
+            db.execute(f"insert into job ({columns}) values ({', '.join('?' * 16)})", values)
         return job_id
 
     def check_room(self, user: str, owner: bool, more: int, allowance: Allowance = EVERY) -> None:
@@ -218,6 +222,8 @@ class JobBook:
                 db.execute("update job set batch = ?, pictures = ?, stored = ? where id = ?", (*progress.written(), job.id))
             number = db.execute(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values).lastrowid
             put(db, Entered(number or 0, job.user, job.id, values[7], size, seed, values[8], model))
+            if not (then and then.carried.chain):  # of several steps, what comes of the last one
+                arrive(db, job.board, job.user, number or 0)
             # a loopback round begins with a picture that nobody has put in
             db.executemany("insert or ignore into input values (?, ?)", [(picture_id, job.user) for picture_id in input_ids(request)])
             if then:
@@ -299,6 +305,8 @@ class JobBook:
     def shelf_changed(self) -> None:
         """Something is another on the shelf than it was."""
         self.shelf_version = next(self._changes)
+        for hears in tuple(self.on_shelf):
+            hears()
 
     def _begin(self) -> int:
         """The first version number of this run of the server: beyond all that earlier runs gave out, also when the clock was put back."""

@@ -40,15 +40,16 @@ def follow(db: sqlite3.Connection, job_id: str, then: Following) -> None:
     place is known by a name is queued once. How many wait is not asked: the job before it had room.
     """
     request, carried = then.request, then.carried
-    before = db.execute("select number, user, owner, lane, coalesce(place, number) as place from job where id = ?", (job_id,)).fetchone()
+    query = "select number, user, owner, lane, board, coalesce(place, number) as place from job where id = ?"
+    before = db.execute(query, (job_id,)).fetchone()
     known = "select 1 from job where user = ? and once = ?"
     if carried.once and db.execute(known, (before["user"], carried.once)).fetchone():
         return
     sit_down(db, before["user"], before["lane"] == IDLE)
     named = secrets.token_urlsafe(16), before["user"], json.dumps(describe(request)), time.time(), before["owner"], before["lane"]
-    named += carried.once, carried.chain, carried.words, then.megapixels
-    columns = "id, user, request, created, owner, lane, once, chain, chain_words, megapixels, batches, each, work, sort, words"
-    query = f"insert into job ({columns}) values ({', '.join('?' * 15)})"
+    named += carried.once, carried.chain, carried.words, before["board"], then.megapixels
+    columns = "id, user, request, created, owner, lane, once, chain, chain_words, board, megapixels, batches, each, work, sort, words"
+    query = f"insert into job ({columns}) values ({', '.join('?' * 16)})"
     number = db.execute(query, (*named, *queued_as(request))).lastrowid or 0
     place = before["place"] + BEHIND * (number - before["number"])
     db.execute("update job set place = ? where number = ?", (place, number))

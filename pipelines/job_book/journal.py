@@ -29,7 +29,8 @@ Values = dict[str, object]
 PICTURE = """select json_object('picture', path, 'user', shelf.user, 'rating', rating, 'favourite', favourite, 'note', note,
   'deleted', deleted, 'boards', (select json_group_array(id) from on_board join board on number = board where picture = shelf.number))
   from shelf join picture using (number)"""
-BOARD = "select json_object('board', id, 'user', user, 'name', name, 'created', created, 'deleted', deleted) from board"
+BOARD = """select json_object('board', id, 'user', user, 'name', name, 'created', created, 'deleted', deleted,
+  'shared', shared) from board"""
 MARKED = """where rating or favourite or note <> '' or shelf.number in (select number from shelf where deleted is not null)
   or shelf.number in (select picture from on_board)"""
 
@@ -127,8 +128,9 @@ def _lines(path: Path) -> Iterator[Values]:
 
 
 def _board(db: sqlite3.Connection, board_id: str, values: Values) -> int:
-    row = (board_id, text(values, "user"), text(values, "name")[:100], _number(values, "created"), _time(values))
-    return int(db.execute("insert or replace into board (id, user, name, created, deleted) values (?, ?, ?, ?, ?)", row).lastrowid or 0)
+    row = (board_id, text(values, "user"), text(values, "name")[:100], _number(values, "created"), _time(values), values.get("shared") == 1)
+    columns = "id, user, name, created, deleted, shared"
+    return int(db.execute(f"insert or replace into board ({columns}) values (?, ?, ?, ?, ?, ?)", row).lastrowid or 0)
 
 
 def _picture(db: sqlite3.Connection, number: int, values: Values, boards: dict[str, int]) -> None:

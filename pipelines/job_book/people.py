@@ -6,6 +6,7 @@ link       a way in. `secret`: the hash of its token; of the password, which is 
 person     somebody who came in. `user`: under what jobs and pictures are kept. `role`: the most that the owner lets them, or ""
 session    a browser, by the hash of the token in its cookie
 held       persons whose jobs the owner holds; "" stands for all guests
+desk       the board that a person draws onto: see `pipelines.job_book.desks`, which makes it
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ TABLES = (
     "create index job_created on job (user, created)",
 )
 LEAVING = ("alter table link add column bare integer not null default 0",)
-PEOPLE = ("link", "person", "session", "held")
+PEOPLE = ("link", "person", "session", "held", "desk")
 
 
 def create(db: sqlite3.Connection) -> None:

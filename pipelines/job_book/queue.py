@@ -42,7 +42,7 @@ NOT_STOPPED = "This job cannot come back: it was not stopped, or has come back a
 STOPPING = "This job is just being stopped. Try again in a moment."
 
 MOST_WORDS = 300  # characters
-LISTED = f"""select number, id, user, state, lane, held, batches, each, pictures, batch, work, sort, words, chain_words
+LISTED = f"""select number, id, user, state, lane, held, batches, each, pictures, batch, work, sort, words, chain_words, board
   from job where {ACTIVE}
   order by user, {OWN_ORDER}"""
 
@@ -59,6 +59,7 @@ class Queued:
     kind: str
     words: str  # the beginning of the prompt
     chain_words: str  # which step it is of several, or ""
+    board: str  # the id of the board that its pictures go onto, or ""
     lane: str
     held: bool  # somebody edits it
     pictures: int  # that are drawn
@@ -285,6 +286,7 @@ def _queued(row: sqlite3.Row, picture: str, expected: Paces, place: int | None, 
         str(row["sort"]).partition(" ")[0],
         str(row["words"]),
         str(row["chain_words"]),
+        str(row["board"]),
         _lane(row["lane"]),
         not runs and is_held(row["held"], time.time()),
         row["pictures"],

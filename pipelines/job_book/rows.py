@@ -35,6 +35,7 @@ class Job:
     progress: Progress = field(default_factory=Progress)  # how much of it is drawn
     chain: str = ""  # what it carries along to the job that follows it
     owner: bool = False  # of who sits at the machine
+    board: str = ""  # the id of the board that its pictures go onto
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def job_of(row: sqlite3.Row) -> Job:
     request, note = request_of(row["request"])
     progress = read_progress(row["batch"], row["pictures"], row["stored"])
     told = row["state"], row["message"], row["created"], row["started"], row["ended"], note, progress, row["chain"], bool(row["owner"])
-    return Job(row["id"], row["user"], request, *told)
+    return Job(row["id"], row["user"], request, *told, row["board"])
 
 
 def picture_of(row: sqlite3.Row, folder: Path) -> PictureRecord:

@@ -113,6 +113,10 @@ class Worker:
         state, message = self.saving.ended.get(job.id, (job.state, job.message))
         return replace(job, state=state, message=message)
 
+    def lives(self) -> tuple[JobProgress, ...]:
+        """All that run, of everybody."""
+        return tuple(self._live.values())
+
     def live_of(self, user: str) -> JobProgress | None:
         """The running job of this person."""
         return next((live for live in tuple(self._live.values()) if live.job.user == user), None)

@@ -24,13 +24,16 @@ NO_PERSON = "There is no such person. Reload the page."
 
 
 class Hearers(Protocol):
-    """Who hears of what changes for jobs."""
+    """Who hears of what changes for jobs and boards."""
 
     @property
     def on_dropped(self) -> Callable[[list[str]], None]: ...
 
     @property
     def on_held(self) -> Callable[[], None]: ...
+
+    @property
+    def on_linked(self) -> Callable[[str], None]: ...
 
 
 class Care:
@@ -96,7 +99,10 @@ class Care:
         parent = self.register.links.get(maker.link)
         made = checked(self._file, maker, wanted, parent, self.register.links.values(), self._clock())
         token = new_token()
-        return self.register.add_link(replace(made, id=secrets.token_urlsafe(12)), hash_of(token)), token
+        link = self.register.add_link(replace(made, id=secrets.token_urlsafe(12)), hash_of(token))
+        if link.board:
+            self._hearers.on_linked(link.board)
+        return link, token
 
     def renew(self, maker: Maker, link_id: str) -> tuple[Link, str]:
         """Another token for a link; the one before opens nothing any more. Who came by it stays."""

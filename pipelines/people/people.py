@@ -67,6 +67,7 @@ class People:
         self.on_closed: list[Callable[[frozenset[str]], None]] = []  # hear of the hashes of sessions that are no more
         self.on_dropped: Callable[[list[str]], None] = lambda users: None  # whose jobs that wait are to go
         self.on_held: Callable[[], None] = lambda: None  # whose jobs are held has changed
+        self.on_linked: Callable[[str], None] = lambda board: None  # there is a link to this board
         self.care = Care(file, self.register, self._passwords, clock, self._closed, self)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._look_after, name="people", daemon=True)

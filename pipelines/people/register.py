@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from pipelines.job_book.desks import SIT
 from pipelines.job_book.file import BookFile
 from pipelines.people.records import Link, Member, Quota, Session
 from pipelines.people.roles import LINKED, RANK, Role, is_role
@@ -183,7 +184,8 @@ class Register:
         self._changed(lambda db: db.execute(*write), lambda _: self._member(member))
 
     def add_session(self, session: Session, most: int | None = None, instead: str = "") -> bool:
-        """A browser comes in. `most`: people by its link; False, and nothing is changed, when there are as many already.
+        """A browser comes in; who comes by a link to a board for the first time draws onto that one. `most`: people by its link; False, and
+        nothing is changed, when there are as many already.
 
         `instead`: the hash of a session of the same browser, which ends.
         """
@@ -191,11 +193,15 @@ class Register:
             known = {each.person for each in self.sessions_of([self.links[session.link]])}
             if most is not None and session.person not in known and len(known) >= most:
                 return False
+            link = self.links[session.link]
+            desk = (self.members[session.person].user, link.board) if link.board and session.person not in known else None
             before = [each for each in (self.sessions.get(instead),) if each and each.ended is None]
             values = (session.token, session.person, session.link, session.begun, session.seen)
 
             def write(db: sqlite3.Connection) -> None:
                 db.execute("insert into session (token, person, link, begun, seen) values (?, ?, ?, ?, ?)", values)
+                if desk:
+                    db.execute(SIT, desk)
                 _end(db, before, session.begun)
                 db.execute(f"delete from session where token in (select token from session where ended is not null order by ended desc "
                            f"limit -1 offset {ENDED})")  # fmt: skip

@@ -87,6 +87,42 @@ class QueueNews(TypedDict):
     running: JobNews | None  # one's own job that runs, with the previews newer than the version that was asked with
 
 
+class HerePerson(TypedDict):
+    """Somebody who has a board open. Within `TogetherNews`. `seat`: what they are called there, a number as good as any other."""
+
+    seat: int
+    name: str  # "" for the owner of the studio
+    role: str
+
+
+class DrawnNow(TypedDict):
+    """What is drawn, or waits, for a board. Within `TogetherNews`. Of what is private nothing is told but that it runs."""
+
+    seat: int  # of whom it is, when they are here; else 0
+    name: str  # "" for the owner of the studio
+    private: bool  # it goes onto another board, or onto none
+    state: str  # "running" or "waiting"
+    width: int  # of its pictures
+    height: int
+    step: int
+    steps: int
+    picture: int  # that are drawn
+    pictures_total: int
+    preview: str  # the newest, a data URL, or ""
+
+
+class TogetherNews(TypedDict):
+    """Who is at a shared board, and what is drawn there. Sent by `GET /together/{board}`; read by `together.js`."""
+
+    you: int  # the seat of who asks
+    version: int  # to be asked with for what is newer
+    board: str
+    name: str
+    pictures: int  # another number once pictures have come onto the board, or left it
+    here: list[HerePerson]
+    drawing: list[DrawnNow]
+
+
 class ThresholdInfo(TypedDict):
     title: str
     default: float

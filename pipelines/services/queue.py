@@ -129,6 +129,10 @@ class Queue:
         left = live.batch_eta()
         return job.batch_seconds if left is None else left
 
+    def onto(self, board: str) -> list[Queued]:
+        """What waits and will go onto a board, in the order of drawing."""
+        return [job for job in self._listing().listing.jobs if job.board == board and job.state == "waiting" and not job.held]
+
     # ------------------------------------------------------------------------------------------ what people do
 
     def move(self, job_id: str, user: str, owner: bool = False, before: str = "", lane: str = "") -> None:

@@ -27,7 +27,7 @@ STYLES = (
     "inspector.css", "comments.css", "finish.css", "compare.css", "gallery.css", "reading.css", "folders_in.css", "people.css",
     "narrow.css", "touch.css",
 )  # fmt: skip
-LATER_STYLES = ("check.css", "completion.css", "presets.css")  # of what the second script brings (`ui/parts/scripts.py`)
+LATER_STYLES = ("check.css", "completion.css", "presets.css", "together.css")  # of what the second script brings (`ui/parts/scripts.py`)
 FONTS = {
     "Inter": "inter/inter-latin-wght-normal.woff2",
     "Fraunces": "fraunces/fraunces-latin-wght-normal.woff2",

@@ -27,6 +27,7 @@ from ui.routes.presets import PresetRoutes
 from ui.routes.queue import QueueRoutes
 from ui.routes.reach import ReachRoutes
 from ui.routes.readings import ReadingRoutes
+from ui.routes.together import TogetherRoutes
 from ui.routes.writing import WritingRoutes
 
 LEAST_IN_QUEUE: dict[str, Role] = {"cancel": "viewer", "pause": "viewer", "give_back": "viewer"}  # one may always stop what one began
@@ -46,6 +47,7 @@ def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, reach:
     yield ("POST", "/complete", "artist", WritingRoutes(studio).complete)
     yield from _people(PeopleRoutes(studio, reach))
     yield from _reach(ReachRoutes(reach, studio.people.care), TrustRoutes(reach.certificate, login.faces))
+    yield ("GET", "/together/{board_id}", "viewer", TogetherRoutes(studio, closing).news)
     yield ("GET", "/join/{token}", "anyone", login.join)
     yield ("GET", "/login", "anyone", login.show)
     yield ("POST", "/login", "anyone", login.enter)

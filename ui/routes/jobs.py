@@ -44,12 +44,13 @@ class JobRoutes:
     async def current(self, request: Request) -> Response:
         state, message = self.studio.engine_state()
         visitor = visitor_of(request)
-        job, newest, comments, user = None, "", 0, visitor.user
+        job, newest, comments, desk, user = None, "", 0, None, visitor.user
         picture = request.query_params.get("picture", "")[:LONGEST_ID]
         try:
             job = await asyncio.to_thread(self.studio.current, user)
             recent = await asyncio.to_thread(self.studio.recent, user, 1, visitor.owns)
             newest = recent[0].id if recent else ""
+            desk = await asyncio.to_thread(self.studio.gallery.boards.desk, visitor.person)
             comments = await asyncio.to_thread(self.studio.gallery.comments.version, picture, visitor.person) if picture else 0
         except BookError as error:  # the page stays, and says so
             state, message = ("troubled", str(error)) if state == "ready" else (state, message)
@@ -61,6 +62,7 @@ class JobRoutes:
             "login": bool(visitor.session),
             "you": self._you(visitor),
             "comments": comments,
+            "desk": desk,
         }
         return JSONResponse(news)
 

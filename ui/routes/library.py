@@ -7,12 +7,13 @@
     POST /library/pictures/rate|favourite|note|delete|restore       {"ids": [...], "rating": 4 | "favourite": true | "note": ""}
     GET  /library/boards                                            -> boards; POST {"name"}: a new one -> {"id"}
     POST /library/boards/{id}/rename|delete|restore|add|remove      {"name"} or {"ids": [...]}
+    POST /library/boards/{id}/share|desk                            {"on"}: whether it is shared, or one's drawings go onto it
     GET  /library/bin                                               -> what is in it; POST /library/bin/empty
     POST /library/zip  {"ids": [...], "settings": true, "format": ""} -> {"id", "count", "bytes"}; GET /library/zip/{id}: the file
 
 `zone`: minutes east of Greenwich, where the person is. All of it is about the visitor's own pictures, for the owner of the studio
-those of nobody too, and for who came by a link to a board what is on that one. Refused is what
-cannot be done, with status 422 and a sentence.
+those of nobody too, and what is on shared boards; for who came by a link to a board, on that one. Refused is what cannot be done, with
+status 422 and a sentence.
 """
 
 from __future__ import annotations
@@ -127,8 +128,12 @@ class LibraryRoutes:
                 boards.delete(board, person)
             case "restore":
                 boards.restore(board, person)
+            case "share":
+                boards.share(board, person, _flag(values))
+            case "desk":
+                boards.draw_onto(board, person, _flag(values))
             case _:
-                raise UserError("Say what to do with this board: rename, delete, restore, add or remove.")
+                raise UserError("Say what to do with this board: rename, delete, restore, share, desk, add or remove.")
         return Done()
 
 
@@ -183,6 +188,13 @@ def _ids(values: GalleryOrder) -> list[str]:
     if len(ids) < len(found):
         raise UserError("“ids” must be a list of pictures' ids.")
     return ids
+
+
+def _flag(values: GalleryOrder) -> bool:
+    flag = values.get("on")
+    if not isinstance(flag, bool):
+        raise UserError("Say whether, with “on” true or false.")
+    return flag
 
 
 def _name(values: GalleryOrder) -> str:

@@ -14,7 +14,9 @@ import { selection } from "./gallery_select.js";
 import { surface } from "./gallery_surface.js";
 import { titles } from "./gallery_titles.js";
 import { ask, emptyBin, favour, many, rate, throwAway } from "./marks.js";
+import { wanted } from "./on_demand.js";
 import { open as room } from "./page.js";
+import { watchBoard } from "./together.js";
 
 const FIRST = 120; // pictures that come with the answer to a search
 const QUIET = 250; // milliseconds until a change is looked up
@@ -79,12 +81,13 @@ export const build = ({ element, props, server }) => {
   const NOTHING = {
     none: ["No pictures yet", "Everything that you draw is kept here, and can be found again by its words.", "Draw one"],
     bin: ["The bin is empty", "What you delete lies here for 30 days.", "All pictures"],
+    board: ["Nothing on this board yet", "With “Draw here”, what you draw comes here by itself. Or put pictures on it that are there already.", "All pictures"],
     search: ["Nothing matches", "Take out a word or a filter, or look at all pictures.", "Clear the search"],
   };
   const sayEmpty = ({ total, chips }) => {
     part("empty").hidden = total > 0;
     part("scroll").hidden = !total;
-    const [head, words, act] = NOTHING[bin && chips.length === 1 ? "bin" : chips.length || asked.query ? "search" : "none"];
+    const [head, words, act] = NOTHING[chips.length === 1 && (bin || board) ? (bin ? "bin" : "board") : chips.length || asked.query ? "search" : "none"];
     part("empty-title").textContent = head;
     part("empty-words").textContent = words;
     part("empty-act").textContent = act;
@@ -119,7 +122,16 @@ export const build = ({ element, props, server }) => {
 
   // ---- joined ----------------------------------------------------------------------------------------------------------------
 
-  const sides = places(part, { go: (texts) => field.set(texts) });
+  // The head of a board comes with the first one that is shown.
+  let board = null;
+  let head = null;
+  const here = async (shown) => {
+    board = shown;
+    watchBoard(board?.shared ? board.id : "");
+    if (board) head ??= wanted("gallery_together").then((later) => later.together(part("together"), () => board));
+    (await head)?.();
+  };
+  const sides = places(part, { go: (texts) => field.set(texts), here });
   const field = search(part, { offers: { kinds: props.kinds, boards: sides.all, names: () => ask("/offers") }, changed: find });
   const lay = surface(props.kinds);
   const like = (id) => field.set([`like:${id}`]);
@@ -161,6 +173,12 @@ export const build = ({ element, props, server }) => {
   });
   let newest = "";
   on("drawn", refresh);
+  let pictures = 0;
+  on("together", (news) => {
+    if (news && news.pictures !== pictures) refresh();
+    pictures = news?.pictures ?? 0;
+  });
+  on("board", ({ id }) => sides.open(id));
   on("engine", (engine) => {
     if (newest && engine.newest && engine.newest !== newest) refresh();
     newest = engine.newest ?? newest;

@@ -12,8 +12,8 @@ const dragged = (event) => {
 
 /** @typedef {import("./messages.d.ts").GalleryBoard} Board */
 
-// `go(texts)`: a search is wanted.
-export const places = (part, { go }) => {
+// `go(texts)`: a search is wanted. `here(board)` hears which board is shown, null for none.
+export const places = (part, { go, here }) => {
   const list = part("places");
   /** @type {Board[]} */
   let boards = [];
@@ -24,9 +24,9 @@ export const places = (part, { go }) => {
   let searched = [];
 
   const sign = (name) => make("i", { className: `icon icon-${name}` });
-  const place = (key, icon, name, texts, count = null) => {
+  const place = (key, icon, name, texts, count = null, more = "") => {
     const figure = count === null ? null : make("span", { className: "gallery-figure", textContent: count.toLocaleString("en") });
-    const button = make("button", { type: "button", className: "gallery-place", "data-place": key, title: name }, sign(icon), make("span", { className: "gallery-name", textContent: name }), figure);
+    const button = make("button", { type: "button", className: "gallery-place", "data-place": key, title: name + more }, sign(icon), make("span", { className: "gallery-name", textContent: name }), figure);
     if (key === now) button.setAttribute("aria-current", "true");
     button.addEventListener("click", () => go(texts));
     return make("li", {}, button);
@@ -72,10 +72,14 @@ export const places = (part, { go }) => {
     find("input", named).select();
   };
 
+  // Of two boards with one name, which is meant is said by the id.
+  /** @type {(board: Board) => string[]} */
+  const search = ({ id, name }) => [`board:=${quoted(boards.filter((each) => each.name === name).length > 1 ? id : name)}`];
+
   /** @type {(board: Board) => HTMLElement} */
   const boardPlace = (board) => {
     if (owner === board.id) return named;
-    const item = place(`board ${board.id}`, "folder-open", board.name, [`board:=${quoted(board.name)}`], board.count);
+    const item = place(`board ${board.id}`, board.shared ? "users" : "folder-open", board.name, search(board), board.count, board.own ? "" : `, shared by ${board.maker || "the owner"}`);
     if (board.own) item.append(
       small("pencil", `Rename “${board.name}”`, () => begin(board.id, board.name, (name) => renamed(board, name))),
       small("trash-2", `Delete the board “${board.name}”; its pictures stay`, () => leave(board)),
@@ -104,9 +108,10 @@ export const places = (part, { go }) => {
   // Which place the search is: told anew when either has changed.
   const settle = () => {
     const [only] = searched.length === 1 && !searched[0].negated ? searched : [null];
-    const board = only?.field === "board" && boards.find(({ name }) => name === only.value);
+    const board = only?.field === "board" && boards.find(({ id, name }) => only.value === name || only.value === id);
     now = board ? `board ${board.id}` : { is: "favourites", in: "bin" }[only?.field] ?? (searched.length ? "" : "all");
     if (!named) draw();
+    here(board || null);
   };
   const load = async () => {
     const told = await ask("/boards");
@@ -120,5 +125,6 @@ export const places = (part, { go }) => {
     settle();
   };
   draw();
-  return { load, mark, all: () => boards };
+  const open = (id) => boards.filter((board) => board.id === id).forEach((board) => go(search(board)));
+  return { load, mark, open, all: () => boards };
 };

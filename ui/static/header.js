@@ -21,6 +21,19 @@ export const build = ({ element }) => {
   });
   for (const name of ["you", "people"]) part(name).addEventListener("click", () => emit("people"));
 
+  // Onto which board one draws is seen from everywhere, as others see it too.
+  const sayDesk = () => {
+    const desk = page.told.desk;
+    part("board").hidden = !desk;
+    if (!desk) return;
+    part("board-name").textContent = desk.name;
+    part("board").title = `What you draw comes onto “${desk.name}”${desk.shared ? ", where others see it" : ""}`;
+    part("board").setAttribute("aria-label", part("board").title);
+  };
+  part("board").addEventListener("click", () => (find("#tab-gallery-button")?.click(), emit("board", { id: page.told.desk.id })));
+  on("desk", sayDesk);
+  on("together", (news) => (part("board-here").textContent = news && news.board === page.told.desk?.id && news.here.length > 1 ? String(news.here.length) : ""));
+
   // What one may not do is not offered; the server refuses it all the same.
   let looks = false;
   const settle = ({ name, role, may, held }) => {
@@ -46,7 +59,7 @@ export const build = ({ element }) => {
       if (!answer.ok) throw new Error(String(answer.status));
       /** @type {import("./messages.d.ts").StudioState} */
       const news = await answer.json();
-      return { ...news.engine, job: news.job, newest: news.newest, library: news.library, you: news.you, comments: news.comments };
+      return { ...news.engine, job: news.job, newest: news.newest, library: news.library, you: news.you, comments: news.comments, desk: news.desk };
     } catch {
       return { state: "lost", message: SIGNS.lost };
     }
@@ -59,6 +72,10 @@ export const build = ({ element }) => {
     sign.dataset.state = engine.state;
     if ("library" in engine && page.told.engine && page.told.engine.library !== engine.library) emit("library");
     if (engine.you) settle(engine.you);
+    if (engine.desk !== undefined && JSON.stringify(engine.desk) !== JSON.stringify(page.told.desk)) {
+      page.told.desk = engine.desk;
+      emit("desk");
+    }
     page.told.engine = engine;
     emit("engine", engine);
   };

@@ -59,6 +59,14 @@ export const deleteBoard = async ({ id, name }) => {
   if (told) notify(`The board “${name}” is gone; its pictures stay.`, { says: "Undo", does: () => board(id, "restore", {}) });
   return told;
 };
+/** Shared with everybody whom a link lets in, or private again. @type {(board: import("./messages.d.ts").GalleryBoard, shared: boolean) => Promise<any>} */
+export const shareBoard = async ({ id, name }, shared) => {
+  const told = await board(id, "share", { on: shared });
+  const words = shared ? `“${name}” is shared: whoever a link lets in sees it.` : `“${name}” is private again.`;
+  if (told) notify(words, { says: "Undo", does: () => board(id, "share", { on: !shared }) });
+  return told;
+};
+export const drawOnto = ({ id }, draws) => board(id, "desk", { on: draws });
 export const putOn = async ({ id, name }, ids) => {
   if (await board(id, "add", { ids })) notify(`${many(ids.length)} on “${name}”.`, { says: "Undo", does: () => board(id, "remove", { ids }) });
 };

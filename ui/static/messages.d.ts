@@ -36,6 +36,10 @@ export type GalleryBoard = {
   name: string;
   count: number;
   own: boolean;
+  shared: boolean;
+  shares: boolean;
+  maker: string;
+  desk: boolean;
 };
 
 export type GalleryBoards = {
@@ -54,6 +58,12 @@ export type GalleryChip = {
   field: string;
   value: string;
   negated: boolean;
+};
+
+export type GalleryDesk = {
+  id: string;
+  name: string;
+  shared: boolean;
 };
 
 export type GalleryDetails = {
@@ -221,6 +231,20 @@ export type Differing = {
   texts: string[];
 };
 
+export type DrawnNow = {
+  seat: number;
+  name: string;
+  private: boolean;
+  state: string;
+  width: number;
+  height: number;
+  step: number;
+  steps: number;
+  picture: number;
+  pictures_total: number;
+  preview: string;
+};
+
 export type EstimatorInfo = {
   name: string;
   info: string;
@@ -276,6 +300,12 @@ export type FolderNews = {
 
 export type FoldersNews = {
   folders: FolderNews[];
+};
+
+export type HerePerson = {
+  seat: number;
+  name: string;
+  role: string;
 };
 
 export type JobNews = {
@@ -481,6 +511,16 @@ export type TimeStretch = {
   whole: string;
 };
 
+export type TogetherNews = {
+  you: number;
+  version: number;
+  board: string;
+  name: string;
+  pictures: number;
+  here: HerePerson[];
+  drawing: DrawnNow[];
+};
+
 export type UnknownValue = {
   name: string;
   shown: string;
@@ -613,6 +653,7 @@ export type StudioState = {
   login: boolean;
   you: You;
   comments: number;
+  desk: GalleryDesk | null;
 };
 
 export type CommentOrder = {
@@ -1028,6 +1069,7 @@ export type GalleryOrder = {
   name?: unknown;
   settings?: unknown;
   format?: unknown;
+  on?: unknown;
 };
 
 export type NewBoard = {

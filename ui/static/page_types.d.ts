@@ -108,14 +108,20 @@ export type PageEvents = {
   send: { id: string; kind: string; to: string };
   /** The list of saved finishes was looked up. */
   finishes: { finishes: messages.FinishLine[] };
-    /** The card that reads pictures and settings is to open, and to read a file, if there is one. */
-    reading: File | undefined;
-    /** The dialog that checks a picture is to open, and to check a file, if there is one. */
-    check: File | undefined;
-    /** The presets are to open, for the form of a kind. */
-    presets: { kind: string };
-  /** The dialog of people is to open. */
-  people: undefined;
+  /** The card that reads pictures and settings is to open, and to read a file, if there is one. */
+  reading: File | undefined;
+  /** The dialog that checks a picture is to open, and to check a file, if there is one. */
+  check: File | undefined;
+  /** The presets are to open, for the form of a kind. */
+  presets: { kind: string };
+  /** The dialog of people is to open, for a link to a board. */
+  people: { board: string } | undefined;
+  /** Who is at the shared board that is open, or drawn onto, and what is drawn there; null: at none. */
+  together: messages.TogetherNews | null;
+  /** The board that is drawn onto (`told.desk` of page.js) is another one, or looks otherwise. */
+  desk: undefined;
+  /** A board is to be shown. */
+  board: { id: string };
   /** The dialog in which the owner brings in folders is to open. */
   folders: undefined;
   /** The colour in which masks are shown; "": one that suits. */

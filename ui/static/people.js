@@ -180,11 +180,11 @@ export const build = ({ element }) => {
     if (news?.may_hold) await places.look();
     timer = window.setTimeout(look, OFTEN);
   };
-  const boards = async () => {
+  const boards = async (chosen) => {
     const told = await fetch("library/boards").then((answer) => answer.json()).catch(() => null);
     const mine = (told?.boards ?? []).filter((board) => board.own || board.id === you().board);
     const all = you().board ? [] : [make("option", { value: "", textContent: "The studio" })];
-    part("board").replaceChildren(...all, ...mine.map(({ id, name }) => make("option", { value: id, textContent: `Board “${name}”` })));
+    part("board").replaceChildren(...all, ...mine.map(({ id, name }) => make("option", { value: id, textContent: `Board “${name}”`, selected: id === chosen })));
   };
 
   // ---- joined ------------------------------------------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ export const build = ({ element }) => {
     places.seen();
     emit("look");
   });
-  on("people", () => {
+  on("people", (asked) => {
     const { name, role, may, held, bare } = you();
     const shares = may.includes("share");
     write(part("problem"));
@@ -273,7 +273,7 @@ export const build = ({ element }) => {
     if (!shares) return;
     look();
     if (role === "owner") places.again();
-    boards();
+    boards(asked?.board);
     hint();
   });
 };

@@ -1,0 +1,94 @@
+"""A shared board in two browsers: by mouse and by touch, both see who is here, what the other draws, and it come."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit
+from tests.test_page_people import come_in, phone
+
+pytestmark = pytest.mark.browser
+__all__ = ["browser", "house", "open_house", "phone", "visit"]
+open_house = house_with("gallery")
+
+
+def part(page: Page, name: str) -> Locator:
+    return page.locator(f"#gallery [data-part={name}]")
+
+
+def tile(page: Page) -> Locator:
+    return part(page, "drawing").locator("li")
+
+
+def share_a_board(owner: Page) -> str:
+    """By mouse: a board is made, shared and drawn onto. Returns the address of a link to it."""
+    owner.get_by_role("tab", name="Library", exact=True).click()
+    owner.get_by_role("button", name="New board").click()
+    owner.get_by_label("Name of the board").fill("Sea")
+    owner.keyboard.press("Enter")
+    owner.locator(".gallery-board .gallery-place").click()
+    expect(part(owner, "together-words")).to_have_text("Only you see this board")
+    expect(part(owner, "invite")).to_be_hidden()
+    part(owner, "share").click()
+    expect(part(owner, "here")).to_contain_text("Nobody else is here")
+    part(owner, "desk").click()
+    expect(part(owner, "desk")).to_have_attribute("aria-pressed", "true")
+    expect(owner.locator(".masthead [data-part=board-name]")).to_have_text("Sea")
+    part(owner, "invite").click()
+    expect(owner.locator("#people [data-part=board] option:checked")).to_have_text("Board “Sea”")
+    owner.locator("#people [data-part=make]").click()
+    expect(owner.locator("#people [data-part=made]")).to_be_visible()
+    address = owner.locator("#people [data-part=address]").input_value()
+    owner.keyboard.press("Escape")
+    return address
+
+
+def generate(page: Page, prompt: str, tap: bool = False) -> None:
+    opens = page.get_by_role("tab", name="Text to image", exact=True)
+    opens.tap() if tap else opens.click()
+    page.locator("#txt2img-prompt textarea").first.fill(prompt)
+    button = page.locator("#txt2img-generate")
+    button.tap() if tap else button.click()
+
+
+def test_two_people_see_each_other_draw_on_a_shared_board(house: House, visit: Visit, phone: Page) -> None:
+    owner = visit.page
+    owner.set_viewport_size({"width": 1440, "height": 900})
+    gate = house.runner.gate = threading.Semaphore(0)
+    address = share_a_board(owner)
+    come_in(phone, address)
+    expect(phone.locator(".masthead [data-part=board]")).to_have_attribute("title", re.compile("comes onto “Sea”, where others see it"))
+    phone.get_by_role("tab", name="Library", exact=True).tap()
+    phone.locator(".gallery-board .gallery-place").tap()
+    expect(part(phone, "together-words")).to_have_text("Shared by the owner")
+    expect(part(phone, "here")).to_contain_text("The owner")
+    expect(part(owner, "here").locator("li").first).to_have_text("AAdadraws")
+    expect(owner.locator(".masthead [data-part=board-here]")).to_have_text("2")
+
+    generate(phone, "a red house", tap=True)
+    gate.release(2)
+    expect(tile(owner)).to_contain_text("Ada")
+    expect(tile(owner)).to_contain_text(re.compile(r"step 2 of \d+"))
+    expect(tile(owner).locator("img")).to_have_attribute("src", re.compile("^data:image/"))
+    gate.release(1000)
+    expect(owner.locator("#gallery .tile:visible")).to_have_count(1)
+    expect(tile(owner)).to_have_count(0)
+    phone.get_by_role("tab", name="Library", exact=True).tap()
+    expect(phone.locator("#gallery .tile:visible")).to_have_count(1)
+
+    gate = house.runner.gate = threading.Semaphore(0)
+    part(owner, "desk").click()
+    expect(part(owner, "desk")).to_have_attribute("aria-pressed", "false")
+    generate(owner, "a private house")
+    gate.release(1)
+    expect(tile(phone)).to_have_text("Somebody’s picturenot for this board")
+    gate.release(1000)
+    expect(tile(phone)).to_have_count(0)
+    visit.open_tab("Library")
+    part(owner, "share").click()
+    expect(part(phone, "together")).to_be_hidden()
+    expect(phone.locator(".gallery-board")).to_have_count(0)

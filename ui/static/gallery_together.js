@@ -1,0 +1,120 @@
+// The head of a board: whether it is shared and by whom, who is here, what is being drawn for it now. What others draw arrives by itself.
+import { emit, find, make, on, parts, write } from "./dom.js";
+import { drawOnto, shareBoard } from "./marks.js";
+import * as page from "./page.js";
+
+/** @typedef {import("./messages.d.ts").GalleryBoard} Board */
+/** @typedef {import("./messages.d.ts").TogetherNews} News */
+/** @typedef {import("./messages.d.ts").DrawnNow} Tile */
+
+const ROLES = { viewer: "looks", commenter: "comments", artist: "draws", "co-owner": "draws, lets others in", owner: "owner" };
+const ALONE = "Nobody else is here.";
+const nameOf = (name) => name || "The owner";
+
+const button = (part, icon, says) =>
+  make("button", { type: "button", className: "quiet", "data-part": part }, icon && make("i", { className: `icon icon-${icon}` }), make("span", { textContent: says }));
+
+// `shown()`: the board that is shown, or null. Returns what draws it anew.
+/** @type {(root: HTMLElement, shown: () => Board | null) => () => void} */
+export const together = (root, shown) => {
+  root.append(
+    make("div", { className: "together-head" },
+      make("span", { className: "together-state" }, make("i", { "data-part": "together-sign" }), make("span", { "data-part": "together-words" })),
+      make("ul", { className: "together-here", "data-part": "here", "aria-label": "Who is here" }),
+      make("span", { className: "together-acts" }, button("desk", "brush", "Draw here"), button("invite", "link", "Invite"), button("share", "", "Share"))),
+    make("ul", { className: "together-drawing", "data-part": "drawing", "aria-label": "Being drawn now", hidden: true }));
+  const part = parts(root);
+  /** @type {() => News | null} */
+  const told = () => (shown()?.shared && page.told.together?.board === shown().id ? page.told.together : null);
+  const tiles = new Map(); // place in the row -> its elements
+
+  const may = (what) => page.told.engine?.you?.may.includes(what) ?? false;
+
+  // ---- who is here -----------------------------------------------------------------------------------------------------------
+
+  const person = ({ seat, name, role }) => {
+    const you = seat === told()?.you;
+    const called = you ? "You" : nameOf(name);
+    const word = role === "owner" && !name ? "" : ROLES[role];
+    return make("li", { className: "together-person", "data-you": String(you), title: `${nameOf(name)}: ${ROLES[role]}` },
+      make("span", { className: "together-letter", "aria-hidden": "true", textContent: [...(name || "O")][0].toUpperCase() }),
+      make("b", { textContent: called }), word && !you ? make("span", { textContent: word }) : null);
+  };
+  const drawHere = () => {
+    const { here, you } = told() ?? { here: [], you: 0 };
+    const others = here.filter(({ seat }) => seat !== you);
+    const alone = here.length && !others.length ? make("li", { className: "together-alone", textContent: ALONE }) : null;
+    part("here").replaceChildren(...[...others, ...here.filter(({ seat }) => seat === you)].map(person), ...[alone].filter(Boolean));
+  };
+
+  // ---- what is drawn ---------------------------------------------------------------------------------------------------------
+
+  const card = () => {
+    const image = make("img", { alt: "", draggable: false, hidden: true });
+    const [name, words, more, bar] = [make("b"), make("span", { className: "together-step" }), make("span", { className: "together-step" }), make("span", { className: "together-bar" })];
+    const item = make("li", { className: "together-tile" }, make("span", { className: "together-frame" }, make("i", { className: "icon" }), image), make("span", { className: "together-said" }, name, words, more, bar));
+    return { item, image, name, words, more, bar, sign: find(".icon", item) };
+  };
+  // How far it is: two lines.
+  /** @type {(tile: Tile) => string[]} */
+  const progress = ({ private: elsewhere, state, step, steps, picture, pictures_total: total }) => {
+    const of = total > 1 ? `picture ${Math.min(picture + 1, total)} of ${total}` : "";
+    if (elsewhere) return ["not for this board", of];
+    if (state === "waiting") return ["waits", total > 1 ? `${total} pictures` : ""];
+    return [steps ? `step ${step} of ${steps}` : "begins", of];
+  };
+  /** @type {(tile: Tile) => string} */
+  const whose = (tile) => {
+    if (tile.private) return page.told.queue?.running ? "Your picture" : "Somebody’s picture";
+    return tile.seat && tile.seat === told()?.you ? "You" : nameOf(tile.name);
+  };
+  /** @type {(tile: Tile, place: number) => HTMLElement} */
+  const filled = (tile, place) => {
+    const made = tiles.get(place) ?? card();
+    tiles.set(place, made);
+    made.item.dataset.state = tile.private ? "private" : tile.state;
+    made.sign.className = `icon icon-${tile.private ? "user" : tile.state === "waiting" ? "clock" : "sparkles"}`;
+    made.image.hidden = !tile.preview;
+    if (tile.preview && made.image.src !== tile.preview) made.image.src = tile.preview;
+    made.image.alt = tile.preview ? `What ${whose(tile)} draws, as it forms` : "";
+    made.name.textContent = whose(tile);
+    const [words, more] = progress(tile);
+    write(made.words, words);
+    write(made.more, more);
+    made.bar.style.setProperty("--share", String(tile.steps ? tile.step / tile.steps : 0));
+    made.bar.hidden = !tile.steps;
+    return made.item;
+  };
+  const drawTiles = () => {
+    const items = (told()?.drawing ?? []).map(filled);
+    part("drawing").hidden = !items.length;
+    const row = part("drawing");
+    if (items.length !== row.children.length || items.some((item, index) => row.children[index] !== item)) row.replaceChildren(...items);
+  };
+
+  // ---- the board itself ------------------------------------------------------------------------------------------------------
+
+  const drawHead = () => {
+    const board = shown();
+    root.hidden = !board;
+    if (!board) return;
+    part("together-sign").className = `icon icon-${board.shared ? "users" : "lock"}`;
+    part("together-words").textContent = board.shared ? (board.own ? "Shared" : `Shared by ${board.maker || "the owner"}`) : "Only you see this board";
+    part("desk").hidden = !may("draw");
+    part("desk").setAttribute("aria-pressed", String(board.desk));
+    part("desk").title = board.desk ? "What you draw comes onto this board by itself; press to stop that" : "From now on what you draw comes onto this board by itself";
+    part("desk").lastElementChild.textContent = board.desk ? "You draw here" : "Draw here";
+    part("invite").hidden = !board.shared || !may("share") || !(board.own || board.id === page.told.engine?.you?.board);
+    part("share").hidden = !board.shares || !may("draw");
+    part("share").textContent = board.shared ? "Make private" : "Share";
+    part("share").title = board.shared ? "Only its maker sees it then" : "Whoever a link lets in sees it, and what is drawn here while it forms";
+  };
+  const draw = () => (drawHead(), drawHere(), drawTiles());
+
+  part("desk").addEventListener("click", async () => (await drawOnto(shown(), !shown().desk)) && emit("look"));
+  part("share").addEventListener("click", () => shareBoard(shown(), !shown().shared));
+  part("invite").addEventListener("click", () => emit("people", { board: shown().id }));
+  on("together", () => (drawHere(), drawTiles()));
+  on("engine", drawHead);
+  return draw;
+};
