@@ -159,14 +159,15 @@ class Studio:
         """Those that can draw requests of a kind; all of them without one."""
         return [entry for entry in self._catalog.checkpoints() if not kind or draws(entry, kind)]
 
-    def submit(self, request: Request, user: str, owner: bool = False, lane: str = "next", once: str = "") -> str:
+    def submit(self, request: Request, user: str, owner: bool = False, lane: str = "next", once: str = "", origin: str = "") -> str:
         """Queues the request and returns the job's id. Raises `UserError` when it cannot be drawn.
 
         What is kept is the request with everything it names looked up: see `resolve`. `owner`: of who sits at the machine. `lane`: "now",
         "next" or "idle". `once`: what the page calls this order; another one of that name is taken for the same.
+        `origin`: the id of another person's picture whose settings it was begun with.
         """
         admitted, allowance = self._admitted(request, user, owner)
-        job_id = self._worker.submit(admitted, user, owner, lane, once, allowance)
+        job_id = self._worker.submit(admitted, user, owner, lane, once, allowance, Carried(origin=origin))
         self.strengths.remember(user, admitted)
         if owner:
             self.book.news = ""
@@ -277,6 +278,16 @@ class Studio:
                 self.book.own_input(input_id, user)
             return record
         return record if record and record.user == user else None
+
+    def fork(self, picture_id: str, person: Person) -> PictureRecord | None:
+        """Another person's picture whose settings this one may use: it is on a shared board, and its maker tells them."""
+        record = self.book.picture(picture_id)
+        shown = record is not None and record.user not in person.users and self.gallery.shows(picture_id, person)
+        return record if shown and self.gallery.tells(picture_id, person) else None
+
+    def origin(self, picture_id: str, person: Person) -> str:
+        """The id, where a job of this person's may say that it was begun with that picture's settings; else ""."""
+        return picture_id if picture_id and self.fork(picture_id, person) else ""
 
     def picture(self, picture_id: str) -> PictureRecord | None:
         return self.book.picture(picture_id)

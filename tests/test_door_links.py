@@ -423,9 +423,29 @@ def test_a_link_without_settings_tells_them_of_no_picture_by_any_way_out(door: R
     with zipfile.ZipFile(io.BytesIO(door.ask("GET", f"/library/zip/{ready}", headers=me).body)) as whole:
         said = b"".join((*map(whole.read, whole.namelist()), *map(str.encode, whole.namelist())))
     assert len(whole.namelist()) == 2 and b"zebra" not in said and b"walrus" not in said
+    # The same for who came by a link that tells settings, once the maker of a picture keeps its own.
+    assert door.post_json("/library/pictures/hide", {"ids": [shown], "hidden": True}, OWNER).status == 200
+    for path in ways:
+        answer = door.ask("GET", path.replace(mine, shown), headers=full)
+        assert not told_in(answer, "zebra") and answer.status in (200, 400), path
+    ready = door.post_json("/library/zip", {"ids": [shown], "settings": True}, full).json()["id"]
+    assert not told_in(door.ask("GET", f"/library/zip/{ready}", headers=full), "zebra")
+    event = {"fn_index": 0, "session_hash": "s", "event_data": {"id": shown, "to": ""}, "data": []}
+    for function in send_functions(door):
+        answer = door.post_json("/gradio_api/run/predict", event | {"fn_index": function}, full)
+        assert answer.status == 422 and not told_in(answer, "zebra"), answer.text
+    assert told_in(door.ask("GET", f"/picture/{shown}.png", headers=OWNER), "zebra")
     own = door.ask("GET", f"/picture/{mine}/details", headers=me)
     assert told_in(own, "walrus") and not told_in(door.ask("GET", f"/picture/{mine}.png", headers=me), "walrus")
     assert door.ask("GET", "/current", headers=me).json()["you"]["bare"] is True
+
+
+def send_functions(door: RunningDoor) -> list[int]:
+    """The numbers of the handlers that fill a form with the settings of a picture."""
+    found = door.ask("GET", "/config", headers=OWNER).json()["dependencies"]
+    numbers = [each["id"] for each in found if ["send"] in [target[1:] for target in each["targets"]]]
+    assert len(numbers) == 2, "the stage and the inspector"
+    return numbers
 
 
 def told_in(answer: Answer, word: str) -> bool:

@@ -85,7 +85,7 @@ def test_a_zip_without_settings_has_pictures_of_other_kinds_as_bare_ones_and_say
         (tmp_path / f"{kind}.{kind.lower()}").write_bytes(with_exif(kind, {COMMENT: comment("a secret house")}))
     (tmp_path / "liar.jpg").write_bytes(b"\xff\xd8\xff secret house")
     files = [tmp_path / "liar.jpg", tmp_path / "JPEG.jpeg", tmp_path / "WEBP.webp"]
-    with zipfile.ZipFile(io.BytesIO(b"".join(zipped(files, settings=False)))) as whole:
+    with zipfile.ZipFile(io.BytesIO(b"".join(zipped((file, False) for file in files)))) as whole:
         assert whole.testzip() is None and whole.namelist() == ["picture.png", "picture (2).png", MISSING]
         assert re.search(r"^picture\.jpg: .*damaged", whole.read(MISSING).decode(), re.MULTILINE)
         for path, name in zip(files[1:], whole.namelist(), strict=False):
@@ -100,7 +100,7 @@ def test_a_file_that_is_cut_breaks_off_instead_of_passing_for_whole(tmp_path: Pa
     data = (tmp_path / "a.png").read_bytes()
     (tmp_path / "a.png").write_bytes(data[:-20])
     with pytest.raises(ValueError, match="ends early"):
-        list(zipped([tmp_path / "a.png"], settings=False))
+        list(zipped([(tmp_path / "a.png", False)]))
 
 
 def test_a_zip_needs_no_room_on_the_disk_and_little_memory(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_zip_needs_no_room_on_the_disk_and_little_memory(tmp_path: Path) -> No
         files.append(tmp_path / f"{number}.png")
         files[-1].write_bytes(os.urandom(3_000_000))
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    pieces = [len(piece) for piece in zipped(files, settings=True)]
+    pieces = [len(piece) for piece in zipped((file, True) for file in files)]
     assert sum(pieces) > 12_000_000 and max(pieces) < 1_100_000
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 

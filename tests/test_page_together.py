@@ -55,6 +55,39 @@ def generate(page: Page, prompt: str, tap: bool = False) -> None:
     button.tap() if tap else button.click()
 
 
+def fork(owner: Page, phone: Page) -> None:
+    """The owner draws with the settings of Ada's picture, which Ada then keeps to herself."""
+    first = owner.locator("#gallery .tile:visible").first.get_attribute("data-picture")
+    assert first
+    owner.locator(f"#gallery .tile[data-picture='{first}']").click()
+    room = owner.locator("#inspector")
+    expect(room.locator("[data-part=kin]")).to_have_text("Drawn by Ada.")
+    expect(part(owner, "bar").get_by_role("button", name="Favourite")).to_be_hidden()
+    room.get_by_role("button", name="Use these settings").click()
+    expect(owner.locator("#txt2img-prompt textarea").first).to_have_value("a red house")
+    owner.locator("#txt2img-generate").click()
+    expect(phone.locator("#gallery .tile:visible")).to_have_count(2)
+    forked = phone.locator(f"#gallery .tile:visible:not([data-picture='{first}'])")
+    forked.tap()
+    part(phone, "close").tap()
+    phone.locator(".masthead [data-part=panel]").tap()
+    room = phone.locator("#inspector")
+    expect(room.locator("[data-part=kin]")).to_have_text("Drawn by the owner. Begun with the settings of Ada’s picture")
+    room.get_by_role("button", name="Ada’s picture").tap()
+    expect(room.locator("[data-part=kin]")).to_have_text("Forked once.")
+    room.get_by_role("button", name="Hide settings").tap()
+    expect(room.get_by_role("button", name="Settings are hidden")).to_be_visible()
+    phone.get_by_role("button", name="Close the panel").tap()
+    owner.get_by_role("tab", name="Library", exact=True).click()
+    owner.locator(f"#gallery .tile[data-picture='{first}']").click()
+    owner.locator(f"#gallery .tile:visible:not([data-picture='{first}'])").click()
+    expect(owner.locator("#inspector [data-part=kin]")).to_contain_text("Begun with the settings of")
+    owner.locator(f"#gallery .tile[data-picture='{first}']").click()
+    expect(owner.locator("#inspector [data-part=note]")).to_have_text("Who made this picture keeps to themselves how.")
+    expect(owner.locator("#inspector [data-part=prompt]")).not_to_contain_text("red")
+    expect(owner.get_by_role("button", name="Use these settings")).to_be_hidden()
+
+
 def test_two_people_see_each_other_draw_on_a_shared_board(house: House, visit: Visit, phone: Page) -> None:
     owner = visit.page
     owner.set_viewport_size({"width": 1440, "height": 900})
@@ -79,6 +112,9 @@ def test_two_people_see_each_other_draw_on_a_shared_board(house: House, visit: V
     expect(tile(owner)).to_have_count(0)
     phone.get_by_role("tab", name="Library", exact=True).tap()
     expect(phone.locator("#gallery .tile:visible")).to_have_count(1)
+
+    house.runner.gate = None
+    fork(owner, phone)
 
     gate = house.runner.gate = threading.Semaphore(0)
     part(owner, "desk").click()

@@ -295,3 +295,62 @@ def test_many_who_watch_have_no_more_previews_made_than_one(studio: Studio, gate
     asyncio.run(all_of_them())
     assert min(got) >= 2, "each of them sees it form"
     assert 2 <= len(made) <= 2 / PACE + 2, "as often as it is looked, whoever watches"
+
+
+# ------------------------------------------------------------------------------------------------ settings of others
+
+
+def test_what_is_begun_with_somebodys_settings_remembers_whose_also_when_it_goes_on_and_comes_again(
+    studio: Studio, gate: threading.Semaphore
+) -> None:
+    board = board_of(studio)
+    ada, bo = guest_of(studio, "Ada", board).person, guest_of(studio, "Bo", board).person
+    first = drawn(studio, gate, ada, "waves")
+    assert (studio.origin(first, bo), studio.origin(first, ada), studio.origin("none", bo)) == (first, "", "")
+    job = studio.submit(TextToImage(prompt="more waves", steps=2, width=64, height=64), bo.user, origin=studio.origin(first, bo))
+    gate.release(2)
+    wait_until(lambda: studio.book.pictures_of(job))
+    again = studio.queue.duplicate(job, bo.user)
+    gate.release(2)
+    wait_until(lambda: studio.book.pictures_of(again))
+    for fork in (studio.book.pictures_of(job)[0].id, studio.book.pictures_of(again)[0].id):
+        kin = studio.gallery.kin(fork, bo)
+        assert (kin["forked"], kin["origin"], kin["origin_maker"], kin["own"]) == (True, first, "Ada", True)
+    assert studio.gallery.kin(first, ada)["forks"] == 2
+    studio.gallery.boards.share(board, OWNER, shared=False)
+    kin = studio.gallery.kin(studio.book.pictures_of(job)[0].id, bo)
+    assert (kin["forked"], kin["origin"], kin["origin_maker"]) == (True, "", ""), "it is not seen any more"
+    assert studio.origin(first, bo) == ""
+
+
+def test_settings_that_their_maker_hides_are_found_by_no_search_and_forked_by_nobody(studio: Studio, gate: threading.Semaphore) -> None:
+    board = board_of(studio)
+    ada, bo = guest_of(studio, "Ada", board).person, guest_of(studio, "Bo", board).person
+    picture = drawn(studio, gate, ada, "zebra")
+    assert seen_by(studio, bo, "zebra") == {"zebra"} and studio.fork(picture, bo)
+    with pytest.raises(UserError):
+        studio.gallery.marks.hide([picture], bo, hidden=True)
+    studio.gallery.marks.hide([picture], ada, hidden=True)
+    for who in (bo, OWNER):
+        [row] = studio.gallery.window(who, asked_for("board:Sea"), 0, 9)["pictures"]
+        assert (row["id"], row["prompt"], row["seed"], row["kind"], row["told"]) == (picture, "", "", "", False)
+        for query in ("zebra", "-lion", "prompt:zebra", "kind:txt2img", "seed:0..", "-sampler:x", f"like:{picture}"):
+            assert studio.gallery.window(who, asked_for(query), 0, 9)["total"] == 0, query
+        assert studio.gallery.offers(who)["samplers"] == []
+        assert studio.fork(picture, who) is None and not studio.gallery.tells(picture, who)
+    assert seen_by(studio, ada, "zebra") == {"zebra"} and studio.gallery.kin(picture, ada)["hidden"]
+    studio.gallery.marks.hide([picture], ada, hidden=False)
+    assert seen_by(studio, bo, "zebra") == {"zebra"}
+
+
+def test_a_book_that_is_made_again_knows_what_is_hidden_and_where_it_was_forked(tmp_path: Path) -> None:
+    first = toy_studio(tmp_path)
+    job = first.submit(PICTURE, "owner", owner=True, origin="a picture of somebody")
+    wait_until(lambda: (found := first.book.job(job)) and found.state == "done")
+    first.gallery.marks.hide([first.book.pictures_of(job)[0].id], OWNER, hidden=True)
+    first.close()
+    (tmp_path / "outputs" / "studio.db").unlink()
+    again = toy_studio(tmp_path, start=False)
+    kin = again.gallery.kin(again.book.recent("owner", 1, owner=True)[0].id, OWNER)
+    assert (kin["hidden"], kin["forked"]) == (True, True)
+    again.close()

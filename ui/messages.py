@@ -21,6 +21,7 @@ from pipelines.gallery.answers import (
     GalleryDetails,
     GalleryDownload,
     GalleryHeadings,
+    GalleryKin,
     GalleryOffer,
     GalleryOffers,
     GalleryPicture,
@@ -98,6 +99,7 @@ __all__ = [
     "GalleryDetails",
     "GalleryDownload",
     "GalleryHeadings",
+    "GalleryKin",
     "GalleryOffer",
     "GalleryOffers",
     "GalleryPicture",
@@ -308,6 +310,12 @@ class StudioState(TypedDict):
     you: You
     comments: int  # another number when those of the picture that was named have changed
     desk: GalleryDesk | None  # the board that one draws onto
+
+
+class PictureShown(PictureDetails):
+    """A picture in the inspector. Sent by `GET /picture/ID/details`; read by `inspector.js`."""
+
+    kin: GalleryKin
 
 
 class CommentOrder(TypedDict, total=False):
@@ -828,6 +836,7 @@ class GalleryOrder(TypedDict, total=False):
     ids: object
     rating: object
     favourite: object
+    hidden: object
     note: object
     name: object
     settings: object

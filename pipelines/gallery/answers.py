@@ -21,7 +21,8 @@ class GalleryPicture(TypedDict):
     seed: str  # a text: JavaScript's numbers lose digits beyond 2^53; "" where there is none
     job: str
     deleted: float | None  # when it went to the bin
-    own: bool  # or another person's, on a board that is shown
+    own: bool  # or another person's, on a board that is shared
+    told: bool  # how it was made, to who asks; else kind, prompt and seed are empty
 
 
 class GalleryWindow(TypedDict):
@@ -107,6 +108,18 @@ class GalleryDetails(TypedDict):
     boards: list[str]  # ids
     deleted: float | None
     needed: bool  # other pictures were made from it, so it stays in the bin
+
+
+class GalleryKin(TypedDict):
+    """Whose a picture is, and whose settings it was begun with. Within `PictureDetails`."""
+
+    own: bool
+    maker: str  # the name of who made it; "" for the owner of the studio
+    hidden: bool  # its maker keeps from others how it was made; told to the maker alone
+    forked: bool  # it was begun with the settings of another person's picture
+    origin: str  # the id of that one, when who asks sees it, or ""
+    origin_maker: str
+    forks: int  # pictures of others that were begun with its settings
 
 
 class GalleryBin(TypedDict):

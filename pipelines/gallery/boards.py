@@ -88,7 +88,7 @@ class Boards:
                 db.execute(SIT, (person.user, board_id if draws else ""))
 
     def arrived(self, picture_id: str) -> None:
-        """A picture has been put on a board by the job that drew it: the journal is told."""
+        """The journal is told what the book knows of a picture by its job: the board that it is on, and whose settings it has."""
         with self._changes.book.file.reading() as db:
             numbers = [row[0] for row in db.execute("select number from picture where id = ?", (picture_id,))]
             lines = lines_about(db, numbers)

@@ -23,7 +23,7 @@ from models.errors import UserError
 from pipelines.gallery.answers import GalleryDownload
 from pipelines.gallery.formats import AS_SAVED, FORMATS, given_out, nameless
 from pipelines.gallery.leaving import Leaving, Sign
-from pipelines.gallery.person import Person, marks, parts, visible
+from pipelines.gallery.person import TOLD, Person, marks, parts, visible
 from pipelines.job_book.book import JobBook
 from pipelines.job_book.rows import place_of
 
@@ -41,9 +41,8 @@ NAMED_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECAS
 @dataclass(frozen=True, slots=True)
 class Prepared:
     person: Person
-    files: tuple[tuple[str, Path], ...]  # with the ids of the pictures
+    files: tuple[tuple[str, Path, bool], ...]  # the ids of the pictures, their files, and whether with settings
     format: str  # see `given_out`
-    settings: bool
     until: float  # seconds since 1970
 
 
@@ -66,15 +65,15 @@ class Downloads:
             raise UserError(f"Pictures are given out as {', '.join(FORMATS)}, or as they were saved.")
         if len(ids) > MOST:
             raise UserError(f"{len(ids):,} pictures are too many for one ZIP; {MOST:,} are the most. Choose fewer.")
-        sized = [(named, size) for named in self._paths(ids, person) if (size := _size(named[1])) >= 0]
-        total = sum(size for _, size in sized)
+        sized = [(*named, size) for named in self._paths(ids, person) if (size := _size(named[1])) >= 0]
+        total = sum(size for *_, size in sized)
         if not sized:
             raise UserError("The files of these pictures are not in the outputs folder any more.")
         if total > MOST_BYTES:
             raise UserError(f"These pictures take {total / 1e9:.1f} GB; {MOST_BYTES / 1e9:.0f} GB are the most in one ZIP. Choose fewer.")
         name = secrets.token_urlsafe(16)
-        settings = settings and not person.bare
-        self._keep(name, Prepared(person, tuple(named for named, _ in sized), wanted, settings, time.time() + 60 * MINUTES))
+        files = tuple((picture, path, settings and told and not person.bare) for picture, path, told, _ in sized)
+        self._keep(name, Prepared(person, files, wanted, time.time() + 60 * MINUTES))
         return {"id": name, "count": len(sized), "bytes": total}
 
     def open(self, name: str, person: Person) -> Iterator[bytes]:
@@ -83,22 +82,22 @@ class Downloads:
             found = self._prepared.get(name)
         if found is None or found.person.user != person.user or found.until < time.time():
             raise UserError(GONE)
-        signs = (self._leaving.sign(picture_id) for picture_id, _ in found.files)  # each when its turn comes
-        return zipped([path for _, path in found.files], found.settings, found.format, signs)
+        signs = (self._leaving.sign(picture_id) for picture_id, *_ in found.files)  # each when its turn comes
+        return zipped([(path, settings) for _, path, settings in found.files], found.format, signs)
 
-    def _paths(self, ids: Sequence[str], person: Person) -> list[tuple[str, Path]]:
-        """In the order in which they were named."""
-        paths: dict[str, Path] = {}
+    def _paths(self, ids: Sequence[str], person: Person) -> list[tuple[str, Path, bool]]:
+        """In the order in which they were named, and whether this person may know how they were made."""
+        paths: dict[str, tuple[Path, bool]] = {}
         with self._book.file.reading() as db:
             visible(db, ids, person)
             for part in parts([each for each in ids if each.isascii()]):
-                query = f"""select id, path, place from picture join shelf using (number)
+                query = f"""select id, path, place, {TOLD} from picture join shelf using (number)
                   where id in ({marks(len(part))}) and {person.sees}"""
                 paths |= {
-                    row[0]: Path(row[2]) if row[2] else self._book.folder / place_of(row[1])
-                    for row in db.execute(query, (*part, *person.seen))
+                    row[0]: (Path(row[2]) if row[2] else self._book.folder / place_of(row[1]), bool(row[3]))
+                    for row in db.execute(query, (*person.told, *part, *person.seen))
                 }
-        return [(each, paths[each]) for each in dict.fromkeys(ids) if each in paths]
+        return [(each, *paths[each]) for each in dict.fromkeys(ids) if each in paths]
 
     def _keep(self, name: str, prepared: Prepared) -> None:
         with self._lock:
@@ -126,11 +125,13 @@ class Pipe:
         return held
 
 
-def zipped(files: Iterable[Path], settings: bool, wanted: str = AS_SAVED, signs: Iterable[Sign | None] = ()) -> Iterator[bytes]:
-    """A ZIP of these files. `signs`: what signs each. Raises `ValueError` or `OSError` in its middle for a file that ends in its own."""
+def zipped(files: Iterable[tuple[Path, bool]], wanted: str = AS_SAVED, signs: Iterable[Sign | None] = ()) -> Iterator[bytes]:
+    """A ZIP of these files, each with its settings or without. `signs`: what signs each. Raises `ValueError` or `OSError` in its middle for
+    a file that ends in its own.
+    """
     pipe, names, missing = Pipe(), Names(), list[str]()
     with zipfile.ZipFile(cast("IO[bytes]", pipe), "w", zipfile.ZIP_STORED) as whole:  # all that it needs of a stream
-        for path, sign in zip(files, chain(signs, repeat(None)), strict=False):
+        for (path, settings), sign in zip(files, chain(signs, repeat(None)), strict=False):
             called = safe(path.name if settings else nameless(path.name))
             try:
                 file = path.open("rb")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from models.errors import UserError
 from models.json_values import is_row, listed
-from pipelines.gallery.answers import GalleryChip, GalleryDetails, GalleryHeadings, GalleryOffers, GalleryPicture, GalleryWindow
+from pipelines.gallery.answers import GalleryChip, GalleryDetails, GalleryHeadings, GalleryKin, GalleryOffers, GalleryPicture, GalleryWindow
 from pipelines.gallery.bin import Bin, Due, is_needed
 from pipelines.gallery.boards import Boards
 from pipelines.gallery.comments import Comments
@@ -19,7 +19,7 @@ from pipelines.gallery.listing import Asked, Listing, Listings, group_named, hea
 from pipelines.gallery.marks import Changes, Marks
 from pipelines.gallery.names import name_models
 from pipelines.gallery.offers import offers_of
-from pipelines.gallery.person import NOT_YOURS, Person, is_shown
+from pipelines.gallery.person import NOT_YOURS, OWN, Person, is_shown, is_told
 from pipelines.gallery.query import Clock, Term, parse
 from pipelines.gallery.thumbs import Thumbs
 from pipelines.job_book.book import JobBook
@@ -33,10 +33,11 @@ GROUPS = {"day": "created", "board": "name"}
 PROMPT = f"substr(case when json_valid(request) then json_extract(request, '$.prompt') end, 1, {SHOWN})"
 # What one person thinks of a picture is not told another one, nor how it was made where that is kept from them.
 MINE = "shelf.user in (?1, ?2)"
-TOLD = f"(?3 or {MINE})"
+TOLD = f"({MINE} or (?3 and not shelf.hidden))"  # as `pipelines.gallery.person` says it
+MAKER = "select coalesce(person.name, '') from picture left join person using (user) where picture.id = ?"
 ROWS = f"""select json_group_array(json_array(number, id, shelf.width, shelf.height, shelf.created, {MINE} * rating, {MINE} * favourite,
     {MINE} and note <> '', {TOLD} and control, case when {TOLD} then kind else '' end, case when {TOLD} then {PROMPT} end,
-    case when {TOLD} then cast(shelf.seed as text) end, shelf.job, deleted, {MINE}))
+    case when {TOLD} then cast(shelf.seed as text) end, shelf.job, deleted, {MINE}, {TOLD}))
   from shelf join picture using (number) where number in ({{}})"""
 
 
@@ -129,6 +130,33 @@ class Gallery:
         with self._reader.reading() as db:
             return is_shown(db, picture_id, person)
 
+    def tells(self, picture_id: str, person: Person) -> bool:
+        """Whether this person, who sees the picture, may know how it was made: it is their own, or neither its maker nor their link keeps
+        that from them. Asked by every way out of a picture that `Person.reads` does not answer.
+        """
+        with self._reader.reading() as db:
+            return is_told(db, picture_id, person)
+
+    def kin(self, picture_id: str, person: Person) -> GalleryKin:
+        """Of a picture that this person sees: whose it is, whose settings it was begun with, and how many were begun with its own."""
+        query = f"""select {OWN}, hidden, coalesce(person.name, ''), coalesce(origin, ''),
+            (select count(*) from fork as other where other.origin = picture.id)
+          from picture join shelf using (number) left join fork on fork.picture = shelf.number left join person on person.user = shelf.user
+          where picture.id = ?"""
+        with self._reader.reading() as db:
+            own, hidden, maker, origin, forks = db.execute(query, (*person.users, picture_id)).fetchone()
+            shown = bool(origin) and is_shown(db, origin, person)
+            named = db.execute(MAKER, (origin,)).fetchone() if shown else None
+        return {
+            "own": bool(own),
+            "maker": maker,
+            "hidden": bool(own and hidden),
+            "forked": bool(origin),
+            "origin": origin if shown else "",
+            "origin_maker": named[0] if named else "",
+            "forks": forks,
+        }
+
     def place(self, picture_id: str) -> tuple[str, Path, bool] | None:
         """Whose a picture is, its file, and whether another program may have written that; without a look at its settings."""
         rows = self._book.file.rows("select user, path, place, program from picture where id = ?", (picture_id,))
@@ -177,7 +205,7 @@ def chip(term: Term) -> GalleryChip:
 
 def picture_of(row: Sequence[object]) -> GalleryPicture:
     """A row of `ROWS`. What a damaged book holds becomes text or a number."""
-    picture, width, height, created, rating, favourite, noted, control, kind, prompt, seed, job, deleted, own = row[1:]
+    picture, width, height, created, rating, favourite, noted, control, kind, prompt, seed, job, deleted, own, told = row[1:]
     return {
         "id": str(picture),
         "width": _number(width),
@@ -193,6 +221,7 @@ def picture_of(row: Sequence[object]) -> GalleryPicture:
         "job": str(job),
         "deleted": float(deleted) if isinstance(deleted, int | float) else None,
         "own": bool(own),
+        "told": bool(told),
     }
 
 

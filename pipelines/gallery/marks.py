@@ -88,6 +88,10 @@ class Marks:
 
         return self._changes.pictures(ids, person, change)
 
+    def hide(self, ids: Sequence[str], person: Person, hidden: bool) -> GalleryChanged:
+        """How these pictures were made is kept from others, or told again."""
+        return self._set(ids, person, "hidden = ?", int(hidden))
+
     def throw(self, ids: Sequence[str], person: Person) -> GalleryChanged:
         """Into the bin. What is there already stays as it is."""
         now, folder = time.time(), self._changes.book.folder

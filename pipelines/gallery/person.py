@@ -16,6 +16,8 @@ OWN = "shelf.user in (?, ?)"
 SHARED = "(board.shared and board.deleted is null and ? in ('', board.id))"
 SHOWN = f"""(shelf.deleted is null and shelf.number in (select on_board.picture from on_board
   join board on board.number = on_board.board where {SHARED}))"""
+# Of pictures that somebody sees: those whose settings they may know. `?`: whether their link tells those of others at all.
+TOLD = f"({OWN} or (? and not shelf.hidden))"
 NOT_YOURS = "There is no such picture among yours any more. Reload the page."
 
 
@@ -56,21 +58,28 @@ class Person:
     @property
     def reads(self) -> str:
         """What holds for those of them whose settings this person may know, with the values of `read`."""
-        return OWN if self.bare else self.sees
+        return f"({self.sees} and {TOLD})"
 
     @property
-    def read(self) -> tuple[str, ...]:
-        return self.users if self.bare else self.seen
+    def read(self) -> tuple[object, ...]:
+        return (*self.seen, *self.told)
 
-    def may_read(self, user: str) -> bool:
-        """Whether this person, who sees a picture of `user`, may know how it was made."""
-        return not self.bare or user in self.users
+    @property
+    def told(self) -> tuple[object, ...]:
+        """The values of `TOLD`."""
+        return (*self.users, not self.bare)
 
 
 def is_shown(db: sqlite3.Connection, picture_id: str, person: Person) -> bool:
     """Whether this person sees the picture: it is their own, or on a board that is shared with them."""
     query = f"select 1 from picture join shelf using (number) where picture.id = ? and {person.sees}"
     return picture_id.isascii() and db.execute(query, (picture_id, *person.seen)).fetchone() is not None
+
+
+def is_told(db: sqlite3.Connection, picture_id: str, person: Person) -> bool:
+    """Whether this person, who sees the picture, may know how it was made."""
+    query = f"select 1 from picture join shelf using (number) where picture.id = ? and {TOLD}"
+    return picture_id.isascii() and db.execute(query, (picture_id, *person.told)).fetchone() is not None
 
 
 def own(db: sqlite3.Connection, ids: Sequence[str], person: Person) -> list[int]:

@@ -20,6 +20,7 @@ from itertools import count
 from pathlib import Path
 
 from models.errors import UserError
+from pipelines.job_book import forks
 from pipelines.job_book.brought import Brought
 from pipelines.job_book.desks import arrive, desk_of
 from pipelines.job_book.errors import BookError, starting
@@ -110,11 +111,10 @@ class JobBook:
             check_hour(db, user, allowance)
             sit_down(db, user, lane == "idle")
             named = job_id, user, json.dumps(describe(request)), time.time(), int(owner), LANES[lane], once, allowance.megapixels
-            columns = (
-                "id, user, request, created, owner, lane, once, megapixels, chain, chain_words, board, batches, each, work, sort, words"
-            )
-            values = (*named, carried.chain, carried.words, desk_of(db, user), *queued_as(request))
-            db.execute(f"insert into job ({columns}) values ({', '.join('?' * 16)})", values)
+            columns = """id, user, request, created, owner, lane, once, megapixels, chain, chain_words, board, origin, batches, each, work,
+              sort, words"""
+            values = (*named, carried.chain, carried.words, desk_of(db, user), carried.origin, *queued_as(request))
+            db.execute(f"insert into job ({columns}) values ({', '.join('?' * 17)})", values)
         return job_id
 
     def check_room(self, user: str, owner: bool, more: int, allowance: Allowance = EVERY) -> None:
@@ -222,6 +222,7 @@ class JobBook:
                 db.execute("update job set batch = ?, pictures = ?, stored = ? where id = ?", (*progress.written(), job.id))
             number = db.execute(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values).lastrowid
             put(db, Entered(number or 0, job.user, job.id, values[7], size, seed, values[8], model))
+            forks.put(db, number or 0, job.origin)
             if not (then and then.carried.chain):  # of several steps, what comes of the last one
                 arrive(db, job.board, job.user, number or 0)
             # a loopback round begins with a picture that nobody has put in

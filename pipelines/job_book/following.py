@@ -19,11 +19,14 @@ BEHIND = 1e-6  # of a place for each number: behind its job in their order, befo
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What a job carries along to those that follow it. `words`: the same, for people. `once`: a name of its place among them."""
+    """What a job carries along to those that follow it. `words`: the same, for people. `once`: a name of its place among them. `origin`:
+    the id of the picture whose settings it was begun with; what follows has that of the job before it.
+    """
 
     chain: str = ""
     words: str = ""
     once: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +43,18 @@ def follow(db: sqlite3.Connection, job_id: str, then: Following) -> None:
     place is known by a name is queued once. How many wait is not asked: the job before it had room.
     """
     request, carried = then.request, then.carried
-    query = "select number, user, owner, lane, board, coalesce(place, number) as place from job where id = ?"
+    query = "select number, user, owner, lane, board, origin, coalesce(place, number) as place from job where id = ?"
     before = db.execute(query, (job_id,)).fetchone()
     known = "select 1 from job where user = ? and once = ?"
     if carried.once and db.execute(known, (before["user"], carried.once)).fetchone():
         return
     sit_down(db, before["user"], before["lane"] == IDLE)
     named = secrets.token_urlsafe(16), before["user"], json.dumps(describe(request)), time.time(), before["owner"], before["lane"]
-    named += carried.once, carried.chain, carried.words, before["board"], then.megapixels
-    columns = "id, user, request, created, owner, lane, once, chain, chain_words, board, megapixels, batches, each, work, sort, words"
-    query = f"insert into job ({columns}) values ({', '.join('?' * 16)})"
+    named += carried.once, carried.chain, carried.words, before["board"], before["origin"], then.megapixels
+    columns = (
+        "id, user, request, created, owner, lane, once, chain, chain_words, board, origin, megapixels, batches, each, work, sort, words"
+    )
+    query = f"insert into job ({columns}) values ({', '.join('?' * 17)})"
     number = db.execute(query, (*named, *queued_as(request))).lastrowid or 0
     place = before["place"] + BEHIND * (number - before["number"])
     db.execute("update job set place = ? where number = ?", (place, number))

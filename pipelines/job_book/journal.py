@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from models.json_values import is_number, is_table, listed, text
+from pipelines.job_book import forks
 from pipelines.job_book.facts import spaced
 from pipelines.job_book.rows import NOBODY, is_inside
 
@@ -27,12 +28,14 @@ SPARE = 1_000  # lines that may be out of date before it is written anew
 Values = dict[str, object]
 
 PICTURE = """select json_object('picture', path, 'user', shelf.user, 'rating', rating, 'favourite', favourite, 'note', note,
-  'deleted', deleted, 'boards', (select json_group_array(id) from on_board join board on number = board where picture = shelf.number))
+  'deleted', deleted, 'hidden', hidden,
+  'origin', (select origin from fork where picture = shelf.number),
+  'boards', (select json_group_array(id) from on_board join board on number = board where picture = shelf.number))
   from shelf join picture using (number)"""
 BOARD = """select json_object('board', id, 'user', user, 'name', name, 'created', created, 'deleted', deleted,
   'shared', shared) from board"""
-MARKED = """where rating or favourite or note <> '' or shelf.number in (select number from shelf where deleted is not null)
-  or shelf.number in (select picture from on_board)"""
+MARKED = """where rating or favourite or hidden or note <> '' or shelf.number in (select number from shelf where deleted is not null)
+  or shelf.number in (select picture from on_board) or shelf.number in (select picture from fork)"""
 
 
 class Journal:
@@ -136,8 +139,9 @@ def _board(db: sqlite3.Connection, board_id: str, values: Values) -> int:
 def _picture(db: sqlite3.Connection, number: int, values: Values, boards: dict[str, int]) -> None:
     """Whose it is, is known here too: without the book, nobody knows."""
     note, rating = text(values, "note"), min(max(int(_number(values, "rating")), 0), 5)
-    marks = (rating, int(values.get("favourite") == 1), note, _time(values), number)
-    db.execute("update shelf set rating = ?, favourite = ?, note = ?, deleted = ? where number = ?", marks)
+    marks = (rating, int(values.get("favourite") == 1), note, _time(values), int(values.get("hidden") == 1), number)
+    db.execute("update shelf set rating = ?, favourite = ?, note = ?, deleted = ?, hidden = ? where number = ?", marks)
+    forks.put(db, number, text(values, "origin"))
     on = [boards[each] for each in listed(values.get("boards")) if isinstance(each, str) and each in boards]
     db.executemany("insert or ignore into on_board values (?, ?)", [(board, number) for board in on])
     if user := text(values, "user"):

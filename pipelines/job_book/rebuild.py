@@ -28,7 +28,7 @@ NO_JOB = ""  # their job
 BESIDE = ("", "-wal", "-shm", "-journal")  # the files of one book
 PICTURE = "insert into picture (id, job, user, path, width, height, seed, created, request) values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 KEPT: dict[str, type | tuple[type, ...]] = {  # of a job
-    **dict.fromkeys(("id", "user", "request", "state", "stored", "sort", "words", "chain", "chain_words", "board"), str),
+    **dict.fromkeys(("id", "user", "request", "state", "stored", "sort", "words", "chain", "chain_words", "board", "origin"), str),
     **dict.fromkeys(("owner", "lane", "batches", "each", "batch", "pictures", "tried"), int),
     **dict.fromkeys(("created", "place", "used", "work"), (int, float)),
 }

@@ -36,6 +36,7 @@ class Job:
     chain: str = ""  # what it carries along to the job that follows it
     owner: bool = False  # of who sits at the machine
     board: str = ""  # the id of the board that its pictures go onto
+    origin: str = ""  # the id of the picture whose settings it was begun with
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def job_of(row: sqlite3.Row) -> Job:
     request, note = request_of(row["request"])
     progress = read_progress(row["batch"], row["pictures"], row["stored"])
     told = row["state"], row["message"], row["created"], row["started"], row["ended"], note, progress, row["chain"], bool(row["owner"])
-    return Job(row["id"], row["user"], request, *told, row["board"])
+    return Job(row["id"], row["user"], request, *told, row["board"], row["origin"])
 
 
 def picture_of(row: sqlite3.Row, folder: Path) -> PictureRecord:

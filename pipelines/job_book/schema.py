@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from pipelines.job_book import brought, comments, desks, people, shelf
+from pipelines.job_book import brought, comments, desks, forks, people, shelf
 
 APPLICATION = 0x41746C72  # `pragma application_id`: "Atlr"
 BACKUPS = 3  # books of earlier versions that are kept beside the book
@@ -129,6 +129,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     people.create_leaving,
     people.thanks,
     desks.create,
+    forks.create,
 )
 VERSION = len(MIGRATIONS)
 

@@ -207,7 +207,7 @@ class TimeLine(TypedDict):
 
 
 class PictureDetails(TypedDict):
-    """All that made a picture. Sent by `GET /picture/ID/details`; read by `inspector.js`."""
+    """All that made a picture. Within `PictureShown`."""
 
     id: str
     kind: str  # of the request

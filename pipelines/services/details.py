@@ -26,6 +26,7 @@ from pipelines.services.time_line import TimeLine, line_told, time_line
 
 LEAST, MOST = 2, 4  # pictures that are compared
 HOW_MANY = f"Choose {LEAST} to {MOST} pictures to compare."
+HIDDEN = "Who made this picture keeps to themselves how."
 KEPT = "By your link, pictures of others are shown without their settings."
 NO_FILE = "The file of this picture cannot be read, so only its request is known: neither hashes, nor when and on what it was drawn."
 
@@ -64,8 +65,8 @@ class Details:
             "groups": groups,
         }
 
-    def kept(self, record: PictureRecord) -> PictureDetails:
-        """The same for who may see the picture and not know how it was made."""
+    def kept(self, record: PictureRecord, bare: bool) -> PictureDetails:
+        """The same for who may see the picture and not know how it was made. `bare`: because of their link."""
         return {
             "id": record.id,
             "kind": "",
@@ -73,7 +74,7 @@ class Details:
             "prompt": "",
             "width": record.width,
             "height": record.height,
-            "note": KEPT,
+            "note": KEPT if bare else HIDDEN,
             "line": None,
             "groups": [],
         }

@@ -65,9 +65,9 @@ class JobFollowers(Followers):
         return self._following(chain.after(job.id), self._uploads.keep(picture.image, job.user, self._label(picture.request)).id, job)
 
     def entered(self, job: Job, record: PictureRecord) -> None:
-        """What was to stay only until now goes to the bin, unless somebody has marked it meanwhile; what has come onto a board is told."""
+        """What was to stay only until now goes to the bin, unless somebody has marked it meanwhile. The journal hears."""
         chain = read_chain(job.chain)
-        if job.board:
+        if job.board or job.origin:
             self._gallery().boards.arrived(record.id)
         if chain is None or not chain.drop:
             return

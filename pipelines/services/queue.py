@@ -192,8 +192,9 @@ class Queue:
 
     def duplicate(self, job_id: str, user: str, owner: bool = False, once: str = "") -> str:
         """Another job like it, at the end of its lane, also of one that has ended. Returns its id."""
-        request, chain = self._readable(job_id, user), read_chain(self._news.job(job_id, user).chain)
-        lane, carried = self._book.queue.lane_of(job_id), Carried(chain.again().written(), chain.words) if chain else Carried()
+        request, job = self._readable(job_id, user), self._news.job(job_id, user)
+        lane, chain = self._book.queue.lane_of(job_id), read_chain(job.chain)
+        carried = Carried(chain.again().written(), chain.words, origin=job.origin) if chain else Carried(origin=job.origin)
         admitted, allowance = (self._admit_step if chain else self._admit)(request, user, owner)
         return self._worker.submit(admitted, user, owner, lane, once, allowance, carried)
 

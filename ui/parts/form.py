@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import gradio as gr
 from gradio.components import Component
 
-from models.json_values import is_table, table
+from models.json_values import is_table, table, text
 from pipelines import KINDS, Drawing, Kind, Limit, Range, Request, UserError, describe, form_of, limits
 from ui.gradio_types import Update, skip
 
@@ -26,6 +26,7 @@ EXACT = 2**53  # JavaScript's numbers lose digits beyond it, so a field with a h
 
 
 FIRST = "first"  # the first pass, of a second one
+ORIGIN = "origin"  # within what is carried: the picture whose settings these are
 CARRIED = "carried"  # the component that carries what the studio found by itself when a picture was made, out of sight
 
 
@@ -91,7 +92,7 @@ class Form:
         other way round; so is what `leave` names."""
         own = limits(type(request))
         wanted = {name: getattr(request, name) for name in self.inputs if name in own and name not in leave} | values
-        wanted |= {CARRIED: carried(request)} if CARRIED not in leave else {}
+        wanted |= {CARRIED: carried(request)} if CARRIED not in (*leave, *values) else {}
         return {self.inputs[name]: gr.update(value=self._shown(name, value)) for name, value in wanted.items() if name in self.inputs}
 
     def _shown(self, name: str, value: object) -> object:
@@ -127,28 +128,43 @@ def drawing_of(kind: object, values: object) -> Drawing:
         return form_of(drawn, values)
 
 
-def carried(request: Request) -> str:
+def carried(request: Request, origin: str = "") -> str:
     """The fields that no control shows, as text: those that are not at their defaults. What the studio decided when a picture was made
-    is carried for one that is to be made as it was, and what the picture is that it begins with in any case.
+    is carried for one that is to be made as it was, and in any case what the picture is that it begins with, and whose settings these are.
     """
-    if not isinstance(request, Drawing):
-        return ""
-    hidden = [item for item in fields(request) if item.metadata["derived"] and getattr(request, item.name) != item.default]
-    told = describe(request)
-    values = {item.name: told[item.name] for item in hidden if request.as_made or item.name == FIRST}
+    values = {**_decided(request), **({ORIGIN: origin} if origin else {})}
     return json.dumps(values) if values else ""
 
 
-def carried_values(kind: type[Request], text: object) -> dict[str, object]:
+def _decided(request: Request) -> dict[str, object]:
+    if not isinstance(request, Drawing):
+        return {}
+    hidden = [item for item in fields(request) if item.metadata["derived"] and getattr(request, item.name) != item.default]
+    told = describe(request)
+    return {item.name: told[item.name] for item in hidden if request.as_made or item.name == FIRST}
+
+
+def origin_of(values: Mapping[str, object]) -> str:
+    """The id of the picture whose settings a form was filled with, when that is another person's; "" for none."""
+    return text(_read(values.get(CARRIED)), ORIGIN)
+
+
+def carried_values(kind: type[Request], told: object) -> dict[str, object]:
     """What `carried` wrote; nothing of what it did not write, or would not fit any more."""
     names = {item.name for item in fields(kind) if item.metadata["derived"]}
+    hidden = {name: value for name, value in _read(told).items() if name in names}
     try:
-        found = table(json.loads(text)) if isinstance(text, str) and len(text) <= LONGEST else {}
-        hidden = {name: value for name, value in found.items() if name in names}
         kind.admit(hidden)
     except (ValueError, AttributeError, RecursionError, UserError):
         return {}
     return hidden
+
+
+def _read(carried: object) -> dict[str, object]:
+    try:
+        return table(json.loads(carried)) if isinstance(carried, str) and len(carried) <= LONGEST else {}
+    except (ValueError, RecursionError):
+        return {}
 
 
 def _plain(kind: type[Request], name: str, value: object) -> object:

@@ -35,15 +35,16 @@ from pipelines import (
     limits,
     lora_names,
 )
+from pipelines.job_book.rows import NOBODY
 from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.fields import admit_field
 from pipelines.requests.made_for import draws
-from ui.door.roles import role, user_of
+from ui.door.roles import role, user_of, visitor_of
 from ui.gradio_types import CALM, Update, Updates, listener
 from ui.parts.canvas import fit_size
 from ui.parts.depth_driver import depth_model
 from ui.parts.depth_map import SEEN, part_of
-from ui.parts.form import CARRIED, Form, TabForm, declared
+from ui.parts.form import CARRIED, Form, TabForm, carried, declared
 from ui.parts.scripts import call
 from ui.parts.sections import WAYS
 from ui.parts.stage import Stage, own_picture, told
@@ -65,17 +66,19 @@ def connect(studio: Studio, tab_forms: dict[str, TabForm], stage: Stage, tabs: g
 
     @role("artist")
     def send(event: gr.EventData, request: gr.Request) -> Updates:
-        record, to = own_picture(studio, event, request), getattr(event, "to", "")
+        to, some = getattr(event, "to", ""), getattr(event, "fields", None)
+        forked = None if to and some is None else _forked(studio, event, request)
+        record = forked or own_picture(studio, event, request)
         kind = to or record.request.kind
         if kind not in tab_forms:
             raise Refusal("There is no such tab.", "Not sent")
-        form, user, some = tab_forms[kind].form, user_of(request), getattr(event, "fields", None)
+        form, user = tab_forms[kind].form, user_of(request)
         try:
             if getattr(event, "roll", False) is True:
                 return {tabs: gr.Tabs(selected=kind)} | rolled(form, record)
             if some is not None:
                 return {tabs: gr.Tabs(selected=kind)} | taken_over(studio, form, record, user, some)
-            updates = _sent(studio, form, record, user, event) if to else as_it_was(studio, form, record, user)
+            updates = _sent(studio, form, record, user, event) if to else as_it_was(studio, form, record, user, forked is not None)
             if to and record.note:
                 remark(record.note, "Not the same")
         except UserError as error:
@@ -176,9 +179,19 @@ def _sent(studio: Studio, form: Form, record: PictureRecord, user: str, event: g
     return as_picture(studio, form, record, user)
 
 
-def as_it_was(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Component, Update]:
-    """Everything that made the picture, its own input picture and mask with it."""
-    return form.fill(_rebound(studio, record, user))
+def _forked(studio: Studio, event: gr.EventData, request: gr.Request) -> PictureRecord | None:
+    """The picture whose id the page sent, when it is another person's and its settings may be used."""
+    asked = getattr(event, "id", None)
+    with told("Not read"):
+        return studio.fork(asked, visitor_of(request).person) if isinstance(asked, str) else None
+
+
+def as_it_was(studio: Studio, form: Form, record: PictureRecord, user: str, forked: bool = False) -> dict[Component, Update]:
+    """Everything that made the picture, its own input picture and mask with it, as far as they are this person's. `forked`: it is another
+    person's, and what comes of it says so.
+    """
+    request = _rebound(studio, record, user)
+    return form.fill(request, **{CARRIED: carried(request, record.id if forked else "")})
 
 
 def _rebound(studio: Studio, record: PictureRecord, user: str) -> Request:
@@ -186,8 +199,8 @@ def _rebound(studio: Studio, record: PictureRecord, user: str) -> Request:
     try:
         found = studio.settings(record.path, user)
     except UserError:  # the file is gone or was saved again by another program; the book knows the request
-        if record.note:
-            raise UserError(record.note) from None
+        if record.note or record.user not in (user, NOBODY):
+            raise UserError(record.note or "The file of this picture is not there any more, so its settings cannot be used.") from None
         return record.request
     for sentence in found.notes:
         remark(sentence, "Not the same")

@@ -14,11 +14,11 @@ from gradio.components import Component
 
 from models.json_values import is_whole, table
 from pipelines import KINDS, Checkpoint, PictureRecord, Request, Studio, UserError, form_of, left_out, limits, longest, summary
-from ui.door.roles import role, role_of, user_of
+from ui.door.roles import role, role_of, user_of, visitor_of
 from ui.gradio_types import CALM, QUIET, Keyword, Update, Updates, listener
 from ui.messages import PromptNotes, PromptQuestion, StageStart
 from ui.parts.components import piece
-from ui.parts.form import CARRIED, Form, TabForm, carried_values
+from ui.parts.form import CARRIED, Form, TabForm, carried_values, origin_of
 from ui.parts.prompt_seen import line_seen, seen
 from ui.toasts import Refusal, remark
 
@@ -64,7 +64,9 @@ class Stage:
         def generate(request: gr.Request, **values: object) -> str:
             with told("Not started"):
                 asked = form.read(**values)
-                job_id = self._studio.submit(asked, user_of(request), is_owner(request))
+                visitor = visitor_of(request)
+                origin = self._studio.origin(origin_of(values), visitor.person)
+                job_id = self._studio.submit(asked, visitor.user, visitor.owns, origin=origin)
             for sentence in form.adjusted(values, asked):
                 remark(sentence, "Adjusted")
             for sentence in left_out(asked):

@@ -5,6 +5,7 @@ who came by a link by which pictures leave without their settings: they read tha
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -12,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from models.errors import UserError
 from pipelines import PictureRecord, Studio
 from ui.door.roles import Visitor, visitor_of
-from ui.messages import PictureDetails
+from ui.messages import PictureComparison, PictureShown
 from ui.routes.jobs import sorry
 
 LONGEST = 400  # characters of a list of ids
@@ -44,19 +45,23 @@ class DetailRoutes:
         found = [record for record in records if record]
         if len(found) < len(records):
             return sorry(NOT_YOURS, 404)
-        person = visitor_of(request).person
-        kept = [record.id for record in found if not person.may_read(record.user)]
         try:
-            return JSONResponse(await asyncio.to_thread(self.studio.details.compared, found, kept))
+            return JSONResponse(await asyncio.to_thread(self._compared, found, visitor_of(request)))
         except UserError as error:
             return sorry(str(error), 400)
 
-    def _told(self, record: PictureRecord, visitor: Visitor) -> PictureDetails:
-        if not visitor.person.may_read(record.user):
-            return self.studio.details.kept(record)
+    def _compared(self, records: Sequence[PictureRecord], visitor: Visitor) -> PictureComparison:
+        kept = [record.id for record in records if not self.studio.gallery.tells(record.id, visitor.person)]
+        return self.studio.details.compared(records, kept)
+
+    def _told(self, record: PictureRecord, visitor: Visitor) -> PictureShown:
+        kin = self.studio.gallery.kin(record.id, visitor.person)
+        if not self.studio.gallery.tells(record.id, visitor.person):
+            return {**self.studio.details.kept(record, visitor.bare), "kin": {**kin, "forked": False, "origin": "", "forks": 0}}
         if visitor.owns:
             self.studio.own_picture(record.id, visitor.user, owner=True)  # takes up the inputs of what is nobody's
-        return self.studio.details.of(record, lambda picture_id: self.studio.uploads.find(picture_id, visitor.user) is not None)
+        told = self.studio.details.of(record, lambda picture_id: self.studio.uploads.find(picture_id, visitor.user) is not None)
+        return {**told, "kin": kin}
 
     async def _find(self, request: Request, picture_id: str) -> PictureRecord | None:
         """The picture, when this visitor sees it: made it, is shown a board with it, or is the owner of the studio.

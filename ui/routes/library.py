@@ -4,7 +4,7 @@
     GET  /library/headings?query=&group=day|job|board&order=&zone=  -> how many pictures under which heading; POST likewise
     GET  /library/offers                                            -> models, samplers and LoRAs that occur, and how often
     GET  /library/pictures/{id}                                     -> note, boards and the like of one
-    POST /library/pictures/rate|favourite|note|delete|restore       {"ids": [...], "rating": 4 | "favourite": true | "note": ""}
+    POST /library/pictures/rate|favourite|hide|note|delete|restore  {"ids", "rating": 4 | "favourite": true | "hidden": true | "note": ""}
     GET  /library/boards                                            -> boards; POST {"name"}: a new one -> {"id"}
     POST /library/boards/{id}/rename|delete|restore|add|remove      {"name"} or {"ids": [...]}
     POST /library/boards/{id}/share|desk                            {"on"}: whether it is shared, or one's drawings go onto it
@@ -106,6 +106,8 @@ class LibraryRoutes:
                 return marks.rate(ids, person, rating)
             case "favourite" if isinstance(favourite := values.get("favourite"), bool):
                 return marks.favourite(ids, person, favourite)
+            case "hide" if isinstance(hidden := values.get("hidden"), bool):
+                return marks.hide(ids, person, hidden)
             case "note" if isinstance(note := values.get("note"), str):
                 return marks.note(ids, person, note)
             case "delete":
@@ -113,7 +115,9 @@ class LibraryRoutes:
             case "restore":
                 return marks.restore(ids, person)
             case _:
-                raise UserError("Say what to do with these pictures: rate, favourite, note, delete or restore, with the value for it.")
+                raise UserError(
+                    "Say what to do with these pictures: rate, favourite, hide, note, delete or restore, with the value for it."
+                )
 
     def _boarded(self, board: str, action: str, person: Person, values: GalleryOrder) -> object:
         boards = self.gallery.boards

@@ -38,7 +38,8 @@ class PictureRoutes:
 
     async def picture(self, request: Request) -> Response:
         """The file as it was saved, byte for byte, with its metadata. `?download=1` makes the browser keep it, `&as=` and one of
-        `FORMATS` in another format, `&settings=0` without what it says of how it was made. By some links there is no other.
+        `FORMATS` in another format, `&settings=0` without what it says of how it was made. There is no other by some links, and
+        of pictures whose makers keep that to themselves.
         """
         try:
             record = await self._find(request)
@@ -46,7 +47,9 @@ class PictureRoutes:
             return _gone(str(error))
         if record is None:
             return _gone()
-        bare, sign = visitor_of(request).bare, await asyncio.to_thread(self.studio.gallery.leaving.sign, record.id)
+        visitor = visitor_of(request)
+        bare = visitor.bare or not await asyncio.to_thread(self.studio.gallery.tells, record.id, visitor.person)
+        sign = await asyncio.to_thread(self.studio.gallery.leaving.sign, record.id)
         if bare or sign or request.query_params.get("as") or request.query_params.get("settings") == "0":
             return await self._given_out(record.path, request.query_params, bare, sign)
         place = "attachment" if request.query_params.get("download") else "inline"

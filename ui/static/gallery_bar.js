@@ -86,12 +86,14 @@ export const bar = (part, { pictures, boards, like, show, open, clear }) => {
   const surface = act("surface", "image", "On the surface", "Show it on the surface, in the tab that it came from", () => show(only()));
   const settings = act("settings", "sliders-horizontal", "Use settings", "Fill the form with all that made this picture", () => emit("send", { id: only().id, kind: only().kind, to: "" }));
   const send = menu("send", "send", "Send to", "Go on with this picture in another tab", sendItems);
+  const finish = menu("finish", "sparkles", "Finish", "Enlarge them, draw over them, draw their details: steps that you have saved", finishItems);
+  const remove = act("delete", "trash-2", "Delete", "Into the bin (Delete)", () => throwAway(ids()));
   const alike = act("like", "images", "Like this", "Pictures with this one's settings", () => like(only().id));
   const kept = [
     row, heart, menu("boards", "folder-open", "Boards", "Put on boards, or take off them", boardItems), compare, surface, settings, send,
-    menu("finish", "sparkles", "Finish", "Enlarge them, draw over them, draw their details: steps that you have saved", finishItems), alike,
+    finish, alike,
     menu("zip", "download", "Download", "All of them in one ZIP", (close) => ways(close, fetchZip)),
-    act("delete", "trash-2", "Delete", "Into the bin (Delete)", () => throwAway(ids())),
+    remove,
   ];
   const back = act("restore", "archive-restore", "Restore", "Out of the bin, to where they were", () => restore(ids()));
   const look = act("open", "maximize", "Open", "The large view (Enter)", open);
@@ -111,6 +113,10 @@ export const bar = (part, { pictures, boards, like, show, open, clear }) => {
     back.hidden = !bin;
     compare.hidden = bin || chosen.length < 2 || chosen.length > MOST_COMPARED;
     surface.hidden = settings.hidden = send.hidden = alike.hidden = bin || !one;
+    // Of pictures of others one may use the settings, where they are told.
+    const mine = chosen.every(({ own }) => own);
+    if (!mine) for (const each of [row, heart, surface, send, finish, remove]) each.hidden = true;
+    if (!chosen.some(({ told }) => told)) settings.hidden = alike.hidden = true;
     // On a phone they stand in rows of equal length.
     const acts = findAll(".act:not([hidden])", part("bar")).filter((each) => each !== close && each !== look && !each.closest("[hidden]")).length;
     part("bar").style.setProperty("--across", String(Math.ceil(acts / Math.ceil(acts / MOST_ACROSS))));

@@ -2,14 +2,15 @@
 // or taken over into the form that is open, alone, with its group, or with all. Everything that people wrote enters as text.
 import { comments } from "./comments.js";
 import { snapshot } from "./desk.js";
-import { find, findAll, make, on, parts, write } from "./dom.js";
+import { emit, find, findAll, make, on, parts, write } from "./dom.js";
 import { details } from "./folds.js";
+import { hide } from "./marks.js";
 import { begins, completes } from "./pairing.js";
 import { address } from "./stage_live.js";
 import { timeLine } from "./time_line.js";
 
 /** @typedef {import("./messages.d.ts").DetailValue} Value */
-/** @typedef {import("./messages.d.ts").PictureDetails} Details */
+/** @typedef {import("./messages.d.ts").PictureShown} Details */
 
 const FOLDED = ["Provenance"]; // groups that are shut until somebody opens them
 const LONG = 26; // letters of a value that needs the whole width
@@ -117,6 +118,24 @@ export const build = ({ element, trigger }) => {
     return fold;
   };
 
+  // Whose picture it is, whose settings it was begun with; and whether its maker keeps those from others.
+  /** @param {Details} told */
+  const sayKin = ({ kin }) => {
+    const whose = (name) => (name ? `${name}’s` : "the owner’s");
+    const by = kin.own ? "" : `Drawn by ${kin.maker || "the owner"}. `;
+    const from = kin.forked ? `Begun with the settings of ${kin.origin ? "" : "another picture. "}` : "";
+    const origin = kin.origin && make("button", { type: "button", className: "inspector-origin", textContent: `${whose(kin.origin_maker)} picture`, title: "Show that picture" });
+    if (origin) origin.addEventListener("click", () => emit("picture", { id: kin.origin, chosen: true }));
+    const forks = kin.forks ? `${kin.origin ? ". " : ""}Forked ${kin.forks === 1 ? "once" : `${kin.forks} times`}.` : "";
+    part("kin").replaceChildren(by, from, origin, forks);
+    part("kin").hidden = !part("kin").textContent;
+    part("all").textContent = kin.own ? "Take over all" : "Use these settings";
+    part("hide").hidden = !kin.own;
+    part("hide").setAttribute("aria-pressed", String(kin.hidden));
+    part("hide").title = kin.hidden ? "Others see how it was made, wherever they see the picture" : "Others see the picture, where it is shared, and not how it was made";
+    part("hide").lastElementChild.textContent = kin.hidden ? "Settings are hidden" : "Hide settings";
+  };
+
   const draw = (told) => {
     shown = told;
     part("empty").hidden = true;
@@ -126,6 +145,7 @@ export const build = ({ element, trigger }) => {
     find(".inspector-actions", part("words"))?.remove();
     part("words").append(...told.groups.flatMap(({ values }) => values.filter(isPrompt).map(ways)));
     line.show(told.line, "");
+    sayKin(told);
     write(part("note"), told.note);
     part("groups").replaceChildren(...told.groups.map(group));
     part("room").dataset.picture = told.id;
@@ -149,6 +169,12 @@ export const build = ({ element, trigger }) => {
   };
 
   begins(part("compare"), part("compare"), part("compare").textContent, () => shown?.id, speak);
+  part("hide").addEventListener("click", async () => {
+    const hidden = !shown.kin.hidden;
+    if (!(await hide([shown.id], hidden))) return;
+    speak(hidden ? "How it was made is told to nobody else." : "Others see how it was made.");
+    show(shown.id);
+  });
   part("all").addEventListener("click", () => takeOver(null, "The form has the settings of this picture."));
   on("picture", ({ id, chosen = false }) => {
     if (!id || id === wanted) return;

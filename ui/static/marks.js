@@ -28,6 +28,7 @@ export const many = (count, one = "picture") => (count === 1 ? `1 ${one}` : `${c
 
 export const rate = (ids, rating) => mark("rate", ids, { rating }, { rating });
 export const favour = (ids, favourite) => mark("favourite", ids, { favourite }, { favourite });
+export const hide = (ids, hidden) => mark("hide", ids, { hidden }, {});
 export const restore = (ids) => mark("restore", ids, {}, { deleted: false });
 export const throwAway = async (ids) => {
   const told = await mark("delete", ids, {}, { deleted: true });

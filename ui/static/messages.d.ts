@@ -91,6 +91,16 @@ export type GalleryHeadings = {
   notes: string[];
 };
 
+export type GalleryKin = {
+  own: boolean;
+  maker: string;
+  hidden: boolean;
+  forked: boolean;
+  origin: string;
+  origin_maker: string;
+  forks: number;
+};
+
 export type GalleryOffer = {
   name: string;
   count: number;
@@ -117,6 +127,7 @@ export type GalleryPicture = {
   job: string;
   deleted: number | null;
   own: boolean;
+  told: boolean;
 };
 
 export type GalleryWindow = {
@@ -656,6 +667,19 @@ export type StudioState = {
   desk: GalleryDesk | null;
 };
 
+export type PictureShown = {
+  id: string;
+  kind: string;
+  drawn_by: string;
+  prompt: string;
+  width: number;
+  height: number;
+  note: string;
+  line: TimeLine | null;
+  groups: DetailGroup[];
+  kin: GalleryKin;
+};
+
 export type CommentOrder = {
   text?: unknown;
   parent?: unknown;
@@ -1065,6 +1089,7 @@ export type GalleryOrder = {
   ids?: unknown;
   rating?: unknown;
   favourite?: unknown;
+  hidden?: unknown;
   note?: unknown;
   name?: unknown;
   settings?: unknown;
