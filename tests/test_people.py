@@ -290,9 +290,11 @@ def test_a_link_is_changed_after_it_was_made_and_all_but_what_is_named_stays(peo
     stands = people.standing(cookie)
     assert stands and stands.role == "artist" and people.allowance(stands.user) == Quota(7, None, 10**9) and dropped == []
     assert (stands.link.name, stands.link.people, stands.link.ends) == ("Friends", 5, None)
-    people.care.change(OWNER, link, lambda before: replace(before, name="  Old  friends ", role="commenter", ends=clock.now + 60))
+    people.care.change(
+        OWNER, link, lambda before: replace(before, name="  Old  friends ", role="commenter", bare=True, ends=clock.now + 60)
+    )
     stands = people.standing(cookie)
-    assert stands and (stands.role, stands.link.name) == ("commenter", "Old friends") and dropped == [[stands.user]]
+    assert stands and (stands.role, stands.link.name, stands.bare) == ("commenter", "Old friends", True) and dropped == [[stands.user]]
     again = People(people._file, clock, QUICK)
     assert (kept := again.register.by_id(link)) and kept == people.register.by_id(link) and kept.quota.jobs == 7
     clock.now += 60
@@ -360,18 +362,19 @@ def test_who_is_thanked_looks_at_what_is_their_own_for_a_day_and_is_out_then(peo
     assert people.register.best(people.user(guest)) is None
 
 
-def test_who_draws_by_another_link_as_well_draws_on_when_one_is_closed_with_thanks(people: People) -> None:
+def test_who_draws_by_another_link_as_well_draws_on_when_the_newer_one_is_closed_with_thanks(people: People, clock: Clock) -> None:
     dropped: list[list[str]] = []
     people.on_dropped = dropped.append
+    first = come(people, linked(people)[1])
+    stands = people.standing(first)
+    assert stands
+    phone = come(people, people.move(stands.session))
+    clock.now += 60
     link, token = linked(people)
-    first = come(people, token)
-    moved = people.standing(first)
-    assert moved
-    phone = come(people, people.move(moved.session))
-    again = come(people, linked(people)[1], "Ada", browser=first)
+    phone = come(people, token, "Ada", browser=phone)
     people.care.thank(OWNER, link)
-    assert dropped == [] and (role_of(people, again), role_of(people, phone)) == ("artist", "viewer")
-    assert people.allowance(moved.user) == Quota()
+    assert dropped == [] and (role_of(people, first), role_of(people, phone)) == ("artist", "viewer")
+    assert people.allowance(stands.user) == Quota()
 
 
 def test_a_board_is_not_shown_to_who_was_thanked(people: People, book: JobBook) -> None:

@@ -19,7 +19,8 @@ from pipelines.people.records import Link, Member, Quota, Session
 from pipelines.people.roles import LINKED, RANK, Role, is_role
 
 ENDED = 5_000  # sessions that have ended and are remembered: their browsers come back as who they were
-CHANGE = """update link set name = ?, role = ?, ends = ?, people = ?, jobs = ?, megapixels = ?, disk = ?, thanked = ? where number = ?"""
+CHANGE = """update link set name = ?, role = ?, ends = ?, people = ?, jobs = ?, megapixels = ?, disk = ?, bare = ?, thanked = ?
+  where number = ?"""
 Told = TypeVar("Told")
 LINK = "id, secret, name, role, board, maker, parent, created, ends, people, jobs, megapixels, disk, bare"
 
@@ -130,25 +131,16 @@ class Register:
 
     def change_links(self, links: Sequence[Link]) -> None:
         """Other names, roles, ends and bounds for links, and whether they were closed kindly."""
-        rows = [
-            (
-                each.name,
-                each.role,
-                each.ends,
-                each.people,
-                each.quota.jobs,
-                each.quota.megapixels,
-                each.quota.disk,
-                each.thanked,
-                each.number,
-            )
-            for each in links
-        ]
+
+        def values(link: Link) -> tuple[object, ...]:
+            quota = link.quota
+            bounds = (link.people, quota.jobs, quota.megapixels, quota.disk, link.bare)
+            return (link.name, link.role, link.ends, *bounds, link.thanked, link.number)
 
         def keep(_: object) -> None:
             self.links.update({link.number: link for link in links})
 
-        self._changed(lambda db: db.executemany(CHANGE, rows), keep)
+        self._changed(lambda db: db.executemany(CHANGE, map(values, links)), keep)
 
     def open_again(self, link: Link) -> None:
         """A way in that was taken back is one again; those who came by it stay out."""

@@ -74,7 +74,7 @@ def checked(file: BookFile, maker: Maker, wanted: Wanted, parent: Link | None, l
 
 def wanted_of(link: Link) -> Wanted:
     """A link as somebody would want it that is as this one is."""
-    return Wanted(link.name, link.role, link.board, link.ends, link.people, link.quota)
+    return Wanted(link.name, link.role, link.board, link.ends, link.people, link.quota, link.bare)
 
 
 def changed(maker: Maker, link: Link, wanted: Wanted, parent: Link | None, now: float) -> Link:
@@ -84,7 +84,7 @@ def changed(maker: Maker, link: Link, wanted: Wanted, parent: Link | None, now: 
     _check_bounds(wanted, now)
     quota = _within(wanted.quota, parent.quota) if parent else wanted.quota
     name = link.name if link.is_password else _clean(wanted.name) or link.name
-    return replace(link, name=name, role=wanted.role, ends=wanted.ends, people=wanted.people, quota=quota)
+    return replace(link, name=name, role=wanted.role, ends=wanted.ends, people=wanted.people, quota=quota, bare=wanted.bare)
 
 
 def bounded(child: Link, parent: Link) -> Link:

@@ -205,6 +205,7 @@ export const build = ({ element }) => {
     part("role").value = link?.role ?? "artist";
     part("name").value = link?.name ?? "";
     part("name").disabled = !!link?.password;
+    part("bare").checked = !!link?.bare;
     for (const name of BOUNDS) part(name).value = String(link?.[name === "people" ? "most" : name] ?? "");
     part("bounds").open = !!link;
     hint();
