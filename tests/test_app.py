@@ -10,7 +10,9 @@ import pytest
 
 import app
 from models.errors import UserError
+from tests.test_certificate import given
 from ui.door.local_name import LocalName
+from ui.door.reach import Reach
 from ui.server import Door
 
 
@@ -72,6 +74,13 @@ def test_others_are_answered_over_https_and_the_machine_alone_needs_none(tmp_pat
     said = capsys.readouterr().out
     assert "http://127.0.0.1:7860" in said and f"https://{socket.gethostname()}:7860" in said
     assert re.findall(r"Others open: +http:", said) == []
+
+
+def test_with_a_certificate_of_the_owners_the_studio_goes_by_the_names_in_it(tmp_path: Path) -> None:
+    certificate, key = given(tmp_path, "studio.example.org")
+    door = certified(tmp_path, "--listen", "--certificate", str(certificate), "--key", str(key))
+    assert "studio.example.org" in door.hosts
+    assert Reach(door.listens, certificate=door.certificate).others(443)[0] == "https://studio.example.org:443"
 
 
 @pytest.mark.parametrize("wrong", [("--listen", "--key", "x"), ("--certificate", "x", "--key", "y"),

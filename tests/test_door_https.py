@@ -152,6 +152,14 @@ def test_in_the_clear_others_are_told_nothing_but_where_to_come_encrypted(app: A
     assert TestClient(app, "http://localhost", client=("127.0.0.1", 1)).get("/healthz").status_code == 200
 
 
+def test_over_https_a_page_of_the_same_name_in_the_clear_is_another_site_s(app: Any) -> None:
+    others = TestClient(app, "https://lan.test", client=("192.168.1.9", 1))
+    answers = [others.get("/healthz", headers={"Origin": f"{scheme}://lan.test"}).status_code for scheme in ("https", "http")]
+    assert answers == [200, 403]
+    here = TestClient(app, "http://localhost", client=("127.0.0.1", 1))  # a proxy may encrypt in front of it
+    assert [here.get("/healthz", headers={"Origin": f"{scheme}://localhost"}).status_code for scheme in ("https", "http")] == [200, 200]
+
+
 def test_an_idle_studio_shows_strangers_a_door_and_nothing_else(app: Any, tmp_path: Path) -> None:
     """Each route, asked in each way by who came by nothing: what is answered is the door or a refusal, in words that tell of nobody."""
     studio = app.state.studio_of_test

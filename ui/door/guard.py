@@ -77,7 +77,7 @@ class Guard:
         try:
             host = self._check_host(scope, headers)
             _check_method(scope["method"])
-            _check_origin(headers, host)
+            _check_origin(scope, headers, host)
             _check_site(scope, headers)
             await self.app(_direct(scope), receive, send)
         except Refused as refusal:
@@ -106,9 +106,11 @@ def _check_method(method: str) -> None:
         raise Refused(405, "The studio knows GET, HEAD and POST.")
 
 
-def _check_origin(headers: Headers, host: str) -> None:
+def _check_origin(scope: Scope, headers: Headers, host: str) -> None:
+    # Where we encrypt ourselves, a page of this name in the clear is none of ours: whoever stands in between has made it.
+    schemes = ("https",) if scope.get("arrived") == "https" else ("http", "https")
     for origin in headers.getlist("origin"):
-        if origin not in (f"http://{host}", f"https://{host}"):
+        if origin not in [f"{scheme}://{host}" for scheme in schemes]:
             raise Refused(403, "This came from a page of another site.")
 
 
