@@ -91,6 +91,7 @@ export const build = ({ element, props, server }) => {
     part("empty-title").textContent = head;
     part("empty-words").textContent = words;
     part("empty-act").textContent = act;
+    part("empty-act").hidden = !asked.query && document.documentElement.dataset.mayDraw === "no"; // there would be nothing to open
   };
   part("empty-act").addEventListener("click", () => (asked.query ? field.clear() : document.getElementById("tab-txt2img-button")?.click()));
 
