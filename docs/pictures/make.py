@@ -192,7 +192,7 @@ def library(page: Page) -> None:
 def people(page: Page) -> None:
     page.get_by_role("button", name="People").click()
     page.get_by_text("Name and bounds").click()
-    page.get_by_label("Name", exact=True).fill("The evening class")
+    page.locator("#people").get_by_label("Name", exact=True).fill("The evening class")
     page.get_by_role("button", name="Make a link").click()
     page.get_by_role("button", name="Copy").wait_for()
     page.wait_for_timeout(1000)
