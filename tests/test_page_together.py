@@ -88,6 +88,27 @@ def fork(owner: Page, phone: Page) -> None:
     expect(owner.get_by_role("button", name="Use these settings")).to_be_hidden()
 
 
+def follow(owner: Page, phone: Page) -> None:
+    """The owner sees what Ada opens, until they open something themselves; then Ada does not want to be followed."""
+    ada = part(owner, "here").get_by_role("button", name="Ada")
+    ada.click()
+    expect(ada).to_have_attribute("aria-pressed", "true")
+    expect(part(phone, "here")).to_contain_text("1 follows you")
+    seen = owner.locator("#inspector [data-part=room]")
+    for tile_of in (phone.locator("#gallery .tile:visible").nth(place) for place in (0, 1)):
+        picture = tile_of.get_attribute("data-picture") or ""
+        tile_of.tap()
+        expect(seen).to_have_attribute("data-picture", picture)
+        expect(owner.locator(f"#gallery .tile[data-picture='{picture}']")).to_have_attribute("aria-selected", "true")
+        part(phone, "close").tap()
+    expect(ada).to_have_attribute("aria-pressed", "true")
+    owner.locator("#gallery .tile:visible[aria-selected=false]").first.click()
+    expect(ada).to_have_attribute("aria-pressed", "false")
+    expect(part(phone, "here")).not_to_contain_text("follows you")
+    phone.get_by_label("Let others follow me").tap()
+    expect(ada).to_be_disabled()
+
+
 def test_two_people_see_each_other_draw_on_a_shared_board(house: House, visit: Visit, phone: Page) -> None:
     owner = visit.page
     owner.set_viewport_size({"width": 1440, "height": 900})
@@ -115,6 +136,7 @@ def test_two_people_see_each_other_draw_on_a_shared_board(house: House, visit: V
 
     house.runner.gate = None
     fork(owner, phone)
+    follow(owner, phone)
 
     gate = house.runner.gate = threading.Semaphore(0)
     part(owner, "desk").click()

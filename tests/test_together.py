@@ -354,3 +354,34 @@ def test_a_book_that_is_made_again_knows_what_is_hidden_and_where_it_was_forked(
     kin = again.gallery.kin(again.book.recent("owner", 1, owner=True)[0].id, OWNER)
     assert (kin["hidden"], kin["forked"]) == (True, True)
     again.close()
+
+
+# ------------------------------------------------------------------------------------------------ following
+
+
+def test_the_picture_that_one_has_open_is_told_to_who_is_there_if_it_is_on_the_board_and_one_lets_them(
+    studio: Studio, gate: threading.Semaphore
+) -> None:
+    board, other = board_of(studio), board_of(studio, name="Land")
+    ada, bo = guest_of(studio, "Ada", board), guest_of(studio, "Bo", board, "viewer")
+    shown = drawn(studio, gate, ada.person, "shown")
+    studio.gallery.boards.draw_onto(board, ada.person, draws=False)
+    private = drawn(studio, gate, ada.person, "private")
+    seat, mine = at(studio, board, ada)["you"], at(studio, board, bo)["you"]
+
+    def told(act: Any = lambda: None) -> tuple[str, int, bool]:
+        """What Bo is told after it: Ada's picture, whom Bo follows, and whether Ada may be followed."""
+        act()
+        studio.together._look(studio.together._rooms[board])
+        first, second = at(studio, board, bo)["here"]
+        return first["picture"], second["follows"], first["lets"]
+
+    assert told(lambda: studio.together.look(board, ada, shown, 0, True)) == (shown, 0, True)
+    assert told(lambda: studio.together.look(board, bo, "", seat, True)) == (shown, seat, True)
+    assert told(lambda: studio.together.look(board, ada, private, 0, True)) == ("", seat, True)
+    assert told(lambda: studio.together.look(board, ada, shown, 0, False)) == ("", 0, False)
+    assert told(lambda: studio.together.look(board, ada, shown, 0, True)) == (shown, seat, True)
+    for nobody in (mine, 99, -1):
+        assert told(lambda nobody=nobody: studio.together.look(board, bo, "", nobody, True))[1] == 0
+    with pytest.raises(NotShared):
+        studio.together.look(other, bo, shown, 0, True)

@@ -327,6 +327,14 @@ class CommentOrder(TypedDict, total=False):
     settled: object  # bool
 
 
+class TogetherOrder(TypedDict, total=False):
+    """What one looks at on a shared board. Sent by `together.js`; read by `TogetherRoutes`."""
+
+    picture: object  # an id, or ""
+    follows: object  # the seat of another person, or 0
+    lets: object  # whether others may follow one
+
+
 class NewComment(TypedDict):
     id: str
 

@@ -61,6 +61,13 @@ class Boards:
         row = self._changes.book.file.rows(query, (board_id,))[0]
         return str(row["name"] or ""), tuple(row)
 
+    def holds(self, board_id: str, picture_id: str) -> bool:
+        """Whether a picture is on a board, and not in the bin."""
+        query = """select 1 from board join on_board on board = board.number join shelf on shelf.number = on_board.picture
+          join picture on picture.number = shelf.number where board.id = ? and picture.id = ? and shelf.deleted is null"""
+        known = bool(picture_id) and board_id.isascii() and picture_id.isascii()
+        return known and bool(self._changes.book.file.rows(query, (board_id, picture_id)))
+
     def share(self, board_id: str, person: Person, shared: bool) -> None:
         """Shares a board, or makes it private again, which its maker may, and the owner of the studio for all."""
 

@@ -93,6 +93,9 @@ class HerePerson(TypedDict):
     seat: int
     name: str  # "" for the owner of the studio
     role: str
+    picture: str  # the id of the one of this board that they have open, or ""
+    follows: int  # the seat of whom they follow, or 0
+    lets: bool  # others may follow them; else no picture is told
 
 
 class DrawnNow(TypedDict):

@@ -1,10 +1,12 @@
-"""Seats at a board: who has it open, in how many pages. Whoever has closed the last one is gone a moment later."""
+"""Seats at a board: who has it open, in how many pages, which picture they look at, and whom they follow. Whoever has closed
+the last page is gone a moment later.
+"""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from pipelines.gallery.person import Person
@@ -27,11 +29,14 @@ class Guest:
 
 @dataclass(slots=True)
 class Seat:
-    """`pages`: until when each counts as open."""
+    """`pages`: until when each counts as open. `picture`: the id of the one that its person has open; `follows`: another seat, or 0."""
 
     number: int
     guest: Guest
     pages: dict[str, float] = field(default_factory=dict[str, float])
+    picture: str = ""
+    follows: int = 0
+    lets: bool = True
 
 
 class Seats:
@@ -63,6 +68,12 @@ class Seats:
             if seat and page in seat.pages:
                 seat.pages[page] = self._clock() + (COMES_BACK if closed else ASKS_AGAIN)
 
+    def look(self, user: str, picture: str, follows: int, lets: bool) -> None:
+        """What somebody who is here has open, whom they follow, and whether others may follow them."""
+        with self._lock:
+            if seat := self._seats.get(user):
+                seat.picture, seat.follows, seat.lets = picture, follows, lets
+
     def settle(self) -> None:
         """Whose pages are all closed is gone."""
         now = self._clock()
@@ -81,7 +92,8 @@ class Seats:
 
     def told(self) -> list[HerePerson]:
         with self._lock:
-            return [{"seat": seat.number, "name": seat.guest.name, "role": seat.guest.role} for seat in self._seats.values()]
+            open_ones = {seat.number for seat in self._seats.values() if seat.lets}
+            return [_told(seat, open_ones) for seat in self._seats.values()]
 
     def number_of(self, user: str) -> int:
         """0 for who is not here."""
@@ -90,3 +102,15 @@ class Seats:
 
     def __len__(self) -> int:
         return len(self._seats)
+
+
+def _told(seat: Seat, open_ones: Collection[int]) -> HerePerson:
+    """Nobody follows who is gone, or does not want it, or oneself."""
+    return {
+        "seat": seat.number,
+        "name": seat.guest.name,
+        "role": seat.guest.role,
+        "picture": seat.picture if seat.lets else "",
+        "follows": seat.follows if seat.follows in open_ones and seat.follows != seat.number else 0,
+        "lets": seat.lets,
+    }

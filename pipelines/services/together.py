@@ -98,6 +98,16 @@ class Together:
         await self._check(board, guest.person)
         return b'{"you": %d, %s' % (seat, room.written)
 
+    def look(self, board: str, guest: Guest, picture: str, follows: int, lets: bool) -> None:
+        """What somebody who is at a board has open there, whom of the others they follow (a seat, or 0), and whether they let others follow
+        them. A picture that is not on the board is not told. Raises `NotShared`, and `BookError`.
+        """
+        if self._boards.seen(board, guest.person) is None:
+            raise NotShared(GONE)
+        if room := self._rooms.get(board):
+            room.seats.look(guest.person.user, picture if self._boards.holds(board, picture) else "", follows, lets)
+            self._stir.ring()
+
     async def _check(self, board: str, person: Person) -> None:
         known = self._seen.get((board, person))
         version = self._book.shelf_version

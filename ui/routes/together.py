@@ -1,6 +1,7 @@
 """Together routes: who is at a shared board, and what is drawn there.
 
     GET  /together/{board}?page=&after=VERSION   -> TogetherNews as soon as it is newer, or after 20 seconds; &wait=0: at once
+    POST /together/{board}  {picture, follows, lets}: what one has open there, whom one follows, whether others may follow one
 
 `page`: what a page calls itself, as somebody may have several. As long as it asks, its person is at the board. A board that is not shared
 with who asks is answered with nothing and status 204, whether there is one or not: that one has become private is no mistake of the page.
@@ -11,12 +12,14 @@ from __future__ import annotations
 import asyncio
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
+from models.json_values import is_whole, table, text
 from pipelines import BookError, Studio
 from pipelines.services.seats import Guest
 from pipelines.services.together import NotShared
 from ui.door.roles import visitor_of
+from ui.messages import Done, TogetherOrder
 from ui.routes.jobs import LONG_POLL, LONGEST_ID, sorry
 
 
@@ -44,6 +47,18 @@ class TogetherRoutes:
         finally:
             for each in (watch, *ends):
                 each.cancel()
+
+    async def look(self, request: Request) -> Response:
+        order = TogetherOrder(**table(request.scope.get("json")))  # pyright: ignore[reportArgumentType]  # values are looked at one by one
+        picture, follows = text(order, "picture")[:LONGEST_ID], order.get("follows", 0)
+        seen = picture, follows if is_whole(follows) else 0, order.get("lets") is not False
+        try:
+            await asyncio.to_thread(self.together.look, request.path_params["board_id"][:LONGEST_ID], _guest(request), *seen)
+        except BookError:
+            raise
+        except NotShared:
+            return Response(status_code=204)
+        return JSONResponse(Done())
 
 
 def _guest(request: Request) -> Guest:

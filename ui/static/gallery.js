@@ -20,6 +20,7 @@ import { watchBoard } from "./together.js";
 
 const FIRST = 120; // pictures that come with the answer to a search
 const QUIET = 250; // milliseconds until a change is looked up
+const NARROW = 780; // pixels of the window up to which the panel covers the grid
 const TRIES = 3; // while the list changes between two questions
 
 /** @param {import("./page_types.d.ts").Given} given */
@@ -178,6 +179,14 @@ export const build = ({ element, props, server }) => {
   on("together", (news) => {
     if (news && news.pictures !== pictures) refresh();
     pictures = news?.pictures ?? 0;
+  });
+  // Who is followed leads to a picture: in the large view where that is open or there is no room beside the grid.
+  on("lead", ({ id }) => {
+    let index = 0;
+    while (index < view.total && held.at(index)?.id !== id) index += 1;
+    if (index === view.total) emit("picture", { id, chosen: true });
+    else if (part("large").open || innerWidth <= NARROW) big.open(index);
+    else view.move(index), chosen.only(index);
   });
   on("board", ({ id }) => sides.open(id));
   on("engine", (engine) => {

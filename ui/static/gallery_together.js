@@ -2,6 +2,7 @@
 import { emit, find, make, on, parts, write } from "./dom.js";
 import { drawOnto, shareBoard } from "./marks.js";
 import * as page from "./page.js";
+import { allow, followSeat, followed, lets } from "./together.js";
 
 /** @typedef {import("./messages.d.ts").GalleryBoard} Board */
 /** @typedef {import("./messages.d.ts").TogetherNews} News */
@@ -32,19 +33,42 @@ export const together = (root, shown) => {
 
   // ---- who is here -----------------------------------------------------------------------------------------------------------
 
-  const person = ({ seat, name, role }) => {
-    const you = seat === told()?.you;
-    const called = you ? "You" : nameOf(name);
-    const word = role === "owner" && !name ? "" : ROLES[role];
-    return make("li", { className: "together-person", "data-you": String(you), title: `${nameOf(name)}: ${ROLES[role]}` },
-      make("span", { className: "together-letter", "aria-hidden": "true", textContent: [...(name || "O")][0].toUpperCase() }),
-      make("b", { textContent: called }), word && !you ? make("span", { textContent: word }) : null);
+  /** @typedef {import("./messages.d.ts").HerePerson} Person */
+  /** @type {(person: Person) => HTMLElement} */
+  const letter = ({ name }) => make("span", { className: "together-letter", "aria-hidden": "true", textContent: [...(name || "O")][0].toUpperCase() });
+  // Somebody else, whom one follows by a press.
+  /** @type {(person: Person) => HTMLElement} */
+  const person = ({ seat, name, role, lets: may, ...more }) => {
+    const follows = followed() === seat;
+    const word = follows ? "you follow" : role === "owner" && !name ? "" : ROLES[role];
+    const title = follows ? `You see what ${nameOf(name)} opens, until you open something yourself; press to stop` : may ? `Follow ${nameOf(name)}: what they open is opened here` : `${nameOf(name)} does not let others follow`;
+    const chip = make("button", { type: "button", className: "together-person", title, disabled: !may, "aria-pressed": String(follows), "data-seat": String(seat) },
+      letter({ seat, name, role, lets: may, ...more }), make("b", { textContent: nameOf(name) }), word ? make("span", { textContent: word }) : null);
+    chip.addEventListener("click", () => followSeat(followed() === seat ? 0 : seat));
+    return make("li", {}, chip);
   };
+  // Oneself: who follows, and whether they may.
+  /** @type {(me: Person, others: Person[]) => HTMLElement[]} */
+  const oneself = (me, others) => {
+    const count = others.filter(({ follows }) => follows === me.seat).length;
+    const box = make("input", { type: "checkbox", checked: lets() });
+    box.addEventListener("change", () => allow(box.checked));
+    return [
+      make("li", {}, make("span", { className: "together-person", "data-you": "true" }, letter(me), make("b", { textContent: "You" }), count ? make("span", { textContent: `${count} follow${count === 1 ? "s" : ""} you` }) : null)),
+      ...(others.length ? [make("li", {}, make("label", { className: "together-lets", title: "What you open on this board is opened for who follows you" }, box, make("span", { textContent: "Let others follow me" })))] : []),
+    ];
+  };
+  let drawn = "";
   const drawHere = () => {
     const { here, you } = told() ?? { here: [], you: 0 };
     const others = here.filter(({ seat }) => seat !== you);
+    const said = JSON.stringify([others, you, followed(), lets(), here]);
+    if (said === drawn) return; // so that a press is not lost to a chip that is drawn anew
+    drawn = said;
+    const held = document.activeElement?.getAttribute("data-seat");
     const alone = here.length && !others.length ? make("li", { className: "together-alone", textContent: ALONE }) : null;
-    part("here").replaceChildren(...[...others, ...here.filter(({ seat }) => seat === you)].map(person), ...[alone].filter(Boolean));
+    part("here").replaceChildren(...others.map(person), ...here.filter(({ seat }) => seat === you).flatMap((me) => oneself(me, others)), ...[alone].filter(Boolean));
+    if (held) find(`[data-seat="${held}"]`, part("here"))?.focus({ preventScroll: true });
   };
 
   // ---- what is drawn ---------------------------------------------------------------------------------------------------------
@@ -115,6 +139,7 @@ export const together = (root, shown) => {
   part("share").addEventListener("click", () => shareBoard(shown(), !shown().shared));
   part("invite").addEventListener("click", () => emit("people", { board: shown().id }));
   on("together", () => (drawHere(), drawTiles()));
+  on("followed", drawHere);
   on("engine", drawHead);
   return draw;
 };

@@ -317,6 +317,9 @@ export type HerePerson = {
   seat: number;
   name: string;
   role: string;
+  picture: string;
+  follows: number;
+  lets: boolean;
 };
 
 export type JobNews = {
@@ -685,6 +688,12 @@ export type CommentOrder = {
   parent?: unknown;
   spot?: unknown;
   settled?: unknown;
+};
+
+export type TogetherOrder = {
+  picture?: unknown;
+  follows?: unknown;
+  lets?: unknown;
 };
 
 export type NewComment = {

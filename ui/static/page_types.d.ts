@@ -122,6 +122,10 @@ export type PageEvents = {
   desk: undefined;
   /** A board is to be shown. */
   board: { id: string };
+  /** Who is followed may be another one. */
+  followed: undefined;
+  /** Who is followed has opened this picture, so it is opened here. */
+  lead: { id: string };
   /** The dialog in which the owner brings in folders is to open. */
   folders: undefined;
   /** The colour in which masks are shown; "": one that suits. */
