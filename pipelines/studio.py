@@ -69,6 +69,7 @@ from pipelines.services.prompt_history import PromptHistory
 from pipelines.services.prompt_notes import PromptReader
 from pipelines.services.queue import Queue
 from pipelines.services.readings import Readings
+from pipelines.services.safety import Safety
 from pipelines.services.strengths import Strengths
 from pipelines.services.together import Together
 from pipelines.services.uploads import Taken, Uploads
@@ -109,7 +110,8 @@ class Studio:
         self.library = Library(catalog, weights, hub)
         self.book = book
         followers = JobFollowers(
-            book, self.uploads, lambda: self.finder, lambda: self.gallery, self._admitted_step, self._resolved, self.disk.free
+            book, self.uploads, lambda: self.finder, lambda: self.gallery, self._admitted_step, self._resolved, self.disk.free,
+            lambda record: self.safety.entered(record),
         )  # fmt: skip
         self._worker = Worker(book, outputs, open_runner, followers)
         annotators = annotators or Annotators([], outputs.folder / ".none")
@@ -131,6 +133,9 @@ class Studio:
         self.together = Together(book, self._worker, self.queue, self.gallery.boards, self.people)
         self.readings = Readings(catalog, self.uploads, annotators, self._runtime)
         self.checks = Checks(self.gallery.leaving.signing.anchors)
+        self.safety = Safety(book, self.people, annotators, kept, lambda: self._worker)
+        self.uploads.adopted = self.safety.adopted
+        self._news.frames = self.safety.frames
         self.costs = Costs(book.queue, self.forecast)
         self.folders = Folders(book, outputs, self._checkpoint_of)
         self.finishes = Finishes(FinishFiles(outputs.folder), self._bench())

@@ -383,6 +383,7 @@ class LinkOrder(TypedDict, total=False):
     megapixels: object  # an hour, of each
     gigabytes: object  # on the disk, of each
     bare: object  # whether pictures leave without their settings
+    checker: object  # "", "blur" or "block"
     held: object
 
 

@@ -43,6 +43,9 @@ class Followers:
         """What goes on from a picture; it is queued behind the picture's job. Raises `UserError` where that cannot be."""
         return None
 
+    def kept(self, record: PictureRecord) -> None:
+        """A picture is on the disk and in the book, and nobody is told of it yet. Raises nothing."""
+
     def entered(self, job: Job, record: PictureRecord) -> None:
         """A picture is on the disk, in the book, and told."""
 
@@ -145,6 +148,7 @@ class JobRun:
 
     def _entered(self, record: PictureRecord) -> None:
         """The picture is on the disk and in the book before anyone is told of it."""
+        self._around.followers.kept(record)
         self._around.told(self._live, record)
         self._around.followers.entered(self._job, record)
 

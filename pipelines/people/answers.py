@@ -34,6 +34,7 @@ class LinkRow(TypedDict):
     state: str  # "open", "full", "thanked", "over" or "taken back"
     password: bool  # the way in by password
     bare: bool  # pictures leave by it without their settings
+    checker: str  # "", "blur" or "block": what is seen by it of pictures that the safety checker objects to
     people: list[PersonRow]
 
 
@@ -44,6 +45,7 @@ class PeopleNews(TypedDict):
     held: bool  # all guests
     may_hold: bool
     roles: list[str]  # that a new link may give
+    no_checker: str  # why a link can have no safety checker, a sentence, or ""
 
 
 class NewLink(TypedDict):

@@ -22,6 +22,7 @@ from pipelines.people.passwords import Passwords
 from pipelines.people.records import (
     PASSWORD,
     SESSION_BYTES,
+    Checker,
     Link,
     Member,
     Quota,
@@ -29,6 +30,7 @@ from pipelines.people.records import (
     Standing,
     hash_of,
     new_token,
+    strictest,
     user_of,
 )
 from pipelines.people.register import Register
@@ -119,6 +121,17 @@ class People:
             )
         return link.quota
 
+    def checker_of(self, user: str) -> Checker:
+        """The strictest of the links by which this person is in now."""
+        member = self.register.member_of(user)
+        links = [self.register.links.get(each.link) for each in self.register.live(member.number)] if member else []
+        return strictest(self.register.checker(link) for link in links)
+
+    def any_checker(self) -> bool:
+        """Whether a link that is open asks for one."""
+        now = self._clock()
+        return any(link.checker and self.register.is_open(link, now) for link in tuple(self.register.links.values()))
+
     def quota(self, user: str) -> Quota:
         """The bounds of a person, who need not want to draw now."""
         session = self.register.best(user)
@@ -129,8 +142,9 @@ class People:
         role = lesser(link.gives, member.role or link.gives)
         held = not self.register.held.isdisjoint({member.user, ""})
         role = lesser(role, "commenter") if held else role
-        board, bare = link.board if link.thanked is None else "", self.register.is_bare(link)
-        return Standing(member.user, member.name, role, board, link, session.token, held, bare)
+        board = link.board if link.thanked is None else ""
+        leaves = self.register.is_bare(link), self.register.checker(link)
+        return Standing(member.user, member.name, role, board, link, session.token, held, *leaves)
 
     # ------------------------------------------------------------------------------------------ coming in
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from pipelines.people.roles import Role
 
+Checker = Literal["", "blur", "block"]  # "": all; "blur": a blur that one may lift; "block": a sentence
+CHECKERS: tuple[Checker, ...] = get_args(Checker)  # from the mildest to the strictest
 TOKEN_BYTES = 24  # 192 random bits: nobody guesses one
 SESSION_BYTES = 32
 PASSWORD = "password"  # the id of the way in by password
@@ -40,6 +44,7 @@ class Link:
     taken: float | None = None  # when it was taken back
     bare: bool = False  # who came by it has pictures without what they say of how they were made
     thanked: float | None = None  # when it was closed kindly: until it ends, who came by it looks at what is their own
+    checker: Checker = ""  # what who came by it sees of pictures that the safety checker objects to
 
     @property
     def is_password(self) -> bool:
@@ -89,11 +94,16 @@ class Standing:
     session: str  # the hash of its token
     held: bool = False  # the owner holds this person's jobs, or those of all guests
     bare: bool = False  # pictures leave without their settings: by this link, or by the one that its maker came by
+    checker: Checker = ""  # the same: the strictest of them
 
     @property
     def thanked_until(self) -> float | None:
         """Until when this person takes their pictures along; None for who was not thanked."""
         return None if self.link.thanked is None else self.link.ends
+
+
+def strictest(checkers: Iterable[Checker]) -> Checker:
+    return CHECKERS[max((CHECKERS.index(each) for each in checkers), default=0)]
 
 
 def new_token(size: int = TOKEN_BYTES) -> str:

@@ -15,14 +15,14 @@ from typing import TypeVar
 
 from pipelines.job_book.desks import SIT
 from pipelines.job_book.file import BookFile
-from pipelines.people.records import Link, Member, Quota, Session
+from pipelines.people.records import CHECKERS, Checker, Link, Member, Quota, Session, strictest
 from pipelines.people.roles import LINKED, RANK, Role, is_role
 
 ENDED = 5_000  # sessions that have ended and are remembered: their browsers come back as who they were
-CHANGE = """update link set name = ?, role = ?, ends = ?, people = ?, jobs = ?, megapixels = ?, disk = ?, bare = ?, thanked = ?
+CHANGE = """update link set name = ?, role = ?, ends = ?, people = ?, jobs = ?, megapixels = ?, disk = ?, bare = ?, thanked = ?, checker = ?
   where number = ?"""
 Told = TypeVar("Told")
-LINK = "id, secret, name, role, board, maker, parent, created, ends, people, jobs, megapixels, disk, bare"
+LINK = "id, secret, name, role, board, maker, parent, created, ends, people, jobs, megapixels, disk, bare, checker"
 
 
 class Register:
@@ -89,6 +89,14 @@ class Register:
             link = self.links.get(link.parent)
         return link is not None
 
+    def checker(self, link: Link | None) -> Checker:
+        """The strictest of it and of the one by which its maker came."""
+        found: Checker = ""
+        while link:
+            found = strictest((found, link.checker))
+            link = self.links.get(link.parent)
+        return found
+
     def below(self, link: Link) -> list[Link]:
         """The link and all that hang on it."""
         found = [link]
@@ -118,8 +126,8 @@ class Register:
         values = (link.id, secret, link.name, link.role, link.board, link.maker, link.parent, link.created, link.ends, link.people)
 
         def write(db: sqlite3.Connection) -> Link:
-            query = f"insert into link ({LINK}) values ({', '.join('?' * 14)})"
-            more = (quota.jobs, quota.megapixels, quota.disk, link.bare)
+            query = f"insert into link ({LINK}) values ({', '.join('?' * 15)})"
+            more = (quota.jobs, quota.megapixels, quota.disk, link.bare, link.checker)
             return replace(link, number=int(db.execute(query, (*values, *more)).lastrowid or 0))
 
         return self._changed(write, lambda made: self._link(made, secret))
@@ -135,7 +143,7 @@ class Register:
         def values(link: Link) -> tuple[object, ...]:
             quota = link.quota
             bounds = (link.people, quota.jobs, quota.megapixels, quota.disk, link.bare)
-            return (link.name, link.role, link.ends, *bounds, link.thanked, link.number)
+            return (link.name, link.role, link.ends, *bounds, link.thanked, link.checker, link.number)
 
         def keep(_: object) -> None:
             self.links.update({link.number: link for link in links})
@@ -270,13 +278,19 @@ def _end(db: sqlite3.Connection, sessions: Iterable[Session], now: float) -> Non
 def _link(row: sqlite3.Row) -> Link:
     quota = Quota(row["jobs"], row["megapixels"], row["disk"])
     named = row["number"], row["id"], row["name"], _role(row["role"]), row["board"], row["maker"], row["parent"]
-    shown = row["taken"], bool(row["bare"]), row["thanked"]
+    shown = row["taken"], bool(row["bare"]), row["thanked"], _checker(row["checker"])
     return Link(*named, row["created"], row["ends"], row["people"], quota, *shown)
 
 
 def _member(row: sqlite3.Row) -> Member:
     role = _role(row["role"]) if row["role"] else None
     return Member(row["number"], row["user"], row["name"], row["created"], role)
+
+
+def _checker(value: object) -> Checker:
+    """What a damaged row says becomes the strictest."""
+    found: list[Checker] = [each for each in CHECKERS if each == value]
+    return found[0] if found else CHECKERS[-1]
 
 
 def _role(value: object) -> Role:

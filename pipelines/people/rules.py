@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from models.errors import UserError
 from pipelines.job_book.file import BookFile
 from pipelines.people.answers import LinkRow, PeopleNews, PersonRow
-from pipelines.people.records import Link, Member, Quota, Session
+from pipelines.people.records import Checker, Link, Member, Quota, Session
 from pipelines.people.register import Register
 from pipelines.people.roles import LINKED, RANK, Role, admits, lesser, only
 
@@ -54,6 +54,7 @@ class Wanted:
     people: int | None = None
     quota: Quota = field(default_factory=Quota)
     bare: bool = False
+    checker: Checker = ""
 
 
 def checked(file: BookFile, maker: Maker, wanted: Wanted, parent: Link | None, links: Collection[Link], now: float) -> Link:
@@ -69,12 +70,13 @@ def checked(file: BookFile, maker: Maker, wanted: Wanted, parent: Link | None, l
     name = _clean(wanted.name) or f"Link {sum(not link.is_password for link in tuple(links)) + 1}"
     quota = _within(wanted.quota, parent.quota) if parent else wanted.quota
     above = parent.number if parent else 0
-    return Link(0, "", name, wanted.role, wanted.board, maker.user, above, now, wanted.ends, wanted.people, quota, bare=wanted.bare)
+    made = Link(0, "", name, wanted.role, wanted.board, maker.user, above, now, wanted.ends, wanted.people, quota)
+    return replace(made, bare=wanted.bare, checker=wanted.checker)
 
 
 def wanted_of(link: Link) -> Wanted:
     """A link as somebody would want it that is as this one is."""
-    return Wanted(link.name, link.role, link.board, link.ends, link.people, link.quota, link.bare)
+    return Wanted(link.name, link.role, link.board, link.ends, link.people, link.quota, link.bare, link.checker)
 
 
 def changed(maker: Maker, link: Link, wanted: Wanted, parent: Link | None, now: float) -> Link:
@@ -84,7 +86,8 @@ def changed(maker: Maker, link: Link, wanted: Wanted, parent: Link | None, now: 
     _check_bounds(wanted, now)
     quota = _within(wanted.quota, parent.quota) if parent else wanted.quota
     name = link.name if link.is_password else _clean(wanted.name) or link.name
-    return replace(link, name=name, role=wanted.role, ends=wanted.ends, people=wanted.people, quota=quota, bare=wanted.bare)
+    kept = replace(link, bare=wanted.bare, checker=wanted.checker)
+    return replace(kept, name=name, role=wanted.role, ends=wanted.ends, people=wanted.people, quota=quota)
 
 
 def bounded(child: Link, parent: Link) -> Link:
@@ -173,11 +176,12 @@ def told(register: Register, maker: Maker, boards: Mapping[str, str], now: float
             "state": _state(register, link, len(people), now),
             "password": link.is_password,
             "bare": register.is_bare(link),
+            "checker": register.checker(link),
             "people": sorted(people, key=lambda each: -each["seen"]),
         }
 
     rows = [row(link) for link in sorted(shown, key=lambda link: (link.taken is not None, -link.created))]
-    return {"links": rows, "held": "" in register.held, "may_hold": maker.role == "owner", "roles": [*maker.gives]}
+    return {"links": rows, "held": "" in register.held, "may_hold": maker.role == "owner", "roles": [*maker.gives], "no_checker": ""}
 
 
 def _state(register: Register, link: Link, people: int, now: float) -> str:

@@ -110,6 +110,7 @@ ANNOTATORS: dict[str, Kind] = {
     "dpt": Kind("transformers_depth.opened", _folder("Intel/dpt-large"), nearness=DEPTH),
     "zoedepth": Kind("transformers_depth.opened", _folder("Intel/zoedepth-nyu-kitti"), nearness=DEPTH),
     "depth_pro": Kind("transformers_depth.opened", _folder("apple/DepthPro-hf"), nearness=DEPTH),
+    "safety_checker": Kind("safety.opened", _folder("CompVis/stable-diffusion-safety-checker")),  # reads no maps: see `services.safety`
     "segformer": Kind("segformer.opened", _folder("nvidia/segformer-b0-finetuned-ade-512-512")),
 }
 

@@ -219,6 +219,8 @@ class PictureDetails(TypedDict):
     width: int
     height: int
     note: str  # why less is known than usual, or ""
+    hidden: str  # why the picture itself is not shown, a sentence, or ""
+    reveals: bool  # who asks may have it shown: POST /picture/ID/reveal
     line: TimeLine | None  # None where nothing changed from step to step
     groups: list[DetailGroup]
 

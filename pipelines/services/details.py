@@ -61,6 +61,8 @@ class Details:
             "width": record.width,
             "height": record.height,
             "note": told.note,
+            "hidden": "",
+            "reveals": False,
             "line": line_told(self._line(told.reading.request)),
             "groups": groups,
         }
@@ -75,6 +77,8 @@ class Details:
             "width": record.width,
             "height": record.height,
             "note": KEPT if bare else HIDDEN,
+            "hidden": "",
+            "reveals": False,
             "line": None,
             "groups": [],
         }

@@ -33,13 +33,13 @@ class JobFollowers(Followers):
 
     def __init__(
         self, book: JobBook, uploads: Uploads, finder: Callable[[], DetailFinder], gallery: Callable[[], Gallery], admit: Admit,
-        resolve: Callable[[Request], Request], free: Callable[[str], None],
+        resolve: Callable[[Request], Request], free: Callable[[str], None], looked: Callable[[PictureRecord], None] = lambda record: None,
     ) -> None:  # fmt: skip
         """`finder`, `gallery`: asked for when they are needed. `admit`: as for a request that comes in; `resolve`: what it names alone.
-        `free`: this person has no limit, as the owner of the studio.
+        `free`: this person has no limit, as the owner of the studio. `looked`: the safety checker looks at a picture, where it is asked to.
         """
         self._book, self._uploads, self._finder, self._gallery = book, uploads, finder, gallery
-        self._admit, self._resolve, self._free = admit, resolve, free
+        self._admit, self._resolve, self._free, self._looked = admit, resolve, free, looked
 
     def begun(self, job: Job) -> Request:
         chain = read_chain(job.chain)
@@ -63,6 +63,9 @@ class JobFollowers(Followers):
         if job.owner:  # who may not have been here since the studio was started
             self._free(job.user)
         return self._following(chain.after(job.id), self._uploads.keep(picture.image, job.user, self._label(picture.request)).id, job)
+
+    def kept(self, record: PictureRecord) -> None:
+        self._looked(record)
 
     def entered(self, job: Job, record: PictureRecord) -> None:
         """What was to stay only until now goes to the bin, unless somebody has marked it meanwhile. The journal hears."""

@@ -32,6 +32,7 @@ class NewsDesk:
 
     def __init__(self, book: JobBook, worker: Worker, catalog: Catalog) -> None:
         self._book, self._worker, self._catalog = book, worker, catalog
+        self.frames: Callable[[str, list[str]], list[str]] = lambda user, frames: frames  # previews as a person may see them
 
     def job(self, job_id: str, user: str) -> Job:
         """Raises `UserError` when it is not among this user's jobs."""
@@ -47,7 +48,8 @@ class NewsDesk:
     def of_live(self, live: JobProgress, after: int) -> JobNews:
         """With the previews that are newer than version `after`."""
         version = live.version
-        return _in_motion(self._standing(live.job, live.pictures, version), self._preparing(), live, after)
+        news = _in_motion(self._standing(live.job, live.pictures, version), self._preparing(), live, after)
+        return {**news, "previews": self.frames(live.job.user, news["previews"])}
 
     def name_of(self, key: Key) -> str:
         if key.kind in ("annotator", "vision"):

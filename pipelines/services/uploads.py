@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,6 +72,8 @@ class Uploads:
         self._book = book
         self._disk = disk or DiskQuota(book, inputs)
         self._turn = threading.Semaphore(AT_ONCE)
+        # Hears that a person takes a finished picture for an input of this id; raises `UserError` where they may not see it.
+        self.adopted: Callable[[PictureRecord, str, str], None] = lambda record, user, input_id: None
 
     def picture(self, data: bytes, user: str, transparent: bool = False) -> Taken:
         """Raises `UserError` for whatever is not a picture that can be used. `transparent`: what is so stays so, else it becomes white."""
@@ -104,7 +106,9 @@ class Uploads:
             data = record.path.read_bytes()
         except OSError as error:
             raise UserError("The file of this picture is not in the outputs folder any more.") from error
-        return self.picture(data, user, transparent)
+        taken = self.picture(data, user, transparent)
+        self.adopted(record, user, taken.id)
+        return taken
 
     def folder(self, folder: Path, user: str, most: int, transparent: bool = False) -> tuple[list[PictureUse], list[str]]:
         """All pictures of a folder by name, and a sentence for each that cannot be used. For the owner of the machine alone.

@@ -194,6 +194,20 @@ def _segformer() -> tuple[Any, Any]:
     return network, SegformerImageProcessor(size={"height": 64, "width": 64})
 
 
+def _safety_checker() -> tuple[Any, Any]:
+    from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+    from transformers import CLIPConfig, CLIPImageProcessor
+
+    sizes: dict[str, Any] = {**SMALL, "num_hidden_layers": 2, "intermediate_size": 64}
+    network = StableDiffusionSafetyChecker(CLIPConfig(vision_config={**sizes, "image_size": 32, "patch_size": 8}, projection_dim=16))
+    with torch.no_grad():
+        for weight in (network.concept_embeds, network.special_care_embeds):
+            weight.normal_()
+        network.concept_embeds_weights.fill_(2)  # nothing is near
+        network.special_care_embeds_weights.fill_(2)
+    return network, CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+
+
 FOLDERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     STARTER: _dpt,
     "dpt": _dpt,
@@ -201,6 +215,7 @@ FOLDERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "zoedepth": _zoedepth,
     "depth_pro": _depth_pro,
     "segformer": _segformer,
+    "safety_checker": _safety_checker,
 }
 LARGE = ("midas", "normal_bae", "leres", "segment_anything")  # each once, in test_annotators_large.py; elsewhere with fakes
 RUN_BY_HAND = ("zoe",)  # a minute for one map; its path runs with a fake

@@ -4,6 +4,7 @@ from transformers.modeling_utils import PreTrainedModel as PreTrainedModel
 from transformers.models.auto.image_processing_auto import AutoImageProcessor as AutoImageProcessor
 from transformers.models.auto.modeling_auto import AutoModelForDepthEstimation as AutoModelForDepthEstimation
 from transformers.models.beit.configuration_beit import BeitConfig as BeitConfig
+from transformers.models.clip.configuration_clip import CLIPConfig as CLIPConfig
 from transformers.models.clip.configuration_clip import CLIPTextConfig as CLIPTextConfig
 from transformers.models.clip.configuration_clip import CLIPVisionConfig as CLIPVisionConfig
 from transformers.models.clip.image_processing_clip import CLIPImageProcessor as CLIPImageProcessor

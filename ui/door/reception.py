@@ -78,7 +78,7 @@ class Reception:
         if stands is None:
             return Visitor(self.people.user(token), "anyone")
         who = (stands.user, stands.role, stands.board, stands.name)
-        return Visitor(*who, stands.link.number, hash_of(token), stands.held, stands.bare, stands.thanked_until)
+        return Visitor(*who, stands.link.number, hash_of(token), stands.held, stands.bare, stands.thanked_until, stands.checker)
 
     def _turned_away(self, scope: Scope, known: bool) -> ASGIApp | None:
         headers = Headers(scope=scope)

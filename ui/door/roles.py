@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse, Response
 
 from pipelines.gallery.person import Person
 from pipelines.people.people import HELD, thanks
+from pipelines.people.records import Checker
 from pipelines.people.roles import RANK, Role, admits, only
 from pipelines.people.rules import Maker
 from ui.gradio_import import gradio_stubs_untouched
@@ -49,6 +50,7 @@ class Visitor:
     `board`: the id of the one board that the visitor's link shows, or "". `link`: its number, 0 for who came by none. `session`: the hash
     of the token in the browser's cookie. `held`: the owner holds this person's jobs. `bare`: pictures leave without their settings.
     `thanked`: until when, in seconds since 1970, this person takes their pictures along, as the link was closed kindly.
+    `checker`: what is seen of those that the safety checker objects to.
     """
 
     user: str
@@ -60,6 +62,7 @@ class Visitor:
     held: bool = False
     bare: bool = False
     thanked: float | None = None
+    checker: Checker = ""
 
     @property
     def owns(self) -> bool:

@@ -74,6 +74,7 @@ def _pictures(studio: Studio) -> Iterator[Address]:
     yield ("GET", "/picture/{picture_id}/details", "viewer", details.details)
     yield ("GET", "/compare", "viewer", details.compare)
     yield ("GET", "/thumb/{picture_id}", "viewer", pictures.thumb)
+    yield ("POST", "/picture/{picture_id}/reveal", "viewer", pictures.reveal)
     yield ("GET", "/example/{checkpoint_id}/{number:int}", "viewer", pictures.example)
     yield ("POST", "/input", "artist", inputs.put)
     yield ("GET", "/input/{picture_id}.png", "viewer", inputs.show)

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from models.errors import UserError
 from pipelines import PictureRecord, Studio
+from pipelines.services.safety import HIDDEN
 from ui.door.roles import Visitor, visitor_of
 from ui.messages import PictureComparison, PictureShown
 from ui.routes.jobs import sorry
@@ -33,7 +34,7 @@ class DetailRoutes:
             return sorry(str(error), 404)
         if record is None:
             return sorry(NOT_YOURS, 404)
-        return JSONResponse(await asyncio.to_thread(self._told, record, visitor_of(request)))
+        return JSONResponse(await asyncio.to_thread(self._shown, record, visitor_of(request)))
 
     async def compare(self, request: Request) -> Response:
         """`?ids=` of two to four pictures, with commas between them."""
@@ -53,6 +54,11 @@ class DetailRoutes:
     def _compared(self, records: Sequence[PictureRecord], visitor: Visitor) -> PictureComparison:
         kept = [record.id for record in records if not self.studio.gallery.tells(record.id, visitor.person)]
         return self.studio.details.compared(records, kept)
+
+    def _shown(self, record: PictureRecord, visitor: Visitor) -> PictureShown:
+        """With why the picture itself is not shown, if it is not."""
+        veil = self.studio.safety.veil(record.id, visitor.user, visitor.checker)
+        return {**self._told(record, visitor), "hidden": HIDDEN[veil] if veil else "", "reveals": veil == "blur"}
 
     def _told(self, record: PictureRecord, visitor: Visitor) -> PictureShown:
         kin = self.studio.gallery.kin(record.id, visitor.person)

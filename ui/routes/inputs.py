@@ -22,8 +22,9 @@ from models.errors import UserError
 from pipelines import Studio, Taken
 from pipelines.depth.strokes import painted
 from pipelines.images.store import GONE
+from pipelines.services.safety import instead
 from ui.door.csp import FOREVER
-from ui.door.roles import user_of
+from ui.door.roles import user_of, visitor_of
 from ui.messages import Message, TakenPicture
 
 MOST_MASK_PIXELS = 40_000_000
@@ -45,9 +46,14 @@ class InputRoutes:
         return JSONResponse(TakenPicture(**asdict(taken)))
 
     async def show(self, request: Request) -> Response:
-        path = await asyncio.to_thread(self.studio.uploads.find, request.path_params["picture_id"], user_of(request))
+        picture_id, visitor = request.path_params["picture_id"], visitor_of(request)
+        path = await asyncio.to_thread(self.studio.uploads.find, picture_id, visitor.user)
         if path is None:
             return JSONResponse(Message(message="This picture is not stored here any more."), 404)
+        if visitor.checker and (veil := await asyncio.to_thread(self.studio.safety.veil_input, picture_id, visitor.user, visitor.checker)):
+            size = await asyncio.to_thread(self.studio.uploads.inputs.size, picture_id)
+            data = await asyncio.to_thread(instead, path, veil, size)
+            return Response(data, media_type="image/webp", headers={"Cache-Control": "no-store"})
         return FileResponse(path, headers=FOREVER, media_type="image/png")
 
     def _take(self, request: Request, data: bytes) -> Taken:

@@ -39,7 +39,7 @@ class LibraryRoutes:
     """The handlers of `/library`."""
 
     def __init__(self, studio: Studio) -> None:
-        self.gallery, self.finishes = studio.gallery, studio.finishes
+        self.gallery, self.finishes, self.safety = studio.gallery, studio.finishes, studio.safety
 
     async def window(self, request: Request) -> Response:
         def answer(person: Person, values: GalleryQuestion) -> object:
@@ -79,8 +79,11 @@ class LibraryRoutes:
 
     async def prepare(self, request: Request) -> Response:
         def answer(person: Person, values: GalleryOrder) -> object:
-            wanted = values.get("format", "")
-            return self.gallery.downloads.prepare(_ids(values), person, values.get("settings") is not False, str(wanted)[:20])
+            wanted, visitor = values.get("format", ""), visitor_of(request)
+            ids = self.safety.shown(_ids(values), visitor.user, visitor.checker)
+            if not ids:
+                raise UserError("The safety checker of your link hides all of these pictures. What you have revealed can be downloaded.")
+            return self.gallery.downloads.prepare(ids, person, values.get("settings") is not False, str(wanted)[:20])
 
         return await _done(request, answer)
 

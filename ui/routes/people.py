@@ -27,11 +27,12 @@ from starlette.responses import JSONResponse, Response
 from models.errors import UserError
 from models.json_values import is_number, is_whole, table, text
 from pipelines import BookError, Studio
+from pipelines.people.records import CHECKERS, Checker
 from pipelines.people.roles import is_role
 from pipelines.people.rules import Wanted
 from ui.door.reach import Reach, qr_picture
 from ui.door.roles import Role, visitor_of
-from ui.messages import Done, LinkOrder, Message, NewLink
+from ui.messages import Done, LinkOrder, Message, NewLink, PeopleNews
 
 LONGEST_ID = 64  # characters
 
@@ -40,17 +41,26 @@ class PeopleRoutes:
     """The handlers of `/people`."""
 
     def __init__(self, studio: Studio, reach: Reach) -> None:
-        self.people, self.care, self.reach = studio.people, studio.people.care, reach
+        self.people, self.care, self.reach, self.safety = studio.people, studio.people.care, reach, studio.safety
 
     async def news(self, request: Request) -> Response:
-        return await _answered(lambda: self.people.news(visitor_of(request).maker))
+        def news() -> PeopleNews:
+            return {**self.people.news(visitor_of(request).maker), "no_checker": self.safety.missing}
+
+        return await _answered(news)
 
     async def make(self, request: Request) -> Response:
         def made() -> NewLink:
-            link, token = self.care.make(visitor_of(request).maker, _wanted(_order(request)))
+            link, token = self.care.make(visitor_of(request).maker, self._checkable(_wanted(_order(request))))
             return self._shown(request, link.id, token)
 
         return await _answered(made)
+
+    def _checkable(self, wanted: Wanted, before: Wanted | None = None) -> Wanted:
+        """Raises `UserError` where a link would begin to ask for a checker that is not here."""
+        if wanted.checker and self.safety.missing and not (before and before.checker):
+            raise UserError(f"The safety checker is not here. {self.safety.missing}")
+        return wanted
 
     async def renew(self, request: Request) -> Response:
         def made() -> NewLink:
@@ -62,7 +72,7 @@ class PeopleRoutes:
     async def change(self, request: Request) -> Response:
         def act() -> None:
             order = _order(request)
-            self.care.change(visitor_of(request).maker, _link(request), lambda before: _changed(order, before))
+            self.care.change(visitor_of(request).maker, _link(request), lambda before: self._checkable(_changed(order, before), before))
 
         return await _done(act)
 
@@ -148,7 +158,17 @@ def _changed(order: LinkOrder, before: Wanted) -> Wanted:
         found = replace(found, ends=None if hours is None else time.time() + hours * 3_600)
     named = text(order, "name")[:200] if "name" in order else before.name
     bare = order.get("bare") is True if "bare" in order else before.bare
-    return replace(found, name=named, role=_role(order) if "role" in order else before.role, bare=bare)
+    checker = _checker(order) if "checker" in order else before.checker
+    return replace(found, name=named, role=_role(order) if "role" in order else before.role, bare=bare, checker=checker)
+
+
+def _checker(order: LinkOrder) -> Checker:
+    """Nothing is off; what is no word of ours is refused rather than taken for off."""
+    said = order.get("checker") or ""
+    for checker in CHECKERS:
+        if said == checker:
+            return checker
+    raise UserError("Say what the safety checker does: “blur” or “block”, or nothing.")
 
 
 def _number(order: LinkOrder, name: str) -> float | None:

@@ -20,11 +20,14 @@ from pipelines.gallery.formats import AS_SAVED, FORMATS, MIMES, given_out
 from pipelines.gallery.leaving import Sign
 from pipelines.gallery.thumbs import make_thumb
 from pipelines.metadata.picture_texts import UNREADABLE
+from pipelines.people.records import Checker
+from pipelines.services.safety import instead
 from ui.door.csp import FOREVER
 from ui.door.roles import visitor_of
 from ui.messages import Message
 
 WHILE = "private, max-age=3600"  # of what is shown signed or without its settings: the owner may have it otherwise tomorrow
+THUMB = 320  # pixels a side of what is shown instead of a small version
 AT_ONCE = 2  # small versions and other formats that are made at the same time
 UNFIT = "This picture cannot be read, so it can be saved only as it is."
 
@@ -47,6 +50,8 @@ class PictureRoutes:
             return _gone(str(error))
         if record is None:
             return _gone()
+        if veil := await self._veil(request, record.id):
+            return await self._instead(record.path, veil, (record.width, record.height))
         visitor = visitor_of(request)
         bare = visitor.bare or not await asyncio.to_thread(self.studio.gallery.tells, record.id, visitor.person)
         sign = await asyncio.to_thread(self.studio.gallery.leaving.sign, record.id)
@@ -55,6 +60,30 @@ class PictureRoutes:
         place = "attachment" if request.query_params.get("download") else "inline"
         kind = MIMES.get(record.path.suffix.lower(), "image/png")
         return FileResponse(record.path, headers=FOREVER, media_type=kind, filename=record.path.name, content_disposition_type=place)
+
+    async def reveal(self, request: Request) -> Response:
+        """From now on this person sees the picture as it is, where their link lets them."""
+        visitor, picture_id = visitor_of(request), request.path_params["picture_id"]
+        if not await asyncio.to_thread(self.studio.gallery.shows, picture_id, visitor.person):
+            return _gone()
+        try:
+            self.studio.safety.reveal(picture_id, visitor.user, visitor.checker)
+        except UserError as error:
+            return JSONResponse(Message(message=str(error)), 422)
+        return JSONResponse({})
+
+    async def _veil(self, request: Request, picture_id: str) -> Checker:
+        visitor = visitor_of(request)
+        return await asyncio.to_thread(self.studio.safety.veil, picture_id, visitor.user, visitor.checker) if visitor.checker else ""
+
+    async def _instead(self, path: Path, veil: Checker, size: tuple[int, int]) -> Response:
+        """What is shown in the place of a picture; it may be shown itself the next moment."""
+        try:
+            async with self._turn:
+                data = await asyncio.to_thread(instead, path, veil, size)
+        except (UserError, *UNREADABLE):
+            return _gone(UNFIT)
+        return Response(data, media_type="image/webp", headers={"Cache-Control": "no-store"})
 
     async def _given_out(self, path: Path, asked: Mapping[str, str], bare: bool, sign: Sign | None) -> Response:
         wanted, settings = asked.get("as", AS_SAVED), not bare and asked.get("settings") != "0"
@@ -79,6 +108,8 @@ class PictureRoutes:
         found = await asyncio.to_thread(self.studio.gallery.place, picture_id)
         if found is None or not await self._sees(request, picture_id, found[0]):
             return _gone()
+        if veil := await self._veil(request, picture_id):
+            return await self._instead(found[1], veil, (THUMB, THUMB))
         thumbs = self.studio.gallery.thumbs
         try:
             small = await asyncio.to_thread(thumbs.kept, picture_id) or await self._made(request, picture_id, found[1], found[2])

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from models.json_values import is_whole, table, text
 from pipelines import BookError, Studio
+from pipelines.services.safety import board_veiled
 from pipelines.services.seats import Guest
 from pipelines.services.together import NotShared
 from ui.door.roles import visitor_of
@@ -39,7 +40,10 @@ class TogetherRoutes:
         ends = [asyncio.ensure_future(self.closing.wait()), asyncio.ensure_future(_gone(request))]
         try:
             await asyncio.wait({watch, *ends}, return_when=asyncio.FIRST_COMPLETED)
-            return Response(watch.result(), media_type="application/json") if watch.done() else sorry("The studio is closing.", 503)
+            if not watch.done():
+                return sorry("The studio is closing.", 503)
+            news, veiled = watch.result(), visitor_of(request).checker
+            return Response(await asyncio.to_thread(board_veiled, news) if veiled else news, media_type="application/json")
         except BookError:
             raise
         except NotShared:

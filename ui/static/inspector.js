@@ -146,6 +146,8 @@ export const build = ({ element, trigger }) => {
     part("words").append(...told.groups.flatMap(({ values }) => values.filter(isPrompt).map(ways)));
     line.show(told.line, "");
     sayKin(told);
+    write(part("hidden"), told.hidden);
+    part("reveal").hidden = !told.reveals;
     write(part("note"), told.note);
     part("groups").replaceChildren(...told.groups.map(group));
     part("room").dataset.picture = told.id;
@@ -168,6 +170,14 @@ export const build = ({ element, trigger }) => {
     else fail(told.message || "The server did not answer. Choose the picture again.");
   };
 
+  // What the safety checker hides is asked for anew everywhere that it stands.
+  part("reveal").addEventListener("click", async () => {
+    const { id } = shown;
+    const answer = await fetch(`${address("picture", id)}/reveal`, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" }).catch(() => null);
+    if (!answer?.ok) return speak("The picture could not be revealed. Try again.");
+    for (const image of findAll("img").filter(({ src }) => src.includes(`/${id}`))) image.src = `${image.src.split("?")[0]}?shown=1`;
+    show(id);
+  });
   begins(part("compare"), part("compare"), part("compare").textContent, () => shown?.id, speak);
   part("hide").addEventListener("click", async () => {
     const hidden = !shown.kin.hidden;

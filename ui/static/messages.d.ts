@@ -153,6 +153,7 @@ export type LinkRow = {
   state: string;
   password: boolean;
   bare: boolean;
+  checker: string;
   people: PersonRow[];
 };
 
@@ -169,6 +170,7 @@ export type PeopleNews = {
   held: boolean;
   may_hold: boolean;
   roles: string[];
+  no_checker: string;
 };
 
 export type PersonRow = {
@@ -356,6 +358,8 @@ export type PictureDetails = {
   width: number;
   height: number;
   note: string;
+  hidden: string;
+  reveals: boolean;
   line: TimeLine | null;
   groups: DetailGroup[];
 };
@@ -678,6 +682,8 @@ export type PictureShown = {
   width: number;
   height: number;
   note: string;
+  hidden: string;
+  reveals: boolean;
   line: TimeLine | null;
   groups: DetailGroup[];
   kin: GalleryKin;
@@ -731,6 +737,7 @@ export type LinkOrder = {
   megapixels?: unknown;
   gigabytes?: unknown;
   bare?: unknown;
+  checker?: unknown;
   held?: unknown;
 };
 

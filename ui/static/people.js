@@ -39,6 +39,7 @@ export const saidOf = (link, now) =>
     link.megapixels && `${link.megapixels} MP an hour`,
     link.gigabytes && `${link.gigabytes} GB`,
     link.bare && "without settings",
+    link.checker && `safety checker: ${link.checker}`,
     STATES[link.state],
     link.ends && link.ends > now && link.state !== "taken back" && `ends in ${left(link.ends - now)}`,
   ].filter(Boolean).join(" · ");
@@ -168,6 +169,8 @@ export const build = ({ element }) => {
     part("hold-all").textContent = news.held ? "Let all guests go on" : "Hold all guests";
     part("hold-all").title = news.held ? "" : "Nothing of theirs is begun, and they can look only; you draw on";
     part("hold-all").dataset.held = String(news.held);
+    part("checker").disabled = Boolean(news.no_checker);
+    write(part("no-checker"), news.no_checker && `For the safety checker: ${news.no_checker}`);
     const offered = news.roles.filter((role) => role in MAY);
     if (part("role").options.length !== offered.length) part("role").replaceChildren(...offered.map((role) => make("option", { value: role, textContent: MAY[role], selected: role === "artist" })));
   };
@@ -206,6 +209,7 @@ export const build = ({ element }) => {
     part("name").value = link?.name ?? "";
     part("name").disabled = !!link?.password;
     part("bare").checked = !!link?.bare;
+    part("checker").value = link?.checker ?? "";
     for (const name of BOUNDS) part(name).value = String(link?.[name === "people" ? "most" : name] ?? "");
     part("bounds").open = !!link;
     hint();
@@ -222,7 +226,8 @@ export const build = ({ element }) => {
     part("make").disabled = true;
     const [id, hours, name] = [changed, part("hours").value, part("name").value];
     const ends = hours === "keep" ? {} : { hours: hours ? Number(hours) : null };
-    const wanted = { name, role: part("role").value, ...ends, bare: part("bare").checked, ...Object.fromEntries(BOUNDS.map((bound) => [bound, number(bound)])) };
+    const kept = { bare: part("bare").checked, checker: part("checker").value };
+    const wanted = { name, role: part("role").value, ...ends, ...kept, ...Object.fromEntries(BOUNDS.map((bound) => [bound, number(bound)])) };
     const made = id ? await asked(`people/links/${encodeURIComponent(id)}/change`, wanted) : await asked("people/links", { ...wanted, board: part("board").value });
     part("make").disabled = false;
     if (!made) return;
