@@ -15,7 +15,7 @@ import { surface } from "./gallery_surface.js";
 import { titles } from "./gallery_titles.js";
 import { ask, emptyBin, favour, many, rate, throwAway } from "./marks.js";
 import { wanted } from "./on_demand.js";
-import { open as room } from "./page.js";
+import { open as room, told } from "./page.js";
 import { watchBoard } from "./together.js";
 
 const FIRST = 120; // pictures that come with the answer to a search
@@ -195,5 +195,9 @@ export const build = ({ element, props, server }) => {
   });
   on("tab", ({ tab }) => tab === "gallery" && behind && refresh());
   look(false);
-  sides.load();
+  // Who came by a link to a board came for that one.
+  sides.load().then(() => {
+    const board = told.engine?.you?.board;
+    if (board && !asked.query) sides.open(board);
+  });
 };

@@ -67,7 +67,10 @@ export const together = (root, shown) => {
     drawn = said;
     const held = document.activeElement?.getAttribute("data-seat");
     const alone = here.length && !others.length ? make("li", { className: "together-alone", textContent: ALONE }) : null;
-    part("here").replaceChildren(...others.map(person), ...here.filter(({ seat }) => seat === you).flatMap((me) => oneself(me, others)), ...[alone].filter(Boolean));
+    const rest = others.map(person);
+    const me = here.filter(({ seat }) => seat === you).flatMap((each) => oneself(each, others));
+    // Who is followed sees it first.
+    part("here").replaceChildren(...(others.some(({ follows }) => follows === you) ? [...me, ...rest] : [...rest, ...me]), ...[alone].filter(Boolean));
     if (held) find(`[data-seat="${held}"]`, part("here"))?.focus({ preventScroll: true });
   };
 
