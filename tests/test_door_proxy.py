@@ -22,6 +22,7 @@ from tests.support.doors import PASSWORD, Answer, RunningDoor, answer_of, route_
 from tests.support.proxy import Proxy, running_proxy
 from tests.support.toys import toy_studio
 from ui import page as real_page
+from ui.door.body_guard import FILE_ROUTES
 from ui.door.login import LoginRoutes
 from ui.door.proxy import PublicUrl, read_proxies
 from ui.door.reach import Reach
@@ -207,7 +208,7 @@ def test_every_route_serves_its_role_and_no_lower_one(behind: Behind, table: lis
             if path in ("/logout", "/queue") or path.startswith("/join"):
                 continue  # the first would end it, the second waits, the third is open
             named = re.sub(r"{\w+:int}", "7", re.sub(r"{\w+}", "x", path))
-            kind = {"Content-Type": "application/octet-stream" if path in ("/input", "/reading") else "application/json"}
+            kind = {"Content-Type": "application/octet-stream" if path in FILE_ROUTES else "application/json"}
             status = ask(method, named, "{}" if method == "POST" else None, (kind if method == "POST" else {}) | headers).status
             if path == "/login":
                 assert status in (200, 303, 401, 415), (visitor, status)

@@ -195,6 +195,7 @@ def people(page: Page) -> None:
     page.locator("#people").get_by_label("Name", exact=True).fill("The evening class")
     page.get_by_role("button", name="Make a link").click()
     page.get_by_role("button", name="Copy").wait_for()
+    page.locator(".masthead .engine:empty").wait_for(state="attached", timeout=120_000)  # it is warm
     page.wait_for_timeout(1000)
 
 

@@ -156,6 +156,10 @@ export const build = ({ element }) => {
       link.people.length ? make("ul", {}, ...link.people.map((person) => row(link, person, now))) : null);
   };
 
+  const offer = (roles) => {
+    if (part("role").options.length === roles.length) return;
+    part("role").replaceChildren(...roles.map((role) => make("option", { value: role, textContent: MAY[role], selected: role === "artist" })));
+  };
   const draw = (news) => {
     const now = Date.now() / 1000;
     const said = JSON.stringify([news, Math.floor(now / 30), armed]);
@@ -171,8 +175,7 @@ export const build = ({ element }) => {
     part("hold-all").dataset.held = String(news.held);
     part("checker").disabled = Boolean(news.no_checker);
     write(part("no-checker"), news.no_checker && `For the safety checker: ${news.no_checker}`);
-    const offered = news.roles.filter((role) => role in MAY);
-    if (part("role").options.length !== offered.length) part("role").replaceChildren(...offered.map((role) => make("option", { value: role, textContent: MAY[role], selected: role === "artist" })));
+    offer(news.roles.filter((role) => role in MAY));
   };
   const look = async () => {
     clearTimeout(timer);
@@ -277,6 +280,7 @@ export const build = ({ element }) => {
     if (!dialog.open) dialog.showModal();
     part("reach").hidden = true;
     if (!shares) return;
+    offer(Object.keys(MAY).slice(0, role === "owner" ? undefined : -1)); // a press before the list has come makes a link too
     look();
     if (role === "owner") places.again();
     boards(asked?.board);
