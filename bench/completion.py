@@ -14,6 +14,7 @@ from models.library.catalog import Catalog
 from pipelines.completion.tag_lists import TagFolders
 from pipelines.job_book.book import JobBook
 from pipelines.services.completion import Completion, Writing
+from pipelines.services.model_cards import ModelCards
 from pipelines.services.prompt_history import PromptHistory
 from pipelines.services.strengths import Strengths
 from pipelines.wildcards.folders import WildcardFolders
@@ -37,7 +38,8 @@ def measure(rounds: int) -> list[Row]:
         pause = longest_pause(lambda: tags.tags(wait=True))
         book = JobBook(folder / "studio.db", folder)
         starter = Path(__file__).parents[1] / "models" / "starter"
-        completion = Completion(Catalog(starter), WildcardFolders([folder]), tags, PromptHistory(book), Strengths(folder))
+        catalog, words = Catalog(starter), WildcardFolders([folder])
+        completion = Completion(catalog, words, tags, PromptHistory(book), Strengths(folder), ModelCards(catalog, folder))
         seconds = [asked(completion, text[: place + 1]) for _ in range(rounds) for text in TEXTS for place in range(len(text))]
         book.close()
     late = quantiles(seconds, n=20)[-1]

@@ -62,6 +62,7 @@ from pipelines.services.folders import Folders
 from pipelines.services.guests import DiskQuota, check_work, pixels_of
 from pipelines.services.job_news import NewsDesk, summary
 from pipelines.services.library import Library
+from pipelines.services.model_cards import ModelCards
 from pipelines.services.preprocessor_weights import AnnotatorFiles
 from pipelines.services.preset_files import PresetFiles
 from pipelines.services.presets import Presets
@@ -72,6 +73,7 @@ from pipelines.services.readings import Readings
 from pipelines.services.safety import Safety
 from pipelines.services.strengths import Strengths
 from pipelines.services.together import Together
+from pipelines.services.token_view import TokenViews
 from pipelines.services.uploads import Taken, Uploads
 from pipelines.wildcards.folders import WildcardFolders
 
@@ -124,8 +126,10 @@ class Studio:
         self.finder = DetailFinder(self.uploads, self._worker, Detectors(annotators.folders))
         self.wildcards = wildcards or WildcardFolders([])
         self.prompts = PromptReader(catalog, self.wildcards)
+        self.tokens = TokenViews(self.prompts, catalog)
         self.history, self.strengths = PromptHistory(book), Strengths(outputs.folder)
-        self.completion = Completion(catalog, self.wildcards, tags or TagFolders([]), self.history, self.strengths)
+        self.cards = ModelCards(catalog, outputs.folder / ".library")
+        self.completion = Completion(catalog, self.wildcards, tags or TagFolders([]), self.history, self.strengths, self.cards)
         self.examples = Examples(catalog)
         self.details = Details(book, catalog)
         self.gallery = Gallery(book, self.disk.gave_back)

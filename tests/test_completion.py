@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from models.errors import UserError
 from pipelines import Studio
 from pipelines.completion.offers import Offer, matching
 from pipelines.completion.tag_lists import TagFolders, TagList, folded, read_tags, spoken
 from pipelines.completion.typed import typed
 from pipelines.prompts import parse_weights
+from pipelines.prompts.chunks import divided
 from pipelines.requests.request import LoraUse, TextToImage
 from pipelines.services.completion import Writing
 from pipelines.services.strengths import MOST, Strengths
+from pipelines.services.token_view import pieces_of
 from pipelines.wildcards.folders import WildcardFolders
 from tests.support.toys import toy_studio
 
@@ -149,6 +152,40 @@ def test_a_tag_is_written_with_spaces_and_read_as_its_own_letters(studio: Studio
     assert (kind, text) == ("tag", r"saber \(fate\)")
     assert "".join(run.text for run in parse_weights(text)) == "saber (fate)" and all(run.weight == 1 for run in parse_weights(text))
     assert offered(studio, r"saber \(fa") == [("tag", r"saber \(fate\)")]
+
+
+# ---- tokens ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_each_word_shows_the_tokens_that_it_became_and_together_they_say_the_prompt(studio: Studio) -> None:
+    tokenizer = studio.prompts.tokenizer(studio.checkpoints()[0])
+    text = "a (red:1.3) house, photorealistically [foggy] été"
+    view = studio.tokens.of(TextToImage(prompt=text, checkpoint=studio.checkpoints()[0].id), "prompt")
+    (chunk,) = view["chunks"]
+    assert [piece["id"] for piece in chunk["pieces"]] == [
+        token for token, _ in tokenizer.tokens("a red house, photorealistically foggy été")
+    ]
+    words = "".join(piece["text"] + (" " if piece["ends"] else "") for piece in chunk["pieces"]).split()
+    assert words[:-1] == ["a", "red", "house", ",", "photorealistically", "foggy"] and words[-1].strip("\ufffd") == "t"
+    weights = [piece["weight"] for piece in chunk["pieces"]]
+    assert (
+        weights[0] == 1.0
+        and set(weights) == {1.0, 1.3, round(1 / 1.1, 4)}
+        and (chunk["used"], chunk["places"]) == (len(chunk["pieces"]), 75)
+    )
+
+
+def test_parts_begin_where_the_model_begins_to_read_anew_and_an_embedding_is_one_word(studio: Studio) -> None:
+    checkpoint = studio.checkpoints()[0].id
+    long = studio.tokens.of(TextToImage(prompt="snow " * 80, negative_prompt="one BREAK two", checkpoint=checkpoint), "prompt")
+    assert [chunk["used"] for chunk in long["chunks"]] == [75, 5] and long["said"] == ""
+    broken = studio.tokens.of(TextToImage(negative_prompt="one BREAK two", checkpoint=checkpoint), "negative_prompt")
+    assert ["".join(piece["text"] for piece in chunk["pieces"]) for chunk in broken["chunks"]] == ["one", "two"]
+    tokens = [*divided(studio.prompts.tokenizer(studio.checkpoints()[0]), "a moonpeak (moonpeak:1.5)", {"moonpeak": 3})[0]]
+    pieces = [*pieces_of(studio.prompts.tokenizer(studio.checkpoints()[0]), tokens, {"moonpeak": 3})]
+    assert [(piece["text"], piece["vectors"], piece["weight"]) for piece in pieces][-2:] == [("moonpeak", 3, 1.0), ("moonpeak", 3, 1.5)]
+    with pytest.raises(UserError, match="nowhere"):
+        studio.tokens.of(TextToImage(prompt="__nowhere__", checkpoint=checkpoint), "prompt")
 
 
 # ---- all of it -------------------------------------------------------------------------------------------------------------------

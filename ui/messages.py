@@ -57,6 +57,7 @@ from pipelines.services.answers import (
     PresetPart,
     PresetParts,
     PresetWords,
+    PromptList,
     QueuedJob,
     QueueNews,
     ReadingNews,
@@ -68,7 +69,11 @@ from pipelines.services.answers import (
     TimeLine,
     TimeStretch,
     TogetherNews,
+    TokenChunk,
+    TokenPiece,
+    TokenView,
     UnknownValue,
+    WrittenPrompt,
 )
 
 __all__ = [
@@ -121,6 +126,7 @@ __all__ = [
     "PresetPart",
     "PresetParts",
     "PresetWords",
+    "PromptList",
     "QueueNews",
     "QueuedJob",
     "ReadModel",
@@ -132,7 +138,11 @@ __all__ = [
     "TimeLine",
     "TimeStretch",
     "TogetherNews",
+    "TokenChunk",
+    "TokenPiece",
+    "TokenView",
     "UnknownValue",
+    "WrittenPrompt",
 ]  # fmt: skip
 
 
@@ -198,6 +208,8 @@ class OfferedFile(TypedDict):
     called: str
     variant: str
     words: list[Word]
+    picture: str  # another one when its picture is another, or ""
+    strength: float | None  # that it begins with, if not as usual
     reason: str  # why it does not go with the checkpoint, or ""
     misfit: str  # the same in a few words
 
@@ -414,6 +426,14 @@ class CompletionQuestion(TypedDict, total=False):
     checkpoint: object  # an id
     against: object  # whether it says what not to draw
     loras: object  # ids of those of the form
+
+
+class TokenQuestion(TypedDict, total=False):
+    """Whose tokens are asked for. Sent by `token_view.js` to `/tokens`; read by `ui.routes.writing`."""
+
+    kind: object  # of a form
+    values: object  # the form's, by the names of the request's fields
+    field: object  # which of its prompts
 
 
 class CompletionList(TypedDict):
@@ -741,6 +761,7 @@ class ModelRow(TypedDict):
     size: int  # bytes
     hash: str
     words: list[Word]
+    picture: str  # another one when its picture is another, or ""
     problem: str
     pickle: bool
     converted: Reference | None

@@ -16,7 +16,7 @@ MOST_READ = 1_000_000  # characters of a table of tags
 def trigger_words(metadata: Mapping[str, str]) -> tuple[str, ...]:
     """The phrase that the author gave, else the commonest tags of the training pictures (kohya's `ss_tag_frequency`)."""
     for key in ("modelspec.trigger_phrase", "trigger_phrase", "activation text"):
-        if words := [word for part in metadata.get(key, "")[:2000].split(",") if (word := _clean(part))]:
+        if words := [word for part in metadata.get(key, "")[:2000].split(",") if (word := clean_word(part))]:
             return tuple(dict.fromkeys(words))[:MOST_WORDS]
     return _commonest(metadata.get("ss_tag_frequency", ""))
 
@@ -33,9 +33,9 @@ def _commonest(text: str) -> tuple[str, ...]:
 
 
 def _counts(tags: object) -> dict[str, int]:
-    return {word: count for tag, count in table(tags).items() if is_whole(count) and 0 < count < 10**9 and (word := _clean(tag))}
+    return {word: count for tag, count in table(tags).items() if is_whole(count) and 0 < count < 10**9 and (word := clean_word(tag))}
 
 
-def _clean(word: str) -> str:
+def clean_word(word: str) -> str:
     """On one line, without what cannot be printed: control and direction marks, halves of characters."""
     return " ".join("".join(character if character.isprintable() else " " for character in word[: 4 * LONGEST]).split())[:LONGEST].strip()

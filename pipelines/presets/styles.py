@@ -193,7 +193,7 @@ def _of_table(words: str) -> Iterator[object]:
     mark = max(",;\t", key=head.count)
     try:
         reader = csv.DictReader(io.StringIO(words), delimiter=mark, skipinitialspace=True)
-        names = [(name or "").strip("\ufeff \t").casefold() for name in reader.fieldnames or ()]
+        names = [(name or "").strip().casefold() for name in reader.fieldnames or ()]
         if "name" not in names or not {"prompt", "text", "negative_prompt"} & set(names):
             raise UserError(UNKNOWN)
         reader.fieldnames = names

@@ -42,7 +42,9 @@ class TokenCount:
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
+class Placed:
+    """A token in its chunk. `offset`: of its first character in the prompt as written."""
+
     id: int
     weight: float
     offset: int
@@ -54,7 +56,7 @@ class _Open:
     """A chunk that is being filled."""
 
     offset: int = 0  # where it begins, as long as it has no token
-    tokens: list[_Token] = field(default_factory=list[_Token])
+    tokens: list[Placed] = field(default_factory=list[Placed])
     comma: int | None = None  # how many tokens lie before its last comma
 
     @property
@@ -74,6 +76,11 @@ def count(tokenizer: Tokenizer, text: str, words: Words = NO_WORDS) -> TokenCoun
     return TokenCount(whole + len(parts[-1].tokens), whole + CHUNK, tuple(part.begins for part in parts[1:]))
 
 
+def divided(tokenizer: Tokenizer, text: str, words: Words = NO_WORDS) -> list[list[Placed]]:
+    """The tokens of each chunk, without what begins, ends and fills it."""
+    return [part.tokens for part in _divide(tokenizer, text, words)]
+
+
 def _divide(tokenizer: Tokenizer, text: str, words: Words) -> list[_Open]:
     """Where BREAK ends the text there is no chunk after it; two in a row leave an empty one between them."""
     parts = [_Open()]
@@ -84,15 +91,15 @@ def _divide(tokenizer: Tokenizer, text: str, words: Words) -> list[_Open]:
             _add_all(parts, _vectors(run, words[run.name]))
         else:
             for token, place in tokenizer.tokens(run.text):
-                _add(parts, _Token(token, run.weight, run.offsets[place]), token == tokenizer.comma)
+                _add(parts, Placed(token, run.weight, run.offsets[place]), token == tokenizer.comma)
     return parts if parts[-1].tokens or len(parts) == 1 else parts[:-1]
 
 
-def _vectors(run: Weighted, count: int) -> list[_Token]:
-    return [_Token(PLACEHOLDER, run.weight, run.offsets[0], (run.name, number)) for number in range(count)]
+def _vectors(run: Weighted, count: int) -> list[Placed]:
+    return [Placed(PLACEHOLDER, run.weight, run.offsets[0], (run.name, number)) for number in range(count)]
 
 
-def _add_all(parts: list[_Open], group: list[_Token]) -> None:
+def _add_all(parts: list[_Open], group: list[Placed]) -> None:
     """Vectors of one word stay together; only a word that is longer than a whole chunk runs on into the next."""
     if 1 < len(group) <= CHUNK and len(parts[-1].tokens) + len(group) > CHUNK:
         parts.append(_Open(group[0].offset))
@@ -100,7 +107,7 @@ def _add_all(parts: list[_Open], group: list[_Token]) -> None:
         _add(parts, token, is_comma=False)
 
 
-def _add(parts: list[_Open], token: _Token, is_comma: bool) -> None:
+def _add(parts: list[_Open], token: Placed, is_comma: bool) -> None:
     part = parts[-1]
     if len(part.tokens) == CHUNK:
         parts.append(_Open(token.offset, [] if is_comma else _give_back(part)))
@@ -110,7 +117,7 @@ def _add(parts: list[_Open], token: _Token, is_comma: bool) -> None:
     part.tokens.append(token)
 
 
-def _give_back(full: _Open) -> list[_Token]:
+def _give_back(full: _Open) -> list[Placed]:
     if full.comma is None or CHUNK - full.comma > COMMA_REACH:
         return []
     back = full.tokens[full.comma + 1 :]
@@ -118,7 +125,7 @@ def _give_back(full: _Open) -> list[_Token]:
     return back
 
 
-def _close(tokenizer: Tokenizer, tokens: list[_Token]) -> Chunk:
+def _close(tokenizer: Tokenizer, tokens: list[Placed]) -> Chunk:
     empty = CHUNK - len(tokens)
     ids = (tokenizer.start, *(token.id for token in tokens), tokenizer.end, *[tokenizer.pad] * empty)
     inserts = tuple((place, *token.vector) for place, token in enumerate(tokens, 1) if token.vector)

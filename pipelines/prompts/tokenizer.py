@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
-from tokenizers import AddedToken, Regex, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Backend
 
-START, END, COMMA = "<|startoftext|>", "<|endoftext|>", ",</w>"
+WORD_END = "</w>"
+START, END, COMMA = "<|startoftext|>", "<|endoftext|>", f",{WORD_END}"
 WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
@@ -44,7 +45,7 @@ class ClipTokenizer:
     @classmethod
     def build(cls, vocabulary: dict[str, int], merges: list[tuple[str, str]], pad: str = END) -> Self:
         """From a vocabulary that holds at least the start and the end token."""
-        backend = Backend(models.BPE(vocabulary, merges, unk_token=END, end_of_word_suffix="</w>", continuing_subword_prefix=""))
+        backend = Backend(models.BPE(vocabulary, merges, unk_token=END, end_of_word_suffix=WORD_END, continuing_subword_prefix=""))
         backend.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()])
         words = pre_tokenizers.Split(Regex(WORDS), behavior="removed", invert=True)
         backend.pre_tokenizer = pre_tokenizers.Sequence([words, pre_tokenizers.ByteLevel(add_prefix_space=False)])
@@ -55,6 +56,12 @@ class ClipTokenizer:
     def tokens(self, text: str) -> list[tuple[int, int]]:
         encoding = self.backend.encode(text, add_special_tokens=False)
         return [(token, span[0]) for token, span in zip(encoding.ids, encoding.offsets, strict=True)]
+
+    def spelt(self, token: int) -> tuple[str, bool]:
+        """The letters of a token, and whether a word ends with it. What is part of a letter alone, as of an emoji, is the sign �."""
+        found = self.backend.id_to_token(token) or ""
+        letters: str = decoders.ByteLevel().decode([found.removesuffix(WORD_END)])  # pyright: ignore[reportUnknownMemberType]
+        return letters, found.endswith(WORD_END)
 
 
 def load_tokenizer(folder: Path) -> ClipTokenizer:

@@ -410,6 +410,48 @@ class PresetLook(TypedDict):
     problem: str  # why the form cannot have them, or ""
 
 
+class WrittenPrompt(TypedDict):
+    """A prompt of before, as it was typed. Within `PromptList`."""
+
+    prompt: str
+    negative_prompt: str
+    when: float  # seconds since 1970
+    picture: str  # the id of one that came of it, or ""
+
+
+class PromptList(TypedDict):
+    """What a person has asked for, the newest first. Sent by `GET /prompts`; read by `prompt_history.js`."""
+
+    prompts: list[WrittenPrompt]
+    more: bool  # there are others with these words
+
+
+class TokenPiece(TypedDict):
+    """A token, or all vectors of an embedding. Within `TokenChunk`."""
+
+    text: str
+    id: int
+    ends: bool  # a word ends with it
+    weight: float
+    vectors: int  # 0 for an ordinary token
+
+
+class TokenChunk(TypedDict):
+    """What a text encoder reads at once. Within `TokenView`."""
+
+    used: int  # places that are taken
+    places: int  # that there are
+    pieces: list[TokenPiece]
+
+
+class TokenView(TypedDict):
+    """The tokens of a prompt. Sent by `POST /tokens`; read by `token_view.js`."""
+
+    said: str  # what is counted, where that is not the text that was typed; else ""
+    chunks: list[TokenChunk]
+    more: bool  # there are more than are shown
+
+
 class CompletionItem(TypedDict):
     """Something that may be written where the cursor stands. Sent by `POST /complete`; read by `completion.js`."""
 

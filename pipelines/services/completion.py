@@ -18,6 +18,7 @@ from pipelines.prompts import written
 from pipelines.prompts.tags import lora_names
 from pipelines.resolving.embedding_words import embeddings_for
 from pipelines.services.answers import CompletionItem
+from pipelines.services.model_cards import ModelCards
 from pipelines.services.prompt_history import PromptHistory
 from pipelines.services.strengths import Strengths
 from pipelines.wildcards.folders import WildcardFolders
@@ -45,7 +46,7 @@ class Writing:
 class _Shelf:
     """What the library has for a checkpoint. Files with the names by which they are written; trigger words with their file's id."""
 
-    loras: tuple[str, ...]
+    loras: tuple[tuple[str, float], ...]  # and the strength that suits each
     hypernetworks: tuple[str, ...]
     embeddings: tuple[Offer, ...]
     triggers: tuple[tuple[str, str, Offer], ...]  # id and name of the LoRA, what to offer
@@ -55,17 +56,22 @@ class Completion:
     """Safe to call from any thread. Raises nothing for what was typed."""
 
     def __init__(
-        self, catalog: Catalog, wildcards: WildcardFolders, tags: TagFolders, history: PromptHistory, strengths: Strengths
-    ) -> None:  # fmt: skip
+        self,
+        catalog: Catalog,
+        wildcards: WildcardFolders,
+        tags: TagFolders,
+        history: PromptHistory,
+        strengths: Strengths,
+        cards: ModelCards,
+    ) -> None:
         self._catalog, self._wildcards, self._tags = catalog, wildcards, tags
-        self._history, self._strengths = history, strengths
+        self._history, self._strengths, self._cards = history, strengths, cards
         self._shelf = lru_cache(maxsize=16)(self._read_shelf)
 
     def offered(self, writing: Writing, user: str) -> list[CompletionItem]:
         """What may be meant, the likeliest first. `back` counts UTF-16 units before the cursor that it takes the place of."""
-        read = typed(writing.before)
-        shelf = self._shelf(writing.checkpoint, self._catalog.version) if read else None
-        for each in read if shelf else ():
+        for each in typed(writing.before):
+            shelf = self._shelf(writing.checkpoint, self._catalog.version)
             found = [*distinct(self._of(each, writing, shelf, user), [each.text], MOST_NAMES if each.what != "words" else MOST)]
             if found:
                 back = len(writing.before[each.start :].encode("utf-16-le")) // 2
@@ -103,8 +109,8 @@ class Completion:
     def _loras(self, shelf: _Shelf, user: str) -> Iterator[Offer]:
         """Each as strong as this person has used it last."""
         strengths = self._strengths.of(user)
-        for name in shelf.loras:
-            strength = f"{strengths.get(name, 1.0):g}"
+        for name, usual in shelf.loras:
+            strength = f"{strengths.get(name, usual):g}"
             yield Offer("lora", name, f"<lora:{name}:{strength}>", strength)
 
     def _read_shelf(self, checkpoint_id: str, version: int) -> _Shelf:
@@ -114,10 +120,10 @@ class Completion:
         called = embeddings_for(checkpoint, self._catalog) if checkpoint else {}
         loras = [entry for entry in fitting if entry.identity.kind == "lora"]
         return _Shelf(
-            tuple(entry.called for entry in loras),
+            tuple((entry.called, self._cards.card(entry).strength or 1.0) for entry in loras),
             tuple(entry.called for entry in fitting if entry.identity.kind == "hypernetwork"),
             tuple(_embedding(word, entries[0]) for word, entries in called.items() if word == entries[0].called),
-            tuple((entry.id, entry.called, _trigger(word, entry)) for entry in loras for word in entry.words),
+            tuple((entry.id, entry.called, _trigger(word, entry)) for entry in loras for word in self._cards.words(entry)),
         )
 
     def _known(self, checkpoint_id: str) -> list[str]:

@@ -13,6 +13,7 @@ from models.library.catalog import Checkpoint
 from pipelines.metadata.admitting import admitted
 from pipelines.metadata.two_passes import first_pass, unsized
 from pipelines.prompts import (
+    ClipTokenizer,
     Names,
     Prompt,
     TokenCount,
@@ -71,6 +72,9 @@ class PromptReader:
         self._catalog = shelf
         self._wildcards = wildcards or WildcardFolders([])
         self._tokenizer = lru_cache(maxsize=8)(load_tokenizer)
+
+    def tokenizer(self, checkpoint: Checkpoint) -> ClipTokenizer:
+        return self._tokenizer(checkpoint.tokenizer)
 
     def notes(
         self, checkpoint_id: str, text: str, negative: str = "", seed: int = -1, pictures: int = 0, run: Drawing = ANY_RUN
@@ -131,7 +135,7 @@ class PromptReader:
 
     def _longest(self, checkpoint: Checkpoint, texts: Sequence[str], vectors: Mapping[str, int]) -> tuple[TokenCount, str]:
         """The longest of what is said at one step, in tokens."""
-        tokenizer = self._tokenizer(checkpoint.tokenizer)
+        tokenizer = self.tokenizer(checkpoint)
         counted = [(count(tokenizer, text, vectors), text) for text in sorted(texts, key=len, reverse=True)[:COUNTED]]
         return max(counted, key=lambda each: each[0].tokens)
 

@@ -27,6 +27,7 @@ UPLOAD_ROUTE = "/gradio_api/upload"
 BYTES = "application/octet-stream"
 FILE_ROUTES = {
     "/input": (BYTES,), "/check": (BYTES,), "/reading": (BYTES, "text/plain"), "/presets/file": (BYTES,), "/presets/picture": (BYTES,),
+    "/cards/picture": (BYTES,),
 }  # whose body is one file -> the content types that it may have  # fmt: skip
 FORM_ROUTES = ("/login", "/logout")
 FORM = "application/x-www-form-urlencoded"

@@ -27,7 +27,9 @@ STYLES = (
     "inspector.css", "comments.css", "finish.css", "compare.css", "gallery.css", "reading.css", "folders_in.css", "people.css",
     "narrow.css", "touch.css",
 )  # fmt: skip
-LATER_STYLES = ("check.css", "completion.css", "presets.css", "together.css")  # of what the second script brings (`ui/parts/scripts.py`)
+LATER_STYLES = (
+    "check.css", "completion.css", "model_cards.css", "presets.css", "prompt_history.css", "together.css", "token_view.css",
+)  # of what the second script brings (`ui/parts/scripts.py`)  # fmt: skip
 FONTS = {
     "Inter": "inter/inter-latin-wght-normal.woff2",
     "Fraunces": "fraunces/fraunces-latin-wght-normal.woff2",

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 import gradio as gr
+from gradio.context import LocalContext
 
 from models.files import ModelFile, ModelKind, scale_of
 from pipelines import Checkpoint, Request, SecondPass, Studio, UserError, limits, written
 from pipelines.requests.enlarge import THE_FILTER
 from pipelines.requests.second_pass import UPSCALER_NAMES
 from pipelines.resolving.control_match import readers
-from ui.door.roles import role
+from ui.door.roles import role, user_of
 from ui.gradio_types import QUIET, Update, Updates, listener
 from ui.messages import FormOffers, OfferedFile, Word
 from ui.parts import controls
@@ -47,7 +48,7 @@ def offer(studio: Studio, form: Form) -> None:
 
     @role("viewer")
     def lists(checkpoint: str) -> FormOffers:
-        return listed(studio, kind, str(checkpoint), racks)
+        return listed(studio, kind, str(checkpoint), racks, user_of(LocalContext.request.get(None)))
 
     @role("viewer")
     def refresh(checkpoint: object) -> Updates:
@@ -113,27 +114,34 @@ def choices(studio: Studio, kind: type[Request], name: str, checkpoint_id: str) 
     return [*controls.NO_VAE_FILE, *((entry.name, entry.id) for entry, why in files if not why)]
 
 
-def listed(studio: Studio, kind: type[Request], checkpoint_id: str, racks: Mapping[Rack, tuple[ModelKind, ...]]) -> FormOffers:
-    """For the page's scripts: the checkpoints' own values, and the files of each rack, those that fit first."""
+def listed(
+    studio: Studio, kind: type[Request], checkpoint_id: str, racks: Mapping[Rack, tuple[ModelKind, ...]], user: str = ""
+) -> FormOffers:
+    """For the page's scripts: the checkpoints' own values, and the files of each rack, those that fit first, as strong as `user` has used
+    them last.
+    """
+    strengths = studio.strengths.of(user) if user else {}
     found = controls.starts(kind, studio.checkpoints(kind.kind))
     found["enlargers"] = {entry.id: {"name": entry.name, "factor": scale_of(entry.identity)} for entry in _upscaler_files(studio)}
     for name, sorts in racks.items():
         entries = [entry for sort in sorts for entry in studio.library.models(sort)]
-        files = [_offered(studio, entry, checkpoint_id) for entry in entries]
+        files = [_offered(studio, entry, checkpoint_id, strengths if name == "loras" else {}) for entry in entries]
         found[name] = sorted(files, key=lambda file: bool(file["reason"]))
         if name == "controls":  # preprocessor -> id of the model that reads its maps
             found["readers"] = readers([entry for entry, file in zip(entries, files, strict=True) if not file["reason"]])
     return found
 
 
-def _offered(studio: Studio, entry: ModelFile, checkpoint_id: str) -> OfferedFile:
-    why = reason(studio, entry.id, checkpoint_id)
+def _offered(studio: Studio, entry: ModelFile, checkpoint_id: str, strengths: Mapping[str, float]) -> OfferedFile:
+    why, card = reason(studio, entry.id, checkpoint_id), studio.cards.card(entry)
     return {
         "id": entry.id,
         "name": entry.name,
         "called": entry.called,
         "variant": entry.identity.variant,
-        "words": put_in(entry.words),
+        "words": put_in(studio.cards.words(entry)),
+        "picture": card.picture,
+        "strength": strengths.get(entry.called, card.strength),
         "reason": why,
         "misfit": _told(studio.library.misfit, entry.id, checkpoint_id) if why else "",
     }

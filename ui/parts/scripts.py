@@ -25,7 +25,9 @@ from pipelines import grammar_tables
 from pipelines.gallery.formats import FORMATS
 
 STATIC = Path(__file__).parents[1] / "static"
-LATER = ("check", "completion", "gallery_together", "preset_ask", "preset_form", "preset_list")
+LATER = (
+    "check", "completion", "gallery_together", "model_cards", "preset_ask", "preset_form", "preset_list", "prompt_history", "token_view",
+)  # fmt: skip
 ON_DEMAND = "on_demand"  # the one module that may load another
 SCRIPT_ID = "atelier-script"  # of the element that loads the script
 IMPORT = re.compile(r'^import (?:\* as (?P<whole>\w+)|\{ (?P<names>[\w, ]+) \}) from "\./(?P<module>\w+)\.js";\n', re.MULTILINE)

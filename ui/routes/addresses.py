@@ -44,7 +44,7 @@ def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, reach:
     yield from _elsewhere(ReadingRoutes(studio), FolderRoutes(studio))
     yield from _finishes(FinishRoutes(studio))
     yield from _presets(PresetRoutes(studio))
-    yield ("POST", "/complete", "artist", WritingRoutes(studio).complete)
+    yield from _writing(WritingRoutes(studio))
     yield from _people(PeopleRoutes(studio, reach))
     yield from _reach(ReachRoutes(reach, studio.people.care), TrustRoutes(reach.certificate, login.faces))
     together = TogetherRoutes(studio, closing)
@@ -124,6 +124,14 @@ def _presets(presets: PresetRoutes) -> Iterator[Address]:
     yield ("GET", "/presets/file", "artist", presets.export)
     yield ("POST", "/presets/picture", "artist", presets.set_picture)
     yield ("GET", "/presets/{preset_id}/picture", "artist", presets.picture)
+
+
+def _writing(writing: WritingRoutes) -> Iterator[Address]:
+    yield ("POST", "/complete", "artist", writing.complete)
+    yield ("GET", "/prompts", "artist", writing.prompts)
+    yield ("POST", "/tokens", "viewer", writing.tokens)
+    yield ("GET", "/cards/{model_id}/picture", "viewer", writing.picture)
+    yield ("POST", "/cards/picture", "owner", writing.set_picture)
 
 
 def _elsewhere(readings: ReadingRoutes, folders: FolderRoutes) -> Iterator[Address]:

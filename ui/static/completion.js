@@ -19,6 +19,7 @@ let items = [];
 let active = -1; // which of them is chosen; -1: none yet
 let asking = null; // the question that is on its way
 let writes = false; // what was chosen is being written
+let before = { text: "", at: 0 }; // the field as it was when something was chosen last
 let focused = 0; // when a field was given the focus
 
 const list = make("ul", { className: "completion", id: "completion", role: "listbox", "aria-label": "What may be meant", hidden: true });
@@ -84,6 +85,7 @@ const take = (at) => {
   const listed = ["tag", "phrase", "trigger", "embedding"].includes(kind);
   const mark = listed && !/^\s*[,)\]}|>:]/.test(after) ? ", " : "";
   const into = field;
+  before = { text: into.value, at: end };
   close();
   writes = true;
   typeOver(into, end - back, field.selectionEnd, written + mark);
@@ -159,6 +161,8 @@ document.addEventListener("keydown", onKey, true);
 /** @param {any} event */
 const onInput = (event) => {
   if (writes || event.isComposing || !event.inputType || !event.target.matches?.(FIELDS)) return;
+  // What the browser's undo gives back it also selects, and the next key would write over it.
+  if (event.inputType === "historyUndo" && event.target.value === before.text) event.target.setSelectionRange(before.at, before.at);
   if (performance.now() - focused < NOT_TYPED || !/^(insert|delete)/.test(event.inputType)) return close();
   help(event.target);
 };

@@ -12,6 +12,8 @@ const ALL = [
   ]],
   ["In a prompt", [
     ["Ctrl ↑ / Ctrl ↓", "Weigh the words under the cursor up or down"],
+    ["Alt ↑ / Alt ↓", "The prompt before this one, and on again"],
+    ["Tab", "Take what is offered first; ↑ and ↓ choose"],
     ["Ctrl /", "Switch a phrase of the prompt off, and on again"],
   ]],
   ["The queue", [

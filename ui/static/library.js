@@ -50,7 +50,8 @@ export const build = ({ element, server }) => {
     if (section.getBoundingClientRect().top > innerHeight * 0.7) section.scrollIntoView({ block: "center" });
   };
   const row = (model) => {
-    const inside = [badge(model), make("strong", { textContent: model.name }), make("span", { className: "library-facts", textContent: facts(model) }), state(model)];
+    const picture = model.picture && make("img", { className: "library-picture", src: `cards/${model.id}/picture?of=${model.picture}`, alt: "", loading: "lazy" });
+    const inside = [badge(model), make("strong", {}, picture, model.name), make("span", { className: "library-facts", textContent: facts(model) }), state(model)];
     const line = button(model.id, "", () => choose(model.id).then(bring), { className: "", ariaPressed: String(model.id === chosen) });
     line.append(...inside.filter(Boolean));
     return make("li", {}, line);
@@ -115,6 +116,13 @@ export const build = ({ element, server }) => {
   const card = libraryCard(part("details"), {
     act,
     choose: (id) => choose(id),
+    picture: async (model, data) => {
+      const answer = await fetch(`cards/picture?id=${model.id}`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: data ?? new Blob() }).catch(() => null);
+      const told_so = answer ? await answer.json().catch(() => ({})) : {};
+      told.set(model.id, answer?.ok ? { words: data ? "It has this picture now." : "It has the picture that lies beside its file, if there is one." } : { words: told_so.message || "The studio did not answer. Try again.", wrong: true });
+      await list();
+      await choose(model.id);
+    },
     addWord: ({ said, written }) => {
       addWord("txt2img", written);
       told.set(chosen, { words: `“${said}” is in the prompt of Text to image.` });

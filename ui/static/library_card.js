@@ -1,6 +1,7 @@
 // The card of the chosen model in the Models tab. What it shows comes in, what is done to it goes out; it keeps which parts are folded out
 // and what is typed but not kept yet, so that a look at the library disturbs neither. Everything that a file says enters as text.
 import { find, make } from "./dom.js";
+import * as page from "./page.js";
 
 const ONE = {
   checkpoint: "checkpoint", vae: "VAE", lora: "LoRA", embedding: "embedding", hypernetwork: "hypernetwork", controlnet: "ControlNet",
@@ -106,6 +107,24 @@ export const libraryCard = (box, does) => {
     ].filter(([, value]) => value).map(([name, value]) => line(name, value));
   };
 
+  // Its picture; the owner gives it another: the one on the surface, or a file.
+  const picture = (model, owner) => {
+    const shown_so = model.picture && make("img", { src: `cards/${model.id}/picture?of=${model.picture}`, alt: `A picture made with ${model.name}` });
+    const file = make("input", { type: "file", accept: "image/*", hidden: true });
+    file.addEventListener("change", () => file.files[0] && does.picture(model, file.files[0]));
+    const surface = async () => {
+      const answer = await fetch(`thumb/${page.open.picture}`).catch(() => null);
+      if (answer?.ok) does.picture(model, await answer.blob());
+    };
+    const acts = owner ? [
+      page.open.picture && button("surface", "Use the picture in the inspector", surface, { className: "quiet small" }),
+      button("file", "Choose a picture…", () => file.click(), { className: "quiet small" }),
+      model.picture && button("no-picture", "As beside the file", () => does.picture(model, null), { className: "quiet small", title: "Takes back a picture that was chosen here" }),
+      file,
+    ] : [];
+    return shown_so || acts.length ? make("div", { className: "library-pictured" }, shown_so, make("div", {}, ...acts.filter(Boolean))) : null;
+  };
+
   const build = (model, told, owner) => {
     const texts = Object.entries(model.metadata);
     const about = [kind(model.kind), model.family, model.variant].filter(Boolean).join(", ");
@@ -114,6 +133,7 @@ export const libraryCard = (box, does) => {
       model.problem && make("p", { className: "library-problem", textContent: model.problem }),
       model.misfit && make("p", { className: "library-misfit", textContent: model.misfit }),
       told?.words && make("p", { className: told.wrong ? "library-note" : "library-quiet", role: told.wrong ? "alert" : "status", textContent: told.words }),
+      ["checkpoint", "lora", "embedding", "hypernetwork"].includes(model.kind) && picture(model, owner),
       make("dl", {}, line("Kind", about), line("Size", size(model.size)), ...facts(model), line("SHA-256", hash(model, told, owner))),
       ...words(model),
       ...(model.converted ? converted(model.converted) : []),

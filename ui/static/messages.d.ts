@@ -434,6 +434,11 @@ export type PresetWords = {
   added: boolean;
 };
 
+export type PromptList = {
+  prompts: WrittenPrompt[];
+  more: boolean;
+};
+
 export type QueuedJob = {
   job: string;
   mine: boolean;
@@ -539,9 +544,36 @@ export type TogetherNews = {
   drawing: DrawnNow[];
 };
 
+export type TokenChunk = {
+  used: number;
+  places: number;
+  pieces: TokenPiece[];
+};
+
+export type TokenPiece = {
+  text: string;
+  id: number;
+  ends: boolean;
+  weight: number;
+  vectors: number;
+};
+
+export type TokenView = {
+  said: string;
+  chunks: TokenChunk[];
+  more: boolean;
+};
+
 export type UnknownValue = {
   name: string;
   shown: string;
+};
+
+export type WrittenPrompt = {
+  prompt: string;
+  negative_prompt: string;
+  when: number;
+  picture: string;
 };
 
 export type Done = {
@@ -583,6 +615,8 @@ export type OfferedFile = {
   called: string;
   variant: string;
   words: Word[];
+  picture: string;
+  strength: number | null;
   reason: string;
   misfit: string;
 };
@@ -759,6 +793,12 @@ export type CompletionQuestion = {
   checkpoint?: unknown;
   against?: unknown;
   loras?: unknown;
+};
+
+export type TokenQuestion = {
+  kind?: unknown;
+  values?: unknown;
+  field?: unknown;
 };
 
 export type CompletionList = {
@@ -1008,6 +1048,7 @@ export type ModelRow = {
   size: number;
   hash: string;
   words: Word[];
+  picture: string;
   problem: string;
   pickle: boolean;
   converted: Reference | null;
@@ -1033,6 +1074,7 @@ export type ModelDetails = {
   size: number;
   hash: string;
   words: Word[];
+  picture: string;
   problem: string;
   pickle: boolean;
   converted: Reference | null;

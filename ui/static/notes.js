@@ -1,8 +1,12 @@
 // Under the prompt. Asks the server once after a pause in typing, and never stands in the way of it.
+import { notify } from "./desk.js";
 import { emit, make, on, parts, typeInto } from "./dom.js";
+import { wanted } from "./on_demand.js";
 import * as page from "./page.js";
 import { promptLayers } from "./prompt_layer.js";
 import { timeLine } from "./time_line.js";
+
+const AWAY = "This could not be fetched. See that Atelier still runs, then try again.";
 
 /** @param {import("./page_types.d.ts").Given} given */
 export const build = ({ element, props, server }) => {
@@ -17,6 +21,7 @@ export const build = ({ element, props, server }) => {
   const line = timeLine(part("line"), () => document.querySelector(`#${props.kind}-prompt textarea`));
   let form = { prompt: "", negative_prompt: "", checkpoint: Object.keys(props.examples)[0], seed: "-1", pictures: 0, run: "[]" };
   let timer = null;
+  let tokens = null; // the view of them, once somebody has opened it
   let turn = 0; // an answer that comes after a newer question is thrown away
 
   const ask = (pause = PAUSE) => {
@@ -35,6 +40,7 @@ export const build = ({ element, props, server }) => {
     showUnknown(notes || {});
     showParts(notes || {});
     showCount(notes || {});
+    tokens?.look();
     showSeen(notes || {}, { ...asked.form, prompt: asked.prompt, negative_prompt: asked.negative_prompt });
   };
 
@@ -108,7 +114,12 @@ export const build = ({ element, props, server }) => {
   };
   on("form", ({ kind, values }) => kind === props.kind && hear(values));
   part("presets").addEventListener("click", () => emit("presets", { kind: props.kind }));
-  part("count").title = "Tokens of the prompt. The model reads 75 at a time; a longer prompt is read in parts.";
+  part("history").addEventListener("click", () => wanted("prompt_history").then(({ showHistory }) => showHistory(props.kind), () => notify(AWAY)));
+  part("count").title = "Tokens of the prompt. The model reads 75 at a time; a longer prompt is read in parts. Press to see which word became which.";
+  part("count").addEventListener("click", async () => {
+    tokens ??= (await wanted("token_view").catch(() => (notify(AWAY), null)))?.tokenView(part("tokens"), part("count"), props.kind) ?? null;
+    tokens?.toggle();
+  });
   showExamples(form.checkpoint);
   if (page.forms[props.kind]) hear(page.forms[props.kind]); // a tab that is opened later than the page
   ask(50);

@@ -3,7 +3,10 @@ import { make, on, parts } from "./dom.js";
 import * as folds from "./folds.js";
 import { addWord } from "./keys.js";
 import { typedNumber } from "./numbers.js";
+import { wanted } from "./on_demand.js";
 import * as page from "./page.js";
+
+const strengths = new Map(); // what a file is called -> how strong it was made last, since the page was opened
 
 /** @param {import("./page_types.d.ts").Given} given */
 export const build = ({ element, trigger, props, watch }) => {
@@ -32,6 +35,7 @@ export const build = ({ element, trigger, props, watch }) => {
       });
       input.addEventListener("change", () => {
         const number = typedNumber(input, entry[name], numbers[name]);
+        if (name === "unet") strengths.set(entry.name, number);
         change(entries().map((old, index) => (index === place ? { ...old, [name]: number } : old)));
       });
     }
@@ -61,7 +65,8 @@ export const build = ({ element, trigger, props, watch }) => {
     const remove = make("button", { type: "button", className: "rack-remove", textContent: "Remove" });
     remove.setAttribute("aria-label", `Remove ${nameOf(entry)}`);
     remove.addEventListener("click", () => change(entries().filter((_, index) => index !== place)));
-    const item = make("li", {}, make("div", { className: "rack-head" }, make("strong", { textContent: nameOf(entry) }), remove));
+    const picture = file?.picture && make("img", { className: "rack-picture", src: `cards/${file.id}/picture?of=${file.picture}`, alt: "", loading: "lazy" });
+    const item = make("li", {}, make("div", { className: "rack-head" }, picture, make("strong", { textContent: nameOf(entry) }), remove));
     const problem = offered.length && !file ? "It is not in the models folders any more." : file?.reason;
     if (problem) item.append(make("p", { className: "rack-problem", textContent: problem }));
     item.append(...Object.keys(numbers).filter((name) => numbers[name]).map((name) => strength(entry, place, name)));
@@ -86,16 +91,23 @@ export const build = ({ element, trigger, props, watch }) => {
     const invite = make("option", { value: "", textContent: now.length < most ? `Add a ${singular}…` : `${most} is the most` });
     part("add").replaceChildren(invite, ...offered.map(option));
     part("add").disabled = !offered.length || now.length >= most;
-    part("add").parentElement.hidden = !offered.length;
+    part("add").closest(".rack-add").hidden = !offered.length;
+    part("browse").hidden = field === "controls" || !offered.length;
+    part("browse").disabled = now.length >= most;
   };
 
-  part("add").addEventListener("change", () => {
-    const file = known(part("add").value);
-    if (!file) return;
-    const start = Object.fromEntries(Object.entries(numbers).filter(([, limit]) => limit).map(([name, limit]) => [name, limit.default]));
+  // As strong as it was the last time.
+  const add = (file) => {
+    if (!file || entries().length >= most) return;
+    const strength = strengths.get(file.called) ?? file.strength;
+    const start = Object.fromEntries(Object.entries(numbers).filter(([, limit]) => limit).map(([name, limit]) => [name, strength ?? limit.default]));
     const more = "blocks" in words ? { blocks: "" } : {};
     change([...entries(), { id: file.id, name: file.called, ...start, ...more }]);
-  });
+  };
+  part("add").addEventListener("change", () => add(known(part("add").value)));
+  part("browse").addEventListener("click", () => wanted("model_cards").then(({ showCards }) => showCards({ title, kind, offered, add, word: (text) => addWord(kind, text) }), () => {}));
+  part("browse").title = `Choose ${title} by their pictures`;
+  part("browse").setAttribute("aria-label", part("browse").title);
   on("lists", ({ kind: whose, lists }) => {
     if (whose !== kind) return;
     offered = lists[files] ?? [];
