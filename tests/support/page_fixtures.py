@@ -31,14 +31,19 @@ from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.runner import Runner
 from tests.support.toys import ToyPainter, toy_model_folder, wait_until
 from ui import TABS, name_of, page
+from ui.door.certificate import OwnCertificate
+from ui.door.connection import Deadlines
+from ui.door.connection_limits import ConnectionLimits, Room, file_limit
 from ui.door.csp import Numbered
+from ui.door.encryption import Encrypted
 from ui.parts.theme import look
 from ui.server import Door, create_app
 
 SWITCHES = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP lan.test 127.0.0.1",
 ]  # fmt: skip
+LAN = "lan.test"  # what the machine is called by others
 expect.set_options(timeout=30_000)  # milliseconds; a machine that tests other things as well takes its time
 # Seconds that an answer may be late. A test that waits for what it means holds with 0.5 as well as with 0 (see CONTRIBUTING.md).
 LAG = float(os.environ.get("PAGE_LAG") or 0)
@@ -68,6 +73,7 @@ class House:
     more: dict[str, Any] = field(default_factory=dict)  # what else the studio is given
     head: str = ""  # what else stands in the head of the page, before all scripts run
     tabs: Sequence[str] = field(default_factory=lambda: [name_of(tab) for tab in TABS])  # of the page
+    encrypted: bool = False  # others come to it as `LAN` over HTTPS, as with --listen
     _app: FastAPI | None = None
     _server: uvicorn.Server | None = None
     _thread: threading.Thread | None = None
@@ -90,12 +96,15 @@ class House:
         self.runner.inputs = self.studio.uploads.inputs
         self.studio.start()
         tabs = [tab for tab in TABS if name_of(tab) in self.tabs]
-        self._app = create_app(self.studio, partial(page, tabs=tabs), Door(), **look())
+        certificate = OwnCertificate(self.folder / "certificate", lambda: [LAN]) if self.encrypted else None
+        door = Door(frozenset({LAN}), listens="0.0.0.0", certificate=certificate) if certificate else Door()
+        self._app = create_app(self.studio, partial(page, tabs=tabs), door, **look())
         head = next(layer for layer in self._app.user_middleware if layer.cls is Numbered).kwargs
         head["head"] = f"{head['head']}{self.head}"
         if LAG:
             self._app.add_middleware(Late)
-        config = uvicorn.Config(self._app, port=self.port, http="h11", ws="none", log_level="error", timeout_graceful_shutdown=1)
+        spoken: Any = partial(Encrypted, certificate, ConnectionLimits(Room.of_files(file_limit())), Deadlines()) if certificate else "h11"
+        config = uvicorn.Config(self._app, port=self.port, http=spoken, ws="none", log_level="error", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
