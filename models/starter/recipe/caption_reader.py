@@ -8,16 +8,24 @@ It is thrown away after the training.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import CLIPTextModel, CLIPTokenizer
 
-from models.starter.recipe.captions import Attributes
-from models.starter.recipe.scenes import COLOURS, GROUNDS, KINDS, POSITIONS, SIZES, TIMES
+from models.starter.recipe.captions import Attributes, caption
+from models.starter.recipe.networks import mixed_precision
+from models.starter.recipe.scenes import COLOURS, GROUNDS, KINDS, POSITIONS, SIZES, TIMES, Scene, scene_of_split
+from models.starter.recipe.tokenizer import tokens_of
 
 _THING = {"kind": KINDS, "colour": tuple(COLOURS), "size": SIZES}
 FIRST_FILLING = 40
 """No caption is longer than this many tokens."""
+CUT_SHARE, CUT = 0.7, FIRST_FILLING + 6  # of the batches, cut to so many tokens: what follows is filling
+PLACES = 3  # filling tokens that are read at each step
+ONE_THING = 0.25  # the share of the scenes with one thing that are kept: what two need is learnt last
+SAYS_NO_MOUNTAINS = 0.5
 
 
 def questions() -> dict[str, tuple[object, ...]]:
@@ -47,3 +55,25 @@ class CaptionReader(nn.Module):
         seen = states[:, place].float()
         losses = [functional.cross_entropy(head(seen), right[:, number]) for number, head in enumerate(self.heads)]
         return torch.stack(losses).mean()
+
+
+def reading_loss(text_encoder: CLIPTextModel, reader: CaptionReader, tokens: Tensor, said: Tensor) -> Tensor:
+    """The reader's loss at some random filling tokens; tokens (B, at least `FIRST_FILLING` + 1), said (B, questions)."""
+    with mixed_precision(tokens.device):
+        states = text_encoder(tokens).last_hidden_state
+    return torch.stack([reader.loss(states, said) for _ in range(PLACES)]).mean()
+
+
+def captions_of(rng: np.random.Generator, tokenizer: CLIPTokenizer, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Token ids of captions made up afresh, most of them of two things, and what they say."""
+    pairs = [caption(_scene(rng), rng, SAYS_NO_MOUNTAINS) for _ in range(count)]
+    tokens = tokens_of(tokenizer, [words for words, _ in pairs])
+    said = torch.tensor([answers(stated) for _, stated in pairs])
+    return (tokens[:, :CUT] if rng.random() < CUT_SHARE else tokens).to(device), said.to(device)
+
+
+def _scene(rng: np.random.Generator) -> Scene:
+    while True:
+        scene = scene_of_split(rng, is_held_out=False)
+        if len(scene.things) > 1 or rng.random() < ONE_THING:
+            return scene

@@ -50,9 +50,9 @@ def new_depth_unet(unet: UNet2DConditionModel) -> UNet2DConditionModel:
 
 
 @torch.no_grad()
-def with_depth_gain(unet: UNet2DConditionModel) -> UNet2DConditionModel:
-    """What was trained on maps `DEPTH_GAIN` times as large, for maps as they are. Changes the network given."""
-    unet.get_parameter("conv_in.weight")[:, -1] *= DEPTH_GAIN
+def with_depth_gain(unet: UNet2DConditionModel, gain: float = DEPTH_GAIN) -> UNet2DConditionModel:
+    """What was trained on maps `gain` times as large, for maps as they are. Changes the network given."""
+    unet.get_parameter("conv_in.weight")[:, -1] *= gain
     return unet
 
 

@@ -59,7 +59,8 @@ def _resumed(course: Course, folder: Path, weights: nn.Module, optimizer: torch.
     if old is None:
         return 0
     weights.load_state_dict(old["weights"])
-    optimizer.load_state_dict(old["optimizer"])
+    if "optimizer" in old:  # it is not where `recipe/resume.py` wrote the checkpoint
+        optimizer.load_state_dict(old["optimizer"])
     return old["step"]
 
 

@@ -21,7 +21,7 @@ from models.starter.recipe.latents_stage import Pool
 from models.starter.recipe.networks import LONGEST_PROMPT
 from models.starter.recipe.sampling import Starter
 from models.starter.recipe.scenes import Layout, Thing, arrange, draw, held_out, random_scene
-from models.starter.recipe.unet_stage import tokens_of
+from models.starter.recipe.tokenizer import tokens_of
 
 WORD, VECTORS = "moonpeak", 2
 PICTURES, BATCH = 200, 8

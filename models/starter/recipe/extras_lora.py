@@ -21,7 +21,8 @@ from models.starter.recipe.extras_pictures import noise_loss, pool_of
 from models.starter.recipe.extras_styles import inked
 from models.starter.recipe.latents_stage import Pool, numbered_layout
 from models.starter.recipe.sampling import Starter
-from models.starter.recipe.unet_stage import EMPTY_SHARE, tokens_of
+from models.starter.recipe.tokenizer import tokens_of
+from models.starter.recipe.unet_stage import EMPTY_SHARE
 
 RANK, ALPHA = 4, 2.0
 PICTURES, BATCH = 400, 8

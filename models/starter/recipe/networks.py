@@ -46,7 +46,7 @@ def new_text_encoder(words: int, begin: int, end: int) -> CLIPTextModel:
         vocab_size=words,
         hidden_size=TEXT_WIDTH,
         intermediate_size=4 * TEXT_WIDTH,
-        num_hidden_layers=2,
+        num_hidden_layers=3,
         num_attention_heads=4,
         max_position_embeddings=LONGEST_PROMPT,
         projection_dim=TEXT_WIDTH,

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from models.starter.recipe.networks import decoded
-from models.starter.recipe.unet_stage import tokens_of
+from models.starter.recipe.tokenizer import tokens_of
 
 STARTER = Path(__file__).parent.parent
 

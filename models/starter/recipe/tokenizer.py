@@ -13,6 +13,10 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
+from torch import Tensor
+from transformers import CLIPTokenizer
+
 from models.starter.recipe.captions import known_words
 from models.starter.recipe.networks import LONGEST_PROMPT
 
@@ -35,6 +39,12 @@ def build_tokenizer(folder: Path) -> None:
     _write_json(folder / "tokenizer_config.json", _configuration())
     special = {"bos_token": BEGIN, "eos_token": END, "unk_token": END, "pad_token": END}
     _write_json(folder / "special_tokens_map.json", special)
+
+
+def tokens_of(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:
+    """(B, 77) token ids, filled up with the end token as in Stable Diffusion 1."""
+    coded = tokenizer(captions, padding="max_length", truncation=True, max_length=LONGEST_PROMPT)
+    return torch.tensor(coded["input_ids"])
 
 
 def merges_for(words: list[str]) -> list[Pair]:

@@ -3,6 +3,7 @@
     python -m models.starter.recipe.train vae --minutes 25
     python -m models.starter.recipe.train latents --count 30000
     python -m models.starter.recipe.train decoder --minutes 30
+    python -m models.starter.recipe.train text --minutes 20
     python -m models.starter.recipe.train unet --minutes 80
 
 Each stage may be stopped and started again; checkpoints are in the folder.
@@ -16,6 +17,7 @@ from pathlib import Path
 import torch
 
 from models.starter.recipe.latents_stage import encode_scenes
+from models.starter.recipe.text_stage import train_text
 from models.starter.recipe.unet_stage import LEARNING_RATE, train_unet
 from models.starter.recipe.vae_stage import train_decoder, train_vae
 
@@ -32,6 +34,8 @@ def main() -> None:
         train_decoder(wish.folder, wish.size, wish.minutes, device, batch=wish.batch)
     elif wish.stage == "latents":
         encode_scenes(wish.folder, wish.size, wish.count, device)
+    elif wish.stage == "text":
+        train_text(wish.folder, TOKENIZER, wish.size, wish.minutes, batch=wish.batch, rate=wish.rate)
     else:
         train_unet(
             wish.folder, TOKENIZER, wish.size, wish.minutes, device, batch=wish.batch, rate=wish.rate, flat=wish.flat, weak=wish.weak
@@ -40,11 +44,11 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("stage", choices=("vae", "latents", "decoder", "unet"))
+    parser.add_argument("stage", choices=("vae", "latents", "decoder", "text", "unet"))
     parser.add_argument("--size", type=int, choices=(128, 256), default=128)
     parser.add_argument("--minutes", type=float, default=25)
-    parser.add_argument("--batch", type=int, default=8, help="8 for the VAE, 32 for the UNet")
-    parser.add_argument("--rate", type=float, default=LEARNING_RATE, help="learning rate of the UNet at its peak")
+    parser.add_argument("--batch", type=int, default=8, help="8 for the VAE, 64 for the text, 32 for the UNet")
+    parser.add_argument("--rate", type=float, default=LEARNING_RATE, help="learning rate of text and UNet at its peak")
     parser.add_argument("--flat", type=float, default=0.7, help="share of the time at the peak")
     parser.add_argument("--weak", action="store_true", help="for weights that are trained: show more of what they draw wrong")
     parser.add_argument("--count", type=int, default=30000, help="pictures to encode")
