@@ -12,6 +12,7 @@ from transformers import CLIPTokenizer
 
 from models.starter.recipe.caption_reader import CUT, CaptionReader, captions_of, reading_loss
 from models.starter.recipe.controls_nets import new_controlnet
+from models.starter.recipe.export import export
 from models.starter.recipe.networks import TEXT_WIDTH
 from models.starter.recipe.progress import load, save
 from models.starter.recipe.resume import moved_along
@@ -76,3 +77,13 @@ def test_a_control_that_is_moved_along_is_as_far_from_the_new_unet_as_it_was_fro
         own = network.get_parameter(name)
         is_copied = name in old.state_dict() and old.get_parameter(name).shape == own.shape
         assert torch.allclose(weight, copy.get_parameter(name) if is_copied else own, atol=1e-6), name
+
+
+def test_an_export_leaves_what_else_lies_in_the_folder_of_a_part(tmp_path: Path) -> None:
+    second = tmp_path / "starter" / "vae" / "warm.safetensors"
+    second.parent.mkdir(parents=True)
+    second.write_bytes(b"a second VAE")
+    for _ in range(2):
+        export(tmp_path / "none", tmp_path / "starter", 128)
+    assert second.read_bytes() == b"a second VAE" and not list((tmp_path / "starter").glob(".*"))
+    assert {part.name for part in second.parent.iterdir()} == {"config.json", "diffusion_pytorch_model.safetensors", "warm.safetensors"}

@@ -106,12 +106,15 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def _swap_in(build: Path, starter: Path) -> None:
-    """Put each written part in place of the old one, which goes last."""
+    """Put each written part in place of the old one, which goes last; what else lay in its folder, a second VAE, stays."""
     for part in sorted(build.iterdir()):
         place, old = starter / part.name, starter / f".old-{part.name}"
         if place.is_dir():
             os.replace(place, old)
         os.replace(part, place)
+        for other in sorted(old.iterdir()) if old.is_dir() else ():
+            if not (place / other.name).exists():
+                os.replace(other, place / other.name)
         shutil.rmtree(old, ignore_errors=True)
     build.rmdir()
 
