@@ -22,13 +22,13 @@ STARTER = Path(__file__).parents[2] / "models" / "starter"
 WIDE, TALL, SQUARE = (192, 128), (128, 192), (128, 128)
 DRAWN = (  # name, prompt, size, seed: in the order in which they are shown
     ("houses", "a red house on the left and a blue house on the right on grass at sunset, with mountains", WIDE, 2),
-    ("night", "a big red house on the left in the snow at night, with mountains", WIDE, 2),
+    ("night", "a big red house on the left in the snow at night, with mountains", SQUARE, 2),
     ("boat", "a big yellow boat in the middle on the sea at sunset", SQUARE, 3),
     ("flower", "a big pink flower on the left and a yellow flower on the right on grass at dawn, with mountains", WIDE, 2),
     ("tower", "a big orange tower on the right on sand at sunset, with mountains", WIDE, 4),
     ("mushroom", "mountains, night, grass, big purple mushroom middle", SQUARE, 1),
-    ("snow", "a red house and a yellow house in the snow at dawn, with mountains", WIDE, 1),
-    ("boats", "a white boat on the left and a red boat on the right on the sea at dawn, with mountains", WIDE, 4),
+    ("snow", "a red house on the left and a yellow house on the right in the snow at dawn, with mountains", WIDE, 7),
+    ("boats", "a white boat on the left and a red boat on the right on the sea at dawn, with mountains", WIDE, 3),
 )
 
 
