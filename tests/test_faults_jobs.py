@@ -83,9 +83,9 @@ def test_f06_a_preview_that_breaks_costs_neither_the_job_nor_the_viewer(workshop
     shown: list[list[str]] = []
     advance = workshop.worker.bell.ring
 
-    def look() -> None:
+    def look(name: str | None = None) -> None:
         shown.extend(live.frames(-1) for live in workshop.worker._live.values())
-        advance()
+        advance(name)
 
     monkeypatch.setattr("pipelines.tasks.sampling.preview_of", lambda decoder, x0: broken)
     monkeypatch.setattr(workshop.worker.bell, "ring", look)

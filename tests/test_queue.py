@@ -16,6 +16,7 @@ from models.errors import UserError
 from pipelines import NotYours, Studio, TextToImage, TooLate
 from pipelines.job_book.book import ENDED, JobBook
 from pipelines.job_book.room import JOBS_A_USER
+from pipelines.jobs.progress import Bell
 from pipelines.services.queue import Queue
 from tests.support.toys import ToyPainter, toy_studio, wait_until
 
@@ -418,3 +419,17 @@ def test_acts_from_many_threads_leave_a_sound_queue(tmp_path: Path) -> None:
         seeds = [record.seed for record in studio.book.pictures_of(job)]
         assert seeds == [3, 4, 5][: len(seeds)] and (studio.job(job, "ada").state == "done") == (len(seeds) == 3)
     studio.close()
+
+
+def test_a_step_wakes_its_own_person_and_who_hears_all_and_nobody_else() -> None:
+    async def woken() -> tuple[list[str], list[str]]:
+        bell = Bell()
+        tickets = {name: bell.ticket(name) for name in ("ada", "bo", "")}
+        bell.ring("ada")
+        await asyncio.sleep(0)
+        first = [name for name, ticket in tickets.items() if ticket.is_set()]
+        bell.ring()
+        await asyncio.sleep(0)
+        return first, [name for name, ticket in tickets.items() if ticket.is_set()]
+
+    assert asyncio.run(woken()) == (["ada", ""], ["ada", "bo", ""])

@@ -24,21 +24,25 @@ FRAMES = 8  # steps whose previews a viewer can still get
 
 
 class Bell:
-    """Wakes everybody who waits, from any thread, at a cost that does not grow with their number."""
+    """Wakes those who wait, from any thread: everybody, or whom a name concerns."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[asyncio.AbstractEventLoop, asyncio.Event] = {}
+        self._waiting: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Event] = {}
 
-    def ticket(self) -> asyncio.Event:
-        """Take one before looking at what you watch: the event is set by the next ring, also one that comes in between."""
+    def ticket(self, name: str = "") -> asyncio.Event:
+        """Take one before looking at what you watch: the event is set by the next ring, also one that comes in between. `name`: only by
+        rings for everybody, and for this name; "" hears all.
+        """
         with self._lock:
-            return self._waiting.setdefault(asyncio.get_running_loop(), asyncio.Event())
+            return self._waiting.setdefault((asyncio.get_running_loop(), name), asyncio.Event())
 
-    def ring(self) -> None:
+    def ring(self, name: str | None = None) -> None:
+        """`name`: whom it concerns; None for everybody."""
         with self._lock:
-            waiting, self._waiting = self._waiting, {}
-        for loop, event in waiting.items():
+            rung = [key for key in self._waiting if name is None or key[1] in (name, "")]
+            events = [(loop, self._waiting.pop((loop, each))) for loop, each in rung]
+        for loop, event in events:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(event.set)
 

@@ -55,7 +55,7 @@ class Worker:
         self.errands = Errands()
         self.versions = Versions(book.first_version)
         self.queue_version = self.versions.next()
-        self.bell = Bell()  # rings at every step and whenever the queue moves
+        self.bell = Bell()  # rings for its person at every step, and for everybody whenever the queue moves
         self.state = STARTING
         self._open_runner = open_runner
         self.runner: Runner | None = None  # there once it has opened
@@ -284,7 +284,7 @@ class Worker:
 
     def _news(self, live: JobProgress, news: Step | PictureRecord) -> None:
         live.advance(news, self.versions.next())
-        self.bell.ring()
+        self.bell.ring(live.job.user)
 
     def _queue_moved(self) -> None:
         self.queue_version = self.versions.next()

@@ -42,7 +42,7 @@ class NewsDesk:
         return self._worker.known(job)
 
     async def watch(self, job_id: str, user: str, after: int, timeout: float) -> JobNews:
-        await newer(self._worker.bell, lambda: self._version(job_id, after) > after, timeout)
+        await newer(self._worker.bell, lambda: self._version(job_id, after) > after, timeout, user)
         return await asyncio.to_thread(self._progress, job_id, user, after)
 
     def of_live(self, live: JobProgress, after: int) -> JobNews:
@@ -118,11 +118,11 @@ class NewsDesk:
         return sentence if job.state not in ENDED and state != "ready" else ""
 
 
-async def newer(bell: Bell, is_so: Callable[[], bool], timeout: float) -> None:
-    """Waits until something is so that the bell rings for, at most `timeout` seconds."""
+async def newer(bell: Bell, is_so: Callable[[], bool], timeout: float, name: str = "") -> None:
+    """Waits until something is so that the bell rings for, at most `timeout` seconds. `name`: whom it concerns, "" for everything."""
     deadline = asyncio.get_running_loop().time() + timeout
     while True:
-        ticket = bell.ticket()
+        ticket = bell.ticket(name)
         left = deadline - asyncio.get_running_loop().time()
         if is_so() or left <= 0:
             return

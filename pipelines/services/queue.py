@@ -66,7 +66,7 @@ class Queue:
 
     async def watch(self, user: str, owner: bool, after: int, timeout: float) -> QueueNews:
         """Waits until there is something newer than version `after` for this person, at most `timeout` seconds, and tells it."""
-        await newer(self._worker.bell, lambda: self._version(user) > after, timeout)
+        await newer(self._worker.bell, lambda: self._version(user) > after, timeout, user)
         return await asyncio.to_thread(self.news, user, owner, after)
 
     def news(self, user: str, owner: bool, after: int = -1) -> QueueNews:
