@@ -21,7 +21,8 @@ def test_the_prompt_has_the_focus_and_typing_does_not_post_at_each_key(visit: Vi
     visit.page.keyboard.type("a red house in the snow at night", delay=10)
     visit.page.wait_for_timeout(900)
     assert visit.control("prompt").input_value() == "a red house in the snow at night"
-    assert len(visit.posts) - before <= 2
+    # What may be meant is asked for when the hand rests, on an address of its own, and a later key gives the question up.
+    assert len([each for each in visit.posts[before:] if not each.endswith("/complete")]) <= 2
 
 
 def test_what_is_typed_survives_a_reload_and_a_restart_of_the_server(house: House, browser: Browser) -> None:
