@@ -463,7 +463,8 @@ def changes_nothing(door: RunningDoor, me: dict[str, str], boards: list[str], sh
 
 def test_what_others_draw_is_seen_by_no_guest_while_it_forms(door: RunningDoor) -> None:
     me, you = (guest(door, make(door)[1], name) for name in ("Me", "You"))
-    _, [job] = door.run({"prompt": "my secret words", "steps": 150, "width": 64, "height": 64}, me)
+    long = {"steps": 150, "width": 64, "height": 64, "batch_count": 100}  # it runs until it is stopped
+    _, [job] = door.run({"prompt": "my secret words"} | long, me)
     assert door.ask("GET", f"/live/{job}", headers=you).status == 404
     queue = door.ask("GET", "/queue?wait=0", headers=you).text
     assert "secret" not in queue and job not in queue and json.loads(queue)["running"] is None
