@@ -291,7 +291,7 @@ class Studio:
     def fork(self, picture_id: str, person: Person) -> PictureRecord | None:
         """Another person's picture whose settings this one may use: it is on a shared board, and its maker tells them."""
         record = self.book.picture(picture_id)
-        shown = record is not None and record.user not in person.users and self.gallery.shows(picture_id, person)
+        shown = record is not None and record.user not in person.users and self.gallery.shares(picture_id, person)
         return record if shown and self.gallery.tells(picture_id, person) else None
 
     def origin(self, picture_id: str, person: Person) -> str:

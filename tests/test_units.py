@@ -227,7 +227,8 @@ class FakeLibrary:
 
 
 def test_what_steers_is_offered_with_its_variant_and_what_does_not_fit_comes_last_with_its_reason() -> None:
-    house: Any = SimpleNamespace(library=FakeLibrary(), checkpoints=lambda kind: [])
+    cards = SimpleNamespace(card=lambda entry: SimpleNamespace(picture="", strength=None), words=lambda entry: ())
+    house: Any = SimpleNamespace(library=FakeLibrary(), checkpoints=lambda kind: [], cards=cards)
     offered = listed(house, Controlled, "starter", {"controls": RACKS["controls"]}).get("controls", [])
     assert [(file["name"], file["variant"], file["reason"], file["misfit"]) for file in offered] == [
         ("union", "union", "", ""), ("depth", "t2i-adapter", "", ""), ("canny", "", "It is too small.", "canny: too small"),

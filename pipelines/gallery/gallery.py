@@ -125,8 +125,10 @@ class Gallery:
 
     def shows(self, picture_id: str, person: Person) -> bool:
         """Whether this person sees the picture: their own, or one on a board that is shared with them; the owner sees all."""
-        if person.owner:
-            return True
+        return person.owner or self.shares(picture_id, person)
+
+    def shares(self, picture_id: str, person: Person) -> bool:
+        """The same but for what the owner sees beside it: it is their own, or on a board that is shared with them."""
         with self._reader.reading() as db:
             return is_shown(db, picture_id, person)
 

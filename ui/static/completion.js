@@ -24,7 +24,7 @@ let focused = 0; // when a field was given the focus
 
 const list = make("ul", { className: "completion", id: "completion", role: "listbox", "aria-label": "What may be meant", hidden: true });
 const spoken = make("p", { className: "sr", role: "status", "aria-live": "polite" });
-document.body.append(list, spoken);
+document.body.append(spoken); // the list is there while it is open alone
 
 const isOpen = () => !list.hidden;
 const close = () => {

@@ -97,6 +97,9 @@ export const build = ({ element, props, server }) => {
     part("examples").replaceChildren(...chips);
   };
 
+  // A control unit that does not act alike at all steps, which alone has a place in the time line.
+  const isPart = ({ start, end, curve }) => start > 0 || end < 1 || curve !== "Flat";
+
   // Examples are for who has not begun.
   const offer = (prompt) => (part("examples").hidden = !!prompt?.trim());
 
@@ -104,7 +107,7 @@ export const build = ({ element, props, server }) => {
   const hear = (values) => {
     const { prompt, negative_prompt, checkpoint, seed, all_combinations, batch_count, batch_size } = values;
     const pictures = all_combinations ? Math.max(1, Math.round(batch_count * batch_size) || 1) : 0;
-    const heard = { prompt, negative_prompt, checkpoint, seed: String(seed ?? -1), pictures, run: JSON.stringify(RUN.map((name) => [name, values[name]])) };
+    const heard = { prompt, negative_prompt, checkpoint, seed: String(seed ?? -1), pictures, run: JSON.stringify(RUN.map((name) => [name, name === "controls" ? values[name]?.filter(isPart) : values[name]])) };
     layers.follow(PROMPTS);
     if (Object.keys(heard).every((name) => heard[name] === form[name])) return;
     if (checkpoint !== form.checkpoint) showExamples(checkpoint);

@@ -7,6 +7,7 @@ it draws the colours of one thing on the other. Captions cost nothing, and a ste
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ def train_text(folder: Path, tokenizer_folder: Path, size: int, minutes: float, 
     save(folder, "unet", state | weights | {"reader": reader.state_dict()})
 
 
-def opened(folder: Path, size: int, tokenizer: CLIPTokenizer) -> tuple[dict[str, object], Denoiser, CaptionReader]:
+def opened(folder: Path, size: int, tokenizer: CLIPTokenizer) -> tuple[dict[str, Any], Denoiser, CaptionReader]:
     """What unet.pt of the folder holds, and its networks; new ones where there is none."""
     network, reader = Denoiser(size, tokenizer), CaptionReader(TEXT_WIDTH)
     state = load(folder, "unet") or {"network": network.state_dict(), "average": network.state_dict(), "step": 0, "seconds": 0.0}
