@@ -181,7 +181,7 @@ def twenty_are_queued_led_and_drawn(afternoon: Afternoon) -> None:
 def drag_up(visit: Visit, words: str, before: str) -> None:
     """By mouse, from below what is seen of a long list: held at its upper edge, the list goes on until the other is in sight."""
     mouse, row, room = visit.page.mouse, job(visit, words), visit.page.locator(".panel-page:visible")
-    row.scroll_into_view_if_needed()
+    row.evaluate("row => row.scrollIntoView({ block: 'nearest' })")  # the list may be drawn anew meanwhile
     start, seen = row.bounding_box(), room.bounding_box()
     assert start and seen
     mouse.move(start["x"] + 90, start["y"] + start["height"] / 2)

@@ -15,6 +15,8 @@ const MEANS = {
   idle: "Drawn when nobody wants anything else; gives way between pictures",
 };
 
+const AFTER = 50; // milliseconds after a press within which its click has come
+
 /** @param {import("./page_types.d.ts").Given} given */
 export const build = ({ element, trigger, props, server }) => {
   const part = parts(element);
@@ -22,6 +24,7 @@ export const build = ({ element, trigger, props, server }) => {
   let last = null;
   let open = ""; // the id of the job whose menu is open
   let dragged = "";
+  let [pressed, late] = [false, false]; // something is pressed, and was to be drawn anew meanwhile
 
   const speak = (words) => (part("spoken").textContent = words);
   const own = () => (last?.jobs ?? []).filter((job) => job.mine);
@@ -148,7 +151,8 @@ export const build = ({ element, trigger, props, server }) => {
   };
 
   const draw = () => {
-    if (!last || dragged) return;
+    late = pressed; // what is pressed stays until it is let go, else the press would be lost
+    if (!last || dragged || pressed) return;
     const focused = document.activeElement?.closest?.(".queue-job")?.getAttribute("data-job");
     const all = own();
     const runs = all.filter((each) => each.state === "running");
@@ -160,6 +164,12 @@ export const build = ({ element, trigger, props, server }) => {
     others();
     if (focused) find(`[data-job="${CSS.escape(focused)}"]`, element)?.focus({ preventScroll: true });
   };
+  const release = () => {
+    pressed = false;
+    if (late) draw();
+  };
+  element.addEventListener("pointerdown", () => (pressed = true));
+  for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => pressed && setTimeout(release, AFTER));
   const heads = (all) => {
     const owner = last.jobs.some((each) => !each.mine && each.job);
     part("ways").hidden = !all.length && !last.paused && !last.all_paused;
