@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -100,9 +102,14 @@ def test_the_number_of_a_call_is_read_as_that_call(steps: int, per: int, before:
     assert Pass(10).when(5, as_share) == ("0.5" if as_share else "5")
 
 
+class Shelf:
+    def model(self, model_id: str) -> Any:
+        return SimpleNamespace(name={"r": "fine", "u": "lines"}[model_id])
+
+
 def line_of(text: str, run: Drawing) -> TimeLine:
     prompt = parse(text)
-    line = time_line(schedule(prompt, pass_of(run)), prompt, as_typed(text), lanes_of(run, prompt, {"r": "fine", "u": "lines"}.__getitem__))
+    line = time_line(schedule(prompt, pass_of(run)), prompt, as_typed(text), lanes_of(run, prompt, Shelf()))
     assert line
     return line
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -114,14 +113,9 @@ class Details:
             return None
         prompt = parse(request.prompt)
         try:
-            return time_line(asked_by(request).prompt, prompt, None, lanes_of(request, prompt, self._name_of))
+            return time_line(asked_by(request).prompt, prompt, None, lanes_of(request, prompt, self._catalog))
         except UserError:  # a record from elsewhere may hold a prompt that cannot be drawn here
             return None
-
-    def _name_of(self, model_id: str) -> str:
-        with suppress(UserError):
-            return self._catalog.model(model_id).name
-        return model_id
 
     def _read(self, record: PictureRecord) -> tuple[Reading, str]:
         """What the file says, which knows more than the book; the book where it says nothing."""

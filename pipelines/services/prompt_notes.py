@@ -124,14 +124,8 @@ class PromptReader:
             read,
             (*chosen.told, *_told(said)),
             chosen.found,
-            time_line(said.schedule, said.prompt, as_typed(text), lanes_of(asked, said.prompt, self._name_of)),
+            time_line(said.schedule, said.prompt, as_typed(text), lanes_of(asked, said.prompt, self._catalog)),
         )
-
-    def _name_of(self, model_id: str) -> str:
-        """The id itself where there is no such model: the form may have it from elsewhere."""
-        with suppress(UserError):
-            return self._catalog.model(model_id).name
-        return model_id
 
     def _longest(self, checkpoint: Checkpoint, texts: Sequence[str], vectors: Mapping[str, int]) -> tuple[TokenCount, str]:
         """The longest of what is said at one step, in tokens."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import Literal, Protocol
 
 from models.errors import UserError
+from models.files import ModelFile
 from pipelines.prompts.grammar import Prompt
-from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.pace import read_pace
 from pipelines.requests.request import Drawing
 from pipelines.requests.steps import Steps, steps_of
@@ -18,7 +18,11 @@ from pipelines.requests.steps import Steps, steps_of
 MOST_LANES = 16
 LONGEST_NAME = 300  # characters
 
-NameOf = Callable[[str], str]  # of a model, by its id
+
+class Models(Protocol):
+    """The library, as far as it is asked here."""
+
+    def model(self, model_id: str) -> ModelFile: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +37,29 @@ class Lane:
     strengths: tuple[float, ...]
 
 
-def lanes_of(request: Drawing, prompt: Prompt, name_of: NameOf) -> tuple[Lane, ...]:
+def lanes_of(request: Drawing, prompt: Prompt, models: Models) -> tuple[Lane, ...]:
     """`prompt`: that of the request, whose tags stand beside the request's own LoRAs."""
     steps = steps_of(request)
-    found = islice(_lanes(request, prompt, steps, name_of), MOST_LANES)
+    found = islice(_lanes(request, prompt, steps, models), MOST_LANES)
     return tuple(Lane(each.sort, each.name[:LONGEST_NAME], each.strengths) for each in found)
 
 
-def _lanes(request: Drawing, prompt: Prompt, steps: Steps, name_of: NameOf) -> Iterator[Lane]:
-    for name, strength, pace in (*_listed(request, name_of), *_tagged(prompt)):
+def _lanes(request: Drawing, prompt: Prompt, steps: Steps, models: Models) -> Iterator[Lane]:
+    for name, strength, pace in (*_listed(request, models), *_tagged(prompt)):
         with suppress(UserError):  # a pace that cannot be read is told elsewhere
             if read := read_pace(pace):
                 yield Lane("LoRA", name, tuple(strength * read.at(step, steps.run) for step in range(steps.run)))
     for use in request.controls:
         strengths = tuple(use.weight_at(step, steps.run) for step in range(steps.run))
         if use.id and len(set(strengths)) > 1:
-            yield Lane("Control", _name(use, name_of), strengths)
+            yield Lane("Control", use.name or _name_of(use.id, models), strengths)
     if request.refiner:
-        yield Lane("Refiner", name_of(request.refiner), tuple(map(float, _refined(request, steps))))
+        yield Lane("Refiner", _name_of(request.refiner, models), tuple(map(float, _refined(request, steps))))
 
 
-def _listed(request: Drawing, name_of: NameOf) -> Iterator[tuple[str, float, str]]:
+def _listed(request: Drawing, models: Models) -> Iterator[tuple[str, float, str]]:
     for use in request.loras:
-        yield use.name or name_of(use.id), use.unet, use.pace
+        yield use.name or _name_of(use.id, models), use.unet, use.pace
 
 
 def _tagged(prompt: Prompt) -> Iterator[tuple[str, float, str]]:
@@ -65,8 +69,11 @@ def _tagged(prompt: Prompt) -> Iterator[tuple[str, float, str]]:
             yield tag.name, tag.unet, tag.pace
 
 
-def _name(use: ControlUse, name_of: NameOf) -> str:
-    return use.name or name_of(use.id)
+def _name_of(model_id: str, models: Models) -> str:
+    """The id itself where there is no such model: a form or a record may have it from elsewhere."""
+    with suppress(UserError):
+        return models.model(model_id).name
+    return model_id
 
 
 def _refined(request: Drawing, steps: Steps) -> Iterator[bool]:
