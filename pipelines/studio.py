@@ -62,6 +62,7 @@ from pipelines.services.folders import Folders
 from pipelines.services.guests import DiskQuota, check_work, pixels_of
 from pipelines.services.job_news import NewsDesk, summary
 from pipelines.services.library import Library
+from pipelines.services.lineage import Lineages
 from pipelines.services.model_cards import ModelCards
 from pipelines.services.preprocessor_weights import AnnotatorFiles
 from pipelines.services.preset_files import PresetFiles
@@ -133,6 +134,7 @@ class Studio:
         self.examples = Examples(catalog)
         self.details = Details(book, catalog)
         self.gallery = Gallery(book, self.disk.gave_back)
+        self.lineage = Lineages(book, self.gallery.lineage, self.details, kept)
         self.people.on_linked = self.gallery.boards.linked
         self.together = Together(book, self._worker, self.queue, self.gallery.boards, self.people)
         self.readings = Readings(catalog, self.uploads, annotators, self._runtime)
@@ -173,7 +175,7 @@ class Studio:
 
         What is kept is the request with everything it names looked up: see `resolve`. `owner`: of who sits at the machine. `lane`: "now",
         "next" or "idle". `once`: what the page calls this order; another one of that name is taken for the same.
-        `origin`: the id of another person's picture whose settings it was begun with.
+        `origin`: the id of the picture whose settings it was begun with.
         """
         admitted, allowance = self._admitted(request, user, owner)
         job_id = self._worker.submit(admitted, user, owner, lane, once, allowance, Carried(origin=origin))
@@ -296,7 +298,9 @@ class Studio:
 
     def origin(self, picture_id: str, person: Person) -> str:
         """The id, where a job of this person's may say that it was begun with that picture's settings; else ""."""
-        return picture_id if picture_id and self.fork(picture_id, person) else ""
+        record = self.book.picture(picture_id) if picture_id else None
+        may = record is not None and (record.user in person.users or self.fork(picture_id, person) is not None)
+        return picture_id if may else ""
 
     def picture(self, picture_id: str) -> PictureRecord | None:
         return self.book.picture(picture_id)

@@ -75,6 +75,7 @@ from pipelines.services.answers import (
     UnknownValue,
     WrittenPrompt,
 )
+from pipelines.services.lineage import LineageChange, LineagePicture, LineageTie, PictureLineage
 
 __all__ = [
     "CheckNews",
@@ -111,12 +112,16 @@ __all__ = [
     "GalleryWindow",
     "HerePerson",
     "JobNews",
+    "LineageChange",
+    "LineagePicture",
+    "LineageTie",
     "LinkRow",
     "NewLink",
     "PeopleNews",
     "PersonRow",
     "PictureComparison",
     "PictureDetails",
+    "PictureLineage",
     "PictureSummary",
     "PreprocessorInfo",
     "PresetChange",

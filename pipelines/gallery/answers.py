@@ -116,9 +116,10 @@ class GalleryKin(TypedDict):
     own: bool
     maker: str  # the name of who made it; "" for the owner of the studio
     hidden: bool  # its maker keeps from others how it was made; told to the maker alone
-    forked: bool  # it was begun with the settings of another person's picture
+    forked: bool  # it was begun with the settings of another picture
     origin: str  # the id of that one, when who asks sees it, or ""
     origin_maker: str
+    origin_own: bool  # that one is one's own too
     forks: int  # pictures of others that were begun with its settings
 
 

@@ -19,8 +19,8 @@ from models.errors import UserError
 from pipelines.gallery.answers import GalleryBin
 from pipelines.gallery.marks import Changes
 from pipelines.gallery.person import Person
-from pipelines.images.decode import WHITE, normalise
-from pipelines.images.store import content_id
+from pipelines.images.decode import normalise
+from pipelines.images.store import content_ids
 from pipelines.job_book.reader import Reader
 from pipelines.job_book.rows import is_inside
 from pipelines.job_book.shelf import LEAVING
@@ -166,9 +166,7 @@ def contents(path: Path) -> frozenset[str]:
     """The ids that a picture has when it is put in: with its transparency, and on white. None for what is no picture."""
     try:
         data = path.read_bytes()
-        whole = normalise(data, None).image
-        flat = whole if whole.mode == "RGB" else normalise(data, WHITE).image
-        return frozenset(map(content_id, (whole, flat)))
+        return content_ids(normalise(data, None).image)
     except (OSError, UserError):
         return frozenset()
 

@@ -15,6 +15,7 @@ from pipelines.gallery.boards import Boards
 from pipelines.gallery.comments import Comments
 from pipelines.gallery.download import Downloads
 from pipelines.gallery.leaving import Leaving
+from pipelines.gallery.lineage import Lineage
 from pipelines.gallery.listing import Asked, Listing, Listings, group_named, heading, order_named
 from pipelines.gallery.marks import Changes, Marks
 from pipelines.gallery.names import name_models
@@ -34,7 +35,7 @@ PROMPT = f"substr(case when json_valid(request) then json_extract(request, '$.pr
 # What one person thinks of a picture is not told another one, nor how it was made where that is kept from them.
 MINE = "shelf.user in (?1, ?2)"
 TOLD = f"({MINE} or (?3 and not shelf.hidden))"  # as `pipelines.gallery.person` says it
-MAKER = "select coalesce(person.name, '') from picture left join person using (user) where picture.id = ?"
+MAKER = "select coalesce(person.name, ''), picture.user in (?, ?) from picture left join person using (user) where picture.id = ?"
 ROWS = f"""select json_group_array(json_array(number, id, shelf.width, shelf.height, shelf.created, {MINE} * rating, {MINE} * favourite,
     {MINE} and note <> '', {TOLD} and control, case when {TOLD} then kind else '' end, case when {TOLD} then {PROMPT} end,
     case when {TOLD} then cast(shelf.seed as text) end, shelf.job, deleted, {MINE}, {TOLD}))
@@ -54,6 +55,7 @@ class Gallery:
         self.marks = Marks(self._changes)
         self.boards = Boards(self._changes)
         self.comments = Comments(book, self._reader)
+        self.lineage = Lineage(book, self._reader)
         self.leaving = Leaving(book)
         self.downloads = Downloads(book, self.leaving)
         self.thumbs = Thumbs(book.folder / ".thumbs")
@@ -142,13 +144,14 @@ class Gallery:
     def kin(self, picture_id: str, person: Person) -> GalleryKin:
         """Of a picture that this person sees: whose it is, whose settings it was begun with, and how many were begun with its own."""
         query = f"""select {OWN}, hidden, coalesce(person.name, ''), coalesce(origin, ''),
-            (select count(*) from fork as other where other.origin = picture.id)
+            (select count(*) from fork as other join shelf as made on made.number = other.picture
+              where other.origin = picture.id and made.user <> shelf.user)
           from picture join shelf using (number) left join fork on fork.picture = shelf.number left join person on person.user = shelf.user
           where picture.id = ?"""
         with self._reader.reading() as db:
             own, hidden, maker, origin, forks = db.execute(query, (*person.users, picture_id)).fetchone()
             shown = bool(origin) and is_shown(db, origin, person)
-            named = db.execute(MAKER, (origin,)).fetchone() if shown else None
+            named = db.execute(MAKER, (*person.users, origin)).fetchone() if shown else None
         return {
             "own": bool(own),
             "maker": maker,
@@ -156,6 +159,7 @@ class Gallery:
             "forked": bool(origin),
             "origin": origin if shown else "",
             "origin_maker": named[0] if named else "",
+            "origin_own": bool(named and named[1]),
             "forks": forks,
         }
 

@@ -147,6 +147,14 @@ def on_white(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image) if image.mode == "RGBA" else image
 
 
+def content_ids(image: Image.Image) -> frozenset[str]:
+    """The ids that a picture has when it is put in: with its transparency, and on white."""
+    if image.mode != "RGBA":
+        return frozenset({content_id(image)})
+    flat = Image.composite(image.convert("RGB"), Image.new("RGB", image.size, "white"), image.getchannel("A"))  # as `decode.normalise` does
+    return frozenset({content_id(image), content_id(flat)})
+
+
 def content_id(image: Image.Image) -> str:
     """SHA-256 of mode, size and pixels: independent of how a file was written."""
     digest = hashlib.sha256(f"{image.mode} {image.width} {image.height}\n".encode())

@@ -208,9 +208,11 @@ class JobBook:
         model: str = "",
         progress: Progress | None = None,
         then: Following | None = None,
+        contents: Collection[str] = (),
     ) -> PictureRecord:
         """`size`: width and height of the picture, which need not be those of the request. `model`: the name of its checkpoint.
         `progress`: where its job stands with it. `then`: what goes on from it, queued behind its job.
+        `contents`: ids of the input pictures that it would be.
         """
         row = (secrets.token_urlsafe(16), job.id, job.user, path.relative_to(self._pictures).as_posix(), *size)
         seed = seed_of(request)
@@ -221,7 +223,7 @@ class JobBook:
             if progress:
                 db.execute("update job set batch = ?, pictures = ?, stored = ? where id = ?", (*progress.written(), job.id))
             number = db.execute(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values).lastrowid
-            put(db, Entered(number or 0, job.user, job.id, values[7], size, seed, values[8], model))
+            put(db, Entered(number or 0, job.user, job.id, values[7], size, seed, values[8], model, contents))
             forks.put(db, number or 0, job.origin)
             if not (then and then.carried.chain):  # of several steps, what comes of the last one
                 arrive(db, job.board, job.user, number or 0)

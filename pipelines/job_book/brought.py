@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pipelines.job_book import forks
 from pipelines.job_book.file import BookFile
 from pipelines.job_book.rows import NOBODY, request_of
 from pipelines.job_book.shelf import Entered, put
@@ -46,7 +47,8 @@ class Mark:
 class Looked:
     """A file that was looked at. `request`: JSON, "null" where nothing is known. `model`: the name of the checkpoint, as it says.
 
-    `copy`: the path below the outputs folder that it was copied to, or "".
+    `copy`: the path below the outputs folder that it was copied to, or "". `origin`: the content of the picture whose settings it was
+    begun with, or "".
     """
 
     path: str
@@ -58,6 +60,7 @@ class Looked:
     program: str = ""
     model: str = ""
     copy: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,7 @@ def _insert(db: sqlite3.Connection, one: Looked) -> str:
     values = picture_id, NO_JOB, NOBODY, path, *one.size, seed_of(request), created, one.request, place, one.program
     number = db.execute(f"insert into picture ({COLUMNS}) values ({', '.join('?' * len(values))})", values).lastrowid
     put(db, Entered(number or 0, NOBODY, NO_JOB, created, one.size, seed_of(request), one.request, one.model))
+    forks.put(db, number or 0, one.origin)
     db.executemany("insert or ignore into input values (?, ?)", [(input_id, NOBODY) for input_id in input_ids(request)])
     return picture_id
 

@@ -1,7 +1,8 @@
 """Forks in the book: which picture's settings a picture was begun with, and whose settings are kept from others.
 
-job.origin       the id of another person's picture whose settings the job was begun with, or ""
-fork             the same of each picture that has one. `origin`: an id, which a book that is made again keeps, as it does not its number
+job.origin       the id of the picture whose settings the job was begun with, another person's or one's own, or ""
+fork             the same of each picture that has one. `origin`: an id, which a book that is made again keeps, as it does not its number;
+                 of a picture that has come from elsewhere, the content of that picture (`lineage.py`)
 shelf.hidden     1: how the picture was made is told to nobody but who made it
 """
 

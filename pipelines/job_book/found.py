@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from models.errors import UserError
 from models.json_values import is_table, table, text
 from pipelines.metadata.picture_settings import inspect
 from pipelines.metadata.picture_texts import texts_in
+from pipelines.metadata.provenance import SETTINGS_FROM
 from pipelines.requests.request import describe
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -30,7 +31,7 @@ HEAD, END = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\0\0\0\0IEND\xaeB`\x82"
 class Found:
     """A whole picture. `path`: relative to the outputs folder. `request`: JSON, "null" when the picture says nothing of itself.
 
-    `model`: the name of the checkpoint that drew it, or "".
+    `model`: the name of the checkpoint that drew it, or "". `origin`: the content of the picture whose settings it was begun with, or "".
     """
 
     path: str
@@ -38,6 +39,7 @@ class Found:
     request: str
     modified: float  # seconds since 1970
     model: str = ""
+    origin: str = ""
 
     @property
     def values(self) -> dict[str, object]:
@@ -74,8 +76,8 @@ def read(folder: Path, path: str) -> Found | None:
         size, modified = _size_of(folder / path)
         if not size:
             return None
-        request, model = _said_by(folder / path)
-        return Found(path, size, request, modified, model)
+        request, made_with = _said_by(folder / path)
+        return Found(path, size, request, modified, text(made_with, MODEL), text(made_with, SETTINGS_FROM))
     except (OSError, UserError, UnicodeError):
         return None
 
@@ -92,19 +94,19 @@ def _size_of(path: Path) -> tuple[tuple[int, int] | None, float]:
     return (struct.unpack(">II", head[16:]) if whole else None), about.st_mtime
 
 
-def _said_by(path: Path) -> tuple[str, str]:
-    """The request, as it was written, so that what a newer version has written is there when Atelier is updated; and the model's name."""
+def _said_by(path: Path) -> tuple[str, Mapping[str, object]]:
+    """What it was made with beside the request as it was written, so that what a newer version has written is there after an update."""
     try:
         whole = table(json.loads(texts_in(path)["atelier"]))
         if is_table(found := whole.get("request")):
-            return json.dumps(found), text(table(whole.get("made_with")), MODEL)
+            return json.dumps(found), table(whole.get("made_with"))
     except (KeyError, ValueError, RecursionError, UserError):
         pass
     try:
         reading = inspect(path)
-        return json.dumps(describe(reading.request)), reading.made_with.get(MODEL, "")
+        return json.dumps(describe(reading.request)), dict[str, object](reading.made_with)
     except UserError:
-        return "null", ""
+        return "null", {}
 
 
 def _pictures(folder: Path) -> Iterator[str]:

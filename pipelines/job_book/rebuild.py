@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from pipelines.images.store import content_id
-from pipelines.job_book import comments, people
+from pipelines.job_book import comments, forks, people
 from pipelines.job_book.brought import put_back
 from pipelines.job_book.found import Found, everything, newcomers
 from pipelines.job_book.journal import bring_back
@@ -196,6 +196,7 @@ def _enter(db: sqlite3.Connection, pictures: Iterable[tuple[Found, Row | None]])
         values = row["id"], row["job"], row["user"], picture.path, *picture.size, picture.seed, created, picture.request
         number = int(db.execute(PICTURE, values).lastrowid or 0)
         put(db, Entered(number, row["user"], row["job"], created, picture.size, picture.seed, picture.request, picture.model))
+        forks.put(db, number, picture.origin)
         inputs = input_ids(request_of(picture.request)[0])
         db.executemany("insert or ignore into input values (?, ?)", [(input_id, row["user"]) for input_id in inputs])
 

@@ -16,6 +16,7 @@ A picture that leaves the book leaves all of them, by a trigger.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pipelines.job_book.facts import Facts, facts_of, spaced
@@ -57,7 +58,7 @@ AT_ONCE = 1_000  # pictures that are read into memory together
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """A picture as it was entered. `model`: the name of its checkpoint, or ""."""
+    """A picture as it was entered. `model`: the name of its checkpoint, or "". `contents`: ids of the input pictures that it would be."""
 
     number: int
     user: str
@@ -67,6 +68,7 @@ class Entered:
     seed: int
     request: object  # JSON; whatever a damaged row holds
     model: str = ""
+    contents: Collection[str] = ()
 
 
 def put(db: sqlite3.Connection, entered: Entered) -> None:
@@ -77,6 +79,7 @@ def put(db: sqlite3.Connection, entered: Entered) -> None:
     db.execute(ROW, (*row, facts.sampler, facts.loras.casefold(), int(facts.control), facts.settings))
     _index(db, entered.number, facts, model)
     db.executemany("insert or ignore into lineage values (?, ?)", [(picture, entered.number) for picture in facts.inputs])
+    db.executemany("insert or ignore into content values (?, ?)", [(entered.number, each) for each in entered.contents])
 
 
 def fill(db: sqlite3.Connection) -> int:

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.errors import UserError
+from pipelines.images.store import content_ids
 from pipelines.job_book.book import FAILED, BookError, Job, JobBook, PictureRecord
 from pipelines.job_book.following import Following
+from pipelines.job_book.lineage import begun_with
 from pipelines.jobs.events import Picture
 from pipelines.jobs.outputs import NotSaved, Outputs
 from pipelines.requests.remaining import Progress
@@ -49,6 +51,7 @@ class _Unsaved:
     progress: Progress | None = None  # where its job stands with it
     then: Following | None = None  # what goes on from it
     path: Path | None = None
+    contents: Collection[str] = ()  # ids of the input pictures that it would be
 
     @property
     def bytes(self) -> int:
@@ -57,10 +60,11 @@ class _Unsaved:
     def write(self, book: JobBook, outputs: Outputs) -> None:
         if self.path is None:
             assert self.image
-            self.path = outputs.save(self.image, self.request, self.made_with)
+            self.contents = content_ids(self.image)
+            self.path = outputs.save(self.image, self.request, {**self.made_with, **begun_with(book.file, self.job.origin)})
             self.image = None
         model = self.made_with.get("Model", "")
-        self.told(book.add_picture(self.job, self.path, self.request, self.size, model, self.progress, self.then))
+        self.told(book.add_picture(self.job, self.path, self.request, self.size, model, self.progress, self.then, self.contents))
 
 
 @dataclass

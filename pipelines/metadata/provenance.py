@@ -20,7 +20,8 @@ PARTS, REFINER_PARTS, WEIGHTS, VISION = "Part hashes", "Refiner part hashes", "P
 UPSCALERS = "Postprocess upscaler", "Postprocess upscaler 2"  # as A1111 calls them
 ENLARGER = "Enlarged by"  # an upscaler, when it was drawn; ours alone, with its hash beside it
 TIME, LOADING, PLACE = "Drawing time", "Loading time", "Place in the batch"
-OURS_ALONE = frozenset({*RUNTIME, PARTS, REFINER_PARTS, WEIGHTS, VISION, TIME, LOADING, PLACE})
+SETTINGS_FROM = "Settings from"  # the content of the picture whose settings it was begun with, as input pictures are named
+OURS_ALONE = frozenset({*RUNTIME, PARTS, REFINER_PARTS, WEIGHTS, VISION, TIME, LOADING, PLACE, SETTINGS_FROM})
 CHECKPOINT, ADDED = 10, 12  # digits of a hash in a picture's metadata, as other studios write them
 
 

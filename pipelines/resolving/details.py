@@ -11,7 +11,7 @@ from dataclasses import Field, dataclass, fields, replace
 from typing import TYPE_CHECKING, Protocol, cast
 
 from models.json_values import is_number
-from pipelines.metadata.provenance import LOADING, PLACE, TIME
+from pipelines.metadata.provenance import LOADING, PLACE, SETTINGS_FROM, TIME
 from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.enlarge import THE_FILTER
 from pipelines.requests.fields import Choice, Flag, Limit, Range, Several, Stored
@@ -69,7 +69,7 @@ def details(request: Request, made_with: Mapping[str, str], names: Names, facts:
     for group, value in _values(request, names):
         told[group].append(value)
     for key, text in made_with.items():
-        if key not in KEYS:  # what is not there stands beside the model that it belongs to
+        if key not in (*KEYS, SETTINGS_FROM):  # what is not there stands beside the model that it belongs to
             told[PICTURE if key in OF_PICTURE else COMPUTED].append(_fact(key, text))
     for group, more in facts.items():
         told[group] += more

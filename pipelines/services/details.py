@@ -102,6 +102,10 @@ class Details:
         ]
         return {"pictures": pictures, "differences": rows}
 
+    def groups(self, record: PictureRecord) -> Groups:
+        """All that made it, for others to compare."""
+        return self._told(record).groups
+
     def _told(self, record: PictureRecord) -> _Told:
         reading, note = self._read(record)
         names = ModelNames(self._catalog, reading.made_with, reading.ids)

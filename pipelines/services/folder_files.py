@@ -17,6 +17,7 @@ from pipelines.job_book.rows import request_of
 from pipelines.jobs.outputs import Outputs
 from pipelines.metadata.picture_settings import of_texts
 from pipelines.metadata.picture_texts import ATELIER, COMMENT, DESCRIPTION, PARAMETERS, USER_COMMENT, look
+from pipelines.metadata.provenance import SETTINGS_FROM
 from pipelines.programs.json_text import as_json
 from pipelines.requests.request import Drawing, TextToImage, describe
 
@@ -97,7 +98,9 @@ class FileLooker:
         if isinstance(request, Drawing) and not reading.ids:
             request = replace(request, checkpoint=self._checkpoint_of(model) if model else "")
         own = _own(found.texts.get(ATELIER, "")) if reading.program == "Atelier" else ""
-        return replace(looked, outcome="settings", request=own or json.dumps(describe(request)), program=reading.program, model=model)
+        made = own or json.dumps(describe(request))
+        origin = reading.made_with.get(SETTINGS_FROM, "")[:64]
+        return replace(looked, outcome="settings", request=made, program=reading.program, model=model, origin=origin)
 
 
 def digest_of(path: Path, size: int) -> str:

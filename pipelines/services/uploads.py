@@ -17,6 +17,7 @@ from pipelines.images.source_type import source_in
 from pipelines.images.store import GONE, Inputs
 from pipelines.images.windows import extended, windows
 from pipelines.job_book.book import JobBook, PictureRecord
+from pipelines.job_book.lineage import known_as
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.details import check_inside
 from pipelines.requests.fields import Stored
@@ -107,6 +108,7 @@ class Uploads:
         except OSError as error:
             raise UserError("The file of this picture is not in the outputs folder any more.") from error
         taken = self.picture(data, user, transparent)
+        known_as(self._book.file, record.id, taken.id)
         self.adopted(record, user, taken.id)
         return taken
 

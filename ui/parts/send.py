@@ -78,7 +78,7 @@ def connect(studio: Studio, tab_forms: dict[str, TabForm], stage: Stage, tabs: g
                 return {tabs: gr.Tabs(selected=kind)} | rolled(form, record)
             if some is not None:
                 return {tabs: gr.Tabs(selected=kind)} | taken_over(studio, form, record, user, some)
-            updates = _sent(studio, form, record, user, event) if to else as_it_was(studio, form, record, user, forked is not None)
+            updates = _sent(studio, form, record, user, event) if to else as_it_was(studio, form, record, user)
             if to and record.note:
                 remark(record.note, "Not the same")
         except UserError as error:
@@ -186,12 +186,12 @@ def _forked(studio: Studio, event: gr.EventData, request: gr.Request) -> Picture
         return studio.fork(asked, visitor_of(request).person) if isinstance(asked, str) else None
 
 
-def as_it_was(studio: Studio, form: Form, record: PictureRecord, user: str, forked: bool = False) -> dict[Component, Update]:
-    """Everything that made the picture, its own input picture and mask with it, as far as they are this person's. `forked`: it is another
-    person's, and what comes of it says so.
+def as_it_was(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Component, Update]:
+    """Everything that made the picture, its own input picture and mask with it, as far as they are this person's. What comes of it says
+    with whose settings it was begun.
     """
     request = _rebound(studio, record, user)
-    return form.fill(request, **{CARRIED: carried(request, record.id if forked else "")})
+    return form.fill(request, **{CARRIED: carried(request, record.id)})
 
 
 def _rebound(studio: Studio, record: PictureRecord, user: str) -> Request:

@@ -72,6 +72,7 @@ def _pictures(studio: Studio) -> Iterator[Address]:
     pictures, details, inputs = PictureRoutes(studio), DetailRoutes(studio), InputRoutes(studio)
     yield ("GET", "/picture/{picture_id}.png", "viewer", pictures.picture)
     yield ("GET", "/picture/{picture_id}/details", "viewer", details.details)
+    yield ("GET", "/picture/{picture_id}/lineage", "viewer", details.lineage)
     yield ("GET", "/compare", "viewer", details.compare)
     yield ("GET", "/thumb/{picture_id}", "viewer", pictures.thumb)
     yield ("POST", "/picture/{picture_id}/reveal", "viewer", pictures.reveal)

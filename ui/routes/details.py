@@ -22,7 +22,7 @@ NOT_YOURS = "There is no such picture among yours."
 
 
 class DetailRoutes:
-    """The handlers of `/picture/{id}/details` and `/compare`."""
+    """The handlers of `/picture/{id}/details`, `/picture/{id}/lineage` and `/compare`."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
@@ -35,6 +35,15 @@ class DetailRoutes:
         if record is None:
             return sorry(NOT_YOURS, 404)
         return JSONResponse(await asyncio.to_thread(self._shown, record, visitor_of(request)))
+
+    async def lineage(self, request: Request) -> Response:
+        try:
+            record = await self._find(request, request.path_params["picture_id"])
+            if record is None:
+                return sorry(NOT_YOURS, 404)
+            return JSONResponse(await asyncio.to_thread(self.studio.lineage.of, record.id, visitor_of(request).person))
+        except UserError as error:
+            return sorry(str(error), 404)
 
     async def compare(self, request: Request) -> Response:
         """`?ids=` of two to four pictures, with commas between them."""

@@ -5,6 +5,7 @@ import { snapshot } from "./desk.js";
 import { emit, find, findAll, make, on, parts, write } from "./dom.js";
 import { details } from "./folds.js";
 import { hide } from "./marks.js";
+import { wanted } from "./on_demand.js";
 import { begins, completes } from "./pairing.js";
 import { address } from "./stage_live.js";
 import { timeLine } from "./time_line.js";
@@ -29,7 +30,7 @@ export const build = ({ element, trigger }) => {
   const part = parts(element);
   /** @type {Details | null} */
   let shown = null;
-  let wanted = ""; // the id of the picture that was chosen last
+  let asked = ""; // the id of the picture that was chosen last
 
   const said = comments(part("comments"));
   const line = timeLine(part("line"));
@@ -121,7 +122,7 @@ export const build = ({ element, trigger }) => {
   // Whose picture it is, whose settings it was begun with; and whether its maker keeps those from others.
   /** @param {Details} told */
   const sayKin = ({ kin }) => {
-    const whose = (name) => (name ? `${name}’s` : "the owner’s");
+    const whose = (name) => (kin.origin_own ? "an earlier" : name ? `${name}’s` : "the owner’s");
     const by = kin.own ? "" : `Drawn by ${kin.maker || "the owner"}. `;
     const from = kin.forked ? `Begun with the settings of ${kin.origin ? "" : "another picture. "}` : "";
     const origin = kin.origin && make("button", { type: "button", className: "inspector-origin", textContent: `${whose(kin.origin_maker)} picture`, title: "Show that picture" });
@@ -162,10 +163,10 @@ export const build = ({ element, trigger }) => {
   };
 
   const show = async (id) => {
-    wanted = id;
+    asked = id;
     const answer = await fetch(`${address("picture", id)}/details`).catch(() => null);
     const told = answer ? await answer.json().catch(() => ({})) : {};
-    if (wanted !== id) return;
+    if (asked !== id) return;
     if (answer?.ok) draw(told);
     else fail(told.message || "The server did not answer. Choose the picture again.");
   };
@@ -185,9 +186,10 @@ export const build = ({ element, trigger }) => {
     speak(hidden ? "How it was made is told to nobody else." : "Others see how it was made.");
     show(shown.id);
   });
+  part("lineage").addEventListener("click", () => wanted("lineage").then(({ showLineage }) => showLineage(shown.id), () => speak("The server did not answer. Try again.")));
   part("all").addEventListener("click", () => takeOver(null, "The form has the settings of this picture."));
   on("picture", ({ id, chosen = false }) => {
-    if (!id || id === wanted) return;
+    if (!id || id === asked) return;
     if (chosen) completes(id);
     show(id);
   });

@@ -98,6 +98,7 @@ export type GalleryKin = {
   forked: boolean;
   origin: string;
   origin_maker: string;
+  origin_own: boolean;
   forks: number;
 };
 
@@ -574,6 +575,39 @@ export type WrittenPrompt = {
   negative_prompt: string;
   when: number;
   picture: string;
+};
+
+export type LineageChange = {
+  title: string;
+  before: string;
+  after: string;
+};
+
+export type LineagePicture = {
+  id: string;
+  width: number;
+  height: number;
+  kind: string;
+  title: string;
+  prompt: string;
+  seed: string;
+  own: boolean;
+  deleted: boolean;
+  created: number;
+};
+
+export type LineageTie = {
+  parent: string;
+  child: string;
+  how: string;
+  changes: LineageChange[];
+  more: number;
+};
+
+export type PictureLineage = {
+  pictures: LineagePicture[];
+  ties: LineageTie[];
+  more: boolean;
 };
 
 export type Done = {

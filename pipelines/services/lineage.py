@@ -1,0 +1,155 @@
+"""Lineage for the page: the family of a picture, how each came from another, and what was changed on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import TypedDict
+
+from models.errors import UserError
+from pipelines.gallery.lineage import Kin, Lineage
+from pipelines.gallery.person import Person
+from pipelines.images.store import Inputs
+from pipelines.job_book.book import JobBook, PictureRecord
+from pipelines.job_book.lineage import Tie
+from pipelines.requests.control_unit import ControlUse
+from pipelines.requests.fields import Stored
+from pipelines.requests.groups import COMPUTED, TILES
+from pipelines.requests.request import KINDS, FromPicture, Request, begins_with, describe
+from pipelines.requests.tiles import in_tiles
+from pipelines.resolving.details import Groups
+from pipelines.resolving.differences import LACKING, differences
+from pipelines.services.details import Details
+
+FIRST = 8  # changes that are told of one picture
+LONGEST = 160  # letters of a value
+SETTINGS, GUIDED, USED = "With its settings", "Guided by it", "Used in it"
+
+
+ANOTHER = "another one"
+STRENGTH = next(str(item.metadata["title"]) for item in fields(FromPicture) if item.name == "denoising_strength")
+TIED = ("image", "images", "as_drawn")  # fields that name the picture itself that something was made from
+# Titles of all that names pictures, which are told by no name.
+STORED = {
+    str(item.metadata["title"]): item.name
+    for holder in (*KINDS.values(), ControlUse)
+    for item in fields(holder)
+    if isinstance(item.metadata["limit"], Stored) or item.name in TIED
+}
+
+
+class LineageChange(TypedDict):
+    """A parameter that one picture had otherwise than the one before. Within `PictureLineage`."""
+
+    title: str
+    before: str
+    after: str
+
+
+class LineageTie(TypedDict):
+    """One picture was made from another. Within `PictureLineage`."""
+
+    parent: str
+    child: str
+    how: str
+    changes: list[LineageChange]
+    more: int  # changes that are not told
+
+
+class LineagePicture(TypedDict):
+    """Within `PictureLineage`."""
+
+    id: str
+    width: int
+    height: int
+    kind: str  # of the request; like the next three "" where how it was made is kept from who asks
+    title: str  # the same for people
+    prompt: str
+    seed: str  # a text, as in `PictureSummary`
+    own: bool
+    deleted: bool  # in the bin
+    created: float
+
+
+class PictureLineage(TypedDict):
+    """The family of a picture, the nearest first, itself at the head. Sent by `GET /picture/ID/lineage`; read by `lineage.js`."""
+
+    pictures: list[LineagePicture]
+    ties: list[LineageTie]
+    more: bool  # the family is larger
+
+
+class Lineages:
+    """Safe to call from any thread. Reads the head of each file that is told."""
+
+    def __init__(self, book: JobBook, lineage: Lineage, details: Details, inputs: Inputs) -> None:
+        self._book, self._lineage, self._details, self._inputs = book, lineage, details, inputs
+
+    def of(self, picture_id: str, person: Person) -> PictureLineage:
+        """For a person who sees the picture. Raises `BookError`."""
+        family = self._lineage.of(picture_id, person, self._size_of)
+        records = {kin.number: record for kin in family.pictures if (record := self._book.picture(kin.id))}
+        told = {kin.number: self._details.groups(records[kin.number]) for kin in family.pictures if kin.told and kin.number in records}
+        return {
+            "pictures": [_picture(kin, records[kin.number]) for kin in family.pictures if kin.number in records],
+            "ties": [_tie(tie, records, told) for tie in family.ties if {tie.parent, tie.child} <= records.keys()],
+            "more": family.more,
+        }
+
+    def _size_of(self, input_id: str) -> tuple[int, int] | None:
+        try:
+            return self._inputs.size(input_id)
+        except UserError:
+            return None
+
+
+def _picture(kin: Kin, record: PictureRecord) -> LineagePicture:
+    return {
+        "id": kin.id,
+        "width": record.width,
+        "height": record.height,
+        "kind": record.request.kind if kin.told else "",
+        "title": record.request.title if kin.told else "",
+        "seed": str(record.seed) if kin.told and record.seed >= 0 else "",
+        "prompt": record.request.words[:LONGEST] if kin.told else "",
+        "own": kin.own,
+        "deleted": kin.deleted,
+        "created": record.created,
+    }
+
+
+def _tie(tie: Tie, records: Mapping[int, PictureRecord], told: Mapping[int, Groups]) -> LineageTie:
+    request = records[tie.child].request
+    changes = list(_changes(told[tie.parent], told[tie.child], request)) if {tie.parent, tie.child} <= told.keys() else []
+    return {
+        "parent": records[tie.parent].id,
+        "child": records[tie.child].id,
+        "how": how(tie.input, request) if tie.child in told else "",
+        "changes": changes[:FIRST],
+        "more": len(changes[FIRST:]),
+    }
+
+
+def how(input_id: str, request: Request) -> str:
+    """In what way a picture of this request was made from another, which is its input of this id; "" for the settings alone."""
+    if not input_id:
+        return SETTINGS
+    if begins_with(request) == input_id:
+        return request.title
+    units = describe(request).get("controls", ())
+    return GUIDED if input_id in str(units) else USED
+
+
+def _changes(before: Groups, after: Groups, request: Request) -> Iterator[LineageChange]:
+    """What the second has at all, and otherwise than the first. How strongly a picture was drawn over is told in any case."""
+    if isinstance(request, FromPicture) and STRENGTH not in {value.title for values in before.values() for value in values}:
+        yield {"title": STRENGTH, "before": "", "after": f"{request.denoising_strength:g}"}
+    for found in differences([before, after]):
+        one, other = ("" if text == LACKING else text[:LONGEST] for text in found.texts)
+        name = STORED.get(found.title.rsplit(": ", 1)[-1])
+        if other and name not in TIED and not _says_nothing(found.group, request) and (one, found.title) != ("", STRENGTH):
+            yield {"title": found.title, "before": "" if name else one, "after": ANOTHER if name else other}
+
+
+def _says_nothing(group: str, request: Request) -> bool:
+    return group == COMPUTED.title or (group == TILES.title and not in_tiles(request))
