@@ -40,7 +40,7 @@ __all__ = ["LONGEST", "Settings", "number", "parse", "write"]
 
 VERSION = "0.1"
 
-# Request field -> the key that others use. The order is the order in the text.
+# Request field -> the key that others use.
 KEYS = {
     "steps": "Steps",
     "sampler": "Sampler",
@@ -95,6 +95,11 @@ HIRES = {"sampler": "hires_sampler", "schedule": "hires_schedule"}
 SIZE = "Size"  # width x height
 EXACT = {"prompt": "Atelier prompt", "negative_prompt": "Atelier negative prompt"}
 LAST = {"Version": f"Atelier {VERSION}"}
+# A1111's order. What it has no key for, and what its extensions add, follows; the version is last.
+ORDER = {key: place for place, key in enumerate((
+    "Steps", "Sampler", "Schedule type", "CFG scale", "Seed", SIZE, "Model hash", "Model", "VAE hash", "VAE", "Variation seed",
+    "Variation seed strength", "Denoising strength", "Clip skip", "Init image hash",
+))}  # fmt: skip
 OURS = frozenset((
     *KEYS.values(), *TEMPLATES.values(), *PICTURE_KEYS.values(), *tile_text.OURS, *hires_text.OURS, SIZE, ENLARGER,
     *EXACT.values(), "Version",
@@ -213,7 +218,8 @@ def _prompts_text(prompt: str, negative_prompt: str) -> str:
 
 
 def _whole(text: str, pairs: dict[str, str]) -> str:
-    return f"{text}\n{', '.join(f'{key}: {_quote(value)}' for key, value in pairs.items())}".strip()
+    told = sorted(pairs.items(), key=lambda pair: ORDER.get(pair[0], len(ORDER)))
+    return f"{text}\n{', '.join(f'{key}: {_quote(value)}' for key, value in told)}".strip()
 
 
 def _short(text: str) -> str:
