@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from diffusers.schedulers.scheduling_lcm import LCMScheduler
 from torch import Tensor
 
 from pipelines.samplers import SAMPLERS, plan, sample
-from pipelines.samplers.moment import Denoise, Moment, Noise
+from pipelines.samplers.moment import Denoise, Made, Moment, Noise, Turn, walk
 from pipelines.samplers.noise import ImageNoise
 from pipelines.samplers.noise_schedule import NoiseSchedule
 from pipelines.samplers.options import CHURNED, SamplerOptions
@@ -54,7 +54,7 @@ def start(sigma: float) -> Tensor:
 
 
 def moments(name: str, sigmas: Tensor, x: Tensor, denoise: Denoise = two_peaks, noise: Noise = fixed_noise) -> list[Moment]:
-    return list(SAMPLERS[name].function()(denoise, x, sigmas, noise))
+    return list(SAMPLERS[name].walk(denoise, x, sigmas, noise))
 
 
 def result(name: str, sigmas: Tensor, x: Tensor, denoise: Denoise = two_peaks, noise: Noise = fixed_noise) -> Tensor:
@@ -174,7 +174,7 @@ def test_every_step_yields_one_moment_and_nothing_runs_ahead(name: str) -> None:
         return two_peaks(x, sigma)
 
     sigmas = plan(name, "SGM Uniform", 6, SCHEDULE)
-    run = SAMPLERS[name].function()(denoise, start(14.6), sigmas, fixed_noise)
+    run = SAMPLERS[name].walk(denoise, start(14.6), sigmas, fixed_noise)
     assert calls == [], "no call before the first moment is asked for"
     first = next(run)
     assert len(calls) == SAMPLERS[name].calls_per_step, "stopping after one step costs one step"
@@ -189,7 +189,7 @@ def test_moments_keep_what_they_said(name: str) -> None:
     """A preview may look at an old moment while the sampler goes on: no state is changed in place."""
     x = start(14.6)
     before, kept = x.clone(), []
-    for moment in SAMPLERS[name].function()(two_peaks, x, plan(name, "Automatic", 5, SCHEDULE), fixed_noise):
+    for moment in SAMPLERS[name].walk(two_peaks, x, plan(name, "Automatic", 5, SCHEDULE), fixed_noise):
         kept.append((moment, moment.x.clone(), moment.x0.clone()))
     assert torch.equal(x, before)
     assert all(torch.equal(moment.x, x) and torch.equal(moment.x0, x0) for moment, x, x0 in kept)
@@ -264,7 +264,7 @@ def test_stochastic_samplers_draw_from_the_distribution(name: str) -> None:
 # The table
 
 
-def test_every_sampler_file_is_in_the_table_and_holds_one_generator() -> None:
+def test_every_sampler_file_is_in_the_table_and_holds_one_function() -> None:
     files = {path.stem for path in FOLDER.glob("*.py")} - ROOMMATES
     assert sorted(files) == sorted(spec.target.split(":")[0] for spec in SAMPLERS.values())
     for name in files:
@@ -317,7 +317,7 @@ def test_samplers_agree_with_k_diffusion_on_every_option(name: str, steps: int, 
     noise = fixed_noise if spec.stochastic else noise_of_churn(monkeypatch)
     told = {option: getattr(options, option) for option in spec.options} | ({"noise_sampler": noise} if spec.stochastic else {})
     theirs = getattr(kdiffusion.sampling(), KDIFFUSION[name])(two_peaks, x, sigmas, disable=True, **told)
-    *_, last = spec.function()(two_peaks, x, sigmas, noise, *spec.given(options))
+    *_, last = spec.walk(two_peaks, x, sigmas, noise, *spec.given(options))
     assert relative(last.x, theirs) < 1e-9
     assert relative(last.x, result(name, sigmas, x)) > 1e-3
 
@@ -326,7 +326,7 @@ def test_samplers_agree_with_k_diffusion_on_every_option(name: str, steps: int, 
 def test_ddim_agrees_with_diffusers_on_eta(eta: float) -> None:
     sigmas = plan("DDIM", "Automatic", 7, SCHEDULE).double()
     x = start(sigmas[0].item())
-    *_, last = SAMPLERS["DDIM"].function()(two_peaks, x, sigmas, fixed_noise, SamplerOptions(eta=eta))
+    *_, last = SAMPLERS["DDIM"].walk(two_peaks, x, sigmas, fixed_noise, SamplerOptions(eta=eta))
     assert relative(last.x, diffusers_ddim(7, x, sigmas, eta)) < 1e-5
 
 
@@ -346,3 +346,63 @@ def test_a_sampler_reads_every_option_that_it_declares(name: str) -> None:
     read = {node.attr for node in ast.walk(code) if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "options"}
     called = {ast.unparse(node.func) for node in ast.walk(code) if isinstance(node, ast.Call)}
     assert read | (set(CHURNED) if "churned" in called else set()) == set(SAMPLERS[name].options)
+
+
+# Going on
+
+
+GOES_ON = [(name, None) for name in SAMPLERS] + list(GIVEN.items()) + [("DDIM", SamplerOptions(eta=0.7))]
+
+
+@pytest.mark.parametrize("seeds", [[11], [11, 12, 13]], ids=["alone", "in a batch"])
+@pytest.mark.parametrize(("name", "options"), GOES_ON)
+def test_a_run_goes_on_from_each_of_its_moments_bit_for_bit(name: str, options: SamplerOptions | None, seeds: list[int]) -> None:
+    sigmas = plan(name, "Automatic", 7, SCHEDULE)
+    noise = ImageNoise(seeds, (4, 8, 8))
+    whole = list(sample(name, two_peaks, noise.first() * sigmas[0], sigmas, noise, options))
+    for moment in whole:
+        later = ImageNoise(seeds, (4, 8, 8))  # as in another process
+        rest = list(sample(name, two_peaks, torch.full_like(moment.x, torch.nan), sigmas, later, options, kept_and_read(moment)))
+        assert [each.index for each in rest] == list(range(moment.index + 1, 7))
+        for ours, theirs in zip(rest, whole[moment.index + 1 :], strict=True):
+            assert torch.equal(ours.x, theirs.x) and torch.equal(ours.x0, theirs.x0) and ours.draws == theirs.draws
+
+
+def kept_and_read(moment: Moment) -> Moment:
+    """Nothing but its numbers."""
+    return replace(
+        moment, x=moment.x.clone(), x0=torch.full_like(moment.x0, torch.nan), remembered=tuple(each.clone() for each in moment.remembered)
+    )
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_what_changes_in_the_middle_is_as_if_the_run_had_gone_on_from_there(name: str) -> None:
+    sigmas = plan(name, "Automatic", 7, SCHEDULE)
+    noise, other = ImageNoise([3], (4, 8, 8)), ImageNoise([3], (4, 8, 8))
+    calls = 0
+
+    def turning(x: Tensor, sigma: Tensor) -> Tensor:
+        nonlocal calls
+        calls += 1
+        return two_peaks(x, sigma) if calls <= 3 * SAMPLERS[name].calls_per_step else -two_peaks(x, sigma)
+
+    whole = list(sample(name, turning, noise.first() * sigmas[0], sigmas, noise))
+    rest = sample(name, lambda x, sigma: -two_peaks(x, sigma), whole[2].x, sigmas, other, start=whole[2])
+    assert torch.equal(list(rest)[-1].x, whole[-1].x)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_step_knows_nothing_but_what_it_is_given(name: str) -> None:
+    """Each of its steps is made once more, alone and in another order: a sampler that kept something to itself would differ."""
+    sigmas = plan(name, "Automatic", 5, SCHEDULE)
+    turns: list[tuple[Turn, Tensor]] = []
+    own = SAMPLERS[name].function()
+
+    def noted(denoise: Denoise, turn: Turn, noise: Noise, *options: SamplerOptions) -> Made:
+        made = own(denoise, turn, noise, *options)
+        turns.append((turn, made.x))
+        return made
+
+    list(walk(noted, two_peaks, start(14.6), sigmas, fixed_noise))
+    for turn, x in reversed(turns):
+        assert torch.equal(own(two_peaks, turn, fixed_noise).x, x)

@@ -112,3 +112,22 @@ def test_each_image_has_its_own_sequence_from_the_start() -> None:
 def test_the_noise_is_drawn_in_float32_and_only_then_made_coarser() -> None:
     fine, coarse = ImageNoise([1], SHAPE).first(), ImageNoise([1], SHAPE, dtype=torch.float16).first()
     assert torch.equal(coarse, fine.half())
+
+
+def test_a_brownian_path_says_the_same_bits_whatever_it_was_asked_before() -> None:
+    """So a run that goes on needs nothing of it but the seed."""
+    pairs = [(14.6146, 8.4), (14.6146, 5.0), (5.0, 2.4), (5.0, 1.2), (1.2, 0.7), (1.2, 0.4), (0.4, 0.0292)]
+    whole = [ImageNoise([5, 6], SHAPE).source("brownian", LEVELS)] * len(pairs)
+    said = [path(*pair) for path, pair in zip(whole, pairs, strict=True)]
+    for begin in range(len(pairs)):
+        fresh = ImageNoise([5, 6], SHAPE).source("brownian", LEVELS, begin)
+        for pair, expected in reversed(list(zip(pairs, said, strict=True))[begin:]):
+            assert torch.equal(fresh(*pair), expected)
+
+
+def test_fresh_noise_goes_on_after_as_many_draws() -> None:
+    noise = ImageNoise([5, 6], SHAPE)
+    noise.first()
+    said = [noise(1, 0) for _ in range(5)]
+    for draws in range(5):
+        assert torch.equal(ImageNoise([5, 6], SHAPE).source("fresh", LEVELS, draws)(1, 0), said[draws])

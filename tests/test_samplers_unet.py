@@ -72,7 +72,7 @@ def fixed_noise(sigma: float, sigma_next: float) -> Tensor:
 
 
 def ours(starter: Starter, name: str, sigmas: Tensor) -> Tensor:
-    return list(SAMPLERS[name].function()(starter.denoise, start(sigmas), sigmas, fixed_noise))[-1].x
+    return list(SAMPLERS[name].walk(starter.denoise, start(sigmas), sigmas, fixed_noise))[-1].x
 
 
 def start(sigmas: Tensor) -> Tensor:

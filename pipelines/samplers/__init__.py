@@ -3,8 +3,11 @@
     sigmas = plan("DPM++ 2M", "Automatic", steps=20, noise_schedule=schedule)
     for moment in sample("DPM++ 2M", denoise, noise.first() * sigmas[0], sigmas, noise): ...
 
-A new sampler is a file with one generator function and a line in `SAMPLERS`; requests take their choices from there. One that has options
-(`options.py`) names them in its line and is given them as its last argument; one that has none is not.
+A new sampler is a file with one function that makes a step, and a line in `SAMPLERS`; requests take their choices from there. One that has
+options (`options.py`) names them in its line and is given them as its last argument; one that has none is not. As a step is a function of
+what it is given (`moment.Turn`), every run goes on from any of its moments, in another process and on another day:
+
+    for moment in sample("DPM++ 2M", denoise, x, sigmas, noise, start=an_earlier_moment): ...
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from pipelines.samplers.options import ANCESTRAL, CHURNED, USUAL, WITHOUT_NOISE,
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pipelines.samplers.moment import Denoise, Moment, Sampler
+    from pipelines.samplers.moment import Denoise, Moment, Noise, Sampler
     from pipelines.samplers.noise import ImageNoise
     from pipelines.samplers.noise_schedule import NoiseSchedule
 
@@ -47,7 +50,15 @@ class SamplerSpec:
         return self.noise != "none"
 
     def function(self) -> Sampler:
+        """What makes one of its steps."""
         return _resolve(self.target)
+
+    def walk(
+        self, denoise: Denoise, x: Tensor, sigmas: Tensor, noise: Noise, *options: SamplerOptions, start: Moment | None = None
+    ) -> Iterator[Moment]:
+        """As `moment.walk`, by its own steps."""
+        walk = _resolve("moment:walk")
+        return walk(self.function(), denoise, x, sigmas, noise, *options, start=start)
 
     def given(self, options: SamplerOptions | None) -> tuple[SamplerOptions, ...]:
         """Its last argument, if it has options: those that it has, and of the others nothing."""
@@ -105,14 +116,22 @@ def plan(sampler: str, schedule: str, steps: int, noise_schedule: NoiseSchedule)
 
 
 def sample(
-    sampler: str, denoise: Denoise, x: Tensor, sigmas: Tensor, noise: ImageNoise, options: SamplerOptions | None = None
+    sampler: str,
+    denoise: Denoise,
+    x: Tensor,
+    sigmas: Tensor,
+    noise: ImageNoise,
+    options: SamplerOptions | None = None,
+    start: Moment | None = None,
 ) -> Iterator[Moment]:
     """One `Moment` a step, starting from x at `sigmas[0]`, with the kind of noise this sampler needs.
 
-    `options`: those that it has; None for its usual ones.
+    `options`: those that it has; None for its usual ones. `start`: a moment of this run; those after it follow, bit for bit, and x is
+    asked for nothing.
     """
     spec = SAMPLERS[sampler]
-    return spec.function()(denoise, x, sigmas, noise.source(spec.noise, sigmas), *spec.given(options))
+    source = noise.source(spec.noise, sigmas, start.draws if start else None)
+    return spec.walk(denoise, x, sigmas, source, *spec.given(options), start=start)
 
 
 def _resolve(target: str) -> Any:  # Any: a sampler or a schedule, as its table says

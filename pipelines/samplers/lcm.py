@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
-from torch import Tensor
 
-from pipelines.samplers.moment import Denoise, Moment, Noise, per_image, steps
+from pipelines.samplers.moment import Denoise, Made, Noise, Turn, per_image
 
 
-def lcm(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: Noise) -> Iterator[Moment]:
+def lcm(denoise: Denoise, turn: Turn, noise: Noise) -> Made:
     """Multistep consistency sampling: Luo et al. (2023), arXiv:2310.04378, algorithm 3. For distilled models.
 
     Each step predicts x0 and noises it afresh to the next level. The paper's boundary scalings c_skip and c_out
     belong to the model; at its lowest timestep, 19, they differ from 0 and 1 by less than 7e-6.
     """
-    for index, sigma, sigma_next in steps(sigmas):
-        x0 = denoise(x, per_image(sigma, x))
-        x = torch.add(x0, noise(sigma, sigma_next), alpha=sigma_next) if sigma_next > 0 else x0
-        yield Moment(index, sigma, x0, x)
+    sigma, sigma_next = turn.sigma, turn.sigma_next
+    x0 = denoise(turn.x, per_image(sigma, turn.x))
+    return Made(x0, torch.add(x0, noise(sigma, sigma_next), alpha=sigma_next) if sigma_next > 0 else x0)

@@ -1,4 +1,4 @@
-"""The sampler interface: what every sampler takes and yields, in the words of Karras et al. (2022), arXiv:2206.00364.
+"""The sampler interface: what every sampler takes and gives, in the words of Karras et al. (2022), arXiv:2206.00364.
 
 The state is x = x0 + sigma * noise ("variance exploding"); the family behind `denoise` scales it for its network.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -18,23 +17,67 @@ from pipelines.samplers.options import SamplerOptions
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One step is made. The last moment's `x` is the result; whoever wants to stop asks for no further moment."""
+    """One step is made: all that is known then, so that whoever has it can go on from there. The last moment's `x` is the result; whoever
+    wants to stop asks for no further moment.
+    """
 
     index: int  # 0 .. steps - 1
     sigma: float  # the noise level at which the step began
     x0: Tensor  # (batch, channels, height, width): the newest prediction of the clean latents
     x: Tensor  # the same shape: the state after the step, never changed afterwards
+    remembered: tuple[Tensor, ...] = ()  # the same shape each: what the sampler takes along to its next step
+    draws: int = 0  # how often it has asked for noise so far
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a sampler knows when it makes a step. It keeps nothing to itself: what the next step needs it gives back."""
+
+    x: Tensor  # (batch, channels, height, width): the state at `sigma`; not to be changed
+    sigma: float
+    sigma_next: float  # where the step ends, 0 .. sigma
+    sigma_last: float  # where the step before began; infinite before the first one
+    steps: int  # of the whole run
+    remembered: tuple[Tensor, ...] = ()  # what the step before gave back; nothing before the first one
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a step has made."""
+
+    x0: Tensor  # the newest prediction of the clean latents
+    x: Tensor  # the state at `sigma_next`
+    remembered: tuple[Tensor, ...] = ()  # for the next step
 
 
 Denoise = Callable[[Tensor, Tensor], Tensor]  # (x, sigma of shape (batch,)) -> x0, in the shape and type of x
 Noise = Callable[[float, float], Tensor]  # (sigma, sigma_next) -> unit noise in the shape of x
-Sampler = Callable[..., Iterator[Moment]]  # (Denoise, x, sigmas, Noise), and `SamplerOptions` where it has some
+Sampler = Callable[..., Made]  # one step of it: (Denoise, Turn, Noise), and `SamplerOptions` where it has some
 
 
-def steps(sigmas: Tensor) -> Iterator[tuple[int, float, float]]:
-    """(index, sigma, sigma_next) of each step, as plain numbers: one copy from the device instead of one a step."""
-    for index, (sigma, sigma_next) in enumerate(pairwise(sigmas.cpu().numpy().tolist())):
-        yield index, sigma, sigma_next
+def walk(
+    sampler: Sampler, denoise: Denoise, x: Tensor, sigmas: Tensor, noise: Noise, *options: SamplerOptions, start: Moment | None = None
+) -> Iterator[Moment]:
+    """One moment a step, from x at `sigmas[0]`; or those that come after `start`, a moment of the same run."""
+    levels: list[float] = sigmas.cpu().numpy().tolist()  # one copy from the device instead of one a step
+    counted = Counted(noise, start.draws if start else 0)
+    x, remembered = (start.x, start.remembered) if start else (x, ())
+    for index in range(start.index + 1 if start else 0, len(levels) - 1):
+        last = levels[index - 1] if index else math.inf
+        made = sampler(denoise, Turn(x, levels[index], levels[index + 1], last, len(levels) - 1, remembered), counted, *options)
+        x, remembered = made.x, made.remembered
+        yield Moment(index, levels[index], made.x0, x, remembered, counted.draws)
+
+
+class Counted:
+    """Noise that knows how often it was asked for."""
+
+    def __init__(self, noise: Noise, draws: int = 0) -> None:
+        self._noise, self.draws = noise, draws
+
+    def __call__(self, sigma: float, sigma_next: float) -> Tensor:
+        self.draws += 1
+        return self._noise(sigma, sigma_next)
 
 
 def per_image(sigma: float, x: Tensor) -> Tensor:
@@ -54,10 +97,11 @@ def ancestral(sigma: float, sigma_next: float, eta: float = 1.0) -> tuple[float,
     return max(0.0, sigma_next**2 - sigma_up**2) ** 0.5, sigma_up
 
 
-def churned(x: Tensor, sigma: float, noise: Noise, options: SamplerOptions, steps: int) -> tuple[Tensor, float]:
+def churned(turn: Turn, noise: Noise, options: SamplerOptions) -> tuple[Tensor, float]:
     """x and its noise level once the noise before a step is added: Karras et al. (2022), algorithm 2, lines 4 to 6."""
+    x, sigma = turn.x, turn.sigma
     is_within = options.s_tmin <= sigma <= options.s_tmax
-    gamma = min(options.s_churn / steps, math.sqrt(2) - 1) if is_within else 0.0
+    gamma = min(options.s_churn / turn.steps, math.sqrt(2) - 1) if is_within else 0.0
     if gamma <= 0:
         return x, sigma
     sigma_hat = sigma * (1 + gamma)

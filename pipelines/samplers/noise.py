@@ -32,8 +32,7 @@ class ImageNoise:
 
     def first(self) -> Tensor:
         """(batch, channels, height, width): what the drawing begins with. Starts every image's sequence anew."""
-        for generator, seed in zip(self._generators, self.seeds, strict=True):
-            generator.manual_seed(seed)
+        self._begin()
         drawn = self._drawn()
         return sent(drawn if self._variation is None else self._varied(drawn, self._variation), self.device)
 
@@ -41,9 +40,27 @@ class ImageNoise:
         """The next draw of every image, whatever the noise levels."""
         return sent(self._drawn(), self.device)
 
-    def source(self, kind: Literal["none", "fresh", "brownian"], sigmas: Tensor) -> Noise:
-        """The noise a sampler asks for in its `SamplerSpec.noise`, over the levels it is going to visit."""
-        return self.brownian(sigmas[sigmas > 0].min().item(), sigmas.max().item()) if kind == "brownian" else self
+    def source(self, kind: Literal["none", "fresh", "brownian"], sigmas: Tensor, draws: int | None = None) -> Noise:
+        """The noise a sampler asks for in its `SamplerSpec.noise`, over the levels it is going to visit.
+
+        `draws`: how often it has asked already, in a run that goes on; None: the run begins, as `first` was asked for just before. A
+        Brownian path needs no such number: what it says does not depend on what it was asked.
+        """
+        if kind == "brownian":
+            return self.brownian(sigmas[sigmas > 0].min().item(), sigmas.max().item())
+        if draws is not None:
+            self._wind(draws)
+        return self
+
+    def _wind(self, draws: int) -> None:
+        """To where every image's sequence stands after the first noise and so many draws."""
+        self._begin()
+        for _ in range(1 + draws):
+            self._drawn()
+
+    def _begin(self) -> None:
+        for generator, seed in zip(self._generators, self.seeds, strict=True):
+            generator.manual_seed(seed)
 
     def brownian(self, sigma_min: float, sigma_max: float) -> BrownianNoise:
         return BrownianNoise(self, sigma_min, sigma_max)
