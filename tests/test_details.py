@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from models.errors import UserError
 from pipelines.jobs.events import Event, Picture, Step
 from pipelines.jobs.outputs import inspect
-from pipelines.metadata.provenance import LOADING, OURS_ALONE, PLACE, TIME
+from pipelines.metadata.provenance import LOADING, OURS_ALONE, PLACE, SETTINGS_FROM, TIME
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.fields import Choice, Several
