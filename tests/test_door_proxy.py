@@ -3,7 +3,6 @@ directly."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import socket
@@ -23,11 +22,9 @@ from tests.support.proxy import Proxy, running_proxy
 from tests.support.toys import toy_studio
 from ui import page as real_page
 from ui.door.body_guard import FILE_ROUTES
-from ui.door.login import LoginRoutes
 from ui.door.proxy import PublicUrl, read_proxies
-from ui.door.reach import Reach
 from ui.door.roles import RANK, Role, callables, declared
-from ui.routes.addresses import Address, addresses
+from ui.routes.addresses import Address
 from ui.server import Door, create_app
 
 pytest_plugins = ("tests.support.door_fixtures",)
@@ -190,15 +187,6 @@ def come_in(behind: Behind, token: str) -> str:
     named = behind.ask("POST", "/login", urlencode({"name": "Ada"}), FORM | {"Cookie": f"atelier_link={opened.cookies['atelier_link']}"})
     assert (opened.status, named.status) == (303, 303)
     return f"atelier_user={named.cookies['atelier_user']}"
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> list[Address]:
-    """All routes of ours."""
-    studio = toy_studio(tmp_path_factory.mktemp("table"), start=False)
-    found = list(addresses(studio, LoginRoutes(studio.people), asyncio.Event(), Reach()))
-    studio.close()
-    return found
 
 
 def test_every_route_serves_its_role_and_no_lower_one(behind: Behind, table: list[Address]) -> None:

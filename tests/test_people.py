@@ -140,6 +140,13 @@ def test_a_browser_that_was_here_before_comes_back_as_who_it_was(people: People)
     assert again and (again.user, again.name) == (first.user, "Ada B.")
 
 
+def test_who_brings_along_a_cookie_that_was_planted_is_nobody_who_came_by_it(people: People) -> None:
+    planted = "p" * 43  # by who wants to be the same person as the other
+    cookies = [come(people, linked(people)[1], name, browser=planted) for name in ("Ada", "Eve")]
+    known = [people.standing(cookie) for cookie in cookies]
+    assert [each and each.name for each in known] == ["Ada", "Eve"] and len({each and each.user for each in known}) == 2
+
+
 def test_a_link_is_for_as_many_people_as_it_says_also_when_all_come_at_once(people: People) -> None:
     _, token = linked(people, people=3)
     cookies: list[str] = []

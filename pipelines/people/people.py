@@ -204,8 +204,7 @@ class People:
 
     def _member(self, link: Link, name: str, browser: str) -> Callable[[str], Member]:
         def member(fresh: str) -> Member:
-            user = self.user(browser) if COOKIE.fullmatch(browser) else user_of(fresh)
-            known = self.register.member_of(user)
+            known = self.register.member_of(user := self._was(browser) or user_of(fresh))
             if known is None:
                 if len({each.person for each in self.register.sessions_of([link])}) >= (link.people or MOST_PEOPLE):
                     raise UserError(FULL)
@@ -215,6 +214,13 @@ class People:
             return self.register.members[known.number]
 
         return member
+
+    def _was(self, browser: str) -> str:
+        """Who this browser was before, or "". A cookie that no session ever had is from before there were links, and its pictures go to the
+        first who brings it along: whoever brings it after them was given it by somebody.
+        """
+        user = self.user(browser) if COOKIE.fullmatch(browser) else ""
+        return user if hash_of(browser) in self.register.sessions or self.register.member_of(user) is None else ""
 
     def _nobody(self) -> Member:
         raise UserError(MOVED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,10 @@ from typing import Any
 import pytest
 
 from tests.support.doors import PASSWORD, RunningDoor, running_door
+from tests.support.toys import toy_studio
+from ui.door.login import LoginRoutes
+from ui.door.reach import Reach
+from ui.routes.addresses import Address, addresses
 
 CHROMIUM_SWITCHES = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
@@ -51,3 +56,12 @@ def chromium() -> Iterator[Any]:
         launched = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_SWITCHES))
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory: pytest.TempPathFactory) -> list[Address]:
+    """All routes of ours."""
+    studio = toy_studio(tmp_path_factory.mktemp("table"), start=False)
+    found = list(addresses(studio, LoginRoutes(studio.people), asyncio.Event(), Reach()))
+    studio.close()
+    return found

@@ -23,7 +23,7 @@ from ui.door.arguments import check_argument
 from ui.door.bodies import Refused, refuse
 from ui.door.body_guard import replay
 from ui.door.gradio_call import GradioCall
-from ui.door.roles import declared
+from ui.door.roles import Role, declared
 from ui.gradio_import import gradio_stubs_untouched
 from ui.gradio_types import handler_of, number_of, queue_of
 
@@ -34,9 +34,11 @@ with gradio_stubs_untouched():
 
 Endpoint = dict[str, Any]  # Any: what Gradio says of one of its calls
 API = "/gradio_api"
+UPLOAD = f"{API}/upload"
+UPLOADS: Role = "artist"  # the least role that puts in a file
 # What the page needs of Gradio. It has more: saved runs, a proxy, an editor of its own code. Those stay shut.
 PAGES = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/robots.txt", f"{API}/info", f"{API}/startup-events", f"{API}/app_id",
-                   f"{API}/queue/status", f"{API}/upload"})  # fmt: skip
+                   f"{API}/queue/status", UPLOAD})  # fmt: skip
 FILES = ("/assets/", "/static/", "/svelte/", f"{API}/file=")
 AT_ONCE = 6  # functions of components that run for one address at the same time, in threads of which there are 40
 WAITING = 100  # of them that run or wait; a page asks for some 30 when it is opened
@@ -104,10 +106,14 @@ class GradioPart:
             await self.app(passed, told, send)
 
     def _uploading(self, scope: Scope) -> Scope:
-        """The progress of an upload is asked for by a name that the page makes up."""
-        if not scope["path"].endswith("/upload") or not scope["query_string"]:
+        """Who may put pictures in may put in files. The progress of an upload is asked for by a name that the page makes up."""
+        if scope["path"].rstrip("/") != UPLOAD:
             return scope
         asked = GradioCall(scope, ())
+        if refusal := asked.visitor.refusal(UPLOADS):
+            raise Refused(403, refusal)
+        if not scope["query_string"]:
+            return scope
         return asked.with_query(upload_id=asked.own(asked.query("upload_id")))
 
     def _join(self, asked: GradioCall) -> Scope:
