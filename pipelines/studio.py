@@ -60,6 +60,7 @@ from pipelines.services.finish_jobs import JobFollowers, admitted_unfound
 from pipelines.services.finishes import Bench, Finishes
 from pipelines.services.folders import Folders
 from pipelines.services.guests import DiskQuota, check_work, pixels_of
+from pipelines.services.inside import Insides
 from pipelines.services.job_news import NewsDesk, summary
 from pipelines.services.library import Library
 from pipelines.services.lineage import Lineages
@@ -142,6 +143,7 @@ class Studio:
         self.safety = Safety(book, self.people, annotators, kept, lambda: self._worker)
         self.uploads.adopted = self.safety.adopted
         self._news.frames = self.safety.frames
+        self.inside = Insides(self._worker, catalog, kept, self._resolved)
         self.costs = Costs(book.queue, self.forecast)
         self.folders = Folders(book, outputs, self._checkpoint_of)
         self.finishes = Finishes(FinishFiles(outputs.folder), self._bench())
@@ -159,6 +161,7 @@ class Studio:
         self.folders.close()
         self.gallery.close()
         self.people.close()
+        self.inside.close()
         self._worker.close()
         self.book.close()
 

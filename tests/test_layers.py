@@ -52,6 +52,7 @@ PACKAGES = {
         "studio",
         "runtime",
         "services",
+        "inside",
         "tasks",
         "jobs",
         "gallery",

@@ -21,11 +21,25 @@ from ui.parts.queue import queue
 from ui.parts.reading import folders, reading
 from ui.parts.send import connect, connect_readings
 from ui.parts.stage import Stage, header
-from ui.tabs import controlnet, depth, details, enlarge, gallery, hires, img2img, inpaint, models, outpaint, txt2img, upscale
+from ui.tabs import controlnet, depth, details, enlarge, gallery, hires, img2img, inpaint, inside, models, outpaint, txt2img, upscale
 
 PAGES = {"inspector": "Inspector", "queue": "Queue", "finish": "Finish"}  # of the panel
 DAY = 86_400  # seconds; uploads that are older are removed
-TABS: tuple[ModuleType, ...] = (txt2img, img2img, inpaint, outpaint, controlnet, depth, hires, details, enlarge, upscale, models, gallery)
+TABS: tuple[ModuleType, ...] = (
+    txt2img,
+    img2img,
+    inpaint,
+    outpaint,
+    controlnet,
+    depth,
+    hires,
+    details,
+    enlarge,
+    upscale,
+    inside,
+    models,
+    gallery,
+)
 
 
 def page(studio: Studio, tabs: Sequence[ModuleType] = TABS) -> gr.Blocks:

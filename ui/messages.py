@@ -27,6 +27,14 @@ from pipelines.gallery.answers import (
     GalleryPicture,
     GalleryWindow,
 )
+from pipelines.inside.answers import (
+    InsideCurve,
+    InsideLevel,
+    InsideLook,
+    InsidePicture,
+    InsideSchedule,
+    NoiseFound,
+)
 from pipelines.people.answers import LinkRow, NewLink, PeopleNews, PersonRow
 from pipelines.services.answers import (
     CheckedFact,
@@ -111,12 +119,18 @@ __all__ = [
     "GalleryPicture",
     "GalleryWindow",
     "HerePerson",
+    "InsideCurve",
+    "InsideLevel",
+    "InsideLook",
+    "InsidePicture",
+    "InsideSchedule",
     "JobNews",
     "LineageChange",
     "LineagePicture",
     "LineageTie",
     "LinkRow",
     "NewLink",
+    "NoiseFound",
     "PeopleNews",
     "PersonRow",
     "PictureComparison",

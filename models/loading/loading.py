@@ -44,15 +44,11 @@ def load(
     Raises `UserError` when a part is missing, damaged, or does not fit its sizes; that is known before a weight is read.
     """
     family, path, prediction = FAMILIES[checkpoint.family_key], checkpoint.file.path, checkpoint.prediction_type
-    kit_folder = kit(family.key, "v" if prediction == "v_prediction" else checkpoint.variant)
+    kit_folder = _kit_of(checkpoint)
     rest = checkpoint.rest or path
     parts = folder_parts(path, family, rest) if path.is_dir() else file_parts(path, family, kit_folder, others)
     networks = _networks(parts, device, go_on)
-
-    def noise_of(name: str) -> dict[str, object]:
-        return config(rest / name / "scheduler_config.json" if path.is_dir() else kit_folder / f"{name}.json")
-
-    noise = noise_of("scheduler")
+    noise = _noise_of(checkpoint, "scheduler")
     return DiffusionModel(
         checkpoint=checkpoint,
         family=replace(family, scaling_factor=networks["vae"].config["scaling_factor"]),  # stays whichever VAE is put in later
@@ -63,8 +59,22 @@ def load(
         preview=load_preview_decoder(rest / "preview", family).to(device.torch_device),
         alphas_cumprod=_signal(checkpoint, noise).float(),
         prediction_type=prediction or text(noise, "prediction_type", "epsilon"),
-        picture_signal=training_signal(noise_of("low_res_scheduler")).float() if family.noise_levels else None,
+        picture_signal=training_signal(_noise_of(checkpoint, "low_res_scheduler")).float() if family.noise_levels else None,
     )
+
+
+def signal_of(checkpoint: Checkpoint) -> torch.Tensor:
+    """The signal share of each training step, (training steps,) float32: what the checkpoint's small files say, and no weights."""
+    return _signal(checkpoint, _noise_of(checkpoint, "scheduler")).float()
+
+
+def _noise_of(checkpoint: Checkpoint, name: str) -> dict[str, object]:
+    path = checkpoint.file.path
+    return config((checkpoint.rest or path) / name / "scheduler_config.json" if path.is_dir() else _kit_of(checkpoint) / f"{name}.json")
+
+
+def _kit_of(checkpoint: Checkpoint) -> Path:
+    return kit(checkpoint.family_key, "v" if checkpoint.prediction_type == "v_prediction" else checkpoint.variant)
 
 
 def load_vae(file: ModelFile, family: Family, device: Device) -> LoadedVae:

@@ -19,7 +19,7 @@ GAP = 2  # pixels between the pictures of one batch
 
 def preview_of(decoder: PreviewDecoder, x0: Tensor) -> Callable[[], bytes]:
     """A call that makes the JPEG: side by side when the batch has several pictures. x0: (n, 4, h, w)."""
-    return lambda: _jpeg(_sheet(_decoded(decoder, x0)))
+    return lambda: _jpeg(_sheet(pictures_of(decoder, x0)))
 
 
 def preview_like(small: Tensor, x0: Tensor) -> Callable[[], bytes]:
@@ -42,10 +42,11 @@ def _in_colours_of(small: Tensor, x0: Tensor) -> Tensor:
 
 def preview_in(decoder: PreviewDecoder, x0: Tensor, patch: Patch) -> Callable[[], bytes]:
     """As `preview_of`, each in its place in the picture that it is a part of. `patch` is of preview size: see `Patch.small`."""
-    return lambda: _jpeg(_sheet([patch.put_back(image) for image in _decoded(decoder, x0)]))
+    return lambda: _jpeg(_sheet([patch.put_back(image) for image in pictures_of(decoder, x0)]))
 
 
-def _decoded(decoder: PreviewDecoder, x0: Tensor) -> list[Image.Image]:
+def pictures_of(decoder: PreviewDecoder, x0: Tensor) -> list[Image.Image]:
+    """One small picture of each of x0 (n, 4, h, w), as large as the decoder makes them."""
     with torch.inference_mode():
         return _pictures(decoder(x0.to(next(iter(decoder.state_dict().values())).dtype)))
 

@@ -10,9 +10,10 @@ from models.memory.forecast import Machine
 from models.memory.manager import Key, LedgerLine
 from pipelines.jobs.events import Event
 from pipelines.requests.remaining import Progress
-from pipelines.requests.request import Request
+from pipelines.requests.request import Drawing, Request
 
 if TYPE_CHECKING:
+    from models.diffusion_model import DiffusionModel
     from pipelines.preprocessors.annotators import Annotator
 
 Events = Generator[Event | None]  # of one batch; None is a place to stop at without news
@@ -52,6 +53,10 @@ class Runner(Protocol):
 
     def annotator(self, key: str) -> AbstractContextManager[Annotator | None]:
         """The network of a preprocessor, by its key, for the length of the block."""
+        ...
+
+    def lent(self, request: Drawing) -> AbstractContextManager[DiffusionModel]:
+        """Everything that the request names, joined to one model for the length of the block."""
         ...
 
     def batches(self, request: Request, progress: Progress | None = None) -> Generator[Events]:

@@ -69,6 +69,9 @@ class ToyPainter:
     def annotator(self, key: str) -> AbstractContextManager[None]:
         return nullcontext()
 
+    def lent(self, request: Drawing) -> AbstractContextManager[Any]:
+        raise UserError("A toy has no networks to look into.")
+
     def batches(self, request: Request, progress: Progress | None = None) -> Generator[Events]:
         if isinstance(request, Enlarge):  # that is real
             assert self.inputs

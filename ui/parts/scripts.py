@@ -26,8 +26,8 @@ from pipelines.gallery.formats import FORMATS
 
 STATIC = Path(__file__).parents[1] / "static"
 LATER = (
-    "check", "completion", "gallery_together", "lineage", "model_cards", "preset_ask", "preset_form", "preset_list", "prompt_history",
-    "token_view",
+    "check", "completion", "gallery_together", "inside_noise", "inside_page", "inside_parts", "inside_plot", "lineage",
+    "model_cards", "preset_ask", "preset_form", "preset_list", "prompt_history", "token_view",
 )  # fmt: skip
 ON_DEMAND = "on_demand"  # the one module that may load another
 SCRIPT_ID = "atelier-script"  # of the element that loads the script

@@ -19,6 +19,7 @@ from ui.routes.details import DetailRoutes
 from ui.routes.finishes import FinishRoutes
 from ui.routes.folders import FolderRoutes
 from ui.routes.inputs import InputRoutes
+from ui.routes.inside import InsideRoutes
 from ui.routes.jobs import JobRoutes
 from ui.routes.library import LibraryRoutes
 from ui.routes.people import PeopleRoutes
@@ -45,6 +46,7 @@ def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, reach:
     yield from _finishes(FinishRoutes(studio))
     yield from _presets(PresetRoutes(studio))
     yield from _writing(WritingRoutes(studio))
+    yield from _inside(InsideRoutes(studio))
     yield from _people(PeopleRoutes(studio, reach))
     yield from _reach(ReachRoutes(reach, studio.people.care), TrustRoutes(reach.certificate, login.faces))
     together = TogetherRoutes(studio, closing)
@@ -133,6 +135,14 @@ def _writing(writing: WritingRoutes) -> Iterator[Address]:
     yield ("POST", "/tokens", "viewer", writing.tokens)
     yield ("GET", "/cards/{model_id}/picture", "viewer", writing.picture)
     yield ("POST", "/cards/picture", "owner", writing.set_picture)
+
+
+def _inside(inside: InsideRoutes) -> Iterator[Address]:
+    yield ("POST", "/inside/stop", "viewer", inside.stop)
+    yield ("GET", "/inside/{picture_id}", "viewer", inside.picture)
+    yield ("GET", "/inside/{picture_id}/{part}", "viewer", inside.look)
+    yield ("POST", "/inside/{picture_id}/{part}", "artist", inside.begin)
+    yield ("GET", "/inside/{picture_id}/{part}/{name}", "viewer", inside.file)
 
 
 def _elsewhere(readings: ReadingRoutes, folders: FolderRoutes) -> Iterator[Address]:

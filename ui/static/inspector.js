@@ -131,7 +131,7 @@ export const build = ({ element, trigger }) => {
     part("kin").replaceChildren(by, from, origin, forks);
     part("kin").hidden = !part("kin").textContent;
     part("all").textContent = kin.own ? "Take over all" : "Use these settings";
-    part("hide").hidden = !kin.own;
+    part("inside").hidden = part("hide").hidden = !kin.own;
     part("hide").setAttribute("aria-pressed", String(kin.hidden));
     part("hide").title = kin.hidden ? "Others see how it was made, wherever they see the picture" : "Others see the picture, where it is shared, and not how it was made";
     part("hide").lastElementChild.textContent = kin.hidden ? "Settings are hidden" : "Hide settings";
@@ -187,6 +187,7 @@ export const build = ({ element, trigger }) => {
     show(shown.id);
   });
   part("lineage").addEventListener("click", () => wanted("lineage").then(({ showLineage }) => showLineage(shown.id), () => speak("The server did not answer. Try again.")));
+  part("inside").addEventListener("click", () => emit("inside", { id: shown.id }));
   part("all").addEventListener("click", () => takeOver(null, "The form has the settings of this picture."));
   on("picture", ({ id, chosen = false }) => {
     if (!id || id === asked) return;

@@ -140,6 +140,58 @@ export type GalleryWindow = {
   notes: string[];
 };
 
+export type InsideCurve = {
+  name: string;
+  samplers: string[];
+  sigmas: number[];
+  drawn: boolean;
+};
+
+export type InsideLevel = {
+  sigma: number;
+  timestep: number;
+  signal: number;
+  noise: number;
+};
+
+export type InsideLook = {
+  part: string;
+  state: string;
+  step: number;
+  steps: number;
+  message: string;
+  found: NoiseFound | null;
+};
+
+export type InsidePicture = {
+  id: string;
+  prompt: string;
+  model: string;
+  family: string;
+  sampler: string;
+  steps: number;
+  guidance: number;
+  seed: string;
+  width: number;
+  height: number;
+  blocked: string;
+  alone: string;
+  schedule: InsideSchedule | null;
+};
+
+export type InsideSchedule = {
+  planned: number;
+  skipped: number;
+  most: number;
+  least: number;
+  curves: InsideCurve[];
+};
+
+export type NoiseFound = {
+  levels: InsideLevel[];
+  exact: boolean;
+};
+
 export type LinkRow = {
   id: string;
   name: string;

@@ -77,6 +77,8 @@ export type PageEvents = {
   /** Somebody wants the state of the engine at once. */
   look: undefined;
   painted: Painted;
+  /** The inside of a picture is to be shown. */
+  inside: { id: string };
   /** A picture was put in by hand. */
   opened: { kind: string; width: number; height: number };
   /** What a run will draw: a box of the picture, and a sentence about it. */

@@ -1,0 +1,85 @@
+"""The desk: what a look into a picture is given, and what it brings. Importing it imports no torch."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from models.errors import UserError
+from pipelines.images.store import Inputs
+from pipelines.requests.drawn_small import DrawnSmall
+from pipelines.requests.request import Drawing
+
+GONE = "The file of this picture is not there any more, so nothing can be seen inside."
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a look has found: a message for the page, and files by their names."""
+
+    told: Mapping[str, object]
+    files: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+
+    @property
+    def bytes(self) -> int:
+        return sum(map(len, self.files.values()))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How far a look has come, and what it has found so far, where that can be shown already."""
+
+    step: int
+    steps: int
+    found: Found | None = None
+
+
+Looking = Generator[Seen, None, Found]  # every `Seen` is a place to stop
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One finished picture. `request`: what draws it, alone. `path`: its file."""
+
+    request: Drawing
+    path: Path
+    inputs: Inputs
+
+    def picture(self) -> Image.Image:
+        """As it was drawn, in the size that the model knows. Raises `UserError` when it is not there."""
+        size = (self.request.width, self.request.height)
+        drawn = self.as_drawn() or self._file()
+        return drawn if drawn.size == size else drawn.resize(size, Image.Resampling.LANCZOS)
+
+    def as_drawn(self) -> Image.Image | None:
+        """Before an upscaler enlarged it, where it is known."""
+        kept = self.request.as_drawn if isinstance(self.request, DrawnSmall) else ""
+        try:
+            return self.inputs.open(kept) if kept else None
+        except UserError:
+            return None
+
+    def _file(self) -> Image.Image:
+        try:
+            with Image.open(self.path) as picture:
+                return picture.convert("RGB")
+        except OSError as error:
+            raise UserError(GONE) from error
+
+
+def jpeg(picture: Image.Image, quality: int = 88) -> bytes:
+    return _written(picture, "jpeg", quality=quality)
+
+
+def png(picture: Image.Image) -> bytes:
+    return _written(picture, "png", compress_level=1)
+
+
+def _written(picture: Image.Image, kind: str, **options: int) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, kind, **options)
+    return stream.getvalue()

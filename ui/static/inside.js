@@ -1,0 +1,30 @@
+// The Inside tab. What it shows comes when it is first opened; here it only hears which picture is meant.
+import { notify } from "./desk.js";
+import { find, on, parts } from "./dom.js";
+import { wanted } from "./on_demand.js";
+import * as page from "./page.js";
+
+const AWAY = "The server did not answer. See that Atelier still runs, then open the tab again.";
+
+/** @param {import("./page_types.d.ts").Given} given */
+export const build = ({ element }) => {
+  let asked = ""; // the id of the picture that was asked for last
+  let newest = ""; // of this session
+  let shown = null;
+
+  const open = async () => {
+    if (page.open.tab !== "inside") return;
+    shown ??= wanted("inside_page").then((later) => later.inside(parts(element)("room")));
+    const view = await shown.catch(() => ((shown = null), notify(AWAY)));
+    view?.show(asked || page.open.picture || newest);
+  };
+  on("picture", ({ id }) => id && ((asked = id), open()));
+  on("drawn", ({ pictures }) => ((newest = pictures[0]?.id ?? newest), open()));
+  on("tab", open);
+  on("inside", ({ id }) => {
+    asked = id;
+    find("#tab-inside-button")?.click();
+    open();
+  });
+  open();
+};
