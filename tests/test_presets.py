@@ -284,7 +284,6 @@ def test_what_is_exported_comes_back_the_same_and_what_is_here_is_not_added_twic
         (bytes(LARGEST + 1), "larger than 32 MB"),
         (picture(), "no styles that Atelier knows"),
     ],
-    ids=str,
 )
 def test_a_file_that_holds_none_is_told_of_in_a_sentence(data: bytes, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
