@@ -150,15 +150,19 @@ def test_the_next_picture_is_compared_with_this_one(inspected: Visit, house: Hou
 
 
 def test_words_that_were_drawn_are_kept_or_rolled_again(visit: Visit, house: House) -> None:
-    inspect(visit, house, TextToImage(prompt="a red house", prompt_template="a {red|blue} house", seed=4))
+    second = {"hires": True, "hires_prompt": "by night", "hires_template": "by {night|day}"}
+    inspect(visit, house, TextToImage(prompt="a red house", prompt_template="a {red|blue} house", seed=4, **second))
     everything = visit.page.locator("#txt2img-all_combinations")
     assert shown(visit, "prompt_template") == "a {red|blue} house" and not everything.is_visible()
     visit.page.get_by_role("button", name="with a new seed").click()
     wait_for(visit.page, lambda: (values(visit)["prompt"], values(visit)["seed"]) == ("a {red|blue} house", "-1"))
-    visit.page.locator("#txt2img-notes .drawn").get_by_text("1 choice, 2 combinations; for example").wait_for()
+    assert values(visit)["hires_prompt"] == "by {night|day}"
+    visit.unfold("Hires fix")
+    visit.page.locator("#txt2img-hires input[type=checkbox]").check()
+    visit.page.locator("#txt2img-notes .drawn").get_by_text("2 choices, 4 combinations; for example").wait_for()
     everything.get_by_role("checkbox").check()
-    visit.page.get_by_text("All combinations: 2 pictures will be drawn").wait_for()
+    visit.page.get_by_text("All combinations: 4 pictures will be drawn").wait_for()
     everything.get_by_role("checkbox").uncheck()
     visit.page.get_by_role("button", name="the words that were drawn").click()
-    wait_for(visit.page, lambda: values(visit)["prompt"] == "a red house")
+    wait_for(visit.page, lambda: values(visit)["prompt"] == "a red house" and values(visit)["hires_prompt"] == "by night")
     everything.wait_for(state="hidden")

@@ -20,11 +20,11 @@ from pipelines.jobs.outputs import Outputs, read
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import inspect
 from pipelines.requests.request import SEEDS, Drawing, describe, restore, unroll
-from pipelines.requests.wording import of_batch
+from pipelines.requests.wording import of_batch, texts_of
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.wording import with_words
 from pipelines.runtime.runner import open_runner
-from pipelines.services.choice_notes import choices
+from pipelines.services.choice_notes import Choices, choices
 from pipelines.studio import Studio
 from pipelines.wildcards.draw import draw
 from pipelines.wildcards.folders import WildcardFolders
@@ -144,15 +144,18 @@ def test_an_old_picture_whose_prompt_has_braces_is_made_again_with_its_braces() 
 
 
 def test_before_a_run_it_is_said_what_will_be_drawn_and_what_is_wrong() -> None:
-    told = choices("{a|b} __things__", "{x|y}", SHELF, 7, 0)
+    def seen(prompt: str, negative: str, seed: int, pictures: int) -> Choices:
+        return choices(texts_of(TextToImage(prompt=prompt, negative_prompt=negative)), SHELF, seed, pictures)
+
+    told = seen("{a|b} __things__", "{x|y}", 7, 0)
     words, negative = draw(parse("{a|b} __things__"), SHELF, 7), draw(parse("{x|y}"), SHELF, 7, "negative")
     assert told.told == (f"3 choices, 16 combinations; seed 7 draws: “{words}” / “{negative}”",)
-    assert (told.prompt, told.negative, told.found) == (words, negative, True)
-    assert "for example: “" in choices("{a|b}", "", SHELF, -1, 0).told[0]
-    assert choices("{a|b}", "", SHELF, -1, 3).told[1] == "All combinations: 6 pictures will be drawn, 3 of each, one after another."
-    assert "10,000 are the most" in choices("{a|b}" * 20, "", SHELF, -1, 1).wrong[0]
-    assert not choices("a {red} house", "", SHELF, 1, 1).found
-    assert "is not closed" in choices("{a|b", "", SHELF, 1, 0).wrong[0]
+    assert (told.words["prompt"], told.words["negative_prompt"], told.found) == (words, negative, True)
+    assert "for example: “" in seen("{a|b}", "", -1, 0).told[0]
+    assert seen("{a|b}", "", -1, 3).told[1] == "All combinations: 6 pictures will be drawn, 3 of each, one after another."
+    assert "10,000 are the most" in seen("{a|b}" * 20, "", -1, 1).wrong[0]
+    assert not seen("a {red} house", "", 1, 1).found
+    assert "is not closed" in seen("{a|b", "", 1, 0).wrong[0]
 
 
 # ---- drawn ---------------------------------------------------------------------------------------------------------------------

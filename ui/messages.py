@@ -598,6 +598,7 @@ class DetailBoxLine(TypedDict):
     bottom: int
     prompt: str
     strength: float
+    template: str  # what the prompt was drawn of, in a picture's record
 
 
 class FoundBoxes(TypedDict):

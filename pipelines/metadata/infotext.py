@@ -55,7 +55,10 @@ KEYS = {
     "variation_seed": "Variation seed",
     "variation_strength": "Variation seed strength",
 }
-TEMPLATES = {"prompt_template": "Template", "negative_template": "Negative Template"}  # as A1111's sd-dynamic-prompts calls them
+TEMPLATES = {
+    "prompt_template": "Template", "negative_template": "Negative Template",  # as A1111's sd-dynamic-prompts calls them
+    "second_template": "Template 2", "hires_template": "Hires template", "hires_negative_template": "Hires negative template",
+}  # fmt: skip
 SELDOM = frozenset(
     {"clip_skip", "second_prompt", "language", "guidance_rescale", "refiner_start", "variation_seed", "variation_strength"}
 )  # where not the default
@@ -151,7 +154,7 @@ def _drawing_pairs(request: Drawing) -> dict[str, str]:
     pairs = {key: _number_text(getattr(request, name)) for name, key in KEYS.items() if name not in SELDOM or _chosen(request, name)}
     pairs[SIZE] = f"{request.width}x{request.height}"
     pairs |= {KEYS["language"]: str(request.language)} if reads_otherwise(request) else {}
-    pairs |= {key: template for name, key in TEMPLATES.items() if (template := getattr(request, name))}
+    pairs |= {key: template for name, key in TEMPLATES.items() if (template := getattr(request, name, ""))}
     details = detail_pairs(request) if isinstance(request, Details) else {}
     return pairs | _picture_pairs(request) | details | {f"ControlNet {place}": unit_text(use) for place, use in enumerate(request.controls)}
 

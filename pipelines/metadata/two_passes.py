@@ -11,6 +11,7 @@ from pipelines.prompts.tags import take_tags, write_tags
 from pipelines.requests.request import SecondPass, TextToImage, Upscale, limits
 from pipelines.requests.second_pass import SAME, FirstPass, Size
 from pipelines.requests.tiles import InTiles
+from pipelines.requests.wording import TEMPLATES
 
 Larger = TypeVar("Larger", bound=SecondPass | Upscale)  # what draws a picture at a size that follows from its own
 NOTHING: Mapping[str, str] = {}
@@ -42,7 +43,15 @@ def unsized(request: TextToImage) -> SecondPass:
         values["loras"] = ()
     if changes_checkpoint(request):
         values |= OF_CHECKPOINT
+    values |= _templates(request)
     return SecondPass(**values, language=request.language, denoising_strength=request.hires_strength)
+
+
+def _templates(request: TextToImage) -> dict[str, str]:
+    """What the words of the second pass were drawn of: where they are those of the first pass, what those were drawn of."""
+    prompt = request.hires_template if request.hires_prompt else request.prompt_template
+    negative = request.hires_negative_template if request.hires_negative_prompt else request.negative_template
+    return {"prompt_template": prompt, "negative_template": negative, "second_template": request.second_template}
 
 
 def _is_kept(name: str, derived: bool) -> bool:
@@ -95,6 +104,9 @@ def both(request: SecondPass) -> TextToImage | None:
     values = {name: getattr(request, name) for name in limits(SecondPass) if name in limits(TextToImage)}
     values |= {asked: getattr(request, name) for name, asked in TILED.items()}
     values |= {name: getattr(first, name) for name in TOLD} | differing
+    for name in ("prompt", "negative_prompt"):
+        if ASKED[name] in differing:  # what they were drawn of tells of the second pass alone
+            values |= {TEMPLATES[ASKED[name]]: values[TEMPLATES[name]], TEMPLATES[name]: ""}
     both_of = TextToImage(**values, hires=True, hires_strength=request.denoising_strength)
     return replace(both_of, loras=(), hypernetworks=())  # these stand in its prompts as tags
 

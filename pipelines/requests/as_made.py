@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from models.json_values import is_row
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.fields import Choice, Flag, Range, limited
-from pipelines.requests.wording import WHOLE_LANGUAGE
+from pipelines.requests.wording import WHOLE_LANGUAGE, without_templates
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -70,7 +70,7 @@ def loosened(request: Drawn) -> Drawn:
         return request
     tile = {name: 0 for name in ("hires_tile", "enlarged_tile") if hasattr(request, name)}
     decided = {"understood": (), "decodes": (), "threads": 0, "language": WHOLE_LANGUAGE}
-    return replace(request, as_made="", prompt_template="", negative_template="", **decided, **tile)
+    return replace(without_templates(request), as_made="", **decided, **tile)
 
 
 def threads_here(threads: int) -> int:

@@ -28,6 +28,7 @@ class DetailBox:
     bottom: int = limited(0, Range(-FARTHEST, FARTHEST), "Bottom")
     prompt: str = limited("", Text(10_000), "Prompt", "Empty: the picture's own; [PROMPT] stands for that; [SKIP] leaves the box as it is")
     strength: float = limited(0.0, Range(0, 1, 0.01), "Strength", "0: that of the form")
+    template: str = limited("", Text(10_000), "Template", "What its prompt was drawn of", derived=True)
 
     @property
     def box(self) -> Box:

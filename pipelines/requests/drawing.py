@@ -33,6 +33,7 @@ class Drawing(Request):
     second_prompt: str = WORDS("", Text(100_000), "Second prompt", "For the second text encoder of SDXL models; empty: it reads the prompt")
     prompt_template: str = WORDS("", Text(100_000), "Template", "What the prompt was drawn of by the seed", derived=True)
     negative_template: str = WORDS("", Text(100_000), "Negative template", "What the negative prompt was drawn of", derived=True)
+    second_template: str = WORDS("", Text(100_000), "Second template", "What the second prompt was drawn of", derived=True)
     checkpoint: str = MODEL("starter", Choice(), "Checkpoint")
     sampler: str = SAMPLING("DPM++ 2M", Choice(SAMPLER_NAMES), "Sampler", "How each step moves from noise towards the picture")
     schedule: str = SAMPLING("Automatic", Choice(SCHEDULE_NAMES), "Schedule", "How the noise levels are spread over the steps")

@@ -109,6 +109,8 @@ class TwoPasses(Enlarging):
     hires_strength: float = SECOND(USUAL, Range(0, 1, 0.01), "Denoising strength", STRENGTHS)
     hires_prompt: str = SECOND(SAME, Text(100_000), "Hires prompt")
     hires_negative_prompt: str = SECOND(SAME, Text(100_000), "Hires negative prompt")
+    hires_template: str = SECOND("", Text(100_000), "Hires template", "What the hires prompt was drawn of", derived=True)
+    hires_negative_template: str = SECOND("", Text(100_000), "Hires negative template", "What that prompt was drawn of", derived=True)
     hires_sampler: str = SECOND(SAME, Choice((SAME, *SAMPLER_NAMES)), "Hires sampler")
     hires_schedule: str = SECOND(SAME, Choice((SAME, *SCHEDULE_NAMES)), "Hires schedule")
     hires_guidance: float = SECOND(0.0, Range(0, 30, 0.1), "Hires guidance", "0: as in the first pass")

@@ -1,15 +1,27 @@
-"""The words of one picture of a job, and one of several pictures that a job begins with."""
+"""The words of one picture of a job, of all texts that may leave something to choice, and one of several pictures that it begins with."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipelines.requests.added import EMBEDDINGS, HYPERNETWORKS, LORAS, EmbeddingUse, HypernetworkUse, LoraUse
+from pipelines.requests.base import limits
+from pipelines.requests.details import MOST_BOXES, DetailBox
 from pipelines.requests.fields import Several, Stored, Text, limited
 
 if TYPE_CHECKING:
     from pipelines.requests.request import Drawing, Drawn
+
+# Each field whose text may leave something to choice -> the one that says what its words were drawn of. So may the prompt of a box.
+TEMPLATES = {
+    "prompt": "prompt_template", "negative_prompt": "negative_template", "second_prompt": "second_template",
+    "hires_prompt": "hires_template", "hires_negative_prompt": "hires_negative_template",
+}  # fmt: skip
+OF_SECOND_PASS = ("hires_prompt", "hires_negative_prompt")
+BOXES, BOX = "boxes", "box "  # the field that has them, and what a text is called that is the prompt of one
+NOTHING = " "  # the words of a text of which nothing was drawn; "" is one that leaves nothing to choice, and stays as it is
 
 MOST_WORDINGS = 10_000  # of one job
 # How a prompt is read: weights, BREAK and names of embeddings alone, as Atelier did before there was more, or the language as it is now.
@@ -29,32 +41,94 @@ PICTURES = Several(PictureUse, 500)
 
 
 @dataclass(frozen=True, kw_only=True)
+class BoxWords:
+    """Of one box; see `Wording`."""
+
+    prompt: str = limited("", Text(10_000), "Prompt")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Wording:
-    """The words that were drawn for a picture, and all files that are used with them."""
+    """The words that were drawn for a picture, and all files that are used with them. The prompts are whole; of all other texts see
+    `NOTHING`. `boxes`: none, or one for each of the request.
+    """
 
     prompt: str = limited("", Text(100_000), "Prompt")
     negative_prompt: str = limited("", Text(100_000), "Negative prompt")
+    second_prompt: str = limited("", Text(100_000), "Second prompt")
+    hires_prompt: str = limited("", Text(100_000), "Hires prompt")
+    hires_negative_prompt: str = limited("", Text(100_000), "Hires negative prompt")
+    boxes: tuple[BoxWords, ...] = limited((), Several(BoxWords, MOST_BOXES), "Boxes")
     loras: tuple[LoraUse, ...] = limited((), LORAS, "LoRAs")
     hypernetworks: tuple[HypernetworkUse, ...] = limited((), HYPERNETWORKS, "Hypernetworks")
     embeddings: tuple[EmbeddingUse, ...] = limited((), EMBEDDINGS, "Embeddings")
+    hires_loras: tuple[LoraUse, ...] = limited((), LORAS, "Hires LoRAs")
 
 
 WORDINGS = Several(Wording, MOST_WORDINGS)
 
 
+def texts_of(request: Drawing) -> dict[str, str]:
+    """All texts that are drawn and may leave something to choice, by field; boxes as "box 1", "box 2"."""
+    own = limits(type(request))
+    passes = getattr(request, "hires", False)
+    found = {name: str(getattr(request, name)) for name in TEMPLATES if name in own and (passes or name not in OF_SECOND_PASS)}
+    return found | {f"{BOX}{place}": box.prompt for place, box in enumerate(boxes_of(request), 1)}
+
+
+def boxes_of(request: Drawing) -> tuple[DetailBox, ...]:
+    return getattr(request, BOXES, ())
+
+
+def with_texts(request: Drawn, texts: Mapping[str, str]) -> Drawn:
+    """The request with these texts in the place of its own, by the names of `texts_of`."""
+    own = {name: text for name, text in texts.items() if name in TEMPLATES}
+    boxes = tuple(replace(box, prompt=texts.get(f"{BOX}{place}", box.prompt)) for place, box in enumerate(boxes_of(request), 1))
+    return replace(request, **own, **({BOXES: boxes} if boxes else {}))
+
+
+def has_templates(request: Drawing) -> bool:
+    """Its words, or some of them, were drawn. Boxes do not tell: their list comes out of forms, with what it came in with."""
+    return any(getattr(request, name, "") for name in TEMPLATES.values())
+
+
+def as_typed(request: Drawn) -> Drawn:
+    """With what its words were drawn of in their place."""
+    typed = {name: text for name, template in TEMPLATES.items() if (text := getattr(request, template, ""))}
+    boxes = {f"{BOX}{place}": box.template for place, box in enumerate(boxes_of(request), 1) if box.template}
+    return without_templates(with_texts(request, typed | boxes))
+
+
+def without_templates(request: Drawn) -> Drawn:
+    own = {template: "" for template in TEMPLATES.values() if template in limits(type(request))}
+    boxes = tuple(replace(box, template="") for box in boxes_of(request))
+    return replace(request, **own, **({BOXES: boxes} if boxes else {}))
+
+
 def worded(request: Drawn, wording: Wording) -> Drawn:
     """The request with these words, and what they were drawn of."""
-    prompt, negative = request.prompt, request.negative_prompt
-    return replace(
-        request,
-        prompt=wording.prompt,
-        negative_prompt=wording.negative_prompt,
-        loras=wording.loras,
-        hypernetworks=wording.hypernetworks,
-        embeddings=wording.embeddings,
-        prompt_template=request.prompt_template or (prompt if prompt != wording.prompt else ""),
-        negative_template=request.negative_template or (negative if negative != wording.negative_prompt else ""),
-    )
+    typed = texts_of(request)
+    words = {name: words for name, words in _words(wording).items() if name in typed}
+    named = {"loras": wording.loras, "hypernetworks": wording.hypernetworks, "embeddings": wording.embeddings}
+    named |= {"hires_loras": wording.hires_loras} if wording.hires_loras else {}
+    templates = {TEMPLATES[name]: typed[name] for name in words if name in TEMPLATES and words[name] != typed[name]}
+    told = {name: getattr(request, name) or text for name, text in templates.items()}
+    return _with_box_templates(replace(with_texts(request, words), **named, **told), typed, words)
+
+
+def _with_box_templates(request: Drawn, typed: Mapping[str, str], words: Mapping[str, str]) -> Drawn:
+    names = [f"{BOX}{place}" for place in range(1, len(boxes_of(request)) + 1)]
+    drawn = {name: typed[name] for name in names if name in words and words[name] != typed[name]}
+    boxes = tuple(replace(box, template=drawn.get(name, box.template)) for name, box in zip(names, boxes_of(request), strict=True))
+    return replace(request, **{BOXES: boxes}) if drawn else request
+
+
+def _words(wording: Wording) -> dict[str, str]:
+    """Those that were drawn, by the names of `texts_of`."""
+    beside = {name: getattr(wording, name) for name in TEMPLATES if name not in ("prompt", "negative_prompt")}
+    beside |= {f"{BOX}{place}": box.prompt for place, box in enumerate(wording.boxes, 1)}
+    drawn = {name: "" if words == NOTHING else words for name, words in beside.items() if words}
+    return {"prompt": wording.prompt, "negative_prompt": wording.negative_prompt} | drawn
 
 
 def wording_of(request: Drawing, combination: int, place: int) -> Wording:

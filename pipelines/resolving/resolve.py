@@ -4,7 +4,7 @@ refused with its reason before anything is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Protocol, TypeVar
 
@@ -36,6 +36,7 @@ from pipelines.requests.request import (
     Wording,
 )
 from pipelines.requests.second_pass import SAME
+from pipelines.requests.wording import NOTHING, texts_of, with_texts, worded
 from pipelines.resolving.control_match import readers
 from pipelines.resolving.embedding_words import Called, awake, embeddings_for, fitting, with_given
 from pipelines.resolving.rebind import SHOWN, STEERS, Rebound, rebind
@@ -117,10 +118,39 @@ def _with_second_pass(request: TextToImage, catalog: CatalogView) -> TextToImage
     """With what its second pass names looked up as well, so that whatever is wrong with it is said before the first one is drawn."""
     if not request.hires:
         return request
-    found = _resolved(second_pass(request, "", (request.width, request.height)), catalog)
+    words = _without_words(request) if request.wordings else request
+    found = _resolved(second_pass(words, "", (request.width, request.height)), catalog)
+    if request.wordings:
+        return _with_second_wordings(request, found, catalog)
     if not request.hires_loras and not has_loras(request.hires_prompt):
         return request
     return replace(request, hires_loras=found.loras, hires_prompt=found.prompt if request.hires_prompt else SAME)
+
+
+def _with_second_wordings(request: TextToImage, second: SecondPass, catalog: CatalogView) -> TextToImage:
+    """The words of each picture with the LoRAs that they name for its second pass. `second`: that pass, without words."""
+    checkpoint = catalog.checkpoint(second.checkpoint)
+    called = embeddings_for(checkpoint, catalog)
+
+    def looked_up(wording: Wording) -> Wording:
+        single = worded(replace(request, wordings=()), wording)
+        said = _said(second_pass(single, "", (single.width, single.height)), checkpoint, catalog, called)
+        if not single.hires_loras and not has_loras(single.hires_prompt):
+            return wording
+        words = (said.prompt or NOTHING) if single.hires_prompt else wording.hires_prompt
+        return replace(wording, hires_loras=said.loras, hires_prompt=words)
+
+    return replace(request, wordings=_each(request.wordings, looked_up))
+
+
+def _each(wordings: Sequence[Wording], look_up: Callable[[Wording], Wording]) -> tuple[Wording, ...]:
+    """The same words are looked through once."""
+    known = {wording: look_up(wording) for wording in dict.fromkeys(wordings)}
+    return tuple(known[wording] for wording in wordings)
+
+
+def _without_words(request: Drawn) -> Drawn:
+    return with_texts(request, dict.fromkeys(texts_of(request), ""))
 
 
 def _said(request: Drawn, checkpoint: Checkpoint, catalog: CatalogView, called: Called) -> Drawn:
@@ -143,19 +173,21 @@ def _said(request: Drawn, checkpoint: Checkpoint, catalog: CatalogView, called: 
 
 def _with_template(request: Drawn, checkpoint: Checkpoint, catalog: CatalogView, called: Called) -> Drawn:
     """A job whose pictures have words of their own keeps what they were drawn of, tags and all, and what its lists name."""
-    bare = _said(replace(request, prompt="", negative_prompt=""), checkpoint, catalog, called)
-    return replace(bare, prompt=request.prompt, negative_prompt=request.negative_prompt)
+    return with_texts(_said(_without_words(request), checkpoint, catalog, called), texts_of(request))
 
 
 def _wordings(request: Drawing, checkpoint: Checkpoint, catalog: CatalogView, called: Called) -> tuple[Wording, ...]:
-    """The words of each picture with what they name; the same words are looked through once."""
-    known: dict[Wording, Wording] = {}
-    for wording in request.wordings:
-        if wording not in known:
-            drawn = replace(request, prompt=wording.prompt, negative_prompt=wording.negative_prompt, wordings=())
-            said = _said(drawn, checkpoint, catalog, called)
-            known[wording] = Wording(**{item.name: getattr(said, item.name) for item in fields(Wording)})
-    return tuple(known[wording] for wording in request.wordings)
+    """The words of each picture with what they name."""
+
+    def looked_up(wording: Wording) -> Wording:
+        single = worded(replace(request, wordings=()), replace(wording, loras=request.loras, hypernetworks=request.hypernetworks))
+        _check_box_prompts(single)
+        said = _said(single, checkpoint, catalog, called)
+        second = wording.second_prompt if said.second_prompt == request.second_prompt else said.second_prompt or NOTHING
+        named = {name: getattr(said, name) for name in ("loras", "hypernetworks", "embeddings")}
+        return replace(wording, prompt=said.prompt, negative_prompt=said.negative_prompt, second_prompt=second, **named)
+
+    return _each(request.wordings, looked_up)
 
 
 def _values(request: Drawing) -> dict[str, object]:

@@ -1,24 +1,32 @@
 """The words of a job's pictures, drawn of its prompts when it comes in: what is queued holds all of them, whatever becomes of the files.
 
 Picture i has the words that its own seed draws, so alone it is the same picture. With all combinations the words come one after another.
+What may leave something to choice is every text that is drawn, those of a second pass and of boxes too. Each has dice of its own.
 """
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
 
 from models.errors import UserError
 from pipelines.requests.as_made import is_sealed, loosened
 from pipelines.requests.request import SEEDS, Drawing, Drawn, ImageToImage, Kind
-from pipelines.requests.wording import MOST_WORDINGS, Wording
+from pipelines.requests.wording import BOX, MOST_WORDINGS, NOTHING, BoxWords, Wording, boxes_of, has_templates, texts_of
 from pipelines.wildcards.draw import Budget, combinations, count, draw, too_many
 from pipelines.wildcards.shelf import Wildcards
 from pipelines.wildcards.template import Template, parse
 
-NEGATIVE = "negative"  # the dice of the negative prompt: what it draws does not depend on the prompt
+Templates = Mapping[str, Template]  # by the names of `texts_of`
+WHOLE = ("prompt", "negative_prompt")  # that stand in a wording whether or not something was drawn of them
+DICE = {
+    "prompt": "",
+    "negative_prompt": "negative",
+}  # of each text its own; those of the others are called as they are
 MOST_TEXT = 2_000_000  # characters of all words of one job
 MOST_WORK = 4_000_000  # steps of drawing them: some seconds
 
@@ -33,36 +41,68 @@ def with_words(request: Kind, wildcards: Wildcards) -> Kind:
 
 def _with_words(request: Drawn, wildcards: Wildcards) -> Drawn:
     request = replace(loosened(request), wordings=())
-    prompts = parse(request.prompt), parse(request.negative_prompt)
-    if is_final(request) or all(prompt.is_plain for prompt in prompts):
+    templates = templates_of(texts_of(request))
+    if is_final(request) or all(template.is_plain for template in templates.values()):
         return request
     settled = request if request.seed >= 0 else replace(request, seed=random.SystemRandom().randrange(2**32))
-    words = _all_of(*prompts, wildcards) if request.all_combinations else _by_seed(settled, *prompts, wildcards)
-    return replace(settled, wordings=tuple(_bounded(words)))
+    words = _all_of(templates, wildcards) if request.all_combinations else _by_seed(settled, templates, wildcards)
+    return replace(settled, wordings=tuple(_bounded(words, len(boxes_of(request)))))
 
 
 def is_final(request: Drawing) -> bool:
     """Its words are not drawn: they were before, or belong to a picture that is to be made as it was made."""
-    return bool(request.prompt_template or request.negative_template) or is_sealed(request)
+    return has_templates(request) or is_sealed(request)
 
 
-def words_of(prompt: Template, negative: Template, seed: int, wildcards: Wildcards, budget: Budget | None = None) -> tuple[str, str]:
-    """The words that a seed draws. Raises `UserError` when they cannot be drawn."""
-    return draw(prompt, wildcards, seed, budget=budget), draw(negative, wildcards, seed, NEGATIVE, budget)
+def templates_of(texts: Mapping[str, str]) -> Templates:
+    """The prompts, and what else leaves something to choice."""
+    read = {name: parse(text) for name, text in texts.items()}
+    return {name: template for name, template in read.items() if name in WHOLE or not template.is_plain}
 
 
-def count_of(prompt: Template, negative: Template, wildcards: Wildcards) -> int:
+def words_of(templates: Templates, seed: int, wildcards: Wildcards, budget: Budget | None = None) -> dict[str, str]:
+    """The words that a seed draws. Raises `UserError` when they cannot be drawn, which names the text where it is no prompt."""
+    return {name: _drawn(name, template, seed, wildcards, budget) for name, template in templates.items()}
+
+
+def _drawn(name: str, template: Template, seed: int, wildcards: Wildcards, budget: Budget | None) -> str:
+    with _named(name):
+        return draw(template, wildcards, seed, DICE.get(name, name), budget)
+
+
+def count_of(templates: Templates, wildcards: Wildcards) -> int:
     """Of all combinations. Raises `UserError` when something is missing or wrong."""
-    return count(prompt, wildcards) * count(negative, wildcards)
+    return math.prod(_counted(name, template, wildcards) for name, template in templates.items())
 
 
-def _by_seed(request: Drawing, prompt: Template, negative: Template, wildcards: Wildcards) -> Iterator[tuple[str, str]]:
+def _counted(name: str, template: Template, wildcards: Wildcards) -> int:
+    with _named(name):
+        return count(template, wildcards)
+
+
+@contextmanager
+def _named(name: str) -> Generator[None]:
+    """Says in which text something is wrong, where that is not one of the two under which it is told."""
+    try:
+        yield
+    except UserError as error:
+        if name in WHOLE:
+            raise
+        raise UserError(f"In the {called(name)}: {error}") from None
+
+
+def called(name: str) -> str:
+    """What a text is called, in small letters."""
+    return f"prompt of {name}" if name.startswith(BOX) else name.replace("_", " ")
+
+
+def _by_seed(request: Drawing, templates: Templates, wildcards: Wildcards) -> Iterator[dict[str, str]]:
     number = _seeds(request)
     if number > MOST_WORDINGS:
         told = f"{number:,} pictures would each draw words of their own; {MOST_WORDINGS:,} are the most in one job"
         raise UserError(f"{told}. Choose fewer pictures.")
     budget = Budget(MOST_WORK, 2 * MOST_TEXT)
-    return (words_of(prompt, negative, (request.seed + index) % SEEDS, wildcards, budget) for index in range(number))
+    return (words_of(templates, (request.seed + index) % SEEDS, wildcards, budget) for index in range(number))
 
 
 def _seeds(request: Drawing) -> int:
@@ -73,17 +113,26 @@ def _seeds(request: Drawing) -> int:
     return request.picture_count // loops + loops - 1
 
 
-def _all_of(prompt: Template, negative: Template, wildcards: Wildcards) -> Iterator[tuple[str, str]]:
-    number = count_of(prompt, negative, wildcards)
+def _all_of(templates: Templates, wildcards: Wildcards) -> Iterator[dict[str, str]]:
+    number = count_of(templates, wildcards)
     if number > MOST_WORDINGS:
         raise UserError(too_many(number))
-    return product(combinations(prompt, wildcards), combinations(negative, wildcards))
+    listed = product(*(combinations(template, wildcards) for template in templates.values()))
+    return (dict(zip(templates, words, strict=True)) for words in listed)
 
 
-def _bounded(words: Iterator[tuple[str, str]]) -> Iterator[Wording]:
+def _bounded(words: Iterator[dict[str, str]], boxes: int) -> Iterator[Wording]:
     room = MOST_TEXT
-    for prompt, negative in words:
-        room -= len(prompt) + len(negative)
+    for each in words:
+        room -= sum(map(len, each.values()))
         if room < 0:
             raise UserError(f"The words of these pictures are longer than {MOST_TEXT:,} characters together. Choose fewer pictures.")
-        yield Wording(prompt=prompt, negative_prompt=negative)
+        yield wording(each, boxes)
+
+
+def wording(words: Mapping[str, str], boxes: int) -> Wording:
+    """As a job keeps them. `boxes`: how many the request has."""
+    fields = {name: text if name in WHOLE else text or NOTHING for name, text in words.items() if not name.startswith(BOX)}
+    drawn = [words.get(f"{BOX}{place}") for place in range(1, boxes + 1)]
+    own = tuple(BoxWords(prompt="" if text is None else text or NOTHING) for text in drawn)
+    return replace(Wording(boxes=own if any(text is not None for text in drawn) else ()), **fields)

@@ -31,6 +31,7 @@ from pipelines.prompts.marks import Mark, as_typed, marks
 from pipelines.prompts.unread import sentences, unread
 from pipelines.requests.fields import Text
 from pipelines.requests.request import WHOLE_LANGUAGE, Drawing, Request, TextToImage, limits
+from pipelines.requests.wording import TEMPLATES, texts_of, with_texts
 from pipelines.resolving.embedding_words import embeddings_for
 from pipelines.resolving.resolve import CatalogView
 from pipelines.services.choice_notes import Choices, choices
@@ -38,7 +39,6 @@ from pipelines.services.schedule_notes import changes_told, joined_told, switche
 from pipelines.services.time_lanes import lanes_of
 from pipelines.services.time_line import TimeLine, time_line
 from pipelines.wildcards.folders import WildcardFolders
-from pipelines.wildcards.template import parse as template
 
 IN_NEGATIVE = "In the negative prompt: "
 IN_SECOND = "In the second pass: "
@@ -84,19 +84,24 @@ class PromptReader:
         `seed`: of the form, -1 for none. `pictures`: of each combination, where all of them are drawn; else 0. `run`: the rest of the
         form, for its steps and its second prompt.
         """
-        if max(len(text), len(negative)) > (most := longest()):
+        typed = replace(run, prompt=text, negative_prompt=negative, language=WHOLE_LANGUAGE)
+        if max(map(len, (texts := texts_of(typed)).values())) > (most := longest()):
             return PromptNotes(sentences=(f"This is longer than {most:,} characters, the most that a prompt can have. Shorten it.",))
         checkpoint = self._catalog.checkpoint(checkpoint_id)
-        chosen = choices(text, negative, self._wildcards.shelf(), seed, pictures)
+        chosen = choices(texts, self._wildcards.shelf(), seed, pictures)
         if chosen.wrong:
             return PromptNotes(sentences=chosen.wrong, drawn=chosen.told, has_choices=True)  # nothing is drawn, so nothing is counted
-        if len(chosen.prompt) + len(chosen.negative) > MOST_READ:
-            return self._unlooked(chosen)
-        asked = replace(run, prompt=chosen.prompt, negative_prompt=chosen.negative, language=WHOLE_LANGUAGE)
+        asked = with_texts(typed, chosen.words)
+        if sum(len(text) for name, text in chosen.words.items() if name in TEMPLATES) > MOST_READ:
+            return self._unlooked(asked, chosen)
         try:
             return self._read(asked, checkpoint, chosen, text)
         except UserError as error:
             return PromptNotes(sentences=(f"{error} Until then nothing can be drawn.",), drawn=chosen.told, has_choices=chosen.found)
+
+    def words(self, field: str, text: str, seed: int) -> str:
+        """What is drawn of one text of a form; the text itself where nothing can be."""
+        return choices({field: text}, self._wildcards.shelf(), seed, 0).words[field]
 
     def marks(self, checkpoint_id: str, text: str, joins: bool = True) -> list[Mark]:
         """What each part of a text is; none of one that is too long to be looked through. Raises `UserError` for no checkpoint."""
@@ -105,9 +110,9 @@ class PromptReader:
         checkpoint = self._catalog.checkpoint(checkpoint_id)
         return marks(text, Names.of(embeddings_for(checkpoint, self._catalog)), checkpoint.known_words or frozenset(), joins)
 
-    def _unlooked(self, chosen: Choices) -> PromptNotes:
+    def _unlooked(self, asked: Drawing, chosen: Choices) -> PromptNotes:
         """Of a text that is too long to be looked through while somebody types: only whether it can be drawn."""
-        problem = parse(chosen.prompt).problem or parse(chosen.negative, joins=False).problem
+        problem = parse(asked.prompt).problem or parse(asked.negative_prompt, joins=False).problem
         said = f"This has more than {MOST_READ:,} characters, so it is not looked through while you type. It is drawn as it is."
         return PromptNotes(sentences=(problem or said,), drawn=chosen.told, has_choices=chosen.found)
 
@@ -204,8 +209,6 @@ def _second_pass(said: _Read) -> Iterator[str]:
 def _second_prompt(text: str, checkpoint: Checkpoint) -> Iterator[str]:
     if text.strip() and len(FAMILIES[checkpoint.family_key].encoders) < 2:
         yield f"The second prompt does nothing here: “{checkpoint.name[:80]}” has one text encoder."
-    if text.strip() and not template(text).is_plain:
-        yield "In the second prompt nothing is chosen: its braces and wildcards are drawn as words."
 
 
 def _tags_in_negative(negative: Prompt) -> Iterator[str]:

@@ -10,6 +10,7 @@ from models.library.catalog import Catalog
 from pipelines.prompts.chunks import CHUNK, Placed, divided
 from pipelines.prompts.tokenizer import ClipTokenizer
 from pipelines.requests.request import Drawing
+from pipelines.requests.wording import texts_of, with_texts
 from pipelines.resolving.embedding_words import embeddings_for
 from pipelines.services.answers import TokenChunk, TokenPiece, TokenView
 from pipelines.services.prompt_notes import PromptReader
@@ -32,7 +33,8 @@ class TokenViews:
         """
         checkpoint = self._catalog.checkpoint(held.checkpoint)
         text = str(getattr(held, field)) if field in FIELDS else ""
-        found = self._reader.notes(held.checkpoint, text, seed=held.seed, run=held)
+        run = with_texts(held, dict.fromkeys(texts_of(held), ""))  # what is wrong in the others hides no tokens of this one
+        found = self._reader.notes(held.checkpoint, self._reader.words(field, text, held.seed), run=run)
         if found.counted is None:
             raise UserError(" ".join(found.sentences) or UNREAD)
         vectors = {word: entries[0].identity.vectors for word, entries in embeddings_for(checkpoint, self._catalog).items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -39,6 +40,8 @@ from pipelines.job_book.rows import NOBODY
 from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.fields import admit_field
 from pipelines.requests.made_for import draws
+from pipelines.requests.request import LoraUse
+from pipelines.requests.wording import BOXES, TEMPLATES, as_typed, without_templates
 from ui.door.roles import role, user_of, visitor_of
 from ui.gradio_types import CALM, Update, Updates, listener
 from ui.parts.canvas import fit_size
@@ -57,7 +60,7 @@ STAYS = (
 
 WORDS = ("prompt", "negative_prompt", "seed")
 SAID = ("prompt", "negative_prompt")
-ROLLED = (*WORDS, "loras")
+ROLLED = (*TEMPLATES, BOXES, "loras", "hires_loras", "seed")
 
 
 def connect(studio: Studio, tab_forms: dict[str, TabForm], stage: Stage, tabs: gr.Tabs, *senders: Component) -> None:
@@ -230,17 +233,18 @@ def rolled(form: Form, record: PictureRecord) -> dict[Component, Update]:
     Raises `UserError` for a picture whose words were typed, and where the tab has no prompt.
     """
     made = record.request
-    if "prompt" not in form.inputs or not isinstance(made, Drawing) or not (made.prompt_template or made.negative_template):
+    if "prompt" not in form.inputs or not isinstance(made, Drawing) or (typed := as_typed(made)) == without_templates(made):
         raise UserError("The words of this picture were not drawn, so there is nothing to roll again. Open the tab of a drawing.")
-    named = lora_names(made.prompt_template)
-    return form.fill(
-        made,
-        leave=[name for name in form.inputs if name not in ROLLED],
-        prompt=made.prompt_template or made.prompt,
-        negative_prompt=made.negative_template or made.negative_prompt,
-        loras=tuple(use for use in made.loras if use.name not in named),
-        seed=-1,
-    )
+    typed = replace(typed, loras=_unnamed(made.loras, made.prompt_template), seed=-1)
+    if isinstance(typed, TextToImage):
+        typed = replace(typed, hires_loras=_unnamed(typed.hires_loras, typed.hires_prompt))
+    return form.fill(typed, leave=[name for name in form.inputs if name not in ROLLED])
+
+
+def _unnamed(loras: Sequence[LoraUse], prompt: str) -> tuple[LoraUse, ...]:
+    """Those that stand in no tag of the prompt."""
+    named = lora_names(prompt)
+    return tuple(use for use in loras if use.name not in named)
 
 
 def _can_take(studio: Studio, form: Form, record: PictureRecord, name: str) -> bool:

@@ -46,7 +46,7 @@ export const build = ({ element, trigger, props, watch }) => {
   const row = (box, at) => {
     const size = `${box.right - box.left} × ${box.bottom - box.top}`;
     const words = make("input", { type: "text", value: box.prompt ?? "", placeholder: "The prompt above", title: fields.prompt.info, maxLength: 10_000, "aria-label": `Prompt of box ${at + 1}` });
-    words.addEventListener("change", () => put(at, { prompt: words.value }));
+    words.addEventListener("change", () => put(at, { prompt: words.value, template: "" }));
     const { low, high, step, title, info } = fields.strength;
     const strength = make("input", { type: "number", min: low, max: high, step, value: box.strength || "", placeholder: "form", title: `${title}. ${info}`, "aria-label": `${title} of box ${at + 1}` });
     strength.addEventListener("change", () => put(at, { strength: strength.value === "" ? 0 : typedNumber(strength, box.strength, { low, high }) }));

@@ -20,9 +20,14 @@ const LONG = 26; // letters of a value that needs the whole width
 const openForm = () => findAll("button.generate").find((button) => button.getClientRects().length)?.id.replace(/-generate$/, "") ?? "";
 
 const isPrompt = (value) => value.fields[0] === "prompt"; // stands above all others
-const isTemplate = (value) => ["prompt_template", "negative_template"].includes(value.fields[0]);
+const isTemplate = (value) => /_template$/.test(value.fields[0]);
+const WORDS = ["prompt", "negative_prompt", "second_prompt", "hires_prompt", "hires_negative_prompt"];
+// The value below which stands what can be done with words that were drawn.
 /** @param {Details} told */
-const templateOf = (told) => told.groups.flatMap(({ values }) => values).find(isTemplate);
+const templateOf = (told) => {
+  const values = told.groups.flatMap((group) => group.values);
+  return values.find(isTemplate) ?? values.find(({ fields, raw }) => fields[0] === "boxes" && Array.isArray(raw) && raw.some((box) => box.template));
+};
 const namesOf = (values) => values.flatMap((value) => value.fields);
 
 /** @param {import("./page_types.d.ts").Given} given */
@@ -64,7 +69,8 @@ export const build = ({ element, trigger }) => {
 
   // What the words were drawn of: the words as they are, or new ones with another seed.
   const drawnWays = () => {
-    const keeps = small("Keep these words", "Put the words that were drawn into the form", () => takeOver(["prompt", "negative_prompt"], "The words are in the form."), "take");
+    const names = templateOf(shown).fields[0] === "boxes" ? [...WORDS, "boxes"] : WORDS;
+    const keeps = small("Keep these words", "Put the words that were drawn into the form", () => takeOver(names, "The words are in the form."), "take");
     const rolls = small("Roll again", "Put what they were drawn of into the form, with a new seed", roll, "take");
     return make("div", { className: "inspector-ways drawn" }, keeps, rolls);
   };

@@ -986,6 +986,7 @@ export type DetailBoxLine = {
   bottom: number;
   prompt: string;
   strength: number;
+  template: string;
 };
 
 export type FoundBoxes = {

@@ -15,7 +15,7 @@ export const build = ({ element, props, server }) => {
   const RETRY = 2000; // milliseconds until the next attempt when nobody could count
   const EXAMPLES = 4; // two rows of two
   // What says which steps will run, in what other words, and what acts at some of them.
-  const RUN = ["steps", "sampler", "denoising_strength", "exact_steps", "hires", "hires_steps", "hires_sampler", "hires_prompt", "hires_negative_prompt", "second_prompt", "carried", "loras", "controls", "refiner", "refiner_start"];
+  const RUN = ["steps", "sampler", "denoising_strength", "exact_steps", "hires", "hires_steps", "hires_sampler", "hires_prompt", "hires_negative_prompt", "second_prompt", "carried", "loras", "controls", "refiner", "refiner_start", "boxes"];
   const PROMPTS = ["prompt", "negative_prompt", "second_prompt", "hires_prompt", "hires_negative_prompt"];
   const layers = promptLayers(props.kind);
   const line = timeLine(part("line"), () => document.querySelector(`#${props.kind}-prompt textarea`));
@@ -97,9 +97,6 @@ export const build = ({ element, props, server }) => {
     part("examples").replaceChildren(...chips);
   };
 
-  // A control unit that does not act alike at all steps, which alone has a place in the time line.
-  const isPart = ({ start, end, curve }) => start > 0 || end < 1 || curve !== "Flat";
-
   // Examples are for who has not begun.
   const offer = (prompt) => (part("examples").hidden = !!prompt?.trim());
 
@@ -107,7 +104,7 @@ export const build = ({ element, props, server }) => {
   const hear = (values) => {
     const { prompt, negative_prompt, checkpoint, seed, all_combinations, batch_count, batch_size } = values;
     const pictures = all_combinations ? Math.max(1, Math.round(batch_count * batch_size) || 1) : 0;
-    const heard = { prompt, negative_prompt, checkpoint, seed: String(seed ?? -1), pictures, run: JSON.stringify(RUN.map((name) => [name, name === "controls" ? values[name]?.filter(isPart) : values[name]])) };
+    const heard = { prompt, negative_prompt, checkpoint, seed: String(seed ?? -1), pictures, run: JSON.stringify(RUN.map((name) => [name, name === "boxes" ? values[name]?.filter((box) => box.prompt) : values[name]])) };
     layers.follow(PROMPTS);
     if (Object.keys(heard).every((name) => heard[name] === form[name])) return;
     if (checkpoint !== form.checkpoint) showExamples(checkpoint);
