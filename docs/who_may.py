@@ -33,7 +33,11 @@ ROOMS: tuple[tuple[str, Acts], ...] = (
         ("See pictures, large and small, search and sort them, see boards and the bin",
          "GET/picture/{picture_id}.png GET/thumb/{picture_id} GET/library POST/library GET/library/headings POST/library/headings "
          "GET/library/offers GET/library/boards GET/library/bin GET/library/pictures/{picture_id}"),
-        ("Read how a picture was made, compare pictures", "GET/picture/{picture_id}/details GET/compare"),
+        ("Read how a picture was made, walk its lineage, compare pictures",
+         "GET/picture/{picture_id}/details GET/picture/{picture_id}/lineage GET/compare"),
+        ("Look inside a picture: see what was worked out of it, stop what one began",
+         "GET/inside/{picture_id} GET/inside/{picture_id}/{part} GET/inside/{picture_id}/{part}/{name} POST/inside/stop"),
+        ("Have something worked out of a picture, to look inside it", "POST/inside/{picture_id}/{part}"),
         ("Download them, alone or as a ZIP", "POST/library/zip GET/library/zip/{zip_id}"),
         ("See a picture that the safety checker has blurred, after a press", "POST/picture/{picture_id}/reveal"),
         ("Check any file for what it says of its making", "POST/check"),
