@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 LOOPBACK = "127.0.0.1"
 GUEST_DISK = 20  # GB: some 40,000 pictures of 512 x 512
+STEPS = 2  # GB: of some 800 pictures of 512 x 512 in 20 steps
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,6 +54,7 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     from pipelines.job_book.book import JobBook
     from pipelines.jobs.outputs import Outputs
     from pipelines.preprocessors.annotators import Annotators
+    from pipelines.steps.store import KeptSteps
     from pipelines.studio import Studio
     from pipelines.wildcards.folders import WildcardFolders
     from ui import page
@@ -69,6 +71,7 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     inputs.sweep(book.inputs_used())
 
     annotators = Annotators([weights, *options.models_dir], HERE / "models" / "starter")
+    steps = KeptSteps(options.outputs_dir, int(options.steps_budget * 1e9))
     words, tags = WildcardFolders([weights, *options.models_dir]), TagFolders([weights, *options.models_dir])
 
     def open_runner() -> Runner:
@@ -79,11 +82,11 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
         given = {name: int(size * 1e9) for name, size in (("host", options.host_memory), ("device", options.device_memory)) if size}
         if machine.device is None:
             given.pop("device", None)
-        return open_runner(catalog, options.device, inputs, replace(machine, **given), annotators)
+        return open_runner(catalog, options.device, inputs, replace(machine, **given), annotators, steps)
 
     guests = int(options.guest_disk * 1e9)
     studio = Studio(
-        catalog, outputs, book, open_runner, weights, inputs, annotators, guest_disk=guests, wildcards=words, tags=tags
+        catalog, outputs, book, open_runner, weights, inputs, annotators, guest_disk=guests, wildcards=words, tags=tags, steps=steps
     )  # fmt: skip
     door, host = reach(options)
     door = certified(options, door, host)
@@ -187,6 +190,8 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--device-memory", type=float, metavar="GB", help="memory of the graphics card to use; without it, what is free")
     room = f"room for the pictures of each guest, who is anybody but the owner at the machine; {GUEST_DISK} if not given, 0 for no limit"
     result.add_argument("--guest-disk", type=gigabytes, default=GUEST_DISK, metavar="GB", help=room)
+    kept = f"room for the steps of pictures, from which they can be gone on; {STEPS} if not given, 0 keeps none"
+    result.add_argument("--steps-budget", type=gigabytes, default=STEPS, metavar="GB", help=kept)
     result.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,8 @@ from pipelines.jobs.worker import Worker
 from pipelines.metadata.two_passes import first_pass, sized, with_own_first
 from pipelines.people.people import People
 from pipelines.preprocessors.annotators import Annotators
+from pipelines.requests.as_made import loosened
+from pipelines.requests.branch import Branch, as_in, check_branch
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.made_for import draws
@@ -42,8 +45,9 @@ from pipelines.requests.request import (
     listed_in,
 )
 from pipelines.requests.second_pass import FirstPass
+from pipelines.requests.steps import steps_of
 from pipelines.resolving.forecast import forecast_of, forecast_of_tiles
-from pipelines.resolving.rebind import Rebound
+from pipelines.resolving.rebind import Rebound, rebind
 from pipelines.resolving.resolve import resolve
 from pipelines.resolving.wording import with_words
 from pipelines.services.answers import JobNews
@@ -74,9 +78,12 @@ from pipelines.services.queue import Queue
 from pipelines.services.readings import Readings
 from pipelines.services.safety import Safety
 from pipelines.services.strengths import Strengths
+from pipelines.services.strips import NO_STEPS, Strips
 from pipelines.services.together import Together
 from pipelines.services.token_view import TokenViews
 from pipelines.services.uploads import Taken, Uploads
+from pipelines.steps.content import told_of
+from pipelines.steps.store import KeptSteps
 from pipelines.wildcards.folders import WildcardFolders
 
 __all__ = ["Checkpoint", "Studio", "summary"]
@@ -98,12 +105,13 @@ class Studio:
         guest_disk: int = 0,
         wildcards: WildcardFolders | None = None,
         tags: TagFolders | None = None,
+        steps: KeptSteps | None = None,
     ) -> None:
         """`weights`: the folder that downloaded and converted models go to. `inputs`: shared with the runner; else beside the outputs.
 
         `annotators`: the weights of preprocessors, shared with the runner; without it, there are none. `hub`: where downloads come from.
-        `guest_disk`: bytes that each guest's pictures and inputs may take; 0 for no limit. `wildcards`, `tags`: without it, there
-        are none.
+        `guest_disk`: bytes that each guest's pictures and inputs may take; 0 for no limit. `wildcards`, `tags`, `steps` (those
+        that are kept, shared with the runner): without it, there are none.
         """
         self._catalog = catalog
         kept = inputs or Inputs(outputs.folder / INPUTS)
@@ -117,7 +125,8 @@ class Studio:
             book, self.uploads, lambda: self.finder, lambda: self.gallery, self._admitted_step, self._resolved, self.disk.free,
             lambda record: self.safety.entered(record),
         )  # fmt: skip
-        self._worker = Worker(book, outputs, open_runner, followers)
+        self.steps = steps or KeptSteps(outputs.folder, 0)
+        self._worker = Worker(book, outputs, open_runner, followers, self.steps)
         annotators = annotators or Annotators([], outputs.folder / ".none")
         self._news = NewsDesk(book, self._worker, catalog)
         self.queue = Queue(book, self._worker, self._news, self._admitted, self._allowance, self._admitted_step)
@@ -137,6 +146,7 @@ class Studio:
         self.gallery = Gallery(book, self.disk.gave_back)
         self.lineage = Lineages(book, self.gallery.lineage, self.details, kept)
         self.people.on_linked = self.gallery.boards.linked
+        self.gallery.on_removed = self.steps.remove
         self.together = Together(book, self._worker, self.queue, self.gallery.boards, self.people)
         self.readings = Readings(catalog, self.uploads, annotators, self._runtime)
         self.checks = Checks(self.gallery.leaving.signing.anchors)
@@ -144,6 +154,7 @@ class Studio:
         self.uploads.adopted = self.safety.adopted
         self._news.frames = self.safety.frames
         self.inside = Insides(self._worker, catalog, kept, self._resolved)
+        self.strips = Strips(self.steps, catalog, book.queue)
         self.costs = Costs(book.queue, self.forecast)
         self.folders = Folders(book, outputs, self._checkpoint_of)
         self.finishes = Finishes(FinishFiles(outputs.folder), self._bench())
@@ -298,6 +309,32 @@ class Studio:
         record = self.book.picture(picture_id)
         shown = record is not None and record.user not in person.users and self.gallery.shares(picture_id, person)
         return record if shown and self.gallery.tells(picture_id, person) else None
+
+    def branched(
+        self, picture_id: str, person: Person, step: int, leg: int = 0, request: Drawing | None = None, shown: bool = False
+    ) -> Drawing:
+        """What goes on from that step, counted from 1, of a picture that this person sees and may know the making of.
+
+        `request`: what is asked for from there on; without it, all stays as it was. `shown`: what was predicted then becomes a picture.
+        Raises `UserError` where there is nothing to go on from.
+        """
+        record = self.book.picture(picture_id)
+        if record is None or not (self.gallery.shows(picture_id, person) and self.gallery.tells(picture_id, person)):
+            raise UserError("There is no such picture among yours.")
+        self.own_picture(picture_id, person.user, person.owner)  # takes up the inputs of what is nobody's
+        if record.note or not isinstance(record.request, Drawing):
+            raise UserError(record.note or NO_STEPS)
+        made_with = inspect(record.path).made_with
+        asked = loosened(request or self._as_it_was(record.request, made_with))
+        use = Branch(of=record.request, step=step, leg=leg, shown=shown, made_with=json.dumps(told_of(made_with)))
+        branch = replace(asked, branch=(use,), **as_in(asked, record.request))
+        check_branch(branch, steps_of(branch).run)
+        return branch
+
+    def _as_it_was(self, request: Drawing, made_with: Mapping[str, str]) -> Drawing:
+        found = rebind(request, made_with, self._catalog).request
+        assert isinstance(found, Drawing)
+        return found
 
     def origin(self, picture_id: str, person: Person) -> str:
         """The id, where a job of this person's may say that it was begun with that picture's settings; else ""."""

@@ -205,6 +205,7 @@ def test_every_field_of_a_request_is_written_or_known_not_to_be() -> None:
         "understood": "ids of this machine; in the JSON",
         "decodes": "in the JSON; what others know of it is VAE tile and VAE precision",
         "threads": "in the JSON",
+        "branch": "a whole picture; in the JSON",
         "all_combinations": "of a job; a picture has its words",
         "wordings": "of a job; a picture has its words",
         "enlarged_by": "Enlarged by, and its hash",

@@ -56,6 +56,7 @@ from pipelines.services.answers import (
     JobNews,
     PictureComparison,
     PictureDetails,
+    PictureSteps,
     PictureSummary,
     PreprocessorInfo,
     PresetChange,
@@ -71,6 +72,8 @@ from pipelines.services.answers import (
     ReadingNews,
     ReadModel,
     ReadValue,
+    StepActs,
+    StepLine,
     ThresholdInfo,
     TimeEdge,
     TimeLane,
@@ -136,6 +139,7 @@ __all__ = [
     "PictureComparison",
     "PictureDetails",
     "PictureLineage",
+    "PictureSteps",
     "PictureSummary",
     "PreprocessorInfo",
     "PresetChange",
@@ -151,6 +155,8 @@ __all__ = [
     "ReadModel",
     "ReadValue",
     "ReadingNews",
+    "StepActs",
+    "StepLine",
     "ThresholdInfo",
     "TimeEdge",
     "TimeLane",
@@ -435,6 +441,17 @@ class FinishOrder(TypedDict, total=False):
     picture: object  # an id
     ids: object  # of pictures
     of: object  # pictures of the whole order, which comes in parts
+
+
+class BranchOrder(TypedDict, total=False):
+    """From where a picture is gone on from. Read by `POST /picture/{id}/steps/branch` and `/keep`."""
+
+    leg: object  # a whole number, 0 without it
+    step: object  # a whole number, from 1
+    kind: object  # of the form, a text; without it, as the picture was drawn
+    values: object  # of the form, by field
+    lane: object  # "now", "next" or "idle"
+    once: object  # what the page calls this order, a text
 
 
 class CompletionQuestion(TypedDict, total=False):

@@ -51,6 +51,7 @@ class Gallery:
         self._reader = Reader(book.file.path)
         self._listings = Listings(book, self._reader)
         self._gave_back = gave_back
+        self.on_removed: Callable[[str], None] = lambda path: None  # hears of the path of each picture that has left the bin for good
         self._changes = Changes(book)
         self.marks = Marks(self._changes)
         self.boards = Boards(self._changes)
@@ -195,6 +196,7 @@ class Gallery:
 
     def _gone(self, due: Due) -> None:
         self.thumbs.remove(due.id)
+        self.on_removed(due.path)
         self._gave_back(due.user, due.number, due.bytes)
 
 

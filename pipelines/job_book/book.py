@@ -171,12 +171,21 @@ class JobBook:
         query = "update job set state = 'stopped', ended = ?, withdrawn = 1 where id = ? and state = 'waiting'"
         return self._write(query, (time.time(), job_id)) == 1
 
-    def recover(self) -> int:
+    def recover(self, came_on: Callable[[str], bool] = lambda job_id: False) -> int:
         """At start: what ran when the server went away waits again if it had come on, else it is marked interrupted; returns how many of
-        these there are. What waited keeps its place.
+        these there are. What waited keeps its place. `came_on`: whether a job has more to go on from than its pictures.
         """
         with self._transaction() as db:
-            return recovered(db, ())
+            return recovered(db, (), came_on)
+
+    def may_go_on(self, job_id: str) -> bool:
+        """It waits, runs, or was stopped and may come back."""
+        row = self._one("select state, withdrawn from job where id = ?", (job_id,))
+        return row is not None and (row["state"] in (WAITING, RUNNING) or (row["state"] == STOPPED and bool(row["withdrawn"])))
+
+    def rated(self) -> list[str]:
+        """Paths of the pictures that somebody rated or marked, as the file has them."""
+        return [row["path"] for row in self._all("select path from picture join shelf using (number) where rating > 0 or favourite", ())]
 
     def job(self, job_id: str) -> Job | None:
         row = self._one("select * from job where id = ?", (job_id,))
@@ -337,7 +346,7 @@ class JobBook:
         return self._file.rows(query, values)
 
 
-def recovered(db: sqlite3.Connection, running: Collection[str]) -> int:
+def recovered(db: sqlite3.Connection, running: Collection[str], came_on: Callable[[str], bool] = lambda job_id: False) -> int:
     """Of what is said to run and does not, what has come on since it was begun waits again, to go on where it stands; so does, once, what
     is one of several steps, as the ones before it went well. The rest may be what the process died of, and is marked as interrupted;
     returns how many. `running`: the ids of what does run.
@@ -345,14 +354,15 @@ def recovered(db: sqlite3.Connection, running: Collection[str]) -> int:
     message = "The studio was restarted while this was drawn. Finished pictures are kept; generate again for the rest."
     query = f"select id, user, pictures > begun as came_on, chain <> '' and not tried as again from job where {RUNS}"
     lost = [row for row in db.execute(query) if row["id"] not in running]
+    goes_on = {row["id"] for row in lost if row["came_on"] or came_on(row["id"])}
     for row in lost:
-        if row["came_on"] or row["again"]:
+        if row["id"] in goes_on or row["again"]:
             sit_down(db, row["user"])
-            db.execute("update job set state = 'waiting', tried = tried + ? where id = ?", (not row["came_on"], row["id"]))
+            db.execute("update job set state = 'waiting', tried = tried + ? where id = ?", (row["id"] not in goes_on, row["id"]))
         else:
             query = "update job set state = 'interrupted', message = ?, ended = ? where id = ?"
             db.execute(query, (message, time.time(), row["id"]))
-    return sum(not row["came_on"] and not row["again"] for row in lost)
+    return sum(row["id"] not in goes_on and not row["again"] for row in lost)
 
 
 def _begun(db: sqlite3.Connection, number: int) -> Job | None:

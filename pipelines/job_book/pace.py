@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from pipelines.images.tiles import pixels_drawn
 from pipelines.prompts.asked import share_of_work
+from pipelines.requests.branch import branch_of
 from pipelines.requests.request import Drawing, Enlarge, Request
 
 NEWEST = 0.3  # share of the newest batch in what is known
@@ -39,7 +40,13 @@ def work_of(request: Request) -> float:
     """Work of one batch."""
     if not isinstance(request, Drawing):
         return 1.0
-    return pixels_drawn(request) / 1e6 * request.steps * request.pictures_a_batch * share_of_work(request)
+    return pixels_drawn(request) / 1e6 * _steps(request) * request.pictures_a_batch * share_of_work(request)
+
+
+def _steps(request: Drawing) -> int:
+    """A branch makes those that are left. Those before it are made once more only where they are not kept, and teach nothing."""
+    use = branch_of(request)
+    return request.steps if use is None else max(1, request.steps - use.step)
 
 
 def read_paces(db: sqlite3.Connection) -> Paces:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -59,7 +59,7 @@ class PictureRecord:
 
 def job_of(row: sqlite3.Row) -> Job:
     request, note = request_of(row["request"])
-    progress = read_progress(row["batch"], row["pictures"], row["stored"])
+    progress = replace(read_progress(row["batch"], row["pictures"], row["stored"]), job=row["id"])
     told = row["state"], row["message"], row["created"], row["started"], row["ended"], note, progress, row["chain"], bool(row["owner"])
     return Job(row["id"], row["user"], request, *told, row["board"], row["origin"])
 

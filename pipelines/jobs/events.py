@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from pipelines.requests.request import Request
+    from pipelines.steps.state import StepState
 
 Made = TypeVar("Made")
 Heard = TypeVar("Heard")
@@ -21,7 +22,8 @@ class Step:
     """One sampling step was made, for every picture of one batch; or one part of work that has none.
 
     `preview` makes the small picture of the predicted clean latents (PNG or JPEG bytes) when somebody asks, outside the
-    worker; a step that nobody looks at costs nothing. No bytes: there is nothing to look at yet.
+    worker; a step that nobody looks at costs nothing. No bytes: there is nothing to look at yet. `state` likewise makes plain numbers of
+    what the step leaves behind, for as long as the event is held.
     """
 
     index: int  # 1 .. count; 0 for what only has begun
@@ -30,6 +32,7 @@ class Step:
     batches: int
     preview: Callable[[], bytes] = bytes
     before: str = ""  # work that goes before the drawing, and is counted by itself: what is done, as people are told
+    state: Callable[[], StepState] | None = None  # None: nobody could go on from here
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from models.errors import UserError
 from pipelines.job_book.book import DONE, FAILED, STOPPED, WAITING, BookError, Job, JobBook, PictureRecord
 from pipelines.job_book.following import Following
 from pipelines.jobs.events import Event, Picture, Step
+from pipelines.jobs.keeping import StepKeeper
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.progress import JobProgress
 from pipelines.jobs.runner import Events, Runner
@@ -57,6 +59,7 @@ class Surroundings:
     book: JobBook
     outputs: Outputs
     saving: Saving
+    steps: StepKeeper
     is_closing: Callable[[], bool]
     goes_on: Callable[[JobProgress], bool]  # asked between two batches; if not, the job waits again already
     told: Callable[[JobProgress, Step | PictureRecord], None]
@@ -87,6 +90,7 @@ class JobRun:
         """Runs every batch that is left, as long as the job goes on."""
         request, live = settled(self._around.followers.begun(self._job)), self._live
         self._around.saving.settle(self._job, request)
+        self._around.steps.begin(self._job.id, request)
         with closing(self._runner.batches(request, live.progress)) as batches:
             for number, batch in enumerate(batches, live.first):
                 self._timed(number, batch)
@@ -136,18 +140,23 @@ class JobRun:
         live = self._live
         if isinstance(event, Step):
             self._around.told(live, event)
+            if event.state:
+                live.has_read = live.has_read or bool(event.before)  # steps of another picture are no measure of this one's pace
+                self._around.steps.step(self._job.id, event.state)
             return
         live.drawn += 1
         live.progress.pictures = event.index + 1
         progress = replace(live.progress, stored=dict(live.progress.stored))
         then, trouble = self._next(event)
-        self._around.saving.keep(self._job, event, self._entered, progress, then)
+        entered = partial(self._entered, event.index, event.made_with)  # and not the event, which holds the picture
+        self._around.saving.keep(self._job, event, entered, progress, then)
         self._around.say(self._around.saving.trouble)
         if trouble:
             raise trouble
 
-    def _entered(self, record: PictureRecord) -> None:
+    def _entered(self, index: int, made_with: Mapping[str, str], record: PictureRecord) -> None:
         """The picture is on the disk and in the book before anyone is told of it."""
+        self._around.steps.picture(self._job.id, index, record.path.name, record.request, made_with)
         self._around.followers.kept(record)
         self._around.told(self._live, record)
         self._around.followers.entered(self._job, record)

@@ -97,6 +97,7 @@ class JobProgress:
     drawn: int = 0  # pictures that are finished, saved or not yet
     progress: Progress = field(default_factory=Progress)  # where the job stands; led on by the worker's thread
     first: int = 0  # the batch that it was begun with, or went on with
+    made: int | None = None  # steps of that batch that a try before had made; None before the first one
     has_read: bool = False  # something was read from the disk for the batch in work
     stop: bool = False
     skip: bool = False
@@ -104,6 +105,8 @@ class JobProgress:
 
     def advance(self, news: Step | PictureRecord, version: int) -> None:
         if isinstance(news, Step):
+            if self.made is None and not news.before:
+                self.made = max(0, news.index - 1)
             self.recent.append(Frame(news, version))
             if news.before:
                 self.started = time.monotonic()  # the pace is that of drawing
@@ -118,10 +121,11 @@ class JobProgress:
     def eta(self) -> float | None:
         """Seconds of drawing left at the pace so far, None before the second step."""
         step = self.step
-        if step is None or step.before or (step.batch == self.first and step.index < 2):
+        made = self.made or 0
+        if step is None or step.before or (step.batch == self.first and step.index - made < 2):
             return None
-        done = (step.batch - self.first) * step.count + step.index
-        return (time.monotonic() - self.started) / done * (step.count * (step.batches - self.first) - done)
+        drawn = (step.batch - self.first) * step.count + step.index
+        return (time.monotonic() - self.started) / (drawn - made) * (step.count * (step.batches - self.first) - drawn)
 
     def batch_eta(self) -> float | None:
         """The same of the batch in work."""

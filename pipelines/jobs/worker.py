@@ -18,11 +18,13 @@ from pipelines.jobs.backoff import Backoff
 from pipelines.jobs.errands import Errands
 from pipelines.jobs.events import Step
 from pipelines.jobs.job_run import BROKEN, Followers, JobRun, Surroundings, settled
+from pipelines.jobs.keeping import StepKeeper
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.progress import Bell, JobProgress, Versions
 from pipelines.jobs.runner import Runner
 from pipelines.jobs.saving import Saving
 from pipelines.requests.request import Request
+from pipelines.steps.store import KeptSteps
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +46,17 @@ class Worker:
         outputs: Outputs,
         open_runner: Callable[[], Runner],
         followers: Followers | None = None,
+        steps: KeptSteps | None = None,
     ) -> None:
         """`open_runner` is called in the worker's thread: it imports the libraries and loads the default model, which takes seconds.
 
-        `followers`: say what goes on from a finished picture; without it, nothing does.
+        `followers`: say what goes on from a finished picture; without it, nothing does. `steps`: where those of pictures are kept;
+        without it, none are.
         """
         self.book = book
         self.outputs = outputs
         self.saving = Saving(book, outputs)
+        self.steps = StepKeeper(steps or KeptSteps(outputs.folder, 0), book.rated)
         self.errands = Errands()
         self.versions = Versions(book.first_version)
         self.queue_version = self.versions.next()
@@ -66,7 +71,7 @@ class Worker:
         self._wake = threading.Semaphore(0)
         self._closing = threading.Event()
         self._around = Surroundings(
-            book, outputs, self.saving, self._closing.is_set, self._goes_on, self._news, self._say, followers or Followers()
+            book, outputs, self.saving, self.steps, self._closing.is_set, self._goes_on, self._news, self._say, followers or Followers()
         )
         self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
 
@@ -83,6 +88,7 @@ class Worker:
         self._come_to_a_stop()
         if self._thread.is_alive():
             self._thread.join(timeout)
+        self.steps.close()
         if self.saving.trouble:
             log.error("The studio closes with something unwritten: %s", self.saving.trouble)
 
@@ -192,8 +198,9 @@ class Worker:
     def _recover(self) -> None:
         if self._recovered:
             return
-        interrupted = self.book.recover()
+        interrupted = self.book.recover(self.steps.kept.came_on)
         self._recovered = True
+        self.steps.kept.sweep(self.book.may_go_on)
         if interrupted:
             log.info("%d job(s) were running when the server last went away; marked as interrupted", interrupted)
 
@@ -251,7 +258,7 @@ class Worker:
         return live
 
     def _run(self, job: Job, runner: Runner) -> None:
-        live, self._in_work = self._live[job.id], runner
+        live, self._in_work, state = self._live[job.id], runner, ""
         try:
             run = JobRun(live, runner, self._around)
             state, message = run.outcome()
@@ -259,6 +266,7 @@ class Worker:
                 self._write_out(job, live)
                 self.saving.end(job, state, message, run.then)
         finally:
+            self.steps.end(job.id, goes_on=state in (WAITING, STOPPED))
             self._live.pop(job.id, None)
             self._queue_moved()
 

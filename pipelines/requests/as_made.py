@@ -15,6 +15,7 @@ from dataclasses import Field, asdict, dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING
 
 from models.json_values import is_row
+from pipelines.requests.branch import leaves_its_trunk
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.fields import Choice, Flag, Range, limited
 from pipelines.requests.wording import WHOLE_LANGUAGE, without_templates
@@ -66,10 +67,12 @@ def is_sealed(request: Drawing) -> bool:
 
 def loosened(request: Drawn) -> Drawn:
     """Without what was decided for another request, when the seal is broken."""
-    if not request.as_made or is_sealed(request):
+    if not request.as_made:
         return request
+    if is_sealed(request):
+        return replace(request, branch=()) if leaves_its_trunk(request) else request
     tile = {name: 0 for name in ("hires_tile", "enlarged_tile") if hasattr(request, name)}
-    decided = {"understood": (), "decodes": (), "threads": 0, "language": WHOLE_LANGUAGE}
+    decided = {"understood": (), "decodes": (), "threads": 0, "language": WHOLE_LANGUAGE, "branch": ()}
     return replace(without_templates(request), as_made="", **decided, **tile)
 
 

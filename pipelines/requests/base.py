@@ -7,11 +7,11 @@ them, and a picture's metadata is derived from them. The kinds themselves stand 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, ClassVar, Self, TypeVar, cast
 
 from models.errors import UserError
-from pipelines.requests.fields import Limit, Several, Stored, admit_field
+from pipelines.requests.fields import Limit, Several, Stored, Whole, admit_field
 from pipelines.requests.groups import BEGINNING
 
 if TYPE_CHECKING:
@@ -105,10 +105,19 @@ def _stored(value: DataclassInstance) -> Iterator[str]:
         limit, held = item.metadata["limit"], getattr(value, item.name)
         if isinstance(limit, Stored) and held:
             yield held
+        if isinstance(limit, Whole) and held is not None:
+            yield from _stored(held)
         if isinstance(limit, Several):
             for entry in cast("tuple[DataclassInstance, ...]", held):
                 yield from _stored(entry)
 
 
 def _json(value: object) -> object:
-    return [asdict(entry) for entry in cast("tuple[DataclassInstance, ...]", value)] if isinstance(value, tuple) else value
+    if isinstance(value, Request):
+        return describe(value)
+    return [entry_of(entry) for entry in cast("tuple[DataclassInstance, ...]", value)] if isinstance(value, tuple) else value
+
+
+def entry_of(entry: DataclassInstance) -> dict[str, object]:
+    """An entry of one of its lists as plain JSON values."""
+    return {item.name: _json(getattr(entry, item.name)) for item in fields(entry)}

@@ -105,7 +105,24 @@ class Several:
         return self.entry(**{key: admit_field(known[key], part) for key, part in value.items()})
 
 
-Limit = Range | Text | Choice | Flag | Stored | Several
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole drawing that another one holds: described as one is, with its kind."""
+
+    def admit(self, name: str, value: object, kind: type) -> object:
+        from pipelines.requests.branch import check_depth
+        from pipelines.requests.request import Drawing, restore  # which declare their fields by these limits
+
+        found = value
+        if is_table(value):
+            check_depth(value)
+            found = restore(value)
+        if found is not None and not isinstance(found, Drawing):
+            raise UserError(f"{name} must be a drawing.")
+        return found
+
+
+Limit = Range | Text | Choice | Flag | Stored | Several | Whole
 
 
 # Any: a field of a dataclass is written as its default, whatever type that has.

@@ -31,7 +31,8 @@ TILES = Group("Tiles")
 DEPTH = Group("Depth map")
 DETAILS = Group("Details")
 CONTROL = Group("Control")
+BRANCH = Group("Branch")
 COMPUTED = Group("Provenance")
 GROUPS = (
-    WORDS, MODEL, PICTURE, SAMPLING, ENLARGED, SECOND, BEGINNING, MASK, TILES, DEPTH, DETAILS, CONTROL, COMPUTED,
+    WORDS, MODEL, PICTURE, SAMPLING, ENLARGED, SECOND, BEGINNING, MASK, TILES, DEPTH, DETAILS, CONTROL, BRANCH, COMPUTED,
 )  # in the order in which they are told  # fmt: skip

@@ -14,7 +14,7 @@ from models.json_values import is_number
 from pipelines.metadata.provenance import LOADING, PLACE, SETTINGS_FROM, TIME
 from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.enlarge import THE_FILTER
-from pipelines.requests.fields import Choice, Flag, Limit, Range, Several, Stored
+from pipelines.requests.fields import Choice, Flag, Limit, Range, Several, Stored, Whole
 from pipelines.requests.groups import COMPUTED, ENLARGED, GROUPS, PICTURE, SECOND, Group
 from pipelines.requests.request import OWN_VAE, PictureUse, Request, describe
 from pipelines.requests.second_pass import UPSCALER_NAMES
@@ -32,6 +32,7 @@ OF_PICTURE = (TIME, PLACE)  # those that stand with its size and its seed
 NO_FILES = (OWN_VAE, THE_FILTER, *UPSCALER_NAMES)  # what fields that may name a model hold else
 UNIT = "Unit"
 NONE, ANY = "none", "any"
+WORDS_SHOWN = 80  # characters of the words of a picture that it branches from
 HASH_SHOWN = 12  # digits of an input picture's id
 
 
@@ -124,6 +125,8 @@ def _value(item: Field[object], value: object, raw: object, names: Names) -> Val
 
 
 def _text(limit: Limit, value: object) -> str:
+    if isinstance(limit, Whole):
+        return f"“{value.words[:WORDS_SHOWN]}”" if isinstance(value, Request) else NONE
     if isinstance(limit, Flag):
         return "yes" if value else "no"
     if isinstance(limit, Range) and is_number(value):
@@ -168,7 +171,7 @@ def _entry_text(name: str, parts: Sequence[Value]) -> str:
 
 def _parts(entry: DataclassInstance) -> Iterator[Value]:
     for item in fields(entry):
-        if item.name not in ("id", "name", "word"):
+        if item.name not in ("id", "name", "word", "made_with"):
             value, limit = getattr(entry, item.name), item.metadata["limit"]
             is_picture = isinstance(limit, Stored) and bool(value)
             text = str(value)[:HASH_SHOWN] if is_picture else _text(limit, value)

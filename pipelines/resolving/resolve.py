@@ -16,6 +16,7 @@ from pipelines.metadata.two_passes import has_loras, second_pass
 from pipelines.prompts.asked import asked_by
 from pipelines.prompts.tags import Tag, take_tags, without_tags
 from pipelines.requests.as_made import is_sealed, loosened
+from pipelines.requests.branch import check_branch, trunk_of
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.drawn_small import enlarged_size, enlarger_of
 from pipelines.requests.made_for import LACKING, cannot_draw, draws, what_draws
@@ -36,6 +37,7 @@ from pipelines.requests.request import (
     Wording,
 )
 from pipelines.requests.second_pass import SAME
+from pipelines.requests.steps import steps_of
 from pipelines.requests.wording import NOTHING, texts_of, with_texts, worded
 from pipelines.resolving.control_match import readers
 from pipelines.resolving.embedding_words import Called, awake, embeddings_for, fitting, with_given
@@ -100,6 +102,7 @@ def _resolved(request: Drawn, catalog: CatalogView) -> Drawn:
         vae=vae,
         controls=tuple(_control(use, place, checkpoint, catalog) for place, use in enumerate(request.controls, 1) if _is_used(use)),
     )
+    _check_branch(request, checkpoint, catalog)
     return type(request).admit(_values(_with_second_pass(found, catalog) if isinstance(found, TextToImage) else found))
 
 
@@ -286,6 +289,25 @@ def _check_depth(request: Drawing, checkpoint: Checkpoint) -> None:
         raise UserError(UNREAD_DEPTH)
     if request.far >= request.near:
         raise UserError("“Far” lies in front of “Near”, so the map would be empty. Move one of them, or invert the map.")
+
+
+def _check_branch(request: Drawing, checkpoint: Checkpoint, catalog: CatalogView) -> None:
+    """What it branches from may have been drawn by another model of the family, also by one that is not here any more."""
+    trunk = trunk_of(request)
+    if trunk is None:
+        return
+    check_branch(request, steps_of(request).run)
+    other = _checkpoint(trunk.checkpoint, catalog)
+    if other and other.family_key.removesuffix("-refiner") != checkpoint.family_key.removesuffix("-refiner"):
+        families = f"A {other.family} model drew the picture that this branches from, and “{checkpoint.name}” is a {checkpoint.family} one"
+        raise UserError(f"{families}. Choose another checkpoint.")
+
+
+def _checkpoint(checkpoint_id: str, catalog: CatalogView) -> Checkpoint | None:
+    try:
+        return catalog.checkpoint(checkpoint_id)
+    except UserError:
+        return None
 
 
 def _check_box_prompts(request: Drawing) -> None:

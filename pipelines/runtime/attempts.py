@@ -5,19 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
-from typing import Protocol
 
 import torch
 
 from models.diffusion_model import DiffusionModel
 from models.errors import Interrupted, UserError
-from models.library.catalog import Catalog
 from models.memory.device import threads
-from models.memory.forecast import Machine, drop_frames, exhausted, is_out_of_memory
-from pipelines.control.view import Lender
-from pipelines.images.store import Inputs
+from models.memory.forecast import drop_frames, exhausted, is_out_of_memory
 from pipelines.jobs.events import Event, Picture
 from pipelines.jobs.runner import Events
 from pipelines.requests.as_made import threads_here
@@ -26,27 +22,16 @@ from pipelines.requests.request import Drawing
 from pipelines.requests.wording import of_batch
 from pipelines.resolving.forecast import work_of
 from pipelines.runtime.clock import timed
-from pipelines.runtime.origins import Origins
+from pipelines.runtime.trunks import begun
+from pipelines.runtime.workshop import Workshop
+from pipelines.steps.begun import Begun
+from pipelines.steps.store import StepFile
 from pipelines.tasks.batch import DrawingTask
 from pipelines.tasks.recipes import DRAWN
 
 log = logging.getLogger(__name__)
 
 NAMED_BY_WORDS = ("loras", "hypernetworks", "embeddings")  # files that the words of a picture may name
-
-
-class Workshop(Lender, Protocol):
-    """The runner, as far as an attempt asks it."""
-
-    machine: Machine
-    catalog: Catalog
-    inputs: Inputs
-    origins: Origins
-
-    def lent(self, request: Drawing, sparing: bool = False) -> AbstractContextManager[DiffusionModel]: ...
-    def spare(self, request: Drawing) -> None: ...
-    def heed(self) -> None: ...
-    def go_on(self) -> None: ...
 
 
 class Attempts:
@@ -59,6 +44,7 @@ class Attempts:
         self._request = of_batch(request, progress.batch)  # with the words of the batch that is being drawn
         self._progress = progress
         self._sparing = False
+        self._begun: Begun | None = None  # the steps that are made already, once that is known
         self._begin()
 
     def _begin(self) -> None:
@@ -136,10 +122,12 @@ class Attempts:
 
     def _events(self) -> Events:
         began = time.perf_counter()
+        if self._begun is None:
+            self._begun = yield from begun(self._workshop, self._request, self._going, self._sparing)
         if self._recipe is None or self._task is None:
             model = self._task.model if self._task else (yield from self._prepared())
             workshop = self._workshop
-            self._task = DrawingTask(self._request, workshop.inputs, workshop, self._progress, model, workshop.go_on)
+            self._task = DrawingTask(self._request, workshop.inputs, workshop, self._progress, model, workshop.go_on, self._begun)
             self._recipe = DRAWN[self._request.kind](self._task)
         lent = time.perf_counter()
         with torch.inference_mode():
@@ -148,6 +136,10 @@ class Attempts:
             yield None
             for event in timed(batch, self._request.pictures_a_batch, lent - began, prepared - lent):
                 yield self._recorded(event, self._task) if isinstance(event, Picture) else event
+
+    def _going(self, picture: int) -> StepFile | None:
+        """What a try before has left of a picture."""
+        return self._workshop.steps.going(self._progress.job, picture)
 
     def _recorded(self, picture: Picture, task: DrawingTask[Drawing]) -> Picture:
         """With what was decided while it was drawn."""

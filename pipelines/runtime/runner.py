@@ -38,6 +38,7 @@ from pipelines.runtime.clock import timed
 from pipelines.runtime.loaders import Held, Loaders
 from pipelines.runtime.origins import Origins
 from pipelines.runtime.requested import Named
+from pipelines.steps.store import KeptSteps
 from pipelines.tasks.batch import Task
 from pipelines.tasks.recipes import MADE
 
@@ -46,11 +47,21 @@ OWN = Path(__file__).parents[2] / "models" / "starter"
 
 
 class ModelRunner:
-    def __init__(self, catalog: Catalog, device: Device, machine: Machine, inputs: Inputs, annotators: Annotators | None = None) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        device: Device,
+        machine: Machine,
+        inputs: Inputs,
+        annotators: Annotators | None = None,
+        steps: KeptSteps | None = None,
+    ) -> None:
         """`machine`: how much memory there is for weights and pictures. `inputs`: the pictures that requests begin with.
 
-        `annotators`: where the weights of preprocessors are; without it, only the starter's are known.
+        `annotators`: where the weights of preprocessors are; without it, only the starter's are known. `steps`: those that are kept;
+        without it, there are none.
         """
+        self.steps = steps or KeptSteps(inputs.folder.parent, 0)
         self.machine = machine
         self.inputs = inputs
         self.catalog = catalog
@@ -219,13 +230,18 @@ def _with_joined(lent: Lent[Held], model: DiffusionModel) -> list[nn.Module]:
 
 
 def open_runner(
-    catalog: Catalog, device: str, inputs: Inputs, machine: Machine | None = None, annotators: Annotators | None = None
+    catalog: Catalog,
+    device: str,
+    inputs: Inputs,
+    machine: Machine | None = None,
+    annotators: Annotators | None = None,
+    steps: KeptSteps | None = None,
 ) -> ModelRunner:
     """Chooses the device and loads the starter model. `machine`: the memory that may be used; without it, it is read.
 
     Raises `UserError` when the device is not there.
     """
     chosen = choose(device)
-    runner = ModelRunner(catalog, chosen, machine or read_machine(chosen), inputs, annotators)
+    runner = ModelRunner(catalog, chosen, machine or read_machine(chosen), inputs, annotators, steps)
     runner.warm_up()
     return runner

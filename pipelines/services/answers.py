@@ -247,6 +247,40 @@ class PictureComparison(TypedDict):
     differences: list[Differing]
 
 
+class StepActs(TypedDict):
+    """What acts at a step beside the words. Within `StepLine`."""
+
+    sort: str  # "LoRA", "Control" or "Refiner"
+    name: str
+    strength: float
+
+
+class StepLine(TypedDict):
+    """One step of a picture. Within `PictureSteps`."""
+
+    leg: int  # which of its runs, from 0: a window, a part, a tile
+    step: int  # 1 .. count
+    count: int  # steps of that run
+    sigma: float | None  # the noise level at which it began; None where it is not kept
+    said: str  # the prompt then
+    acts: list[StepActs]
+
+
+class PictureSteps(TypedDict):
+    """The steps of a picture. Sent by `GET /picture/{id}/steps`. Where they are kept, each has its preview at
+    `/picture/{id}/steps/{leg}/{step}.jpg`.
+    """
+
+    kept: bool
+    bytes: int
+    note: str  # why they are not kept, a sentence, or ""
+    seconds: float | None  # that a step takes, as far as is known; one that is not kept is drawn once more before a branch
+    steps: list[StepLine]
+    branch_leg: int  # where it branches from another picture; a step of 0: it does not
+    branch_step: int
+    branch_of: str  # the words of that
+
+
 class ReadValue(TypedDict):
     """A value that was read. Within `ReadingNews`."""
 

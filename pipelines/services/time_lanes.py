@@ -37,21 +37,23 @@ class Lane:
     strengths: tuple[float, ...]
 
 
-def lanes_of(request: Drawing, prompt: Prompt, models: Models) -> tuple[Lane, ...]:
-    """`prompt`: that of the request, whose tags stand beside the request's own LoRAs."""
+def lanes_of(request: Drawing, prompt: Prompt, models: Models, constant: bool = False) -> tuple[Lane, ...]:
+    """`prompt`: that of the request, whose tags stand beside the request's own LoRAs. `constant`: with what acts alike throughout."""
     steps = steps_of(request)
-    found = islice(_lanes(request, prompt, steps, models), MOST_LANES)
+    found = islice(_lanes(request, prompt, steps, models, constant), MOST_LANES)
     return tuple(Lane(each.sort, each.name[:LONGEST_NAME], each.strengths) for each in found)
 
 
-def _lanes(request: Drawing, prompt: Prompt, steps: Steps, models: Models) -> Iterator[Lane]:
+def _lanes(request: Drawing, prompt: Prompt, steps: Steps, models: Models, constant: bool) -> Iterator[Lane]:
     for name, strength, pace in (*_listed(request, models), *_tagged(prompt)):
         with suppress(UserError):  # a pace that cannot be read is told elsewhere
             if read := read_pace(pace):
                 yield Lane("LoRA", name, tuple(strength * read.at(step, steps.run) for step in range(steps.run)))
+            elif constant:
+                yield Lane("LoRA", name, (strength,) * steps.run)
     for use in request.controls:
         strengths = tuple(use.weight_at(step, steps.run) for step in range(steps.run))
-        if use.id and len(set(strengths)) > 1:
+        if use.id and (constant or len(set(strengths)) > 1):
             yield Lane("Control", use.name or _name_of(use.id, models), strengths)
     if request.refiner:
         yield Lane("Refiner", _name_of(request.refiner, models), tuple(map(float, _refined(request, steps))))

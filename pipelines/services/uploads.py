@@ -18,6 +18,7 @@ from pipelines.images.store import GONE, Inputs
 from pipelines.images.windows import extended, windows
 from pipelines.job_book.book import JobBook, PictureRecord
 from pipelines.job_book.lineage import known_as
+from pipelines.requests.branch import trunk_of
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.details import check_inside
 from pipelines.requests.fields import Stored
@@ -51,6 +52,9 @@ NO_PICTURE = "There is no picture to start from. Drop one on the canvas, paste o
 NO_DEPTH = "There is no picture to start from. Put one in, or bring a depth map and draw at denoising strength 1."
 NO_SOURCE = "There is no picture to enlarge. Drop one, paste one, or open one."
 NOTHING_FOR = {Depth.kind: NO_DEPTH, Enlarge.kind: NO_SOURCE, SecondPass.kind: NO_SOURCE, Upscale.kind: NO_SOURCE}
+TRUNK_GONE = (
+    "This branches from a picture that was begun with pictures which are not yours, or not stored here any more. Draw without the branch."
+)
 NOT_YOURS = "The picture it was made from is not among yours; put it in again."
 
 
@@ -135,6 +139,7 @@ class Uploads:
         """Raises `UserError` when a picture or mask is missing, is not this person's, or there is nothing to draw."""
         if isinstance(request, Drawing):
             self._check_units(request, user)
+            self._check_trunk(request, user)
         if isinstance(request, WithPicture) and not request.image and _needs_picture(request):
             raise UserError(NOTHING_FOR.get(request.kind, NO_PICTURE))
         listed = {use.id for use in listed_in(request)}  # an empty one is none
@@ -155,6 +160,11 @@ class Uploads:
                 request.size_from(self.size(use.id))
             except UserError as error:
                 raise UserError(f"{use.name[:100]}: {error}") if use.name else error from None
+
+    def _check_trunk(self, request: Drawing, user: str) -> None:
+        trunk = trunk_of(request)
+        if trunk and not all(self.find(picture_id, user) for picture_id in input_ids(trunk)):
+            raise UserError(TRUNK_GONE)
 
     def _check_units(self, request: Drawing, user: str) -> None:
         for place, use in enumerate(request.controls, 1):
@@ -186,6 +196,8 @@ class Uploads:
             blank["images"] = tuple(use for use in request.images if use.id not in missing)
         if isinstance(request, Drawing):
             blank["controls"] = tuple(_without(use, missing) for use in request.controls)
+            trunk = trunk_of(request)
+            blank["branch"] = () if trunk and input_ids(trunk) & missing else request.branch
         return replace(request, **blank), (NOT_YOURS,)
 
     def size(self, picture_id: str) -> Size:

@@ -13,6 +13,7 @@ from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Drawing, Request
+from pipelines.steps.begun import NOT_BEGUN, Begun
 
 if TYPE_CHECKING:  # what is made without a model imports no torch
     from PIL import Image
@@ -51,10 +52,14 @@ class Task(Generic[Asked]):
 
 @dataclass(frozen=True)
 class DrawingTask(Task[Drawn]):
-    """One job that is drawn with a model. `go_on` is asked where one step takes long; it raises `Interrupted` when the job shall end."""
+    """One job that is drawn with a model. `go_on` is asked where one step takes long; it raises `Interrupted` when the job shall end.
+
+    `begun`: the steps that are made already.
+    """
 
     model: DiffusionModel
     go_on: Callable[[], None] = lambda: None
+    begun: Begun = NOT_BEGUN
 
     def batches(self) -> Iterator[DrawingBatch[Drawn]]:
         for number, first, singles in self._due():

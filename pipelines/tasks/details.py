@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from PIL import Image
 
+from models.diffusion_model import DiffusionModel
 from pipelines.denoising.vae_decode import Decoded, decode, way_of
 from pipelines.details.parts import Part, parts_of
 from pipelines.jobs.events import Event, among, retold
@@ -17,7 +18,7 @@ from pipelines.requests.steps import steps_of
 from pipelines.tasks.batch import DrawingBatch, DrawingTask
 from pipelines.tasks.conditioning import Denoisers, controls_of
 from pipelines.tasks.inpaint import paint, patch_of, prepare, show_in
-from pipelines.tasks.sampling import RunPosition, latent_shape, noise_of
+from pipelines.tasks.sampling import RunPosition, latent_shape, leg_of, noise_of
 
 
 def batches(task: DrawingTask[Details]) -> Generator[Events]:
@@ -61,22 +62,22 @@ def _redrawn(
     lengths = [steps_of(part.asked).run for part in parts]
     before = index % batch.request.pictures_a_batch * sum(lengths)
     for turn, (part, length) in enumerate(zip(parts, lengths, strict=True)):
-        work = _painted(batch, part, picture, prompts.of(part.asked), way_of(single, turn))
+        position = leg_of(batch, leg=turn, picture=index)
+        work = _painted(batch.model, part, picture, prompts.of(part.asked), way_of(single, turn), position)
         decoded = yield from retold(work, among(before, batch.request.pictures_a_batch * sum(lengths)))
         ways, picture, before = ways + decoded.ways, decoded.image, before + length
     return Decoded(picture, ways)
 
 
 def _painted(
-    batch: DrawingBatch[Details], part: Part, picture: Image.Image, denoisers: Denoisers, way: DecodeUse
+    model: DiffusionModel, part: Part, picture: Image.Image, denoisers: Denoisers, way: DecodeUse, position: RunPosition
 ) -> Generator[Event | None, None, Decoded]:
     """The whole picture with this part drawn anew."""
-    asked, model = part.asked, batch.model
+    asked = part.asked
     patch = patch_of(asked, picture, part.mask)
     prepared = yield from prepare(model, asked, patch, asked.masked_content, denoisers)
     yield None
     noise = noise_of([asked], latent_shape(asked, model), model)
-    position = RunPosition(batch.number, batch.request.batch_total)
     latents = yield from paint(asked, prepared, asked.masked_content, steps_of(asked), noise, position, show_in(model, patch))
     decoded = yield from decode(model, latents, way)
     return replace(decoded, image=patch.put_back(decoded.image))

@@ -23,7 +23,7 @@ from pipelines.requests.steps import steps_of
 from pipelines.tasks.batch import DrawingBatch, DrawingTask
 from pipelines.tasks.conditioning import Denoisers, controls_of
 from pipelines.tasks.inpaint import paint, prepare, show_in
-from pipelines.tasks.sampling import RunPosition, latent_shape, noise_of
+from pipelines.tasks.sampling import RunPosition, latent_shape, leg_of, noise_of
 
 SPREADS = (8, 2)  # a tone is carried on over about an eighth of a window, and where that does not reach, over half of it
 FAR = 1e-3  # weight of the second
@@ -67,7 +67,7 @@ def _extended(
 def _leg(batch: DrawingBatch[Outpaint], index: int, turn: int, turns: int) -> RunPosition:
     """Where window `turn` of the `turns` of one picture stands among all that the batch needs."""
     size = batch.request.pictures_a_batch
-    return RunPosition(batch.number, batch.request.batch_total, index % size * turns + turn, size * turns)
+    return leg_of(batch, index % size * turns + turn, size * turns, turn, index)
 
 
 def toned(drawn: Image.Image, patch: Patch) -> Image.Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from PIL import Image
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from models.diffusion_model import DiffusionModel
 from models.errors import Overflow
+from models.memory.device import sent
 from pipelines.denoising.denoiser import SteppedDenoiser
 from pipelines.denoising.preview import preview_of
 from pipelines.denoising.vae_decode import decode, way_of
@@ -19,8 +21,11 @@ from pipelines.jobs.runner import Events
 from pipelines.requests.request import Drawing
 from pipelines.requests.steps import Steps
 from pipelines.samplers import plan, sample
+from pipelines.samplers.moment import Moment
 from pipelines.samplers.noise import ImageNoise, Variation
 from pipelines.samplers.noise_schedule import NoiseSchedule
+from pipelines.steps.begun import NOT_BEGUN, Begun
+from pipelines.steps.state import Numbers, StepState
 from pipelines.tasks.batch import DrawingBatch
 
 Show = Callable[[Tensor], Callable[[], bytes]]  # x0 (n, 4, h, w) -> a call that makes its small picture
@@ -36,12 +41,33 @@ class NoiseLevels:
 
 @dataclass(frozen=True)
 class RunPosition:
-    """The position of one run among all that its batch needs (an outpainted picture takes several), and its batch among all."""
+    """The position of one run among all that its batch needs (an outpainted picture takes several), and its batch among all.
+
+    `leg`: which of the runs of its pictures it is. `pictures`: their indices within the job. `begun`: steps that are made already.
+    """
 
     batch: int = 0
     batches: int = 1
     number: int = 0
     count: int = 1
+    leg: int = 0
+    pictures: tuple[int, ...] = (0,)
+    begun: Begun = NOT_BEGUN
+
+    def state(self, moment: Moment, count: int) -> StepState:
+        """A moment of this run of `count` steps as plain numbers."""
+        remembered = tuple(None if each is moment.x0 else _numbers(each) for each in moment.remembered)
+        numbers = _numbers(moment.x), _numbers(moment.x0), remembered
+        return StepState(self.leg, moment.index, count, moment.sigma, moment.draws, *numbers, self.pictures)
+
+    def start(self, device: torch.device) -> Moment | None:
+        """The moment from which the run goes on; None: from its beginning."""
+        state = self.begun.at(self.leg, self.pictures)
+        if state is None:
+            return None
+        x, x0 = (_sent(each, device) for each in (state.x, state.x0))
+        remembered = tuple(x0 if each is None else _sent(each, device) for each in state.remembered)
+        return Moment(state.index, state.sigma, x0, x, remembered, state.draws)
 
 
 def levels_of(request: Drawing, schedule: NoiseSchedule, steps: Steps) -> NoiseLevels:
@@ -59,25 +85,33 @@ def noise_of(singles: Sequence[Drawing], shape: tuple[int, ...], model: Diffusio
 def run(
     request: Drawing, denoiser: SteppedDenoiser, latents: Tensor, levels: NoiseLevels, noise: ImageNoise, position: RunPosition, show: Show
 ) -> Generator[Event | None, None, Tensor]:
-    """Samples from `latents` (n, 4, h, w), noisy at the first level, and returns the clean ones. Says every step.
+    """Samples from `latents` (n, 4, h, w), noisy at the first level, or from where the run was begun, and returns the clean ones. Says
+    every step.
 
     Raises `Overflow` when a step brings numbers that are not finite. That look is the one time in a step that a device is waited for.
     """
-    steps = levels.steps
-    denoiser.begin(steps.skipped, steps)
-    for moment in sample(request.sampler, denoiser, latents, levels.sigmas, noise):
+    steps, start = levels.steps, position.start(latents.device)
+    if start and position.begun.is_shown(position.leg):
+        return start.x0
+    latents = start.x if start else latents
+    denoiser.begin(steps.skipped + (start.index + 1 if start else 0), steps)
+    for moment in sample(request.sampler, denoiser, latents, levels.sigmas, noise, start=start):
         if not torch.isfinite(moment.x).all():
             raise Overflow("Numbers overflowed in the UNet, so there is no picture to show. Try a lower guidance, or another sampler.")
         made = moment.index + 1
         denoiser.begin(steps.skipped + made, steps)
-        yield Step(position.number * steps.run + made, position.count * steps.run, position.batch, position.batches, show(moment.x0))
+        index, count = position.number * steps.run + made, position.count * steps.run
+        yield Step(index, count, position.batch, position.batches, show(moment.x0), state=partial(position.state, moment, steps.run))
         latents = moment.x
     return latents
 
 
-def leg_of(batch: DrawingBatch[Drawing]) -> RunPosition:
-    """The only run of a batch."""
-    return RunPosition(batch.number, batch.request.batch_total)
+def leg_of(batch: DrawingBatch[Drawing], number: int = 0, count: int = 1, leg: int = 0, picture: int | None = None) -> RunPosition:
+    """A run of a batch: the only one, or the one of that number among so many. `picture`: the index of the one that it draws, if not of
+    all.
+    """
+    pictures = tuple(index for index, _ in batch.indexed()) if picture is None else (picture,)
+    return RunPosition(batch.number, batch.request.batch_total, number, count, leg, pictures, batch.task.begun)
 
 
 def pictures(batch: DrawingBatch[Drawing], latents: Tensor, finish: Callable[[Image.Image], Image.Image] = lambda image: image) -> Events:
@@ -85,6 +119,14 @@ def pictures(batch: DrawingBatch[Drawing], latents: Tensor, finish: Callable[[Im
     for place, (index, single) in enumerate(batch.indexed()):
         decoded = yield from decode(batch.model, latents[place : place + 1], way_of(single))
         yield batch.drawn(replace(decoded, image=finish(decoded.image)), index)
+
+
+def _sent(numbers: Numbers, device: torch.device) -> Tensor:
+    return sent(torch.as_tensor(numbers), device)
+
+
+def _numbers(latents: Tensor) -> Numbers:
+    return latents.float().cpu().numpy()
 
 
 def show_whole(model: DiffusionModel) -> Show:

@@ -23,7 +23,7 @@ from pipelines.requests.tiles import InTiles
 from pipelines.tasks.batch import DrawingBatch, DrawingTask
 from pipelines.tasks.conditioning import Denoisers, controls_of
 from pipelines.tasks.inpaint import paint, prepare, show_in
-from pipelines.tasks.sampling import RunPosition, latent_shape, noise_of
+from pipelines.tasks.sampling import latent_shape, leg_of, noise_of
 
 
 class TileDenoisers:
@@ -53,28 +53,28 @@ def in_tiles(batch: DrawingBatch[FromPicture], begins: Images, denoisers: TileDe
     for place, (index, single) in enumerate(batch.indexed()):
         picture = begins.image(single)
         yield None
-        yield batch.drawn((yield from redrawn(batch, place, single, picture, denoisers)), index)
+        yield batch.drawn((yield from redrawn(batch, place, index, single, picture, denoisers)), index)
 
 
 def redrawn(
-    batch: DrawingBatch[FromPicture], place: int, single: FromPicture, picture: Image.Image, denoisers: TileDenoisers
+    batch: DrawingBatch[FromPicture], place: int, index: int, single: FromPicture, picture: Image.Image, denoisers: TileDenoisers
 ) -> Generator[Event | None, None, Decoded]:
     """One picture, with the VAE's way in each of its parts. `single`: with the fields of `InTiles`. `picture`: at the size of the
-    request. `place`: within the batch.
+    request. `place`: within the batch; `index`: within the job.
     """
     assert isinstance(single, InTiles), "only such a request says which tiles there are"
     found = [(part, asked_of(single, part)) for part in parts(single, picture.size)]
     total = sum(steps_of(asked).run for _, asked in found)
     done, ways = place * total, tuple[DecodeUse, ...]()
-    position = RunPosition(batch.number, batch.request.batch_total)
     model = batch.model
-    for part, asked in found:
+    for leg, (part, asked) in enumerate(found):
         steps = steps_of(asked)
         if not steps.run:
             continue
         patch = Patch(picture, mask_of(part, picture.size, single.tile_blur), part.box, part.size)
         prepared = yield from prepare(model, asked, patch, "Original", denoisers.of(asked))
         noise = noise_of([asked], latent_shape(asked, model), model)
+        position = leg_of(batch, leg=leg, picture=index)
         drawing = paint(asked, prepared, "Original", steps, noise, position, show_in(model, patch))
         latents = yield from retold(drawing, among(done, total * len(batch.singles)))
         decoded = yield from decode(model, latents, way_of(single, len(ways)))

@@ -28,6 +28,7 @@ from ui.routes.presets import PresetRoutes
 from ui.routes.queue import QueueRoutes
 from ui.routes.reach import ReachRoutes
 from ui.routes.readings import ReadingRoutes
+from ui.routes.steps import StepRoutes
 from ui.routes.together import TogetherRoutes
 from ui.routes.writing import WritingRoutes
 
@@ -40,6 +41,7 @@ def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, reach:
     """All of them. `closing` is set when the server goes away: whoever waits is answered then."""
     yield from _jobs(studio, closing, reach)
     yield from _pictures(studio)
+    yield from _steps(StepRoutes(studio))
     yield from _comments(CommentRoutes(studio))
     yield from _library(LibraryRoutes(studio))
     yield from _elsewhere(ReadingRoutes(studio), FolderRoutes(studio))
@@ -82,6 +84,14 @@ def _pictures(studio: Studio) -> Iterator[Address]:
     yield ("POST", "/input", "artist", inputs.put)
     yield ("GET", "/input/{picture_id}.png", "viewer", inputs.show)
     yield ("POST", "/depth/view", "artist", DepthViews(studio).show)
+
+
+def _steps(steps: StepRoutes) -> Iterator[Address]:
+    yield ("GET", "/picture/{picture_id}/steps", "viewer", steps.steps)
+    yield ("GET", "/picture/{picture_id}/steps/{leg:int}/{step:int}.jpg", "viewer", steps.preview)
+    yield ("GET", "/picture/{picture_id}/steps.webp", "viewer", steps.film)
+    yield ("POST", "/picture/{picture_id}/steps/keep", "artist", steps.keep)
+    yield ("POST", "/picture/{picture_id}/steps/branch", "artist", steps.branch)
 
 
 def _comments(comments: CommentRoutes) -> Iterator[Address]:

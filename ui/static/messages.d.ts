@@ -417,6 +417,17 @@ export type PictureDetails = {
   groups: DetailGroup[];
 };
 
+export type PictureSteps = {
+  kept: boolean;
+  bytes: number;
+  note: string;
+  seconds: number | null;
+  steps: StepLine[];
+  branch_leg: number;
+  branch_step: number;
+  branch_of: string;
+};
+
 export type PictureSummary = {
   id: string;
   width: number;
@@ -548,6 +559,21 @@ export type ReadValue = {
   shown: string;
   how: string;
   why: string;
+};
+
+export type StepActs = {
+  sort: string;
+  name: string;
+  strength: number;
+};
+
+export type StepLine = {
+  leg: number;
+  step: number;
+  count: number;
+  sigma: number | null;
+  said: string;
+  acts: StepActs[];
 };
 
 export type ThresholdInfo = {
@@ -871,6 +897,15 @@ export type FinishOrder = {
   picture?: unknown;
   ids?: unknown;
   of?: unknown;
+};
+
+export type BranchOrder = {
+  leg?: unknown;
+  step?: unknown;
+  kind?: unknown;
+  values?: unknown;
+  lane?: unknown;
+  once?: unknown;
 };
 
 export type CompletionQuestion = {

@@ -1,0 +1,28 @@
+"""The workshop: the runner, as far as those ask it who draw with what it lends."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from models.diffusion_model import DiffusionModel
+from models.library.catalog import Catalog
+from models.memory.forecast import Machine
+from pipelines.control.view import Lender
+from pipelines.images.store import Inputs
+from pipelines.requests.request import Drawing
+from pipelines.runtime.origins import Origins
+from pipelines.steps.store import KeptSteps
+
+
+class Workshop(Lender, Protocol):
+    machine: Machine
+    catalog: Catalog
+    inputs: Inputs
+    origins: Origins
+    steps: KeptSteps
+
+    def lent(self, request: Drawing, sparing: bool = False) -> AbstractContextManager[DiffusionModel]: ...
+    def spare(self, request: Drawing) -> None: ...
+    def heed(self) -> None: ...
+    def go_on(self) -> None: ...

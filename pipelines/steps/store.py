@@ -1,0 +1,214 @@
+"""The store of kept steps: a folder with a file a picture, within a budget.
+
+    outputs/.steps/20261121-031502-0007_red-house_s1234.0f3a...9c.steps     of a finished picture: its file's name, and what it was made by
+    outputs/.steps/QmVy....3.going                                          of a picture in work: its job, and its index there
+
+The first is found by either part of its name, so nothing else has to remember it. What is not there is no loss: a branch makes the steps
+anew, and a job begins from where its pictures are.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from models.errors import UserError
+from pipelines.steps.records import BEGINNING, Place, begun_record, places, read_state, record_of
+from pipelines.steps.state import StepState
+
+log = logging.getLogger(__name__)
+
+STEPS = ".steps"  # the folder, within that of the pictures
+KEPT, GOING = ".steps", ".going"
+NAMED = re.compile(r"[0-9A-Za-z_-]{1,64}")  # ids of jobs
+DAY = 86_400.0  # seconds that those of a job that was stopped are kept
+
+Rated = Callable[[], Collection[str]]  # names of files of pictures that somebody rated
+
+
+@dataclass(frozen=True)
+class StepFile:
+    """The steps of one picture. Raises `UserError` for a file that cannot be read."""
+
+    path: Path
+    picture: int = 0  # its index within the job
+
+    @cached_property
+    def places(self) -> dict[tuple[int, int], Place]:
+        """By leg and index; what was made twice is as it was made last."""
+        return {(place.leg, place.index): place for place in self._records if isinstance(place, Place)}
+
+    def last(self, leg: int) -> int:
+        """The index of the newest step of this leg, -1 without one."""
+        return max((index for own, index in self.places if own == leg), default=-1)
+
+    def state(self, leg: int, index: int) -> StepState:
+        return read_state(self.path, self.places[leg, index], self.picture)
+
+    @property
+    def came_on(self) -> bool:
+        """A step was made since a try last began."""
+        return bool(self._records) and isinstance(self._records[-1], Place)
+
+    @property
+    def order(self) -> str:
+        """What it was asked for with: see `KeptSteps.begin`."""
+        return next((found for found in reversed(self._records) if isinstance(found, str)), "")
+
+    @cached_property
+    def _records(self) -> list[Place | str]:
+        try:
+            with self.path.open("rb") as file:
+                return list(places(file))
+        except OSError as error:
+            raise UserError("The steps of this picture are not there any more.") from error
+
+
+class KeptSteps:
+    """Safe to use from any thread and process: files come into their place whole."""
+
+    def __init__(self, folder: Path, budget: int) -> None:
+        """`folder`: that of the pictures. `budget`: bytes; 0 keeps none."""
+        self.folder, self.budget = folder / STEPS, budget
+
+    # ------------------------------------------------------------------------------------------ of pictures that are finished
+
+    def of_content(self, content: str) -> StepFile | None:
+        """Those of a picture that was made by this: see `pipelines.steps.content`."""
+        return next(self._named(f"*.{content}{KEPT}"), None) if content else None
+
+    def of_picture(self, picture: Path) -> StepFile | None:
+        return next(self._named(f"{_escaped(picture.stem)}.*{KEPT}"), None)
+
+    def remove(self, picture: str) -> None:
+        """With a picture that is removed; `picture`: the path or the name of its file."""
+        for found in self._named(f"{_escaped(Path(picture).stem)}.*{KEPT}"):
+            found.path.unlink(missing_ok=True)
+
+    def _named(self, pattern: str) -> Iterator[StepFile]:
+        return (StepFile(path) for path in sorted(self.folder.glob(pattern)))
+
+    # ------------------------------------------------------------------------------------------ of pictures in work
+
+    def going(self, job: str, picture: int) -> StepFile | None:
+        path = self._going(job, picture)
+        return StepFile(path, picture) if path and path.is_file() else None
+
+    def begin(self, job: str, order: str) -> None:
+        """A try at the job begins. `order`: a digest of what is asked for; steps of another order are removed. Raises `OSError`."""
+        for path in self._all_going(job):
+            if _order_of(path) == order:
+                _append(path, begun_record(order))
+            else:
+                path.unlink(missing_ok=True)
+
+    def add(self, job: str, order: str, state: StepState) -> None:
+        """One step of all pictures that are drawn together. Raises `OSError`."""
+        for picture in state.pictures:
+            if path := self._going(job, picture):
+                begins = b"" if path.is_file() else BEGINNING + begun_record(order)
+                _append(path, begins + record_of(state.of(picture)))
+
+    def finish(self, job: str, picture: int, name: str, content: str) -> None:
+        """What there is of a picture is kept under the name of its file, or, without content, not at all. Raises `OSError`."""
+        path = self._going(job, picture)
+        if path is None or not path.is_file():
+            return
+        if not (content and self.budget):
+            path.unlink()
+            return
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+        path.replace(self.folder / f"{Path(name).stem}.{content}{KEPT}")
+
+    def drop(self, job: str) -> None:
+        """The job has come to its end."""
+        for path in self._all_going(job):
+            path.unlink(missing_ok=True)
+
+    def came_on(self, job: str) -> bool:
+        """Whether a step was made since a try at this job last began."""
+        for path in self._all_going(job):
+            try:
+                if StepFile(path).came_on:
+                    return True
+            except UserError as error:
+                log.warning("%s", error)
+        return False
+
+    def _going(self, job: str, picture: int) -> Path | None:
+        return self.folder / f"{job}.{picture}{GOING}" if NAMED.fullmatch(job) else None
+
+    def _all_going(self, job: str) -> list[Path]:
+        return sorted(self.folder.glob(f"{job}.*{GOING}")) if NAMED.fullmatch(job) else []
+
+    # ------------------------------------------------------------------------------------------ the room
+
+    @property
+    def bytes(self) -> int:
+        return sum(size for _, size, _ in self._sizes())
+
+    def make_room(self, rated: Rated = tuple) -> int:
+        """Removes what is beyond the budget: unrated before rated ones, and the oldest first. Returns how many files."""
+        found = self._sizes()
+        over = sum(size for _, size, _ in found) - self.budget
+        if over <= 0:
+            return 0
+        stars = {Path(name).stem for name in rated()}
+        removed = 0
+        for _, size, path in sorted(found, key=lambda each: (each[2].name.partition(".")[0] in stars, each[0])):
+            if over <= 0:
+                break
+            path.unlink(missing_ok=True)
+            over, removed = over - size, removed + 1
+        return removed
+
+    def sweep(self, goes_on: Callable[[str], bool]) -> int:
+        """Removes those of jobs that do not go on, and of such as nobody has brought back for a day. Returns how many files."""
+        removed = 0
+        for path in self.folder.glob(f"*{GOING}"):
+            job = path.name.partition(".")[0]
+            with _gone_is_fine():
+                if not goes_on(job) or path.stat().st_mtime < time.time() - DAY:
+                    path.unlink()
+                    removed += 1
+        return removed
+
+    def _sizes(self) -> list[tuple[float, int, Path]]:
+        """(last change, bytes, file) of those of finished pictures."""
+        found: list[tuple[float, int, Path]] = []
+        for path in self.folder.glob(f"*{KEPT}"):
+            with _gone_is_fine():
+                status = path.stat()
+                found.append((status.st_mtime, status.st_size, path))
+        return found
+
+
+def _append(path: Path, record: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.write(record)
+
+
+def _order_of(path: Path) -> str:
+    try:
+        return StepFile(path).order
+    except UserError as error:
+        log.warning("%s", error)
+        return ""
+
+
+def _escaped(stem: str) -> str:
+    return re.sub(r"([\[\]*?])", r"[\1]", stem)
+
+
+def _gone_is_fine() -> suppress:
+    """Another thread or process was quicker."""
+    return suppress(OSError)
