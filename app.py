@@ -69,9 +69,10 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     book = JobBook(options.outputs_dir / "studio.db", options.outputs_dir, options.rebuild_book, lock)
     inputs = Inputs(options.outputs_dir / INPUTS)
     inputs.sweep(book.inputs_used())
+    steps = KeptSteps(options.outputs_dir, int(options.steps_budget * 1e9))
+    steps.make_room(book.rated)
 
     annotators = Annotators([weights, *options.models_dir], HERE / "models" / "starter")
-    steps = KeptSteps(options.outputs_dir, int(options.steps_budget * 1e9))
     words, tags = WildcardFolders([weights, *options.models_dir]), TagFolders([weights, *options.models_dir])
 
     def open_runner() -> Runner:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from models.errors import UserError
+from pipelines.jobs.keeping import StepKeeper
 from pipelines.requests.request import Controlled, LoraUse, TextToImage
 from pipelines.steps.begun import Begun
 from pipelines.steps.content import content_of
@@ -73,6 +74,28 @@ def test_of_a_file_that_is_cut_anywhere_all_whole_steps_are_read(tmp_path: Path)
     for length in sorted(chance.sample(range(10, len(data)), 60)):
         cut.write_bytes(data[:length])
         assert len(StepFile(cut).places) == sum(end <= length for end in ends)
+
+
+def test_a_job_goes_on_behind_what_a_kill_left_half_written(tmp_path: Path) -> None:
+    store = KeptSteps(tmp_path, 10**9)
+    for index in range(3):
+        store.add("job", "order", state(index))
+    going(store).path.write_bytes(going(store).path.read_bytes()[:-7])
+    store.begin("job", "order")
+    assert not store.came_on("job")
+    store.add("job", "order", state(2))
+    assert store.came_on("job")
+    assert all(same(going(store).state(0, index), state(index)) for index in range(3))
+
+
+def test_a_job_whose_steps_take_more_than_all_may_take_keeps_none(tmp_path: Path) -> None:
+    store = KeptSteps(tmp_path, 2_000)
+    keeper = StepKeeper(store)
+    keeper.begin("job", TextToImage())
+    for index in range(STEPS):
+        keeper.step("job", lambda index=index: state(index))
+    keeper.close()
+    assert not list(store.folder.glob("*"))
 
 
 def test_whatever_is_damaged_is_a_sentence_and_never_other_numbers(tmp_path: Path) -> None:

@@ -197,7 +197,10 @@ def test_over_http_a_picture_without_steps_says_so_and_other_people_see_nothing(
     values = {"prompt": "snow", "steps": 3, "width": 64, "height": 64}
     answer = studio_door.post_json(f"/picture/{picture}/steps/branch", {"step": 2, "kind": "txt2img", "values": values}, ME)
     assert answer.status == 200, answer.text
-    assert studio_door.finish(answer.json()["id"], ME)["state"] == "done"
+    finished = studio_door.finish(answer.json()["id"], ME)
+    assert finished["state"] == "done"
+    lineage = studio_door.ask("GET", f"/picture/{finished['pictures'][0]['id']}/lineage", headers=ME).json()
+    assert [(tie["parent"], tie["how"]) for tie in lineage["ties"]] == [(picture, "Branch after step 2")]
     for order in ({"step": 9}, {"step": "2"}, {}, {"step": 2, "kind": "enlarge", "values": {}}, {"step": 2, "kind": "txt2img"}):
         answer = studio_door.post_json(f"/picture/{picture}/steps/branch", order, ME)
         assert answer.status == 422 and answer.json()["message"], order

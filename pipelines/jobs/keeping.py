@@ -34,6 +34,7 @@ class StepKeeper:
         self._work: queue.Queue[Work | None] = queue.Queue(MOST)
         self._thread: threading.Thread | None = None
         self._orders: dict[str, str] = {}  # of jobs that run
+        self._sizes: dict[str, int] = {}  # bytes that their pictures in work take
         self._said = False
 
     def begin(self, job: str, request: Request) -> None:
@@ -50,7 +51,7 @@ class StepKeeper:
         """`state`: asked later, in another thread."""
         order = self._orders.get(job)
         if order is not None:
-            self._put(lambda: self.kept.add(job, order, state()))
+            self._put(lambda: self._add(job, order, state()))
 
     def picture(self, job: str, index: int, name: str, request: Request, made_with: Mapping[str, str]) -> None:
         """A picture is saved as a file of this name."""
@@ -59,7 +60,9 @@ class StepKeeper:
 
     def end(self, job: str, goes_on: bool) -> None:
         """The job runs no more. `goes_on`: it may from where it stands."""
-        if self._orders.pop(job, None) is not None and not goes_on:
+        kept = self._orders.pop(job, None) is not None
+        self._sizes.pop(job, None)
+        if kept and not goes_on:
             self._put(lambda: self.kept.drop(job))
 
     def close(self) -> None:
@@ -68,7 +71,15 @@ class StepKeeper:
             self._put(None)
             self._thread.join(PATIENCE)
 
+    def _add(self, job: str, order: str, state: StepState) -> None:
+        """What would take more than all that may be kept is not kept at all."""
+        self._sizes[job] = self._sizes.get(job, 0) + self.kept.add(job, order, state)
+        if self._sizes[job] > self.kept.budget:
+            self._orders.pop(job, None)
+            self.kept.drop(job)
+
     def _finish(self, job: str, index: int, name: str, request: Drawing, made_with: Mapping[str, str]) -> None:
+        self._sizes.pop(job, None)  # a batch is as good as done
         self.kept.finish(job, index, name, content_of(request, made_with))
         self.kept.make_room(self._rated)
 

@@ -12,10 +12,11 @@ from pipelines.gallery.person import Person
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook, PictureRecord
 from pipelines.job_book.lineage import Tie
+from pipelines.requests.branch import branch_of
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.fields import Stored
 from pipelines.requests.groups import COMPUTED, TILES
-from pipelines.requests.request import KINDS, FromPicture, Request, begins_with, describe
+from pipelines.requests.request import KINDS, Drawing, FromPicture, Request, begins_with, describe
 from pipelines.requests.tiles import in_tiles
 from pipelines.resolving.details import Groups
 from pipelines.resolving.differences import LACKING, differences
@@ -24,6 +25,7 @@ from pipelines.services.details import Details
 FIRST = 8  # changes that are told of one picture
 LONGEST = 160  # letters of a value
 SETTINGS, GUIDED, USED = "With its settings", "Guided by it", "Used in it"
+BRANCHED, SHOWN = "Branch after step {}", "As it was at step {}"
 
 
 ANOTHER = "another one"
@@ -131,9 +133,10 @@ def _tie(tie: Tie, records: Mapping[int, PictureRecord], told: Mapping[int, Grou
 
 
 def how(input_id: str, request: Request) -> str:
-    """In what way a picture of this request was made from another, which is its input of this id; "" for the settings alone."""
+    """In what way a picture of this request was made from another, which is its input of this id; "" for the settings, or steps, alone."""
     if not input_id:
-        return SETTINGS
+        use = branch_of(request) if isinstance(request, Drawing) else None
+        return (SHOWN if use.shown else BRANCHED).format(use.step) if use else SETTINGS
     if begins_with(request) == input_id:
         return request.title
     units = describe(request).get("controls", ())

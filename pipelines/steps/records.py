@@ -87,22 +87,29 @@ def places(file: BinaryIO) -> Iterator[Place | str]:
 
     Raises `UserError` for a file of another version.
     """
+    for found, head, body, _ in _records(file):
+        yield str(found[BEGUN]) if BEGUN in found else _place(found, body, head)
+
+
+def whole(file: BinaryIO) -> int:
+    """Bytes up to the end of the last whole record. Raises as `places`."""
+    return max((end for *_, end in _records(file)), default=len(BEGINNING))
+
+
+def _records(file: BinaryIO) -> Iterator[tuple[dict[str, object], int, int, int]]:
+    """What the head says, its length, where the body begins and where the record ends."""
     begin = file.read(len(BEGINNING))
     if begin != BEGINNING:
         raise UserError(OTHER if begin[:8] == BEGINNING[:8] else DAMAGED)
-    size = file.seek(0, 2)
-    at = len(BEGINNING)
+    size, at = file.seek(0, 2), len(BEGINNING)
     while at + LENGTHS.size <= size:
         file.seek(at)
         head, body = LENGTHS.unpack(file.read(LENGTHS.size))
-        end = at + LENGTHS.size + head + body + NUMBER.size
-        if end > size or head > LONGEST_HEAD or body > LARGEST_BODY:
+        begins = at + LENGTHS.size + head
+        at = begins + body + NUMBER.size
+        if at > size or head > LONGEST_HEAD or body > LARGEST_BODY or (found := _head(file.read(head))) is None:
             return
-        found = _head(file.read(head))
-        if found is None:
-            return
-        yield str(found[BEGUN]) if BEGUN in found else _place(found, at + LENGTHS.size + head, head)
-        at = end
+        yield found, head, begins, at
 
 
 def _head(written: bytes) -> dict[str, object] | None:

@@ -9,8 +9,8 @@ anew, and a job begins from where its pictures are.
 
 from __future__ import annotations
 
+import errno
 import logging
-import os
 import re
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -20,7 +20,7 @@ from functools import cached_property
 from pathlib import Path
 
 from models.errors import UserError
-from pipelines.steps.records import BEGINNING, Place, begun_record, places, read_state, record_of
+from pipelines.steps.records import BEGINNING, Place, begun_record, places, read_state, record_of, whole
 from pipelines.steps.state import StepState
 
 log = logging.getLogger(__name__)
@@ -105,27 +105,31 @@ class KeptSteps:
         """A try at the job begins. `order`: a digest of what is asked for; steps of another order are removed. Raises `OSError`."""
         for path in self._all_going(job):
             if _order_of(path) == order:
+                _mend(path)
                 _append(path, begun_record(order))
             else:
                 path.unlink(missing_ok=True)
 
-    def add(self, job: str, order: str, state: StepState) -> None:
-        """One step of all pictures that are drawn together. Raises `OSError`."""
+    def add(self, job: str, order: str, state: StepState) -> int:
+        """One step of all pictures that are drawn together. Returns the bytes that it takes. Raises `OSError`."""
+        size = 0
         for picture in state.pictures:
             if path := self._going(job, picture):
                 begins = b"" if path.is_file() else BEGINNING + begun_record(order)
-                _append(path, begins + record_of(state.of(picture)))
+                size += _append(path, begins + record_of(state.of(picture)))
+        return size
 
     def finish(self, job: str, picture: int, name: str, content: str) -> None:
-        """What there is of a picture is kept under the name of its file, or, without content, not at all. Raises `OSError`."""
+        """What there is of a picture is kept under the name of its file, or, without content, not at all. Raises `OSError`.
+
+        Nothing waits until the disk has it, which would hold up the pictures: a file that a power cut has spoiled is told by its checks.
+        """
         path = self._going(job, picture)
         if path is None or not path.is_file():
             return
         if not (content and self.budget):
             path.unlink()
             return
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
         path.replace(self.folder / f"{Path(name).stem}.{content}{KEPT}")
 
     def drop(self, job: str) -> None:
@@ -191,10 +195,26 @@ class KeptSteps:
         return found
 
 
-def _append(path: Path, record: bytes) -> None:
+def _append(path: Path, record: bytes) -> int:
+    """The whole record, or nothing of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        file.write(record)
+    with path.open("ab", buffering=0) as file:
+        before = file.tell()
+        try:
+            written = file.write(record)
+        except OSError:
+            file.truncate(before)
+            raise
+        if written != len(record):
+            file.truncate(before)
+            raise OSError(errno.ENOSPC, "a step was not written whole")
+    return len(record)
+
+
+def _mend(path: Path) -> None:
+    """Without what a kill has left half written at its end."""
+    with path.open("rb+") as file:
+        file.truncate(whole(file))
 
 
 def _order_of(path: Path) -> str:

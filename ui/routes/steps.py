@@ -59,14 +59,14 @@ class StepRoutes(PictureRoutes):
         return await self._ordered(request, lambda order, visitor: self._branched(request, order, visitor))
 
     def _kept(self, request: Request, order: BranchOrder, visitor: Visitor) -> str:
-        asked = self.studio.branched(request.path_params["picture_id"], visitor.person, *_place(order), shown=True)
-        return self.studio.submit(asked, visitor.user, visitor.owns, once=text(order, "once"))
+        picture_id: str = request.path_params["picture_id"]
+        asked = self.studio.branched(picture_id, visitor.person, *_place(order), shown=True)
+        return self.studio.submit(asked, visitor.user, visitor.owns, once=text(order, "once"), origin=picture_id)
 
     def _branched(self, request: Request, order: BranchOrder, visitor: Visitor) -> str:
-        lane = text(order, "lane", "next")
-        form = _form(order)
-        asked = self.studio.branched(request.path_params["picture_id"], visitor.person, *_place(order), request=form)
-        return self.studio.submit(asked, visitor.user, visitor.owns, lane if lane in LANES else "next", text(order, "once"))
+        lane, picture_id = text(order, "lane", "next"), str(request.path_params["picture_id"])
+        asked = self.studio.branched(picture_id, visitor.person, *_place(order), request=_form(order))
+        return self.studio.submit(asked, visitor.user, visitor.owns, lane if lane in LANES else "next", text(order, "once"), picture_id)
 
     async def _ordered(self, request: Request, work: Callable[[BranchOrder, Visitor], str]) -> Response:
         order = cast(BranchOrder, table(request.scope.get("json")))
