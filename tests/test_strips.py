@@ -85,6 +85,8 @@ def test_a_strip_tells_the_noise_and_the_words_of_every_step(studio: Studio, day
     assert [line["said"] for line in strip["steps"]] == ["a red house by day"] * 2 + ["a blue ball by day"] * 3
     assert strip["seconds"] is not None and 0 < strip["seconds"] < 30
     json.dumps(strip)
+    untold = studio.strips.of(day, tells=False)
+    assert "house" not in json.dumps(untold) and [line["sigma"] for line in untold["steps"]] == levels
 
 
 def test_each_step_has_its_preview_and_all_of_them_make_a_film(studio: Studio, day: PictureRecord) -> None:
@@ -146,7 +148,10 @@ def _png() -> bytes:
 
 def test_steps_go_with_their_picture(studio: Studio) -> None:
     record = kept(studio, drawn(studio, TextToImage(**given(steps=2, seed=77))))
-    studio.gallery.on_removed(record.path.relative_to(studio.book.folder).as_posix())
+    studio.gallery.marks.throw([record.id], WHO)
+    assert studio.steps.of_picture(record.path), "it may come back"
+    studio.gallery.marks.empty(WHO)
+    assert studio.gallery.bin.remove_due(lambda seconds: None) == 1
     assert studio.steps.of_picture(record.path) is None
     strip = studio.strips.of(record)
     assert not strip["kept"] and "not kept" in strip["note"] and len(strip["steps"]) == 2

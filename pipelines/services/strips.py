@@ -45,8 +45,11 @@ class Strips:
     def __init__(self, kept: KeptSteps, catalog: Catalog, queue: BookQueue) -> None:
         self._kept, self._catalog, self._queue = kept, catalog, queue
 
-    def of(self, record: PictureRecord) -> PictureSteps:
-        """Raises `UserError` for a picture that has none."""
+    def of(self, record: PictureRecord, tells: bool = True) -> PictureSteps:
+        """`tells`: who asks may know how it was made; to others no words and models are told.
+
+        Raises `UserError` for a picture that has none.
+        """
         request = record.request
         if record.note or not isinstance(request, Drawing) or not (run := steps_of(request).run):
             raise UserError(record.note or NO_STEPS)
@@ -58,10 +61,10 @@ class Strips:
             "bytes": file.path.stat().st_size if file else 0,
             "note": note,
             "seconds": None if whole is None else whole / request.steps,
-            "steps": lines[:MOST_LINES],
+            "steps": lines[:MOST_LINES] if tells else [{**line, "said": "", "acts": []} for line in lines[:MOST_LINES]],
             "branch_leg": use.leg if use else 0,
             "branch_step": use.step if use else 0,
-            "branch_of": use.of.words[:LONGEST_SAID] if use and use.of else "",
+            "branch_of": use.of.words[:LONGEST_SAID] if use and use.of and tells else "",
         }
 
     def preview(self, record: PictureRecord, leg: int, step: int) -> bytes:

@@ -39,9 +39,7 @@ class StepRoutes(PictureRoutes):
 
     async def steps(self, request: Request) -> Response:
         def work(record: PictureRecord) -> Response:
-            if not self.studio.gallery.tells(record.id, visitor_of(request).person):
-                return JSONResponse(Message(message=NOT_YOURS), 404)
-            return JSONResponse(self.studio.strips.of(record))
+            return JSONResponse(self.studio.strips.of(record, self.studio.gallery.tells(record.id, visitor_of(request).person)))
 
         return await self._shown(request, work)
 
