@@ -144,10 +144,11 @@ def rows(least: Mapping[str, Role]) -> Iterator[tuple[str, str, Role]]:
         raise ValueError(f"named once and there: not {sorted(set(named) ^ set(least)) or 'twice'}")
     for room, acts in ROOMS:
         for act, names in acts:
-            roles = {least[name] for name in names.split()}
+            roles: set[Role] = {least[name] for name in names.split()}
             if len(roles) > 1:
                 raise ValueError(f"“{act}” is open to several roles: { ({name: least[name] for name in names.split()}) }")
-            yield room, act, roles.pop()
+            [shown] = roles
+            yield room, act, shown
 
 
 def written() -> str:

@@ -151,7 +151,7 @@ class Studio:
         self.readings = Readings(catalog, self.uploads, annotators, self._runtime)
         self.checks = Checks(self.gallery.leaving.signing.anchors)
         self.safety = Safety(book, self.people, annotators, kept, lambda: self._worker)
-        self.uploads.adopted = self.safety.adopted
+        self.uploads.adopted, self.uploads.signs = self.safety.adopted, self.gallery.leaving.sign
         self._news.frames = self.safety.frames
         self.inside = Insides(self._worker, catalog, kept, self._resolved)
         self.strips = Strips(self.steps, catalog, book.queue)

@@ -24,6 +24,8 @@ from pipelines.job_book.book import JobBook
 from pipelines.metadata.picture_settings import inspect
 from pipelines.requests.request import ImageToImage
 from pipelines.services.checks import OURS, Checks
+from pipelines.services.guests import DiskQuota
+from pipelines.services.uploads import Uploads
 from tests.support.gallery_files import ADA, drawn_in, gallery_in, put_in
 from tests.support.picture_files import blocks, saved
 
@@ -157,6 +159,54 @@ def test_a_signed_parent_stays_in_the_file_with_its_own_manifest(signing: Signin
     parent = signing.signed(data, mime, TRAINED)
     found = judged(signing.signed(data, mime, COMPOSITE, parent), mime, signing.anchors())
     assert (found.state, found.before) == ("holds", 1)
+
+
+@pytest.mark.parametrize("wanted", FORMATS)
+def test_an_edit_carries_the_credential_of_the_file_that_was_put_in(opened: Opened, signing: Signing, wanted: str) -> None:
+    book, gallery = opened
+    gallery.leaving.signing.switch(True)
+    data, mime = picture(wanted)
+    came = signing.signed(data, mime, TRAINED)  # by another installation
+    uploads = Uploads(Inputs(book.folder / INPUTS), book)
+    image = uploads.picture(came, ADA.user).id
+    sign = gallery.leaving.sign(put_in(book, ImageToImage(prompt="x", image=image)).id)
+    assert sign
+    news = Checks(gallery.leaving.signing.anchors).of(sign(saved(blocks()), "image/png"))
+    assert news["ours"] and "1 earlier state" in news["signed"]
+    uploads.inputs.signed_path(image).write_bytes(came[:-9] + b"something")  # changed since: then it is the pixels alone
+    assert judged(sign(saved(blocks()), "image/png"), "image/png").before == 0
+
+
+def test_an_edit_of_an_edit_of_ours_carries_both_when_they_were_taken_from_the_library(opened: Opened) -> None:
+    book, gallery = opened
+    uploads = Uploads(Inputs(book.folder / INPUTS), book)
+    uploads.signs = gallery.leaving.sign
+    record = drawn_in(book, "a house")
+    plain = uploads.adopt(record, ADA.user).id
+    assert not uploads.inputs.signed(plain), "nothing is signed where the owner does not want it"
+    gallery.leaving.signing.switch(True)
+    for before in (1, 2):
+        record = put_in(book, ImageToImage(prompt="x", image=uploads.adopt(record, ADA.user).id, seed=before))
+        Image.new("RGB", (16, 16), (before, 0, 0)).save(record.path)
+        sign = gallery.leaving.sign(record.id)
+        assert sign
+        found = judged(sign(record.path.read_bytes(), "image/png"), "image/png", gallery.leaving.signing.anchors())
+        assert (found.state, found.ours, found.before) == ("holds", True, before)
+
+
+def test_the_room_of_a_file_with_a_credential_is_counted_and_it_goes_with_its_picture(opened: Opened, signing: Signing) -> None:
+    book, _ = opened
+    inputs = Inputs(book.folder / INPUTS)
+    data, mime = picture("png")
+    came = signing.signed(data, mime, TRAINED)
+    image = Uploads(inputs, book).picture(came, ADA.user).id
+    sizes = [path.stat().st_size for path in (inputs.path(image), inputs.signed_path(image))]
+    assert sizes[1] == len(came)
+    disk = DiskQuota(book, inputs, most=sum(sizes))
+    disk.check(ADA.user)
+    with pytest.raises(UserError, match="no room"):
+        disk.check(ADA.user, 1)
+    assert inputs.sweep((), age=-1) == 2 and not inputs.signed(image)
 
 
 def test_what_another_program_made_is_claimed_by_nobody(opened: Opened) -> None:

@@ -42,6 +42,16 @@ def has_credential(data: bytes) -> bool:
     return MANIFESTS in data
 
 
+def mime_of(data: bytes) -> str:
+    """The media type of a picture file that may hold a credential, by its first bytes; that of PNG for anything else."""
+    head = data[:16]
+    if head[:2] == b"\xff\xd8":
+        return "image/jpeg"
+    if head[4:8] == b"ftyp":
+        return "image/avif"
+    return "image/webp" if head[8:12] == b"WEBP" else "image/png"
+
+
 def judged(data: bytes, mime: str, anchors: str = "") -> Credential:
     """`anchors`: certificates, in PEM, whose signatures are this installation's. Never raises for what the file holds."""
     if not has_credential(data):

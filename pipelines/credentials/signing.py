@@ -17,7 +17,7 @@ from pathlib import Path
 
 from models.errors import UserError
 from pipelines.credentials.chain import Chain, keep, kept_chain, new_chain
-from pipelines.credentials.judged import library, settings
+from pipelines.credentials.judged import library, mime_of, settings
 from pipelines.images.source_type import TRAINED, VOCABULARY
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,8 @@ class Signing:
         return chain.root.decode() if chain else ""
 
     def signed(self, data: bytes, mime: str, source: str, parent: bytes = b"") -> bytes:
-        """The file with a credential. `source`: its label; `parent`: the PNG that it was made from. As it was where it cannot be signed."""
+        """The file with a credential. `source`: its label; `parent`: the picture that it was made from, whose
+        own credential goes along. As it was where it cannot be signed."""
         c2pa, chain, file = library(), self._kept(), io.BytesIO()
         if c2pa is None or chain is None:
             return data
@@ -81,7 +82,7 @@ class Signing:
                 c2pa.Builder(manifest(source, bool(parent)), context) as builder,
             ):
                 if parent:
-                    builder.add_ingredient(PARENT, "image/png", io.BytesIO(parent))
+                    builder.add_ingredient(PARENT, mime_of(parent), io.BytesIO(parent))
                 builder.sign(signer, mime, io.BytesIO(data), file)
         except c2pa.C2paError as error:
             log.warning("A picture leaves without a credential: %s", error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pipelines.credentials.judged import judged, mime_of
 from pipelines.credentials.signing import Signing
 from pipelines.images.store import INPUTS, Inputs
 from pipelines.job_book.book import JobBook
@@ -34,9 +35,14 @@ class Leaving:
         return signed
 
     def _parent(self, request: Request) -> bytes:
-        """The PNG that a picture began with; b"" where it began with none, or that is gone."""
+        """What a picture began with: the signed file that it came in, as long as that holds, else its PNG; b"" where there is none."""
         picture = begins_with(request)
+        if not picture or not self._inputs.has(picture):
+            return b""
+        came = self._inputs.signed(picture)
+        if came and judged(came, mime_of(came)).state == "holds":
+            return came
         try:
-            return self._inputs.path(picture).read_bytes() if picture and self._inputs.has(picture) else b""
+            return self._inputs.path(picture).read_bytes()
         except OSError:
             return b""

@@ -1,6 +1,7 @@
 """The store of input pictures and masks, kept by content: the same pixels are one file, and an id means them for good.
 
     outputs/.inputs/3f/3f9a…e1.png       64 hexadecimal digits: SHA-256 of mode, size and pixels
+    outputs/.inputs/3f/3f9a…e1.signed    the very file that came, where it carries a content credential: what rewrites it breaks that
 
 So a finished picture can bring back what it was made from. Whose a picture is, stands in the job book.
 """
@@ -75,6 +76,32 @@ class Inputs:
                 return source_in(file.read(LABELLED))
         except OSError:
             return ""
+
+    def keep_signed(self, picture_id: str, data: bytes) -> int:
+        """Keeps the file that a picture came in, once. Returns its bytes, 0 where there was one already or the disk does not take it."""
+        path = self.signed_path(picture_id)
+        if path.exists():
+            return 0
+        part = path.with_suffix(f".{secrets.token_hex(8)}.part")
+        try:
+            part.write_bytes(data)
+            part.replace(path)
+        except OSError as error:
+            log.warning("A picture's content credential could not be kept: %s", error)
+            return 0
+        finally:
+            part.unlink(missing_ok=True)
+        return len(data)
+
+    def signed(self, picture_id: str) -> bytes:
+        """The file with a content credential that the picture came in, or b""."""
+        try:
+            return self.signed_path(picture_id).read_bytes() if INPUT_ID.fullmatch(picture_id) else b""
+        except OSError:
+            return b""
+
+    def signed_path(self, picture_id: str) -> Path:
+        return self.path(picture_id).with_suffix(".signed")
 
     def size(self, picture_id: str) -> tuple[int, int]:
         """Width and height, read from the file's header. Raises `UserError` when it is gone."""

@@ -205,7 +205,8 @@ class DiskQuota:
         """Everything anew, but not all the time."""
         used = self._people.setdefault(user, _Used())
         if self._clock() - used.counted >= AGAIN:
-            used.size = sum(_size(self._inputs.path(each)) for each in self._book.inputs_of(user))
+            kept = self._book.inputs_of(user)
+            used.size = sum(_size(path) for each in kept for path in (self._inputs.path(each), self._inputs.signed_path(each)))
             used.last, used.counted = 0, self._clock()
             self._count_pictures(user, used)
         while len(self._people) > PEOPLE:

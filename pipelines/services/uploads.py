@@ -10,7 +10,10 @@ from pathlib import Path
 from PIL import Image
 
 from models.errors import UserError
+from pipelines.credentials.judged import has_credential
 from pipelines.depth.depth_map import read_depth
+from pipelines.gallery.formats import MIMES
+from pipelines.gallery.leaving import Sign
 from pipelines.images.decode import WHITE, as_mask, normalise
 from pipelines.images.masking import Size
 from pipelines.images.source_type import source_in
@@ -79,13 +82,16 @@ class Uploads:
         self._turn = threading.Semaphore(AT_ONCE)
         # Hears that a person takes a finished picture for an input of this id; raises `UserError` where they may not see it.
         self.adopted: Callable[[PictureRecord, str, str], None] = lambda record, user, input_id: None
+        self.signs: Callable[[str], Sign | None] = lambda picture_id: None  # as a finished picture leaves, so it becomes a parent
 
     def picture(self, data: bytes, user: str, transparent: bool = False) -> Taken:
         """Raises `UserError` for whatever is not a picture that can be used. `transparent`: what is so stays so, else it becomes white."""
         with self._turn:
             found = normalise(data, None if transparent else WHITE)
             mask = self._keep(_transparent(found.alpha), user) if found.alpha else ""
-            return replace(self.keep(found.image, user, source_in(data)), notes=found.notes, mask=mask)
+            taken = replace(self.keep(found.image, user, source_in(data)), notes=found.notes, mask=mask)
+        self._keep_signed(taken.id, data, user)
+        return taken
 
     def keep(self, image: Image.Image, user: str, source: str = "") -> Taken:
         """A picture that the studio has made itself: a control map, a depth map. `source`: the label of any other."""
@@ -114,6 +120,8 @@ class Uploads:
         taken = self.picture(data, user, transparent)
         known_as(self._book.file, record.id, taken.id)
         self.adopted(record, user, taken.id)
+        if sign := self.signs(record.id):
+            self._keep_signed(taken.id, sign(data, MIMES.get(record.path.suffix.lower(), "image/png")), user)
         return taken
 
     def folder(self, folder: Path, user: str, most: int, transparent: bool = False) -> tuple[list[PictureUse], list[str]]:
@@ -210,6 +218,11 @@ class Uploads:
         self._book.own_input(picture_id, user)
         self._disk.add(user, self.inputs.path(picture_id).stat().st_size)
         return picture_id
+
+    def _keep_signed(self, picture_id: str, data: bytes, user: str) -> None:
+        """What is drawn on it carries its content credential along."""
+        if has_credential(data):
+            self._disk.add(user, self.inputs.keep_signed(picture_id, data))
 
     def _check_mask(self, request: Inpaint) -> None:
         if not request.mask:
