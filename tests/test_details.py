@@ -237,13 +237,13 @@ def test_the_book_adds_when_and_which_of_its_job_and_a_lost_file_is_said(tmp_pat
 
 
 def test_what_was_said_at_each_step_of_a_finished_picture_is_told(tmp_path: Path) -> None:
-    studio, [picture] = drawn(tmp_path / "a", prompt="a [ball:cube:0.5]", steps=4)
+    studio, [picture] = drawn(tmp_path / "a", prompt="a [ball:cube:0.5]", negative_prompt="[fog::2]", steps=4)
     plain, [still] = drawn(tmp_path / "b")
     try:
-        line = studio.details.of(picture)["line"]
-        assert line and not line["edges"]
+        line, against = studio.details.of(picture)["lines"]
+        assert not line["edges"] and against["title"] == "Negative prompt"
         assert [(each["first"], each["last"], each["whole"]) for each in line["stretches"]] == [(0, 2, "a ball"), (3, 3, "a cube")]
-        assert plain.details.of(still)["line"] is None
+        assert [each["whole"] for each in against["stretches"]] == ["fog", ""] and plain.details.of(still)["lines"] == []
     finally:
         studio.close()
         plain.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from pipelines import OWN_VAE, ImageToImage
 from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, visiting, wait_for
@@ -182,6 +182,38 @@ def test_a_prompt_is_coloured_while_it_is_typed_and_an_edge_of_its_time_line_is_
     expect(line.locator(".time-edge")).to_have_attribute("aria-valuenow", "7")
     line.locator(".time-edge").press("ArrowLeft")
     assert field.input_value().endswith("[day:night:0.4]") and page.evaluate("() => document.activeElement.role") == "slider"
+
+
+def test_the_negative_prompt_and_a_second_pass_have_lines_of_their_own_whose_edges_and_texts_follow_each_other(visit: Visit) -> None:
+    page = visit.page
+    visit.set("steps", "10")
+    visit.unfold("Hires fix")
+    page.locator("#txt2img-hires input[type=checkbox]").check()
+    visit.control("prompt").fill("a ball")
+    visit.control("negative_prompt").fill("[fog:rain:0.5]")
+    visit.control("hires_prompt").fill("[red:blue:1.5] ball")
+    lines = page.locator("#txt2img-notes .time-line")
+    expect(lines.locator(".time-title")).to_have_text(["Negative prompt", "Second pass", "Negative prompt of the second pass"])
+
+    def drag(line: Locator, to: float) -> None:
+        place, track = line.locator(".time-edge").bounding_box(), line.locator(".time-track").bounding_box()
+        assert place and track
+        page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(track["x"] + to * track["width"], place["y"] + 9, steps=4)
+        page.mouse.up()
+
+    drag(lines.nth(0), 0.3)
+    assert visit.control("negative_prompt").input_value() == "[fog:rain:0.2]"
+    drag(lines.nth(1), 0.8)
+    assert visit.control("hires_prompt").input_value() == "[red:blue:1.7] ball", "of the second pass blue is said from its ninth step on"
+    expect(page.locator("#txt2img-notes [data-part=drawn]")).to_contain_text("In the second pass: “[red:blue:1.7]”: red for steps 1–8")
+    page.keyboard.press("Control+z")
+    assert visit.control("hires_prompt").input_value() == "[red:blue:1.5] ball"
+    visit.control("hires_prompt").fill("[red:blue:13] ball")
+    expect(lines.nth(1).locator(".time-edge")).to_have_attribute("aria-valuenow", "5")
+    visit.control("negative_prompt").fill("fog")
+    expect(lines).to_have_count(1)
 
 
 def test_the_weight_keys_step_a_tag_as_often_as_they_are_pressed_and_leave_the_cursor_where_it_is(visit: Visit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,18 +12,19 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipelines.denoising.denoiser import Relay
+from pipelines.metadata.two_passes import first_pass, unsized
 from pipelines.prompts import Names, Pass, parse, plain_runs, schedule
-from pipelines.prompts.asked import pass_of
-from pipelines.prompts.marks import as_typed, marks
+from pipelines.prompts.asked import asked_by
+from pipelines.prompts.marks import marks
 from pipelines.requests.added import LoraUse
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import Drawing, ImageToImage, TextToImage
 from pipelines.requests.steps import Steps, steps_of
-from pipelines.services.time_lanes import lanes_of
-from pipelines.services.time_line import TimeLine, time_line
+from pipelines.requests.wording import texts_of
+from pipelines.services.time_line import TimeLine, time_lines, voices
 from tests.test_prompt_language import HOSTILE
 from tests.test_prompt_names import reader
-from ui.parts.prompt_seen import line_seen, seen
+from ui.parts.prompt_seen import lines_seen, seen
 
 pytestmark = pytest.mark.smoke
 
@@ -108,10 +110,11 @@ class Shelf:
 
 
 def line_of(text: str, run: Drawing) -> TimeLine:
-    prompt = parse(text)
-    line = time_line(schedule(prompt, pass_of(run)), prompt, as_typed(text), lanes_of(run, prompt, Shelf()))
-    assert line
-    return line
+    return lines_of(replace(run, prompt=text))[0]
+
+
+def lines_of(run: Drawing) -> tuple[TimeLine, ...]:
+    return time_lines(voices(run, Shelf()), texts_of(run))
 
 
 @pytest.mark.parametrize(
@@ -135,8 +138,41 @@ def test_the_time_line_tells_the_plain_prompt_of_each_step_that_runs() -> None:
     assert by_step == [f"a {day} (b:1.2) {turn}" for day, turn in zip(days, turns, strict=True)]
     assert line.stretches[0].says == "day · x"
     assert len(line_of("[a:b:0.5]", ImageToImage(steps=20, denoising_strength=0.5)).stretches) == 1
-    prompt = parse("a house")
-    assert time_line(schedule(prompt, Pass(6)), prompt, prompt) is None
+    assert lines_of(TextToImage(prompt="a house", negative_prompt="snow", steps=6, hires=True)) == ()
+
+
+PASSES = TextToImage(
+    prompt="a [day:night:0.5] [b:1.5]", negative_prompt="[fog:0.25] AND x", second_prompt="[oil|ink]", hires=True, steps=10, hires_steps=8
+)
+
+
+def test_each_prompt_in_which_something_changes_has_a_line_and_so_has_each_pass() -> None:
+    """What each step says is what drawing asks for at that step."""
+    lines = lines_of(PASSES)
+    assert [(line.title, line.field) for line in lines] == [
+        ("Prompt", "prompt"), ("Negative prompt", "negative_prompt"), ("Second prompt", "second_prompt"), ("Second pass", "prompt"),
+        ("Negative prompt of the second pass", "negative_prompt"),
+    ]  # fmt: skip
+    second = replace(unsized(PASSES), first=(first_pass(PASSES, ""),))
+    first, again = asked_by(PASSES), asked_by(second)
+    for line, asked in zip(lines, (first.prompt, first.negative, first.second, again.prompt, again.negative), strict=True):
+        assert asked
+        told = [each.whole for each in line.stretches for _ in range(each.first, each.last + 1)]
+        assert told == [" ".join(asked.at_call(call)[0].text.split()) for call in range(asked.over.made)]
+    own = lines_of(replace(PASSES, hires_prompt="[x:y:1.5]", hires_negative_prompt="z"))
+    assert [(line.title, line.field) for line in own[3:]] == [("Second pass", "hires_prompt")]
+    assert [line.title for line in lines_of(replace(PASSES, guidance_scale=1.0))] == ["Prompt", "Second prompt", "Second pass"]
+
+
+@pytest.mark.parametrize("run", [PASSES, replace(PASSES, sampler="Heun", hires_sampler="Euler", hires_prompt="[x:y:13] [z::1.25]")])
+def test_the_number_that_is_written_for_an_edge_of_any_line_puts_it_there(run: TextToImage) -> None:
+    for index, line in enumerate(lines_of(run)):
+        text = texts_of(run)[line.field]
+        for number, edge in enumerate(line.edges):
+            for at, written in enumerate(line.shares if edge.is_share else line.calls):
+                changed = replace(run, **{line.field: text[: edge.start] + written + text[edge.end :]})
+                again = lines_of(changed)[index].edges[number]
+                assert again.at == (0 if at == 1 else at) and again.is_share == edge.is_share
 
 
 def test_what_acts_at_some_steps_alone_has_a_line_of_its_strengths() -> None:
@@ -178,9 +214,9 @@ class Turn:
 
 def test_the_edges_of_a_prompt_with_choices_are_those_of_the_text_that_is_typed() -> None:
     text = "{a|b} __c__ [{day|noon}:night:0.5]"
-    drawn = parse("b house [noon:night:0.5]")
-    line = time_line(schedule(drawn, Pass(10)), drawn, as_typed(text))
-    assert line and [text[edge.start : edge.end] for edge in line.edges] == ["0.5"]
+    drawn = TextToImage(prompt="b house [noon:night:0.5]", steps=10)
+    [line] = time_lines(voices(drawn, Shelf()), texts_of(drawn) | {"prompt": text})
+    assert [text[edge.start : edge.end] for edge in line.edges] == ["0.5"]
 
 
 class Studio:
@@ -192,5 +228,5 @@ def test_places_are_counted_as_javascript_counts() -> None:
     units = text.encode("utf-16-le")
     found = seen(Studio(), "id-base", {"prompt": text, "hires_prompt": text})["hires_prompt"]  # pyright: ignore[reportArgumentType]
     assert [units[2 * each["start"] : 2 * each["end"]].decode("utf-16-le") for each in found] == ["(red:1.2)", "[day:night:0.5]"]
-    line = line_seen(line_of(text, TextToImage()), text)
-    assert line and units[2 * line["edges"][0]["start"] : 2 * line["edges"][0]["end"]].decode("utf-16-le") == "0.5"
+    [line] = lines_seen([line_of(text, TextToImage())], {"prompt": text})
+    assert units[2 * line["edges"][0]["start"] : 2 * line["edges"][0]["end"]].decode("utf-16-le") == "0.5"

@@ -291,7 +291,7 @@ class PromptNotes(TypedDict, total=False):
     drawn: list[str]  # what will be drawn of choices and from step to step, in sentences
     choices: bool  # whether there are any
     marks: dict[str, list[PromptMark]]  # field -> what its parts are
-    line: TimeLine | None  # None where nothing changes
+    lines: list[TimeLine]  # one for each prompt in which something changes, and each pass
 
 
 # -------------------------------------------------------------------------------------------------------------------------- the stage

@@ -18,6 +18,9 @@ from pipelines.wildcards.template import parse as template
 HOLE = "\ufffc"  # in the place of a sign that is no word and no bracket
 OPENS = "([\\"  # signs that belong to what follows them
 
+# Field of a request -> whether AND joins in its text.
+JOINS = {"prompt": True, "hires_prompt": True, "negative_prompt": False, "hires_negative_prompt": False, "second_prompt": False}
+
 Sort = Literal["strong", "weak", "tag", "schedule", "alternation", "join", "choice", "comment", "off", "unknown", "odd"]
 
 
@@ -42,9 +45,9 @@ def marks(text: str, names: Names = NO_NAMES, known: frozenset[str] = frozenset(
     return sorted(found, key=lambda mark: (mark.start, -mark.end))
 
 
-def as_typed(text: str) -> Prompt:
+def as_typed(text: str, joins: bool = True) -> Prompt:
     """The prompt before anything is chosen, with its places in the text as it is typed; what is chosen among is one unknown word."""
-    return parse(_with_holes(text, template(text).places))
+    return parse(_with_holes(text, template(text).places), joins=joins)
 
 
 def _apart(spans: Sequence[Span], kind: Sort) -> Iterator[Mark]:

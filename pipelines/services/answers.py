@@ -201,6 +201,8 @@ class TimeLane(TypedDict):
 class TimeLine(TypedDict):
     """What is said and what acts from step to step. Sent in `PromptNotes` and `PictureDetails`; read by `time_line.js`."""
 
+    field: str  # of the form, in whose text its edges stand
+    title: str
     per: int  # calls a step
     stretches: list[TimeStretch]
     edges: list[TimeEdge]
@@ -221,7 +223,7 @@ class PictureDetails(TypedDict):
     note: str  # why less is known than usual, or ""
     hidden: str  # why the picture itself is not shown, a sentence, or ""
     reveals: bool  # who asks may have it shown: POST /picture/ID/reveal
-    line: TimeLine | None  # None where nothing changed from step to step
+    lines: list[TimeLine]  # one for each prompt in which something changed from step to step
     groups: list[DetailGroup]
 
 

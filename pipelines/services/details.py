@@ -10,18 +10,15 @@ from models.errors import UserError
 from pipelines.job_book.book import JobBook, PictureRecord
 from pipelines.jobs.outputs import inspect
 from pipelines.metadata.picture_settings import Reading
-from pipelines.prompts.asked import asked_by
-from pipelines.prompts.grammar import parse
 from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.groups import Group
-from pipelines.requests.request import Drawing, Request
+from pipelines.requests.request import Drawing, Request, TextToImage
 from pipelines.resolving.details import Groups, Value, details, picture_facts
 from pipelines.resolving.differences import differences
 from pipelines.resolving.model_names import ModelNames
 from pipelines.resolving.rebind import CatalogView
 from pipelines.services.answers import ComparedPicture, DetailGroup, DetailValue, Differing, PictureComparison, PictureDetails
-from pipelines.services.time_lanes import lanes_of
-from pipelines.services.time_line import TimeLine, line_told, time_line
+from pipelines.services.time_line import TimeLine, lines_told, time_lines, voices
 
 LEAST, MOST = 2, 4  # pictures that are compared
 HOW_MANY = f"Choose {LEAST} to {MOST} pictures to compare."
@@ -62,7 +59,7 @@ class Details:
             "note": told.note,
             "hidden": "",
             "reveals": False,
-            "line": line_told(self._line(told.reading.request)),
+            "lines": lines_told(self._lines(told.reading.request)),
             "groups": groups,
         }
 
@@ -78,7 +75,7 @@ class Details:
             "note": KEPT if bare else HIDDEN,
             "hidden": "",
             "reveals": False,
-            "line": None,
+            "lines": [],
             "groups": [],
         }
 
@@ -111,15 +108,15 @@ class Details:
         names = ModelNames(self._catalog, reading.made_with, reading.ids)
         return _Told(record, reading, details(reading.request, reading.made_with, names, self._facts(record, reading, names)), note)
 
-    def _line(self, request: Request) -> TimeLine | None:
+    def _lines(self, request: Request) -> Sequence[TimeLine]:
         """What was said and what acted at each step; of a drawing in two passes, in the first."""
         if not isinstance(request, Drawing):
-            return None
-        prompt = parse(request.prompt)
+            return ()
+        alone = replace(request, hires=False) if isinstance(request, TextToImage) else request
         try:
-            return time_line(asked_by(request).prompt, prompt, None, lanes_of(request, prompt, self._catalog))
+            return time_lines(voices(alone, self._catalog))
         except UserError:  # a record from elsewhere may hold a prompt that cannot be drawn here
-            return None
+            return ()
 
     def _read(self, record: PictureRecord) -> tuple[Reading, str]:
         """What the file says, which knows more than the book; the book where it says nothing."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -11,7 +10,6 @@ from models.errors import UserError
 from models.families import FAMILIES
 from models.library.catalog import Checkpoint
 from pipelines.metadata.admitting import admitted
-from pipelines.metadata.two_passes import first_pass, unsized
 from pipelines.prompts import (
     ClipTokenizer,
     Names,
@@ -26,8 +24,7 @@ from pipelines.prompts import (
     unknown_words,
     written,
 )
-from pipelines.prompts.asked import pass_of
-from pipelines.prompts.marks import Mark, as_typed, marks
+from pipelines.prompts.marks import Mark, marks
 from pipelines.prompts.unread import sentences, unread
 from pipelines.requests.fields import Text
 from pipelines.requests.request import WHOLE_LANGUAGE, Drawing, Request, TextToImage, limits
@@ -36,12 +33,11 @@ from pipelines.resolving.embedding_words import embeddings_for
 from pipelines.resolving.resolve import CatalogView
 from pipelines.services.choice_notes import Choices, choices
 from pipelines.services.schedule_notes import changes_told, joined_told, switched_off
-from pipelines.services.time_lanes import lanes_of
-from pipelines.services.time_line import TimeLine, time_line
+from pipelines.services.time_lanes import Models
+from pipelines.services.time_line import IN_SECOND, TimeLine, time_lines, voices
 from pipelines.wildcards.folders import WildcardFolders
 
 IN_NEGATIVE = "In the negative prompt: "
-IN_SECOND = "In the second pass: "
 SHOWN = 3  # examples of one kind
 COUNTED = 4  # texts of which the longest is looked for, the longest in characters
 MOST_READ = 10_000  # characters that are looked through while somebody types
@@ -62,7 +58,7 @@ class PromptNotes:
     read: str = ""  # the words that were counted: those that are typed, or that a seed draws of them
     drawn: tuple[str, ...] = ()  # what will be drawn of the choices, in sentences
     has_choices: bool = False
-    line: TimeLine | None = None  # where something changes from step to step
+    lines: tuple[TimeLine, ...] = ()  # of the prompts in which something changes from step to step
 
 
 class PromptReader:
@@ -95,7 +91,7 @@ class PromptReader:
         if sum(len(text) for name, text in chosen.words.items() if name in TEMPLATES) > MOST_READ:
             return self._unlooked(asked, chosen)
         try:
-            return self._read(asked, checkpoint, chosen, text)
+            return self._read(asked, checkpoint, chosen, texts)
         except UserError as error:
             return PromptNotes(sentences=(f"{error} Until then nothing can be drawn.",), drawn=chosen.told, has_choices=chosen.found)
 
@@ -116,10 +112,10 @@ class PromptReader:
         said = f"This has more than {MOST_READ:,} characters, so it is not looked through while you type. It is drawn as it is."
         return PromptNotes(sentences=(problem or said,), drawn=chosen.told, has_choices=chosen.found)
 
-    def _read(self, asked: Drawing, checkpoint: Checkpoint, chosen: Choices, text: str) -> PromptNotes:
+    def _read(self, asked: Drawing, checkpoint: Checkpoint, chosen: Choices, texts: Mapping[str, str]) -> PromptNotes:
         vectors = {word: entries[0].identity.vectors for word, entries in embeddings_for(checkpoint, self._catalog).items()}
         names = Names.of(vectors)
-        said = _Read(asked, names)
+        said = _Read(asked, names, self._catalog)
         counted, read = self._longest(checkpoint, said.schedule.texts, vectors)
         known = checkpoint.known_words
         return PromptNotes(
@@ -129,7 +125,7 @@ class PromptReader:
             read,
             (*chosen.told, *_told(said)),
             chosen.found,
-            time_line(said.schedule, said.prompt, as_typed(text), lanes_of(asked, said.prompt, self._catalog)),
+            time_lines(said.voices, texts),
         )
 
     def _longest(self, checkpoint: Checkpoint, texts: Sequence[str], vectors: Mapping[str, int]) -> tuple[TokenCount, str]:
@@ -142,12 +138,13 @@ class PromptReader:
 class _Read:
     """The prompts of a form, read once. Raises `UserError` where they cannot be drawn."""
 
-    def __init__(self, asked: Drawing, names: Names) -> None:
-        self.asked, self.over = asked, pass_of(asked)
-        self.prompt, self.negative = parse(asked.prompt, names), parse(asked.negative_prompt, names, joins=False)
-        self.schedule, self.against = schedule(self.prompt, self.over), schedule(self.negative, self.over)
-        if asked.second_prompt:
-            schedule(parse(asked.second_prompt, joins=False), self.over)
+    def __init__(self, asked: Drawing, names: Names, models: Models) -> None:
+        self.asked = asked
+        self.voices = voices(asked, models, names)
+        self.prompt, self.schedule = self.voices[0].prompt, self.voices[0].said
+        self.over = self.schedule.over
+        self.negative = parse(asked.negative_prompt, names, joins=False)
+        self.against = schedule(self.negative, self.over)
         self.runs = _runs(self.schedule.texts, names)
         self.runs_against = _runs(self.against.texts, names)
 
@@ -192,18 +189,11 @@ def _told(said: _Read) -> Iterator[str]:
     yield from joined_told(said.schedule)
     yield from changes_told(said.prompt, said.over)
     yield from changes_told(said.negative, said.over, IN_NEGATIVE)
-    if isinstance(said.asked, TextToImage) and said.asked.hires:
-        yield from _second_pass(said)
+    for voice in said.voices:
+        if voice.is_second:
+            yield from changes_told(voice.prompt, voice.said.over, IN_SECOND)
     yield from switched_off(said.prompt)
     yield from switched_off(said.negative)
-
-
-def _second_pass(said: _Read) -> Iterator[str]:
-    """What the prompt of the first pass, or one of its own, says in the second one."""
-    assert isinstance(said.asked, TextToImage), "only such a drawing has a second pass"
-    second = replace(unsized(said.asked), first=(first_pass(said.asked, ""),))
-    with suppress(UserError):
-        yield from changes_told(parse(second.prompt), pass_of(second), IN_SECOND)
 
 
 def _second_prompt(text: str, checkpoint: Checkpoint) -> Iterator[str]:

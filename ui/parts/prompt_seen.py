@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from pipelines import Studio
-from pipelines.prompts.marks import Mark
-from pipelines.services.time_line import TimeLine, line_told
+from pipelines.prompts.marks import JOINS, Mark
+from pipelines.services.time_line import TimeLine, lines_told
 from ui import messages
 
-JOINS = {"prompt": True, "hires_prompt": True, "negative_prompt": False, "hires_negative_prompt": False, "second_prompt": False}
 WIDE = "\uffff"  # what lies beyond takes two units
 
 
 def seen(studio: Studio, checkpoint_id: str, values: Mapping[str, object]) -> dict[str, list[messages.PromptMark]]:
     """The marks of each prompt of a form. Raises `UserError` for no checkpoint."""
-    texts = {name: str(values.get(name) or "") for name in JOINS}
+    texts = texts_in(values)
     return {name: _marks(text, studio.prompts.marks(checkpoint_id, text, JOINS[name])) for name, text in texts.items() if text}
 
 
-def line_seen(line: TimeLine | None, text: str) -> messages.TimeLine | None:
-    """`text`: the prompt as it was typed."""
-    return line_told(line, _units(text))
+def lines_seen(lines: Sequence[TimeLine], values: Mapping[str, object]) -> list[messages.TimeLine]:
+    texts = texts_in(values)
+    return lines_told(lines, lambda field: _units(texts[field]))
+
+
+def texts_in(values: Mapping[str, object]) -> dict[str, str]:
+    """The prompts of a form as they were typed."""
+    return {name: str(values.get(name) or "") for name in JOINS}
 
 
 def _marks(text: str, found: Iterable[Mark]) -> list[messages.PromptMark]:

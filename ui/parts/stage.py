@@ -19,7 +19,7 @@ from ui.gradio_types import CALM, QUIET, Keyword, Update, Updates, listener
 from ui.messages import PromptNotes, PromptQuestion, StageStart
 from ui.parts.components import piece
 from ui.parts.form import CARRIED, Form, TabForm, carried_values, origin_of
-from ui.parts.prompt_seen import line_seen, seen
+from ui.parts.prompt_seen import lines_seen, seen
 from ui.toasts import Refusal, remark
 
 SNIPPET = 24  # characters shown of the place where a prompt is cut
@@ -181,7 +181,7 @@ def notes(studio: Studio, kind: type[Request], asked: Mapping[str, object]) -> P
         "drawn": list(found.drawn),
         "choices": found.has_choices,
         "marks": seen(studio, checkpoint_id, {**form, **asked}),
-        "line": line_seen(found.line, str(asked["prompt"])),
+        "lines": lines_seen(found.lines, {**form, **asked}),
     }
 
 

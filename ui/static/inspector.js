@@ -8,7 +8,7 @@ import { hide } from "./marks.js";
 import { wanted } from "./on_demand.js";
 import { begins, completes } from "./pairing.js";
 import { address } from "./stage_live.js";
-import { timeLine } from "./time_line.js";
+import { timeLines } from "./time_line.js";
 
 /** @typedef {import("./messages.d.ts").DetailValue} Value */
 /** @typedef {import("./messages.d.ts").PictureShown} Details */
@@ -38,7 +38,7 @@ export const build = ({ element, trigger }) => {
   let asked = ""; // the id of the picture that was chosen last
 
   const said = comments(part("comments"));
-  const line = timeLine(part("line"));
+  const lines = timeLines(part("lines"));
   const speak = (words) => (part("spoken").textContent = words);
 
   // ---- what a value offers ------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ export const build = ({ element, trigger }) => {
     part("all").hidden = !told.groups.length;
     find(".inspector-actions", part("words"))?.remove();
     part("words").append(...told.groups.flatMap(({ values }) => values.filter(isPrompt).map(ways)));
-    line.show(told.line, "");
+    lines.show(told.lines);
     sayKin(told);
     write(part("hidden"), told.hidden);
     part("reveal").hidden = !told.reveals;

@@ -413,7 +413,7 @@ export type PictureDetails = {
   note: string;
   hidden: string;
   reveals: boolean;
-  line: TimeLine | null;
+  lines: TimeLine[];
   groups: DetailGroup[];
 };
 
@@ -598,6 +598,8 @@ export type TimeLane = {
 };
 
 export type TimeLine = {
+  field: string;
+  title: string;
   per: number;
   stretches: TimeStretch[];
   edges: TimeEdge[];
@@ -775,7 +777,7 @@ export type PromptNotes = {
   drawn?: string[];
   choices?: boolean;
   marks?: Record<string, PromptMark[]>;
-  line?: TimeLine | null;
+  lines?: TimeLine[];
 };
 
 export type TakenKind = {
@@ -830,7 +832,7 @@ export type PictureShown = {
   note: string;
   hidden: string;
   reveals: boolean;
-  line: TimeLine | null;
+  lines: TimeLine[];
   groups: DetailGroup[];
   kin: GalleryKin;
 };

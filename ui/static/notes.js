@@ -4,7 +4,7 @@ import { emit, make, on, parts, typeInto } from "./dom.js";
 import { wanted } from "./on_demand.js";
 import * as page from "./page.js";
 import { promptLayers } from "./prompt_layer.js";
-import { timeLine } from "./time_line.js";
+import { timeLines } from "./time_line.js";
 
 const AWAY = "This could not be fetched. See that Atelier still runs, then try again.";
 
@@ -15,10 +15,10 @@ export const build = ({ element, props, server }) => {
   const RETRY = 2000; // milliseconds until the next attempt when nobody could count
   const EXAMPLES = 4; // two rows of two
   // What says which steps will run, in what other words, and what acts at some of them.
-  const RUN = ["steps", "sampler", "denoising_strength", "exact_steps", "hires", "hires_steps", "hires_sampler", "hires_prompt", "hires_negative_prompt", "second_prompt", "carried", "loras", "controls", "refiner", "refiner_start", "boxes"];
+  const RUN = ["steps", "sampler", "denoising_strength", "exact_steps", "hires", "hires_steps", "hires_sampler", "hires_prompt", "hires_negative_prompt", "second_prompt", "carried", "loras", "controls", "refiner", "refiner_start", "guidance_scale", "hires_guidance", "boxes"];
   const PROMPTS = ["prompt", "negative_prompt", "second_prompt", "hires_prompt", "hires_negative_prompt"];
   const layers = promptLayers(props.kind);
-  const line = timeLine(part("line"), () => document.querySelector(`#${props.kind}-prompt textarea`));
+  const lines = timeLines(part("lines"), (name) => document.querySelector(`#${props.kind}-${name} textarea`));
   let form = { prompt: "", negative_prompt: "", checkpoint: Object.keys(props.examples)[0], seed: "-1", pictures: 0, run: "[]" };
   let timer = null;
   let tokens = null; // the view of them, once somebody has opened it
@@ -60,11 +60,12 @@ export const build = ({ element, props, server }) => {
     if (foot instanceof HTMLElement) foot.dataset.choices = notes.choices || form.pictures ? "yes" : "no";
   };
 
-  // The colours behind the words, and the time line. Where nobody could read, what was seen last stays.
+  // The colours behind the words, and the time lines. Where nobody could read, what was seen last stays.
   const showSeen = (notes, read) => {
     if (!notes.marks) return;
-    layers.take(notes.marks, Object.fromEntries(PROMPTS.map((name) => [name, read[name]])));
-    line.show(notes.line, read.prompt);
+    const texts = Object.fromEntries(PROMPTS.map((name) => [name, read[name]]));
+    layers.take(notes.marks, texts);
+    lines.show(notes.lines, texts);
   };
 
   const list = (words) => (words.length > 4 ? `${words.slice(0, 4).join(", ")} and ${words.length - 4} more` : words.join(", "));

@@ -1,6 +1,6 @@
-// The time line of a prompt: its steps as one row, what is said at each, and below it what acts at some steps more than at others. Under a prompt
-// that is written it has edges: one that is moved writes its number into the text, by the field's own editing, so that undo takes it back; a text
-// that is typed moves its edge when the server has read it.
+// Time lines, one for each prompt and pass in which something changes: its steps as one row, what is said at each, and below it what acts at some
+// steps more than at others. Under prompts that are written they have edges: one that is moved writes its number into the text, by the field's own
+// editing, so that undo takes it back; a text that is typed moves its edge when the server has read it.
 import { find, make, shape, typeOver } from "./dom.js";
 import { limit } from "./numbers.js";
 import { carried } from "./prompt_layer.js";
@@ -11,8 +11,8 @@ const LARGE = 5; // steps of Page Up and Page Down
 export const moved = (stretches, from, to) =>
   stretches.map(({ first, last, ...rest }) => ({ ...rest, first: first === from ? to : first, last: last === from - 1 ? to - 1 : last }));
 
-// `row`: the element that it is drawn in; `field`: finds the prompt's own; none for a line that is only looked at.
-export const timeLine = (row, field = () => null) => {
+// `row`: the element that it is drawn in; `field`: finds the field in whose text its edges stand; none for a line that is only looked at.
+const timeLine = (row, field) => {
   let line = null; // as the server told it last, and as it was moved since
   let text = ""; // in which the numbers of its edges stand
   let waiting = null; // what came while an edge was held
@@ -54,7 +54,7 @@ export const timeLine = (row, field = () => null) => {
   // Writes the number; `back`: what has the focus afterwards, else the field.
   const write = (edge, at, back) => {
     const own = field();
-    if (!own) return;
+    if (!own) return draw(); // it stands in a part of the form that was never opened
     line.edges = carried(line.edges, text, own.value);
     text = own.value;
     const now = line.edges.find((each) => each.id === edge.id);
@@ -131,10 +131,8 @@ export const timeLine = (row, field = () => null) => {
   };
 
   // `key`: of what has the focus, in this and in the next drawing.
-  const draw = (key = /** @type {HTMLElement} */ (document.activeElement)?.dataset.key) => {
-    row.hidden = !line;
+  const draw = (key = track.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.key : "") => {
     tip.hidden = true;
-    if (!line) return;
     track.replaceChildren(...line.stretches.map(stretch), ...line.edges.map(handle));
     lanes.replaceChildren(...line.lanes.map(lane));
     ends.replaceChildren(make("span", { textContent: "Step 1" }), make("span", { textContent: String(step(calls() - 1)) }));
@@ -144,9 +142,35 @@ export const timeLine = (row, field = () => null) => {
   const show = (next, read) => {
     if (held) return void (waiting = [next, read]);
     waiting = null;
-    line = next && { ...next, edges: next.edges.map((edge, index) => ({ ...edge, id: index })) };
+    line = { ...next, edges: next.edges.map((edge, index) => ({ ...edge, id: index })) };
     text = read;
     draw();
   };
   return { show };
+};
+
+// `box`: the element that holds them; `field`: a field of the request -> the text field that shows it.
+export const timeLines = (box, field = (name) => null) => {
+  const rows = new Map(); // title -> the row and its line
+  const rowOf = ({ title, field: name }) => {
+    if (!rows.has(title)) {
+      const row = make("div", { className: "time-line", role: "group", "aria-label": `${title} from step to step` }, make("p", { className: "time-title", textContent: title }));
+      rows.set(title, { row, line: timeLine(row, () => field(row.dataset.field)) });
+    }
+    rows.get(title).row.dataset.field = name;
+    return rows.get(title);
+  };
+  return {
+    // `texts`: field -> its text as the server has read it.
+    show(lines, texts = {}) {
+      const shown = lines.map(rowOf);
+      for (const { row } of rows.values()) if (!shown.some((each) => each.row === row) && !find(".held", row)) row.remove();
+      shown.forEach(({ row, line }, at) => {
+        if (box.children[at] !== row) box.insertBefore(row, box.children[at] ?? null);
+        line.show(lines[at], texts[lines[at].field] ?? "");
+      });
+      box.hidden = !lines.length;
+      box.dataset.several = lines.some(({ field: name }) => name !== "prompt") || lines.length > 1 ? "yes" : "no";
+    },
+  };
 };
