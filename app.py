@@ -77,13 +77,16 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
 
     def open_runner() -> Runner:
         from models.memory.device import choose, read_machine
+        from models.memory.heap import set_apart
         from pipelines.runtime.runner import open_runner
 
         machine = read_machine(choose(options.device))
         given = {name: int(size * 1e9) for name, size in (("host", options.host_memory), ("device", options.device_memory)) if size}
         if machine.device is None:
             given.pop("device", None)
-        return open_runner(catalog, options.device, inputs, replace(machine, **given), annotators, steps)
+        runner = open_runner(catalog, options.device, inputs, replace(machine, **given), annotators, steps)
+        set_apart()  # the libraries, and of models the starter alone
+        return runner
 
     guests = int(options.guest_disk * 1e9)
     studio = Studio(

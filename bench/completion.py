@@ -6,11 +6,13 @@ import random
 import tempfile
 import threading
 import time
+from importlib import import_module
 from pathlib import Path
 from statistics import quantiles
 
 from bench.paired import Row
 from models.library.catalog import Catalog
+from models.memory.heap import set_apart
 from pipelines.completion.tag_lists import TagFolders
 from pipelines.job_book.book import JobBook
 from pipelines.services.completion import Completion, Writing
@@ -34,6 +36,9 @@ def measure(rounds: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_tags(folder / "tags" / "many.csv")
+        import_module("ui")  # and all that the studio has in memory
+        import_module("torch")
+        set_apart()  # as the studio does when it has started
         tags = TagFolders([folder])
         pause = longest_pause(lambda: tags.tags(wait=True))
         book = JobBook(folder / "studio.db", folder)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import UserError
+from models.memory.heap import set_apart
 from pipelines import Studio
 from pipelines.completion.offers import Offer, matching
 from pipelines.completion.tag_lists import TagFolders, TagList, folded, read_tags, spoken
@@ -53,6 +56,22 @@ def studio(tmp_path: Path) -> Generator[Studio]:
 def offered(studio: Studio, before: str, text: str = "", against: bool = False, user: str = ME) -> list[tuple[str, str]]:
     found = studio.completion.offered(Writing(before, text or before, studio.checkpoints()[0].id, against), user)
     return [(each["kind"], each["written"]) for each in found]
+
+
+def test_what_is_set_apart_is_not_searched_for_garbage_and_what_comes_later_is() -> None:
+    held: list[list[int]] = [[] for _ in range(1000)]
+    set_apart()
+    assert len(gc.get_objects()) < len(held) <= gc.get_freeze_count()
+    there = weakref.ref(Loop())
+    gc.collect()
+    assert there() is None
+
+
+class Loop:
+    """Something that only a search for garbage finds."""
+
+    def __init__(self) -> None:
+        self.own = self
 
 
 # ---- what is being written -------------------------------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ INNER = " (-/."  # stand before a later word of a tag
 LAST = "\U0010ffff"  # behind all letters
 LETTERS = re.compile(r"[^\W\d_]")
 
+_Known = tuple[str, tuple[int, tuple[str, ...]]]  # name, count, other names
 File = tuple[str, int, int]  # path, time of the last change in nanoseconds, bytes
 
 
@@ -62,7 +63,7 @@ class TagList:
         for name, count, others in tags:
             before = known.get(name, (0, ()))
             known[name] = max(count, before[0]), (*before[1], *(each for each in others if each not in before[1]))
-        ordered = sorted(known.items(), key=lambda each: -each[1][0])
+        ordered = list(_by_use(known.items()))
         self._tags = [(name, count) for name, (count, _) in ordered]
         lines = [folded(name) for name, _ in ordered]
         pairs = [f"{name}\0{line}\0" for line, name in enumerate(lines)]
@@ -116,6 +117,18 @@ def _in_order(texts: Iterable[str]) -> Iterator[str]:
     for each in texts:
         heaps.setdefault(each[:3], []).append(each)
     return (each for head in sorted(heaps) for each in sorted(heaps[head]))
+
+
+def _by_use(tags: Iterable[_Known]) -> Iterator[_Known]:
+    """Those that are used most first, sorted in small heaps as well."""
+    heaps: dict[int, list[_Known]] = {}
+    for each in tags:
+        heaps.setdefault(each[1][0].bit_length(), []).append(each)
+    return (each for head in sorted(heaps, reverse=True) for each in sorted(heaps[head], key=_use))
+
+
+def _use(each: _Known) -> int:
+    return -each[1][0]
 
 
 def _starts(lines: Sequence[str]) -> array[int]:
