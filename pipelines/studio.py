@@ -153,7 +153,7 @@ class Studio:
         self.safety = Safety(book, self.people, annotators, kept, lambda: self._worker)
         self.uploads.adopted, self.uploads.signs = self.safety.adopted, self.gallery.leaving.sign
         self._news.frames = self.safety.frames
-        self.inside = Insides(self._worker, catalog, kept, self._resolved)
+        self.inside = Insides(self._worker, catalog, kept, self.tokens, self._resolved)
         self.strips = Strips(self.steps, catalog, book.queue)
         self.costs = Costs(book.queue, self.forecast)
         self.folders = Folders(book, outputs, self._checkpoint_of)

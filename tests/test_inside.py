@@ -1,4 +1,4 @@
-"""Looks into a picture: what is told of its noise is that of the model and the seed that drew it."""
+"""Looks into a picture: what is told of noise, latents, words and guidance is what the model and the seed that drew it make of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,18 +21,22 @@ from models.diffusion_model import DiffusionModel
 from models.errors import UserError
 from models.families import SD1, SD2, SDXL, Family
 from models.library.catalog import Catalog
+from models.starter.recipe.scenes import Scene, Thing, arrange, draw
 from pipelines import Studio
 from pipelines.images.store import Inputs
-from pipelines.inside import noise
+from pipelines.inside import latents, likeness, noise, words
 from pipelines.inside.desk import Desk, Found, Looking, Seen
+from pipelines.inside.guidance import Predictions
 from pipelines.inside.noise import LEVELS, noised
 from pipelines.inside.schedules import schedules_of
+from pipelines.inside.watch import Watch
 from pipelines.job_book.book import PictureRecord
 from pipelines.requests.request import Drawing, Enlarge, ImageToImage, Request, TextToImage, Upscale
 from pipelines.samplers import plan
 from pipelines.samplers.noise_schedule import NoiseSchedule
 from pipelines.services import inside
 from pipelines.services.inside import blocked
+from pipelines.tasks.conditioning import Denoisers
 from tests.support.drawing import blots
 from tests.support.toy_weights import load_toy_model, write_toy_model
 from tests.support.toys import ToyPainter, toy_studio, wait_until
@@ -183,3 +188,65 @@ def test_of_what_was_found_no_more_is_kept_than_is_bounded(studio: Studio, monke
     wait_until(lambda: studio.inside.look(record.id, "noise", "ada")["state"] == "done")
     studio.inside.begin(record, "noise", "bob")
     wait_until(lambda: studio.inside.look(record.id, "noise", "ada")["state"] == "none")
+
+
+# ---- latents, words, likeness, guidance -----------------------------------------------------------------------------------
+
+
+def test_the_loss_of_the_vae_is_told_as_the_mean_square_says(lender: Any, desk: Desk) -> None:
+    found_ = found(latents.look(desk, lender))
+    told: Any = found_.told
+    square = ((pixels(found_.files["before.png"]).astype(np.float64) - pixels(found_.files["trip.png"])) ** 2).mean()
+    assert math.isclose(told["psnr"], 10 * math.log10(255**2 / square), rel_tol=1e-4)
+    assert (told["pixels"], told["numbers"], told["shape"]) == (3 * 64 * 64, 4 * 8 * 8, [4, 8, 8])
+    assert told["pixels"] / told["numbers"] == 48
+    assert latents.psnr(blots((8, 8)), blots((8, 8))) == latents.SAME
+
+
+def test_each_encoder_tells_the_words_that_are_nearest_by_cosine(lender: Any, desk: Desk) -> None:
+    told: Any = found(words.look(desk, lender)).told
+    model = lender.model
+    assert told["words"] == ["a", "red", "house"] and len(told["encoders"]) == len(model.text_encoders)
+    for encoder, says in zip(model.text_encoders, told["encoders"], strict=True):
+        table = encoder.network.get_input_embeddings().weight.float()
+        (token, _), *_ = encoder.tokenizer.tokens("house")
+        for near in says["words"][2]["near"]:
+            other = encoder.tokenizer.tokens(near["text"])[0][0]
+            by_hand = (table[token] @ table[other] / table[token].norm() / table[other].norm()).item()
+            assert math.isclose(near["likeness"], by_hand, abs_tol=1e-3)
+        values = [near["likeness"] for near in says["words"][2]["near"]]
+        assert values and values == sorted(values, reverse=True) and math.isclose(says["words"][2]["alike"][2], 1, abs_tol=1e-3)
+
+
+def test_a_step_at_its_own_guidance_is_what_the_denoiser_predicted_and_at_others_follows_the_line(lender: Any) -> None:
+    model, request = lender.model, replace(REQUEST, guidance_scale=6.0, steps=1, guidance_rescale=0.5)
+    watch = Watch(request)
+    with watch.watching(model), torch.inference_mode():
+        noisy = 3.0 * torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+        denoised = Denoisers(request, model).whole()(noisy, torch.tensor([3.0]))
+    seen = Predictions(model, request, watch.steps[0])
+    assert torch.allclose(seen.at(6.0), denoised, atol=2e-3) and not torch.allclose(seen.at(1.0), denoised, atol=1e-2)
+    plain = Predictions(model, replace(request, guidance_rescale=0.0), watch.steps[0])
+    assert torch.allclose(plain.at(4.0), plain.negative + 4 * (plain.positive - plain.negative), atol=1e-3)
+    assert torch.allclose(plain.at(1.0), plain.positive, atol=1e-5) and torch.equal(plain.at(0.0), plain.negative)
+
+
+def test_the_starters_judge_says_of_each_word_whether_the_picture_shows_it() -> None:
+    rng = np.random.default_rng(5)
+    scene = Scene((Thing("house", "red", "left", "big"),), "snow", "night", True)
+    picture = Image.fromarray(draw(arrange(scene, rng), 128))
+    told = likeness.judged(picture, "a big red house on the left in the snow at night, with mountains")
+    assert [fact["said"] for fact in told["facts"]] == ["house", "red", "big", "left", "snow", "night", "mountains"]
+    assert all(fact["right"] for fact in told["facts"]) and told["right"] == told["total"] == 7
+    wrong = likeness.judged(picture, "a blue house on the left by day")
+    assert {fact["said"]: fact["right"] for fact in wrong["facts"]} == {"house": True, "blue": False, "left": True, "day": False}
+    with pytest.raises(UserError, match="names none"):
+        likeness.judged(picture, "of the with")
+
+
+def test_clip_is_asked_by_the_cosine_where_an_encoder_fits_and_else_says_what_would_do(desk: Desk, lender: Any) -> None:
+    spoken, seen = torch.tensor([[1.0, 0.0], [1.0, 1.0]]), torch.tensor([[2.0, 0.0]])
+    assert np.allclose(likeness.likeness(spoken, seen), [1, 2**-0.5])
+    asked = replace(desk, request=replace(REQUEST, checkpoint="another"))
+    with pytest.raises(UserError, match="no eyes" if lender.model.family.pooled else "no file can be held against it"):
+        found(likeness.look(asked, lender))

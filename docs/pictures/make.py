@@ -189,6 +189,16 @@ def library(page: Page) -> None:
     page.wait_for_timeout(2500)
 
 
+def inside(page: Page) -> None:
+    open_tab(page, "Inside")
+    page.locator(".inside-tabs").get_by_role("tab", name="Attention").click()
+    page.get_by_role("button", name="Draw it once more and watch").click()
+    expect(page.locator(".inside-body")).to_contain_text("Drawn once more", timeout=PATIENCE)
+    page.locator(".inside-words").get_by_role("button", name="house").first.click()
+    page.locator(".inside-frame canvas").click(position={"x": 150, "y": 260})
+    expect(page.locator(".inside-bar").first).to_be_visible()
+
+
 def people(page: Page) -> None:
     page.get_by_role("button", name="People").click()
     page.get_by_text("Name and bounds").click()
@@ -210,6 +220,7 @@ PICTURES = {
     "depth": Picture(depth, dark=True),
     "forming": Picture(forming),
     "phone": Picture(phone, phone=True),
+    "inside": Picture(inside),
     "people": Picture(people),
 }
 

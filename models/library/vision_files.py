@@ -26,13 +26,25 @@ class Encoders:
 
         Raises `UserError` with a sentence that says which file to put where.
         """
-        for path in self._all():
-            if _width(path, in_full) == width:
-                return file_id(path)
-        known = f" It is called {KNOWN[width]}." if not in_full and width in KNOWN else ""
+        found = self._first(width, in_full)
+        if found:
+            return found
+        raise self._missing("This IP-Adapter needs a vision encoder", width, "" if in_full else KNOWN.get(width, ""))
+
+    def summing_up(self, width: int) -> str:
+        """The id of the first whose summaries have this width, to be held against what a text encoder says. Raises `UserError` as above."""
+        found = self._first(width, in_full=False)
+        if found:
+            return found
+        raise self._missing("To compare this picture with its words takes a CLIP vision encoder", width, KNOWN.get(width, ""))
+
+    def _first(self, width: int, in_full: bool) -> str:
+        return next((file_id(path) for path in self._all() if _width(path, in_full) == width), "")
+
+    def _missing(self, what: str, width: int, name: str) -> UserError:
+        known = f" It is called {name}." if name else ""
         where = "/".join((*(self._folders[0].parts[-2:] if self._folders else ("models",)), FOLDERS[0]))
-        what = f"This IP-Adapter needs a vision encoder with vectors of {width} numbers.{known}"
-        raise UserError(f"{what} Put its .safetensors file into {where}.")
+        return UserError(f"{what} with vectors of {width} numbers.{known} Put its .safetensors file into {where}.")
 
     def path(self, encoder_id: str) -> Path:
         """Raises `UserError` when it is not there any more."""

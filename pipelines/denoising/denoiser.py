@@ -132,9 +132,7 @@ class Denoiser:
         level = sigma.view(-1, 1, 1, 1)
         noise_free = (level**2 + 1).rsqrt()  # 1 / sqrt(sigma^2 + 1): also the cosine of v-prediction's angle
         output = self._network(x * noise_free, self._timesteps.sigma_to_t(sigma), samples)
-        if self._model.prediction_type == "v_prediction":
-            return x * noise_free**2 - output * level * noise_free
-        return x - output * level
+        return predicted(self._model.prediction_type, x, output, level, noise_free)
 
     def _network(self, x: Tensor, timestep: Tensor, samples: Samples) -> Tensor:
         """The guided output of the UNet. Guidance is linear, so it acts on the output as it would on x0."""
@@ -147,7 +145,7 @@ class Denoiser:
         for weight, told in turn.others:
             self._go_on()
             pushes.append((weight, self._told(told, x, timestep, samples)))
-        return self._guided(negative, pushes)
+        return guided(negative, pushes, self._scale, self._rescale)
 
     def _told(self, told: _Told, x: Tensor, timestep: Tensor, samples: Samples) -> Tensor:
         """The output of the UNet for each branch, (branches * n, 4, h, w)."""
@@ -170,19 +168,27 @@ class Denoiser:
         extra_channels = samples.rows(self._extra_channels)
         return torch.cat([latents, extra_channels.to(latents).repeat(len(latents) // len(extra_channels), 1, 1, 1)], 1)
 
-    def _guided(self, negative: Tensor, pushes: Sequence[tuple[float, Tensor]]) -> Tensor:
-        """With guidance rescale the contrast goes back towards that of the prompt alone: Lin et al. 2023, arXiv:2305.08891, 3.4."""
-        if len(pushes) == 1:
-            positive = pushes[0][1]
-            guided = negative + self._scale * (positive - negative)
-        else:
-            push = sum((weight * (positive - negative) for weight, positive in pushes), torch.zeros_like(negative))
-            positive, guided = negative + push, negative + self._scale * push
-        if not self._rescale:
-            return guided
-        dimensions = tuple(range(1, guided.ndim))  # each picture by itself
-        contrast = positive.std(dimensions, keepdim=True) / guided.std(dimensions, keepdim=True)
-        return guided * (self._rescale * contrast + 1 - self._rescale)
+
+def predicted(prediction_type: str, x: Tensor, output: Tensor, level: Tensor, noise_free: Tensor) -> Tensor:
+    """The clean latents that the network's output means at x. `level`: sigma; `noise_free`: 1 / sqrt(sigma^2 + 1)."""
+    if prediction_type == "v_prediction":
+        return x * noise_free**2 - output * level * noise_free
+    return x - output * level
+
+
+def guided(negative: Tensor, pushes: Sequence[tuple[float, Tensor]], scale: float, rescale: float) -> Tensor:
+    """With guidance rescale the contrast goes back towards that of the prompt alone: Lin et al. 2023, arXiv:2305.08891, 3.4."""
+    if len(pushes) == 1:
+        positive = pushes[0][1]
+        pushed = negative + scale * (positive - negative)
+    else:
+        push = sum((weight * (positive - negative) for weight, positive in pushes), torch.zeros_like(negative))
+        positive, pushed = negative + push, negative + scale * push
+    if not rescale:
+        return pushed
+    dimensions = tuple(range(1, pushed.ndim))  # each picture by itself
+    contrast = positive.std(dimensions, keepdim=True) / pushed.std(dimensions, keepdim=True)
+    return pushed * (rescale * contrast + 1 - rescale)
 
 
 def _added(told: _Told, samples: Samples) -> dict[str, Tensor] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypedDict
 
 
@@ -38,8 +39,8 @@ class InsidePicture(TypedDict):
     width: int  # as it was drawn
     height: int
     blocked: str  # why nothing can be seen inside, or ""
-    alone: str  # why it cannot be drawn once more to be watched, or ""
     schedule: InsideSchedule | None
+    tokens: Mapping[str, object] | None  # the `TokenView` of its prompt, where it can be read
 
 
 class InsideLevel(TypedDict):
@@ -58,6 +59,125 @@ class NoiseFound(TypedDict):
     exact: bool  # decoded by the VAE, and not by the small map of previews
 
 
+class LatentChannel(TypedDict):
+    """One channel of the latents, `channel-N.png`. Within `LatentsFound`."""
+
+    mean: float
+    spread: float  # standard deviation
+
+
+class LatentsFound(TypedDict):
+    """The way of a picture through the VAE: `before.png`, and `trip.png` after both ways."""
+
+    psnr: float  # dB between the two
+    pixels: int  # numbers of the picture: three for each pixel
+    numbers: int  # of the latents
+    shape: list[int]  # channels, height, width
+    channels: list[LatentChannel]
+
+
+class NearWord(TypedDict):
+    """A word of the vocabulary. Within `SaidWord`."""
+
+    text: str
+    likeness: float  # cosine
+
+
+class SaidWord(TypedDict):
+    """A word of the prompt, as one text encoder has it. Within `EncoderSays`."""
+
+    near: list[NearWord]
+    alike: list[float]  # cosine of its answer with that to each word of the prompt, in their order
+
+
+class EncoderSays(TypedDict):
+    """A text encoder. Within `WordsFound`."""
+
+    name: str
+    layers: int
+    width: int  # numbers in a vector
+    vocabulary: int
+    words: list[SaidWord]
+
+
+class WordsFound(TypedDict):
+    """What the text encoders make of the words of a prompt."""
+
+    words: list[str]
+    encoders: list[EncoderSays]
+
+
+class JudgedFact(TypedDict):
+    """Something that a prompt says. Within `LikenessFound`."""
+
+    said: str
+    seen: str  # what the judge sees there
+    right: bool
+    begins: bool  # another thing, or the scene around them, begins with it
+
+
+class LikenessFound(TypedDict):
+    """How much of its prompt a picture shows: in facts by the starter's judge, else as cosines by a CLIP vision encoder."""
+
+    by: str
+    facts: list[JudgedFact]
+    right: int
+    total: int
+    whole: float  # cosine of the whole prompt
+    parts: list[NearWord]  # of its parts
+
+
+class HeatWord(TypedDict):
+    """A word of the prompt. Within `RunFound`."""
+
+    text: str
+    plain: bool  # a word that somebody wrote, and neither a mark nor what begins, ends and fills the prompt
+    share: float  # of what the clearest layers look at, 0 .. 1; those of all words make 1
+
+
+class HeatLayers(TypedDict):
+    """The layers of one size, or all. Within `RunFound`; its maps are `heat-KEY-STRETCH.f32`, and `heat-KEY-all.f32` of all steps."""
+
+    key: str
+    title: str
+    width: int  # of a map
+    height: int
+
+
+class RunBlock(TypedDict):
+    """A block of the network in one step, whose strength is `block-PLACE-NUMBER.png`. Within `RunStep`."""
+
+    name: str
+    shape: list[int]
+
+
+class RunStep(TypedDict):
+    """A step as it was made. Within `RunFound`; pictures of it are `step-PLACE-WHAT.jpg`, by its place in the list, from 0."""
+
+    number: int  # of the step, from 1
+    sigma: float
+    timestep: float
+    context: list[int]  # shape of the text vectors that it read
+    apart: float  # root mean square between the two predictions, in latents
+    blocks: list[RunBlock]
+
+
+class RunFound(TypedDict):
+    """What was seen while the picture was drawn once more."""
+
+    done: bool  # else it is drawn at this moment
+    same: str  # whether it came out the same
+    words: list[HeatWord]
+    layers: list[HeatLayers]
+    clearest: str  # key of the layers that are shown first
+    stretches: list[str]  # which steps share a map
+    guided: bool
+    scales: list[float]  # guidance that each step is shown at, as `step-PLACE-at-N.jpg`
+    own: int  # place of the picture's own among them
+    latents: list[int]  # shape
+    steps: list[RunStep]
+
+
 class InsideLook(TypedDict):
     """How far a look into a picture has come, and what it has found. Read by `inside_page.js`."""
 
@@ -66,4 +186,4 @@ class InsideLook(TypedDict):
     step: int
     steps: int
     message: str
-    found: NoiseFound | None
+    found: NoiseFound | LatentsFound | WordsFound | LikenessFound | RunFound | None

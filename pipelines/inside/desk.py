@@ -11,7 +11,7 @@ from PIL import Image
 
 from models.errors import UserError
 from pipelines.images.store import Inputs
-from pipelines.requests.drawn_small import DrawnSmall
+from pipelines.requests.drawn_small import DrawnSmall, enlarger_of
 from pipelines.requests.request import Drawing
 
 GONE = "The file of this picture is not there any more, so nothing can be seen inside."
@@ -50,10 +50,10 @@ class Desk:
     inputs: Inputs
 
     def picture(self) -> Image.Image:
-        """As it was drawn, in the size that the model knows. Raises `UserError` when it is not there."""
-        size = (self.request.width, self.request.height)
-        drawn = self.as_drawn() or self._file()
-        return drawn if drawn.size == size else drawn.resize(size, Image.Resampling.LANCZOS)
+        """As it was drawn, before an upscaler enlarged it. Raises `UserError` when it is not there."""
+        drawn, size = self.as_drawn() or self._file(), (self.request.width, self.request.height)
+        is_larger = drawn.size != size and enlarger_of(self.request)
+        return drawn.resize(size, Image.Resampling.LANCZOS) if is_larger else drawn
 
     def as_drawn(self) -> Image.Image | None:
         """Before an upscaler enlarged it, where it is known."""

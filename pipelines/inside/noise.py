@@ -14,7 +14,8 @@ from pipelines.inside.shown import decoded, is_quick
 from pipelines.jobs.events import retold
 from pipelines.jobs.runner import Runner
 from pipelines.samplers.noise_schedule import NoiseSchedule
-from pipelines.tasks.sampling import latent_shape, noise_of
+from pipelines.tasks.img2img import on_grid
+from pipelines.tasks.sampling import noise_of
 
 LEVELS = 25  # the first of them without noise
 
@@ -25,9 +26,9 @@ def look(desk: Desk, runner: Runner) -> Looking:
     """
     request = desk.request
     with runner.lent(request) as model, torch.inference_mode():
-        clean = yield from retold(encode(model, desk.picture()), lambda _: Seen(0, LEVELS))
-        noise = noise_of([request], latent_shape(request, model), model).first()
-        exact = is_quick(model, LEVELS * request.width * request.height)
+        clean = yield from retold(encode(model, on_grid(desk.picture(), model.family.pixels_per_latent)), lambda _: Seen(0, LEVELS))
+        noise = noise_of([request], tuple(clean.shape[1:]), model).first()
+        exact = is_quick(model, LEVELS * clean[0, 0].numel() * model.family.pixels_per_latent**2)
         levels, files = list[InsideLevel](), dict[str, bytes]()
         for number, (sigma, timestep) in enumerate(levels_of(model)):
             share = (1 + sigma**2) ** -0.5

@@ -14,6 +14,7 @@ from pipelines.requests.request import Drawing, Request
 
 if TYPE_CHECKING:
     from models.diffusion_model import DiffusionModel
+    from models.networks.vision import Vision
     from pipelines.preprocessors.annotators import Annotator
 
 Events = Generator[Event | None]  # of one batch; None is a place to stop at without news
@@ -57,6 +58,14 @@ class Runner(Protocol):
 
     def lent(self, request: Drawing) -> AbstractContextManager[DiffusionModel]:
         """Everything that the request names, joined to one model for the length of the block."""
+        ...
+
+    def vision(self, width: int) -> AbstractContextManager[Vision]:
+        """An encoder of pictures whose summaries have so many numbers. Raises `UserError` when there is none."""
+        ...
+
+    def watched(self, request: Drawing, watching: Callable[[DiffusionModel], AbstractContextManager[None]]) -> Events:
+        """The events of the first batch alone. `watching` is entered with each model that draws it, and changes nothing of it."""
         ...
 
     def batches(self, request: Request, progress: Progress | None = None) -> Generator[Events]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 
 import torch
@@ -31,18 +31,21 @@ from pipelines.tasks.recipes import DRAWN
 
 log = logging.getLogger(__name__)
 
+Watching = Callable[[DiffusionModel], AbstractContextManager[None]]  # looks at the networks while they draw, and changes nothing of them
+
 NAMED_BY_WORDS = ("loras", "hypernetworks", "embeddings")  # files that the words of a picture may name
 
 
 class Attempts:
     """One job on its model: how far it has come, and whether it goes on in the sparing way."""
 
-    def __init__(self, workshop: Workshop, request: Drawing, progress: Progress) -> None:
-        """`progress`: where the job stands; it is led on."""
+    def __init__(self, workshop: Workshop, request: Drawing, progress: Progress, watching: Watching | None = None) -> None:
+        """`progress`: where the job stands; it is led on. `watching`: entered with each model that the job is lent."""
         self._workshop = workshop
         self._job = request
         self._request = of_batch(request, progress.batch)  # with the words of the batch that is being drawn
         self._progress = progress
+        self._watching = watching
         self._sparing = False
         self._begun: Begun | None = None  # the steps that are made already, once that is known
         self._begin()
@@ -91,6 +94,8 @@ class Attempts:
         while True:
             with suppress(Interrupted):
                 model = self._lease.enter_context(self._workshop.lent(self._request, self._sparing))
+                if self._watching:
+                    self._lease.enter_context(self._watching(model))
                 yield None
                 return model
             self._workshop.heed()

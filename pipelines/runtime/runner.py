@@ -33,7 +33,7 @@ from pipelines.prompts.encode import Encodings
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Drawing, Enlarge, Request, TextToImage
 from pipelines.resolving.forecast import work_of
-from pipelines.runtime.attempts import Attempts
+from pipelines.runtime.attempts import Attempts, Watching
 from pipelines.runtime.clock import timed
 from pipelines.runtime.loaders import Held, Loaders
 from pipelines.runtime.origins import Origins
@@ -126,6 +126,12 @@ class ModelRunner:
             for number in range(begun.batch, request.batch_total):
                 yield attempts.batch(number)
 
+    def watched(self, request: Drawing, watching: Watching) -> Events:
+        """The events of the first batch alone; `watching` looks at the networks meanwhile."""
+        self.heed()
+        with closing(Attempts(self, request, Progress(), watching)) as attempts:
+            yield from attempts.batch(0)
+
     # ---------------------------------------------------------------------------------------------- lending
 
     @contextmanager
@@ -145,6 +151,12 @@ class ModelRunner:
             self.origins.looked_through(*self._loaders.encoders.called(encoder))
             with self._alone(Key("vision", encoder)) as vision:
                 yield adapter, vision
+
+    @contextmanager
+    def vision(self, width: int) -> Generator[Vision]:
+        """An encoder of pictures whose summaries have so many numbers. Raises `UserError` when there is none."""
+        with self._alone(Key("vision", self._loaders.encoders.summing_up(width))) as vision:
+            yield vision
 
     @contextmanager
     def upscaler(self, upscaler_id: str) -> Generator[Upscaler]:

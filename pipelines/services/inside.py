@@ -23,6 +23,7 @@ from pipelines.jobs.errands import NO_MEMORY
 from pipelines.jobs.worker import Worker
 from pipelines.requests.request import Drawing, Request, Upscale
 from pipelines.requests.steps import steps_of
+from pipelines.services.token_view import TokenViews
 
 if TYPE_CHECKING:
     from pipelines.inside.desk import Looking
@@ -30,7 +31,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PARTS = {"noise": "noise:look"}  # what is looked at -> "module:function" of `pipelines.inside`
+PARTS = {
+    "noise": "noise:look",
+    "latents": "latents:look",
+    "words": "words:look",
+    "likeness": "likeness:look",
+    "run": "run:look",
+}  # what is looked at -> "module:function" of `pipelines.inside`
 MOST = 200 * 2**20  # bytes of all that was found which are kept
 NOT_DRAWN = "No model drew this picture from words, so there is nothing to see inside. Choose one that was drawn."
 ENLARGED = "This picture was made larger by diffusion, which Inside does not follow. Choose the picture that it began with."
@@ -64,9 +71,11 @@ class Look:
 class Insides:
     """Safe to call from any thread."""
 
-    def __init__(self, worker: Worker, catalog: Catalog, inputs: Inputs, resolved: Callable[[Request], Request]) -> None:
+    def __init__(
+        self, worker: Worker, catalog: Catalog, inputs: Inputs, tokens: TokenViews, resolved: Callable[[Request], Request]
+    ) -> None:
         """`resolved`: a request with everything that it names looked up; raises `UserError` for what is not there."""
-        self._worker, self._catalog, self._inputs, self._resolved = worker, catalog, inputs, resolved
+        self._worker, self._catalog, self._inputs, self._tokens, self._resolved = worker, catalog, inputs, tokens, resolved
         self._lock = threading.Lock()
         self._looks: dict[tuple[str, str, str], Look] = {}  # (user, picture, part), the oldest first
 
@@ -87,7 +96,13 @@ class Insides:
 
         checkpoint = self._catalog.checkpoint(request.checkpoint)
         family, schedule = FAMILIES[checkpoint.family_key].name, schedules_of(request, checkpoint)
-        return {**_nothing(record, ""), "model": checkpoint.name, "family": family, "schedule": schedule}
+        return {
+            **_nothing(record, ""),
+            "model": checkpoint.name,
+            "family": family,
+            "schedule": schedule,
+            "tokens": self._tokens.of(request, "prompt"),
+        }
 
     def begin(self, record: PictureRecord, part: str, user: str) -> InsideLook:
         """Begins a look, unless it has begun already or has found something. Raises `UserError` when it cannot be."""
@@ -206,6 +221,6 @@ def _nothing(record: PictureRecord, why: str) -> InsidePicture:
         "width": drawing.width if drawing else record.width,
         "height": drawing.height if drawing else record.height,
         "blocked": why,
-        "alone": "",
         "schedule": None,
+        "tokens": None,
     }

@@ -72,6 +72,12 @@ class ToyPainter:
     def lent(self, request: Drawing) -> AbstractContextManager[Any]:
         raise UserError("A toy has no networks to look into.")
 
+    def vision(self, width: int) -> AbstractContextManager[Any]:
+        raise UserError("A toy has no eyes.")
+
+    def watched(self, request: Drawing, watching: Any) -> Events:
+        raise UserError("A toy has no networks to look into.")
+
     def batches(self, request: Request, progress: Progress | None = None) -> Generator[Events]:
         if isinstance(request, Enlarge):  # that is real
             assert self.inputs

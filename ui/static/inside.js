@@ -1,6 +1,6 @@
 // The Inside tab. What it shows comes when it is first opened; here it only hears which picture is meant.
 import { notify } from "./desk.js";
-import { find, on, parts } from "./dom.js";
+import { on, parts } from "./dom.js";
 import { wanted } from "./on_demand.js";
 import * as page from "./page.js";
 
@@ -8,7 +8,7 @@ const AWAY = "The server did not answer. See that Atelier still runs, then open 
 
 /** @param {import("./page_types.d.ts").Given} given */
 export const build = ({ element }) => {
-  let asked = ""; // the id of the picture that was asked for last
+  let asked = page.inside.picture; // the id of the picture that was asked for last
   let newest = ""; // of this session
   let shown = null;
 
@@ -18,13 +18,19 @@ export const build = ({ element }) => {
     const view = await shown.catch(() => ((shown = null), notify(AWAY)));
     view?.show(asked || page.open.picture || newest);
   };
-  on("picture", ({ id }) => id && ((asked = id), open()));
-  on("drawn", ({ pictures }) => ((newest = pictures[0]?.id ?? newest), open()));
-  on("tab", open);
-  on("inside", ({ id }) => {
+  let drawing = false; // at this moment the stage goes on by itself to what was drawn, and nobody has chosen it
+  on("picture", ({ id }) => {
+    if (!id || (drawing && asked && page.open.tab === "inside")) return;
     asked = id;
-    find("#tab-inside-button")?.click();
     open();
   });
+  on("drawn", ({ pictures }) => {
+    newest = pictures[0]?.id ?? newest;
+    drawing = true;
+    setTimeout(() => (drawing = false));
+    open();
+  });
+  on("tab", open);
+  on("inside", ({ id }) => ((asked = id), open()));
   open();
 };

@@ -29,7 +29,6 @@ export const noise = {
       const { schedule } = await ask(`?steps=${asked}`).catch(() => ({}));
       if (schedule && asked === as.at() + 1) curves.show(schedule);
     }), picture.steps - 1);
-    as.root.querySelector("output").textContent = String(picture.steps);
     body.append(curves.root, as.root, numbers);
     look("noise", ({ found }) => {
       if (foot.childElementCount) return;

@@ -1,7 +1,13 @@
 // The Inside tab, once it is open: one picture with its panels beside it. A panel says in two sentences what one sees, and what it needs of
 // the model is looked for when it is first opened; that can be stopped.
 import { make, parts, pause, write } from "./dom.js";
+import { attention } from "./inside_attention.js";
+import { guidance } from "./inside_guidance.js";
+import { latents } from "./inside_latents.js";
+import { likeness } from "./inside_likeness.js";
 import { noise } from "./inside_noise.js";
+import { walk } from "./inside_walk.js";
+import { words } from "./inside_words.js";
 import { address } from "./stage_live.js";
 
 /** @typedef {import("./messages.d.ts").InsidePicture} Picture */
@@ -13,7 +19,7 @@ const ASKED = 350; // milliseconds between two questions how far a look has come
 const AWAY = "The server did not answer. See that Atelier still runs, then try again.";
 const GOES_ON = ["waiting", "running"];
 /** @type {Panel[]} */
-const PANELS = [noise];
+const PANELS = [noise, latents, words, attention, guidance, likeness, walk];
 
 const POST = { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" };
 const asked = async (place, options = {}) => {

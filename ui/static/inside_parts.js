@@ -5,11 +5,15 @@ import { make } from "./dom.js";
 export const slider = (label, most, says, act, first = 0) => {
   const input = make("input", { type: "range", min: "0", max: String(most), step: "1", value: String(first), "aria-label": label });
   const output = make("output");
-  const move = () => {
+  const say = () => {
     output.textContent = says(Number(input.value));
     input.setAttribute("aria-valuetext", output.textContent);
+  };
+  const move = () => {
+    say();
     act(Number(input.value));
   };
+  say();
   input.addEventListener("input", move);
   const root = make("label", { className: "inside-slider" }, make("span", { textContent: label }), input, output);
   return {
@@ -33,6 +37,12 @@ export const choice = (label, entries, chosen, act) => {
     return button;
   });
   return make("div", { className: "inside-choice", role: "group", "aria-label": label }, ...buttons);
+};
+
+// The place of the first word that is likely to name a thing: one of more than three letters, else of the first there is.
+export const telling = (words) => {
+  const long = words.filter((word) => word.length > 3);
+  return Math.max(0, words.indexOf(long[0] ?? words.find(Boolean)));
 };
 
 // Facts: [name, value] each, in a row that wraps.

@@ -6,6 +6,7 @@ import { emit, find, findAll, make, on, parts, write } from "./dom.js";
 import { details } from "./folds.js";
 import { hide } from "./marks.js";
 import { wanted } from "./on_demand.js";
+import { lookInside } from "./page.js";
 import { begins, completes } from "./pairing.js";
 import { address } from "./stage_live.js";
 import { timeLines } from "./time_line.js";
@@ -193,7 +194,7 @@ export const build = ({ element, trigger }) => {
     show(shown.id);
   });
   part("lineage").addEventListener("click", () => wanted("lineage").then(({ showLineage }) => showLineage(shown.id), () => speak("The server did not answer. Try again.")));
-  part("inside").addEventListener("click", () => emit("inside", { id: shown.id }));
+  part("inside").addEventListener("click", () => lookInside(shown.id));
   part("all").addEventListener("click", () => takeOver(null, "The form has the settings of this picture."));
   on("picture", ({ id, chosen = false }) => {
     if (!id || id === asked) return;

@@ -140,6 +140,27 @@ export type GalleryWindow = {
   notes: string[];
 };
 
+export type EncoderSays = {
+  name: string;
+  layers: number;
+  width: number;
+  vocabulary: number;
+  words: SaidWord[];
+};
+
+export type HeatLayers = {
+  key: string;
+  title: string;
+  width: number;
+  height: number;
+};
+
+export type HeatWord = {
+  text: string;
+  plain: boolean;
+  share: number;
+};
+
 export type InsideCurve = {
   name: string;
   samplers: string[];
@@ -160,7 +181,7 @@ export type InsideLook = {
   step: number;
   steps: number;
   message: string;
-  found: NoiseFound | null;
+  found: NoiseFound | LatentsFound | WordsFound | LikenessFound | RunFound | null;
 };
 
 export type InsidePicture = {
@@ -175,8 +196,8 @@ export type InsidePicture = {
   width: number;
   height: number;
   blocked: string;
-  alone: string;
   schedule: InsideSchedule | null;
+  tokens: Record<string, unknown> | null;
 };
 
 export type InsideSchedule = {
@@ -187,9 +208,81 @@ export type InsideSchedule = {
   curves: InsideCurve[];
 };
 
+export type JudgedFact = {
+  said: string;
+  seen: string;
+  right: boolean;
+  begins: boolean;
+};
+
+export type LatentChannel = {
+  mean: number;
+  spread: number;
+};
+
+export type LatentsFound = {
+  psnr: number;
+  pixels: number;
+  numbers: number;
+  shape: number[];
+  channels: LatentChannel[];
+};
+
+export type LikenessFound = {
+  by: string;
+  facts: JudgedFact[];
+  right: number;
+  total: number;
+  whole: number;
+  parts: NearWord[];
+};
+
+export type NearWord = {
+  text: string;
+  likeness: number;
+};
+
 export type NoiseFound = {
   levels: InsideLevel[];
   exact: boolean;
+};
+
+export type RunBlock = {
+  name: string;
+  shape: number[];
+};
+
+export type RunFound = {
+  done: boolean;
+  same: string;
+  words: HeatWord[];
+  layers: HeatLayers[];
+  clearest: string;
+  stretches: string[];
+  guided: boolean;
+  scales: number[];
+  own: number;
+  latents: number[];
+  steps: RunStep[];
+};
+
+export type RunStep = {
+  number: number;
+  sigma: number;
+  timestep: number;
+  context: number[];
+  apart: number;
+  blocks: RunBlock[];
+};
+
+export type SaidWord = {
+  near: NearWord[];
+  alike: number[];
+};
+
+export type WordsFound = {
+  words: string[];
+  encoders: EncoderSays[];
 };
 
 export type LinkRow = {

@@ -1,6 +1,6 @@
 // What is done with a picture: its settings into the form, and the picture into another tab, by a menu.
 import { snapshot } from "./desk.js";
-import { emit } from "./dom.js";
+import { lookInside } from "./page.js";
 
 const SAYS = {
   "": "The form has the settings of this picture.",
@@ -41,7 +41,7 @@ export const menu = (part, { picture, tell, speak, sent }) => {
     const items = [...part("menu").children];
     items[(items.indexOf(document.activeElement) + by + items.length) % items.length].focus();
   });
-  const inside = () => (open(false), emit("inside", { id: picture().id }));
+  const inside = () => (open(false), lookInside(picture().id));
   const to = Object.keys(SAYS).filter(Boolean).map((kind) => [`to-${kind}`, () => send(kind)]);
   return { settings: () => send(""), send: () => open(part("menu").hidden), "to-inside": inside, ...Object.fromEntries(to) };
 };

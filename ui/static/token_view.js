@@ -31,6 +31,13 @@ const pieceOf = (piece) => {
 };
 const wordOf = (pieces) => make("span", { className: "token-word" }, ...pieces.map(pieceOf));
 
+/** Each part that the model reads at once. @type {(view: TokenView) => HTMLElement[]} */
+export const tokenSections = ({ chunks, more }) => {
+  const section = ({ used, places, pieces }, at) =>
+    make("section", {}, make("h4", {}, chunks.length > 1 ? `Part ${at + 1}` : "Tokens", make("span", { textContent: `${used} / ${places}` })), make("p", {}, ...(pieces.length ? wordsOf(pieces).map(wordOf) : ["Nothing"])));
+  return [...chunks.map(section), ...(more ? [make("p", { className: "token-said", textContent: "There are more than are shown." })] : [])];
+};
+
 // `count`: the button that opens it.
 export const tokenView = (room, count, kind) => {
   let field = "prompt";
@@ -52,12 +59,10 @@ export const tokenView = (room, count, kind) => {
     }));
   };
   /** @param {TokenView} view */
-  const show = ({ said: counted, chunks, more }) => {
+  const show = (view) => {
+    const counted = view.said;
     write(said, counted && `Counted is what is said: ${counted.length > 200 ? `${counted.slice(0, 200)}…` : counted}`);
-    const parts = chunks.map(({ used, places, pieces }, at) =>
-      make("section", {}, make("h4", {}, chunks.length > 1 ? `Part ${at + 1}` : "Tokens", make("span", { textContent: `${used} / ${places}` })), make("p", {}, ...(pieces.length ? wordsOf(pieces).map(wordOf) : ["Nothing"]))),
-    );
-    body.replaceChildren(...parts, more ? make("p", { className: "token-said", textContent: "There are more than are shown." }) : "");
+    body.replaceChildren(...tokenSections(view));
   };
   const look = async () => {
     if (room.hidden) return;

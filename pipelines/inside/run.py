@@ -1,0 +1,158 @@
+"""One more run: the picture is drawn once more by its own request while the networks are watched: attention, guidance, every step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import numpy as np
+import torch
+from PIL import Image
+
+from models.errors import UserError
+from pipelines.inside.answers import HeatLayers, HeatWord, RunFound, RunStep
+from pipelines.inside.desk import Desk, Found, Looking, Seen
+from pipelines.inside.guidance import Predictions, grey, pictures_of_step, scales_of
+from pipelines.inside.heat import Group, Heat, as_bytes, check_size, kept_size
+from pipelines.inside.schedules import short
+from pipelines.inside.watch import IN_PARTS, Watch
+from pipelines.jobs.events import Picture, Step
+from pipelines.jobs.runner import Runner
+from pipelines.requests.drawn_small import DrawnSmall
+from pipelines.requests.request import AREAS, Details, Drawing, Inpaint, Outpaint
+from pipelines.requests.steps import steps_of
+from pipelines.requests.tiles import in_tiles
+
+SAME = "Drawn once more, and the same to the last bit: what is seen here made this very picture."
+NOT_SAME = "Drawn once more, and not the same to the last bit: a model, a library or the machine is another one than then."
+NOTHING_RAN = "No step ran for this picture: its denoising strength was 0."
+
+
+def look(desk: Desk, runner: Runner) -> Looking:
+    """Watches a drawing of its own. Every step tells what was looked at so far. Raises `UserError` for what is not drawn whole."""
+    request = drawn_small(desk.request)
+    check_size(request.width, request.height)
+    if not is_whole(request):
+        raise UserError(IN_PARTS)
+    if not steps_of(request).run:
+        raise UserError(NOTHING_RAN)
+    watch, made, count, picture = Watch(request), 0, steps_of(request).run, None
+    with closing(runner.watched(request, watch.watching)) as events:
+        for event in events:
+            if isinstance(event, Step) and not event.before:
+                _check_whole(event, count)
+                made = event.index
+                watch.made(made)
+                yield Seen(made, count, so_far(watch))
+            elif isinstance(event, Picture):
+                picture = event.image
+                break
+            else:
+                yield Seen(made, count)
+        found = yield from _told(watch, desk, picture, Seen(made, count))
+    return found
+
+
+def drawn_small(request: Drawing) -> Drawing:
+    """Without what an upscaler makes of the picture afterwards."""
+    return replace(request, enlarged_by="") if isinstance(request, DrawnSmall) else request
+
+
+def is_whole(request: Drawing) -> bool:
+    """The network reads the whole picture at once, and one drawing is all there is to it."""
+    only_masked = isinstance(request, Inpaint) and request.area != AREAS[0]
+    return not (only_masked or isinstance(request, Outpaint | Details) or in_tiles(request))
+
+
+def _check_whole(step: Step, count: int) -> None:
+    if step.count != count:
+        raise UserError(IN_PARTS)
+
+
+def so_far(watch: Watch) -> Found | None:
+    """Where one looked in the steps that are made."""
+    heat = watch.heat
+    if heat is None or not heat.groups:
+        return None
+    files = {f"heat-{key}-all.f32": as_bytes(heat.of(group)) for key, group in _keys(heat)}
+    return Found(_message(heat, [], [watch.request.guidance_scale], 0), files)
+
+
+def _told(watch: Watch, desk: Desk, picture: Image.Image | None, at: Seen) -> Looking:
+    heat, model, first = watch.heat, watch.model, next(iter(watch.steps.values()), None)
+    if heat is None or model is None or first is None:
+        raise UserError(IN_PARTS)
+    scales, own = scales_of(watch.request, model)
+    files, steps = dict(_maps(heat)), list[RunStep]()
+    for number, (step, seen) in enumerate(watch.steps.items()):
+        predictions = Predictions(model, watch.request, seen)
+        shown, apart = pictures_of_step(model, predictions, scales, number)
+        files |= {**shown} | {f"block-{number}-{place}.png": grey(block.strength) for place, block in enumerate(seen.blocks)}
+        steps.append(
+            {
+                "number": step + 1,
+                "sigma": short(predictions.sigma.item()),
+                "timestep": short(seen.timestep),
+                "context": list(seen.context),
+                "apart": short(apart),
+                "blocks": [{"name": block.name, "shape": list(block.shape)} for block in seen.blocks],
+            }
+        )
+        yield at
+    message = _message(heat, steps, scales, own) | {"done": True, "same": _compared(desk, picture)}
+    return Found(
+        message | {"guided": any(seen.negative is not None for seen in watch.steps.values()), "latents": list(first.given.shape)}, files
+    )
+
+
+def _compared(desk: Desk, picture: Image.Image | None) -> str:
+    before = desk.picture()
+    return SAME if picture and before.size == picture.size and np.array_equal(np.asarray(before), np.asarray(picture)) else NOT_SAME
+
+
+def _maps(heat: Heat) -> Iterator[tuple[str, bytes]]:
+    for key, group in _keys(heat):
+        yield f"heat-{key}-all.f32", as_bytes(heat.of(group))
+        for stretch in heat.stretches:
+            yield f"heat-{key}-{stretch}.f32", as_bytes(heat.of(group, stretch))
+
+
+def _keys(heat: Heat) -> list[tuple[str, Group | None]]:
+    """Name of the maps -> their layers; one stands for all."""
+    return [*((str(number), group) for number, group in enumerate(heat.groups)), ("all", None)]
+
+
+def _message(heat: Heat, steps: list[RunStep], scales: list[float], own: int) -> RunFound:
+    share = heat.of(heat.groups[heat.clearest]).mean((1, 2))
+    words = [
+        HeatWord(text=word.text, plain=word.is_plain, share=short(part)) for word, part in zip(heat.words, _numbers(share), strict=True)
+    ]
+    return {
+        "done": False,
+        "same": "",
+        "words": words,
+        "layers": [_layers(heat, key, group) for key, group in _keys(heat)],
+        "clearest": str(heat.clearest),
+        "stretches": [_steps_named(heat.stretch, stretch) for stretch in heat.stretches],
+        "guided": False,
+        "scales": scales,
+        "own": own,
+        "latents": [],
+        "steps": steps,
+    }
+
+
+def _numbers(values: torch.Tensor) -> list[float]:
+    return values.cpu().numpy().tolist()
+
+
+def _layers(heat: Heat, key: str, group: Group | None) -> HeatLayers:
+    height, width = kept_size(group[1] if group else heat.finest)
+    title = f"{group[0]} {group[1][1]} × {group[1][0]}" if group else "All layers"
+    return {"key": key, "title": title, "width": width, "height": height}
+
+
+def _steps_named(stretch: int, number: int) -> str:
+    first = number * stretch + 1
+    return f"Step {first}" if stretch == 1 else f"Steps {first} to {first + stretch - 1}"

@@ -1,0 +1,150 @@
+"""The watch: what the UNet is given and answers at each step of a drawing, and what its layers make of it. It looks and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.diffusion_model import DiffusionModel
+from models.errors import UserError
+from pipelines.inside.attention import overheard
+from pipelines.inside.heat import Heat, kept_size, stretch_of
+from pipelines.inside.said import FILLING, START, SpokenWord, spoken
+from pipelines.prompts.asked import AtOnce, asked_by
+from pipelines.requests.branch import branch_of
+from pipelines.requests.request import Drawing
+from pipelines.requests.steps import steps_of
+from pipelines.samplers import SAMPLERS
+
+IN_PARTS = "This picture was drawn in parts, each by itself, and Inside follows what is drawn whole. Choose another one."
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of the UNet, as it answered: where it stands, its shape, and how strong it was at each place."""
+
+    name: str
+    shape: tuple[int, ...]  # of one sample: channels, height, width
+    strength: Tensor  # (height, width), float32
+
+
+@dataclass
+class StepSeen:
+    """The first call of the network in one step. Latents are those of one picture, (1, 4, h, w), in the host's memory, float32."""
+
+    timestep: float
+    given: Tensor  # x / sqrt(sigma^2 + 1)
+    negative: Tensor | None = None  # what the network answered without the prompt; None where there was no guidance
+    positive: Tensor | None = None
+    context: tuple[int, ...] = ()  # shape of the text vectors
+    blocks: list[Block] = field(default_factory=list[Block])
+
+
+class Watch:
+    """What was seen of one drawing. Its caller tells it each finished step."""
+
+    def __init__(self, request: Drawing) -> None:
+        self.request = request
+        self._asked = asked_by(request).calls
+        self._begin()
+
+    def _begin(self) -> None:
+        self.model: DiffusionModel | None = None
+        self.heat: Heat | None = None
+        self.steps: dict[int, StepSeen] = {}  # by their numbers, from 0; a branch has those alone that it made itself
+        use = branch_of(self.request)
+        self._step = use.step if use else 0
+        self._calls = self._step * SAMPLERS[self.request.sampler].calls_per_step
+        self._branches, self._is_main = 0, False
+        self._said: dict[str, tuple[SpokenWord, ...]] = {}
+
+    @contextmanager
+    def watching(self, model: DiffusionModel) -> Generator[None]:
+        """Within the block the networks of the model are watched. What was seen in a try that came to nothing is forgotten."""
+        self._begin()
+        self.model = model
+        with ExitStack() as stack:
+            for network in filter(None, (model.unet, model.refiner.unet if model.refiner else None)):
+                stack.callback(network.register_forward_pre_hook(self._called, with_kwargs=True).remove)
+                stack.callback(network.register_forward_hook(self._answered).remove)
+                stack.enter_context(overheard(network, self._heard))
+                for name, block in _blocks(network):
+                    stack.callback(block.register_forward_hook(partial(self._passed, name)).remove)
+            yield
+
+    def made(self, number: int) -> None:
+        """So many steps are made, those before a branch among them."""
+        self._step = number
+
+    # ---- what the networks say ----------------------------------------------------------------------------------------------
+
+    def _asked_now(self) -> AtOnce:
+        return self._asked[min(self._calls, len(self._asked) - 1)]
+
+    def _called(self, _: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:  # Any: what diffusers hands on
+        latents, timestep, context = (given[index] for index in range(3))
+        self._branches = self._branches or latents.shape[0]
+        if self._branches > 2 or (self.heat and latents.shape[2:] != self.heat.latents):
+            raise UserError(IN_PARTS)
+        self._is_main = latents.shape[0] == self._branches  # else a further prompt that AND joins
+        if not self._is_main:
+            return
+        if self.heat is None:
+            self._open(latents, context)
+        if self._step not in self.steps:
+            given = latents[-1:, :4].detach().float().cpu()
+            self.steps[self._step] = StepSeen(float(timestep.reshape(-1)[0]), given, context=tuple(context.shape))
+
+    def _open(self, latents: Tensor, context: Tensor) -> None:
+        size = (latents.shape[2], latents.shape[3])
+        said = [word for text in self._texts() for word in self._words(text, context.shape[1])]
+        words = {(word.text, word.number): word for word in said}
+        ordered = sorted(words.values(), key=lambda word: word.text in (START, FILLING))
+        self.heat = Heat(size, ordered, stretch_of(len(ordered), max(1, steps_of(self.request).run), size))
+
+    def _texts(self) -> Iterable[str]:
+        return dict.fromkeys(call.prompts[0].text for call in self._asked)
+
+    def _words(self, text: str, count: int) -> tuple[SpokenWord, ...]:
+        assert self.model
+        if text not in self._said:
+            self._said[text] = spoken(self.model, text, count)
+        return self._said[text]
+
+    def _heard(self, part: str, shares: Tensor) -> None:
+        if self._is_main and self.heat:
+            self.heat.add(self._step, part, self._words(self._asked_now().prompts[0].text, shares.shape[1]), shares)
+
+    def _passed(self, name: str, _: nn.Module, given: object, answer: Any) -> None:  # Any: as above
+        features: object = answer[0] if isinstance(answer, tuple) else answer
+        seen = self.steps.get(self._step) if self._is_main else None
+        if seen is None or seen.positive is not None or not isinstance(features, Tensor) or features.ndim != 4:
+            return
+        strength = features[-1].detach().float().abs().mean(0)
+        small = functional.adaptive_avg_pool2d(strength[None, None], kept_size((strength.shape[0], strength.shape[1])))[0, 0]
+        seen.blocks.append(Block(name, tuple(features.shape[1:]), small.cpu()))
+
+    def _answered(self, _: nn.Module, given: object, answer: Any) -> None:  # Any: as above
+        if not self._is_main:
+            return
+        seen = self.steps[self._step]
+        if seen.positive is None:
+            output = answer[0].detach().float().cpu()
+            seen.positive, seen.negative = output[-1:], output[:1] if len(output) > 1 else None
+        self._calls += 1
+
+
+def _blocks(unet: Any) -> Iterable[tuple[str, nn.Module]]:  # Any: diffusers names its blocks as modules of any kind
+    yield "Entry", unet.conv_in
+    for number, block in enumerate(unet.down_blocks):
+        yield f"Down {number + 1}", block
+    if unet.mid_block is not None:
+        yield "Middle", unet.mid_block
+    for number, block in enumerate(unet.up_blocks):
+        yield f"Up {number + 1}", block

@@ -1,0 +1,243 @@
+"""Attention to the words as it is watched: against softmax(q k / sqrt(d)) by hand, of every word once, and where the things are."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers.models.attention_processor import Attention
+from torch import nn
+
+from models.errors import UserError
+from models.families import SDXL
+from models.library.catalog import Catalog
+from models.memory.forecast import Machine
+from models.starter.recipe.scenes import POSITIONS, Layout, Scene, Thing, arrange, draw
+from pipelines.images.store import Inputs
+from pipelines.inside import run
+from pipelines.inside.attention import overheard, shares
+from pipelines.inside.desk import Desk, Found
+from pipelines.inside.heat import FINEST, MOST, TOO_LARGE, Heat, check_size, kept_size, layer_size, stretch_of
+from pipelines.inside.run import SAME
+from pipelines.inside.said import FILLING, START, SpokenWord, spoken
+from pipelines.inside.watch import Watch
+from pipelines.jobs.events import Picture
+from pipelines.requests.request import Details, Drawing, ImageToImage, Inpaint, Outpaint, TextToImage
+from pipelines.runtime.runner import ModelRunner, open_runner
+from tests.support.toy_weights import CPU, load_toy_model, write_toy_model
+
+STARTER = Path(__file__).parents[1] / "models" / "starter"
+
+
+def test_shares_are_the_softmax_of_queries_and_keys_computed_by_hand() -> None:
+    torch.manual_seed(1)
+    layer: Any = Attention(query_dim=6, cross_attention_dim=5, heads=2, dim_head=3).eval()
+    hidden, context = torch.randn(1, 4, 6), torch.randn(1, 3, 5)
+    with torch.inference_mode():
+        told = shares(layer.to_q(hidden), layer.to_k(context), 2)
+        query, key = (hidden[0] @ layer.to_q.weight.T).numpy(), (context[0] @ layer.to_k.weight.T).numpy()
+    by_hand = np.zeros((4, 3))
+    for head in range(2):
+        for place in range(4):
+            own = slice(3 * head, 3 * head + 3)
+            scores = [math.exp(float(query[place, own] @ key[token, own]) / math.sqrt(3)) for token in range(3)]
+            by_hand[place] += np.array(scores) / sum(scores) / 2
+    assert np.allclose(told.numpy(), by_hand, atol=1e-6) and np.allclose(by_hand.sum(1), 1)
+
+
+def test_what_the_layer_itself_answers_is_what_these_shares_make_of_the_values() -> None:
+    """With one head the answer is the shares times the values, so the shares are those that drew."""
+    torch.manual_seed(2)
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.up_blocks = nn.ModuleList([nn.ModuleDict({"attn2": Attention(query_dim=6, cross_attention_dim=5, heads=1, dim_head=4)})])
+
+        def forward(self, hidden: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+            layer: Any = self.up_blocks[0]["attn2"]  # pyright: ignore[reportIndexIssue]
+            return layer(hidden, encoder_hidden_states=context)
+
+    net: Any = Net().eval()
+    layer: Any = net.up_blocks[0]["attn2"]
+    hidden, context = torch.randn(2, 4, 6), torch.randn(2, 3, 5)
+    heard: list[tuple[str, torch.Tensor]] = []
+    with torch.inference_mode():
+        plain = net(hidden, context)
+        with overheard(net, lambda part, told: heard.append((part, told))):
+            watched = net(hidden, context)
+        after = net(hidden, context)
+        ((part, told),) = heard
+        value = context[-1] @ layer.to_v.weight.T
+        by_hand = (told @ value) @ layer.to_out[0].weight.T + layer.to_out[0].bias
+    assert part == "Up" and torch.equal(plain, watched) and torch.equal(plain, after)
+    assert torch.allclose(watched[-1], by_hand, atol=1e-5), "of the last sample, which is the positive branch"
+    assert not layer.to_q._forward_hooks and not layer.to_k._forward_hooks, "nothing is left behind"
+
+
+# ---- words and their places ------------------------------------------------------------------------------------------------
+
+
+def test_the_words_of_a_prompt_have_all_places_once_in_every_chunk(tmp_path: Path) -> None:
+    model = load_toy_model(write_toy_model(tmp_path))
+    text = "a red house, " * 25 + "snow"
+    words = spoken(model, text, 3 * 77)
+    places = [place for word in words for place in word.places]
+    assert sorted(places) == list(range(3 * 77))
+    named = {word.text: word for word in words if not word.number}
+    assert named[START].places == (0, 77, 154) and named["a"].places == (1,) and named["house"].places == (3,)
+    assert [word.number for word in words if word.text == "house"] == list(range(25))
+    assert named["snow"].places[0] > 77 and named["house"].is_plain and not named[","].is_plain and not named[FILLING].is_plain
+
+
+# ---- memory ------------------------------------------------------------------------------------------------------------------
+
+
+def test_maps_are_kept_small_and_in_the_shape_of_the_picture() -> None:
+    assert kept_size((16, 24)) == (16, 24) and kept_size((128, 128)) == (64, 64) and kept_size((64, 256)) == (16, 64)
+    assert layer_size((17, 24), 9 * 12) == (9, 12) and layer_size((16, 16), 16) == (4, 4)
+
+
+@pytest.mark.parametrize(("words", "steps"), [(10, 20), (77, 150), (225, 150)])
+def test_all_maps_of_a_run_fit_their_bound_whatever_the_prompt(words: int, steps: int) -> None:
+    stretch = stretch_of(words, steps, (256, 256))
+    groups = 2 * sum((FINEST >> level) ** 2 for level in range(4))
+    assert math.ceil(steps / stretch) * words * groups * 4 <= MOST * 1.1
+
+
+def test_a_picture_that_is_too_large_is_a_sentence() -> None:
+    check_size(2048, 2048)
+    with pytest.raises(UserError, match="2048 × 2048"):
+        check_size(4096, 4096)
+    assert TOO_LARGE.endswith(".")
+
+
+def test_the_mean_of_groups_and_steps_is_that_of_what_was_added() -> None:
+    words = [SpokenWord("a", (0,)), SpokenWord("b", (1,))]
+    heat = Heat((2, 2), words)
+    given = [torch.tensor([[0.25, 0.75]] * 4), torch.tensor([[0.75, 0.25]] * 4), torch.tensor([[1.0, 0.0]])]
+    heat.add(0, "Up", words, given[0])
+    heat.add(1, "Up", words, given[1])
+    heat.add(1, "Middle", words, given[2])
+    assert heat.of(("Up", (2, 2)))[0].flatten().tolist() == [0.5] * 4 and heat.of(("Up", (2, 2)), 1)[0, 0, 0] == 0.75
+    assert heat.groups == [("Up", (2, 2)), ("Middle", (1, 1))] and heat.clearest == 0
+    assert torch.allclose(heat.of().sum(0), torch.ones(2, 2)) and abs(heat.of()[0, 0, 0].item() - 2 / 3) < 1e-6
+
+
+# ---- whole drawings ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> ModelRunner:
+    folder = tmp_path_factory.mktemp("starter")
+    return open_runner(Catalog(STARTER), "cpu", Inputs(folder / "inputs"), Machine(host=8 * 10**9))
+
+
+def drawn(runner: ModelRunner, request: Drawing) -> Picture:
+    return next(event for batch in runner.batches(request) for event in batch if isinstance(event, Picture))
+
+
+def watched(runner: ModelRunner, request: Drawing, folder: Path) -> tuple[Found, int]:
+    """What one more run of a picture has found, and how often it said how far it was."""
+    picture = drawn(runner, request)
+    picture.image.save(folder / "picture.png")
+    assert isinstance(picture.request, Drawing)
+    looking, said = run.look(Desk(picture.request, folder / "picture.png", runner.inputs), runner), 0
+    while True:
+        try:
+            said += bool(next(looking).found)
+        except StopIteration as end:
+            return end.value, said
+
+
+def heat_of(found: Found, key: str, stretch: str = "all") -> Any:
+    told: Any = found.told
+    size = next(each for each in told["layers"] if each["key"] == key)
+    return np.frombuffer(found.files[f"heat-{key}-{stretch}.f32"], "<f4").reshape(-1, size["height"], size["width"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"sampler": "Heun", "steps": 3}, {"guidance_scale": 1.0}, {"prompt": "a [red:blue:0.5] house"}, {"prompt": "a house AND snow"}],
+    ids=["usual", "two calls a step", "unguided", "changing words", "joined"],
+)
+def test_a_watched_run_draws_the_same_picture_and_gives_each_place_to_words_once(changes: Any, runner: ModelRunner, tmp_path: Path) -> None:
+    request = TextToImage(**{"prompt": "a red house in the snow", "seed": 4, "width": 128, "height": 128, "steps": 4} | changes)
+    found, said = watched(runner, request, tmp_path)
+    told: Any = found.told
+    assert told["same"] == SAME and said == request.steps == len(told["steps"])
+    for layers in told["layers"]:
+        for stretch in ("all", *map(str, range(request.steps))):
+            assert np.allclose(heat_of(found, layers["key"], stretch).sum(0), 1, atol=1e-4)
+    assert told["guided"] is (request.guidance_scale != 1)
+
+
+def test_two_text_encoders_and_larger_pictures_are_watched_too(tmp_path: Path) -> None:
+    model = load_toy_model(write_toy_model(tmp_path, family=SDXL), CPU, SDXL)
+    request = TextToImage(prompt="a red house", seed=1, width=128, height=64, steps=2)
+    watch = Watch(request)
+    from pipelines.tasks import txt2img
+    from tests.support.drawing import finished, task
+
+    with watch.watching(model), torch.inference_mode():
+        finished(txt2img.batches(task(request, model)))
+    assert watch.heat and watch.heat.latents == (8, 16) and {part for part, _ in watch.heat.groups} <= {"Down", "Middle", "Up"}
+    assert torch.allclose(watch.heat.of().sum(0), torch.ones(kept_size(watch.heat.finest)), atol=1e-4)
+
+
+def test_the_heat_of_a_thing_lies_on_the_thing(runner: ModelRunner) -> None:
+    """On drawn scenes, whose boxes are known: what is inside the box of the house is looked at thrice as much for "house"."""
+    rng, inside, outside = np.random.default_rng(3), list[float](), list[float]()
+    for number, colour in enumerate(("red", "blue", "yellow", "green", "purple", "white")):
+        thing = Thing("house", colour, POSITIONS[number % 3], "big" if number % 2 else "small")
+        scene = Scene((thing,), ("grass", "snow", "sand")[number % 3], ("day", "night")[number % 2], number % 2 == 0)
+        layout = arrange(scene, rng)
+        heat = _heat_of_scene(runner, draw(layout, 128), f"a {thing.size} {colour} house on the {thing.position} on {scene.ground}")
+        mask = _box(layout)
+        inside.append(float(heat[mask].mean()))
+        outside.append(float(heat[~mask].mean()))
+    assert sum(inside) >= 3 * sum(outside), (inside, outside)
+
+
+def _heat_of_scene(runner: ModelRunner, pixels: Any, caption: str) -> Any:
+    """(128, 128): of "house", of the layers that are shown first, at one level of noise in the middle."""
+    from PIL import Image
+
+    from pipelines.denoising.vae_encode import encode
+    from pipelines.tasks.conditioning import Denoisers
+    from tests.support.drawing import ended
+
+    request = TextToImage(prompt=caption, width=128, height=128, steps=1, guidance_scale=1.0)
+    with runner.lent(request) as model, torch.inference_mode():
+        watch, (latents, _) = Watch(request), ended(encode(model, Image.fromarray(pixels)))
+        with watch.watching(model):
+            noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(1))
+            Denoisers(request, model).whole()(latents + 1.4 * noise, torch.tensor([1.4]))
+    heat = watch.heat
+    assert heat
+    word = next(place for place, each in enumerate(heat.words) if each.text == "house")
+    small = heat.of(heat.groups[heat.clearest])[word]
+    return torch.nn.functional.interpolate(small[None, None], (128, 128), mode="bilinear")[0, 0].numpy()
+
+
+def _box(layout: Layout) -> Any:
+    points = np.concatenate([part.points for part in layout.parts if part.edge is not None])
+    (left, top), (right, bottom) = points.min(0), points.max(0)
+    down, across = np.mgrid[0:128, 0:128] / 127
+    return (across >= left) & (across <= right) & (down >= top) & (down <= bottom)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [Inpaint(area="Only masked"), Outpaint(), Details(), ImageToImage(tiling="Windows"), ImageToImage(denoising_strength=0.0)],
+    ids=["a patch", "several strips", "boxes", "windows", "nothing ran"],
+)  # fmt: skip
+def test_what_is_not_drawn_whole_is_refused_before_anything_is_drawn(request_: Drawing, tmp_path: Path) -> None:
+    nothing: Any = None
+    looking = run.look(Desk(request_, tmp_path / "none.png", Inputs(tmp_path)), nothing)
+    with pytest.raises(UserError):
+        next(looking)
