@@ -102,6 +102,44 @@ def test_a_reload_in_mid_job_attaches_again_and_another_job_stops_within_a_step(
     visit.finished()
 
 
+def test_one_goes_back_in_the_steps_of_a_picture_and_branches_from_day_to_night(visit: Visit, running: RunningStudio) -> None:
+    page, film = visit.page, visit.page.locator(".film")
+    visit.set("seed", "3")
+    with visit.another_picture():
+        visit.generate("a red house on the left in the snow at day, with mountains")
+    by_day = reading_of(opened(visit, running))
+    visit.part("steps").click()
+    track = film.get_by_role("slider", name="Step")
+    expect(film.locator(".film-cell img")).to_have_count(20)
+    room = track.bounding_box()
+    assert room
+    page.mouse.move(room["x"] + 0.9 * room["width"], room["y"] + 9)
+    page.mouse.down()
+    page.mouse.move(room["x"] + 0.18 * room["width"], room["y"] + 9, steps=4)
+    page.mouse.up()
+    expect(film.locator(".film-where")).to_contain_text("Step 4 of 20 · noise")
+    expect(page.locator(".film-frame")).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    expect(track).to_have_attribute("aria-valuenow", "3")
+    film.get_by_role("button", name="Branch from here").click()
+    expect(visit.control("seed")).to_have_value("3")
+    visit.control("prompt").fill("a red house on the left in the snow at night, with mountains")
+    expect(film.locator(".film-plan")).to_contain_text("after step 3 of 20")
+    with visit.another_picture():
+        film.get_by_role("button", name="Draw the branch").click()
+    by_night = reading_of(opened(visit, running))
+    assert (by_day.time, by_night.time) == ("day", "night")
+    assert (by_night.things, by_night.ground, by_night.mountains) == (by_day.things, by_day.ground, by_day.mountains)
+    page.locator(".inspector [data-part=lineage]").click()
+    expect(page.locator('.lineage-row[aria-current="true"]')).to_contain_text("Branch after step 3")
+    page.keyboard.press("Escape")
+
+
+def opened(visit: Visit, running: RunningStudio) -> Image.Image:
+    """The finished picture in the frame."""
+    return Image.open(io.BytesIO(visit.context.request.get(running.url + visit.finished()).body())).convert("RGB")
+
+
 def test_a_word_that_the_starter_does_not_know_is_named(visit: Visit) -> None:
     visit.control("prompt").fill("an astronaut in the snow")
     expect(visit.page.locator("#txt2img-notes")).to_contain_text("does not know: astronaut")

@@ -15,7 +15,7 @@ from pipelines.job_book.lineage import Tie
 from pipelines.requests.branch import branch_of
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.fields import Stored
-from pipelines.requests.groups import COMPUTED, TILES
+from pipelines.requests.groups import BRANCH, COMPUTED, TILES
 from pipelines.requests.request import KINDS, Drawing, FromPicture, Request, begins_with, describe
 from pipelines.requests.tiles import in_tiles
 from pipelines.resolving.details import Groups
@@ -54,6 +54,7 @@ class LineageTie(TypedDict):
     parent: str
     child: str
     how: str
+    settings: bool  # it was begun with the settings of the other, which shows best what was changed
     changes: list[LineageChange]
     more: int  # changes that are not told
 
@@ -126,6 +127,7 @@ def _tie(tie: Tie, records: Mapping[int, PictureRecord], told: Mapping[int, Grou
     return {
         "parent": records[tie.parent].id,
         "child": records[tie.child].id,
+        "settings": not tie.input,
         "how": how(tie.input, request) if tie.child in told else "",
         "changes": changes[:FIRST],
         "more": len(changes[FIRST:]),
@@ -155,4 +157,4 @@ def _changes(before: Groups, after: Groups, request: Request) -> Iterator[Lineag
 
 
 def _says_nothing(group: str, request: Request) -> bool:
-    return group == COMPUTED.title or (group == TILES.title and not in_tiles(request))
+    return group in (COMPUTED.title, BRANCH.title) or (group == TILES.title and not in_tiles(request))

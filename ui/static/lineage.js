@@ -9,7 +9,6 @@ import * as page from "./page.js";
 
 const AWAY = "The server did not answer. See that Atelier still runs, then try again.";
 const ALONE = "Nothing was made from this picture yet, and it was made from no other. Send it to a tab, or take over its settings, and what comes of it stands here.";
-const SETTINGS = "With its settings"; // the tie that shows best what was changed
 const DEEPEST = 8; // levels that are moved to the right
 
 // ---- the order of the tree -------------------------------------------------------------------------------------------------------
@@ -18,7 +17,7 @@ const DEEPEST = 8; // levels that are moved to the right
 /** @type {(ties: Tie[], child: string) => Tie | undefined} */
 const hangsBy = (ties, child) => {
   const own = ties.filter((tie) => tie.child === child);
-  return own.find(({ how }) => how === SETTINGS) ?? own[0];
+  return own.find(({ settings }) => settings) ?? own[0];
 };
 
 /** Pictures from the oldest on, each below what it was made from: [{ picture, tie, level, others }]. @type {(told: Told) => { picture: Picture, tie: Tie | null, level: number, others: Tie[] }[]} */

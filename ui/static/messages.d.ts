@@ -773,6 +773,7 @@ export type LineageTie = {
   parent: string;
   child: string;
   how: string;
+  settings: boolean;
   changes: LineageChange[];
   more: number;
 };

@@ -1,9 +1,10 @@
 // The stage: what of one's own is drawn, from whichever tab or window, its newest frame, then the finished pictures.
 // Everything that people wrote enters as text (textContent, alt, title), never as markup.
 import { snapshot } from "./desk.js";
-import { emit, on, parts, pause, write } from "./dom.js";
+import { emit, find, on, parts, pause, write } from "./dom.js";
 import { dropdown } from "./dropdown.js";
 import { watchQueue } from "./feed.js";
+import { wanted } from "./on_demand.js";
 import * as page from "./page.js";
 import { begins, completes } from "./pairing.js";
 import { showPage } from "./panel.js";
@@ -80,6 +81,7 @@ export const build = ({ element, trigger, props, watch }) => {
     lay();
     if (picture) emit("picture", { id });
     drawn.begin(picture);
+    steps?.follow();
     if (!picture) return show(running && frames ? "preview" : "empty");
     describe(picture);
     const image = part("picture");
@@ -125,6 +127,8 @@ export const build = ({ element, trigger, props, watch }) => {
   };
 
   const pictures = strip(part, choose);
+  /** @type {{ toggle: () => void, follow: () => void } | null} */
+  let steps = null; // the film under the surface, once somebody has asked for it
   const drawn = asDrawn(part, () => pictures.find(selected), speak);
 
   // ---- one job -----------------------------------------------------------------------------------------------------------
@@ -322,6 +326,11 @@ export const build = ({ element, trigger, props, watch }) => {
   const save = (format, settings) =>
     keep(`${address("picture", selected)}.png?${new URLSearchParams({ download: "1", ...(format && { as: format }), ...(settings ? {} : { settings: "0" }) })}`);
   const showWays = dropdown(part("download"), part("ways"), () => part("ways").replaceChildren(...ways(() => showWays(false), save)));
+  part("steps").addEventListener("click", async () => {
+    const later = await wanted("film").catch(() => notice("The server did not answer. Try again."));
+    steps ??= later?.film({ room: find(".under", element), frame: part("frame"), trigger: part("steps"), picture: () => pictures.find(selected), watch: () => (follow = true), speak }) ?? null;
+    steps?.toggle();
+  });
   begins(part("compare"), part("compares"), part("compares").textContent, () => selected, speak);
   marks(part, { shown: () => selected, strip: pictures, gone });
   on("send", ({ id, kind, to }) => (snapshot(to || kind), trigger("send", { id, to, units: page.forms[to]?.controls })));
