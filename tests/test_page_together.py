@@ -8,7 +8,9 @@ import threading
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit
+from pipelines.gallery.person import Person
+from pipelines.services.seats import Guest
+from tests.support.page_fixtures import House, Visit, at_rest, browser, house, house_with, visit
 from tests.test_page_people import come_in, phone
 
 pytestmark = pytest.mark.browser
@@ -150,3 +152,33 @@ def test_two_people_see_each_other_draw_on_a_shared_board(house: House, visit: V
     part(owner, "share").click()
     expect(part(phone, "together")).to_be_hidden()
     expect(phone.locator(".gallery-board")).to_have_count(0)
+
+
+def test_of_many_at_a_board_as_many_are_named_as_fit_and_a_press_names_all(house: House, visit: Visit) -> None:
+    page = visit.page
+    page.set_viewport_size({"width": 1440, "height": 900})
+    share_a_board(page)
+    *_, room = house.studio.together._rooms.values()  # pyright: ignore[reportPrivateUsage]  # people without a browser each
+    names = [f"{name} {place}" for place in ("Sea", "Land") for name in ("Ada", "Benjamin", "Cora", "Dee", "Eli", "Fay")]
+    for name in names:
+        room.seats.sit(Guest(Person(name), name, "commenter"), "page")
+    shown, more = part(page, "here").locator("[data-seat]:visible"), part(page, "here").locator(".together-more")
+    for width, rows in ((1440, 1), (390, 2)):
+        page.set_viewport_size({"width": width, "height": 844})
+        part(page, "here").scroll_into_view_if_needed()
+        expect(more).to_have_text(re.compile(r"^\+\d+$"))
+        at_rest(page)
+        assert shown.count() + int(more.inner_text()) == len(names) and shown.count() > 1
+        assert part(page, "here").evaluate("row => row.scrollWidth <= row.clientWidth")
+        assert len(set(part(page, "here").locator("li:visible").evaluate_all("all => all.map((each) => each.offsetTop)"))) <= rows
+        expect(part(page, "here").locator("[data-you]")).to_be_visible()
+        more.click()
+        expect(shown).to_have_count(len(names))
+        expect(page.get_by_label("Let others follow me")).to_be_visible()
+        more.click()
+    last = names[-1]
+    more.click()
+    part(page, "here").get_by_role("button", name=last).click()
+    expect(part(page, "here").get_by_role("button", name=last)).to_have_attribute("aria-pressed", "true")
+    more.click()
+    expect(part(page, "here").get_by_role("button", name=last)).to_be_visible()

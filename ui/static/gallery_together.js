@@ -54,10 +54,49 @@ export const together = (root, shown) => {
     const box = make("input", { type: "checkbox", checked: lets() });
     box.addEventListener("change", () => allow(box.checked));
     return [
-      make("li", {}, make("span", { className: "together-person", "data-you": "true" }, letter(me), make("b", { textContent: "You" }), count ? make("span", { textContent: `${count} follow${count === 1 ? "s" : ""} you` }) : null)),
-      ...(others.length ? [make("li", {}, make("label", { className: "together-lets", title: "What you open on this board is opened for who follows you" }, box, make("span", { textContent: "Let others follow me" })))] : []),
+      make("li", { className: "together-me" },
+        make("span", { className: "together-person", "data-you": "true" }, letter(me), make("b", { textContent: "You" }), count ? make("span", { className: "together-follower", textContent: `${count} follow${count === 1 ? "s" : ""} you` }) : null),
+        others.length ? make("label", { className: "together-lets", title: "What you open on this board is opened for who follows you" }, box, make("span", { textContent: "Let others follow me" })) : null),
     ];
   };
+  // As many of the others as fit, and how many more there are, which a press shows as well.
+  const [more, rows] = [make("button", { type: "button", className: "together-person together-more" }), () => new Set([...part("here").children].filter((item) => item.offsetParent).map((item) => item.offsetTop)).size];
+  const rest = make("li", { hidden: true }, more);
+  let [open, width] = [false, 0];
+  /** @type {(others: HTMLElement[]) => number} */
+  const hide = (others) => {
+    const most = matchMedia("(max-width: 780px)").matches ? 2 : 1;
+    const fold = (folded) => (part("here").classList.toggle("together-folded", folded), (rest.hidden = !folded));
+    for (const item of others) item.hidden = false;
+    fold(false);
+    if (rows() <= most) return others.length;
+    fold(true);
+    let shown = others.length;
+    for (let left = 1; shown > 1 && (left || rows() > most); left = 0) {
+      others[--shown].hidden = true;
+      more.textContent = `+${others.length - shown}`;
+    }
+    return shown;
+  };
+  const fit = () => {
+    const others = [...part("here").querySelectorAll("li")].filter((item) => find("[data-seat]", item));
+    const shown = hide(others);
+    const chosen = others.findIndex((item) => find('[aria-pressed="true"]', item));
+    open &&= shown < others.length;
+    if (open) {
+      for (const item of others) item.hidden = false;
+      part("here").classList.remove("together-folded");
+      more.textContent = "Fewer";
+    } else if (chosen >= shown) {
+      others[0].before(others[chosen]); // whom one follows is seen
+      hide([others[chosen], ...others.filter((_, place) => place !== chosen)]);
+    }
+    more.title = open ? "" : `Show all ${others.length + 1}, and whether others may follow you`;
+    more.setAttribute("aria-expanded", String(open));
+    part("here").classList.toggle("together-all", open);
+  };
+  more.addEventListener("click", () => ((open = !open), fit()));
+  new ResizeObserver(([{ contentRect }]) => contentRect.width !== width && ((width = contentRect.width), fit())).observe(part("here"));
   let drawn = "";
   const drawHere = () => {
     const { here, you } = told() ?? { here: [], you: 0 };
@@ -67,10 +106,11 @@ export const together = (root, shown) => {
     drawn = said;
     const held = document.activeElement?.getAttribute("data-seat");
     const alone = here.length && !others.length ? make("li", { className: "together-alone", textContent: ALONE }) : null;
-    const rest = others.map(person);
+    const they = [...others.map(person), rest];
     const me = here.filter(({ seat }) => seat === you).flatMap((each) => oneself(each, others));
     // Who is followed sees it first.
-    part("here").replaceChildren(...(others.some(({ follows }) => follows === you) ? [...me, ...rest] : [...rest, ...me]), ...[alone].filter(Boolean));
+    part("here").replaceChildren(...(others.some(({ follows }) => follows === you) ? [...me, ...they] : [...they, ...me]), ...[alone].filter(Boolean));
+    fit();
     if (held) find(`[data-seat="${held}"]`, part("here"))?.focus({ preventScroll: true });
   };
 
