@@ -1,7 +1,7 @@
 """What a studio must outlast: kills at any moment, hundreds of jobs, crowds. Prints what was lost and whether memory stayed flat.
 
     python -m bench.soak                                    all of it: about a quarter of an hour on two quiet cores
-    python -m bench.soak --kills 5 --jobs 0 --watches 0 --clients 0     parts of it, or less of each
+    python -m bench.soak --kills 5 --jobs 0 --watches 0 --clients 0 --people 0      parts of it, or less of each
 
 The real studio with its starter model on the loopback address. Ends by itself: every wait has its end. Exit code 1 when something was
 lost, was refused or grew.
@@ -24,6 +24,7 @@ from typing import Any
 
 import httpx
 
+from bench.crowd import people
 from bench.served import ENDED, Person, Served, Tally, busy
 
 PRELOAD = ("app", "ui", "ui.server", "pipelines.studio", "pipelines.runtime.runner", "models.starter")
@@ -43,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         (options.jobs, lambda folder: jobs(folder, options.jobs)),
         (options.watches, lambda folder: watches(folder, options.watches)),
         (options.clients, lambda folder: clients(folder, options.clients, options.seconds)),
+        (options.people, lambda folder: together(folder, options.people, options.pictures)),
     ]
     wrong: list[str] = []
     for count, part in parts:
@@ -59,6 +61,8 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--watches", type=int, default=500, help="people who watch one job at once (default 500)")
     result.add_argument("--clients", type=int, default=50, help="people who generate, watch and look at once (default 50)")
     result.add_argument("--seconds", type=float, default=60, help="how long they do (default 60)")
+    result.add_argument("--people", type=int, default=12, help="people with a browser each at one shared board (default 12)")
+    result.add_argument("--pictures", default="", metavar="FOLDER", help="photographs go there of what they see")
     return result
 
 
@@ -167,6 +171,15 @@ def client(url: str, number: int, end: float, heard: Counter[str], lost: list[st
             lost += [picture["id"] for picture in seen.get("pictures", ()) if person.get(f"/thumb/{picture['id']}").status_code != 200]
         except (httpx.HTTPError, RuntimeError) as error:
             lost.append(f"client {number}: {type(error).__name__} {str(error)[:100]}")
+
+
+def together(folder: Path, count: int, pictures: str) -> list[str]:
+    """Everybody at one board, each in a browser of their own: see `bench/crowd.py`."""
+    server = started(folder, *CROWD)
+    warm(Person(server.url, password=PASSWORD))
+    wrong = people(server, PASSWORD, count, pictures)
+    server.end()
+    return wrong
 
 
 def warm(person: Person) -> None:
