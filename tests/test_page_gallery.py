@@ -155,6 +155,34 @@ def test_a_rubber_band_selects_what_it_touches_and_adds_extends_or_is_left(libra
     expect(count).to_have_text("3 selected")
 
 
+def test_a_picture_becomes_that_of_a_model_that_drew_it_from_the_library_and_from_the_inspector(visit: Visit, house: House) -> None:
+    assert house.studio
+    [starter] = [entry.file for entry in house.studio.checkpoints()]
+    made = keep(house, user_of(visit), plain(RED), TextToImage(prompt="red", checkpoint=starter.id))
+    library, page, cards = opened(visit), visit.page, house.studio.cards
+
+    def give(button: Locator) -> None:
+        before = cards.card(starter).picture
+        button.click()
+        expect(page.locator(".models-dialog h2")).to_have_text("Whose picture is it to be?")
+        page.locator(".models-dialog .model-card", has_text=starter.name).click()
+        wait_for(page, lambda: cards.card(starter).picture not in ("", before))
+
+    assert not cards.card(starter).picture
+    library.tile(made).click()
+    give(library.act("model"))
+    visit.open_tab("Text to image")
+    page.evaluate("id => inside.dom.emit('picture', { id, chosen: true })", made)
+    give(page.locator(f"#inspector [data-picture='{made}'] [data-part=model]"))
+    page.locator("#txt2img-checkpoint .browse").click()
+    expect(page.locator(".models-dialog .model-card img")).to_have_attribute(
+        "src", f"cards/{starter.id}/picture?of={cards.card(starter).picture}"
+    )
+    page.wait_for_function("() => document.querySelector('.models-dialog .model-card img').naturalWidth > 0")
+    page.keyboard.press("Escape")
+    cards.set_picture(starter.id, b"")
+
+
 def test_a_picture_is_laid_on_the_surface_of_the_tab_that_it_came_from(visit: Visit, house: House) -> None:
     old = keep(house, user_of(visit), plain(RED), Inpaint(prompt="an old one"))
     library, stage = opened(visit), visit.page.locator("#stage")

@@ -69,6 +69,11 @@ def by_keys(visit: Visit, name: str, kind: str = "txt2img") -> None:
     visit.page.keyboard.press("Enter")
 
 
+def by_card(visit: Visit, name: str, kind: str = "txt2img") -> None:
+    visit.page.locator(f"#{kind}-checkpoint .browse").click()
+    visit.page.locator(".models-dialog .model-card").filter(has_text=name).click()
+
+
 def by_hand(visit: Visit, side: int) -> None:
     for name in ("width", "height"):
         visit.set(name, str(side))
@@ -85,7 +90,7 @@ def soon(visit: Visit, width: int, height: int, kind: str = "txt2img") -> None:
 
 
 def test_a_checkpoint_brings_its_size_however_it_is_chosen(page: Visit) -> None:
-    ways: tuple[Callable[..., None], ...] = (by_mouse, by_keys, by_finger)
+    ways: tuple[Callable[..., None], ...] = (by_mouse, by_keys, by_finger, by_card)
     for choose in ways:
         choose(page, "photo")
         soon(page, 512, 512)

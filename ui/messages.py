@@ -252,7 +252,7 @@ class Word(TypedDict):
 
 
 class OfferedFile(TypedDict):
-    """A file that a list offers. Sent by `ui.parts.choices.listed`; read by `rack.js` and `units.js`."""
+    """A file that a list offers. Sent by `ui.parts.choices.listed`; read by `rack.js`, `units.js` and `model_cards.js`."""
 
     id: str
     name: str
@@ -263,6 +263,7 @@ class OfferedFile(TypedDict):
     strength: float | None  # that it begins with, if not as usual
     reason: str  # why it does not go with the checkpoint, or ""
     misfit: str  # the same in a few words
+    line: str  # as the form's own list has it, of what stands in one; else ""
 
 
 class OfferedEnlarger(TypedDict):
@@ -279,6 +280,7 @@ class FormOffers(TypedDict):
     aspects: dict[str, dict[str, tuple[int, int]]]  # id of a checkpoint -> "16:9" -> width and height
     unnamed: dict[str, list[str]]  # field -> its values that name no file
     enlargers: NotRequired[dict[str, OfferedEnlarger]]  # by id of an upscaler
+    checkpoints: NotRequired[list[OfferedFile]]  # that can draw what the form asks for
     loras: NotRequired[list[OfferedFile]]
     hypernetworks: NotRequired[list[OfferedFile]]
     controls: NotRequired[list[OfferedFile]]

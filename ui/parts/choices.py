@@ -121,7 +121,9 @@ def listed(
     them last.
     """
     strengths = studio.strengths.of(user) if user else {}
-    found = controls.starts(kind, studio.checkpoints(kind.kind))
+    checkpoints = studio.checkpoints(kind.kind)
+    found = controls.starts(kind, checkpoints)
+    found["checkpoints"] = [{**_offered(studio, entry.file, "", {}), "line": controls.about(entry)} for entry in checkpoints]
     found["enlargers"] = {entry.id: {"name": entry.name, "factor": scale_of(entry.identity)} for entry in _upscaler_files(studio)}
     for name, sorts in racks.items():
         entries = [entry for sort in sorts for entry in studio.library.models(sort)]
@@ -144,6 +146,7 @@ def _offered(studio: Studio, entry: ModelFile, checkpoint_id: str, strengths: Ma
         "strength": strengths.get(entry.called, card.strength),
         "reason": why,
         "misfit": _told(studio.library.misfit, entry.id, checkpoint_id) if why else "",
+        "line": "",
     }
 
 

@@ -4,6 +4,7 @@ import { dropdown } from "./dropdown.js";
 import { emit, findAll, make } from "./dom.js";
 import { all, apply, stepOf } from "./finishes.js";
 import { ask, favour, makeBoard, putOn, rate, restore, takeOff, throwAway } from "./marks.js";
+import { wanted } from "./on_demand.js";
 import { showPage } from "./panel.js";
 import { keep, ways } from "./save_as.js";
 import { stars } from "./stars.js";
@@ -89,9 +90,11 @@ export const bar = (part, { pictures, boards, like, show, open, clear }) => {
   const finish = menu("finish", "sparkles", "Finish", "Enlarge them, draw over them, draw their details: steps that you have saved", finishItems);
   const remove = act("delete", "trash-2", "Delete", "Into the bin (Delete)", () => throwAway(ids()));
   const alike = act("like", "images", "Like this", "Pictures with this one's settings", () => like(only().id));
+  const model = act("model", "image-up", "For a model", "Make it the picture of a model that drew it", () => wanted("model_cards").then(({ showModelsOf }) => showModelsOf(only().id), () => notify("This could not be fetched. Try again.")));
+  model.classList.add("owners");
   const kept = [
     row, heart, menu("boards", "folder-open", "Boards", "Put on boards, or take off them", boardItems), compare, surface, settings, send,
-    finish, alike,
+    finish, alike, model,
     menu("zip", "download", "Download", "All of them in one ZIP", (close) => ways(close, fetchZip)),
     remove,
   ];
@@ -112,7 +115,7 @@ export const bar = (part, { pictures, boards, like, show, open, clear }) => {
     for (const each of kept) each.hidden = bin;
     back.hidden = !bin;
     compare.hidden = bin || chosen.length < 2 || chosen.length > MOST_COMPARED;
-    surface.hidden = settings.hidden = send.hidden = alike.hidden = bin || !one;
+    surface.hidden = settings.hidden = send.hidden = alike.hidden = model.hidden = bin || !one;
     // Of pictures of others one may use the settings, where they are told.
     const mine = chosen.every(({ own }) => own);
     if (!mine) for (const each of [row, heart, surface, send, finish, remove]) each.hidden = true;

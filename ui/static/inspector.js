@@ -187,6 +187,7 @@ export const build = ({ element, trigger }) => {
     show(id);
   });
   begins(part("compare"), part("compare"), part("compare").textContent, () => shown?.id, speak);
+  part("model").addEventListener("click", () => wanted("model_cards").then(({ showModelsOf }) => showModelsOf(shown.id), () => speak("This could not be fetched. Try again.")));
   part("hide").addEventListener("click", async () => {
     const hidden = !shown.kin.hidden;
     if (!(await hide([shown.id], hidden))) return;

@@ -2,7 +2,7 @@
 import { make, on, parts, pause, write } from "./dom.js";
 import * as folds from "./folds.js";
 import { addWord } from "./keys.js";
-import { button, kind as one, libraryCard, redraw, size } from "./library_card.js";
+import { button, kind as one, libraryCard, redraw, setPicture, size } from "./library_card.js";
 
 /** @param {import("./page_types.d.ts").Given} given */
 export const build = ({ element, server }) => {
@@ -117,7 +117,7 @@ export const build = ({ element, server }) => {
     act,
     choose: (id) => choose(id),
     picture: async (model, data) => {
-      const answer = await fetch(`cards/picture?id=${model.id}`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: data ?? new Blob() }).catch(() => null);
+      const answer = await setPicture(model.id, data);
       const told_so = answer ? await answer.json().catch(() => ({})) : {};
       told.set(model.id, answer?.ok ? { words: data ? "It has this picture now." : "It has the picture that lies beside its file, if there is one." } : { words: told_so.message || "The studio did not answer. Try again.", wrong: true });
       await list();

@@ -30,6 +30,9 @@ export const redraw = (list, items) => {
   else if (held?.dataset.act) find(`[data-act="${CSS.escape(held.dataset.act)}"]`, list)?.focus();
 };
 
+// `data`: null takes back what was chosen here.
+export const setPicture = (id, data) => fetch(`cards/picture?id=${id}`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: data ?? new Blob() }).catch(() => null);
+
 // `does`: {act(model, name, asked, words), choose(id), addWord({said, written})}
 export const libraryCard = (box, does) => {
   let shown = null; // {id, form, sort}: the model that is shown, its form once something was typed there, what it was said to be

@@ -827,6 +827,7 @@ export type OfferedFile = {
   strength: number | null;
   reason: string;
   misfit: string;
+  line: string;
 };
 
 export type OfferedEnlarger = {
@@ -839,6 +840,7 @@ export type FormOffers = {
   aspects: Record<string, Record<string, number[]>>;
   unnamed: Record<string, string[]>;
   enlargers: Record<string, OfferedEnlarger>;
+  checkpoints: OfferedFile[];
   loras: OfferedFile[];
   hypernetworks: OfferedFile[];
   controls: OfferedFile[];
