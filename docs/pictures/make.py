@@ -190,12 +190,13 @@ def library(page: Page) -> None:
 
 
 def inside(page: Page) -> None:
+    studio(page)
     open_tab(page, "Inside")
     page.locator(".inside-tabs").get_by_role("tab", name="Attention").click()
     page.get_by_role("button", name="Draw it once more and watch").click()
     expect(page.locator(".inside-body")).to_contain_text("Drawn once more", timeout=PATIENCE)
     page.locator(".inside-words").get_by_role("button", name="house").first.click()
-    page.locator(".inside-frame canvas").click(position={"x": 150, "y": 260})
+    page.locator(".inside-frame canvas").click(position={"x": 265, "y": 275})
     expect(page.locator(".inside-bar").first).to_be_visible()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -98,8 +98,8 @@ class Watch:
         if self.heat is None:
             self._open(latents, context)
         if self._step not in self.steps:
-            given = latents[-1:, :4].detach().float().cpu()
-            self.steps[self._step] = StepSeen(float(timestep.reshape(-1)[0]), given, context=tuple(context.shape))
+            read = latents[-1:, :4].detach().float().cpu()
+            self.steps[self._step] = StepSeen(float(timestep.reshape(-1)[0]), read, context=tuple(context.shape))
 
     def _open(self, latents: Tensor, context: Tensor) -> None:
         size = (latents.shape[2], latents.shape[3])
@@ -122,7 +122,7 @@ class Watch:
             self.heat.add(self._step, part, self._words(self._asked_now().prompts[0].text, shares.shape[1]), shares)
 
     def _passed(self, name: str, _: nn.Module, given: object, answer: Any) -> None:  # Any: as above
-        features: object = answer[0] if isinstance(answer, tuple) else answer
+        features: object = cast("tuple[object, ...]", answer)[0] if isinstance(answer, tuple) else answer
         seen = self.steps.get(self._step) if self._is_main else None
         if seen is None or seen.positive is not None or not isinstance(features, Tensor) or features.ndim != 4:
             return
