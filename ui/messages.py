@@ -28,6 +28,7 @@ from pipelines.gallery.answers import (
     GalleryWindow,
 )
 from pipelines.inside.answers import (
+    AgainFound,
     EncoderSays,
     HeatLayers,
     HeatWord,
@@ -102,6 +103,7 @@ from pipelines.services.answers import (
 from pipelines.services.lineage import LineageChange, LineagePicture, LineageTie, PictureLineage
 
 __all__ = [
+    "AgainFound",
     "CheckNews",
     "CheckedFact",
     "CommentLine",

@@ -178,12 +178,22 @@ class RunFound(TypedDict):
     steps: list[RunStep]
 
 
+class AgainFound(TypedDict):
+    """A picture that was made again by its record, compared with its file."""
+
+    same: bool  # bit by bit
+    differing: int  # pixels
+    pixels: int  # of the picture
+    most: int  # by how much one differs at most, of 255
+    reasons: list[str]  # sentences: what is recorded and is otherwise here
+
+
 class InsideLook(TypedDict):
-    """How far a look into a picture has come, and what it has found. Read by `inside_page.js`."""
+    """How far a look into a picture has come, and what it has found. Read by `inside_page.js` and `again.js`."""
 
     part: str
     state: str  # "none", "waiting", "running", "done", "stopped" or "failed"
     step: int
     steps: int
     message: str
-    found: NoiseFound | LatentsFound | WordsFound | LikenessFound | RunFound | None
+    found: NoiseFound | LatentsFound | WordsFound | LikenessFound | RunFound | AgainFound | None

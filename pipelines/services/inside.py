@@ -16,6 +16,7 @@ from models.families import FAMILIES
 from models.library.catalog import Catalog
 from models.memory.forecast import is_out_of_memory
 from pipelines.images.store import Inputs
+from pipelines.inside.again import Record, record_of
 from pipelines.inside.answers import InsideLook, InsidePicture
 from pipelines.inside.desk import Desk, Found
 from pipelines.job_book.book import PictureRecord
@@ -31,12 +32,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+AGAIN = "again"  # of any picture, as it needs no more than its record
 PARTS = {
     "noise": "noise:look",
     "latents": "latents:look",
     "words": "words:look",
     "likeness": "likeness:look",
     "run": "run:look",
+    AGAIN: "again:look",
 }  # what is looked at -> "module:function" of `pipelines.inside`
 MOST = 200 * 2**20  # bytes of all that was found which are kept
 NOT_DRAWN = "No model drew this picture from words, so there is nothing to see inside. Choose one that was drawn."
@@ -108,21 +111,26 @@ class Insides:
         """Begins a look, unless it has begun already or has found something. Raises `UserError` when it cannot be."""
         if part not in PARTS:
             raise UserError(NO_PART)
-        if why := blocked(record.request):
+        if part != AGAIN and (why := blocked(record.request)):
             raise UserError(why)
         with self._lock:
             known = self._looks.get((user, record.id, part))
-            if known and known.state not in ("stopped", "failed"):
+            is_over = known is not None and (known.state in ("stopped", "failed") or (part == AGAIN and known.state == "done"))
+            if known and not is_over:
                 return known.told()
-        request = self._resolved(record.request)
-        assert isinstance(request, Drawing)
-        look = Look(part)
-        desk = Desk(request.single(0), record.path, self._inputs)
+        look, desk = Look(part), self._desk(record, part)
         look.errand = self._worker.between_jobs(f"inside {part} {user}", lambda runner: self._do(look, desk, runner))
         look.errand.add_done_callback(lambda future: _released(look, future))
         with self._lock:
             self._looks[(user, record.id, part)] = look
         return look.told()
+
+    def _desk(self, record: PictureRecord, part: str) -> Desk | Record:
+        if part == AGAIN:
+            return record_of(record.path, self._catalog, self._resolved)
+        request = self._resolved(record.request)
+        assert isinstance(request, Drawing)
+        return Desk(request.single(0), record.path, self._inputs)
 
     def look(self, picture_id: str, part: str, user: str) -> InsideLook:
         """How far it has come."""
@@ -154,7 +162,7 @@ class Insides:
         for look in looks:
             look.stop = True
 
-    def _do(self, look: Look, desk: Desk, runner: Runner) -> None:
+    def _do(self, look: Look, desk: Desk | Record, runner: Runner) -> None:
         """In the worker's thread."""
         look.state = "running"
         try:
@@ -200,7 +208,7 @@ def _released(look: Look, future: Future[None]) -> None:
     look.state, look.message = ("failed", str(error)) if error else ("stopped", "")
 
 
-def _function(part: str) -> Callable[[Desk, Runner], Looking]:
+def _function(part: str) -> Callable[[Desk | Record, Runner], Looking]:
     module, function = PARTS[part].split(":")
     return getattr(import_module(f"pipelines.inside.{module}"), function)
 

@@ -26,7 +26,7 @@ from pipelines.gallery.formats import FORMATS
 
 STATIC = Path(__file__).parents[1] / "static"
 LATER = (
-    "check", "completion", "film", "gallery_together", "inside_attention", "inside_guidance", "inside_latents", "inside_likeness",
+    "again", "check", "completion", "film", "gallery_together", "inside_attention", "inside_guidance", "inside_latents", "inside_likeness",
     "inside_noise", "inside_page", "inside_parts", "inside_plot", "inside_walk", "inside_words", "lineage",
     "model_cards", "preset_ask", "preset_form", "preset_list", "prompt_history", "token_view",
 )  # fmt: skip

@@ -138,7 +138,7 @@ export const build = ({ element, trigger }) => {
     part("kin").replaceChildren(by, from, origin, forks);
     part("kin").hidden = !part("kin").textContent;
     part("all").textContent = kin.own ? "Take over all" : "Use these settings";
-    part("inside").hidden = part("hide").hidden = !kin.own;
+    for (const name of ["inside", "again", "hide"]) part(name).hidden = !kin.own;
     part("hide").setAttribute("aria-pressed", String(kin.hidden));
     part("hide").title = kin.hidden ? "Others see how it was made, wherever they see the picture" : "Others see the picture, where it is shared, and not how it was made";
     part("hide").lastElementChild.textContent = kin.hidden ? "Settings are hidden" : "Hide settings";
@@ -146,7 +146,7 @@ export const build = ({ element, trigger }) => {
 
   const draw = (told) => {
     shown = told;
-    part("empty").hidden = true;
+    part("empty").hidden = part("remade").hidden = true;
     part("known").hidden = false;
     part("prompt").textContent = told.prompt || (told.groups.length ? "(no prompt)" : ""); // without groups they are kept from who asks
     part("all").hidden = !told.groups.length;
@@ -194,6 +194,7 @@ export const build = ({ element, trigger }) => {
     speak(hidden ? "How it was made is told to nobody else." : "Others see how it was made.");
     show(shown.id);
   });
+  part("again").addEventListener("click", () => wanted("again").then(({ again }) => again(part("remade"), shown.id), () => speak("The server did not answer. Try again.")));
   part("lineage").addEventListener("click", () => wanted("lineage").then(({ showLineage }) => showLineage(shown.id), () => speak("The server did not answer. Try again.")));
   part("inside").addEventListener("click", () => lookInside(shown.id));
   part("all").addEventListener("click", () => takeOver(null, "The form has the settings of this picture."));

@@ -140,6 +140,14 @@ export type GalleryWindow = {
   notes: string[];
 };
 
+export type AgainFound = {
+  same: boolean;
+  differing: number;
+  pixels: number;
+  most: number;
+  reasons: string[];
+};
+
 export type EncoderSays = {
   name: string;
   layers: number;
@@ -181,7 +189,7 @@ export type InsideLook = {
   step: number;
   steps: number;
   message: string;
-  found: NoiseFound | LatentsFound | WordsFound | LikenessFound | RunFound | null;
+  found: NoiseFound | LatentsFound | WordsFound | LikenessFound | RunFound | AgainFound | null;
 };
 
 export type InsidePicture = {

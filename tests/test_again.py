@@ -1,0 +1,69 @@
+"""Made again: what a picture's record makes here is compared with its file, and what is otherwise here is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from PIL import Image
+
+from pipelines import Studio
+from pipelines.inside.again import UNKNOWN, compared, reasons, record_of
+from pipelines.jobs.outputs import Outputs
+from pipelines.requests.request import Enlarge, Request, TextToImage
+from tests.support.toys import toy_studio, wait_until
+
+OWNER = "owner"
+PICTURE = TextToImage(prompt="waves", seed=7, steps=2, width=64, height=64)
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    made = toy_studio(tmp_path)
+    yield made
+    made.close()
+
+
+def again(studio: Studio, request: Request) -> Any:
+    """What is told of a picture of this request that is made again."""
+    job = studio.submit(request, OWNER, owner=True)
+    wait_until(lambda: studio.book.pictures_of(job))
+    [record] = studio.book.pictures_of(job)
+    studio.inside.begin(record, "again", OWNER)
+    wait_until(lambda: studio.inside.look(record.id, "again", OWNER)["state"] not in ("waiting", "running"))
+    look = studio.inside.look(record.id, "again", OWNER)
+    assert look["state"] == "done", look["message"]
+    return look["found"]
+
+
+def test_a_picture_whose_record_makes_it_again_is_the_same(studio: Studio) -> None:
+    assert again(studio, PICTURE) == {"same": True, "differing": 0, "pixels": 64 * 64, "most": 0, "reasons": []}
+
+
+def test_so_is_one_that_no_model_has_drawn(studio: Studio) -> None:
+    source = studio.uploads.keep(Image.effect_noise((40, 30), 60).convert("RGB"), OWNER).id
+    found = again(studio, Enlarge(image=source, factor=2))
+    assert found["same"] and found["pixels"] == 80 * 60
+
+
+def test_how_many_pixels_differ_is_counted_over_all_channels() -> None:
+    before, now = Image.new("RGB", (10, 10)), Image.new("RGB", (10, 10))
+    now.putpixel((1, 1), (0, 3, 0))
+    now.putpixel((2, 1), (5, 0, 1))
+    assert compared(before, now, ["torch: 1 then, 2 here."]) == {
+        "same": False, "differing": 2, "pixels": 100, "most": 5, "reasons": ["torch: 1 then, 2 here."],
+    }  # fmt: skip
+    assert compared(before, now, [])["reasons"] == [UNKNOWN], "a reason is not guessed"
+    assert compared(before, before.copy(), [])["reasons"] == []
+    larger = compared(before, Image.new("RGB", (20, 10)), [])
+    assert not larger["same"] and "20 × 10" in larger["reasons"][0]
+
+
+def test_what_is_otherwise_here_is_named_thing_by_thing(studio: Studio, tmp_path: Path) -> None:
+    made_with = {"Model": "Lost", "Model hash": "0" * 10, "torch": "1.0", "Device": "toy", "Pillow": "9"}
+    path = Outputs(tmp_path / "found").save(Image.new("RGB", (64, 64)), PICTURE, made_with)
+    record = record_of(path, cast(Any, studio)._catalog, lambda request: request)
+    told = list(reasons(record, {"torch": "2.0", "Device": "toy", "Pillow": "12", "diffusers": "0.4"}))
+    assert "another file here" in told[0] and told[1:] == ["torch: 1.0 then, 2.0 here.", "Pillow: 9 then, 12 here."]
