@@ -1,4 +1,4 @@
-"""Draws random requests of every kind, makes each picture again from its own PNG, and compares bit for bit.
+"""Draws random requests of every kind, and branches of what comes of them, makes each picture again from its own PNG, and compares bits.
 
     python -m bench.remake --count 200        about a quarter of an hour on two quiet cores
 
@@ -16,7 +16,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image, ImageChops
@@ -30,10 +31,13 @@ from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.jobs.outputs import Outputs, inspect
 from pipelines.preprocessors.annotators import Annotators
-from pipelines.requests.request import Request
+from pipelines.requests.branch import Branch, branch_of
+from pipelines.requests.request import Drawing, Request
+from pipelines.requests.steps import steps_of
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.runner import ModelRunner, open_runner
+from pipelines.steps.content import told_of
 
 PLENTY, STARVED = 4 * 10**9, 10**6  # bytes for weights
 GENERAL = 1  # threads, where a request says nothing
@@ -51,10 +55,25 @@ def draw(folder: Path, count: int, seed: int) -> Counter[str]:
         except UserError:
             continue  # what nobody can ask for
         count -= 1
-        for picture in _pictures(runner, asked):
+        drawn = list(_pictures(runner, asked))
+        for branch in [*branches(drawn, random.Random(count))]:
+            drawn += _pictures(runner, resolve(branch, runner.catalog))
+        for picture in drawn:
             outputs.save(picture.image, picture.request, dict(picture.made_with))
-            kinds[asked.kind] += 1
+            is_branch = isinstance(picture.request, Drawing) and branch_of(picture.request)
+            kinds[f"branch of {asked.kind}" if is_branch else asked.kind] += 1
     return kinds
+
+
+def branches(pictures: Sequence[Picture], dice: random.Random) -> Iterator[Drawing]:
+    """Of half of those that were drawn step by step: other words from some step on, or what was seen there."""
+    for picture in pictures:
+        request = picture.request
+        run = steps_of(request).run if isinstance(request, Drawing) else 0
+        if isinstance(request, Drawing) and run and dice.random() < 0.5:
+            told = json.dumps(told_of(picture.made_with))
+            use = Branch(of=request, step=dice.randint(1, run), shown=dice.random() < 0.2, made_with=told)
+            yield replace(request, branch=(use,), prompt=dice.choice((request.prompt, "frost, a blue ball", "[at night:in snow:1]")))
 
 
 def again(folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from models.errors import UserError
 from models.memory.forecast import Machine
 from pipelines.requests.branch import DEEPEST, Branch
-from pipelines.requests.request import SAMPLER_NAMES, Drawing, Inpaint, TextToImage, describe, input_ids, restore
+from pipelines.requests.request import SAMPLER_NAMES, Drawing, Inpaint, LoraUse, TextToImage, describe, input_ids, restore
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.trunks import BEFORE
 from pipelines.samplers import SAMPLERS
@@ -80,6 +80,22 @@ def test_what_is_said_from_a_step_on_is_what_a_schedule_says(sampler: str, kept:
         assert bool([event for event in drawings.before if event.index == 0]) is not kept
 
 
+@pytest.mark.parametrize("what", ["LoRA", "control"])
+def test_what_acts_from_a_step_on_is_as_if_it_had_been_told_to(what: str, drawings: Drawings, workshop: Workshop) -> None:
+    drawings.forget()
+    asked = TextToImage(**given(steps=6))
+    late: dict[str, Any]
+    if what == "LoRA":
+        use = LoraUse(id=workshop.ids["ink"], unet=0.7, text_encoder=0.0)
+        late, timed = {"loras": (use,)}, {"loras": (replace(use, pace="0@0, 0@2, 1@3"),)}
+    else:
+        late, timed = {"controls": (workshop.unit(),)}, {"controls": (workshop.unit(start=0.5),)}
+    [plain] = drawings.of(asked)
+    [whole] = drawings.of(resolve(replace(asked, **timed), drawings.runner.catalog), keep=False)
+    [branch] = drawings.of(resolve(branched(plain, 3, **late), drawings.runner.catalog), keep=False)
+    assert branch.image.tobytes() == whole.image.tobytes() != plain.image.tobytes()
+
+
 ONCE_MORE = (
     "text, with all that is added",
     "picture, tile by tile",
@@ -120,16 +136,19 @@ def test_a_branch_of_a_branch_is_drawn_from_its_record_alone(drawings: Drawings)
     assert len(drawings.kept_of(dusk).places) == 6, "with those before the branch"
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["kept", "drawn once more"])
-def test_what_was_predicted_at_a_step_becomes_a_picture(kept: bool, drawings: Drawings) -> None:
+def test_what_was_predicted_at_a_step_becomes_a_picture(drawings: Drawings) -> None:
     drawings.forget()
-    [picture] = drawings.of(TextToImage(**given(steps=6, sampler="Heun")), keep=kept)
-    [last] = drawings.of(resolve(branched(picture, 6, shown=True), drawings.runner.catalog), keep=False)
-    [early] = drawings.of(resolve(branched(picture, 2, shown=True), drawings.runner.catalog), keep=False)
-    assert last.image.tobytes() == picture.image.tobytes() != early.image.tobytes()
+    [picture] = drawings.of(TextToImage(**given(steps=6, sampler="Heun")))
+    shown = {step: resolve(branched(picture, step, shown=True), drawings.runner.catalog) for step in (1, 3, 6)}
+    kept = {step: drawings.of(request, keep=False)[0] for step, request in shown.items()}
     assert drawings.steps_made == []
-    [again] = drawings.of(early.request, keep=False)
-    assert again.image.tobytes() == early.image.tobytes()
+    drawings.forget()
+    for step, early in kept.items():
+        for request in (shown[step], early.request):  # and by its own record
+            [again] = drawings.of(request, keep=False)
+            assert again.image.tobytes() == early.image.tobytes()
+    assert kept[6].image.tobytes() == picture.image.tobytes()
+    assert len({early.image.tobytes() for early in kept.values()}) == 3
 
 
 # ---- what cannot be ------------------------------------------------------------------------------------------------------------

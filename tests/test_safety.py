@@ -198,7 +198,8 @@ def test_what_it_objects_to_is_hidden_on_every_way_out_and_all_else_is_shown(hou
     verdicts.put(house.studio.book.file, good, False)
     me, other = guest(house, checker, board), guest(house, "", board)
     ways = [f"/picture/{bad}.png{more}" for more in ("", "?download=1", "?as=png", "?settings=0")]
-    for path in (*ways, f"/thumb/{bad}"):
+    steps = [f"/picture/{bad}/steps/0/1.jpg", f"/picture/{bad}/steps.webp"]
+    for path in (*ways, *steps, f"/thumb/{bad}"):
         answer = me.get(path)
         assert (answer.status_code, answer.headers["content-type"], answer.headers["cache-control"]) == (200, "image/webp", "no-store")
         assert far(answer, 1) > 40 and b"bad" not in answer.content, path
