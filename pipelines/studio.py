@@ -377,7 +377,7 @@ class Studio:
             return forecast_of_tiles(request, self._catalog, runner.machine, runner.ledger)
         if runner is None or not isinstance(request, Drawing):
             return None
-        return forecast_of(request, self._catalog, runner.machine, runner.ledger)
+        return forecast_of(request, self._catalog, runner.machine, runner.ledger, self.safety.weight)
 
     def control_preview(
         self, use: ControlUse, size: tuple[int, int], user: str, image: str = "", mask: str = "", gone: Callable[[], bool] = never

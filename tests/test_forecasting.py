@@ -63,6 +63,8 @@ def test_control_networks_take_room_and_what_they_answer_too() -> None:
 
 def test_the_starter_fits_nearly_anything_and_a_large_batch_of_a_large_model_does_not() -> None:
     assert forecast_of(TextToImage(), ToyShelf(), CARD, ()).fits
+    alone, looked_at = (forecast_of(TextToImage(), ToyShelf(), CARD, (), beside) for beside in (0, 10**9))
+    assert looked_at.weights == alone.weights + 10**9, "what looks at finished pictures counts too"
     large = forecast_of(TextToImage(checkpoint="sd", width=1024, height=1024, batch_size=8), ToyShelf(), CARD, ())
     assert not large.fits and "batch size" in large.advice
 

@@ -215,6 +215,10 @@ def test_what_it_objects_to_is_hidden_on_every_way_out_and_all_else_is_shown(hou
     assert (far(me.get(ways[2]), 1) == 0) is (checker == "blur")
     again = guest(house, checker, board)
     assert far(again.get(ways[2]), 1) > 40, "one person's reveal is nobody else's"
+    restarted = Safety(
+        house.studio.book, house.studio.people, Annotators([], Path()), house.studio.uploads.inputs, lambda: cast(Any, house.worker)
+    )
+    assert restarted.veil(bad, me.user, checker) == ("" if checker == "blur" else checker), "and outlives a restart"
 
 
 def test_what_was_not_looked_at_is_hidden_until_it_is(house: House, annotator: Annotator) -> None:
@@ -327,3 +331,16 @@ def test_what_is_shown_instead_has_the_shape_of_the_picture_and_little_of_it(tmp
     with pytest.raises(UserError):
         (tmp_path / "b.png").write_bytes(b"no picture")
         instead(tmp_path / "b.png", "blur", (8, 8))
+
+
+def test_its_memory_counts_for_a_job_while_an_open_link_asks_for_looks(house: House, folder: Path) -> None:
+    assert house.safety.weight == 0
+    guest(house, "blur")
+    assert house.safety.weight == Annotators([folder], folder).size("safety_checker") > 0
+
+
+def test_as_many_reveals_as_are_wanted_are_remembered_the_newest_ones(house: House) -> None:
+    file = house.studio.book.file
+    for number in range(6):
+        verdicts.reveal(file, "somebody", f"picture {number}", most=3)
+    assert [verdicts.has_revealed(file, "somebody", f"picture {number}") for number in range(6)] == [False] * 3 + [True] * 3

@@ -132,6 +132,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     forks.create,
     verdicts.create,
     lineage.create,
+    verdicts.create_revealed,
 )
 VERSION = len(MIGRATIONS)
 

@@ -2,6 +2,7 @@
 
 verdict          `picture`: its number; `near`: 1 where the checker objects
 input_verdict    the same of input pictures, by their ids
+revealed         what a person wants to see all the same: `shown` is the id of a picture or an input, `number` counts
 """
 
 from __future__ import annotations
@@ -19,9 +20,27 @@ TABLES = (
 )
 
 
+REVEALED = "create table revealed (number integer primary key autoincrement, user text not null, shown text not null, unique (user, shown))"
+
+
 def create(db: sqlite3.Connection) -> None:
     for statement in TABLES:
         db.execute(statement)
+
+
+def create_revealed(db: sqlite3.Connection) -> None:
+    db.execute(REVEALED)
+
+
+def reveal(file: BookFile, user: str, shown: str, most: int) -> None:
+    """Of all people together `most` are remembered. Raises `BookError`."""
+    with file.transaction() as db:
+        db.execute("insert or ignore into revealed (user, shown) values (?, ?)", (user, shown))
+        db.execute("delete from revealed where number <= (select max(number) from revealed) - ?", (most,))
+
+
+def has_revealed(file: BookFile, user: str, shown: str) -> bool:
+    return bool(file.rows("select 1 from revealed where user = ? and shown = ?", (user, shown)))
 
 
 def put(file: BookFile, picture_id: str, near: bool) -> None:

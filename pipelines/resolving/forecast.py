@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import psutil
@@ -52,9 +53,12 @@ def work_of(request: Drawing, catalog: CatalogView, machine: Machine) -> Work:
     )
 
 
-def forecast_of(request: Drawing, catalog: CatalogView, machine: Machine, ledger: Sequence[LedgerLine]) -> Forecast:
-    """What the request will take of the memory that computes. What is in it idle makes room, so it counts as free."""
-    return forecast(work_of(request, catalog, machine), machine, available(machine, ledger))
+def forecast_of(request: Drawing, catalog: CatalogView, machine: Machine, ledger: Sequence[LedgerLine], beside: int = 0) -> Forecast:
+    """What the request will take of the memory that computes. What is in it idle makes room, so it counts as free. `beside`: bytes of what
+    looks at its pictures when they are finished.
+    """
+    work = work_of(request, catalog, machine)
+    return forecast(replace(work, weights=work.weights + beside), machine, available(machine, ledger))
 
 
 def forecast_of_tiles(request: Enlarge, catalog: CatalogView, machine: Machine, ledger: Sequence[LedgerLine]) -> Forecast:

@@ -10,8 +10,6 @@ import base64
 import io
 import json
 import logging
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,17 +51,20 @@ class Safety:
     def __init__(self, book: JobBook, people: People, annotators: Annotators, inputs: Inputs, worker: Callable[[], Worker]) -> None:
         self._book, self._people, self._annotators, self._worker = book, people, annotators, worker
         self._inputs = inputs
-        self._revealed: OrderedDict[tuple[str, str], None] = OrderedDict()  # a person and a picture, or an input
-        self._lock = threading.Lock()
 
     @property
     def missing(self) -> str:
         """ "" when the checker is there, else a sentence that says which files to put where."""
         return self._annotators.missing(KEY)
 
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that a look takes, where any open link asks for looks."""
+        return self._annotators.size(KEY) if self._people.any_checker() and not self.missing else 0
+
     def veil(self, picture_id: str, user: str, checker: Checker) -> Checker:
         """What is shown instead of a picture to who came by a link with this checker; "" for the picture itself."""
-        if not checker or (checker == "blur" and (user, picture_id) in self._revealed):
+        if not checker or (checker == "blur" and self._has_revealed(user, picture_id)):
             return ""
         if picture_id in verdicts.cleared(self._book.file, [picture_id]):
             return ""
@@ -72,7 +73,7 @@ class Safety:
 
     def veil_input(self, input_id: str, user: str, checker: Checker) -> Checker:
         """The same of an input picture that a model has drawn; what people bring along themselves they have seen."""
-        if not checker or (user, input_id) in self._revealed or not self._inputs.source(input_id):
+        if not checker or self._has_revealed(user, input_id) or not self._inputs.source(input_id):
             return ""
         near = verdicts.of_input(self._book.file, input_id)
         if near is None:
@@ -107,10 +108,10 @@ class Safety:
             self._look(record.id, self._worker().runner)
 
     def _remember(self, user: str, shown: str) -> None:
-        with self._lock:
-            self._revealed[user, shown] = None
-            while len(self._revealed) > REVEALED:
-                self._revealed.popitem(last=False)
+        verdicts.reveal(self._book.file, user, shown, REVEALED)
+
+    def _has_revealed(self, user: str, shown: str) -> bool:
+        return verdicts.has_revealed(self._book.file, user, shown)
 
     def _look_soon(self, picture_id: str) -> None:
         if not verdicts.known(self._book.file, picture_id):

@@ -67,7 +67,7 @@ class PictureRoutes:
         if not await asyncio.to_thread(self.studio.gallery.shows, picture_id, visitor.person):
             return _gone()
         try:
-            self.studio.safety.reveal(picture_id, visitor.user, visitor.checker)
+            await asyncio.to_thread(self.studio.safety.reveal, picture_id, visitor.user, visitor.checker)
         except UserError as error:
             return JSONResponse(Message(message=str(error)), 422)
         return JSONResponse({})
