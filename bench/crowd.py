@@ -15,7 +15,6 @@ import shutil
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import cycle, islice
 from typing import Any
 
 from bench.served import Served
@@ -117,7 +116,8 @@ def _owner(browser: Any, url: str, password: str) -> Somebody:  # Any: of Playwr
 def _guests(browser: Any, owner: Somebody, count: int) -> Iterator[Somebody]:  # Any: of Playwright
     """By a link each to the board; every second viewer and artist with a phone."""
     board = owner.page.evaluate(TELLS, "library/boards")["boards"][0]["id"]
-    for number, role in enumerate(islice(cycle(ROUND), count)):
+    for number in range(count):
+        role = ROUND[number % len(ROUND)]
         order = {"role": role, "board": board}
         made = owner.page.evaluate(
             "async (order) => (await fetch('people/links', { method: 'POST', headers: { 'Content-Type': 'application/json' }, "

@@ -1,13 +1,14 @@
 """The steps of a job that 50 people at a shared board watch, against those of one that nobody watches; and after how long the 95th of a
 hundred of them has heard of a picture that has come onto the board, against a second.
 
-Each follows the board and the queue, as a page does, and takes what is told as bytes.
+Each follows the board and the queue, as a page does: one question that waits for both as long as the studio lets it. What is told is taken
+as bytes; to read it is the work of the browsers, which are not on this machine.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import re
 import statistics
 import threading
 import time
@@ -21,8 +22,10 @@ from pipelines.gallery.person import Person
 from pipelines.requests.request import TextToImage
 from pipelines.services.seats import Guest
 from pipelines.studio import Studio
+from ui.routes.together import LONG_POLL
 
 PEOPLE = 50
+VERSION, PICTURES = re.compile(rb'"version": (\d+)'), re.compile(rb'"pictures": (\d+)')
 ME = Person(USER, owner=True)
 
 
@@ -36,35 +39,36 @@ class Watched:
 
     def job(self, request: TextToImage, people: int) -> float:
         """Seconds of a job while so many people watch it."""
-        stop, there = threading.Event(), threading.Semaphore(0)
-
-        async def all_of_them() -> None:
-            guests = [Guest(Person(f"guest {number}"), f"Guest {number}", "artist") for number in range(people)]
-            await asyncio.gather(*(each for guest in guests for each in (self._board(guest, stop, there), self._queue(guest, stop))))
-
-        watching = threading.Thread(target=lambda: asyncio.run(all_of_them()))
+        loop, there = asyncio.new_event_loop(), threading.Semaphore(0)
+        guests = [Guest(Person(f"guest {number}"), f"Guest {number}", "artist") for number in range(people)]
+        watching = threading.Thread(target=loop.run_forever)
         watching.start()
+        for guest in guests:
+            for each in (self._board(guest, there), self._queue(guest)):
+                asyncio.run_coroutine_threadsafe(each, loop)
         for _ in range(people):
             there.acquire()
         seconds = job_seconds(self.atelier, request)
         time.sleep(1.5)  # until the last one has heard of the picture
-        stop.set()
+        asyncio.run_coroutine_threadsafe(_all_go(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
         watching.join()
+        loop.close()
         return seconds
 
-    async def _board(self, guest: Guest, stop: threading.Event, there: threading.Semaphore) -> None:
-        told = json.loads(await self.atelier.together.watch(self.board, guest, "page", -1, 0))
+    async def _board(self, guest: Guest, there: threading.Semaphore) -> None:
+        told = await self.atelier.together.watch(self.board, guest, "page", -1, 0)
         there.release()
-        while not stop.is_set():
-            news = json.loads(await self.atelier.together.watch(self.board, guest, "page", told["version"], 0.5))
-            if news["pictures"] != told["pictures"]:
+        while True:
+            news = await self.atelier.together.watch(self.board, guest, "page", _number(VERSION, told), LONG_POLL)
+            if _number(PICTURES, news) != _number(PICTURES, told):
                 self.heard.append(time.time())
             told = news
 
-    async def _queue(self, guest: Guest, stop: threading.Event) -> None:
+    async def _queue(self, guest: Guest) -> None:
         after = -1
-        while not stop.is_set():
-            after = (await self.atelier.queue.watch(guest.person.user, False, after, 0.5))["version"]
+        while True:
+            after = (await self.atelier.queue.watch(guest.person.user, False, after, LONG_POLL))["version"]
 
     def arrival(self, request: TextToImage) -> float:
         """Seconds from a picture's entry in the book until 95 of a hundred who watch have heard of it."""
@@ -73,6 +77,19 @@ class Watched:
         came = self.atelier.recent(USER, 1, owner=True)[0].created
         assert len(self.heard) >= PEOPLE
         return statistics.quantiles([moment - came for moment in self.heard], n=20)[-1]
+
+
+async def _all_go() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _number(pattern: re.Pattern[bytes], news: bytes) -> int:
+    found = pattern.search(news)
+    assert found
+    return int(found[1])
 
 
 def measure(rounds: int) -> list[Row]:

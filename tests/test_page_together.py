@@ -158,6 +158,7 @@ def test_of_many_at_a_board_as_many_are_named_as_fit_and_a_press_names_all(house
     page = visit.page
     page.set_viewport_size({"width": 1440, "height": 900})
     share_a_board(page)
+    assert house.studio
     *_, room = house.studio.together._rooms.values()  # pyright: ignore[reportPrivateUsage]  # people without a browser each
     names = [f"{name} {place}" for place in ("Sea", "Land") for name in ("Ada", "Benjamin", "Cora", "Dee", "Eli", "Fay")]
     for name in names:

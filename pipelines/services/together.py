@@ -25,7 +25,7 @@ from pipelines.requests.request import Drawing
 from pipelines.services.answers import DrawnNow, TogetherNews
 from pipelines.services.job_news import newer
 from pipelines.services.queue import Queue
-from pipelines.services.seats import Guest, Seats
+from pipelines.services.seats import ASKS_AGAIN, Guest, Seats
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,8 @@ class Together:
             closed = False
         finally:
             room.seats.leave(guest, page, closed)
-            self._stir.ring()
+            if closed:  # who is answered asks again; who does not is found gone when the pump looks next
+                self._stir.ring()
         await self._check(board, guest.person)
         return b'{"you": %d, %s' % (seat, room.written)
 
@@ -133,11 +134,10 @@ class Together:
             await _first_of([ticket.wait() for ticket in tickets], self._until())
             await asyncio.sleep(PACE)
 
-    def _until(self) -> float | None:
-        """Seconds after which something is new of which nobody tells."""
-        rooms = tuple(self._rooms.values())
-        ends = [0.0 if room.behind else left for room in rooms if (left := room.seats.next_change()) is not None or room.behind]
-        return min((end for end in ends if end is not None), default=None)
+    def _until(self) -> float:
+        """Seconds after which something may be new of which nobody tells: a preview that was kept back, somebody who asks no more."""
+        ends = [0.0 if room.behind else room.seats.next_change() for room in tuple(self._rooms.values())]
+        return min((end for end in ends if end is not None), default=ASKS_AGAIN)
 
     def _look_round(self) -> None:
         for room in tuple(self._rooms.values()):
@@ -233,7 +233,7 @@ def _nobodys(live: JobProgress) -> DrawnNow:
     return {**_BLANK, "private": True, "state": "running", "picture": live.drawn, "pictures_total": live.job.request.picture_count}
 
 
-async def _first_of(waits: list[Awaitable[object]], timeout: float | None) -> None:
+async def _first_of(waits: list[Awaitable[object]], timeout: float) -> None:
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:
         await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
