@@ -51,7 +51,7 @@ pytest_plugins = ("tests.support.door_fixtures",)
 DRAWING = [way for way in WAYS if way.startswith(("artist", "co-owner"))]
 OF_A_BOARD = [way for way in WAYS if way.endswith(BOARD)]
 ONE_A_ROLE = [STRANGER, *(f"{role} {STUDIO}" for role in LINKED)]
-EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+EVIL = "<img src=x onerror=alert(1)>"  # short enough for a name
 
 
 class Touch:
