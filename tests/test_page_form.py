@@ -167,6 +167,11 @@ def test_a_prompt_is_coloured_while_it_is_typed_and_an_edge_of_its_time_line_is_
     field.press("Home")
     page.keyboard.type("a ")
     assert words.locator(".is-strong").text_content() == "(red:1.2)", "what is behind an edit goes along at once"
+    for keys in ("ArrowRight ArrowRight x Backspace", "End y ArrowLeft z Backspace Delete", "Home n Delete n Backspace"):
+        for key in keys.split():
+            page.keyboard.press(key)
+            assert words.text_content() == f"{field.input_value()}\u200b", "the copy below is the text, key by key"
+    field.fill("a 🦊 (red:1.2), ~~snow~~, [day:night:0.5]")
     line = page.locator("#txt2img-notes .time-line")
     expect(line.locator(".time-said")).to_have_text(["day", "night"])
     place, track = line.locator(".time-edge").bounding_box(), line.locator(".time-track").bounding_box()

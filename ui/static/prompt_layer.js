@@ -49,6 +49,7 @@ const layerOf = (field) => {
   const layer = make("div", { className: "prompt-layer", "aria-hidden": "true" }, sight);
   let text = "";
   let marks = [];
+  let painted = []; // the pieces that are drawn, a node each
 
   const scroll = () => void (words.style.transform = `translateY(${-field.scrollTop}px)`);
   const align = () => {
@@ -59,9 +60,19 @@ const layerOf = (field) => {
     Object.assign(sight.style, { left: px(field.clientLeft), top: px(field.clientTop), width: px(field.clientWidth), height: px(field.clientHeight) });
     scroll();
   };
+  // Of a long text only what has changed is drawn anew: a key takes as long as in a short one.
   const paint = () => {
-    const inside = pieces(text, marks).map(({ text: own, kinds }) => (kinds.length ? make("span", { className: kinds.map((kind) => `is-${kind}`).join(" "), textContent: own }) : own));
-    words.replaceChildren(...inside, "\u200b");
+    const now = [...pieces(text, marks), { text: "\u200b", kinds: [] }].map(({ text: own, kinds }) => ({ own, look: kinds.map((kind) => `is-${kind}`).join(" ") }));
+    const same = (one, other) => one.own === other.own && one.look === other.look;
+    const most = Math.min(painted.length, now.length);
+    let [head, tail] = [0, 0];
+    while (head < most && same(painted[head], now[head])) head += 1;
+    while (tail < most - head && same(painted[painted.length - 1 - tail], now[now.length - 1 - tail])) tail += 1;
+    const nodes = [...words.childNodes];
+    const behind = nodes[nodes.length - tail] ?? null;
+    for (const node of nodes.slice(head, nodes.length - tail)) node.remove();
+    for (const { own, look } of now.slice(head, now.length - tail)) words.insertBefore(look ? make("span", { className: look, textContent: own }) : document.createTextNode(own), behind);
+    painted = now;
     scroll();
   };
   const follow = () => {
