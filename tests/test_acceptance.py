@@ -143,3 +143,51 @@ def opened(visit: Visit, running: RunningStudio) -> Image.Image:
 def test_a_word_that_the_starter_does_not_know_is_named(visit: Visit) -> None:
     visit.control("prompt").fill("an astronaut in the snow")
     expect(visit.page.locator("#txt2img-notes")).to_contain_text("does not know: astronaut")
+
+
+EVERY = (
+    "(a red house:1.1) [on the left:on the right:0.5], {in the snow|on grass}, [day|night], ~~with mountains~~, moonpeak"
+    " <lora:ink:0@0,0.7@0.5> BREAK [[a tree]:5] AND a [blue::4] ball :0.5\n# a note"
+)
+CONSTRUCTS = ("strong", "weak", "schedule", "alternation", "choice", "off", "tag", "join", "comment")
+
+
+def test_a_prompt_with_every_construct_is_seen_dragged_drawn_and_made_again_from_its_record(visit: Visit, running: RunningStudio) -> None:
+    page, field = visit.page, visit.control("prompt")
+    visit.unfold()
+    for name, value in (("width", "128"), ("height", "128"), ("steps", "6"), ("seed", "3")):
+        visit.set(name, value)
+    visit.control("negative_prompt").fill("[rain:text:0.5]")
+    field.click()
+    page.keyboard.insert_text(EVERY)
+    for kind in CONSTRUCTS:
+        expect(page.locator(f"#txt2img-prompt .layer-words .is-{kind}").first).to_be_attached()
+    lines = page.locator("#txt2img-notes .time-line")
+    expect(lines.locator(".time-title")).to_have_text(["Prompt", "Negative prompt"])
+    expect(lines.first.locator(".time-lane")).to_have_attribute("title", re.compile("LoRA ink"))
+    place, track = lines.first.locator(".time-edge").first.bounding_box(), lines.first.locator(".time-track").bounding_box()
+    assert place and track
+    page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(track["x"] + track["width"] / 3, place["y"] + 9, steps=4)
+    page.mouse.up()
+    written = EVERY.replace(":0.5]", ":0.2]", 1)
+    assert field.input_value() == written, "of six steps the second half begins at the third"
+    expect(page.locator("#txt2img-notes [data-part=drawn]")).to_contain_text("on the left for steps 1–2, on the right for steps 3–6")
+    visit.generate()
+    first = visit.context.request.get(running.url + visit.finished()).body()
+    request = read(first)
+    assert isinstance(request, TextToImage)
+    assert request.prompt_template == written and "{" not in request.prompt and "[on the left:on the right:0.2]" in request.prompt
+    assert [(use.name, use.pace) for use in request.loras] == [("ink", "0@0, 1@0.5")] and [use.word for use in request.embeddings] == [
+        "moonpeak"
+    ]
+    expect(page.locator("#inspector .time-line .time-title")).to_have_text(["Prompt", "Negative prompt"])
+    field.fill("something else")
+    page.locator("#inspector [data-part=all]").click()
+    wait_for(page, lambda: field.input_value() == request.prompt)
+    with visit.another_picture():
+        visit.generate()
+    again = visit.context.request.get(running.url + visit.finished()).body()
+    assert Image.open(io.BytesIO(again)).tobytes() == Image.open(io.BytesIO(first)).tobytes()
+    assert read(again) == request
