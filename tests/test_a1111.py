@@ -7,22 +7,28 @@ more; the tests named there hold the difference. What no other test has stands b
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from pipelines.details.parts import run_of
 from pipelines.jobs.outputs import Outputs
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_texts import texts_in
 from pipelines.metadata.text_request import request_of
+from pipelines.metadata.two_passes import first_pass, unsized
 from pipelines.prompts import parse, schedule
+from pipelines.prompts.asked import asked_by
 from pipelines.prompts.schedule import Pass
 from pipelines.prompts.tags import Tag, take_tags
-from pipelines.requests.request import WHOLE_LANGUAGE, ImageToImage, Inpaint, TextToImage
+from pipelines.requests.details import DetailBox
+from pipelines.requests.request import WHOLE_LANGUAGE, Details, ImageToImage, Inpaint, TextToImage, unroll
+from pipelines.resolving.wording import with_words
 from pipelines.samplers import resolve_schedule
+from pipelines.wildcards.shelf import Collection, Shelf
 
 pytestmark = pytest.mark.smoke
 
@@ -501,3 +507,61 @@ def test_a_number_behind_a_prompt_weighs_only_where_and_joins() -> None:
 @pytest.mark.parametrize("tag", ["<lora:ink:0.5:0.8:4>", "<lora:ink:0.5:0.8:dyn=4>", "<lora:ink:te=0.5:unet=0.8:dyn=4>"])
 def test_a_dynamic_rank_is_left_out(tag: str) -> None:
     assert take_tags(tag) == ("", [Tag("lora", "ink", 0.8, 0.5)])
+
+
+# ---- Every construct in every prompt ---------------------------------------------------------------------------------------------
+
+SHELF = Shelf([Collection("things", [("c", 1), ("d", 1)])])
+BOX = DetailBox(right=64, bottom=64)
+# A text -> what is said of it, at first and at last; joined prompts have a bar between them.
+CONSTRUCTS = {
+    "(a:1.2) [b]": ("(a:1.2) [b]", "(a:1.2) [b]"),  # weights are left for the encoders
+    "[a:b:WHEN]": ("a", "b"),
+    "[a|b]": ("a", "b"),
+    "a BREAK b": ("a BREAK b", "a BREAK b"),
+    "a # b": ("a ", "a "),
+    "a, ~~b~~": ("a", "a"),
+    "{c|d}": ("c or d", "c or d"),
+    "__things__": ("c or d", "c or d"),
+    "${x=!{c|d}}${x}": ("c or d", "c or d"),
+    "a AND b": ("a | b", "a | b"),
+}
+JOINS = {
+    "prompt": True,
+    "negative_prompt": False,
+    "second_prompt": False,
+    "hires_prompt": True,
+    "hires_negative_prompt": False,
+    "box": True,
+}
+
+
+def said_in(place: str, text: str) -> list[tuple[str, ...]]:
+    """What is said at each call of the pass that reads this prompt, of the words that the seed draws of it."""
+    text = text.replace("WHEN", "1.5" if place.startswith("hires") else "0.5")
+    if place == "box":
+        [single] = unroll(with_words(Details(steps=8, seed=3, boxes=(replace(BOX, prompt=text),)), SHELF))
+        assert isinstance(single, Details)
+        asked = asked_by(run_of(single, single.boxes[0]))
+        return [tuple(said.text for said in asked.prompt.at_call(call)) for call in range(asked.prompt.over.calls)]
+    typed = TextToImage(prompt="p", steps=8, seed=3, hires=True)
+    [single] = unroll(with_words(replace(typed, **{place: text}), SHELF))
+    assert isinstance(single, TextToImage)
+    drawn = replace(unsized(single), first=(first_pass(single, ""),)) if place.startswith("hires") else single
+    own = asked_by(drawn)
+    read = {"prompt": own.prompt, "negative_prompt": own.negative, "second_prompt": own.second}[place.removeprefix("hires_")]
+    assert read
+    return [tuple(said.text for said in read.at_call(call)) for call in range(read.over.calls)]
+
+
+@pytest.mark.parametrize("place", JOINS)
+@pytest.mark.parametrize("text", CONSTRUCTS)
+def test_every_construct_is_read_in_every_prompt(text: str, place: str) -> None:
+    """AND alone is a word where nothing is joined. A share in a second pass counts from one."""
+    first, last = CONSTRUCTS[text] if JOINS[place] or "AND" not in text else (text, text)
+    calls = said_in(place, text)
+    for said, expected in ((calls[0], first), (calls[2] if "|b]" in text else calls[-1], last)):
+        if expected == "c or d":
+            assert said in (("c",), ("d",))
+        else:
+            assert " | ".join(part.strip() for part in said) == expected.strip()
