@@ -186,7 +186,7 @@ export const build = ({ element, trigger }) => {
     for (const image of findAll("img").filter(({ src }) => src.includes(`/${id}`))) image.src = `${image.src.split("?")[0]}?shown=1`;
     show(id);
   });
-  begins(part("compare"), part("compare"), part("compare").textContent, () => shown?.id, speak);
+  begins(part("compare"), part("compares"), part("compares").textContent, () => shown?.id, speak);
   part("model").addEventListener("click", () => wanted("model_cards").then(({ showModelsOf }) => showModelsOf(shown.id), () => speak("This could not be fetched. Try again.")));
   part("hide").addEventListener("click", async () => {
     const hidden = !shown.kin.hidden;
