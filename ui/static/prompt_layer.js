@@ -72,8 +72,7 @@ const layerOf = (field) => {
     const behind = nodes[nodes.length - tail] ?? null;
     for (const node of nodes.slice(head, nodes.length - tail)) node.remove();
     for (const { own, look } of now.slice(head, now.length - tail)) words.insertBefore(look ? make("span", { className: look, textContent: own }) : document.createTextNode(own), behind);
-    painted = now;
-    scroll();
+    painted = now; // where it stands, a scroll of the field tells: to ask here would lay the page out once more
   };
   const follow = () => {
     if (field.value === text) return;
