@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 import torch
 from diffusers.models.attention_processor import Attention
+from PIL import Image
 from torch import nn
 
 from models.errors import UserError
 from models.families import SDXL
 from models.library.catalog import Catalog
 from models.memory.forecast import Machine
-from models.starter.recipe.scenes import POSITIONS, Layout, Scene, Thing, arrange, draw
+from models.starter.recipe.scenes import POSITIONS, SIZES, TIMES, Layout, Scene, Thing, arrange, draw
+from pipelines.denoising.vae_encode import encode
 from pipelines.images.store import Inputs
 from pipelines.inside import run
 from pipelines.inside.attention import overheard, shares
@@ -28,6 +30,9 @@ from pipelines.inside.watch import Watch
 from pipelines.jobs.events import Picture
 from pipelines.requests.request import Details, Drawing, ImageToImage, Inpaint, Outpaint, TextToImage
 from pipelines.runtime.runner import ModelRunner, open_runner
+from pipelines.tasks import txt2img
+from pipelines.tasks.conditioning import Denoisers
+from tests.support.drawing import ended, finished, task
 from tests.support.toy_weights import CPU, load_toy_model, write_toy_model
 
 STARTER = Path(__file__).parents[1] / "models" / "starter"
@@ -180,9 +185,6 @@ def test_two_text_encoders_and_larger_pictures_are_watched_too(tmp_path: Path) -
     model = load_toy_model(write_toy_model(tmp_path, family=SDXL), CPU, SDXL)
     request = TextToImage(prompt="a red house", seed=1, width=128, height=64, steps=2)
     watch = Watch(request)
-    from pipelines.tasks import txt2img
-    from tests.support.drawing import finished, task
-
     with watch.watching(model), torch.inference_mode():
         finished(txt2img.batches(task(request, model)))
     assert watch.heat and watch.heat.latents == (8, 16) and {part for part, _ in watch.heat.groups} <= {"Down", "Middle", "Up"}
@@ -190,33 +192,29 @@ def test_two_text_encoders_and_larger_pictures_are_watched_too(tmp_path: Path) -
 
 
 def test_the_heat_of_a_thing_lies_on_the_thing(runner: ModelRunner) -> None:
-    """On drawn scenes, whose boxes are known: what is inside the box of the house is looked at thrice as much for "house"."""
-    rng, inside, outside = np.random.default_rng(3), list[float](), list[float]()
-    for number, colour in enumerate(("red", "blue", "yellow", "green", "purple", "white")):
-        thing = Thing("house", colour, POSITIONS[number % 3], "big" if number % 2 else "small")
-        scene = Scene((thing,), ("grass", "snow", "sand")[number % 3], ("day", "night")[number % 2], number % 2 == 0)
-        layout = arrange(scene, rng)
-        heat = _heat_of_scene(runner, draw(layout, 128), f"a {thing.size} {colour} house on the {thing.position} on {scene.ground}")
-        mask = _box(layout)
-        inside.append(float(heat[mask].mean()))
-        outside.append(float(heat[~mask].mean()))
-    assert sum(inside) >= 3 * sum(outside), (inside, outside)
+    """On drawn scenes, whose boxes are known, at several levels of noise: in the box of the house one looks thrice as much at "house"."""
+    rng, sums = np.random.default_rng(11), {size: np.zeros(2) for size in SIZES}
+    for number in range(12):
+        colour, size = ("red", "blue", "yellow", "green", "purple", "white")[number % 6], SIZES[number % 2]
+        thing, ground = Thing("house", colour, POSITIONS[number % 3], size), ("grass", "snow", "sand")[number // 2 % 3]
+        layout = arrange(Scene((thing,), ground, TIMES[number % 4], number % 4 < 2), rng)
+        caption = f"a {size} {colour} house on the {thing.position} on {ground} at {TIMES[number % 4]}"
+        heat, inside = _heat_of_scene(runner, draw(layout, 128), caption), _box(layout)
+        sums[size] += heat[inside].mean(), heat[~inside].mean()
+    for size, (inside, outside) in sums.items():
+        assert inside >= 3 * outside, (size, inside / outside)
 
 
 def _heat_of_scene(runner: ModelRunner, pixels: Any, caption: str) -> Any:
-    """(128, 128): of "house", of the layers that are shown first, at one level of noise in the middle."""
-    from PIL import Image
-
-    from pipelines.denoising.vae_encode import encode
-    from pipelines.tasks.conditioning import Denoisers
-    from tests.support.drawing import ended
-
+    """(128, 128): of "house", of the layers that are shown first."""
     request = TextToImage(prompt=caption, width=128, height=128, steps=1, guidance_scale=1.0)
     with runner.lent(request) as model, torch.inference_mode():
         watch, (latents, _) = Watch(request), ended(encode(model, Image.fromarray(pixels)))
         with watch.watching(model):
-            noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(1))
-            Denoisers(request, model).whole()(latents + 1.4 * noise, torch.tensor([1.4]))
+            denoise = Denoisers(request, model).whole()
+            for number, sigma in enumerate((0.3, 1.4, 7.0)):
+                noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(number))
+                denoise(latents + sigma * noise, torch.tensor([sigma]))
     heat = watch.heat
     assert heat
     word = next(place for place, each in enumerate(heat.words) if each.text == "house")
