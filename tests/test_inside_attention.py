@@ -33,6 +33,7 @@ from pipelines.runtime.runner import ModelRunner, open_runner
 from pipelines.tasks import txt2img
 from pipelines.tasks.conditioning import Denoisers
 from tests.support.drawing import ended, finished, task
+from tests.support.kept import branched
 from tests.support.toy_weights import CPU, load_toy_model, write_toy_model
 
 STARTER = Path(__file__).parents[1] / "models" / "starter"
@@ -179,6 +180,15 @@ def test_a_watched_run_draws_the_same_picture_and_gives_each_place_to_words_once
         for stretch in ("all", *map(str, range(request.steps))):
             assert np.allclose(heat_of(found, layers["key"], stretch).sum(0), 1, atol=1e-4)
     assert told["guided"] is (request.guidance_scale != 1)
+
+
+def test_of_a_branch_those_steps_are_seen_that_it_made_itself(runner: ModelRunner, tmp_path: Path) -> None:
+    first = drawn(runner, TextToImage(prompt="a red house", seed=4, width=128, height=128, steps=6))
+    found, _ = watched(runner, branched(first, 2, prompt="a blue tree"), tmp_path)
+    told: Any = found.told
+    assert told["same"] == SAME and [step["number"] for step in told["steps"]] == [3, 4, 5, 6]
+    assert [word["text"] for word in told["words"]][:3] == ["a", "blue", "tree"]
+    assert told["stretches"][0] == "Step 3" and np.allclose(heat_of(found, "0", "0").sum(0), 1, atol=1e-4)
 
 
 def test_two_text_encoders_and_larger_pictures_are_watched_too(tmp_path: Path) -> None:

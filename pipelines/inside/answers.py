@@ -136,7 +136,7 @@ class HeatWord(TypedDict):
 
 
 class HeatLayers(TypedDict):
-    """The layers of one size, or all. Within `RunFound`; its maps are `heat-KEY-STRETCH.f32`, and `heat-KEY-all.f32` of all steps."""
+    """The layers of one size, or all. Within `RunFound`; its maps are `heat-KEY-PLACE.f32`, and `heat-KEY-all.f32` of all steps."""
 
     key: str
     title: str
@@ -170,7 +170,7 @@ class RunFound(TypedDict):
     words: list[HeatWord]
     layers: list[HeatLayers]
     clearest: str  # key of the layers that are shown first
-    stretches: list[str]  # which steps share a map
+    stretches: list[str]  # which steps share a map, by its place
     guided: bool
     scales: list[float]  # guidance that each step is shown at, as `step-PLACE-at-N.jpg`
     own: int  # place of the picture's own among them

@@ -114,8 +114,8 @@ def _compared(desk: Desk, picture: Image.Image | None) -> str:
 def _maps(heat: Heat) -> Iterator[tuple[str, bytes]]:
     for key, group in _keys(heat):
         yield f"heat-{key}-all.f32", as_bytes(heat.of(group))
-        for stretch in heat.stretches:
-            yield f"heat-{key}-{stretch}.f32", as_bytes(heat.of(group, stretch))
+        for place, stretch in enumerate(heat.stretches):
+            yield f"heat-{key}-{place}.f32", as_bytes(heat.of(group, stretch))
 
 
 def _keys(heat: Heat) -> list[tuple[str, Group | None]]:
