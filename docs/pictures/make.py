@@ -200,6 +200,35 @@ def inside(page: Page) -> None:
     expect(page.locator(".inside-bar").first).to_be_visible()
 
 
+def steps(page: Page) -> None:
+    """A branch that is about to be drawn."""
+    draw(page, "txt2img", prompt="a red house on the left in the snow at day, with mountains", seed=3)
+    if not page.locator(".film:visible").count():  # open from a scene before
+        page.locator("#stage [data-part=steps]").click()
+    expect(page.locator(".film-cell img")).to_have_count(20)
+    page.get_by_role("slider", name="Step").focus()
+    for key in ("Home", "ArrowRight", "ArrowRight"):
+        page.keyboard.press(key)
+    page.get_by_role("button", name="Branch from here").click()
+    page.get_by_text("The form was filled anew.").first.wait_for()
+    fill(page, "txt2img", prompt="a red house on the left in the snow at night, with mountains")
+
+
+def lineage(page: Page) -> None:
+    """The family of a branch."""
+    steps(page)
+    shown = page.locator("#stage [data-part=picture]")
+    before = shown.get_attribute("src") or ""
+    page.get_by_role("button", name="Draw the branch").click()
+    expect(shown).not_to_have_attribute("src", before, timeout=PATIENCE)
+    page.locator(".inspector [data-part=all]").click()
+    page.wait_for_timeout(1500)  # until the form is filled, with the same words
+    draw(page, "txt2img", prompt="a blue house on the left in the snow at night, with mountains")
+    tidy(page, to_top=False)  # while nothing lies over the notes
+    page.locator(".inspector [data-part=lineage]").click()
+    expect(page.locator(".lineage-row").nth(2)).to_be_visible()
+
+
 def people(page: Page) -> None:
     page.get_by_role("button", name="People").click()
     page.get_by_text("Name and bounds").click()
@@ -222,6 +251,8 @@ PICTURES = {
     "forming": Picture(forming),
     "phone": Picture(phone, phone=True),
     "inside": Picture(inside),
+    "steps": Picture(steps),
+    "lineage": Picture(lineage),
     "people": Picture(people),
 }
 

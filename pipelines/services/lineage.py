@@ -12,7 +12,7 @@ from pipelines.gallery.person import Person
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook, PictureRecord
 from pipelines.job_book.lineage import Tie
-from pipelines.requests.branch import branch_of
+from pipelines.requests.branch import branch_of, depth_of
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.fields import Stored
 from pipelines.requests.groups import BRANCH, COMPUTED, TILES
@@ -128,21 +128,28 @@ def _tie(tie: Tie, records: Mapping[int, PictureRecord], told: Mapping[int, Grou
         "parent": records[tie.parent].id,
         "child": records[tie.child].id,
         "settings": not tie.input,
-        "how": how(tie.input, request) if tie.child in told else "",
+        "how": how(tie.input, request, records[tie.parent].request) if tie.child in told else "",
         "changes": changes[:FIRST],
         "more": len(changes[FIRST:]),
     }
 
 
-def how(input_id: str, request: Request) -> str:
-    """In what way a picture of this request was made from another, which is its input of this id; "" for the settings, or steps, alone."""
+def how(input_id: str, request: Request, before: Request) -> str:
+    """In what way a picture of this request was made from another, which is its input of this id; "" for the settings, or steps, alone.
+
+    `before`: what that other one was made by. A branch that is drawn once more with its settings branches off nowhere itself.
+    """
     if not input_id:
-        use = branch_of(request) if isinstance(request, Drawing) else None
+        use = branch_of(request) if _branches(request) > _branches(before) and isinstance(request, Drawing) else None
         return (SHOWN if use.shown else BRANCHED).format(use.step) if use else SETTINGS
     if begins_with(request) == input_id:
         return request.title
     units = describe(request).get("controls", ())
     return GUIDED if input_id in str(units) else USED
+
+
+def _branches(request: Request) -> int:
+    return depth_of(request) if isinstance(request, Drawing) else 0
 
 
 def _changes(before: Groups, after: Groups, request: Request) -> Iterator[LineageChange]:
