@@ -202,6 +202,8 @@ def _furnish(house: House) -> None:
         house.post(f"/picture/{seen}/comments", {"text": FOR_ALL})["id"]]}  # fmt: skip
 
 
+# What of a picture an address names besides its id.
+PARTS = {"leg": ["0"], "step": ["1"], "part": ["latents", "words"], "name": ["x"]}
 ENLARGE = {"request": {"kind": "enlarge", "factor": 2.0}, "own": False, "keep": True}
 
 
@@ -214,7 +216,7 @@ def addresses_of(table: list[Address], ids: Mapping[str, list[str]]) -> Iterator
     """Every address of the studio, with the ids of somebody's things in it: method, path and the least role. A name in an address of which
     `ids` has none is a mistake, apart from those of models and examples, which are everybody's.
     """
-    known = dict(ids) | {"model_id": ["x"], "checkpoint_id": ["x"], "number": ["1"]}
+    known = dict(ids) | {"model_id": ["x"], "checkpoint_id": ["x"], "number": ["1"]} | PARTS
     for method, path, least, _ in table:
         if path in APART:
             continue
