@@ -78,8 +78,8 @@ def test_an_any_without_a_reason_is_found(code: str, found: list[int]) -> None:
 
 
 def test_every_message_is_sent_or_read() -> None:
-    messages = ROOT / "ui" / "messages.py"
-    declared = {node.name for node in ast.parse(messages.read_text("utf-8")).body if isinstance(node, ast.ClassDef)}
+    parsed = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "ui" / "messages").glob("*.py")]
+    declared = {node.name for tree in parsed for node in tree.body if isinstance(node, ast.ClassDef)}
     trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "ui").rglob("*.py")]
     named = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
     assert sorted(declared - named) == []

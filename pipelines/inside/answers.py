@@ -1,4 +1,4 @@
-"""Messages about the inside of a picture, as they go into JSON. No torch. All messages of the page are listed in `ui/messages.py`."""
+"""Messages about the inside of a picture, as they go into JSON. No torch. All messages of the page are listed in `ui/messages/`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages about people for a page. Plain values, as they go into JSON; `ui/messages.py` lists them with all others."""
+"""Messages about people for a page. Plain values, as they go into JSON; `ui/messages/` lists them with all others."""
 
 from __future__ import annotations
 

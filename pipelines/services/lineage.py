@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import TypedDict
 
 from models.errors import UserError
 from pipelines.gallery.lineage import Kin, Lineage
@@ -20,6 +19,7 @@ from pipelines.requests.request import KINDS, Drawing, FromPicture, Request, beg
 from pipelines.requests.tiles import in_tiles
 from pipelines.resolving.details import Groups
 from pipelines.resolving.differences import LACKING, differences
+from pipelines.services.answers import LineageChange, LineagePicture, LineageTie, PictureLineage
 from pipelines.services.details import Details
 
 FIRST = 8  # changes that are told of one picture
@@ -38,48 +38,6 @@ STORED = {
     for item in fields(holder)
     if isinstance(item.metadata["limit"], Stored) or item.name in TIED
 }
-
-
-class LineageChange(TypedDict):
-    """A parameter that one picture had otherwise than the one before. Within `PictureLineage`."""
-
-    title: str
-    before: str
-    after: str
-
-
-class LineageTie(TypedDict):
-    """One picture was made from another. Within `PictureLineage`."""
-
-    parent: str
-    child: str
-    how: str
-    settings: bool  # it was begun with the settings of the other, which shows best what was changed
-    changes: list[LineageChange]
-    more: int  # changes that are not told
-
-
-class LineagePicture(TypedDict):
-    """Within `PictureLineage`."""
-
-    id: str
-    width: int
-    height: int
-    kind: str  # of the request; like the next three "" where how it was made is kept from who asks
-    title: str  # the same for people
-    prompt: str
-    seed: str  # a text, as in `PictureSummary`
-    own: bool
-    deleted: bool  # in the bin
-    created: float
-
-
-class PictureLineage(TypedDict):
-    """The family of a picture, the nearest first, itself at the head. Sent by `GET /picture/ID/lineage`; read by `lineage.js`."""
-
-    pictures: list[LineagePicture]
-    ties: list[LineageTie]
-    more: bool  # the family is larger
 
 
 class Lineages:

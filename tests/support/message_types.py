@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ui import messages
 
-FILE = Path(messages.__file__).parent / "static" / "messages.d.ts"
-HEAD = "// Messages between the page and the server, made from ui/messages.py: .venv/bin/python -m tests.support.message_types\n"
+FILE = Path(messages.__file__).parent.parent / "static" / "messages.d.ts"
+HEAD = "// Messages between the page and the server, made from ui/messages/: .venv/bin/python -m tests.support.message_types\n"
 PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null", object: "unknown"}
 
 

@@ -1,117 +1,4 @@
-// Messages between the page and the server, made from ui/messages.py: .venv/bin/python -m tests.support.message_types
-
-export type CommentLine = {
-  id: string;
-  name: string;
-  text: string;
-  created: number;
-  removable: boolean;
-};
-
-export type CommentList = {
-  version: number;
-  count: number;
-  threads: CommentThread[];
-  more: boolean;
-};
-
-export type CommentThread = {
-  number: number;
-  place: number;
-  spot: number[] | null;
-  settled: boolean;
-  settler: string;
-  comments: CommentLine[];
-};
-
-export type GalleryBin = {
-  count: number;
-  bytes: number;
-  leaving: number;
-  needed: number;
-};
-
-export type GalleryBoard = {
-  id: string;
-  name: string;
-  count: number;
-  own: boolean;
-  shared: boolean;
-  shares: boolean;
-  maker: string;
-  desk: boolean;
-};
-
-export type GalleryBoards = {
-  boards: GalleryBoard[];
-};
-
-export type GalleryChanged = {
-  changed: number;
-  missing: number;
-  version: number;
-  said: string;
-};
-
-export type GalleryChip = {
-  text: string;
-  field: string;
-  value: string;
-  negated: boolean;
-};
-
-export type GalleryDesk = {
-  id: string;
-  name: string;
-  shared: boolean;
-};
-
-export type GalleryDetails = {
-  id: string;
-  rating: number;
-  favourite: boolean;
-  note: string;
-  boards: string[];
-  deleted: number | null;
-  needed: boolean;
-};
-
-export type GalleryDownload = {
-  id: string;
-  count: number;
-  bytes: number;
-};
-
-export type GalleryHeadings = {
-  version: number;
-  total: number;
-  counts: number[];
-  keys: string[];
-  titles: string[];
-  notes: string[];
-};
-
-export type GalleryKin = {
-  own: boolean;
-  maker: string;
-  hidden: boolean;
-  forked: boolean;
-  origin: string;
-  origin_maker: string;
-  origin_own: boolean;
-  forks: number;
-};
-
-export type GalleryOffer = {
-  name: string;
-  count: number;
-};
-
-export type GalleryOffers = {
-  models: GalleryOffer[];
-  samplers: GalleryOffer[];
-  loras: GalleryOffer[];
-};
+// Messages between the page and the server, made from ui/messages/: .venv/bin/python -m tests.support.message_types
 
 export type GalleryPicture = {
   id: string;
@@ -140,33 +27,117 @@ export type GalleryWindow = {
   notes: string[];
 };
 
-export type AgainFound = {
-  same: boolean;
-  differing: number;
-  pixels: number;
-  most: number;
-  reasons: string[];
-};
-
-export type EncoderSays = {
-  name: string;
-  layers: number;
-  width: number;
-  vocabulary: number;
-  words: SaidWord[];
-};
-
-export type HeatLayers = {
-  key: string;
-  title: string;
-  width: number;
-  height: number;
-};
-
-export type HeatWord = {
+export type GalleryChip = {
   text: string;
-  plain: boolean;
-  share: number;
+  field: string;
+  value: string;
+  negated: boolean;
+};
+
+export type GalleryHeadings = {
+  version: number;
+  total: number;
+  counts: number[];
+  keys: string[];
+  titles: string[];
+  notes: string[];
+};
+
+export type GalleryBoard = {
+  id: string;
+  name: string;
+  count: number;
+  own: boolean;
+  shared: boolean;
+  shares: boolean;
+  maker: string;
+  desk: boolean;
+};
+
+export type GalleryDesk = {
+  id: string;
+  name: string;
+  shared: boolean;
+};
+
+export type GalleryBoards = {
+  boards: GalleryBoard[];
+};
+
+export type GalleryOffer = {
+  name: string;
+  count: number;
+};
+
+export type GalleryOffers = {
+  models: GalleryOffer[];
+  samplers: GalleryOffer[];
+  loras: GalleryOffer[];
+};
+
+export type GalleryDetails = {
+  id: string;
+  rating: number;
+  favourite: boolean;
+  note: string;
+  boards: string[];
+  deleted: number | null;
+  needed: boolean;
+};
+
+export type GalleryKin = {
+  own: boolean;
+  maker: string;
+  hidden: boolean;
+  forked: boolean;
+  origin: string;
+  origin_maker: string;
+  origin_own: boolean;
+  forks: number;
+};
+
+export type GalleryBin = {
+  count: number;
+  bytes: number;
+  leaving: number;
+  needed: number;
+};
+
+export type GalleryChanged = {
+  changed: number;
+  missing: number;
+  version: number;
+  said: string;
+};
+
+export type GalleryDownload = {
+  id: string;
+  count: number;
+  bytes: number;
+};
+
+export type CommentLine = {
+  id: string;
+  name: string;
+  text: string;
+  created: number;
+  removable: boolean;
+};
+
+export type CommentThread = {
+  number: number;
+  place: number;
+  spot: number[] | null;
+  settled: boolean;
+  settler: string;
+  comments: CommentLine[];
+};
+
+export type CommentList = {
+  version: number;
+  count: number;
+  threads: CommentThread[];
+  more: boolean;
 };
 
 export type InsideCurve = {
@@ -176,20 +147,12 @@ export type InsideCurve = {
   drawn: boolean;
 };
 
-export type InsideLevel = {
-  sigma: number;
-  timestep: number;
-  signal: number;
-  noise: number;
-};
-
-export type InsideLook = {
-  part: string;
-  state: string;
-  step: number;
-  steps: number;
-  message: string;
-  found: NoiseFound | LatentsFound | WordsFound | LikenessFound | RunFound | AgainFound | null;
+export type InsideSchedule = {
+  planned: number;
+  skipped: number;
+  most: number;
+  least: number;
+  curves: InsideCurve[];
 };
 
 export type InsidePicture = {
@@ -208,19 +171,16 @@ export type InsidePicture = {
   tokens: Record<string, unknown> | null;
 };
 
-export type InsideSchedule = {
-  planned: number;
-  skipped: number;
-  most: number;
-  least: number;
-  curves: InsideCurve[];
+export type InsideLevel = {
+  sigma: number;
+  timestep: number;
+  signal: number;
+  noise: number;
 };
 
-export type JudgedFact = {
-  said: string;
-  seen: string;
-  right: boolean;
-  begins: boolean;
+export type NoiseFound = {
+  levels: InsideLevel[];
+  exact: boolean;
 };
 
 export type LatentChannel = {
@@ -236,6 +196,36 @@ export type LatentsFound = {
   channels: LatentChannel[];
 };
 
+export type NearWord = {
+  text: string;
+  likeness: number;
+};
+
+export type SaidWord = {
+  near: NearWord[];
+  alike: number[];
+};
+
+export type EncoderSays = {
+  name: string;
+  layers: number;
+  width: number;
+  vocabulary: number;
+  words: SaidWord[];
+};
+
+export type WordsFound = {
+  words: string[];
+  encoders: EncoderSays[];
+};
+
+export type JudgedFact = {
+  said: string;
+  seen: string;
+  right: boolean;
+  begins: boolean;
+};
+
 export type LikenessFound = {
   by: string;
   facts: JudgedFact[];
@@ -245,19 +235,31 @@ export type LikenessFound = {
   parts: NearWord[];
 };
 
-export type NearWord = {
+export type HeatWord = {
   text: string;
-  likeness: number;
+  plain: boolean;
+  share: number;
 };
 
-export type NoiseFound = {
-  levels: InsideLevel[];
-  exact: boolean;
+export type HeatLayers = {
+  key: string;
+  title: string;
+  width: number;
+  height: number;
 };
 
 export type RunBlock = {
   name: string;
   shape: number[];
+};
+
+export type RunStep = {
+  number: number;
+  sigma: number;
+  timestep: number;
+  context: number[];
+  apart: number;
+  blocks: RunBlock[];
 };
 
 export type RunFound = {
@@ -274,23 +276,32 @@ export type RunFound = {
   steps: RunStep[];
 };
 
-export type RunStep = {
-  number: number;
-  sigma: number;
-  timestep: number;
-  context: number[];
-  apart: number;
-  blocks: RunBlock[];
+export type AgainFound = {
+  same: boolean;
+  differing: number;
+  pixels: number;
+  most: number;
+  reasons: string[];
 };
 
-export type SaidWord = {
-  near: NearWord[];
-  alike: number[];
+export type InsideLook = {
+  part: string;
+  state: string;
+  step: number;
+  steps: number;
+  message: string;
+  found: NoiseFound | LatentsFound | WordsFound | LikenessFound | RunFound | AgainFound | null;
 };
 
-export type WordsFound = {
-  words: string[];
-  encoders: EncoderSays[];
+export type PersonRow = {
+  person: number;
+  name: string;
+  role: string;
+  came: number;
+  seen: number;
+  here: boolean;
+  held: boolean;
+  browsers: number;
 };
 
 export type LinkRow = {
@@ -311,14 +322,6 @@ export type LinkRow = {
   people: PersonRow[];
 };
 
-export type NewLink = {
-  id: string;
-  address: string;
-  qr: string;
-  addresses: string[];
-  note: string;
-};
-
 export type PeopleNews = {
   links: LinkRow[];
   held: boolean;
@@ -327,89 +330,28 @@ export type PeopleNews = {
   no_checker: string;
 };
 
-export type PersonRow = {
-  person: number;
-  name: string;
-  role: string;
-  came: number;
-  seen: number;
-  here: boolean;
-  held: boolean;
-  browsers: number;
-};
-
-export type CheckedFact = {
-  title: string;
-  shown: string;
-};
-
-export type CheckNews = {
-  format: string;
-  width: number;
-  height: number;
-  verdict: string;
-  label: string;
-  labelled: boolean;
-  program: string;
-  prompt: string;
-  facts: CheckedFact[];
-  note: string;
-  credential: string;
-  ours: boolean;
-  signed: string;
-};
-
-export type ComparedPicture = {
+export type NewLink = {
   id: string;
-  width: number;
-  height: number;
-  prompt: string;
-};
-
-export type CompletionItem = {
-  kind: string;
-  said: string;
-  written: string;
+  address: string;
+  qr: string;
+  addresses: string[];
   note: string;
-  back: number;
 };
 
-export type DetailGroup = {
+export type ThresholdInfo = {
   title: string;
-  values: DetailValue[];
-};
-
-export type DetailValue = {
-  title: string;
-  text: string;
-  raw: unknown;
-  fields: string[];
-  default: boolean;
-  info: string;
-  hash: string;
-  note: string;
-  pictures: string[];
-  parts: DetailValue[];
-};
-
-export type Differing = {
-  group: string;
-  title: string;
-  texts: string[];
-};
-
-export type DrawnNow = {
-  seat: number;
-  name: string;
-  private: boolean;
-  state: string;
-  width: number;
-  height: number;
+  default: number;
+  low: number;
+  high: number;
   step: number;
-  steps: number;
-  picture: number;
-  pictures_total: number;
-  preview: string;
+};
+
+export type PreprocessorInfo = {
+  name: string;
+  info: string;
+  thresholds: ThresholdInfo[];
+  union_kind: string;
+  missing: string;
 };
 
 export type EstimatorInfo = {
@@ -418,10 +360,14 @@ export type EstimatorInfo = {
   missing: string;
 };
 
-export type Example = {
-  checkpoint: string;
-  number: number;
-  prompt: string;
+export type FinishStepLine = {
+  request: Record<string, unknown>;
+  kind: string;
+  title: string;
+  words: string;
+  prompt: string | null;
+  own: boolean;
+  keep: boolean;
 };
 
 export type FinishLine = {
@@ -436,125 +382,6 @@ export type FinishList = {
   finishes: FinishLine[];
 };
 
-export type FinishStepLine = {
-  request: Record<string, unknown>;
-  kind: string;
-  title: string;
-  words: string;
-  prompt: string | null;
-  own: boolean;
-  keep: boolean;
-};
-
-export type FolderNews = {
-  id: string;
-  name: string;
-  state: string;
-  copies: boolean;
-  total: number;
-  listed: boolean;
-  done: number;
-  settings: number;
-  none: number;
-  no_picture: number;
-  unreadable: number;
-  same: number;
-  unopened: number;
-  speed: number;
-  silent: boolean;
-  message: string;
-};
-
-export type FoldersNews = {
-  folders: FolderNews[];
-};
-
-export type HerePerson = {
-  seat: number;
-  name: string;
-  role: string;
-  picture: string;
-  follows: number;
-  lets: boolean;
-};
-
-export type JobNews = {
-  job: string;
-  kind: string;
-  begins_with: string;
-  state: string;
-  version: number;
-  ahead: number;
-  step: number;
-  steps: number;
-  before: string;
-  picture: number;
-  pictures_total: number;
-  batch_size: number;
-  preparing: string;
-  eta: number | null;
-  previews: string[];
-  pictures: PictureSummary[];
-  message: string;
-  unsaved: boolean;
-};
-
-export type PictureComparison = {
-  pictures: ComparedPicture[];
-  differences: Differing[];
-};
-
-export type PictureDetails = {
-  id: string;
-  kind: string;
-  drawn_by: string;
-  prompt: string;
-  width: number;
-  height: number;
-  note: string;
-  hidden: string;
-  reveals: boolean;
-  lines: TimeLine[];
-  groups: DetailGroup[];
-};
-
-export type PictureSteps = {
-  kept: boolean;
-  bytes: number;
-  note: string;
-  seconds: number | null;
-  steps: StepLine[];
-  branch_leg: number;
-  branch_step: number;
-  branch_of: string;
-};
-
-export type PictureSummary = {
-  id: string;
-  width: number;
-  height: number;
-  seed: string;
-  prompt: string;
-  kind: string;
-  from: string;
-  as_drawn: string;
-  note: string;
-};
-
-export type PreprocessorInfo = {
-  name: string;
-  info: string;
-  thresholds: ThresholdInfo[];
-  union_kind: string;
-  missing: string;
-};
-
-export type PresetChange = {
-  title: string;
-  before: string;
-  after: string;
-};
-
 export type PresetLine = {
   id: string;
   name: string;
@@ -567,14 +394,6 @@ export type PresetLine = {
 
 export type PresetList = {
   presets: PresetLine[];
-};
-
-export type PresetLook = {
-  prompt: PresetWords[] | null;
-  negative_prompt: PresetWords[] | null;
-  changes: PresetChange[];
-  notes: string[];
-  problem: string;
 };
 
 export type PresetPart = {
@@ -599,9 +418,97 @@ export type PresetWords = {
   added: boolean;
 };
 
+export type PresetChange = {
+  title: string;
+  before: string;
+  after: string;
+};
+
+export type PresetLook = {
+  prompt: PresetWords[] | null;
+  negative_prompt: PresetWords[] | null;
+  changes: PresetChange[];
+  notes: string[];
+  problem: string;
+};
+
+export type WrittenPrompt = {
+  prompt: string;
+  negative_prompt: string;
+  when: number;
+  picture: string;
+};
+
 export type PromptList = {
   prompts: WrittenPrompt[];
   more: boolean;
+};
+
+export type TokenPiece = {
+  text: string;
+  id: number;
+  ends: boolean;
+  weight: number;
+  vectors: number;
+};
+
+export type TokenChunk = {
+  used: number;
+  places: number;
+  pieces: TokenPiece[];
+};
+
+export type TokenView = {
+  said: string;
+  chunks: TokenChunk[];
+  more: boolean;
+};
+
+export type CompletionItem = {
+  kind: string;
+  said: string;
+  written: string;
+  note: string;
+  back: number;
+};
+
+export type PictureSummary = {
+  id: string;
+  width: number;
+  height: number;
+  seed: string;
+  prompt: string;
+  kind: string;
+  from: string;
+  as_drawn: string;
+  note: string;
+};
+
+export type Example = {
+  checkpoint: string;
+  number: number;
+  prompt: string;
+};
+
+export type JobNews = {
+  job: string;
+  kind: string;
+  begins_with: string;
+  state: string;
+  version: number;
+  ahead: number;
+  step: number;
+  steps: number;
+  before: string;
+  picture: number;
+  pictures_total: number;
+  batch_size: number;
+  preparing: string;
+  eta: number | null;
+  previews: string[];
+  pictures: PictureSummary[];
+  message: string;
+  unsaved: boolean;
 };
 
 export type QueuedJob = {
@@ -632,57 +539,62 @@ export type QueueNews = {
   running: JobNews | null;
 };
 
-export type ReadingNews = {
-  id: string;
-  kind: string;
-  program: string;
-  version: string;
-  words_alone: boolean;
-  values: ReadValue[];
-  models: ReadModel[];
-  unknown: UnknownValue[];
-  notes: string[];
-  detailers: number;
+export type HerePerson = {
+  seat: number;
+  name: string;
+  role: string;
+  picture: string;
+  follows: number;
+  lets: boolean;
 };
 
-export type ReadModel = {
-  field: string;
+export type DrawnNow = {
+  seat: number;
   name: string;
+  private: boolean;
+  state: string;
+  width: number;
+  height: number;
+  step: number;
+  steps: number;
+  picture: number;
+  pictures_total: number;
+  preview: string;
+};
+
+export type TogetherNews = {
+  you: number;
+  version: number;
+  board: string;
+  name: string;
+  pictures: number;
+  here: HerePerson[];
+  drawing: DrawnNow[];
+};
+
+export type DetailValue = {
+  title: string;
+  text: string;
+  raw: unknown;
+  fields: string[];
+  default: boolean;
+  info: string;
   hash: string;
-  here: string;
-  how: string;
+  note: string;
+  pictures: string[];
+  parts: DetailValue[];
 };
 
-export type ReadValue = {
-  name: string;
+export type DetailGroup = {
   title: string;
-  group: string;
-  shown: string;
-  how: string;
-  why: string;
+  values: DetailValue[];
 };
 
-export type StepActs = {
-  sort: string;
-  name: string;
-  strength: number;
-};
-
-export type StepLine = {
-  leg: number;
-  step: number;
-  count: number;
-  sigma: number | null;
-  said: string;
-  acts: StepActs[];
-};
-
-export type ThresholdInfo = {
-  title: string;
-  default: number;
-  low: number;
-  high: number;
-  step: number;
+export type TimeStretch = {
+  first: number;
+  last: number;
+  says: string;
+  whole: string;
 };
 
 export type TimeEdge = {
@@ -709,59 +621,77 @@ export type TimeLine = {
   lanes: TimeLane[];
 };
 
-export type TimeStretch = {
-  first: number;
-  last: number;
-  says: string;
-  whole: string;
-};
-
-export type TogetherNews = {
-  you: number;
-  version: number;
-  board: string;
-  name: string;
-  pictures: number;
-  here: HerePerson[];
-  drawing: DrawnNow[];
-};
-
-export type TokenChunk = {
-  used: number;
-  places: number;
-  pieces: TokenPiece[];
-};
-
-export type TokenPiece = {
-  text: string;
-  id: number;
-  ends: boolean;
-  weight: number;
-  vectors: number;
-};
-
-export type TokenView = {
-  said: string;
-  chunks: TokenChunk[];
-  more: boolean;
-};
-
-export type UnknownValue = {
-  name: string;
-  shown: string;
-};
-
-export type WrittenPrompt = {
+export type PictureDetails = {
+  id: string;
+  kind: string;
+  drawn_by: string;
   prompt: string;
-  negative_prompt: string;
-  when: number;
-  picture: string;
+  width: number;
+  height: number;
+  note: string;
+  hidden: string;
+  reveals: boolean;
+  lines: TimeLine[];
+  groups: DetailGroup[];
+};
+
+export type ComparedPicture = {
+  id: string;
+  width: number;
+  height: number;
+  prompt: string;
+};
+
+export type Differing = {
+  group: string;
+  title: string;
+  texts: string[];
+};
+
+export type PictureComparison = {
+  pictures: ComparedPicture[];
+  differences: Differing[];
+};
+
+export type StepActs = {
+  sort: string;
+  name: string;
+  strength: number;
+};
+
+export type StepLine = {
+  leg: number;
+  step: number;
+  count: number;
+  sigma: number | null;
+  said: string;
+  acts: StepActs[];
+};
+
+export type PictureSteps = {
+  kept: boolean;
+  bytes: number;
+  note: string;
+  seconds: number | null;
+  steps: StepLine[];
+  branch_leg: number;
+  branch_step: number;
+  branch_of: string;
 };
 
 export type LineageChange = {
   title: string;
   before: string;
   after: string;
+};
+
+export type LineageTie = {
+  parent: string;
+  child: string;
+  how: string;
+  settings: boolean;
+  changes: LineageChange[];
+  more: number;
 };
 
 export type LineagePicture = {
@@ -777,47 +707,134 @@ export type LineagePicture = {
   created: number;
 };
 
-export type LineageTie = {
-  parent: string;
-  child: string;
-  how: string;
-  settings: boolean;
-  changes: LineageChange[];
-  more: number;
-};
-
 export type PictureLineage = {
   pictures: LineagePicture[];
   ties: LineageTie[];
   more: boolean;
 };
 
-export type Done = {
+export type ReadValue = {
+  name: string;
+  title: string;
+  group: string;
+  shown: string;
+  how: string;
+  why: string;
 };
 
-export type Failure = {
-  error: string;
+export type ReadModel = {
+  field: string;
+  name: string;
+  hash: string;
+  here: string;
+  how: string;
 };
 
-export type Message = {
+export type UnknownValue = {
+  name: string;
+  shown: string;
+};
+
+export type ReadingNews = {
+  id: string;
+  kind: string;
+  program: string;
+  version: string;
+  words_alone: boolean;
+  values: ReadValue[];
+  models: ReadModel[];
+  unknown: UnknownValue[];
+  notes: string[];
+  detailers: number;
+};
+
+export type CheckedFact = {
+  title: string;
+  shown: string;
+};
+
+export type CheckNews = {
+  format: string;
+  width: number;
+  height: number;
+  verdict: string;
+  label: string;
+  labelled: boolean;
+  program: string;
+  prompt: string;
+  facts: CheckedFact[];
+  note: string;
+  credential: string;
+  ours: boolean;
+  signed: string;
+};
+
+export type FolderNews = {
+  id: string;
+  name: string;
+  state: string;
+  copies: boolean;
+  total: number;
+  listed: boolean;
+  done: number;
+  settings: number;
+  none: number;
+  no_picture: number;
+  unreadable: number;
+  same: number;
+  unopened: number;
+  speed: number;
+  silent: boolean;
   message: string;
 };
 
-export type TakenPicture = {
+export type FoldersNews = {
+  folders: FolderNews[];
+};
+
+export type PlanQuestion = {
+  values?: unknown;
+  picture?: unknown;
+  bounds?: unknown;
+};
+
+export type PlanLines = {
+  lines: string[];
+  box: number[] | null;
+  label: string;
+  crops: number[][];
+};
+
+export type SizeQuestion = {
+  checkpoint?: unknown;
+  picture?: unknown;
+  tiled?: unknown;
+};
+
+export type PictureUseLine = {
   id: string;
-  width: number;
-  height: number;
+  name: string;
+};
+
+export type FolderPictures = {
+  images: PictureUseLine[];
   notes: string[];
-  mask: string;
 };
 
-export type SigningState = {
-  on: boolean;
-  available: boolean;
+export type FinishOrder = {
+  id?: unknown;
+  name?: unknown;
+  starts?: unknown;
+  steps?: unknown;
+  kind?: unknown;
+  values?: unknown;
+  picture?: unknown;
+  ids?: unknown;
+  of?: unknown;
 };
 
-export type Started = {
-  id: string;
+export type FinishBegun = {
+  count: number;
 };
 
 export type Word = {
@@ -884,136 +901,6 @@ export type PromptNotes = {
   lines?: TimeLine[];
 };
 
-export type TakenKind = {
-  kind: string;
-};
-
-export type PutBackOrder = {
-  job?: unknown;
-  kind?: unknown;
-  values?: unknown;
-};
-
-export type StageStart = {
-  recent: PictureSummary[];
-  news: string;
-  examples: Example[];
-};
-
-export type EngineState = {
-  state: string;
-  message: string;
-};
-
-export type You = {
-  name: string;
-  role: string;
-  may: string[];
-  board: string;
-  held: boolean;
-  bare: boolean;
-  note: string;
-};
-
-export type StudioState = {
-  job: string | null;
-  newest: string;
-  engine: EngineState;
-  library: number;
-  login: boolean;
-  you: You;
-  comments: number;
-  desk: GalleryDesk | null;
-};
-
-export type PictureShown = {
-  id: string;
-  kind: string;
-  drawn_by: string;
-  prompt: string;
-  width: number;
-  height: number;
-  note: string;
-  hidden: string;
-  reveals: boolean;
-  lines: TimeLine[];
-  groups: DetailGroup[];
-  kin: GalleryKin;
-};
-
-export type CommentOrder = {
-  text?: unknown;
-  parent?: unknown;
-  spot?: unknown;
-  settled?: unknown;
-};
-
-export type TogetherOrder = {
-  picture?: unknown;
-  follows?: unknown;
-  lets?: unknown;
-};
-
-export type NewComment = {
-  id: string;
-};
-
-export type TunnelWay = {
-  name: string;
-  says: string;
-  reaches: string;
-};
-
-export type TunnelNews = {
-  state: string;
-  way: string;
-  address: string;
-  said: string;
-};
-
-export type ReachNews = {
-  addresses: string[];
-  certificate: string;
-  fingerprint: string;
-  ways: TunnelWay[];
-  tunnel: TunnelNews;
-};
-
-export type LinkOrder = {
-  name?: unknown;
-  role?: unknown;
-  board?: unknown;
-  hours?: unknown;
-  people?: unknown;
-  jobs?: unknown;
-  megapixels?: unknown;
-  gigabytes?: unknown;
-  bare?: unknown;
-  checker?: unknown;
-  held?: unknown;
-};
-
-export type FinishOrder = {
-  id?: unknown;
-  name?: unknown;
-  starts?: unknown;
-  steps?: unknown;
-  kind?: unknown;
-  values?: unknown;
-  picture?: unknown;
-  ids?: unknown;
-  of?: unknown;
-};
-
-export type BranchOrder = {
-  leg?: unknown;
-  step?: unknown;
-  kind?: unknown;
-  values?: unknown;
-  lane?: unknown;
-  once?: unknown;
-};
-
 export type CompletionQuestion = {
   before?: unknown;
   text?: unknown;
@@ -1022,204 +909,43 @@ export type CompletionQuestion = {
   loras?: unknown;
 };
 
+export type CompletionList = {
+  items: CompletionItem[];
+};
+
 export type TokenQuestion = {
   kind?: unknown;
   values?: unknown;
   field?: unknown;
 };
 
-export type CompletionList = {
-  items: CompletionItem[];
+export type GalleryQuestion = {
+  query?: unknown;
+  group?: unknown;
+  order?: unknown;
+  zone?: unknown;
+  offset?: unknown;
+  count?: unknown;
 };
 
-export type PresetOrder = {
-  id?: unknown;
+export type GalleryOrder = {
   ids?: unknown;
+  rating?: unknown;
+  favourite?: unknown;
+  hidden?: unknown;
+  note?: unknown;
   name?: unknown;
-  prompt?: unknown;
-  negative_prompt?: unknown;
-  about?: unknown;
-  instead?: unknown;
-  kind?: unknown;
-  values?: unknown;
-  names?: unknown;
+  settings?: unknown;
+  format?: unknown;
+  on?: unknown;
 };
 
-export type PresetsBrought = {
-  ids: string[];
-  notes: string[];
-};
-
-export type FinishBegun = {
-  count: number;
-};
-
-export type QueueOrder = {
-  job?: unknown;
-  jobs?: unknown;
-  before?: unknown;
-  lane?: unknown;
-  running?: unknown;
-  paused?: unknown;
-  whole?: unknown;
-  once?: unknown;
-  request?: unknown;
-};
-
-export type QueueDone = {
-  jobs: string[];
-};
-
-export type TakenJob = {
-  job: string;
-  request: Record<string, unknown>;
-};
-
-export type PlanQuestion = {
-  values?: unknown;
-  picture?: unknown;
-  bounds?: unknown;
-};
-
-export type PlanLines = {
-  lines: string[];
-  box: number[] | null;
-  label: string;
-  crops: number[][];
-};
-
-export type SizeQuestion = {
-  checkpoint?: unknown;
-  picture?: unknown;
-  tiled?: unknown;
-};
-
-export type PictureUseLine = {
+export type NewBoard = {
   id: string;
-  name: string;
 };
 
-export type FolderPictures = {
-  images: PictureUseLine[];
-  notes: string[];
-};
-
-export type UnitQuestion = {
-  unit?: unknown;
-};
-
-export type UnitMap = {
-  id: string;
-  width: number;
-  height: number;
-};
-
-export type DetailsQuestion = {
-  detailers?: unknown;
-  image?: unknown;
-  mask?: unknown;
-};
-
-export type DetailBoxLine = {
-  left: number;
-  top: number;
-  right: number;
-  bottom: number;
-  prompt: string;
-  strength: number;
-  template: string;
-};
-
-export type FoundBoxes = {
-  boxes: DetailBoxLine[];
-  labels: string[];
-  words: string;
-};
-
-export type OfferedDetector = {
-  name: string;
-  info: string;
-  why: string;
-};
-
-export type UnitField = {
-  title: string;
-  info: string;
-  sort: string;
-  default: unknown;
-  low: number;
-  high: number;
-  step: number;
-  snap: boolean;
-  names: string[];
-};
-
-export type UnitOffers = {
-  fields: Record<string, UnitField>;
-  places: Record<string, string[]>;
-  matters: string[];
-  curves: Record<string, number[]>;
-};
-
-export type Weights = {
-  files: number;
-  repo: string;
-};
-
-export type OfferedPreprocessor = {
-  name: string;
-  info: string;
-  thresholds: ThresholdInfo[];
-  union_kind: string;
-  missing: string;
-  download: Weights;
-};
-
-export type OfferedEstimator = {
-  name: string;
-  info: string;
-  missing: string;
-  download: Weights;
-};
-
-export type WeightsOrder = {
-  name?: unknown;
-};
-
-export type WeightsState = {
-  state: string;
-  files: number;
-  arrived: number;
-  done: number;
-  total: number;
-  message: string;
-};
-
-export type DepthQuestion = {
-  image?: unknown;
-  estimator?: unknown;
-};
-
-export type ReadersQuestion = {
-  checkpoint?: unknown;
-  controls?: unknown;
-};
-
-export type ReadersLine = {
-  checkpoint: boolean;
-  controlnet: boolean;
-  words: string;
-};
-
-export type DriveOrder = {
-  checkpoint?: unknown;
-  controls?: unknown;
-  way?: unknown;
-};
-
-export type Driven = {
-  checkpoint: string;
-  controls: Record<string, unknown>[];
+export type Leaving = {
+  leaving: number;
 };
 
 export type LibraryQuestion = {
@@ -1362,31 +1088,305 @@ export type HashLine = {
   hash: string;
 };
 
-export type GalleryQuestion = {
-  query?: unknown;
-  group?: unknown;
-  order?: unknown;
-  zone?: unknown;
-  offset?: unknown;
-  count?: unknown;
+export type Done = {
 };
 
-export type GalleryOrder = {
-  ids?: unknown;
-  rating?: unknown;
-  favourite?: unknown;
-  hidden?: unknown;
-  note?: unknown;
-  name?: unknown;
-  settings?: unknown;
-  format?: unknown;
-  on?: unknown;
+export type Failure = {
+  error: string;
 };
 
-export type NewBoard = {
+export type Message = {
+  message: string;
+};
+
+export type TakenPicture = {
+  id: string;
+  width: number;
+  height: number;
+  notes: string[];
+  mask: string;
+};
+
+export type SigningState = {
+  on: boolean;
+  available: boolean;
+};
+
+export type Started = {
   id: string;
 };
 
-export type Leaving = {
-  leaving: number;
+export type TunnelWay = {
+  name: string;
+  says: string;
+  reaches: string;
+};
+
+export type TunnelNews = {
+  state: string;
+  way: string;
+  address: string;
+  said: string;
+};
+
+export type ReachNews = {
+  addresses: string[];
+  certificate: string;
+  fingerprint: string;
+  ways: TunnelWay[];
+  tunnel: TunnelNews;
+};
+
+export type LinkOrder = {
+  name?: unknown;
+  role?: unknown;
+  board?: unknown;
+  hours?: unknown;
+  people?: unknown;
+  jobs?: unknown;
+  megapixels?: unknown;
+  gigabytes?: unknown;
+  bare?: unknown;
+  checker?: unknown;
+  held?: unknown;
+};
+
+export type CommentOrder = {
+  text?: unknown;
+  parent?: unknown;
+  spot?: unknown;
+  settled?: unknown;
+};
+
+export type NewComment = {
+  id: string;
+};
+
+export type TogetherOrder = {
+  picture?: unknown;
+  follows?: unknown;
+  lets?: unknown;
+};
+
+export type PresetOrder = {
+  id?: unknown;
+  ids?: unknown;
+  name?: unknown;
+  prompt?: unknown;
+  negative_prompt?: unknown;
+  about?: unknown;
+  instead?: unknown;
+  kind?: unknown;
+  values?: unknown;
+  names?: unknown;
+};
+
+export type PresetsBrought = {
+  ids: string[];
+  notes: string[];
+};
+
+export type QueueOrder = {
+  job?: unknown;
+  jobs?: unknown;
+  before?: unknown;
+  lane?: unknown;
+  running?: unknown;
+  paused?: unknown;
+  whole?: unknown;
+  once?: unknown;
+  request?: unknown;
+};
+
+export type QueueDone = {
+  jobs: string[];
+};
+
+export type TakenJob = {
+  job: string;
+  request: Record<string, unknown>;
+};
+
+export type TakenKind = {
+  kind: string;
+};
+
+export type PutBackOrder = {
+  job?: unknown;
+  kind?: unknown;
+  values?: unknown;
+};
+
+export type StageStart = {
+  recent: PictureSummary[];
+  news: string;
+  examples: Example[];
+};
+
+export type EngineState = {
+  state: string;
+  message: string;
+};
+
+export type You = {
+  name: string;
+  role: string;
+  may: string[];
+  board: string;
+  held: boolean;
+  bare: boolean;
+  note: string;
+};
+
+export type StudioState = {
+  job: string | null;
+  newest: string;
+  engine: EngineState;
+  library: number;
+  login: boolean;
+  you: You;
+  comments: number;
+  desk: GalleryDesk | null;
+};
+
+export type PictureShown = {
+  id: string;
+  kind: string;
+  drawn_by: string;
+  prompt: string;
+  width: number;
+  height: number;
+  note: string;
+  hidden: string;
+  reveals: boolean;
+  lines: TimeLine[];
+  groups: DetailGroup[];
+  kin: GalleryKin;
+};
+
+export type BranchOrder = {
+  leg?: unknown;
+  step?: unknown;
+  kind?: unknown;
+  values?: unknown;
+  lane?: unknown;
+  once?: unknown;
+};
+
+export type UnitQuestion = {
+  unit?: unknown;
+};
+
+export type UnitMap = {
+  id: string;
+  width: number;
+  height: number;
+};
+
+export type DetailsQuestion = {
+  detailers?: unknown;
+  image?: unknown;
+  mask?: unknown;
+};
+
+export type DetailBoxLine = {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+  prompt: string;
+  strength: number;
+  template: string;
+};
+
+export type FoundBoxes = {
+  boxes: DetailBoxLine[];
+  labels: string[];
+  words: string;
+};
+
+export type OfferedDetector = {
+  name: string;
+  info: string;
+  why: string;
+};
+
+export type UnitField = {
+  title: string;
+  info: string;
+  sort: string;
+  default: unknown;
+  low: number;
+  high: number;
+  step: number;
+  snap: boolean;
+  names: string[];
+};
+
+export type UnitOffers = {
+  fields: Record<string, UnitField>;
+  places: Record<string, string[]>;
+  matters: string[];
+  curves: Record<string, number[]>;
+};
+
+export type Weights = {
+  files: number;
+  repo: string;
+};
+
+export type OfferedPreprocessor = {
+  name: string;
+  info: string;
+  thresholds: ThresholdInfo[];
+  union_kind: string;
+  missing: string;
+  download: Weights;
+};
+
+export type OfferedEstimator = {
+  name: string;
+  info: string;
+  missing: string;
+  download: Weights;
+};
+
+export type WeightsOrder = {
+  name?: unknown;
+};
+
+export type WeightsState = {
+  state: string;
+  files: number;
+  arrived: number;
+  done: number;
+  total: number;
+  message: string;
+};
+
+export type DepthQuestion = {
+  image?: unknown;
+  estimator?: unknown;
+};
+
+export type ReadersQuestion = {
+  checkpoint?: unknown;
+  controls?: unknown;
+};
+
+export type ReadersLine = {
+  checkpoint: boolean;
+  controlnet: boolean;
+  words: string;
+};
+
+export type DriveOrder = {
+  checkpoint?: unknown;
+  controls?: unknown;
+  way?: unknown;
+};
+
+export type Driven = {
+  checkpoint: string;
+  controls: Record<string, unknown>[];
 };
