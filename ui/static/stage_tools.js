@@ -1,0 +1,25 @@
+// What is done with the shown picture beside the surface: it is kept as a file, its steps are looked at, it is compared with others.
+import { find } from "./dom.js";
+import { dropdown } from "./dropdown.js";
+import { wanted } from "./on_demand.js";
+import { begins } from "./pairing.js";
+import { keep, ways } from "./save_as.js";
+import { address } from "./stage_live.js";
+
+// `id()`, `picture()`: of what is shown. `watch()`: what is drawn is to be shown again.
+export const tools = (part, { element, id, picture, notice, speak, watch }) => {
+  /** @type {{ toggle: () => void, follow: () => void } | null} */
+  let steps = null; // the film under the surface, once somebody has asked for it
+
+  const save = (format, settings) =>
+    keep(`${address("picture", id())}.png?${new URLSearchParams({ download: "1", ...(format && { as: format }), ...(settings ? {} : { settings: "0" }) })}`);
+  const showWays = dropdown(part("download"), part("ways"), () => part("ways").replaceChildren(...ways(() => showWays(false), save)));
+
+  part("steps").addEventListener("click", async () => {
+    const later = await wanted("film").catch(() => notice("The server did not answer. Try again."));
+    steps ??= later?.film({ room: find(".under", element), frame: part("frame"), trigger: part("steps"), picture, watch, speak }) ?? null;
+    steps?.toggle();
+  });
+  begins(part("compare"), part("compares"), part("compares").textContent, id, speak);
+  return { follow: () => steps?.follow() };
+};
