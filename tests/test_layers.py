@@ -50,6 +50,7 @@ PACKAGES = {
     "pipelines": [
         "__init__",
         "studio",
+        "assembly",
         "runtime",
         "services",
         "inside",

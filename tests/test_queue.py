@@ -323,7 +323,7 @@ def test_others_see_that_somebody_waits_and_the_owner_sees_what(studio: Studio) 
 
 
 def test_a_long_queue_is_told_in_part_and_how_much_is_left_out(studio: Studio) -> None:
-    few = Queue(studio.book, studio._worker, studio._news, studio._admitted, most=2)
+    few = Queue(studio.book, studio._worker, studio._news, studio.admission.admitted, most=2)
     for number in range(5):
         studio.submit(asked(), f"guest {number}")
     mine = studio.submit(asked("mine"), "ada")
