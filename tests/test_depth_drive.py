@@ -12,12 +12,12 @@ import pytest
 
 from models.files import Identity, ModelFile
 from pipelines import Controlled, ControlUse, Depth, ImageToImage, PictureRecord, Studio, Taken, TextToImage
-from pipelines.resolving.resolve import UNREAD_DEPTH
+from pipelines.resolving.checks import UNREAD_DEPTH
 from tests.support.depth_toys import NET, with_depth_models
 from tests.support.toys import toy_studio
 from ui.parts.depth_driver import NO_CHECKPOINT, NO_CONTROL, NO_ROOM, driven, read_by
 from ui.parts.form import Form
-from ui.parts.send import _stays, as_depth, map_as_control
+from ui.parts.sent import _stays, as_depth, map_as_control
 
 ONE = "a" * 64
 

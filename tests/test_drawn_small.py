@@ -54,7 +54,7 @@ from tests.support.upscaler_toys import picture
 from ui.parts.choices import choices
 from ui.parts.controls import starting_values
 from ui.parts.form import Form
-from ui.parts.send import as_picture, as_second_pass
+from ui.parts.sent import as_picture, as_second_pass
 
 NAME = "Starter x4"
 PLAIN = TextToImage(prompt="a red house", seed=5, steps=2, width=72, height=64, checkpoint=STARTER)

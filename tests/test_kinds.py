@@ -19,8 +19,7 @@ from pipelines.requests.request import KINDS, Drawing, Enlarge, Request, TextToI
 from pipelines.tasks.recipes import DRAWN, MADE
 from tests.support.toys import toy_studio
 from ui.parts.components import static
-from ui.parts.form import CARRIED
-from ui.parts.send import TabForm
+from ui.parts.form import CARRIED, TabForm
 
 ROOT = Path(__file__).parents[1]
 # What tells of a request, shows it or keeps it, and would do so for a field that nobody uses.

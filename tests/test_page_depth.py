@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, FilePayload
 
 from pipelines import Depth, Studio
-from pipelines.resolving.resolve import UNREAD_DEPTH
+from pipelines.resolving.checks import UNREAD_DEPTH
 from tests.support import page_fixtures
 from tests.support.depth_toys import bright_is_near, with_depth_models
 from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, visiting, wait_for

@@ -25,7 +25,7 @@ from ui.messages import UnitQuestion
 from ui.parts.choices import RACKS, listed
 from ui.parts.control_units import PLACES, UnitHandlers, offers, previewed
 from ui.parts.form import Form
-from ui.parts.send import as_control
+from ui.parts.sent import as_control
 
 ONE, TWO, MASK = "a" * 64, "b" * 64, "c" * 64
 SHOWN = [item for item in fields(ControlUse) if not item.metadata["derived"]]

@@ -30,7 +30,7 @@ from pipelines.requests.fields import Text
 from pipelines.requests.request import WHOLE_LANGUAGE, Drawing, Request, TextToImage, limits
 from pipelines.requests.wording import TEMPLATES, texts_of, with_texts
 from pipelines.resolving.embedding_words import embeddings_for
-from pipelines.resolving.resolve import CatalogView
+from pipelines.resolving.files import CatalogView
 from pipelines.services.choice_notes import Choices, choices
 from pipelines.services.schedule_notes import changes_told, joined_told, switched_off
 from pipelines.services.time_lanes import Models

@@ -18,7 +18,7 @@ from pipelines.preprocessors import preprocessor
 from pipelines.preprocessors.annotators import Annotator
 from pipelines.preprocessors.depth import estimate_depth
 from pipelines.requests.request import Depth
-from pipelines.resolving.resolve import UNREAD_DEPTH
+from pipelines.resolving.checks import UNREAD_DEPTH
 from pipelines.tasks.batch import DrawingTask
 from pipelines.tasks.conditioning import Denoisers, controls_of
 from pipelines.tasks.img2img import draw

@@ -13,8 +13,9 @@ import gradio as gr
 from models.files import ModelFile, ModelKind
 from models.json_values import table
 from pipelines import Checkpoint, ControlUse, Depth, Studio, UserError
+from pipelines.resolving.checks import UNREAD_DEPTH
 from pipelines.resolving.control_match import readers
-from pipelines.resolving.resolve import STEERS, UNREAD_DEPTH
+from pipelines.resolving.rebind import STEERS
 from ui.door.roles import role
 from ui.gradio_types import listener
 from ui.messages import Driven, DriveOrder, Message, ReadersLine, ReadersQuestion
