@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-import re
 import secrets
 import sqlite3
 import time
@@ -20,22 +19,23 @@ from itertools import count
 from pathlib import Path
 
 from models.errors import UserError
-from pipelines.job_book import forks
 from pipelines.job_book.brought import Brought
-from pipelines.job_book.desks import arrive, desk_of
+from pipelines.job_book.desks import desk_of
+from pipelines.job_book.entering import enter
 from pipelines.job_book.errors import BookError, starting
 from pipelines.job_book.file import BookFile
 from pipelines.job_book.folder_lock import FolderLock
 from pipelines.job_book.following import Carried, Following, follow
+from pipelines.job_book.inputs import inputs_used
 from pipelines.job_book.opening import open_book
 from pipelines.job_book.order import LANES, OWN_ORDER, everybody_gone, next_number, read_line, sit_down
 from pipelines.job_book.queue import BookQueue, queued_as
 from pipelines.job_book.ring import PASSES
 from pipelines.job_book.room import EVERY, GUEST_JOBS, JOBS_A_USER, Allowance, check_hour, check_room
 from pipelines.job_book.rows import NOBODY, Job, PictureRecord, job_of, picture_of
-from pipelines.job_book.shelf import Entered, put
+from pipelines.job_book.running import RUNS, begun, recovered
 from pipelines.requests.remaining import Progress
-from pipelines.requests.request import KINDS, Request, describe, input_ids, seed_of
+from pipelines.requests.request import Request, describe, seed_of
 
 __all__ = ["GUEST_JOBS", "JOBS_A_USER", "PASSES", "BookError", "Job", "JobBook", "PictureRecord"]
 
@@ -43,16 +43,10 @@ log = logging.getLogger(__name__)
 
 WAITING, RUNNING, DONE, STOPPED, FAILED, INTERRUPTED = "waiting", "running", "done", "stopped", "failed", "interrupted"
 ENDED = (DONE, STOPPED, FAILED, INTERRUPTED)
-RUNS = "state in ('waiting', 'running') and state = 'running'"  # said in both ways, so that the partial index of active jobs is used
 REPLACED = "Another outputs folder has come into the place of the one before; its own list of jobs is used from now on."
 KEPT = "not exists (select 1 from shelf where shelf.number = picture.number and deleted is not null)"  # not in the bin
 NOTHING = Carried()
 ROUND = 2**32  # versions that one run of the server may give out
-
-# What this version writes says "image" where it names an input; of what it cannot read, every id may be one.
-KNOWN_KINDS = ", ".join(f"'{kind}'" for kind in KINDS)
-NAMES_INPUTS = f"""request like '%"image"%' or not json_valid(request)
-  or coalesce(json_extract(request, '$.kind'), '') not in ({KNOWN_KINDS})"""
 
 
 class JobBook:
@@ -138,7 +132,7 @@ class JobBook:
                 everybody_gone(db)
                 return None
             while (number := next_number(db, at_hand)) is not None:
-                if job := _begun(db, number):
+                if job := begun(db, number):
                     self._claimed.add(job.id)
                     return job
             return None
@@ -223,25 +217,16 @@ class JobBook:
         `progress`: where its job stands with it. `then`: what goes on from it, queued behind its job.
         `contents`: ids of the input pictures that it would be.
         """
-        row = (secrets.token_urlsafe(16), job.id, job.user, path.relative_to(self._pictures).as_posix(), *size)
-        seed = seed_of(request)
-        values = (*row, seed, time.time(), json.dumps(describe(request)))
-        columns = "id, job, user, path, width, height, seed, created, request"
+        picture = PictureRecord(secrets.token_urlsafe(16), job.id, job.user, path, *size, seed_of(request), time.time(), request)
+        arrives = not (then and then.carried.chain)  # of several steps, what comes of the last one
         with self._transaction() as db:
-            db.execute("delete from picture where path = ?", (row[3],))  # tried again, or found in the folder meanwhile
             if progress:
                 db.execute("update job set batch = ?, pictures = ?, stored = ? where id = ?", (*progress.written(), job.id))
-            number = db.execute(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values).lastrowid
-            put(db, Entered(number or 0, job.user, job.id, values[7], size, seed, values[8], model, contents))
-            forks.put(db, number or 0, job.origin)
-            if not (then and then.carried.chain):  # of several steps, what comes of the last one
-                arrive(db, job.board, job.user, number or 0)
-            # a loopback round begins with a picture that nobody has put in
-            db.executemany("insert or ignore into input values (?, ?)", [(picture_id, job.user) for picture_id in input_ids(request)])
+            enter(db, job, picture, path.relative_to(self._pictures).as_posix(), model, contents, arrives)
             if then:
                 follow(db, job.id, then)
         self.shelf_changed()
-        return PictureRecord(row[0], job.id, job.user, path, *size, seed, values[7], request)
+        return picture
 
     def own_input(self, picture_id: str, user: str) -> None:
         """This person has the input picture, so may name it in requests."""
@@ -266,9 +251,7 @@ class JobBook:
 
     def inputs_used(self) -> set[str]:
         """The ids of all input pictures that a job or a picture names, also of those that only a newer version can read."""
-        rows = [row for table in ("job", "picture") for row in self._all(f"select request from {table} where {NAMES_INPUTS}", ())]
-        rows += self._all("select stored from job where state <> 'done' and stored <> '{}'", ())  # of loopbacks that may go on
-        return {found for row in rows for found in re.findall(r'"([0-9a-f]{64})"', str(row[0]))}
+        return inputs_used(self._file)
 
     def picture(self, picture_id: str) -> PictureRecord | None:
         row = self._one("select * from picture where id = ?", (picture_id,))
@@ -344,33 +327,3 @@ class JobBook:
 
     def _all(self, query: str, values: tuple[object, ...]) -> list[sqlite3.Row]:
         return self._file.rows(query, values)
-
-
-def recovered(db: sqlite3.Connection, running: Collection[str], came_on: Callable[[str], bool] = lambda job_id: False) -> int:
-    """Of what is said to run and does not, what has come on since it was begun waits again, to go on where it stands; so does, once, what
-    is one of several steps, as the ones before it went well. The rest may be what the process died of, and is marked as interrupted;
-    returns how many. `running`: the ids of what does run.
-    """
-    message = "The studio was restarted while this was drawn. Finished pictures are kept; generate again for the rest."
-    query = f"select id, user, pictures > begun as came_on, chain <> '' and not tried as again from job where {RUNS}"
-    lost = [row for row in db.execute(query) if row["id"] not in running]
-    goes_on = {row["id"] for row in lost if row["came_on"] or came_on(row["id"])}
-    for row in lost:
-        if row["id"] in goes_on or row["again"]:
-            sit_down(db, row["user"])
-            db.execute("update job set state = 'waiting', tried = tried + ? where id = ?", (row["id"] not in goes_on, row["id"]))
-        else:
-            query = "update job set state = 'interrupted', message = ?, ended = ? where id = ?"
-            db.execute(query, (message, time.time(), row["id"]))
-    return sum(row["id"] not in goes_on and not row["again"] for row in lost)
-
-
-def _begun(db: sqlite3.Connection, number: int) -> Job | None:
-    """The waiting job, now running; None when it cannot be read, and then it has failed."""
-    query = "update job set state = 'running', started = coalesce(started, ?), begun = pictures, held = null where number = ?"
-    db.execute(query, (time.time(), number))
-    job = job_of(db.execute("select * from job where number = ?", (number,)).fetchone())
-    if job.note:
-        query = "update job set state = 'failed', message = ?, ended = ? where number = ?"
-        db.execute(query, (f"{job.note} This job was not drawn.", time.time(), number))
-    return None if job.note else job
