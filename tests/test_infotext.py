@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.metadata import hires_text, infotext, tile_text, two_passes
+from pipelines.metadata import hires_text, infotext, text_keys, tile_text, two_passes
 from pipelines.metadata.text_request import request_of
 from pipelines.requests.fields import Range
 from pipelines.requests.request import KINDS, SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, ImageToImage, Inpaint, TextToImage, limits
@@ -177,7 +177,7 @@ def test_an_ordinary_prompt_is_written_as_others_write_it() -> None:
     assert infotext.write(request, {"Model hash": "0123456789", "Model": "starter"}) == (
         "a red house\nNegative prompt: blurry\n"
         "Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 5, Seed: 7, Size: 256x256, "
-        f"Model hash: 0123456789, Model: starter, Version: Atelier {infotext.VERSION}"
+        f"Model hash: 0123456789, Model: starter, Version: Atelier {text_keys.VERSION}"
     )
 
 
@@ -214,7 +214,7 @@ def test_every_field_of_a_request_is_written_or_known_not_to_be() -> None:
     }
     own = {"hires_strength", "hires_width", "hires_height", "hires", "hires_loras"}
     second = {*own, *hires_text.KEYS, *two_passes.TILED.values()}  # tests/test_two_passes.py
-    assert set(limits(TextToImage)) == {*infotext.KEYS, *infotext.EXACT, *infotext.TEMPLATES, *elsewhere, *second}
+    assert set(limits(TextToImage)) == {*text_keys.KEYS, *text_keys.EXACT, *text_keys.TEMPLATES, *elsewhere, *second}
 
 
 def test_every_field_of_what_begins_with_a_picture_is_written_or_known_not_to_be() -> None:
@@ -238,7 +238,7 @@ def test_every_field_of_what_begins_with_a_picture_is_written_or_known_not_to_be
     }
     kinds = [kind for kind in KINDS.values() if kind is not TextToImage]
     own = {name for kind in kinds for name in limits(kind)} - set(limits(TextToImage))
-    assert own == {*infotext.PICTURE_KEYS, *tile_text.FIELDS, *elsewhere}
+    assert own == {*text_keys.PICTURE_KEYS, *tile_text.FIELDS, *elsewhere}
 
 
 def test_what_others_show_of_an_inpainted_picture_is_in_its_text() -> None:
@@ -289,7 +289,7 @@ def test_tiles_of_another_studio_are_read_and_those_that_cannot_be_are_named() -
 def test_the_limits_of_every_number_hold_when_read() -> None:
     base = TextToImage(prompt="x", seed=1)
     for name, limit in limits(TextToImage).items():
-        if isinstance(limit, Range) and not limit.clamp and name in infotext.KEYS:
+        if isinstance(limit, Range) and not limit.clamp and name in text_keys.KEYS:
             text = infotext.write(replace(base, **{name: limit.high + 1}), {})
             found = infotext.parse(text)
             assert len(found.notes) == 1
@@ -298,4 +298,4 @@ def test_the_limits_of_every_number_hold_when_read() -> None:
 
 def test_the_version_is_the_project_s() -> None:
     project = (Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8")
-    assert f'version = "{infotext.VERSION}"' in project
+    assert f'version = "{text_keys.VERSION}"' in project

@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pipelines.job_book.book import Job, PictureRecord
@@ -146,3 +147,12 @@ class JobProgress:
 def _data_url(data: bytes) -> str:
     kind = "png" if data.startswith(b"\x89PNG") else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def begun(job: Job, version: int, pictures_of: Callable[[str], list[PictureRecord]]) -> JobProgress:
+    """From where the job stands, with the pictures that it has."""
+    live = JobProgress(job, version, progress=job.progress, first=job.progress.batch)
+    if job.progress.pictures:
+        live.pictures = tuple(pictures_of(job.id))
+        live.drawn = len(live.pictures)
+    return live

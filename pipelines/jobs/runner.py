@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from models.diffusion_model import DiffusionModel
     from models.networks.vision import Vision
     from pipelines.preprocessors.annotators import Annotator
+
+log = logging.getLogger(__name__)
 
 Events = Generator[Event | None]  # of one batch; None is a place to stop at without news
 
@@ -74,3 +77,12 @@ class Runner(Protocol):
         `progress` is led on; whoever has it at the end of a batch can go on there in another call, and gets the same pictures.
         """
         ...
+
+
+def at_hand(runner: Runner) -> Collection[str]:
+    """See `Runner.at_hand`; nothing where that fails: only whose turn may come a little earlier depends on it."""
+    try:
+        return runner.at_hand()
+    except Exception:
+        log.exception("what is in memory could not be told")
+        return ()

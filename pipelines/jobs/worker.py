@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import TypeVar
@@ -20,8 +20,8 @@ from pipelines.jobs.events import Step
 from pipelines.jobs.job_run import BROKEN, Followers, JobRun, Surroundings, settled
 from pipelines.jobs.keeping import StepKeeper
 from pipelines.jobs.outputs import Outputs
-from pipelines.jobs.progress import Bell, JobProgress, Versions
-from pipelines.jobs.runner import Runner
+from pipelines.jobs.progress import Bell, JobProgress, Versions, begun
+from pipelines.jobs.runner import Runner, at_hand
 from pipelines.jobs.saving import Saving
 from pipelines.requests.request import Request
 from pipelines.steps.store import KeptSteps
@@ -240,22 +240,14 @@ class Worker:
             self._queue_moved()
 
     def _claim(self, runner: Runner) -> Job | None:
-        at_hand = _at_hand(runner)
+        there = at_hand(runner)
         with self._claiming:
-            job = self.book.claim(at_hand)
+            job = self.book.claim(there)
             if job:
-                self._live[job.id] = self._begun(job)
+                self._live[job.id] = begun(job, self.versions.next(), self.book.pictures_of)
         if job:
             self._queue_moved()
         return job
-
-    def _begun(self, job: Job) -> JobProgress:
-        """From where it stands, with the pictures that it has."""
-        live = JobProgress(job, self.versions.next(), progress=job.progress, first=job.progress.batch)
-        if job.progress.pictures:
-            live.pictures = tuple(self.book.pictures_of(job.id))
-            live.drawn = len(live.pictures)
-        return live
 
     def _run(self, job: Job, runner: Runner) -> None:
         live, self._in_work, state = self._live[job.id], runner, ""
@@ -280,11 +272,11 @@ class Worker:
 
     def _goes_on(self, live: JobProgress) -> bool:
         """Between two batches. If somebody else is next the job waits again, and is live no more, at one and the same moment."""
-        at_hand = _at_hand(self._in_work) if self._in_work else ()
+        there = at_hand(self._in_work) if self._in_work else ()
         with self._claiming:
             if live.stop or self._closing.is_set():
                 return False
-            if self.book.queue.goes_on(live.job.id, at_hand):
+            if self.book.queue.goes_on(live.job.id, there):
                 return True
             self.book.released(live.job.id)
             del self._live[live.job.id]
@@ -297,12 +289,3 @@ class Worker:
     def _queue_moved(self) -> None:
         self.queue_version = self.versions.next()
         self.bell.ring()
-
-
-def _at_hand(runner: Runner) -> Collection[str]:
-    """Only whose turn may come a little earlier depends on it."""
-    try:
-        return runner.at_hand()
-    except Exception:
-        log.exception("what is in memory could not be told")
-        return ()

@@ -19,12 +19,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
-from pipelines.metadata import hires_text, tile_text
+from pipelines.metadata import tile_text
 from pipelines.metadata.admitting import admitted
 from pipelines.metadata.detail_text import detail_pairs
 from pipelines.metadata.hires_text import hires_pairs, is_told, read_hires
 from pipelines.metadata.provenance import ENLARGER, OURS_ALONE, UPSCALERS
 from pipelines.metadata.settings_text import LONGEST, NEGATIVE, take_apart
+from pipelines.metadata.text_keys import EXACT, HIRES, KEYS, LAST, ORDER, OURS, PICTURE_KEYS, SAME, SELDOM, SIZE, TEMPLATES, UPSCALE_TO
 from pipelines.metadata.two_passes import TILED, both, of_both, unsized
 from pipelines.metadata.unit_text import SHOWN_HASH, unit_text
 from pipelines.programs.names import Near, instead, sampler_of, schedule_of
@@ -37,81 +38,6 @@ from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, 
 from pipelines.wildcards.unsaid import heard
 
 __all__ = ["LONGEST", "Settings", "number", "parse", "write"]
-
-VERSION = "0.1"
-
-# Request field -> the key that others use.
-KEYS = {
-    "steps": "Steps",
-    "sampler": "Sampler",
-    "schedule": "Schedule type",
-    "guidance_scale": "CFG scale",
-    "seed": "Seed",
-    "clip_skip": "Clip skip",
-    "second_prompt": "Prompt 2",
-    "language": "Prompt language",
-    "guidance_rescale": "CFG Rescale",
-    "refiner_start": "Refiner switch at",
-    "variation_seed": "Variation seed",
-    "variation_strength": "Variation seed strength",
-}
-TEMPLATES = {
-    "prompt_template": "Template", "negative_template": "Negative Template",  # as A1111's sd-dynamic-prompts calls them
-    "second_template": "Template 2", "hires_template": "Hires template", "hires_negative_template": "Hires negative template",
-}  # fmt: skip
-SELDOM = frozenset(
-    {"clip_skip", "second_prompt", "language", "guidance_rescale", "refiner_start", "variation_seed", "variation_strength"}
-)  # where not the default
-# Fields of what begins with a picture. Of the pictures themselves the text has the beginnings of their ids, the JSON all of them.
-PICTURE_KEYS = {
-    "denoising_strength": "Denoising strength",
-    "resize_mode": "Resize mode",
-    "image": "Init image hash",
-    "mask_blur": "Mask blur",
-    "masked_content": "Masked content",
-    "area": "Inpaint area",
-    "padding": "Masked area padding",
-    "inverted": "Mask mode",
-    "soft": "Soft inpainting",
-    "left": "Outpaint left",
-    "right": "Outpaint right",
-    "top": "Outpaint top",
-    "bottom": "Outpaint bottom",
-    "together": "Details drawn",
-    "estimator": "Depth estimator",
-    "map": "Depth map hash",
-    "map_inverted": "Depth inverted",
-    "cut_off": "Depth cut-off",
-    "far": "Depth far",
-    "near": "Depth near",
-    "curve": "Depth curve",
-    "map_blur": "Depth blur",
-    "filter": "Postprocess upscaler",
-    "factor": "Postprocess upscale by",
-    "blend": "Postprocess upscaler 2 visibility",
-    "upscaler_tile": "Upscaler tile",
-    "upscaler_overlap": "Upscaler tile overlap",
-    "noise_level": "Upscale noise level",
-}
-UPSCALE_TO = "Postprocess upscale to"  # width x height, in place of a factor
-HIRES = {"sampler": "hires_sampler", "schedule": "hires_schedule"}
-SIZE = "Size"  # width x height
-EXACT = {"prompt": "Atelier prompt", "negative_prompt": "Atelier negative prompt"}
-LAST = {"Version": f"Atelier {VERSION}"}
-# A1111's order. What it has no key for, and what its extensions add, follows; the version is last.
-ORDER = {key: place for place, key in enumerate((
-    "Steps", "Sampler", "Schedule type", "CFG scale", "Seed", SIZE, "Model hash", "Model", "VAE hash", "VAE", "Variation seed",
-    "Variation seed strength", "Denoising strength", "Clip skip", "Init image hash",
-))}  # fmt: skip
-OURS = frozenset((
-    *KEYS.values(), *TEMPLATES.values(), *PICTURE_KEYS.values(), *tile_text.OURS, *hires_text.OURS, SIZE, ENLARGER,
-    *EXACT.values(), "Version",
-))  # fmt: skip
-
-# As other programs spell them. Letters large and small are the same.
-SAME = {key.casefold(): key for key in OURS} | {
-    "scheduler": "Schedule type", "guidance scale": "CFG scale", "cfg": "CFG scale", "width x height": SIZE, "model name": "Model",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from models.errors import UserError
 from pipelines.metadata.admitting import admitted
 from pipelines.metadata.detail_text import read_details, read_theirs, told_details, understood
 from pipelines.metadata.hires_text import CHECKPOINT, UPSCALER_HASH, lora_of, with_hires_tags
-from pipelines.metadata.infotext import PICTURE_KEYS, UPSCALE_TO, Settings, number
+from pipelines.metadata.infotext import Settings, number
 from pipelines.metadata.lists import unlisted
 from pipelines.metadata.provenance import ENLARGER, OURS_ALONE, UPSCALERS
+from pipelines.metadata.text_keys import PICTURE_KEYS, UPSCALE_TO
 from pipelines.metadata.tile_text import FIELDS as TILE_FIELDS
 from pipelines.metadata.two_passes import TILED
 from pipelines.metadata.unit_text import TRUTHS, read_unit

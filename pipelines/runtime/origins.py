@@ -13,9 +13,9 @@ from models.diffusion_model import DiffusionModel
 from models.library.catalog import Catalog
 from models.memory.device import Device
 from models.memory.manager import Key
-from pipelines.metadata import infotext
 from pipelines.metadata.companions import companions, content
 from pipelines.metadata.provenance import UPSCALERS, VISION, Hash, Hashes, MadeWith, one, several
+from pipelines.metadata.text_keys import VERSION
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.as_made import Understanding
 from pipelines.requests.drawn_small import enlarger_of
@@ -88,7 +88,7 @@ def runtime(device: Device) -> Mapping[str, str]:
     """On what, in which numbers and with which versions pictures are computed."""
     number_type = str(device.dtype).removeprefix("torch.")
     versions = {name: version(name) for name in ("torch", "diffusers", "transformers", "Pillow")}
-    return {"Device": _device_name(device.torch_device), "Number type": number_type, **versions, "Atelier": infotext.VERSION}
+    return {"Device": _device_name(device.torch_device), "Number type": number_type, **versions, "Atelier": VERSION}
 
 
 def _device_name(device: torch.device) -> str:

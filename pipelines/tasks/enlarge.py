@@ -16,7 +16,7 @@ from PIL.Image import Resampling
 from models.errors import UserError
 from pipelines.jobs.events import Step
 from pipelines.jobs.runner import Events
-from pipelines.metadata.infotext import VERSION
+from pipelines.metadata.text_keys import VERSION
 from pipelines.requests.enlarge import Enlarge
 from pipelines.tasks.batch import Batch, Task
 
