@@ -20,13 +20,20 @@ import { wall } from "./wall.js";
 /** @param {import("./page_types.d.ts").Given} given */
 export const build = ({ element, trigger, props, watch }) => {
   const part = parts(element);
-  let attached = false; // the server has told what there is
-  let selected = null; // the id of the picture in the frame; null: the running job
-  let follow = true; // what is drawn is shown, and what is done after it
-  let covered = false; // in a tab with a canvas: the frame lies over it
-  let laid = ""; // the tab in which a picture of the library lies over the canvas
-  let latest = null; // what was last heard of the job
-  let frames = 0; // previews that came of this job
+  // The server has told what there is.
+  let attached = false;
+  // The id of the picture in the frame; null: the running job.
+  let selected = null;
+  // What is drawn is shown, and what is done after it.
+  let follow = true;
+  // In a tab with a canvas: the frame lies over it.
+  let covered = false;
+  // The tab in which a picture of the library lies over the canvas.
+  let laid = "";
+  // What was last heard of the job.
+  let latest = null;
+  // Previews that came of this job.
+  let frames = 0;
 
   const { speak, notice, say, invite, show, describe, load } = surface(part, props);
 
@@ -129,13 +136,15 @@ export const build = ({ element, trigger, props, watch }) => {
     part("pill").hidden = job.state !== "stopped";
     part("live").hidden = true;
     const last = job.pictures.at(-1);
-    if (follow && !last && TITLES[job.state]) selected = null; // why there is no picture is said where it would be
+    // Why there is no picture is said where it would be.
+    if (follow && !last && TITLES[job.state]) selected = null;
     if (last || selected) notice(job.message);
     else if (job.unsaved || TITLES[job.state]) say(job.unsaved ? "Drawn, and not saved yet" : TITLES[job.state], job.message);
     else invite();
     if (page.open.canvas && !covered && job.message) notice(job.message);
     speak(SPOKEN[job.state] || job.message);
-    if (last && follow) select(last.id); // also of a job that was over before anything of it was seen
+    // Also of a job that was over before anything of it was seen.
+    if (last && follow) select(last.id);
     else if (selected === null) select(null);
     else lay();
   };
@@ -251,7 +260,8 @@ export const build = ({ element, trigger, props, watch }) => {
     select(picture.id);
   });
   on("tab", () => {
-    if (page.open.tab !== laid) covered = false; // a tab that is filled tells of itself once more
+    // A tab that is filled tells of itself once more.
+    if (page.open.tab !== laid) covered = false;
     if (!covered) laid = "";
     if (!jobs.running() && selected === null) invite();
     if (pictures.find(selected)) describe(pictures.find(selected));

@@ -8,11 +8,15 @@ const isOver = (job) => !job || ENDED.includes(job.state);
 // `stage` hears of the job that is shown (`begin`, `show`, `close`), of pictures of another one (`gather`), that nothing is drawn any more
 // (`rest`), and that the server does not answer (`lost`).
 export const ownJobs = (stage) => {
-  const mine = new Set(); // ids of those that have not ended, of all tabs and windows
-  const over = new Set(); // ids of those that have
+  // Ids of those that have not ended, of all tabs and windows.
+  const mine = new Set();
+  // Ids of those that have.
+  const over = new Set();
+  // Those that wait or run, in the order of drawing.
   /** @type {import("./messages.d.ts").QueuedJob[]} */
-  let waiting = []; // those that wait or run, in the order of drawing
-  let running = null; // the id of the one that is shown
+  let waiting = [];
+  // The id of the one that is shown.
+  let running = null;
 
   // A job as it stands, also one that has ended; null when it is none of one's own any more.
   /** @type {(id: string) => Promise<import("./messages.d.ts").JobNews | null>} */
@@ -39,7 +43,8 @@ export const ownJobs = (stage) => {
     const next = waiting.find((job) => job.state === "waiting");
     const job = news.running ?? (next ? await standing(next.job) : null);
     if (!job && running) ((running = null), stage.rest());
-    if (isOver(job)) return; // the next news says so
+    // The next news says so.
+    if (isOver(job)) return;
     if (running !== job.job) ((running = job.job), stage.begin(job));
     stage.show(job);
   };

@@ -2,7 +2,8 @@
 import { address } from "./stage_live.js";
 import { sentence, skipping, skips } from "./stage_words.js";
 
-const LONGEST = 16; // previews; on a page that is not looked at they are not shown, and only the last ones are kept
+// Previews; on a page that is not looked at they are not shown, and only the last ones are kept.
+const LONGEST = 16;
 
 export const progress = (part, notice) => {
   let asked = null; // "stop" or "skip" after a press, until the server shows it
@@ -46,7 +47,8 @@ export const progress = (part, notice) => {
 
 // Previews in turn, each for one refresh of the screen.
 export const reel = (show) => {
-  let frames = []; // those still to be shown, oldest first
+  // Those still to be shown, oldest first.
+  let frames = [];
   let playing = false;
 
   const play = async () => {

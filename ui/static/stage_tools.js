@@ -8,8 +8,9 @@ import { address } from "./stage_live.js";
 
 // `id()`, `picture()`: of what is shown. `watch()`: what is drawn is to be shown again.
 export const tools = (part, { element, id, picture, notice, speak, watch }) => {
+  // The film under the surface, once somebody has asked for it.
   /** @type {{ toggle: () => void, follow: () => void } | null} */
-  let steps = null; // the film under the surface, once somebody has asked for it
+  let steps = null;
 
   const save = (format, settings) =>
     keep(`${address("picture", id())}.png?${new URLSearchParams({ download: "1", ...(format && { as: format }), ...(settings ? {} : { settings: "0" }) })}`);
