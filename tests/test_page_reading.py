@@ -25,7 +25,7 @@ pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
 open_house = house_with("img2img", "details")
 # ComfyUI's graph with a sampler that is not here, small enough for the toy.
-GRAPH = comfy_graph(sampler_name="dpmpp_3m_sde")
+GRAPH = comfy_graph(sampler_name="seeds_3")
 GRAPH["5"]["inputs"] |= {"width": 64, "height": 96}
 FOREIGN = png({"prompt": told(GRAPH)}, (64, 96))
 TEXT = f"{A1111}v1.10.1, Face restoration: CodeFormer <b>"
@@ -73,12 +73,12 @@ def test_a_foreign_picture_is_dropped_anywhere_read_taken_over_and_drawn_from(vi
     assert not page.get_by_text("Drop to read how it was made").is_visible()
     assert "ComfyUI" in card(visit).locator("[data-part=about]").inner_text() and card(visit).locator("img").is_visible()
     assert WORDS in group(visit, "read") and "Sampler" not in group(visit, "read")
-    assert "DPM++ 2M SDE" in group(visit, "guessed") and "comes nearest" in group(visit, "guessed")
+    assert "DPM++ 3M SDE" in group(visit, "guessed") and "comes nearest" in group(visit, "guessed")
     assert re.search(r"meadow\s+Missing", group(visit, "models"))
 
     before = values(visit)
     card(visit).get_by_role("button", name="Take over: Sampler").click()
-    wait_for(page, lambda: values(visit)["sampler"] == "DPM++ 2M SDE")
+    wait_for(page, lambda: values(visit)["sampler"] == "DPM++ 3M SDE")
     page.wait_for_timeout(300)
     assert changed(before, values(visit)) == {"sampler"} and card(visit).is_visible()
     page.locator(".page-note").get_by_role("button", name="Undo").click()
@@ -92,7 +92,7 @@ def test_a_foreign_picture_is_dropped_anywhere_read_taken_over_and_drawn_from(vi
     visit.generate()
     visit.finished()
     request = house.studio and house.studio.recent(user_of(visit))[0].request
-    assert request and (request.words, getattr(request, "sampler", ""), getattr(request, "seed", 0)) == (WORDS, "DPM++ 2M SDE", SEED)
+    assert request and (request.words, getattr(request, "sampler", ""), getattr(request, "seed", 0)) == (WORDS, "DPM++ 3M SDE", SEED)
 
 
 def test_settings_are_pasted_beside_a_field_and_a_prompt_keeps_what_is_pasted_into_it(visit: Visit) -> None:

@@ -197,12 +197,12 @@ def test_a_pass_of_another_model_that_goes_on_is_the_refiner() -> None:
 
 
 def test_samplers_and_schedules_that_are_not_here_become_the_nearest_and_it_is_said() -> None:
-    found, request = comfy(comfy_graph(sampler_name="dpmpp_3m_sde_gpu", scheduler="beta"))
-    assert (request.sampler, request.schedule) == ("DPM++ 2M SDE", "Normal")
-    assert set(found.guessed) == {"sampler", "schedule"} and "“dpmpp_3m_sde_gpu” is not here" in found.guessed["sampler"]
+    found, request = comfy(comfy_graph(sampler_name="seeds_3", scheduler="ddim_uniform"))
+    assert (request.sampler, request.schedule) == ("DPM++ 3M SDE", "Normal")
+    assert set(found.guessed) == {"sampler", "schedule"} and "“seeds_3” is not here" in found.guessed["sampler"]
     found, request = comfy(comfy_graph(sampler_name="warp_9"))
     assert request.sampler == TextToImage().sampler and found.unknown["sampler"] == "warp_9" and "sampler" not in found.told
-    text = inspect(png({"parameters": f"{files.A1111}v1.10.1".replace("DPM++ 2M", "DPM2 a")}))
+    text = inspect(png({"parameters": f"{files.A1111}v1.10.1".replace("DPM++ 2M", "Restart")}))
     assert drawing(text.request).sampler == "Euler a" and "sampler" in text.guessed
 
 
@@ -241,11 +241,28 @@ def test_layers_that_invokeai_leaves_out_are_counted_from_one_here() -> None:
     assert drawing(inspect(png({"invokeai_metadata": told(files.INVOKE | {"clip_skip": 1})})).request).clip_skip == 2
 
 
+THEIR_NAMES = {
+    "dpmpp_2s_ancestral": "DPM++ 2S a", "k_dpmpp_2s_a": "DPM++ 2S a", "dpm_2": "DPM2", "k_dpm_2_a": "DPM2 a", "dpm_2_ancestral": "DPM2 a",
+    "KDPM2AncestralDiscreteScheduler": "DPM2 a", "lms": "LMS", "k_lms": "LMS", "dpmpp_3m_sde_gpu": "DPM++ 3M SDE",
+    "dpmpp_2m_sde_heun": "DPM++ 2M SDE Heun", "uni_pc_bh2": "UniPC", "UniPCMultistepScheduler": "UniPC", "deis": "DEIS",
+    "res_multistep": "RES multistep", "ddpm": "Euler a",
+}  # fmt: skip
+
+
 def test_names_of_every_program_mean_one_of_ours() -> None:
     for name in ("k_euler_ancestral", "euler_a", "Euler A", "EulerAncestralDiscreteScheduler", "euler_ancestral"):
         assert sampler_of(name).name == "Euler a" and sampler_of(name).sure, name
     assert sampler_of("dpmpp_2m_sde_k") == ("DPM++ 2M SDE", True, "Karras") and sampler_of("DPM++ 2M SDE Karras").schedule == "Karras"
-    assert schedule_of("sgm_uniform") == ("SGM Uniform", True, "") and not schedule_of("kl_optimal").sure and not schedule_of("?").name
+    for name, ours in THEIR_NAMES.items():
+        assert sampler_of(name)[:2] == (ours, True), name
+    assert sampler_of("DPM++ 2M SDE Heun Karras") == ("DPM++ 2M SDE Heun", True, "Karras")
+    assert sampler_of("DPM2 a Karras") == ("DPM2 a", True, "Karras") and sampler_of("DPM++ 3M SDE Exponential").schedule == "Exponential"
+    assert (
+        schedule_of("Beta", "v1.10.1").name == "Beta sigma"
+        and schedule_of("Beta", "f2.0.1v1.10.1").name == schedule_of("beta").name == "Beta"
+    )
+    assert not schedule_of("gits").sure and schedule_of("Polyexponential") == ("Exponential", True, "")
+    assert schedule_of("sgm_uniform") == ("SGM Uniform", True, "") and schedule_of("kl_optimal").sure and not schedule_of("?").name
 
 
 # ------------------------------------------------------------------------------------------------ pasted

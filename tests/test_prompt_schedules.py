@@ -24,7 +24,7 @@ from pipelines.prompts.asked import share_of_work
 from pipelines.prompts.encode import Encodings, encode_prompts
 from pipelines.requests.request import SAMPLER_NAMES, WEIGHTS_ALONE, Controlled, FirstPass, SecondPass, TextToImage
 from pipelines.requests.steps import Steps
-from pipelines.samplers import plan, sample
+from pipelines.samplers import SAMPLERS, plan, sample
 from pipelines.samplers.noise import ImageNoise
 from pipelines.services.guests import work_of as guest_work
 from pipelines.tasks.conditioning import Denoisers
@@ -103,7 +103,7 @@ def test_a_schedule_draws_what_prompts_switched_by_hand_draw(
 ) -> None:
     """Samplers with two calls a step count calls, and make one in the last step."""
     request = replace(REQUEST, sampler=sampler)
-    two = sampler in ("Heun", "DPM++ SDE")
+    two = SAMPLERS[sampler].calls_per_step == 2
     theirs = sampled(request, ByHand(calls_of(calls_of_two if two else calls, request, model)), model)
     with torch.inference_mode():
         ours = sampled(request, denoiser(replace(request, prompt=prompt), model), model)

@@ -48,11 +48,11 @@ def values(news: Any) -> dict[str, tuple[str, str]]:
 
 
 def test_each_value_says_how_it_is_known(studio: Studio) -> None:
-    news = studio.readings.of_file(png({"prompt": told(comfy_graph(sampler_name="dpmpp_3m_sde"))}), ME)
+    news = studio.readings.of_file(png({"prompt": told(comfy_graph(sampler_name="seeds_3"))}), ME)
     found = values(news)
     assert (news["program"], news["kind"], news["words_alone"]) == ("ComfyUI", "txt2img", False)
     assert found["prompt"] == (files.WORDS, "read") and found["seed"] == ("4711", "read")
-    assert found["sampler"] == ("DPM++ 2M SDE", "guessed")
+    assert found["sampler"] == ("DPM++ 3M SDE", "guessed")
     assert {value["group"] for value in news["values"]} <= {group.title for group in GROUPS}
     assert [value["why"] for value in news["values"] if value["how"] == "read"] == [""] * (len(found) - 1)
 

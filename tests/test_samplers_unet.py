@@ -18,7 +18,7 @@ from models.memory.device import mend_torchvision
 from pipelines.samplers import SAMPLERS, plan
 from pipelines.samplers.noise_schedule import NoiseSchedule
 from tests.support import kdiffusion
-from tests.test_samplers import KDIFFUSION
+from tests.test_samplers import KDIFFUSION, TOLD
 
 STARTER = Path(__file__).parents[1] / "models" / "starter"
 STEPS = 3
@@ -89,7 +89,8 @@ def test_samplers_agree_with_k_diffusion_on_the_starter(name: str, starter: Star
     wrapper = {"epsilon": "DiscreteEpsDDPMDenoiser", "v_prediction": "DiscreteVDDPMDenoiser"}[starter.config["prediction_type"]]
     judge = getattr(kdiffusion.external(), wrapper)(starter, starter.alphas_cumprod, quantize=False)
     injected = {"noise_sampler": fixed_noise} if SAMPLERS[name].stochastic else {}
-    expected = getattr(kdiffusion.sampling(), KDIFFUSION[name])(judge, start(sigmas), sigmas, disable=True, **injected)
+    told = injected | TOLD.get(name, {})
+    expected = getattr(kdiffusion.sampling(), KDIFFUSION[name])(judge, start(sigmas), sigmas, disable=True, **told)
     assert relative(ours(starter, name, sigmas), expected) < 1e-5
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from models.errors import UserError
+from models.families import FAMILIES
 from models.library.catalog import Checkpoint
 from models.loading.loading import signal_of
 from pipelines.inside.answers import InsideCurve, InsideSchedule
 from pipelines.requests.request import Drawing
 from pipelines.requests.steps import steps_of
-from pipelines.samplers import SAMPLERS, SCHEDULES, resolve_schedule
+from pipelines.samplers import SAMPLERS, SCHEDULES, levels, resolve_schedule
 from pipelines.samplers.noise_schedule import NoiseSchedule
 
 DIGITS = 5  # of a noise level that are told
@@ -20,16 +21,16 @@ DIGITS = 5  # of a noise level that are told
 
 def schedules_of(request: Drawing, checkpoint: Checkpoint) -> InsideSchedule:
     """Reads the model's small files, and no weights. A schedule that has no room for so many steps is left out."""
-    steps, noise = steps_of(request), NoiseSchedule(signal_of(checkpoint))
+    steps, noise = steps_of(request), NoiseSchedule(signal_of(checkpoint), FAMILIES[checkpoint.family_key].aligned_levels)
     curves = list(_curves(request, steps.planned, noise))
     return {"planned": steps.planned, "skipped": steps.skipped, "most": noise.sigma_max, "least": noise.sigma_min, "curves": curves}
 
 
 def _curves(request: Drawing, planned: int, noise: NoiseSchedule) -> Iterator[InsideCurve]:
     drawn = resolve_schedule(request.sampler, request.schedule)
-    for name, spec in SCHEDULES.items():
+    for name in SCHEDULES:
         try:
-            sigmas = numbers(spec.function()(planned, noise))
+            sigmas = numbers(levels(request.sampler, name, planned, noise))
         except UserError:
             continue
         automatic = [sampler for sampler, each in SAMPLERS.items() if each.automatic == name]

@@ -122,7 +122,7 @@ def parse(text: str) -> Settings:
     values: dict[str, object] = {**prompts} if pairs or read.negative_prompt else {"prompt": read.prompt}
     values |= {name: pairs[key] for name, key in EXACT.items() if key in pairs}
     values |= _known_values(pairs)
-    near, guessed = _sampler_and_schedule(pairs, KEYS)
+    near, guessed = _sampler_and_schedule(pairs, KEYS, pairs.get("Version", ""))
     tiles = tile_text.tile_values(pairs)
     pictures = {name: pairs[key] for name, key in PICTURE_KEYS.items() if key in pairs}
     if is_told(pairs) and "image" not in pictures:
@@ -168,10 +168,13 @@ def _known_values(pairs: dict[str, str]) -> dict[str, object]:
     return values
 
 
-def _sampler_and_schedule(pairs: Mapping[str, str], keys: Mapping[str, str], passes: str = "") -> tuple[dict[str, str], dict[str, str]]:
+def _sampler_and_schedule(
+    pairs: Mapping[str, str], keys: Mapping[str, str], version: str, passes: str = ""
+) -> tuple[dict[str, str], dict[str, str]]:
     """Our names for both, and why where one is only the nearest; "DPM++ 2M Karras" (before A1111 1.9) names both. Unknown names stay.
 
-    `keys`: "sampler" and "schedule" -> what is asked for in `pairs`. `passes`: begins the names of the fields.
+    `keys`: "sampler" and "schedule" -> what is asked for in `pairs`. `version`: of the program that wrote it. `passes`: begins the names of
+    the fields.
     """
     values: dict[str, str] = {}
     guessed: dict[str, str] = {}
@@ -180,7 +183,7 @@ def _sampler_and_schedule(pairs: Mapping[str, str], keys: Mapping[str, str], pas
         _put(values, guessed, f"{passes}sampler", sampler, near)
         values |= {f"{passes}schedule": near.schedule} if near.schedule else {}
     if schedule := pairs.get(keys["schedule"]):
-        _put(values, guessed, f"{passes}schedule", schedule, schedule_of(schedule))
+        _put(values, guessed, f"{passes}schedule", schedule, schedule_of(schedule, version))
     return values, guessed
 
 
@@ -193,7 +196,7 @@ def _second_pass(pairs: dict[str, str], pictures: dict[str, str]) -> tuple[dict[
     told = read_hires(pairs)
     if "image" not in pictures and "denoising_strength" in pictures:
         told["hires_strength"] = pictures.pop("denoising_strength")
-    near, guessed = _sampler_and_schedule(told, HIRES, "hires_")
+    near, guessed = _sampler_and_schedule(told, HIRES, pairs.get("Version", ""), "hires_")
     numbers = {name for name, item in limits(TextToImage).items() if isinstance(item, Range)}
     values: dict[str, object] = {name: number(text) if name in numbers else text for name, text in told.items()}
     return {"hires": True} | values | near, guessed

@@ -29,29 +29,36 @@ def key(name: str) -> str:
 SAME = {key(name): name for name in SAMPLERS} | {
     "eulerancestral": "Euler a", "euleradiscrete": "Euler a", "eulerancestraldiscrete": "Euler a", "eulerdiscrete": "Euler",
     "dpmpp2msdegpu": "DPM++ 2M SDE", "dpmppsdegpu": "DPM++ SDE", "dpmsolvermultistep": "DPM++ 2M", "dpmsolversde": "DPM++ SDE",
-    "dpmpp": "DPM++ 2M", "ddimv3": "DDIM", "heundiscrete": "Heun",
+    "dpmpp": "DPM++ 2M", "ddimv3": "DDIM", "heundiscrete": "Heun", "ddpm": "Euler a", "dpmpp2sancestral": "DPM++ 2S a",
+    "dpm2ancestral": "DPM2 a", "kdpm2ancestral": "DPM2 a", "kdpm2ancestraldiscrete": "DPM2 a", "kdpm2discrete": "DPM2",
+    "dpmpp3msdegpu": "DPM++ 3M SDE", "dpmpp2msdeheungpu": "DPM++ 2M SDE Heun", "lmsdiscrete": "LMS", "unipcbh2": "UniPC",
+    "unipcmultistep": "UniPC", "deismultistep": "DEIS",
 }  # fmt: skip
 # What is not here, by what it is most like: of the same order, with noise along the way or without.
 NEAREST = {
-    "DPM++ 2M": ("lms", "lmsdiscrete", "plms", "pndm", "unipc", "unipcbh2", "deis", "deismultistep", "ipndm", "ipndmv", "resmultistep",
-                 "dpmfast", "dpmadaptive", "dpmpp2s", "dpmpp2mcfgpp", "dpmpp2malt", "resmultistepcfgpp", "dpmsolversinglestep",
-                 "gradientestimation", "seeds2", "sasolver", "tdd"),
-    "DPM++ 2M SDE": ("dpmpp3msde", "dpmpp3msdegpu", "dpmpp2msdeheun", "dpmpp2msdeheungpu", "ersde", "seeds3"),
-    "DPM++ SDE": ("dpmpp2sa", "dpmpp2sancestral", "dpmpp2sancestralcfgpp"),
+    "DPM++ 2M": ("dpmfast", "dpmadaptive", "dpmpp2s", "dpmpp2mcfgpp", "dpmpp2malt", "dpmsolversinglestep", "gradientestimation", "seeds2",
+                 "sasolver", "tdd"),
+    "DPM++ 2S a": ("dpmpp2sancestralcfgpp",),
+    "DPM++ 3M SDE": ("ersde", "seeds3"),
+    "LMS": ("plms", "pndm", "ipndm", "ipndmv"),
+    "RES multistep": ("resmultistepcfgpp",),
     "Euler": ("eulercfgpp", "eulermax", "eulernegative", "eulerdy", "eulersmeady"),
-    "Euler a": ("dpm2a", "dpm2ancestral", "kdpm2ancestral", "kdpm2a", "kdpm2ancestraldiscrete", "ddpm", "eulerancestralcfgpp", "restart",
-                "resmultistepancestral"),
-    "Heun": ("dpm2", "kdpm2", "kdpm2discrete", "heunpp2", "expheun2x0", "expheun2x0sde"),
+    "Euler a": ("eulerancestralcfgpp", "restart", "resmultistepancestral"),
+    "Heun": ("heunpp2", "expheun2x0", "expheun2x0sde"),
     "DDIM": ("ddimcfgpp",),
     "LCM": ("tcd", "turbo"),
 }  # fmt: skip
 NEAR = {other: own for own, others in NEAREST.items() for other in others}
 
-SAME_SCHEDULES = {key(name): name for name in (AUTOMATIC, *EVERY)} | {"uniform": "Normal", "discrete": "Normal", "default": AUTOMATIC}
+SAME_SCHEDULES = {key(name): name for name in (AUTOMATIC, *EVERY)} | {
+    "uniform": "Normal", "discrete": "Normal", "default": AUTOMATIC, "polyexponential": "Exponential", "polyexp": "Exponential",
+    "ays": "Align Your Steps", "alignyoursteps11": "Align Your Steps",
+}  # fmt: skip
+A1111_ALONE = {"beta": "Beta sigma"}  # where A1111 itself means another thing than everybody else
 NEAR_SCHEDULES = {
-    "simple": "Normal", "ddimuniform": "Normal", "beta": "Normal", "beta57": "Normal", "linearquadratic": "Normal", "linear": "Normal",
-    "turbo": "SGM Uniform", "native": AUTOMATIC, "polyexponential": "Exponential", "polyexp": "Exponential", "kloptimal": "Karras",
-    "alignyoursteps": "Karras", "ays": "Karras", "ayssdxl": "Karras", "gits": "Karras", "cosine": "Normal",
+    "ddimuniform": "Normal", "beta57": "Beta", "linearquadratic": "Normal", "linear": "Normal", "native": AUTOMATIC,
+    "ayssdxl": "Align Your Steps", "alignyoursteps32": "Align Your Steps", "alignyourstepsgits": "Align Your Steps",
+    "gits": "Align Your Steps", "cosine": "Normal",
     "lcm": "SGM Uniform", "tcd": "SGM Uniform",
 }  # fmt: skip
 
@@ -72,9 +79,11 @@ def sampler_of(name: str) -> Near:
     return _sampler(name[:-2], "Karras") if name.endswith("_k") else Near("", False)
 
 
-def schedule_of(name: str) -> Near:
-    """One of ours, with "Automatic"."""
+def schedule_of(name: str, version: str = "") -> Near:
+    """One of ours, with "Automatic". `version`: what A1111's settings text says of its program; "v1.10.1" is A1111, "f2.0" Forge."""
     letters = key(name)
+    if letters in A1111_ALONE and version.startswith("v1."):
+        return Near(A1111_ALONE[letters])
     if letters in SAME_SCHEDULES:
         return Near(SAME_SCHEDULES[letters])
     return Near(NEAR_SCHEDULES.get(letters, ""), False)

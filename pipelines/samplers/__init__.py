@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from pipelines.samplers.noise_schedule import NoiseSchedule
 
 AUTOMATIC = "Automatic"
-EVERY = ("Normal", "Karras", "Exponential", "SGM Uniform")  # those that can be chosen by name
-EVEN = ("Normal", "SGM Uniform")  # those that are even in the training timesteps
+EVERY = (  # those that can be chosen by name
+    "Normal", "Karras", "Exponential", "SGM Uniform", "Simple", "Turbo", "Beta", "Beta sigma", "KL Optimal", "Align Your Steps",
+)  # fmt: skip
+EVEN = ("Normal", "SGM Uniform", "Simple", "Turbo")  # those that are even in the training timesteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,13 @@ class SamplerSpec:
 
     target: str  # "module:function" within this package
     automatic: str  # the schedule that "Automatic" stands for
+    about: str  # what it is good for, in a line
     schedules: tuple[str, ...] = EVERY  # the others that apply
     calls_per_step: int = 1  # of the network; a last step that ends at 0 makes one
     noise: Literal["none", "fresh", "brownian"] = "none"  # that it asks for by itself; with options it may ask for fresh one
     options: tuple[str, ...] = ()  # the fields of `SamplerOptions` that it has
     usual: SamplerOptions = USUAL  # what they are where nothing is asked for
+    leaps: bool = False  # over the last level but 0, which is planned for it and left out, as in A1111
 
     @property
     def stochastic(self) -> bool:
@@ -69,30 +73,70 @@ class SamplerSpec:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSpec:
+    """A schedule's line."""
+
     target: str
+    about: str  # where its steps lie, or what it is for, in a line
 
     def function(self) -> Callable[[int, NoiseSchedule], Tensor]:
         return _resolve(self.target)
 
 
 SAMPLERS: dict[str, SamplerSpec] = {
-    "DPM++ 2M": SamplerSpec("dpmpp_2m:dpmpp_2m", "Karras"),
-    "DPM++ 2M SDE": SamplerSpec("dpmpp_2m_sde:dpmpp_2m_sde", "Karras", noise="brownian", options=ANCESTRAL),
-    "DPM++ SDE": SamplerSpec("dpmpp_sde:dpmpp_sde", "Karras", calls_per_step=2, noise="brownian", options=ANCESTRAL),
-    "Euler": SamplerSpec("euler:euler", "Normal", options=CHURNED),
-    "Euler a": SamplerSpec("euler_ancestral:euler_ancestral", "Normal", noise="fresh", options=ANCESTRAL),
-    "Heun": SamplerSpec("heun:heun", "Normal", calls_per_step=2, options=CHURNED),
-    "DDIM": SamplerSpec("ddim:ddim", "DDIM", EVEN, options=("eta",), usual=WITHOUT_NOISE),
-    "LCM": SamplerSpec("lcm:lcm", "LCM", EVEN, noise="fresh"),
-}
+    "DPM++ 2M": SamplerSpec("dpmpp_2m:dpmpp_2m", "Karras", "Clear pictures in 15 to 30 steps; the one to begin with"),
+    "DPM++ 2M SDE": SamplerSpec(
+        "dpmpp_2m_sde:dpmpp_2m_sde", "Karras", "Richer textures, from 25 steps on", noise="brownian", options=ANCESTRAL
+    ),
+    "DPM++ 2M SDE Heun": SamplerSpec(
+        "dpmpp_2m_sde_heun:dpmpp_2m_sde_heun", "Exponential", "As DPM++ 2M SDE, a little softer", noise="brownian", options=ANCESTRAL
+    ),
+    "DPM++ 3M SDE": SamplerSpec(
+        "dpmpp_3m_sde:dpmpp_3m_sde", "Exponential", "Fine textures, from 30 steps on; little guidance suits it",
+        noise="brownian", options=ANCESTRAL, leaps=True,
+    ),
+    "DPM++ SDE": SamplerSpec(
+        "dpmpp_sde:dpmpp_sde", "Karras", "Good from 10 steps on, each of which takes twice as long",
+        calls_per_step=2, noise="brownian", options=ANCESTRAL,
+    ),
+    "DPM++ 2S a": SamplerSpec(
+        "dpmpp_2s_ancestral:dpmpp_2s_ancestral", "Karras", "Lively, and cleaner than Euler a; twice as long a step",
+        calls_per_step=2, noise="fresh", options=ANCESTRAL,
+    ),
+    "Euler": SamplerSpec("euler:euler", "Normal", "Plain and soft; more steps only refine", options=CHURNED),
+    "Euler a": SamplerSpec(
+        "euler_ancestral:euler_ancestral", "Normal", "Soft and inventive; every number of steps is another picture",
+        noise="fresh", options=ANCESTRAL,
+    ),
+    "Heun": SamplerSpec("heun:heun", "Normal", "Euler with each step checked; twice as long a step", calls_per_step=2, options=CHURNED),
+    "DPM2": SamplerSpec(
+        "dpm2:dpm2", "Karras", "Close to Heun, and steadier in few steps; twice as long a step",
+        calls_per_step=2, options=CHURNED, leaps=True,
+    ),
+    "DPM2 a": SamplerSpec(
+        "dpm2_ancestral:dpm2_ancestral", "Karras", "Sharp and inventive, from 20 steps on; twice as long a step",
+        calls_per_step=2, noise="fresh", options=ANCESTRAL, leaps=True,
+    ),
+    "LMS": SamplerSpec("lms:lms", "Normal", "Of the first days: good from 30 steps on, rough below"),
+    "UniPC": SamplerSpec("unipc:unipc", "Normal", "Close to the final picture in 8 to 15 steps"),
+    "DEIS": SamplerSpec("deis:deis", "Normal", "Close to the final picture in 10 to 20 steps"),
+    "RES multistep": SamplerSpec("res_multistep:res_multistep", "Karras", "As DPM++ 2M, a little calmer"),
+    "DDIM": SamplerSpec("ddim:ddim", "DDIM", "Of the first days: steady, for drawing over", EVEN, options=("eta",), usual=WITHOUT_NOISE),
+    "LCM": SamplerSpec("lcm:lcm", "LCM", "For LCM models alone: 4 to 8 steps, guidance 1 to 2", EVEN, noise="fresh"),
+}  # fmt: skip
 
 SCHEDULES: dict[str, ScheduleSpec] = {
-    "Normal": ScheduleSpec("schedules:normal"),
-    "Karras": ScheduleSpec("schedules:karras"),
-    "Exponential": ScheduleSpec("schedules:exponential"),
-    "SGM Uniform": ScheduleSpec("schedules:sgm_uniform"),
-    "DDIM": ScheduleSpec("schedules:ddim"),
-    "LCM": ScheduleSpec("schedules:lcm"),
+    "Normal": ScheduleSpec("schedules:normal", "Even over the trained steps; A1111's Uniform"),
+    "Karras": ScheduleSpec("schedules:karras", "Short steps at the end, where details are drawn"),
+    "Exponential": ScheduleSpec("schedules:exponential", "Even shorter steps at the end; A1111's Polyexponential"),
+    "SGM Uniform": ScheduleSpec("schedules:sgm_uniform", "For Lightning and other models of few steps"),
+    "Simple": ScheduleSpec("schedules:simple", "As SGM Uniform, on the trained levels alone"),
+    "Turbo": ScheduleSpec("schedules:turbo", "For Turbo models"),
+    "Beta": ScheduleSpec("schedules:beta", "Short steps at the beginning and at the end; ComfyUI's Beta"),
+    "Beta sigma": ScheduleSpec("schedules:beta_sigma", "The same in noise levels, longest in the middle; A1111's Beta"),
+    "KL Optimal": ScheduleSpec("schedules:kl_optimal", "Near Karras, by a formula"),
+    "Align Your Steps": ScheduleSpec("schedules:align_your_steps", "Found by search for ten steps of SD 1 and SDXL"),
+    "DDIM": ScheduleSpec("schedules:ddim", "DDIM's own"),
+    "LCM": ScheduleSpec("schedules:lcm", "LCM's own"),
 }
 
 
@@ -112,7 +156,14 @@ def plan(sampler: str, schedule: str, steps: int, noise_schedule: NoiseSchedule)
 
     Raises `UserError` when the schedule does not suit the sampler or has no room for so many steps.
     """
-    return SCHEDULES[resolve_schedule(sampler, schedule)].function()(steps, noise_schedule).float().cpu()
+    return levels(sampler, resolve_schedule(sampler, schedule), steps, noise_schedule)
+
+
+def levels(sampler: str, schedule: str, steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+    """As `plan`, by a name in `SCHEDULES`, whether it suits the sampler or not."""
+    leap = SAMPLERS[sampler].leaps and steps < len(noise_schedule)  # more steps would not find a level each
+    sigmas = SCHEDULES[schedule].function()(steps + leap, noise_schedule).float().cpu()
+    return sigmas[[*range(steps), -1]] if leap else sigmas
 
 
 def sample(

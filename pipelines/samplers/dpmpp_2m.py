@@ -22,6 +22,6 @@ def dpmpp_2m(denoise: Denoise, turn: Turn, noise: Noise) -> Made:
         h = math.log(sigma / sigma_next)
         if turn.remembered:
             [x0_last] = turn.remembered
-            r = math.log(turn.sigma_last / sigma) / h
+            r = math.log(turn.past[0] / sigma) / h
             d = torch.lerp(x0, x0_last, -1 / (2 * r))
     return Made(x0, torch.lerp(d, turn.x, math.exp(-h)), (x0,))

@@ -23,7 +23,7 @@ def dpmpp_2m_sde(denoise: Denoise, turn: Turn, noise: Noise, options: SamplerOpt
     d, h = x0, math.log(sigma / sigma_next)
     if turn.remembered:
         [x0_last] = turn.remembered
-        h_last = math.log(turn.sigma_last / sigma)
+        h_last = math.log(turn.past[0] / sigma)
         d = torch.lerp(x0, x0_last, -h / (2 * h_last))
     x = torch.lerp(d, turn.x, math.exp(-(1 + options.eta) * h))
     if options.eta:

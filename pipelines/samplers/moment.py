@@ -36,7 +36,7 @@ class Turn:
     x: Tensor  # (batch, channels, height, width): the state at `sigma`; not to be changed
     sigma: float
     sigma_next: float  # where the step ends, 0 .. sigma
-    sigma_last: float  # where the step before began; infinite before the first one
+    past: tuple[float, ...]  # where the steps before began, the newest first; empty before the first one
     steps: int  # of the whole run
     remembered: tuple[Tensor, ...] = ()  # what the step before gave back; nothing before the first one
 
@@ -63,8 +63,8 @@ def walk(
     counted = Counted(noise, start.draws if start else 0)
     x, remembered = (start.x, start.remembered) if start else (x, ())
     for index in range(start.index + 1 if start else 0, len(levels) - 1):
-        last = levels[index - 1] if index else math.inf
-        made = sampler(denoise, Turn(x, levels[index], levels[index + 1], last, len(levels) - 1, remembered), counted, *options)
+        past = tuple(reversed(levels[:index]))
+        made = sampler(denoise, Turn(x, levels[index], levels[index + 1], past, len(levels) - 1, remembered), counted, *options)
         x, remembered = made.x, made.remembered
         yield Moment(index, levels[index], made.x0, x, remembered, counted.draws)
 

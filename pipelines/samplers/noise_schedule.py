@@ -8,6 +8,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from models.families import SD_ALIGNED_LEVELS
+
 
 class NoiseSchedule:
     """Training noise levels sigma_t = sqrt((1 - alphas_cumprod_t) / alphas_cumprod_t), t = 0 .. N - 1, rising.
@@ -15,10 +17,13 @@ class NoiseSchedule:
     Between two timesteps log sigma is linear in t, as in k-diffusion's DiscreteSchedule, so a sampler may stop anywhere.
     """
 
-    def __init__(self, alphas_cumprod: Tensor) -> None:
-        """`alphas_cumprod`: (N,) on the host, where steps are planned; falling from nearly 1 towards 0, above 0."""
+    def __init__(self, alphas_cumprod: Tensor, aligned_levels: tuple[float, ...] = SD_ALIGNED_LEVELS) -> None:
+        """`alphas_cumprod`: (N,) on the host, where steps are planned; falling from nearly 1 towards 0, above 0. `aligned_levels`: those
+        that Align Your Steps takes, falling.
+        """
         self.sigmas = ((1 - alphas_cumprod) / alphas_cumprod).sqrt()
         self.log_sigmas = self.sigmas.log()
+        self.aligned_levels = aligned_levels
         self.sigma_min, self.sigma_max = self.sigmas[0].item(), self.sigmas[-1].item()
 
     def to(self, device: torch.device) -> Self:

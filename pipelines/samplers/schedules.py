@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.special import betaincinv
 from torch import Tensor
 
 from models.errors import UserError
@@ -57,6 +60,56 @@ def lcm(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
         raise UserError(f"LCM draws in at most {LCM_TIMESTEPS} steps, and 4 to 8 are usual. Lower the steps.")
     distilled = torch.arange(LCM_TIMESTEPS, 0, -1) * (len(noise_schedule) // LCM_TIMESTEPS) - 1
     return _to_zero(noise_schedule.sigmas[distilled[torch.arange(steps) * LCM_TIMESTEPS // steps]])
+
+
+def simple(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+    """Every (N / steps)th trained level from the last, cut to whole ones: ComfyUI's simple."""
+    places = [int(index * len(noise_schedule) / steps) for index in range(steps)]
+    return _to_zero(noise_schedule.sigmas.flip(0)[places])
+
+
+def turbo(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+    """Whole training timesteps, N / steps apart, the last one first: Forge's Turbo, and diffusers' "trailing" spacing."""
+    timesteps = torch.arange(steps, 0, -1) * (len(noise_schedule) / steps) - 1
+    return _to_zero(noise_schedule.sigmas[timesteps.round().long()])
+
+
+def beta(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+    """Timesteps by a Beta distribution, dense at both ends: Lee et al. (2024), arXiv:2407.12173, as ComfyUI has it.
+
+    ComfyUI rounds to whole timesteps and drops those that come twice; here they stay between two, so that no step is lost.
+    """
+    shares = _beta_shares(1 - np.linspace(0, 1, steps, endpoint=False))
+    return _to_zero(noise_schedule.t_to_sigma(shares * (len(noise_schedule) - 1)))
+
+
+def beta_sigma(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+    """Noise levels by a Beta distribution, where `beta` takes timesteps: what A1111 1.10 calls Beta."""
+    shares = _beta_shares(1 - np.linspace(0, 1, steps))
+    return _to_zero(noise_schedule.sigma_min + shares * (noise_schedule.sigma_max - noise_schedule.sigma_min))
+
+
+def _beta_shares(shares: NDArray[np.float64]) -> Tensor:
+    """Where these shares of the distribution with alpha = beta = 0.6 end, 0 .. 1."""
+    return torch.tensor(betaincinv(0.6, 0.6, shares).tolist(), dtype=torch.float64)
+
+
+def kl_optimal(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+    """Even in the arctangent of sigma: Sabour et al. (2024), arXiv:2404.14507, theorem 3.1, then to 0, as ComfyUI does.
+
+    A1111 stops at the lowest trained level, so that a trace of noise stays.
+    """
+    return _to_zero(
+        torch.linspace(math.atan(noise_schedule.sigma_max), math.atan(noise_schedule.sigma_min), steps, dtype=torch.float64).tan()
+    )
+
+
+def align_your_steps(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+    """Between the levels that were found best for the family, linear in log sigma: Sabour et al. (2024), arXiv:2404.14507."""
+    aligned = noise_schedule.aligned_levels
+    places = np.linspace(0, len(aligned) - 1, steps)
+    logarithms: list[float] = np.interp(places, np.arange(len(aligned)), np.log(aligned)).tolist()
+    return _to_zero(torch.tensor(logarithms, dtype=torch.float64).exp())
 
 
 def _to_zero(sigmas: Tensor) -> Tensor:

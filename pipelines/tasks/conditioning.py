@@ -102,7 +102,8 @@ class Denoisers:
     ) -> Denoiser:
         _check_reads(model, 0 if extra_channels is None else extra_channels.shape[1])
         most = WINDOWS_A_CALL if len(self._windows) > 1 else None
-        return Denoiser(model, NoiseSchedule(model.alphas_cumprod), said, extra_channels, residuals, most, self._go_on)
+        schedule = NoiseSchedule(model.alphas_cumprod, model.family.aligned_levels)
+        return Denoiser(model, schedule, said, extra_channels, residuals, most, self._go_on)
 
 
 def _speaking_as(model: DiffusionModel, refiner: DiffusionModel) -> DiffusionModel:
