@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import gradio as gr
 from gradio.components import Component
 
 from pipelines import Checkpoint, Drawing, InTiles, Request, Studio
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES
-from ui.gradio_types import Keyword, keywords
+from pipelines.samplers import AUTOMATIC, EVERY, SAMPLERS, SCHEDULES
+from ui.door.roles import role
+from ui.gradio_types import QUIET, Keyword, Update, keywords, listener
 from ui.parts import controls
 from ui.parts.canvas import plan
 from ui.parts.choices import AS_FIRST, choices, offer, upscalers
 from ui.parts.control_units import units
-from ui.parts.form import CARRIED, Form, TabForm
+from ui.parts.form import CARRIED, Form, TabForm, declared
 from ui.parts.scripts import call
 from ui.parts.stage import prompt_notes
+
+SAMPLER_LINES = {name: spec.about for name, spec in SAMPLERS.items()}
+SCHEDULE_LINES = {AUTOMATIC: "The one that suits the sampler"} | {name: SCHEDULES[name].about for name in EVERY}
 
 
 @dataclass
@@ -148,12 +154,30 @@ def control(draft: Draft, prominent: bool = False) -> None:
 def sampling(draft: Draft) -> None:
     with row(draft, "sampling", "Sampling"):
         with gr.Row():
-            draft.show("sampler", "schedule", min_width=120)
+            for name, lines in (("sampler", SAMPLER_LINES), ("schedule", SCHEDULE_LINES)):
+                says = partial(hint, declared(draft.kind, name).metadata["info"], lines)
+                draft.show(name, info=says(draft.start[name]), min_width=120)
+                hinted(draft.inputs[name], says)
         draft.slide("guidance_rescale")
         draft.show("batch_size")
     with row(draft, "variation", "Variation"):
         draft.slide("variation_strength")
         draft.show("variation_seed")
+
+
+def hint(field: str, lines: Mapping[str, str], chosen: object) -> str:
+    """What a field is about, and what the choice in it is good for."""
+    return f"{field}. {chosen}: {lines[chosen]}." if isinstance(chosen, str) and chosen in lines else field
+
+
+def hinted(part: Component, says: Callable[[object], str]) -> None:
+    """The hint of a list follows the choice."""
+
+    @role("viewer")
+    def about(chosen: object) -> Update:
+        return gr.update(info=says(chosen))
+
+    listener(part, "change")(about, part, part, **QUIET)
 
 
 def add_ons(draft: Draft) -> None:
