@@ -11,10 +11,11 @@ import pytest
 
 import ui.tabs
 from pipelines import Range, Several, TextToImage, UserError, limits
-from pipelines.requests.request import HypernetworkUse, LoraUse
+from pipelines.requests.request import SAMPLER_NAMES, SCHEDULE_NAMES, HypernetworkUse, LoraUse
 from tests.support.asked import drawing
 from ui.parts import controls
 from ui.parts.form import Form
+from ui.parts.sections import SAMPLER_LINES, SCHEDULE_LINES, hint
 
 pytestmark = pytest.mark.smoke
 
@@ -67,7 +68,14 @@ def test_labels_and_explanations_are_those_of_the_request() -> None:
     for item in fields(TextToImage):
         if item.name in shown and not isinstance(limits(TextToImage)[item.name], Several):
             assert shown[item.name].label == item.metadata["title"]
-            assert (shown[item.name].info or "").startswith(item.metadata["info"])
+            assert (shown[item.name].info or "") == item.metadata["info"]
+
+
+def test_the_hints_of_sampler_and_schedule_say_what_the_choice_is_good_for() -> None:
+    for lines, names in ((SAMPLER_LINES, SAMPLER_NAMES), (SCHEDULE_LINES, SCHEDULE_NAMES)):
+        assert tuple(lines) == names
+        assert all(hint("About", lines, choice) == f"About. {choice}: {line}." for choice, line in lines.items())
+    assert hint("About", SAMPLER_LINES, None) == "About"
 
 
 def test_what_the_studio_finds_by_itself_has_no_control() -> None:
