@@ -74,7 +74,7 @@ def fork(owner: Page, phone: Page) -> None:
     part(phone, "close").tap()
     phone.locator(".masthead [data-part=panel]").tap()
     room = phone.locator("#inspector")
-    expect(room.locator("[data-part=kin]")).to_have_text("Drawn by the owner. Begun with the settings of Ada’s picture")
+    expect(room.locator("[data-part=kin]")).to_have_text("Drawn by the owner. Begun with the settings of your picture")
     room.get_by_role("button", name="Ada’s picture").tap()
     expect(room.locator("[data-part=kin]")).to_have_text("Forked once.")
     room.get_by_role("button", name="Hide settings").tap()

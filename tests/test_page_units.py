@@ -68,7 +68,7 @@ def test_the_map_follows_the_size_of_the_drawing_and_not_the_weight(visit: Visit
     control(visit, "Weight of unit 1").last.press("Tab")
     wait_for(visit.page, lambda: units(visit)[0]["weight"] == 0.5)
     visit.page.wait_for_timeout(700)
-    assert len(visit.posts) == asked
+    assert map_of(visit) == before and len(visit.posts) <= asked + 1, "the time line is asked for once, the map not at all"
     visit.page.evaluate("inside.dom.enter('#controlnet-width', 192)")
     wait_for(visit.page, lambda: map_of(visit) != before)
     assert first.get_by_text("192 × 128").is_visible()

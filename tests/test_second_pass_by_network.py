@@ -133,7 +133,8 @@ def test_what_goes_before_the_drawing_is_no_part_of_its_pace() -> None:
     live = JobProgress(cast(Any, None), 0, started=time.monotonic() - 1000)
     live.advance(Step(9, 10, 0, 1, before="Enlarging"), 1)
     assert live.eta() is None
-    live.advance(Step(2, 4, 0, 1), 2)
+    live.advance(Step(1, 4, 0, 1), 2)
+    live.advance(Step(2, 4, 0, 1), 3)
     left = live.eta()
     assert left is not None and left < 10
 

@@ -129,7 +129,7 @@ export const build = ({ element, trigger }) => {
   // Whose picture it is, whose settings it was begun with; and whether its maker keeps those from others.
   /** @param {Details} told */
   const sayKin = ({ kin }) => {
-    const whose = (name) => (kin.origin_own ? "an earlier" : name ? `${name}’s` : "the owner’s");
+    const whose = (name) => (kin.origin_own ? (kin.own ? "an earlier" : "your") : name ? `${name}’s` : "the owner’s");
     const by = kin.own ? "" : `Drawn by ${kin.maker || "the owner"}. `;
     const from = kin.forked ? `Begun with the settings of ${kin.origin ? "" : "another picture. "}` : "";
     const origin = kin.origin && make("button", { type: "button", className: "inspector-origin", textContent: `${whose(kin.origin_maker)} picture`, title: "Show that picture" });
