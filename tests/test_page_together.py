@@ -75,7 +75,7 @@ def fork(owner: Page, phone: Page) -> None:
     phone.locator(".masthead [data-part=panel]").tap()
     room = phone.locator("#inspector")
     expect(room.locator("[data-part=kin]")).to_have_text("Drawn by the owner. Begun with the settings of your picture")
-    room.get_by_role("button", name="Ada’s picture").tap()
+    room.get_by_role("button", name="your picture").tap()
     expect(room.locator("[data-part=kin]")).to_have_text("Forked once.")
     room.get_by_role("button", name="Hide settings").tap()
     expect(room.get_by_role("button", name="Settings are hidden")).to_be_visible()
