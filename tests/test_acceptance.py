@@ -137,7 +137,8 @@ def test_one_goes_back_in_the_steps_of_a_picture_and_branches_from_day_to_night(
 
 def opened(visit: Visit, running: RunningStudio) -> Image.Image:
     """The finished picture in the frame."""
-    return Image.open(io.BytesIO(visit.context.request.get(running.url + visit.finished()).body())).convert("RGB")
+    answer = visit.context.request.get(running.url + visit.finished(), max_retries=2)  # a connection that was kept may have ended
+    return Image.open(io.BytesIO(answer.body())).convert("RGB")
 
 
 def test_a_word_that_the_starter_does_not_know_is_named(visit: Visit) -> None:

@@ -177,7 +177,7 @@ def hinted(part: Component, says: Callable[[object], str]) -> None:
     def about(chosen: object) -> Update:
         return gr.update(info=says(chosen))
 
-    listener(part, "change")(about, part, part, **QUIET)
+    listener(part, "change")(about, part, part, **QUIET, preprocess=False)
 
 
 def add_ons(draft: Draft) -> None:
