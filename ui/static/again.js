@@ -1,21 +1,10 @@
 // Made again: a picture is drawn once more by its record, beside everything else, and compared with its file.
 import { make, pause } from "./dom.js";
+import { ASKED, GOES_ON, POST, asked, stopLooks } from "./inside_asked.js";
 import { address } from "./stage_live.js";
 
 /** @typedef {import("./messages.d.ts").AgainFound} Found */
 /** @typedef {import("./messages.d.ts").InsideLook} Look */
-
-const ASKED = 350; // milliseconds between two questions
-const AWAY = "The server did not answer. See that Atelier still runs, then try again.";
-const GOES_ON = ["waiting", "running"];
-const POST = { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" };
-
-/** @type {(place: string, options?: RequestInit) => Promise<Look>} */
-const asked = async (place, options) => {
-  const answer = await fetch(place, options).catch(() => null);
-  const told = answer ? await answer.json().catch(() => ({})) : {};
-  return answer?.ok ? told : { ...told, state: "failed", message: told.message || AWAY };
-};
 
 const sign = (icon) => make("i", { className: `icon icon-${icon}` });
 const count = (number) => number.toLocaleString("en");
@@ -39,17 +28,20 @@ const waits = ({ state, step, steps }, stop) => {
   return [make("p", {}, make("span", { textContent: words }), button)];
 };
 
+/** @type {(problem: Error) => Look} */
+const failed = ({ message }) => ({ part: "again", state: "failed", step: 0, steps: 0, message, found: null });
+
 /** @type {(place: HTMLElement, id: string) => Promise<void>} */
 export const again = async (place, id) => {
   const own = `${address("inside", id)}/again`;
   place.dataset.picture = id;
   place.hidden = false;
   const here = () => place.dataset.picture === id && !place.hidden;
-  let look = await asked(own, POST);
+  let look = await asked(own, POST).catch(failed);
   while (GOES_ON.includes(look.state) && here()) {
-    place.replaceChildren(...waits(look, () => fetch("inside/stop", POST)));
+    place.replaceChildren(...waits(look, stopLooks));
     await pause(ASKED);
-    look = await asked(own);
+    look = await asked(own).catch(failed);
   }
   if (!here()) return;
   place.dataset.same = String(/** @type {Found | null} */ (look.found)?.same ?? "");

@@ -1,6 +1,7 @@
 // The Inside tab, once it is open: one picture with its panels beside it. A panel says in two sentences what one sees, and what it needs of
 // the model is looked for when it is first opened; that can be stopped.
 import { make, parts, pause, write } from "./dom.js";
+import { ASKED, GOES_ON, POST, asked, stopLooks } from "./inside_asked.js";
 import { attention } from "./inside_attention.js";
 import { guidance } from "./inside_guidance.js";
 import { latents } from "./inside_latents.js";
@@ -15,19 +16,8 @@ import { address } from "./stage_live.js";
 /** @typedef {{ body: HTMLElement, foot: HTMLElement, stage: ReturnType<typeof surface>, picture: Picture, file: (part: string, name: string) => string, look: (part: string, act: (look: Look) => void, offer?: string) => void, ask: (more: string) => Promise<any> }} Desk */
 /** @typedef {{ name: string, title: string, head: string, says: string, show: (desk: Desk) => void }} Panel */
 
-const ASKED = 350; // milliseconds between two questions how far a look has come
-const AWAY = "The server did not answer. See that Atelier still runs, then try again.";
-const GOES_ON = ["waiting", "running"];
 /** @type {Panel[]} */
 const PANELS = [noise, latents, words, attention, guidance, likeness, walk];
-
-const POST = { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" };
-const asked = async (place, options = {}) => {
-  const answer = await fetch(place, options).catch(() => null);
-  const told = answer ? await answer.json().catch(() => ({})) : {};
-  if (!answer?.ok) throw new Error(told.message || AWAY);
-  return told;
-};
 
 // The picture, what is laid over it, and what is written under it.
 const surface = (part) => ({
@@ -117,7 +107,7 @@ export const inside = (root) => {
       const words = state === "waiting" ? "Waits for the picture that is being drawn" : step ? `${step} of ${steps}` : "Making ready";
       const bar = make("progress", { max: steps || 1, "aria-label": words });
       if (step) bar.value = step;
-      return [bar, make("span", { textContent: words }), way("Stop", () => fetch("inside/stop", POST).catch(() => null))];
+      return [bar, make("span", { textContent: words }), way("Stop", stopLooks)];
     };
     const known = await asked(place).catch(() => null);
     if (mine !== turn) return;
