@@ -134,6 +134,8 @@ BAD = {
     "from right to left": "שלום (עולם:1.3) [א:ב:0.5] {ג|ד} " * 300,
     "joined emoji": "👩\u200d👩\u200d👧\u200d👦" * 14_000,
     "unclosed choices": "{a|" * 30_000,
+    "changes that only some end": "[a:" * 33_000 + "]" * 1_000,
+    "turns that only some end": "[a|" * 33_000 + "]" * 1_000,
 }
 
 

@@ -30,12 +30,12 @@ window.Proxy = new Proxy(Proxy, {
     return new watch(what, ...how);
   },
 });"""
-FIRST_VISIT = 610_300  # bytes as Chromium counts them, at most, with all that Gradio loads; 86 kB are the two typefaces
+FIRST_VISIT = 608_000  # bytes as Chromium counts them, at most, with all that Gradio loads; 86 kB are the two typefaces
 
-# Each export of each module, as it is written; the comments of a joined one have stayed at home.
+# Each export of each module, as it is written; the comments of a joined one have stayed at home, and what its lines are indented by.
 SAID = r"""async ([names, joined]) => {
-  const comments = /^[ \t]*(?:\/\/.*|\/\*\*[^]*?\*\/)\n/gm;
-  const said = (value) => (typeof value === "function" ? String(value).replace(comments, "") : JSON.stringify(value));
+  const [comments, indents] = [/^[ \t]*(?:\/\/.*|\/\*\*[^]*?\*\/)\n/gm, /^[ \t]+/gm];
+  const said = (value) => (typeof value === "function" ? String(value).replace(comments, "").replace(indents, "") : JSON.stringify(value));
   const all = joined ? await import("/joined.js") : null;
   const found = {};
   for (const name of names) {

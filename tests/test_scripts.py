@@ -91,6 +91,7 @@ def test_comments_stay_at_home() -> None:
         'import colour from "./colour.js";',
         'import { NAMES } from "colour";',
         'const late = () => import("./colour.js");',
+        "const runs_on = `one line`, two = `a\n  b`;",
     ],
 )
 def test_what_the_joiner_does_not_understand_is_refused(odd: str) -> None:

@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from ui.colours import DARK, LIGHT, colours
 from ui.door.compression import coding
-from ui.parts.scripts import SCRIPT_ID, STATIC, first_script, later_script, static
+from ui.parts.scripts import INDENT, SCRIPT_ID, STATIC, first_script, later_script, static
 
 STYLES = (
     "atelier.css", "room.css", "form.css", "prompt.css", "stage.css", "library.css", "canvas.css", "easel.css", "units.css",
@@ -40,6 +40,7 @@ LATIN = (
     "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02BC,U+02C6,U+02DA,U+02DC,U+0304,U+0308,U+0329,"
     "U+2000-206F,U+20AC,U+2122,U+2191,U+2193,U+2212,U+2215,U+FEFF,U+FFFD"
 )
+STYLE_COMMENT = re.compile(r"/\*.*?\*/\n?", re.DOTALL)
 SHAPE = re.compile(r"<(?!svg|/svg|!--)[^>]+>")
 STROKE = 1.75  # of the 24 units that an icon is wide
 QUALITY = 10  # of 11: the last one takes three times as long for a fiftieth less
@@ -86,12 +87,17 @@ class Assets:
         return (self.script, self.later, self.styles, self.later_styles, *self.fonts.values())
 
 
+def _sheet(name: str) -> str:
+    """A style sheet without its comments and what its lines are indented by."""
+    return INDENT.sub("", STYLE_COMMENT.sub("", static(name)))
+
+
 def page_assets() -> Assets:
     script = asset("js", "text/javascript", first_script())
     later = asset("js", "text/javascript", later_script(), "later")
     fonts = {family: font(file) for family, file in FONTS.items()}
-    styles = faces(fonts) + look_sheet() + "".join(map(static, STYLES))
-    later_styles = asset("css", "text/css", "".join(map(static, LATER_STYLES)), "later")
+    styles = faces(fonts) + look_sheet() + "".join(map(_sheet, STYLES))
+    later_styles = asset("css", "text/css", "".join(map(_sheet, LATER_STYLES)), "later")
     return Assets(script, later, asset("css", "text/css", styles), later_styles, fonts)
 
 

@@ -8,7 +8,8 @@ namespace of each under its name. A module here is plain enough for that:
     import * as name from "./module.js";
     export const | class | function | async function        what is exported is never given another value
 
-No module imports itself by way of others, none awaits anything while it is read, and lines that begin with // or /** are comments.
+No module imports itself by way of others, none awaits anything while it is read, lines that begin with // or /** are comments, and no
+text in `backticks` runs over the end of a line, so that lines can do without what they are indented by.
 
 What nobody needs before they do something (`LATER`) is a second script, which `on_demand.js` fetches then; the first imports none of it.
 """
@@ -36,6 +37,8 @@ IMPORT = re.compile(r'^import (?:\* as (?P<whole>\w+)|\{ (?P<names>[\w, ]+) \}) 
 EXPORT = re.compile(r"^export (?=(?:const|class|function|async function) (\w+))", re.MULTILINE)
 ODD = re.compile(r"^(?:import|export)\b.*|\bimport\(.*", re.MULTILINE)
 COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:.|\n)*?\*/)\n", re.MULTILINE)
+RUNS_ON = re.compile(r"^[^`\n]*(?:`[^`\n]*`[^`\n]*)*`[^`\n]*$", re.MULTILINE)  # a line whose backticks are odd in number
+INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 LOADED = f'import(document.getElementById("{SCRIPT_ID}").src)'  # a promise of all modules; the script is fetched and run once
 
 
@@ -79,10 +82,10 @@ def joined(texts: Mapping[str, str], loaded: Sequence[str] = ()) -> str:
 def _scope(name: str, text: str) -> str:
     imports = "".join(f"const {_taken(found)} = {_inner(found['module'])};\n" for found in IMPORT.finditer(text))
     body = EXPORT.sub("", IMPORT.sub("", COMMENT.sub("", text)))
-    if name != ON_DEMAND and (odd := ODD.search(body)):
+    if odd := (name != ON_DEMAND and ODD.search(body)) or RUNS_ON.search(body):
         raise ValueError(f"{name}.js is not as plain as ui/parts/scripts.py asks: {odd[0]}")
-    exports = ", ".join(EXPORT.findall(text))
-    return f"// {name}.js\nconst {_inner(name)} = (() => {{\n{imports}{body.strip()}\nreturn Object.freeze({{ {exports} }});\n}})();"
+    exports, plain = ", ".join(EXPORT.findall(text)), INDENT.sub("", body).strip()
+    return f"// {name}.js\nconst {_inner(name)} = (() => {{\n{imports}{plain}\nreturn Object.freeze({{ {exports} }});\n}})();"
 
 
 def _taken(found: re.Match[str]) -> str:

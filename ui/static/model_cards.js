@@ -1,6 +1,6 @@
 // Checkpoints, LoRAs and the like as cards with pictures: one is put into the form by a press, and its trigger words into the prompt.
 import { notify } from "./desk.js";
-import { emit, find, findAll, make } from "./dom.js";
+import { emit, find, findAll, make, on } from "./dom.js";
 import { addWord } from "./keys.js";
 import { setPicture } from "./library_card.js";
 import * as page from "./page.js";
@@ -47,11 +47,12 @@ const built = () => {
   const draw = () => {
     const asked = search.value.trim().toLowerCase().split(/\s+/);
     const says = (file) => asked.every((word) => `${file.name} ${file.words.map(({ said }) => said).join(" ")}`.toLowerCase().includes(word));
-    const found = given.offered.filter(says);
+    const found = given.offered().filter(says);
     rows.replaceChildren(...found.slice(0, SHOWN).map(card));
     if (!found.length) rows.append(make("li", { className: "models-quiet", textContent: "Nothing here has that in its name or words." }));
   };
   search.addEventListener("input", draw);
+  on("lists", () => made.open && draw()); // what is offered may change while one looks
   close.addEventListener("click", () => made.close());
   (find(".gradio-container") ?? document.body).append(made);
   return Object.assign(made, {
@@ -66,7 +67,7 @@ const built = () => {
   });
 };
 
-/** @param {{ title: string, offered: OfferedFile[], add: (file: OfferedFile) => void, word?: (text: string) => void, does?: (file: OfferedFile) => string }} those */
+/** @param {{ title: string, offered: () => OfferedFile[], add: (file: OfferedFile) => void, word?: (text: string) => void, does?: (file: OfferedFile) => string }} those */
 export const showCards = (those) => {
   dialog ??= built();
   dialog.open_with({ does: ({ name }) => `Put ${name} into the form`, ...those });
@@ -82,7 +83,7 @@ const choose = async (kind, { line }) => {
   field.blur();
 };
 export const showCheckpoints = (kind) =>
-  showCards({ title: "Checkpoints", offered: page.lists[kind]?.checkpoints ?? [], add: (file) => choose(kind, file), word: (text) => addWord(kind, text) });
+  showCards({ title: "Checkpoints", offered: () => page.lists[kind]?.checkpoints ?? [], add: (file) => choose(kind, file), word: (text) => addWord(kind, text) });
 
 // A finished picture as that of one of the models that drew it.
 export const showModelsOf = async (id) => {
@@ -99,5 +100,5 @@ export const showModelsOf = async (id) => {
     notify(given?.ok ? `${file.name} has this picture now.` : "The picture could not be given. Try again.");
     emit("library");
   };
-  showCards({ title: "Whose picture is it to be?", offered: plain, add, does: ({ name }) => `Make it the picture of ${name}` });
+  showCards({ title: "Whose picture is it to be?", offered: () => plain, add, does: ({ name }) => `Make it the picture of ${name}` });
 };

@@ -105,7 +105,7 @@ export const build = ({ element, trigger, props, watch }) => {
     change([...entries(), { id: file.id, name: file.called, ...start, ...more }]);
   };
   part("add").addEventListener("change", () => add(known(part("add").value)));
-  part("browse").addEventListener("click", () => wanted("model_cards").then(({ showCards }) => showCards({ title, offered, add, word: (text) => addWord(kind, text) }), () => {}));
+  part("browse").addEventListener("click", () => wanted("model_cards").then(({ showCards }) => showCards({ title, offered: () => offered, add, word: (text) => addWord(kind, text) }), () => {}));
   part("browse").title = `Choose ${title} by their pictures`;
   part("browse").setAttribute("aria-label", part("browse").title);
   on("lists", ({ kind: whose, lists }) => {

@@ -3,7 +3,7 @@ import { tables } from "./grammar_tables.js";
 import { readPrompt } from "./prompt_grammar.js";
 
 const { stronger, weaker, weight: WEIGHT, strength: STRENGTH, breaks } = tables;
-const DELIMITER = /[.,\\/!?%^*;:{}=`~()[\]<>|\s]/;
+const DELIMITER = /[.,\\/!?%^*;:{}=\x60~()[\]<>|\s]/;
 
 // Decimal numbers, exactly, as whole numbers of the smallest decimal. 0.8 + 0.05 is 0.85.
 const DECIMALS = 30;
