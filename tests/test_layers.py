@@ -245,11 +245,9 @@ def test_importing_the_page_does_not_import_torch() -> None:
     assert modules_after("import ui, ui.server") & {"torch", "diffusers", "transformers"} == set()
 
 
-@pytest.mark.parametrize(
-    "module", ["pipelines.jobs.outputs", "pipelines.metadata.infotext", "pipelines.requests.request", "pipelines.jobs.events"]
-)
-def test_what_reads_pictures_needs_neither_torch_nor_gradio(module: str) -> None:
-    assert modules_after(f"import {module}") & (NETWORKS | PAGE) == set()
+def test_what_reads_pictures_needs_neither_torch_nor_gradio() -> None:
+    modules = ("pipelines.jobs.outputs", "pipelines.metadata.infotext", "pipelines.requests.request", "pipelines.jobs.events")
+    assert modules_after(f"import {', '.join(modules)}") & (NETWORKS | PAGE) == set()
 
 
 # ------------------------------------------------------------------------------------------------ what is never called
