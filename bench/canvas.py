@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, sync_playwright
 
 from bench.paired import NotHere, Row, row, take_turns
-from run import chromium_command, find_chromium
+from packages.browsers import chromium_command, find_chromium
 from tests.support.canvas_harness import Easel, Inputs, easel, noise, serving
 from tests.support.page_fixtures import SWITCHES
 

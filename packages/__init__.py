@@ -1,1 +1,1 @@
-"""Dependencies: the locks that `run.py` installs from, and the table of versions and licences. The studio imports nothing of it."""
+"""Packages: the locks that `run.py` installs from, how it does, and the table of licences. The studio imports nothing of it."""

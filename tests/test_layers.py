@@ -113,7 +113,7 @@ def sources(*folders: str) -> list[Path]:
 
 
 def application() -> list[Path]:
-    return [*sources(*LAYERS), ROOT / "app.py", ROOT / "run.py"]
+    return [*sources(*LAYERS, "packages"), ROOT / "app.py", ROOT / "run.py"]
 
 
 def name_of(path: Path) -> str:

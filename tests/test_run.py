@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 import run
+from packages import browsers, children, small_files
 
 ROOT = Path(run.__file__).parent
 HASHED = ["--no-deps", "--require-hashes", "-r"]
@@ -68,6 +69,7 @@ def steps(root: Path, *names: str) -> list[list[str]]:
 def pip(monkeypatch: pytest.MonkeyPatch) -> FakePip:
     fake = FakePip()
     monkeypatch.setattr(run, "run_logged", fake)
+    monkeypatch.setattr(browsers, "run_logged", fake)
     monkeypatch.setattr(run.shutil, "disk_usage", lambda _root: SimpleNamespace(free=100e9))
     return fake
 
@@ -215,7 +217,7 @@ def test_what_is_said_goes_to_the_log_and_large_steps_to_the_screen(root: Path, 
 
 def test_ctrl_c_ends_the_command_before_the_lock_is_let_go(tmp_path: Path) -> None:
     start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), run.ended(running("import time; time.sleep(60)"), tmp_path / "log") as child:
+    with pytest.raises(KeyboardInterrupt), children.ended(running("import time; time.sleep(60)"), tmp_path / "log") as child:
         raise KeyboardInterrupt
     assert child.returncode
     assert time.monotonic() - start < 30
@@ -264,21 +266,19 @@ def test_a_failure_shows_few_lines() -> None:
     "line", ["Downloading small-1.0-py3-none-any.whl (1.2 MB)", "Collecting torch==2.13.0", "Downloading x-1.whl.metadata (30 kB)"]
 )
 def test_small_steps_are_not_shown(line: str) -> None:
-    assert run.progress(line) == ""
+    assert children.progress(line) == ""
 
 
 # ------------------------------------------------------------------------------------------------ which Python, which browser
 
 
-def test_the_script_is_readable_for_an_old_python() -> None:
-    ast.parse((ROOT / "run.py").read_text("utf-8"), feature_version=(3, 7))
-
-
-def test_the_script_needs_nothing_but_the_standard_library() -> None:
-    tree = ast.parse((ROOT / "run.py").read_text("utf-8"))
+@pytest.mark.parametrize("file", ["run.py", "packages/browsers.py", "packages/children.py", "packages/small_files.py"])
+def test_the_script_is_readable_for_an_old_python_and_needs_nothing_but_the_standard_library(file: str) -> None:
+    tree = ast.parse((ROOT / file).read_text("utf-8"), feature_version=(3, 7))
     plain = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     taken = {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert {name.split(".")[0] for name in plain | taken} <= set(sys.stdlib_module_names)
+    ours = {"packages.browsers", "packages.children", "packages.small_files"}
+    assert {name.split(".")[0] for name in (plain | taken) - ours} <= set(sys.stdlib_module_names)
 
 
 def test_an_old_python_says_which_one_is_needed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -327,12 +327,12 @@ def test_a_browser_in_the_home_of_a_mac_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("platform", "command"), [("darwin", "brew"), ("win32", "winget"), ("linux", "apt")])
 def test_without_a_browser_one_command_is_given(platform: str, command: str) -> None:
-    assert run.chromium_command(platform).split()[0 if command != "apt" else 1] == command
+    assert browsers.chromium_command(platform).split()[0 if command != "apt" else 1] == command
 
 
 def test_missing_browsers_are_said_aloud(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(run.shutil, "which", lambda _name: None)
-    monkeypatch.setattr(run, "usual_browsers", lambda _environment, _platform: [])
+    monkeypatch.setattr(browsers, "usual_browsers", lambda _environment, _platform: [])
     monkeypatch.delenv("CHROMIUM", raising=False)
     assert run.install_chromium() is None
     assert "THE BROWSER TESTS ARE SKIPPED" in capsys.readouterr().out
@@ -347,10 +347,10 @@ def test_a_lock_is_free_again_after_its_holder_was_killed(tmp_path: Path) -> Non
     assert holder.stdout
     holder.stdout.readline()
     with (tmp_path / "lock").open("a+") as file:
-        assert not run._try_lock(file.fileno())
+        assert not small_files._try_lock(file.fileno())
         holder.kill()
         holder.communicate()
-        assert run._try_lock(file.fileno())
+        assert small_files._try_lock(file.fileno())
 
 
 @posix
@@ -366,7 +366,7 @@ def test_a_disk_without_locks_is_no_obstacle(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_exit_code_of_the_studio_is_the_exit_code() -> None:
-    assert run._wait(running("raise SystemExit(7)")) == 7
+    assert children._wait(running("raise SystemExit(7)")) == 7
 
 
 def test_root_on_debian_gets_the_other_browsers_that_are_missing(root: Path, pip: FakePip, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -394,11 +394,11 @@ def test_an_apt_that_was_left_at_work_is_waited_for(root: Path, pip: FakePip, mo
             raise run.SetupError(words)
 
     pip.before = answer
-    run.apt("install", "-y", "chromium", pause=0)
+    browsers.apt("install", "-y", "chromium", pause=0)
     assert answers == []
     answers += ["E: Unable to locate package chromium"]
     with pytest.raises(run.SetupError, match="locate"):
-        run.apt("install", "-y", "chromium", pause=0)
+        browsers.apt("install", "-y", "chromium", pause=0)
 
 
 # ------------------------------------------------------------------------------------------------ the packages themselves

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import run
+from packages import children, small_files
 from tests.support.toys import wait_until
 
 ROOT = Path(run.__file__).parent
@@ -51,7 +52,7 @@ def killed(root: Path, act: str, sign: Path) -> Iterator[None]:
 
 def is_held(root: Path) -> bool:
     with (root / "lock").open("a+") as file:
-        return not run._try_lock(file.fileno())
+        return not small_files._try_lock(file.fileno())
 
 
 def is_at_work(root: Path) -> bool:
@@ -167,6 +168,6 @@ class FakeKernel:
 
 def test_on_windows_a_job_that_ends_with_its_last_handle_holds_the_child() -> None:
     kernel, child = FakeKernel(), SimpleNamespace(_handle=44)
-    with run.in_a_job(child, kernel):  # type: ignore[arg-type]
+    with children.in_a_job(child, kernel):  # type: ignore[arg-type]
         assert (kernel.open, kernel.flags, kernel.inside) == ({7}, 0x2000, 44)
     assert not kernel.open

@@ -22,7 +22,11 @@ REASON = "# Any: "
 
 def production() -> set[Path]:
     files = {path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if not path.is_relative_to(RECIPE)}
-    return files | {ROOT / "app.py", ROOT / "run.py"}
+    return files | {
+        ROOT / "app.py",
+        ROOT / "run.py",
+        *(ROOT / "packages" / f"{name}.py" for name in ("browsers", "children", "small_files")),
+    }
 
 
 def checked_strictly() -> set[Path]:

@@ -25,7 +25,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-import run
+from packages.browsers import find_chromium
 
 HERE = Path(__file__).parent
 DESK, PHONE = (1440, 900), (390, 844)  # pixels of the page
@@ -263,7 +263,7 @@ PICTURES = {
 @contextmanager
 def open_studio(outputs: Path) -> Generator[str]:
     """The address of a studio that keeps its pictures in `outputs` and ends with the block."""
-    command = [sys.executable, str(run.ROOT / "app.py"), "--port", "0", "--no-browser", "--outputs-dir", str(outputs)]
+    command = [sys.executable, str(HERE.parent.parent / "app.py"), "--port", "0", "--no-browser", "--outputs-dir", str(outputs)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             lines = iter(server.stdout or ())
@@ -305,7 +305,7 @@ def tidy(page: Page, to_top: bool) -> None:
 
 
 def make(names: list[str]) -> None:
-    chromium = run.find_chromium(os.environ, sys.platform, shutil.which)
+    chromium = find_chromium(os.environ, sys.platform, shutil.which)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, open_studio(Path(folder)) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
