@@ -48,6 +48,7 @@ class Attention(Protocol):
     heads: int
     to_q: nn.Linear
     to_k: nn.Linear
+    to_v: nn.Linear
     to_out: Sequence[nn.Linear]
     rescale_output_factor: float
     processor: Callable[..., Tensor]

@@ -7,8 +7,7 @@ form of the same thing; here is the one place that knows (Karras et al. 2022, ta
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import torch
@@ -16,67 +15,15 @@ from torch import Tensor
 
 from models.diffusion_model import DiffusionModel
 from pipelines.denoising.control_residuals import Call, ControlResiduals
+from pipelines.denoising.guidance import Answers, Meaning
 from pipelines.denoising.samples import Samples
+from pipelines.denoising.told import Conditioning, Told, Turn
 from pipelines.requests.steps import Steps
 from pipelines.samplers.noise_schedule import NoiseSchedule
 
 
-@dataclass(frozen=True)
-class Condition:
-    """The condition of one prompt: what it says to the network."""
-
-    context: Tensor  # (1, tokens, width): what the cross attention reads
-    pooled: Tensor | None = None  # (1, width): SDXL adds it to the timestep
-    sizes: tuple[tuple[float, ...], ...] = ((),)  # SDXL: the numbers that go with it (`Family.size_numbers`), once or for each window
-
-
-@dataclass(frozen=True)
-class AtOnce:
-    """What the network is told at one call: prompts of equal length. No `negative`: guidance is 1, or the network was distilled to
-    know it.
-    """
-
-    positives: tuple[tuple[float, Condition], ...]  # what each weighs, and what it says; more than one only with a negative one
-    negative: Condition | None = None
-
-
-@dataclass(frozen=True)
-class Conditioning:
-    """The conditioning of the prompts over the calls of a run."""
-
-    calls: tuple[AtOnce, ...]  # what each call is told, the last one from there on; what is the same is the same object
-    guidance_scale: float
-    guidance_rescale: float = 0.0  # 0 .. 1
-    calls_a_step: int = 1
-    noise_level: int | None = None  # of the small picture that is read beside the latents, where a network is told it
-
-
-class _Told:
-    """What one call of the network reads: the conditions of its branches, the negative one first."""
-
-    def __init__(self, branches: Sequence[Condition]) -> None:
-        self.context = torch.cat([branch.context for branch in branches])  # (branches, tokens, width)
-        pooled = [branch.pooled for branch in branches if branch.pooled is not None]
-        self.pooled = torch.cat(pooled) if pooled else None  # (branches, width)
-        # float32 whatever the model's precision: bfloat16 has no number for a size like 1032
-        self.sizes = torch.tensor([branch.sizes for branch in branches], dtype=torch.float32, device=self.context.device)
-
-
-class _Turn:
-    """What is told at once: the negative prompt and the first one together, each further one alone."""
-
-    def __init__(self, at_once: AtOnce) -> None:
-        (self.weight, first), *others = at_once.positives
-        self.guided = at_once.negative is not None
-        self.first = _Told([at_once.negative, first] if at_once.negative else [first])
-        self.others = [(weight, _Told([condition])) for weight, condition in others]
-
-
 class Denoiser:
-    """`denoise(x, sigma) -> x0` with classifier-free guidance (Ho & Salimans 2022): x0 = negative + scale * (positive - negative).
-
-    Prompts that are joined each push away from the negative one by their weight (Liu et al. 2022, arXiv:2206.01714, composable diffusion).
-    """
+    """`denoise(x, sigma) -> x0` with guidance, which says at each step what is asked of the network and what is made of its answers."""
 
     def __init__(
         self,
@@ -96,14 +43,14 @@ class Denoiser:
         self._extra_channels = extra_channels
         self._residuals = residuals or ControlResiduals()
         self.schedule, self._timesteps = schedule, schedule.to(model.device.torch_device)
-        self._distilled_scale = distilled_scale(model, conditioning.guidance_scale)
-        self._scale = 1.0 if self._distilled_scale is not None else conditioning.guidance_scale
-        self._rescale = conditioning.guidance_rescale
-        turns = {id(told): _Turn(told) for told in conditioning.calls}
+        self._guidance = conditioning.guidance
+        turns = {id(told): Turn(told) for told in conditioning.calls}
         self._turns = [turns[id(told)] for told in conditioning.calls]
         self._calls_a_step = conditioning.calls_a_step
         self._step = self._made = 0  # the step that runs, and the calls that were made in it
         self._turn = self._turns[0]
+        self._distilled: dict[float, Tensor | None] = {}  # what a network is told of its guidance, for each of its values
+        self._guide(0, 1)
         level = conditioning.noise_level
         self._level = None if level is None else torch.tensor([level], device=model.device.torch_device)
         self._most_a_call, self._go_on = most_a_call, go_on
@@ -113,41 +60,62 @@ class Denoiser:
         if self._model.paced and index < steps.planned:
             self._model.paced.turn(index - steps.skipped, steps.run)
         self._step, self._made = index - steps.skipped, 0
+        if self._step < steps.run:
+            self._guide(self._step, steps.run)
+
+    def _guide(self, index: int, run: int) -> None:
+        """A distilled network is told its guidance, and nothing is left to multiply."""
+        scale = self._guidance.scale(index, run)
+        told = 1.0 if scale is None else scale
+        if told not in self._distilled:
+            self._distilled[told] = distilled_scale(self._model, told)
+        self._distilled_scale = self._distilled[told]
+        self._scale = scale if self._distilled_scale is None else 1.0
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x: (n, 4, h, w) float32; sigma: (n,). Calls are counted from the first step that runs, as schedules do."""
+        return torch.cat([self._combined(*branches) for branches in self.branches(x, sigma)])
+
+    def both(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """As a call, and beside it what is predicted without the prompt; the same twice where that is not asked."""
+        found = [(self._combined(*branches), _without(*branches)) for branches in self.branches(x, sigma)]
+        combined, without = zip(*found, strict=True)
+        whole = torch.cat(combined)
+        return whole, whole if None in without else torch.cat(without)
+
+    def branches(self, x: Tensor, sigma: Tensor) -> Iterator[tuple[Answers, Meaning]]:
+        """What the network answers in each branch, and what its answers mean: of so many samples at a time as there is room for."""
         number = self._step * self._calls_a_step + min(self._made, self._calls_a_step - 1)
         self._turn = self._turns[min(number, len(self._turns) - 1)]
         self._made += 1
         size = self._model.device.pictures_a_call or self._most_a_call or len(x)
-        answers: list[Tensor] = []
         for first in range(0, len(x), size):
             if first:
                 self._go_on()
             call = Samples(first, min(first + size, len(x)), len(x))
-            answers.append(self._predict(call.rows(x), call.rows(sigma), call))
-        return torch.cat(answers)
+            yield self._answered(call.rows(x), call.rows(sigma), call)
 
-    def _predict(self, x: Tensor, sigma: Tensor, samples: Samples) -> Tensor:
+    def _answered(self, x: Tensor, sigma: Tensor, samples: Samples) -> tuple[Answers, Meaning]:
         level = sigma.view(-1, 1, 1, 1)
-        noise_free = (level**2 + 1).rsqrt()  # 1 / sqrt(sigma^2 + 1): also the cosine of v-prediction's angle
-        output = self._network(x * noise_free, self._timesteps.sigma_to_t(sigma), samples)
-        return predicted(self._model.prediction_type, x, output, level, noise_free)
+        noise_free = (level**2 + 1).rsqrt()
+        answers = self._answers(x * noise_free, self._timesteps.sigma_to_t(sigma), samples)
+        return answers, Meaning(self._model.prediction_type, x, level, noise_free)
 
-    def _network(self, x: Tensor, timestep: Tensor, samples: Samples) -> Tensor:
-        """The guided output of the UNet. Guidance is linear, so it acts on the output as it would on x0."""
+    def _answers(self, x: Tensor, timestep: Tensor, samples: Samples) -> Answers:
         turn = self._turn
-        output = self._told(turn.first, x, timestep, samples)
-        if not turn.guided:
-            return output
-        negative, positive = output.chunk(2)
+        if turn.both is None or not (turn.others or self._guidance.asks(self._scale)):
+            return Answers([(turn.weight, self._told(turn.alone, x, timestep, samples))])
+        negative, positive = self._told(turn.both, x, timestep, samples).chunk(2)
         pushes = [(turn.weight, positive)]
         for weight, told in turn.others:
             self._go_on()
             pushes.append((weight, self._told(told, x, timestep, samples)))
-        return guided(negative, pushes, self._scale, self._rescale)
+        return Answers(pushes, negative)
 
-    def _told(self, told: _Told, x: Tensor, timestep: Tensor, samples: Samples) -> Tensor:
+    def _combined(self, answers: Answers, meaning: Meaning) -> Tensor:
+        return meaning.clean(self._guidance.combine(answers, self._scale, meaning))
+
+    def _told(self, told: Told, x: Tensor, timestep: Tensor, samples: Samples) -> Tensor:
         """The output of the UNet for each branch, (branches * n, 4, h, w)."""
         branches = len(told.context)
         dtype = self._model.device.dtype
@@ -169,29 +137,11 @@ class Denoiser:
         return torch.cat([latents, extra_channels.to(latents).repeat(len(latents) // len(extra_channels), 1, 1, 1)], 1)
 
 
-def predicted(prediction_type: str, x: Tensor, output: Tensor, level: Tensor, noise_free: Tensor) -> Tensor:
-    """The clean latents that the network's output means at x. `level`: sigma; `noise_free`: 1 / sqrt(sigma^2 + 1)."""
-    if prediction_type == "v_prediction":
-        return x * noise_free**2 - output * level * noise_free
-    return x - output * level
+def _without(answers: Answers, meaning: Meaning) -> Tensor | None:
+    return None if answers.negative is None else meaning.clean(answers.negative)
 
 
-def guided(negative: Tensor, pushes: Sequence[tuple[float, Tensor]], scale: float, rescale: float) -> Tensor:
-    """With guidance rescale the contrast goes back towards that of the prompt alone: Lin et al. 2023, arXiv:2305.08891, 3.4."""
-    if len(pushes) == 1:
-        positive = pushes[0][1]
-        pushed = negative + scale * (positive - negative)
-    else:
-        push = sum((weight * (positive - negative) for weight, positive in pushes), torch.zeros_like(negative))
-        positive, pushed = negative + push, negative + scale * push
-    if not rescale:
-        return pushed
-    dimensions = tuple(range(1, pushed.ndim))  # each picture by itself
-    contrast = positive.std(dimensions, keepdim=True) / pushed.std(dimensions, keepdim=True)
-    return pushed * (rescale * contrast + 1 - rescale)
-
-
-def _added(told: _Told, samples: Samples) -> dict[str, Tensor] | None:
+def _added(told: Told, samples: Samples) -> dict[str, Tensor] | None:
     if told.pooled is None:
         return None
     count = samples.end - samples.first
@@ -224,6 +174,10 @@ class SteppedDenoiser(Protocol):
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor: ...
 
+    def both(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """What a call predicts, and what is predicted without the prompt."""
+        ...
+
 
 class Relay:
     """The denoisers of one run, each from its share of the steps on. What the sampler remembers goes on across the change."""
@@ -245,6 +199,9 @@ class Relay:
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """As `Denoiser`, by the one whose turn it is."""
         return self._denoise(x, sigma)
+
+    def both(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        return self._denoise.both(x, sigma)
 
 
 class Masked:
@@ -271,4 +228,11 @@ class Masked:
             self._mask = (self._strengths >= min(left, 1 - 1e-6)).to(self._strengths)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        return self._guide(x, sigma) * self._mask + self._picture * (1 - self._mask)
+        return self._kept(self._guide(x, sigma))
+
+    def both(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        combined, without = self._guide.both(x, sigma)
+        return self._kept(combined), self._kept(without)
+
+    def _kept(self, x0: Tensor) -> Tensor:
+        return x0 * self._mask + self._picture * (1 - self._mask)

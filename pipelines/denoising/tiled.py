@@ -54,9 +54,20 @@ class Tiled:
         """As `Denoiser`."""
         if len(self._windows) == 1:
             return self._guide(x, sigma)
-        answers = self._guide(stacked(x, self._windows), sigma.repeat(len(self._windows))).chunk(len(self._windows))
+        return self._blended(self._guide(*self._stacked(x, sigma)), x)
+
+    def both(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        if len(self._windows) == 1:
+            return self._guide.both(x, sigma)
+        combined, without = self._guide.both(*self._stacked(x, sigma))
+        return self._blended(combined, x), self._blended(without, x)
+
+    def _stacked(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        return stacked(x, self._windows), sigma.repeat(len(self._windows))
+
+    def _blended(self, answers: Tensor, x: Tensor) -> Tensor:
         blended = torch.zeros_like(x)
-        for window, answer, share in zip(self._windows, answers, self._shares, strict=True):
+        for window, answer, share in zip(self._windows, answers.chunk(len(self._windows)), self._shares, strict=True):
             cut(blended, window).add_(answer * share)
         return blended
 

@@ -9,10 +9,12 @@ from PIL import Image
 from torch import Tensor
 
 from models.diffusion_model import DiffusionModel
-from pipelines.denoising.denoiser import distilled_scale, guided, predicted
+from pipelines.denoising.denoiser import distilled_scale
+from pipelines.denoising.guidance import Answers, Guidance, Meaning
 from pipelines.inside.desk import jpeg, png
 from pipelines.inside.shown import previewed
 from pipelines.inside.watch import StepSeen
+from pipelines.requests.guidance import STEADY, may_guide
 from pipelines.requests.request import Drawing
 from pipelines.samplers.noise_schedule import NoiseSchedule
 
@@ -20,9 +22,12 @@ SCALES = (0.0, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0)
 
 
 def scales_of(request: Drawing, model: DiffusionModel) -> tuple[list[float], int]:
-    """Those that a step is shown at, and the place of the request's own. A distilled network was told it, and cannot be shown at others."""
+    """Those that a step is shown at, and the place of the one that it begins with. A distilled network was told its own, and cannot be
+    shown at others.
+    """
     own = request.guidance_scale
-    scales = [own] if distilled_scale(model, own) is not None or own == 1 else sorted({*SCALES, own})
+    is_alone = distilled_scale(model, own) is not None or not may_guide(request)
+    scales = [own] if is_alone else sorted({*SCALES, own, *([] if request.guidance_curve == STEADY else [request.guidance_end])})
     return scales, scales.index(own)
 
 
@@ -30,29 +35,29 @@ class Predictions:
     """What one step predicts: clean latents (1, 4, h, w) for any guidance, without asking the network again."""
 
     def __init__(self, model: DiffusionModel, request: Drawing, seen: StepSeen) -> None:
-        self.seen, self._request, self._kind = seen, request, model.prediction_type
+        self.seen, self._guidance = seen, Guidance(request)
         self.sigma = NoiseSchedule(model.alphas_cumprod).t_to_sigma(torch.tensor(seen.timestep)).view(1, 1, 1, 1)
-        self._noise_free = (self.sigma**2 + 1).rsqrt()
+        noise_free = (self.sigma**2 + 1).rsqrt()
+        self._meaning = Meaning(model.prediction_type, seen.given / noise_free, self.sigma, noise_free)
 
     @property
     def positive(self) -> Tensor:
-        return self._clean(self._of(self.seen.positive))
+        return self._clean(self.seen.positive)
 
     @property
     def negative(self) -> Tensor:
-        return self._clean(self._of(self.seen.negative))
+        return self._clean(self.seen.negative)
 
     def at(self, scale: float) -> Tensor:
-        if self.seen.negative is None:
-            return self.positive
-        return self._clean(guided(self.seen.negative, [(1.0, self._of(self.seen.positive))], scale, self._request.guidance_rescale))
+        answers = Answers([(1.0, self._of(self.seen.positive))], self.seen.negative)
+        return self._clean(self._guidance.combine(answers, scale, self._meaning))
 
     def _of(self, output: Tensor | None) -> Tensor:
         assert output is not None
         return output
 
-    def _clean(self, output: Tensor) -> Tensor:
-        return predicted(self._kind, self.seen.given / self._noise_free, output, self.sigma, self._noise_free)
+    def _clean(self, output: Tensor | None) -> Tensor:
+        return self._meaning.clean(self._of(output))
 
 
 def pictures_of_step(

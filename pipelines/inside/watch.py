@@ -61,7 +61,7 @@ class Watch:
         use = branch_of(self.request)
         self._step = use.step if use else 0
         self._calls = self._step * SAMPLERS[self.request.sampler].calls_per_step
-        self._branches, self._is_main = 0, False
+        self._further, self._is_main = 0, False  # calls of this look at the latents that are still to come
         self._said: dict[str, tuple[SpokenWord, ...]] = {}
 
     @contextmanager
@@ -89,12 +89,13 @@ class Watch:
 
     def _called(self, _: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:  # Any: what diffusers hands on
         latents, timestep, context = (given[index] for index in range(3))
-        self._branches = self._branches or latents.shape[0]
-        if self._branches > 2 or (self.heat and latents.shape[2:] != self.heat.latents):
+        if latents.shape[0] > 2 or (self.heat and latents.shape[2:] != self.heat.latents):
             raise UserError(IN_PARTS)
-        self._is_main = latents.shape[0] == self._branches  # else a further prompt that AND joins
-        if not self._is_main:
+        self._is_main = not self._further
+        if not self._is_main:  # a further prompt that AND joins
+            self._further -= 1
             return
+        self._further = len(self._asked_now().prompts) - 1
         if self.heat is None:
             self._open(latents, context)
         if self._step not in self.steps:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from pipelines.metadata import hires_text, tile_text
 from pipelines.metadata.provenance import ENLARGER
+from pipelines.requests.guidance import Guided
 
 VERSION = "0.1"
 
@@ -22,13 +25,16 @@ KEYS = {
     "variation_seed": "Variation seed",
     "variation_strength": "Variation seed strength",
 }
+# Of guidance they are ours, and what its fields are called on the page.
+GUIDED = {item.name: item.metadata["title"] for item in fields(Guided)}
+KEYS |= GUIDED
 TEMPLATES = {
     "prompt_template": "Template", "negative_template": "Negative Template",  # as A1111's sd-dynamic-prompts calls them
     "second_template": "Template 2", "hires_template": "Hires template", "hires_negative_template": "Hires negative template",
 }  # fmt: skip
-SELDOM = frozenset(
-    {"clip_skip", "second_prompt", "language", "guidance_rescale", "refiner_start", "variation_seed", "variation_strength"}
-)  # where not the default
+SELDOM = frozenset((
+    "clip_skip", "second_prompt", "language", "guidance_rescale", "refiner_start", "variation_seed", "variation_strength", *GUIDED,
+))  # where not the default  # fmt: skip
 # Fields of what begins with a picture. Of the pictures themselves the text has the beginnings of their ids, the JSON all of them.
 PICTURE_KEYS = {
     "denoising_strength": "Denoising strength",

@@ -9,6 +9,7 @@ from functools import cached_property
 from pipelines.prompts.grammar import parse
 from pipelines.prompts.schedule import Pass, Said, Schedule, plain, schedule
 from pipelines.requests.details import said
+from pipelines.requests.guidance import may_guide, rows_a_step
 from pipelines.requests.request import Details, Drawing, SecondPass
 from pipelines.requests.steps import steps_of
 from pipelines.requests.wording import WEIGHTS_ALONE
@@ -58,19 +59,28 @@ def pass_of(request: Drawing) -> Pass:
 def asked_by(request: Drawing) -> Asked:
     """Raises `UserError` when a prompt cannot be drawn."""
     prompt = _schedule(request, request.prompt)
-    acts = request.guidance_scale != 1 or prompt.is_joined  # guidance 1 needs the prompt alone, as nothing is multiplied by the rest
+    acts = may_guide(request) or prompt.is_joined  # guidance 1 needs the prompt alone, as nothing is multiplied by the rest
     second = _schedule(request, request.second_prompt, joins=False) if request.second_prompt.strip() else None
     return Asked(prompt, _schedule(request, request.negative_prompt, joins=False) if acts else None, second)
 
 
 def share_of_work(request: Drawing) -> float:
-    """How long a call takes beside one that is guided by one prompt: of prompts that AND joins, each is told to the network by itself.
-
-    A prompt that cannot be drawn counts as one.
+    """How long a call takes, in the mean of all steps, beside one that is guided by one prompt: of prompts that AND joins, each is told to
+    the network by itself, and where guidance is off the prompt is alone.
     """
-    if request.language == WEIGHTS_ALONE:
-        return 1.0
-    return (1 + len(parse(request.prompt).parts)) / 2
+    rows = rows_of(request)
+    return sum(rows) / len(rows) / 2
+
+
+def is_guided(request: Drawing) -> bool:
+    """Whether two things are asked of the network side by side, at some step at least."""
+    return max(rows_of(request)) > 1
+
+
+def rows_of(request: Drawing) -> list[int]:
+    """What the network is asked at each step. A prompt that cannot be drawn counts as one."""
+    joined = 1 if request.language == WEIGHTS_ALONE else len(parse(request.prompt).parts)
+    return rows_a_step(request, max(1, steps_of(request).run), joined)
 
 
 def texts_of(request: Drawing) -> Iterator[str]:

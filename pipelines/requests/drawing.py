@@ -9,11 +9,11 @@ from models.errors import UserError
 from models.families import PIXELS_PER_LATENT
 from pipelines.requests.added import EMBEDDINGS, HYPERNETWORKS, LORAS, EmbeddingUse, HypernetworkUse, LoraUse
 from pipelines.requests.as_made import DecodeUse, Understanding
-from pipelines.requests.base import Request
 from pipelines.requests.branch import Branch
 from pipelines.requests.control_unit import MOST_UNITS, ControlUse
 from pipelines.requests.fields import Choice, Flag, Range, Several, Text
-from pipelines.requests.groups import BRANCH, COMPUTED, CONTROL, MODEL, PICTURE, SAMPLING, WORDS
+from pipelines.requests.groups import BRANCH, COMPUTED, CONTROL, GUIDANCE, MODEL, PICTURE, SAMPLING, WORDS
+from pipelines.requests.guidance import Guided
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES
 from pipelines.requests.sizes import LONGEST, MEGAPIXELS, SHORTEST
 from pipelines.requests.tiles import TILED_MEGAPIXELS, UNTILED, InWindows, in_tiles
@@ -24,7 +24,7 @@ MOST_DECODES = 2000  # an outpainted picture has one for each of its windows
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawing(Request):
+class Drawing(Guided):
     """A drawing: the fields that every way of drawing with a diffusion model shares."""
 
     pixels_per_latent: ClassVar[int] = PIXELS_PER_LATENT  # along one side, of the models that draw this kind
@@ -53,7 +53,7 @@ class Drawing(Request):
     controls: tuple[ControlUse, ...] = CONTROL((), Several(ControlUse, MOST_UNITS), "Control")
     refiner: str = MODEL("", Choice(), "Refiner", "A second checkpoint that draws the last steps")
     refiner_start: float = MODEL(0.8, Range(0, 1, 0.01), "Refiner from", "Share of the steps after which the refiner takes over")
-    guidance_rescale: float = SAMPLING(0.0, Range(0, 1, 0.05), "Guidance rescale", "Tames strong contrast; 0.7 suits zero-SNR models")
+    guidance_rescale: float = GUIDANCE(0.0, Range(0, 1, 0.05), "Guidance rescale", "Tames strong contrast; 0.7 suits zero-SNR models")
     branch: tuple[Branch, ...] = BRANCH((), Several(Branch, 1), "Branch", "Goes on from a step of another picture", derived=True)
     language: int = COMPUTED(WHOLE_LANGUAGE, Range(WEIGHTS_ALONE, WHOLE_LANGUAGE), "Language of the prompts", derived=True)
     as_made: str = COMPUTED("", Text(64), "Made again", derived=True)  # the seal under which the decisions below are obeyed

@@ -23,6 +23,7 @@ WORDS = Group("Words")
 MODEL = Group("Model")
 PICTURE = Group("Picture")
 SAMPLING = Group("Sampling")
+GUIDANCE = Group("Guidance")
 ENLARGED = Group("Enlarged")
 SECOND = Group("Second pass")
 BEGINNING = Group("What it began with")
@@ -34,5 +35,5 @@ CONTROL = Group("Control")
 BRANCH = Group("Branch")
 COMPUTED = Group("Provenance")
 GROUPS = (
-    WORDS, MODEL, PICTURE, SAMPLING, ENLARGED, SECOND, BEGINNING, MASK, TILES, DEPTH, DETAILS, CONTROL, BRANCH, COMPUTED,
+    WORDS, MODEL, PICTURE, SAMPLING, GUIDANCE, ENLARGED, SECOND, BEGINNING, MASK, TILES, DEPTH, DETAILS, CONTROL, BRANCH, COMPUTED,
 )  # in the order in which they are told  # fmt: skip

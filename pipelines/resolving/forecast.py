@@ -13,7 +13,7 @@ from models.library.catalog import Checkpoint
 from models.memory.forecast import SLACK, Forecast, Machine, Work, forecast, gigabytes, slimness_of, vae_weights, weights_of
 from models.memory.manager import LedgerLine
 from pipelines.images.tiles import WINDOWS_A_CALL, part_side
-from pipelines.prompts.asked import share_of_work
+from pipelines.prompts.asked import is_guided
 from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.enlarge import SMALLEST_TILE, Enlarge
 from pipelines.requests.request import Drawing, SecondPass
@@ -44,7 +44,7 @@ def work_of(request: Drawing, catalog: CatalogView, machine: Machine) -> Work:
         width=request.width,
         height=request.height,
         batch_size=request.pictures_a_batch,
-        guided=request.guidance_scale != 1 or share_of_work(request) > 1,  # prompts that AND joins are held against the negative one
+        guided=is_guided(request),
         patched=models if request.loras else 0,
         steered=bool(control_ids),
         part=part_side(request),

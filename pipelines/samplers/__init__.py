@@ -46,6 +46,7 @@ class SamplerSpec:
     noise: Literal["none", "fresh", "brownian"] = "none"  # that it asks for by itself; with options it may ask for fresh one
     options: tuple[str, ...] = ()  # the fields of `SamplerOptions` that it has
     usual: SamplerOptions = USUAL  # what they are where nothing is asked for
+    needs_both: bool = False  # what is predicted without the prompt is asked for by itself, at guidance 1 as well
     leaps: bool = False  # over the last level but 0, which is planned for it and left out, as in A1111
 
     @property

@@ -44,7 +44,9 @@ class TimeEdge(TypedDict):
 
 
 class TimeLane(TypedDict):
-    """What does not act alike throughout, and how strongly at each step. `sort`: "LoRA", "Control" or "Refiner". Sent in `TimeLine`."""
+    """What does not act alike throughout, and how strongly at each step. `sort`: "LoRA", "Control", "Refiner" or "Guidance". Sent in
+    `TimeLine`.
+    """
 
     sort: str
     name: str
@@ -105,7 +107,7 @@ class PictureComparison(TypedDict):
 class StepActs(TypedDict):
     """What acts at a step beside the words. Within `StepLine`."""
 
-    sort: str  # "LoRA", "Control" or "Refiner"
+    sort: str  # "LoRA", "Control", "Refiner" or "Guidance"
     name: str
     strength: float
 

@@ -1,4 +1,4 @@
-"""Lanes of the time line: what acts at some steps more than at others, beside the words. LoRAs, control units and the refiner."""
+"""Lanes of the time line: what acts at some steps more than at others, beside the words: LoRAs, control units, the refiner, guidance."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Literal, Protocol
 from models.errors import UserError
 from models.files import ModelFile
 from pipelines.prompts.grammar import Prompt
+from pipelines.requests.groups import GUIDANCE
+from pipelines.requests.guidance import scale_at
 from pipelines.requests.pace import read_pace
 from pipelines.requests.request import Drawing
 from pipelines.requests.steps import Steps, steps_of
@@ -29,10 +31,10 @@ class Models(Protocol):
 class Lane:
     """What does not act alike throughout: how strongly at each step that is made.
 
-    Of a LoRA it is the strength on the UNet, of a control unit its weight, of a refiner 0 or 1.
+    Of a LoRA it is the strength on the UNet, of a control unit its weight, of a refiner 0 or 1, of guidance its scale, 0 where it is off.
     """
 
-    sort: Literal["LoRA", "Control", "Refiner"]
+    sort: Literal["LoRA", "Control", "Refiner", "Guidance"]
     name: str
     strengths: tuple[float, ...]
 
@@ -57,6 +59,9 @@ def _lanes(request: Drawing, prompt: Prompt, steps: Steps, models: Models, const
             yield Lane("Control", use.name or _name_of(use.id, models), strengths)
     if request.refiner:
         yield Lane("Refiner", _name_of(request.refiner, models), tuple(map(float, _refined(request, steps))))
+    scales = tuple(scale_at(request, index, steps.run) or 0.0 for index in range(steps.run))
+    if len(set(scales)) > 1:
+        yield Lane("Guidance", GUIDANCE.title.lower(), scales)
 
 
 def _listed(request: Drawing, models: Models) -> Iterator[tuple[str, float, str]]:

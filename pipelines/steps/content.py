@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 
 from models.json_values import is_row, is_table
 from pipelines.metadata.provenance import OURS_ALONE
+from pipelines.requests.guidance import Guided
 from pipelines.requests.request import Drawing, describe
 from pipelines.requests.wording import TEMPLATES
 
@@ -19,6 +21,8 @@ DIGITS = 32
 FILES = frozenset({"checkpoint", "refiner", "vae", "id", "name", "hires_checkpoint"})
 # What has no part in any step.
 BESIDE = frozenset({"as_made", "as_drawn", "enlarged_by", "enlarged_tile", "template", *TEMPLATES.values(), "decodes"})
+# Fields that came after the first steps were kept: at their defaults they have no part in the name, so those steps are found still.
+LATER = {item.name: item.default for item in fields(Guided)}
 MODEL_HASH = "Model hash"
 
 
@@ -41,5 +45,6 @@ def told_of(made_with: Mapping[str, str]) -> dict[str, str]:
 
 def _acting(value: object) -> object:
     if is_table(value):
-        return {name: _acting(part) for name, part in value.items() if name not in FILES | BESIDE and not name.startswith("hires_")}
+        left_out = FILES | BESIDE | {name for name, usual in LATER.items() if value.get(name) == usual}
+        return {name: _acting(part) for name, part in value.items() if name not in left_out and not name.startswith("hires_")}
     return [_acting(part) for part in value] if is_row(value) else value

@@ -15,9 +15,11 @@ from models.families import Family
 from pipelines.control.units import Controls
 from pipelines.control.view import View
 from pipelines.denoising.control_residuals import ControlResiduals
-from pipelines.denoising.denoiser import AtOnce, Condition, Conditioning, Denoiser, Relay, SteppedDenoiser, distilled_scale
+from pipelines.denoising.denoiser import Denoiser, Relay, SteppedDenoiser, distilled_scale
+from pipelines.denoising.guidance import Guidance
 from pipelines.denoising.samples import stacked
 from pipelines.denoising.tiled import Tiled
+from pipelines.denoising.told import AtOnce, Condition, Conditioning
 from pipelines.images.masking import Box, Patch
 from pipelines.images.tiles import WINDOWS_A_CALL, window_boxes
 from pipelines.prompts.asked import AtOnce as Said
@@ -117,7 +119,7 @@ def condition(request: Drawing, model: DiffusionModel) -> Conditioning:
     told = {said: _told(said, request, model) for said in dict.fromkeys(asked.calls)}
     calls = tuple(told[said] for said in asked.calls)
     level = request.noise_level if isinstance(request, Upscale) else None
-    return Conditioning(calls, request.guidance_scale, request.guidance_rescale, asked.prompt.over.calls_a_step, level)
+    return Conditioning(calls, Guidance(request), asked.prompt.over.calls_a_step, level)
 
 
 def _told(said: Said, request: Drawing, model: DiffusionModel) -> AtOnce:

@@ -158,11 +158,21 @@ def sampling(draft: Draft) -> None:
                 says = partial(hint, declared(draft.kind, name).metadata["info"], lines)
                 draft.show(name, info=says(draft.start[name]), min_width=120)
                 hinted(draft.inputs[name], says)
-        draft.slide("guidance_rescale")
         draft.show("batch_size")
+    guidance(draft)
     with row(draft, "variation", "Variation"):
         draft.slide("variation_strength")
         draft.show("variation_seed")
+
+
+def guidance(draft: Draft) -> None:
+    """How guidance goes over the steps, and what is done with it."""
+    with row(draft, "guidance", "Guidance"):
+        with gr.Row():
+            draft.show("guidance_from", "guidance_until", min_width=100)
+        with gr.Row():
+            draft.show("guidance_curve", "guidance_end", min_width=100)
+        draft.slide("guidance_rescale")
 
 
 def hint(field: str, lines: Mapping[str, str], chosen: object) -> str:

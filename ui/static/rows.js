@@ -15,8 +15,10 @@ const enlarged = ({ width, height }, by) => (by ? `${width * by.factor} × ${hei
 // its name and factor, both as the server says.
 /** @type {Record<string, (values: Record<string, any>, unnamed: Record<string, string[]>, enlargers: Record<string, import("./messages.d.ts").OfferedEnlarger>) => string>} */
 const SAYS = {
-  sampling: ({ sampler, schedule, batch_size, guidance_rescale }) =>
-    list(schedule && schedule !== "Automatic" ? `${sampler} ${schedule}` : sampler, batch_size > 1 && `${batch_size} at once`, guidance_rescale > 0 && "rescaled"),
+  sampling: ({ sampler, schedule, batch_size }) =>
+    list(schedule && schedule !== "Automatic" ? `${sampler} ${schedule}` : sampler, batch_size > 1 && `${batch_size} at once`),
+  guidance: ({ guidance_from, guidance_until, guidance_curve, guidance_end, guidance_rescale }) =>
+    list((guidance_from > 0 || guidance_until < 1) && `${per_cent(guidance_from)} to ${per_cent(guidance_until)}`, guidance_curve !== "Steady" && `${guidance_curve} to ${guidance_end}`, guidance_rescale > 0 && "rescaled") || "as usual",
   variation: ({ variation_strength }) => (variation_strength > 0 ? per_cent(variation_strength) : "off"),
   "add-ons": ({ vae, refiner, clip_skip, hypernetworks, second_prompt }, unnamed) =>
     list(!(unnamed.vae ?? [vae]).includes(vae) && "VAE", refiner && "refiner", second_prompt && "second prompt", clip_skip > 1 && `clip skip ${clip_skip}`, count(hypernetworks?.length, "hypernetwork")) || "none",

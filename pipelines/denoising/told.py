@@ -1,0 +1,70 @@
+"""What a network is told: the prompts of each call of a run, as its branches read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from pipelines.denoising.guidance import Guidance
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The condition of one prompt: what it says to the network."""
+
+    context: Tensor  # (1, tokens, width): what the cross attention reads
+    pooled: Tensor | None = None  # (1, width): SDXL adds it to the timestep
+    sizes: tuple[tuple[float, ...], ...] = ((),)  # SDXL: the numbers that go with it (`Family.size_numbers`), once or for each window
+
+
+@dataclass(frozen=True)
+class AtOnce:
+    """What the network is told at one call: prompts of equal length. No `negative`: guidance is 1, or the network was distilled to
+    know it.
+    """
+
+    positives: tuple[tuple[float, Condition], ...]  # what each weighs, and what it says; more than one only with a negative one
+    negative: Condition | None = None
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """The conditioning of the prompts over the calls of a run."""
+
+    calls: tuple[AtOnce, ...]  # what each call is told, the last one from there on; what is the same is the same object
+    guidance: Guidance
+    calls_a_step: int = 1
+    noise_level: int | None = None  # of the small picture that is read beside the latents, where a network is told it
+
+
+class Told:
+    """What one call of the network reads: the conditions of its branches, the negative one first."""
+
+    def __init__(self, branches: Sequence[Condition]) -> None:
+        self.context = torch.cat([branch.context for branch in branches])  # (branches, tokens, width)
+        pooled = [branch.pooled for branch in branches if branch.pooled is not None]
+        self.pooled = torch.cat(pooled) if pooled else None  # (branches, width)
+        # float32 whatever the model's precision: bfloat16 has no number for a size like 1032
+        self.sizes = torch.tensor([branch.sizes for branch in branches], dtype=torch.float32, device=self.context.device)
+
+
+class Turn:
+    """What is told at once: the negative prompt and the first one together, each further one alone."""
+
+    def __init__(self, at_once: AtOnce) -> None:
+        (self.weight, first), *others = at_once.positives
+        self._first, self._negative = first, at_once.negative
+        self.others = [(weight, Told([condition])) for weight, condition in others]
+
+    @cached_property
+    def alone(self) -> Told:
+        return Told([self._first])
+
+    @cached_property
+    def both(self) -> Told | None:
+        """None: there is no negative prompt."""
+        return Told([self._negative, self._first]) if self._negative else None
