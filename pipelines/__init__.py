@@ -35,6 +35,7 @@ from pipelines.requests.request import (
     limits,
     restore,
 )
+from pipelines.requests.sampling import tables as sampler_tables
 from pipelines.requests.tiles import TILED_MEGAPIXELS, InTiles
 from pipelines.services.preflight import Preflight, preflight
 from pipelines.services.prompt_notes import form_of, left_out, longest
@@ -94,6 +95,7 @@ __all__ = [
     "lora_names",
     "preflight",
     "restore",
+    "sampler_tables",
     "summary",
     "written",
 ]  # fmt: skip

@@ -12,9 +12,11 @@ from models.library.catalog import Checkpoint
 from models.loading.loading import signal_of
 from pipelines.inside.answers import InsideCurve, InsideSchedule
 from pipelines.requests.request import Drawing
+from pipelines.requests.sampling import schedule_options
 from pipelines.requests.steps import steps_of
 from pipelines.samplers import SAMPLERS, SCHEDULES, levels, resolve_schedule
 from pipelines.samplers.noise_schedule import NoiseSchedule
+from pipelines.samplers.options import USUAL_SCHEDULE
 
 DIGITS = 5  # of a noise level that are told
 
@@ -27,10 +29,10 @@ def schedules_of(request: Drawing, checkpoint: Checkpoint) -> InsideSchedule:
 
 
 def _curves(request: Drawing, planned: int, noise: NoiseSchedule) -> Iterator[InsideCurve]:
-    drawn = resolve_schedule(request.sampler, request.schedule)
+    drawn, options = resolve_schedule(request.sampler, request.schedule), schedule_options(request)
     for name in SCHEDULES:
         try:
-            sigmas = numbers(levels(request.sampler, name, planned, noise))
+            sigmas = numbers(levels(request.sampler, name, planned, noise, options if name == drawn else USUAL_SCHEDULE))
         except UserError:
             continue
         automatic = [sampler for sampler, each in SAMPLERS.items() if each.automatic == name]

@@ -157,7 +157,7 @@ def _short(text: str) -> str:
 
 
 def _known_values(pairs: dict[str, str]) -> dict[str, object]:
-    texts = {"second_prompt"}
+    texts = {"second_prompt", "sigmas"}
     values: dict[str, object] = {name: pairs[key] if name in texts else number(pairs[key]) for name, key in KEYS.items() if key in pairs}
     values |= {name: pairs[key] for name, key in (TEMPLATES | {"enlarged_by": ENLARGER}).items() if key in pairs}
     size = re.fullmatch(r"(\d{1,9}) ?[x×] ?(\d{1,9})", pairs.get(SIZE, ""))

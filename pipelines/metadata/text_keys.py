@@ -10,6 +10,21 @@ from pipelines.requests.guidance import Guided
 
 VERSION = "0.1"
 
+# Options of samplers and schedules, but for the noise levels that somebody wrote down, which are ours alone.
+SAMPLING = {
+    "eta": "Eta",
+    "ddim_eta": "Eta DDIM",
+    "s_noise": "Sigma noise",
+    "s_churn": "Sigma churn",
+    "s_tmin": "Sigma tmin",
+    "s_tmax": "Sigma tmax",
+    "sigma_min": "Schedule min sigma",
+    "sigma_max": "Schedule max sigma",
+    "rho": "Schedule rho",
+    "beta_alpha": "Beta schedule alpha",
+    "beta_beta": "Beta schedule beta",
+    "sigmas": "Noise levels",
+}
 # Request field -> the key that others use.
 KEYS = {
     "steps": "Steps",
@@ -24,6 +39,7 @@ KEYS = {
     "refiner_start": "Refiner switch at",
     "variation_seed": "Variation seed",
     "variation_strength": "Variation seed strength",
+    **SAMPLING,
 }
 # Of guidance they are ours, and what its fields are called on the page.
 GUIDED = {item.name: item.metadata["title"] for item in fields(Guided)}
@@ -34,6 +50,7 @@ TEMPLATES = {
 }  # fmt: skip
 SELDOM = frozenset((
     "clip_skip", "second_prompt", "language", "guidance_rescale", "refiner_start", "variation_seed", "variation_strength", *GUIDED,
+    *SAMPLING,
 ))  # where not the default  # fmt: skip
 # Fields of what begins with a picture. Of the pictures themselves the text has the beginnings of their ids, the JSON all of them.
 PICTURE_KEYS = {

@@ -21,8 +21,9 @@ DEEPEST = 8  # branches of branches
 ALIKE = {"controlnet": "txt2img"}  # kinds that are drawn in one and the same way
 # What the noise and the levels of a run come of, and which part of a picture each run draws.
 STAYS = (
-    "width", "height", "steps", "sampler", "schedule", "seed", "variation_strength", "denoising_strength", "exact_steps", "image",
-    "resize_mode", "area", "left", "right", "top", "bottom", "overlap", "begins_with", "boxes", "together", "hires_upscaler", "noise_level",
+    "width", "height", "steps", "sampler", "schedule", "sigma_min", "sigma_max", "rho", "beta_alpha", "beta_beta", "sigmas",
+    "seed", "variation_strength", "denoising_strength", "exact_steps", "image", "resize_mode", "area",
+    "left", "right", "top", "bottom", "overlap", "begins_with", "boxes", "together", "hires_upscaler", "noise_level",
     "tiling", "tile_size", "tile_overlap", "tile_order", "tile_padding", "tile_blur", "seam_pass", "seam_strength", "seam_width",
 )  # fmt: skip
 OF_A_PART = ("mask", "inverted", "mask_blur", "padding")  # where the mask says which part is drawn

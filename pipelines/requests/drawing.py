@@ -18,6 +18,7 @@ from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES
 from pipelines.requests.sizes import LONGEST, MEGAPIXELS, SHORTEST
 from pipelines.requests.tiles import TILED_MEGAPIXELS, UNTILED, InWindows, in_tiles
 from pipelines.requests.wording import SEEDS, WEIGHTS_ALONE, WHOLE_LANGUAGE, WORDINGS, Wording, worded, wording_of
+from pipelines.samplers.own_levels import HIGHEST
 
 OWN_VAE = "own"  # the checkpoint's own VAE, whatever was chosen for it
 MOST_DECODES = 2000  # an outpainted picture has one for each of its windows
@@ -54,6 +55,18 @@ class Drawing(Guided):
     refiner: str = MODEL("", Choice(), "Refiner", "A second checkpoint that draws the last steps")
     refiner_start: float = MODEL(0.8, Range(0, 1, 0.01), "Refiner from", "Share of the steps after which the refiner takes over")
     guidance_rescale: float = GUIDANCE(0.0, Range(0, 1, 0.05), "Guidance rescale", "Tames strong contrast; 0.7 suits zero-SNR models")
+    eta: float = SAMPLING(1.0, Range(0, 1, 0.01), "Eta", "Share of fresh noise after each step; 0 adds none")
+    ddim_eta: float = SAMPLING(0.0, Range(0, 1, 0.01), "Eta of DDIM", "Share of fresh noise after each step; 1 is DDPM")
+    s_noise: float = SAMPLING(1.0, Range(0, 2, 0.001), "Sigma noise", "Factor of the noise that is added on the way")
+    s_churn: float = SAMPLING(0.0, Range(0, 100, 0.1), "Sigma churn", "Noise added before the steps, over all of them")
+    s_tmin: float = SAMPLING(0.0, Range(0, 1000, 0.01), "Churn from", "The lowest noise level at which it is added")
+    s_tmax: float = SAMPLING(0.0, Range(0, 20_000, 0.01), "Churn up to", "The highest one; 0 for all")
+    sigma_min: float = SAMPLING(0.0, Range(0, 1000, 0.001), "Lowest noise level", "Before the last step; 0 for the model's")
+    sigma_max: float = SAMPLING(0.0, Range(0, HIGHEST, 0.001), "Highest noise level", "Of the first step; 0 for the model's")
+    rho: float = SAMPLING(0.0, Range(0, 100, 0.1), "Rho", "More: shorter steps at the end; 0 for the schedule's own")
+    beta_alpha: float = SAMPLING(0.6, Range(0.01, 5, 0.01), "Beta: alpha", "Less: shorter steps at the beginning")
+    beta_beta: float = SAMPLING(0.6, Range(0.01, 5, 0.01), "Beta: beta", "Less: shorter steps at the end")
+    sigmas: str = SAMPLING("", Text(4000), "Noise levels", "One a step, the highest first. With another number of steps: between them")
     branch: tuple[Branch, ...] = BRANCH((), Several(Branch, 1), "Branch", "Goes on from a step of another picture", derived=True)
     language: int = COMPUTED(WHOLE_LANGUAGE, Range(WEIGHTS_ALONE, WHOLE_LANGUAGE), "Language of the prompts", derived=True)
     as_made: str = COMPUTED("", Text(64), "Made again", derived=True)  # the seal under which the decisions below are obeyed

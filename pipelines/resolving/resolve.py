@@ -30,6 +30,7 @@ from pipelines.requests.request import (
     TextToImage,
     Wording,
 )
+from pipelines.requests.sampling import check_sampling
 from pipelines.requests.second_pass import SAME
 from pipelines.requests.wording import NOTHING, texts_of, with_texts, worded
 from pipelines.resolving.checks import check_box_prompts, check_branch_of, check_depth, check_refiner, check_upscalers, check_variant
@@ -50,6 +51,7 @@ def resolve(request: Kind, catalog: CatalogView) -> Kind:
 
 def _resolved(request: Drawn, catalog: CatalogView) -> Drawn:
     request = _with_checkpoint(loosened(request), catalog)
+    check_sampling(request)
     checkpoint = catalog.checkpoint(request.checkpoint)
     check_depth(request, checkpoint)
     check_variant(request, checkpoint)

@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from models.errors import UserError
-from pipelines.samplers.options import ANCESTRAL, CHURNED, USUAL, WITHOUT_NOISE, SamplerOptions
+from pipelines.samplers.options import ANCESTRAL, BETA, CHURNED, ENDS, USUAL, USUAL_SCHEDULE, SamplerOptions, ScheduleOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from pipelines.samplers.noise_schedule import NoiseSchedule
 
 AUTOMATIC = "Automatic"
+OWN_LEVELS = "Own levels"  # those that somebody has written down
 EVERY = (  # those that can be chosen by name
-    "Normal", "Karras", "Exponential", "SGM Uniform", "Simple", "Turbo", "Beta", "Beta sigma", "KL Optimal", "Align Your Steps",
+    "Normal", "Karras", "Exponential", "SGM Uniform", "Simple", "Turbo", "Beta", "Beta sigma", "KL Optimal", "Align Your Steps", OWN_LEVELS,
 )  # fmt: skip
-EVEN = ("Normal", "SGM Uniform", "Simple", "Turbo")  # those that are even in the training timesteps
+EVEN = ("Normal", "SGM Uniform", "Simple", "Turbo", OWN_LEVELS)  # those that are, or may be, even in the training timesteps
+LEAST_FALL = 1e-6  # of a level from one step to the next, as a share; below it single numbers cannot tell them apart
+NO_ROOM = "These noise levels leave no room for {steps} steps. Ask for fewer, move the lowest and the highest apart, or lower rho."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,6 @@ class SamplerSpec:
     calls_per_step: int = 1  # of the network; a last step that ends at 0 makes one
     noise: Literal["none", "fresh", "brownian"] = "none"  # that it asks for by itself; with options it may ask for fresh one
     options: tuple[str, ...] = ()  # the fields of `SamplerOptions` that it has
-    usual: SamplerOptions = USUAL  # what they are where nothing is asked for
     needs_both: bool = False  # what is predicted without the prompt is asked for by itself, at guidance 1 as well
     leaps: bool = False  # over the last level but 0, which is planned for it and left out, as in A1111
 
@@ -69,7 +71,7 @@ class SamplerSpec:
         """Its last argument, if it has options: those that it has, and of the others nothing."""
         if not self.options:
             return ()
-        return (replace(USUAL, **{name: getattr(options or self.usual, name) for name in self.options}),)
+        return (replace(USUAL, **{name: getattr(options, name) for name in self.options}) if options else USUAL,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,17 @@ class ScheduleSpec:
 
     target: str
     about: str  # where its steps lie, or what it is for, in a line
+    options: tuple[str, ...] = ()  # the fields of `ScheduleOptions` that it has
 
-    def function(self) -> Callable[[int, NoiseSchedule], Tensor]:
+    def function(self) -> Callable[..., Tensor]:
+        """(steps, noise_schedule), and `ScheduleOptions` where it has some, gives the levels."""
         return _resolve(self.target)
+
+    def given(self, options: ScheduleOptions) -> tuple[ScheduleOptions, ...]:
+        """As `SamplerSpec.given`."""
+        if not self.options:
+            return ()
+        return (replace(USUAL_SCHEDULE, **{name: getattr(options, name) for name in self.options}),)
 
 
 SAMPLERS: dict[str, SamplerSpec] = {
@@ -121,21 +131,22 @@ SAMPLERS: dict[str, SamplerSpec] = {
     "UniPC": SamplerSpec("unipc:unipc", "Normal", "Close to the final picture in 8 to 15 steps"),
     "DEIS": SamplerSpec("deis:deis", "Normal", "Close to the final picture in 10 to 20 steps"),
     "RES multistep": SamplerSpec("res_multistep:res_multistep", "Karras", "As DPM++ 2M, a little calmer"),
-    "DDIM": SamplerSpec("ddim:ddim", "DDIM", "Of the first days: steady, for drawing over", EVEN, options=("eta",), usual=WITHOUT_NOISE),
+    "DDIM": SamplerSpec("ddim:ddim", "DDIM", "Of the first days: steady, for drawing over", EVEN, options=("ddim_eta",)),
     "LCM": SamplerSpec("lcm:lcm", "LCM", "For LCM models alone: 4 to 8 steps, guidance 1 to 2", EVEN, noise="fresh"),
 }  # fmt: skip
 
 SCHEDULES: dict[str, ScheduleSpec] = {
-    "Normal": ScheduleSpec("schedules:normal", "Even over the trained steps; A1111's Uniform"),
-    "Karras": ScheduleSpec("schedules:karras", "Short steps at the end, where details are drawn"),
-    "Exponential": ScheduleSpec("schedules:exponential", "Even shorter steps at the end; A1111's Polyexponential"),
-    "SGM Uniform": ScheduleSpec("schedules:sgm_uniform", "For Lightning and other models of few steps"),
+    "Normal": ScheduleSpec("schedules:normal", "Even over the trained steps; A1111's Uniform", ENDS),
+    "Karras": ScheduleSpec("schedules:karras", "Short steps at the end, where details are drawn", (*ENDS, "rho")),
+    "Exponential": ScheduleSpec("schedules:exponential", "Even shorter steps at the end; A1111's Polyexponential", (*ENDS, "rho")),
+    "SGM Uniform": ScheduleSpec("schedules:sgm_uniform", "For Lightning and other models of few steps", ENDS),
     "Simple": ScheduleSpec("schedules:simple", "As SGM Uniform, on the trained levels alone"),
     "Turbo": ScheduleSpec("schedules:turbo", "For Turbo models"),
-    "Beta": ScheduleSpec("schedules:beta", "Short steps at the beginning and at the end; ComfyUI's Beta"),
-    "Beta sigma": ScheduleSpec("schedules:beta_sigma", "The same in noise levels, longest in the middle; A1111's Beta"),
-    "KL Optimal": ScheduleSpec("schedules:kl_optimal", "Near Karras, by a formula"),
+    "Beta": ScheduleSpec("schedules:beta", "Short steps at the beginning and at the end; ComfyUI's Beta", BETA),
+    "Beta sigma": ScheduleSpec("schedules:beta_sigma", "The same in noise levels, longest in the middle; A1111's Beta", (*ENDS, *BETA)),
+    "KL Optimal": ScheduleSpec("schedules:kl_optimal", "Near Karras, by a formula", ENDS),
     "Align Your Steps": ScheduleSpec("schedules:align_your_steps", "Found by search for ten steps of SD 1 and SDXL"),
+    OWN_LEVELS: ScheduleSpec("schedules:own_levels", "Noise levels that you write down", ("sigmas",)),
     "DDIM": ScheduleSpec("schedules:ddim", "DDIM's own"),
     "LCM": ScheduleSpec("schedules:lcm", "LCM's own"),
 }
@@ -152,18 +163,22 @@ def resolve_schedule(sampler: str, schedule: str) -> str:
     return schedule
 
 
-def plan(sampler: str, schedule: str, steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+def plan(sampler: str, schedule: str, steps: int, noise_schedule: NoiseSchedule, options: ScheduleOptions = USUAL_SCHEDULE) -> Tensor:
     """The noise levels of a run: (steps + 1,) float32 on the CPU, falling, the last one 0 (DDIM's own: nearly 0).
 
-    Raises `UserError` when the schedule does not suit the sampler or has no room for so many steps.
+    Raises `UserError` when the schedule does not suit the sampler, has no room for so many steps, or cannot be as it is told to.
     """
-    return levels(sampler, resolve_schedule(sampler, schedule), steps, noise_schedule)
+    return levels(sampler, resolve_schedule(sampler, schedule), steps, noise_schedule, options)
 
 
-def levels(sampler: str, schedule: str, steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+def levels(sampler: str, schedule: str, steps: int, noise_schedule: NoiseSchedule, options: ScheduleOptions = USUAL_SCHEDULE) -> Tensor:
     """As `plan`, by a name in `SCHEDULES`, whether it suits the sampler or not."""
+    spec = SCHEDULES[schedule]
     leap = SAMPLERS[sampler].leaps and steps < len(noise_schedule)  # more steps would not find a level each
-    sigmas = SCHEDULES[schedule].function()(steps + leap, noise_schedule).float().cpu()
+    told = spec.given(options)
+    sigmas = spec.function()(steps + leap, noise_schedule, *told).float().cpu()
+    if told != spec.given(USUAL_SCHEDULE) and not (sigmas[1:] <= sigmas[:-1] * (1 - LEAST_FALL)).all():
+        raise UserError(NO_ROOM.format(steps=steps))
     return sigmas[[*range(steps), -1]] if leap else sigmas
 
 

@@ -6,6 +6,7 @@ Each function gives `steps` levels and the one at which the last step ends: floa
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,30 +16,38 @@ from torch import Tensor
 
 from models.errors import UserError
 from pipelines.samplers.noise_schedule import NoiseSchedule
+from pipelines.samplers.options import USUAL_SCHEDULE, ScheduleOptions
+from pipelines.samplers.own_levels import NONE
 
+LEAST_RHO = 0.1  # below it the powers of the levels leave the range of numbers
 LCM_TIMESTEPS = 50  # how many of the training timesteps a latent consistency model was distilled on
 
 
-def normal(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+def normal(steps: int, noise_schedule: NoiseSchedule, options: ScheduleOptions = USUAL_SCHEDULE) -> Tensor:
     """Even in the training timesteps, both ends included (k-diffusion, DiscreteSchedule.get_sigmas)."""
-    return _to_zero(noise_schedule.t_to_sigma(torch.linspace(len(noise_schedule) - 1, 0, steps)))
+    return _to_zero(noise_schedule.t_to_sigma(torch.linspace(*_timesteps(noise_schedule, options), steps)))
 
 
-def karras(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
-    """Even in sigma^(1/rho), rho = 7: Karras et al. (2022), arXiv:2206.00364, formula 5."""
-    rho = 7
-    ramp = torch.linspace(noise_schedule.sigma_max ** (1 / rho), noise_schedule.sigma_min ** (1 / rho), steps)
+def karras(steps: int, noise_schedule: NoiseSchedule, options: ScheduleOptions = USUAL_SCHEDULE) -> Tensor:
+    """Even in sigma^(1/rho), rho = 7: Karras et al. (2022), arXiv:2206.00364, formula 5. With rho 1 it is even in sigma."""
+    rho = _rho(options) or 7
+    highest, lowest = _ends(noise_schedule, options)
+    ramp = torch.linspace(highest ** (1 / rho), lowest ** (1 / rho), steps)
     return _to_zero(ramp**rho)
 
 
-def exponential(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
-    """Even in log sigma."""
-    return _to_zero(torch.linspace(math.log(noise_schedule.sigma_max), math.log(noise_schedule.sigma_min), steps).exp())
+def exponential(steps: int, noise_schedule: NoiseSchedule, options: ScheduleOptions = USUAL_SCHEDULE) -> Tensor:
+    """Even in log sigma; with a rho its ramp to that power (k-diffusion, get_sigmas_polyexponential)."""
+    highest, lowest = (math.log(end) for end in _ends(noise_schedule, options))
+    if _rho(options) in (0, 1):
+        return _to_zero(torch.linspace(highest, lowest, steps).exp())
+    ramp = torch.linspace(1, 0, steps, dtype=torch.float64) ** options.rho
+    return _to_zero((ramp * (highest - lowest) + lowest).exp())
 
 
-def sgm_uniform(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+def sgm_uniform(steps: int, noise_schedule: NoiseSchedule, options: ScheduleOptions = USUAL_SCHEDULE) -> Tensor:
     """Even in the training timesteps, the last one left out: Stability's generative-models, "trailing" elsewhere."""
-    return _to_zero(noise_schedule.t_to_sigma(torch.linspace(len(noise_schedule) - 1, 0, steps + 1)[:-1]))
+    return _to_zero(noise_schedule.t_to_sigma(torch.linspace(*_timesteps(noise_schedule, options), steps + 1)[:-1]))
 
 
 def ddim(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
@@ -74,42 +83,74 @@ def turbo(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
     return _to_zero(noise_schedule.sigmas[timesteps.round().long()])
 
 
-def beta(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+def beta(steps: int, noise_schedule: NoiseSchedule, options: ScheduleOptions = USUAL_SCHEDULE) -> Tensor:
     """Timesteps by a Beta distribution, dense at both ends: Lee et al. (2024), arXiv:2407.12173, as ComfyUI has it.
 
     ComfyUI rounds to whole timesteps and drops those that come twice; here they stay between two, so that no step is lost.
     """
-    shares = _beta_shares(1 - np.linspace(0, 1, steps, endpoint=False))
+    shares = _beta_shares(1 - np.linspace(0, 1, steps, endpoint=False), options)
     return _to_zero(noise_schedule.t_to_sigma(shares * (len(noise_schedule) - 1)))
 
 
-def beta_sigma(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+def beta_sigma(steps: int, noise_schedule: NoiseSchedule, options: ScheduleOptions = USUAL_SCHEDULE) -> Tensor:
     """Noise levels by a Beta distribution, where `beta` takes timesteps: what A1111 1.10 calls Beta."""
-    shares = _beta_shares(1 - np.linspace(0, 1, steps))
-    return _to_zero(noise_schedule.sigma_min + shares * (noise_schedule.sigma_max - noise_schedule.sigma_min))
+    shares = _beta_shares(1 - np.linspace(0, 1, steps), options)
+    highest, lowest = _ends(noise_schedule, options)
+    return _to_zero(lowest + shares * (highest - lowest))
 
 
-def _beta_shares(shares: NDArray[np.float64]) -> Tensor:
-    """Where these shares of the distribution with alpha = beta = 0.6 end, 0 .. 1."""
-    return torch.tensor(betaincinv(0.6, 0.6, shares).tolist(), dtype=torch.float64)
+def _beta_shares(shares: NDArray[np.float64], options: ScheduleOptions) -> Tensor:
+    """Where these shares of the distribution end, 0 .. 1."""
+    return torch.tensor(betaincinv(options.beta_alpha, options.beta_beta, shares).tolist(), dtype=torch.float64)
 
 
-def kl_optimal(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+def kl_optimal(steps: int, noise_schedule: NoiseSchedule, options: ScheduleOptions = USUAL_SCHEDULE) -> Tensor:
     """Even in the arctangent of sigma: Sabour et al. (2024), arXiv:2404.14507, theorem 3.1, then to 0, as ComfyUI does.
 
     A1111 stops at the lowest trained level, so that a trace of noise stays.
     """
-    return _to_zero(
-        torch.linspace(math.atan(noise_schedule.sigma_max), math.atan(noise_schedule.sigma_min), steps, dtype=torch.float64).tan()
-    )
+    highest, lowest = (math.atan(end) for end in _ends(noise_schedule, options))
+    return _to_zero(torch.linspace(highest, lowest, steps, dtype=torch.float64).tan())
 
 
 def align_your_steps(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
     """Between the levels that were found best for the family, linear in log sigma: Sabour et al. (2024), arXiv:2404.14507."""
-    aligned = noise_schedule.aligned_levels
-    places = np.linspace(0, len(aligned) - 1, steps)
-    logarithms: list[float] = np.interp(places, np.arange(len(aligned)), np.log(aligned)).tolist()
-    return _to_zero(torch.tensor(logarithms, dtype=torch.float64).exp())
+    return _to_zero(_between(noise_schedule.aligned_levels, steps))
+
+
+def own_levels(steps: int, noise_schedule: NoiseSchedule, options: ScheduleOptions = USUAL_SCHEDULE) -> Tensor:
+    """The levels that are written down, one a step where there are as many, else between them as in Align Your Steps."""
+    if not options.sigmas:
+        raise UserError(NONE)
+    return _to_zero(torch.tensor(options.sigmas) if len(options.sigmas) == steps else _between(options.sigmas, steps))
+
+
+def _between(written: Sequence[float], steps: int) -> Tensor:
+    """As many levels as there are steps, evenly between the places of those that are written, linear in log sigma."""
+    places = np.linspace(0, len(written) - 1, steps)
+    logarithms: list[float] = np.interp(places, np.arange(len(written)), np.log(written)).tolist()
+    return torch.tensor(logarithms, dtype=torch.float64).exp()
+
+
+def _ends(noise_schedule: NoiseSchedule, options: ScheduleOptions) -> tuple[float, float]:
+    """The highest level and the lowest but 0: the model's, or what is asked for instead. Raises `UserError` where they do not fall."""
+    highest, lowest = options.sigma_max or noise_schedule.sigma_max, options.sigma_min or noise_schedule.sigma_min
+    if lowest >= highest:
+        raise UserError(f"The lowest noise level, {lowest:g}, is not below the highest, {highest:g}. Move one of them; 0 is the model's.")
+    return highest, lowest
+
+
+def _rho(options: ScheduleOptions) -> float:
+    if 0 < options.rho < LEAST_RHO:
+        raise UserError(f"Rho is {LEAST_RHO} at the least, or 0 for the schedule's own; {options.rho:g} is neither.")
+    return options.rho
+
+
+def _timesteps(noise_schedule: NoiseSchedule, options: ScheduleOptions) -> tuple[float, float]:
+    """The timesteps of both ends. Levels that the model was not trained on give its own."""
+    ends = torch.tensor(_ends(noise_schedule, options))
+    first, last = noise_schedule.sigma_to_t(ends).tolist()
+    return first if options.sigma_max else len(noise_schedule) - 1, last if options.sigma_min else 0
 
 
 def _to_zero(sigmas: Tensor) -> Tensor:

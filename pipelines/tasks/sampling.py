@@ -19,6 +19,7 @@ from pipelines.denoising.vae_decode import decode, way_of
 from pipelines.jobs.events import Event, Step
 from pipelines.jobs.runner import Events
 from pipelines.requests.request import Drawing
+from pipelines.requests.sampling import sampler_options, schedule_options
 from pipelines.requests.steps import Steps
 from pipelines.samplers import plan, sample
 from pipelines.samplers.moment import Moment
@@ -71,8 +72,9 @@ class RunPosition:
 
 
 def levels_of(request: Drawing, schedule: NoiseSchedule, steps: Steps) -> NoiseLevels:
-    """Raises `UserError` when the schedule does not suit the sampler."""
-    return NoiseLevels(plan(request.sampler, request.schedule, steps.planned, schedule)[steps.skipped :], steps)
+    """Raises `UserError` when the schedule does not suit the sampler, or cannot be as it is told to."""
+    planned = plan(request.sampler, request.schedule, steps.planned, schedule, schedule_options(request))
+    return NoiseLevels(planned[steps.skipped :], steps)
 
 
 def noise_of(singles: Sequence[Drawing], shape: tuple[int, ...], model: DiffusionModel, turn: int = 0) -> ImageNoise:
@@ -95,7 +97,7 @@ def run(
         return start.x0
     latents = start.x if start else latents
     denoiser.begin(steps.skipped + (start.index + 1 if start else 0), steps)
-    for moment in sample(request.sampler, denoiser, latents, levels.sigmas, noise, start=start):
+    for moment in sample(request.sampler, denoiser, latents, levels.sigmas, noise, sampler_options(request), start):
         if not torch.isfinite(moment.x).all():
             raise Overflow("Numbers overflowed in the UNet, so there is no picture to show. Try a lower guidance, or another sampler.")
         made = moment.index + 1

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from pipelines import grammar_tables
+from pipelines import grammar_tables, sampler_tables
 from pipelines.gallery.formats import FORMATS
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -47,10 +47,14 @@ def static(name: str) -> str:
 
 
 def modules() -> dict[str, str]:
-    """Name -> text of each module: the files, and what is the server's own: the prompt grammar's tables, the formats of downloads."""
+    """Name -> text of each module: the files, and what is the server's own: tables of the prompt grammar and of samplers, formats."""
     files = {path.stem: static(path.name) for path in sorted(STATIC.glob("*.js"))}
     formats = {name: found.says for name, found in FORMATS.items()}
-    tables = {"grammar_tables": ("tables", grammar_tables()), "format_names": ("formats", formats)}
+    tables = {
+        "grammar_tables": ("tables", grammar_tables()),
+        "format_names": ("formats", formats),
+        "sampler_tables": ("options", sampler_tables()),
+    }
     return files | {name: f"export const {said} = {literal(told)};\n" for name, (said, told) in tables.items()}
 
 

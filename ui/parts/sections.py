@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.components import Component
 
 from pipelines import Checkpoint, Drawing, InTiles, Request, Studio
+from pipelines.requests.sampling import OPTIONS
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES
 from pipelines.samplers import AUTOMATIC, EVERY, SAMPLERS, SCHEDULES
 from ui.door.roles import role
@@ -158,6 +159,8 @@ def sampling(draft: Draft) -> None:
                 says = partial(hint, declared(draft.kind, name).metadata["info"], lines)
                 draft.show(name, info=says(draft.start[name]), min_width=120)
                 hinted(draft.inputs[name], says)
+        with gr.Row(elem_classes=["sampler-options"]):  # `static/form.css` hides those that the sampler and the schedule do not read
+            draft.show(*OPTIONS, min_width=100)
         draft.show("batch_size")
     guidance(draft)
     with row(draft, "variation", "Variation"):

@@ -163,7 +163,7 @@ export const film = ({ room, frame, trigger, picture, watch, speak }) => {
 
   const tell = () => {
     const { step, count } = line();
-    plan.textContent = `Goes on after step ${step} of ${count}. Change words, guidance, LoRAs or control units in the form; what is left alone stays as it was. ${cost(told, line())}`;
+    plan.textContent = `Goes on after step ${step} of ${count}. Change words, guidance, LoRAs, control units or sampler options in the form; what is left alone stays as it was. ${cost(told, line())}`;
     draws.disabled = told.kept && step === count;
   };
   const begin = (going) => {

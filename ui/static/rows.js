@@ -1,6 +1,7 @@
 // Rows of the form: each says at rest what it holds, so that it need not be opened to be known.
 import { make, on } from "./dom.js";
 import * as page from "./page.js";
+import { options } from "./sampler_tables.js";
 
 const per_cent = (share) => `${Math.round(100 * share)} %`;
 const list = (...words) => words.filter(Boolean).join(", ");
@@ -38,9 +39,20 @@ const SAYS = {
   windows: ({ begins_with, overlap }) => list(begins_with, `overlap ${overlap}`),
 };
 
+// The options that a sampler with a schedule reads.
+const read = (sampler, schedule) => [
+  ...(options.samplers[sampler] ?? []),
+  ...(options.schedules[schedule === "Automatic" ? options.automatic[sampler] : schedule] ?? []),
+];
+
 // Name of a row -> the choice in it that says which of its fields act. The others are out of sight: see form.css.
 /** @type {Record<string, (values: Record<string, any>) => string>} */
-const CHOICES = { tiles: ({ tiling }) => tiling, second: ({ hires_tiling }) => hires_tiling };
+const CHOICES = {
+  tiles: ({ tiling }) => tiling,
+  second: ({ hires_tiling }) => hires_tiling,
+  sampling: ({ sampler, schedule, hires, hires_sampler, hires_schedule }) =>
+    ["options", ...read(sampler, schedule), ...(hires ? read(hires_sampler || sampler, hires_schedule || schedule) : [])].join(" "),
+};
 
 const write = (fold, kind) => {
   const says = SAYS[fold.id.slice(kind.length + 1)];

@@ -1,0 +1,51 @@
+"""Sampling options of a request: what its sampler and its schedule are told, and which of its fields do anything. No torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+
+from pipelines.requests.drawing import Drawing
+from pipelines.samplers import AUTOMATIC, SAMPLERS, SCHEDULES, resolve_schedule
+from pipelines.samplers.options import SamplerOptions, ScheduleOptions
+from pipelines.samplers.own_levels import read_levels
+
+OPTIONS = tuple(item.name for kind in (SamplerOptions, ScheduleOptions) for item in fields(kind))
+NEUTRAL = {item.name: item.default for item in fields(Drawing) if item.name in OPTIONS}  # with which all is as without them
+
+
+def sampler_options(request: Drawing) -> SamplerOptions:
+    return SamplerOptions(
+        eta=request.eta, ddim_eta=request.ddim_eta, s_noise=request.s_noise,
+        s_churn=request.s_churn, s_tmin=request.s_tmin, s_tmax=request.s_tmax or math.inf,
+    )  # fmt: skip
+
+
+def schedule_options(request: Drawing) -> ScheduleOptions:
+    """Raises `UserError` where its own noise levels act and cannot be read."""
+    return ScheduleOptions(
+        sigma_min=request.sigma_min, sigma_max=request.sigma_max, rho=request.rho,
+        beta_alpha=request.beta_alpha, beta_beta=request.beta_beta,
+        sigmas=read_levels(request.sigmas) if "sigmas" in acting(request.sampler, request.schedule) else (),
+    )  # fmt: skip
+
+
+def check_sampling(request: Drawing) -> None:
+    """Raises `UserError` where sampler, schedule and their options do not go together, whatever the model."""
+    resolve_schedule(request.sampler, request.schedule)
+    schedule_options(request)
+
+
+def acting(sampler: str, schedule: str) -> tuple[str, ...]:
+    """The options that this sampler with this schedule reads; names of a request's fields."""
+    spec = SAMPLERS[sampler]
+    return (*spec.options, *SCHEDULES[spec.automatic if schedule == AUTOMATIC else schedule].options)
+
+
+def tables() -> dict[str, object]:
+    """For a page, which shows the options that act: those of each sampler and each schedule, and what "Automatic" is for each sampler."""
+    return {
+        "samplers": {name: spec.options for name, spec in SAMPLERS.items() if spec.options},
+        "schedules": {name: spec.options for name, spec in SCHEDULES.items() if spec.options},
+        "automatic": {name: spec.automatic for name, spec in SAMPLERS.items()},
+    }
