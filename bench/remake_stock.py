@@ -53,6 +53,7 @@ from pipelines.requests.request import (
 )
 from pipelines.requests.second_pass import UPSCALER_NAMES
 from pipelines.requests.tiles import ONE_BY_ONE, UNTILED, WINDOWS, one_by_one
+from pipelines.samplers import SAMPLERS
 
 OWN = Path(__file__).parents[1] / "models" / "starter"
 WIDTH = 160  # numbers in a text vector of the starter
@@ -162,7 +163,9 @@ def _common(dice: Dice, stock: Loaders) -> dict[str, Any]:
         "loras": dice.choice(((), (_lora(dice, stock),), (_lora(dice, stock), _lora(dice, stock)))),
         "threads": dice.choice((0, 0, 0, 1, 2, 3)),
     }  # fmt: skip
-    values["schedule"] = dice.choice(SCHEDULE_NAMES) if values["sampler"] not in ("DDIM", "LCM") else "Automatic"
+    values |= {"sigmas": "14.6, 5, 2, 0.7, 0.2", "rho": dice.choice((0.0, 0.0, 2.5)), "sigma_min": dice.choice((0.0, 0.0, 0.1))}
+    values |= {"eta": dice.choice((1.0, 1.0, 0.4)), "ddim_eta": dice.choice((0.0, 0.5)), "s_churn": dice.choice((0.0, 0.0, 3.0))}
+    values["schedule"] = dice.choice(SCHEDULE_NAMES) if len(SAMPLERS[values["sampler"]].schedules) > 5 else "Automatic"
     if dice.random() < 0.2:
         values["hypernetworks"] = (HypernetworkUse(id=stock.ids["hypernetwork swirl"], strength=dice.choice((0.3, -0.4))),)
     if dice.random() < 0.3:

@@ -103,8 +103,17 @@ def test_a_reload_in_mid_job_attaches_again_and_another_job_stops_within_a_step(
 
 
 def test_one_goes_back_in_the_steps_of_a_picture_and_branches_from_day_to_night(visit: Visit, running: RunningStudio) -> None:
+    """With levels that are even, so that much of the way is spent where day and night are decided: of 24 seeds all come out so."""
     page, film = visit.page, visit.page.locator(".film")
     visit.set("seed", "3")
+    visit.unfold()
+    visit.control("schedule").click()
+    page.get_by_role("option", name="Karras", exact=True).click()
+    visit.unfold("Options")
+    expect(page.locator("#txt2img-eta")).to_be_hidden()
+    visit.set("rho", "1")
+    visit.set("sigma_min", "0.1")
+    expect(page.locator("#txt2img-options .row-value")).to_have_text("min 0.1, rho 1")
     with visit.another_picture():
         visit.generate("a red house on the left in the snow at day, with mountains")
     by_day = reading_of(opened(visit, running))
@@ -115,23 +124,23 @@ def test_one_goes_back_in_the_steps_of_a_picture_and_branches_from_day_to_night(
     assert room
     page.mouse.move(room["x"] + 0.9 * room["width"], room["y"] + 9)
     page.mouse.down()
-    page.mouse.move(room["x"] + 0.18 * room["width"], room["y"] + 9, steps=4)
+    page.mouse.move(room["x"] + 0.43 * room["width"], room["y"] + 9, steps=4)
     page.mouse.up()
-    expect(film.locator(".film-where")).to_contain_text("Step 4 of 20 · noise")
+    expect(film.locator(".film-where")).to_contain_text("Step 9 of 20 · noise")
     expect(page.locator(".film-frame")).to_be_visible()
     page.keyboard.press("ArrowLeft")
-    expect(track).to_have_attribute("aria-valuenow", "3")
+    expect(track).to_have_attribute("aria-valuenow", "8")
     film.get_by_role("button", name="Branch from here").click()
     page.get_by_text("The form was filled anew.").wait_for()
     visit.control("prompt").fill("a red house on the left in the snow at night, with mountains")
-    expect(film.locator(".film-plan")).to_contain_text("after step 3 of 20")
+    expect(film.locator(".film-plan")).to_contain_text("after step 8 of 20")
     with visit.another_picture():
         film.get_by_role("button", name="Draw the branch").click()
     by_night = reading_of(opened(visit, running))
     assert (by_day.time, by_night.time) == ("day", "night")
     assert (by_night.things, by_night.ground, by_night.mountains) == (by_day.things, by_day.ground, by_day.mountains)
     page.locator(".inspector [data-part=lineage]").click()
-    expect(page.locator('.lineage-row[aria-current="true"]')).to_contain_text("Branch after step 3")
+    expect(page.locator('.lineage-row[aria-current="true"]')).to_contain_text("Branch after step 8")
     page.keyboard.press("Escape")
 
 

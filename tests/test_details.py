@@ -21,7 +21,7 @@ from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.fields import Choice, Several
 from pipelines.requests.groups import GROUPS
-from pipelines.requests.request import KINDS, OWN_VAE, EmbeddingUse, ImageToImage, LoraUse, Request, TextToImage
+from pipelines.requests.request import KINDS, OWN_VAE, Drawing, EmbeddingUse, ImageToImage, LoraUse, Request, TextToImage
 from pipelines.resolving.details import COUNTS, Groups, Value, details
 from pipelines.resolving.differences import differences
 from pipelines.resolving.model_names import ONE, SEVERAL, ModelNames
@@ -63,6 +63,8 @@ def test_every_field_that_people_choose_is_told_and_can_be_taken_over(kind: type
     requests = [kind(), *([TextToImage(hires=True)] if kind is TextToImage else [])]
     if issubclass(kind, DrawnSmall):
         requests.append(kind(enlarged_by="an upscaler"))
+    if issubclass(kind, Drawing):  # of the options of samplers and schedules those that act
+        requests += [kind(sampler=one, schedule=other) for one, other in (("Euler", "Karras"), ("Euler a", "Beta"), ("DDIM", "Own levels"))]
     made = {name for request in requests for value in values(told(request)).values() for name in value.fields}
     assert sorted(made) == sorted(item.name for item in fields(kind) if not item.metadata["derived"] and item.name not in COUNTS)
     assert all(isinstance(value.text, str) and value.text for value in values(told(kind())).values() if value.title not in ("Prompt",))

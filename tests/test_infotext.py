@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pipelines.metadata import hires_text, infotext, text_keys, tile_text, two_passes
 from pipelines.metadata.text_request import request_of
+from pipelines.programs.names import suiting
 from pipelines.requests.fields import Range
 from pipelines.requests.request import KINDS, SAMPLER_NAMES, SCHEDULE_NAMES, SEEDS, ImageToImage, Inpaint, TextToImage, limits
 from tests.support.toys import FAR_TOO_LONG
@@ -150,8 +151,12 @@ def requests() -> st.SearchStrategy[TextToImage]:
         "width": st.integers(8, 256).map(lambda eighth: eighth * 8),
         "height": st.integers(8, 250).map(lambda eighth: eighth * 8),
         "seed": st.integers(-1, SEEDS - 1),
+        "eta": st.floats(0, 1),
+        "rho": st.floats(0, 100),
+        "sigmas": st.sampled_from(["", "14.6, 3", "[3; 2,\n1]"]),
     }
-    return st.fixed_dictionaries(values).map(TextToImage.admit)
+    drawable = st.fixed_dictionaries(values).map(lambda each: each | {"schedule": suiting(each["sampler"], each["schedule"])})
+    return drawable.map(TextToImage.admit)
 
 
 @given(requests(), st.dictionaries(st.sampled_from(["Model", "Model hash"]), st.text(max_size=30)))

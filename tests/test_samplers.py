@@ -6,17 +6,18 @@ import ast
 import inspect
 import math
 from dataclasses import fields, replace
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from diffusers.schedulers import scheduling_ddpm
+from diffusers.schedulers import scheduling_ddpm, scheduling_sasolver, scheduling_tcd
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_deis_multistep import DEISMultistepScheduler
 from diffusers.schedulers.scheduling_lcm import LCMScheduler
+from diffusers.schedulers.scheduling_pndm import PNDMScheduler
 from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
@@ -50,7 +51,7 @@ TOLD = {"DPM++ 2M SDE Heun": {"solver_type": "heun"}, "RES multistep": {"solver_
 NOT_ALONE = ("sample_dpmpp_2m_sde", "sample_dpmpp_3m_sde")
 DETERMINISTIC = [name for name, spec in SAMPLERS.items() if not spec.stochastic]
 FOLDER = Path(__file__).parents[1] / "pipelines" / "samplers"
-ROOMMATES = {"__init__", "moment", "noise", "noise_schedule", "options", "schedules"}
+ROOMMATES = {"__init__", "moment", "noise", "noise_schedule", "options", "own_levels", "schedules"}
 SCHEDULE = NoiseSchedule(alphas_cumprod())
 SHAPE = (2, 4, 6, 5)
 
@@ -70,11 +71,16 @@ def start(sigma: float) -> Tensor:
 
 
 def moments(name: str, sigmas: Tensor, x: Tensor, denoise: Denoise = two_peaks, noise: Noise = fixed_noise) -> list[Moment]:
-    return list(SAMPLERS[name].walk(denoise, x, sigmas, noise))
+    return list(SAMPLERS[name].walk(denoise, x, sigmas, noise, trained=SCHEDULE))
 
 
 def result(name: str, sigmas: Tensor, x: Tensor, denoise: Denoise = two_peaks, noise: Noise = fixed_noise) -> Tensor:
     return moments(name, sigmas, x, denoise, noise)[-1].x
+
+
+def even(name: str) -> str:
+    """A schedule that nearly all samplers share."""
+    return "SGM Uniform" if SAMPLERS[name].schedules else "Automatic"
 
 
 def relative(ours: Tensor, theirs: Tensor) -> float:
@@ -152,6 +158,94 @@ def diffusers_multistep(name: str, sigmas: Tensor, x: Tensor) -> list[Tensor]:
     return found
 
 
+def test_plms_agrees_with_diffusers() -> None:
+    """With one call more than there are steps: the first is made twice."""
+    for steps in (2, 3, 7, 20):
+        sigmas = plan("PLMS", "Automatic", steps, SCHEDULE).double()
+        x = start(sigmas[0].item())
+        judge = PNDMScheduler(trained_betas=betas(), skip_prk_steps=True, steps_offset=1, set_alpha_to_one=False)
+        judge.set_timesteps(steps)
+        assert judge.timesteps is not None
+        levels = [sigmas[0], *sigmas[1:2], *sigmas[1:]]
+        scaled = x / scale(sigmas[0])
+        for t, sigma in zip(judge.timesteps.tolist(), levels, strict=False):
+            state = scaled * scale(sigma)
+            scaled = judge.step((state - two_peaks(state, sigma)) / sigma, t, scaled, return_dict=False)[0]
+        assert relative(result("PLMS", sigmas, x, noise=no_noise), scaled * scale(sigmas[-1])) < 1e-5, steps
+
+
+def test_tcd_agrees_with_diffusers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the end: theirs leaves a trace of noise, as of timestep 0."""
+    for steps, gamma in ((2, 0.3), (4, 0.3), (8, 0.0), (8, 1.0)):
+        sigmas = plan("TCD", "Automatic", steps, SCHEDULE).double()
+        x = start(sigmas[0].item())
+        found = list(SAMPLERS["TCD"].walk(two_peaks, x, sigmas, fixed_noise, SamplerOptions(gamma=gamma), trained=SCHEDULE))
+        judge = scheduling_tcd.TCDScheduler(trained_betas=betas())
+        judge.set_timesteps(steps)
+        for index, t in enumerate(judge.timesteps.tolist()[:-1]):
+            sigma, sigma_next = sigmas[index], sigmas[index + 1]
+            drawn = fixed_noise(sigma.item(), sigma_next.item())
+            monkeypatch.setattr(scheduling_tcd, "randn_tensor", lambda *_, drawn=drawn, **__: drawn)
+            output = (x - two_peaks(x, sigma)) / sigma
+            x = judge.step(output, t, x / scale(sigma), eta=gamma, return_dict=False)[0] * scale(sigma_next)
+            assert relative(found[index].x, x) < 1e-5, (steps, gamma, index)
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning", "ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize("tau", [0.0, 1.0])
+def test_sa_solver_agrees_with_diffusers(tau: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On our levels, noise and all. The last step, to 0, is no number there."""
+    for spacing, steps in product(("Karras", "SGM Uniform"), (2, 3, 4, 7, 20)):
+        sigmas = plan("SA-Solver", spacing, steps, SCHEDULE).double()
+        x = start(sigmas[0].item())
+        options = SamplerOptions(eta=tau)
+        found = list(SAMPLERS["SA-Solver"].walk(two_peaks, x, sigmas, fixed_noise, options, trained=SCHEDULE))
+        judge = scheduling_sasolver.SASolverScheduler(
+            trained_betas=betas(), predictor_order=3, corrector_order=4, tau_func=lambda t: tau * (200 <= t <= 800)
+        )
+        judge.set_timesteps(steps)
+        judge.sigmas = sigmas
+        judge.timesteps = SCHEDULE.sigma_to_t(sigmas[:-1])
+        judge._step_index = 0
+        for index, t in enumerate(judge.timesteps[:-1]):
+            sigma, sigma_next = sigmas[index], sigmas[index + 1]
+            drawn = fixed_noise(sigma.item(), sigma_next.item())
+            monkeypatch.setattr(scheduling_sasolver, "randn_tensor", lambda *_, drawn=drawn, **__: drawn)
+            x = judge.step((x - two_peaks(x, sigma)) / sigma, int(t), x / scale(sigma), return_dict=False)[0] * scale(sigma_next)
+            assert relative(found[index].x, x) < 1e-9, (spacing, steps, index)
+
+
+def test_restart_is_heun_with_a_part_made_again_from_fresh_noise() -> None:
+    """Written out as A1111 does: pairs of levels, and noise wherever one begins above the end of the one before."""
+    for steps in (7, 20, 40):
+        sigmas = plan("Restart", "Automatic", steps, SCHEDULE).double()
+        x = start(sigmas[0].item())
+        ours = result("Restart", sigmas, x)
+        pairs, last = restart_pairs(steps), None
+        for sigma, sigma_next in pairs:
+            if last is not None and last < sigma:
+                x = x + fixed_noise(sigma, last) * math.sqrt(sigma**2 - last**2)
+            level = torch.tensor([sigma, sigma_next], dtype=torch.float64)
+            *_, moment = SAMPLERS["Heun"].walk(two_peaks, x, level, no_noise)
+            x, last = moment.x, sigma_next
+        assert len(pairs) == steps
+        assert relative(ours, x) < 1e-5, steps
+
+
+def restart_pairs(steps: int) -> list[tuple[float, float]]:
+    again, times = (steps // 4, 2) if steps >= 36 else (9, 1) if steps >= 20 else (0, 0)
+    karras = kdiffusion.sampling().get_sigmas_karras
+    sigmas = karras(steps - again * times, SCHEDULE.sigma_min, SCHEDULE.sigma_max)
+    low, high = (int((sigmas - level).abs().argmin()) for level in (0.1, 2.0))
+    pairs: list[tuple[float, float]] = []
+    for index, pair in enumerate(zip(sigmas[:-1].tolist(), sigmas[1:].tolist(), strict=True)):
+        pairs.append(pair)
+        if times and index + 1 == low:
+            part = karras(again + 1, sigmas[low].item(), sigmas[high].item())[:-1].tolist()
+            pairs += [*pairwise(part)] * times
+    return pairs
+
+
 def test_euler_a_is_ddpm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which is why DDPM has no line of its own. diffusers' goes on to 0 from timestep 1, where our DDIM's levels end at 0.03."""
     steps = 7
@@ -216,10 +310,10 @@ def scale(sigma: Tensor) -> Tensor:
 def test_a_denoiser_that_always_says_the_same_is_taken_at_its_word(name: str) -> None:
     target = torch.linspace(-3, 3, 240).reshape(SHAPE)
     for steps in (1, 2, 3, 20):
-        sigmas = plan(name, "SGM Uniform", steps, SCHEDULE)
+        sigmas = plan(name, even(name), steps, SCHEDULE)
         drawn = result(name, sigmas, start(14.6).float(), lambda x, sigma: target, lambda *levels: fixed_noise(*levels).float())
-        if name == "LMS":  # it sums up slopes to the very end
-            torch.testing.assert_close(drawn, target, rtol=0, atol=2e-6)
+        if name in ("LMS", "PLMS"):  # they sum up slopes to the very end
+            torch.testing.assert_close(drawn, target, rtol=0, atol=1e-5)
         else:
             assert torch.equal(drawn, target)
 
@@ -241,15 +335,16 @@ def test_every_step_yields_one_moment_and_nothing_runs_ahead(name: str) -> None:
         calls.append(sigma[0].item())
         return two_peaks(x, sigma)
 
-    sigmas = plan(name, "SGM Uniform", 6, SCHEDULE)
-    run = SAMPLERS[name].walk(denoise, start(14.6), sigmas, fixed_noise)
+    sigmas = plan(name, even(name), 6, SCHEDULE)
+    run = SAMPLERS[name].walk(denoise, start(14.6), sigmas, fixed_noise, trained=SCHEDULE)
     assert calls == [], "no call before the first moment is asked for"
     first = next(run)
-    assert len(calls) == SAMPLERS[name].calls_per_step, "stopping after one step costs one step"
+    each, more = SAMPLERS[name].calls_per_step, SAMPLERS[name].more_calls
+    assert len(calls) == each + more, "stopping after one step costs one step"
     rest = list(run)
     assert [moment.index for moment in (first, *rest)] == list(range(6))
     assert [moment.sigma for moment in (first, *rest)] == sigmas[:-1].tolist()
-    assert len(calls) == 6 * SAMPLERS[name].calls_per_step - (SAMPLERS[name].calls_per_step - 1)
+    assert len(calls) == 6 * each - (each - 1) + more
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -257,7 +352,7 @@ def test_moments_keep_what_they_said(name: str) -> None:
     """A preview may look at an old moment while the sampler goes on: no state is changed in place."""
     x = start(14.6)
     before, kept = x.clone(), []
-    for moment in SAMPLERS[name].walk(two_peaks, x, plan(name, "Automatic", 5, SCHEDULE), fixed_noise):
+    for moment in SAMPLERS[name].walk(two_peaks, x, plan(name, "Automatic", 5, SCHEDULE), fixed_noise, trained=SCHEDULE):
         kept.append((moment, moment.x.clone(), moment.x0.clone()))
     assert torch.equal(x, before)
     assert all(torch.equal(moment.x, x) and torch.equal(moment.x0, x0) for moment, x, x0 in kept)
@@ -274,7 +369,7 @@ def test_an_image_is_the_same_in_a_batch_and_alone(name: str) -> None:
 
 def drawn(seeds: list[int], name: str, sigmas: Tensor) -> Tensor:
     noise = ImageNoise(seeds, (4, 8, 8))
-    return list(sample(name, two_peaks, noise.first() * sigmas[0], sigmas, noise))[-1].x
+    return list(sample(name, two_peaks, noise.first() * sigmas[0], sigmas, noise, trained=SCHEDULE))[-1].x
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -287,7 +382,7 @@ def test_half_precision_stays_half_precision_and_sigma_does_not(name: str) -> No
 
     noise = ImageNoise([1, 2], (4, 8, 8), dtype=torch.bfloat16)
     sigmas = plan(name, "Automatic", 4, SCHEDULE)
-    last = list(sample(name, denoise, noise.first() * sigmas[0], sigmas, noise))[-1]
+    last = list(sample(name, denoise, noise.first() * sigmas[0], sigmas, noise, trained=SCHEDULE))[-1]
     assert last.x.dtype == last.x0.dtype == torch.bfloat16
     assert set(seen) == {torch.float32}
 
@@ -303,6 +398,7 @@ ORDERS = [
     ("Euler", 1), ("DDIM", 1), ("Heun", 2), ("DPM++ 2M", 2), ("DPM2", 2), ("DPM++ 2S a", 2), ("DPM2 a", 2), ("DPM++ SDE", 2),
     ("DPM++ 2M SDE", 2), ("DPM++ 2M SDE Heun", 2), ("RES multistep", 2), ("UniPC", 2),  # whose last steps are of lower order
     ("DPM++ 3M SDE", 2),  # as k-diffusion weighs its third point
+    ("Restart", 2), ("SA-Solver", 2), ("PLMS", 2),
 ]  # fmt: skip
 
 
@@ -329,7 +425,7 @@ def error_of_a_step(name: str, h: float) -> float:
     true = torch.from_numpy(flow.y.T.copy()).unsqueeze(1)
     for index in range(5):
         turn = Turn(true[index], levels[index], levels[index + 1], tuple(reversed(levels[:index])), 5, remembered)
-        made = spec.function()(two_peaks, turn, no_noise, *spec.given(WITHOUT_NOISE))
+        made = spec.function()(two_peaks, replace(turn, trained=SCHEDULE), no_noise, *spec.given(WITHOUT_NOISE))
         remembered = made.remembered
     return (made.x - true[5]).abs().mean().item()
 
@@ -348,16 +444,16 @@ def error(name: str, steps: int) -> float:
     sigmas = torch.linspace(10 ** (1 / 7), 0.05 ** (1 / 7), steps + 1, dtype=torch.float64) ** 7
     x = torch.linspace(-25, 25, 101, dtype=torch.float64).view(1, -1)
     spec = SAMPLERS[name]
-    *_, last = spec.walk(two_peaks, x, sigmas, no_noise, *spec.given(WITHOUT_NOISE))
+    *_, last = spec.walk(two_peaks, x, sigmas, no_noise, *spec.given(WITHOUT_NOISE), trained=SCHEDULE)
     return (two_peaks_solution(last.x, 0.05) - two_peaks_solution(x, 10)).abs().mean().item()
 
 
-@pytest.mark.parametrize("name", [name for name, spec in SAMPLERS.items() if spec.stochastic and name != "LCM"])
+@pytest.mark.parametrize("name", [name for name, spec in SAMPLERS.items() if spec.stochastic and name not in ("LCM", "TCD")])
 def test_stochastic_samplers_draw_from_the_distribution(name: str) -> None:
     """What comes out are numbers near +1 and -1, half and half, with the spread of the data."""
     noise = ImageNoise([5], (1, 100, 200))
     sigmas = plan(name, "Automatic", 60, SCHEDULE)
-    numbers = list(sample(name, two_peaks, noise.first() * sigmas[0], sigmas, noise))[-1].x
+    numbers = list(sample(name, two_peaks, noise.first() * sigmas[0], sigmas, noise, trained=SCHEDULE))[-1].x
     assert abs((numbers > 0).float().mean().item() - 0.5) < 0.02
     assert abs(numbers.abs().mean().item() - 1) < 0.02
     assert abs(numbers.abs().std().item() - 0.25) < 0.05
@@ -433,7 +529,7 @@ def test_ddim_agrees_with_diffusers_on_eta() -> None:
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_sampler_is_told_the_options_that_it_declares_and_no_other(name: str) -> None:
-    odd = SamplerOptions(eta=0.1, ddim_eta=0.15, s_noise=0.2, s_churn=0.3, s_tmin=0.4, s_tmax=0.5)
+    odd = SamplerOptions(eta=0.1, ddim_eta=0.15, gamma=0.25, s_noise=0.2, s_churn=0.3, s_tmin=0.4, s_tmax=0.5)
     given = SAMPLERS[name].given(odd)
     assert len(given) == bool(SAMPLERS[name].options)
     for options in given:
@@ -459,10 +555,11 @@ GOES_ON = [(name, None) for name in SAMPLERS] + list(GIVEN.items()) + [("DDIM", 
 def test_a_run_goes_on_from_each_of_its_moments_bit_for_bit(name: str, options: SamplerOptions | None) -> None:
     sigmas, seeds = plan(name, "Automatic", 7, SCHEDULE), [11, 12]
     noise = ImageNoise(seeds, (4, 8, 8))
-    whole = list(sample(name, two_peaks, noise.first() * sigmas[0], sigmas, noise, options))
+    whole = list(sample(name, two_peaks, noise.first() * sigmas[0], sigmas, noise, options, trained=SCHEDULE))
     for moment in whole:
         later = ImageNoise(seeds, (4, 8, 8))  # as in another process
-        rest = list(sample(name, two_peaks, torch.full_like(moment.x, torch.nan), sigmas, later, options, kept_and_read(moment)))
+        blank = torch.full_like(moment.x, torch.nan)
+        rest = list(sample(name, two_peaks, blank, sigmas, later, options, kept_and_read(moment), SCHEDULE))
         assert [each.index for each in rest] == list(range(moment.index + 1, 7))
         for ours, theirs in zip(rest, whole[moment.index + 1 :], strict=True):
             assert torch.equal(ours.x, theirs.x) and torch.equal(ours.x0, theirs.x0) and ours.draws == theirs.draws
@@ -479,15 +576,15 @@ def kept_and_read(moment: Moment) -> Moment:
 def test_what_changes_in_the_middle_is_as_if_the_run_had_gone_on_from_there(name: str) -> None:
     sigmas = plan(name, "Automatic", 7, SCHEDULE)
     noise, other = ImageNoise([3], (4, 8, 8)), ImageNoise([3], (4, 8, 8))
-    calls = 0
+    spec, calls = SAMPLERS[name], 0
 
     def turning(x: Tensor, sigma: Tensor) -> Tensor:
         nonlocal calls
         calls += 1
-        return two_peaks(x, sigma) if calls <= 3 * SAMPLERS[name].calls_per_step else -two_peaks(x, sigma)
+        return two_peaks(x, sigma) if calls <= 3 * spec.calls_per_step + spec.more_calls else -two_peaks(x, sigma)
 
-    whole = list(sample(name, turning, noise.first() * sigmas[0], sigmas, noise))
-    rest = sample(name, lambda x, sigma: -two_peaks(x, sigma), whole[2].x, sigmas, other, start=whole[2])
+    whole = list(sample(name, turning, noise.first() * sigmas[0], sigmas, noise, trained=SCHEDULE))
+    rest = sample(name, lambda x, sigma: -two_peaks(x, sigma), whole[2].x, sigmas, other, start=whole[2], trained=SCHEDULE)
     assert torch.equal(list(rest)[-1].x, whole[-1].x)
 
 
@@ -503,6 +600,6 @@ def test_a_step_knows_nothing_but_what_it_is_given(name: str) -> None:
         turns.append((turn, made.x))
         return made
 
-    list(walk(noted, two_peaks, start(14.6), sigmas, fixed_noise))
+    list(walk(noted, two_peaks, start(14.6), sigmas, fixed_noise, trained=SCHEDULE))
     for turn, x in reversed(turns):
         assert torch.equal(own(two_peaks, turn, fixed_noise).x, x)

@@ -80,7 +80,7 @@ class Watch:
 
     def made(self, number: int) -> None:
         """So many steps are made, those before a branch among them."""
-        self._step = number
+        self._step, self._calls = number, number * SAMPLERS[self.request.sampler].calls_per_step
 
     # ---- what the networks say ----------------------------------------------------------------------------------------------
 

@@ -28,13 +28,14 @@ from pipelines.metadata.settings_text import LONGEST, NEGATIVE, take_apart
 from pipelines.metadata.text_keys import EXACT, HIRES, KEYS, LAST, ORDER, OURS, PICTURE_KEYS, SAME, SELDOM, SIZE, TEMPLATES, UPSCALE_TO
 from pipelines.metadata.two_passes import TILED, both, of_both, unsized
 from pipelines.metadata.unit_text import SHOWN_HASH, unit_text
-from pipelines.programs.names import Near, instead, sampler_of, schedule_of
+from pipelines.programs.names import Near, instead, sampler_of, schedule_of, suiting
 from pipelines.prompts.grammar import is_read_otherwise
 from pipelines.prompts.tags import write_tags
 from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.enlarge import BY_SIZE, THE_FILTER
 from pipelines.requests.fields import Range
 from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Request, SecondPass, TextToImage, limits
+from pipelines.samplers import SAMPLERS, SCHEDULES
 from pipelines.wildcards.unsaid import heard
 
 __all__ = ["LONGEST", "Settings", "number", "parse", "write"]
@@ -184,6 +185,9 @@ def _sampler_and_schedule(
         values |= {f"{passes}schedule": near.schedule} if near.schedule else {}
     if schedule := pairs.get(keys["schedule"]):
         _put(values, guessed, f"{passes}schedule", schedule, schedule_of(schedule, version))
+    chosen, drawn = values.get(f"{passes}sampler"), values.get(f"{passes}schedule")
+    if chosen in SAMPLERS and drawn in SCHEDULES:
+        values[f"{passes}schedule"] = suiting(chosen, drawn)
     return values, guessed
 
 

@@ -14,6 +14,7 @@ VERSION = "0.1"
 SAMPLING = {
     "eta": "Eta",
     "ddim_eta": "Eta DDIM",
+    "gamma": "TCD gamma",
     "s_noise": "Sigma noise",
     "s_churn": "Sigma churn",
     "s_tmin": "Sigma tmin",

@@ -32,21 +32,22 @@ SAME = {key(name): name for name in SAMPLERS} | {
     "dpmpp": "DPM++ 2M", "ddimv3": "DDIM", "heundiscrete": "Heun", "ddpm": "Euler a", "dpmpp2sancestral": "DPM++ 2S a",
     "dpm2ancestral": "DPM2 a", "kdpm2ancestral": "DPM2 a", "kdpm2ancestraldiscrete": "DPM2 a", "kdpm2discrete": "DPM2",
     "dpmpp3msdegpu": "DPM++ 3M SDE", "dpmpp2msdeheungpu": "DPM++ 2M SDE Heun", "lmsdiscrete": "LMS", "unipcbh2": "UniPC",
-    "unipcmultistep": "UniPC", "deismultistep": "DEIS",
+    "unipcmultistep": "UniPC", "deismultistep": "DEIS", "pndm": "PLMS",
 }  # fmt: skip
 # What is not here, by what it is most like: of the same order, with noise along the way or without.
 NEAREST = {
     "DPM++ 2M": ("dpmfast", "dpmadaptive", "dpmpp2s", "dpmpp2mcfgpp", "dpmpp2malt", "dpmsolversinglestep", "gradientestimation", "seeds2",
-                 "sasolver", "tdd"),
+                 "tdd"),
+    "SA-Solver": ("sasolverpece",),
     "DPM++ 2S a": ("dpmpp2sancestralcfgpp",),
     "DPM++ 3M SDE": ("ersde", "seeds3"),
-    "LMS": ("plms", "pndm", "ipndm", "ipndmv"),
+    "LMS": ("ipndm", "ipndmv"),
     "RES multistep": ("resmultistepcfgpp",),
     "Euler": ("eulercfgpp", "eulermax", "eulernegative", "eulerdy", "eulersmeady"),
-    "Euler a": ("eulerancestralcfgpp", "restart", "resmultistepancestral"),
+    "Euler a": ("eulerancestralcfgpp", "resmultistepancestral"),
     "Heun": ("heunpp2", "expheun2x0", "expheun2x0sde"),
     "DDIM": ("ddimcfgpp",),
-    "LCM": ("tcd", "turbo"),
+    "LCM": ("turbo",),
 }  # fmt: skip
 NEAR = {other: own for own, others in NEAREST.items() for other in others}
 
@@ -87,6 +88,12 @@ def schedule_of(name: str, version: str = "") -> Near:
     if letters in SAME_SCHEDULES:
         return Near(SAME_SCHEDULES[letters])
     return Near(NEAR_SCHEDULES.get(letters, ""), False)
+
+
+def suiting(sampler: str, schedule: str) -> str:
+    """The schedule if the sampler works with it, else "Automatic": other programs let one choose what they then do not read."""
+    spec = SAMPLERS[sampler]
+    return schedule if schedule in (AUTOMATIC, *spec.schedules, spec.automatic) else AUTOMATIC
 
 
 def _sampler(name: str, schedule: str) -> Near:

@@ -57,6 +57,7 @@ class Drawing(Guided):
     guidance_rescale: float = GUIDANCE(0.0, Range(0, 1, 0.05), "Guidance rescale", "Tames strong contrast; 0.7 suits zero-SNR models")
     eta: float = SAMPLING(1.0, Range(0, 1, 0.01), "Eta", "Share of fresh noise after each step; 0 adds none")
     ddim_eta: float = SAMPLING(0.0, Range(0, 1, 0.01), "Eta of DDIM", "Share of fresh noise after each step; 1 is DDPM")
+    gamma: float = SAMPLING(0.3, Range(0, 1, 0.01), "Gamma", "Share of fresh noise after each step; less keeps more, more invents")
     s_noise: float = SAMPLING(1.0, Range(0, 2, 0.001), "Sigma noise", "Factor of the noise that is added on the way")
     s_churn: float = SAMPLING(0.0, Range(0, 100, 0.1), "Sigma churn", "Noise added before the steps, over all of them")
     s_tmin: float = SAMPLING(0.0, Range(0, 1000, 0.01), "Churn from", "The lowest noise level at which it is added")

@@ -6,6 +6,7 @@ import math
 from dataclasses import fields
 
 from pipelines.requests.drawing import Drawing
+from pipelines.requests.second_pass import TwoPasses
 from pipelines.samplers import AUTOMATIC, SAMPLERS, SCHEDULES, resolve_schedule
 from pipelines.samplers.options import SamplerOptions, ScheduleOptions
 from pipelines.samplers.own_levels import read_levels
@@ -16,7 +17,7 @@ NEUTRAL = {item.name: item.default for item in fields(Drawing) if item.name in O
 
 def sampler_options(request: Drawing) -> SamplerOptions:
     return SamplerOptions(
-        eta=request.eta, ddim_eta=request.ddim_eta, s_noise=request.s_noise,
+        eta=request.eta, ddim_eta=request.ddim_eta, gamma=request.gamma, s_noise=request.s_noise,
         s_churn=request.s_churn, s_tmin=request.s_tmin, s_tmax=request.s_tmax or math.inf,
     )  # fmt: skip
 
@@ -42,10 +43,19 @@ def acting(sampler: str, schedule: str) -> tuple[str, ...]:
     return (*spec.options, *SCHEDULES[spec.automatic if schedule == AUTOMATIC else schedule].options)
 
 
+def acting_in(request: Drawing) -> frozenset[str]:
+    """The options that the sampler and the schedule of a drawing read, of its second pass as well where there is one."""
+    passes = [(request.sampler, request.schedule)]
+    if isinstance(request, TwoPasses) and request.hires:
+        passes.append((request.hires_sampler or request.sampler, request.hires_schedule or request.schedule))
+    return frozenset(name for each in passes for name in acting(*each))
+
+
 def tables() -> dict[str, object]:
     """For a page, which shows the options that act: those of each sampler and each schedule, and what "Automatic" is for each sampler."""
     return {
         "samplers": {name: spec.options for name, spec in SAMPLERS.items() if spec.options},
         "schedules": {name: spec.options for name, spec in SCHEDULES.items() if spec.options},
         "automatic": {name: spec.automatic for name, spec in SAMPLERS.items()},
+        "neutral": NEUTRAL,
     }

@@ -58,7 +58,8 @@ def steps_in_all(request: Drawing) -> int:
 
 def calls_in_all(request: Drawing) -> int:
     """Of the network, for one picture that is drawn whole."""
-    more = SAMPLERS[request.sampler].calls_per_step - 1  # not at the end of a run
+    spec = SAMPLERS[request.sampler]
+    more = spec.calls_per_step - 1  # not at the end of a run
     rounds = request.loops if isinstance(request, ImageToImage) else 1
     steps = steps_in_all(request)
-    return steps + more * max(0, steps - rounds)
+    return steps + more * max(0, steps - rounds) + spec.more_calls * min(rounds, steps)

@@ -16,7 +16,8 @@ from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.enlarge import THE_FILTER
 from pipelines.requests.fields import Choice, Flag, Limit, Range, Several, Stored, Whole
 from pipelines.requests.groups import COMPUTED, ENLARGED, GROUPS, PICTURE, SECOND, Group
-from pipelines.requests.request import OWN_VAE, PictureUse, Request, describe
+from pipelines.requests.request import OWN_VAE, Drawing, PictureUse, Request, describe
+from pipelines.requests.sampling import OPTIONS, acting_in
 from pipelines.requests.second_pass import UPSCALER_NAMES
 from pipelines.resolving.model_names import KEYS, ONE, SEVERAL, NamedModel, hashes
 
@@ -83,12 +84,15 @@ def size(width: int, height: int) -> str:
 
 def _values(request: Request, names: Names) -> Iterator[tuple[Group, Value]]:
     raw = describe(request)
+    idle = set(OPTIONS) - acting_in(request) if isinstance(request, Drawing) else set[str]()
     for item in fields(request):
         value, group = getattr(request, item.name), item.metadata["group"] or COMPUTED
         if (_is_found(item) or item.name in COUNTS) and value == item.default:
             continue
         if group == SECOND and item.name != SWITCH and not getattr(request, SWITCH, True):
             continue  # how a second pass would be drawn that nobody asked for
+        if item.name in idle:
+            continue  # what its sampler and its schedule do not read
         if group == ENLARGED and not enlarger_of(request):
             continue  # nor an upscaler in whose place a second pass comes
         if item.name == SIDES[0] and value:

@@ -46,6 +46,7 @@ class SamplerSpec:
     about: str  # what it is good for, in a line
     schedules: tuple[str, ...] = EVERY  # the others that apply
     calls_per_step: int = 1  # of the network; a last step that ends at 0 makes one
+    more_calls: int = 0  # in the first step of a run
     noise: Literal["none", "fresh", "brownian"] = "none"  # that it asks for by itself; with options it may ask for fresh one
     options: tuple[str, ...] = ()  # the fields of `SamplerOptions` that it has
     needs_both: bool = False  # what is predicted without the prompt is asked for by itself, at guidance 1 as well
@@ -61,11 +62,18 @@ class SamplerSpec:
         return _resolve(self.target)
 
     def walk(
-        self, denoise: Denoise, x: Tensor, sigmas: Tensor, noise: Noise, *options: SamplerOptions, start: Moment | None = None
+        self,
+        denoise: Denoise,
+        x: Tensor,
+        sigmas: Tensor,
+        noise: Noise,
+        *options: SamplerOptions,
+        start: Moment | None = None,
+        trained: NoiseSchedule | None = None,
     ) -> Iterator[Moment]:
         """As `moment.walk`, by its own steps."""
         walk = _resolve("moment:walk")
-        return walk(self.function(), denoise, x, sigmas, noise, *options, start=start)
+        return walk(self.function(), denoise, x, sigmas, noise, *options, start=start, trained=trained)
 
     def given(self, options: SamplerOptions | None) -> tuple[SamplerOptions, ...]:
         """Its last argument, if it has options: those that it has, and of the others nothing."""
@@ -131,8 +139,18 @@ SAMPLERS: dict[str, SamplerSpec] = {
     "UniPC": SamplerSpec("unipc:unipc", "Normal", "Close to the final picture in 8 to 15 steps"),
     "DEIS": SamplerSpec("deis:deis", "Normal", "Close to the final picture in 10 to 20 steps"),
     "RES multistep": SamplerSpec("res_multistep:res_multistep", "Karras", "As DPM++ 2M, a little calmer"),
+    "Restart": SamplerSpec(
+        "restart:restart", "Restart", "Goes back into the noise and mends what went wrong, from 20 steps on", (),
+        calls_per_step=2, noise="fresh", options=("s_noise",),
+    ),
+    "SA-Solver": SamplerSpec(
+        "sa_solver:sa_solver", "Normal", "Close to the final picture in 15 to 20 steps, with fresh noise",
+        noise="fresh", options=ANCESTRAL,
+    ),
+    "PLMS": SamplerSpec("plms:plms", "DDIM", "Of the first days, as old pictures were made", EVEN, more_calls=1),
     "DDIM": SamplerSpec("ddim:ddim", "DDIM", "Of the first days: steady, for drawing over", EVEN, options=("ddim_eta",)),
     "LCM": SamplerSpec("lcm:lcm", "LCM", "For LCM models alone: 4 to 8 steps, guidance 1 to 2", EVEN, noise="fresh"),
+    "TCD": SamplerSpec("tcd:tcd", "LCM", "For TCD and Hyper-SD models: 4 to 8 steps, guidance 1", EVEN, noise="fresh", options=("gamma",)),
 }  # fmt: skip
 
 SCHEDULES: dict[str, ScheduleSpec] = {
@@ -149,6 +167,7 @@ SCHEDULES: dict[str, ScheduleSpec] = {
     OWN_LEVELS: ScheduleSpec("schedules:own_levels", "Noise levels that you write down", ("sigmas",)),
     "DDIM": ScheduleSpec("schedules:ddim", "DDIM's own"),
     "LCM": ScheduleSpec("schedules:lcm", "LCM's own"),
+    "Restart": ScheduleSpec("schedules:restart", "Restart's own"),
 }
 
 
@@ -158,8 +177,9 @@ def resolve_schedule(sampler: str, schedule: str) -> str:
     if schedule == AUTOMATIC:
         return spec.automatic
     if schedule not in (*spec.schedules, spec.automatic):
-        choices = ", ".join((AUTOMATIC, *spec.schedules[:-1]))
-        raise UserError(f"{sampler} does not work with the schedule {schedule}. Choose {choices} or {spec.schedules[-1]}.")
+        *others, last = AUTOMATIC, *spec.schedules
+        choices = f"{', '.join(others)} or {last}" if others else last
+        raise UserError(f"{sampler} does not work with the schedule {schedule}. Choose {choices}.")
     return schedule
 
 
@@ -190,15 +210,16 @@ def sample(
     noise: ImageNoise,
     options: SamplerOptions | None = None,
     start: Moment | None = None,
+    trained: NoiseSchedule | None = None,
 ) -> Iterator[Moment]:
     """One `Moment` a step, starting from x at `sigmas[0]`, with the kind of noise this sampler needs.
 
     `options`: those that it has; None for its usual ones. `start`: a moment of this run; those after it follow, bit for bit, and x is
-    asked for nothing.
+    asked for nothing. `trained`: the levels that the plan was made on.
     """
     spec = SAMPLERS[sampler]
     source = noise.source(spec.noise, sigmas, start.draws if start else None)
-    return spec.walk(denoise, x, sigmas, source, *spec.given(options), start=start)
+    return spec.walk(denoise, x, sigmas, source, *spec.given(options), start=start, trained=trained)
 
 
 def _resolve(target: str) -> Any:  # Any: a sampler or a schedule, as its table says

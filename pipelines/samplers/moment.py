@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pipelines.samplers.noise_schedule import NoiseSchedule
 from pipelines.samplers.options import SamplerOptions
 
 
@@ -39,6 +40,7 @@ class Turn:
     past: tuple[float, ...]  # where the steps before began, the newest first; empty before the first one
     steps: int  # of the whole run
     remembered: tuple[Tensor, ...] = ()  # what the step before gave back; nothing before the first one
+    trained: NoiseSchedule | None = None  # the model's levels, for what steps by timesteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +58,25 @@ Sampler = Callable[..., Made]  # one step of it: (Denoise, Turn, Noise), and `Sa
 
 
 def walk(
-    sampler: Sampler, denoise: Denoise, x: Tensor, sigmas: Tensor, noise: Noise, *options: SamplerOptions, start: Moment | None = None
+    sampler: Sampler,
+    denoise: Denoise,
+    x: Tensor,
+    sigmas: Tensor,
+    noise: Noise,
+    *options: SamplerOptions,
+    start: Moment | None = None,
+    trained: NoiseSchedule | None = None,
 ) -> Iterator[Moment]:
-    """One moment a step, from x at `sigmas[0]`; or those that come after `start`, a moment of the same run."""
+    """One moment a step, from x at `sigmas[0]`; or those that come after `start`, a moment of the same run. `trained`: the model's
+    levels; some samplers do nothing without.
+    """
     levels: list[float] = sigmas.cpu().numpy().tolist()  # one copy from the device instead of one a step
     counted = Counted(noise, start.draws if start else 0)
     x, remembered = (start.x, start.remembered) if start else (x, ())
     for index in range(start.index + 1 if start else 0, len(levels) - 1):
         past = tuple(reversed(levels[:index]))
-        made = sampler(denoise, Turn(x, levels[index], levels[index + 1], past, len(levels) - 1, remembered), counted, *options)
+        turn = Turn(x, levels[index], levels[index + 1], past, len(levels) - 1, remembered, trained)
+        made = sampler(denoise, turn, counted, *options)
         x, remembered = made.x, made.remembered
         yield Moment(index, levels[index], made.x0, x, remembered, counted.draws)
 
@@ -78,6 +90,18 @@ class Counted:
     def __call__(self, sigma: float, sigma_next: float) -> Tensor:
         self.draws += 1
         return self._noise(sigma, sigma_next)
+
+
+def timestep_of(turn: Turn, sigma: float) -> float:
+    """Of a noise level, whole or not."""
+    assert turn.trained, "this sampler steps by the model's timesteps"
+    return turn.trained.sigma_to_t(torch.tensor([sigma])).item()
+
+
+def trained_level(turn: Turn, timestep: int) -> float:
+    """The noise level of a whole timestep."""
+    assert turn.trained, "this sampler steps by the model's timesteps"
+    return turn.trained.sigmas[timestep].item()
 
 
 def per_image(sigma: float, x: Tensor) -> Tensor:

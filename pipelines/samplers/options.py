@@ -21,6 +21,7 @@ class SamplerOptions:
     s_churn: float = 0.0  # noise added before the steps, over all of them (Karras et al. 2022, algorithm 2)
     s_tmin: float = 0.0  # the lowest noise level at which it is
     s_tmax: float = math.inf  # and the highest
+    gamma: float = 0.3  # 0 .. 1: share of the way that TCD goes too far, and back with fresh noise
 
 
 USUAL = SamplerOptions()

@@ -97,7 +97,7 @@ def run(
         return start.x0
     latents = start.x if start else latents
     denoiser.begin(steps.skipped + (start.index + 1 if start else 0), steps)
-    for moment in sample(request.sampler, denoiser, latents, levels.sigmas, noise, sampler_options(request), start):
+    for moment in sample(request.sampler, denoiser, latents, levels.sigmas, noise, sampler_options(request), start, denoiser.schedule):
         if not torch.isfinite(moment.x).all():
             raise Overflow("Numbers overflowed in the UNet, so there is no picture to show. Try a lower guidance, or another sampler.")
         made = moment.index + 1

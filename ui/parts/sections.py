@@ -159,7 +159,7 @@ def sampling(draft: Draft) -> None:
                 says = partial(hint, declared(draft.kind, name).metadata["info"], lines)
                 draft.show(name, info=says(draft.start[name]), min_width=120)
                 hinted(draft.inputs[name], says)
-        with gr.Row(elem_classes=["sampler-options"]):  # `static/form.css` hides those that the sampler and the schedule do not read
+        with row(draft, "options", "Options"):  # `static/form.css` hides those that the sampler and the schedule do not read
             draft.show(*OPTIONS, min_width=100)
         draft.show("batch_size")
     guidance(draft)

@@ -12,6 +12,16 @@ const enlarges = (upscaler, unnamed) => ((unnamed.hires_upscaler ?? [upscaler]).
 // The size that an upscaler brings, and its name; nothing of one that has not been told of yet.
 const enlarged = ({ width, height }, by) => (by ? `${width * by.factor} × ${height * by.factor}, ${by.name}` : "upscaler");
 
+// The options that the sampler with the schedule reads, in the first pass or in the second.
+const read = (sampler, schedule) => [
+  ...(options.samplers[sampler] ?? []),
+  ...(options.schedules[schedule === "Automatic" ? options.automatic[sampler] : schedule] ?? []),
+];
+/** @type {(values: Record<string, any>) => string[]} */
+const acting = ({ sampler, schedule, hires, hires_sampler, hires_schedule }) =>
+  [...new Set([...read(sampler, schedule), ...(hires ? read(hires_sampler || sampler, hires_schedule || schedule) : [])])];
+const said = (name, value) => (name === "sigmas" ? value.trim() && "levels" : `${name.replace(/^(ddim|s|sigma|beta)_/, "")} ${value}`);
+
 // Name of a row -> what it says of a form's values; `unnamed`: field -> its values that name no file, `enlargers`: upscaler ->
 // its name and factor, both as the server says.
 /** @type {Record<string, (values: Record<string, any>, unnamed: Record<string, string[]>, enlargers: Record<string, import("./messages.d.ts").OfferedEnlarger>) => string>} */
@@ -20,6 +30,7 @@ const SAYS = {
     list(schedule && schedule !== "Automatic" ? `${sampler} ${schedule}` : sampler, batch_size > 1 && `${batch_size} at once`),
   guidance: ({ guidance_from, guidance_until, guidance_curve, guidance_end, guidance_rescale }) =>
     list((guidance_from > 0 || guidance_until < 1) && `${per_cent(guidance_from)} to ${per_cent(guidance_until)}`, guidance_curve !== "Steady" && `${guidance_curve} to ${guidance_end}`, guidance_rescale > 0 && "rescaled") || "as usual",
+  options: (values) => list(...acting(values).map((name) => values[name] !== options.neutral[name] && said(name, String(values[name])))) || "as usual",
   variation: ({ variation_strength }) => (variation_strength > 0 ? per_cent(variation_strength) : "off"),
   "add-ons": ({ vae, refiner, clip_skip, hypernetworks, second_prompt }, unnamed) =>
     list(!(unnamed.vae ?? [vae]).includes(vae) && "VAE", refiner && "refiner", second_prompt && "second prompt", clip_skip > 1 && `clip skip ${clip_skip}`, count(hypernetworks?.length, "hypernetwork")) || "none",
@@ -39,19 +50,12 @@ const SAYS = {
   windows: ({ begins_with, overlap }) => list(begins_with, `overlap ${overlap}`),
 };
 
-// The options that a sampler with a schedule reads.
-const read = (sampler, schedule) => [
-  ...(options.samplers[sampler] ?? []),
-  ...(options.schedules[schedule === "Automatic" ? options.automatic[sampler] : schedule] ?? []),
-];
-
 // Name of a row -> the choice in it that says which of its fields act. The others are out of sight: see form.css.
 /** @type {Record<string, (values: Record<string, any>) => string>} */
 const CHOICES = {
   tiles: ({ tiling }) => tiling,
   second: ({ hires_tiling }) => hires_tiling,
-  sampling: ({ sampler, schedule, hires, hires_sampler, hires_schedule }) =>
-    ["options", ...read(sampler, schedule), ...(hires ? read(hires_sampler || sampler, hires_schedule || schedule) : [])].join(" "),
+  options: (values) => acting(values).join(" ") || "none",
 };
 
 const write = (fold, kind) => {
