@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from models.files import Identity
+from models.identify.distilled import FEW, NOT_DISTILLED, decided_defaults, distilled
 from models.identify.identify import identify
+from pipelines.samplers import SAMPLERS, resolve_schedule
 from tests.support.headers import (  # fmt: skip
     FAMILIES,
     NOVEL_AI,
@@ -150,7 +153,10 @@ def test_keys_of_their_own_tell_v_prediction_and_zero_terminal_snr() -> None:
     ("name", "variant"),
     [("sd_xl_turbo_1.0_fp16", "turbo"), ("DreamShaperXL_Lightning-SFW", "lightning"), ("Juggernaut_RunDiffusionPhoto2_Lightning_4Steps",
         "lightning"),
-     ("Hyper-SDXL-8steps", "hyper"), ("LCM_Dreamshaper_v7", "lcm"), ("turboVisionXL", ""), ("hyperrealism_v3", ""), ("calcmodel", ""),
+     ("Hyper-SDXL-8steps", "hyper"), ("LCM_Dreamshaper_v7", "lcm"), ("turboVisionXL", ""),
+     ("DreamShaperXL_Turbo_v2", "turbo mix"),
+     ("dmd2_sdxl_4step", "dmd2"), ("sdxl-tcd", "tcd"), ("pcm_sdxl_smallcfg", "pcm"), ("flash_sdxl", "flash"),
+     ("hyperrealism_v3", ""), ("calcmodel", ""),
          ("sdxl", "")],
 )  # fmt: skip
 def test_a_name_tells_models_of_a_few_steps(name: str, variant: str) -> None:
@@ -164,12 +170,40 @@ def test_the_title_in_the_metadata_counts_as_a_name() -> None:
 
 def test_what_suits_them_are_values_that_a_request_accepts() -> None:
     from pipelines.requests.request import TextToImage
+    from pipelines.requests.sampling import check_sampling
 
-    for name in ("turbo", "lightning", "hyper-sd", "lcm"):
+    for variant, way in FEW.items():
+        resolve_schedule(str(way.settings["sampler"]), str(way.settings.get("schedule", "Automatic")))
+        assert set(way.samplers) <= set(SAMPLERS) and way.settings["sampler"] == way.samplers[0], variant
+    for name in ("sd-turbo", "turbo", "lightning", "hyper-sd", "lcm", "dmd2", "tcd", "pcm", "flash_sd", "hyper-sd 1step", "dmd2_1step"):
         defaults: Mapping[str, Any] = told(checkpoint("sdxl"), name).defaults
         request = TextToImage(**defaults)
         assert {field: getattr(request, field) for field in defaults} == dict(defaults)
         assert defaults["steps"] <= 8 and defaults["guidance_scale"] <= 2
+        check_sampling(request)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("Hyper-SDXL-12steps-CFG-lora", {"steps": 12, "guidance_scale": 5.0}), ("sdxl_lightning_8step_lora", {"steps": 8, "sampler": "Euler"}),
+     ("pcm_sd15_lcmlike_lora_converted", {"sampler": "LCM"}), ("pcm_sdxl_smallcfg_2step_converted", {"steps": 2, "guidance_scale": 1.5}),
+     ("pcm_sdxl_normalcfg_16step_converted", {"steps": 16, "guidance_scale": 5.0}), ("dmd2_sdxl_4step_lora", {"schedule": "Simple"}),
+     ("Hyper-SD15-1step-lora", {"steps": 1, "sampler": "TCD", "sigmas": "5.11"}), ("lcm-lora-sdv1-5", {"sampler": "LCM", "steps": 6})],
+)  # fmt: skip
+def test_a_lora_of_a_few_steps_brings_what_its_name_says(name: str, settings: dict[str, Any]) -> None:
+    found = distilled(Identity("lora", "sdxl"), name, {})
+    assert found.variant in FEW and settings.items() <= found.defaults.items()
+    assert not distilled(Identity("lora", "sdxl"), "ink-v1", {}).defaults
+
+
+def test_a_model_that_predicts_the_picture_in_one_step_is_named_and_refused() -> None:
+    found = told(checkpoint("sdxl"), "sdxl_lightning_1step_x0")
+    assert not found.supported and "one step" in found.note
+
+
+def test_what_a_person_says_of_a_checkpoint_counts_before_its_name() -> None:
+    found = told(checkpoint("sdxl"), "sdxl_lightning_4step")
+    assert decided_defaults(found, NOT_DISTILLED, "") == {} and decided_defaults(found, "lcm", "")["sampler"] == "LCM"
 
 
 def test_the_second_turbo_model_takes_one_step() -> None:

@@ -61,16 +61,24 @@ def lora(house: House) -> Generator[str]:
 
 
 @pytest.mark.browser
-def test_a_file_that_is_put_into_the_folder_appears_without_a_reload(house: House, visit: Visit) -> None:
+def test_a_file_that_is_put_into_the_folder_appears_without_a_reload_and_brings_what_suits_it(house: House, visit: Visit) -> None:
+    """One for few steps: what was changed by hand stays."""
+    fast = "snow lightning 8step"
     open_models(visit)
-    assert "fresh snow" not in names(visit)
-    file = write_lora(house.models, "fresh snow")
-    wait_for(visit.page, lambda: "fresh snow" in names(visit))
+    assert fast not in names(visit)
+    file = write_lora(house.models, fast)
+    wait_for(visit.page, lambda: fast in names(visit))
     visit.open_tab("Text to image")
     offered = visit.page.locator("#txt2img-loras option")
-    wait_for(visit.page, lambda: "fresh snow" in offered.all_text_contents())
+    wait_for(visit.page, lambda: fast in offered.all_text_contents())
+    visit.set("guidance_scale", "3")
+    visit.page.locator("#txt2img-loras select").select_option(label=fast)
+    expect(visit.control("steps")).to_have_value("8")
+    expect(visit.page.locator("#txt2img-sampling .row-value")).to_have_text("Euler SGM Uniform")
+    expect(visit.control("guidance_scale")).to_have_value("3")
+    expect(visit.page.locator("#txt2img-notes [data-part=said]")).to_contain_text("a guidance of 3 is more than it bears")
     file.unlink()
-    soon(visit, lambda: "fresh snow" not in offered.all_text_contents())
+    soon(visit, lambda: fast not in offered.all_text_contents())
 
 
 @pytest.mark.browser

@@ -138,6 +138,20 @@ def test_a_branch_takes_other_options_of_its_sampler_and_leaves_its_levels(drawi
             resolve(branched(picture, 2, **changes), catalog)
 
 
+def test_a_branch_takes_other_levels_of_its_own_after_the_step(drawings: Drawings) -> None:
+    """Where there is one a step: what was drawn is what a run over both beginnings would have drawn."""
+    drawings.forget()
+    catalog = drawings.runner.catalog
+    own: dict[str, Any] = {"sampler": "Euler", "schedule": "Own levels", "steps": 4}
+    [picture] = drawings.of(TextToImage(**given(**own, sigmas="14, 6, 2, 0.5")))
+    [other] = drawings.of(resolve(branched(picture, 2, sigmas="14 6 2 1.2"), catalog), keep=False)
+    [whole] = drawings.of(TextToImage(**given(**own, sigmas="14, 6, 2, 1.2")), keep=False)
+    assert other.image.tobytes() == whole.image.tobytes() != picture.image.tobytes()
+    for levels in ("14, 6, 3, 1.2", "14, 6, 2, 1.2, 0.4", "14, 6"):
+        with pytest.raises(UserError, match="Noise levels"):
+            resolve(branched(picture, 2, sigmas=levels), catalog)
+
+
 # ---- in the words of others ----------------------------------------------------------------------------------------------------
 
 

@@ -46,7 +46,7 @@ def identify(header: Header, name: str, values: Values) -> Identity:
     found = steering or newer_family(signature, name) or add_on(signature, header.metadata) or _stable_diffusion(signature, name, values)
     if found is None:
         return Identity(supported=False, note=NOT_KNOWN)
-    return distilled(found, name, header.metadata) if found.kind in ("checkpoint", "unet") else found
+    return distilled(found, name, header.metadata) if found.kind in ("checkpoint", "unet", "lora") else found
 
 
 def _stable_diffusion(signature: Signature, name: str, values: Values) -> Identity | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from models.families import FAMILIES, PIXELS_PER_LATENT
 from models.files import Identity, ModelFile
+from models.identify.distilled import NOT_DISTILLED, decided_defaults
 from models.identify.folder import read_json
 from models.identify.identify import identify_folder
 from models.json_values import is_whole, listed, table
@@ -74,7 +75,8 @@ def checkpoint_of(file: ModelFile, facts: Facts) -> Checkpoint:
     """What was found, with what a person decided on top."""
     own, identity = file.overrides, file.identity
     family_key = identity.family if identity.family in FAMILIES else "sd1"
-    variant = own.variant or identity.variant
+    variant = "" if own.variant == NOT_DISTILLED else own.variant or identity.variant
+    found = decided_defaults(identity, own.variant, file.name.lower()) if own.variant else identity.defaults
     prediction_type = own.prediction_type or identity.prediction_type
     plain = "v" if prediction_type == "v_prediction" and not variant else variant
     return Checkpoint(
@@ -90,7 +92,7 @@ def checkpoint_of(file: ModelFile, facts: Facts) -> Checkpoint:
         zero_terminal_snr=identity.zero_terminal_snr if own.zero_terminal_snr is None else own.zero_terminal_snr,
         width=facts.width,
         vae_width=facts.vae_width,
-        defaults={**facts.defaults, **identity.defaults, **own.defaults},
+        defaults={**facts.defaults, **found, **own.defaults},
         known_words=frozenset(facts.known_words) or None,
         examples=facts.examples,
         rest=Path(facts.rest) if facts.rest else None,

@@ -12,6 +12,8 @@ from models.errors import UserError
 from models.json_values import is_row, table
 from pipelines.requests.details import DetailBox
 from pipelines.requests.fields import Flag, Range, Text, Whole, limited
+from pipelines.samplers import OWN_LEVELS, SAMPLERS
+from pipelines.samplers.own_levels import read_levels
 
 if TYPE_CHECKING:
     from pipelines.requests.drawing import Drawing
@@ -26,6 +28,7 @@ STAYS = (
     "left", "right", "top", "bottom", "overlap", "begins_with", "boxes", "together", "hires_upscaler", "noise_level",
     "tiling", "tile_size", "tile_overlap", "tile_order", "tile_padding", "tile_blur", "seam_pass", "seam_strength", "seam_width",
 )  # fmt: skip
+LEVELS = "sigmas"
 OF_A_PART = ("mask", "inverted", "mask_blur", "padding")  # where the mask says which part is drawn
 ONLY_MASKED = "Only masked"
 ONE = "A branch goes on from one picture, so it makes one. Set batch count and batch size to 1, and take choices out of the prompts."
@@ -101,11 +104,23 @@ def _other(request: Drawing, trunk: Drawing) -> Iterator[str]:
     names = {item.name: item.metadata["title"] for item in fields(request)}
     for name in _staying(trunk):
         then, now = _place(getattr(trunk, name)), _place(getattr(request, name, None))
-        if name in names and then != now:
+        if name in names and then != now and not (name == LEVELS and _go_on(request, trunk)):
             shown = f" ({then})" if isinstance(then, str | int | float) and not _is_id(then) else ""
             yield f"A branch goes on from the noise of its picture, so “{names[name]}” stays as it is there{shown}. Set it back."
     if trunk.variation_strength > 0 and request.variation_seed != trunk.variation_seed:
         yield f"A branch goes on from the noise of its picture, so “{names['variation_seed']}” stays as it is there. Set it back."
+
+
+def _go_on(request: Drawing, trunk: Drawing) -> bool:
+    """Of noise levels that are written down, one a step, those after the branch may be others."""
+    from pipelines.requests.steps import steps_of  # which knows the kinds of drawings
+
+    steps, use = steps_of(trunk), branch_of(request)
+    if use is None or {request.schedule, trunk.schedule} != {OWN_LEVELS} or SAMPLERS[trunk.sampler].leaps:
+        return False
+    then, now = read_levels(trunk.sigmas), read_levels(request.sigmas)
+    until = steps.skipped + use.step + 1
+    return len(then) == len(now) == steps.planned and then[:until] == now[:until]
 
 
 def _place(value: object) -> object:

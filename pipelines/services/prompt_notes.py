@@ -31,6 +31,7 @@ from pipelines.requests.request import WHOLE_LANGUAGE, Drawing, Request, TextToI
 from pipelines.requests.wording import TEMPLATES, texts_of, with_texts
 from pipelines.resolving.embedding_words import embeddings_for
 from pipelines.resolving.files import CatalogView
+from pipelines.resolving.suited import sampling_notes
 from pipelines.services.choice_notes import Choices, choices
 from pipelines.services.schedule_notes import changes_told, joined_told, switched_off
 from pipelines.services.time_lanes import Models
@@ -91,7 +92,9 @@ class PromptReader:
         if sum(len(text) for name, text in chosen.words.items() if name in TEMPLATES) > MOST_READ:
             return self._unlooked(asked, chosen)
         try:
-            return self._read(asked, checkpoint, chosen, texts)
+            found = self._read(asked, checkpoint, chosen, texts)
+            said = tuple(sampling_notes(run, checkpoint, self._catalog)) if run is not ANY_RUN else ()
+            return replace(found, sentences=(*found.sentences, *said))
         except UserError as error:
             return PromptNotes(sentences=(f"{error} Until then nothing can be drawn.",), drawn=chosen.told, has_choices=chosen.found)
 

@@ -27,6 +27,7 @@ class OfferedFile(TypedDict):
     reason: str  # why it does not go with the checkpoint, or ""
     misfit: str  # the same in a few words
     line: str  # as the form's own list has it, of what stands in one; else ""
+    suits: NotRequired[dict[str, object]]  # field -> what suits a LoRA that was made for few steps
 
 
 class OfferedEnlarger(TypedDict):

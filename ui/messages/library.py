@@ -30,6 +30,7 @@ class ModelDecision(ModelQuestion, total=False):
 
     prediction_type: object  # "", "epsilon" or "v_prediction"
     zero_terminal_snr: object  # true, false, or null
+    variant: object  # "", the key of a way of distilling, or "plain"
     vae: object  # an id
     note: object
     steps: object
@@ -94,13 +95,14 @@ class Bounds(TypedDict):
 
 
 class ModelDetails(ModelRow):
-    """One entry in full; the last three of a checkpoint alone. Sent by `LibraryHandlers.details`; read by `library_card.js`."""
+    """One entry in full; the last four of a checkpoint alone. Sent by `LibraryHandlers.details`; read by `library_card.js`."""
 
     metadata: dict[str, str]
     sorts: list[str]
     decided: NotRequired[dict[str, object]]
     vaes: NotRequired[list[Reference]]
     numbers: NotRequired[dict[str, Bounds]]
+    ways: NotRequired[list[Reference]]  # of distilling, by their keys
 
 
 class GoodModelRow(TypedDict):

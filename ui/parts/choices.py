@@ -13,10 +13,12 @@ import gradio as gr
 from gradio.context import LocalContext
 
 from models.files import ModelFile, ModelKind, scale_of
+from models.identify.distilled import FEW
 from pipelines import Checkpoint, Request, SecondPass, Studio, UserError, limits, written
 from pipelines.requests.enlarge import THE_FILTER
 from pipelines.requests.second_pass import UPSCALER_NAMES
 from pipelines.resolving.control_match import readers
+from pipelines.resolving.suited import samplers_for
 from ui.door.roles import role, user_of
 from ui.gradio_types import QUIET, Update, Updates, listener
 from ui.messages import FormOffers, OfferedFile, Word
@@ -37,12 +39,16 @@ UPSCALERS: dict[str, list[tuple[str, str]]] = {  # request field -> what is offe
     "enlarged_by": [("None: as it is drawn", "")],
     "hires_upscaler": [(name, name) for name in UPSCALER_NAMES],
 }
-DRAWS = ("", "v", "turbo", "lcm", "lightning", "hyper")  # variants that draw from words alone
+DRAWS = ("", "v", *FEW)  # variants that draw from words alone
 
 
 def offer(studio: Studio, form: Form) -> None:
     """Keeps the form's lists as the library is."""
-    names = [name for name in ("checkpoint", "vae", "refiner", "hires_checkpoint", "hires_upscaler", "enlarged_by") if name in form.inputs]
+    names = [
+        name
+        for name in ("checkpoint", "sampler", "vae", "refiner", "hires_checkpoint", "hires_upscaler", "enlarged_by")
+        if name in form.inputs
+    ]
     racks: dict[Rack, tuple[ModelKind, ...]] = {name: sorts for name, sorts in RACKS.items() if limits(form.kind).get(name)}
     kind = form.kind
 
@@ -104,6 +110,8 @@ def choices(studio: Studio, kind: type[Request], name: str, checkpoint_id: str) 
     checkpoints = studio.checkpoints(kind.kind)
     if name == "checkpoint":
         return controls.named(checkpoints)
+    if name == "sampler":
+        return [(each, each) for each in samplers_for(next((entry for entry in checkpoints if entry.id == checkpoint_id), None))]
     if name in UPSCALERS:
         return upscalers(studio, name)
     if name == "hires_checkpoint":
@@ -136,6 +144,7 @@ def listed(
 
 def _offered(studio: Studio, entry: ModelFile, checkpoint_id: str, strengths: Mapping[str, float]) -> OfferedFile:
     why, card = reason(studio, entry.id, checkpoint_id), studio.cards.card(entry)
+    suits = {"suits": dict(entry.identity.defaults)} if entry.identity.kind == "lora" and entry.identity.defaults else {}
     return {
         "id": entry.id,
         "name": entry.name,
@@ -147,6 +156,7 @@ def _offered(studio: Studio, entry: ModelFile, checkpoint_id: str, strengths: Ma
         "reason": why,
         "misfit": _told(studio.library.misfit, entry.id, checkpoint_id) if why else "",
         "line": "",
+        **suits,
     }
 
 

@@ -12,6 +12,7 @@ from gradio.components import Component
 from gradio.context import Context
 
 from models.families import PIXELS_PER_LATENT
+from models.identify.distilled import SETTINGS
 from models.json_values import is_row
 from pipelines import OWN_VAE, Checkpoint, Choice, Flag, Limit, Range, Request, SecondPass, Several, Text, Upscale, limits
 from pipelines.requests.second_pass import UPSCALER_NAMES
@@ -22,6 +23,7 @@ from ui.parts.form import Form, declared, is_exact
 from ui.parts.scripts import call
 
 ASPECTS = {"1:1": 1.0, "3:4": 3 / 4, "2:3": 2 / 3, "4:3": 4 / 3, "3:2": 3 / 2, "16:9": 16 / 9}  # width to height
+OF_FEW = tuple(sorted(SETTINGS))  # fields that a model of few steps brings
 NO_VAE_FILE = [("Automatic", ""), ("The checkpoint's own", OWN_VAE)]  # (words, value): what is offered beside files
 
 
@@ -175,6 +177,10 @@ def wire(form: Form, swap: gr.Button | None, aspects: list[gr.Button], dice: gr.
         button.click(None, chosen, sides, js=call("memory", "aspect", button.value, takes="id, width, height"))
     js = call("memory", "follow", form.kind.kind, form.names, takes="...values")
     listener(form.inputs["checkpoint"], "input")(None, form.components, form.components, js=js)
+    if "loras" in form.inputs:
+        names = [name for name in OF_FEW if name in form.inputs]
+        suited = [form.inputs[name] for name in names]
+        listener(form.inputs["loras"], "change")(None, suited, suited, js=call("memory", "suit", form.kind.kind, names, takes="...values"))
 
 
 def starts(kind: type[Request], checkpoints: Sequence[Checkpoint]) -> FormOffers:

@@ -13,6 +13,7 @@ from models.downloads.recommended import GoodModel
 from models.errors import UserError
 from models.families import FAMILIES
 from models.files import ModelFile, ModelKind
+from models.identify.distilled import FEW, NOT_DISTILLED
 from models.json_values import table
 from models.library.checkpoint import STARTER
 from models.names import folded
@@ -45,6 +46,7 @@ SHOWN = 400  # entries of a list; a search narrows it
 LONGEST = 4000  # characters of one metadata text
 KEYS = 60  # metadata entries of a file
 Answer = TypeVar("Answer")
+WAYS = {NOT_DISTILLED: "not distilled"} | {key: way.title for key, way in FEW.items()}
 DEFAULTS = ("steps", "guidance_scale")  # fields of a request whose start a person may set for a checkpoint
 
 
@@ -92,11 +94,13 @@ class LibraryHandlers:
         """And with what a person decided about a checkpoint, and what there is to decide."""
         own = entry.overrides
         decided = {"prediction_type": own.prediction_type, "zero_terminal_snr": own.zero_terminal_snr, "vae": own.vae, "note": own.note}
+        decided["variant"] = own.variant if own.variant in WAYS else ""
         defaults = {name: own.defaults.get(name) for name in DEFAULTS}
         fitting = [vae for vae in self._library.models("vae") if vae.usable and not reason(self._studio, vae.id, entry.id)]
         vaes = [Reference(id=vae.id, name=vae.name) for vae in fitting]
         numbers = {name: Bounds(**asdict(limits(TextToImage)[name])) for name in DEFAULTS}
-        return {**found, "decided": decided | defaults, "vaes": vaes, "numbers": numbers}
+        ways = [Reference(id=key, name=title) for key, title in WAYS.items()]
+        return {**found, "decided": decided | defaults, "vaes": vaes, "numbers": numbers, "ways": ways}
 
     def memory(self, asked: Done) -> list[MemoryRow]:
         """What is loaded where. Keys and folders stay here."""
@@ -114,11 +118,15 @@ class LibraryHandlers:
         prediction = str(asked.get("prediction_type", ""))
         if prediction not in ("", "epsilon", "v_prediction"):
             raise UserError("The prediction type is epsilon or v. Choose one of them, or leave it as it was found.")
+        variant = str(asked.get("variant", ""))
+        if variant not in ("", *WAYS):
+            raise UserError("It is distilled in one of the ways of the list, or in none. Choose one of them, or leave it as it was found.")
         zero = asked.get("zero_terminal_snr")
         decided = replace(
             entry.overrides,
             prediction_type=prediction,
             zero_terminal_snr=zero if isinstance(zero, bool) else None,
+            variant=variant or (entry.overrides.variant if entry.overrides.variant not in WAYS else ""),
             vae=str(asked.get("vae", ""))[:100],
             note=str(asked.get("note", entry.overrides.note))[:1000],
             defaults={name: value for name, value in entry.overrides.defaults.items() if name not in DEFAULTS} | _defaults(asked),

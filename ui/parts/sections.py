@@ -157,7 +157,8 @@ def sampling(draft: Draft) -> None:
         with gr.Row():
             for name, lines in (("sampler", SAMPLER_LINES), ("schedule", SCHEDULE_LINES)):
                 says = partial(hint, declared(draft.kind, name).metadata["info"], lines)
-                draft.show(name, info=says(draft.start[name]), min_width=120)
+                offered = {"choices": choices(draft.studio, draft.kind, name, str(draft.start["checkpoint"]))} if name == "sampler" else {}
+                draft.show(name, info=says(draft.start[name]), min_width=120, **offered)
                 hinted(draft.inputs[name], says)
         with row(draft, "options", "Options"):  # `static/form.css` hides those that the sampler and the schedule do not read
             draft.show(*OPTIONS, min_width=100)

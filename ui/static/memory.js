@@ -80,6 +80,18 @@ export const follow = (kind, names, values, former = held[kind]) => {
   return names.map((name) => (name in fresh && !same(fresh[name], now[name]) ? fresh[name] : undefined));
 };
 
+// A LoRA that makes its model draw in few steps brings what suits it, when it is picked by hand: what is as the checkpoint brought it follows.
+const picked = {}; // kind -> field -> value
+on("picked", ({ kind, suits }) => (picked[kind] = suits));
+
+export const suit = (kind, names, values) => {
+  const now = byName(names, values);
+  const { starts = {} } = page.lists[kind] ?? {};
+  const [suits, before] = [picked[kind] ?? {}, starts[page.forms[kind]?.checkpoint] ?? {}];
+  delete picked[kind];
+  return names.map((name) => (name in suits && same(now[name], before[name]) && !same(suits[name], now[name]) ? suits[name] : undefined));
+};
+
 // The size that suited a picture with the old checkpoint becomes the one that suits it with the new. `fit` asks the server.
 export const refit = async (fit, { kind, width, height, from, to }, picture) => {
   const [old, fresh] = await Promise.all([from, to].map((checkpoint) => fit({ checkpoint, picture }).catch(() => null)));

@@ -853,6 +853,7 @@ export type OfferedFile = {
   reason: string;
   misfit: string;
   line: string;
+  suits: Record<string, unknown>;
 };
 
 export type OfferedEnlarger = {
@@ -964,6 +965,7 @@ export type ModelDecision = {
   checkpoint?: unknown;
   prediction_type?: unknown;
   zero_terminal_snr?: unknown;
+  variant?: unknown;
   vae?: unknown;
   note?: unknown;
   steps?: unknown;
@@ -1038,6 +1040,7 @@ export type ModelDetails = {
   decided: Record<string, unknown>;
   vaes: Reference[];
   numbers: Record<string, Bounds>;
+  ways: Reference[];
 };
 
 export type GoodModelRow = {

@@ -15,7 +15,7 @@ export const build = ({ element, props, server }) => {
   const RETRY = 2000; // milliseconds until the next attempt when nobody could count
   const EXAMPLES = 4; // two rows of two
   // What says which steps will run, in what other words, and what acts at some of them.
-  const RUN = ["steps", "sampler", "denoising_strength", "exact_steps", "hires", "hires_steps", "hires_sampler", "hires_prompt", "hires_negative_prompt", "second_prompt", "carried", "loras", "controls", "refiner", "refiner_start", "guidance_scale", "hires_guidance", "boxes"];
+  const RUN = ["steps", "sampler", "schedule", "sigmas", "denoising_strength", "exact_steps", "hires", "hires_steps", "hires_sampler", "hires_prompt", "hires_negative_prompt", "second_prompt", "carried", "loras", "controls", "refiner", "refiner_start", "guidance_scale", "hires_guidance", "boxes"];
   const PROMPTS = ["prompt", "negative_prompt", "second_prompt", "hires_prompt", "hires_negative_prompt"];
   const layers = promptLayers(props.kind);
   const lines = timeLines(part("lines"), (name) => document.querySelector(`#${props.kind}-${name} textarea`));

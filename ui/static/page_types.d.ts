@@ -68,6 +68,8 @@ export type PageEvents = {
   lists: { kind: string; lists: Record<string, any> };
   /** Another checkpoint was chosen by hand; the size is the one of before. */
   chosen: { kind: string; width: number; height: number; from: string; to: string };
+  /** A LoRA that brings what suits it was picked by hand. */
+  picked: { kind: string; suits: Record<string, any> };
   /** The state of the engine. */
   engine: Engine;
   /** The library has changed. */

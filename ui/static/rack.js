@@ -1,5 +1,5 @@
 // A list of files with their strengths: what a request calls loras and hypernetworks. Names enter as text, never as markup.
-import { make, on, parts } from "./dom.js";
+import { emit, make, on, parts } from "./dom.js";
 import * as folds from "./folds.js";
 import { addWord } from "./keys.js";
 import { typedNumber } from "./numbers.js";
@@ -101,6 +101,7 @@ export const build = ({ element, trigger, props, watch }) => {
     if (!file || entries().length >= most) return;
     const strength = strengths.get(file.called) ?? file.strength;
     const start = Object.fromEntries(Object.entries(numbers).filter(([, limit]) => limit).map(([name, limit]) => [name, strength ?? limit.default]));
+    if (file.suits) emit("picked", { kind, suits: file.suits });
     const more = "blocks" in words ? { blocks: "" } : {};
     change([...entries(), { id: file.id, name: file.called, ...start, ...more }]);
   };
