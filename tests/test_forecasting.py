@@ -65,7 +65,7 @@ def test_the_starter_fits_nearly_anything_and_a_large_batch_of_a_large_model_doe
     assert forecast_of(TextToImage(), ToyShelf(), CARD, ()).fits
     alone, looked_at = (forecast_of(TextToImage(), ToyShelf(), CARD, (), beside) for beside in (0, 10**9))
     assert looked_at.weights == alone.weights + 10**9, "what looks at finished pictures counts too"
-    large = forecast_of(TextToImage(checkpoint="sd", width=1024, height=1024, batch_size=8), ToyShelf(), CARD, ())
+    large = forecast_of(TextToImage(checkpoint="sd", width=1024, height=1024, batch_size=12), ToyShelf(), CARD, ())
     assert not large.fits and "batch size" in large.advice
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ import torch
 import torch.nn.functional as functional
 from torch.overrides import TorchFunctionMode
 
+from bench import memory
 from models.errors import UserError
 from models.memory.alive import Alive
 from models.memory.device import mend_torchvision
 from models.memory.forecast import (  # fmt: skip
     DECODED,
+    GAPS,
     NEEDS,
     SLACK,
     STEERING,
@@ -75,19 +77,15 @@ UNETS: dict[str, dict[str, Any]] = {
 X4 = json.loads((Path(__file__).parent.parent / "models" / "kits" / "x4-upscaler" / "unet.json").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("family", UNETS)
-def test_the_unet_takes_what_is_forecast(family: str) -> None:
-    mend_torchvision()
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-
-    with torch.device("meta"):
-        unet = UNet2DConditionModel(**UNETS[family]).half()
-        sizes = {"text_embeds": torch.empty(2, 1280).half(), "time_ids": torch.empty(2, 6).half()}
-        latents, words = torch.empty(2, 4, 64, 64).half(), torch.empty(2, 77, UNETS[family]["cross_attention_dim"]).half()
-        peak = counted(unet, lambda: unet(latents, torch.empty(2), words, added_cond_kwargs=sizes, return_dict=False))
-    predicted = forecast(Work(family, 0, 512, 512), CARD, 100 * GB).activations
-    assert peak == pytest.approx(predicted / SLACK, rel=0.05)
-    assert sum(weight.numel() for weight in unet.parameters()) == NEEDS[family].unet
+@pytest.mark.parametrize(("family", "side", "ways"), [("sd1", 512, [memory.WHOLE, memory.LAYERS]), ("sdxl", 1024, [memory.PARTS])])
+def test_what_lies_on_a_card_is_forecast_whole_and_in_turn(family: str, side: int, ways: Sequence[str]) -> None:
+    """`python run.py bench memory` has all sizes."""
+    networks = memory.networks_of(family)
+    assert sum(weight.numel() for weight in networks.unet.parameters()) == NEEDS[family].unet
+    with memory.faked(networks):
+        found = {way: memory.counted(networks, side, way) for way in ways}
+    assert all(memory.LEAST <= counted.ratio <= memory.MOST for counted in found.values()), found
+    assert [found[way].peak for way in ways] == sorted((counted.peak for counted in found.values()), reverse=True)
 
 
 def test_the_x4_upscaler_takes_what_is_forecast() -> None:
@@ -99,7 +97,7 @@ def test_the_x4_upscaler_takes_what_is_forecast() -> None:
         unet = UNet2DConditionModel(**X4).half()
         given = torch.empty(2, 7, 128, 128).half(), torch.empty(2), torch.empty(2, 77, 1024).half()
         peak = counted(unet, lambda: unet(*given, class_labels=torch.zeros(2, dtype=torch.long), return_dict=False))
-    assert peak == pytest.approx(forecast(Work("x4-upscaler", 0, 512, 512), CARD, 100 * GB).activations / SLACK, rel=0.05)
+    assert peak == pytest.approx(forecast(Work("x4-upscaler", 0, 512, 512), CARD, 100 * GB).activations / GAPS, rel=0.05)
 
 
 @pytest.mark.parametrize("family", UNETS)
@@ -114,7 +112,7 @@ def test_what_control_networks_add_is_forecast(family: str) -> None:
         down, middle = ControlNetModel(**own)(*given, added_cond_kwargs=sizes, return_dict=False)
     assert sum(part.numel() for part in (*down, middle)) / 64**2 == STEERING
     plain, steered = (forecast(Work(family, 0, 512, 512, steered=steered), CARD, 0).activations for steered in (False, True))
-    assert steered - plain == pytest.approx(2 * 64**2 * STEERING * 2 * SLACK, abs=2)
+    assert steered - plain == pytest.approx(2 * 64**2 * STEERING * 2 * GAPS, abs=2)
 
 
 def test_the_decoder_takes_what_is_forecast() -> None:
@@ -127,7 +125,7 @@ def test_the_decoder_takes_what_is_forecast() -> None:
         vae = AutoencoderKL(**blocks, layers_per_block=2).half()
         peak = counted(vae, lambda: vae.decode(torch.empty(1, 4, 64, 64).half(), return_dict=False))  # pyright: ignore[reportArgumentType]
     assert peak == pytest.approx(DECODED * 512 * 512 * 2, rel=0.05)
-    assert peak == pytest.approx(forecast(Work("sd1", 0, 512, 512), CARD, 100 * GB).decode / SLACK, rel=0.05)
+    assert peak == pytest.approx(forecast(Work("sd1", 0, 512, 512), CARD, 100 * GB).decode / GAPS, rel=0.05)
     assert sum(weight.numel() for weight in vae.parameters()) == NEEDS["sd1"].vae
 
 

@@ -2,7 +2,8 @@
 
 The figures of a family are counted, not guessed: the most bytes of tensors that are alive at one moment of a forward pass of the
 network in its published shape, with attention that does not hold its matrix (tests/test_memory.py counts again, on meta tensors).
-What a library takes beside them, and what lies between allocations unused, is in SLACK, which is a guess.
+What a library takes beside them, and what lies between allocations unused, is a guess: SLACK, and GAPS on a card, where the libraries
+have memory of their own kept free for them (`MARGIN` in device.py). `python run.py bench memory` holds forecasts against counts.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 from models.families import FAMILIES, PIXELS_PER_LATENT
 
 SLACK = 1.5
+GAPS = 1.15
 TILE = 96  # latents along the side of the largest piece that the VAE decodes at once
 DECODED = 768  # numbers alive at the peak of decoding, for each pixel
 STEERING = 1_640  # numbers that control networks add to the UNet's, for each latent pixel of each picture and branch, in every family
@@ -122,6 +124,23 @@ def working_memory(work: Work, machine: Machine) -> int:
     return _predict(work, machine, 0).work + int(work.patched * PATCHED)
 
 
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """Bytes of weights that lie on the device at once, when they come there in turn: while pictures are drawn, while they are decoded, and
+    while what is small runs.
+    """
+
+    drawing: int
+    decoding: int
+    beside: int = 0
+
+
+def peak_in_turn(work: Work, machine: Machine, lying: Lying) -> int:
+    """Bytes on the device at the peak, where networks or layers come to it one at a time."""
+    own = _predict(work, machine, 0)
+    return max(lying.drawing + own.activations, lying.decoding + own.decode, lying.beside)
+
+
 def _predict(work: Work, machine: Machine, available: int) -> Forecast:
     unet, decode = _activations(work, machine), _decode(work, machine)
     weights = work.weights + int(work.patched * PATCHED)
@@ -136,17 +155,22 @@ def _activations(work: Work, machine: Machine) -> int:
     samples = pictures * (2 if work.guided else 1)
     numbers = NEEDS.get(work.family, NEEDS["sd1"]).activations + (STEERING if work.steered else 0)
     latents = (width // pixels_per_latent(work)) * (height // pixels_per_latent(work))
-    return int(numbers * work.slimness * samples * latents * machine.element_size * SLACK)
+    return int(numbers * work.slimness * samples * latents * machine.element_size * _slack(work, machine))
 
 
 def pixels_per_latent(work: Work) -> int:
     return FAMILIES[work.family].pixels_per_latent if work.family in FAMILIES else PIXELS_PER_LATENT
 
 
+def _slack(work: Work, machine: Machine) -> float:
+    """The figures of a slimmer model are worked out, not counted."""
+    return SLACK if machine.device is None or work.slimness < 1 else GAPS
+
+
 def _decode(work: Work, machine: Machine) -> int:
     width, height = (min(side // pixels_per_latent(work), TILE) for side in (work.width, work.height))
     area = width * height * pixels_per_latent(work) ** 2
-    return int(DECODED * work.slimness * area * machine.element_size * SLACK)
+    return int(DECODED * work.slimness * area * machine.element_size * _slack(work, machine))
 
 
 def _advice(work: Work, machine: Machine, predicted: Forecast) -> str:

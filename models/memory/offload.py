@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from models.memory.forecast import Lying
 from models.memory.manager import Tier
 
 Value = TypeVar("Value")
@@ -80,6 +81,23 @@ def in_turn(networks: Iterable[nn.Module], device: torch.device, layer_by_layer:
             else:
                 _whole(network, turn, stack)
         yield turn.end
+
+
+def lying(
+    drawing: Iterable[nn.Module], decoding: Iterable[nn.Module], beside: Iterable[nn.Module] = (), layer_by_layer: bool = False
+) -> Lying:
+    """What lies on the device at once while networks run `in_turn`: of those that draw, of those that decode, and of the rest."""
+    size = _largest_layer if layer_by_layer else _size
+    return Lying(*(max(map(size, networks), default=0) for networks in (drawing, decoding, beside)))
+
+
+def _size(network: nn.Module) -> int:
+    return sum(tensor.nbytes for tensor in _tensors([network]))
+
+
+def _largest_layer(network: nn.Module) -> int:
+    layers = (sum(weight.nbytes for weight in module.parameters(recurse=False)) for module in network.modules())
+    return max(layers, default=0) + sum(buffer.nbytes for buffer in network.buffers())
 
 
 class _Turn:

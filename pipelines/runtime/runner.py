@@ -17,9 +17,9 @@ from models.errors import Interrupted
 from models.identify.control import IP_ADAPTER
 from models.library.catalog import STARTER, Catalog
 from models.memory.device import Device, choose, read_machine, release
-from models.memory.forecast import Machine, Work, working_memory
+from models.memory.forecast import Machine, Work, peak_in_turn, working_memory
 from models.memory.manager import Key, LedgerLine, Lent, Manager, Tier
-from models.memory.offload import in_turn
+from models.memory.offload import in_turn, lying
 from models.networks.vision import Vision
 from models.patches import applied
 from models.patches.hypernetworks import active
@@ -207,7 +207,7 @@ class ModelRunner:
             model = replace(model, encodings=self._encodings, encoder_state=named.encoder_state(self._loaders.fingerprint))
             paced = stack.enter_context(applied(model, named.loras(added), named.paces))
             stack.enter_context(active(model, named.hypernetworks(added)))
-            paced.bring_home = stack.enter_context(self._running(_with_joined(lent, model), lent.tier, work))
+            paced.bring_home = stack.enter_context(self._running(_with_joined(lent, model), model, lent.tier, work))
             yield replace(model, paced=paced if paced.patches else None)
 
     def spare(self, request: Drawing) -> None:
@@ -216,14 +216,17 @@ class ModelRunner:
         self.manager.unload_idle(keep={*named.added, *named.networks})
         release(self._device)
 
-    def _running(self, networks: Collection[nn.Module], tier: Tier, work: Work) -> AbstractContextManager[Callable[[], None]]:
+    def _running(
+        self, networks: Collection[nn.Module], model: DiffusionModel, tier: Tier, work: Work
+    ) -> AbstractContextManager[Callable[[], None]]:
         """What does not fit the device whole goes there part by part, and a part that does not fit either, layer by layer. Gives what
         brings all of it back into the host's memory until it is needed again.
         """
         if tier == "device" or self.machine.device is None:
             return nullcontext(lambda: None)
-        largest = max(sum(weight.nbytes for weight in network.parameters()) for network in networks)
-        too_large = largest + working_memory(replace(work, patched=0), self.machine) > self.machine.device
+        decoding = [model.vae]
+        drawing = [network for network in networks if network is not model.vae]
+        too_large = peak_in_turn(work, self.machine, lying(drawing, decoding)) > self.machine.device
         return in_turn(networks, self._device.torch_device, layer_by_layer=too_large)
 
 
