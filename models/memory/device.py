@@ -7,7 +7,7 @@ import importlib
 import sys
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -62,6 +62,37 @@ def threads(count: int) -> Generator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+ATTENTIONS = ("fastest", "memory-efficient", "plain")  # kernels, as torch chooses among them, the most careful last
+
+
+@contextmanager
+def attention(way: str) -> Generator[None]:
+    """Attention is worked out by these kernels, one of `ATTENTIONS`, for the length of the block. They differ in the last bits."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    allowed = {"memory-efficient": [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH], "plain": [SDPBackend.MATH]}
+    with sdpa_kernel(allowed[way]) if way in allowed else nullcontext():
+        yield
+
+
+def order_of_sums() -> tuple[object, ...]:
+    """Of what the last bits depend on at this moment, or whether there are numbers at all: the threads, and the kernels of attention."""
+    cuda = torch.backends.cuda
+    return torch.get_num_threads(), cuda.flash_sdp_enabled(), cuda.mem_efficient_sdp_enabled()
+
+
+def more_careful(way: str, device: Device) -> str | None:
+    """The next kernels to try where these gave numbers that are not finite, as some do in half precision on some cards. None: there are no
+    others, or the device has one kind alone.
+    """
+    rest = ATTENTIONS[ATTENTIONS.index(way) + 1 :]
+    return rest[0] if rest and has_kernels_to_choose(device) else None
+
+
+def has_kernels_to_choose(device: Device) -> bool:
+    return device.torch_device.type not in ("cpu", "mps")
 
 
 def mend_torchvision() -> None:

@@ -46,17 +46,18 @@ def record_of(path: Path, catalog: CatalogView, resolved: Callable[[Request], Re
 
 def look(record: Record, runner: Runner) -> Looking:
     """Raises `UserError` where nothing comes of it."""
-    made: Image.Image | None = None
+    made: Picture | None = None
     with closing(runner.batches(record.request)) as batches:
         for batch in batches:
             with closing(batch):
                 for event in batch:
                     if isinstance(event, Picture):
-                        made = event.image
+                        made = event
                     yield Seen(event.index, event.count) if isinstance(event, Step) and not event.before else Seen(0, 1)
     if made is None:
         raise UserError(NO_PICTURE)
-    return Found(compared(_saved(record.path), made, list(reasons(record, runner.runtime))))
+    here = {**runner.runtime, **made.made_with}  # with what was decided while it was drawn
+    return Found(compared(_saved(record.path), made.image, list(reasons(record, here))))
 
 
 def compared(before: Image.Image, now: Image.Image, reasons: Sequence[str]) -> AgainFound:

@@ -15,7 +15,8 @@ log = logging.getLogger(__name__)
 
 Hash = Callable[[], str]  # SHA-256 in hexadecimal digits once it is known, "" when it cannot be; waits if it must
 # What only we read. It stands in the JSON, not in the text.
-RUNTIME = ("Device", "Number type", "torch", "diffusers", "transformers", "spandrel", "Pillow", "Atelier")
+ATTENTION = "Attention"  # by which kernels it was worked out, where a card has several
+RUNTIME = ("Device", "Number type", ATTENTION, "torch", "diffusers", "transformers", "spandrel", "Pillow", "Atelier")
 PARTS, REFINER_PARTS, WEIGHTS, VISION = "Part hashes", "Refiner part hashes", "Preprocessor hashes", "Vision hashes"
 UPSCALERS = "Postprocess upscaler", "Postprocess upscaler 2"  # as A1111 calls them
 ENLARGER = "Enlarged by"  # an upscaler, when it was drawn; ours alone, with its hash beside it

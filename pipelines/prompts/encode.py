@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from models.diffusion_model import DiffusionModel, TextEncoder
+from models.memory.device import order_of_sums
 from models.patches.embeddings import Embedding, injected
 from pipelines.prompts.chunks import Chunk, chunk
 
@@ -90,14 +91,14 @@ def _read_by(place: int, text: Texts) -> str:
 
 
 def _encoded(model: DiffusionModel, encoder: TextEncoder, chunks: tuple[Chunk, ...], layer: Layer) -> Encoded:
-    """As it is kept, if it is. The number of threads is part of what is asked: more of them add up in another order."""
+    """As it is kept, if it is. In which order sums are added up is part of what is asked."""
 
     def now() -> Encoded:
         return encode(encoder, chunks, layer, model.embeddings, model.device.torch_device)
 
     if model.encodings is None:
         return now()
-    return model.encodings.get(encoder.network, (chunks, layer, model.encoder_state, torch.get_num_threads()), now)
+    return model.encodings.get(encoder.network, (chunks, layer, model.encoder_state, order_of_sums()), now)
 
 
 @torch.no_grad()

@@ -1,4 +1,6 @@
-"""Attempts at drawing a job. When memory runs out, the batch is drawn once more in a sparing way, and so are those after it."""
+"""Attempts at drawing a job. When memory runs out, the batch is drawn once more in a sparing way, and so are those after it; when numbers
+overflow on a card, with more careful kernels of attention.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,12 @@ from dataclasses import replace
 import torch
 
 from models.diffusion_model import DiffusionModel
-from models.errors import Interrupted, UserError
-from models.memory.device import threads
+from models.errors import Interrupted, Overflow, UserError
+from models.memory.device import ATTENTIONS, attention, more_careful, threads
 from models.memory.forecast import drop_frames, exhausted, is_out_of_memory
 from pipelines.jobs.events import Event, Picture
 from pipelines.jobs.runner import Events
+from pipelines.metadata.provenance import ATTENTION
 from pipelines.requests.as_made import threads_here
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Drawing
@@ -47,6 +50,7 @@ class Attempts:
         self._progress = progress
         self._watching = watching
         self._sparing = False
+        self._attention = ATTENTIONS[0]
         self._begun: Begun | None = None  # the steps that are made already, once that is known
         self._begin()
 
@@ -106,23 +110,30 @@ class Attempts:
         try:
             yield from self._events()
         except Interrupted:  # within a step
-            interrupted = True
+            memory_ran_out = False
         except Exception as error:
-            if not is_out_of_memory(error):
+            memory_ran_out = is_out_of_memory(error)
+            if not (memory_ran_out or (isinstance(error, Overflow) and self._turned_careful())):
                 raise
-            log.warning("memory ran out: %s", drop_frames(error))
-            interrupted = False
+            log.warning("the attempt is given up: %s", drop_frames(error))
         else:
             return False
         self.close()
-        if not interrupted:
+        if memory_ran_out:
             return True
         self._workshop.heed()
         yield None  # a job that is stopped ends here
         return (yield from self._attempt())
 
+    def _turned_careful(self) -> bool:
+        """Whether there are kernels of attention that may do better. They are then used for the rest of the job."""
+        way = more_careful(self._attention, self._task.model.device) if self._task else None
+        self._attention = way or self._attention
+        return way is not None
+
     def _prepared(self) -> Generator[None, None, DiffusionModel]:
         self._lease.enter_context(threads(threads_here(self._request.threads)))
+        self._lease.enter_context(attention(self._attention))
         return (yield from self._lent())
 
     def _events(self) -> Events:
@@ -150,4 +161,5 @@ class Attempts:
         """With what was decided while it was drawn."""
         self._progress.pictures = picture.index + 1
         assert isinstance(picture.request, Drawing)
-        return replace(picture, request=self._workshop.origins.recorded(picture.request, task.model))
+        made_with = picture.made_with if self._attention == ATTENTIONS[0] else {**picture.made_with, ATTENTION: self._attention}
+        return replace(picture, request=self._workshop.origins.recorded(picture.request, task.model), made_with=made_with)

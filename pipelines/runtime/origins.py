@@ -11,10 +11,10 @@ import torch
 
 from models.diffusion_model import DiffusionModel
 from models.library.catalog import Catalog
-from models.memory.device import Device
+from models.memory.device import ATTENTIONS, Device, has_kernels_to_choose
 from models.memory.manager import Key
 from pipelines.metadata.companions import companions, content
-from pipelines.metadata.provenance import UPSCALERS, VISION, Hash, Hashes, MadeWith, one, several
+from pipelines.metadata.provenance import ATTENTION, UPSCALERS, VISION, Hash, Hashes, MadeWith, one, several
 from pipelines.metadata.text_keys import VERSION
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.as_made import Understanding
@@ -88,7 +88,8 @@ def runtime(device: Device) -> Mapping[str, str]:
     """On what, in which numbers and with which versions pictures are computed."""
     number_type = str(device.dtype).removeprefix("torch.")
     versions = {name: version(name) for name in ("torch", "diffusers", "transformers", "Pillow")}
-    return {"Device": _device_name(device.torch_device), "Number type": number_type, **versions, "Atelier": VERSION}
+    kernels = {ATTENTION: ATTENTIONS[0]} if has_kernels_to_choose(device) else {}
+    return {"Device": _device_name(device.torch_device), "Number type": number_type, **kernels, **versions, "Atelier": VERSION}
 
 
 def _device_name(device: torch.device) -> str:

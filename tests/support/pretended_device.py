@@ -50,6 +50,7 @@ class Card:
     bytes: int = 0  # of the tensors that are alive
     peak: int = 0  # the most that were; whoever measures sets it back
     waited: list[str] = field(default_factory=list)
+    flawed: bool = False  # its fastest kernel of attention gives no numbers, as some real ones do
 
     def hold(self, storage: torch.UntypedStorage) -> None:
         """Counts it for as long as it lives."""
@@ -118,6 +119,8 @@ class _Backend:
         if name in WAITED_FOR or (name == "_index_put_impl_" and _has_mask(args[1])):
             card.waited.append(name)
         result = _summed(operator, given, named) if name in SUMS and views.half else operator(*given, **named)
+        if name == "scaled_dot_product_attention" and card.flawed and torch.backends.cuda.flash_sdp_enabled():
+            result.fill_(float("nan"))
         if isinstance(result, tuple | list):
             return type(result)(self._kept(views, part) for part in result)
         return self._kept(views, result)
