@@ -41,6 +41,9 @@ from pipelines.services.finish_files import FinishFiles
 from pipelines.services.finish_jobs import JobFollowers
 from pipelines.services.finishes import Bench, Finishes
 from pipelines.services.folders import Folders
+from pipelines.services.grid_jobs import GridJobs
+from pipelines.services.grid_names import GridNames
+from pipelines.services.grids import Grids
 from pipelines.services.guests import DiskQuota
 from pipelines.services.inside import Insides
 from pipelines.services.job_news import NewsDesk
@@ -101,6 +104,7 @@ class Services:
         self._join_inside(kept)
         self.folders = Folders(book, outputs, self._checkpoint_of)
         self.finishes = Finishes(FinishFiles(outputs.folder), self._bench())
+        self._join_grids()
 
     def _join_people(self, kept: Inputs, guest_disk: int) -> None:
         """Who comes in, what of the disk is theirs, and what they bring."""
@@ -116,7 +120,7 @@ class Services:
         )
         followers = JobFollowers(
             self.book, self.uploads, lambda: self.finder, lambda: self.gallery, admission.step, admission.resolved, self.disk.free,
-            lambda record: self.safety.entered(record),
+            lambda record: self.safety.entered(record), lambda job: self._grid_jobs.moved(job),
         )  # fmt: skip
         self._worker = Worker(self.book, outputs, open_runner, followers, self.steps)
         self._news = NewsDesk(self.book, self._worker, self._catalog)
@@ -164,6 +168,18 @@ class Services:
         """What looks into a drawing, and at its steps."""
         self.inside = Insides(self._worker, self._catalog, kept, self.tokens, self.admission.resolved)
         self.strips = Strips(self.steps, self._catalog, self.book.queue)
+
+    def _join_grids(self) -> None:
+        """Grids, and the jobs of their cells."""
+        admission = self.admission
+
+        def names(user: str) -> GridNames:
+            return GridNames(self._catalog, self.presets, user)
+
+        self._grid_jobs = GridJobs(self.book, admission.admitted, names, self.disk.free, self._worker.changed)
+        self.grids = Grids(
+            self.book, self._worker, self._news, self._grid_jobs, names, admission.admitted, admission.allowance, self.forecast
+        )
 
     def checkpoints(self, kind: str = "") -> list[Checkpoint]:
         """Those that can draw requests of a kind; all of them without one."""

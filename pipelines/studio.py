@@ -37,6 +37,7 @@ class Studio(Services):
     def start(self) -> None:
         """Starts the worker; it warms up behind the page."""
         self._worker.start()
+        self._grid_jobs.start()
         self.people.start()
         self.gallery.start()
         self.folders.start()
@@ -111,6 +112,16 @@ class Studio(Services):
         branch = replace(asked, branch=(use,), **as_in(asked, record.request))
         check_branch(branch, steps_of(branch).run)
         return branch
+
+    def varied(self, picture_id: str, person: Person) -> Drawing:
+        """What a picture that this person sees, and may know the making of, was made by, in terms of this library. Raises `UserError`."""
+        record = self.book.picture(picture_id)
+        if record is None or not (self.gallery.shows(picture_id, person) and self.gallery.tells(picture_id, person)):
+            raise UserError("There is no such picture among yours.")
+        self.own_picture(picture_id, person.user, person.owner)
+        if record.note or not isinstance(record.request, Drawing):
+            raise UserError(record.note or "This picture was not drawn by a model, so there is nothing to vary in it.")
+        return self._as_it_was(record.request, inspect(record.path).made_with)
 
     def _as_it_was(self, request: Drawing, made_with: Mapping[str, str]) -> Drawing:
         found = rebind(request, made_with, self._catalog).request

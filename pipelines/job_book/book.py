@@ -26,6 +26,7 @@ from pipelines.job_book.errors import BookError, starting
 from pipelines.job_book.file import BookFile
 from pipelines.job_book.folder_lock import FolderLock
 from pipelines.job_book.following import Carried, Following, follow
+from pipelines.job_book.grids import BookGrids
 from pipelines.job_book.inputs import inputs_used
 from pipelines.job_book.opening import open_book
 from pipelines.job_book.order import LANES, OWN_ORDER, everybody_gone, next_number, read_line, sit_down
@@ -72,6 +73,7 @@ class JobBook:
             self._file = BookFile(file, self._opened)
             self.queue = BookQueue(self._file)
             self.brought = Brought(self._file)
+            self.grids = BookGrids(self._file, pictures)
             try:
                 self.first_version = self._begin()
             except BookError:

@@ -43,7 +43,7 @@ def follow(db: sqlite3.Connection, job_id: str, then: Following) -> None:
     place is known by a name is queued once. How many wait is not asked: the job before it had room.
     """
     request, carried = then.request, then.carried
-    query = "select number, user, owner, lane, board, origin, coalesce(place, number) as place from job where id = ?"
+    query = "select number, user, owner, lane, board, origin, grid, cell, coalesce(place, number) as place from job where id = ?"
     before = db.execute(query, (job_id,)).fetchone()
     known = "select 1 from job where user = ? and once = ?"
     if carried.once and db.execute(known, (before["user"], carried.once)).fetchone():
@@ -51,10 +51,12 @@ def follow(db: sqlite3.Connection, job_id: str, then: Following) -> None:
     sit_down(db, before["user"], before["lane"] == IDLE)
     named = secrets.token_urlsafe(16), before["user"], json.dumps(describe(request)), time.time(), before["owner"], before["lane"]
     named += carried.once, carried.chain, carried.words, before["board"], before["origin"], then.megapixels
+    named += before["grid"], before["cell"]
     columns = (
-        "id, user, request, created, owner, lane, once, chain, chain_words, board, origin, megapixels, batches, each, work, sort, words"
+        "id, user, request, created, owner, lane, once, chain, chain_words, board, origin, megapixels, grid, cell, batches, each, work, "
+        "sort, words"
     )
-    query = f"insert into job ({columns}) values ({', '.join('?' * 17)})"
+    query = f"insert into job ({columns}) values ({', '.join('?' * 19)})"
     number = db.execute(query, (*named, *queued_as(request))).lastrowid or 0
     place = before["place"] + BEHIND * (number - before["number"])
     db.execute("update job set place = ? where number = ?", (place, number))

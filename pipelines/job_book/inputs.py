@@ -15,6 +15,6 @@ NAMES_INPUTS = f"""request like '%"image"%' or not json_valid(request)
 
 def inputs_used(file: BookFile) -> set[str]:
     """Ids. Also of what only a newer version can read."""
-    rows = [row for table in ("job", "picture") for row in file.rows(f"select request from {table} where {NAMES_INPUTS}", ())]
+    rows = [row for table in ("job", "picture", "grid") for row in file.rows(f"select request from {table} where {NAMES_INPUTS}", ())]
     rows += file.rows("select stored from job where state <> 'done' and stored <> '{}'", ())  # of loopbacks that may go on
     return {found for row in rows for found in re.findall(r'"([0-9a-f]{64})"', str(row[0]))}

@@ -1,6 +1,7 @@
 """Lineage in the book: which pictures a picture was made from, and which were made from it, as their numbers.
 
 lineage    which input pictures each picture was made from (`shelf.py`); content: which input pictures a picture would be
+job.grid   pictures that are cells of one grid were made from its first one, if from nothing else
 fork       whose settings a picture was begun with (`forks.py`); `origin` is the id of that picture, or where it was not here when that
            was written, its content, by which it is found once it is
 """
@@ -16,6 +17,7 @@ from pipelines.job_book.errors import BookError
 from pipelines.job_book.file import BookFile
 from pipelines.metadata.provenance import SETTINGS_FROM
 
+MOST_CELLS = 150  # of one grid that are looked for
 # An input picture may be what several pictures are: then the newest one counts that was there before.
 MADE_FROM = """select coalesce(max(case when content.picture < ?1 then content.picture end), min(content.picture)) as number, lineage.input
   from lineage join content using (input) where lineage.picture = ?1 and content.picture <> ?1 group by lineage.input"""
@@ -26,6 +28,15 @@ MADE_OF_IT = "select lineage.picture as number, lineage.input from content join 
 SETTINGS_OF_IT = """select fork.picture as number, '' as input from fork join picture on picture.id = fork.origin where picture.number = ?1
   union select fork.picture, '' from fork join content on content.input = fork.origin where content.picture = ?1"""
 
+# The first picture of a grid; a second pass is no cell by itself.
+FIRST = """(select min(picture.number) from picture join job on job.id = picture.job where job.grid = mine.grid)"""
+CELL = """from picture join job as mine on mine.id = picture.job where mine.grid <> ''
+  and mine.number = (select min(number) from job where grid = mine.grid and cell = mine.cell)
+  and not exists (select 1 from fork where fork.picture = picture.number)"""
+IN_GRID = f"select {FIRST} {CELL} and picture.number = ?1"
+OF_GRID = f"""select picture.number {CELL} and mine.grid = (select grid from job join picture on picture.job = job.id
+  where picture.number = ?1 and grid <> '') and {FIRST} = ?1 limit {MOST_CELLS}"""
+
 
 def create(db: sqlite3.Connection) -> None:
     """The step of the schema (`pipelines.job_book.schema`)."""
@@ -34,11 +45,14 @@ def create(db: sqlite3.Connection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """One picture was made from another. `input`: the id of the input picture that joins them, "" where it is the settings alone."""
+    """One picture was made from another. `input`: the id of the input picture that joins them, "" where it is the settings alone.
+    `grid`: they are cells of one grid.
+    """
 
     parent: int
     child: int
     input: str
+    grid: bool = False
 
 
 def known_as(file: BookFile, picture_id: str, input_id: str) -> None:
@@ -61,6 +75,7 @@ def begun_with(file: BookFile, picture_id: str) -> dict[str, str]:
 def parents(db: sqlite3.Connection, number: int) -> Iterator[Tie]:
     for query in (MADE_FROM, BEGUN_WITH):
         yield from (Tie(row[0], number, row[1]) for row in db.execute(query, (number,)) if row[0] not in (None, number))
+    yield from (Tie(row[0], number, "", grid=True) for row in db.execute(IN_GRID, (number,)) if row[0] not in (None, number))
 
 
 def children(db: sqlite3.Connection, number: int) -> Iterator[Tie]:
@@ -68,3 +83,4 @@ def children(db: sqlite3.Connection, number: int) -> Iterator[Tie]:
     for query in (MADE_OF_IT, SETTINGS_OF_IT):
         found = [Tie(number, row[0], row[1]) for row in db.execute(query, (number,)) if row[0] != number]
         yield from (tie for tie in found if tie in set(parents(db, tie.child)))
+    yield from (Tie(number, row[0], "", grid=True) for row in db.execute(OF_GRID, (number,)) if row[0] != number)

@@ -17,6 +17,8 @@ HOUR = 3_600.0  # seconds
 ASKED = """select coalesce(sum(megapixels * case when state in ('waiting', 'running') then 1.0
     else min(1.0, cast(pictures as real) / max(1, batches * each)) end), 0)
   from job where user = ? and created > ? and id <> ?"""
+# Cells of guests' grids that have no job yet.
+CELLS = "select coalesce(sum(left), 0), coalesce(sum(left * megapixels), 0) from grid where not owner and state = 'drawing'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ def check_hour(db: sqlite3.Connection, user: str, allowance: Allowance, instead:
     if allowance.hourly is None:
         return
     used = float(db.execute(ASKED, (user, time.time() - HOUR, instead)).fetchone()[0])
+    used += db.execute(f"{CELLS} and user = ?", (user,)).fetchone()[1]
     if used + allowance.megapixels > allowance.hourly * (1 + 1e-9):
         raise UserError(
             f"Your link is for {allowance.hourly:g} megapixels an hour. You have asked for {used:.1f} within the last one, and this is "
@@ -46,11 +49,13 @@ def check_hour(db: sqlite3.Connection, user: str, allowance: Allowance, instead:
 def check_room(db: sqlite3.Connection, user: str, owner: bool, most: int = JOBS_A_USER, more: int = 1) -> None:
     """Raises `UserError` when this person, or all guests, would have too many waiting with so many more. `most`: of this person's."""
     own = db.execute("select count(*) from job where user = ? and state = 'waiting'", (user,)).fetchone()[0]
+    own += 0 if owner else db.execute(f"{CELLS} and user = ?", (user,)).fetchone()[0]
     most = min(most, JOBS_A_USER)
     if more > 1 and own + more > most:
         raise UserError(f"{more:,} jobs are too many at once: {most} may wait, and there is room for {max(0, most - own)}. Choose fewer.")
     if own >= most:
         raise UserError(f"You have {own} jobs waiting, which is the most. Stop some, or wait until they are drawn.")
     guests = 0 if owner else db.execute("select count(*) from job where state = 'waiting' and not owner").fetchone()[0]
+    guests += 0 if owner else db.execute(CELLS).fetchone()[0]
     if guests + more > GUEST_JOBS:
         raise UserError(f"{guests} jobs of guests are waiting, which is the most this studio takes. Try again when some are drawn.")

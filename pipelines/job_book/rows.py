@@ -37,6 +37,8 @@ class Job:
     owner: bool = False  # of who sits at the machine
     board: str = ""  # the id of the board that its pictures go onto
     origin: str = ""  # the id of the picture whose settings it was begun with
+    grid: str = ""  # the id of the grid that it is a cell of
+    cell: str = ""  # where in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ class PictureRecord:
 
 def job_of(row: sqlite3.Row) -> Job:
     request, note = request_of(row["request"])
-    progress = replace(read_progress(row["batch"], row["pictures"], row["stored"]), job=row["id"])
+    progress = replace(read_progress(row["batch"], row["pictures"], row["stored"]), job=row["id"], shares=bool(row["grid"]))
     told = row["state"], row["message"], row["created"], row["started"], row["ended"], note, progress, row["chain"], bool(row["owner"])
-    return Job(row["id"], row["user"], request, *told, row["board"], row["origin"])
+    return Job(row["id"], row["user"], request, *told, row["board"], row["origin"], row["grid"], row["cell"])
 
 
 def picture_of(row: sqlite3.Row, folder: Path) -> PictureRecord:

@@ -14,11 +14,11 @@ RUNS = "state in ('waiting', 'running') and state = 'running'"  # said in both w
 
 def recovered(db: sqlite3.Connection, running: Collection[str], came_on: Callable[[str], bool] = lambda job_id: False) -> int:
     """Of what is said to run and does not, what has come on since it was begun waits again, to go on where it stands; so does, once, what
-    is one of several steps, as the ones before it went well. The rest may be what the process died of, and is marked as interrupted;
-    returns how many. `running`: the ids of what does run.
+    is one of several steps, as the ones before it went well, or a cell of a grid. The rest may be what the process died of, and is marked
+    as interrupted; returns how many. `running`: the ids of what does run.
     """
     message = "The studio was restarted while this was drawn. Finished pictures are kept; generate again for the rest."
-    query = f"select id, user, pictures > begun as came_on, chain <> '' and not tried as again from job where {RUNS}"
+    query = f"select id, user, pictures > begun as came_on, (chain <> '' or grid <> '') and not tried as again from job where {RUNS}"
     lost = [row for row in db.execute(query) if row["id"] not in running]
     goes_on = {row["id"] for row in lost if row["came_on"] or came_on(row["id"])}
     for row in lost:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from pipelines.job_book import brought, comments, desks, forks, lineage, people, shelf, verdicts
+from pipelines.job_book import brought, comments, desks, forks, grids, lineage, people, shelf, verdicts
 
 APPLICATION = 0x41746C72  # `pragma application_id`: "Atlr"
 BACKUPS = 3  # books of earlier versions that are kept beside the book
@@ -133,6 +133,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     verdicts.create,
     lineage.create,
     verdicts.create_revealed,
+    grids.create,
 )
 VERSION = len(MIGRATIONS)
 

@@ -45,6 +45,9 @@ class Followers:
         """What goes on from a picture; it is queued behind the picture's job. Raises `UserError` where that cannot be."""
         return None
 
+    def over(self, job: Job) -> None:
+        """The job runs no more: it has ended, or waits again. Raises nothing."""
+
     def kept(self, record: PictureRecord) -> None:
         """A picture is on the disk and in the book, and nobody is told of it yet. Raises nothing."""
 

@@ -260,6 +260,7 @@ class Worker:
         finally:
             self.steps.end(job.id, goes_on=state in (WAITING, STOPPED))
             self._live.pop(job.id, None)
+            self._around.followers.over(job)
             self._queue_moved()
 
     def _write_out(self, job: Job, live: JobProgress) -> None:

@@ -18,6 +18,7 @@ class Progress:
     pictures: int = 0  # those before this index, within the job, are drawn or were skipped
     stored: dict[int, str] = field(default_factory=dict[int, str])  # index -> id of a picture that a later round of a loopback begins with
     job: str = ""  # its id in the job book, by which what is kept of its steps is found
+    shares: bool = False  # steps that a picture like it has made already are its own, too
 
     def written(self) -> tuple[int, int, str]:
         """As the job book keeps it."""

@@ -143,6 +143,8 @@ class Attempts:
         if self._recipe is None or self._task is None:
             model = self._task.model if self._task else (yield from self._prepared())
             workshop = self._workshop
+            if self._progress.shares and not self._request.branch:
+                self._begun = yield from workshop.sharing.begun(workshop.steps, self._request, model, self._begun, self._sparing)
             self._task = DrawingTask(self._request, workshop.inputs, workshop, self._progress, model, workshop.go_on, self._begun)
             self._recipe = DRAWN[self._request.kind](self._task)
         lent = time.perf_counter()
@@ -161,5 +163,9 @@ class Attempts:
         """With what was decided while it was drawn."""
         self._progress.pictures = picture.index + 1
         assert isinstance(picture.request, Drawing)
-        made_with = picture.made_with if self._attention == ATTENTIONS[0] else {**picture.made_with, ATTENTION: self._attention}
-        return replace(picture, request=self._workshop.origins.recorded(picture.request, task.model), made_with=made_with)
+        is_usual = self._attention == ATTENTIONS[0]
+        made_with = picture.made_with if is_usual else {**picture.made_with, ATTENTION: self._attention}
+        made = replace(picture, request=self._workshop.origins.recorded(picture.request, task.model), made_with=made_with)
+        if self._progress.shares and is_usual:
+            self._workshop.sharing.remember(self._request, made, self._sparing)
+        return made

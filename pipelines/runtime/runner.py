@@ -38,6 +38,7 @@ from pipelines.runtime.clock import timed
 from pipelines.runtime.loaders import Held, Loaders
 from pipelines.runtime.origins import Origins
 from pipelines.runtime.requested import Named
+from pipelines.runtime.sharing import Sharing
 from pipelines.steps.store import KeptSteps
 from pipelines.tasks.batch import Task
 from pipelines.tasks.recipes import MADE
@@ -62,6 +63,7 @@ class ModelRunner:
         without it, there are none.
         """
         self.steps = steps or KeptSteps(inputs.folder.parent, 0)
+        self.sharing = Sharing()
         self.machine = machine
         self.inputs = inputs
         self.catalog = catalog

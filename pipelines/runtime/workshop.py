@@ -12,6 +12,7 @@ from pipelines.control.view import Lender
 from pipelines.images.store import Inputs
 from pipelines.requests.request import Drawing
 from pipelines.runtime.origins import Origins
+from pipelines.runtime.sharing import Sharing
 from pipelines.steps.store import KeptSteps
 
 
@@ -21,6 +22,7 @@ class Workshop(Lender, Protocol):
     inputs: Inputs
     origins: Origins
     steps: KeptSteps
+    sharing: Sharing
 
     def lent(self, request: Drawing, sparing: bool = False) -> AbstractContextManager[DiffusionModel]: ...
     def spare(self, request: Drawing) -> None: ...

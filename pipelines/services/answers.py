@@ -4,6 +4,7 @@ All messages of the page are listed in `ui/messages/`, these among them.
 """
 
 from pipelines.services.form_answers import *
+from pipelines.services.grid_answers import *
 from pipelines.services.job_answers import *
 from pipelines.services.picture_answers import *
 from pipelines.services.reading_answers import *

@@ -34,14 +34,17 @@ class JobFollowers(Followers):
     def __init__(
         self, book: JobBook, uploads: Uploads, finder: Callable[[], DetailFinder], gallery: Callable[[], Gallery], admit: Admit,
         resolve: Callable[[Request], Request], free: Callable[[str], None], looked: Callable[[PictureRecord], None] = lambda record: None,
+        moved: Callable[[Job], None] = lambda job: None,
     ) -> None:  # fmt: skip
         """`finder`, `gallery`: asked for when they are needed. `admit`: as for a request that comes in; `resolve`: what it names alone.
         `free`: this person has no limit, as the owner of the studio. `looked`: the safety checker looks at a picture, where it is asked to.
+        `moved`: a job begins, or is over.
         """
         self._book, self._uploads, self._finder, self._gallery = book, uploads, finder, gallery
-        self._admit, self._resolve, self._free, self._looked = admit, resolve, free, looked
+        self._admit, self._resolve, self._free, self._looked, self._moved = admit, resolve, free, looked, moved
 
     def begun(self, job: Job) -> Request:
+        self._moved(job)
         chain = read_chain(job.chain)
         if chain and job.progress.pictures >= job.request.picture_count:
             self._made_before(job, chain)
@@ -63,6 +66,9 @@ class JobFollowers(Followers):
         if job.owner:  # who may not have been here since the studio was started
             self._free(job.user)
         return self._following(chain.after(job.id), self._uploads.keep(picture.image, job.user, self._label(picture.request)).id, job)
+
+    def over(self, job: Job) -> None:
+        self._moved(job)
 
     def kept(self, record: PictureRecord) -> None:
         self._looked(record)

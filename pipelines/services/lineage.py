@@ -24,7 +24,7 @@ from pipelines.services.details import Details
 
 FIRST = 8  # changes that are told of one picture
 LONGEST = 160  # letters of a value
-SETTINGS, GUIDED, USED = "With its settings", "Guided by it", "Used in it"
+SETTINGS, GUIDED, USED, GRID = "With its settings", "Guided by it", "Used in it", "In the same grid"
 BRANCHED, SHOWN = "Branch after step {}", "As it was at step {}"
 
 
@@ -86,7 +86,11 @@ def _tie(tie: Tie, records: Mapping[int, PictureRecord], told: Mapping[int, Grou
         "parent": records[tie.parent].id,
         "child": records[tie.child].id,
         "settings": not tie.input,
-        "how": how(tie.input, request, records[tie.parent].request) if tie.child in told else "",
+        "how": GRID
+        if tie.grid and tie.child in told
+        else how(tie.input, request, records[tie.parent].request)
+        if tie.child in told
+        else "",
         "changes": changes[:FIRST],
         "more": len(changes[FIRST:]),
     }

@@ -13,6 +13,7 @@ from ui.messages.canvas import *
 from ui.messages.finishes import *
 from ui.messages.form import *
 from ui.messages.gallery import *
+from ui.messages.grids import *
 from ui.messages.library import *
 from ui.messages.outcomes import *
 from ui.messages.people import *

@@ -18,6 +18,7 @@ from ui.routes.comments import CommentRoutes
 from ui.routes.details import DetailRoutes
 from ui.routes.finishes import FinishRoutes
 from ui.routes.folders import FolderRoutes
+from ui.routes.grids import GridRoutes
 from ui.routes.inputs import InputRoutes
 from ui.routes.inside import InsideRoutes
 from ui.routes.jobs import JobRoutes
@@ -46,6 +47,7 @@ def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, reach:
     yield from _library(LibraryRoutes(studio))
     yield from _elsewhere(ReadingRoutes(studio), FolderRoutes(studio))
     yield from _finishes(FinishRoutes(studio))
+    yield from _grids(GridRoutes(studio, closing))
     yield from _presets(PresetRoutes(studio))
     yield from _writing(WritingRoutes(studio))
     yield from _inside(InsideRoutes(studio))
@@ -124,6 +126,20 @@ def _finishes(finishes: FinishRoutes) -> Iterator[Address]:
     yield ("POST", "/finishes/step", "artist", finishes.step)
     yield ("POST", "/finishes/plan", "artist", finishes.plan)
     yield ("POST", "/finishes/apply", "artist", finishes.apply)
+
+
+def _grids(grids: GridRoutes) -> Iterator[Address]:
+    yield ("GET", "/grids", "viewer", grids.show)
+    yield ("POST", "/grids", "artist", grids.begin)
+    yield ("POST", "/grids/axes", "artist", grids.axes)
+    yield ("POST", "/grids/plan", "artist", grids.plan)
+    yield ("GET", "/grids/{grid_id}", "viewer", grids.news)
+    yield ("POST", "/grids/{grid_id}/stop", "viewer", grids.stop)  # one may always stop what one began
+    yield ("POST", "/grids/{grid_id}/remove", "viewer", grids.remove)
+    yield ("POST", "/grids/{grid_id}/go-on", "artist", grids.go_on)
+    yield ("POST", "/grids/{grid_id}/change", "artist", grids.change)
+    yield ("POST", "/grids/{grid_id}/again", "artist", grids.again)
+    yield ("POST", "/grids/{grid_id}/look", "artist", grids.look)
 
 
 def _presets(presets: PresetRoutes) -> Iterator[Address]:

@@ -472,24 +472,6 @@ export type CompletionItem = {
   back: number;
 };
 
-export type PictureSummary = {
-  id: string;
-  width: number;
-  height: number;
-  seed: string;
-  prompt: string;
-  kind: string;
-  from: string;
-  as_drawn: string;
-  note: string;
-};
-
-export type Example = {
-  checkpoint: string;
-  number: number;
-  prompt: string;
-};
-
 export type JobNews = {
   job: string;
   kind: string;
@@ -509,6 +491,102 @@ export type JobNews = {
   pictures: PictureSummary[];
   message: string;
   unsaved: boolean;
+};
+
+export type PictureSummary = {
+  id: string;
+  width: number;
+  height: number;
+  seed: string;
+  prompt: string;
+  kind: string;
+  from: string;
+  as_drawn: string;
+  note: string;
+};
+
+export type AxisOffer = {
+  name: string;
+  title: string;
+  group: string;
+  sort: string;
+  hint: string;
+  fill: string;
+};
+
+export type AxisOffers = {
+  axes: AxisOffer[];
+};
+
+export type GridPlan = {
+  counts: number[];
+  problems: string[];
+  problem: string;
+  count: number;
+  seconds: number | null;
+  shared: number;
+  advice: string;
+};
+
+export type GridValue = {
+  key: number;
+  title: string;
+};
+
+export type GridAxis = {
+  name: string;
+  title: string;
+  typed: string;
+  values: GridValue[];
+};
+
+export type GridCell = {
+  state: string;
+  message: string;
+  picture: PictureSummary | null;
+};
+
+export type GridLine = {
+  id: string;
+  kind: string;
+  words: string;
+  state: string;
+  axes: string[];
+  count: number;
+  drawn: number;
+  created: number;
+  pictures: string[];
+};
+
+export type GridList = {
+  grids: GridLine[];
+};
+
+export type GridNews = {
+  id: string;
+  version: number;
+  kind: string;
+  title: string;
+  words: string;
+  width: number;
+  height: number;
+  state: string;
+  origin: string;
+  axes: GridAxis[];
+  cells: Record<string, GridCell> | null;
+  count: number;
+  drawn: number;
+  failed: number;
+  seconds: number | null;
+  cell: string;
+  running: JobNews | null;
+  message: string;
+};
+
+export type Example = {
+  checkpoint: string;
+  number: number;
+  prompt: string;
 };
 
 export type QueuedJob = {
@@ -947,6 +1025,17 @@ export type NewBoard = {
 
 export type Leaving = {
   leaving: number;
+};
+
+export type GridOrder = {
+  kind?: unknown;
+  values?: unknown;
+  picture?: unknown;
+  axes?: unknown;
+  once?: unknown;
+  place?: unknown;
+  at?: unknown;
+  seen?: unknown;
 };
 
 export type LibraryQuestion = {

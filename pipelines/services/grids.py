@@ -1,0 +1,311 @@
+"""Grids as the page asks for them: what axes there are, what a grid would be, and grids that are begun, looked at, stopped and changed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from models.errors import UserError
+from models.memory.forecast import Forecast
+from pipelines.gallery.person import Person
+from pipelines.grids.axes import offers
+from pipelines.grids.cells import Axis, AxisError, Eye, Grid, Place, beginning, read_axes, read_place, written
+from pipelines.job_book.book import JobBook
+from pipelines.job_book.errors import NotYours
+from pipelines.job_book.grids import DRAWING, CellRow, GridRow
+from pipelines.job_book.room import Allowance
+from pipelines.jobs.progress import JobProgress
+from pipelines.jobs.worker import Worker
+from pipelines.requests.request import Drawing, Request
+from pipelines.services.grid_answers import AxisOffer, AxisOffers, GridAxis, GridCell, GridLine, GridList, GridNews, GridPlan
+from pipelines.services.grid_jobs import Admit, GridJobs, Known
+from pipelines.services.grid_names import GridNames
+from pipelines.services.job_news import NewsDesk, newer, summary
+
+LISTED = 60  # grids of a person
+SHOWN = 4  # pictures of a grid in a list
+SEEDED = ("seed", "variation_seed")
+OTHER_AXES = "The axes of a grid stay as they are; values can be added and taken away. For other axes make another grid."
+NO_DRAWING = "A grid varies a drawing. Open such a tab."
+TO_COME = "to come"
+Asked = Sequence[tuple[str, str]]  # (name of what is varied, what is typed) of each axis
+
+
+class Grids:
+    """Safe to call from any thread. Everything raises `UserError` with a sentence, and `BookError`."""
+
+    def __init__(
+        self, book: JobBook, worker: Worker, desk: NewsDesk, jobs: GridJobs, names: Callable[[str], GridNames], admit: Admit,
+        allow: Callable[[str, bool], Allowance], forecast: Callable[[Request], Forecast | None],
+    ) -> None:  # fmt: skip
+        """`admit`: a request of a person's as it may be queued; `allow`: what a person may ask for. `forecast`: of the memory."""
+        self._book, self._worker, self._desk, self._jobs, self._names = book, worker, desk, jobs, names
+        self._admit, self._allow, self._forecast = admit, allow, forecast
+
+    # ---- before it is begun --------------------------------------------------------------------------------------------
+
+    def offers(self, request: Request, person: Person) -> AxisOffers:
+        """What axes of this form may vary."""
+        found = offers(_drawing(request), self._names(person.user)).values()
+        told = (AxisOffer(name=e.name, title=e.title, group=e.group, sort=e.sort, hint=e.hint, fill=e.fill) for e in found)
+        return AxisOffers(axes=list(told))
+
+    def plan(self, request: Request, asked: Asked, person: Person) -> GridPlan:
+        """What would come of it; what is wrong is said beside the axis it is wrong with."""
+        base, names = beginning(_drawing(request)), self._names(person.user)
+        counts, problems = [0] * len(asked), [""] * len(asked)
+        for place, each in enumerate(asked):
+            try:
+                counts[place] = len(read_axes(base, [each], names)[0].values)
+            except UserError as error:
+                problems[place] = str(error)
+        plan = GridPlan(counts=counts, problems=problems, problem="", count=0, seconds=None, shared=0.0, advice="")
+        return plan if any(problems) else self._planned(plan, base, asked, names)
+
+    def _planned(self, plan: GridPlan, base: Drawing, asked: Asked, names: GridNames) -> GridPlan:
+        try:
+            grid = Grid(base, read_axes(base, asked, names))
+            requests = self._requests(grid, names)
+        except AxisError as error:
+            plan["problems"][error.place] = str(error)
+            return plan
+        except UserError as error:
+            return {**plan, "problem": str(error)}
+        seconds = [self._book.queue.expected(each) for each in requests.values()]
+        known = [each for each in seconds if each is not None]
+        total = sum(known) if len(known) == len(seconds) else None
+        return {**plan, "count": grid.count, "seconds": total, "advice": self._advice(requests.values())}
+
+    def _requests(self, grid: Grid, names: GridNames) -> dict[Place, Drawing]:
+        """Of all cells. Raises `UserError` for one that cannot be drawn, which is named."""
+        known, found = offers(grid.base, names), dict[Place, Drawing]()
+        for place in grid.places:
+            try:
+                found[place] = grid.request(place, known)
+            except UserError as error:
+                raise UserError(f"{said_of(grid.axes, place)}: {error}") from None
+        return found
+
+    def _advice(self, requests: Iterable[Drawing]) -> str:
+        """On the largest of them."""
+        largest = max(requests, key=lambda each: each.width * each.height)
+        forecast = self._forecast(largest)
+        return forecast.advice if forecast and not forecast.fits else ""
+
+    # ---- begun, and gone on with ---------------------------------------------------------------------------------------
+
+    def begin(self, request: Request, asked: Asked, person: Person, origin: str = "", once: str = "") -> str:
+        """Returns its id. `origin`: the id of the picture that it is made around. `once`: what the page calls this order."""
+        base = _with_seed(beginning(_drawing(request)))
+        names = self._names(person.user)
+        grid = Grid(base, tuple(_rolled(each) for each in read_axes(base, asked, names)))
+        requests = self._requests(grid, names)
+        largest = max(requests.values(), key=lambda each: each.width * each.height)
+        _, allowance = self._admit(largest, person.user, person.owner)
+        told = [axis.told() for axis in grid.axes]
+        grid_id = self._book.grids.add(base, told, grid.count, person.user, person.owner, allowance, origin, once)
+        self._jobs.feed(grid_id)
+        return grid_id
+
+    def change(self, grid_id: str, asked: Asked, person: Person) -> None:
+        """With values more or fewer on its axes; what is drawn stays."""
+        row = self._own(grid_id, person)
+        known, names = self._jobs.known(row), self._names(row.user)
+        if [name for name, _ in asked] != [axis.name for axis in known.grid.axes]:
+            raise UserError(OTHER_AXES)
+        axes = tuple(_rolled(each) for each in read_axes(known.grid.base, asked, names, known.grid.axes))
+        grid = Grid(known.grid.base, axes)
+        self._requests(grid, names)
+        self._changed(row, [axis.told() for axis in axes], grid)
+
+    def stop(self, grid_id: str, person: Person) -> None:
+        for job in self._book.grids.stop(self._own(grid_id, person).id):
+            self._worker.stop(job)
+        self._worker.changed()
+
+    def go_on(self, grid_id: str, person: Person) -> None:
+        """What was stopped, and what could not be drawn, is drawn."""
+        row = self._own(grid_id, person)
+        self._changed(row, None, self._jobs.known(row).grid)
+
+    def again(self, grid_id: str, place: str, person: Person) -> None:
+        """One cell, whose picture is gone or could not be drawn."""
+        self._book.grids.again(self._own(grid_id, person).id, place)
+        self._jobs.feed(grid_id)
+        self._worker.changed()
+
+    def remove(self, grid_id: str, person: Person) -> None:
+        """Its pictures stay."""
+        for job in self._book.grids.remove(self._own(grid_id, person).id):
+            self._worker.stop(job)
+        self._worker.changed()
+
+    def look(self, grid_id: str, person: Person, at: str, seen: Sequence[str]) -> None:
+        """Where a person looks: the cell under the pointer, and those in view."""
+        row = self._own(grid_id, person)
+        known = self._jobs.known(row)
+        axes = len(known.grid.axes)
+        places = (read_place(each, axes) for each in seen)
+        known.eye = Eye(read_place(at, axes), frozenset(place for place in places if place is not None))
+
+    def _changed(self, row: GridRow, axes: object, grid: Grid) -> None:
+        allowance = replace(self._allow(row.user, row.owner), megapixels=row.megapixels)
+        for job in self._book.grids.change(row.id, axes, {written(place) for place in grid.places}, allowance):
+            self._worker.stop(job)
+        self._jobs.feed(row.id)
+        self._worker.changed()
+
+    # ---- what is told --------------------------------------------------------------------------------------------------
+
+    def all(self, person: Person) -> GridList:
+        return GridList(grids=[self._line(row) for row in self._book.grids.of(person.user, LISTED)])
+
+    async def watch(self, grid_id: str, person: Person, after: int, timeout: float) -> GridNews:
+        """Waits until there is something newer than version `after`, at most `timeout` seconds, and tells it."""
+        await newer(self._worker.bell, lambda: self._version(person.user) > after, timeout, person.user)
+        return await asyncio.to_thread(self.news, grid_id, person, after)
+
+    def news(self, grid_id: str, person: Person, after: int = -1) -> GridNews:
+        version = self._version(person.user)  # read first: what changes meanwhile is told again
+        row = self._own(grid_id, person)
+        known, cells = self._jobs.known(row), self._book.grids.cells(grid_id)
+        live = next((each for each in self._worker.lives() if each.job.grid == grid_id), None)
+        held = {cell: found for cell, found in cells.items() if read_place(cell, len(known.grid.axes)) in known.grid.levels()}
+        moved = max(self._worker.queue_version, live.version if live and not live.step else 0) > after
+        drawn = sum(each.picture is not None for each in held.values())
+        failed = sum(each.state == "failed" for each in held.values())
+        return GridNews(
+            id=row.id,
+            version=version,
+            kind=row.request.kind,
+            title=row.request.title,
+            words=row.words,
+            width=known.grid.base.width,
+            height=known.grid.base.height,
+            state=_state(row, held.values()),
+            origin=row.origin,
+            axes=[_axis(axis) for axis in known.grid.axes],
+            cells={cell: self._cell(found, live) for cell, found in held.items()} if moved else None,
+            count=known.grid.count,
+            drawn=drawn,
+            failed=failed,
+            seconds=self._left(known, held, live),
+            cell=live.job.cell if live else "",
+            running=self._desk.of_live(live, after) if live else None,
+            message=self._hindered(row),
+        )
+
+    def ids(self, grid_id: str, person: Person) -> dict[Place, str]:
+        """The pictures that are there, by their places."""
+        row = self._own(grid_id, person)
+        axes = len(self._jobs.known(row).grid.axes)
+        found = ((read_place(cell, axes), each.picture) for cell, each in self._book.grids.cells(grid_id).items())
+        return {place: picture.id for place, picture in found if place and picture}
+
+    def grid(self, grid_id: str, person: Person) -> Grid:
+        return self._jobs.known(self._own(grid_id, person)).grid
+
+    def _own(self, grid_id: str, person: Person) -> GridRow:
+        row = self._book.grids.one(grid_id)
+        if row is None or row.user not in person.users:
+            raise NotYours
+        return row
+
+    def _version(self, user: str) -> int:
+        live = self._worker.live_of(user)
+        return max(self._worker.queue_version, live.version if live else 0)
+
+    def _line(self, row: GridRow) -> GridLine:
+        cells = self._book.grids.cells(row.id)
+        pictures = [each.picture.id for each in cells.values() if each.picture]
+        try:
+            grid = self._jobs.known(row).grid
+        except UserError:
+            grid = None
+        return GridLine(
+            id=row.id,
+            kind=row.request.kind,
+            words=row.words,
+            state=_state(row, cells.values()),
+            axes=[axis.title for axis in grid.axes] if grid else [],
+            count=grid.count if grid else 0,
+            drawn=len(pictures),
+            created=row.created,
+            pictures=pictures[:SHOWN],
+        )
+
+    def _cell(self, found: CellRow, live: JobProgress | None) -> GridCell:
+        state = "running" if live and live.job.id == found.job else found.state
+        return GridCell(state=state, message=found.message, picture=summary(found.picture) if found.picture else None)
+
+    def _left(self, known: Known, cells: Mapping[str, CellRow], live: JobProgress | None) -> float | None:
+        """Seconds until all of it is drawn."""
+        if not known.seconds:
+            self._time(known)
+        over = {cell for cell, each in cells.items() if each.state not in ("waiting", "running")}
+        left = [seconds for cell, seconds in known.seconds.items() if cell not in over]
+        if len(known.seconds) < known.grid.count:
+            return None
+        begun = known.seconds.get(live.job.cell, 0.0) - (live.eta() or 0.0) if live and live.eta() is not None else 0.0
+        return max(0.0, sum(left) - max(0.0, begun))
+
+    def _time(self, known: Known) -> None:
+        requests = self._sound(known)
+        expected = ((written(place), self._book.queue.expected(request)) for place, request in requests.items())
+        known.seconds = {place: seconds for place, seconds in expected if seconds is not None}
+
+    def _sound(self, known: Known) -> dict[Place, Drawing]:
+        found: dict[Place, Drawing] = {}
+        for place in known.grid.places:
+            try:
+                found[place] = known.grid.request(place, known.offers)
+            except UserError:
+                found[place] = known.grid.base
+        return found
+
+    def _hindered(self, row: GridRow) -> str:
+        state, sentence = self._worker.state
+        return sentence if row.state == DRAWING and state != "ready" else ""
+
+
+def said_of(axes: Sequence[Axis], place: Place) -> str:
+    """A cell in words."""
+    return ", ".join(f"{axis.title} {axis.titles[key]}" for axis, key in zip(axes, place, strict=True))
+
+
+def _drawing(request: Request) -> Drawing:
+    if not isinstance(request, Drawing):
+        raise UserError(NO_DRAWING)
+    return request
+
+
+def _with_seed(base: Drawing) -> Drawing:
+    """All cells have one seed, unless it is on an axis."""
+    return replace(base, **{name: _dice() for name in SEEDED if getattr(base, name) == -1})
+
+
+def _rolled(axis: Axis) -> Axis:
+    """-1 on an axis of seeds is thrown once, each for itself."""
+    if axis.name not in SEEDED:
+        return axis
+    thrown = [replace(each, value=seed, title=str(seed)) if each.value == -1 else each for each in axis.values for seed in [_dice()]]
+    return replace(axis, values=tuple(thrown))
+
+
+def _dice() -> int:
+    return random.SystemRandom().randrange(2**32)
+
+
+def _state(row: GridRow, cells: Iterable[CellRow]) -> str:
+    if row.state != DRAWING:
+        return row.state
+    active = any(each.state in ("waiting", "running") for each in cells)
+    return DRAWING if row.left or active else "done"
+
+
+def _axis(axis: Axis) -> GridAxis:
+    return GridAxis(
+        name=axis.name, title=axis.title, typed=axis.typed, values=[{"key": each.key, "title": each.title} for each in axis.values]
+    )
