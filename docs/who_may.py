@@ -74,10 +74,11 @@ ROOMS: tuple[tuple[str, Acts], ...] = (
          "GET/presets/file POST/presets/picture GET/presets/{preset_id}/picture presets.fill GET/finishes POST/finishes "
          "POST/finishes/delete POST/finishes/step POST/finishes/plan POST/finishes/apply finish.fill POST/complete GET/prompts"),
         ("Grids: say what varies, begin them, go on with them, look at a cell first",
-         "POST/grids POST/grids/axes POST/grids/plan POST/grids/{grid_id}/go-on POST/grids/{grid_id}/change POST/grids/{grid_id}/again "
-         "POST/grids/{grid_id}/look"),
-        ("See one's own grids, stop them and take them away",
-         "GET/grids GET/grids/{grid_id} POST/grids/{grid_id}/stop POST/grids/{grid_id}/remove"),
+         "POST/grids POST/grids/ways POST/grids/axes POST/grids/plan POST/grids/{grid_id}/go-on POST/grids/{grid_id}/change "
+         "POST/grids/{grid_id}/again POST/grids/{grid_id}/look"),
+        ("See one's own grids, stop them, take them away, keep them as a picture or a page",
+         "GET/grids GET/grids/{grid_id} GET/grids/{grid_id}/sheet.png GET/grids/{grid_id}/page.html "
+         "POST/grids/{grid_id}/stop POST/grids/{grid_id}/remove"),
         ("Have folders looked through for new models", "library.rescan"),
     )),
     ("Jobs", (

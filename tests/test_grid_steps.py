@@ -14,7 +14,7 @@ from pipelines.requests.remaining import Progress
 from pipelines.requests.request import ControlUse, Drawing, Inpaint, TextToImage
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.sharing import BEFORE, Sharing
-from pipelines.steps.shared import RULES, shared_steps
+from pipelines.steps.alike import RULES, shared_steps
 from tests.support.card_toys import GB, Workshop, given, write_library
 from tests.support.kept import Drawings, runner_with
 from tests.support.toy_weights import CPU

@@ -19,9 +19,9 @@ from pipelines.jobs.events import Event, Picture, Step
 from pipelines.requests.branch import Branch
 from pipelines.requests.request import Drawing
 from pipelines.resolving.model_names import SEVERAL
+from pipelines.steps.alike import shared_steps
 from pipelines.steps.begun import Begun
 from pipelines.steps.content import MODEL_HASH, content_of
-from pipelines.steps.shared import shared_steps
 from pipelines.steps.state import StepState
 from pipelines.steps.store import KeptSteps, StepFile
 

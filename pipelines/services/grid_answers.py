@@ -19,21 +19,9 @@ class AxisOffer(TypedDict):
 
 
 class AxisOffers(TypedDict):
-    """All that the axes of a grid may vary. Sent by `POST /grids/axes`; read by `grid_form.js`."""
+    """All that the axes of a grid may vary. Sent by `POST /grids/axes`; read by `grid_axes.js`."""
 
     axes: list[AxisOffer]
-
-
-class GridPlan(TypedDict):
-    """What a grid would be, said before it is begun. Sent by `POST /grids/plan`; read by `grid_form.js`."""
-
-    counts: list[int]  # values of each axis
-    problems: list[str]  # what is wrong with each axis, or ""
-    problem: str  # what is wrong with all of it, or ""
-    count: int  # cells
-    seconds: float | None  # None when nobody knows
-    shared: float  # share of all steps that is made once for several cells
-    advice: str  # on the memory, or ""
 
 
 class GridValue(TypedDict):
@@ -44,12 +32,48 @@ class GridValue(TypedDict):
 
 
 class GridAxis(TypedDict):
-    """One axis of a grid. Within `GridNews`."""
+    """One axis of a grid. Within `GridNews` and `GridPlan`."""
 
     name: str
     title: str
     typed: str
     values: list[GridValue]
+
+
+class GridPlan(TypedDict):
+    """What a grid would be, said before it is begun. Sent by `POST /grids/plan`; read by `grid_room.js`."""
+
+    axes: list[GridAxis]  # none where something is wrong
+
+    counts: list[int]  # values of each axis
+    problems: list[str]  # what is wrong with each axis, or ""
+    problem: str  # what is wrong with all of it, or ""
+    count: int  # cells
+    seconds: float | None  # None when nobody knows
+    advice: str  # on the memory, or ""
+
+
+class GridAxisTyped(TypedDict):
+    """An axis as it is typed. Within `GridWay`."""
+
+    name: str
+    typed: str
+
+
+class GridWay(TypedDict):
+    """A way to explore around a picture. Within `GridWays`."""
+
+    title: str
+    about: str
+    axes: list[GridAxisTyped]
+
+
+class GridWays(TypedDict):
+    """Ways to explore around a picture. Sent by `POST /grids/ways`; read by `grid_room.js`."""
+
+    kind: str  # of the picture's request
+    words: str
+    ways: list[GridWay]
 
 
 class GridCell(TypedDict):
@@ -75,7 +99,7 @@ class GridLine(TypedDict):
 
 
 class GridList(TypedDict):
-    """A person's grids, the newest first. Sent by `GET /grids`; read by `grid_list.js`."""
+    """A person's grids, the newest first. Sent by `GET /grids`; read by `grid_room.js`."""
 
     grids: list[GridLine]
 

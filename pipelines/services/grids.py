@@ -12,6 +12,7 @@ from models.memory.forecast import Forecast
 from pipelines.gallery.person import Person
 from pipelines.grids.axes import offers
 from pipelines.grids.cells import Axis, AxisError, Eye, Grid, Place, beginning, read_axes, read_place, written
+from pipelines.grids.explore import ways
 from pipelines.job_book.book import JobBook
 from pipelines.job_book.errors import NotYours
 from pipelines.job_book.grids import DRAWING, CellRow, GridRow
@@ -19,7 +20,18 @@ from pipelines.job_book.room import Allowance
 from pipelines.jobs.progress import JobProgress
 from pipelines.jobs.worker import Worker
 from pipelines.requests.request import Drawing, Request
-from pipelines.services.grid_answers import AxisOffer, AxisOffers, GridAxis, GridCell, GridLine, GridList, GridNews, GridPlan
+from pipelines.services.grid_answers import (
+    AxisOffer,
+    AxisOffers,
+    GridAxis,
+    GridCell,
+    GridLine,
+    GridList,
+    GridNews,
+    GridPlan,
+    GridWay,
+    GridWays,
+)
 from pipelines.services.grid_jobs import Admit, GridJobs, Known
 from pipelines.services.grid_names import GridNames
 from pipelines.services.job_news import NewsDesk, newer, summary
@@ -61,7 +73,7 @@ class Grids:
                 counts[place] = len(read_axes(base, [each], names)[0].values)
             except UserError as error:
                 problems[place] = str(error)
-        plan = GridPlan(counts=counts, problems=problems, problem="", count=0, seconds=None, shared=0.0, advice="")
+        plan = GridPlan(axes=[], counts=counts, problems=problems, problem="", count=0, seconds=None, advice="")
         return plan if any(problems) else self._planned(plan, base, asked, names)
 
     def _planned(self, plan: GridPlan, base: Drawing, asked: Asked, names: GridNames) -> GridPlan:
@@ -76,7 +88,8 @@ class Grids:
         seconds = [self._book.queue.expected(each) for each in requests.values()]
         known = [each for each in seconds if each is not None]
         total = sum(known) if len(known) == len(seconds) else None
-        return {**plan, "count": grid.count, "seconds": total, "advice": self._advice(requests.values())}
+        axes = [_axis(axis) for axis in grid.axes]
+        return {**plan, "axes": axes, "count": grid.count, "seconds": total, "advice": self._advice(requests.values())}
 
     def _requests(self, grid: Grid, names: GridNames) -> dict[Place, Drawing]:
         """Of all cells. Raises `UserError` for one that cannot be drawn, which is named."""
@@ -93,6 +106,15 @@ class Grids:
         largest = max(requests, key=lambda each: each.width * each.height)
         forecast = self._forecast(largest)
         return forecast.advice if forecast and not forecast.fits else ""
+
+    def ways(self, request: Request) -> GridWays:
+        """To explore around a picture of this request."""
+        drawing = _drawing(request)
+        told = [
+            GridWay(title=way.title, about=way.about, axes=[{"name": name, "typed": typed} for name, typed in way.axes])
+            for way in ways(drawing)
+        ]
+        return GridWays(kind=drawing.kind, words=drawing.words, ways=told)
 
     # ---- begun, and gone on with ---------------------------------------------------------------------------------------
 

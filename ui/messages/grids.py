@@ -6,7 +6,7 @@ from typing import TypedDict
 
 
 class GridOrder(TypedDict, total=False):
-    """What is to be done with grids. Sent by `grid_form.js` and `grid_page.js` to `/grids/...`; read by `ui.routes.grids`, which says what
+    """What is to be done with grids. Sent by `grid_room.js` and `grid_ask.js` to `/grids/...`; read by `ui.routes.grids`, which says what
     takes what.
     """
 

@@ -27,9 +27,10 @@ from pipelines.gallery.formats import FORMATS
 
 STATIC = Path(__file__).parents[1] / "static"
 LATER = (
-    "again", "check", "completion", "film", "gallery_together", "inside_asked", "inside_attention", "inside_guidance", "inside_latents",
-    "inside_likeness", "inside_noise", "inside_page", "inside_parts", "inside_plot", "inside_walk", "inside_words", "lineage",
-    "model_cards", "preset_ask", "preset_form", "preset_list", "prompt_history", "token_view",
+    "again", "check", "completion", "film", "gallery_together", "grid_ask", "grid_axes", "grid_room", "grid_sheet", "inside_asked",
+    "inside_attention", "inside_guidance", "inside_latents", "inside_likeness", "inside_noise", "inside_page", "inside_parts",
+    "inside_plot", "inside_walk", "inside_words", "lineage", "model_cards", "preset_ask", "preset_form", "preset_list", "prompt_history",
+    "token_view",
 )  # fmt: skip
 ON_DEMAND = "on_demand"  # the one module that may load another
 SCRIPT_ID = "atelier-script"  # of the element that loads the script

@@ -133,7 +133,10 @@ def _grids(grids: GridRoutes) -> Iterator[Address]:
     yield ("POST", "/grids", "artist", grids.begin)
     yield ("POST", "/grids/axes", "artist", grids.axes)
     yield ("POST", "/grids/plan", "artist", grids.plan)
+    yield ("POST", "/grids/ways", "artist", grids.ways)
     yield ("GET", "/grids/{grid_id}", "viewer", grids.news)
+    yield ("GET", "/grids/{grid_id}/sheet.png", "viewer", grids.sheet)
+    yield ("GET", "/grids/{grid_id}/page.html", "viewer", grids.page)
     yield ("POST", "/grids/{grid_id}/stop", "viewer", grids.stop)  # one may always stop what one began
     yield ("POST", "/grids/{grid_id}/remove", "viewer", grids.remove)
     yield ("POST", "/grids/{grid_id}/go-on", "artist", grids.go_on)

@@ -11,6 +11,9 @@
     POST /grids/{id}/again         {place}                             one cell that has no picture
     POST /grids/{id}/look          {at, seen}                          which cells are drawn first
     POST /grids/{id}/remove                                            its pictures stay
+    GET  /grids/{id}/sheet.png                                         all of it as one picture with legends
+    GET  /grids/{id}/page.html                                         the same as a page with all pictures in it
+    POST /grids/ways               {picture}                           -> GridWays: to explore around a picture
 
 An axis is {name, typed}. A refusal is a sentence: 404 for a grid that is not one's own, 422 for anything else.
 """
@@ -18,16 +21,22 @@ An axis is {name, typed}. A refusal is a sentence: 404 for a grid that is not on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Mapping
 from typing import cast
 
+from PIL import Image
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from models.errors import UserError
 from models.json_values import is_list, is_table, table, text
 from pipelines import KINDS, BookError, NotYours, Studio
+from pipelines.grids.cells import Grid, Place
 from pipelines.requests.request import Request as Asked
+from pipelines.services import grid_export
+from pipelines.services.grid_export import Face
+from pipelines.services.safety import instead
 from ui.door.roles import Visitor, visitor_of
 from ui.messages import GridOrder, Message, Started
 from ui.parts.form import drawing_of, origin_of, read
@@ -37,6 +46,7 @@ UNSAID = "Something was missing in what the page sent. Reload it."
 MOST_SEEN = 1_000
 OK = {"ok": True}
 Axes = list[tuple[str, str]]
+Make = Callable[[Grid, Mapping[Place, str], Face], bytes]
 
 
 class GridRoutes:
@@ -44,6 +54,7 @@ class GridRoutes:
 
     def __init__(self, studio: Studio, closing: asyncio.Event) -> None:
         self.studio, self.grids, self.closing = studio, studio.grids, closing
+        self._turn = asyncio.Semaphore(1)  # an export holds many pictures
 
     async def axes(self, request: Request) -> Response:
         return await _answered(request, lambda who, order: self.grids.offers(self._about(who, order), who.person))
@@ -99,6 +110,47 @@ class GridRoutes:
 
     async def remove(self, request: Request) -> Response:
         return await self._done(request, lambda grid, who, order: self.grids.remove(grid, who.person))
+
+    async def ways(self, request: Request) -> Response:
+        return await _answered(request, lambda who, order: self.grids.ways(self._about(who, order)))
+
+    async def sheet(self, request: Request) -> Response:
+        return await self._given_out(request, lambda *grid: grid_export.picture(*grid), "grid.png", "image/png")
+
+    async def page(self, request: Request) -> Response:
+        return await self._given_out(request, lambda *grid: b"".join(grid_export.page(*grid)), "grid.html", "text/html")
+
+    async def _given_out(
+        self, request: Request, make: Callable[[Grid, Mapping[Place, str], Face], bytes], name: str, kind: str
+    ) -> Response:
+        grid_id, visitor = request.path_params["grid_id"], visitor_of(request)
+
+        def made() -> bytes:
+            held = self.grids.grid(grid_id, visitor.person), self.grids.ids(grid_id, visitor.person)
+            return make(*held, lambda picture, longest: self._face(visitor, picture))
+
+        try:
+            async with self._turn:
+                data = await asyncio.to_thread(made)
+        except BookError:
+            raise
+        except UserError as error:
+            return _refused(error)
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
+        return Response(data, media_type=kind, headers=headers)
+
+    def _face(self, visitor: Visitor, picture_id: str) -> Image.Image | None:
+        """A picture as this person sees it; None for one that cannot be read."""
+        record = self.studio.picture(picture_id)
+        if record is None:
+            return None
+        veil = self.studio.safety.veil(picture_id, visitor.user, visitor.checker) if visitor.checker else ""
+        try:
+            if veil:
+                return Image.open(io.BytesIO(instead(record.path, veil, (record.width, record.height))))
+            return Image.open(record.path, formats=("PNG",))
+        except (UserError, OSError, ValueError):
+            return None
 
     def _asked(self, who: Visitor, order: GridOrder) -> tuple[Asked, str]:
         """A form, or a picture as it was made; and whose settings these are."""

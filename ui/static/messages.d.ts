@@ -518,16 +518,6 @@ export type AxisOffers = {
   axes: AxisOffer[];
 };
 
-export type GridPlan = {
-  counts: number[];
-  problems: string[];
-  problem: string;
-  count: number;
-  seconds: number | null;
-  shared: number;
-  advice: string;
-};
-
 export type GridValue = {
   key: number;
   title: string;
@@ -538,6 +528,33 @@ export type GridAxis = {
   title: string;
   typed: string;
   values: GridValue[];
+};
+
+export type GridPlan = {
+  axes: GridAxis[];
+  counts: number[];
+  problems: string[];
+  problem: string;
+  count: number;
+  seconds: number | null;
+  advice: string;
+};
+
+export type GridAxisTyped = {
+  name: string;
+  typed: string;
+};
+
+export type GridWay = {
+  title: string;
+  about: string;
+  axes: GridAxisTyped[];
+};
+
+export type GridWays = {
+  kind: string;
+  words: string;
+  ways: GridWay[];
 };
 
 export type GridCell = {

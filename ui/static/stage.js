@@ -2,6 +2,7 @@
 // Everything that people wrote enters as text (textContent, alt, title), never as markup.
 import { snapshot } from "./desk.js";
 import { emit, on, parts, pause } from "./dom.js";
+import { openGrid } from "./grids.js";
 import * as page from "./page.js";
 import { completes } from "./pairing.js";
 import { showPage } from "./panel.js";
@@ -227,6 +228,7 @@ export const build = ({ element, trigger, props, watch }) => {
     uncover: () => ((covered = false), lay()),
     ...send,
     finish: () => showPage("finish"),
+    explore: () => openGrid({ picture: selected }),
     seed: () => (trigger("use_seed", { id: selected, to: page.open.tab }), speak("The form has the seed of this picture.")),
     back: () => large.turn(-1),
     on: () => large.turn(1),
