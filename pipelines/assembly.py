@@ -43,6 +43,7 @@ from pipelines.services.finishes import Bench, Finishes
 from pipelines.services.folders import Folders
 from pipelines.services.grid_jobs import GridJobs
 from pipelines.services.grid_names import GridNames
+from pipelines.services.grid_plans import GridPlans
 from pipelines.services.grids import Grids
 from pipelines.services.guests import DiskQuota
 from pipelines.services.inside import Insides
@@ -176,10 +177,12 @@ class Services:
         def names(user: str) -> GridNames:
             return GridNames(self._catalog, self.presets, user)
 
-        self._grid_jobs = GridJobs(self.book, admission.admitted, names, self.disk.free, self._worker.changed)
+        self._grid_jobs = GridJobs(self.book, admission.admitted, admission.allowance, names, self.disk.free, self._worker.changed)
         self.grids = Grids(
-            self.book, self._worker, self._news, self._grid_jobs, names, admission.admitted, admission.allowance, self.forecast
-        )
+            self.book, self._worker, self._news, self._grid_jobs, names, admission.admitted, admission.allowance,
+            GridPlans(self.book.queue, names, self.forecast),
+        )  # fmt: skip
+        self.people.on_dropped = self.grids.dropped(self.queue.drop)
 
     def checkpoints(self, kind: str = "") -> list[Checkpoint]:
         """Those that can draw requests of a kind; all of them without one."""

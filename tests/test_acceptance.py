@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from pipelines import TextToImage
 from pipelines.jobs.outputs import read
@@ -201,3 +201,47 @@ def test_a_prompt_with_every_construct_is_seen_dragged_drawn_and_made_again_from
     again = visit.context.request.get(running.url + visit.finished()).body()
     assert Image.open(io.BytesIO(again)).tobytes() == Image.open(io.BytesIO(first)).tobytes()
     assert read(again) == request
+
+
+def test_a_grid_of_three_axes_is_stopped_goes_on_after_a_reload_and_a_cell_of_it_is_opened(visit: Visit) -> None:
+    page, room = visit.page, visit.page.locator(".grid-room")
+    visit.unfold()
+    visit.set("width", "128")
+    visit.set("height", "128")
+    visit.control("prompt").fill("a red house on the left, snow")
+    visit.control("prompt").blur()
+    page.get_by_role("button", name="Grid", exact=True).click()
+    axis(page, 0, "guidance scale", "2, 4, 40")
+    expect(room.locator(".grid-wrong")).to_have_text("Guidance goes from 0 to 30; 40 is not in there.")
+    axis(page, 0, "Guidance", "2, 4, 6")
+    axis(page, 1, "Steps", "3-5")
+    room.get_by_role("button", name="Add an axis").click()
+    axis(page, 2, "Search and replace", "red, blue")
+    expect(room.locator(".grid-plan")).to_contain_text("18 pictures")
+    expect(room.locator(".grid-cell")).to_have_count(9)
+    room.get_by_role("button", name="Draw the grid").click()
+    expect(room.locator('.grid-cell[data-state="drawn"]').first).to_be_visible()
+    room.get_by_role("button", name="Stop", exact=True).click()
+    expect(room.locator(".grid-plan")).to_contain_text("Stopped")
+    drawn = int((room.locator(".grid-plan").text_content() or "").split(" of ")[0])
+    assert 0 < drawn < 18
+    visit.reload()
+    page.get_by_role("button", name="Grid", exact=True).click()
+    expect(room.locator(".grid-plan")).to_contain_text(f"{drawn} of 18 pictures · Stopped")
+    room.get_by_role("button", name="Go on").click()
+    expect(room.locator(".grid-plan")).to_contain_text("18 of 18 pictures · All drawn")
+    room.get_by_role("tab", name="blue").click()
+    expect(room.locator('.grid-cell[data-state="drawn"]')).to_have_count(9)
+    room.get_by_role("button", name="Guidance 6 · Steps 4 · Search and replace blue. Drawn").click()
+    room.get_by_role("button", name="Open", exact=True).click()
+    expect(page.locator(".inspector [data-part=prompt]")).to_have_text("a blue house on the left, snow")
+    expect(visit.part("picture")).to_be_visible()
+
+
+def axis(page: Page, place: int, field: str, values: str) -> None:
+    """Fills one axis of the room of grids."""
+    row = page.locator(".grid-axis").nth(place)
+    if field[0].isupper():
+        row.get_by_role("combobox").fill(field)
+        row.get_by_role("option", name=field, exact=True).first.click()
+    row.locator(".grid-values").fill(values)

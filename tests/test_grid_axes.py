@@ -218,7 +218,7 @@ def test_models_are_swapped_once_a_fineness_and_not_at_its_beginning() -> None:
     made = grid(("steps", "1-5"), ("checkpoint", "Starter, Other one, Another"), ("seed", "1-5"))
     order = order_of(made)
     swaps = sum(one[1] != other[1] for one, other in itertools.pairwise(order))
-    levels = [made.levels()[place] for place in order]
+    levels = [made.levels[place] for place in order]
     assert levels == sorted(levels)
     assert swaps <= 2 * (max(levels) + 1)  # each of three at most once a fineness
     in_rows = sum(one[1] != other[1] for one, other in itertools.pairwise(made.places))

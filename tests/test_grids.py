@@ -191,18 +191,22 @@ def test_a_checkpoint_that_has_gone_since_is_said_in_its_cells(studio: Studio, p
 
 
 def test_what_a_grid_would_be_is_said_before_and_what_is_wrong_beside_its_axis(studio: Studio) -> None:
-    plan = studio.grids.plan(BASE, (("seed", "1-4"), ("steps", "0")), ME)
+    plan = studio.grids.plans.plan(BASE, (("seed", "1-4"), ("steps", "0")), ME)
     assert plan["counts"] == [4, 0] and plan["problems"][0] == "" and "1 to 150" in plan["problems"][1] and plan["count"] == 0
-    plan = studio.grids.plan(BASE, (("seed", "1-4"), ("seed", "5")), ME)
+    plan = studio.grids.plans.plan(BASE, (("seed", "1-4"), ("seed", "5")), ME)
     assert "set the same" in plan["problems"][1]
-    plan = studio.grids.plan(BASE, (("seed", "1-100"), ("steps", "1-100")), ME)
+    plan = studio.grids.plans.plan(BASE, (("seed", "1-100"), ("steps", "1-100")), ME)
     assert "10,000 pictures; 1,000 are the most" in plan["problem"]
-    plan = studio.grids.plan(BASE, (("width", "64, 4096"), ("height", "64, 4096")), ME)
+    plan = studio.grids.plans.plan(BASE, (("width", "64, 4096"), ("height", "64, 4096")), ME)
     assert plan["problem"].startswith("Width 4096, Height 4096: ") and "megapixels" in plan["problem"]
     over(studio, begun(studio))
-    plan = studio.grids.plan(BASE, TWO_BY_THREE, ME)
+    plan = studio.grids.plans.plan(BASE, TWO_BY_THREE, ME)
     assert plan["count"] == 6 and plan["problem"] == "" and plan["seconds"] is not None
-    assert {each["name"] for each in studio.grids.offers(ImageToImage(), ME)["axes"]} >= {"steps", "denoising_strength", "prompt~replace"}
+    assert {each["name"] for each in studio.grids.plans.offers(ImageToImage(), ME)["axes"]} >= {
+        "steps",
+        "denoising_strength",
+        "prompt~replace",
+    }
 
 
 def test_a_cell_of_a_guest_counts_as_a_job_that_waits_and_as_its_megapixels(studio: Studio, painter: ToyPainter) -> None:

@@ -13,6 +13,7 @@ import math
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from models.errors import UserError
 from models.json_values import is_row, is_table, is_whole, table, text
@@ -75,7 +76,7 @@ class Grid:
     def count(self) -> int:
         return math.prod(len(axis.values) for axis in self.axes)
 
-    @property
+    @cached_property
     def places(self) -> list[Place]:
         return list(itertools.product(*([each.key for each in axis.values] for axis in self.axes)))
 
@@ -88,6 +89,7 @@ class Grid:
         request.check()
         return request
 
+    @cached_property
     def levels(self) -> dict[Place, int]:
         """How fine each cell is: 0 for the corners."""
         own = [dict(zip((each.key for each in axis.values), halvings(len(axis.values)), strict=True)) for axis in self.axes]
@@ -140,7 +142,7 @@ def halvings(count: int) -> list[int]:
 
 def next_place(grid: Grid, left: Collection[Place], last: Place | None, eye: Eye) -> Place | None:
     """Which of those that are left is drawn now. `last`: the one that was drawn before."""
-    levels = grid.levels()
+    levels = grid.levels
     known = [{each.key: number for number, each in enumerate(axis.values)} for axis in grid.axes]
     models = [number for number, axis in enumerate(grid.axes) if axis.model]
 

@@ -109,6 +109,10 @@ class BookGrids:
         """Ids of those that have cells to come."""
         return [row["id"] for row in self._file.rows("select id from grid where state = ? and left > 0", (DRAWING,))]
 
+    def drawing_of(self, user: str) -> list[str]:
+        """The same of one person, with those whose last cells are drawn."""
+        return [row["id"] for row in self._file.rows("select id from grid where user = ? and state = ?", (user, DRAWING))]
+
     def cells(self, grid_id: str) -> dict[str, CellRow]:
         """By their places, in the order in which they were queued."""
         jobs = self._file.rows("select id, cell, state, message, number from job where grid = ? order by number", (grid_id,))
@@ -117,11 +121,9 @@ class BookGrids:
         pictures = {row["cell"]: picture_of(row, self._pictures) for row in self._file.rows(query, (grid_id,))}
         return {row["cell"]: CellRow(row["id"], row["state"], row["message"], row["number"], pictures.get(row["cell"])) for row in jobs}
 
-    def counts(self, grid_id: str) -> dict[str, int]:
-        """How many cells have a picture, and how many jobs wait or run, by state."""
-        states = self._file.rows("select state, count(*) as n from job where grid = ? group by state", (grid_id,))
-        drawn = "select count(distinct job.cell) as n from job join picture on picture.job = job.id where job.grid = ?"
-        return {row["state"]: row["n"] for row in states} | {"drawn": self._file.rows(drawn, (grid_id,))[0]["n"]}
+    def waits(self, grid_id: str) -> bool:
+        """Whether a cell of it waits."""
+        return bool(self._file.rows("select 1 from job where grid = ? and state = 'waiting' limit 1", (grid_id,)))
 
     def queue(self, grid_id: str, cell: str, request: Request, words: str, megapixels: float) -> bool:
         """The job of a cell. False where the grid does not go on, or the cell has one. What it asks for was asked for with the grid."""

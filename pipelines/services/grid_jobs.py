@@ -24,7 +24,6 @@ from pipelines.services.grid_names import GridNames
 
 log = logging.getLogger(__name__)
 
-AHEAD = 1  # cells of a grid that wait
 REMEMBERED = 20  # grids
 
 Admit = Callable[[Request, str, bool], tuple[Request, Allowance]]
@@ -46,12 +45,14 @@ class GridJobs:
     """Safe to call from any thread."""
 
     def __init__(
-        self, book: JobBook, admit: Admit, names: Callable[[str], GridNames], free: Callable[[str], None], changed: Callable[[], None]
-    ) -> None:
-        """`admit`: a request of a person's, as it may be queued. `free`: this person is the owner, who may not have been here since the
-        studio was started. `changed`: something waits that did not.
+        self, book: JobBook, admit: Admit, allow: Callable[[str, bool], Allowance], names: Callable[[str], GridNames],
+        free: Callable[[str], None], changed: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """`admit`: a request of a person's, as it may be queued; `allow`: raises `UserError` for who may not draw. `free`: this person is
+        the owner, who may not have been here since the studio was started. `changed`: something waits that did not.
         """
-        self._book, self._admit, self._names, self._free, self._changed = book, admit, names, free, changed
+        self._book, self._admit, self._allow = book, admit, allow
+        self._names, self._free, self._changed = names, free, changed
         self._lock = threading.RLock()
         self._known: OrderedDict[str, Known] = OrderedDict()
 
@@ -75,7 +76,7 @@ class GridJobs:
         """Queues the cell that comes next, if none waits."""
         with self._lock:
             while (row := self._book.grids.one(grid_id)) and row.state == DRAWING and row.left:
-                if self._book.grids.counts(grid_id).get("waiting", 0) >= AHEAD or self._queued(row):
+                if self._book.grids.waits(grid_id) or not self._may_draw(row) or self._is_queued(row):
                     return
 
     def known(self, row: GridRow) -> Known:
@@ -93,7 +94,20 @@ class GridJobs:
                 self._known.popitem(last=False)
             return found
 
-    def _queued(self, row: GridRow) -> bool:
+    def _may_draw(self, row: GridRow) -> bool:
+        """Where its person may not any more, the grid stops, and says nothing in each of its cells."""
+        try:
+            if row.owner:
+                self._free(row.user)
+            self._allow(row.user, row.owner)
+        except BookError:
+            raise
+        except UserError:
+            self._book.grids.stop(row.id)
+            return False
+        return True
+
+    def _is_queued(self, row: GridRow) -> bool:
         """Whether a cell waits now, or none can. A cell that cannot be drawn says so in its place, and the one after it is looked at."""
         known = self.known(row)
         jobs = self._book.grids.cells(row.id)
@@ -109,8 +123,6 @@ class GridJobs:
     def _enter(self, row: GridRow, known: Known, place: Place) -> None:
         request: Request = known.grid.base
         try:
-            if row.owner:
-                self._free(row.user)
             request = known.grid.request(place, known.offers)
             admitted, allowance = self._admit(request, row.user, row.owner)
         except UserError as error:

@@ -1,48 +1,39 @@
-"""Grids as the page asks for them: what axes there are, what a grid would be, and grids that are begun, looked at, stopped and changed."""
+"""Grids as the page asks for them: begun, looked at, stopped and changed. What one would be is said in `grid_plans.py`."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from models.errors import UserError
-from models.memory.forecast import Forecast
 from pipelines.gallery.person import Person
-from pipelines.grids.axes import offers
-from pipelines.grids.cells import Axis, AxisError, Eye, Grid, Place, beginning, read_axes, read_place, written
-from pipelines.grids.explore import ways
+from pipelines.grids.cells import Axis, Eye, Grid, Place, beginning, read_axes, read_place, written
 from pipelines.job_book.book import JobBook
 from pipelines.job_book.errors import NotYours
 from pipelines.job_book.grids import DRAWING, CellRow, GridRow
+from pipelines.job_book.order import EVERYBODY
 from pipelines.job_book.room import Allowance
 from pipelines.jobs.progress import JobProgress
 from pipelines.jobs.worker import Worker
 from pipelines.requests.request import Drawing, Request
 from pipelines.services.grid_answers import (
-    AxisOffer,
-    AxisOffers,
-    GridAxis,
     GridCell,
     GridLine,
     GridList,
     GridNews,
-    GridPlan,
-    GridWay,
-    GridWays,
 )
 from pipelines.services.grid_jobs import Admit, GridJobs, Known
 from pipelines.services.grid_names import GridNames
-from pipelines.services.job_news import NewsDesk, newer, summary
+from pipelines.services.grid_plans import Asked, GridPlans, axis_told, drawing
+from pipelines.services.job_news import ALL_PAUSED, PAUSED, NewsDesk, newer, summary
 
 LISTED = 60  # grids of a person
 SHOWN = 4  # pictures of a grid in a list
 SEEDED = ("seed", "variation_seed")
 OTHER_AXES = "The axes of a grid stay as they are; values can be added and taken away. For other axes make another grid."
-NO_DRAWING = "A grid varies a drawing. Open such a tab."
 TO_COME = "to come"
-Asked = Sequence[tuple[str, str]]  # (name of what is varied, what is typed) of each axis
 
 
 class Grids:
@@ -50,80 +41,20 @@ class Grids:
 
     def __init__(
         self, book: JobBook, worker: Worker, desk: NewsDesk, jobs: GridJobs, names: Callable[[str], GridNames], admit: Admit,
-        allow: Callable[[str, bool], Allowance], forecast: Callable[[Request], Forecast | None],
+        allow: Callable[[str, bool], Allowance], plans: GridPlans,
     ) -> None:  # fmt: skip
-        """`admit`: a request of a person's as it may be queued; `allow`: what a person may ask for. `forecast`: of the memory."""
+        """`admit`: a request of a person's as it may be queued; `allow`: what a person may ask for."""
         self._book, self._worker, self._desk, self._jobs, self._names = book, worker, desk, jobs, names
-        self._admit, self._allow, self._forecast = admit, allow, forecast
-
-    # ---- before it is begun --------------------------------------------------------------------------------------------
-
-    def offers(self, request: Request, person: Person) -> AxisOffers:
-        """What axes of this form may vary."""
-        found = offers(_drawing(request), self._names(person.user)).values()
-        told = (AxisOffer(name=e.name, title=e.title, group=e.group, sort=e.sort, hint=e.hint, fill=e.fill) for e in found)
-        return AxisOffers(axes=list(told))
-
-    def plan(self, request: Request, asked: Asked, person: Person) -> GridPlan:
-        """What would come of it; what is wrong is said beside the axis it is wrong with."""
-        base, names = beginning(_drawing(request)), self._names(person.user)
-        counts, problems = [0] * len(asked), [""] * len(asked)
-        for place, each in enumerate(asked):
-            try:
-                counts[place] = len(read_axes(base, [each], names)[0].values)
-            except UserError as error:
-                problems[place] = str(error)
-        plan = GridPlan(axes=[], counts=counts, problems=problems, problem="", count=0, seconds=None, advice="")
-        return plan if any(problems) else self._planned(plan, base, asked, names)
-
-    def _planned(self, plan: GridPlan, base: Drawing, asked: Asked, names: GridNames) -> GridPlan:
-        try:
-            grid = Grid(base, read_axes(base, asked, names))
-            requests = self._requests(grid, names)
-        except AxisError as error:
-            plan["problems"][error.place] = str(error)
-            return plan
-        except UserError as error:
-            return {**plan, "problem": str(error)}
-        seconds = [self._book.queue.expected(each) for each in requests.values()]
-        known = [each for each in seconds if each is not None]
-        total = sum(known) if len(known) == len(seconds) else None
-        axes = [_axis(axis) for axis in grid.axes]
-        return {**plan, "axes": axes, "count": grid.count, "seconds": total, "advice": self._advice(requests.values())}
-
-    def _requests(self, grid: Grid, names: GridNames) -> dict[Place, Drawing]:
-        """Of all cells. Raises `UserError` for one that cannot be drawn, which is named."""
-        known, found = offers(grid.base, names), dict[Place, Drawing]()
-        for place in grid.places:
-            try:
-                found[place] = grid.request(place, known)
-            except UserError as error:
-                raise UserError(f"{said_of(grid.axes, place)}: {error}") from None
-        return found
-
-    def _advice(self, requests: Iterable[Drawing]) -> str:
-        """On the largest of them."""
-        largest = max(requests, key=lambda each: each.width * each.height)
-        forecast = self._forecast(largest)
-        return forecast.advice if forecast and not forecast.fits else ""
-
-    def ways(self, request: Request) -> GridWays:
-        """To explore around a picture of this request."""
-        drawing = _drawing(request)
-        told = [
-            GridWay(title=way.title, about=way.about, axes=[{"name": name, "typed": typed} for name, typed in way.axes])
-            for way in ways(drawing)
-        ]
-        return GridWays(kind=drawing.kind, words=drawing.words, ways=told)
+        self._admit, self._allow, self.plans = admit, allow, plans
 
     # ---- begun, and gone on with ---------------------------------------------------------------------------------------
 
     def begin(self, request: Request, asked: Asked, person: Person, origin: str = "", once: str = "") -> str:
         """Returns its id. `origin`: the id of the picture that it is made around. `once`: what the page calls this order."""
-        base = _with_seed(beginning(_drawing(request)))
+        base = _with_seed(beginning(drawing(request)))
         names = self._names(person.user)
         grid = Grid(base, tuple(_rolled(each) for each in read_axes(base, asked, names)))
-        requests = self._requests(grid, names)
+        requests = self.plans.requests(grid, names)
         largest = max(requests.values(), key=lambda each: each.width * each.height)
         _, allowance = self._admit(largest, person.user, person.owner)
         told = [axis.told() for axis in grid.axes]
@@ -139,7 +70,7 @@ class Grids:
             raise UserError(OTHER_AXES)
         axes = tuple(_rolled(each) for each in read_axes(known.grid.base, asked, names, known.grid.axes))
         grid = Grid(known.grid.base, axes)
-        self._requests(grid, names)
+        self.plans.requests(grid, names)
         self._changed(row, [axis.told() for axis in axes], grid)
 
     def stop(self, grid_id: str, person: Person) -> None:
@@ -163,6 +94,16 @@ class Grids:
         for job in self._book.grids.remove(self._own(grid_id, person).id):
             self._worker.stop(job)
         self._worker.changed()
+
+    def dropped(self, drop: Callable[[Collection[str]], None]) -> Callable[[Collection[str]], None]:
+        """Persons are let in no longer: their grids stop, before `drop` takes away what waits of them."""
+
+        def stop(users: Collection[str]) -> None:
+            for grid_id in (each for user in users for each in self._book.grids.drawing_of(user)):
+                self._book.grids.stop(grid_id)
+            drop(users)
+
+        return stop
 
     def look(self, grid_id: str, person: Person, at: str, seen: Sequence[str]) -> None:
         """Where a person looks: the cell under the pointer, and those in view."""
@@ -194,8 +135,8 @@ class Grids:
         row = self._own(grid_id, person)
         known, cells = self._jobs.known(row), self._book.grids.cells(grid_id)
         live = next((each for each in self._worker.lives() if each.job.grid == grid_id), None)
-        held = {cell: found for cell, found in cells.items() if read_place(cell, len(known.grid.axes)) in known.grid.levels()}
-        moved = max(self._worker.queue_version, live.version if live and not live.step else 0) > after
+        held = {cell: found for cell, found in cells.items() if read_place(cell, len(known.grid.axes)) in known.grid.levels}
+        moved = self._worker.queue_version > after
         drawn = sum(each.picture is not None for each in held.values())
         failed = sum(each.state == "failed" for each in held.values())
         return GridNews(
@@ -208,7 +149,7 @@ class Grids:
             height=known.grid.base.height,
             state=_state(row, held.values()),
             origin=row.origin,
-            axes=[_axis(axis) for axis in known.grid.axes],
+            axes=[axis_told(axis) for axis in known.grid.axes],
             cells={cell: self._cell(found, live) for cell, found in held.items()} if moved else None,
             count=known.grid.count,
             drawn=drawn,
@@ -288,19 +229,12 @@ class Grids:
         return found
 
     def _hindered(self, row: GridRow) -> str:
+        """Why nothing comes on."""
         state, sentence = self._worker.state
-        return sentence if row.state == DRAWING and state != "ready" else ""
-
-
-def said_of(axes: Sequence[Axis], place: Place) -> str:
-    """A cell in words."""
-    return ", ".join(f"{axis.title} {axis.titles[key]}" for axis, key in zip(axes, place, strict=True))
-
-
-def _drawing(request: Request) -> Drawing:
-    if not isinstance(request, Drawing):
-        raise UserError(NO_DRAWING)
-    return request
+        if row.state != DRAWING:
+            return ""
+        pausing = self._book.queue.pausing()
+        return ALL_PAUSED if EVERYBODY in pausing else PAUSED if row.user in pausing else sentence if state != "ready" else ""
 
 
 def _with_seed(base: Drawing) -> Drawing:
@@ -325,9 +259,3 @@ def _state(row: GridRow, cells: Iterable[CellRow]) -> str:
         return row.state
     active = any(each.state in ("waiting", "running") for each in cells)
     return DRAWING if row.left or active else "done"
-
-
-def _axis(axis: Axis) -> GridAxis:
-    return GridAxis(
-        name=axis.name, title=axis.title, typed=axis.typed, values=[{"key": each.key, "title": each.title} for each in axis.values]
-    )

@@ -29,6 +29,7 @@ from pipelines.services.job_news import NewsDesk, newer
 OTHERS = 100  # jobs of others that are listed to who is not the owner
 STALE = 10.0  # seconds after which the list is made anew, as time alone changes it: jobs that were edited come back
 Admit = Callable[[Request, str, bool], tuple[Request, Allowance]]
+OF_A_GRID = "This is a cell of a grid, so it stays as the grid asks for it. Duplicate it and change the copy, or change the grid."
 STOPS = 5.0  # seconds that the undo of a Stop waits for the step in work
 
 
@@ -204,6 +205,8 @@ class Queue:
         Taking it again begins the half hour anew.
         """
         request = self._readable(job_id, user)
+        if self._news.job(job_id, user).grid:
+            raise UserError(OF_A_GRID)
         self._book.queue.hold(job_id, user)
         self._worker.changed()
         return request

@@ -57,10 +57,10 @@ class GridRoutes:
         self._turn = asyncio.Semaphore(1)  # an export holds many pictures
 
     async def axes(self, request: Request) -> Response:
-        return await _answered(request, lambda who, order: self.grids.offers(self._about(who, order), who.person))
+        return await _answered(request, lambda who, order: self.grids.plans.offers(self._about(who, order), who.person))
 
     async def plan(self, request: Request) -> Response:
-        return await _answered(request, lambda who, order: self.grids.plan(self._about(who, order), _axes(order), who.person))
+        return await _answered(request, lambda who, order: self.grids.plans.plan(self._about(who, order), _axes(order), who.person))
 
     async def show(self, request: Request) -> Response:
         return await _answered(request, lambda who, order: self.grids.all(who.person))
@@ -112,7 +112,7 @@ class GridRoutes:
         return await self._done(request, lambda grid, who, order: self.grids.remove(grid, who.person))
 
     async def ways(self, request: Request) -> Response:
-        return await _answered(request, lambda who, order: self.grids.ways(self._about(who, order)))
+        return await _answered(request, lambda who, order: self.grids.plans.ways(self._about(who, order)))
 
     async def sheet(self, request: Request) -> Response:
         return await self._given_out(request, lambda *grid: grid_export.picture(*grid), "grid.png", "image/png")
