@@ -27,6 +27,7 @@ from pipelines.requests.as_made import DecodeUse
 from pipelines.requests.control_unit import CONTROL_MODES, CONTROL_RESIZE, WEIGHT_CURVES, ControlUse
 from pipelines.requests.details import MERGES, DetailBox
 from pipelines.requests.enlarge import FILTER_NAMES
+from pipelines.requests.region import Region
 from pipelines.requests.request import (
     AREAS,
     CURVES,
@@ -172,6 +173,9 @@ def _common(dice: Dice, stock: Loaders) -> dict[str, Any]:
         values |= {"variation_strength": dice.choice((0.2, 1.0)), "variation_seed": dice.randrange(2**40)}
     if dice.random() < 0.2:
         values |= {"refiner": stock.ids["checkpoint second"], "refiner_start": dice.choice((0.0, 0.5, 0.8))}
+    if dice.random() < 0.25:
+        house, boat = Region(prompt="a red house", right=0.5), Region(prompt="[frost:snow:2]", weight=dice.choice((0.5, 1.0)))
+        values |= {"regions": (house, replace(boat, mask=dice.choice(("", stock.masks[0])))), "base_share": dice.choice((0.0, 0.2))}
     if dice.random() < 0.15:
         values |= {"width": 320, "steps": 2, "batch_size": 1, "decodes": (DecodeUse(tile=256),)}
     return values

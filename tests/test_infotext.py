@@ -206,6 +206,8 @@ def test_every_field_of_a_request_is_written_or_known_not_to_be() -> None:
         "hypernetworks": "tags in the prompt",
         "embeddings": "their words stand in the prompt",
         "controls": "ControlNet 0 to 9",
+        "regions": "Region 1 and so on",
+        "region_ratios": "of a prompt that lays out regions; a picture has these",
         "as_made": "a seal of this studio; in the JSON",
         "understood": "ids of this machine; in the JSON",
         "decodes": "in the JSON; what others know of it is VAE tile and VAE precision",

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from models.diffusion_model import DiffusionModel
+from pipelines.denoising.areas import Areas
 from pipelines.denoising.control_residuals import Call, ControlResiduals
 from pipelines.denoising.guidance import Answers, Meaning
 from pipelines.denoising.samples import Samples
@@ -34,12 +36,14 @@ class Denoiser:
         residuals: ControlResiduals | None = None,
         most_a_call: int | None = None,
         go_on: Callable[[], None] = lambda: None,
+        areas: Areas | None = None,
     ) -> None:
         """`extra_channels`: (n or 1 or one a window, channels, h, w), read next to the latents (c_concat); for inpainting, the mask
         and the rest. `most_a_call`: samples, where the device would take more. `go_on`: asked between two calls of one step; raises
-        to end it.
+        to end it. `areas`: where the words of regions act, if there are any.
         """
         self._model = model
+        self._areas = areas
         self._extra_channels = extra_channels
         self._residuals = residuals or ControlResiduals()
         self.schedule, self._timesteps = schedule, schedule.to(model.device.torch_device)
@@ -127,7 +131,8 @@ class Denoiser:
         level = None if self._level is None else self._level.expand(len(latents))
         further = {"timestep_cond": self._distilled_scale, "class_labels": level, "added_cond_kwargs": added, **steered}
         given = self._with_beside(latents, samples)
-        with self._residuals.with_image_prompts(self._model.unet, branches, samples):
+        divided = self._areas.reading(self._model.unet, told.regions, branches, samples) if self._areas else nullcontext()
+        with divided, self._residuals.with_image_prompts(self._model.unet, branches, samples):
             return self._model.unet(given, timesteps, context, **further, return_dict=False)[0].float()
 
     def _with_beside(self, latents: Tensor, samples: Samples) -> Tensor:

@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from pipelines.denoising.areas import RegionWords
 from pipelines.denoising.guidance import Guidance
 
 
@@ -29,6 +30,7 @@ class AtOnce:
 
     positives: tuple[tuple[float, Condition], ...]  # what each weighs, and what it says; more than one only with a negative one
     negative: Condition | None = None
+    regions: RegionWords | None = None  # beside the prompt, which then is one
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Conditioning:
 class Told:
     """What one call of the network reads: the conditions of its branches, the negative one first."""
 
-    def __init__(self, branches: Sequence[Condition]) -> None:
+    def __init__(self, branches: Sequence[Condition], regions: RegionWords | None = None) -> None:
+        self.regions = regions
         self.context = torch.cat([branch.context for branch in branches])  # (branches, tokens, width)
         pooled = [branch.pooled for branch in branches if branch.pooled is not None]
         self.pooled = torch.cat(pooled) if pooled else None  # (branches, width)
@@ -57,14 +60,14 @@ class Turn:
 
     def __init__(self, at_once: AtOnce) -> None:
         (self.weight, first), *others = at_once.positives
-        self._first, self._negative = first, at_once.negative
+        self._first, self._negative, self._regions = first, at_once.negative, at_once.regions
         self.others = [(weight, Told([condition])) for weight, condition in others]
 
     @cached_property
     def alone(self) -> Told:
-        return Told([self._first])
+        return Told([self._first], self._regions)
 
     @cached_property
     def both(self) -> Told | None:
         """None: there is no negative prompt."""
-        return Told([self._negative, self._first]) if self._negative else None
+        return Told([self._negative, self._first], self._regions) if self._negative else None

@@ -24,6 +24,7 @@ from pipelines.metadata.admitting import admitted
 from pipelines.metadata.detail_text import detail_pairs
 from pipelines.metadata.hires_text import hires_pairs, is_told, read_hires
 from pipelines.metadata.provenance import ENLARGER, OURS_ALONE, UPSCALERS
+from pipelines.metadata.region_text import region_pairs
 from pipelines.metadata.settings_text import LONGEST, NEGATIVE, take_apart
 from pipelines.metadata.text_keys import EXACT, HIRES, KEYS, LAST, ORDER, OURS, PICTURE_KEYS, SAME, SELDOM, SIZE, TEMPLATES, UPSCALE_TO
 from pipelines.metadata.two_passes import TILED, both, of_both, unsized
@@ -83,7 +84,13 @@ def _drawing_pairs(request: Drawing) -> dict[str, str]:
     pairs |= {KEYS["language"]: str(request.language)} if reads_otherwise(request) else {}
     pairs |= {key: template for name, key in TEMPLATES.items() if (template := getattr(request, name, ""))}
     details = detail_pairs(request) if isinstance(request, Details) else {}
-    return pairs | _picture_pairs(request) | details | {f"ControlNet {place}": unit_text(use) for place, use in enumerate(request.controls)}
+    return (
+        pairs
+        | _picture_pairs(request)
+        | details
+        | region_pairs(request)
+        | {f"ControlNet {place}": unit_text(use) for place, use in enumerate(request.controls)}
+    )
 
 
 def reads_otherwise(request: Drawing) -> bool:

@@ -41,6 +41,7 @@ KEYS = {
     "variation_seed": "Variation seed",
     "variation_strength": "Variation seed strength",
     **SAMPLING,
+    "base_share": "Region base share",
 }
 # Of guidance they are ours, and what its fields are called on the page.
 GUIDED = {item.name: item.metadata["title"] for item in fields(Guided)}
@@ -50,8 +51,8 @@ TEMPLATES = {
     "second_template": "Template 2", "hires_template": "Hires template", "hires_negative_template": "Hires negative template",
 }  # fmt: skip
 SELDOM = frozenset((
-    "clip_skip", "second_prompt", "language", "guidance_rescale", "refiner_start", "variation_seed", "variation_strength", *GUIDED,
-    *SAMPLING,
+    "clip_skip", "second_prompt", "language", "guidance_rescale", "refiner_start", "variation_seed", "variation_strength", "base_share",
+    *GUIDED, *SAMPLING,
 ))  # where not the default  # fmt: skip
 # Fields of what begins with a picture. Of the pictures themselves the text has the beginnings of their ids, the JSON all of them.
 PICTURE_KEYS = {

@@ -14,6 +14,7 @@ from pipelines.metadata.hires_text import CHECKPOINT, UPSCALER_HASH, lora_of, wi
 from pipelines.metadata.infotext import Settings, number
 from pipelines.metadata.lists import unlisted
 from pipelines.metadata.provenance import ENLARGER, OURS_ALONE, UPSCALERS
+from pipelines.metadata.region_text import is_of_regions, read_regions, with_theirs
 from pipelines.metadata.text_keys import PICTURE_KEYS, UPSCALE_TO
 from pipelines.metadata.tile_text import FIELDS as TILE_FIELDS
 from pipelines.metadata.two_passes import TILED
@@ -21,6 +22,7 @@ from pipelines.metadata.unit_text import TRUTHS, read_unit
 from pipelines.prompts.tags import take_tags
 from pipelines.requests.added import MOST_LORAS, STRONGEST
 from pipelines.requests.enlarge import BY_SIZE, FILTER_NAMES, THE_FILTER
+from pipelines.requests.region import REGIONS
 from pipelines.requests.request import (
     Controlled,
     Depth,
@@ -63,7 +65,7 @@ NO_PICTURE = "The picture that it begins with is not in the text. Put it in."
 
 @dataclass(frozen=True)
 class FromText:
-    """`pictures`: field, or unit and field, of an input picture -> the beginning of its id."""
+    """`pictures`: (unit, or -1, and field), or `REGIONS` and a place, of an input picture -> the beginning of its id."""
 
     request: Request
     notes: tuple[str, ...] = ()
@@ -93,6 +95,9 @@ def request_of(settings: Settings) -> FromText:
     pictures |= {(place, name): known for place, (_, own, _) in enumerate(read) for name, known in own.items()}
     unit_notes = [note for _, _, found in read for note in found]
     request = replace(request, controls=tuple(use for use, _, _ in read))
+    regions, painted, region_notes = read_regions(settings.leftovers)
+    pictures |= {(REGIONS, str(place)): known for place, known in painted.items()}
+    request, their_notes = with_theirs(replace(request, regions=regions), settings.leftovers)
     unknown = _unknown(settings, kind)
     detail_notes = [] if kind is Details else told_details(settings.leftovers)
     told = (
@@ -101,6 +106,8 @@ def request_of(settings: Settings) -> FromText:
         *unfit,
         *tag_notes,
         *unit_notes,
+        *region_notes,
+        *their_notes,
         *detail_notes,
         *lost(unknown),
         *put_in(kind, bool(settings.pictures.get("image"))),
@@ -183,7 +190,7 @@ def _unknown(settings: Settings, kind: type[Drawing]) -> dict[str, str]:
 
 
 def _is_read(key: str) -> bool:
-    return key in READ_ELSEWHERE or bool(UNIT.fullmatch(key)) or understood(key)
+    return key in READ_ELSEWHERE or bool(UNIT.fullmatch(key)) or understood(key) or is_of_regions(key)
 
 
 def lost(unknown: Iterable[str]) -> list[str]:

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from models.errors import UserError
 from pipelines.prompts.grammar import parse
 from pipelines.prompts.schedule import Pass, Said, Schedule, plain, schedule
 from pipelines.requests.details import said
 from pipelines.requests.guidance import may_guide, rows_a_step
+from pipelines.requests.region import acting
 from pipelines.requests.request import Details, Drawing, SecondPass
 from pipelines.requests.steps import steps_of
 from pipelines.requests.wording import WEIGHTS_ALONE
 from pipelines.samplers import SAMPLERS
+
+NOT_JOINED = "AND joins prompts over the whole picture, which regions divide. Write “and”, or take the regions out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class AtOnce:
     prompts: tuple[Said, ...]
     negative: str | None = None  # None: no negative prompt is read
     second: str | None = None
+    regions: tuple[str, ...] = ()  # in the regions that act
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Asked:
     prompt: Schedule
     negative: Schedule | None  # None: it does not act
     second: Schedule | None  # for the second text encoder; None: it reads the prompt
+    regions: tuple[Schedule, ...] = ()  # of those that act
 
     @cached_property
     def calls(self) -> tuple[AtOnce, ...]:
@@ -40,12 +46,13 @@ class Asked:
 
     def _at(self, call: int) -> AtOnce:
         negative = self.negative.at_call(call)[0].text if self.negative else None
-        return AtOnce(self.prompt.at_call(call), negative, self.second.at_call(call)[0].text if self.second else None)
+        second = self.second.at_call(call)[0].text if self.second else None
+        return AtOnce(self.prompt.at_call(call), negative, second, tuple(each.at_call(call)[0].text for each in self.regions))
 
     @property
     def texts(self) -> Iterator[str]:
         """All that text encoders read."""
-        for each in (self.prompt, self.negative, self.second):
+        for each in (self.prompt, self.negative, self.second, *self.regions):
             yield from each.texts if each else ()
 
 
@@ -61,7 +68,11 @@ def asked_by(request: Drawing) -> Asked:
     prompt = _schedule(request, request.prompt)
     acts = may_guide(request) or prompt.is_joined  # guidance 1 needs the prompt alone, as nothing is multiplied by the rest
     second = _schedule(request, request.second_prompt, joins=False) if request.second_prompt.strip() else None
-    return Asked(prompt, _schedule(request, request.negative_prompt, joins=False) if acts else None, second)
+    negative = _schedule(request, request.negative_prompt, joins=False) if acts else None
+    regions = tuple(_schedule(request, region.prompt, joins=False) for region in acting(request.regions))
+    if regions and prompt.is_joined:
+        raise UserError(NOT_JOINED)
+    return Asked(prompt, negative, second, regions)
 
 
 def share_of_work(request: Drawing) -> float:

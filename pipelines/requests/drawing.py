@@ -12,8 +12,9 @@ from pipelines.requests.as_made import DecodeUse, Understanding
 from pipelines.requests.branch import Branch
 from pipelines.requests.control_unit import MOST_UNITS, ControlUse
 from pipelines.requests.fields import Choice, Flag, Range, Several, Text
-from pipelines.requests.groups import BRANCH, COMPUTED, CONTROL, GUIDANCE, MODEL, PICTURE, SAMPLING, WORDS
+from pipelines.requests.groups import BRANCH, COMPUTED, CONTROL, GUIDANCE, MODEL, PICTURE, REGIONS, SAMPLING, WORDS
 from pipelines.requests.guidance import Guided
+from pipelines.requests.region import REGIONS_OF_ONE, Region, check_regions
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES
 from pipelines.requests.sizes import LONGEST, MEGAPIXELS, SHORTEST
 from pipelines.requests.tiles import TILED_MEGAPIXELS, UNTILED, InWindows, in_tiles
@@ -36,6 +37,9 @@ class Drawing(Guided):
     prompt_template: str = WORDS("", Text(100_000), "Template", "What the prompt was drawn of by the seed", derived=True)
     negative_template: str = WORDS("", Text(100_000), "Negative template", "What the negative prompt was drawn of", derived=True)
     second_template: str = WORDS("", Text(100_000), "Second template", "What the second prompt was drawn of", derived=True)
+    regions: tuple[Region, ...] = REGIONS((), REGIONS_OF_ONE, "Regions")
+    base_share: float = REGIONS(0.2, Range(0, 1, 0.05), "Share of the prompt", "In the regions; an empty prompt has none")
+    region_ratios: str = REGIONS("", Text(200), "Ratios", "Of regions written in the prompt: 1,2 for columns, 1;2 for rows")
     checkpoint: str = MODEL("starter", Choice(), "Checkpoint")
     sampler: str = SAMPLING("DPM++ 2M", Choice(SAMPLER_NAMES), "Sampler", "How each step moves from noise towards the picture")
     schedule: str = SAMPLING("Automatic", Choice(SCHEDULE_NAMES), "Schedule", "How the noise levels are spread over the steps")
@@ -80,6 +84,7 @@ class Drawing(Guided):
     wordings: tuple[Wording, ...] = COMPUTED((), WORDINGS, "Words of the pictures", derived=True)  # of a job alone
 
     def check(self) -> None:
+        check_regions(self.regions)
         if isinstance(self, InWindows):
             self.check_tiles(self.width, self.height)
         most = TILED_MEGAPIXELS if in_tiles(self) else MEGAPIXELS
@@ -91,7 +96,7 @@ class Drawing(Guided):
 
     @property
     def words(self) -> str:
-        return self.prompt
+        return self.prompt or ", ".join(region.prompt for region in self.regions)
 
     @property
     def other_vae(self) -> str:

@@ -20,6 +20,7 @@ class Group:
 
 
 WORDS = Group("Words")
+REGIONS = Group("Regions")
 MODEL = Group("Model")
 PICTURE = Group("Picture")
 SAMPLING = Group("Sampling")
@@ -35,5 +36,6 @@ CONTROL = Group("Control")
 BRANCH = Group("Branch")
 COMPUTED = Group("Provenance")
 GROUPS = (
-    WORDS, MODEL, PICTURE, SAMPLING, GUIDANCE, ENLARGED, SECOND, BEGINNING, MASK, TILES, DEPTH, DETAILS, CONTROL, BRANCH, COMPUTED,
+    WORDS, REGIONS, MODEL, PICTURE, SAMPLING, GUIDANCE, ENLARGED, SECOND, BEGINNING, MASK, TILES, DEPTH, DETAILS, CONTROL, BRANCH,
+    COMPUTED,
 )  # in the order in which they are told  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,17 +10,18 @@ from pipelines.requests.added import EMBEDDINGS, HYPERNETWORKS, LORAS, Embedding
 from pipelines.requests.base import limits
 from pipelines.requests.details import MOST_BOXES, DetailBox
 from pipelines.requests.fields import Several, Stored, Text, limited
+from pipelines.requests.region import MOST_REGIONS, Region
 
 if TYPE_CHECKING:
     from pipelines.requests.request import Drawing, Drawn
 
-# Each field whose text may leave something to choice -> the one that says what its words were drawn of. So may the prompt of a box.
+# Each field whose text may leave something to choice -> the one that says what its words were drawn of. So may the prompts in `PARTS`.
 TEMPLATES = {
     "prompt": "prompt_template", "negative_prompt": "negative_template", "second_prompt": "second_template",
     "hires_prompt": "hires_template", "hires_negative_prompt": "hires_negative_template",
 }  # fmt: skip
 OF_SECOND_PASS = ("hires_prompt", "hires_negative_prompt")
-BOXES, BOX = "boxes", "box "  # the field that has them, and what a text is called that is the prompt of one
+PARTS = {"boxes": "box ", "regions": "region "}  # fields of what has prompts of its own -> what such a text is called, before its number
 NOTHING = " "  # the words of a text of which nothing was drawn; "" is one that leaves nothing to choice, and stays as it is
 
 MOST_WORDINGS = 10_000  # of one job
@@ -38,11 +39,12 @@ class PictureUse:
 
 
 PICTURES = Several(PictureUse, 500)
+Part = DetailBox | Region
 
 
 @dataclass(frozen=True, kw_only=True)
-class BoxWords:
-    """Of one box; see `Wording`."""
+class PartWords:
+    """Of one box or region; see `Wording`."""
 
     prompt: str = limited("", Text(10_000), "Prompt")
 
@@ -50,7 +52,7 @@ class BoxWords:
 @dataclass(frozen=True, kw_only=True)
 class Wording:
     """The words that were drawn for a picture, and all files that are used with them. The prompts are whole; of all other texts see
-    `NOTHING`. `boxes`: none, or one for each of the request.
+    `NOTHING`. `boxes`, `regions`: none, or one for each of the request.
     """
 
     prompt: str = limited("", Text(100_000), "Prompt")
@@ -58,7 +60,8 @@ class Wording:
     second_prompt: str = limited("", Text(100_000), "Second prompt")
     hires_prompt: str = limited("", Text(100_000), "Hires prompt")
     hires_negative_prompt: str = limited("", Text(100_000), "Hires negative prompt")
-    boxes: tuple[BoxWords, ...] = limited((), Several(BoxWords, MOST_BOXES), "Boxes")
+    boxes: tuple[PartWords, ...] = limited((), Several(PartWords, MOST_BOXES), "Boxes")
+    regions: tuple[PartWords, ...] = limited((), Several(PartWords, MOST_REGIONS), "Regions")
     loras: tuple[LoraUse, ...] = limited((), LORAS, "LoRAs")
     hypernetworks: tuple[HypernetworkUse, ...] = limited((), HYPERNETWORKS, "Hypernetworks")
     embeddings: tuple[EmbeddingUse, ...] = limited((), EMBEDDINGS, "Embeddings")
@@ -69,40 +72,44 @@ WORDINGS = Several(Wording, MOST_WORDINGS)
 
 
 def texts_of(request: Drawing) -> dict[str, str]:
-    """All texts that are drawn and may leave something to choice, by field; boxes as "box 1", "box 2"."""
+    """All texts that are drawn and may leave something to choice, by field; those of parts as "box 1", "box 2"."""
     own = limits(type(request))
     passes = getattr(request, "hires", False)
     found = {name: str(getattr(request, name)) for name in TEMPLATES if name in own and (passes or name not in OF_SECOND_PASS)}
-    return found | {f"{BOX}{place}": box.prompt for place, box in enumerate(boxes_of(request), 1)}
+    return found | {text: part.prompt for named in parts_of(request).values() for text, part in named.items()}
 
 
-def boxes_of(request: Drawing) -> tuple[DetailBox, ...]:
-    return getattr(request, BOXES, ())
+def parts_of(request: Drawing) -> dict[str, dict[str, Part]]:
+    """By field, those with prompts of their own, by what these are called."""
+    found: dict[str, tuple[Part, ...]] = {name: getattr(request, name, ()) for name in PARTS}
+    return {name: {f"{PARTS[name]}{place}": part for place, part in enumerate(parts, 1)} for name, parts in found.items() if parts}
 
 
 def with_texts(request: Drawn, texts: Mapping[str, str]) -> Drawn:
     """The request with these texts in the place of its own, by the names of `texts_of`."""
     own = {name: text for name, text in texts.items() if name in TEMPLATES}
-    boxes = tuple(replace(box, prompt=texts.get(f"{BOX}{place}", box.prompt)) for place, box in enumerate(boxes_of(request), 1))
-    return replace(request, **own, **({BOXES: boxes} if boxes else {}))
+    return replace(request, **own, **_each_part(request, lambda text, part: replace(part, prompt=texts.get(text, part.prompt))))
+
+
+def _each_part(request: Drawing, change: Callable[[str, Part], Part]) -> dict[str, tuple[Part, ...]]:
+    return {name: tuple(change(text, part) for text, part in named.items()) for name, named in parts_of(request).items()}
 
 
 def has_templates(request: Drawing) -> bool:
-    """Its words, or some of them, were drawn. Boxes do not tell: their list comes out of forms, with what it came in with."""
+    """Its words, or some of them, were drawn. Parts do not tell: their lists come out of forms, with what they came in with."""
     return any(getattr(request, name, "") for name in TEMPLATES.values())
 
 
 def as_typed(request: Drawn) -> Drawn:
     """With what its words were drawn of in their place."""
     typed = {name: text for name, template in TEMPLATES.items() if (text := getattr(request, template, ""))}
-    boxes = {f"{BOX}{place}": box.template for place, box in enumerate(boxes_of(request), 1) if box.template}
-    return without_templates(with_texts(request, typed | boxes))
+    typed |= {text: part.template for named in parts_of(request).values() for text, part in named.items() if part.template}
+    return without_templates(with_texts(request, typed))
 
 
 def without_templates(request: Drawn) -> Drawn:
     own = {template: "" for template in TEMPLATES.values() if template in limits(type(request))}
-    boxes = tuple(replace(box, template="") for box in boxes_of(request))
-    return replace(request, **own, **({BOXES: boxes} if boxes else {}))
+    return replace(request, **own, **_each_part(request, lambda _, part: replace(part, template="")))
 
 
 def worded(request: Drawn, wording: Wording) -> Drawn:
@@ -113,20 +120,15 @@ def worded(request: Drawn, wording: Wording) -> Drawn:
     named |= {"hires_loras": wording.hires_loras} if wording.hires_loras else {}
     templates = {TEMPLATES[name]: typed[name] for name in words if name in TEMPLATES and words[name] != typed[name]}
     told = {name: getattr(request, name) or text for name, text in templates.items()}
-    return _with_box_templates(replace(with_texts(request, words), **named, **told), typed, words)
-
-
-def _with_box_templates(request: Drawn, typed: Mapping[str, str], words: Mapping[str, str]) -> Drawn:
-    names = [f"{BOX}{place}" for place in range(1, len(boxes_of(request)) + 1)]
-    drawn = {name: typed[name] for name in names if name in words and words[name] != typed[name]}
-    boxes = tuple(replace(box, template=drawn.get(name, box.template)) for name, box in zip(names, boxes_of(request), strict=True))
-    return replace(request, **{BOXES: boxes}) if drawn else request
+    found = replace(with_texts(request, words), **named, **told)
+    drawn = {text: typed[text] for text in words if text not in TEMPLATES and words[text] != typed[text]}
+    return replace(found, **_each_part(found, lambda text, part: replace(part, template=drawn.get(text, part.template))))
 
 
 def _words(wording: Wording) -> dict[str, str]:
     """Those that were drawn, by the names of `texts_of`."""
     beside = {name: getattr(wording, name) for name in TEMPLATES if name not in ("prompt", "negative_prompt")}
-    beside |= {f"{BOX}{place}": box.prompt for place, box in enumerate(wording.boxes, 1)}
+    beside |= {f"{called}{place}": part.prompt for name, called in PARTS.items() for place, part in enumerate(getattr(wording, name), 1)}
     drawn = {name: "" if words == NOTHING else words for name, words in beside.items() if words}
     return {"prompt": wording.prompt, "negative_prompt": wording.negative_prompt} | drawn
 

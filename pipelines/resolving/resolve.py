@@ -36,6 +36,7 @@ from pipelines.requests.wording import NOTHING, texts_of, with_texts, worded
 from pipelines.resolving.checks import check_box_prompts, check_branch_of, check_depth, check_refiner, check_upscalers, check_variant
 from pipelines.resolving.embedding_words import Called, awake, embeddings_for, fitting, with_given
 from pipelines.resolving.files import CatalogView, by_name, named, only, usable
+from pipelines.resolving.regions import check_region_words
 from pipelines.resolving.units import control_of, is_used
 
 
@@ -56,6 +57,7 @@ def _resolved(request: Drawn, catalog: CatalogView) -> Drawn:
     check_depth(request, checkpoint)
     check_variant(request, checkpoint)
     check_box_prompts(request)
+    check_region_words(request)
     if isinstance(request, SecondPass) and request.upscaler:
         check_upscalers([request.upscaler], catalog)
     if enlarger := enlarger_of(request):
@@ -155,6 +157,7 @@ def _wordings(request: Drawing, checkpoint: Checkpoint, catalog: CatalogView, ca
     def looked_up(wording: Wording) -> Wording:
         single = worded(replace(request, wordings=()), replace(wording, loras=request.loras, hypernetworks=request.hypernetworks))
         check_box_prompts(single)
+        check_region_words(single)
         said = _said(single, checkpoint, catalog, called)
         second = wording.second_prompt if said.second_prompt == request.second_prompt else said.second_prompt or NOTHING
         named = {name: getattr(said, name) for name in ("loras", "hypernetworks", "embeddings")}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
@@ -16,12 +16,14 @@ from itertools import product
 from models.errors import UserError
 from pipelines.requests.as_made import is_sealed, loosened
 from pipelines.requests.request import SEEDS, Drawing, Drawn, ImageToImage, Kind
-from pipelines.requests.wording import BOX, MOST_WORDINGS, NOTHING, BoxWords, Wording, boxes_of, has_templates, texts_of
+from pipelines.requests.wording import MOST_WORDINGS, NOTHING, PARTS, PartWords, Wording, has_templates, parts_of, texts_of
+from pipelines.resolving.regions import with_written
 from pipelines.wildcards.draw import Budget, combinations, count, draw, too_many
 from pipelines.wildcards.shelf import Wildcards
 from pipelines.wildcards.template import Template, parse
 
 Templates = Mapping[str, Template]  # by the names of `texts_of`
+Parts = Mapping[str, Collection[str]]  # by field, the names of the prompts of its parts
 WHOLE = ("prompt", "negative_prompt")  # that stand in a wording whether or not something was drawn of them
 DICE = {
     "prompt": "",
@@ -41,12 +43,13 @@ def with_words(request: Kind, wildcards: Wildcards) -> Kind:
 
 def _with_words(request: Drawn, wildcards: Wildcards) -> Drawn:
     request = replace(loosened(request), wordings=())
+    request = request if is_final(request) else with_written(request)
     templates = templates_of(texts_of(request))
     if is_final(request) or all(template.is_plain for template in templates.values()):
         return request
     settled = request if request.seed >= 0 else replace(request, seed=random.SystemRandom().randrange(2**32))
     words = _all_of(templates, wildcards) if request.all_combinations else _by_seed(settled, templates, wildcards)
-    return replace(settled, wordings=tuple(_bounded(words, len(boxes_of(request)))))
+    return replace(settled, wordings=tuple(_bounded(words, parts_of(request))))
 
 
 def is_final(request: Drawing) -> bool:
@@ -93,7 +96,7 @@ def _named(name: str) -> Generator[None]:
 
 def called(name: str) -> str:
     """What a text is called, in small letters."""
-    return f"prompt of {name}" if name.startswith(BOX) else name.replace("_", " ")
+    return f"prompt of {name}" if name.startswith(tuple(PARTS.values())) else name.replace("_", " ")
 
 
 def _by_seed(request: Drawing, templates: Templates, wildcards: Wildcards) -> Iterator[dict[str, str]]:
@@ -121,18 +124,22 @@ def _all_of(templates: Templates, wildcards: Wildcards) -> Iterator[dict[str, st
     return (dict(zip(templates, words, strict=True)) for words in listed)
 
 
-def _bounded(words: Iterator[dict[str, str]], boxes: int) -> Iterator[Wording]:
+def _bounded(words: Iterator[dict[str, str]], parts: Parts) -> Iterator[Wording]:
     room = MOST_TEXT
     for each in words:
         room -= sum(map(len, each.values()))
         if room < 0:
             raise UserError(f"The words of these pictures are longer than {MOST_TEXT:,} characters together. Choose fewer pictures.")
-        yield wording(each, boxes)
+        yield wording(each, parts)
 
 
-def wording(words: Mapping[str, str], boxes: int) -> Wording:
-    """As a job keeps them. `boxes`: how many the request has."""
-    fields = {name: text if name in WHOLE else text or NOTHING for name, text in words.items() if not name.startswith(BOX)}
-    drawn = [words.get(f"{BOX}{place}") for place in range(1, boxes + 1)]
-    own = tuple(BoxWords(prompt="" if text is None else text or NOTHING) for text in drawn)
-    return replace(Wording(boxes=own if any(text is not None for text in drawn) else ()), **fields)
+def wording(words: Mapping[str, str], parts: Parts) -> Wording:
+    """As a job keeps them. `parts`: those of the request."""
+    named = {text for texts in parts.values() for text in texts}
+    fields = {name: text if name in WHOLE else text or NOTHING for name, text in words.items() if name not in named}
+    own = {name: tuple(_part(words, text) for text in texts) for name, texts in parts.items()}
+    return replace(Wording(), **fields, **{name: drawn for name, drawn in own.items() if any(each.prompt for each in drawn)})
+
+
+def _part(words: Mapping[str, str], text: str) -> PartWords:
+    return PartWords(prompt=words[text] or NOTHING if text in words else "")

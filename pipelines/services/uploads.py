@@ -25,6 +25,7 @@ from pipelines.requests.branch import trunk_of
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.details import check_inside
 from pipelines.requests.fields import Stored
+from pipelines.requests.region import REGIONS
 from pipelines.requests.request import (
     Depth,
     Details,
@@ -185,12 +186,14 @@ class Uploads:
 
     def with_pictures(self, request: Kind, known: Mapping[tuple[int, str], str], user: str) -> tuple[Kind, tuple[str, ...]]:
         """With this person's inputs whose ids begin so, and a sentence if some are not here. `known`: (control unit, or -1 for the
-        request itself, and field) -> digits.
+        request itself, and field), or `REGIONS` and a place -> digits.
         """
         ids = {at: next((one for one in self.inputs.beginning(digits) if self.find(one, user)), "") for at, digits in known.items()}
-        found: dict[str, object] = {name: found for (place, name), found in ids.items() if place < 0}
+        found: dict[str, object] = {name: found for (place, name), found in ids.items() if place == -1}
         if isinstance(request, Drawing):
             found["controls"] = tuple(_with(use, place, ids) for place, use in enumerate(request.controls))
+            painted = {int(name): known for (part, name), known in ids.items() if part == REGIONS}
+            found["regions"] = tuple(replace(each, mask=painted.get(place, each.mask)) for place, each in enumerate(request.regions))
         return replace(request, **found), () if all(ids.values()) else (NOT_YOURS,)
 
     def without_missing(self, request: Kind, user: str) -> tuple[Kind, tuple[str, ...]]:
@@ -204,6 +207,7 @@ class Uploads:
             blank["images"] = tuple(use for use in request.images if use.id not in missing)
         if isinstance(request, Drawing):
             blank["controls"] = tuple(_without(use, missing) for use in request.controls)
+            blank["regions"] = tuple(replace(each, mask="") if each.mask in missing else each for each in request.regions)
             trunk = trunk_of(request)
             blank["branch"] = () if trunk and input_ids(trunk) & missing else request.branch
         return replace(request, **blank), (NOT_YOURS,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import cast
 
 import torch
 from PIL import Image
@@ -12,8 +13,10 @@ from torch import Tensor
 from models.diffusion_model import DiffusionModel
 from models.errors import UserError
 from models.families import Family
+from pipelines.control.regions import Regions
 from pipelines.control.units import Controls
 from pipelines.control.view import View
+from pipelines.denoising.areas import Areas, RegionWords
 from pipelines.denoising.control_residuals import ControlResiduals
 from pipelines.denoising.denoiser import Denoiser, Relay, SteppedDenoiser, distilled_scale
 from pipelines.denoising.guidance import Guidance
@@ -21,6 +24,7 @@ from pipelines.denoising.samples import stacked
 from pipelines.denoising.tiled import Tiled
 from pipelines.denoising.told import AtOnce, Condition, Conditioning
 from pipelines.images.masking import Box, Patch
+from pipelines.images.store import Inputs
 from pipelines.images.tiles import WINDOWS_A_CALL, window_boxes
 from pipelines.prompts.asked import AtOnce as Said
 from pipelines.prompts.asked import asked_by
@@ -49,19 +53,21 @@ class Denoisers:
         controls: Controls | None = None,
         extra_channels: Tensor | None = None,
         go_on: Callable[[], None] = lambda: None,
+        inputs: Inputs | None = None,
     ) -> None:
         """`controls`: the request's control units, which steer the checkpoint and not the refiner. `extra_channels`: what its
-        network reads next to the latents of whole pictures. `go_on`: as `Denoiser` takes it.
+        network reads next to the latents of whole pictures. `go_on`: as `Denoiser` takes it. `inputs`: where painted regions lie.
         """
+        self._regions = Regions(request, inputs)
         self._extra_channels = extra_channels
         self._windows = window_boxes(request)
         self._go_on = go_on
         self._model = model
         self._controls = controls
-        self._said = condition(request, model)
+        self._said = condition(request, model, self._regions)
         self._refiner_start = request.refiner_start
         self._refiner = _speaking_as(model, model.refiner) if model.refiner else None
-        self._said_to_refiner = condition(request, self._refiner) if self._refiner else None
+        self._said_to_refiner = condition(request, self._refiner, self._regions) if self._refiner else None
 
     @property
     def follow_picture(self) -> bool:
@@ -74,13 +80,16 @@ class Denoisers:
         `extra_channels`: where each batch has its own.
         """
         beside = self._extra_channels if extra_channels is None else extra_channels
-        return self._of(beside, self._controls.everywhere(pictures) if self._controls else None)
+        areas = self._regions.everywhere(self._model.device.torch_device) if self._regions else None
+        return self._of(beside, self._controls.everywhere(pictures) if self._controls else None, areas)
 
     def of(self, patch: Patch, extra_channels: Tensor | None = None) -> SteppedDenoiser:
         """For a part of a picture."""
-        return self._of(extra_channels, self._controls.at([View.of_patch(patch)]) if self._controls else None)
+        device = self._model.device.torch_device
+        areas = self._regions.at(patch.picture.size, patch.box, patch.size, device) if self._regions else None
+        return self._of(extra_channels, self._controls.at([View.of_patch(patch)]) if self._controls else None, areas)
 
-    def _of(self, extra_channels: Tensor | None, residuals: ControlResiduals | None) -> SteppedDenoiser:
+    def _of(self, extra_channels: Tensor | None, residuals: ControlResiduals | None, areas: Areas | None) -> SteppedDenoiser:
         """The denoiser of the checkpoint, and that of the refiner from the step at which it takes over, if there is one; in windows, if
         the request asks for them.
 
@@ -88,24 +97,30 @@ class Denoisers:
         something else.
         """
         if len(self._windows) == 1:
-            return self._relay(extra_channels, residuals)
+            return self._relay(extra_channels, residuals, areas)
         beside = None if extra_channels is None else stacked(extra_channels, self._windows)
         steered = residuals.windowed(self._windows, self._model.family.pixels_per_latent) if residuals else None
-        return Tiled(self._relay(beside, steered), self._windows, self._model.device.torch_device)
+        divided = areas.windowed(self._windows) if areas else None
+        return Tiled(self._relay(beside, steered, divided), self._windows, self._model.device.torch_device)
 
-    def _relay(self, extra_channels: Tensor | None, residuals: ControlResiduals | None) -> Relay:
-        base = (0.0, self._denoiser(self._model, self._said, extra_channels, residuals))
+    def _relay(self, extra_channels: Tensor | None, residuals: ControlResiduals | None, areas: Areas | None) -> Relay:
+        base = (0.0, self._denoiser(self._model, self._said, extra_channels, residuals, areas))
         if self._refiner is None or self._said_to_refiner is None:
             return Relay(base)
-        return Relay(base, (self._refiner_start, self._denoiser(self._refiner, self._said_to_refiner)))
+        return Relay(base, (self._refiner_start, self._denoiser(self._refiner, self._said_to_refiner, areas=areas)))
 
     def _denoiser(
-        self, model: DiffusionModel, said: Conditioning, extra_channels: Tensor | None = None, residuals: ControlResiduals | None = None
+        self,
+        model: DiffusionModel,
+        said: Conditioning,
+        extra_channels: Tensor | None = None,
+        residuals: ControlResiduals | None = None,
+        areas: Areas | None = None,
     ) -> Denoiser:
         _check_reads(model, 0 if extra_channels is None else extra_channels.shape[1])
         most = WINDOWS_A_CALL if len(self._windows) > 1 else None
         schedule = NoiseSchedule(model.alphas_cumprod, model.family.aligned_levels)
-        return Denoiser(model, schedule, said, extra_channels, residuals, most, self._go_on)
+        return Denoiser(model, schedule, said, extra_channels, residuals, most, self._go_on, areas)
 
 
 def _speaking_as(model: DiffusionModel, refiner: DiffusionModel) -> DiffusionModel:
@@ -113,27 +128,47 @@ def _speaking_as(model: DiffusionModel, refiner: DiffusionModel) -> DiffusionMod
     return replace(refiner, embeddings=model.embeddings, encodings=model.encodings, encoder_state=model.encoder_state)
 
 
-def condition(request: Drawing, model: DiffusionModel) -> Conditioning:
+def condition(request: Drawing, model: DiffusionModel, regions: Regions) -> Conditioning:
     """What is said at each call of the network, each text encoded once."""
     asked = asked_by(request)
-    told = {said: _told(said, request, model) for said in dict.fromkeys(asked.calls)}
+    told = {said: _told(said, request, model, regions) for said in dict.fromkeys(asked.calls)}
     calls = tuple(told[said] for said in asked.calls)
     level = request.noise_level if isinstance(request, Upscale) else None
     return Conditioning(calls, Guidance(request), asked.prompt.over.calls_a_step, level)
 
 
-def _told(said: Said, request: Drawing, model: DiffusionModel) -> AtOnce:
+def _told(said: Said, request: Drawing, model: DiffusionModel, regions: Regions) -> AtOnce:
     """A distilled network knows the prompt alone, unless several are joined."""
     texts = [each.text if said.second is None else (each.text, said.second) for each in said.prompts]
     alone = said.negative is None or (len(texts) == 1 and distilled_scale(model, 1) is not None)
     encoded = encode_prompts(model, texts if said.negative is None or alone else [*texts, said.negative], request.clip_skip)
-    positives = [_condition(each, request, model.family, AESTHETIC) for each in encoded[: len(texts)]]
+    words, positive = _in_regions(said, request, model, regions, encoded[0], None if alone else said.negative)
+    positives = [_condition(each, request, model.family, AESTHETIC) for each in (positive, *encoded[1 : len(texts)])]
     weighed = tuple((each.weight, positive) for each, positive in zip(said.prompts, positives, strict=True))
     if alone:
-        return AtOnce(weighed)
+        return AtOnce(weighed, regions=words)
     empty = model.family.zeros_for_empty_negative and not (said.negative or "").strip()
     negative = _zeros(encoded[-1]) if empty else encoded[-1]
-    return AtOnce(weighed, _condition(negative, request, model.family, NEGATIVE_AESTHETIC))
+    return AtOnce(weighed, _condition(negative, request, model.family, NEGATIVE_AESTHETIC), words)
+
+
+def _in_regions(
+    said: Said, request: Drawing, model: DiffusionModel, regions: Regions, prompt: Encoded, negative: str | None
+) -> tuple[RegionWords | None, Encoded]:
+    """The words of regions, each as long as it would be as the prompt, and the prompt with a pooled vector that speaks for all of them: of
+    each as much as it has of the picture.
+    """
+    if not said.regions:
+        return None, prompt
+    share = request.base_share if said.prompts[0].text.strip() else 0.0  # where nothing is said, nothing is lost
+    beside = [] if negative is None else [negative]
+    encoded = [encode_prompts(model, [text, *beside], request.clip_skip)[0] for text in said.regions]
+    words = RegionWords(tuple(each.vectors for each in encoded), share)
+    pooled = [each.pooled for each in (prompt, *encoded)]
+    if any(each is None for each in pooled):
+        return words, prompt
+    weighed = sum(part * each for part, each in zip(regions.parts(share), pooled, strict=True) if each is not None and part)
+    return words, replace(prompt, pooled=cast(Tensor, weighed))
 
 
 def _condition(encoded: Encoded, request: Drawing, family: Family, aesthetic: float) -> Condition:

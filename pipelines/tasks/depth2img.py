@@ -35,7 +35,7 @@ def batches(task: DrawingTask[Depth]) -> Generator[Events]:
     if not reads_depth(model) and not controls.take_picture:
         raise UserError(UNREAD_DEPTH)
     channel = depth_channel(depth, request, model) if reads_depth(model) else None
-    denoisers = Denoisers(request, model, controls, channel, task.go_on)
+    denoisers = Denoisers(request, model, controls, channel, task.go_on, task.inputs)
     for batch in task.batches():
         yield draw(batch, denoisers)
 

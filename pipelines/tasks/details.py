@@ -40,7 +40,8 @@ class Prompts:
 
     def of(self, asked: Inpaint) -> Denoisers:
         if asked.prompt not in self._known:
-            self._known[asked.prompt] = Denoisers(asked, self._task.model, self._controls, go_on=self._task.go_on)
+            task = self._task
+            self._known[asked.prompt] = Denoisers(asked, task.model, self._controls, go_on=task.go_on, inputs=task.inputs)
         return self._known[asked.prompt]
 
 

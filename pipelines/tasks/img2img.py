@@ -48,7 +48,7 @@ def _way(task: DrawingTask[ImageToImage]) -> Callable[[DrawingBatch[ImageToImage
     if task.request.tiling == ONE_BY_ONE:
         tiles = TileDenoisers(task)
         return lambda batch: in_tiles(batch, Resized(batch.request, batch.inputs, batch.model), tiles)
-    denoisers = Denoisers(task.request, task.model, controls_of(task), go_on=task.go_on)
+    denoisers = Denoisers(task.request, task.model, controls_of(task), go_on=task.go_on, inputs=task.inputs)
     return lambda batch: draw(batch, denoisers)
 
 

@@ -37,7 +37,7 @@ def batches(task: DrawingTask[Inpaint]) -> Generator[Events]:
     """The picture and its mask are read and turned to latents once for all batches."""
     request = task.request
     patch = patch_of(request, task.inputs.open(request.image), task.inputs.open(request.mask, "L"))
-    denoisers = Denoisers(request, task.model, controls_of(task), go_on=task.go_on)
+    denoisers = Denoisers(request, task.model, controls_of(task), go_on=task.go_on, inputs=task.inputs)
     begun: list[Prepared] = []
     for batch in task.batches():
         yield _batch(batch, patch, denoisers, begun)

@@ -33,7 +33,7 @@ CONTENT = {"Edges": "Original", "Latent noise": "Latent noise"}
 
 def batches(task: DrawingTask[Outpaint]) -> Generator[Events]:
     picture = task.inputs.open(task.request.image)
-    denoisers = Denoisers(task.request, task.model, controls_of(task), go_on=task.go_on)
+    denoisers = Denoisers(task.request, task.model, controls_of(task), go_on=task.go_on, inputs=task.inputs)
     for batch in task.batches():
         yield _batch(batch, picture, denoisers)
 

@@ -57,7 +57,7 @@ def _way(task: DrawingTask[SecondPass]) -> Drawn:
     if one_by_one(task.request):
         tiles = TileDenoisers(task)
         return lambda batch, begun: in_tiles(batch, begun, tiles)
-    denoisers = Denoisers(task.request, task.model, controls_of(task), go_on=task.go_on)
+    denoisers = Denoisers(task.request, task.model, controls_of(task), go_on=task.go_on, inputs=task.inputs)
     return lambda batch, begun: over(batch, denoisers, begun)
 
 

@@ -38,7 +38,8 @@ class TileDenoisers:
         """`single`: what a part is drawn by."""
         size = single.width, single.height
         if size not in self._known:
-            self._known[size] = Denoisers(single, self._task.model, self._controls, go_on=self._task.go_on)
+            task = self._task
+            self._known[size] = Denoisers(single, task.model, self._controls, go_on=task.go_on, inputs=task.inputs)
         return self._known[size]
 
 

@@ -15,7 +15,7 @@ from pipelines.tasks.sampling import Show, latent_shape, leg_of, levels_of, nois
 
 def batches(task: DrawingTask[TextToImage | Controlled]) -> Generator[Events]:
     """The text is encoded once for all batches."""
-    denoiser = Denoisers(task.request, task.model, controls_of(task), go_on=task.go_on).whole()
+    denoiser = Denoisers(task.request, task.model, controls_of(task), go_on=task.go_on, inputs=task.inputs).whole()
     for batch in task.batches():
         yield draw(batch, denoiser)
 

@@ -30,7 +30,7 @@ OWN_NOISE = 1  # added to the seed: the noise over the small picture is other no
 def batches(task: DrawingTask[Upscale]) -> Generator[Events]:
     """The prompts are encoded once for all batches."""
     picture = task.inputs.open(task.request.image)
-    denoisers = Denoisers(task.request, task.model, go_on=task.go_on)
+    denoisers = Denoisers(task.request, task.model, go_on=task.go_on, inputs=task.inputs)
     for batch in task.batches():
         yield _batch(batch, picture, denoisers)
 

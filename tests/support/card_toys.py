@@ -20,6 +20,7 @@ from pipelines.images.store import Inputs
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.details import DetailBox
+from pipelines.requests.region import Region
 from pipelines.requests.request import (  # fmt: skip
     Controlled,
     Depth,
@@ -123,6 +124,11 @@ class Workshop:
             | {"controls": (self.unit(mask=self.mask), self.unit(id=self.ids["eye"], preprocessor="None", mask=self.mask))}
         )
 
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """A rectangle, whose words change, and what is painted."""
+        return Region(prompt="[a red house:a boat:0.5]", right=0.5), Region(prompt="a blue tree", mask=self.mask, weight=0.7)
+
     def unit(self, **changes: Any) -> ControlUse:
         return replace(ControlUse(id=self.ids["lines"], image=self.other, preprocessor="Canny"), **changes)
 
@@ -151,13 +157,19 @@ DRAWINGS: Mapping[str, Callable[[Workshop], Drawing]] = {
     "text": lambda workshop: TextToImage(**SAME, batch_size=2),
     "text, with all that is added": lambda workshop: TextToImage(**given(prompt="a snowy house", **workshop.added)),
     "text, tile by tile": lambda workshop: TextToImage(**given(width=832, steps=2)),
+    "text, in regions": lambda workshop: TextToImage(
+        **given(prompt="", batch_size=2, refiner=workshop.ids["other"], refiner_start=0.5), regions=workshop.regions
+    ),
+    "SDXL in regions": lambda workshop: TextToImage(**given(checkpoint=workshop.ids["large"]), regions=workshop.regions),
     "SDXL with its refiner": lambda workshop: TextToImage(
         **given(prompt="a (red:1.3) house", checkpoint=workshop.ids["large"], refiner=workshop.ids["refiner"], refiner_start=0.5)
     ),
     "picture": lambda workshop: ImageToImage(**workshop.over, batch_size=2, resize_mode="Stretch latents"),
     "picture, again": lambda workshop: ImageToImage(**workshop.over, loops=2, images=(PictureUse(id=workshop.picture),)),
-    "picture, in windows": lambda workshop: ImageToImage(**workshop.tiled, tiling="Windows", batch_size=2),
-    "picture, tile by tile": lambda workshop: ImageToImage(**workshop.tiled, tiling="Tile by tile", seam_pass="Band"),
+    "picture, in windows": lambda workshop: ImageToImage(**workshop.tiled, tiling="Windows", batch_size=2, regions=workshop.regions),
+    "picture, tile by tile": lambda workshop: ImageToImage(
+        **workshop.tiled, tiling="Tile by tile", seam_pass="Band", regions=workshop.regions
+    ),
     "second pass": lambda workshop: SecondPass(
         **given(
             image=workshop.picture, width=96, batch_size=2, hires_upscaler="Latent (bicubic antialiased)", hires_width=96, hires_height=64
@@ -177,7 +189,7 @@ DRAWINGS: Mapping[str, Callable[[Workshop], Drawing]] = {
         **SAME, controls=(workshop.unit(mask=workshop.mask), workshop.unit(mode="Prompt", image=workshop.picture))
     ),
     "control by what is seen": lambda workshop: Controlled(
-        **SAME, controls=(workshop.unit(), workshop.unit(id=workshop.ids["eye"], preprocessor="None"))
+        **SAME, controls=(workshop.unit(), workshop.unit(id=workshop.ids["eye"], preprocessor="None")), regions=workshop.regions
     ),
     "control of the picture": lambda workshop: ImageToImage(
         **workshop.over, batch_size=2, controls=(workshop.unit(image="", mode="Control"),)

@@ -29,7 +29,7 @@ STYLES = (
 )  # fmt: skip
 LATER_STYLES = (
     "check.css", "completion.css", "film.css", "grids.css", "inside.css", "later_dialogs.css", "lineage.css", "model_cards.css",
-    "presets.css", "prompt_history.css", "together.css", "token_view.css",
+    "presets.css", "prompt_history.css", "region_list.css", "together.css", "token_view.css",
 )  # of what the second script brings (`ui/parts/scripts.py`)  # fmt: skip
 FONTS = {
     "Inter": "inter/inter-latin-wght-normal.woff2",

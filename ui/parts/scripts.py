@@ -29,7 +29,8 @@ STATIC = Path(__file__).parents[1] / "static"
 LATER = (
     "again", "check", "completion", "film", "gallery_together", "grid_ask", "grid_axes", "grid_room", "grid_sheet", "inside_asked",
     "inside_attention", "inside_guidance", "inside_latents", "inside_likeness", "inside_noise", "inside_page", "inside_parts",
-    "inside_plot", "inside_walk", "inside_words", "lineage", "model_cards", "preset_ask", "preset_form", "preset_list", "prompt_history",
+    "inside_plot", "inside_walk", "inside_words", "lineage", "model_cards", "preset_ask", "preset_form", "preset_list",
+    "prompt_history", "region_frame", "region_list", "region_sheet",
     "token_view",
 )  # fmt: skip
 ON_DEMAND = "on_demand"  # the one module that may load another

@@ -21,6 +21,7 @@ from ui.parts.canvas import plan
 from ui.parts.choices import AS_FIRST, choices, offer, upscalers
 from ui.parts.control_units import units
 from ui.parts.form import CARRIED, Form, TabForm, declared
+from ui.parts.regions import regions as regions_list
 from ui.parts.scripts import call
 from ui.parts.stage import prompt_notes
 
@@ -150,6 +151,15 @@ def control(draft: Draft, prominent: bool = False) -> None:
     assert issubclass(draft.kind, Drawing), "control units steer a drawing"
     with gr.Column(elem_classes=["card"] if prominent else ["units-row"]):
         draft.inputs["controls"] = units(draft.studio, draft.kind, prominent)
+
+
+def regions(draft: Draft) -> None:
+    """Parts of the picture with words of their own."""
+    assert issubclass(draft.kind, Drawing), "words are drawn"
+    with row(draft, "divided", "Regions"):
+        draft.inputs["regions"] = regions_list(draft.kind)
+        draft.slide("base_share")
+        draft.show("region_ratios", placeholder="1,1")
 
 
 def sampling(draft: Draft) -> None:

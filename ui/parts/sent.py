@@ -41,7 +41,7 @@ from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.fields import admit_field
 from pipelines.requests.made_for import draws
 from pipelines.requests.request import LoraUse
-from pipelines.requests.wording import BOXES, TEMPLATES, as_typed, without_templates
+from pipelines.requests.wording import PARTS, TEMPLATES, as_typed, without_templates
 from ui.gradio_types import Update
 from ui.parts.canvas import fit_size
 from ui.parts.depth_driver import depth_model
@@ -55,7 +55,7 @@ STAYS = (
 
 WORDS = ("prompt", "negative_prompt", "seed")
 SAID = ("prompt", "negative_prompt")
-ROLLED = (*TEMPLATES, BOXES, "loras", "hires_loras", "seed")
+ROLLED = (*TEMPLATES, *PARTS, "loras", "hires_loras", "seed")
 
 
 def sent_to(studio: Studio, form: Form, record: PictureRecord, user: str, event: gr.EventData) -> dict[Component, Update]:

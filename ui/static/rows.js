@@ -31,6 +31,7 @@ const SAYS = {
   guidance: ({ guidance_from, guidance_until, guidance_curve, guidance_end, guidance_rescale }) =>
     list((guidance_from > 0 || guidance_until < 1) && `${per_cent(guidance_from)} to ${per_cent(guidance_until)}`, guidance_curve !== "Steady" && `${guidance_curve} to ${guidance_end}`, guidance_rescale > 0 && "rescaled") || "as usual",
   options: (values) => list(...acting(values).map((name) => values[name] !== options.neutral[name] && said(name, String(values[name])))) || "as usual",
+  divided: ({ regions, prompt, region_ratios }) => count(regions?.filter(({ prompt, weight }) => prompt.trim() && weight).length, "region") || (/\bADD(COL|ROW)\b/.test(prompt) || region_ratios ? "in the prompt" : "none"),
   variation: ({ variation_strength }) => (variation_strength > 0 ? per_cent(variation_strength) : "off"),
   "add-ons": ({ vae, refiner, clip_skip, hypernetworks, second_prompt }, unnamed) =>
     list(!(unnamed.vae ?? [vae]).includes(vae) && "VAE", refiner && "refiner", second_prompt && "second prompt", clip_skip > 1 && `clip skip ${clip_skip}`, count(hypernetworks?.length, "hypernetwork")) || "none",

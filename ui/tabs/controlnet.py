@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines import Controlled, Studio
 from ui.parts.control_units import TITLE
 from ui.parts.form import TabForm
-from ui.parts.sections import Draft, add_ons, control, enlarged, form_body, form_side, minute, models, rows, sampling, size, words
+from ui.parts.sections import Draft, add_ons, control, enlarged, form_body, form_side, minute, models, regions, rows, sampling, size, words
 
 KIND = Controlled
 
@@ -22,6 +22,7 @@ def build(studio: Studio) -> TabForm:
             models(draft)
             with rows():
                 size(draft)
+                regions(draft)
                 sampling(draft)
                 enlarged(draft)
                 add_ons(draft)

@@ -9,7 +9,7 @@ from ui.parts.canvas import held, plan
 from ui.parts.depth_driver import READS, driven_by, wire
 from ui.parts.depth_map import depth_map, estimator
 from ui.parts.form import TabForm
-from ui.parts.sections import Draft, add_ons, control, form_body, form_side, minute, models, row, rows, sampling, size, words
+from ui.parts.sections import Draft, add_ons, control, form_body, form_side, minute, models, regions, row, rows, sampling, size, words
 
 TITLE = "Depth"
 KIND = Depth
@@ -33,6 +33,7 @@ def build(studio: Studio) -> TabForm:
                 size(draft)
                 with row(draft, "fitting", "Fitting"):
                     draft.show("resize_mode", "exact_steps")
+                regions(draft)
                 sampling(draft)
                 control(draft)
                 add_ons(draft)

@@ -8,7 +8,7 @@ from pipelines import Details, Studio
 from ui.parts.canvas import canvas, held, plan
 from ui.parts.detailers import boxes, detailers
 from ui.parts.form import TabForm
-from ui.parts.sections import Draft, add_ons, control, form_body, form_side, minute, models, row, rows, sampling, size, words
+from ui.parts.sections import Draft, add_ons, control, form_body, form_side, minute, models, regions, row, rows, sampling, size, words
 
 TITLE = "Details"
 KIND = Details
@@ -32,6 +32,7 @@ def build(studio: Studio) -> TabForm:
                     draft.slide("mask_blur", "padding")
                     draft.show("together", "exact_steps")
                 size(draft)
+                regions(draft)
                 sampling(draft)
                 control(draft)
                 add_ons(draft)

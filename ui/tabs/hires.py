@@ -7,7 +7,22 @@ import gradio as gr
 from pipelines import SecondPass, Studio
 from ui.parts.canvas import plan
 from ui.parts.form import TabForm
-from ui.parts.sections import Draft, add_ons, control, enlarging, form_body, form_side, minute, models, row, rows, sampling, tiles, words
+from ui.parts.sections import (
+    Draft,
+    add_ons,
+    control,
+    enlarging,
+    form_body,
+    form_side,
+    minute,
+    models,
+    regions,
+    row,
+    rows,
+    sampling,
+    tiles,
+    words,
+)
 from ui.parts.source import source
 
 TITLE = "Hires fix"
@@ -29,6 +44,7 @@ def build(studio: Studio) -> TabForm:
                 with row(draft, "enlarging", "Enlarging"):
                     enlarging(draft)
                 tiles(draft)
+                regions(draft)
                 sampling(draft)
                 control(draft)
                 add_ons(draft)

@@ -17,6 +17,7 @@ from ui.parts.sections import (
     form_side,
     minute,
     models,
+    regions,
     row,
     rows,
     sampling,
@@ -44,6 +45,7 @@ def build(studio: Studio) -> TabForm:
                 size(draft)
                 with row(draft, "fitting", "Fitting"):
                     draft.show("resize_mode", "exact_steps")
+                regions(draft)
                 sampling(draft)
                 with row(draft, "loopback", "Loopback"):
                     draft.slide("loops", "final_strength")

@@ -7,7 +7,22 @@ import gradio as gr
 from pipelines import Inpaint, Studio
 from ui.parts.canvas import canvas, held, plan
 from ui.parts.form import TabForm
-from ui.parts.sections import Draft, add_ons, control, form_body, form_side, minute, models, row, rows, sampling, size, tiles, words
+from ui.parts.sections import (
+    Draft,
+    add_ons,
+    control,
+    form_body,
+    form_side,
+    minute,
+    models,
+    regions,
+    row,
+    rows,
+    sampling,
+    size,
+    tiles,
+    words,
+)
 
 TITLE = "Inpaint"
 KIND = Inpaint
@@ -30,6 +45,7 @@ def build(studio: Studio) -> TabForm:
                     draft.show("inverted", "soft", "exact_steps")
                 size(draft)
                 tiles(draft)
+                regions(draft)
                 sampling(draft)
                 control(draft)
                 add_ons(draft)

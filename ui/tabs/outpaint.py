@@ -7,7 +7,7 @@ import gradio as gr
 from pipelines import Outpaint, Studio
 from ui.parts.canvas import canvas, plan
 from ui.parts.form import TabForm
-from ui.parts.sections import Draft, add_ons, control, form_body, form_side, minute, models, row, rows, sampling, size, words
+from ui.parts.sections import Draft, add_ons, control, form_body, form_side, minute, models, regions, row, rows, sampling, size, words
 
 TITLE = "Outpaint"
 KIND = Outpaint
@@ -30,6 +30,7 @@ def build(studio: Studio) -> TabForm:
                     draft.slide("overlap")
                     draft.show("begins_with", "exact_steps")
                 size(draft)
+                regions(draft)
                 sampling(draft)
                 control(draft)
                 add_ons(draft)

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from pipelines import Studio, TextToImage
 from ui.parts.form import TabForm
-from ui.parts.sections import Draft, add_ons, control, enlarged, form_body, form_side, hires, minute, models, rows, sampling, size, words
+from ui.parts.sections import (
+    Draft,
+    add_ons,
+    control,
+    enlarged,
+    form_body,
+    form_side,
+    hires,
+    minute,
+    models,
+    regions,
+    rows,
+    sampling,
+    size,
+    words,
+)
 
 TITLE = "Text to image"
 KIND = TextToImage
@@ -18,6 +33,7 @@ def build(studio: Studio) -> TabForm:
             models(draft)
             with rows():
                 size(draft)
+                regions(draft)
                 sampling(draft)
                 enlarged(draft)
                 hires(draft)

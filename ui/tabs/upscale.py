@@ -8,7 +8,7 @@ from pipelines import Studio, Upscale
 from ui.parts import controls
 from ui.parts.canvas import plan
 from ui.parts.form import TabForm
-from ui.parts.sections import Draft, form_body, form_side, minute, rows, sampling, tiles, ways, words
+from ui.parts.sections import Draft, form_body, form_side, minute, regions, rows, sampling, tiles, ways, words
 from ui.parts.source import source
 
 TITLE = "Enlarge by diffusion"
@@ -30,6 +30,7 @@ def build(studio: Studio) -> TabForm:
                 draft.slide("noise_level")
             with rows():
                 tiles(draft)
+                regions(draft)
                 sampling(draft)
         minute(draft, "Enlarge")
     return draft.finish()
