@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from ui.gradio_types import Keyword
-from ui.parts.scripts import LOADED, events, literal, static
+from ui.parts.scripts import LATER, LOADED, events, literal, static
 
 GRADIO_S = ("server_functions", "interactive", "label", "visible", "scale", "min_width")  # properties that are not for the script
 GIVEN = "element, trigger, props, server, watch"  # of what Gradio hands to the script of a component
@@ -18,6 +18,7 @@ def piece(name: str, elem_id: str, value: Keyword = None, **props: Keyword) -> g
     given = f"Object.assign(props, {literal(own)});"
     # Gradio looks for the names of its events here.
     given_now = f"first_value.outlived({{ {GIVEN} }})"
-    build = f"{LOADED}.then(({{ {name}, first_value }}) => {name}.build({given_now})); // tells {' '.join(events(name))}"
+    begun = f"on_demand.built({literal(name)}, {given_now})" if name in LATER else f"{name}.build({given_now})"
+    build = f"{LOADED}.then(({{ {name}, on_demand, first_value }}) => {begun}); // tells {' '.join(events(name))}"
     look: dict[str, Keyword] = {"html_template": static(f"{name}.html"), "js_on_load": f"{given}\n{build}", "apply_default_css": False}
     return gr.HTML(value, elem_id=elem_id, elem_classes=[name], **look, **props)

@@ -197,7 +197,7 @@ export const build = ({ element, props, server }) => {
   look(false);
   // Who came by a link to a board came for that one.
   sides.load().then(() => {
-    const board = told.engine?.you?.board;
+    const board = room.board || told.engine?.you?.board;
     if (board && !asked.query) sides.open(board);
   });
 };

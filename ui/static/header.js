@@ -30,7 +30,11 @@ export const build = ({ element }) => {
     part("board").title = `What you draw comes onto “${desk.name}”${desk.shared ? ", where others see it" : ""}`;
     part("board").setAttribute("aria-label", part("board").title);
   };
-  part("board").addEventListener("click", () => (find("#tab-gallery-button")?.click(), emit("board", { id: page.told.desk.id })));
+  part("board").addEventListener("click", () => {
+    page.open.board = page.told.desk.id; // the library is made when it is first opened
+    find("#tab-gallery-button")?.click();
+    emit("board", { id: page.told.desk.id });
+  });
   on("desk", sayDesk);
   on("together", (news) => (part("board-here").textContent = news && news.board === page.told.desk?.id && news.here.length > 1 ? String(news.here.length) : ""));
 
