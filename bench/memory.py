@@ -84,7 +84,7 @@ def _rows(networks: Networks) -> Iterator[Row]:
 def networks_of(family: str) -> Networks:
     """On meta."""
     folder = kit(family)
-    encoders = {key: blank_encoder(key, key, config(folder / f"{key}.json")).network.half() for key in FAMILIES[family].encoders}
+    encoders = {key: blank_encoder(key, key, config(folder / f"{key}.json")).network.half() for key in FAMILIES[family].text.encoders}
     unet, vae = blank_unet("UNet", config(folder / "unet.json")).network, blank_vae("VAE", config(folder / "vae.json")).network
     return Networks(family, encoders, unet.half(), vae.half())
 
@@ -131,12 +131,12 @@ def _calls(networks: Networks, side: int) -> Iterator[Callable[[], object]]:
     family = FAMILIES[networks.family]
     ids = torch.zeros(1, TOKENS, dtype=torch.long)
     yield from (partial(_twice, encoder, ids) for encoder in networks.encoders.values())
-    across = side // family.pixels_per_latent
-    latents = torch.empty(2, family.latent_channels, across, across).half()
+    across = side // family.latent.pixels
+    latents = torch.empty(2, family.latent.channels, across, across).half()
     words = torch.empty(2, TOKENS, networks.unet.config["cross_attention_dim"]).half()
     yield partial(networks.unet, latents, torch.empty(2), words, added_cond_kwargs=_added(networks), return_dict=False)
     tile = min(across, TILE)
-    yield partial(networks.vae.decode, torch.empty(1, family.latent_channels, tile, tile).half(), return_dict=False)
+    yield partial(networks.vae.decode, torch.empty(1, family.latent.channels, tile, tile).half(), return_dict=False)
 
 
 def _twice(encoder: nn.Module, ids: Tensor) -> None:

@@ -78,7 +78,7 @@ def write_models(folder: Path) -> None:
     _save(folder / "hypernetworks" / "swirl.safetensors", net)
     _save(folder / "vae" / "dusk.safetensors", {name: weight * 1.02 for name, weight in vae.items()}, sizes)
     _copy(folder / "checkpoints" / "second", 4)
-    _copy(folder / "checkpoints" / "reader", SD1.latent_channels + 5)
+    _copy(folder / "checkpoints" / "reader", SD1.latent.channels + 5)
     _write_larger(folder / "checkpoints" / "larger")
 
 
@@ -97,7 +97,7 @@ def _write_larger(folder: Path) -> None:
     mend_torchvision()
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-    _copy(folder, SD1.latent_channels + 3)
+    _copy(folder, SD1.latent.channels + 3)
     file, config, index = (
         folder / "unet" / "diffusion_pytorch_model.safetensors",
         folder / "unet" / "config.json",

@@ -45,10 +45,10 @@ class DiffusionModel:
     device: Device
     unet: UNet2DConditionModel
     vae: AutoencoderKL
-    text_encoders: tuple[TextEncoder, ...]  # in the order of `family.encoders`
+    text_encoders: tuple[TextEncoder, ...]  # in the order of `family.text.encoders`
     preview: PreviewDecoder
     alphas_cumprod: torch.Tensor  # (training steps,), float32, on the host: the signal share of each training step
-    prediction_type: str  # "epsilon" or "v_prediction"
+    prediction_type: str  # "epsilon" or "v_prediction": of `models.families.prediction`
     picture_signal: torch.Tensor | None = None  # the same of each noise level that a small picture may have; None: it reads none
     made_with: Mapping[str, str] = field(default_factory=dict[str, str])  # names and hashes for a picture's metadata, by the runner
     refiner: DiffusionModel | None = None  # draws the last steps, when the request names one

@@ -248,5 +248,5 @@ def test_clip_is_asked_by_the_cosine_where_an_encoder_fits_and_else_says_what_wo
     spoken, seen = torch.tensor([[1.0, 0.0], [1.0, 1.0]]), torch.tensor([[2.0, 0.0]])
     assert np.allclose(likeness.likeness(spoken, seen), [1, 2**-0.5])
     asked = replace(desk, request=replace(REQUEST, checkpoint="another"))
-    with pytest.raises(UserError, match="no eyes" if lender.model.family.pooled else "no file can be held against it"):
+    with pytest.raises(UserError, match="no eyes" if lender.model.family.text.pooled else "no file can be held against it"):
         found(likeness.look(asked, lender))

@@ -27,12 +27,12 @@ def kit(family_key: str, variant: str = "") -> Path:
 
 def tokenizer_folder(key: str) -> Path:
     """By a text encoder's key, or by a family's, which means its first encoder."""
-    return KITS / TOKENIZERS[FAMILIES[key].encoders[0] if key in FAMILIES else key]
+    return KITS / TOKENIZERS[FAMILIES[key].text.encoders[0] if key in FAMILIES else key]
 
 
 def tokenizer_folders(family_key: str, folder: Path | None = None) -> Mapping[str, Path]:
     """Encoder key -> tokenizer folder, of a single file (None) or of a folder in the diffusers layout that has its own."""
-    keys = FAMILIES[family_key].encoders
+    keys = FAMILIES[family_key].text.encoders
     own = {} if folder is None else {key: folder / f"tokenizer{suffix}" for key, suffix in suffixes(family_key).items()}
     return {key: own[key] if key in own and own[key].is_dir() else tokenizer_folder(key) for key in keys}
 
@@ -40,4 +40,4 @@ def tokenizer_folders(family_key: str, folder: Path | None = None) -> Mapping[st
 def suffixes(family_key: str) -> Mapping[str, str]:
     """Encoder key -> what diffusers appends to `text_encoder` and `tokenizer`. The refiner's only encoder is called the second."""
     names = ("_2",) if family_key == REFINER else ("", "_2")
-    return dict(zip(FAMILIES[family_key].encoders, names, strict=False))
+    return dict(zip(FAMILIES[family_key].text.encoders, names, strict=False))

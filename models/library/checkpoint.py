@@ -68,7 +68,7 @@ class Checkpoint:
     @property
     def tokenizer(self) -> Path:
         """Its first encoder's."""
-        return self.tokenizers[FAMILIES[self.family_key].encoders[0]]
+        return self.tokenizers[FAMILIES[self.family_key].text.encoders[0]]
 
 
 def checkpoint_of(file: ModelFile, facts: Facts) -> Checkpoint:

@@ -52,7 +52,7 @@ def _bound(entry: ModelFile, checkpoint: Checkpoint) -> str:
 
 
 def _vae(entry: ModelFile, checkpoint: Checkpoint) -> str:
-    if FAMILIES[checkpoint.family_key].pixels_per_latent != PIXELS_PER_LATENT:
+    if FAMILIES[checkpoint.family_key].latent.pixels != PIXELS_PER_LATENT:
         return f"“{checkpoint.name}” has latents of its own, which no other VAE reads."
     own, found = checkpoint.vae_width or VAE_WIDTH, width(entry) or VAE_WIDTH
     if own != found:

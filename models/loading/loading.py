@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
 from torch import nn
 
 from models.diffusion_model import DiffusionModel, LoadedVae, TextEncoder, Tokenizer
 from models.errors import UserError
-from models.families import FAMILIES, Family
+from models.families import FAMILIES, Family, LatentSpace
 from models.files import ModelFile
 from models.json_values import text
 from models.kits import kit
@@ -28,6 +28,18 @@ if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 NOTHING: Mapping[str, Path] = {}
+
+
+class Loadable(Protocol):
+    """One network of a model: where its weights are, and how it is built without them."""
+
+    @property
+    def component(self) -> str: ...
+
+    @property
+    def source(self) -> Source: ...
+
+    def blank(self) -> Blank[nn.Module]: ...
 
 
 def load(
@@ -47,20 +59,26 @@ def load(
     kit_folder = _kit_of(checkpoint)
     rest = checkpoint.rest or path
     parts = folder_parts(path, family, rest) if path.is_dir() else file_parts(path, family, kit_folder, others)
-    networks = _networks(parts, device, go_on)
+    networks = read_networks(parts, device, go_on)
     noise = _noise_of(checkpoint, "scheduler")
     return DiffusionModel(
         checkpoint=checkpoint,
-        family=replace(family, scaling_factor=networks["vae"].config["scaling_factor"]),  # stays whichever VAE is put in later
+        family=replace(family, latent=latent_space(family, networks["vae"])),
         device=device,
         unet=networks["unet"],
         vae=networks["vae"],
-        text_encoders=tuple(TextEncoder(key, networks[key], _tokenizer(tokenizers, key)) for key in family.encoders),
+        text_encoders=tuple(TextEncoder(key, networks[key], _tokenizer(tokenizers, key)) for key in family.text.encoders),
         preview=load_preview_decoder(rest / "preview", family).to(device.torch_device),
         alphas_cumprod=_signal(checkpoint, noise).float(),
         prediction_type=prediction or text(noise, "prediction_type", "epsilon"),
         picture_signal=training_signal(_noise_of(checkpoint, "low_res_scheduler")).float() if family.noise_levels else None,
     )
+
+
+# Any: the VAE, of the class that its component says
+def latent_space(family: Family, vae: Any) -> LatentSpace:
+    """With the factor of the model's own VAE, which stays whichever is put in later."""
+    return replace(family.latent, scaling_factor=vae.config["scaling_factor"])
 
 
 def signal_of(checkpoint: Checkpoint) -> torch.Tensor:
@@ -80,8 +98,8 @@ def _kit_of(checkpoint: Checkpoint) -> Path:
 def load_vae(file: ModelFile, family: Family, device: Device) -> LoadedVae:
     """A VAE from a file or folder of its own, or out of a checkpoint. Raises `UserError` when it is for another family's latents."""
     parts = vae_parts(file.path, family, kit(family.key))
-    if (channels := latent_channels(parts[0])) not in (0, family.latent_channels):
-        what = f"“{file.name}” is for latents of {channels} channels, and {family.name} has {family.latent_channels}"
+    if (channels := latent_channels(parts[0])) not in (0, family.latent.channels):
+        what = f"“{file.name}” is for latents of {channels} channels, and {family.name} has {family.latent.channels}"
         raise UserError(f"{what}. Choose another VAE.")
     blank, source = _fitting(parts)
     network = cast("AutoencoderKL", fill(blank, source.read(form_of(device)), device))
@@ -89,8 +107,8 @@ def load_vae(file: ModelFile, family: Family, device: Device) -> LoadedVae:
 
 
 # Any: each network is of the class that its component says.
-def _networks(parts: Sequence[Part], device: Device, go_on: Callable[[], None]) -> dict[str, Any]:
-    """One thread reads while this one builds. What does not fit ends both."""
+def read_networks(parts: Sequence[Loadable], device: Device, go_on: Callable[[], None]) -> dict[str, Any]:
+    """Component -> network, on the device. One thread reads while this one builds; what does not fit ends both."""
     with ThreadPoolExecutor(1) as reader:
         try:
             pending = {part.component: _begun(part, reader, device, go_on) for part in parts}
@@ -101,7 +119,7 @@ def _networks(parts: Sequence[Part], device: Device, go_on: Callable[[], None]) 
 
 
 def _begun(
-    part: Part, reader: Executor, device: Device, go_on: Callable[[], None]
+    part: Loadable, reader: Executor, device: Device, go_on: Callable[[], None]
 ) -> tuple[Blank[nn.Module], Future[dict[str, torch.Tensor]]]:
     blank = part.blank()
     return blank, reader.submit(check(part.source, blank).read, replace(form_of(device), go_on=go_on))

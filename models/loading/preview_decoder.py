@@ -30,7 +30,7 @@ class LinearPreview(PreviewDecoder):
 
     def __init__(self, family: Family) -> None:
         nn.Module.__init__(self)
-        self.register_buffer("factors", torch.tensor(family.preview_factors))
+        self.register_buffer("factors", torch.tensor(family.latent.preview_factors))
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
         return torch.einsum("nchw,cr->nrhw", latents, self.factors.to(latents.dtype))
@@ -41,6 +41,6 @@ def load_preview_decoder(folder: Path, family: Family) -> PreviewDecoder:
     if not file.is_file():
         return LinearPreview(family).requires_grad_(False)
     weights = {name: tensor.float() for name, tensor in load_file(file).items()}
-    decoder = PreviewDecoder(family.latent_channels, weights["layers.0.weight"].shape[0])
+    decoder = PreviewDecoder(family.latent.channels, weights["layers.0.weight"].shape[0])
     decoder.load_state_dict(weights)
     return decoder.eval().requires_grad_(False)

@@ -159,7 +159,7 @@ def _activations(work: Work, machine: Machine) -> int:
 
 
 def pixels_per_latent(work: Work) -> int:
-    return FAMILIES[work.family].pixels_per_latent if work.family in FAMILIES else PIXELS_PER_LATENT
+    return FAMILIES[work.family].latent.pixels if work.family in FAMILIES else PIXELS_PER_LATENT
 
 
 def _slack(work: Work, machine: Machine) -> float:

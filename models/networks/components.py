@@ -38,7 +38,7 @@ class Part:
 
 def components(family: Family) -> tuple[str, ...]:
     """Small ones first, so that their bytes come in while the large one is built."""
-    return (*family.encoders, "vae", "unet")
+    return (*family.text.encoders, "vae", "unet")
 
 
 def folder_parts(folder: Path, family: Family, rest: Path | None = None) -> list[Part]:

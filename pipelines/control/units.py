@@ -107,7 +107,7 @@ class Controls:
         if not use.mask:
             return None
         mask = seen(self._inputs.open(use.mask, "L"), view, use.resize_mode)
-        scale = self._model.family.pixels_per_latent
+        scale = self._model.family.latent.pixels
         return mask_latents(mask, view.size[1] // scale, view.size[0] // scale).to(self._model.device.torch_device)
 
 

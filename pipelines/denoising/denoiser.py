@@ -1,7 +1,7 @@
 """The denoiser, between samplers and networks: noisy latents and a noise level in, the predicted clean latents out.
 
-A sampler works on latents x = x0 + sigma * noise. The networks were trained on x / sqrt(sigma^2 + 1), the variance-preserving
-form of the same thing; here is the one place that knows (Karras et al. 2022, table 1, and for the v form Salimans & Ho 2022).
+How a network reads noisy latents, what it is told of their noise level and what its output means, its prediction says
+(`models.families.prediction`).
 """
 
 from __future__ import annotations
@@ -100,10 +100,9 @@ class Denoiser:
             yield self._answered(call.rows(x), call.rows(sigma), call)
 
     def _answered(self, x: Tensor, sigma: Tensor, samples: Samples) -> tuple[Answers, Meaning]:
-        level = sigma.view(-1, 1, 1, 1)
-        noise_free = (level**2 + 1).rsqrt()
-        answers = self._answers(x * noise_free, self._timesteps.sigma_to_t(sigma), samples)
-        return answers, Meaning(self._model.prediction_type, x, level, noise_free)
+        prediction, level = self.schedule.prediction, sigma.view(-1, *[1] * (x.ndim - 1))
+        answers = self._answers(prediction.given(x, level), self._timesteps.time(sigma), samples)
+        return answers, Meaning(prediction, x, level)
 
     def _answers(self, x: Tensor, timestep: Tensor, samples: Samples) -> Answers:
         turn = self._turn

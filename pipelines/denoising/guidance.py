@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.families.prediction import Prediction
 from pipelines.requests.guidance import holds_against, scale_at
 from pipelines.requests.request import Drawing
 
@@ -19,14 +20,13 @@ from pipelines.requests.request import Drawing
 class Meaning:
     """What outputs of the network mean for noisy latents x: all (n, channels, h, w), but for `level`, sigma as (n, 1, 1, 1)."""
 
-    prediction_type: str
+    prediction: Prediction
     x: Tensor
     level: Tensor
-    noise_free: Tensor  # 1 / sqrt(sigma^2 + 1): also the cosine of v-prediction's angle
 
     def clean(self, output: Tensor) -> Tensor:
         """The clean latents."""
-        return predicted(self.prediction_type, self.x, output, self.level, self.noise_free)
+        return self.prediction.clean(self.x, output, self.level)
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,6 @@ class Guidance:
         if answers.negative is None:
             return answers.positive
         return guided(answers.negative, answers.pushes, 1.0 if scale is None else scale, self._request.guidance_rescale)
-
-
-def predicted(prediction_type: str, x: Tensor, output: Tensor, level: Tensor, noise_free: Tensor) -> Tensor:
-    """The clean latents that the network's output means at x. `level`: sigma; `noise_free`: 1 / sqrt(sigma^2 + 1)."""
-    if prediction_type == "v_prediction":
-        return x * noise_free**2 - output * level * noise_free
-    return x - output * level
 
 
 def guided(negative: Tensor, pushes: Sequence[tuple[float, Tensor]], scale: float, rescale: float) -> Tensor:

@@ -19,7 +19,7 @@ class Condition:
 
     context: Tensor  # (1, tokens, width): what the cross attention reads
     pooled: Tensor | None = None  # (1, width): SDXL adds it to the timestep
-    sizes: tuple[tuple[float, ...], ...] = ((),)  # SDXL: the numbers that go with it (`Family.size_numbers`), once or for each window
+    sizes: tuple[tuple[float, ...], ...] = ((),)  # SDXL: the numbers that go with it (`size_numbers`), once or for each window
 
 
 @dataclass(frozen=True)

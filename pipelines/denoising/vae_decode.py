@@ -89,7 +89,7 @@ def _pixels(model: DiffusionModel, latents: Tensor, tile: int) -> Generator[None
 
     `tile`: pixels along one side, 0 for the usual ones.
     """
-    scale = model.family.pixels_per_latent
+    scale = model.family.latent.pixels
     try:
         return (yield from _tiled(model, latents, _whole_latents(tile, scale) or TILE)), tile
     except Exception as error:
@@ -109,7 +109,7 @@ def _tiled(model: DiffusionModel, latents: Tensor, tile: int) -> Generator[None,
     height, width = latents.shape[2:]
     if max(height, width) <= tile:
         return _decode(model, latents)
-    scale = model.family.pixels_per_latent
+    scale = model.family.latent.pixels
     total = torch.zeros(1, 3, height * scale, width * scale)
     weight = torch.zeros(1, 1, height * scale, width * scale)
     for top in tile_starts(height, tile):
@@ -128,7 +128,7 @@ def _tiled(model: DiffusionModel, latents: Tensor, tile: int) -> Generator[None,
 def _decode(model: DiffusionModel, latents: Tensor) -> Tensor:
     dtype = next(model.vae.parameters()).dtype
     # The factor belongs to the latents, so to the checkpoint: the VAE may be one that was made for others.
-    scaled = (latents / model.family.scaling_factor).to(dtype)
+    scaled = model.family.latent.to_vae(latents).to(dtype)
     return model.vae.decode(scaled, return_dict=False)[0].float()  # pyright: ignore[reportArgumentType, reportUnknownMemberType]
 
 

@@ -48,11 +48,11 @@ def mask_latents(mask: Image.Image, height: int, width: int) -> Tensor:
 
 
 def _tiled(model: DiffusionModel, pixels: Tensor) -> Generator[None, None, Tensor]:
-    scale = model.family.pixels_per_latent
+    scale = model.family.latent.pixels
     height, width = (side // scale for side in pixels.shape[2:])
     if max(height, width) <= TILE:
         return _encode(model, pixels)
-    total = torch.zeros(1, model.family.latent_channels, height, width, device=model.device.torch_device)
+    total = torch.zeros(1, model.family.latent.channels, height, width, device=model.device.torch_device)
     weight = torch.zeros(1, 1, height, width, device=model.device.torch_device)
     for top in tile_starts(height, TILE):
         for left in tile_starts(width, TILE):
@@ -68,4 +68,4 @@ def _tiled(model: DiffusionModel, pixels: Tensor) -> Generator[None, None, Tenso
 def _encode(model: DiffusionModel, pixels: Tensor) -> Tensor:
     inputs = pixels.to(model.device.torch_device, next(model.vae.parameters()).dtype)
     mean = model.vae.encode(inputs, return_dict=False)[0].mean  # pyright: ignore[reportAttributeAccessIssue]
-    return mean.float() * model.family.scaling_factor
+    return model.family.latent.of_vae(mean.float())

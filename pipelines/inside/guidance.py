@@ -16,7 +16,7 @@ from pipelines.inside.shown import previewed
 from pipelines.inside.watch import StepSeen
 from pipelines.requests.guidance import STEADY, may_guide
 from pipelines.requests.request import Drawing
-from pipelines.samplers.noise_schedule import NoiseSchedule
+from pipelines.samplers.noise_schedule import schedule_of
 
 SCALES = (0.0, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0)
 
@@ -36,9 +36,10 @@ class Predictions:
 
     def __init__(self, model: DiffusionModel, request: Drawing, seen: StepSeen) -> None:
         self.seen, self._guidance = seen, Guidance(request)
-        self.sigma = NoiseSchedule(model.alphas_cumprod).t_to_sigma(torch.tensor(seen.timestep)).view(1, 1, 1, 1)
+        schedule = schedule_of(model)
+        self.sigma = schedule.t_to_sigma(torch.tensor(seen.timestep)).view(1, 1, 1, 1)
         noise_free = (self.sigma**2 + 1).rsqrt()
-        self._meaning = Meaning(model.prediction_type, seen.given / noise_free, self.sigma, noise_free)
+        self._meaning = Meaning(schedule.prediction, seen.given / noise_free, self.sigma)
 
     @property
     def positive(self) -> Tensor:

@@ -25,7 +25,7 @@ SPREAD = 3.0  # standard deviations from the mean that are black and white
 def look(desk: Desk, runner: Runner) -> Looking:
     """The picture through the VAE's encoder, and back through its decoder: `trip.png`, and `channel-N.png`."""
     with runner.lent(desk.request) as model, torch.inference_mode():
-        before = on_grid(desk.picture(), model.family.pixels_per_latent)
+        before = on_grid(desk.picture(), model.family.latent.pixels)
         latents = yield from retold(encode(model, before), lambda _: Seen(0, 2))
         yield Seen(1, 2)
         after = (yield from retold(decode(model, latents), lambda _: Seen(1, 2))).image

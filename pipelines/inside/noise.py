@@ -13,7 +13,7 @@ from pipelines.inside.schedules import numbers, short
 from pipelines.inside.shown import decoded, is_quick
 from pipelines.jobs.events import retold
 from pipelines.jobs.runner import Runner
-from pipelines.samplers.noise_schedule import NoiseSchedule
+from pipelines.samplers.noise_schedule import schedule_of
 from pipelines.tasks.img2img import on_grid
 from pipelines.tasks.sampling import noise_of
 
@@ -26,9 +26,9 @@ def look(desk: Desk, runner: Runner) -> Looking:
     """
     request = desk.request
     with runner.lent(request) as model, torch.inference_mode():
-        clean = yield from retold(encode(model, on_grid(desk.picture(), model.family.pixels_per_latent)), lambda _: Seen(0, LEVELS))
+        clean = yield from retold(encode(model, on_grid(desk.picture(), model.family.latent.pixels)), lambda _: Seen(0, LEVELS))
         noise = noise_of([request], tuple(clean.shape[1:]), model).first()
-        exact = is_quick(model, LEVELS * clean[0, 0].numel() * model.family.pixels_per_latent**2)
+        exact = is_quick(model, LEVELS * clean[0, 0].numel() * model.family.latent.pixels**2)
         levels, files = list[InsideLevel](), dict[str, bytes]()
         for number, (sigma, timestep) in enumerate(levels_of(model)):
             share = (1 + sigma**2) ** -0.5
@@ -46,6 +46,6 @@ def noised(clean: Tensor, noise: Tensor, sigma: float) -> Tensor:
 
 def levels_of(model: DiffusionModel) -> list[tuple[float, float]]:
     """(sigma, timestep) of each level, from none to the most that the model was trained on."""
-    schedule = NoiseSchedule(model.alphas_cumprod)
+    schedule = schedule_of(model)
     timesteps = torch.linspace(0, len(schedule) - 1, LEVELS - 1)
     return [(0.0, 0.0), *zip(numbers(schedule.t_to_sigma(timesteps)), numbers(timesteps), strict=True)]

@@ -75,7 +75,7 @@ def encode_prompts(model: DiffusionModel, prompts: Sequence[Texts], clip_skip: i
     The vectors of several encoders lie side by side, and the pooled vector is the last one's. `clip_skip` 1 takes the layer that
     the family was trained with, 2 the one before it, and so on. Words of `model.embeddings` stand for their vectors.
     """
-    layer = Layer(model.family.layer + clip_skip - 1, model.family.final_norm)
+    layer = Layer(model.family.text.layer + clip_skip - 1, model.family.text.final_norm)
     encoders = list(enumerate(model.text_encoders))
     divided = [[_divided(encoder, _read_by(place, text), model.embeddings) for text in prompts] for place, encoder in encoders]
     length = max(len(chunks) for own in divided for chunks in own)

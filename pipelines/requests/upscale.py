@@ -26,7 +26,7 @@ class Upscale(InWindows, WithPicture, Drawing):
 
     kind: ClassVar[str] = "upscale"
     title: ClassVar[str] = "Enlarge by diffusion"
-    pixels_per_latent: ClassVar[int] = X4_UPSCALER.pixels_per_latent  # one latent lies under each pixel of the smaller picture
+    pixels_per_latent: ClassVar[int] = X4_UPSCALER.latent.pixels  # one latent lies under each pixel of the smaller picture
 
     checkpoint: str = MODEL("", Choice(), "Checkpoint")
     steps: int = SAMPLING(30, Range(1, 150), "Steps", "More steps refine; 30 is usual")
@@ -36,8 +36,8 @@ class Upscale(InWindows, WithPicture, Drawing):
     )
     tiling: str = TILES(WINDOWS, Choice((UNTILED, WINDOWS)), "Tiles", "Windows blend at every step; a picture of one window is drawn whole")
     tile_overlap: int = TILES(128, Range(0, 1024, 8, snap=True), "Overlap", "Pixels that windows share")
-    width: int = PICTURE(256, Range(SHORTEST, LONGEST, X4_UPSCALER.pixels_per_latent), "Width", derived=True)
-    height: int = PICTURE(256, Range(SHORTEST, LONGEST, X4_UPSCALER.pixels_per_latent), "Height", derived=True)
+    width: int = PICTURE(256, Range(SHORTEST, LONGEST, X4_UPSCALER.latent.pixels), "Width", derived=True)
+    height: int = PICTURE(256, Range(SHORTEST, LONGEST, X4_UPSCALER.latent.pixels), "Height", derived=True)
     second_prompt: str = WORDS("", Text(100_000), "Second prompt", derived=True)
     vae: str = MODEL("", Choice(), "VAE", derived=True)
     clip_skip: int = MODEL(1, Range(1, 12, clamp=True), "Clip skip", derived=True)
@@ -49,7 +49,7 @@ class Upscale(InWindows, WithPicture, Drawing):
 
     def sized(self, picture: tuple[int, int]) -> Self:
         """With the size that comes of a picture of this size. Raises `UserError` where that cannot be drawn."""
-        times = X4_UPSCALER.pixels_per_latent
+        times = X4_UPSCALER.latent.pixels
         width, height = (side * times for side in picture)
         becomes = f"The picture would become {width:,} × {height:,}"
         if min(width, height) < SHORTEST:

@@ -171,11 +171,14 @@ SCHEDULES: dict[str, ScheduleSpec] = {
 }
 
 
-def resolve_schedule(sampler: str, schedule: str) -> str:
-    """The name in `SCHEDULES` that a request means. Raises `UserError` when the schedule does not suit the sampler."""
+def resolve_schedule(sampler: str, schedule: str, automatic: str = "") -> str:
+    """The name in `SCHEDULES` that a request means. `automatic`: what suits the model better than the sampler's own.
+
+    Raises `UserError` when the schedule does not suit the sampler.
+    """
     spec = SAMPLERS[sampler]
     if schedule == AUTOMATIC:
-        return spec.automatic
+        return automatic or spec.automatic
     if schedule not in (*spec.schedules, spec.automatic):
         *others, last = AUTOMATIC, *spec.schedules
         choices = f"{', '.join(others)} or {last}" if others else last
@@ -188,7 +191,8 @@ def plan(sampler: str, schedule: str, steps: int, noise_schedule: NoiseSchedule,
 
     Raises `UserError` when the schedule does not suit the sampler, has no room for so many steps, or cannot be as it is told to.
     """
-    return levels(sampler, resolve_schedule(sampler, schedule), steps, noise_schedule, options)
+    named = resolve_schedule(sampler, schedule, noise_schedule.prediction.automatic)
+    return levels(sampler, named, steps, noise_schedule, options)
 
 
 def levels(sampler: str, schedule: str, steps: int, noise_schedule: NoiseSchedule, options: ScheduleOptions = USUAL_SCHEDULE) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from pipelines.samplers.moment import Denoise, Made, Noise, Turn, ancestral, per_image
+from pipelines.samplers.moment import Denoise, Made, Noise, Turn, ancestral, per_image, raised
 from pipelines.samplers.options import USUAL, SamplerOptions
 
 
@@ -18,6 +18,4 @@ def ddim(denoise: Denoise, turn: Turn, noise: Noise, options: SamplerOptions = U
     x0 = denoise(turn.x, per_image(sigma, turn.x))
     sigma_down, sigma_up = ancestral(sigma, sigma_next, options.ddim_eta) if options.ddim_eta else (sigma_next, 0.0)
     x = torch.lerp(x0, turn.x, sigma_down / sigma)
-    if sigma_up > 0:
-        x.add_(noise(sigma, sigma_next), alpha=sigma_up)
-    return Made(x0, x)
+    return Made(x0, raised(turn, x, sigma_down, sigma_up, noise) if sigma_up > 0 else x)

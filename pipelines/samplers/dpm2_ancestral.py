@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from pipelines.samplers.moment import Denoise, Made, Noise, Turn, ancestral, per_image
+from pipelines.samplers.moment import Denoise, Made, Noise, Turn, ancestral, per_image, raised
 from pipelines.samplers.options import USUAL, SamplerOptions
 
 
@@ -24,6 +24,4 @@ def dpm2_ancestral(denoise: Denoise, turn: Turn, noise: Noise, options: SamplerO
     x_mid = torch.lerp(x0, x, sigma_mid / sigma)
     x0 = denoise(x_mid, per_image(sigma_mid, x))
     x = x + (x_mid - x0) * ((sigma_down - sigma) / sigma_mid)
-    if sigma_up > 0:
-        x.add_(noise(sigma, turn.sigma_next), alpha=sigma_up * options.s_noise)
-    return Made(x0, x)
+    return Made(x0, raised(turn, x, sigma_down, sigma_up, noise, options.s_noise) if sigma_up > 0 else x)

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from pipelines.samplers.moment import Denoise, Made, Noise, Turn, per_image
+from pipelines.samplers.moment import Denoise, Made, Noise, Turn, per_image, raised
 from pipelines.samplers.options import USUAL, SamplerOptions
 
 
@@ -27,5 +27,6 @@ def dpmpp_2m_sde(denoise: Denoise, turn: Turn, noise: Noise, options: SamplerOpt
         d = torch.lerp(x0, x0_last, -h / (2 * h_last))
     x = torch.lerp(d, turn.x, math.exp(-(1 + options.eta) * h))
     if options.eta:
-        x.add_(noise(sigma, sigma_next), alpha=options.s_noise * sigma_next * math.sqrt(-math.expm1(-2 * options.eta * h)))
+        up = sigma_next * math.sqrt(-math.expm1(-2 * options.eta * h))
+        x = raised(turn, x, sigma_next * math.exp(-options.eta * h), up, noise, options.s_noise)
     return Made(x0, x, (x0,))

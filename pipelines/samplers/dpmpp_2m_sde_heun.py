@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from pipelines.samplers.moment import Denoise, Made, Noise, Turn, per_image
+from pipelines.samplers.moment import Denoise, Made, Noise, Turn, per_image, raised
 from pipelines.samplers.options import USUAL, SamplerOptions
 
 
@@ -29,5 +29,6 @@ def dpmpp_2m_sde_heun(denoise: Denoise, turn: Turn, noise: Noise, options: Sampl
         h_last = math.log(turn.past[0] / sigma)
         x.add_(x0 - x0_last, alpha=(1 + math.expm1(-decay) / decay) * h / h_last)
     if options.eta:
-        x.add_(noise(sigma, sigma_next), alpha=options.s_noise * sigma_next * math.sqrt(-math.expm1(-2 * options.eta * h)))
+        up = sigma_next * math.sqrt(-math.expm1(-2 * options.eta * h))
+        x = raised(turn, x, sigma_next * math.exp(-options.eta * h), up, noise, options.s_noise)
     return Made(x0, x, (x0,))

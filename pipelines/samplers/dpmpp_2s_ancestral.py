@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from pipelines.samplers.moment import Denoise, Made, Noise, Turn, ancestral, per_image
+from pipelines.samplers.moment import Denoise, Made, Noise, Turn, ancestral, per_image, raised
 from pipelines.samplers.options import USUAL, SamplerOptions
 
 
@@ -22,6 +22,4 @@ def dpmpp_2s_ancestral(denoise: Denoise, turn: Turn, noise: Noise, options: Samp
         sigma_mid = math.sqrt(sigma * sigma_down)
         x0 = denoise(torch.lerp(x0, x, sigma_mid / sigma), per_image(sigma_mid, x))
     x = torch.lerp(x0, x, sigma_down / sigma)
-    if sigma_up > 0:
-        x.add_(noise(sigma, turn.sigma_next), alpha=sigma_up * options.s_noise)
-    return Made(x0, x)
+    return Made(x0, raised(turn, x, sigma_down, sigma_up, noise, options.s_noise) if sigma_up > 0 else x)

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from pipelines.samplers.moment import Denoise, Made, Noise, Turn, per_image
+from pipelines.samplers.moment import Denoise, Made, Noise, Turn, per_image, raised
 from pipelines.samplers.options import USUAL, SamplerOptions
 
 
@@ -36,5 +36,6 @@ def dpmpp_3m_sde(denoise: Denoise, turn: Turn, noise: Noise, options: SamplerOpt
             bend = (slope - (x0_last - x0_before) / r_last) / (r + r_last)
             x.add_(bend, alpha=phi_2 * r - (phi_2 / decay - 0.5))
     if options.eta:
-        x.add_(noise(sigma, sigma_next), alpha=options.s_noise * sigma_next * math.sqrt(-math.expm1(-2 * options.eta * h)))
+        up = sigma_next * math.sqrt(-math.expm1(-2 * options.eta * h))
+        x = raised(turn, x, sigma_next * math.exp(-options.eta * h), up, noise, options.s_noise)
     return Made(x0, x, (x0, *turn.remembered[:1]))

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from pipelines.samplers.moment import Denoise, Made, Noise, Turn, ancestral, per_image
+from pipelines.samplers.moment import Denoise, Made, Noise, Turn, ancestral, per_image, raised
 from pipelines.samplers.options import USUAL, SamplerOptions
 
 
@@ -21,12 +21,12 @@ def dpmpp_sde(denoise: Denoise, turn: Turn, noise: Noise, options: SamplerOption
     x0 = denoise(x, per_image(sigma, x))
     if sigma_next > 0:
         sigma_mid = math.sqrt(sigma * sigma_next)
-        x_mid = _stage(x, x0, sigma, sigma_mid, noise, options)
+        x_mid = _stage(turn, x0, sigma_mid, noise, options)
         x0 = denoise(x_mid, per_image(sigma_mid, x))
-    return Made(x0, _stage(x, x0, sigma, sigma_next, noise, options))
+    return Made(x0, _stage(turn, x0, sigma_next, noise, options))
 
 
-def _stage(x: Tensor, x0: Tensor, sigma: float, sigma_next: float, noise: Noise, options: SamplerOptions) -> Tensor:
-    sigma_down, sigma_up = ancestral(sigma, sigma_next, options.eta)
-    x = torch.lerp(x0, x, sigma_down / sigma)
-    return x.add_(noise(sigma, sigma_next), alpha=sigma_up * options.s_noise) if sigma_up > 0 else x
+def _stage(turn: Turn, x0: Tensor, end: float, noise: Noise, options: SamplerOptions) -> Tensor:
+    sigma_down, sigma_up = ancestral(turn.sigma, end, options.eta)
+    x = torch.lerp(x0, turn.x, sigma_down / turn.sigma)
+    return raised(turn, x, sigma_down, sigma_up, noise, options.s_noise, end) if sigma_up > 0 else x

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from pipelines.samplers.moment import Denoise, Made, Noise, Turn, ancestral, per_image
+from pipelines.samplers.moment import Denoise, Made, Noise, Turn, ancestral, per_image, raised
 from pipelines.samplers.options import USUAL, SamplerOptions
 
 
@@ -16,6 +16,4 @@ def euler_ancestral(denoise: Denoise, turn: Turn, noise: Noise, options: Sampler
     x0 = denoise(turn.x, per_image(turn.sigma, turn.x))
     sigma_down, sigma_up = ancestral(turn.sigma, turn.sigma_next, options.eta)
     x = torch.lerp(x0, turn.x, sigma_down / turn.sigma)
-    if sigma_up > 0:
-        x.add_(noise(turn.sigma, turn.sigma_next), alpha=sigma_up * options.s_noise)
-    return Made(x0, x)
+    return Made(x0, raised(turn, x, sigma_down, sigma_up, noise, options.s_noise) if sigma_up > 0 else x)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-
-from pipelines.samplers.moment import Denoise, Made, Noise, Turn, per_image
+from pipelines.samplers.moment import Denoise, Made, Noise, Turn, per_image, raised
 
 
 def lcm(denoise: Denoise, turn: Turn, noise: Noise) -> Made:
@@ -15,4 +13,4 @@ def lcm(denoise: Denoise, turn: Turn, noise: Noise) -> Made:
     """
     sigma, sigma_next = turn.sigma, turn.sigma_next
     x0 = denoise(turn.x, per_image(sigma, turn.x))
-    return Made(x0, torch.add(x0, noise(sigma, sigma_next), alpha=sigma_next) if sigma_next > 0 else x0)
+    return Made(x0, raised(turn, x0, 0.0, sigma_next, noise) if sigma_next > 0 else x0)

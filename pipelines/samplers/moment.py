@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.families.prediction import EPSILON, Renoise
 from pipelines.samplers.noise_schedule import NoiseSchedule
 from pipelines.samplers.options import SamplerOptions
 
@@ -41,6 +42,11 @@ class Turn:
     steps: int  # of the whole run
     remembered: tuple[Tensor, ...] = ()  # what the step before gave back; nothing before the first one
     trained: NoiseSchedule | None = None  # the model's levels, for what steps by timesteps
+
+    @property
+    def renoise(self) -> Renoise:
+        """How noise is added in the model's family."""
+        return (self.trained.prediction if self.trained else EPSILON).renoise
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,15 @@ def ancestral(sigma: float, sigma_next: float, eta: float = 1.0) -> tuple[float,
     return max(0.0, sigma_next**2 - sigma_up**2) ** 0.5, sigma_up
 
 
+def raised(turn: Turn, x: Tensor, down: float, up: float, noise: Noise, s_noise: float = 1.0, end: float | None = None) -> Tensor:
+    """x from the level `down` up to `end`, where the turn ends if nothing else is said, with fresh noise: as `ancestral` says, or as the
+    family has it. `up`: the root of end^2 - down^2.
+    """
+    end = turn.sigma_next if end is None else end
+    keep, up = turn.renoise(down, end, up)
+    return torch.add(x if keep == 1 else x * keep, noise(turn.sigma, end), alpha=up * s_noise)
+
+
 def churned(turn: Turn, noise: Noise, options: SamplerOptions) -> tuple[Tensor, float]:
     """x and its noise level once the noise before a step is added: Karras et al. (2022), algorithm 2, lines 4 to 6."""
     x, sigma = turn.x, turn.sigma
@@ -129,4 +144,12 @@ def churned(turn: Turn, noise: Noise, options: SamplerOptions) -> tuple[Tensor, 
     if gamma <= 0:
         return x, sigma
     sigma_hat = sigma * (1 + gamma)
-    return x + noise(sigma_hat, sigma) * (options.s_noise * math.sqrt(sigma_hat**2 - sigma**2)), sigma_hat
+    return lifted(turn, x, sigma, sigma_hat, noise, options.s_noise)
+
+
+def lifted(turn: Turn, x: Tensor, sigma: float, level: float, noise: Noise, s_noise: float) -> tuple[Tensor, float]:
+    """x and its noise level once it is brought from `sigma` up to `level`, before a step; as it was where the family has no such level."""
+    keep, up = turn.renoise(sigma, level, math.sqrt(level**2 - sigma**2))
+    if not up:
+        return x, sigma
+    return (x if keep == 1 else x * keep) + noise(level, sigma) * (s_noise * up), level

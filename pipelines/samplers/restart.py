@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import torch
 
-from pipelines.samplers.moment import Denoise, Made, Noise, Turn, per_image
+from pipelines.samplers.moment import Denoise, Made, Noise, Turn, lifted, per_image
 from pipelines.samplers.options import USUAL, SamplerOptions
 
 TOP = 2.0  # the noise level that a restart goes back to, or the nearest one that was visited
@@ -21,9 +21,7 @@ def restart(denoise: Denoise, turn: Turn, noise: Noise, options: SamplerOptions 
     """
     x, sigma, sigma_next = turn.x, turn.sigma, turn.sigma_next
     if sigma_next > sigma:
-        top = _top(turn)
-        x = x + noise(top, sigma) * (options.s_noise * math.sqrt(top**2 - sigma**2))
-        sigma = top
+        x, sigma = lifted(turn, x, sigma, _top(turn), noise, options.s_noise)
     x0 = denoise(x, per_image(sigma, x))
     if sigma_next == 0:
         return Made(x0, x0)

@@ -30,19 +30,26 @@ def sa_solver(denoise: Denoise, turn: Turn, noise: Noise, options: SamplerOption
         x_last, drawn, *before = turn.remembered
         known = (x0, *before)
         points = known[: min(CORRECTS, left + 2, len(known))]
-        x = _arrived(x_last, points, (sigma, *turn.past), turn.past[0], sigma, _tau(turn, turn.past[0], options)) + drawn
+        tau = _tau(turn, turn.past[0], options)
+        x = _arrived(x_last, points, (sigma, *turn.past), turn.past[0], sigma, tau) * _shares(turn, turn.past[0], sigma, tau)[0] + drawn
     if sigma_next == 0:
         return Made(x0, x0)
-    tau, h = _tau(turn, sigma, options), math.log(sigma / sigma_next)
-    fresh = sigma_next * options.s_noise * math.sqrt(-math.expm1(-2 * tau**2 * h))
-    drawn = noise(sigma, sigma_next) * fresh if fresh else torch.zeros_like(x)
-    predicted = _arrived(x, known[: min(PREDICTS, left, len(known))], (sigma, *turn.past), sigma, sigma_next, tau) + drawn
+    tau = _tau(turn, sigma, options)
+    keep, fresh = _shares(turn, sigma, sigma_next, tau)
+    drawn = noise(sigma, sigma_next) * (fresh * options.s_noise) if fresh else torch.zeros_like(x)
+    predicted = _arrived(x, known[: min(PREDICTS, left, len(known))], (sigma, *turn.past), sigma, sigma_next, tau) * keep + drawn
     return Made(x0, predicted, (x, drawn, *known[: CORRECTS - 1]))
 
 
 def _tau(turn: Turn, sigma: float, options: SamplerOptions) -> float:
     low, high = NOISY
     return options.eta if low <= timestep_of(turn, sigma) <= high else 0.0
+
+
+def _shares(turn: Turn, begin: float, end: float, tau: float) -> tuple[float, float]:
+    """What is kept where a step without noise has gone too far down, and how much noise joins it."""
+    h = math.log(begin / end)
+    return turn.renoise(end * math.exp(-(tau**2) * h), end, end * math.sqrt(-math.expm1(-2 * tau**2 * h)))
 
 
 def _arrived(x: Tensor, known: Sequence[Tensor], levels: Sequence[float], begin: float, end: float, tau: float) -> Tensor:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from pipelines.samplers.moment import Denoise, Made, Noise, Turn, per_image, timestep_of, trained_level
+from pipelines.samplers.moment import Denoise, Made, Noise, Turn, per_image, raised, timestep_of, trained_level
 from pipelines.samplers.options import USUAL, SamplerOptions
 
 BESIDE = 1e-3
@@ -24,7 +24,7 @@ def tcd(denoise: Denoise, turn: Turn, noise: Noise, options: SamplerOptions = US
     below = _below(turn, options.gamma) if sigma_next > 0 else 0.0
     x: Tensor = torch.lerp(x0, turn.x, below / sigma)
     if below < sigma_next:
-        x.add_(noise(sigma, sigma_next), alpha=math.sqrt(sigma_next**2 - below**2))
+        x = raised(turn, x, below, math.sqrt(sigma_next**2 - below**2), noise)
     return Made(x0, x)
 
 

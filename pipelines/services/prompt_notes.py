@@ -200,7 +200,7 @@ def _told(said: _Read) -> Iterator[str]:
 
 
 def _second_prompt(text: str, checkpoint: Checkpoint) -> Iterator[str]:
-    if text.strip() and len(FAMILIES[checkpoint.family_key].encoders) < 2:
+    if text.strip() and len(FAMILIES[checkpoint.family_key].text.encoders) < 2:
         yield f"The second prompt does nothing here: “{checkpoint.name[:80]}” has one text encoder."
 
 

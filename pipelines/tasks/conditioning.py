@@ -31,7 +31,7 @@ from pipelines.prompts.asked import asked_by
 from pipelines.prompts.encode import Encoded, encode_prompts
 from pipelines.requests.made_for import cannot_draw, what_reads
 from pipelines.requests.request import Drawing, Upscale
-from pipelines.samplers.noise_schedule import NoiseSchedule
+from pipelines.samplers.noise_schedule import schedule_of
 from pipelines.tasks.batch import DrawingTask
 
 # What the refiner's pictures were scored by viewers, 1 .. 10: ask for good ones, and away from poor ones (Podell et al. 2023, SDXL).
@@ -99,7 +99,7 @@ class Denoisers:
         if len(self._windows) == 1:
             return self._relay(extra_channels, residuals, areas)
         beside = None if extra_channels is None else stacked(extra_channels, self._windows)
-        steered = residuals.windowed(self._windows, self._model.family.pixels_per_latent) if residuals else None
+        steered = residuals.windowed(self._windows, self._model.family.latent.pixels) if residuals else None
         divided = areas.windowed(self._windows) if areas else None
         return Tiled(self._relay(beside, steered, divided), self._windows, self._model.device.torch_device)
 
@@ -119,8 +119,7 @@ class Denoisers:
     ) -> Denoiser:
         _check_reads(model, 0 if extra_channels is None else extra_channels.shape[1])
         most = WINDOWS_A_CALL if len(self._windows) > 1 else None
-        schedule = NoiseSchedule(model.alphas_cumprod, model.family.aligned_levels)
-        return Denoiser(model, schedule, said, extra_channels, residuals, most, self._go_on, areas)
+        return Denoiser(model, schedule_of(model), said, extra_channels, residuals, most, self._go_on, areas)
 
 
 def _speaking_as(model: DiffusionModel, refiner: DiffusionModel) -> DiffusionModel:
@@ -147,7 +146,7 @@ def _told(said: Said, request: Drawing, model: DiffusionModel, regions: Regions)
     weighed = tuple((each.weight, positive) for each, positive in zip(said.prompts, positives, strict=True))
     if alone:
         return AtOnce(weighed, regions=words)
-    empty = model.family.zeros_for_empty_negative and not (said.negative or "").strip()
+    empty = model.family.text.zeros_for_empty_negative and not (said.negative or "").strip()
     negative = _zeros(encoded[-1]) if empty else encoded[-1]
     return AtOnce(weighed, _condition(negative, request, model.family, NEGATIVE_AESTHETIC), words)
 
@@ -172,7 +171,7 @@ def _in_regions(
 
 
 def _condition(encoded: Encoded, request: Drawing, family: Family, aesthetic: float) -> Condition:
-    pooled = encoded.pooled if family.pooled else None
+    pooled = encoded.pooled if family.text.pooled else None
     sizes = [_size_numbers(family, request, window, aesthetic) for window in window_boxes(request)]
     return Condition(encoded.vectors, pooled, tuple(sizes))
 
@@ -182,9 +181,9 @@ def _size_numbers(family: Family, request: Drawing, window: Box, aesthetic: floa
 
     The picture is asked for as one that was not scaled, and a window (in latents) as the crop out of it that it is.
     """
-    left, top, right, bottom = (side * family.pixels_per_latent for side in window)
+    left, top, right, bottom = (side * family.latent.pixels for side in window)
     original = (request.height, request.width, top, left)
-    return {0: (), 5: (*original, aesthetic), 6: (*original, bottom - top, right - left)}[family.size_numbers]
+    return {0: (), 5: (*original, aesthetic), 6: (*original, bottom - top, right - left)}[family.text.size_numbers]
 
 
 def _zeros(encoded: Encoded) -> Encoded:
@@ -193,5 +192,5 @@ def _zeros(encoded: Encoded) -> Encoded:
 
 def _check_reads(model: DiffusionModel, extra_channels: int) -> None:
     channels = model.unet.config["in_channels"]
-    if channels != model.family.latent_channels + extra_channels:
+    if channels != model.family.latent.channels + extra_channels:
         raise UserError(cannot_draw(model.checkpoint.name, what_reads(channels)))

@@ -51,7 +51,7 @@ def depth_of(request: Depth, inputs: Inputs, lender: Lender) -> Map:
 
 
 def reads_depth(model: DiffusionModel) -> bool:
-    return model.unet.config["in_channels"] == model.family.latent_channels + READS_DEPTH
+    return model.unet.config["in_channels"] == model.family.latent.channels + READS_DEPTH
 
 
 def depth_channel(depth: Map, request: Depth, model: DiffusionModel) -> Tensor:

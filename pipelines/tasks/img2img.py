@@ -89,9 +89,8 @@ def over(batch: DrawingBatch[FromPicture], denoisers: Denoisers, begins: Beginni
     yield None
     noise = noise_of(singles, latent_shape(request, model), model)
     levels = levels_of(request, denoiser.schedule, steps)
-    latents = noise.first() * levels.sigmas[0]
-    if singles[0].denoising_strength < 1:
-        latents = latents + (yield from begin(singles, begins))
+    first, clean = noise.first(), (yield from begin(singles, begins)) if singles[0].denoising_strength < 1 else None
+    latents = denoiser.schedule.prediction.noised(first, levels.sigmas[0], clean)
     latents = yield from run(request, denoiser, latents, levels, noise, leg_of(batch), show_whole(model))
     yield from pictures(batch, latents)
 
@@ -122,7 +121,7 @@ class Resized:
     def latents(self, single: FromPicture) -> Latents:
         if self.request.resize_mode in RESIZE:
             return (yield from encode(self.model, self.image(single)))
-        latents = yield from encode(self.model, on_grid(self.inputs.open(single.image), self.model.family.pixels_per_latent))
+        latents = yield from encode(self.model, on_grid(self.inputs.open(single.image), self.model.family.latent.pixels))
         return torch.nn.functional.interpolate(latents, size=latent_shape(self.request, self.model)[1:], mode="bilinear")
 
 

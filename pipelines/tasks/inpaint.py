@@ -87,7 +87,7 @@ def prepare(model: DiffusionModel, request: Drawing, patch: Patch, content: str,
 
 
 def reads_mask(model: DiffusionModel) -> bool:
-    return model.unet.config["in_channels"] == model.family.latent_channels + READS_MASK
+    return model.unet.config["in_channels"] == model.family.latent.channels + READS_MASK
 
 
 def _extra_channels(model: DiffusionModel, image: Image.Image, mask: Image.Image) -> Generator[None, None, Tensor]:
@@ -130,7 +130,8 @@ def paint(
     first, begins = noise.first(), prepared.begins
     if content == "Latent noise":
         begins = begins + first * prepared.mask.round()
-    latents = yield from run(request, denoiser, begins + first * levels.sigmas[0], levels, noise, position, show)
+    noisy = denoiser.schedule.prediction.noised(first, levels.sigmas[0], begins)
+    latents = yield from run(request, denoiser, noisy, levels, noise, position, show)
     if prepared.reads_mask or soft:
         return latents
     mask = prepared.mask.round()

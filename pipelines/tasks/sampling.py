@@ -136,5 +136,5 @@ def show_whole(model: DiffusionModel) -> Show:
 
 
 def latent_shape(request: Drawing, model: DiffusionModel) -> tuple[int, int, int]:
-    scale = model.family.pixels_per_latent
-    return model.family.latent_channels, request.height // scale, request.width // scale
+    scale = model.family.latent.pixels
+    return model.family.latent.channels, request.height // scale, request.width // scale

@@ -91,7 +91,7 @@ class Enlarged:
     def latents(self, single: FromPicture) -> Latents:
         if not self.request.is_latent:
             return (yield from encode(self.model, self.pixels))
-        side = self.model.family.pixels_per_latent
+        side = self.model.family.latent.pixels
         read = yield from encode(self.model, on_grid(self.picture, side))
         wide, high = (length // side for length in self.target.enlarged)
         drawn_out = torch.nn.functional.interpolate(read, size=(high, wide), **LATENT[self.request.hires_upscaler])

@@ -25,6 +25,6 @@ def draw(batch: DrawingBatch[Drawing], denoiser: SteppedDenoiser, show: Show | N
     request = batch.request
     noise = noise_of(batch.singles, latent_shape(request, batch.model), batch.model)
     levels = levels_of(request, denoiser.schedule, steps_of(request))
-    first, show = noise.first() * levels.sigmas[0], show or show_whole(batch.model)
-    latents = yield from run(request, denoiser, first, levels, noise, leg_of(batch), show)
+    first = denoiser.schedule.prediction.noised(noise.first(), levels.sigmas[0])
+    latents = yield from run(request, denoiser, first, levels, noise, leg_of(batch), show or show_whole(batch.model))
     yield from pictures(batch, latents)

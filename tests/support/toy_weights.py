@@ -157,13 +157,13 @@ def _unet(shape: ToyShape, channels_in: int) -> Any:
 def _vae(family: Family) -> Any:
     from diffusers import AutoencoderKL
 
-    channels = (8, 8, 16, 16) if family.pixels_per_latent == 8 else (8, 16, 16)
+    channels = (8, 8, 16, 16) if family.latent.pixels == 8 else (8, 16, 16)
     blocks: dict[str, Any] = {
         "block_out_channels": channels,
         "down_block_types": ("DownEncoderBlock2D",) * len(channels),
         "up_block_types": ("UpDecoderBlock2D",) * len(channels),
     }
-    return AutoencoderKL(**blocks, layers_per_block=1, norm_num_groups=4, sample_size=128, scaling_factor=family.scaling_factor)
+    return AutoencoderKL(**blocks, layers_per_block=1, norm_num_groups=4, sample_size=128, scaling_factor=family.latent.scaling_factor)
 
 
 def _encoder(sizes: Mapping[str, Any], words: int) -> Any:

@@ -39,7 +39,7 @@ def wide_networks(family: Family, words: int = WORDS) -> ToyNetworks:
     """Random networks, thin but for the widths by which a family is recognised. The words take most of the room: 76 MB in float16."""
     small = toy_networks(family, 100)
     torch.manual_seed(1)
-    return ToyNetworks(_wide_unet(family).eval(), small.vae, {key: _wide_encoder(key, words).eval() for key in family.encoders})
+    return ToyNetworks(_wide_unet(family).eval(), small.vae, {key: _wide_encoder(key, words).eval() for key in family.text.encoders})
 
 
 def _wide_unet(family: Family) -> Any:
