@@ -49,4 +49,6 @@ X4_UPSCALER = Family(
     "x4-upscaler", "SD x4 upscaler", 512, TextConditioning(("clip_h",)), LatentSpace(pixels=4, scaling_factor=0.08333), noise_levels=350,
 )  # fmt: skip
 
+SVD = Family("svd", "Stable Video Diffusion", 576, TextConditioning())  # it reads a picture, and no words
+
 FAMILIES: dict[str, Family] = {family.key: family for family in (SD1, SD2, SDXL, SDXL_REFINER, X4_UPSCALER)}

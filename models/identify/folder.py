@@ -7,6 +7,7 @@ classes of its own, or numbers that no network has, is not loaded. A folder with
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -57,6 +58,8 @@ OTHERS: tuple[tuple[str, str, str], ...] = (
     ("Krea2", "krea2", "Krea 2"),
 )  # fmt: skip
 
+XT_FRAMES = 25
+XT_11 = re.compile(r"1[._-]1(?!\d)")
 X4_INPUTS = 7  # channels: the latents, and a small picture
 X4_DEFAULTS: Mapping[str, object] = {"steps": 30, "guidance_scale": 9.0}
 INPUTS = {4: "", 9: "inpaint", 8: "instruct", 5: "depth"}  # input channels of the UNet -> variant
@@ -72,7 +75,7 @@ def identify_folder(folder: Path) -> Identity:
     if not isinstance(pipeline, str):
         return Identity("checkpoint", supported=False, note="Its model_index.json cannot be read. Copy the folder again.")
     if pipeline not in PIPELINES:
-        return _other(pipeline)
+        return _other(pipeline, folder)
     if stranger := _stranger(index):
         note = f"Its part {stranger} asks for code that is not Atelier's own, so it is not loaded."
         return Identity("checkpoint", supported=False, note=note)
@@ -107,11 +110,12 @@ def read_json(file: Path) -> dict[str, object]:
         return {}
 
 
-def _other(pipeline: str) -> Identity:
+def _other(pipeline: str, folder: Path) -> Identity:
     for beginning, family, name in OTHERS:
         if pipeline.startswith(beginning):
             note = f"This is {name}. Atelier draws with Stable Diffusion 1, 2 and SDXL so far."
-            return Identity("checkpoint", family, layout="diffusers", supported=False, note=note)
+            variant = video_variant(folder.name, read_json(folder / "unet" / CONFIG).get("num_frames")) if family == "svd" else ""
+            return Identity("checkpoint", family, variant, "diffusers", supported=False, note=note)
     return Identity("checkpoint", layout="diffusers", supported=False, note="This folder holds a kind of model that Atelier does not know.")
 
 
@@ -157,6 +161,14 @@ def _stable_diffusion(folder: Path, index: Mapping[str, object]) -> Identity:
     predicts_v = prediction == "v_prediction" and family != "sd1"
     variant = INPUTS[inputs] or ("lcm" if unet.get("time_cond_proj_dim") else "v" if predicts_v else "")
     return distilled(Identity("checkpoint", family, variant, "diffusers", prediction, is_zero), folder.name, {})
+
+
+def video_variant(name: str, frames: object = None) -> str:
+    """Of Stable Video Diffusion: "" for 14 frames, "xt" for 25, "xt 1.1" for those at 6 frames a second. All three have the same tensors,
+    so the file's name says which; a folder says its frames as well.
+    """
+    is_long = frames == XT_FRAMES or "xt" in name.lower()
+    return "" if not is_long else "xt 1.1" if XT_11.search(name) else "xt"
 
 
 def x4_identity(kind: ModelKind, layout: str, prediction_type: str = "v_prediction") -> Identity:

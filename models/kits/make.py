@@ -93,6 +93,20 @@ X4_VAE = {
 }
 SDXL_VAE = {**VAE, "sample_size": 1024, "scaling_factor": 0.13025, "force_upcast": True}
 
+SVD_UNET: Config = {
+    "in_channels": 8,
+    "out_channels": 4,
+    "layers_per_block": 2,
+    "block_out_channels": [320, 640, 1280, 1280],
+    "down_block_types": ["CrossAttnDownBlockSpatioTemporal"] * 3 + ["DownBlockSpatioTemporal"],
+    "up_block_types": ["UpBlockSpatioTemporal"] + ["CrossAttnUpBlockSpatioTemporal"] * 3,
+    "num_attention_heads": [5, 10, 20, 20],
+    "cross_attention_dim": 1024,
+    "addition_time_embed_dim": 256,
+    "projection_class_embeddings_input_dim": 768,
+}
+SVD_VAE: Config = {name: value for name, value in SD_VAE.items() if name not in ("up_block_types", "norm_num_groups")}
+
 # The end token's number is written out: the public configurations say 2, and the pooled vector is then taken at the largest number.
 CLIP: Config = {"vocab_size": 49408, "max_position_embeddings": 77, "bos_token_id": 49406, "eos_token_id": 49407}
 
@@ -121,6 +135,7 @@ KIT_FILES: Mapping[str, Mapping[str, Config]] = {
     "sd2-v": {"unet": SD2_V_UNET, "vae": SD_VAE, "clip_h": CLIP_H, "scheduler": {**NOISE, "prediction_type": "v_prediction"}},
     "sdxl": {"unet": SDXL_UNET, "vae": SDXL_VAE, "clip_l": CLIP_L, "clip_g": CLIP_G, "scheduler": NOISE},
     "sdxl-refiner": {"unet": REFINER_UNET, "vae": SDXL_VAE, "clip_g": CLIP_G, "scheduler": NOISE},
+    "svd": {"unet": SVD_UNET, "vae": SVD_VAE},
     "x4-upscaler": {
         "unet": X4_UNET,
         "vae": X4_VAE,

@@ -38,7 +38,10 @@ MOST_LAYERS = 128  # of anything that is counted or listed
 COUNTS = re.compile(r"layer|groups$|depth|_blocks$")
 EXPECTED_EXTRAS = re.compile(r"text_projection|transformer\.resblocks\.|encoder\.layers\.")  # OpenCLIP's last layer is not used
 
-CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
+CLASSES = {
+    "unet": "UNet2DConditionModel", "vae": "AutoencoderKL",
+    "video_unet": "UNetSpatioTemporalConditionModel", "video_vae": "AutoencoderKLTemporalDecoder",
+}  # fmt: skip
 NOT_USABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, ArithmeticError, RuntimeError)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from math import isqrt
 from pathlib import Path
@@ -17,7 +17,7 @@ from torch import Tensor
 from models.errors import UserError
 from models.json_values import is_table
 from models.memory.device import Device, mend_torchvision
-from models.networks.build import Blank, Config, built, check, fill, form_of, of_config
+from models.networks.build import Arrange, Blank, Config, built, check, fill, form_of, of_config
 from models.tensors.embedded_sizes import own_sizes
 from models.tensors.header import TensorInfo, read_header
 from models.tensors.layouts import NOT_WEIGHTS
@@ -69,9 +69,18 @@ class Vision:
 def load_vision(path: Path, device: Device) -> Vision:
     """From a safetensors file, or a folder of transformers. Raises `UserError` when it is no such encoder, or does not fit its sizes."""
     source, sizes = _folder(path) if path.is_dir() else vision_file(path)
-    blank = _blank(source.part, sizes)
+    return _loaded(path.stem, source, _blank(source.part, sizes), device)
+
+
+def vision_of(source: Source, metadata: Mapping[str, str], arrange: Arrange, device: Device) -> Vision:
+    """Out of a file that holds more, in names that `arrange` makes those of transformers. Raises `UserError` as `load_vision`."""
+    sizes = {**_sizes(source.part, arrange(source.outline())), **own_sizes(metadata, COMPONENT)}
+    return _loaded(source.part, source, replace(_blank(source.part, sizes), arrange=arrange), device)
+
+
+def _loaded(name: str, source: Source, blank: Blank[CLIPVisionModelWithProjection], device: Device) -> Vision:
     network = fill(blank, check(source, blank).read(form_of(device)), device)
-    return Vision(path.stem, network, sum(weight.nbytes for weight in network.state_dict().values()))
+    return Vision(name, network, sum(weight.nbytes for weight in network.state_dict().values()))
 
 
 def _folder(folder: Path) -> tuple[Source, Config]:
@@ -96,7 +105,7 @@ def _names(names: Iterable[str]) -> dict[str, str]:
     return {name: name for name in names if name.startswith(PARTS) and not NOT_WEIGHTS.search(name)}
 
 
-def _sizes(name: str, weights: Mapping[str, TensorInfo]) -> dict[str, object]:
+def _sizes(name: str, weights: Mapping[str, TensorInfo] | Mapping[str, Tensor]) -> dict[str, object]:
     """By the shapes of its tensors; heads and activation by the width."""
     try:
         hidden = weights["vision_model.embeddings.class_embedding"].shape[0]

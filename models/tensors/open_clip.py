@@ -39,13 +39,14 @@ def _renamed(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
         yield OUTER[name], tensor
     elif name.startswith(LAYERS):
         number, _, inner = name.removeprefix(LAYERS).partition(".")
-        for new, part in _of_layer(inner, tensor):
+        for new, part in of_layer(inner, tensor):
             yield f"encoder.layers.{number}.{new}", part
     else:
         yield name, tensor
 
 
-def _of_layer(inner: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
+def of_layer(inner: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """One tensor of a layer, as transformers names it: queries, keys and values apart."""
     module, _, last = inner.rpartition(".")
     if inner in TOGETHER:
         for letter, part in zip("qkv", tensor.chunk(3), strict=False):

@@ -1,0 +1,32 @@
+"""A video model in memory: its networks, and what a clip's drawing must know of them. Plain values, as `models.diffusion_model`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
+
+    from models.families import Family
+    from models.library.checkpoint import Checkpoint
+    from models.loading.preview_decoder import PreviewDecoder
+    from models.memory.device import Device
+    from models.networks.video import VideoVae
+
+
+@dataclass(frozen=True)
+class VideoModel:
+    """One checkpoint in memory, without its encoder of pictures, which is asked once a clip and lent apart."""
+
+    checkpoint: Checkpoint
+    family: Family
+    device: Device
+    unet: UNetSpatioTemporalConditionModel
+    vae: VideoVae
+    preview: PreviewDecoder
+    timed_decoder: bool  # the VAE decodes frames together; else each by itself, which flickers
+
+    @property
+    def bytes(self) -> int:
+        return sum(weight.nbytes for network in (self.unet, self.vae, self.preview) for weight in network.state_dict().values())
