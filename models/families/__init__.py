@@ -16,6 +16,7 @@ __all__ = ["PIXELS_PER_LATENT", "LatentSpace", "TextConditioning"]
 # The noise levels of ten steps that lose least, as they were found for a family: Sabour et al. (2024), arXiv:2404.14507, appendix.
 SD_ALIGNED_LEVELS = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
 SDXL_ALIGNED_LEVELS = (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029)
+SVD_ALIGNED_LEVELS = (700.0, 54.5, 15.886, 7.977, 4.248, 1.789, 0.981, 0.403, 0.173, 0.034)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Family:
     native_size: int  # pixels, the side of the squares it was trained on
     text: TextConditioning
     latent: LatentSpace = SD_LATENT
+    architecture: str = "unet"  # how its network is called: a line of `pipelines.denoising.callers`
     aligned_levels: tuple[float, ...] = SD_ALIGNED_LEVELS  # of the schedule Align Your Steps; the first family's where none were found
     noise_levels: int = 0  # that the small picture may have which the UNet reads beside the latents, a pixel each; 0: it reads none
 
@@ -49,6 +51,8 @@ X4_UPSCALER = Family(
     "x4-upscaler", "SD x4 upscaler", 512, TextConditioning(("clip_h",)), LatentSpace(pixels=4, scaling_factor=0.08333), noise_levels=350,
 )  # fmt: skip
 
-SVD = Family("svd", "Stable Video Diffusion", 576, TextConditioning())  # it reads a picture, and no words
+SVD = Family(  # it reads a picture, and no words
+    "svd", "Stable Video Diffusion", 576, TextConditioning(), architecture="clip", aligned_levels=SVD_ALIGNED_LEVELS,
+)  # fmt: skip
 
 FAMILIES: dict[str, Family] = {family.key: family for family in (SD1, SD2, SDXL, SDXL_REFINER, X4_UPSCALER)}

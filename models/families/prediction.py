@@ -6,12 +6,15 @@ dx / dsigma = (x - x0) / sigma, which holds for x = x0 + sigma * noise as it doe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+LEVELS = 1000  # that a schedule counts where there are no training steps
 
 Renoise = Callable[[float, float, float], tuple[float, float]]
 
@@ -89,8 +92,33 @@ class Velocity(Epsilon):
         return x * noise_free**2 - output * level * noise_free
 
 
+@dataclass(frozen=True, slots=True)
+class EdmVelocity(Velocity):
+    """v at levels without training steps, of which the network is told ln(sigma) / 4: Karras et al. (2022), table 1, column EDM, and
+    Blattmann et al. (2023), arXiv:2311.15127.
+    """
+
+    least: float = 0.002
+    most: float = 700.0
+    automatic: str = "Karras"
+    levels: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        low, high = math.log(self.least), math.log(self.most)
+        even = (low + (high - low) * place / (LEVELS - 1) for place in range(LEVELS))
+        object.__setattr__(self, "levels", tuple(map(math.exp, even)))
+
+    def time(self, sigma: Tensor, step: Callable[[Tensor], Tensor]) -> Tensor:
+        return sigma.log() / 4
+
+    def noised(self, noise: Tensor, sigma: Tensor, clean: Tensor | None = None) -> Tensor:
+        """A drawing begins with the variance of noisy latents, not of the noise alone, as in Stability's own samplers."""
+        return noise * (sigma**2 + 1).sqrt() if clean is None else noise * sigma + clean
+
+
 EPSILON = Epsilon()
 PREDICTIONS: dict[str, Prediction] = {  # by what a checkpoint says of itself
     "epsilon": EPSILON,
     "v_prediction": Velocity(),
+    "edm_v": EdmVelocity(),
 }

@@ -6,20 +6,20 @@ How a network reads noisy latents, what it is told of their noise level and what
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from models.diffusion_model import DiffusionModel
+from models.video_model import VideoModel
 from pipelines.denoising.areas import Areas
-from pipelines.denoising.control_residuals import Call, ControlResiduals
+from pipelines.denoising.callers import CALLERS, Beside
+from pipelines.denoising.control_residuals import ControlResiduals
 from pipelines.denoising.guidance import Answers, Meaning
 from pipelines.denoising.samples import Samples
-from pipelines.denoising.told import Conditioning, Told, Turn
+from pipelines.denoising.told import Conditioning, Turn
 from pipelines.requests.steps import Steps
 from pipelines.samplers.noise_schedule import NoiseSchedule
 
@@ -29,7 +29,7 @@ class Denoiser:
 
     def __init__(
         self,
-        model: DiffusionModel,
+        model: DiffusionModel | VideoModel,
         schedule: NoiseSchedule,
         conditioning: Conditioning,
         extra_channels: Tensor | None = None,
@@ -42,10 +42,9 @@ class Denoiser:
         and the rest. `most_a_call`: samples, where the device would take more. `go_on`: asked between two calls of one step; raises
         to end it. `areas`: where the words of regions act, if there are any.
         """
-        self._model = model
-        self._areas = areas
-        self._extra_channels = extra_channels
-        self._residuals = residuals or ControlResiduals()
+        self._device = model.device
+        beside = Beside(extra_channels, residuals or ControlResiduals(), conditioning.noise_level, go_on, areas)
+        self._caller = CALLERS[model.family.architecture](model, beside)
         self.schedule, self._timesteps = schedule, schedule.to(model.device.torch_device)
         self._guidance = conditioning.guidance
         turns = {id(told): Turn(told) for told in conditioning.calls}
@@ -53,16 +52,11 @@ class Denoiser:
         self._calls_a_step = conditioning.calls_a_step
         self._step = self._made = 0  # the step that runs, and the calls that were made in it
         self._turn = self._turns[0]
-        self._distilled: dict[float, Tensor | None] = {}  # what a network is told of its guidance, for each of its values
         self._guide(0, 1)
-        level = conditioning.noise_level
-        self._level = None if level is None else torch.tensor([level], device=model.device.torch_device)
         self._most_a_call, self._go_on = most_a_call, go_on
 
     def begin(self, index: int, steps: Steps) -> None:
-        self._residuals.begin(index, steps)
-        if self._model.paced and index < steps.planned:
-            self._model.paced.turn(index - steps.skipped, steps.run)
+        self._caller.begin(index, steps)
         self._step, self._made = index - steps.skipped, 0
         if self._step < steps.run:
             self._guide(self._step, steps.run)
@@ -70,14 +64,12 @@ class Denoiser:
     def _guide(self, index: int, run: int) -> None:
         """A distilled network is told its guidance, and nothing is left to multiply."""
         scale = self._guidance.scale(index, run)
-        told = 1.0 if scale is None else scale
-        if told not in self._distilled:
-            self._distilled[told] = distilled_scale(self._model, told)
-        self._distilled_scale = self._distilled[told]
-        self._scale = scale if self._distilled_scale is None else 1.0
+        self._scale = 1.0 if self._caller.guided(1.0 if scale is None else scale) else scale
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """x: (n, 4, h, w) float32; sigma: (n,). Calls are counted from the first step that runs, as schedules do."""
+        """x: (n, 4, h, w), of clips (n, frames, 4, h, w), float32; sigma: (n,). Calls are counted from the first step that runs, as
+        schedules do.
+        """
         return torch.cat([self._combined(*branches) for branches in self.branches(x, sigma)])
 
     def both(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,7 +84,7 @@ class Denoiser:
         number = self._step * self._calls_a_step + min(self._made, self._calls_a_step - 1)
         self._turn = self._turns[min(number, len(self._turns) - 1)]
         self._made += 1
-        size = self._model.device.pictures_a_call or self._most_a_call or len(x)
+        size = self._device.pictures_a_call or self._most_a_call or len(x)
         for first in range(0, len(x), size):
             if first:
                 self._go_on()
@@ -107,63 +99,20 @@ class Denoiser:
     def _answers(self, x: Tensor, timestep: Tensor, samples: Samples) -> Answers:
         turn = self._turn
         if turn.both is None or not (turn.others or self._guidance.asks(self._scale)):
-            return Answers([(turn.weight, self._told(turn.alone, x, timestep, samples))])
-        negative, positive = self._told(turn.both, x, timestep, samples).chunk(2)
+            return Answers([(turn.weight, self._caller(turn.alone, x, timestep, samples))])
+        negative, positive = self._caller(turn.both, x, timestep, samples).chunk(2)
         pushes = [(turn.weight, positive)]
         for weight, told in turn.others:
             self._go_on()
-            pushes.append((weight, self._told(told, x, timestep, samples)))
+            pushes.append((weight, self._caller(told, x, timestep, samples)))
         return Answers(pushes, negative)
 
     def _combined(self, answers: Answers, meaning: Meaning) -> Tensor:
         return meaning.clean(self._guidance.combine(answers, self._scale, meaning))
 
-    def _told(self, told: Told, x: Tensor, timestep: Tensor, samples: Samples) -> Tensor:
-        """The output of the UNet for each branch, (branches * n, 4, h, w)."""
-        branches = len(told.context)
-        dtype = self._model.device.dtype
-        context = told.context.repeat_interleave(len(x), 0)
-        latents = x.to(dtype).repeat(branches, 1, 1, 1)
-        timesteps = timestep.repeat(branches)
-        added = _added(told, samples)
-        steered = self._residuals.residuals(Call(latents, timesteps, context, added, branches, samples))
-        level = None if self._level is None else self._level.expand(len(latents))
-        further = {"timestep_cond": self._distilled_scale, "class_labels": level, "added_cond_kwargs": added, **steered}
-        given = self._with_beside(latents, samples)
-        divided = self._areas.reading(self._model.unet, told.regions, branches, samples) if self._areas else nullcontext()
-        with divided, self._residuals.with_image_prompts(self._model.unet, branches, samples):
-            return self._model.unet(given, timesteps, context, **further, return_dict=False)[0].float()
-
-    def _with_beside(self, latents: Tensor, samples: Samples) -> Tensor:
-        if self._extra_channels is None:
-            return latents
-        extra_channels = samples.rows(self._extra_channels)
-        return torch.cat([latents, extra_channels.to(latents).repeat(len(latents) // len(extra_channels), 1, 1, 1)], 1)
-
 
 def _without(answers: Answers, meaning: Meaning) -> Tensor | None:
     return None if answers.negative is None else meaning.clean(answers.negative)
-
-
-def _added(told: Told, samples: Samples) -> dict[str, Tensor] | None:
-    if told.pooled is None:
-        return None
-    count = samples.end - samples.first
-    sizes = [samples.rows(branch).expand(count, -1) for branch in told.sizes]
-    return {"text_embeds": told.pooled.repeat_interleave(count, 0), "time_ids": torch.cat(sizes)}
-
-
-def distilled_scale(model: DiffusionModel, guidance_scale: float) -> Tensor | None:
-    """What a network that was distilled with its guidance is told of it, (1, width); None: it is an ordinary one.
-
-    The guidance beyond 1 as sines and cosines: Luo et al. 2023, arXiv:2310.04378, latent consistency models.
-    """
-    width = model.unet.config.get("time_cond_proj_dim")
-    if not width:
-        return None
-    half = width // 2
-    angles = 1000 * (guidance_scale - 1) * torch.exp(torch.arange(half) * (-math.log(10000) / (half - 1)))
-    return torch.cat([angles.sin(), angles.cos()]).unsqueeze(0).to(model.device.torch_device, model.device.dtype)
 
 
 class SteppedDenoiser(Protocol):

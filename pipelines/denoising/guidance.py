@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -39,6 +40,23 @@ class Answers:
     @property
     def positive(self) -> Tensor:
         return self.pushes[0][1]
+
+
+class Guiding(Protocol):
+    """Whatever decides what is asked of a network and what is made of its answers. How strong it is, is its own to understand."""
+
+    # Any: a number, none, or a tensor over the frames of a clip
+    def scale(self, index: int, run: int) -> Any:
+        """How strong at step `index`, from 0, of the `run` that are made."""
+        ...
+
+    def asks(self, scale: Any) -> bool:  # Any: as above
+        """Whether the negative prompt is asked."""
+        ...
+
+    def combine(self, answers: Answers, scale: Any, meaning: Meaning) -> Tensor:  # Any: as above
+        """One output of the network, of its answers."""
+        ...
 
 
 class Guidance:

@@ -14,6 +14,7 @@ from models.loading.preview_decoder import PreviewDecoder
 from pipelines.images.masking import Patch
 
 LONGEST = 512  # pixels; a larger preview says no more about the picture
+LONGEST_STRIP = 2048  # pixels; of a clip's frames in a row
 GAP = 2  # pixels between the pictures of one batch
 
 
@@ -45,6 +46,25 @@ def preview_in(decoder: PreviewDecoder, x0: Tensor, patch: Patch) -> Callable[[]
     return lambda: _jpeg(_sheet([patch.put_back(image) for image in pictures_of(decoder, x0)]))
 
 
+def strip_of(decoder: PreviewDecoder, x0: Tensor) -> Callable[[], bytes]:
+    """A call that makes the JPEG of a clip: its frames in a row. x0: (1, frames, 4, h, w)."""
+    return lambda: _jpeg(_sheet(pictures_of(decoder, x0[0]), x0.shape[1]), LONGEST_STRIP)
+
+
+def loop_of(decoder: PreviewDecoder, x0: Tensor, frames_a_second: int) -> Callable[[], bytes]:
+    """A call that makes the animated WebP of a clip, which plays again and again. x0: (1, frames, 4, h, w)."""
+
+    def made() -> bytes:
+        first, *others = pictures_of(decoder, x0[0])
+        stream = io.BytesIO()
+        first.save(
+            stream, "webp", save_all=True, append_images=others, duration=round(1000 / frames_a_second), loop=0, quality=80, method=0
+        )
+        return stream.getvalue()
+
+    return made
+
+
 def pictures_of(decoder: PreviewDecoder, x0: Tensor) -> list[Image.Image]:
     """One small picture of each of x0 (n, 4, h, w), as large as the decoder makes them."""
     with torch.inference_mode():
@@ -57,10 +77,10 @@ def _pictures(pixels: Tensor) -> list[Image.Image]:
     return [Image.fromarray(picture) for picture in bytes_.permute(0, 2, 3, 1).contiguous().numpy()]
 
 
-def _sheet(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Pictures of one size as one, in rows as nearly square as they come."""
+def _sheet(pictures: Sequence[Image.Image], columns: int = 0) -> Image.Image:
+    """Pictures of one size as one, in rows of so many; 0: as nearly square as they come."""
     count, (width, height) = len(pictures), pictures[0].size
-    columns = next(columns for columns in range(1, count + 1) if columns**2 >= count)
+    columns = columns or next(columns for columns in range(1, count + 1) if columns**2 >= count)
     rows = -(-count // columns)
     sheet = Image.new("RGB", (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP))
     for index, picture in enumerate(pictures):
@@ -69,8 +89,8 @@ def _sheet(pictures: Sequence[Image.Image]) -> Image.Image:
     return sheet
 
 
-def _jpeg(image: Image.Image) -> bytes:
-    image.thumbnail((LONGEST, LONGEST))
+def _jpeg(image: Image.Image, longest: int = LONGEST) -> bytes:
+    image.thumbnail((longest, longest))
     stream = io.BytesIO()
     image.save(stream, "jpeg", quality=85)
     return stream.getvalue()

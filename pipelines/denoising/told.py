@@ -10,16 +10,18 @@ import torch
 from torch import Tensor
 
 from pipelines.denoising.areas import RegionWords
-from pipelines.denoising.guidance import Guidance
+from pipelines.denoising.guidance import Guiding
+from pipelines.denoising.samples import Samples
 
 
 @dataclass(frozen=True)
 class Condition:
     """The condition of one prompt: what it says to the network."""
 
-    context: Tensor  # (1, tokens, width): what the cross attention reads
+    context: Tensor  # (1 or one a picture, tokens, width): what the cross attention reads
     pooled: Tensor | None = None  # (1, width): SDXL adds it to the timestep
     sizes: tuple[tuple[float, ...], ...] = ((),)  # SDXL: the numbers that go with it (`size_numbers`), once or for each window
+    beside: Tensor | None = None  # (1 or one a picture, channels, h, w): read next to the latents in this branch alone
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Conditioning:
     """The conditioning of the prompts over the calls of a run."""
 
     calls: tuple[AtOnce, ...]  # what each call is told, the last one from there on; what is the same is the same object
-    guidance: Guidance
+    guidance: Guiding
     calls_a_step: int = 1
     noise_level: int | None = None  # of the small picture that is read beside the latents, where a network is told it
 
@@ -48,11 +50,31 @@ class Told:
 
     def __init__(self, branches: Sequence[Condition], regions: RegionWords | None = None) -> None:
         self.regions = regions
-        self.context = torch.cat([branch.context for branch in branches])  # (branches, tokens, width)
+        self._contexts = [branch.context for branch in branches]
         pooled = [branch.pooled for branch in branches if branch.pooled is not None]
         self.pooled = torch.cat(pooled) if pooled else None  # (branches, width)
+        self._beside = [branch.beside for branch in branches if branch.beside is not None]
         # float32 whatever the model's precision: bfloat16 has no number for a size like 1032
-        self.sizes = torch.tensor([branch.sizes for branch in branches], dtype=torch.float32, device=self.context.device)
+        self.sizes = torch.tensor([branch.sizes for branch in branches], dtype=torch.float32, device=self._contexts[0].device)
+
+    @property
+    def branches(self) -> int:
+        return len(self._contexts)
+
+    def context(self, samples: Samples, branches: Sequence[int] | None = None) -> Tensor:
+        """(branches * samples, tokens, width). `branches`: of these alone."""
+        return _spread(self._contexts, samples, branches)
+
+    def beside(self, samples: Samples, branches: Sequence[int] | None = None) -> Tensor | None:
+        """(branches * samples, channels, h, w); None: no branch has channels of its own."""
+        return _spread(self._beside, samples, branches) if self._beside else None
+
+
+def _spread(each: Sequence[Tensor], samples: Samples, branches: Sequence[int] | None) -> Tensor:
+    """One row a sample of the call, branch by branch."""
+    chosen = each if branches is None else [each[branch] for branch in branches]
+    rows = [samples.rows(part) for part in chosen]
+    return torch.cat([row.expand(samples.end - samples.first, *row.shape[1:]) for row in rows])
 
 
 class Turn:

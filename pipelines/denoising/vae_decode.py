@@ -14,6 +14,7 @@ from models.diffusion_model import DiffusionModel
 from models.errors import Overflow
 from models.memory.device import release
 from models.memory.forecast import drop_frames, is_out_of_memory
+from models.video_model import VideoModel
 from pipelines.requests.as_made import DecodeUse
 from pipelines.requests.request import MOST_DECODES, Drawing, Drawn
 
@@ -69,7 +70,7 @@ def decode(model: DiffusionModel, latents: Tensor, way: DecodeUse = USUAL) -> Ge
 
 
 @contextmanager
-def full_precision(model: DiffusionModel) -> Generator[None]:
+def full_precision(model: DiffusionModel | VideoModel) -> Generator[None]:
     """The VAE's weights in float32, and back: exact, as every number of half precision is one of float32."""
     model.vae.float()  # pyright: ignore[reportUnknownMemberType]  # diffusers annotates it in part, as the next two
     try:

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from models.diffusion_model import DiffusionModel
-from pipelines.denoising.denoiser import distilled_scale
+from pipelines.denoising.callers import distilled_scale
 from pipelines.denoising.guidance import Answers, Guidance, Meaning
 from pipelines.inside.desk import jpeg, png
 from pipelines.inside.shown import previewed

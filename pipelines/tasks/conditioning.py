@@ -17,8 +17,9 @@ from pipelines.control.regions import Regions
 from pipelines.control.units import Controls
 from pipelines.control.view import View
 from pipelines.denoising.areas import Areas, RegionWords
+from pipelines.denoising.callers import distilled_scale
 from pipelines.denoising.control_residuals import ControlResiduals
-from pipelines.denoising.denoiser import Denoiser, Relay, SteppedDenoiser, distilled_scale
+from pipelines.denoising.denoiser import Denoiser, Relay, SteppedDenoiser
 from pipelines.denoising.guidance import Guidance
 from pipelines.denoising.samples import stacked
 from pipelines.denoising.tiled import Tiled

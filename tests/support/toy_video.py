@@ -25,7 +25,7 @@ from tests.support.toy_files import prefixed, save
 
 WIDTH = 24  # of what the picture's encoder says
 VISION: dict[str, Any] = {
-    "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 8, "image_size": 32,
+    "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 56, "image_size": 224,
     "projection_dim": WIDTH, "hidden_act": "gelu",
 }  # fmt: skip
 UNET: dict[str, Any] = {
