@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
 
     from models.families import Family
-    from models.library.checkpoint import Checkpoint
+    from models.files import ModelFile
     from models.loading.preview_decoder import PreviewDecoder
     from models.memory.device import Device
     from models.networks.video import VideoVae
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class VideoModel:
     """One checkpoint in memory, without its encoder of pictures, which is asked once a clip and lent apart."""
 
-    checkpoint: Checkpoint
+    file: ModelFile
     family: Family
     device: Device
     unet: UNetSpatioTemporalConditionModel

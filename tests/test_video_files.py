@@ -77,17 +77,22 @@ def test_a_folder_of_diffusers_is_read(plain_decoder: bool, tmp_path: Path) -> N
     assert not differing(load_image_encoder(as_video(folder), CPU).network, toy.vision)
 
 
-def test_the_norms_of_residual_blocks_have_the_originals_epsilon() -> None:
-    unet = blank_video_unet("UNet", config(KITS / "svd" / "unet.json")).network
-    norms = {name: module.eps for name, module in unet.named_modules() if isinstance(module, nn.GroupNorm) and "res_block" in name}
+@pytest.fixture(scope="module")
+def whole() -> nn.Module:
+    """The UNet in its published size, without weights."""
+    return blank_video_unet("UNet", config(KITS / "svd" / "unet.json")).network
+
+
+def test_the_norms_of_residual_blocks_have_the_originals_epsilon(whole: nn.Module) -> None:
+    norms = {name: module.eps for name, module in whole.named_modules() if isinstance(module, nn.GroupNorm) and "res_block" in name}
     assert len(norms) == 88 and set(norms.values()) == {1e-5}
-    others = {module.eps for name, module in unet.named_modules() if isinstance(module, nn.GroupNorm) and ".attentions." in name}
+    others = {module.eps for name, module in whole.named_modules() if isinstance(module, nn.GroupNorm) and ".attentions." in name}
     assert others == {1e-6}
 
 
-def test_the_kit_has_as_many_tensors_and_numbers_as_the_published_file() -> None:
-    unet, vae = config(KITS / "svd" / "unet.json"), config(KITS / "svd" / "vae.json")
-    counts = [counted(blank_video_unet("UNet", unet).network), counted(blank_video_vae("VAE", vae, timed=True).network)]
+def test_the_kit_has_as_many_tensors_and_numbers_as_the_published_file(whole: nn.Module) -> None:
+    vae = config(KITS / "svd" / "vae.json")
+    counts = [counted(whole), counted(blank_video_vae("VAE", vae, timed=True).network)]
     assert counts == [(1428, 1_524_623_082), (374, 63_579_183 + 34_163_592 + 72)]
     assert counted(blank_video_vae("VAE", vae, timed=False).network.decoder) == (138, 49_490_179)
 

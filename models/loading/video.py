@@ -11,8 +11,8 @@ from torch import nn
 
 from models.errors import UserError
 from models.families import SVD
+from models.files import ModelFile
 from models.kits import KITS
-from models.library.checkpoint import Checkpoint
 from models.loading.loading import latent_space, read_networks
 from models.loading.preview_decoder import load_preview_decoder
 from models.memory.device import Device
@@ -42,17 +42,17 @@ class VideoPart:
         return self.make()
 
 
-def load_video(checkpoint: Checkpoint, device: Device, go_on: Callable[[], None] = lambda: None) -> VideoModel:
+def load_video(file: ModelFile, device: Device, go_on: Callable[[], None] = lambda: None) -> VideoModel:
     """The UNet and the VAE. `go_on`: asked before each tensor; what it raises ends the loading.
 
     Raises `UserError` when a part is missing, damaged, or does not fit its sizes; that is known before a weight is read.
     """
-    path = checkpoint.file.path
+    path = file.path
     parts = _folder_parts(path) if path.is_dir() else _file_parts(path)
     networks = read_networks(parts, device, go_on)
     unet, vae = networks["unet"], networks["vae"]
     return VideoModel(
-        checkpoint=checkpoint,
+        file=file,
         family=replace(SVD, latent=latent_space(SVD, vae)),
         device=device,
         unet=unet,
@@ -62,9 +62,9 @@ def load_video(checkpoint: Checkpoint, device: Device, go_on: Callable[[], None]
     )
 
 
-def load_image_encoder(checkpoint: Checkpoint, device: Device) -> Vision:
+def load_image_encoder(file: ModelFile, device: Device) -> Vision:
     """The encoder of pictures that goes with it. Raises `UserError` as `load_video`."""
-    path = checkpoint.file.path
+    path = file.path
     if path.is_dir():
         return load_vision(path / IMAGE_ENCODER, device)
     header = read_header(path)

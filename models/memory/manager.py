@@ -129,6 +129,10 @@ class Manager(Generic[Item]):
         """Forgets what the ledger's line names. False when it is lent, or not there any more."""
         return self._forget(*[entry for entry in self._held.values() if entry.line().id == line_id and not entry.leases])
 
+    def forget(self, key: Key) -> bool:
+        """The same by its key: what will not be asked for again soon."""
+        return self._forget(*[entry for entry in self._held.values() if entry.key == key and not entry.leases])
+
     def unload_idle(self, keep: Collection[Key] = ()) -> bool:
         """Forgets everything that is not lent, all but `keep`: what is left to do when memory has run out."""
         return self._forget(*[entry for entry in self._held.values() if not entry.leases and entry.key not in keep])

@@ -18,6 +18,8 @@ from models.identify.control import IP_ADAPTER
 from models.library.catalog import Catalog, Checkpoint
 from models.library.vision_files import Encoders
 from models.loading.loading import load, load_vae
+from models.loading.video import load_image_encoder, load_video
+from models.memory.clip_forecast import UNET, VAE, VISION
 from models.memory.device import Device
 from models.memory.forecast import Machine, vae_weights, weights_of
 from models.memory.manager import Key
@@ -32,11 +34,13 @@ from models.tensors.header import Header, TensorInfo, floating, read_header
 from models.tensors.lora_names import needed
 from models.tensors.reading import read_tensors
 from models.upscalers.upscaler import Upscaler, load_upscaler
+from models.video_model import VideoModel
 from pipelines.preprocessors.annotators import Annotator, Annotators
 from pipelines.prompts import ClipTokenizer, load_tokenizer
 
 Held = Resident[Any] | Kept[Any]  # Any: what a key of each kind stands for, see `LOADERS`
 MOST_TOKENIZERS = 4
+PICTURE_ENCODER = "picture_encoder"  # the kind of key of that which lies in a video model
 WATCHED = (".safetensors", ".json", ".txt")  # of a folder: what is read
 
 
@@ -62,6 +66,8 @@ class Loaders:
         if key.kind in ("annotator", "vision"):
             return self._annotators.size(key.id) if key.kind == "annotator" else self.encoders.size(key.id)
         entry = self.entry(key)
+        if key.kind in ("video", PICTURE_ENCODER):
+            return min(entry.size, (UNET + VAE if key.kind == "video" else VISION) * self._machine.element_size)
         if key.kind == "checkpoint":
             return weights_of(self._catalog.checkpoint(key.id).family_key, entry.size, self._machine)
         if key.kind == "control":
@@ -97,6 +103,17 @@ class Loaders:
         model = load(checkpoint, self._reading_device(), tokenizers, go_on=self._go_on)
         model = replace(model, device=self._device, preview=model.preview.to(device))
         return Resident(model, [*(encoder.network for encoder in model.text_encoders), model.unet, model.vae], device)
+
+    def read_video(self, key: Key) -> Resident[VideoModel]:
+        video = load_video(self._catalog.model(key.id), self._reading_device(), self._go_on)
+        device = self._device.torch_device
+        video = replace(video, device=self._device, preview=video.preview.to(device))
+        return Resident(video, [video.unet, video.vae], device)
+
+    def read_picture_encoder(self, key: Key) -> Resident[Vision]:
+        """That which a video model brings."""
+        vision = load_image_encoder(self._catalog.model(key.id), self._reading_device())
+        return Resident(vision, [vision.network], self._device.torch_device)
 
     def _tokenizer(self, folder: Path) -> ClipTokenizer:
         """Building one takes a fifth of a second, and most checkpoints have the same ones."""
@@ -160,6 +177,8 @@ class Loaders:
 LOADERS: dict[str, Callable[[Loaders, Key], Held]] = {
     "checkpoint": Loaders.read_checkpoint,
     "vae": Loaders.read_vae,
+    "video": Loaders.read_video,
+    PICTURE_ENCODER: Loaders.read_picture_encoder,
     "control": Loaders.read_control,
     "annotator": Loaders.read_annotator,
     IP_ADAPTER: Loaders.read_ip_adapter,

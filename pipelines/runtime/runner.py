@@ -16,6 +16,7 @@ from models.diffusion_model import DiffusionModel
 from models.errors import Interrupted
 from models.identify.control import IP_ADAPTER
 from models.library.catalog import STARTER, Catalog
+from models.memory.clip_forecast import ClipWork, forecast_clip
 from models.memory.device import Device, choose, read_machine, release
 from models.memory.forecast import Machine, Work, peak_in_turn, working_memory
 from models.memory.manager import Key, LedgerLine, Lent, Manager, Tier
@@ -25,6 +26,7 @@ from models.patches import applied
 from models.patches.hypernetworks import active
 from models.patches.ip_adapter import IpAdapter
 from models.upscalers.upscaler import Upscaler
+from models.video_model import VideoModel
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.jobs.runner import Events
@@ -35,7 +37,7 @@ from pipelines.requests.request import Drawing, Enlarge, Request, TextToImage
 from pipelines.resolving.forecast import work_of
 from pipelines.runtime.attempts import Attempts, Watching
 from pipelines.runtime.clock import timed
-from pipelines.runtime.loaders import Held, Loaders
+from pipelines.runtime.loaders import PICTURE_ENCODER, Held, Loaders
 from pipelines.runtime.origins import Origins
 from pipelines.runtime.requested import Named
 from pipelines.runtime.sharing import Sharing
@@ -166,6 +168,21 @@ class ModelRunner:
         room = min(TILES, (self.machine.device or 0) // 2)
         with self._alone(Key("upscaler", upscaler_id), room) as upscaler:
             yield upscaler
+
+    @contextmanager
+    def video(self, model_id: str, work: ClipWork) -> Generator[VideoModel]:
+        """A video model without its encoder of pictures, with room beside it for this clip. Raises `UserError` when it is not there."""
+        found = forecast_clip(work, self.machine, self.machine.device or self.machine.host)
+        with self._alone(Key("video", model_id), found.work) as video:
+            yield video
+
+    @contextmanager
+    def picture_encoder(self, model_id: str) -> Generator[Vision]:
+        """The encoder of pictures of a video model. It is asked once a clip and as large as a small checkpoint, so it is not kept."""
+        key = Key(PICTURE_ENCODER, model_id)
+        with self._alone(key) as vision:
+            yield vision
+        self.manager.forget(key)
 
     def make_room(self) -> None:
         self.manager.unload_idle()

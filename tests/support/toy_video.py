@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from models.files import Identity, ModelFile
-from models.library.checkpoint import Checkpoint, Facts, checkpoint_of
 from models.memory.device import mend_torchvision
 from models.tensors.embedded_sizes import OWN_SIZES
 from tests.support.original_names import RESNET, Tensors, ldm_vae
@@ -202,6 +201,6 @@ def scheduler() -> Any:
     )  # fmt: skip
 
 
-def as_video(path: Path) -> Checkpoint:
+def as_video(path: Path) -> ModelFile:
     """As the catalogue would list it."""
-    return checkpoint_of(ModelFile("toy", path.stem, path, 0, 0.0, Identity("checkpoint", "svd")), Facts())
+    return ModelFile("toy", path.stem, path, 0, 0.0, Identity("checkpoint", "svd"))
