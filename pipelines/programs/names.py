@@ -36,7 +36,7 @@ SAME = {key(name): name for name in SAMPLERS} | {
 }  # fmt: skip
 # What is not here, by what it is most like: of the same order, with noise along the way or without.
 NEAREST = {
-    "DPM++ 2M": ("dpmfast", "dpmadaptive", "dpmpp2s", "dpmpp2mcfgpp", "dpmpp2malt", "dpmsolversinglestep", "gradientestimation", "seeds2",
+    "DPM++ 2M": ("dpmadaptive", "dpmpp2s", "dpmpp2mcfgpp", "dpmpp2malt", "dpmsolversinglestep", "gradientestimation", "seeds2",
                  "tdd"),
     "SA-Solver": ("sasolverpece",),
     "DPM++ 2S a": ("dpmpp2sancestralcfgpp",),

@@ -139,6 +139,9 @@ SAMPLERS: dict[str, SamplerSpec] = {
     "UniPC": SamplerSpec("unipc:unipc", "Normal", "Close to the final picture in 8 to 15 steps"),
     "DEIS": SamplerSpec("deis:deis", "Normal", "Close to the final picture in 10 to 20 steps"),
     "RES multistep": SamplerSpec("res_multistep:res_multistep", "Karras", "As DPM++ 2M, a little calmer"),
+    "DPM fast": SamplerSpec(
+        "dpm_fast:dpm_fast", "DPM fast", "Quick sketches, at levels of its own", (), noise="fresh", options=ANCESTRAL
+    ),
     "Restart": SamplerSpec(
         "restart:restart", "Restart", "Goes back into the noise and mends what went wrong, from 20 steps on", (),
         calls_per_step=2, noise="fresh", options=("s_noise",),
@@ -168,6 +171,7 @@ SCHEDULES: dict[str, ScheduleSpec] = {
     "DDIM": ScheduleSpec("schedules:ddim", "DDIM's own"),
     "LCM": ScheduleSpec("schedules:lcm", "LCM's own"),
     "Restart": ScheduleSpec("schedules:restart", "Restart's own"),
+    "DPM fast": ScheduleSpec("schedules:dpm_fast", "DPM fast's own"),
 }
 
 
