@@ -5,6 +5,7 @@ The network has random weights: how long it takes does not depend on them.
 
 from __future__ import annotations
 
+import json
 import time
 from functools import partial
 from typing import Any
@@ -37,7 +38,8 @@ def network() -> Any:  # Any: diffusers' UNet
     mend_torchvision()
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
-    return UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(kit("sd1") / "unet.json")).eval()
+    unet: Any = UNet2DConditionModel.from_config(json.loads((kit("sd1") / "unet.json").read_text("utf-8")))
+    return unet.eval()
 
 
 def call(unet: Any) -> Timed:  # Any: as above

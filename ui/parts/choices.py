@@ -144,8 +144,7 @@ def listed(
 
 def _offered(studio: Studio, entry: ModelFile, checkpoint_id: str, strengths: Mapping[str, float]) -> OfferedFile:
     why, card = reason(studio, entry.id, checkpoint_id), studio.cards.card(entry)
-    suits = {"suits": dict(entry.identity.defaults)} if entry.identity.kind == "lora" and entry.identity.defaults else {}
-    return {
+    offered: OfferedFile = {
         "id": entry.id,
         "name": entry.name,
         "called": entry.called,
@@ -156,8 +155,10 @@ def _offered(studio: Studio, entry: ModelFile, checkpoint_id: str, strengths: Ma
         "reason": why,
         "misfit": _told(studio.library.misfit, entry.id, checkpoint_id) if why else "",
         "line": "",
-        **suits,
     }
+    if entry.identity.kind == "lora" and entry.identity.defaults:
+        offered["suits"] = dict(entry.identity.defaults)
+    return offered
 
 
 def put_in(words: Iterable[str]) -> list[Word]:
