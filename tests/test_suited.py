@@ -70,5 +70,7 @@ def test_a_lora_of_few_steps_counts_as_long_as_it_acts() -> None:
     request = TextToImage(sampler="Euler", schedule="SGM Uniform", steps=30, guidance_scale=1.0, loras=(LoraUse(id="l"),))
     [sentence] = sampling_notes(request, checkpoint(), shelf)
     assert "“fast” draws in few steps (Lightning): 8 steps are enough; 30 take longer" in sentence
+    tagged = replace(request, loras=(), prompt="a house <lora:fast:0.8>")
+    assert list(sampling_notes(tagged, checkpoint(), shelf)) == [sentence]
     without = replace(request, loras=(LoraUse(id="l", unet=0.0),))
     assert list(sampling_notes(without, checkpoint(), shelf)) == []

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from models.errors import UserError
+from models.files import ModelFile
 from models.identify.distilled import FEW, Distilled
 from models.library.catalog import Checkpoint
+from pipelines.prompts.tags import take_tags
 from pipelines.requests.request import Drawing
 from pipelines.requests.sampling import check_sampling
-from pipelines.resolving.files import CatalogView
+from pipelines.resolving.files import CatalogView, by_name
 from pipelines.samplers import SAMPLERS, resolve_schedule
 
 OF_FAMILY = {  # key of a family -> those that most people draw with
@@ -54,13 +56,21 @@ def sampling_notes(request: Drawing, checkpoint: Checkpoint, catalog: CatalogVie
 
 def _distilled(request: Drawing, checkpoint: Checkpoint, catalog: CatalogView) -> Iterator[tuple[str, str, Distilled, int]]:
     """The name, the way and the usual steps of what draws in few steps: LoRAs that act, then the checkpoint."""
-    for use in request.loras:
-        with suppress(UserError):
-            entry = catalog.model(use.id)
-            if use.unet and entry.identity.variant in FEW:
-                yield entry.name, entry.identity.variant, FEW[entry.identity.variant], _steps(entry.identity.defaults.get("steps"))
+    for entry in _loras(request, checkpoint, catalog):
+        if entry.identity.variant in FEW:
+            yield entry.name, entry.identity.variant, FEW[entry.identity.variant], _steps(entry.identity.defaults.get("steps"))
     if checkpoint.variant in FEW:
         yield checkpoint.name, checkpoint.variant, FEW[checkpoint.variant], _steps(checkpoint.defaults.get("steps"))
+
+
+def _loras(request: Drawing, checkpoint: Checkpoint, catalog: CatalogView) -> Iterator[ModelFile]:
+    """Those that act, of the list and of the tags in the prompt."""
+    for use in request.loras:
+        with suppress(UserError):
+            yield from [catalog.model(use.id)] if use.unet else []
+    with suppress(UserError):
+        names = [tag.name for tag in take_tags(request.prompt)[1] if tag.kind == "lora" and tag.unet]
+        yield from [by_name("lora", name, checkpoint, catalog) for name in names]
 
 
 def _steps(value: object) -> int:

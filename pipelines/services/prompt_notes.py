@@ -93,7 +93,7 @@ class PromptReader:
             return self._unlooked(asked, chosen)
         try:
             found = self._read(asked, checkpoint, chosen, texts)
-            said = tuple(sampling_notes(run, checkpoint, self._catalog)) if run is not ANY_RUN else ()
+            said = tuple(sampling_notes(asked, checkpoint, self._catalog)) if run is not ANY_RUN else ()
             return replace(found, sentences=(*found.sentences, *said))
         except UserError as error:
             return PromptNotes(sentences=(f"{error} Until then nothing can be drawn.",), drawn=chosen.told, has_choices=chosen.found)
