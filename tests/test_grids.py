@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -10,14 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from models.errors import UserError
 from pipelines import NotYours, Person, Studio, TextToImage
-from pipelines.job_book.room import JOBS_A_USER
+from pipelines.grids.axes import offers
+from pipelines.grids.cells import Grid, read_axes
+from pipelines.job_book.room import JOBS_A_USER, Allowance
 from pipelines.jobs.outputs import read
-from pipelines.requests.request import Drawing, ImageToImage
+from pipelines.requests.request import Drawing, ImageToImage, LoraUse
+from pipelines.services import grid_export
 from pipelines.services.answers import GridNews
+from pipelines.services.grid_names import GridNames
 from tests.support.toys import ToyPainter, toy_studio, wait_until
+from tests.support.toys import colour as toy_colour
 
 ME, GUEST = Person("me", owner=True), Person("guest")
 BASE = TextToImage(prompt="a red house", seed=7, steps=1, width=64, height=64)
@@ -226,8 +234,6 @@ def test_a_cell_of_a_guest_counts_as_a_job_that_waits_and_as_its_megapixels(stud
 
 
 def test_an_hour_s_megapixels_are_those_of_all_cells(studio: Studio) -> None:
-    from pipelines.job_book.room import Allowance
-
     hourly = Allowance(hourly=1.0, megapixels=0.25)
     with pytest.raises(UserError, match="for 1 megapixels an hour"):
         studio.book.grids.add(BASE, [], 5, "guest", False, hourly)
@@ -280,3 +286,75 @@ def test_cells_are_one_family_and_say_what_was_changed_between_them(studio: Stud
         "Guidance": "5",
         "Seed": "9",
     }
+
+
+# ---- around a picture, and out of the house ------------------------------------------------------------------------------------------
+
+
+def test_every_way_to_explore_around_a_picture_can_be_drawn_and_has_the_picture_itself_among_its_cells(studio: Studio) -> None:
+    lora = LoraUse(id="x", unet=1.0)
+    made = ImageToImage(image="a" * 64, prompt="a house, snow, night", seed=9, steps=30, guidance_scale=6.5, loras=(lora,), sampler="Heun")
+    told = studio.grids.plans.ways(made)
+    assert [way["title"] for way in told["ways"]] == [
+        "Other seeds", "Between seeds", "Guidance and steps", "Words with and without", "Strength", "LoRA strength", "Samplers",
+    ]  # fmt: skip
+    names = GridNames(studio._catalog, studio.presets, ME.user)
+    for way in told["ways"]:
+        grid = Grid(made, read_axes(made, [(axis["name"], axis["typed"]) for axis in way["axes"]], names))
+        asked = [grid.request(place, offers(made, names)) for place in grid.places]
+        assert any(replace(each, variation_seed=-1) == made for each in asked), way["title"]
+
+
+def test_a_grid_around_a_picture_goes_on_from_it_and_the_path_is_its_family(studio: Studio) -> None:
+    first = over(studio, begun(studio))
+    chosen = drawn(first)["1.2"]
+    base = studio.varied(chosen, ME)
+    again = studio.grids.begin(base, (("variation_strength", "0, 0.5"), ("variation_seed", "3")), ME, origin=chosen)
+    cells = drawn(over(studio, again))
+    family = studio.lineage.of(cells["1.0"], ME)
+    ties = {(tie["parent"], tie["child"]): tie for tie in family["ties"]}
+    assert ties[chosen, cells["1.0"]]["how"] == "With its settings"
+    assert {change["title"] for change in ties[chosen, cells["1.0"]]["changes"]} <= {"Variation", "Variation seed"}
+    assert (drawn(first)["0.0"], chosen) in ties
+
+
+def test_a_grid_leaves_as_one_picture_with_legends_and_as_a_page_that_needs_nothing_else(studio: Studio) -> None:
+    grid = begun(studio, (("guidance_scale", "1, 5"), ("sampler", "Euler, DPM++ 2M SDE Heun"), ("seed", "7-9")))
+    told = over(studio, grid)
+    held, pictures = studio.grids.grid(grid, ME), studio.grids.ids(grid, ME)
+
+    def face(picture: str, longest: int) -> Image.Image:
+        record = studio.picture(picture)
+        assert record
+        return Image.open(record.path)
+
+    sheet = Image.open(io.BytesIO(grid_export.picture(held, pictures, face))).convert("RGB")
+    colours = {colour for _, colour in sheet.getcolors(10**6) or []}
+    assert {toy_colour(seed, 1) for seed in (7, 8, 9)} <= colours and sheet.width < 600 and sheet.height < 2_000
+    less = grid_export.picture(held, {place: each for place, each in pictures.items() if place != (0, 0, 0)}, face)
+    assert Image.open(io.BytesIO(less)).size == sheet.size, "a cell that is not drawn keeps its place"
+    page = b"".join(grid_export.page(held, pictures, face)).decode()
+    assert page.count("<img ") == told["count"] == page.count("data:image/webp;base64,") and "DPM++ 2M SDE Heun" in page
+    assert not re.search(r"https?:|<script|<link", page)
+    with pytest.raises(UserError, match="nothing to export"):
+        grid_export.page(held, {}, face)
+
+
+def test_whose_link_ends_has_no_grid_that_goes_on(studio: Studio, painter: ToyPainter) -> None:
+    hold(painter, 0)
+    grid = begun(studio, person=GUEST)
+    wait_until(lambda: len(studio.book.queue.listing().jobs) == 2)
+    studio.people.on_dropped([GUEST.user])
+    hold(painter, 100)
+    wait_until(lambda: not studio.book.queue.listing().jobs)
+    assert news(studio, grid, GUEST)["state"] == "stopped" and len(painter.drawn) == 1
+
+
+def test_a_cell_is_not_edited_in_the_queue(studio: Studio, painter: ToyPainter) -> None:
+    hold(painter, 0)
+    begun(studio)
+    wait_until(lambda: len(studio.book.queue.listing().jobs) == 2)
+    waits = next(job for job in studio.book.queue.listing().jobs if job.state == "waiting")
+    assert waits.chain_words == "Cell of a grid of 6"
+    with pytest.raises(UserError, match="cell of a grid"):
+        studio.queue.take(waits.id, ME.user)
