@@ -13,6 +13,7 @@ class GridOrder(TypedDict, total=False):
     kind: object  # of a form
     values: object  # the form's, by the names of the request's fields
     picture: object  # id of the one that is varied, in the place of a form
+    grid: object  # id of the one whose form is meant
     axes: object  # [{name, typed}]
     once: object  # what the page calls this order
     place: object  # of a cell: "0.2"

@@ -1,9 +1,9 @@
 """Grid routes: what the axes of a form may vary, a person's grids, and how each comes on.
 
-    POST /grids/axes               {kind, values} or {picture}         -> AxisOffers
-    POST /grids/plan               {kind, values, axes} or {picture, axes} -> GridPlan: cells and time, or what is wrong with which axis
+    POST /grids/axes               {kind, values}, {picture} or {grid} -> AxisOffers
+    POST /grids/plan               the same, and {axes}                -> GridPlan: cells and time, or what is wrong with which axis
     GET  /grids                                                        -> GridList
-    POST /grids                    the same, and {once}                -> {"id"}; the cells are drawn one after another
+    POST /grids                    {kind, values} or {picture}, and {axes, once} -> {"id"}; the cells are drawn one after another
     GET  /grids/{id}?after=VERSION -> GridNews as soon as it is newer, or after 20 seconds; &wait=0: at once
     POST /grids/{id}/stop                                              no cell more is begun; what is drawn stays
     POST /grids/{id}/go-on                                             what was stopped or has failed is drawn
@@ -162,7 +162,9 @@ class GridRoutes:
         return read(KINDS[kind], values), self.studio.origin(origin_of(values), who.person)
 
     def _about(self, who: Visitor, order: GridOrder) -> Asked:
-        """The same, also where it could not be drawn as it stands."""
+        """The same, also where it could not be drawn as it stands; or what a grid varies."""
+        if grid := text(order, "grid"):
+            return self.grids.grid(grid, who.person).base
         if picture := text(order, "picture"):
             return self.studio.varied(picture, who.person)
         return drawing_of(order.get("kind"), order.get("values"))

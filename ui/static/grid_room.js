@@ -64,8 +64,10 @@ const made = () => {
   let turn = 0; // an answer to what was asked before comes too late
   let reading = new AbortController();
   let edited = false; // values of the grid that is shown
+  /** @type {import("./messages.d.ts").AxisOffer[]} */
+  let offered = [];
 
-  const about = () => (picture ? { picture } : { kind, values: page.forms[kind] ?? {} });
+  const about = () => (grid ? { grid } : picture ? { picture } : { kind, values: page.forms[kind] ?? {} });
   // What the server refuses is said at the foot.
   const tried = async (act) => {
     write(part.problem);
@@ -97,6 +99,7 @@ const made = () => {
 
   const showPlan = () => {
     const axes = planned?.axes ?? [];
+    if (!axes.length && planned && find(".grid-cell", part.sheet)) return; // something is wrong: what was there stays until it is right
     part.empty.hidden = axes.length > 0;
     part.sheet.dataset.plan = "yes";
     const form = page.forms[kind] ?? {};
@@ -170,6 +173,7 @@ const made = () => {
   const hear = (told) => {
     const first = !news;
     news = told;
+    if (first) lack(told.axes);
     if (told.cells) cells = told.cells;
     if (first) {
       rows.put(told.axes, true);
@@ -178,6 +182,8 @@ const made = () => {
     }
     showNews();
   };
+  // The titles of axes that the form does not offer as it is now.
+  const lack = (axes) => rows.offer([...offered, ...axes.filter(({ name }) => !offered.some((each) => each.name === name)).map(({ name, title }) => ({ name, title, group: "", sort: "", hint: "", fill: "" }))]);
   const follow = async () => {
     reading.abort();
     const mine = (reading = new AbortController());
@@ -195,11 +201,12 @@ const made = () => {
       }
     }
   };
-  const show = (id) => {
+  const show = async (id) => {
     grid = id;
     news = null;
     edited = false;
     choose([]);
+    await tried(async () => ({ axes: offered } = await order("/axes", { grid })));
     follow();
   };
 
@@ -294,7 +301,7 @@ const made = () => {
       const row = make("button", { type: "button", "aria-label": `${each.axes.join(" × ")}. ${each.words}` },
         make("span", { className: "grid-few" }, ...each.pictures.map((id) => make("img", { src: `thumb/${id}`, alt: "", loading: "lazy" }))),
         make("span", { className: "grid-line" }, make("b", { textContent: each.axes.join(" × ") }), make("span", { textContent: [`${each.drawn} of ${each.count}`, each.words].filter(Boolean).join(" · ") })));
-      row.addEventListener("click", () => ((kind = each.kind), (picture = ""), write(part.about), (part.ways.hidden = true), show(each.id)));
+      row.addEventListener("click", () => ((kind = each.kind), (picture = ""), (part.ways.hidden = true), show(each.id)));
       return make("li", {}, row);
     }));
   };
@@ -319,13 +326,14 @@ const made = () => {
     choose([]);
     part.title.textContent = picture ? "Explore" : "Grid";
     part.ways.hidden = !picture;
-    write(part.about);
+    write(part.about, picture ? "" : page.forms[kind]?.prompt);
     rows.put([]);
     sheet.show({ axes: [], width: 1, height: 1, cells: {} });
     if (!part.dialog.open) part.dialog.showModal();
     draw();
     await tried(async () => {
-      const [{ grids }, { axes: offered }] = await Promise.all([look(""), order("/axes", about())]);
+      const [{ grids }, { axes }] = await Promise.all([look(""), order("/axes", about())]);
+      offered = axes;
       rows.offer(offered);
       shelve(grids);
       const own = grids.find((each) => each.kind === kind);

@@ -162,20 +162,17 @@ export const gridSheet = (root, { choose, open, look }) => {
     event.preventDefault();
     zoomBy(2 ** (-event.deltaY / 240), event);
   }, { passive: false });
-  /** @type {Map<number, PointerEvent>} */
-  const fingers = new Map();
-  const apart = () => {
-    const [one, other] = [...fingers.values()];
-    return Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
-  };
-  scroll.addEventListener("pointerdown", (event) => event.pointerType === "touch" && fingers.set(event.pointerId, event));
-  scroll.addEventListener("pointermove", (event) => {
-    if (!fingers.has(event.pointerId)) return;
-    const before = fingers.size === 2 ? apart() : 0;
-    fingers.set(event.pointerId, event);
-    if (before > 20) zoomBy(apart() / before, event);
-  });
-  for (const name of /** @type {const} */ (["pointerup", "pointercancel", "pointerleave"])) scroll.addEventListener(name, ({ pointerId }) => fingers.delete(pointerId));
+  let apart = 0; // two fingers
+  scroll.addEventListener("touchmove", (event) => {
+    if (event.touches.length !== 2) return;
+    event.preventDefault();
+    const [one, other] = event.touches;
+    const now = Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
+    const middle = { clientX: (one.clientX + other.clientX) / 2, clientY: (one.clientY + other.clientY) / 2 };
+    if (apart) zoomBy(now / apart, middle);
+    apart = now;
+  }, { passive: false });
+  for (const name of ["touchstart", "touchend", "touchcancel"]) scroll.addEventListener(name, () => (apart = 0), { passive: true });
   new ResizeObserver(() => fitted && zoom(fit())).observe(scroll);
 
   // ---- chosen, walked through ------------------------------------------------------------------------------------------------

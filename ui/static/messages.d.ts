@@ -1048,6 +1048,7 @@ export type GridOrder = {
   kind?: unknown;
   values?: unknown;
   picture?: unknown;
+  grid?: unknown;
   axes?: unknown;
   once?: unknown;
   place?: unknown;
