@@ -180,7 +180,7 @@ class Services:
         self._grid_jobs = GridJobs(self.book, admission.admitted, admission.allowance, names, self.disk.free, self._worker.changed)
         self.grids = Grids(
             self.book, self._worker, self._news, self._grid_jobs, names, admission.admitted, admission.allowance,
-            GridPlans(self.book.queue, names, self.forecast),
+            GridPlans(self.book.queue, names, self.forecast, lambda: self.steps.budget > 0),
         )  # fmt: skip
         self.people.on_dropped = self.grids.dropped(self.queue.drop)
 

@@ -210,6 +210,12 @@ def test_what_a_grid_would_be_is_said_before_and_what_is_wrong_beside_its_axis(s
     over(studio, begun(studio))
     plan = studio.grids.plans.plan(BASE, TWO_BY_THREE, ME)
     assert plan["count"] == 6 and plan["problem"] == "" and plan["seconds"] is not None
+    late = replace(BASE, steps=10), (("prompt~replace", "red, [red:green:0.7]"), ("vae", "Own, Automatic"))
+    whole = studio.grids.plans.plan(*late, ME)["seconds"] or 0.0
+    studio.steps.budget = 10**6
+    assert studio.grids.plans.plan(*late, ME)["seconds"] == pytest.approx(whole * (1 + 0.2) / 4), (
+        "8 of 10 steps are said alike, and the VAE acts in none"
+    )
     assert {each["name"] for each in studio.grids.plans.offers(ImageToImage(), ME)["axes"]} >= {
         "steps",
         "denoising_strength",

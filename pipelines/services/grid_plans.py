@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from models.errors import UserError
 from models.memory.forecast import Forecast
@@ -12,8 +12,10 @@ from pipelines.grids.cells import Axis, AxisError, Grid, Place, beginning, read_
 from pipelines.grids.explore import ways
 from pipelines.job_book.queue import BookQueue
 from pipelines.requests.request import Drawing, Request
+from pipelines.requests.steps import steps_of
 from pipelines.services.grid_answers import AxisOffer, AxisOffers, GridAxis, GridPlan, GridWay, GridWays
 from pipelines.services.grid_names import GridNames
+from pipelines.steps.alike import shared_steps
 
 NO_DRAWING = "A grid varies a drawing. Open such a tab."
 Asked = Sequence[tuple[str, str]]  # (name of what is varied, what is typed) of each axis
@@ -22,9 +24,15 @@ Asked = Sequence[tuple[str, str]]  # (name of what is varied, what is typed) of 
 class GridPlans:
     """Safe to call from any thread. Everything raises `UserError` with a sentence, and `BookError`."""
 
-    def __init__(self, queue: BookQueue, names: Callable[[str], GridNames], forecast: Callable[[Request], Forecast | None]) -> None:
-        """`forecast`: of the memory."""
-        self._queue, self._names, self._forecast = queue, names, forecast
+    def __init__(
+        self,
+        queue: BookQueue,
+        names: Callable[[str], GridNames],
+        forecast: Callable[[Request], Forecast | None],
+        shares: Callable[[], bool],
+    ) -> None:
+        """`forecast`: of the memory. `shares`: whether steps are kept, so that cells can share them."""
+        self._queue, self._names, self._forecast, self._shares = queue, names, forecast, shares
 
     def offers(self, request: Request, person: Person) -> AxisOffers:
         """What axes of this form may vary."""
@@ -53,9 +61,8 @@ class GridPlans:
             return plan
         except UserError as error:
             return {**plan, "problem": str(error)}
-        seconds = [self._queue.expected(each) for each in requests.values()]
-        known = [each for each in seconds if each is not None]
-        total = sum(known) if len(known) == len(seconds) else None
+        seconds = self.seconds(grid, requests)
+        total = sum(seconds.values()) if len(seconds) == len(requests) else None
         axes = [axis_told(axis) for axis in grid.axes]
         return {**plan, "axes": axes, "count": grid.count, "seconds": total, "advice": self._advice(requests.values())}
 
@@ -68,6 +75,12 @@ class GridPlans:
             except UserError as error:
                 raise UserError(f"{said_of(grid.axes, place)}: {error}") from None
         return found
+
+    def seconds(self, grid: Grid, requests: Mapping[Place, Drawing]) -> dict[Place, float]:
+        """That cells are expected to take, as far as that is known. What a cell has in common with one before it is made once."""
+        shares = _shares(grid, requests) if self._shares() else {}
+        expected = ((place, self._queue.expected(request)) for place, request in requests.items())
+        return {place: seconds * (1 - _share(shares, place)) for place, seconds in expected if seconds is not None}
 
     def _advice(self, requests: Iterable[Drawing]) -> str:
         """On the largest of them."""
@@ -83,6 +96,23 @@ class GridPlans:
             for way in ways(base)
         ]
         return GridWays(kind=base.kind, words=base.words, ways=told)
+
+
+def _shares(grid: Grid, requests: Mapping[Place, Drawing]) -> dict[tuple[int, int], float]:
+    """By axis and key: the share of its steps that a cell has in common with that of the axis' first value. Looked at where all other
+    axes are at their first, which stands for the others: a look at each pair of cells would take longer than typing.
+    """
+    first = tuple(axis.values[0].key for axis in grid.axes)
+    found: dict[tuple[int, int], float] = {}
+    for place, axis in enumerate(grid.axes):
+        for value in axis.values[1:]:
+            one = requests[(*first[:place], value.key, *first[place + 1 :])]
+            found[place, value.key] = shared_steps(requests[first], one) / max(1, steps_of(one).run)
+    return found
+
+
+def _share(shares: Mapping[tuple[int, int], float], place: Place) -> float:
+    return max((shares.get((axis, key), 0.0) for axis, key in enumerate(place)), default=0.0)
 
 
 def said_of(axes: Sequence[Axis], place: Place) -> str:

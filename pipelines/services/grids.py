@@ -215,9 +215,8 @@ class Grids:
         return max(0.0, sum(left) - max(0.0, begun))
 
     def _time(self, known: Known) -> None:
-        requests = self._sound(known)
-        expected = ((written(place), self._book.queue.expected(request)) for place, request in requests.items())
-        known.seconds = {place: seconds for place, seconds in expected if seconds is not None}
+        expected = self.plans.seconds(known.grid, self._sound(known))
+        known.seconds = {written(place): seconds for place, seconds in expected.items()}
 
     def _sound(self, known: Known) -> dict[Place, Drawing]:
         found: dict[Place, Drawing] = {}
