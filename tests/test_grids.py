@@ -339,7 +339,7 @@ def test_a_grid_leaves_as_one_picture_with_legends_and_as_a_page_that_needs_noth
     assert {toy_colour(seed, 1) for seed in (7, 8, 9)} <= colours and sheet.width < 600 and sheet.height < 2_000
     less = grid_export.picture(held, {place: each for place, each in pictures.items() if place != (0, 0, 0)}, face)
     assert Image.open(io.BytesIO(less)).size == sheet.size, "a cell that is not drawn keeps its place"
-    page = b"".join(grid_export.page(held, pictures, face)).decode()
+    page = grid_export.page(held, pictures, face).decode()
     assert page.count("<img ") == told["count"] == page.count("data:image/webp;base64,") and "DPM++ 2M SDE Heun" in page
     assert not re.search(r"https?:|<script|<link", page)
     with pytest.raises(UserError, match="nothing to export"):

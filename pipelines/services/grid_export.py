@@ -173,11 +173,11 @@ img:target { max-width: 96vw; }
 """.replace("\n", "")
 
 
-def page(grid: Grid, pictures: Mapping[Place, str], face: Face) -> Iterator[bytes]:
-    """HTML with all pictures in it, piece by piece. Raises `UserError` when there is nothing."""
+def page(grid: Grid, pictures: Mapping[Place, str], face: Face) -> bytes:
+    """HTML with all pictures in it. Raises `UserError` when there is nothing."""
     if not pictures:
         raise UserError(NOTHING)
-    return _page(grid, pictures, face)
+    return b"".join(_page(grid, pictures, face))
 
 
 def _page(grid: Grid, pictures: Mapping[Place, str], face: Face) -> Iterator[bytes]:

@@ -115,10 +115,10 @@ class GridRoutes:
         return await _answered(request, lambda who, order: self.grids.plans.ways(self._about(who, order)))
 
     async def sheet(self, request: Request) -> Response:
-        return await self._given_out(request, lambda *grid: grid_export.picture(*grid), "grid.png", "image/png")
+        return await self._given_out(request, grid_export.picture, "grid.png", "image/png")
 
     async def page(self, request: Request) -> Response:
-        return await self._given_out(request, lambda *grid: b"".join(grid_export.page(*grid)), "grid.html", "text/html")
+        return await self._given_out(request, grid_export.page, "grid.html", "text/html")
 
     async def _given_out(
         self, request: Request, make: Callable[[Grid, Mapping[Place, str], Face], bytes], name: str, kind: str
