@@ -41,10 +41,11 @@ const built = () => {
   const sheet = make("div", { className: "grid-stage" }, empty);
   const bar = make("div", { className: "grid-bar" });
   const tools = make("div", { className: "grid-tools" });
-  const side = make("div", { className: "grid-side" }, make("div", { className: "grid-fields" }, about, ways, rows, shelf), make("div", { className: "grid-foot" }, problem, plan, acts));
+  const fields = make("div", { className: "grid-fields" }, about, ways, rows, shelf);
+  const side = make("div", { className: "grid-side" }, fields, make("div", { className: "grid-foot" }, problem, plan, acts));
   dialog.append(make("div", { className: "grid-head" }, title, tools, close), make("div", { className: "grid-body" }, side, make("div", { className: "grid-main" }, sheet, bar)));
   (find(".gradio-container") ?? document.body).append(dialog);
-  return { dialog, title, about, ways, rows, problem, plan, acts, shelf, empty, sheet, bar, tools };
+  return { dialog, title, fields, about, ways, rows, problem, plan, acts, shelf, empty, sheet, bar, tools };
 };
 
 const made = () => {
@@ -153,6 +154,7 @@ const made = () => {
       starts,
       runs,
       goes && button("play", "Go on", "Draw what is still missing", act("go-on"), edited ? "act" : "grid-draw"),
+      news && button("sliders-horizontal", "What varies", "Show or hide the axes", () => part.fields.classList.toggle("open"), "act grid-more"),
       news && button("plus", "Another grid", "Keep this one, and make another of the form", blank),
     ].filter(Boolean));
     part.tools.hidden = !part.sheet.querySelector(".grid-cell");
