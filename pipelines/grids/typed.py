@@ -20,7 +20,7 @@ from models.errors import UserError
 from pipelines.requests.fields import Range
 
 MOST_VALUES = 200  # of one axis
-WAYS = "Write numbers with commas, or ranges: 1-5, 1-5 (+2), 1-10 [5]"
+WAYS = "Numbers, or ranges: 1-5, 1-5 (+2), 1-10 [5]"
 ITEM = re.compile(r'[^\S\n]*(?:"((?:[^"]|"")*)"?)?([^,\n]*)([,\n]|$)')
 NUMBER = r"[+-]?\s*(?:\d{1,20}(?:\.\d{0,10})?|\.\d{1,10})"
 ALONE = re.compile(NUMBER, re.ASCII)
@@ -66,7 +66,7 @@ def _values(item: str, kind: type, limit: Range) -> Iterator[Decimal]:
     if ALONE.fullmatch(item):
         yield _decimal(item)
     elif (found := RANGE.fullmatch(item)) is None:
-        raise UserError(f"“{item[:40]}” is not a number. {WAYS}; from {allowed(limit)}.")
+        raise UserError(f"“{item[:40]}” is not a number. Write numbers, or ranges like 1-5, 1-5 (+2) or 1-10 [5]; from {allowed(limit)}.")
     elif found[4] is not None:
         yield from _spread(_decimal(found[1]), _decimal(found[2]), int(found[4]), kind)
     else:
