@@ -121,6 +121,14 @@ class BookGrids:
         pictures = {row["cell"]: picture_of(row, self._pictures) for row in self._file.rows(query, (grid_id,))}
         return {row["cell"]: CellRow(row["id"], row["state"], row["message"], row["number"], pictures.get(row["cell"])) for row in jobs}
 
+    def shown(self, grid_id: str, most: int) -> tuple[list[str], int, bool]:
+        """The ids of a few of its pictures, how many cells have one, and whether a job of it waits or runs. Reads no request."""
+        drawn = f"""select min(picture.id) as id from job join picture on picture.job = job.id where job.grid = ? and {KEPT}
+          group by job.cell order by min(picture.number)"""
+        ids = [row["id"] for row in self._file.rows(drawn, (grid_id,))]
+        active = "select 1 from job where grid = ? and state in ('waiting', 'running') limit 1"
+        return ids[:most], len(ids), bool(self._file.rows(active, (grid_id,)))
+
     def waits(self, grid_id: str) -> bool:
         """Whether a cell of it waits."""
         return bool(self._file.rows("select 1 from job where grid = ? and state = 'waiting' limit 1", (grid_id,)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from models.errors import UserError
@@ -147,7 +147,7 @@ class Grids:
             words=row.words,
             width=known.grid.base.width,
             height=known.grid.base.height,
-            state=_state(row, held.values()),
+            state=_state(row, any(each.state in ("waiting", "running") for each in cells.values())),
             origin=row.origin,
             axes=[axis_told(axis) for axis in known.grid.axes],
             cells={cell: self._cell(found, live) for cell, found in held.items()} if moved else None,
@@ -181,8 +181,7 @@ class Grids:
         return max(self._worker.queue_version, live.version if live else 0)
 
     def _line(self, row: GridRow) -> GridLine:
-        cells = self._book.grids.cells(row.id)
-        pictures = [each.picture.id for each in cells.values() if each.picture]
+        pictures, drawn, active = self._book.grids.shown(row.id, SHOWN)
         try:
             grid = self._jobs.known(row).grid
         except UserError:
@@ -191,12 +190,12 @@ class Grids:
             id=row.id,
             kind=row.request.kind,
             words=row.words,
-            state=_state(row, cells.values()),
+            state=_state(row, active),
             axes=[axis.title for axis in grid.axes] if grid else [],
             count=grid.count if grid else 0,
-            drawn=len(pictures),
+            drawn=drawn,
             created=row.created,
-            pictures=pictures[:SHOWN],
+            pictures=pictures,
         )
 
     def _cell(self, found: CellRow, live: JobProgress | None) -> GridCell:
@@ -253,8 +252,7 @@ def _dice() -> int:
     return random.SystemRandom().randrange(2**32)
 
 
-def _state(row: GridRow, cells: Iterable[CellRow]) -> str:
+def _state(row: GridRow, active: bool) -> str:
     if row.state != DRAWING:
         return row.state
-    active = any(each.state in ("waiting", "running") for each in cells)
     return DRAWING if row.left or active else "done"
