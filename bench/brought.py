@@ -28,7 +28,7 @@ from pipelines.images.store import Inputs
 from pipelines.job_book.brought import Folder
 from pipelines.jobs.events import Step
 from pipelines.jobs.outputs import Outputs, inspect
-from pipelines.jobs.runner import Events
+from pipelines.jobs.runner import Events, Watching
 from pipelines.jobs.worker import Worker
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Request
@@ -64,8 +64,8 @@ class Timing(ModelRunner):
     gate = Held.gate
     seconds: list[float]  # of the job that was drawn last
 
-    def batches(self, request: Request, progress: Progress | None = None) -> Generator[Events]:
-        for events in super().batches(request, progress):
+    def batches(self, request: Request, progress: Progress | None = None, watching: Watching | None = None) -> Generator[Events]:
+        for events in super().batches(request, progress, watching):
             yield self._timed(events)
 
     def _timed(self, events: Events) -> Events:

@@ -50,6 +50,7 @@ from pipelines.services.inside import Insides
 from pipelines.services.job_news import NewsDesk
 from pipelines.services.library import Library
 from pipelines.services.lineage import Lineages
+from pipelines.services.live_heat import LiveHeats
 from pipelines.services.model_cards import ModelCards
 from pipelines.services.preprocessor_weights import AnnotatorFiles
 from pipelines.services.preset_files import PresetFiles
@@ -123,9 +124,11 @@ class Services:
             self.book, self.uploads, lambda: self.finder, lambda: self.gallery, admission.step, admission.resolved, self.disk.free,
             lambda record: self.safety.entered(record), lambda job: self._grid_jobs.moved(job),
         )  # fmt: skip
-        self._worker = Worker(self.book, outputs, open_runner, followers, self.steps)
+        heats = LiveHeats()
+        heats.is_veiled = lambda user: bool(self.people.checker_of(user))
+        self._worker = Worker(self.book, outputs, open_runner, followers, self.steps, heats.onlooker)
         self._news = NewsDesk(self.book, self._worker, self._catalog)
-        self.queue = Queue(self.book, self._worker, self._news, admission.admitted, admission.allowance, admission.step)
+        self.queue = Queue(self.book, self._worker, self._news, admission.admitted, admission.allowance, admission.step, heats=heats)
         self.people.on_dropped, self.people.on_held = self.queue.drop, self.queue.held
 
     def _join_previews(self, annotators: Annotators) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ from models.starter.recipe.scenes import POSITIONS, SIZES, TIMES, Layout, Scene,
 from pipelines.denoising.vae_encode import encode
 from pipelines.images.store import Inputs
 from pipelines.inside import run
-from pipelines.inside.attention import overheard, shares
+from pipelines.inside.attention import WordLayer, overheard, shares, word_layers
 from pipelines.inside.desk import Desk, Found
-from pipelines.inside.heat import FINEST, MOST, TOO_LARGE, Heat, check_size, kept_size, layer_size, stretch_of
+from pipelines.inside.heat import FINEST, HALVES, MOST, RESTING, TELLING, Heat, kept_size, layer_size, stretch_of
 from pipelines.inside.run import SAME
 from pipelines.inside.said import FILLING, START, SpokenWord, spoken
 from pipelines.inside.watch import Watch
+from pipelines.inside.whole import IN_PARTS, LARGEST, NOTHING_RAN, TOO_LARGE, refusal
 from pipelines.jobs.events import Picture
 from pipelines.requests.request import Details, Drawing, ImageToImage, Inpaint, Outpaint, TextToImage
 from pipelines.runtime.runner import ModelRunner, open_runner
@@ -36,6 +38,7 @@ from tests.support.drawing import ended, finished, task
 from tests.support.kept import branched
 from tests.support.toy_weights import CPU, load_toy_model, write_toy_model
 
+MOUNTAINS = 0.15  # their nearness in a drawn scene
 STARTER = Path(__file__).parents[1] / "models" / "starter"
 
 
@@ -45,14 +48,16 @@ def test_shares_are_the_softmax_of_queries_and_keys_computed_by_hand() -> None:
     hidden, context = torch.randn(1, 4, 6), torch.randn(1, 3, 5)
     with torch.inference_mode():
         told = shares(layer.to_q(hidden), layer.to_k(context), 2)
+        words = shares(layer.to_q(hidden), layer.to_k(context), 2, torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]))
         query, key = (hidden[0] @ layer.to_q.weight.T).numpy(), (context[0] @ layer.to_k.weight.T).numpy()
-    by_hand = np.zeros((4, 3))
+    by_hand = np.zeros((2, 4, 3))
     for head in range(2):
         for place in range(4):
             own = slice(3 * head, 3 * head + 3)
             scores = [math.exp(float(query[place, own] @ key[token, own]) / math.sqrt(3)) for token in range(3)]
-            by_hand[place] += np.array(scores) / sum(scores) / 2
-    assert np.allclose(told.numpy(), by_hand, atol=1e-6) and np.allclose(by_hand.sum(1), 1)
+            by_hand[head, place] = np.array(scores) / sum(scores)
+    assert np.allclose(told.numpy(), by_hand, atol=1e-6) and np.allclose(by_hand.sum(2), 1)
+    assert np.allclose(words.numpy()[:, :, 0], by_hand[:, :, 0] + by_hand[:, :, 2], atol=1e-6), "a word has what its tokens have"
 
 
 def test_what_the_layer_itself_answers_is_what_these_shares_make_of_the_values() -> None:
@@ -72,9 +77,13 @@ def test_what_the_layer_itself_answers_is_what_these_shares_make_of_the_values()
     layer: Any = net.up_blocks[0]["attn2"]
     hidden, context = torch.randn(2, 4, 6), torch.randn(2, 3, 5)
     heard: list[tuple[str, torch.Tensor]] = []
+
+    def hear(layer: WordLayer, query: torch.Tensor, key: torch.Tensor) -> None:
+        heard.append((layer.part, shares(query[-1:], key[-1:], 1)[0]))
+
     with torch.inference_mode():
         plain = net(hidden, context)
-        with overheard(net, lambda part, told: heard.append((part, told))):
+        with overheard(word_layers(net), hear):
             watched = net(hidden, context)
         after = net(hidden, context)
         ((part, told),) = heard
@@ -111,27 +120,26 @@ def test_maps_are_kept_small_and_in_the_shape_of_the_picture() -> None:
 @pytest.mark.parametrize(("words", "steps"), [(10, 20), (77, 150), (225, 150)])
 def test_all_maps_of_a_run_fit_their_bound_whatever_the_prompt(words: int, steps: int) -> None:
     stretch = stretch_of(words, steps, (256, 256))
-    groups = 2 * sum((FINEST >> level) ** 2 for level in range(4))
+    groups = len(HALVES) * 2 * sum((FINEST >> level) ** 2 for level in range(4))
     assert math.ceil(steps / stretch) * words * groups * 4 <= MOST * 1.1
 
 
-def test_a_picture_that_is_too_large_is_a_sentence() -> None:
-    check_size(2048, 2048)
-    with pytest.raises(UserError, match="2048 × 2048"):
-        check_size(4096, 4096)
-    assert TOO_LARGE.endswith(".")
-
-
-def test_the_mean_of_groups_and_steps_is_that_of_what_was_added() -> None:
-    words = [SpokenWord("a", (0,)), SpokenWord("b", (1,))]
+def test_the_mean_of_groups_heads_and_steps_is_that_of_what_was_added() -> None:
+    words = [SpokenWord("a", (0,)), SpokenWord("b", (1,)), SpokenWord(FILLING, (2,))]
     heat = Heat((2, 2), words)
-    given = [torch.tensor([[0.25, 0.75]] * 4), torch.tensor([[0.75, 0.25]] * 4), torch.tensor([[1.0, 0.0]])]
-    heat.add(0, "Up", words, given[0])
-    heat.add(1, "Up", words, given[1])
-    heat.add(1, "Middle", words, given[2])
-    assert heat.of(("Up", (2, 2)))[0].flatten().tolist() == [0.5] * 4 and heat.of(("Up", (2, 2)), 1)[0, 0, 0] == 0.75
-    assert heat.groups == [("Up", (2, 2)), ("Middle", (1, 1))] and heat.clearest == 0
-    assert torch.allclose(heat.of().sum(0), torch.ones(2, 2)) and abs(heat.of()[0, 0, 0].item() - 2 / 3) < 1e-6
+
+    def given(*heads: tuple[float, float, float], places: int = 4) -> torch.Tensor:
+        return torch.tensor([[head] * places for head in heads])
+
+    heat.add(0, "Up", given((0.25, 0.25, 0.5), (0.0, 0.0, 1.0)))
+    heat.add(1, "Up", given((0.0, 0.5, 0.5), (0.5, 0.5, 0.0)))
+    heat.add(1, "Middle", given((1.0, 0.0, 0.0), places=1))
+    up = ("Up", (2, 2))
+    assert heat.groups == [up, ("Middle", (1, 1))] and heat.clearest == 0
+    assert heat.of(up)[:, 0, 0].tolist() == [0.1875, 0.3125, 0.5] and heat.of(up, 1)[:, 0, 0].tolist() == [0.25, 0.5, 0.25]
+    assert heat.of(up, half=TELLING)[:, 1, 1].tolist() == [0.375, 0.375, 0.25], "of each layer those heads that give most to words"
+    assert heat.of(up, half=RESTING)[:, 1, 1].tolist() == [0.0, 0.25, 0.75]
+    assert torch.allclose(heat.of()[:, 0, 0], torch.tensor([1.75, 1.25, 2.0]) / 5), "every head of every layer counts alike"
 
 
 # ---- whole drawings ----------------------------------------------------------------------------------------------------------
@@ -160,10 +168,10 @@ def watched(runner: ModelRunner, request: Drawing, folder: Path) -> tuple[Found,
             return end.value, said
 
 
-def heat_of(found: Found, key: str, stretch: str = "all") -> Any:
+def heat_of(found: Found, key: str, stretch: str = "all", heads: str = "") -> Any:
     told: Any = found.told
     size = next(each for each in told["layers"] if each["key"] == key)
-    return np.frombuffer(found.files[f"heat-{key}-{stretch}.f32"], "<f4").reshape(-1, size["height"], size["width"])
+    return np.frombuffer(found.files[f"heat-{key}{heads}-{stretch}.f32"], "<f4").reshape(-1, size["height"], size["width"])
 
 
 @pytest.mark.parametrize(
@@ -176,9 +184,11 @@ def test_a_watched_run_draws_the_same_picture_and_gives_each_place_to_words_once
     found, said = watched(runner, request, tmp_path)
     told: Any = found.told
     assert told["same"] == SAME and said == request.steps == len(told["steps"])
-    for layers in told["layers"]:
+    for layers, heads in product(told["layers"], told["heads"]):
         for stretch in ("all", *map(str, range(request.steps))):
-            assert np.allclose(heat_of(found, layers["key"], stretch).sum(0), 1, atol=1e-4)
+            assert np.allclose(heat_of(found, layers["key"], stretch, heads["key"]).sum(0), 1, atol=1e-4)
+    halves = [heat_of(found, "0", "all", heads["key"]) for heads in told["heads"]]
+    assert np.allclose(halves[0], (halves[1] + halves[2]) / 2, atol=1e-5), "all heads are the mean of the two halves"
     assert told["guided"] is (request.guidance_scale != 1)
 
 
@@ -202,17 +212,20 @@ def test_two_text_encoders_and_larger_pictures_are_watched_too(tmp_path: Path) -
 
 
 def test_the_heat_of_a_thing_lies_on_the_thing(runner: ModelRunner) -> None:
-    """On drawn scenes, whose boxes are known, at several levels of noise: in the box of the house one looks thrice as much at "house"."""
-    rng, sums = np.random.default_rng(11), {size: np.zeros(2) for size in SIZES}
+    """On drawn scenes, whose boxes are known, at several levels of noise: in the box of the house one looks thrice as much at "house".
+
+    Of 72 scenes 65 reach that, all of the 36 with small houses among them: the median is 9.7 times of small ones and 3.6 of big ones.
+    """
+    rng, times = np.random.default_rng(11), dict[str, list[float]]()
     for number in range(12):
         colour, size = ("red", "blue", "yellow", "green", "purple", "white")[number % 6], SIZES[number % 2]
         thing, ground = Thing("house", colour, POSITIONS[number % 3], size), ("grass", "snow", "sand")[number // 2 % 3]
         layout = arrange(Scene((thing,), ground, TIMES[number % 4], number % 4 < 2), rng)
         caption = f"a {size} {colour} house on the {thing.position} on {ground} at {TIMES[number % 4]}"
         heat, inside = _heat_of_scene(runner, draw(layout, 128), caption), _box(layout)
-        sums[size] += heat[inside].mean(), heat[~inside].mean()
-    for size, (inside, outside) in sums.items():
-        assert inside >= 3 * outside, (size, inside / outside)
+        times.setdefault(size, []).append(heat[inside].mean() / heat[~inside].mean())
+    for size, each in times.items():
+        assert np.median(each) >= 3 and min(each) >= 2, (size, each)
 
 
 def _heat_of_scene(runner: ModelRunner, pixels: Any, caption: str) -> Any:
@@ -233,19 +246,28 @@ def _heat_of_scene(runner: ModelRunner, pixels: Any, caption: str) -> Any:
 
 
 def _box(layout: Layout) -> Any:
-    points = np.concatenate([part.points for part in layout.parts if part.edge is not None])
+    """Of the house, and not of the mountains, which have edges as well and lie farther away than any thing."""
+    points = np.concatenate([part.points for part in layout.parts if part.edge is not None and (part.depth or 0) > MOUNTAINS])
     (left, top), (right, bottom) = points.min(0), points.max(0)
     down, across = np.mgrid[0:128, 0:128] / 127
     return (across >= left) & (across <= right) & (down >= top) & (down <= bottom)
 
 
 @pytest.mark.parametrize(
-    "request_",
-    [Inpaint(area="Only masked"), Outpaint(), Details(), ImageToImage(tiling="Windows"), ImageToImage(denoising_strength=0.0)],
-    ids=["a patch", "several strips", "boxes", "windows", "nothing ran"],
-)  # fmt: skip
-def test_what_is_not_drawn_whole_is_refused_before_anything_is_drawn(request_: Drawing, tmp_path: Path) -> None:
+    ("request_", "why"),
+    [
+        (Inpaint(area="Only masked"), IN_PARTS),
+        (Outpaint(), IN_PARTS),
+        (Details(), IN_PARTS),
+        (ImageToImage(tiling="Windows"), IN_PARTS),
+        (ImageToImage(denoising_strength=0.0), NOTHING_RAN),
+        (TextToImage(width=2048, height=2056), TOO_LARGE),
+    ],
+    ids=["a patch", "several strips", "boxes", "windows", "nothing ran", "too large"],
+)
+def test_what_is_not_drawn_whole_is_refused_before_anything_is_drawn(request_: Drawing, why: str, tmp_path: Path) -> None:
     nothing: Any = None
     looking = run.look(Desk(request_, tmp_path / "none.png", Inputs(tmp_path)), nothing)
-    with pytest.raises(UserError):
+    with pytest.raises(UserError) as refused:
         next(looking)
+    assert str(refused.value) == refusal(request_) == why and not refusal(TextToImage(width=2048, height=LARGEST // 2048))

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from models.library.catalog import Catalog
 from models.memory.forecast import Machine
 from pipelines.images.store import Inputs
+from pipelines.jobs.events import Step
+from pipelines.jobs.runner import Events, Watching
+from pipelines.requests.remaining import Progress
+from pipelines.requests.request import Request
 from pipelines.runtime.runner import ModelRunner
 from tests.support.page_fixtures import House, Visit, browser, free_port, house, opened, visit, wait_for
 from tests.support.toy_weights import CPU, write_toy_model
@@ -23,8 +30,18 @@ __all__ = ["browser", "house", "open_house", "visit"]
 class Draws(ModelRunner):
     """The real runner, with what the fixtures of pages set."""
 
-    gate: threading.Semaphore | None = None
+    gate: threading.Semaphore | None = None  # released once a step
     step_seconds = 0.0
+
+    def batches(self, request: Request, progress: Progress | None = None, watching: Watching | None = None) -> Generator[Events]:
+        for batch in super().batches(request, progress, watching):
+            yield self._gated(batch)
+
+    def _gated(self, batch: Events) -> Events:
+        for event in batch:
+            yield event
+            if self.gate and isinstance(event, Step):
+                self.gate.acquire()
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +77,50 @@ def test_a_picture_is_looked_into_from_its_noise_on(visit: Visit) -> None:
     wait_for(page, lambda: page.locator(".inside-dot").count() == 10)
 
 
+def pixels(visit: Visit) -> bytes:
+    """Of the finished picture in the frame."""
+    with Image.open(io.BytesIO(visit.page.request.get(visit.house.url + visit.finished()).body())) as picture:
+        return picture.tobytes()
+
+
+@contextmanager
+def closing_wire(visit: Visit) -> Generator[Any]:
+    wire = visit.page.context.new_cdp_session(visit.page)
+    yield wire
+    wire.detach()
+
+
+def test_while_a_picture_forms_its_words_show_what_they_look_at_and_it_comes_out_the_same(visit: Visit) -> None:
+    page, row = visit.page, visit.page.locator(".heat-row")
+    visit.set("steps", "5")
+    visit.set("seed", "7")
+    with visit.another_picture():
+        visit.generate("a red house")
+    plain = pixels(visit)
+    visit.house.runner.gate = gate = threading.Semaphore(0)
+    visit.generate()
+    visit.wait_for_step(1)
+    assert not row.count(), "what shows it is not even there before it is asked for"
+    page.get_by_role("button", name="What words look at").click()
+    wait_for(page, lambda: "The next step shows it" in row.inner_text())
+    gate.release(2)  # the step after the one in work
+    wait_for(page, lambda: row.locator("p").inner_text().startswith("Step 3 of 5: “house” has"))
+    red = row.get_by_role("button", name="red")
+    red.click()
+    gate.release()
+    wait_for(page, lambda: row.locator("p").inner_text().startswith("Step 4 of 5: “red” has"))
+    assert red.get_attribute("aria-pressed") == "true"
+    over, under = (page.locator(f".frame > {name}").bounding_box() for name in (".heat", ".preview"))
+    assert over and under and abs(over["y"] - under["y"]) < 2 and abs(over["height"] - under["height"]) < 3, "the heat lies on the preview"
+    with visit.another_picture():
+        gate.release(1000)
+    assert not row.is_visible() and pixels(visit) == plain
+    visit.open_tab("Inside")
+    page.locator(".inside-tabs").get_by_role("tab", name="Attention").click()
+    page.get_by_role("button", name="Shown while pictures are drawn").click()
+    assert page.get_by_role("button", name="Show it while pictures are drawn").get_attribute("aria-pressed") == "false"
+
+
 def test_one_more_run_shows_attention_guidance_and_a_step_to_take_along(visit: Visit) -> None:
     page = visit.page
     visit.set("steps", "3")
@@ -79,6 +140,17 @@ def test_one_more_run_shows_attention_guidance_and_a_step_to_take_along(visit: V
     canvas = page.locator(".inside-frame canvas")
     canvas.click(position={"x": 40, "y": 40})
     assert page.locator(".inside-bar").count() == 3
+    box = canvas.bounding_box()
+    assert box
+    with closing_wire(visit) as wire:  # by a finger: what stands there now is another spot's
+        before = page.locator(".inside-spot").inner_text()
+        point = {"x": box["x"] + box["width"] - 9, "y": box["y"] + box["height"] - 9}
+        wire.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
+        wire.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        wait_for(page, lambda: page.locator(".inside-spot").inner_text() != before)
+    seen = page.locator(".inside-caption").inner_text()
+    page.get_by_role("button", name="Those that look at words most").click()
+    wait_for(page, lambda: page.locator(".inside-caption").inner_text() != seen)
     page.get_by_role("slider", name="Steps").press("End")
     wait_for(page, lambda: page.locator(".inside-foot output").inner_text() == "Step 3")
     panels.get_by_role("tab", name="Guidance").click()

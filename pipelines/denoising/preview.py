@@ -80,13 +80,18 @@ def _pictures(pixels: Tensor) -> list[Image.Image]:
 def _sheet(pictures: Sequence[Image.Image], columns: int = 0) -> Image.Image:
     """Pictures of one size as one, in rows of so many; 0: as nearly square as they come."""
     count, (width, height) = len(pictures), pictures[0].size
-    columns = columns or next(columns for columns in range(1, count + 1) if columns**2 >= count)
+    columns = columns or columns_of(count)
     rows = -(-count // columns)
     sheet = Image.new("RGB", (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP))
     for index, picture in enumerate(pictures):
         row, column = divmod(index, columns)
         sheet.paste(picture, (column * (width + GAP), row * (height + GAP)))
     return sheet
+
+
+def columns_of(count: int) -> int:
+    """In which so many pictures lie in a preview."""
+    return next(columns for columns in range(1, count + 1) if columns**2 >= count)
 
 
 def _jpeg(image: Image.Image, longest: int = LONGEST) -> bytes:

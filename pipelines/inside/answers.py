@@ -135,8 +135,15 @@ class HeatWord(TypedDict):
     share: float  # of what the clearest layers look at, 0 .. 1; those of all words make 1
 
 
+class HeatHeads(TypedDict):
+    """Some of the heads of each layer, or all. Within `RunFound`."""
+
+    key: str
+    title: str
+
+
 class HeatLayers(TypedDict):
-    """The layers of one size, or all. Within `RunFound`; its maps are `heat-KEY-PLACE.f32`, and `heat-KEY-all.f32` of all steps."""
+    """The layers of one size, or all. Within `RunFound`; maps are `heat-KEYHEADS-PLACE.f32`, and `heat-KEYHEADS-all.f32` of all steps."""
 
     key: str
     title: str
@@ -169,6 +176,7 @@ class RunFound(TypedDict):
     same: str  # whether it came out the same
     words: list[HeatWord]
     layers: list[HeatLayers]
+    heads: list[HeatHeads]
     clearest: str  # key of the layers that are shown first
     stretches: list[str]  # which steps share a map, by its place
     guided: bool
@@ -176,6 +184,22 @@ class RunFound(TypedDict):
     own: int  # place of the picture's own among them
     latents: list[int]  # shape
     steps: list[RunStep]
+
+
+class LiveHeat(TypedDict):
+    """Where a word is looked at in the newest step of one's own job that runs. Within `QueueNews`; read by `stage_heat.js`."""
+
+    job: str
+    step: int
+    steps: int
+    words: list[HeatWord]
+    word: int  # the place of the one whose heat this is
+    pictures: int  # that are drawn side by side
+    columns: int  # in which they lie, as in the preview
+    width: int  # of the map of each
+    height: int
+    heat: str  # base64 of little-endian float32, picture by picture, row by row
+    message: str  # why nothing can be seen, or ""
 
 
 class AgainFound(TypedDict):

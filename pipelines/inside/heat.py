@@ -11,28 +11,24 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.errors import UserError
+from pipelines.inside.answers import HeatWord
 from pipelines.inside.said import SpokenWord
+from pipelines.inside.schedules import short
 
 FINEST = 64  # places along the longer side of what is kept
 MOST = 48 * 2**20  # bytes that one picture's heat may take
-LARGEST = 2048 * 2048  # pixels of a picture whose attention is kept
-TOO_LARGE = "A picture of more than 2048 × 2048 pixels is not watched: its attention would take too much memory. Choose a smaller one."
 Size = tuple[int, int]  # height, width
 Group = tuple[str, Size]  # a part of the UNet, and the size of its layers
-
-
-def check_size(width: int, height: int) -> None:
-    """Raises `UserError` for a picture that is too large."""
-    if width * height > LARGEST:
-        raise UserError(TOO_LARGE)
+EVERY, TELLING, RESTING = "", "words", "rest"  # heads: all; the half of a layer's that gives most to words; the other half
+HALVES = {EVERY: "All heads", TELLING: "Those that look at words most", RESTING: "The others"}
 
 
 def stretch_of(words: int, steps: int, size: Size) -> int:
     """How many steps share one map, so that all maps fit the memory. `size`: of the latents."""
     height, width = kept_size(size)
-    a_step = words * height * width * 4 * 8 // 3  # float32, on the way down and up, and a third more for the smaller layers
-    return max(1, math.ceil(steps * a_step / MOST))
+    a_map = words * height * width * 4  # float32
+    a_step = len(HALVES) * a_map * 8 // 3  # on the way down and up, and a third more for the smaller layers
+    return math.ceil(steps / max(1, MOST // a_step))
 
 
 def kept_size(size: Size) -> Size:
@@ -53,14 +49,10 @@ def layer_size(latents: Size, places: int) -> Size:
 
 @dataclass
 class Layers:
-    """The heat of the layers of one size, in one stretch of steps."""
+    """The heat of one half of the heads of the layers of one size, in one stretch of steps."""
 
-    total: Tensor  # (words, height, width), float32
-    times: int = 0  # how often such a layer ran
-
-    @property
-    def mean(self) -> Tensor:
-        return self.total / max(1, self.times)
+    total: Tensor  # (words, height, width), float32, of all these heads together
+    heads: int = 0  # of all layers that ran, each as often as it ran
 
 
 @dataclass
@@ -70,36 +62,45 @@ class Heat:
     latents: Size
     words: Sequence[SpokenWord]
     stretch: int = 1
-    _kept: dict[tuple[Group, int], Layers] = field(default_factory=dict[tuple[Group, int], Layers])
+    _kept: dict[tuple[Group, str, int], Layers] = field(default_factory=dict[tuple[Group, str, int], Layers])
     _belong: dict[tuple[SpokenWord, ...], Tensor] = field(default_factory=dict[tuple[SpokenWord, ...], Tensor])
 
-    def add(self, step: int, part: str, said: Sequence[SpokenWord], given: Tensor) -> None:
-        """`said`: the words of this step. `given`: (places, tokens) of a layer, which sum to 1 in each place."""
-        size = layer_size(self.latents, len(given))
-        layers = self._layers((part, size), step // self.stretch)
-        told = (given @ self._places(tuple(said), given)).T.view(1, -1, *size)
-        layers.total += functional.interpolate(told, layers.total.shape[1:], mode="area")[0].cpu()
-        layers.times += 1
+    def add(self, step: int, part: str, given: Tensor) -> None:
+        """`given`: (heads, places, words) of a layer; what a head gives sums to 1 in each place.
 
-    def _places(self, said: tuple[SpokenWord, ...], given: Tensor) -> Tensor:
-        """(tokens, words): 1 where a token belongs to a word."""
+        The heads of each layer are parted by how much they give to the words that somebody wrote, at this call: what a head is good for
+        differs from layer to layer, so their numbers say nothing.
+        """
+        size, heads = layer_size(self.latents, given.shape[1]), len(given)
+        plain = [row for row, word in enumerate(self.words) if word.is_plain]
+        order = given[:, :, plain].sum((1, 2)).argsort(descending=True)
+        half = (heads + 1) // 2
+        for name, chosen in ((TELLING, order[:half]), (RESTING, order[half:])):
+            if len(chosen):
+                self._put(((part, size), name, step // self.stretch), given[chosen], size)
+
+    def _put(self, place: tuple[Group, str, int], given: Tensor, size: Size) -> None:
+        told = given.sum(0).T.reshape(1, -1, *size)
+        small = functional.interpolate(told, kept_size(size), mode="area")[0]
+        layers = self._kept.setdefault(place, Layers(torch.zeros_like(small)))
+        layers.total += small
+        layers.heads += len(given)
+
+    def belong(self, said: Sequence[SpokenWord], tokens: int, like: Tensor) -> Tensor:
+        """(tokens, words), float32, where `like` is: 1 where a token belongs to a word. `said`: the words of a step."""
+        said = tuple(said)
         if said not in self._belong:
             rows = {(word.text, word.number): row for row, word in enumerate(self.words)}
-            belong = torch.zeros(given.shape[1], len(self.words))
+            belong = torch.zeros(tokens, len(self.words))
             for word in said:
                 belong[list(word.places), rows[word.text, word.number]] = 1
-            self._belong[said] = belong.to(given)
+            self._belong[said] = belong.to(like.device)
         return self._belong[said]
-
-    def _layers(self, group: Group, stretch: int) -> Layers:
-        if (group, stretch) not in self._kept:
-            self._kept[group, stretch] = Layers(torch.zeros(len(self.words), *kept_size(group[1])))
-        return self._kept[group, stretch]
 
     @property
     def groups(self) -> list[Group]:
         """Of the layers that have run, in the order in which they run."""
-        return list(dict.fromkeys(group for group, _ in self._kept))
+        return list(dict.fromkeys(group for group, _, _ in self._kept))
 
     @property
     def finest(self) -> Size:
@@ -113,21 +114,30 @@ class Heat:
     @property
     def stretches(self) -> list[int]:
         """Those of which something is known."""
-        return sorted({stretch for _, stretch in self._kept})
+        return sorted({stretch for _, _, stretch in self._kept})
 
-    def of(self, group: Group | None = None, stretch: int | None = None) -> Tensor:
-        """(words, height, width): the mean of the layers of a group, or of all at the finest one's size; of a stretch, or of all steps."""
+    @property
+    def has_halves(self) -> bool:
+        return any(half == RESTING for _, half, _ in self._kept)
+
+    def of(self, group: Group | None = None, stretch: int | None = None, half: str = EVERY) -> Tensor:
+        """(words, height, width), in the host's memory: the mean of the layers of a group, or of all at the finest one's size; of a
+        stretch, or of all steps; of a half of the heads, or of all.
+        """
         if group is None:
             finest = kept_size(self.finest)
-            each = [(self.of(own, stretch), self._times(own)) for own in self.groups]
-            total = sum((_larger(heat, finest) * times for heat, times in each), torch.zeros(()))
-            return total / sum(times for _, times in each)
-        stretches = self.stretches if stretch is None else [stretch]
-        found = [self._kept[group, each] for each in stretches if (group, each) in self._kept]
-        return torch.stack([each.total for each in found]).sum(0) / sum(each.times for each in found)
+            each = [(self.of(own, stretch, half), self._heads(own, half)) for own in self.groups if self._heads(own, half)]
+            total = sum((_larger(heat, finest) * heads for heat, heads in each), torch.zeros(()))
+            return total / sum(heads for _, heads in each)
+        found = [
+            layers
+            for (own, heads, place), layers in self._kept.items()
+            if own == group and half in (EVERY, heads) and stretch in (None, place)
+        ]
+        return (torch.stack([each.total for each in found]).sum(0) / sum(each.heads for each in found)).cpu()
 
-    def _times(self, group: Group) -> int:
-        return sum(layers.times for (own, _), layers in self._kept.items() if own == group)
+    def _heads(self, group: Group, half: str) -> int:
+        return sum(layers.heads for (own, heads, _), layers in self._kept.items() if own == group and half in (EVERY, heads))
 
 
 def _larger(heat: Tensor, size: Size) -> Tensor:
@@ -137,3 +147,9 @@ def _larger(heat: Tensor, size: Size) -> Tensor:
 def as_bytes(heat: Tensor) -> bytes:
     """Little-endian float32, word by word, row by row."""
     return heat.numpy().astype(np.dtype("<f4")).tobytes()
+
+
+def heat_words(words: Sequence[SpokenWord], heat: Tensor) -> list[HeatWord]:
+    """As they are told, with the share that each has of all looks. `heat`: (words, height, width)."""
+    shares: list[float] = heat.mean((1, 2)).numpy().tolist()
+    return [HeatWord(text=word.text, plain=word.is_plain, share=short(share)) for word, share in zip(words, shares, strict=True)]

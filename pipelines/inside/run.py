@@ -7,36 +7,31 @@ from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
-import torch
 from PIL import Image
 
 from models.errors import UserError
-from pipelines.inside.answers import HeatLayers, HeatWord, RunFound, RunStep
+from pipelines.inside.answers import HeatHeads, HeatLayers, RunFound, RunStep
 from pipelines.inside.desk import Desk, Found, Looking, Seen
 from pipelines.inside.guidance import Predictions, grey, pictures_of_step, scales_of
-from pipelines.inside.heat import Group, Heat, as_bytes, check_size, kept_size
+from pipelines.inside.heat import HALVES, Group, Heat, as_bytes, heat_words, kept_size
 from pipelines.inside.schedules import short
-from pipelines.inside.watch import IN_PARTS, Watch
+from pipelines.inside.watch import Watch
+from pipelines.inside.whole import IN_PARTS, refusal
 from pipelines.jobs.events import Picture, Step
 from pipelines.jobs.runner import Runner
 from pipelines.requests.drawn_small import DrawnSmall
-from pipelines.requests.request import AREAS, Details, Drawing, Inpaint, Outpaint
+from pipelines.requests.request import Drawing
 from pipelines.requests.steps import steps_of
-from pipelines.requests.tiles import in_tiles
 
 SAME = "Drawn once more, and the same to the last bit: what is seen here made this very picture."
 NOT_SAME = "Drawn once more, and not the same to the last bit: a model, a library or the machine is another one than then."
-NOTHING_RAN = "No step ran for this picture: its denoising strength was 0."
 
 
 def look(desk: Desk, runner: Runner) -> Looking:
     """Watches a drawing of its own. Every step tells what was looked at so far. Raises `UserError` for what is not drawn whole."""
     request = drawn_small(desk.request)
-    check_size(request.width, request.height)
-    if not is_whole(request):
-        raise UserError(IN_PARTS)
-    if not steps_of(request).run:
-        raise UserError(NOTHING_RAN)
+    if why := refusal(request):
+        raise UserError(why)
     watch, made, count, picture = Watch(request), 0, steps_of(request).run, None
     with closing(runner.watched(request, watch.watching)) as events:
         for event in events:
@@ -57,12 +52,6 @@ def look(desk: Desk, runner: Runner) -> Looking:
 def drawn_small(request: Drawing) -> Drawing:
     """Without what an upscaler makes of the picture afterwards."""
     return replace(request, enlarged_by="") if isinstance(request, DrawnSmall) else request
-
-
-def is_whole(request: Drawing) -> bool:
-    """The network reads the whole picture at once, and one drawing is all there is to it."""
-    only_masked = isinstance(request, Inpaint) and request.area != AREAS[0]
-    return not (only_masked or isinstance(request, Outpaint | Details) or in_tiles(request))
 
 
 def _check_whole(step: Step, count: int) -> None:
@@ -113,9 +102,15 @@ def _compared(desk: Desk, picture: Image.Image | None) -> str:
 
 def _maps(heat: Heat) -> Iterator[tuple[str, bytes]]:
     for key, group in _keys(heat):
-        yield f"heat-{key}-all.f32", as_bytes(heat.of(group))
-        for place, stretch in enumerate(heat.stretches):
-            yield f"heat-{key}-{place}.f32", as_bytes(heat.of(group, stretch))
+        for half in _halves(heat):
+            yield f"heat-{key}{half}-all.f32", as_bytes(heat.of(group, half=half))
+            for place, stretch in enumerate(heat.stretches):
+                yield f"heat-{key}{half}-{place}.f32", as_bytes(heat.of(group, stretch, half))
+
+
+def _halves(heat: Heat) -> list[str]:
+    """Of the heads; a network of one head a layer has none."""
+    return list(HALVES) if heat.has_halves else list(HALVES)[:1]
 
 
 def _keys(heat: Heat) -> list[tuple[str, Group | None]]:
@@ -124,15 +119,12 @@ def _keys(heat: Heat) -> list[tuple[str, Group | None]]:
 
 
 def _message(heat: Heat, steps: list[RunStep], scales: list[float], own: int) -> RunFound:
-    share = heat.of(heat.groups[heat.clearest]).mean((1, 2))
-    words = [
-        HeatWord(text=word.text, plain=word.is_plain, share=short(part)) for word, part in zip(heat.words, _numbers(share), strict=True)
-    ]
     return {
         "done": False,
         "same": "",
-        "words": words,
+        "words": heat_words(heat.words, heat.of(heat.groups[heat.clearest])),
         "layers": [_layers(heat, key, group) for key, group in _keys(heat)],
+        "heads": [HeatHeads(key=half, title=HALVES[half]) for half in _halves(heat)],
         "clearest": str(heat.clearest),
         "stretches": [_steps_named(heat.stretch, stretch) for stretch in heat.stretches],
         "guided": False,
@@ -141,10 +133,6 @@ def _message(heat: Heat, steps: list[RunStep], scales: list[float], own: int) ->
         "latents": [],
         "steps": steps,
     }
-
-
-def _numbers(values: torch.Tensor) -> list[float]:
-    return values.cpu().numpy().tolist()
 
 
 def _layers(heat: Heat, key: str, group: Group | None) -> HeatLayers:

@@ -13,16 +13,10 @@ from torch.nn import functional
 
 from models.diffusion_model import DiffusionModel
 from models.errors import UserError
-from pipelines.inside.attention import overheard
-from pipelines.inside.heat import Heat, kept_size, stretch_of
-from pipelines.inside.said import FILLING, START, SpokenWord, spoken
-from pipelines.prompts.asked import AtOnce, asked_by
+from pipelines.inside.heat import Heat, kept_size
+from pipelines.inside.listener import Listener
 from pipelines.requests.branch import branch_of
 from pipelines.requests.request import Drawing
-from pipelines.requests.steps import steps_of
-from pipelines.samplers import SAMPLERS
-
-IN_PARTS = "This picture was drawn in parts, each by itself, and Inside follows what is drawn whole. Choose another one."
 
 
 @dataclass(frozen=True)
@@ -51,18 +45,19 @@ class Watch:
 
     def __init__(self, request: Drawing) -> None:
         self.request = request
-        self._asked = asked_by(request).calls
+        self._listener = Listener(request)
         self._begin()
 
     def _begin(self) -> None:
         self.model: DiffusionModel | None = None
-        self.heat: Heat | None = None
         self.steps: dict[int, StepSeen] = {}  # by their numbers, from 0; a branch has those alone that it made itself
         use = branch_of(self.request)
-        self._step = use.step if use else 0
-        self._calls = self._step * SAMPLERS[self.request.sampler].calls_per_step
-        self._further, self._is_main = 0, False  # calls of this look at the latents that are still to come
-        self._said: dict[str, tuple[SpokenWord, ...]] = {}
+        self._listener.begin(use.step if use else 0)
+
+    @property
+    def heat(self) -> Heat | None:
+        """What its words were looked at from; None before the first call."""
+        return self._listener.heats[-1] if self._listener.heats else None
 
     @contextmanager
     def watching(self, model: DiffusionModel) -> Generator[None]:
@@ -70,61 +65,31 @@ class Watch:
         self._begin()
         self.model = model
         with ExitStack() as stack:
+            stack.enter_context(self._listener.listening(model))  # first: it says which call is the one that counts
             for network in filter(None, (model.unet, model.refiner.unet if model.refiner else None)):
                 stack.callback(network.register_forward_pre_hook(self._called, with_kwargs=True).remove)
                 stack.callback(network.register_forward_hook(self._answered).remove)
-                stack.enter_context(overheard(network, self._heard))
                 for name, block in _blocks(network):
                     stack.callback(block.register_forward_hook(partial(self._passed, name)).remove)
             yield
 
     def made(self, number: int) -> None:
         """So many steps are made, those before a branch among them."""
-        self._step, self._calls = number, number * SAMPLERS[self.request.sampler].calls_per_step
+        self._listener.at(number)
 
     # ---- what the networks say ----------------------------------------------------------------------------------------------
 
-    def _asked_now(self) -> AtOnce:
-        return self._asked[min(self._calls, len(self._asked) - 1)]
-
     def _called(self, _: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:  # Any: what diffusers hands on
+        if self._listener.trouble:
+            raise UserError(self._listener.trouble)
         latents, timestep, context = (given[index] for index in range(3))
-        if latents.shape[0] > 2 or (self.heat and latents.shape[2:] != self.heat.latents):
-            raise UserError(IN_PARTS)
-        self._is_main = not self._further
-        if not self._is_main:  # a further prompt that AND joins
-            self._further -= 1
-            return
-        self._further = len(self._asked_now().prompts) - 1
-        if self.heat is None:
-            self._open(latents, context)
-        if self._step not in self.steps:
+        if self._listener.is_main and self._listener.step not in self.steps:
             read = latents[-1:, :4].detach().float().cpu()
-            self.steps[self._step] = StepSeen(float(timestep.reshape(-1)[0]), read, context=tuple(context.shape))
-
-    def _open(self, latents: Tensor, context: Tensor) -> None:
-        size = (latents.shape[2], latents.shape[3])
-        said = [word for text in self._texts() for word in self._words(text, context.shape[1])]
-        words = {(word.text, word.number): word for word in said}
-        ordered = sorted(words.values(), key=lambda word: word.text in (START, FILLING))
-        self.heat = Heat(size, ordered, stretch_of(len(ordered), max(1, steps_of(self.request).run), size))
-
-    def _texts(self) -> Iterable[str]:
-        return dict.fromkeys(call.prompts[0].text for call in self._asked)
-
-    def _words(self, text: str, count: int) -> tuple[SpokenWord, ...]:
-        assert self.model
-        if text not in self._said:
-            self._said[text] = spoken(self.model, text, count)
-        return self._said[text]
-
-    def _heard(self, part: str, shares: Tensor) -> None:
-        if self._is_main and self.heat:
-            self.heat.add(self._step, part, self._words(self._asked_now().prompts[0].text, shares.shape[1]), shares)
+            self.steps[self._listener.step] = StepSeen(float(timestep.reshape(-1)[0]), read, context=tuple(context.shape))
 
     def _passed(self, name: str, _: nn.Module, given: object, answer: Any) -> None:  # Any: as above
         features: object = cast("tuple[object, ...]", answer)[0] if isinstance(answer, tuple) else answer
-        seen = self.steps.get(self._step) if self._is_main else None
+        seen = self.steps.get(self._listener.step) if self._listener.is_main else None
         if seen is None or seen.positive is not None or not isinstance(features, Tensor) or features.ndim != 4:
             return
         strength = features[-1].detach().float().abs().mean(0)
@@ -132,13 +97,10 @@ class Watch:
         seen.blocks.append(Block(name, tuple(features.shape[1:]), small.cpu()))
 
     def _answered(self, _: nn.Module, given: object, answer: Any) -> None:  # Any: as above
-        if not self._is_main:
-            return
-        seen = self.steps[self._step]
-        if seen.positive is None:
+        seen = self.steps.get(self._listener.step)
+        if self._listener.is_main and seen and seen.positive is None:
             output = answer[0].detach().float().cpu()
             seen.positive, seen.negative = output[-1:], output[:1] if len(output) > 1 else None
-        self._calls += 1
 
 
 def _blocks(unet: Any) -> Iterable[tuple[str, nn.Module]]:  # Any: diffusers names its blocks as modules of any kind

@@ -15,6 +15,7 @@ from pipelines.job_book.book import DONE, FAILED, STOPPED, WAITING, BookError, J
 from pipelines.job_book.following import Following
 from pipelines.jobs.events import Event, Picture, Step
 from pipelines.jobs.keeping import StepKeeper
+from pipelines.jobs.onlooker import Onlooker, Onlookers
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.progress import JobProgress
 from pipelines.jobs.runner import Events, Runner
@@ -68,11 +69,13 @@ class Surroundings:
     told: Callable[[JobProgress, Step | PictureRecord], None]
     say: Callable[[str], None]  # what is wrong with saving, or ""
     followers: Followers
+    onlooker: Onlookers
 
 
 class JobRun:
     def __init__(self, live: JobProgress, runner: Runner, around: Surroundings) -> None:
         self._live, self._job, self._runner, self._around = live, live.job, runner, around
+        self._onlooker = Onlooker()
         self.then: Following | None = None  # what goes on from it once it has ended
 
     def outcome(self) -> tuple[str, str]:
@@ -94,7 +97,8 @@ class JobRun:
         request, live = settled(self._around.followers.begun(self._job)), self._live
         self._around.saving.settle(self._job, request)
         self._around.steps.begin(self._job.id, request)
-        with closing(self._runner.batches(request, live.progress)) as batches:
+        self._onlooker = self._around.onlooker(self._job, request)
+        with closing(self._onlooker), closing(self._runner.batches(request, live.progress, self._onlooker.watching)) as batches:
             for number, batch in enumerate(batches, live.first):
                 self._timed(number, batch)
                 if self._is_over():
@@ -133,6 +137,7 @@ class JobRun:
         """One batch, to its end or to where it is stopped or skipped."""
         with closing(batch) as events:
             for event in events:
+                self._onlooker.heard(event)
                 if event is not None:
                     self._tell(event)
                 if self._live.skip or self._is_over():

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Events = Generator[Event | None]  # of one batch; None is a place to stop at without news
+# Entered with each model that draws: looks at its networks meanwhile, and changes nothing of them.
+Watching = Callable[["DiffusionModel"], AbstractContextManager[None]]
 
 
 class Runner(Protocol):
@@ -67,11 +69,11 @@ class Runner(Protocol):
         """An encoder of pictures whose summaries have so many numbers. Raises `UserError` when there is none."""
         ...
 
-    def watched(self, request: Drawing, watching: Callable[[DiffusionModel], AbstractContextManager[None]]) -> Events:
-        """The events of the first batch alone. `watching` is entered with each model that draws it, and changes nothing of it."""
+    def watched(self, request: Drawing, watching: Watching) -> Events:
+        """The events of the first batch alone."""
         ...
 
-    def batches(self, request: Request, progress: Progress | None = None) -> Generator[Events]:
+    def batches(self, request: Request, progress: Progress | None = None, watching: Watching | None = None) -> Generator[Events]:
         """The events of one batch after another, from where the job stands. Closing those of a batch abandons it.
 
         `progress` is led on; whoever has it at the end of a batch can go on there in another call, and gets the same pictures.

@@ -19,6 +19,7 @@ from pipelines.jobs.errands import Errands
 from pipelines.jobs.events import Step
 from pipelines.jobs.job_run import BROKEN, Followers, JobRun, Surroundings, settled
 from pipelines.jobs.keeping import StepKeeper
+from pipelines.jobs.onlooker import Onlookers, nobody
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.progress import Bell, JobProgress, Versions, begun
 from pipelines.jobs.runner import Runner, at_hand
@@ -47,11 +48,12 @@ class Worker:
         open_runner: Callable[[], Runner],
         followers: Followers | None = None,
         steps: KeptSteps | None = None,
+        onlooker: Onlookers = nobody,
     ) -> None:
         """`open_runner` is called in the worker's thread: it imports the libraries and loads the default model, which takes seconds.
 
         `followers`: say what goes on from a finished picture; without it, nothing does. `steps`: where those of pictures are kept;
-        without it, none are.
+        without it, none are. `onlooker`: gives each job that begins who looks at it.
         """
         self.book = book
         self.outputs = outputs
@@ -71,7 +73,16 @@ class Worker:
         self._wake = threading.Semaphore(0)
         self._closing = threading.Event()
         self._around = Surroundings(
-            book, outputs, self.saving, self.steps, self._closing.is_set, self._goes_on, self._news, self._say, followers or Followers()
+            book,
+            outputs,
+            self.saving,
+            self.steps,
+            self._closing.is_set,
+            self._goes_on,
+            self._news,
+            self._say,
+            followers or Followers(),
+            onlooker,
         )
         self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import Generator
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 import torch
@@ -17,7 +17,7 @@ from models.errors import Interrupted, Overflow, UserError
 from models.memory.device import ATTENTIONS, attention, more_careful, threads
 from models.memory.forecast import drop_frames, exhausted, is_out_of_memory
 from pipelines.jobs.events import Event, Picture
-from pipelines.jobs.runner import Events
+from pipelines.jobs.runner import Events, Watching
 from pipelines.metadata.provenance import ATTENTION
 from pipelines.requests.as_made import threads_here
 from pipelines.requests.remaining import Progress
@@ -33,8 +33,6 @@ from pipelines.tasks.batch import DrawingTask
 from pipelines.tasks.recipes import DRAWN
 
 log = logging.getLogger(__name__)
-
-Watching = Callable[[DiffusionModel], AbstractContextManager[None]]  # looks at the networks while they draw, and changes nothing of them
 
 NAMED_BY_WORDS = ("loras", "hypernetworks", "embeddings")  # files that the words of a picture may name
 

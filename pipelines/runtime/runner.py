@@ -29,13 +29,13 @@ from models.upscalers.upscaler import Upscaler
 from models.video_model import VideoModel
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
-from pipelines.jobs.runner import Events
+from pipelines.jobs.runner import Events, Watching
 from pipelines.preprocessors.annotators import Annotator, Annotators
 from pipelines.prompts.encode import Encodings
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Drawing, Enlarge, Request, TextToImage
 from pipelines.resolving.forecast import work_of
-from pipelines.runtime.attempts import Attempts, Watching
+from pipelines.runtime.attempts import Attempts
 from pipelines.runtime.clock import timed
 from pipelines.runtime.loaders import PICTURE_ENCODER, Held, Loaders
 from pipelines.runtime.origins import Origins
@@ -118,7 +118,7 @@ class ModelRunner:
         if self._unwanted.is_set():
             raise Interrupted
 
-    def batches(self, request: Request, progress: Progress | None = None) -> Generator[Events]:
+    def batches(self, request: Request, progress: Progress | None = None, watching: Watching | None = None) -> Generator[Events]:
         """What needs a model is given it; all else is made without one."""
         self.heed()
         begun = progress or Progress()
@@ -126,7 +126,7 @@ class ModelRunner:
             made_with: Mapping[str, str] = self.origins.enlarging(request) if isinstance(request, Enlarge) and request.upscaler else {}
             yield from (timed(_with(batch, made_with)) for batch in MADE[request.kind](Task(request, self.inputs, self, begun)))
             return
-        with closing(Attempts(self, request, begun)) as attempts:
+        with closing(Attempts(self, request, begun, watching)) as attempts:
             for number in range(begun.batch, request.batch_total):
                 yield attempts.batch(number)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from pipelines.inside.answers import LiveHeat
+
 PictureSummary = TypedDict(
     "PictureSummary",
     {
@@ -81,6 +83,7 @@ class QueueNews(TypedDict):
     paused: bool  # one's own jobs
     all_paused: bool  # the whole studio
     held: bool  # one's own jobs, by the owner
+    heat: LiveHeat | None  # of that job, for who asks what its words look at
     running: JobNews | None  # one's own job that runs, with the previews newer than the version that was asked with
 
 

@@ -10,6 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from models.errors import UserError
@@ -25,6 +26,7 @@ from pipelines.requests.finish import read_chain
 from pipelines.requests.request import Request
 from pipelines.services.answers import QueuedJob, QueueNews
 from pipelines.services.job_news import NewsDesk, newer
+from pipelines.services.live_heat import LiveHeats, Word
 
 OTHERS = 100  # jobs of others that are listed to who is not the owner
 STALE = 10.0  # seconds after which the list is made anew, as time alone changes it: jobs that were edited come back
@@ -53,24 +55,29 @@ class Queue:
         allow: Callable[[str, bool], Allowance] = lambda user, owner: EVERY,
         admit_step: Admit | None = None,
         most: int = OTHERS,
+        heats: LiveHeats | None = None,
     ) -> None:
         """`admit`: checks a request of a person, and whether it is the owner's, and returns it as it is queued, with what its person may
         ask for; `admit_step`: the same of a step of a finish; `allow`: the last alone. All raise `UserError` for who may not draw.
-        `most`: see `OTHERS`.
+        `most`: see `OTHERS`. `heats`: what the words of jobs that run look at.
         """
         self._book, self._worker, self._news, self._allow, self._most = book, worker, news, allow, most
         self._admit, self._admit_step = admit, admit_step or admit
+        self._heats = heats or LiveHeats()
         self._lock = threading.Lock()
         self._seen: _Seen | None = None
 
     # ------------------------------------------------------------------------------------------ what is told
 
-    async def watch(self, user: str, owner: bool, after: int, timeout: float) -> QueueNews:
-        """Waits until there is something newer than version `after` for this person, at most `timeout` seconds, and tells it."""
-        await newer(self._worker.bell, lambda: self._version(user) > after, timeout, user)
-        return await asyncio.to_thread(self.news, user, owner, after)
+    async def watch(self, user: str, owner: bool, after: int, timeout: float, word: Word | None = None) -> QueueNews:
+        """Waits until there is something newer than version `after` for this person, at most `timeout` seconds, and tells it. `word`: the
+        one of whose heat the person wants to know as well.
+        """
+        with self._heats.wanted_by(user) if word else nullcontext():
+            await newer(self._worker.bell, lambda: self._version(user) > after, timeout, user)
+            return await asyncio.to_thread(self.news, user, owner, after, word)
 
-    def news(self, user: str, owner: bool, after: int = -1) -> QueueNews:
+    def news(self, user: str, owner: bool, after: int = -1, word: Word | None = None) -> QueueNews:
         version, moved = self._version(user), self._worker.queue_version > after  # read first: what changes meanwhile is told again
         live, seen = self._worker.live_of(user), self._listing()
         told = list(self._told(seen, user, owner)) if moved else []
@@ -82,6 +89,7 @@ class Queue:
             "paused": user in seen.listing.pausing,
             "all_paused": EVERYBODY in seen.listing.pausing,
             "held": not owner and not seen.listing.holding.isdisjoint({user, EVERYBODY}),
+            "heat": self._heats.told(live.job, word) if live and word else None,
             "running": self._news.of_live(live, after) if live else None,
         }
 

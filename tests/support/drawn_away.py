@@ -13,7 +13,7 @@ from pipelines.images.store import INPUTS, Inputs
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.events import Step
 from pipelines.jobs.outputs import Outputs
-from pipelines.jobs.runner import Events
+from pipelines.jobs.runner import Events, Watching
 from pipelines.jobs.worker import Worker
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Request
@@ -30,8 +30,8 @@ class Stalling(ModelRunner):
     most = 10**9
     made = 0
 
-    def batches(self, request: Request, progress: Progress | None = None) -> Generator[Events]:
-        for batch in super().batches(request, progress):
+    def batches(self, request: Request, progress: Progress | None = None, watching: Watching | None = None) -> Generator[Events]:
+        for batch in super().batches(request, progress, watching):
             yield self._stalling(batch)
 
     def _stalling(self, batch: Events) -> Events:

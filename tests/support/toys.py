@@ -24,7 +24,7 @@ from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.events import Picture, Step
 from pipelines.jobs.outputs import Outputs
-from pipelines.jobs.runner import Events
+from pipelines.jobs.runner import Events, Watching
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Drawing, Enlarge, Request, unroll
 from pipelines.studio import Studio
@@ -78,7 +78,7 @@ class ToyPainter:
     def watched(self, request: Drawing, watching: Any) -> Events:
         raise UserError("A toy has no networks to look into.")
 
-    def batches(self, request: Request, progress: Progress | None = None) -> Generator[Events]:
+    def batches(self, request: Request, progress: Progress | None = None, watching: Watching | None = None) -> Generator[Events]:
         if isinstance(request, Enlarge):  # that is real
             assert self.inputs
             yield from enlarge.batches(Task(request, self.inputs, self.lender, progress or Progress()))

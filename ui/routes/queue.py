@@ -1,6 +1,7 @@
 """Queue routes: one's jobs from all tabs, and what is done with them.
 
-    GET  /queue?after=VERSION           -> QueueNews as soon as it is newer, or after 20 seconds; &wait=0: at once
+    GET  /queue?after=VERSION           -> QueueNews as soon as it is newer, or after 20 seconds; &wait=0: at once;
+                                           &heat=WORD: with what that word looks at, and &nth=N where there are several of its spelling
     POST /queue/move       {job, before, lane}      a waiting job before another of one's own, or to the end of a lane
     POST /queue/cancel     {jobs} or {running}      jobs by their ids, or all of one's own that wait; running: also what is drawn
     POST /queue/undo       {jobs}                   what was cancelled comes back to its place
@@ -25,12 +26,14 @@ from starlette.responses import JSONResponse, Response
 from models.errors import UserError
 from models.json_values import is_list, is_table
 from pipelines import BookError, NotYours, Studio, TooLate, describe, restore
+from pipelines.services.live_heat import Word
 from ui.door.roles import only, user_of, visitor_of
 from ui.messages import Message, QueueDone, QueueOrder, TakenJob
 
 LONG_POLL = 20.0  # seconds
 LONGEST_ID = 64  # characters
 MOST_IDS = 1_000
+LONGEST_WORD = 200  # characters
 Act = Callable[[str, bool, QueueOrder], QueueDone | TakenJob]
 
 
@@ -51,7 +54,7 @@ class QueueRoutes:
         if not after.removeprefix("-").isdecimal() or len(after) > 16 or wait not in ("0", "1"):
             return _sorry("“after” must be a whole number, and “wait” 0 or 1.", 400)
         asked = user_of(request), visitor_of(request).owns, int(after)
-        watch = asyncio.ensure_future(self.queue.watch(*asked, LONG_POLL if wait == "1" else 0.0))
+        watch = asyncio.ensure_future(self.queue.watch(*asked, LONG_POLL if wait == "1" else 0.0, _heat(request)))
         closing = asyncio.ensure_future(self.closing.wait())
         try:
             await asyncio.wait({watch, closing}, return_when=asyncio.FIRST_COMPLETED)
@@ -118,6 +121,13 @@ class QueueRoutes:
 
 
 STATUS: dict[type[UserError], int] = {NotYours: 404, TooLate: 409, OwnerOnly: 403}
+
+
+def _heat(request: Request) -> Word | None:
+    text, number = request.query_params.get("heat"), request.query_params.get("nth", "")
+    if text is None:
+        return None
+    return Word(text[:LONGEST_WORD], int(number) if number.isascii() and number.isdecimal() and len(number) < 5 else 0)
 
 
 def _id(value: object, empty: bool = False) -> str:

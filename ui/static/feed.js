@@ -12,9 +12,17 @@ let wake = () => {};
 const rest = (time) => Promise.race([pause(time), new Promise((done) => (wake = () => done(null)))]);
 document.addEventListener("visibilitychange", () => document.hidden || wake());
 
+// What is asked for with each question, as the end of its address; what waits for an answer asks anew.
+let along = "";
+let asking = new AbortController();
+export const askAlong = (more) => {
+  along = more;
+  asking.abort();
+};
+
 /** @type {(version: number) => Promise<import("./messages.d.ts").QueueNews | null>} */
 const ask = async (version) => {
-  const answer = await fetch(`queue?after=${version}${document.hidden ? "&wait=0" : ""}`, { headers: { Accept: "application/json" } });
+  const answer = await fetch(`queue?after=${version}${document.hidden ? "&wait=0" : along}`, { signal: (asking = new AbortController()).signal, headers: { Accept: "application/json" } });
   if (answer.status === 401) return null;
   if (!answer.ok) throw new Error(String(answer.status));
   return answer.json();
@@ -39,6 +47,7 @@ export const watchQueue = async (act, lost) => {
       emit("queue", page.told.queue);
       if (document.hidden) await rest(HIDDEN);
     } catch {
+      if (asking.signal.aborted) continue;
       lost();
       await rest(RETRY[Math.min(failed++, RETRY.length - 1)]);
     }

@@ -1,48 +1,13 @@
 // Attention: where on the picture the model looked at which word. Words are chosen to be seen; a press on the picture tells which words look there.
-import { make } from "./dom.js";
+import { emit, make } from "./dom.js";
+import { fitted, paintHeat, percent } from "./inside_heat.js";
 import { choice, slider, telling } from "./inside_parts.js";
+import * as page from "./page.js";
 
 /** @typedef {import("./messages.d.ts").RunFound} Run */
 
 const MOST = 6; // words that are told of a spot
 export const RUN = "Draw it once more and watch";
-
-// Colours of heat, from nothing to the most: clear, ember, flame, light.
-const STOPS = [[34, 12, 60, 0], [120, 28, 109, 120], [217, 70, 48, 180], [252, 165, 56, 215], [255, 245, 190, 235]];
-const colour = (share) => {
-  const place = Math.min(Math.max(share, 0), 1) * (STOPS.length - 1);
-  const low = Math.min(STOPS.length - 2, Math.floor(place));
-  return STOPS[low].map((part, index) => part + (STOPS[low + 1][index] - part) * (place - low));
-};
-const percent = (share) => (share >= 0.1 ? `${Math.round(100 * share)} %` : `${(100 * share).toFixed(share >= 0.01 ? 1 : 2)} %`);
-
-// A map with more places, by cubic B-splines: soft, nowhere beyond its values (each is a mean of its neighbours).
-const SOFT = 8; // times as many along a side, of a small one
-const spline = (values, count, step, lines, jump, times) => {
-  const made = new Float32Array(values.length * times);
-  for (let line = 0; line < lines; line += 1)
-    for (let place = 0; place < count * times; place += 1) {
-      const at = (place + 0.5) / times - 0.5;
-      const low = Math.floor(at);
-      const share = at - low;
-      const weights = [(1 - share) ** 3, 3 * share ** 3 - 6 * share ** 2 + 4, -3 * share ** 3 + 3 * share ** 2 + 3 * share + 1, share ** 3];
-      let sum = 0;
-      for (let near = 0; near < 4; near += 1) sum += weights[near] * values[line * jump + Math.min(Math.max(low + near - 1, 0), count - 1) * step];
-      made[step === 1 ? line * count * times + place : place * lines + line] = sum / 6;
-    }
-  return made;
-};
-export const softened = (values, width, height, times = SOFT) => {
-  const wide = spline(values, width, 1, height, width, times);
-  return spline(wide, height, width * times, width * times, 1, times);
-};
-
-// Laid over the picture as it stands in its frame. `size`: of the picture.
-const fitted = (canvas, frame, { width, height }) => {
-  const room = frame.getBoundingClientRect();
-  const scale = Math.min(room.width / width, room.height / height);
-  Object.assign(canvas.style, { width: `${width * scale}px`, height: `${height * scale}px`, left: `${(room.width - width * scale) / 2}px`, top: `${(room.height - height * scale) / 2}px` });
-};
 
 /** @type {import("./inside_page.js").Panel} */
 export const attention = {
@@ -56,17 +21,25 @@ export const attention = {
     const spot = make("div", { className: "inside-spot", hidden: true });
     const note = make("p", { className: "inside-note" });
     const ways = make("div", { className: "inside-ways" });
-    body.append(chips, ways, spot, note);
+    const live = make("button", { type: "button", className: "quiet", title: "Heat over each picture of yours as it forms; it comes out the same" });
+    const tellLive = () => {
+      live.textContent = page.open.heat ? "Shown while pictures are drawn" : "Show it while pictures are drawn";
+      live.setAttribute("aria-pressed", String(page.open.heat));
+    };
+    live.addEventListener("click", () => (emit("heat", undefined), tellLive()));
+    tellLive();
+    body.append(chips, ways, spot, note, live);
     /** @type {Run | null} */
     let run = null;
     let chosen = -1;
     let layers = "";
+    let heads = "";
     let stretch = "all";
     let maps = null; // of the layers and steps that are seen: { key, values, width, height }
     let at = null; // the spot that was pressed, in shares of the picture
 
     const load = async () => {
-      const name = `heat-${layers}-${stretch}.f32`;
+      const name = `heat-${layers}${heads}-${stretch}.f32`;
       const key = run.done ? name : `${name}?${Math.random()}`;
       if (maps?.key === key) return maps;
       const answer = await fetch(file("run", key)).catch(() => null);
@@ -79,16 +52,9 @@ export const attention = {
       canvas.hidden = chosen < 0 || !maps;
       if (canvas.hidden) return;
       const heat = row(chosen);
-      const most = Math.max(...heat);
-      const least = Math.min(...heat);
-      const [width, height] = [maps.width * SOFT, maps.height * SOFT];
-      Object.assign(canvas, { width, height });
-      const context = canvas.getContext("2d");
-      const pixels = context.createImageData(width, height);
-      softened(heat, maps.width, maps.height).forEach((share, index) => pixels.data.set(colour((share - least) / Math.max(most - least, 1e-12)), 4 * index));
-      context.putImageData(pixels, 0, 0);
+      paintHeat(canvas, [heat], maps.width, maps.height);
       fitted(canvas, canvas.parentElement, picture);
-      stage.say(`“${run.words[chosen].text}”: ${percent(heat.reduce((sum, share) => sum + share, 0) / heat.length)} of all looks, at most ${percent(most)} in one place`);
+      stage.say(`“${run.words[chosen].text}”: ${percent(heat.reduce((sum, share) => sum + share, 0) / heat.length)} of all looks, at most ${percent(Math.max(...heat))} in one place`);
     };
     const tellSpot = () => {
       spot.hidden = !at || !maps;
@@ -106,10 +72,10 @@ export const attention = {
       spot.replaceChildren(make("h3", { textContent: "Looked at from this spot" }), ...plain.map(bar), make("p", { className: "inside-note", textContent: `${percent(rest)} goes to no word: to marks, and to the tokens that begin, end and fill the prompt.` }));
     };
     const draw = async () => {
-      const mine = `${layers} ${stretch} ${chosen}`;
+      const mine = `${layers} ${heads} ${stretch} ${chosen}`;
       const loaded = await load();
       if (loaded) maps = loaded;
-      if (mine !== `${layers} ${stretch} ${chosen}` || !canvas.isConnected || !chips.isConnected) return;
+      if (mine !== `${layers} ${heads} ${stretch} ${chosen}` || !canvas.isConnected || !chips.isConnected) return;
       paint();
       tellSpot();
     };
@@ -149,6 +115,7 @@ export const attention = {
       }
       note.textContent = run.same;
       ways.replaceChildren(make("span", { textContent: "Layers" }), choice("Layers", run.layers.map(({ key, title }) => [key, title]), layers, (key) => ((layers = key), draw())));
+      if (run.heads.length > 1) ways.append(make("span", { textContent: "Heads" }), choice("Heads", run.heads.map(({ key, title }) => [key, title]), heads, (key) => ((heads = key), draw())));
       foot.replaceChildren(slider("Steps", run.stretches.length, (place) => (place ? run.stretches[place - 1] : "All"), (place) => ((stretch = place ? String(place - 1) : "all"), draw())).root);
       draw();
     }, RUN);

@@ -241,6 +241,11 @@ export type HeatWord = {
   share: number;
 };
 
+export type HeatHeads = {
+  key: string;
+  title: string;
+};
+
 export type HeatLayers = {
   key: string;
   title: string;
@@ -267,6 +272,7 @@ export type RunFound = {
   same: string;
   words: HeatWord[];
   layers: HeatLayers[];
+  heads: HeatHeads[];
   clearest: string;
   stretches: string[];
   guided: boolean;
@@ -274,6 +280,20 @@ export type RunFound = {
   own: number;
   latents: number[];
   steps: RunStep[];
+};
+
+export type LiveHeat = {
+  job: string;
+  step: number;
+  steps: number;
+  words: HeatWord[];
+  word: number;
+  pictures: number;
+  columns: number;
+  width: number;
+  height: number;
+  heat: string;
+  message: string;
 };
 
 export type AgainFound = {
@@ -631,6 +651,7 @@ export type QueueNews = {
   paused: boolean;
   all_paused: boolean;
   held: boolean;
+  heat: LiveHeat | null;
   running: JobNews | null;
 };
 

@@ -9,8 +9,8 @@ export const lists = {}; // kind -> what the library offers its form
 export const painted = {}; // kind -> how large the picture is and what is painted on it
 /** @type {Record<string, any>} */
 export const canvases = {}; // kind -> its paint canvas
-/** @type {{ tab: string, canvas: boolean, picture: string, board: string }} */
-export const open = { tab: "txt2img", canvas: false, picture: "", board: "" }; // the tab that is open, whether its surface is a canvas; the ids of the picture in the inspector, and of the board that the library is to open with
+/** @type {{ tab: string, canvas: boolean, picture: string, board: string, heat: boolean }} */
+export const open = { tab: "txt2img", canvas: false, picture: "", board: "", heat: false }; // the tab that is open, whether its surface is a canvas; the ids of the picture in the inspector, and of the board that the library is to open with; whether heat is laid over what forms
 /** @type {{ engine: Record<string, any> | null, preprocessors: Record<string, any>[] | null, queue: import("./page_types.d.ts").Queue | null, desk: import("./messages.d.ts").GalleryDesk | null, together: import("./messages.d.ts").TogetherNews | null }} */
 export const told = { engine: null, preprocessors: null, queue: null, desk: null, together: null }; // the last word of the server on each
 export const editing = { job: "", kind: "" }; // the waiting job that is being edited, and of which kind it is

@@ -96,6 +96,8 @@ export type PageEvents = {
   drawn: { kind: string; pictures: messages.PictureSummary[] };
   /** The queue has moved, or what runs has. */
   queue: Queue;
+  /** Heat over what forms is to be switched on or off (`open.heat` of page.js); every button for it shows how it stands. */
+  heat: undefined;
   /** Another tab is open. */
   tab: { tab: string; canvas: boolean };
   /** A picture is to be shown with all about it; `chosen`: somebody has chosen it outside the surface. */

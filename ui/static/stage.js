@@ -46,6 +46,7 @@ export const build = ({ element, trigger, props, watch }) => {
     element.closest("#room")?.toggleAttribute("data-uncovered", over);
     part("uncover").hidden = !page.open.canvas || !covered;
     part("live").hidden = !jobs.running() || over;
+    part("heats").hidden = part("live").hidden;
     part("live").setAttribute("aria-pressed", String(follow));
     part("follows").textContent = follow ? "Following" : "Follow what is drawn";
     part("live").title = follow ? "What is drawn is shown; choose a picture to stay with it" : "Show the picture that is being drawn";
@@ -87,7 +88,7 @@ export const build = ({ element, trigger, props, watch }) => {
   // Where the running job's pictures form on the canvas of the tab that is open.
   const inPlace = () => {
     const { kind = "", begins_with = "" } = latest ?? {};
-    return page.open.tab === kind && page.forms[kind]?.image === begins_with ? page.canvases[kind] : null;
+    return page.open.tab === kind && !page.open.heat && page.forms[kind]?.image === begins_with ? page.canvases[kind] : null;
   };
 
   const pictures = strip(part, choose);
@@ -135,7 +136,7 @@ export const build = ({ element, trigger, props, watch }) => {
     gather(job);
     part("status").textContent = job.state === "stopped" ? "Stopped. Finished pictures are kept." : "";
     part("pill").hidden = job.state !== "stopped";
-    part("live").hidden = true;
+    part("live").hidden = part("heats").hidden = true;
     const last = job.pictures.at(-1);
     // Why there is no picture is said where it would be.
     if (follow && !last && TITLES[job.state]) selected = null;
@@ -211,7 +212,7 @@ export const build = ({ element, trigger, props, watch }) => {
     select(next?.id ?? null);
     if (next && part("large").open) large.show(next);
   };
-  const around = tools(part, { element, id: () => selected, picture: () => pictures.find(selected), notice, speak, watch: () => (follow = true) });
+  const around = tools(part, { element, id: () => selected, picture: () => pictures.find(selected), notice, speak, watch: () => (follow = true), relay: () => follow && jobs.running() && watchLive() });
   marks(part, { shown: () => selected, strip: pictures, gone });
   on("send", ({ id, kind, to }) => (snapshot(to || kind), trigger("send", { id, to, units: page.forms[to]?.controls })));
 
