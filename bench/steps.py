@@ -38,9 +38,9 @@ class Counted(KeptSteps):
         with self._counted():
             return super().add(job, order, state)
 
-    def finish(self, job: str, picture: int, name: str, content: str) -> None:
+    def finish(self, job: str, picture: int, name: str, content: str, person: str = "") -> None:
         with self._counted():
-            super().finish(job, picture, name, content)
+            super().finish(job, picture, name, content, person)
 
     def make_room(self, rated: Rated = tuple) -> int:
         with self._counted():

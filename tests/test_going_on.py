@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from pipelines.job_book.book import JobBook
+from pipelines.jobs.job_run import REPLACED
 from pipelines.jobs.worker import Worker
 from pipelines.requests.request import Outpaint, Request, TextToImage
 from pipelines.steps.store import KeptSteps
@@ -162,6 +164,22 @@ def _stop_after(steps: int, worker: Worker, runner: Stalling, job: str) -> None:
     object.__setattr__(worker._around, "told", told)
     entry = worker.book.job(job)
     assert entry and entry.state == "stopped"
+
+
+def test_a_model_file_that_was_replaced_begins_the_picture_anew_and_says_so(starter: Path, tmp_path: Path) -> None:
+    folder = folder_with(starter, tmp_path)
+    worker, runner = worker_in(folder)
+    job = worker.book.submit(ASKED, "somebody")
+    _stop_after(4, worker, runner, job)
+    weights = next((folder / "starter" / "unet").glob("*.safetensors"))
+    status = weights.stat()
+    os.utime(weights, ns=(status.st_atime_ns, status.st_mtime_ns + 10**9))
+    worker.book.queue.restore(job, "somebody", False)
+    worker.close()
+    again, runner = worker_in(folder)
+    ended(again, runner, job)
+    entry = again.book.job(job)
+    assert entry and entry.message == REPLACED and runner.made == STEPS, "not one step of the file of before is gone on from"
 
 
 def test_steps_of_another_order_are_not_gone_on_from(starter: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from pipelines.jobs.outputs import Outputs, read
 from pipelines.requests.branch import branch_of
 from pipelines.requests.request import Drawing, Enlarge, Request, TextToImage
 from pipelines.runtime.runner import ModelRunner
-from pipelines.steps.store import KeptSteps
+from pipelines.steps.store import KeptSteps, person_of, shares_of
 from tests.support.card_toys import given
 from tests.support.doors import RunningDoor
 from tests.support.drawing import blots
@@ -177,6 +177,22 @@ def test_when_room_is_needed_the_oldest_go_first_and_rated_ones_last(tmp_path: P
     assert store.make_room(lambda: ["2026-01-01/first.png"]) == 2
     assert [path.name.partition(".")[0] for path in sorted(store.folder.glob("*"))] == ["first", "fourth"]
     assert store.make_room(tuple) == 0
+
+
+def test_nobody_loses_steps_within_their_share_by_what_somebody_else_draws(tmp_path: Path) -> None:
+    """Half of the room is the owner's, and guests have the other half in equal parts; what is not used others may use."""
+    own, ada, bob = person_of("owner", True), person_of("ada", False), person_of("bob", False)
+    store = files_of(
+        tmp_path, *(f"{name}.{whose}" for name, whose in (("o1", own), ("o2", own), ("a1", ada), ("a2", ada), ("a3", ada), ("b1", bob)))
+    )
+    store.budget = 400
+    assert store.make_room(lambda: ["a1.png"]) == 2
+    left = [path.name.partition(".")[0] for path in sorted(store.folder.glob("*"))]
+    assert left == ["a1", "b1", "o1", "o2"], "the guest who takes most gives first, the rated one last"
+    store.budget = 200
+    assert store.make_room() == 2 and len(list(store.folder.glob(f"*{own}*"))) == 1
+    assert shares_of(400, [own]) == {own: 400} and shares_of(400, [ada, bob]) == {ada: 200, bob: 200}
+    assert shares_of(400, ["", ada, bob]) == {"": 200, ada: 100, bob: 100}, "what an earlier version kept is the owner's"
 
 
 def test_a_budget_of_nothing_keeps_nothing(tmp_path: Path) -> None:

@@ -21,10 +21,13 @@ from pipelines.jobs.progress import JobProgress
 from pipelines.jobs.runner import Events, Runner
 from pipelines.jobs.saving import Saving
 from pipelines.requests.request import Drawing, Kind, Request
+from pipelines.steps.store import person_of
 
 log = logging.getLogger(__name__)
 
 BROKEN = "Something broke inside Atelier while drawing this. The details are in the log; the next job is not affected."
+
+REPLACED = "A model's file was replaced after this had been begun, so the picture in work was drawn from its beginning, by the new one."
 
 
 class LeftAsItWas(UserError):
@@ -75,14 +78,14 @@ class Surroundings:
 class JobRun:
     def __init__(self, live: JobProgress, runner: Runner, around: Surroundings) -> None:
         self._live, self._job, self._runner, self._around = live, live.job, runner, around
-        self._onlooker = Onlooker()
+        self._onlooker, self._message = Onlooker(), ""
         self.then: Following | None = None  # what goes on from it once it has ended
 
     def outcome(self) -> tuple[str, str]:
         """State and message in which it comes out: an end, or `WAITING` when it has given way."""
         try:
             self._around.outputs.check_space()
-            return self._draw(), ""
+            return self._draw(), self._message
         except LeftAsItWas as nothing:
             self.then = nothing.then
             return DONE, str(nothing)
@@ -96,7 +99,8 @@ class JobRun:
         """Runs every batch that is left, as long as the job goes on."""
         request, live = settled(self._around.followers.begun(self._job)), self._live
         self._around.saving.settle(self._job, request)
-        self._around.steps.begin(self._job.id, request)
+        if self._around.steps.begin(self._job.id, request, self._runner.files(request), person_of(self._job.user, self._job.owner)):
+            self._message = REPLACED
         self._onlooker = self._around.onlooker(self._job, request)
         with closing(self._onlooker), closing(self._runner.batches(request, live.progress, self._onlooker.watching)) as batches:
             for number, batch in enumerate(batches, live.first):

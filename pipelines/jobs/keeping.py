@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.requests.request import Drawing, Request, describe
 from pipelines.steps.content import content_of
-from pipelines.steps.store import KeptSteps, Rated
+from pipelines.steps.store import FILES, KeptSteps, Rated
 
 if TYPE_CHECKING:
     from pipelines.steps.state import StepState
@@ -34,18 +34,23 @@ class StepKeeper:
         self._work: queue.Queue[Work | None] = queue.Queue(MOST)
         self._thread: threading.Thread | None = None
         self._orders: dict[str, str] = {}  # of jobs that run
+        self._persons: dict[str, str] = {}  # whose they are
         self._sizes: dict[str, int] = {}  # bytes that their pictures in work take
         self._said = False
 
-    def begin(self, job: str, request: Request) -> None:
-        """A try at the job begins; returns once what an earlier one has left is settled."""
+    def begin(self, job: str, request: Request, files: str = "", person: str = "") -> bool:
+        """A try at the job begins; returns once what an earlier one has left is settled: whether that is not gone on from because other
+        files draw now. `files`: what those that draw look like. `person`: whose the steps are, see `person_of`.
+        """
         if not (self.kept.budget and isinstance(request, Drawing)):
-            return
-        self._orders[job] = order = order_of(request)
-        done = threading.Event()
-        self._put(lambda: self.kept.begin(job, order))
+            return False
+        self._orders[job] = order = order_of(request, files)
+        self._persons[job] = person
+        done, by_others = threading.Event(), list[bool]()
+        self._put(lambda: by_others.append(self.kept.begin(job, order)))
         self._put(done.set)
         done.wait(PATIENCE)
+        return any(by_others)
 
     def step(self, job: str, state: Callable[[], StepState]) -> None:
         """`state`: asked later, in another thread."""
@@ -56,12 +61,16 @@ class StepKeeper:
     def picture(self, job: str, index: int, name: str, request: Request, made_with: Mapping[str, str]) -> None:
         """A picture is saved as a file of this name."""
         if job in self._orders and isinstance(request, Drawing):
-            self._put(lambda: self._finish(job, index, name, request, made_with))
+            person = self._persons.get(job, "")
+            self._put(
+                lambda: self._finish(job, index, name, content_of(request, made_with), person)
+            )  # the hashes may have to be waited for
 
     def end(self, job: str, goes_on: bool) -> None:
         """The job runs no more. `goes_on`: it may from where it stands."""
         kept = self._orders.pop(job, None) is not None
         self._sizes.pop(job, None)
+        self._persons.pop(job, None)
         if kept and not goes_on:
             self._put(lambda: self.kept.drop(job))
 
@@ -78,9 +87,9 @@ class StepKeeper:
             self._orders.pop(job, None)
             self.kept.drop(job)
 
-    def _finish(self, job: str, index: int, name: str, request: Drawing, made_with: Mapping[str, str]) -> None:
+    def _finish(self, job: str, index: int, name: str, content: str, person: str) -> None:
         self._sizes.pop(job, None)  # a batch is as good as done
-        self.kept.finish(job, index, name, content_of(request, made_with))
+        self.kept.finish(job, index, name, content, person)
         self.kept.make_room(self._rated)
 
     def _put(self, work: Work | None) -> None:
@@ -108,6 +117,10 @@ class StepKeeper:
         self._said = True
 
 
-def order_of(request: Request) -> str:
-    """A digest of what is asked for."""
-    return hashlib.sha256(json.dumps(describe(request), sort_keys=True).encode("utf-8", "replace")).hexdigest()[:32]
+def order_of(request: Request, files: str = "") -> str:
+    """A digest of what is asked for, and one of what the files that draw it look like."""
+    return FILES.join(_digest(text) for text in (json.dumps(describe(request), sort_keys=True), files))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]

@@ -57,6 +57,10 @@ class Runner(Protocol):
         """Ids of the checkpoints that can draw at once, without being moved or loaded."""
         ...
 
+    def files(self, request: Request) -> str:
+        """What the model files that a request names look like from outside: another text once one of them was replaced."""
+        ...
+
     def annotator(self, key: str) -> AbstractContextManager[Annotator | None]:
         """The network of a preprocessor, by its key, for the length of the block."""
         ...

@@ -50,7 +50,7 @@ class Named:
         image_prompts = [model_id for model_id in control_ids if catalog.model(model_id).identity.variant.startswith(IP_ADAPTER)]
         self._control_keys = [Key(IP_ADAPTER if model_id in image_prompts else "control", model_id, family) for model_id in control_ids]
         self._controls = [key for key in self._control_keys if key.kind == "control"]
-        self._looking = [key for key in self._control_keys if key.kind == IP_ADAPTER]  # lent only while a drawing is prepared
+        self.looking = [key for key in self._control_keys if key.kind == IP_ADAPTER]  # lent only while a drawing is prepared
 
     def _understood(self, request: Drawing, checkpoint_id: str) -> Key:
         """A picture that is made again may have been drawn when the checkpoint was understood in another way."""
@@ -105,7 +105,7 @@ class Named:
 
     def _made_with(self, hashes: Hashes, notes: Mapping[str, str]) -> MadeWith:
         """Names and hashes. Reading the files for the hashes begins now; who first looks at the result waits for them."""
-        told_of = (*self.networks, *self.added, *self._looking, self._hires, self._upscaler, self._enlarger)
+        told_of = (*self.networks, *self.added, *self.looking, self._hires, self._upscaler, self._enlarger)
         names = {key: self._name(key) for key in told_of if key}
         begun = {key: hashes.begin(key) for key in names}
 

@@ -102,6 +102,13 @@ class ModelRunner:
     def at_hand(self) -> Collection[str]:
         return {key.id for key in self.manager.quick() if key.kind == "checkpoint"}
 
+    def files(self, request: Request) -> str:
+        """By size and time, as leases go by. Raises `UserError` when one is gone."""
+        if not isinstance(request, Drawing):
+            return ""
+        named = Named(request, self.catalog)
+        return repr([(key, self._loaders.fingerprint(key)) for key in (*named.networks, *named.added, *named.looking)])
+
     def unload(self, line_id: str) -> None:
         if self.manager.unload(line_id):
             release(self._device)

@@ -1,19 +1,21 @@
 """The store of kept steps: a folder with a file a picture, within a budget.
 
-    outputs/.steps/20261121-031502-0007_red-house_s1234.0f3a...9c.steps     of a finished picture: its file's name, and what it was made by
-    outputs/.steps/QmVy....3.going                                          of a picture in work: its job, and its index there
+    outputs/.steps/20261121-031502-0007_red-house_s1234.own-1f..2.0f3a...9c.steps   of a finished picture: its file's name, whose it is, and
+                                                                                    what it was made by
+    outputs/.steps/QmVy....3.going                                                  of a picture in work: its job, and its index there
 
-The first is found by either part of its name, so nothing else has to remember it. What is not there is no loss: a branch makes the steps
-anew, and a job begins from where its pictures are.
+The first is found by the first or the last part of its name, so nothing else has to remember it. What is not there is no loss: a branch
+makes the steps anew, and a job begins from where its pictures are.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import re
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 
 STEPS = ".steps"  # the folder, within that of the pictures
 KEPT, GOING = ".steps", ".going"
+FILES = "-"  # in an order, before the digest of the files that draw
+OWNER = "own-"
 NAMED = re.compile(r"[0-9A-Za-z_-]{1,64}")  # ids of jobs
 DAY = 86_400.0  # seconds that those of a job that was stopped are kept
 
@@ -101,14 +105,21 @@ class KeptSteps:
         path = self._going(job, picture)
         return StepFile(path, picture) if path and path.is_file() else None
 
-    def begin(self, job: str, order: str) -> None:
-        """A try at the job begins. `order`: a digest of what is asked for; steps of another order are removed. Raises `OSError`."""
+    def begin(self, job: str, order: str) -> bool:
+        """A try at the job begins. `order`: digests of what is asked for and of the files that draw it, as `REQUEST-FILES`. Steps of
+        another order are removed; True where they were asked for alike, and drawn by other files. Raises `OSError`.
+        """
+        by_others = False
         for path in self._all_going(job):
-            if _order_of(path) == order:
+            before = _order_of(path)
+            if before == order:
                 _mend(path)
                 _append(path, begun_record(order))
-            else:
-                path.unlink(missing_ok=True)
+                continue
+            asked, has_files, _ = before.partition(FILES)
+            by_others = by_others or (bool(has_files) and asked == order.partition(FILES)[0])
+            path.unlink(missing_ok=True)
+        return by_others
 
     def add(self, job: str, order: str, state: StepState) -> int:
         """One step of all pictures that are drawn together. Returns the bytes that it takes. Raises `OSError`."""
@@ -119,8 +130,9 @@ class KeptSteps:
                 size += _append(path, begins + record_of(state.of(picture)))
         return size
 
-    def finish(self, job: str, picture: int, name: str, content: str) -> None:
-        """What there is of a picture is kept under the name of its file, or, without content, not at all. Raises `OSError`.
+    def finish(self, job: str, picture: int, name: str, content: str, person: str = "") -> None:
+        """What there is of a picture is kept under the name of its file, or, without content, not at all. Raises `OSError`. `person`: whose
+        it is, as `person_of` says.
 
         Nothing waits until the disk has it, which would hold up the pictures: a file that a power cut has spoiled is told by its checks.
         """
@@ -130,7 +142,7 @@ class KeptSteps:
         if not (content and self.budget):
             path.unlink()
             return
-        path.replace(self.folder / f"{Path(name).stem}.{content}{KEPT}")
+        path.replace(self.folder / f"{'.'.join(part for part in (Path(name).stem, person, content) if part)}{KEPT}")
 
     def drop(self, job: str) -> None:
         """The job has come to its end."""
@@ -160,18 +172,23 @@ class KeptSteps:
         return sum(size for _, size, _ in self._sizes())
 
     def make_room(self, rated: Rated = tuple) -> int:
-        """Removes what is beyond the budget: unrated before rated ones, and the oldest first. Returns how many files."""
+        """Removes what is beyond the budget: of whoever is most beyond their share (`shares_of`), unrated before rated ones, and the oldest
+        first. Returns how many files.
+        """
         found = self._sizes()
         over = sum(size for _, size, _ in found) - self.budget
         if over <= 0:
             return 0
-        stars = {Path(name).stem for name in rated()}
+        stars, held = {Path(name).stem for name in rated()}, dict[str, list[tuple[float, int, Path]]]()
+        for each in sorted(found, key=lambda each: (each[2].name.partition(".")[0] not in stars, -each[0])):
+            held.setdefault(_person(each[2]), []).append(each)
+        beyond = {whose: sum(size for _, size, _ in held[whose]) - share for whose, share in shares_of(self.budget, tuple(held)).items()}
         removed = 0
-        for _, size, path in sorted(found, key=lambda each: (each[2].name.partition(".")[0] in stars, each[0])):
-            if over <= 0:
-                break
+        while over > 0:
+            whose = max((person for person in held if held[person]), key=beyond.__getitem__)
+            _, size, path = held[whose].pop()
             path.unlink(missing_ok=True)
-            over, removed = over - size, removed + 1
+            beyond[whose], over, removed = beyond[whose] - size, over - size, removed + 1
         return removed
 
     def sweep(self, goes_on: Callable[[str], bool]) -> int:
@@ -193,6 +210,28 @@ class KeptSteps:
                 status = path.stat()
                 found.append((status.st_mtime, status.st_size, path))
         return found
+
+
+def person_of(user: str, owner: bool) -> str:
+    """What a person is called in the names of files: no name, and nobody's token."""
+    return f"{OWNER if owner else 'guest-'}{hashlib.sha256(user.encode()).hexdigest()[:12]}"
+
+
+def shares_of(budget: int, persons: Sequence[str]) -> dict[str, float]:
+    """Bytes that each of these may hold against the others: one half is the owner's, and guests have the other one in equal parts.
+
+    What somebody does not use others may, until it is needed. So nobody loses steps by what somebody else draws, as long as they hold no
+    more than their share, however many guests there are.
+    """
+    owners = [each for each in persons if not each or each.startswith(OWNER)]  # those of earlier versions say nothing
+    guests = [each for each in persons if each not in owners]
+    part = budget / 2 if owners and guests else budget
+    return {each: part / len(group) for group in (owners, guests) for each in group}
+
+
+def _person(path: Path) -> str:
+    _, *between, _, _ = path.name.split(".")
+    return between[0] if between else ""
 
 
 def _append(path: Path, record: bytes) -> int:

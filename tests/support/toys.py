@@ -66,6 +66,9 @@ class ToyPainter:
     def at_hand(self) -> tuple[str, ...]:
         return ()
 
+    def files(self, request: Request) -> str:
+        return ""
+
     def annotator(self, key: str) -> AbstractContextManager[None]:
         return nullcontext()
 
