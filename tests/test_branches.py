@@ -10,8 +10,10 @@ import pytest
 
 from models.errors import UserError
 from models.memory.forecast import Machine
+from pipelines.denoising.denoiser import Masked
 from pipelines.requests.branch import DEEPEST, Branch
 from pipelines.requests.request import SAMPLER_NAMES, Drawing, Inpaint, LoraUse, TextToImage, describe, input_ids, restore
+from pipelines.requests.steps import Steps
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.trunks import BEFORE
 from pipelines.samplers import SAMPLERS
@@ -95,6 +97,52 @@ def test_what_acts_from_a_step_on_is_as_if_it_had_been_told_to(what: str, drawin
     [whole] = drawings.of(resolve(replace(asked, **timed), drawings.runner.catalog), keep=False)
     [branch] = drawings.of(resolve(branched(plain, 3, **late), drawings.runner.catalog), keep=False)
     assert branch.image.tobytes() == whole.image.tobytes() != plain.image.tobytes()
+
+
+def test_a_control_strength_that_changes_at_a_step_is_that_of_two_units_one_behind_the_other(
+    drawings: Drawings, workshop: Workshop
+) -> None:
+    """A full run: one unit of the weight of before that ends there, and one of the new weight that begins there."""
+    drawings.forget()
+    asked = TextToImage(**given(steps=6, controls=(workshop.unit(weight=0.4),)))
+    both = (workshop.unit(weight=0.4, end=0.5), workshop.unit(weight=1.3, start=0.5))
+    [before] = drawings.of(resolve(asked, drawings.runner.catalog))
+    [whole] = drawings.of(resolve(replace(asked, controls=both), drawings.runner.catalog), keep=False)
+    [branch] = drawings.of(resolve(branched(before, 3, controls=(workshop.unit(weight=1.3),)), drawings.runner.catalog), keep=False)
+    assert branch.image.tobytes() == whole.image.tobytes() != before.image.tobytes()
+
+
+def test_a_mask_that_changes_at_a_step_is_that_of_a_run_whose_mask_changes_there(
+    drawings: Drawings, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No request can say so, so the run is driven here: by the other mask, with that of before put in its place for three steps."""
+    drawings.forget()
+    asked = Inpaint(**workshop.masked | {"steps": 6})
+    other = replace(asked, inverted=True)
+    begin, masks = Masked.begin, list[Any]()
+
+    def hear(self: Masked, index: int, steps: Steps) -> None:
+        begin(self, index, steps)
+        masks.append(self._mask)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Masked, "begin", hear)
+        [before] = drawings.of(resolve(asked, drawings.runner.catalog))
+    first = masks[0]
+
+    def turn(self: Masked, index: int, steps: Steps) -> None:
+        begin(self, index, steps)
+        now = index - steps.skipped
+        own.setdefault(id(self), self._mask)
+        self._mask = first if now < 3 else own[id(self)]
+
+    own: dict[int, Any] = {}
+    with monkeypatch.context() as patch:
+        patch.setattr(Masked, "begin", turn)
+        [whole] = drawings.of(resolve(other, drawings.runner.catalog), keep=False)
+    [plain] = drawings.of(resolve(other, drawings.runner.catalog), keep=False)
+    [branch] = drawings.of(resolve(branched(before, 3, inverted=True), drawings.runner.catalog), keep=False)
+    assert branch.image.tobytes() == whole.image.tobytes() not in (before.image.tobytes(), plain.image.tobytes())
 
 
 ONCE_MORE = (
