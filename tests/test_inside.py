@@ -39,6 +39,7 @@ from pipelines.samplers import plan
 from pipelines.samplers.noise_schedule import NoiseSchedule
 from pipelines.services import inside
 from pipelines.services.inside import blocked
+from pipelines.steps.state import StepState
 from pipelines.tasks.conditioning import Denoisers
 from tests.support.drawing import blots
 from tests.support.toy_weights import CPU, load_toy_model, write_toy_model
@@ -169,6 +170,28 @@ def test_a_look_tells_how_far_it_is_stops_within_a_step_and_can_begin_again(stud
     assert studio.inside.look(record.id, "noise", "bob")["state"] == "none", "what somebody sees is theirs"
     with pytest.raises(UserError, match="not kept"):
         studio.inside.file(record.id, "noise", "two.jpg", "ada")
+
+
+def test_a_look_gives_way_to_the_jobs_of_others_and_goes_on_behind_them(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, begun, told = drawn(studio), list[int](), list[str]()
+
+    def steps(desk: Desk, _: object) -> Looking:
+        begun.append(first := desk.left.of(0).made.index + 1 if desk.left.of(0) else 0)
+        for step in range(first, 4):
+            desk.left.state = lambda step=step: StepState(0, step, 4, 1.0, 0, np.zeros(1), np.zeros(1))
+            if step == 2 and len(begun) == 1:
+                studio.submit(replace(REQUEST, seed=9), "bob")
+                assert studio.book.queue.others_wait("ada") and not studio.book.queue.others_wait("bob")
+            yield Seen(step + 1, 4)
+            told.append(f"step {step + 1}, {len(studio.recent('bob'))} of Bob’s")
+        return Found({})
+
+    monkeypatch.setattr(inside, "_function", lambda part: steps)
+    monkeypatch.setattr(inside, "LEAST", 0.0)
+    monkeypatch.setattr(inside, "OFTEN", 0.0)
+    studio.inside.begin(record, "run", "ada")
+    wait_until(lambda: studio.inside.look(record.id, "run", "ada")["state"] == "done")
+    assert begun == [0, 3] and told == ["step 1, 0 of Bob’s", "step 2, 0 of Bob’s", "step 4, 1 of Bob’s"]
 
 
 def test_what_goes_wrong_is_a_sentence_and_the_next_job_is_drawn(studio: Studio) -> None:

@@ -201,6 +201,23 @@ def test_of_a_branch_those_steps_are_seen_that_it_made_itself(runner: ModelRunne
     assert told["stretches"][0] == "Step 3" and np.allclose(heat_of(found, "0", "0").sum(0), 1, atol=1e-4)
 
 
+def test_a_look_that_gives_way_goes_on_from_its_step_and_sees_the_same(runner: ModelRunner, tmp_path: Path) -> None:
+    picture = drawn(runner, TextToImage(prompt="a red house", seed=4, width=128, height=128, steps=5, sampler="DPM++ 2M SDE"))
+    picture.image.save(tmp_path / "picture.png")
+    assert isinstance(picture.request, Drawing)
+    whole, desk = (Desk(picture.request, tmp_path / "picture.png", runner.inputs) for _ in range(2))
+    looking = run.look(desk, runner)
+    while next(looking).step < 3:
+        pass
+    desk.left.hold()
+    looking.close()
+    (expected, _), found = ended(run.look(whole, runner)), run.look(desk, runner)
+    first = next(seen for seen in found if seen.step)
+    assert first.step == 4, "what was made is not made again"
+    told, _ = ended(found)
+    assert told.told == expected.told and told.files == expected.files
+
+
 def test_two_text_encoders_and_larger_pictures_are_watched_too(tmp_path: Path) -> None:
     model = load_toy_model(write_toy_model(tmp_path, family=SDXL), CPU, SDXL)
     request = TextToImage(prompt="a red house", seed=1, width=128, height=64, steps=2)

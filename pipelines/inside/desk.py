@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from models.errors import UserError
 from pipelines.images.store import Inputs
 from pipelines.requests.drawn_small import DrawnSmall, enlarger_of
 from pipelines.requests.request import Drawing
+from pipelines.steps.state import StepState
 
 GONE = "The file of this picture is not there any more, so nothing can be seen inside."
 
@@ -42,12 +43,43 @@ Looking = Generator[Seen, None, Found]  # every `Seen` is a place to stop
 
 
 @dataclass(frozen=True)
+class HeldStep:
+    """A step that is held in memory, to go on from as from kept ones."""
+
+    made: StepState
+
+    def last(self, leg: int) -> int:
+        return self.made.index if leg == self.made.leg else -1
+
+    def state(self, leg: int, index: int) -> StepState:
+        return self.made
+
+
+@dataclass
+class Left:
+    """What a look that gave way has left, so that it goes on from there. `seen`: its own affair."""
+
+    seen: object = None
+    state: Callable[[], StepState] | None = None  # asked before the networks are given back
+
+    def hold(self) -> None:
+        """The step is kept as plain numbers from now on."""
+        if self.state:
+            held = self.state()
+            self.state = lambda: held
+
+    def of(self, picture: int) -> HeldStep | None:
+        return HeldStep(self.state()) if self.state else None
+
+
+@dataclass(frozen=True)
 class Desk:
     """One finished picture. `request`: what draws it, alone. `path`: its file."""
 
     request: Drawing
     path: Path
     inputs: Inputs
+    left: Left = field(default_factory=Left)
 
     def picture(self) -> Image.Image:
         """As it was drawn, before an upscaler enlarged it. Raises `UserError` when it is not there."""

@@ -11,7 +11,7 @@ from PIL import Image
 
 from models.errors import UserError
 from pipelines.inside.answers import HeatHeads, HeatLayers, RunFound, RunStep
-from pipelines.inside.desk import Desk, Found, Looking, Seen
+from pipelines.inside.desk import Desk, Found, Left, Looking, Seen
 from pipelines.inside.guidance import Predictions, grey, pictures_of_step, scales_of
 from pipelines.inside.heat import HALVES, Group, Heat, as_bytes, heat_words, kept_size
 from pipelines.inside.schedules import short
@@ -32,13 +32,14 @@ def look(desk: Desk, runner: Runner) -> Looking:
     request = drawn_small(desk.request)
     if why := refusal(request):
         raise UserError(why)
-    watch, made, count, picture = Watch(request), 0, steps_of(request).run, None
-    with closing(runner.watched(request, watch.watching)) as events:
+    watch, made, count, picture = _watch(desk.left, request), 0, steps_of(request).run, None
+    with closing(runner.watched(request, watch.watching, desk.left.of)) as events:
         for event in events:
             if isinstance(event, Step) and not event.before:
                 _check_whole(event, count)
                 made = event.index
                 watch.made(made)
+                desk.left.seen, desk.left.state = watch, event.state
                 yield Seen(made, count, so_far(watch))
             elif isinstance(event, Picture):
                 picture = event.image
@@ -47,6 +48,14 @@ def look(desk: Desk, runner: Runner) -> Looking:
                 yield Seen(made, count)
         found = yield from _told(watch, desk, picture, Seen(made, count))
     return found
+
+
+def _watch(left: Left, request: Drawing) -> Watch:
+    """That of a look that gave way goes on with what it has seen."""
+    if not isinstance(left.seen, Watch):
+        return Watch(request)
+    left.seen.goes_on = True
+    return left.seen
 
 
 def drawn_small(request: Drawing) -> Drawing:

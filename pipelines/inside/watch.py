@@ -46,6 +46,7 @@ class Watch:
     def __init__(self, request: Drawing) -> None:
         self.request = request
         self._listener = Listener(request)
+        self.goes_on = False  # what was seen before it gave way stays
         self._begin()
 
     def _begin(self) -> None:
@@ -62,7 +63,8 @@ class Watch:
     @contextmanager
     def watching(self, model: DiffusionModel) -> Generator[None]:
         """Within the block the networks of the model are watched. What was seen in a try that came to nothing is forgotten."""
-        self._begin()
+        if not self.goes_on:
+            self._begin()
         self.model = model
         with ExitStack() as stack:
             stack.enter_context(self._listener.listening(model))  # first: it says which call is the one that counts

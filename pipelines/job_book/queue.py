@@ -148,6 +148,13 @@ class BookQueue:
         with self._file.reading() as db:
             return db.execute("select 1 from job where state = 'waiting' and held is not null limit 1").fetchone() is not None
 
+    def others_wait(self, user: str) -> bool:
+        """Whether somebody else has a job that could be drawn now."""
+        with self._file.reading() as db:
+            paused = pausing(db) | holding(db)
+            waiting = db.execute("select distinct user from job where state = 'waiting' and held is null").fetchall()
+        return EVERYBODY not in paused and any(row["user"] != user and row["user"] not in paused for row in waiting)
+
     # ------------------------------------------------------------------------------------------ what people do
 
     def move(self, job_id: str, user: str, owner: bool, before: str = "", lane: str = "") -> None:

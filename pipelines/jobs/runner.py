@@ -12,6 +12,7 @@ from models.memory.manager import Key, LedgerLine
 from pipelines.jobs.events import Event
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Drawing, Request
+from pipelines.steps.begun import Own
 
 if TYPE_CHECKING:
     from models.diffusion_model import DiffusionModel
@@ -73,8 +74,8 @@ class Runner(Protocol):
         """An encoder of pictures whose summaries have so many numbers. Raises `UserError` when there is none."""
         ...
 
-    def watched(self, request: Drawing, watching: Watching) -> Events:
-        """The events of the first batch alone."""
+    def watched(self, request: Drawing, watching: Watching, own: Own | None = None) -> Events:
+        """The events of the first batch alone. `own`: steps that are made of it already; without it, none."""
         ...
 
     def batches(self, request: Request, progress: Progress | None = None, watching: Watching | None = None) -> Generator[Events]:

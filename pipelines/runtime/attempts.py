@@ -27,7 +27,7 @@ from pipelines.resolving.forecast import work_of
 from pipelines.runtime.clock import timed
 from pipelines.runtime.trunks import begun
 from pipelines.runtime.workshop import Workshop
-from pipelines.steps.begun import Begun
+from pipelines.steps.begun import Begun, Own
 from pipelines.steps.store import StepFile
 from pipelines.tasks.batch import DrawingTask
 from pipelines.tasks.recipes import DRAWN
@@ -40,8 +40,13 @@ NAMED_BY_WORDS = ("loras", "hypernetworks", "embeddings")  # files that the word
 class Attempts:
     """One job on its model: how far it has come, and whether it goes on in the sparing way."""
 
-    def __init__(self, workshop: Workshop, request: Drawing, progress: Progress, watching: Watching | None = None) -> None:
-        """`progress`: where the job stands; it is led on. `watching`: entered with each model that the job is lent."""
+    def __init__(
+        self, workshop: Workshop, request: Drawing, progress: Progress, watching: Watching | None = None, own: Own | None = None
+    ) -> None:
+        """`progress`: where the job stands; it is led on. `watching`: entered with each model that the job is lent. `own`: steps of its
+        pictures that are made; without it, those that are kept.
+        """
+        self._own = own or self._going
         self._workshop = workshop
         self._job = request
         self._request = of_batch(request, progress.batch)  # with the words of the batch that is being drawn
@@ -137,7 +142,7 @@ class Attempts:
     def _events(self) -> Events:
         began = time.perf_counter()
         if self._begun is None:
-            self._begun = yield from begun(self._workshop, self._request, self._going, self._sparing)
+            self._begun = yield from begun(self._workshop, self._request, self._own, self._sparing)
         if self._recipe is None or self._task is None:
             model = self._task.model if self._task else (yield from self._prepared())
             workshop = self._workshop

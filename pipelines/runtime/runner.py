@@ -41,6 +41,7 @@ from pipelines.runtime.loaders import PICTURE_ENCODER, Held, Loaders
 from pipelines.runtime.origins import Origins
 from pipelines.runtime.requested import Named
 from pipelines.runtime.sharing import Sharing
+from pipelines.steps.begun import Own
 from pipelines.steps.store import KeptSteps
 from pipelines.tasks.batch import Task
 from pipelines.tasks.recipes import MADE
@@ -137,10 +138,10 @@ class ModelRunner:
             for number in range(begun.batch, request.batch_total):
                 yield attempts.batch(number)
 
-    def watched(self, request: Drawing, watching: Watching) -> Events:
+    def watched(self, request: Drawing, watching: Watching, own: Own | None = None) -> Events:
         """The events of the first batch alone; `watching` looks at the networks meanwhile."""
         self.heed()
-        with closing(Attempts(self, request, Progress(), watching)) as attempts:
+        with closing(Attempts(self, request, Progress(), watching, own)) as attempts:
             yield from attempts.batch(0)
 
     # ---------------------------------------------------------------------------------------------- lending

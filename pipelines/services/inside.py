@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing
@@ -41,6 +42,9 @@ PARTS = {
     "run": "run:look",
     AGAIN: "again:look",
 }  # what is looked at -> "module:function" of `pipelines.inside`
+GOING_ON = ("run",)  # looks that can go on from the step that they have come to
+LEAST = 5.0  # seconds that a look is at work before it gives way to others, so that models are not moved for every step
+OFTEN = 0.5  # seconds between looks whether somebody waits
 MOST = 200 * 2**20  # bytes of all that was found which are kept
 NOT_DRAWN = "No model drew this picture from words, so there is nothing to see inside. Choose one that was drawn."
 ENLARGED = "This picture was made larger by diffusion, which Inside does not follow. Choose the picture that it began with."
@@ -55,6 +59,7 @@ class Look:
     """One look of one person into one picture."""
 
     part: str
+    user: str = ""
     state: str = "waiting"
     step: int = 0
     steps: int = 0
@@ -79,7 +84,7 @@ class Insides:
     ) -> None:
         """`resolved`: a request with everything that it names looked up; raises `UserError` for what is not there."""
         self._worker, self._catalog, self._inputs, self._tokens, self._resolved = worker, catalog, inputs, tokens, resolved
-        self._lock = threading.Lock()
+        self._lock, self._clock = threading.Lock(), time.monotonic
         self._looks: dict[tuple[str, str, str], Look] = {}  # (user, picture, part), the oldest first
 
     def picture(self, record: PictureRecord, steps: int = 0) -> InsidePicture:
@@ -118,12 +123,16 @@ class Insides:
             is_over = known is not None and (known.state in ("stopped", "failed") or (part == AGAIN and known.state == "done"))
             if known and not is_over:
                 return known.told()
-        look, desk = Look(part), self._desk(record, part)
-        look.errand = self._worker.between_jobs(f"inside {part} {user}", lambda runner: self._do(look, desk, runner))
-        look.errand.add_done_callback(lambda future: _released(look, future))
+        look, desk = Look(part, user), self._desk(record, part)
+        self._put(look, desk)
         with self._lock:
             self._looks[(user, record.id, part)] = look
         return look.told()
+
+    def _put(self, look: Look, desk: Desk | Record) -> None:
+        """Raises `UserError` when too much waits already."""
+        look.errand = self._worker.between_jobs(f"inside {look.part} {look.user}", lambda runner: self._do(look, desk, runner))
+        look.errand.add_done_callback(lambda future: _released(look, future))
 
     def _desk(self, record: PictureRecord, part: str) -> Desk | Record:
         if part == AGAIN:
@@ -136,7 +145,7 @@ class Insides:
         """How far it has come."""
         with self._lock:
             look = self._looks.get((user, picture_id, part))
-        return (look or Look(part, "none")).told()
+        return (look or Look(part, state="none")).told()
 
     def file(self, picture_id: str, part: str, name: str, user: str) -> bytes:
         """Something that was found. Raises `UserError` when it is not kept any more."""
@@ -166,7 +175,7 @@ class Insides:
         """In the worker's thread."""
         look.state = "running"
         try:
-            self._follow(look, _function(look.part)(desk, runner))
+            self._follow(look, desk, _function(look.part)(desk, runner))
         except UserError as error:
             look.state, look.message = "failed", str(error)
         except Exception as error:
@@ -174,7 +183,8 @@ class Insides:
             look.state, look.message = "failed", NO_MEMORY if is_out_of_memory(error) else BROKEN
         self._forget()
 
-    def _follow(self, look: Look, looking: Looking) -> None:
+    def _follow(self, look: Look, desk: Desk | Record, looking: Looking) -> None:
+        until = self._clock() + LEAST
         with closing(looking):
             while not look.stop:
                 try:
@@ -183,7 +193,27 @@ class Insides:
                     look.found, look.state = end.value, "done"
                     return
                 look.step, look.steps, look.found = seen.step, seen.steps, seen.found or look.found
+                if self._clock() >= until:
+                    if self._gives_way(look, desk):
+                        return
+                    until = self._clock() + OFTEN
         look.state = "stopped"
+
+    def _gives_way(self, look: Look, desk: Desk | Record) -> bool:
+        """To a job of somebody else that waits; a look that can go on from its last step then waits its turn again."""
+        if look.part not in GOING_ON or not isinstance(desk, Desk) or desk.left.state is None:
+            return False
+        try:
+            if not self._worker.book.queue.others_wait(look.user):
+                return False
+            desk.left.hold()
+            look.state = "waiting"
+            self._put(look, desk)
+        except UserError as error:  # the book cannot be read, or too much waits
+            log.info("a look inside goes on without giving way: %s", error)
+            look.state = "running"
+            return False
+        return True
 
     def _forget(self) -> None:
         """What was found longest ago goes first."""
@@ -202,7 +232,7 @@ def blocked(request: Request) -> str:
 
 def _released(look: Look, future: Future[None]) -> None:
     """An errand that was never begun: something newer took its place, or it was stopped."""
-    if look.state != "waiting":
+    if look.state != "waiting" or future is not look.errand:
         return
     error = None if future.cancelled() else future.exception()
     look.state, look.message = ("failed", str(error)) if error else ("stopped", "")

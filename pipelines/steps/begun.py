@@ -5,15 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from models.errors import UserError
 from pipelines.requests.branch import Branch
 from pipelines.steps.state import StepState, together
-from pipelines.steps.store import StepFile
 
 log = logging.getLogger(__name__)
 
-Own = Callable[[int], StepFile | None]  # index of a picture within the job -> what a try before has left of it
+
+class MadeSteps(Protocol):
+    """Steps of one picture that are made: see `StepFile`."""
+
+    def last(self, leg: int) -> int: ...
+    def state(self, leg: int, index: int) -> StepState: ...
+
+
+Own = Callable[[int], MadeSteps | None]  # index of a picture within the job -> what a try before has left of it
 Trunk = Callable[[int], StepState | None]  # leg -> the state that the branch goes on from, or with which that leg ended
 
 

@@ -78,7 +78,7 @@ class ToyPainter:
     def vision(self, width: int) -> AbstractContextManager[Any]:
         raise UserError("A toy has no eyes.")
 
-    def watched(self, request: Drawing, watching: Any) -> Events:
+    def watched(self, request: Drawing, watching: Any, own: Any = None) -> Events:
         raise UserError("A toy has no networks to look into.")
 
     def batches(self, request: Request, progress: Progress | None = None, watching: Watching | None = None) -> Generator[Events]:
