@@ -30,7 +30,7 @@ from pipelines.inside.said import FILLING, START, SpokenWord, spoken
 from pipelines.inside.watch import Watch
 from pipelines.inside.whole import IN_PARTS, LARGEST, NOTHING_RAN, TOO_LARGE, refusal
 from pipelines.jobs.events import Picture
-from pipelines.requests.request import Details, Drawing, ImageToImage, Inpaint, Outpaint, TextToImage
+from pipelines.requests.request import Details, Drawing, ImageToImage, Inpaint, Outpaint, SecondPass, TextToImage
 from pipelines.runtime.runner import ModelRunner, open_runner
 from pipelines.tasks import txt2img
 from pipelines.tasks.conditioning import Denoisers
@@ -199,6 +199,17 @@ def test_of_a_branch_those_steps_are_seen_that_it_made_itself(runner: ModelRunne
     assert told["same"] == SAME and [step["number"] for step in told["steps"]] == [3, 4, 5, 6]
     assert [word["text"] for word in told["words"]][:3] == ["a", "blue", "tree"]
     assert told["stretches"][0] == "Step 3" and np.allclose(heat_of(found, "0", "0").sum(0), 1, atol=1e-4)
+
+
+def test_a_second_pass_is_seen_like_any_drawing(runner: ModelRunner, tmp_path: Path) -> None:
+    first = drawn(runner, TextToImage(prompt="a red house", seed=4, width=128, height=128, steps=3))
+    image = runner.inputs.keep(first.image)
+    size: Any = {"width": 192, "height": 192, "hires_width": 192, "hires_height": 192, "hires_upscaler": "Latent"}
+    asked = SecondPass(prompt="a red house", seed=4, image=image, steps=4, denoising_strength=0.7, **size)
+    found, said = watched(runner, asked, tmp_path)
+    told: Any = found.told
+    assert told["same"] == SAME and said == len(told["steps"]) == 4 and told["latents"] == [1, 4, 24, 24]
+    assert np.allclose(heat_of(found, told["clearest"]).sum(0), 1, atol=1e-4)
 
 
 def test_a_look_that_gives_way_goes_on_from_its_step_and_sees_the_same(runner: ModelRunner, tmp_path: Path) -> None:
