@@ -176,9 +176,10 @@ def test_a_look_gives_way_to_the_jobs_of_others_and_goes_on_behind_them(studio: 
     record, begun, told = drawn(studio), list[int](), list[str]()
 
     def steps(desk: Desk, _: object) -> Looking:
-        begun.append(first := desk.left.of(0).made.index + 1 if desk.left.of(0) else 0)
+        held = desk.left.of(0)
+        begun.append(first := held.made.index + 1 if held else 0)
         for step in range(first, 4):
-            desk.left.state = lambda step=step: StepState(0, step, 4, 1.0, 0, np.zeros(1), np.zeros(1))
+            desk.left.state = lambda step=step: StepState(0, step, 4, 1.0, 0, np.zeros(1, np.float32), np.zeros(1, np.float32))
             if step == 2 and len(begun) == 1:
                 studio.submit(replace(REQUEST, seed=9), "bob")
                 assert studio.book.queue.others_wait("ada") and not studio.book.queue.others_wait("bob")

@@ -60,7 +60,7 @@ class LiveHeats:
                 self._asking[user] -= 1
                 self._asked = {each: when for each, when in self._asked.items() if self._clock() - when < ASKS_AGAIN}
                 self._asked[user] = self._clock()
-                self._asking += Counter()  # forgets whoever asks nothing any more
+                self._asking = +self._asking  # without whoever asks nothing any more
 
     def wants(self, user: str) -> bool:
         with self._lock:

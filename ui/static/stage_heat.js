@@ -52,7 +52,7 @@ export const heatOver = (frame, preview, under) => {
     const key = JSON.stringify(words.map(({ text, plain }) => [text, plain]));
     if (key !== listed) chips.replaceChildren(...words.flatMap((each, index) => (each.plain ? [chip(each, index)] : [])));
     listed = key;
-    mark(chosen.text && words[word]?.text !== chosen.text ? -1 : word);
+    mark(word);
   };
   // What was asked for before another word was chosen is not shown as that one's.
   const isMeant = ({ words, word }) => !chosen.text || !words.some(({ text }) => text === chosen.text) || (words[word].text === chosen.text && nth(words, word) === chosen.nth);
