@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from models.memory.device import sent
 from pipelines.denoising.areas import RegionWords
 from pipelines.denoising.guidance import Guiding
 from pipelines.denoising.samples import Samples
@@ -55,7 +56,7 @@ class Told:
         self.pooled = torch.cat(pooled) if pooled else None  # (branches, width)
         self._beside = [branch.beside for branch in branches if branch.beside is not None]
         # float32 whatever the model's precision: bfloat16 has no number for a size like 1032
-        self.sizes = torch.tensor([branch.sizes for branch in branches], dtype=torch.float32, device=self._contexts[0].device)
+        self.sizes = sent(torch.tensor([branch.sizes for branch in branches], dtype=torch.float32), self._contexts[0].device)
 
     @property
     def branches(self) -> int:
