@@ -22,6 +22,7 @@ from models.families import FAMILIES
 from models.kits import kit
 from models.memory.alive import Alive
 from models.memory.forecast import NEEDS, TILE, Machine, Work, peak_in_turn, working_memory
+from models.memory.lane import Lane
 from models.memory.offload import HOST, Resident, in_turn, lying
 from models.networks.build import blank_encoder, blank_unet, blank_vae
 from models.tensors.sources import config
@@ -32,6 +33,14 @@ WAYS = (WHOLE, PARTS, LAYERS)
 CARD = Machine(host=10**12, device=10**12, element_size=2, one_by_one=False)
 LEAST, MOST = 0.8, 1.2  # of the count, between which the forecast must lie
 TOKENS = 77
+
+
+class Beside(Lane):
+    """As on a card, where the next layer is on its way while one computes."""
+
+    @property
+    def runs_beside(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,7 @@ def _lying(networks: Networks, way: str) -> Iterator[None]:
         yield
         residents.leave("device")
         return
-    with in_turn(networks.all, HOST, layer_by_layer=way == LAYERS):
+    with in_turn(networks.all, HOST, way == LAYERS, Beside(HOST)):
         yield
 
 

@@ -170,15 +170,15 @@ def test_what_the_host_knows_is_not_asked_of_the_card(name: str, runs: Runs) -> 
 
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_what_does_not_stay_on_the_card_takes_no_room_there(name: str, runs: Runs) -> None:
-    """Beside what is computed: all networks, the largest one, or its largest layer."""
+    """Beside what is computed: all networks, the largest one, or its largest layer and the one that is on its way."""
     request = runs.requests[name]
     whole, parts, layers = (runs.of(request, tier) for tier in TIERS)
     computed, networks = whole.peak - whole.weights, runs.networks(request)
     largest = max(bytes_of(network) for network in networks)
-    layer = max(bytes_of(module, recurse=False) for network in networks for module in network.modules())
+    second, layer = sorted(bytes_of(module, recurse=False) for network in networks for module in network.modules())[-2:]
     buffers = sum(buffer.nbytes for network in networks for buffer in network.buffers())
     assert largest < parts.peak <= largest + computed
-    assert layer < layers.peak <= layer + buffers + computed
+    assert layer < layers.peak <= layer + second + buffers + computed
 
 
 def bytes_of(module: Any, recurse: bool = True) -> int:

@@ -18,32 +18,32 @@ class Alive(TorchDispatchMode):
         """The weights of `network` are not counted."""
         super().__init__()  # pyright: ignore[reportUnknownMemberType]  # torch does not annotate it
         self.bytes = self.peak = 0
-        self._known = {_address(weight.untyped_storage()) for weight in (*network.parameters(), *network.buffers())}
+        self._known = {address(weight) for weight in (*network.parameters(), *network.buffers())}
 
     # Any: as torch calls it
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(result):
             if isinstance(tensor, torch.Tensor):
-                self._count(tensor.untyped_storage())
+                self._count(tensor)
         return result
 
-    def _count(self, storage: torch.UntypedStorage) -> None:
-        address = _address(storage)
-        if address not in self._known:
-            self._known.add(address)
+    def _count(self, tensor: torch.Tensor) -> None:
+        place, storage = address(tensor), tensor.untyped_storage()
+        if place not in self._known:
+            self._known.add(place)
             self.bytes += storage.nbytes()
             self.peak = max(self.peak, self.bytes)
-            weakref.finalize(storage, self._forget, address, storage.nbytes())
+            weakref.finalize(storage, self._forget, place, storage.nbytes())
 
-    def _forget(self, address: int, count: int) -> None:
-        self._known.discard(address)
+    def _forget(self, place: int, count: int) -> None:
+        self._known.discard(place)
         self.bytes -= count
 
 
-def _address(storage: torch.UntypedStorage) -> int:
+def address(tensor: torch.Tensor) -> int:
     """Of the storage itself: those of meta tensors all have their numbers nowhere."""
-    return storage._cdata  # pyright: ignore[reportPrivateUsage]
+    return tensor.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage]
 
 
 def most_alive(network: torch.nn.Module, call: Callable[[], object]) -> int:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from models.families import FAMILIES, PIXELS_PER_LATENT
 
 SLACK = 1.5
-GAPS = 1.15
+GAPS = 1.1
 TILE = 96  # latents along the side of the largest piece that the VAE decodes at once
 DECODED = 768  # numbers alive at the peak of decoding, for each pixel
 STEERING = 1_640  # numbers that control networks add to the UNet's, for each latent pixel of each picture and branch, in every family

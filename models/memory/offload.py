@@ -11,10 +11,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Generic, TypeVar
 
+import psutil
 import torch
 from torch import Tensor, nn
 
+from models.memory.alive import address
 from models.memory.forecast import Lying
+from models.memory.lane import Lane, locked
 from models.memory.manager import Tier
 
 Value = TypeVar("Value")
@@ -29,15 +32,17 @@ class Resident(Generic[Value]):
     def __init__(self, value: Value, networks: Sequence[nn.Module], device: torch.device) -> None:
         self.value = value
         self.networks = tuple(networks)
-        self._device = device
+        self._lane = Lane(device)
         self._tensors = list(_tensors(self.networks))
+        self._unlock = locked(self, [tensor.data for tensor in self._tensors], device, psutil.virtual_memory().available)
         self._host: list[Tensor] | None = None  # the host's copies, while there are others on the device
         self.bytes = sum(tensor.nbytes for tensor in self._tensors)
 
     def to(self, tier: Tier) -> None:
         """Makes a copy there. When there is no memory for it everything is as it was before."""
         if tier == "device":
-            copies = [tensor.data.to(self._device, copy=True) for tensor in self._tensors]
+            copies = self._lane.bring(self._tensors)
+            self._lane.arrived()
             self._host = _exchange(self._tensors, copies)
         else:
             self._host = [tensor.data.to(HOST, copy=True) for tensor in self._tensors]
@@ -46,6 +51,8 @@ class Resident(Generic[Value]):
         if tier == "device":
             assert self._host is not None, "the manager asks for the host's copy first"
             _exchange(self._tensors, self._host)
+        else:
+            self._unlock()
         self._host = None
 
 
@@ -65,14 +72,17 @@ class Kept(Generic[Value]):
 
 
 @contextmanager
-def in_turn(networks: Iterable[nn.Module], device: torch.device, layer_by_layer: bool = False) -> Generator[Callable[[], None]]:
+def in_turn(
+    networks: Iterable[nn.Module], device: torch.device, layer_by_layer: bool = False, lane: Lane | None = None
+) -> Generator[Callable[[], None]]:
     """Runs networks that lie in the host's memory on the device, the weights of one at a time there: the smallest working set.
 
     A network comes when it is called and goes when the next one is. With `layer_by_layer` that holds for each single layer, for
-    a network that is itself too large: many times slower, but it draws. Afterwards everything is in the host's memory, and so it is
+    a network that is itself too large: many times slower, but it draws. There, the layer that came next the last time is brought while
+    one computes, where the device can do both. Afterwards everything is in the host's memory, and so it is
     after a call of what this gives: who changes weights meanwhile asks for it first.
     """
-    turn = _Turn(device)
+    turn = _Turn(device, lane or Lane(device), ahead=layer_by_layer)
     with ExitStack() as stack:
         stack.callback(turn.end)
         for network in networks:
@@ -96,25 +106,53 @@ def _size(network: nn.Module) -> int:
 
 
 def _largest_layer(network: nn.Module) -> int:
+    """With the one that may be on its way meanwhile."""
     layers = (sum(weight.nbytes for weight in module.parameters(recurse=False)) for module in network.modules())
-    return max(layers, default=0) + sum(buffer.nbytes for buffer in network.buffers())
+    return sum(sorted(layers)[-2:]) + sum(buffer.nbytes for buffer in network.buffers())
 
 
 class _Turn:
-    """Turns on the device: one group of tensors is on the device, all others in the host's memory."""
+    """Turns on the device: one group of tensors is on the device, the next one may be on its way, all others in the host's memory."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, lane: Lane, ahead: bool = False) -> None:
         self.device = device
+        self._lane = lane
+        self._looks_ahead = ahead and self._lane.runs_beside
         self._there: list[Tensor] = []
         self._kept: list[Tensor] = []
+        self._after: dict[int, list[Tensor]] = {}  # by the identity of a group: the one that came next
+        self._coming: _Coming | None = None
 
     def come(self, tensors: list[Tensor]) -> None:
-        if self._there is not tensors:
-            self.end()
-            copies = [tensor.data.to(self.device, copy=True) for tensor in tensors]
-            self._there, self._kept = tensors, _exchange(tensors, copies)
+        if self._there is tensors:
+            return
+        if self._looks_ahead and self._there:
+            self._after[id(self._there)] = tensors
+        self._leave()
+        copies = self._arriving(tensors)
+        self._there, self._kept = tensors, _exchange(tensors, copies)
+        if following := self._after.get(id(tensors)):
+            self._coming = _Coming(following, self._lane.bring(following))
+
+    def _arriving(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Copies on the device: those on their way, if they are of this group as it is now."""
+        coming, self._coming = self._coming, None
+        if coming and coming.is_of(tensors):
+            copies = coming.copies
+        else:
+            self._lane.arrived()  # before the memory of what nobody came for is another's
+            del coming
+            copies = self._lane.bring(tensors)
+        self._lane.arrived()
+        return copies
 
     def end(self) -> None:
+        """Nothing is there or on its way."""
+        self._lane.arrived()
+        self._coming = None
+        self._leave()
+
+    def _leave(self) -> None:
         """A network that was brought to another precision and back on the device goes back in the precision that it has now."""
         back = [kept.to(tensor.dtype) for tensor, kept in zip(self._there, self._kept, strict=True)]
         _exchange(self._there, back)
@@ -126,6 +164,21 @@ class _Turn:
 
     def _here(self, value: object) -> object:
         return value.to(self.device) if isinstance(value, Tensor) else value
+
+
+class _Coming:
+    """A group that is on its way."""
+
+    def __init__(self, tensors: list[Tensor], copies: list[Tensor]) -> None:
+        self._tensors, self.copies = tensors, copies
+        self._sources = [tensor.data for tensor in tensors]  # for as long as they are held, nothing else has their addresses
+
+    def is_of(self, tensors: list[Tensor]) -> bool:
+        """And nobody has put other numbers into them meanwhile."""
+        return self._tensors is tensors and all(
+            address(tensor) == address(source) and tensor.dtype == source.dtype
+            for tensor, source in zip(tensors, self._sources, strict=True)
+        )
 
 
 def _whole(network: nn.Module, turn: _Turn, stack: ExitStack) -> None:

@@ -94,11 +94,32 @@ def _backend() -> _Backend:
     return _Backend()
 
 
+class Stream:
+    """A stream beside the one that computes. Copies that are begun on it are made when somebody waits for it, and not before: until then
+    there are no numbers where they go, and what they are copies of must stay as it is.
+    """
+
+    def __init__(self, device: object = None) -> None:
+        self._begun: list[tuple[Tensor, Tensor]] = []
+
+    def begin(self, target: Tensor, source: Tensor) -> None:
+        target.fill_(float("nan") if target.is_floating_point() else 0)
+        self._begun.append((target, source))
+
+    def wait_stream(self, other: Stream) -> None:
+        with torch.inference_mode():  # some of them may have been made in it
+            for target, source in other._begun:
+                target.copy_(_on_host(source))
+        other._begun.clear()
+
+
 class _Backend:
     """All operators of the device."""
 
     def __init__(self) -> None:
         self.card: Card | None = None
+        self.main = Stream()  # what computes
+        self.stream: Stream | None = None  # what is asked instead, within a block
         backend_registration._setup_privateuseone_for_python_backend(NAME, _Module(self), _Hooks(self))
         self._all, self._aten = torch.library.Library("_", "IMPL"), torch.library.Library("aten", "IMPL")
         self._all.fallback(self._run, "PrivateUse1")
@@ -146,7 +167,10 @@ class _Backend:
         """After a copy to the card torch waits for it, unless it is told not to; for one to the host in any case."""
         if target.device == HOST or (source.device == HOST and not non_blocking):
             self.there.waited.append(f"copy to the {'host' if target.device == HOST else 'card'}")
-        _on_host(target).copy_(_on_host(source))
+        if self.stream is not None and non_blocking and target.device != HOST:
+            self.stream.begin(_on_host(target), source)
+        else:
+            _on_host(target).copy_(_on_host(source))
         return target
 
 
@@ -173,6 +197,19 @@ class _Module:
 
     def manual_seed_all(self, seed: int) -> None:
         """Nothing is drawn on it."""
+
+    Stream = Stream
+
+    def current_stream(self, device: object = None) -> Stream:
+        return self._backend.stream or self._backend.main
+
+    @contextmanager
+    def stream(self, stream: Stream) -> Iterator[None]:
+        self._backend.stream = stream
+        try:
+            yield
+        finally:
+            self._backend.stream = None
 
     def mem_get_info(self, device: object = None) -> tuple[int, int]:
         """Bytes that are free, and all of them. Only of a card whose memory ends."""
