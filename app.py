@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 LOOPBACK = "127.0.0.1"
 GUEST_DISK = 20  # GB: some 40,000 pictures of 512 x 512
+COMPILED = Path(sys.prefix) / "compiled"  # is code, so it lies where code does, and not among pictures that people copy
 STEPS = 2  # GB: of some 800 pictures of 512 x 512 in 20 steps
 
 
@@ -84,7 +85,8 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
         given = {name: int(size * 1e9) for name, size in (("host", options.host_memory), ("device", options.device_memory)) if size}
         if machine.device is None:
             given.pop("device", None)
-        runner = open_runner(catalog, options.device, inputs, replace(machine, **given), annotators, steps)
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(COMPILED))
+        runner = open_runner(catalog, options.device, inputs, replace(machine, **given), annotators, steps, not options.no_compile)
         set_apart()  # the libraries, and of models the starter alone
         return runner
 
@@ -196,6 +198,8 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--guest-disk", type=gigabytes, default=GUEST_DISK, metavar="GB", help=room)
     kept = f"room for the steps of pictures, from which they can be gone on; {STEPS} if not given, 0 keeps none"
     result.add_argument("--steps-budget", type=gigabytes, default=STEPS, metavar="GB", help=kept)
+    plain = "run networks as they are written: on an NVIDIA card their blocks are compiled else, beside the first jobs"
+    result.add_argument("--no-compile", action="store_true", help=plain)
     result.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
     return result
 

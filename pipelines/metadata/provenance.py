@@ -16,7 +16,8 @@ log = logging.getLogger(__name__)
 Hash = Callable[[], str]  # SHA-256 in hexadecimal digits once it is known, "" when it cannot be; waits if it must
 # What only we read. It stands in the JSON, not in the text.
 ATTENTION = "Attention"  # by which kernels it was worked out, where a card has several
-RUNTIME = ("Device", "Number type", ATTENTION, "torch", "diffusers", "transformers", "spandrel", "Pillow", "Atelier")
+COMPILED = "Compiled"  # whether blocks of the network ran compiled, where a card compiles them
+RUNTIME = ("Device", "Number type", ATTENTION, COMPILED, "torch", "diffusers", "transformers", "spandrel", "Pillow", "Atelier")
 PARTS, REFINER_PARTS, WEIGHTS, VISION = "Part hashes", "Refiner part hashes", "Preprocessor hashes", "Vision hashes"
 UPSCALERS = "Postprocess upscaler", "Postprocess upscaler 2"  # as A1111 calls them
 ENLARGER = "Enlarged by"  # an upscaler, when it was drawn; ours alone, with its hash beside it
@@ -77,7 +78,8 @@ class MadeWith(Mapping[str, str]):
 
 def unlike(made_with: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
     """A sentence when a picture was computed on something else, in other numbers or with another version than it would be here."""
-    differing = [name for name in RUNTIME if here.get(name) and made_with.get(name) not in (None, here[name])]
+    lasting = [name for name in RUNTIME if name != COMPILED]  # which is another from job to job
+    differing = [name for name in lasting if here.get(name) and made_with.get(name) not in (None, here[name])]
     if not differing:
         return []
     then, now = (", ".join(f"{name} {facts[name]}" for name in differing) for facts in (made_with, here))

@@ -14,7 +14,7 @@ from models.library.catalog import Catalog
 from models.memory.device import ATTENTIONS, Device, has_kernels_to_choose
 from models.memory.manager import Key
 from pipelines.metadata.companions import companions, content
-from pipelines.metadata.provenance import ATTENTION, UPSCALERS, VISION, Hash, Hashes, MadeWith, one, several
+from pipelines.metadata.provenance import ATTENTION, COMPILED, UPSCALERS, VISION, Hash, Hashes, MadeWith, one, several
 from pipelines.metadata.text_keys import VERSION
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.as_made import Understanding
@@ -35,8 +35,11 @@ class Origins:
         self._looked: dict[str, Hash] = {}
         self.runtime = runtime(device)
 
-    def begin(self, request: Drawing) -> Mapping[str, str]:
-        """Reading the files for their hashes begins now; who first looks at the result waits for them."""
+    def begin(self, request: Drawing, decided: Callable[[], Mapping[str, str]] = dict) -> Mapping[str, str]:
+        """Reading the files for their hashes begins now; who first looks at the result waits for them.
+
+        `decided`: what is known then of how the job was computed.
+        """
         self._looked = {}
         found = companions(request, self._catalog, self._annotators)
         begun = {file: self.hashes.begin(Key(FILE, str(file))) for each in found for file in each.files}
@@ -45,7 +48,7 @@ class Origins:
             told = [(each.title, each.name, content(each.files, lambda file: begun[file]())) for each in found]
             told += [(VISION, name, digest()) for name, digest in self._looked.items()]
             enlarges = enlarger_of(request) or (isinstance(request, SecondPass) and request.upscaler)
-            return {**_lists(told), **self.runtime, **(BY_NETWORK if enlarges else {})}
+            return {**_lists(told), **self.runtime, **decided(), **(BY_NETWORK if enlarges else {})}
 
         return MadeWith(facts)
 
@@ -88,7 +91,7 @@ def runtime(device: Device) -> Mapping[str, str]:
     """On what, in which numbers and with which versions pictures are computed."""
     number_type = str(device.dtype).removeprefix("torch.")
     versions = {name: version(name) for name in ("torch", "diffusers", "transformers", "Pillow")}
-    kernels = {ATTENTION: ATTENTIONS[0]} if has_kernels_to_choose(device) else {}
+    kernels = {ATTENTION: ATTENTIONS[0], COMPILED: "no"} if has_kernels_to_choose(device) else {}
     return {"Device": _device_name(device.torch_device), "Number type": number_type, **kernels, **versions, "Atelier": VERSION}
 
 

@@ -21,6 +21,7 @@ from models.memory.device import Device, choose, read_machine, release
 from models.memory.forecast import Machine, Work, peak_in_turn, working_memory
 from models.memory.manager import Key, LedgerLine, Lent, Manager, Tier
 from models.memory.offload import in_turn, lying
+from models.networks.compiled import Compiler, Use
 from models.networks.vision import Vision
 from models.patches import applied
 from models.patches.hypernetworks import active
@@ -59,12 +60,14 @@ class ModelRunner:
         inputs: Inputs,
         annotators: Annotators | None = None,
         steps: KeptSteps | None = None,
+        compiler: Compiler | None = None,
     ) -> None:
         """`machine`: how much memory there is for weights and pictures. `inputs`: the pictures that requests begin with.
 
         `annotators`: where the weights of preprocessors are; without it, only the starter's are known. `steps`: those that are kept;
-        without it, there are none.
+        without it, there are none. `compiler`: of the blocks of networks; without it, they run as they are written.
         """
+        self.compiler = compiler
         self.steps = steps or KeptSteps(inputs.folder.parent, 0)
         self.sharing = Sharing()
         self.machine = machine
@@ -230,11 +233,15 @@ class ModelRunner:
         with ExitStack() as stack:
             lent = stack.enter_context(self.manager.lease(named.networks, tier, working_memory(work, self.machine)))
             added = stack.enter_context(self.manager.lease(named.added)).items
-            model = named.joined({**added, **lent.items}, self.origins.hashes, self.origins.begin(request))
+            use = Use()
+            made_with = self.origins.begin(request, lambda: use.told if self.compiler else {})
+            model = named.joined({**added, **lent.items}, self.origins.hashes, made_with)
             model = replace(model, encodings=self._encodings, encoder_state=named.encoder_state(self._loaders.fingerprint))
             paced = stack.enter_context(applied(model, named.loras(added), named.paces))
             stack.enter_context(active(model, named.hypernetworks(added)))
             paced.bring_home = stack.enter_context(self._running(_with_joined(lent, model), model, lent.tier, work))
+            if self.compiler and (lent.tier == "device" or self.machine.device is None):
+                stack.enter_context(self.compiler.at_work(_drawing(model), use))
             yield replace(model, paced=paced if paced.patches else None)
 
     def spare(self, request: Drawing) -> None:
@@ -271,6 +278,12 @@ def _with_joined(lent: Lent[Held], model: DiffusionModel) -> list[nn.Module]:
     return list({id(network): network for network in (*own, *joined)}.values())
 
 
+def _drawing(model: DiffusionModel) -> list[nn.Module]:
+    """The networks that run at every step."""
+    controls = [control.ready(model.unet) for control in model.controls.values()]
+    return [model.unet, *([model.refiner.unet] if model.refiner else []), *controls]
+
+
 def open_runner(
     catalog: Catalog,
     device: str,
@@ -278,12 +291,15 @@ def open_runner(
     machine: Machine | None = None,
     annotators: Annotators | None = None,
     steps: KeptSteps | None = None,
+    compiles: bool = False,
 ) -> ModelRunner:
-    """Chooses the device and loads the starter model. `machine`: the memory that may be used; without it, it is read.
+    """Chooses the device and loads the starter model. `machine`: the memory that may be used; without it, it is read. `compiles`:
+    the blocks of networks, behind the first jobs, where the device gains by it.
 
     Raises `UserError` when the device is not there.
     """
     chosen = choose(device)
-    runner = ModelRunner(catalog, chosen, machine or read_machine(chosen), inputs, annotators, steps)
+    compiler = Compiler() if compiles and chosen.torch_device.type == "cuda" else None
+    runner = ModelRunner(catalog, chosen, machine or read_machine(chosen), inputs, annotators, steps, compiler)
     runner.warm_up()
     return runner
