@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from models.loading.preview_decoder import PreviewDecoder
     from models.memory.device import Device
     from models.patches.embeddings import Embedding
-    from models.patches.lora import Paced
+    from models.patches.lora import Dressed, Paced
 
 Tokenizer = Any  # Any: of the prompt language, which lies above this layer and brings it
 Encodings = Any  # Any: likewise
@@ -34,6 +34,14 @@ class TextEncoder:
     key: str  # "clip_l", "clip_h" or "clip_g"
     network: CLIPTextModel | CLIPTextModelWithProjection
     tokenizer: Tokenizer
+
+
+@dataclass(frozen=True)
+class RegionLoras:
+    """What acts in one region alone, beside what acts everywhere."""
+
+    dressed: Dressed
+    encoder_state: object  # as of `DiffusionModel`, with these
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,7 @@ class DiffusionModel:
     encodings: Encodings = None  # what its text encoders have said before, by the runner; None: nothing is kept
     encoder_state: object = ()  # what its text encoders say depends on: LoRAs and embeddings, hashable
     paced: Paced | None = None  # its LoRAs whose strength changes from step to step; who samples tells it each step
+    regional: Mapping[int, RegionLoras] = field(default_factory=dict[int, "RegionLoras"])  # number of a region -> the LoRAs of its own
     controls: Mapping[str, ControlNetwork] = field(default_factory=dict[str, "ControlNetwork"])  # id in the library -> network that steers
 
     @property

@@ -10,9 +10,11 @@ from models.errors import UserError
 from pipelines.metadata import infotext
 from pipelines.metadata.text_request import request_of
 from pipelines.prompts.regional import regional
+from pipelines.prompts.tags import Tag
 from pipelines.requests.base import describe, input_ids
 from pipelines.requests.region import REGIONS, Region
-from pipelines.requests.request import Drawing, TextToImage, restore, unroll
+from pipelines.requests.request import Drawing, LoraUse, TextToImage, restore, unroll
+from pipelines.resolving.regions import words_of_regions
 from pipelines.resolving.wording import with_words
 from pipelines.wildcards.shelf import Shelf
 
@@ -104,6 +106,17 @@ def test_words_of_regions_may_leave_something_to_choice() -> None:
     assert all(with_words(single, SHELF).regions == single.regions for single in singles)
 
 
+def test_tags_in_the_words_of_a_region_name_loras_that_act_there() -> None:
+    request = TextToImage(regions=(Region(prompt="a red house <lora:ink:0.5>"), Region(prompt="b")))
+    regions, named = words_of_regions(request)
+    assert [each.prompt for each in regions] == ["a red house", "b"]
+    assert named == [(1, Tag("lora", "ink", 0.5, 0.5))]
+    with pytest.raises(UserError, match="region 2 name a hypernetwork, which acts on the whole picture"):
+        words_of_regions(replace(request, regions=(Region(), Region(prompt="<hypernet:odd>"))))
+    with pytest.raises(UserError, match="A LoRA acts in region 3, which is not there any more"):
+        replace(request, loras=(LoraUse(region=3),)).check()
+
+
 # ---- records -------------------------------------------------------------------------------------------------------------------
 
 PAINTED = Region(prompt="a (red:1.2) house, “old”", weight=0.5, mask="ab" * 32)
@@ -120,6 +133,8 @@ def test_the_settings_text_has_regions_and_reads_them_back() -> None:
     found = request_of(infotext.parse(text))
     assert isinstance(found.request, Drawing)
     painted, other = found.request.regions
+    dressed = infotext.write(replace(REQUEST, loras=(LoraUse(name="ink", region=2), LoraUse(name="soft"))), {})
+    assert "x <lora:soft:1>" in dressed and "b <lora%3Aink%3A1>" in dressed, "those of a region stand in its words"
     assert (replace(painted, mask=PAINTED.mask), other) == REQUEST.regions and found.request.base_share == 0.35
     assert found.pictures == {(REGIONS, "0"): "ab" * 6} and not found.unknown and not found.notes
 

@@ -12,11 +12,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from models.diffusion_model import DiffusionModel
+from models.diffusion_model import DiffusionModel, RegionLoras
 from models.errors import UserError
 from models.families import SDXL
 from models.memory.device import mend_torchvision
+from models.patches.lora import Lora, dressed
 from models.patches.regions import divided, word_layers
+from models.tensors.lora_names import Target
 from pipelines.control.regions import Regions
 from pipelines.denoising.areas import mixed
 from pipelines.denoising.samples import Samples
@@ -25,7 +27,7 @@ from pipelines.images.masking import Patch
 from pipelines.images.store import Inputs
 from pipelines.prompts.asked import asked_by
 from pipelines.requests.region import Region
-from pipelines.requests.request import ImageToImage, TextToImage
+from pipelines.requests.request import ImageToImage, LoraUse, TextToImage
 from pipelines.requests.steps import Steps
 from pipelines.requests.tiles import WINDOWS
 from pipelines.tasks.conditioning import Denoisers
@@ -240,6 +242,44 @@ def test_a_patch_is_given_what_lies_in_its_box(model: DiffusionModel) -> None:
         tree = Denoisers(replace(REQUEST, prompt=RIGHT.prompt), model).whole()
         tree.begin(0, Steps(4))
         assert torch.equal(denoise(latents, torch.ones(1)), tree(latents, torch.ones(1)))
+
+
+# ---- LoRAs of regions ----------------------------------------------------------------------------------------------------------
+
+
+def regional(model: DiffusionModel, *regions: int) -> DiffusionModel:
+    """With a LoRA in each of these regions."""
+    torch.manual_seed(3)
+    name = "down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
+    target = next(target for target in [Target("unet", name)])
+    lora = Lora({target: {"down": torch.randn(4, 32), "up": torch.randn(32, 4)}}, "ink")
+    own = {region: RegionLoras(dressed(model, [], [((lora, 0.8, 1.0, ""), None)]), region) for region in regions}
+    return replace(model, regional=own)
+
+
+def test_loras_of_a_region_act_there_alone(model: DiffusionModel) -> None:
+    """At one step: what is predicted right of them is as without them, left as with them everywhere."""
+    use = LoraUse(id="ink", region=1)
+    request = replace(REQUEST, regions=(LEFT, RIGHT))
+    before = [parameter.data_ptr() for parameter in model.unet.parameters()]
+    without = x0(request, model)
+    there = x0(replace(request, loras=(use,)), regional(model, 1))
+    both = replace(request, loras=(use, replace(use, region=2)))
+    everywhere = x0(both, regional(model, 1, 2))
+    assert torch.allclose(there[..., 4:], without[..., 4:], atol=1e-6) and torch.allclose(there[..., :4], everywhere[..., :4], atol=1e-6)
+    assert not torch.allclose(there[..., :4], without[..., :4], atol=1e-3)
+    assert [parameter.data_ptr() for parameter in model.unet.parameters()] == before, "every weight is as it was"
+
+
+def test_a_region_with_a_lora_over_all_is_the_plain_prompt_with_it(model: DiffusionModel) -> None:
+    """Without words of its own it says the prompt."""
+    use = LoraUse(id="ink", region=1)
+    dressed_model = regional(model, 1)
+    with dressed_model.regional[1].dressed.worn():
+        plain = x0(REQUEST, model)
+    for words in ("", REQUEST.prompt):
+        ours = x0(replace(REQUEST, regions=(Region(prompt=words),), loras=(use,)), dressed_model)
+        assert torch.equal(ours, plain)
 
 
 def test_attention_is_as_it_was_after_a_drawing(model: DiffusionModel) -> None:

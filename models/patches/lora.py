@@ -124,6 +124,7 @@ class _Patch:
 Parts = Mapping[str, tuple[nn.Module, Mapping[str, str]]]  # part -> its network, and its modules by what LoRA files call them
 Factor = Callable[[int, int], float]  # a step, from 0, and how many run -> by what a strength is multiplied
 Use = tuple[Lora, float, float, str]  # a LoRA, its strength on the UNet and on the text encoders, block weights
+Paceable = tuple[Use, Factor | None]  # with what its strength on the UNet is multiplied by at a step
 
 
 class Paced:
@@ -152,6 +153,60 @@ class Paced:
             for patch, base in self.patches:
                 patch.parameter.data = patch.weight(base, index, run)
         self._now = factors
+
+
+class Dressed:
+    """The weights of a model with further LoRAs, put in for the length of a block; made from its weights without any."""
+
+    def __init__(self, patches: Sequence[_Patch]) -> None:
+        self._patches = patches
+        self._bases = [patch.parameter.data for patch in patches]
+        self._paces = list(dict.fromkeys(change.pace for patch in patches for change in patch.changes if change.pace))
+        self._now = self._factors(0, 1)
+        self._made = self._weights(0, 1)
+        _check_finite(patches, self._made)
+        self.bring_home: Callable[[], None] = lambda: None  # as of `Paced`
+
+    def _factors(self, index: int, run: int) -> list[float]:
+        return [pace(index, run) for pace in self._paces]
+
+    def _weights(self, index: int, run: int) -> list[Tensor]:
+        with torch.inference_mode(False), torch.no_grad():
+            return [patch.weight(base, index, run) for patch, base in zip(self._patches, self._bases, strict=True)]
+
+    def turn(self, index: int, run: int) -> None:
+        """To a step, from 0, of those that run."""
+        factors = self._factors(index, run)
+        if factors != self._now:
+            self._now, self._made = factors, self._weights(index, run)
+
+    @contextmanager
+    def worn(self) -> Generator[None]:
+        """Networks that move are in the host's memory where their weights are exchanged."""
+        self.bring_home()
+        before = self._exchange(self._made)
+        try:
+            yield
+        finally:
+            self.bring_home()
+            self._exchange(before)
+
+    def _exchange(self, weights: Sequence[Tensor]) -> list[Tensor]:
+        with torch.inference_mode(False), torch.no_grad():
+            before = [patch.parameter.data for patch in self._patches]
+            for patch, weight in zip(self._patches, weights, strict=True):
+                patch.parameter.data = weight
+        return before
+
+
+def dressed(model: DiffusionModel, everywhere: Sequence[Paceable], own: Sequence[Paceable]) -> Dressed:
+    """The model with LoRAs that act everywhere and with its own, before the first are applied to it. Raises `UserError` as `applied`."""
+    changed = {id(patch.parameter) for patch in _patches(model, *_apart(own))}
+    return Dressed([patch for patch in _patches(model, *_apart([*everywhere, *own])) if id(patch.parameter) in changed])
+
+
+def _apart(uses: Sequence[Paceable]) -> tuple[list[Use], list[Factor | None]]:
+    return [use for use, _ in uses], [pace for _, pace in uses]
 
 
 @contextmanager

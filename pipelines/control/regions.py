@@ -11,7 +11,7 @@ from torch import Tensor
 from pipelines.denoising.areas import Areas, mixed
 from pipelines.images.masking import Box, Size
 from pipelines.images.store import Inputs
-from pipelines.requests.region import Region, acting
+from pipelines.requests.region import Region
 from pipelines.requests.request import Drawing
 
 COARSE = 64  # places a side over which it is counted what each prompt has of the picture
@@ -22,7 +22,7 @@ class Regions:
 
     def __init__(self, request: Drawing, inputs: Inputs | None = None) -> None:
         """`inputs`: what is painted lies there."""
-        self._regions = acting(request.regions)
+        self._regions = [*request.divided.values()]
         self._size = request.width, request.height
         self._scale = request.pixels_per_latent
         self._painted = {each.mask: inputs.open(each.mask, "L") for each in self._regions if each.mask and inputs}
@@ -52,7 +52,8 @@ class Regions:
     def _mask(self, region: Region, sides: list[float], size: tuple[int, int]) -> NDArray[np.float32]:
         if not region.mask:
             across = _covered(region.left, region.right, sides[0], sides[2], size[1])
-            return _covered(region.top, region.bottom, sides[1], sides[3], size[0])[:, None] * across
+            down = _covered(region.top, region.bottom, sides[1], sides[3], size[0])
+            return np.asarray(down[:, None] * across, np.float32)
         painted = self._painted[region.mask]
         lengths = (painted.width, painted.height) * 2
         box = tuple(side * length for side, length in zip(sides, lengths, strict=True))

@@ -64,6 +64,8 @@ class UNetCaller:
         self._residuals.begin(index, steps)
         if self._model.paced and index < steps.planned:
             self._model.paced.turn(index - steps.skipped, steps.run)
+        for own in self._model.regional.values() if index < steps.planned else ():
+            own.dressed.turn(index - steps.skipped, steps.run)
 
     def guided(self, scale: float) -> bool:
         if scale not in self._distilled:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from models.diffusion_model import DiffusionModel
 from models.video_model import VideoModel
+from pipelines.denoising.apart import answered_apart
 from pipelines.denoising.areas import Areas
 from pipelines.denoising.callers import CALLERS, Beside
 from pipelines.denoising.control_residuals import ControlResiduals
@@ -42,7 +43,7 @@ class Denoiser:
         and the rest. `most_a_call`: samples, where the device would take more. `go_on`: asked between two calls of one step; raises
         to end it. `areas`: where the words of regions act, if there are any.
         """
-        self._device = model.device
+        self._device, self._areas = model.device, areas
         beside = Beside(extra_channels, residuals or ControlResiduals(), conditioning.noise_level, go_on, areas)
         self._caller = CALLERS[model.family.architecture](model, beside)
         self.schedule, self._timesteps = schedule, schedule.to(model.device.torch_device)
@@ -97,7 +98,16 @@ class Denoiser:
         return answers, Meaning(prediction, x, level)
 
     def _answers(self, x: Tensor, timestep: Tensor, samples: Samples) -> Answers:
-        turn = self._turn
+        """In regions with LoRAs of their own, what the network answers with these."""
+        found = self._asked(self._turn, x, timestep, samples)
+        apart: list[tuple[int, Answers]] = []
+        for place, own, turn in self._turn.apart:
+            self._go_on()
+            with own.dressed.worn():
+                apart.append((place, self._asked(turn, x, timestep, samples)))
+        return answered_apart(found, apart, self._areas, samples) if self._areas else found
+
+    def _asked(self, turn: Turn, x: Tensor, timestep: Tensor, samples: Samples) -> Answers:
         if turn.both is None or not (turn.others or self._guidance.asks(self._scale)):
             return Answers([(turn.weight, self._caller(turn.alone, x, timestep, samples))])
         negative, positive = self._caller(turn.both, x, timestep, samples).chunk(2)

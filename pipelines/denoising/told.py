@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from models.diffusion_model import RegionLoras
 from models.memory.device import sent
 from pipelines.denoising.areas import RegionWords
 from pipelines.denoising.guidance import Guiding
@@ -34,6 +35,8 @@ class AtOnce:
     positives: tuple[tuple[float, Condition], ...]  # what each weighs, and what it says; more than one only with a negative one
     negative: Condition | None = None
     regions: RegionWords | None = None  # beside the prompt, which then is one
+    # In regions with LoRAs of their own: which of those that act, from 0, and all of this as it is read there.
+    apart: tuple[tuple[int, RegionLoras, AtOnce], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class Turn:
         (self.weight, first), *others = at_once.positives
         self._first, self._negative, self._regions = first, at_once.negative, at_once.regions
         self.others = [(weight, Told([condition])) for weight, condition in others]
+        self.apart = [(place, own, Turn(told)) for place, own, told in at_once.apart]
 
     @cached_property
     def alone(self) -> Told:

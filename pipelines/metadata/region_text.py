@@ -17,6 +17,7 @@ from models.errors import UserError
 from pipelines.metadata.lists import listed, unlisted
 from pipelines.metadata.unit_text import SHOWN_HASH
 from pipelines.prompts.regional import regional
+from pipelines.prompts.tags import write_tags
 from pipelines.requests.fields import Range, admit_field
 from pipelines.requests.region import MOST_REGIONS, Region
 from pipelines.requests.request import Drawing, Drawn
@@ -33,7 +34,8 @@ IN_LATENTS = "Its regions were drawn apart from each other (Latent), and here th
 
 def region_pairs(request: Drawing) -> dict[str, str]:
     """Keys and values for the text."""
-    return {f"Region {place}": _written(each) for place, each in enumerate(request.regions, 1)}
+    tagged = [replace(each, prompt=each.prompt + write_tags(request.loras, region=place)) for place, each in enumerate(request.regions, 1)]
+    return {f"Region {place}": _written(each) for place, each in enumerate(tagged, 1)}
 
 
 def read_regions(pairs: Mapping[str, str]) -> tuple[tuple[Region, ...], dict[int, str], list[str]]:

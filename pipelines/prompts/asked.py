@@ -11,7 +11,6 @@ from pipelines.prompts.grammar import parse
 from pipelines.prompts.schedule import Pass, Said, Schedule, plain, schedule
 from pipelines.requests.details import said
 from pipelines.requests.guidance import may_guide, rows_a_step
-from pipelines.requests.region import acting
 from pipelines.requests.request import Details, Drawing, SecondPass
 from pipelines.requests.steps import steps_of
 from pipelines.requests.wording import WEIGHTS_ALONE
@@ -27,7 +26,7 @@ class AtOnce:
     prompts: tuple[Said, ...]
     negative: str | None = None  # None: no negative prompt is read
     second: str | None = None
-    regions: tuple[str, ...] = ()  # in the regions that act
+    regions: tuple[str, ...] = ()  # in the regions that act; what has no words says the prompt
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def asked_by(request: Drawing) -> Asked:
     acts = may_guide(request) or prompt.is_joined  # guidance 1 needs the prompt alone, as nothing is multiplied by the rest
     second = _schedule(request, request.second_prompt, joins=False) if request.second_prompt.strip() else None
     negative = _schedule(request, request.negative_prompt, joins=False) if acts else None
-    regions = tuple(_schedule(request, region.prompt, joins=False) for region in acting(request.regions))
+    regions = tuple(_schedule(request, region.prompt.strip() or request.prompt, joins=False) for region in request.divided.values())
     if regions and prompt.is_joined:
         raise UserError(NOT_JOINED)
     return Asked(prompt, negative, second, regions)
@@ -91,7 +90,8 @@ def is_guided(request: Drawing) -> bool:
 def rows_of(request: Drawing) -> list[int]:
     """What the network is asked at each step. A prompt that cannot be drawn counts as one."""
     joined = 1 if request.language == WEIGHTS_ALONE else len(parse(request.prompt).parts)
-    return rows_a_step(request, max(1, steps_of(request).run), joined)
+    apart = 1 + len(request.dressed)  # with the LoRAs of each region all is asked once more
+    return [apart * rows for rows in rows_a_step(request, max(1, steps_of(request).run), joined)]
 
 
 def texts_of(request: Drawing) -> Iterator[str]:

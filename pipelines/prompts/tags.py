@@ -71,6 +71,8 @@ class LoraLike(Protocol):
     def blocks(self) -> str: ...
     @property
     def pace(self) -> str: ...
+    @property
+    def region(self) -> int: ...
 
 
 class HypernetworkLike(Protocol):
@@ -159,9 +161,13 @@ def _number(text: str, name: str) -> float:
     return min(max(float(text), -STRONGEST), STRONGEST)
 
 
-def write_tags(loras: Sequence[LoraLike], hypernetworks: Sequence[HypernetworkLike] = ()) -> str:
-    """Tags that `take_tags` reads as these uses, each with a space before it; "" for none. A name that no tag can hold is left out."""
-    tags = [_lora(use) for use in loras if _writable(use.name)] + [_hypernetwork(use) for use in hypernetworks if _writable(use.name)]
+def write_tags(loras: Sequence[LoraLike], hypernetworks: Sequence[HypernetworkLike] = (), region: int = 0) -> str:
+    """Tags that `take_tags` reads as these uses, each with a space before it; "" for none. A name that no tag can hold is left out.
+
+    `region`: those that act there; 0: those that act everywhere.
+    """
+    tags = [_lora(use) for use in loras if _writable(use.name) and use.region == region]
+    tags += [_hypernetwork(use) for use in hypernetworks if _writable(use.name)]
     return "".join(f" <{tag}>" for tag in tags)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipelines.requests.fields import Choice, Range, Several, Text, limited
+from pipelines.requests.region import MOST_REGIONS
 
 STRONGEST = 4.0  # of a LoRA or hypernetwork: beyond, there is no picture left
 MOST_LORAS = 16  # in one drawing
@@ -20,6 +21,7 @@ class LoraUse:
     text_encoder: float = limited(1.0, Range(-STRONGEST, STRONGEST, 0.05, clamp=True), "Strength on the words")
     blocks: str = limited("", Text(400), "Block weights", "Numbers with commas, one a block of the UNet; empty: 1 everywhere")
     pace: str = limited("", Text(400), "Over the steps", "Shares of the strength, as in 0@0, 1@0.5: all of it from the middle on")
+    region: int = limited(0, Range(0, MOST_REGIONS), "Region", "In whose words it is named; 0: it acts everywhere", derived=True)
 
 
 @dataclass(frozen=True, kw_only=True)

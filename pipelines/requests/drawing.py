@@ -14,7 +14,7 @@ from pipelines.requests.control_unit import MOST_UNITS, ControlUse
 from pipelines.requests.fields import Choice, Flag, Range, Several, Text
 from pipelines.requests.groups import BRANCH, COMPUTED, CONTROL, GUIDANCE, MODEL, PICTURE, REGIONS, SAMPLING, WORDS
 from pipelines.requests.guidance import Guided
-from pipelines.requests.region import REGIONS_OF_ONE, Region, check_regions
+from pipelines.requests.region import REGIONS_OF_ONE, Region, acting, check_regions
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES
 from pipelines.requests.sizes import LONGEST, MEGAPIXELS, SHORTEST
 from pipelines.requests.tiles import TILED_MEGAPIXELS, UNTILED, InWindows, in_tiles
@@ -84,7 +84,7 @@ class Drawing(Guided):
     wordings: tuple[Wording, ...] = COMPUTED((), WORDINGS, "Words of the pictures", derived=True)  # of a job alone
 
     def check(self) -> None:
-        check_regions(self.regions)
+        check_regions(self.regions, [use.region for use in self.loras])
         if isinstance(self, InWindows):
             self.check_tiles(self.width, self.height)
         most = TILED_MEGAPIXELS if in_tiles(self) else MEGAPIXELS
@@ -97,6 +97,16 @@ class Drawing(Guided):
     @property
     def words(self) -> str:
         return self.prompt or ", ".join(region.prompt for region in self.regions)
+
+    @property
+    def divided(self) -> dict[int, Region]:
+        """The regions that act, by their numbers."""
+        return acting(self.regions, {use.region for use in self.loras if use.region and (use.unet or use.text_encoder)})
+
+    @property
+    def dressed(self) -> tuple[int, ...]:
+        """The numbers of those with LoRAs of their own."""
+        return tuple(place for place in self.divided if any(use.region == place and (use.unet or use.text_encoder) for use in self.loras))
 
     @property
     def other_vae(self) -> str:

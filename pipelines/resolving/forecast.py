@@ -45,7 +45,7 @@ def work_of(request: Drawing, catalog: CatalogView, machine: Machine) -> Work:
         height=request.height,
         batch_size=request.pictures_a_batch,
         guided=is_guided(request),
-        patched=models if request.loras else 0,
+        patched=models * (any(not use.region for use in request.loras) + len(request.dressed)),
         steered=bool(control_ids),
         part=part_side(request),
         parts_a_call=1 if one_by_one(request) else WINDOWS_A_CALL,

@@ -1,4 +1,4 @@
-"""Regions of a request: those that its prompt lays out, and what words of regions may not name."""
+"""Regions of a request: those that its prompt lays out, and what the words of regions name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from models.errors import UserError
 from pipelines.prompts.regional import regional
-from pipelines.prompts.tags import without_tags
+from pipelines.prompts.tags import Tag, take_tags
+from pipelines.requests.region import Region
 from pipelines.requests.request import Drawing, Drawn
 from pipelines.requests.wording import WHOLE_LANGUAGE
 
@@ -22,9 +23,13 @@ def with_written(request: Drawn) -> Drawn:
     return replace(request, prompt=written.prompt, regions=(*request.regions, *written.regions), base_share=share, region_ratios="")
 
 
-def check_region_words(request: Drawing) -> None:
-    """LoRAs act on the whole picture."""
-    place = next((place for place, each in enumerate(request.regions, 1) if without_tags(each.prompt) != each.prompt), 0)
-    if place:
-        what = f"The words of region {place} name a LoRA or hypernetwork, which acts on the whole picture"
+def words_of_regions(request: Drawing) -> tuple[tuple[Region, ...], list[tuple[int, Tag]]]:
+    """The regions without the tags in their words, and these with the number of their region. Raises `UserError` for a hypernetwork, which
+    acts on the whole picture.
+    """
+    read = [take_tags(each.prompt) for each in request.regions]
+    found = [(place, tag) for place, (_, tags) in enumerate(read, 1) for tag in tags]
+    if place := next((place for place, tag in found if tag.kind != "lora"), 0):
+        what = f"The words of region {place} name a hypernetwork, which acts on the whole picture"
         raise UserError(f"{what}. Put its tag into the prompt.")
+    return tuple(replace(each, prompt=words) for each, (words, _) in zip(request.regions, read, strict=True)), found

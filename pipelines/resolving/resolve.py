@@ -32,11 +32,11 @@ from pipelines.requests.request import (
 )
 from pipelines.requests.sampling import check_sampling
 from pipelines.requests.second_pass import SAME
-from pipelines.requests.wording import NOTHING, texts_of, with_texts, worded
+from pipelines.requests.wording import NOTHING, PartWords, texts_of, with_texts, worded
 from pipelines.resolving.checks import check_box_prompts, check_branch_of, check_depth, check_refiner, check_upscalers, check_variant
 from pipelines.resolving.embedding_words import Called, awake, embeddings_for, fitting, with_given
 from pipelines.resolving.files import CatalogView, by_name, named, only, usable
-from pipelines.resolving.regions import check_region_words
+from pipelines.resolving.regions import words_of_regions
 from pipelines.resolving.units import control_of, is_used
 
 
@@ -57,7 +57,6 @@ def _resolved(request: Drawn, catalog: CatalogView) -> Drawn:
     check_depth(request, checkpoint)
     check_variant(request, checkpoint)
     check_box_prompts(request)
-    check_region_words(request)
     if isinstance(request, SecondPass) and request.upscaler:
         check_upscalers([request.upscaler], catalog)
     if enlarger := enlarger_of(request):
@@ -132,9 +131,12 @@ def _said(request: Drawn, checkpoint: Checkpoint, catalog: CatalogView, called: 
     """With what the words name. `called`: the embeddings that words may stand for."""
     prompt, tags = take_tags(request.prompt)
     loras = [*request.loras, *(_lora(tag, checkpoint, catalog) for tag in tags if tag.kind == "lora")]
+    regions, named_there = words_of_regions(request)
+    loras += [replace(_lora(tag, checkpoint, catalog), region=place) for place, tag in named_there]
     for use in loras:
         read_pace(use.pace)  # raises `UserError`
     hypernetworks = [*request.hypernetworks, *(_hypernetwork(tag, checkpoint, catalog) for tag in tags if tag.kind == "hypernet")]
+    request = replace(request, regions=regions)
     return replace(
         request,
         prompt=prompt,
@@ -157,10 +159,11 @@ def _wordings(request: Drawing, checkpoint: Checkpoint, catalog: CatalogView, ca
     def looked_up(wording: Wording) -> Wording:
         single = worded(replace(request, wordings=()), replace(wording, loras=request.loras, hypernetworks=request.hypernetworks))
         check_box_prompts(single)
-        check_region_words(single)
         said = _said(single, checkpoint, catalog, called)
         second = wording.second_prompt if said.second_prompt == request.second_prompt else said.second_prompt or NOTHING
         named = {name: getattr(said, name) for name in ("loras", "hypernetworks", "embeddings")}
+        if said.regions != single.regions:
+            named["regions"] = tuple(PartWords(prompt=each.prompt or NOTHING) for each in said.regions)
         return replace(wording, prompt=said.prompt, negative_prompt=said.negative_prompt, second_prompt=second, **named)
 
     return _each(request.wordings, looked_up)

@@ -10,7 +10,7 @@ from models.identify.control import IP_ADAPTER
 from models.library.catalog import Catalog
 from models.memory.manager import Key
 from models.patches.hypernetworks import Hypernetwork
-from models.patches.lora import Factor, Lora
+from models.patches.lora import Factor, Paceable
 from pipelines.metadata.hires_text import CHECKPOINT as HIRES
 from pipelines.metadata.hires_text import UPSCALER
 from pipelines.metadata.provenance import CHECKPOINT, ENLARGER, Hashes, MadeWith, one, several
@@ -43,7 +43,9 @@ class Named:
         enlarges = request.upscaler if isinstance(request, TextToImage | SecondPass) else ""
         self._upscaler = Key("upscaler", enlarges) if enlarges else None  # lent only while the picture is enlarged
         self._enlarger = Key("upscaler", enlarger) if (enlarger := enlarger_of(request)) else None  # as that one
-        self._loras = [(Key("lora", use.id), use) for use in request.loras if use.unet or use.text_encoder]
+        acting = [use for use in request.loras if (use.unet or use.text_encoder) and (not use.region or use.region in request.divided)]
+        self._loras = [(Key("lora", use.id), use) for use in acting]
+        self.dressed = request.dressed
         self._hypernetworks = [(Key("hypernetwork", use.id), use) for use in request.hypernetworks if use.strength]
         self._embeddings = [(Key("embedding", use.id), use) for use in request.embeddings]
         control_ids = dict.fromkeys(use.id for use in request.controls if use.weight)
@@ -70,22 +72,20 @@ class Named:
         """Small tensors, which stay in the host's memory."""
         return [key for key, _ in (*self._loras, *self._hypernetworks, *self._embeddings)]
 
-    def loras(self, items: Items) -> list[tuple[Lora, float, float, str]]:
-        """(LoRA, strength on the UNet, on the text encoders, block weights) each."""
-        return [(items[key].value, use.unet, use.text_encoder, use.blocks) for key, use in self._loras]
-
-    @property
-    def paces(self) -> list[Factor | None]:
-        """How the strength of each LoRA changes over the steps; None: not at all."""
-        read = [read_pace(use.pace) for _, use in self._loras]
-        return [pace.at if pace else None for pace in read]
+    def loras(self, items: Items, region: int = 0) -> list[Paceable]:
+        """Those of a region, or with 0 those that act everywhere."""
+        own = [(key, use) for key, use in self._loras if use.region == region]
+        return [((items[key].value, use.unet, use.text_encoder, use.blocks), _factor(use.pace)) for key, use in own]
 
     def hypernetworks(self, items: Items) -> list[tuple[Hypernetwork, float]]:
         return [(items[key].value, use.strength) for key, use in self._hypernetworks]
 
-    def encoder_state(self, mark: Callable[[Key], object]) -> object:
-        """What the text encoders say depends on, beside themselves. `mark`: another one where a file has changed."""
-        loras = [(key.id, mark(key), use.text_encoder, use.blocks) for key, use in self._loras if use.text_encoder]
+    def encoder_state(self, mark: Callable[[Key], object], region: int = 0) -> object:
+        """What the text encoders say depends on, beside themselves. `mark`: another one where a file has changed. `region`: where it is
+        said, with the LoRAs of its own; 0: anywhere.
+        """
+        own = [(key, use) for key, use in self._loras if use.text_encoder and use.region in (0, region)]
+        loras = [(key.id, mark(key), use.text_encoder, use.blocks) for key, use in own]
         return (*loras, *((use.word, key.id, mark(key)) for key, use in self._embeddings))
 
     def joined(self, items: Items, hashes: Hashes, notes: Mapping[str, str] = NOTHING) -> DiffusionModel:
@@ -133,3 +133,9 @@ class Named:
 
     def _name(self, key: Key) -> str:
         return (self._catalog.checkpoint(key.id).file if key.kind == "checkpoint" else self._catalog.model(key.id)).called
+
+
+def _factor(pace: str) -> Factor | None:
+    """How a strength changes over the steps; None: not at all."""
+    read = read_pace(pace)
+    return read.at if read else None

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.diffusion_model import DiffusionModel
+from models.diffusion_model import DiffusionModel, RegionLoras
 from models.errors import Interrupted
 from models.identify.control import IP_ADAPTER
 from models.library.catalog import STARTER, Catalog
@@ -26,6 +26,7 @@ from models.networks.vision import Vision
 from models.patches import applied
 from models.patches.hypernetworks import active
 from models.patches.ip_adapter import IpAdapter
+from models.patches.lora import dressed
 from models.upscalers.upscaler import Upscaler
 from models.video_model import VideoModel
 from pipelines.images.store import Inputs
@@ -237,12 +238,24 @@ class ModelRunner:
             made_with = self.origins.begin(request, lambda: use.told if self.compiler else {})
             model = named.joined({**added, **lent.items}, self.origins.hashes, made_with)
             model = replace(model, encodings=self._encodings, encoder_state=named.encoder_state(self._loaders.fingerprint))
-            paced = stack.enter_context(applied(model, named.loras(added), named.paces))
+            model = replace(model, regional=self._regional(model, named, added))
+            everywhere = named.loras(added)
+            paced = stack.enter_context(applied(model, [use for use, _ in everywhere], [pace for _, pace in everywhere]))
             stack.enter_context(active(model, named.hypernetworks(added)))
             paced.bring_home = stack.enter_context(self._running(_with_joined(lent, model), model, lent.tier, work))
+            for own in model.regional.values():
+                own.dressed.bring_home = paced.bring_home
             if self.compiler and (lent.tier == "device" or self.machine.device is None):
                 stack.enter_context(self.compiler.at_work(_drawing(model), use))
             yield replace(model, paced=paced if paced.patches else None)
+
+    def _regional(self, model: DiffusionModel, named: Named, added: Mapping[Key, Held]) -> dict[int, RegionLoras]:
+        """The LoRAs of regions, while the model is without any."""
+        everywhere, mark = named.loras(added), self._loaders.fingerprint
+        return {
+            region: RegionLoras(dressed(model, everywhere, named.loras(added, region)), named.encoder_state(mark, region))
+            for region in named.dressed
+        }
 
     def spare(self, request: Drawing) -> None:
         """Makes all the room there is for this request."""

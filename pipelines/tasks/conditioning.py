@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from models.diffusion_model import DiffusionModel
+from models.diffusion_model import DiffusionModel, RegionLoras
 from models.errors import UserError
 from models.families import Family
 from pipelines.control.regions import Regions
@@ -131,10 +131,20 @@ def _speaking_as(model: DiffusionModel, refiner: DiffusionModel) -> DiffusionMod
 def condition(request: Drawing, model: DiffusionModel, regions: Regions) -> Conditioning:
     """What is said at each call of the network, each text encoded once."""
     asked = asked_by(request)
-    told = {said: _told(said, request, model, regions) for said in dict.fromkeys(asked.calls)}
+    told = {said: _everywhere(said, request, model, regions) for said in dict.fromkeys(asked.calls)}
     calls = tuple(told[said] for said in asked.calls)
     level = request.noise_level if isinstance(request, Upscale) else None
     return Conditioning(calls, Guidance(request), asked.prompt.over.calls_a_step, level)
+
+
+def _everywhere(said: Said, request: Drawing, model: DiffusionModel, regions: Regions) -> AtOnce:
+    """And the same as it is read with the LoRAs of each region that has some of its own."""
+    apart: list[tuple[int, RegionLoras, AtOnce]] = []
+    for region, own in model.regional.items():
+        with own.dressed.worn():
+            told = _told(said, request, replace(model, encoder_state=own.encoder_state), regions)
+        apart.append(([*request.divided].index(region), own, told))
+    return replace(_told(said, request, model, regions), apart=tuple(apart))
 
 
 def _told(said: Said, request: Drawing, model: DiffusionModel, regions: Regions) -> AtOnce:

@@ -124,6 +124,9 @@ class Workshop:
             | {"controls": (self.unit(mask=self.mask), self.unit(id=self.ids["eye"], preprocessor="None", mask=self.mask))}
         )
 
+    def lora(self, **changes: Any) -> LoraUse:
+        return replace(LoraUse(id=self.ids["ink"], unet=0.7, pace="0@0, 1@1"), **changes)
+
     @property
     def regions(self) -> tuple[Region, ...]:
         """A rectangle, whose words change, and what is painted."""
@@ -136,7 +139,7 @@ class Workshop:
     def added(self) -> dict[str, Any]:
         """All that may be named beside a checkpoint."""
         return {
-            "loras": (LoraUse(id=self.ids["ink"], unet=0.7, pace="0@0, 1@1"),),
+            "loras": (self.lora(),),
             "hypernetworks": (HypernetworkUse(id=self.ids["odd"], strength=0.3),),
             "embeddings": (EmbeddingUse(id=self.ids["snowy"], word="snowy"),),
             "vae": self.ids["soft"],
@@ -159,6 +162,11 @@ DRAWINGS: Mapping[str, Callable[[Workshop], Drawing]] = {
     "text, tile by tile": lambda workshop: TextToImage(**given(width=832, steps=2)),
     "text, in regions": lambda workshop: TextToImage(
         **given(prompt="", batch_size=2, refiner=workshop.ids["other"], refiner_start=0.5), regions=workshop.regions
+    ),
+    "text, in regions with LoRAs": lambda workshop: TextToImage(
+        **given(
+            regions=workshop.regions, loras=(workshop.lora(), workshop.lora(region=1, pace=""), workshop.lora(region=2, pace="0@0, 1@1"))
+        )
     ),
     "SDXL in regions": lambda workshop: TextToImage(**given(checkpoint=workshop.ids["large"]), regions=workshop.regions),
     "SDXL with its refiner": lambda workshop: TextToImage(

@@ -60,7 +60,8 @@ def rack(kind: type[Request], name: str, **look: Keyword) -> gr.HTML:
     limit = item.metadata["limit"]
     assert isinstance(limit, Several)
     words = {field.name: field.metadata["title"] for field in fields(limit.entry)}
-    numbers = {field.name: _limits(field.metadata["limit"], field.default) for field in fields(limit.entry)}
+    shown = [field for field in fields(limit.entry) if not field.metadata["derived"]]
+    numbers = {field.name: _limits(field.metadata["limit"], field.default) for field in shown}
     named = {"field": name, "files": name.removeprefix("hires_"), "title": item.metadata["title"], "kind": kind.kind}
     offers = {**named, "words": words, "numbers": numbers, "most": limit.most}
     common = keywords({"value": [], "interactive": True, "label": item.metadata["title"]}, look)

@@ -66,7 +66,7 @@ export const build = ({ element, trigger, props, watch }) => {
     remove.setAttribute("aria-label", `Remove ${nameOf(entry)}`);
     remove.addEventListener("click", () => change(entries().filter((_, index) => index !== place)));
     const picture = file?.picture && make("img", { className: "rack-picture", src: `cards/${file.id}/picture?of=${file.picture}`, alt: "", loading: "lazy" });
-    const item = make("li", {}, make("div", { className: "rack-head" }, picture, make("strong", { textContent: nameOf(entry) }), remove));
+    const item = make("li", {}, make("div", { className: "rack-head" }, picture, make("strong", { textContent: entry.region ? `${nameOf(entry)}, in region ${entry.region}` : nameOf(entry) }), remove));
     const problem = offered.length && !file ? "It is not in the models folders any more." : file?.reason;
     if (problem) item.append(make("p", { className: "rack-problem", textContent: problem }));
     item.append(...Object.keys(numbers).filter((name) => numbers[name]).map((name) => strength(entry, place, name)));
