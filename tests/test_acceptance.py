@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from pipelines import TextToImage
 from pipelines.jobs.outputs import read
@@ -83,6 +83,50 @@ def timeless(data: bytes) -> tuple[bytes, dict[str, str]]:
     texts = {str(name): re.sub(r'"Drawing time": "[\d.]+ s"', "", str(text)) for name, text in picture.info.items()}
     assert texts["atelier"] != picture.info["atelier"]
     return picture.tobytes(), texts
+
+
+def test_two_painted_regions_are_drawn_where_they_lie_and_the_record_makes_the_same_picture(visit: Visit, running: RunningStudio) -> None:
+    page, dialog = visit.page, visit.page.locator("dialog.region-dialog[open]")
+    visit.unfold("Regions")
+    page.locator("#txt2img-regions [data-part=paint]").click()
+    dialog.locator("[data-part=hardness]").fill("100")
+    for number, (words, left) in enumerate((("a red house", 0.05), ("a blue tree", 0.65))):
+        if number:
+            dialog.get_by_role("button", name="Add a region").click()
+        dialog.locator("textarea").nth(number).fill(words)
+        paint(dialog.locator("[data-part=canvas]"), left, left + 0.3)
+    dialog.get_by_role("button", name="Use these regions").click()
+    expect(page.locator("#txt2img-regions textarea")).to_have_count(2)
+    page.get_by_role("button", name="Show on the picture").and_(page.locator(":visible")).click()
+    visit.set("guidance_scale", "7.5")
+    visit.set("seed", "2")
+    with visit.another_picture():
+        visit.generate("")
+    reading = reading_of(opened(visit, running))
+    assert [f"a {thing.colour} {thing.kind}" for thing in (reading.things[0], reading.things[2]) if thing] == ["a red house", "a blue tree"]
+    expect(page.locator(".regions-over")).to_be_visible()
+    first = visit.context.request.get(running.url + visit.finished()).body()
+    assert [region.prompt for region in read(first).regions] == ["a red house", "a blue tree"]  # type: ignore[union-attr]
+    page.locator("#txt2img-regions").get_by_role("button", name="Remove all").click()
+    visit.part("settings").click()
+    expect(page.locator("#txt2img-regions textarea")).to_have_count(2)
+    with visit.another_picture():
+        visit.generate()
+    assert timeless(visit.context.request.get(running.url + visit.finished()).body()) == timeless(first)
+
+
+def paint(canvas: Locator, left: float, right: float) -> None:
+    """Strokes from the top to the bottom of a square sheet, in shares of its width."""
+    box = canvas.bounding_box()
+    assert box
+    side = min(box["width"], box["height"]) - 16
+    across, down = box["x"] + (box["width"] - side) / 2, box["y"] + (box["height"] - side) / 2
+    for stroke in range(7):
+        x = across + side * (left + (right - left) * stroke / 6)
+        canvas.page.mouse.move(x, down + side * 0.03)
+        canvas.page.mouse.down()
+        canvas.page.mouse.move(x, down + side * 0.97, steps=3)
+        canvas.page.mouse.up()
 
 
 def test_a_reload_in_mid_job_attaches_again_and_another_job_stops_within_a_step(visit: Visit) -> None:

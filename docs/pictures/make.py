@@ -172,6 +172,19 @@ def depth(page: Page) -> None:
     draw(page, "depth", prompt=HOUSES.replace("on grass at sunset", "on sand by day"), seed=2)
 
 
+def regions(page: Page) -> None:
+    """Two columns, drawn, and the sheet over what came of them."""
+    fill(page, "txt2img", width=192, height=128)
+    unfold(page, "Regions")
+    rows = page.locator("#txt2img-regions")
+    rows.get_by_role("button", name="Two columns").click()
+    for place, words in enumerate(("a red house", "a blue tree")):
+        rows.locator("textarea").nth(place).fill(words)
+    draw(page, "txt2img", prompt="", seed=2, guidance_scale=7.5)
+    rows.get_by_role("button", name="Paint regions").last.click()
+    page.wait_for_timeout(1500)
+
+
 def models(page: Page) -> None:
     studio(page)
     open_tab(page, "Models")
@@ -245,6 +258,7 @@ PICTURES = {
     "models": Picture(models),
     "library": Picture(library),
     "inpaint": Picture(inpaint),
+    "regions": Picture(regions),
     "control": Picture(control, dark=True),
     "outpaint": Picture(outpaint),
     "depth": Picture(depth, dark=True),

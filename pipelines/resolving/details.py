@@ -32,6 +32,7 @@ OWN_ALONE = frozenset({TIME, LOADING, PLACE})  # facts of one picture that no ot
 OF_PICTURE = (TIME, PLACE)  # those that stand with its size and its seed
 NO_FILES = (OWN_VAE, THE_FILTER, *UPSCALER_NAMES)  # what fields that may name a model hold else
 UNIT = "Unit"
+REGIONS_LIST = "regions"  # the field whose entries are told one by one, though they name no models
 NONE, ANY = "none", "any"
 WORDS_SHOWN = 80  # characters of the words of a picture that it branches from
 HASH_SHOWN = 12  # digits of an input picture's id
@@ -152,10 +153,19 @@ def _with_entries(common: Value, entries: Sequence[DataclassInstance], names: Na
     if name in SEVERAL:
         parts = tuple(_entry(name, entry, place, names) for place, entry in enumerate(entries, 1))
         return replace(common, text="; ".join(part.text for part in parts) or NONE, parts=parts)
+    if name == REGIONS_LIST:
+        parts = tuple(_region(entry, place) for place, entry in enumerate(entries, 1))
+        return replace(common, text="; ".join(part.text for part in parts) or NONE, parts=parts)
     if pictures:
         return replace(common, text=f"{len(pictures)} pictures", pictures=pictures)
     counted = Counter(_summary(_parts(entry)) or "as usual" for entry in entries)
     return replace(common, text="; ".join(f"{text} × {count}" if count > 1 else text for text, count in counted.items()) or NONE)
+
+
+def _region(entry: DataclassInstance, place: int) -> Value:
+    """Its words, and what else is not as usual."""
+    own = tuple(_parts(entry))
+    return Value(f"Region {place}", _summary(own) or NONE, parts=own)
 
 
 def _entry(name: str, entry: DataclassInstance, place: int, names: Names) -> Value:

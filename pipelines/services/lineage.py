@@ -15,6 +15,7 @@ from pipelines.requests.branch import branch_of, depth_of
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.fields import Stored
 from pipelines.requests.groups import BRANCH, COMPUTED, TILES
+from pipelines.requests.region import Region
 from pipelines.requests.request import KINDS, Drawing, FromPicture, Request, begins_with, describe
 from pipelines.requests.tiles import in_tiles
 from pipelines.resolving.details import Groups
@@ -24,7 +25,8 @@ from pipelines.services.details import Details
 
 FIRST = 8  # changes that are told of one picture
 LONGEST = 160  # letters of a value
-SETTINGS, GUIDED, USED, GRID = "With its settings", "Guided by it", "Used in it", "In the same grid"
+SETTINGS, GUIDED, DIVIDED, USED = "With its settings", "Guided by it", "Its regions by it", "Used in it"
+GRID = "In the same grid"
 BRANCHED, SHOWN = "Branch after step {}", "As it was at step {}"
 
 
@@ -34,7 +36,7 @@ TIED = ("image", "images", "as_drawn")  # fields that name the picture itself th
 # Titles of all that names pictures, which are told by no name.
 STORED = {
     str(item.metadata["title"]): item.name
-    for holder in (*KINDS.values(), ControlUse)
+    for holder in (*KINDS.values(), ControlUse, Region)
     for item in fields(holder)
     if isinstance(item.metadata["limit"], Stored) or item.name in TIED
 }
@@ -106,8 +108,10 @@ def how(input_id: str, request: Request, before: Request) -> str:
         return (SHOWN if use.shown else BRANCHED).format(use.step) if use else SETTINGS
     if begins_with(request) == input_id:
         return request.title
-    units = describe(request).get("controls", ())
-    return GUIDED if input_id in str(units) else USED
+    told = describe(request)
+    if input_id in str(told.get("regions", ())):
+        return DIVIDED
+    return GUIDED if input_id in str(told.get("controls", ())) else USED
 
 
 def _branches(request: Request) -> int:

@@ -183,6 +183,9 @@ class Uploads:
                 raise UserError(f"Control unit {place} has no picture. Drop one on it, or remove the unit.")
             if not all(self.find(picture_id, user) for picture_id in (use.image, use.mask) if picture_id):
                 raise UserError(f"The picture of control unit {place} is not stored here any more. Put it in again.")
+        for place, region in enumerate(request.regions, 1):
+            if region.mask and not self.find(region.mask, user):
+                raise UserError(f"What is painted for region {place} is not stored here any more. Paint it again.")
 
     def with_pictures(self, request: Kind, known: Mapping[tuple[int, str], str], user: str) -> tuple[Kind, tuple[str, ...]]:
         """With this person's inputs whose ids begin so, and a sentence if some are not here. `known`: (control unit, or -1 for the

@@ -87,6 +87,8 @@ export type PageEvents = {
   preflight: { kind: string; box?: number[] | null; sentence?: string; crops?: number[][] };
   /** The boxes of a form, and which of them is chosen; what hands have made of them on the picture; what a detector has found. */
   boxes: { kind: string; boxes: import("./box_layer.js").Box[]; chosen: number };
+  /** Of the regions of a form, which of those before each is now, -1 for a new one. */
+  renumbered: { kind: string; kept: number[] };
   boxed: { kind: string; boxes: import("./box_layer.js").Box[]; chosen: number };
   found: { kind: string; boxes: import("./box_layer.js").Box[]; labels: string[] };
   /** A component shows a value that another one keeps: it wants to set it, and hears that it was set. */

@@ -114,6 +114,12 @@ export const build = ({ element, trigger, props, watch }) => {
     offered = lists[files] ?? [];
     draw();
   });
+  on("renumbered", ({ kind: whose, kept }) => {
+    const now = entries();
+    if (whose !== kind || !now.some(({ region }) => region)) return;
+    const moved = now.map((entry) => (entry.region ? { ...entry, region: kept.indexOf(entry.region - 1) + 1 || -1 } : entry));
+    change(moved.filter(({ region }) => region !== -1));
+  });
   watch("value", draw);
   part("title").textContent = title;
   part("adding").textContent = `Add a ${singular}`;

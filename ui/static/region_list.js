@@ -1,8 +1,9 @@
 // The rows of regions in a form: words and weight of each, the layouts to begin with, and the way to the sheet on which they are painted.
-import { find, make, on } from "./dom.js";
+import { emit, find, make, on } from "./dom.js";
 import { typedNumber } from "./numbers.js";
 import * as page from "./page.js";
-import { COLORS, colorOf, frameOf, layerOf, tinted } from "./region_frame.js";
+import { colorOf, frameOf, layerOf, tinted } from "./region_frame.js";
+import { regionOver } from "./region_over.js";
 import { regionSheet } from "./region_sheet.js";
 
 const SMALL = 132; // pixels of the map's longer side
@@ -35,11 +36,14 @@ export const regionList = (room, props, change) => {
     change(next.slice(0, most));
     show();
   };
-  const put = (next) => {
+  // `kept`: which of the regions before the next ones are, where they are not the same ones; LoRAs that act in one follow it.
+  const put = (next, kept = null) => {
     past.push(regions());
     if (past.length > LONGEST) past.shift();
     take(next);
+    if (kept) emit("renumbered", { kind, kept });
   };
+  const without = (at) => put(regions().filter((_, place) => place !== at), regions().flatMap((_, place) => (place === at ? [] : [place])));
   const edit = (at, own) => {
     change(regions().map((each, place) => (place === at ? { ...each, ...own } : each)));
     drawn = signed();
@@ -60,8 +64,13 @@ export const regionList = (room, props, change) => {
   const layouts = make("div", { className: "regions-ways", role: "group", "aria-label": "Layouts" }, ...Object.entries(LAYOUTS).map(([name, places]) => quiet(name, () => lay(places))));
   const painter = quiet("Paint regions…", () => paint(0), { "data-part": "paint" });
   const undo = quiet("Undo", () => take(past.pop() ?? []), { title: "The regions as they were before" });
-  const clear = quiet("Remove all", () => put([]));
-  room.replaceChildren(empty, mapButton, list, layouts, make("div", { className: "regions-ways" }, painter, undo, clear));
+  const clear = quiet("Remove all", () => put([], []));
+  const over = regionOver(kind, regions);
+  const seen = quiet("Show on the picture", () => {
+    over.toggle();
+    seen.setAttribute("aria-pressed", String(over.shown()));
+  }, { title: "Lay the regions over the picture, also while it forms", "aria-pressed": "false" });
+  room.replaceChildren(empty, mapButton, list, layouts, make("div", { className: "regions-ways" }, painter, seen, undo, clear));
 
   const row = (region, at) => {
     const dot = make("button", { type: "button", className: "regions-dot", textContent: String(at + 1), title: `Paint region ${at + 1}`, "aria-label": `Paint region ${at + 1}` });
@@ -72,7 +81,7 @@ export const regionList = (room, props, change) => {
     const { low, high, step, title, info } = fields.weight;
     const weight = make("input", { type: "number", min: low, max: high, step, value: region.weight, title: `${title}. ${info}`, "aria-label": `${title} of region ${at + 1}` });
     weight.addEventListener("change", () => edit(at, { weight: typedNumber(weight, region.weight, { low, high }) }));
-    const out = tool("x", `Remove region ${at + 1}`, () => put(regions().filter((_, place) => place !== at)));
+    const out = tool("x", `Remove region ${at + 1}`, () => without(at));
     return make("li", { className: "weighable", id: `${kind}-region-${at}` }, dot, words, weight, out);
   };
 
@@ -97,7 +106,8 @@ export const regionList = (room, props, change) => {
   const show = () => {
     const has = regions().length > 0;
     undo.hidden = !past.length;
-    clear.hidden = !has;
+    clear.hidden = seen.hidden = !has;
+    over.draw();
     empty.hidden = has;
     mapButton.hidden = !has;
     if (has) look();
@@ -112,5 +122,5 @@ export const regionList = (room, props, change) => {
     const now = [width, height, image].join();
     return now !== shape && ((shape = now), true);
   };
-  return { show, colors: COLORS };
+  return { show };
 };

@@ -45,7 +45,7 @@ const made = (page) => {
   const pad = paintPad(part, "regions-sheet", { delete: clear, "ctrl+i": invert });
   let asked = null; // see `open`
   let frame = null;
-  /** @type {{ region: Record<string, any>, color: string, layer: import("./layer.js").Layer, touched: boolean, seen: boolean }[]} */
+  /** @type {{ region: Record<string, any>, color: string, layer: import("./layer.js").Layer, touched: boolean, seen: boolean, was: number }[]} */
   let entries = [];
   let at = 0;
 
@@ -76,7 +76,7 @@ const made = (page) => {
   const add = async () => {
     settle();
     const region = { ...asked.offers.blank, left: 0, right: 0, top: 0, bottom: 0 };
-    entries.push({ region, color: colorOf(entries.length), layer: await layerOf(region, frame.width, frame.height), touched: false, seen: true });
+    entries.push({ region, color: colorOf(entries.length), layer: await layerOf(region, frame.width, frame.height), touched: false, seen: true, was: -1 });
     at = entries.length - 1;
     show();
     part("chips").querySelector("[aria-pressed=true] ~ textarea")?.focus();
@@ -138,7 +138,7 @@ const made = (page) => {
     if (why) return say(why);
     if (!found) return;
     leave();
-    asked.take(found);
+    asked.take(found, kept.map(({ was }) => was));
   };
   part("clear").addEventListener("click", clear);
   part("invert").addEventListener("click", invert);
@@ -153,12 +153,12 @@ const made = (page) => {
   });
 
   return {
-    // {kind, offers, regions, at: which one is painted first, take(regions)}
+    // {kind, offers, regions, at: which one is painted first, take(regions, which of those that were each is)}
     async open(next) {
       asked = next;
       frame = await frameOf(asked.kind);
       const layers = await Promise.all(asked.regions.map((region) => layerOf(region, frame.width, frame.height).catch(() => layerOf(asked.offers.blank, frame.width, frame.height))));
-      entries = asked.regions.map((region, place) => ({ region, color: colorOf(place), layer: layers[place], touched: false, seen: true }));
+      entries = asked.regions.map((region, place) => ({ region, color: colorOf(place), layer: layers[place], touched: false, seen: true, was: place }));
       say();
       at = Math.min(asked.at, Math.max(0, entries.length - 1));
       dialog.showModal();
