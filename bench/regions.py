@@ -19,7 +19,7 @@ from models.starter.recipe.judge import Judge
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.requests.region import Region
-from pipelines.requests.request import TextToImage
+from pipelines.requests.request import SAMPLER_NAMES, TextToImage
 from pipelines.runtime.runner import OWN, ModelRunner, open_runner
 
 SIDE = 128
@@ -49,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100, help="seeds")
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--sampler", choices=SAMPLER_NAMES, default="Euler a")
     parser.add_argument("--guidance", type=float, default=7.5)
     parser.add_argument("--width", type=float, default=0.4, help="of each region, as a share of the picture")
     parser.add_argument("--prompt", default="", help="for the whole picture")
@@ -61,8 +62,8 @@ def main() -> None:
                 Region(prompt=words, mask=inputs.keep(mask(side, asked.width))) for words, side in zip(WORDS, sides, strict=True)
             )
             request = TextToImage(
-                prompt=asked.prompt, regions=regions, width=SIDE, height=SIDE, steps=asked.steps, guidance_scale=asked.guidance, seed=0,
-                batch_size=AT_ONCE, batch_count=-(-asked.count // AT_ONCE),
+                prompt=asked.prompt, regions=regions, width=SIDE, height=SIDE, steps=asked.steps, sampler=asked.sampler,
+                guidance_scale=asked.guidance, seed=0, batch_size=AT_ONCE, batch_count=-(-asked.count // AT_ONCE),
             )  # fmt: skip
             wanted = WORDS if sides[0] == "left" else WORDS[::-1]
             drawn = list(pictures(runner, request))[: asked.count]
