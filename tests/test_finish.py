@@ -78,7 +78,9 @@ def test_what_a_picture_says_of_itself_are_its_words_as_they_were_read_its_seed_
         "prompt": "a (b:1.2)", "language": 1, "seed": 5, "checkpoint": "other", "clip_skip": 2,
     }  # fmt: skip
     assert not {"steps", "guidance_scale", "width", "sampler", "controls"} & own.keys()
-    assert own_of(made, model=False).keys() == {"prompt", "negative_prompt", "second_prompt", "language", "seed"}
+    assert own_of(made, model=False).keys() == {
+        "prompt", "negative_prompt", "second_prompt", "regions", "base_share", "region_ratios", "language", "seed",
+    }  # fmt: skip
     assert own_of(Enlarge()) == {}
 
 

@@ -9,7 +9,7 @@ import pytest
 from models.errors import UserError
 from pipelines.metadata import infotext
 from pipelines.metadata.text_request import request_of
-from pipelines.prompts.regional import regional
+from pipelines.prompts.regional import regional, regions_told
 from pipelines.prompts.tags import Tag
 from pipelines.requests.base import describe, input_ids
 from pipelines.requests.region import REGIONS, Region
@@ -56,6 +56,13 @@ def test_columns_and_rows_are_laid_out_by_words_and_ratios(text: str, ratios: st
     found = regional(text, ratios)
     assert found is not None and laid(found.regions) == expected
     assert (found.prompt, found.has_base) == ("", False)
+
+
+def test_it_is_said_under_the_prompt_what_it_lays_out() -> None:
+    based = "x ADDBASE a BREAK b"
+    assert regions_told("a ADDCOL b ADDCOL c") == "The prompt lays out 3 regions."
+    assert "ADDBASE" in regions_told(based) and regions_told(based, "1,1") == "The prompt lays out 2 regions."
+    assert regions_told("a BREAK b") == ""
 
 
 @pytest.mark.parametrize("text", ["a BREAK b", "a ADDBASE b", "ADDCOLUMN", "a addcol b", "a # ADDCOL b", "", "a AND b"])

@@ -27,6 +27,7 @@ from pipelines.wildcards.unsaid import unsaid
 
 COMMON, BASE, COLUMN, ROW = "ADDCOMM", "ADDBASE", "ADDCOL", "ADDROW"
 WORD = re.compile(rf"\b(?:{COMMON}|{BASE}|{COLUMN}|{ROW}|{BREAK})\b")
+WORDS = frozenset(word.lower() for word in (COMMON, BASE, COLUMN, ROW))
 NUMBER = re.compile(r"\s*(\d{1,6}(?:\.\d{0,6})?|\.\d{1,6})\s*")
 DIGITS = 4  # of a side, as a share of the picture
 
@@ -60,6 +61,14 @@ def regional(text: str, ratios: str = "", rows_first: bool = True, base: bool = 
     whole, parts, marks = _taken(parts, marks, BASE, base and by_break)
     grid = _by_ratios(parts, ratios) if by_break else _by_words(parts, marks, rows_first)
     return _read(shared, whole, grid, _shares(grid, ratios), rows_first)
+
+
+def regions_told(text: str, ratios: str = "") -> str:
+    """A sentence on the regions of a prompt, or on a word that lays out none; "" for a prompt without. Raises `UserError`."""
+    if found := regional(text, ratios):
+        return f"The prompt lays out {len(found.regions)} regions." if len(found.regions) > 1 else "The prompt lays out one region."
+    lone = next((found[0] for found in WORD.finditer(text) if found[0] != BREAK and not _is_silent(text, found.start())), "")
+    return f"“{lone}” divides the picture beside {COLUMN} or {ROW}, or where “Ratios” are given. Here it is a word." if lone else ""
 
 
 def _is_silent(text: str, place: int) -> bool:

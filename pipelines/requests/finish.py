@@ -15,7 +15,7 @@ from models.json_values import is_row, is_table, is_whole, text
 from pipelines.requests.base import Request, describe
 from pipelines.requests.details import PAINTED
 from pipelines.requests.enlarge import Enlarge, Size
-from pipelines.requests.groups import MODEL, WORDS
+from pipelines.requests.groups import MODEL, REGIONS, WORDS
 from pipelines.requests.request import Details, Drawing, SecondPass, restore
 
 FINISHING = (Enlarge, SecondPass, Details)  # the kinds that a step may be of
@@ -23,6 +23,7 @@ MOST_STEPS = 12
 FORMAT = 1  # of what is kept; a newer one is not read
 NEWER = "This finish was made by a newer Atelier, and this one cannot read it. Update Atelier to use it, or delete it."
 DAMAGED = "This finish cannot be read: something in it is missing or out of its limits. Delete it, and make it anew."
+OWN_REGIONS = "A step of a finish takes the regions of the picture that it works on. Remove those that are painted in its settings."
 OWN_PICTURE = (
     "A control unit of this step has a picture of its own, which belongs to one picture alone. Take that out of the unit, or remove it."
 )
@@ -140,6 +141,8 @@ def bare(request: Request) -> Request:
         raise UserError("A finish is made of Enlarge, Hires fix and Details.")
     if isinstance(request, Drawing) and any(unit.image or unit.mask for unit in request.controls):
         raise UserError(OWN_PICTURE)
+    if isinstance(request, Drawing) and any(region.mask for region in request.regions):
+        raise UserError(OWN_REGIONS)
     if isinstance(request, Details) and any(each.detector == PAINTED for each in request.detailers):
         raise UserError(NOTHING_PAINTED)
     derived = {item.name: item.default for item in fields(request) if item.metadata["derived"]}
@@ -152,7 +155,7 @@ def own_of(request: Request, model: bool = True) -> dict[str, object]:
     """
     if not isinstance(request, Drawing):
         return {}
-    groups = (WORDS, MODEL) if model else (WORDS,)
+    groups = (WORDS, REGIONS, MODEL) if model else (WORDS, REGIONS)
     told = describe(request)
     names = {item.name for item in fields(Drawing) if item.metadata["group"] in groups and not item.metadata["derived"]}
     return {name: value for name, value in told.items() if name in names or name in BESIDE}

@@ -25,6 +25,7 @@ from pipelines.prompts import (
     written,
 )
 from pipelines.prompts.marks import Mark, marks
+from pipelines.prompts.regional import WORDS, regions_told
 from pipelines.prompts.unread import sentences, unread
 from pipelines.requests.fields import Text
 from pipelines.requests.request import WHOLE_LANGUAGE, Drawing, Request, TextToImage, limits
@@ -107,7 +108,8 @@ class PromptReader:
         if len(text) > MOST_READ:
             return []
         checkpoint = self._catalog.checkpoint(checkpoint_id)
-        return marks(text, Names.of(embeddings_for(checkpoint, self._catalog)), checkpoint.known_words or frozenset(), joins)
+        known = checkpoint.known_words | WORDS if checkpoint.known_words else frozenset[str]()
+        return marks(text, Names.of(embeddings_for(checkpoint, self._catalog)), known, joins)
 
     def _unlooked(self, asked: Drawing, chosen: Choices) -> PromptNotes:
         """Of a text that is too long to be looked through while somebody types: only whether it can be drawn."""
@@ -123,7 +125,7 @@ class PromptReader:
         known = checkpoint.known_words
         return PromptNotes(
             counted,
-            unknown_words(said.runs, known) if known else (),
+            unknown_words([*said.runs, *_runs([each.prompt for each in asked.regions], names)], known | WORDS) if known else (),
             tuple(_wrong(said, names, checkpoint)),
             read,
             (*chosen.told, *_told(said)),
@@ -189,6 +191,8 @@ def _wrong(said: _Read, names: Names, checkpoint: Checkpoint) -> Iterator[str]:
 
 def _told(said: _Read) -> Iterator[str]:
     """What the prompts say from step to step."""
+    if regions := regions_told(said.asked.prompt, said.asked.region_ratios):
+        yield regions
     yield from joined_told(said.schedule)
     yield from changes_told(said.prompt, said.over)
     yield from changes_told(said.negative, said.over, IN_NEGATIVE)
