@@ -21,9 +21,6 @@ from models.diffusion_model import DiffusionModel
 from models.errors import UserError
 from models.families import SD1, SD2, SDXL, Family
 from models.library.catalog import Catalog
-from models.library.vision_files import Encoders
-from models.memory.device import mend_torchvision
-from models.networks.vision import load_vision
 from models.starter.recipe.scenes import Scene, Thing, arrange, draw
 from pipelines import Studio
 from pipelines.images.store import Inputs
@@ -42,7 +39,7 @@ from pipelines.services.inside import blocked
 from pipelines.steps.state import StepState
 from pipelines.tasks.conditioning import Denoisers
 from tests.support.drawing import blots
-from tests.support.toy_weights import CPU, load_toy_model, write_toy_model
+from tests.support.toy_weights import load_toy_model, write_toy_model
 from tests.support.toys import ToyPainter, toy_studio, wait_until
 
 STARTER = Path(__file__).parents[1] / "models" / "starter"
@@ -277,50 +274,3 @@ def test_clip_is_asked_by_the_cosine_where_an_encoder_fits_and_else_says_what_wo
     asked = replace(desk, request=replace(REQUEST, checkpoint="another"))
     with pytest.raises(UserError, match="no eyes" if lender.model.family.text.pooled else "no file can be held against it"):
         found(likeness.look(asked, lender))
-
-
-class Seer(Lender):
-    """Sees with what lies in a models folder."""
-
-    def __init__(self, model: DiffusionModel, folder: Path) -> None:
-        super().__init__(model)
-        self._encoders = Encoders([folder])
-
-    def vision(self, width: int) -> AbstractContextManager[Any]:
-        return nullcontext(load_vision(self._encoders.path(self._encoders.summing_up(width)), CPU))
-
-
-def test_clip_in_a_folder_says_of_picture_and_words_what_transformers_says_of_them(lender: Any, desk: Desk, tmp_path: Path) -> None:
-    """An encoder of pictures with random weights, in `clip_vision`, beside the text encoder of SDXL that has a projection."""
-    if not lender.model.family.pooled:
-        return
-    mend_torchvision()
-    from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
-
-    *_, text_encoder = lender.model.text_encoders
-    width = text_encoder.network.config.projection_dim
-    sizes: Any = {
-        "hidden_size": 24,
-        "intermediate_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 3,
-        "image_size": 32,
-        "patch_size": 8,
-    }
-    torch.manual_seed(3)
-    eye: Any = CLIPVisionModelWithProjection(CLIPVisionConfig(projection_dim=width, **sizes)).eval()
-    eye.save_pretrained(tmp_path / "clip_vision" / "eye")
-    asked = replace(desk, request=replace(REQUEST, checkpoint="another", prompt="a red house, snow"))
-    told: Any = found(likeness.look(asked, Seer(lender.model, tmp_path))).told
-
-    processor: Any = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
-    pixels_: Any = processor([desk.picture()], return_tensors="pt")["pixel_values"]
-    tokenizer = text_encoder.tokenizer
-    with torch.inference_mode():
-        seen = eye(pixels_).image_embeds[0]
-        for text, value in (("a red house, snow", told["whole"]), *((part["text"], part["likeness"]) for part in told["parts"])):
-            ids = [tokenizer.start, *(token for token, _ in tokenizer.tokens(text)), tokenizer.end]
-            filled = torch.tensor([ids + [tokenizer.pad] * (77 - len(ids))])
-            spoken: Any = text_encoder.network(filled).text_embeds[0]
-            assert math.isclose(value, (spoken @ seen / spoken.norm() / seen.norm()).item(), abs_tol=2e-4), text
-    assert told["by"] == "eye" and [part["text"] for part in told["parts"]] == ["a red house", "snow"]

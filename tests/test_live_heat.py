@@ -90,8 +90,8 @@ def hooks(runner: ModelRunner) -> int:
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"sampler": "Heun"}, {"guidance_scale": 1.0}, {"prompt": "a house AND snow"}],
-    ids=["usual", "Heun", "unguided", "joined"],
+    [{}, {"sampler": "Heun"}, {"guidance_scale": 1.0}, {"guidance_from": 0.3, "guidance_until": 0.8}, {"prompt": "a house AND snow"}],
+    ids=["usual", "Heun", "unguided", "guided in the middle", "joined"],
 )
 def test_at_each_step_one_sees_what_the_finished_look_shows_of_that_step_and_the_picture_is_the_same(
     changes: Any, runner: ModelRunner, heats: LiveHeats
