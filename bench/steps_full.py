@@ -15,6 +15,7 @@ from torch import Tensor
 
 from bench.engine import HERE
 from bench.paired import Row, Timed, compare, row, take_turns
+from models.memory.device import mend_torchvision
 from models.tensors.sources import config
 from pipelines.samplers.moment import Moment
 from pipelines.steps.store import KeptSteps
@@ -39,6 +40,7 @@ def measure(rounds: int) -> list[Row]:
 
 def full_size() -> Any:  # Any: diffusers' networks have no types of their own
     """The UNet of Stable Diffusion 1; every weight is random, and small enough that no number overflows."""
+    mend_torchvision()
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
     with torch.device("meta"):

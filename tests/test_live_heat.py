@@ -150,11 +150,12 @@ def test_each_picture_of_a_batch_has_its_own_heat_as_its_preview_lies(runner: Mo
             assert np.allclose(values(each)[place], values(single[step])[0], atol=1e-4)
 
 
+@pytest.mark.parametrize("where", ["listening", "_open"])
 def test_what_breaks_while_it_looks_costs_the_heat_and_not_the_picture(
-    runner: ModelRunner, heats: LiveHeats, monkeypatch: pytest.MonkeyPatch
+    where: str, runner: ModelRunner, heats: LiveHeats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, plain = drawn(runner, heats, REQUEST)
-    monkeypatch.setattr(Listener, "_open", lambda *_: 1 / 0)
+    monkeypatch.setattr(Listener, where, lambda *_: 1 / 0)
     with heats.wanted_by("ada"):
         told, pictures = drawn(runner, heats, REQUEST)
     assert same(plain, pictures) and {each["message"] for each in told if each} == {BROKEN}

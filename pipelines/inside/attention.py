@@ -71,7 +71,7 @@ def word_layers(unet: UNet2DConditionModel) -> list[WordLayer]:
 def clearest_layers(unet: UNet2DConditionModel) -> list[WordLayer]:
     """Those of the last block on the way up that reads words: the finest of them, where words have found their things."""
     up = [each for each in word_layers(unet) if each.part == "Up"]
-    return [each for each in up if each.block == up[-1].block]
+    return [each for each in up if each.block == up[-1].block] if up else []
 
 
 def _layer(places: Sequence[str], layer: Attention) -> WordLayer:

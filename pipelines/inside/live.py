@@ -30,12 +30,13 @@ class _Careful(Listener):
     """What goes wrong in it costs the heat, and never the picture that is drawn."""
 
     def _called(self, _: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:  # Any: what diffusers hands on
-        self._try(lambda: super(_Careful, self)._called(_, given, named))
+        self.attempt(lambda: super(_Careful, self)._called(_, given, named))
 
     def _heard(self, layer: WordLayer, query: Tensor, key: Tensor) -> None:
-        self._try(lambda: super(_Careful, self)._heard(layer, query, key))
+        self.attempt(lambda: super(_Careful, self)._heard(layer, query, key))
 
-    def _try(self, hear: Callable[[], None]) -> None:
+    def attempt(self, hear: Callable[[], object]) -> None:
+        """Raises nothing."""
         if self.trouble:
             return
         try:
@@ -60,7 +61,7 @@ class LiveEyes:
         """Opens or closes the eyes, between two steps."""
         if wanted and not self._is_open:
             self._listener.begin(self._next)
-            self._hooks.enter_context(self._listener.listening(self._model))
+            self._listener.attempt(lambda: self._hooks.enter_context(self._listener.listening(self._model)))
         elif not wanted:
             self._hooks.close()
         self._is_open = wanted
