@@ -140,14 +140,14 @@ SAMPLERS: dict[str, SamplerSpec] = {
     "DEIS": SamplerSpec("deis:deis", "Normal", "Close to the final picture in 10 to 20 steps"),
     "RES multistep": SamplerSpec("res_multistep:res_multistep", "Karras", "As DPM++ 2M, a little calmer"),
     "DPM fast": SamplerSpec(
-        "dpm_fast:dpm_fast", "DPM fast", "Quick sketches, at levels of its own", (), noise="fresh", options=ANCESTRAL
+        "dpm_fast:dpm_fast", "DPM fast", "Of the first days: at levels of its own, from 20 steps on", (), noise="fresh", options=ANCESTRAL
     ),
     "Restart": SamplerSpec(
         "restart:restart", "Restart", "Goes back into the noise and mends what went wrong, from 20 steps on", (),
         calls_per_step=2, noise="fresh", options=("s_noise",),
     ),
     "SA-Solver": SamplerSpec(
-        "sa_solver:sa_solver", "Normal", "Close to the final picture in 15 to 20 steps, with fresh noise",
+        "sa_solver:sa_solver", "Normal", "Exact in many steps, with fresh noise; rough below 25",
         noise="fresh", options=ANCESTRAL,
     ),
     "PLMS": SamplerSpec("plms:plms", "DDIM", "Of the first days, as old pictures were made", EVEN, more_calls=1),
