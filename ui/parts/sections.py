@@ -268,8 +268,5 @@ def start(draft: Draft, says: str) -> None:
     """The button that starts; beside it, on a phone, the one that opens the rest of the form."""
     with gr.Row(elem_classes=["start"]):
         draft.buttons["generate"] = controls.generate(draft.kind, says)
-        if issubclass(draft.kind, Drawing):
-            grid = gr.Button("Grid", elem_classes=["sign", "icon-grid-3x3"], scale=0, min_width=46)
-            grid.click(None, None, None, js=call("grids", "openGrid", {"kind": draft.kind.kind}))
         more = gr.Button("All settings", elem_classes=["sign", "icon-sliders-horizontal", "sheet-more"], scale=0, min_width=46)
     more.click(None, None, None, js=call("sheets", "toggleSheet"))

@@ -170,6 +170,8 @@ export const axisRows = (root, { changed, refilled }) => {
       offers = fresh;
       draw();
     },
+    // Nothing can be typed that would be lost when what is offered comes.
+    clear: () => root.replaceChildren(),
     /** @param {Typed[]} fresh @param {boolean} [stay] */
     put: (fresh, stay = false) => {
       axes = fresh.map(({ name, typed }) => ({ name, typed }));

@@ -329,19 +329,19 @@ const made = () => {
     part.title.textContent = picture ? "Explore" : "Grid";
     part.ways.hidden = !picture;
     write(part.about, picture ? "" : page.forms[kind]?.prompt);
-    rows.put([]);
+    rows.clear();
     sheet.show({ axes: [], width: 1, height: 1, cells: {} });
     if (!part.dialog.open) part.dialog.showModal();
     draw();
     await tried(async () => {
       const [{ grids }, { axes }] = await Promise.all([look(""), order("/axes", about())]);
       offered = axes;
-      rows.offer(offered);
       shelve(grids);
       const own = grids.find((each) => each.kind === kind);
       if (!picture && own && own.state !== "done") return show(own.id);
       const starts = STARTS.map(({ name }) => ({ name, typed: offered.find((each) => each.name === name)?.fill ?? "" }));
       rows.put(picture ? await explore() : starts);
+      rows.offer(offered);
       await ask();
     });
   };
