@@ -19,9 +19,9 @@ from pipelines.requests.request import Drawing
 from pipelines.studio import Studio
 
 ME = Person(USER, owner=True)
-SIDE, STEPS, MOST_ROUNDS = 128, 12, 5
+SIDE, STEPS, MOST_ROUNDS = 64, 12, 5
 Axes = Sequence[tuple[str, str]]
-PLAIN: Axes = (("guidance_scale", "2-7"), ("steps", "5-10"))
+PLAIN: Axes = (("guidance_scale", "2-7"), ("steps", "4-9"))
 COLOURS, THINGS = "red, green, blue, yellow, white, black", "house, ball, tree, car, boat, bird"
 LATE: Axes = (("prompt~replace", COLOURS), ("negative_prompt", ", ".join(f"[:{each}:0.5]" for each in THINGS.split(", "))))
 
