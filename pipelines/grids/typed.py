@@ -53,7 +53,7 @@ def numbers(text: str, title: str, limit: Range, kind: type) -> list[int | float
 
 def allowed(limit: Range) -> str:
     """The limits in words."""
-    return f"{limit.low:g} to {limit.high:.15g}"
+    return f"{limit.low:g} and above" if limit.high > 2**53 else f"{limit.low:g} to {limit.high:.15g}"
 
 
 def quoted(value: str) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from functools import lru_cache
 
 from models.errors import UserError
-from pipelines.prompts.asked import Asked, asked_by
+from pipelines.prompts.asked import asked_by, pass_of
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.guidance import Guided, may_guide, scale_at
 from pipelines.requests.request import Drawing, FromPicture
@@ -51,18 +52,22 @@ def _none(one: Drawing, other: Drawing, steps: int) -> int:
 
 
 def _said_alike(one: Drawing, other: Drawing, steps: int) -> int:
-    try:
-        mine, theirs = asked_by(one), asked_by(other)
-    except UserError:
-        return 0
-    calls = mine.prompt.over.calls_a_step
-    alike = next((number for number, told in enumerate(_told(mine)) if told != _told(theirs)[number]), steps * calls)
+    mine, theirs = _told(one), _told(other)
+    calls = pass_of(one).calls_a_step
+    alike = next((number for number, (own, told) in enumerate(zip(mine, theirs, strict=False)) if own != told), min(len(mine), len(theirs)))
     return alike // calls
 
 
-def _told(asked: Asked) -> list[object]:
-    """What is said at each call, without where in the text it stands."""
-    return [([(said.weight, said.text) for said in call.prompts], call.negative, call.second) for call in asked.calls]
+@lru_cache(maxsize=128)
+def _told(request: Drawing) -> tuple[object, ...]:
+    """What is said at each call, without where in the text it stands; nothing where it cannot be drawn. Kept for a while, as one picture is
+    compared with many.
+    """
+    try:
+        calls = asked_by(request).calls
+    except UserError:
+        return ()
+    return tuple((tuple((said.weight, said.text) for said in call.prompts), call.negative, call.second) for call in calls)
 
 
 def _decoded(one: Drawing, other: Drawing, steps: int) -> int:

@@ -263,7 +263,7 @@ const made = () => {
       shown && button("columns-2", "Compare", "Compare it with another cell; with Ctrl or Shift several are chosen", compare),
       shown && !many && button("sliders-horizontal", "Use settings", "The form gets all that made it", () => (part.dialog.close(), emit("send", { id: shown.id, kind: shown.kind, to: "" }))),
       shown && !many && button("git-branch", "Branch", "Go back through its steps, and branch off from one", () => lay(shown, true)),
-      shown && !many && button("sprout", "Explore", "Make a grid around this cell, and go on from there", () => open({ picture: shown.id })),
+      shown && !many && button("grid-3x3", "Explore", "Make a grid around this cell, and go on from there", () => open({ picture: shown.id })),
       lacks && button("rotate-ccw", "Draw it again", "This cell alone", () => tried(() => order(`/${grid}/again`, { place }))),
     ].filter(Boolean));
     const compares = [...part.bar.querySelectorAll("button")].find(({ textContent }) => textContent === "Compare");
