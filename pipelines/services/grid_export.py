@@ -192,9 +192,10 @@ def _page(grid: Grid, pictures: Mapping[Place, str], face: Face) -> Iterator[byt
 
 
 def _table(grid: Grid, sheet: Sheet, pictures: Mapping[Place, str], face: Face) -> Iterator[bytes]:
+    across = grid.axes[0].title
     second = f" (across), {grid.axes[1].title} (down)" if len(grid.axes) > 1 else ""
     legends = "".join(f'<th scope="col">{html.escape(legend)}</th>' for legend, _ in sheet.columns)
-    yield f"<div><table><caption>{html.escape(grid.axes[0].title + second)}</caption><tr><th></th>{legends}</tr>".encode()
+    yield f"<div><table><caption>{html.escape(across + second)}</caption><tr><th></th>{legends}</tr>".encode()
     for legend, row in sheet.rows:
         yield f'<tr><th scope="row">{html.escape(legend)}</th>'.encode()
         for title, column in sheet.columns:
