@@ -152,6 +152,12 @@ def request(dice: Dice, stock: Loaders) -> Request:
     return dice.choice(KINDS)(dice, stock, _common(dice, stock))
 
 
+GUIDED: tuple[dict[str, Any], ...] = (
+    {"guidance_from": 0.3, "guidance_until": 0.8}, {"guidance_curve": "Linear", "guidance_end": 2.0}, {"third_look": "PAG", "free_u": 0.4},
+    {"third_look": "SEG", "contrast_as": 2.0}, {"projection": 0.8, "push_limit": 10.0, "zero_star": True}, {"perp_negative": 0.7},
+)  # fmt: skip
+
+
 def _common(dice: Dice, stock: Loaders) -> dict[str, Any]:
     prompt = ", ".join(dice.sample(PIECES, dice.randint(1, 4)))
     values: dict[str, Any] = {
@@ -167,6 +173,8 @@ def _common(dice: Dice, stock: Loaders) -> dict[str, Any]:
     values |= {"sigmas": "14.6, 5, 2, 0.7, 0.2", "rho": dice.choice((0.0, 0.0, 2.5)), "sigma_min": dice.choice((0.0, 0.0, 0.1))}
     values |= {"eta": dice.choice((1.0, 1.0, 0.4)), "ddim_eta": dice.choice((0.0, 0.5)), "s_churn": dice.choice((0.0, 0.0, 3.0))}
     values["schedule"] = dice.choice(SCHEDULE_NAMES) if len(SAMPLERS[values["sampler"]].schedules) > 5 else "Automatic"
+    if dice.random() < 0.4:
+        values |= dice.choice(GUIDED)
     if dice.random() < 0.2:
         values["hypernetworks"] = (HypernetworkUse(id=stock.ids["hypernetwork swirl"], strength=dice.choice((0.3, -0.4))),)
     if dice.random() < 0.3:

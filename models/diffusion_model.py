@@ -65,6 +65,7 @@ class DiffusionModel:
     encoder_state: object = ()  # what its text encoders say depends on: LoRAs and embeddings, hashable
     paced: Paced | None = None  # its LoRAs whose strength changes from step to step; who samples tells it each step
     regional: Mapping[int, RegionLoras] = field(default_factory=dict[int, "RegionLoras"])  # number of a region -> the LoRAs of its own
+    joins: tuple[bool, bool] = (False, False)  # whether the picture's edges join, across and down
     controls: Mapping[str, ControlNetwork] = field(default_factory=dict[str, "ControlNetwork"])  # id in the library -> network that steers
 
     @property

@@ -42,6 +42,7 @@ ASKED = {
     "words that change": ("prompt", "a [red:green:0.5] house", "a [red:blue:0.5] house", 4),  # A1111 counts calls from 0
     "words taken away": ("negative_prompt", "[a::0.5]", "[a:night:0.5]", 4),
     "guidance ends earlier": ("guidance_until", 1.0, 0.5, 3),
+    "a third look where guidance begins": ("third_look", "None", "PAG", 3),
     "another VAE": ("vae", "", "flat", 6),
     "a unit that ends earlier": ("controls", 1.0, 0.5, 3),
     "the refiner comes earlier": ("refiner_start", 0.9, 0.7, 5),
@@ -55,7 +56,8 @@ def asked(name: str, which: int, workshop: Workshop, **more: Any) -> TextToImage
     if field == "vae" and value:
         value = workshop.ids["soft"]
     refiner = {"refiner": workshop.ids["other"]} if field == "refiner_start" else {}
-    return TextToImage(**given(steps=6, **{"prompt": "a red house"} | {field: value} | refiner | more))
+    late = {"guidance_from": 0.5} if field == "third_look" else {}
+    return TextToImage(**given(steps=6, **{"prompt": "a red house"} | {field: value} | refiner | late | more))
 
 
 @pytest.mark.parametrize("name", ASKED)
@@ -111,6 +113,8 @@ def test_how_many_steps_two_requests_share() -> None:
         ({"guidance_until": 0.7}, 7),
         ({"guidance_curve": "Linear", "guidance_end": 9.0}, 1),
         ({"guidance_scale": 1.0}, 0),
+        ({"zero_star": True}, 0),
+        ({"free_u": 0.5}, 0),
         ({"seed": 4}, 0),
         ({"vae": "x"}, 10),
         ({"hires": True, "hires_steps": 4, "enlarged_by": "x"}, 10),

@@ -182,4 +182,4 @@ def test_inside_sees_at_each_step_whether_the_negative_prompt_was_asked(model: D
                 answer(each, model, index)
                 watch.made(index + 1)
         assert [seen.negative is not None for seen in watch.steps.values()] == guided
-        assert len(watch.steps) == STEPS == watch._calls  # pyright: ignore[reportPrivateUsage]
+        assert len(watch.steps) == STEPS

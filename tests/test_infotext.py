@@ -200,6 +200,7 @@ def test_every_field_of_a_request_is_written_or_known_not_to_be() -> None:
         "checkpoint": "Model, which comes with what the picture was made with",
         "batch_count": "a picture is a batch of one",
         "batch_size": "a picture is a batch of one",
+        "seamless": "Tiling",
         "vae": "VAE, which comes with what the picture was made with",
         "refiner": "Refiner, which comes with what the picture was made with",
         "loras": "tags in the prompt",

@@ -35,7 +35,7 @@ PLACES = {
     "encoding a picture": "pipelines.denoising.vae_encode._encode",
     "preprocessing": "pipelines.control.units.hint_of",
     "estimating depth": "pipelines.tasks.depth2img.estimate_depth",
-    "a step": "pipelines.denoising.denoiser.Denoiser._network",
+    "a step": "pipelines.denoising.denoiser.Denoiser._answers",
     "a preview": "pipelines.tasks.sampling.preview_of",
     "decoding": "pipelines.denoising.vae_decode._decode",
     "keeping a round": "pipelines.images.store.Inputs.keep",

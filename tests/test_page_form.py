@@ -287,3 +287,22 @@ def test_a_size_between_two_steps_is_adjusted_and_said(visit: Visit, house: Hous
     visit.finished()
     assert house.runner.drawn[-1].width == 64
     expect(visit.control("width")).to_have_value("64")  # the form shows what was used
+
+
+def test_the_row_of_guidance_says_what_it_costs_and_shows_what_its_fields_do_once_it_is_open(visit: Visit, house: House) -> None:
+    fold = visit.page.locator("#txt2img-guidance")
+    at_rest, cost, shots = fold.locator(".row-value"), fold.locator("[data-part=cost]"), fold.locator(".guiding-shots img")
+    expect(at_rest).to_have_text("as usual")
+    assert shots.count() == 0
+    visit.unfold("Guidance")
+    expect(cost).to_have_text("As many calls of the network as ever.")
+    wait_for(visit.page, lambda: shots.count() == 12 and shots.evaluate_all("all => all.every((each) => each.naturalWidth > 100)"))
+    fold.get_by_label("Third look").click()
+    visit.page.get_by_role("option", name="PAG").click()
+    expect(cost).to_have_text("+50 % calls of the network.")
+    visit.set("guidance_until", "0.25")
+    expect(cost).to_have_text("−25 % calls of the network.")
+    expect(at_rest).to_have_text("0 % to 25 %, PAG")
+    with visit.another_picture():
+        visit.generate("a red house")
+    assert (house.runner.drawn[-1].third_look, house.runner.drawn[-1].guidance_until) == ("PAG", 0.25)

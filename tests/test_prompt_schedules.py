@@ -67,6 +67,9 @@ class ByHand:
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         return self.left.pop(0)(x, sigma)
 
+    def both(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        return self.left.pop(0).both(x, sigma)  # pyright: ignore[reportFunctionMemberAccess]  # a denoiser of ours
+
 
 def sampled(request: TextToImage, denoise: Any, model: DiffusionModel) -> Tensor:
     """The clean latents, sampled without anything of ours but the sampler."""

@@ -263,7 +263,7 @@ def in_windows(runner: ModelRunner) -> ImageToImage:
 
 
 def test_a_step_in_windows_ends_at_the_next_one(workshop: Workshop, in_windows: ImageToImage, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls, predict = list[int](), Denoiser._predict
+    calls, predict = list[int](), Denoiser._answered
 
     def third(self: Denoiser, *given: Any) -> Any:
         calls.append(1)
@@ -271,14 +271,14 @@ def test_a_step_in_windows_ends_at_the_next_one(workshop: Workshop, in_windows: 
             workshop.press("stop")
         return predict(self, *given)
 
-    monkeypatch.setattr(Denoiser, "_predict", third)
+    monkeypatch.setattr(Denoiser, "_answered", third)
     assert (*workshop.run(in_windows), len(calls)) == ("stopped", [], 3)
 
 
 def test_what_is_interrupted_between_windows_and_not_stopped_is_drawn_after_all(
     workshop: Workshop, in_windows: ImageToImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected, calls, predict = workshop.run(in_windows), list[int](), Denoiser._predict
+    expected, calls, predict = workshop.run(in_windows), list[int](), Denoiser._answered
 
     def third(self: Denoiser, *given: Any) -> Any:
         calls.append(1)
@@ -286,6 +286,6 @@ def test_what_is_interrupted_between_windows_and_not_stopped_is_drawn_after_all(
             workshop.runner.interrupt()
         return predict(self, *given)
 
-    monkeypatch.setattr(Denoiser, "_predict", third)
+    monkeypatch.setattr(Denoiser, "_answered", third)
     assert workshop.run(in_windows) == expected and expected[0] == "done"
     assert len(calls) == 3 + 2 * 9

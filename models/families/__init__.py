@@ -18,6 +18,8 @@ SD_ALIGNED_LEVELS = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.
 SDXL_ALIGNED_LEVELS = (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029)
 SVD_ALIGNED_LEVELS = (700.0, 54.5, 15.886, 7.977, 4.248, 1.789, 0.981, 0.403, 0.173, 0.034)
 
+SDXL_FREE_U = (1.3, 1.4, 0.9, 0.2)
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -30,21 +32,22 @@ class Family:
     latent: LatentSpace = SD_LATENT
     architecture: str = "unet"  # how its network is called: a line of `pipelines.denoising.callers`
     aligned_levels: tuple[float, ...] = SD_ALIGNED_LEVELS  # of the schedule Align Your Steps; the first family's where none were found
+    free_u: tuple[float, float, float, float] = (1.5, 1.6, 0.9, 0.2)  # b1, b2, s1, s2 that its authors chose (`models.patches.free_u`)
     noise_levels: int = 0  # that the small picture may have which the UNet reads beside the latents, a pixel each; 0: it reads none
 
 
 SDXL_LATENT = LatentSpace(scaling_factor=0.13025, preview_factors=SDXL_PREVIEW)
 
 SD1 = Family("sd1", "Stable Diffusion 1", 512, TextConditioning(("clip_l",)))
-SD2 = Family("sd2", "Stable Diffusion 2", 768, TextConditioning(("clip_h",)))
+SD2 = Family("sd2", "Stable Diffusion 2", 768, TextConditioning(("clip_h",)), free_u=(1.4, 1.6, 0.9, 0.2))
 SDXL = Family(
     "sdxl", "SDXL", 1024,
     TextConditioning(("clip_l", "clip_g"), layer=2, final_norm=False, pooled=True, size_numbers=6, zeros_for_empty_negative=True),
-    SDXL_LATENT, aligned_levels=SDXL_ALIGNED_LEVELS,
+    SDXL_LATENT, aligned_levels=SDXL_ALIGNED_LEVELS, free_u=SDXL_FREE_U,
 )  # fmt: skip
 SDXL_REFINER = Family(
     "sdxl-refiner", "SDXL refiner", 1024, TextConditioning(("clip_g",), layer=2, final_norm=False, pooled=True, size_numbers=5),
-    SDXL_LATENT, aligned_levels=SDXL_ALIGNED_LEVELS,
+    SDXL_LATENT, aligned_levels=SDXL_ALIGNED_LEVELS, free_u=SDXL_FREE_U,
 )  # fmt: skip
 
 X4_UPSCALER = Family(

@@ -142,7 +142,7 @@ class ImagePrompts:
     """Pictures that are being shown to a UNet. Both fields may be changed between its calls."""
 
     strengths: list[float]  # of each, 0 .. 1 and more; 0 costs nothing
-    branches: int = 2  # 2: the first half of each call's rows is the negative branch; 1: all rows are the prompt's
+    branches: int = 2  # 2: the first half of each call's rows is the negative branch; 1: all rows are the prompt's; 0: none is
     seen: tuple[EncodedImagePrompt, ...] = field(default=())
 
 
@@ -223,7 +223,8 @@ def _heads(tensor: Tensor, heads: int) -> Tensor:
 
 def _rows(both: Tensor, rows: int, branches: int) -> Tensor:
     """(2 * n, ...) of the negative and the positive branch -> one for each row of a call."""
-    wanted = both[len(both) // 2 * (2 - branches) :]
+    half = len(both) // 2
+    wanted = both[half * (2 - branches) :] if branches else both[:half]
     return wanted.repeat_interleave(rows // len(wanted), 0)
 
 

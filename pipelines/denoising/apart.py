@@ -28,4 +28,10 @@ def answered_apart(whole: Answers, apart: Sequence[tuple[int, Answers]], areas: 
         (weight, mixed(answer, [answers.pushes[place][1] for _, answers in own])) for place, (weight, answer) in enumerate(whole.pushes)
     ]
     negatives = [answers.negative for _, answers in own if answers.negative is not None]
-    return replace(whole, pushes=pushes, negative=None if whole.negative is None else mixed(whole.negative, negatives))
+    empties = [answers.empty for _, answers in own if answers.empty is not None]
+    return replace(
+        whole,
+        pushes=pushes,
+        negative=None if whole.negative is None else mixed(whole.negative, negatives),
+        empty=None if whole.empty is None else mixed(whole.empty, empties),
+    )

@@ -34,8 +34,10 @@ class Caller(Protocol):
         """Whether the network itself is told this guidance, so that there is nothing left to multiply."""
         ...
 
-    def __call__(self, told: Told, x: Tensor, time: Tensor, samples: Samples) -> Tensor:
-        """The output for each branch, (branches * n, ...), float32. x: (n, ...) as the network reads it; `time`: (n,)."""
+    def __call__(self, told: Told, x: Tensor, time: Tensor, samples: Samples, held: bool = True) -> Tensor:
+        """The output for each branch, (branches * n, ...), float32. x: (n, ...) as the network reads it; `time`: (n,). `held`: the last
+        branch is a prompt's; else none is.
+        """
         ...
 
 
@@ -73,18 +75,18 @@ class UNetCaller:
         self._scale = self._distilled[scale]
         return self._scale is not None
 
-    def __call__(self, told: Told, x: Tensor, time: Tensor, samples: Samples) -> Tensor:
+    def __call__(self, told: Told, x: Tensor, time: Tensor, samples: Samples, held: bool = True) -> Tensor:
         branches, dtype = told.branches, self._model.device.dtype
         context = told.context(samples)
         latents = x.to(dtype).repeat(branches, 1, 1, 1)
         timesteps = time.repeat(branches)
         added = _added(told, samples)
-        steered = self._residuals.residuals(Call(latents, timesteps, context, added, branches, samples))
+        steered = self._residuals.residuals(Call(latents, timesteps, context, added, branches, samples, held))
         level = None if self._level is None else self._level.expand(len(latents))
         further = {"timestep_cond": self._scale, "class_labels": level, "added_cond_kwargs": added, **steered}
         given = self._with_beside(latents, told.beside(samples), samples)
         divided = self._areas.reading(self._model.unet, told.regions, branches, samples) if self._areas else nullcontext()
-        with divided, self._residuals.with_image_prompts(self._model.unet, branches, samples):
+        with divided, self._residuals.with_image_prompts(self._model.unet, branches if held else 0, samples):
             return self._model.unet(given, timesteps, context, **further, return_dict=False)[0].float()
 
     def _with_beside(self, latents: Tensor, own: Tensor | None, samples: Samples) -> Tensor:
@@ -109,7 +111,7 @@ class ClipCaller:
     def guided(self, scale: object) -> bool:
         return False
 
-    def __call__(self, told: Told, x: Tensor, time: Tensor, samples: Samples) -> Tensor:
+    def __call__(self, told: Told, x: Tensor, time: Tensor, samples: Samples, held: bool = True) -> Tensor:
         """Branches go one after another where pictures do."""
         branches = list(range(told.branches))
         together = [[branch] for branch in branches] if self._model.device.pictures_a_call == 1 else [branches]

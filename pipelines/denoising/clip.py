@@ -19,10 +19,12 @@ from models.memory.device import sent
 from models.networks.vision import Vision
 from models.video_model import VideoModel
 from pipelines.denoising.denoiser import Denoiser
-from pipelines.denoising.guidance import Answers, Meaning
+from pipelines.denoising.guidance import Answers
+from pipelines.denoising.pushes import Meaning
 from pipelines.denoising.told import AtOnce, Condition, Conditioning
 from pipelines.denoising.vae_decode import full_precision
 from pipelines.denoising.vae_encode import to_pixels
+from pipelines.requests.guidance import NO_LOOK
 from pipelines.samplers.noise_schedule import CountedSchedule
 
 MEAN, DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # of CLIP's training pictures, 0..1
@@ -75,6 +77,9 @@ class FrameGuidance:
 
     def asks(self, scale: Tensor) -> bool:
         return self._acts
+
+    def look(self, scale: Tensor) -> str:
+        return NO_LOOK
 
     def combine(self, answers: Answers, scale: Tensor, meaning: Meaning) -> Tensor:
         if answers.negative is None:

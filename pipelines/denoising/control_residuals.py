@@ -77,6 +77,7 @@ class Call:
     added: dict[str, Tensor] | None
     branches: int
     samples: Samples  # which of the batch
+    held: bool = True  # the last branch has the prompt; else all are without it
 
 
 class ControlResiduals:
@@ -138,7 +139,7 @@ def _adapted(control: Control, weight: float, call: Call) -> list[Tensor]:
     size = len(call.latents) // call.branches
     soft = SOFT_ADAPTER if control.use.mode == "Prompt" and len(own) == len(SOFT_ADAPTER) else [1.0] * len(own)
     whole = [(feature * (weight * share)).expand(size, -1, -1, -1) for feature, share in zip(own, soft, strict=True)]
-    return _in_region(control, _both(whole, control, call) if call.branches > 1 else whole, call)
+    return _in_region(control, _both(whole, control, call) if call.branches > 1 or not call.held else whole, call)
 
 
 def _of_call(control: Control, call: Call) -> list[Tensor]:
@@ -156,8 +157,8 @@ def _answer(group: Sequence[tuple[Control, float]], call: Call) -> list[Tensor]:
     """Of one network: its residuals from the outermost to the middle one, for all branches."""
     control = group[0][0]
     pooled = getattr(control.network, "config", {}).get("global_pool_conditions", False)  # as of shuffle models
-    alone = (control.use.mode == "Control" or pooled) and call.branches > 1  # only the branch with the prompt is held
-    begin = len(call.latents) // call.branches * (call.branches - 1) if alone else 0
+    alone = (control.use.mode == "Control" or pooled) and (call.branches > 1 or not call.held)  # only the branch with the prompt is held
+    begin = len(call.latents) // call.branches * (call.branches - 1) if alone and call.held else 0
     latents = call.latents[begin:]
     added = {name: value[begin:] for name, value in call.added.items()} if call.added else None
     maps = [_map(one, call, len(latents)) for one, _ in group]
@@ -175,7 +176,10 @@ def _answer(group: Sequence[tuple[Control, float]], call: Call) -> list[Tensor]:
         )
     answer = [*down, mid]
     if alone:
-        answer = [torch.cat([torch.zeros_like(part).repeat(call.branches - 1, 1, 1, 1), part]) for part in answer]
+        answer = [
+            torch.cat([torch.zeros_like(part).repeat(call.branches - 1, 1, 1, 1), part]) if call.held else torch.zeros_like(part)
+            for part in answer
+        ]
     return _in_region(control, answer, call)
 
 
@@ -215,7 +219,8 @@ def _map(control: Control, call: Call, count: int) -> Tensor:
 
 
 def _both(features: Sequence[Tensor], control: Control, call: Call) -> list[Tensor]:
-    held = [1.0 if branch == call.branches - 1 or control.use.mode != "Control" else 0.0 for branch in range(call.branches)]
+    last = call.branches - 1 if call.held else call.branches
+    held = [1.0 if branch == last or control.use.mode != "Control" else 0.0 for branch in range(call.branches)]
     return [torch.cat([feature * share for share in held]) for feature in features]
 
 

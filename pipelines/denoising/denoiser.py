@@ -7,7 +7,8 @@ How a network reads noisy latents, what it is told of their noise level and what
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -18,11 +19,17 @@ from pipelines.denoising.apart import answered_apart
 from pipelines.denoising.areas import Areas
 from pipelines.denoising.callers import CALLERS, Beside
 from pipelines.denoising.control_residuals import ControlResiduals
-from pipelines.denoising.guidance import Answers, Meaning
+from pipelines.denoising.guidance import Answers
+from pipelines.denoising.pushes import Meaning
 from pipelines.denoising.samples import Samples
+from pipelines.denoising.third_look import listening, looked
 from pipelines.denoising.told import Conditioning, Turn
 from pipelines.requests.steps import Steps
+from pipelines.samplers.moment import both
 from pipelines.samplers.noise_schedule import NoiseSchedule
+
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 
 class Denoiser:
@@ -44,6 +51,7 @@ class Denoiser:
         to end it. `areas`: where the words of regions act, if there are any.
         """
         self._device, self._areas = model.device, areas
+        self._unet = cast("UNet2DConditionModel", model.unet)  # of a clip nobody asks for a third look
         beside = Beside(extra_channels, residuals or ControlResiduals(), conditioning.noise_level, go_on, areas)
         self._caller = CALLERS[model.family.architecture](model, beside)
         self.schedule, self._timesteps = schedule, schedule.to(model.device.torch_device)
@@ -65,7 +73,8 @@ class Denoiser:
     def _guide(self, index: int, run: int) -> None:
         """A distilled network is told its guidance, and nothing is left to multiply."""
         scale = self._guidance.scale(index, run)
-        self._scale = 1.0 if self._caller.guided(1.0 if scale is None else scale) else scale
+        told = self._caller.guided(1.0 if scale is None else scale)
+        self._scale = 1.0 if told and scale is not None else scale
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x: (n, 4, h, w), of clips (n, frames, 4, h, w), float32; sigma: (n,). Calls are counted from the first step that runs, as
@@ -93,9 +102,16 @@ class Denoiser:
             yield self._answered(call.rows(x), call.rows(sigma), call)
 
     def _answered(self, x: Tensor, sigma: Tensor, samples: Samples) -> tuple[Answers, Meaning]:
-        prediction, level = self.schedule.prediction, sigma.view(-1, *[1] * (x.ndim - 1))
-        answers = self._answers(prediction.given(x, level), self._timesteps.time(sigma), samples)
-        return answers, Meaning(prediction, x, level)
+        meaning = Meaning(self.schedule.prediction, x, sigma.view(-1, *[1] * (x.ndim - 1)))
+        time, look = self._timesteps.time(sigma), self._guidance.look(self._scale)
+        with listening(look, self._unet) as heard:
+            answers = self._answers(meaning.given, time, samples)
+
+        def ask(given: Tensor, without: bool) -> Tensor:
+            self._go_on()
+            return self._caller(self._turn.against if without else self._turn.alone, given, time, samples, not without)
+
+        return replace(answers, looked=looked(look, self._unet, ask, answers, meaning, heard)), meaning
 
     def _answers(self, x: Tensor, timestep: Tensor, samples: Samples) -> Answers:
         """In regions with LoRAs of their own, what the network answers with these."""
@@ -115,7 +131,9 @@ class Denoiser:
         for weight, told in turn.others:
             self._go_on()
             pushes.append((weight, self._caller(told, x, timestep, samples)))
-        return Answers(pushes, negative)
+        if turn.empty:
+            self._go_on()
+        return Answers(pushes, negative, self._caller(turn.empty, x, timestep, samples, False) if turn.empty else None)
 
     def _combined(self, answers: Answers, meaning: Meaning) -> Tensor:
         return meaning.clean(self._guidance.combine(answers, self._scale, meaning))
@@ -136,10 +154,6 @@ class SteppedDenoiser(Protocol):
         ...
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor: ...
-
-    def both(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-        """What a call predicts, and what is predicted without the prompt."""
-        ...
 
 
 class Relay:
@@ -194,7 +208,7 @@ class Masked:
         return self._kept(self._guide(x, sigma))
 
     def both(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-        combined, without = self._guide.both(x, sigma)
+        combined, without = both(self._guide, x, sigma)
         return self._kept(combined), self._kept(without)
 
     def _kept(self, x0: Tensor) -> Tensor:

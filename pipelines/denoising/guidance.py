@@ -12,22 +12,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from models.families.prediction import Prediction
-from pipelines.requests.guidance import holds_against, scale_at
+from pipelines.denoising.pushes import Meaning, nearest, perpendicular, projected, rescaled, with_contrast_of
+from pipelines.requests.guidance import NO_LOOK, SAG, holds_against, looks_again, scale_at
 from pipelines.requests.request import Drawing
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What outputs of the network mean for noisy latents x: all (n, channels, h, w), but for `level`, sigma as (n, 1, 1, 1)."""
-
-    prediction: Prediction
-    x: Tensor
-    level: Tensor
-
-    def clean(self, output: Tensor) -> Tensor:
-        """The clean latents."""
-        return self.prediction.clean(self.x, output, self.level)
 
 
 @dataclass(frozen=True)
@@ -36,10 +23,23 @@ class Answers:
 
     pushes: Sequence[tuple[float, Tensor]]  # of each prompt what it weighs among those that are joined, and the answer; at least one
     negative: Tensor | None = None  # None: it was not asked
+    empty: Tensor | None = None  # to an empty negative prompt, where that was asked as well
+    looked: Tensor | None = None  # of a third look, where there was one
 
     @property
     def positive(self) -> Tensor:
         return self.pushes[0][1]
+
+    @property
+    def base(self) -> Tensor:
+        """What is seen without the prompt, or the prompt's where it was alone."""
+        return self.positive if self.negative is None else self.negative
+
+    def push(self, base: Tensor) -> Tensor:
+        """From `base` to the prompts. Those that are joined each push by their weight: Liu et al. (2022), arXiv:2206.01714."""
+        if len(self.pushes) == 1:
+            return self.positive - base
+        return sum((weight * (positive - base) for weight, positive in self.pushes), torch.zeros_like(base))
 
 
 class Guiding(Protocol):
@@ -54,6 +54,10 @@ class Guiding(Protocol):
         """Whether the negative prompt is asked."""
         ...
 
+    def look(self, scale: Any) -> str:  # Any: as above
+        """Which third look there is."""
+        ...
+
     def combine(self, answers: Answers, scale: Any, meaning: Meaning) -> Tensor:  # Any: as above
         """One output of the network, of its answers."""
         ...
@@ -62,7 +66,8 @@ class Guiding(Protocol):
 class Guidance:
     """The guidance of one request: classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598), as strong as it says at each step.
 
-    A step is told by its number, not by its noise level, which a device would have to be waited for.
+    What else may be done with the answers stands in `pipelines.denoising.pushes`, a function for each, with its paper. A step is told by
+    its number, not by its noise level, which a device would have to be waited for.
     """
 
     def __init__(self, request: Drawing) -> None:
@@ -76,26 +81,36 @@ class Guidance:
         """Whether the negative prompt is asked. Prompts that are joined push away from it, so there it always is."""
         return holds_against(self._request, scale)
 
+    def look(self, scale: float | None) -> str:
+        """Which third look there is at such a step."""
+        return self._request.third_look if looks_again(self._request, scale) else NO_LOOK
+
     def combine(self, answers: Answers, scale: float | None, meaning: Meaning) -> Tensor:
         """One output of the network, of its answers. Guidance is linear, so it acts on the output as it would on the clean latents."""
-        if answers.negative is None:
-            return answers.positive
-        return guided(answers.negative, answers.pushes, 1.0 if scale is None else scale, self._request.guidance_rescale)
+        request = self._request
+        positive = combined = answers.positive
+        if answers.negative is not None:
+            positive, combined = self._pushed(answers, answers.negative, scale, meaning)
+        if answers.looked is not None:
+            seeing = answers.base if request.third_look == SAG else answers.positive
+            combined = combined + request.look_strength * (seeing - answers.looked)
+        return rescaled(combined, positive, request.guidance_rescale) if request.guidance_rescale and combined is not positive else combined
 
-
-def guided(negative: Tensor, pushes: Sequence[tuple[float, Tensor]], scale: float, rescale: float) -> Tensor:
-    """With guidance rescale the contrast goes back towards that of the prompt alone: Lin et al. 2023, arXiv:2305.08891, 3.4.
-
-    Prompts that are joined each push away from the negative one by their weight (Liu et al. 2022, arXiv:2206.01714, composable diffusion).
-    """
-    if len(pushes) == 1:
-        positive = pushes[0][1]
-        pushed = negative + scale * (positive - negative)
-    else:
-        push = sum((weight * (positive - negative) for weight, positive in pushes), torch.zeros_like(negative))
-        positive, pushed = negative + push, negative + scale * push
-    if not rescale:
-        return pushed
-    dimensions = tuple(range(1, pushed.ndim))  # each picture by itself
-    contrast = positive.std(dimensions, keepdim=True) / pushed.std(dimensions, keepdim=True)
-    return pushed * (rescale * contrast + 1 - rescale)
+    def _pushed(self, answers: Answers, negative: Tensor, scale: float | None, meaning: Meaning) -> tuple[Tensor, Tensor]:
+        """What the prompts say together, and what is pushed towards it from the negative one; where guidance is off, the former alone."""
+        request = self._request
+        if scale is None:
+            whole = negative + answers.push(negative)
+            return whole, whole
+        base = negative if answers.empty is None else answers.empty
+        base = nearest(base, answers.positive) if request.zero_star else base
+        push = answers.push(base)
+        if answers.empty is not None:
+            push = push - request.perp_negative * perpendicular(negative - base, push)
+        positive = answers.positive if len(answers.pushes) == 1 and answers.empty is None else base + push
+        combined = base + scale * push
+        if request.projection or request.push_limit:
+            combined = positive + (scale - 1) * projected(push, positive, request.projection, request.push_limit, meaning)
+        if request.contrast_as and request.contrast_as != scale:
+            combined = with_contrast_of(combined, base + request.contrast_as * push, meaning)
+        return positive, combined

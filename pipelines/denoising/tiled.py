@@ -15,6 +15,7 @@ from pipelines.denoising.denoiser import SteppedDenoiser
 from pipelines.denoising.samples import cut, stacked
 from pipelines.images.masking import Box
 from pipelines.requests.steps import Steps
+from pipelines.samplers.moment import both
 from pipelines.samplers.noise_schedule import NoiseSchedule
 
 VARIANCE = 0.01  # of the Gaussian, in sides of a window squared
@@ -58,8 +59,8 @@ class Tiled:
 
     def both(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         if len(self._windows) == 1:
-            return self._guide.both(x, sigma)
-        combined, without = self._guide.both(*self._stacked(x, sigma))
+            return both(self._guide, x, sigma)
+        combined, without = both(self._guide, *self._stacked(x, sigma))
         return self._blended(combined, x), self._blended(without, x)
 
     def _stacked(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:

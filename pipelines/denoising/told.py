@@ -37,6 +37,7 @@ class AtOnce:
     regions: RegionWords | None = None  # beside the prompt, which then is one
     # In regions with LoRAs of their own: which of those that act, from 0, and all of this as it is read there.
     apart: tuple[tuple[int, RegionLoras, AtOnce], ...] = ()
+    empty: Condition | None = None  # an empty negative prompt, where it is asked as well
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,16 @@ class Turn:
         self._first, self._negative, self._regions = first, at_once.negative, at_once.regions
         self.others = [(weight, Told([condition])) for weight, condition in others]
         self.apart = [(place, own, Turn(told)) for place, own, told in at_once.apart]
+        self.empty = Told([at_once.empty]) if at_once.empty else None
 
     @cached_property
     def alone(self) -> Told:
         return Told([self._first], self._regions)
+
+    @cached_property
+    def against(self) -> Told:
+        assert self._negative, "what is not held against anything is never asked without the prompt"
+        return Told([self._negative])
 
     @cached_property
     def both(self) -> Told | None:

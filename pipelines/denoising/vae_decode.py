@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from models.diffusion_model import DiffusionModel
 from models.errors import Overflow
@@ -110,6 +111,8 @@ def _tiled(model: DiffusionModel, latents: Tensor, tile: int) -> Generator[None,
     height, width = latents.shape[2:]
     if max(height, width) <= tile:
         return _decode(model, latents)
+    if any(model.joins):
+        return (yield from _joined(model, latents, tile))
     scale = model.family.latent.pixels
     total = torch.zeros(1, 3, height * scale, width * scale)
     weight = torch.zeros(1, 1, height * scale, width * scale)
@@ -124,6 +127,15 @@ def _tiled(model: DiffusionModel, latents: Tensor, tile: int) -> Generator[None,
             weight[area] += mask
             yield
     return total / weight
+
+
+def _joined(model: DiffusionModel, latents: Tensor, tile: int) -> Generator[None, None, Tensor]:
+    """No tile sees both edges: what lies beyond each is laid round the picture, decoded with it, and cut off."""
+    across, down = (OVERLAP if joins else 0 for joins in model.joins)
+    round_it = functional.pad(functional.pad(latents, (across, across, 0, 0), "circular"), (0, 0, down, down), "circular")
+    pixels = yield from _tiled(replace(model, joins=(False, False)), round_it, tile)
+    left, top = (side * model.family.latent.pixels for side in (across, down))
+    return pixels[..., top : pixels.shape[2] - top, left : pixels.shape[3] - left] if torch.isfinite(pixels).all() else pixels
 
 
 def _decode(model: DiffusionModel, latents: Tensor) -> Tensor:

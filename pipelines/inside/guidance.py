@@ -10,7 +10,8 @@ from torch import Tensor
 
 from models.diffusion_model import DiffusionModel
 from pipelines.denoising.callers import distilled_scale
-from pipelines.denoising.guidance import Answers, Guidance, Meaning
+from pipelines.denoising.guidance import Guidance
+from pipelines.denoising.pushes import Meaning
 from pipelines.inside.desk import jpeg, png
 from pipelines.inside.shown import previewed
 from pipelines.inside.watch import StepSeen
@@ -27,7 +28,8 @@ def scales_of(request: Drawing, model: DiffusionModel) -> tuple[list[float], int
     """
     own = request.guidance_scale
     is_alone = distilled_scale(model, own) is not None or not may_guide(request)
-    scales = [own] if is_alone else sorted({*SCALES, own, *([] if request.guidance_curve == STEADY else [request.guidance_end])})
+    end = own if request.guidance_curve == STEADY else request.guidance_end
+    scales: list[float] = [own] if is_alone else sorted({*SCALES, own, end})
     return scales, scales.index(own)
 
 
@@ -50,8 +52,7 @@ class Predictions:
         return self._clean(self.seen.negative)
 
     def at(self, scale: float) -> Tensor:
-        answers = Answers([(1.0, self._of(self.seen.positive))], self.seen.negative)
-        return self._clean(self._guidance.combine(answers, scale, self._meaning))
+        return self._clean(self._guidance.combine(self.seen.answers, scale, self._meaning))
 
     def _of(self, output: Tensor | None) -> Tensor:
         assert output is not None

@@ -14,6 +14,7 @@ from pipelines.inside.heat import Heat, stretch_of
 from pipelines.inside.said import FILLING, START, SpokenWord, spoken
 from pipelines.inside.whole import IN_PARTS
 from pipelines.prompts.asked import AtOnce, asked_by
+from pipelines.requests.guidance import beside, holds_against, scale_at
 from pipelines.requests.request import Drawing
 from pipelines.requests.steps import steps_of
 from pipelines.samplers import SAMPLERS
@@ -51,7 +52,7 @@ class Listener:
         """This step comes next, counted from 0 at the first one that runs."""
         self.step, self._made = step, 0  # calls for all pictures that are made in it
         self._count = self._seen = self._alike = 0  # pictures; those that have had the call in work; those that have it now
-        self._further = 0  # calls of prompts that are joined to the first one, which are still to come
+        self._further = 0  # calls of the same look that are still to come
         if not self._keeps:
             self.heats = []
 
@@ -73,7 +74,7 @@ class Listener:
         if not self.is_main:
             self._further = max(0, self._further - 1)
             return
-        self._alike, self._further = self._reading_alike(context), len(self._said_now().prompts) - 1
+        self._alike, self._further = self._reading_alike(context), self._calls_beside()
         if latents.shape[0] not in (self._alike, 2 * self._alike) or (self.heats and latents.shape[2:] != self.heats[0].latents):
             self.trouble, self.is_main = IN_PARTS, False
         elif not self.heats:
@@ -102,6 +103,23 @@ class Listener:
         if text not in self._said:
             self._said[text] = spoken(self._model, text, count)
         return self._said[text]
+
+    def _calls_beside(self) -> int:
+        """Further calls of one look at the latents: prompts that AND joins, an empty one, a third look."""
+        request, joined = self._request, len(self._said_now().prompts)
+        scale = scale_at(request, self.step, max(1, steps_of(request).run))
+        against = joined > 1 or holds_against(request, scale)
+        return joined - 1 + beside(request, scale, joined) - against
+
+    @property
+    def further(self) -> int:
+        """Calls of the look that is made which are still to come."""
+        return self._further
+
+    @property
+    def said_now(self) -> AtOnce:
+        """What is said at the call in work."""
+        return self._said_now()
 
     def _said_now(self) -> AtOnce:
         call = self.step * self._calls_a_step + min(self._made, self._calls_a_step - 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from models.diffusion_model import DiffusionModel
 from models.errors import UserError
+from pipelines.denoising.guidance import Answers
 from pipelines.inside.heat import Heat, kept_size
 from pipelines.inside.listener import Listener
 from pipelines.requests.branch import branch_of
@@ -36,8 +37,20 @@ class StepSeen:
     given: Tensor  # x / sqrt(sigma^2 + 1)
     negative: Tensor | None = None  # what the network answered without the prompt; None where there was no guidance
     positive: Tensor | None = None
+    weights: tuple[float, ...] = (1.0,)  # of the prompts that are said at once
+    with_empty: bool = False  # an empty prompt was asked as well
+    most: int = 0  # further calls of the look
+    further: list[Tensor] = field(default_factory=list[Tensor])  # their answers: prompts that are joined, an empty one, a third look
     context: tuple[int, ...] = ()  # shape of the text vectors
     blocks: list[Block] = field(default_factory=list[Block])
+
+    @property
+    def answers(self) -> Answers:
+        """As guidance combines them."""
+        assert self.positive is not None
+        others, rest = self.further[: len(self.weights) - 1], self.further[len(self.weights) - 1 :]
+        pushes = list(zip(self.weights, (self.positive, *others), strict=False))
+        return Answers(pushes, self.negative, rest[0] if self.with_empty else None, rest[-1] if len(rest) > self.with_empty else None)
 
 
 class Watch:
@@ -87,7 +100,10 @@ class Watch:
         latents, timestep, context = (given[index] for index in range(3))
         if self._listener.is_main and self._listener.step not in self.steps:
             read = latents[-1:, :4].detach().float().cpu()
-            self.steps[self._listener.step] = StepSeen(float(timestep.reshape(-1)[0]), read, context=tuple(context.shape))
+            said, further = self._listener.said_now, self._listener.further
+            weights = tuple(each.weight for each in said.prompts)
+            seen = StepSeen(float(timestep.reshape(-1)[0]), read, None, None, weights, said.empty and latents.shape[0] > 1, further)
+            self.steps[self._listener.step] = replace(seen, context=tuple(context.shape))
 
     def _passed(self, name: str, _: nn.Module, given: object, answer: Any) -> None:  # Any: as above
         features: object = cast("tuple[object, ...]", answer)[0] if isinstance(answer, tuple) else answer
@@ -100,6 +116,8 @@ class Watch:
 
     def _answered(self, _: nn.Module, given: object, answer: Any) -> None:  # Any: as above
         seen = self.steps.get(self._listener.step)
+        if seen and not self._listener.is_main and len(seen.further) < seen.most:
+            seen.further.append(answer[0].detach().float().cpu())
         if self._listener.is_main and seen and seen.positive is None:
             output = answer[0].detach().float().cpu()
             seen.positive, seen.negative = output[-1:], output[:1] if len(output) > 1 else None

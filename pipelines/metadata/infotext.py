@@ -26,20 +26,37 @@ from pipelines.metadata.hires_text import hires_pairs, is_told, read_hires
 from pipelines.metadata.provenance import ENLARGER, OURS_ALONE, UPSCALERS
 from pipelines.metadata.region_text import region_pairs
 from pipelines.metadata.settings_text import LONGEST, NEGATIVE, take_apart
-from pipelines.metadata.text_keys import EXACT, HIRES, KEYS, LAST, ORDER, OURS, PICTURE_KEYS, SAME, SELDOM, SIZE, TEMPLATES, UPSCALE_TO
+from pipelines.metadata.text_keys import (
+    EXACT,
+    HIRES,
+    KEYS,
+    LAST,
+    ORDER,
+    OURS,
+    PICTURE_KEYS,
+    SAME,
+    SEAMLESS,
+    SELDOM,
+    SIZE,
+    TEMPLATES,
+    UPSCALE_TO,
+)
 from pipelines.metadata.two_passes import TILED, both, of_both, unsized
-from pipelines.metadata.unit_text import SHOWN_HASH, unit_text
+from pipelines.metadata.unit_text import SHOWN_HASH, TRUTHS, unit_text
 from pipelines.programs.names import Near, instead, sampler_of, schedule_of, suiting
 from pipelines.prompts.grammar import is_read_otherwise
 from pipelines.prompts.tags import write_tags
 from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.enlarge import BY_SIZE, THE_FILTER
-from pipelines.requests.fields import Range
+from pipelines.requests.fields import Flag, Range
+from pipelines.requests.guidance import NOT_SEAMLESS, Guided
 from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Request, SecondPass, TextToImage, limits
 from pipelines.samplers import SAMPLERS, SCHEDULES
 from pipelines.wildcards.unsaid import heard
 
 __all__ = ["LONGEST", "Settings", "number", "parse", "write"]
+
+JOINED = {"Both": "True", NOT_SEAMLESS: "False"}  # of a seamless picture, as A1111 writes it
 
 
 @dataclass(frozen=True)
@@ -81,6 +98,7 @@ def _drawing_text(request: Drawing, pairs: dict[str, str]) -> str:
 def _drawing_pairs(request: Drawing) -> dict[str, str]:
     pairs = {key: _number_text(getattr(request, name)) for name, key in KEYS.items() if name not in SELDOM or _chosen(request, name)}
     pairs[SIZE] = f"{request.width}x{request.height}"
+    pairs |= {SEAMLESS: JOINED.get(how, how)} if (how := getattr(request, "seamless", NOT_SEAMLESS)) != NOT_SEAMLESS else {}
     pairs |= {KEYS["language"]: str(request.language)} if reads_otherwise(request) else {}
     pairs |= {key: template for name, key in TEMPLATES.items() if (template := getattr(request, name, ""))}
     details = detail_pairs(request) if isinstance(request, Details) else {}
@@ -166,7 +184,11 @@ def _short(text: str) -> str:
 
 def _known_values(pairs: dict[str, str]) -> dict[str, object]:
     texts = {"second_prompt", "sigmas"}
+    joined = {text.casefold(): how for how, text in JOINED.items()}
+    flags = {item.name for item in fields(Guided) if isinstance(item.metadata["limit"], Flag)}
     values: dict[str, object] = {name: pairs[key] if name in texts else number(pairs[key]) for name, key in KEYS.items() if key in pairs}
+    values |= {"seamless": joined.get(pairs[SEAMLESS].casefold(), pairs[SEAMLESS])} if SEAMLESS in pairs else {}
+    values |= {name: TRUTHS.get(pairs[KEYS[name]].casefold(), pairs[KEYS[name]]) for name in flags if KEYS[name] in pairs}
     values |= {name: pairs[key] for name, key in (TEMPLATES | {"enlarged_by": ENLARGER}).items() if key in pairs}
     size = re.fullmatch(r"(\d{1,9}) ?[x×] ?(\d{1,9})", pairs.get(SIZE, ""))
     if size:

@@ -26,10 +26,10 @@ from pipelines.requests.request import OWN_VAE, WEIGHTS_ALONE, Drawing, Enlarge,
 
 NO_UPSCALER = frozenset({"", "none", *(name.casefold() for name in FILTER_NAMES)})  # where other studios name an upscaler
 # Of the JSON. 2 has what the studio decided when it drew (`pipelines.requests.as_made`), 3 second passes, upscalers and what words were
-# drawn of, 4 the language of the prompts and a second prompt, 5 what the words of further prompts were drawn of, 6 branches; older ones are
-# read too. A new field of a request raises it: an older Atelier refuses fields that it does not know, and so says why, and reads the text
-# beside.
-FORMAT_VERSION = 6
+# drawn of, 4 the language of the prompts and a second prompt, 5 what the words of further prompts were drawn of, 6 branches, 7 guidance;
+# older ones are read too. A new field of a request raises it: an older Atelier refuses fields that it does not know, and so says why, and
+# reads the text beside.
+FORMAT_VERSION = 7
 LONGEST_FACT = 40_000  # characters: the list of as many embeddings as a request may have, under the longest names
 # Where programs put the settings text, the usual place first; the last ones are texts of PNGs that were converted.
 IN_TEXTS = (

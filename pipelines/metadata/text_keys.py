@@ -26,8 +26,10 @@ SAMPLING = {
     "beta_beta": "Beta schedule beta",
     "sigmas": "Noise levels",
 }
+# Of guidance they are ours, and what its fields are called on the page.
+GUIDED: dict[str, str] = {item.name: item.metadata["title"] for item in fields(Guided)}
 # Request field -> the key that others use.
-KEYS = {
+KEYS = GUIDED | {
     "steps": "Steps",
     "sampler": "Sampler",
     "schedule": "Schedule type",
@@ -43,9 +45,7 @@ KEYS = {
     **SAMPLING,
     "base_share": "Region base share",
 }
-# Of guidance they are ours, and what its fields are called on the page.
-GUIDED = {item.name: item.metadata["title"] for item in fields(Guided)}
-KEYS |= GUIDED
+SEAMLESS = "Tiling"  # A1111's, which joins all edges or none: True; here also X or Y
 TEMPLATES = {
     "prompt_template": "Template", "negative_template": "Negative Template",  # as A1111's sd-dynamic-prompts calls them
     "second_template": "Template 2", "hires_template": "Hires template", "hires_negative_template": "Hires negative template",
@@ -96,7 +96,7 @@ ORDER = {key: place for place, key in enumerate((
     "Variation seed strength", "Denoising strength", "Clip skip", "Init image hash",
 ))}  # fmt: skip
 OURS = frozenset((
-    *KEYS.values(), *TEMPLATES.values(), *PICTURE_KEYS.values(), *tile_text.OURS, *hires_text.OURS, SIZE, ENLARGER,
+    *KEYS.values(), *TEMPLATES.values(), *PICTURE_KEYS.values(), *tile_text.OURS, *hires_text.OURS, SIZE, SEAMLESS, ENLARGER,
     *EXACT.values(), "Version",
 ))  # fmt: skip
 

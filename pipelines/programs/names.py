@@ -32,7 +32,7 @@ SAME = {key(name): name for name in SAMPLERS} | {
     "dpmpp": "DPM++ 2M", "ddimv3": "DDIM", "heundiscrete": "Heun", "ddpm": "Euler a", "dpmpp2sancestral": "DPM++ 2S a",
     "dpm2ancestral": "DPM2 a", "kdpm2ancestral": "DPM2 a", "kdpm2ancestraldiscrete": "DPM2 a", "kdpm2discrete": "DPM2",
     "dpmpp3msdegpu": "DPM++ 3M SDE", "dpmpp2msdeheungpu": "DPM++ 2M SDE Heun", "lmsdiscrete": "LMS", "unipcbh2": "UniPC",
-    "unipcmultistep": "UniPC", "deismultistep": "DEIS", "pndm": "PLMS",
+    "unipcmultistep": "UniPC", "deismultistep": "DEIS", "pndm": "PLMS", "eulerancestralcfgpp": "Euler a CFG++",
 }  # fmt: skip
 # What is not here, by what it is most like: of the same order, with noise along the way or without.
 NEAREST = {
@@ -43,10 +43,9 @@ NEAREST = {
     "DPM++ 3M SDE": ("ersde", "seeds3"),
     "LMS": ("ipndm", "ipndmv"),
     "RES multistep": ("resmultistepcfgpp",),
-    "Euler": ("eulercfgpp", "eulermax", "eulernegative", "eulerdy", "eulersmeady"),
-    "Euler a": ("eulerancestralcfgpp", "resmultistepancestral"),
+    "Euler": ("eulermax", "eulernegative", "eulerdy", "eulersmeady"),
+    "Euler a": ("resmultistepancestral"),
     "Heun": ("heunpp2", "expheun2x0", "expheun2x0sde"),
-    "DDIM": ("ddimcfgpp",),
     "LCM": ("turbo",),
 }  # fmt: skip
 NEAR = {other: own for own, others in NEAREST.items() for other in others}

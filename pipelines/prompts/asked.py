@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from models.errors import UserError
 from pipelines.prompts.grammar import parse
 from pipelines.prompts.schedule import Pass, Said, Schedule, plain, schedule
 from pipelines.requests.details import said
-from pipelines.requests.guidance import may_guide, rows_a_step
+from pipelines.requests.guidance import NO_LOOK, asks_empty, may_guide, rows_a_step
 from pipelines.requests.request import Details, Drawing, SecondPass
 from pipelines.requests.steps import steps_of
 from pipelines.requests.wording import WEIGHTS_ALONE
@@ -21,12 +21,15 @@ NOT_JOINED = "AND joins prompts over the whole picture, which regions divide. Wr
 
 @dataclass(frozen=True, slots=True)
 class AtOnce:
-    """What is said at one call of the network. `second`: to the second text encoder, in place of the prompt; None: the same."""
+    """What is said at one call of the network. `second`: to the second text encoder, in place of the prompt; None: the same. `empty`: with
+    an empty negative prompt as well.
+    """
 
     prompts: tuple[Said, ...]
     negative: str | None = None  # None: no negative prompt is read
     second: str | None = None
     regions: tuple[str, ...] = ()  # in the regions that act; what has no words says the prompt
+    empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Asked:
     negative: Schedule | None  # None: it does not act
     second: Schedule | None  # for the second text encoder; None: it reads the prompt
     regions: tuple[Schedule, ...] = ()  # of those that act
+    empty: bool = False  # an empty negative prompt acts as well, where one acts
 
     @cached_property
     def calls(self) -> tuple[AtOnce, ...]:
@@ -46,7 +50,8 @@ class Asked:
     def _at(self, call: int) -> AtOnce:
         negative = self.negative.at_call(call)[0].text if self.negative else None
         second = self.second.at_call(call)[0].text if self.second else None
-        return AtOnce(self.prompt.at_call(call), negative, second, tuple(each.at_call(call)[0].text for each in self.regions))
+        regions = tuple(each.at_call(call)[0].text for each in self.regions)
+        return AtOnce(self.prompt.at_call(call), negative, second, regions, self.empty and negative is not None)
 
     @property
     def texts(self) -> Iterator[str]:
@@ -71,7 +76,7 @@ def asked_by(request: Drawing) -> Asked:
     regions = tuple(_schedule(request, region.prompt.strip() or request.prompt, joins=False) for region in request.divided.values())
     if regions and prompt.is_joined:
         raise UserError(NOT_JOINED)
-    return Asked(prompt, negative, second, regions)
+    return Asked(prompt, negative, second, regions, asks_empty(request))
 
 
 def share_of_work(request: Drawing) -> float:
@@ -84,7 +89,7 @@ def share_of_work(request: Drawing) -> float:
 
 def is_guided(request: Drawing) -> bool:
     """Whether two things are asked of the network side by side, at some step at least."""
-    return max(rows_of(request)) > 1
+    return max(rows_of(replace(request, third_look=NO_LOOK))) > 1  # that is a call of its own
 
 
 def rows_of(request: Drawing) -> list[int]:

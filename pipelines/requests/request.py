@@ -21,6 +21,7 @@ from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.enlarge import LONGEST_SIDE, Enlarge
 from pipelines.requests.fields import Choice, Flag, Range, Several, Stored
 from pipelines.requests.groups import BEGINNING, COMPUTED, DEPTH, DETAILS, MASK, PICTURE, SAMPLING
+from pipelines.requests.guidance import Joining
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES, STRENGTHS, USUAL, Enlarging, FirstPass, TwoPasses
 from pipelines.requests.sizes import LONGEST, MEGAPIXELS, SHORTEST
 from pipelines.requests.tiles import InTiles, InWindows
@@ -61,7 +62,7 @@ CURVES = ("Linear", "Aggressive", "Lazy")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextToImage(TwoPasses, DrawnSmall, Drawing):
+class TextToImage(Joining, TwoPasses, DrawnSmall, Drawing):
     """A picture from words alone, and if wanted a second pass over it, which is a job of its own: `pipelines.metadata.two_passes`."""
 
     kind: ClassVar[str] = "txt2img"
@@ -74,7 +75,7 @@ class TextToImage(TwoPasses, DrawnSmall, Drawing):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Controlled(DrawnSmall, Drawing):
+class Controlled(Joining, DrawnSmall, Drawing):
     """A picture from words, held by control units."""
 
     kind: ClassVar[str] = "controlnet"
@@ -90,7 +91,7 @@ class FromPicture(WithPicture, Drawing):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SecondPass(InTiles, Enlarging, FromPicture):
+class SecondPass(Joining, InTiles, Enlarging, FromPicture):
     """A finished picture enlarged and drawn over at its new size. Width and height follow from the picture's size."""
 
     kind: ClassVar[str] = "hires"
@@ -105,7 +106,7 @@ class SecondPass(InTiles, Enlarging, FromPicture):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageToImage(InTiles, DrawnSmall, FromPicture):
+class ImageToImage(Joining, InTiles, DrawnSmall, FromPicture):
     """A picture from a picture and words."""
 
     kind: ClassVar[str] = "img2img"
@@ -177,7 +178,7 @@ class Outpaint(FromPicture):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Depth(FromPicture):
+class Depth(Joining, FromPicture):
     """A picture held by a depth map. A depth checkpoint reads it, or a control unit that has no picture of its own.
 
     The map is `map`, or else what `estimator` makes of the picture. Then it is edited, in the order of the fields; 1 is nearest.

@@ -34,6 +34,7 @@ from pipelines.jobs.events import Picture
 from pipelines.jobs.runner import Events, Watching
 from pipelines.preprocessors.annotators import Annotator, Annotators
 from pipelines.prompts.encode import Encodings
+from pipelines.requests.guidance import is_shaped, joins
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Drawing, Enlarge, Request, TextToImage
 from pipelines.resolving.forecast import work_of
@@ -42,6 +43,7 @@ from pipelines.runtime.clock import timed
 from pipelines.runtime.loaders import PICTURE_ENCODER, Held, Loaders
 from pipelines.runtime.origins import Origins
 from pipelines.runtime.requested import Named
+from pipelines.runtime.shaped import shaped
 from pipelines.runtime.sharing import Sharing
 from pipelines.steps.begun import Own
 from pipelines.steps.store import KeptSteps
@@ -242,12 +244,13 @@ class ModelRunner:
             everywhere = named.loras(added)
             paced = stack.enter_context(applied(model, [use for use, _ in everywhere], [pace for _, pace in everywhere]))
             stack.enter_context(active(model, named.hypernetworks(added)))
+            stack.enter_context(shaped(model, request))
             paced.bring_home = stack.enter_context(self._running(_with_joined(lent, model), model, lent.tier, work))
             for own in model.regional.values():
                 own.dressed.bring_home = paced.bring_home
-            if self.compiler and (lent.tier == "device" or self.machine.device is None):
+            if self.compiler and not is_shaped(request) and (lent.tier == "device" or self.machine.device is None):
                 stack.enter_context(self.compiler.at_work(_drawing(model), use))
-            yield replace(model, paced=paced if paced.patches else None)
+            yield replace(model, paced=paced if paced.patches else None, joins=joins(request))
 
     def _regional(self, model: DiffusionModel, named: Named, added: Mapping[Key, Held]) -> dict[int, RegionLoras]:
         """The LoRAs of regions, while the model is without any."""

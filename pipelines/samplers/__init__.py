@@ -152,6 +152,15 @@ SAMPLERS: dict[str, SamplerSpec] = {
     ),
     "PLMS": SamplerSpec("plms:plms", "DDIM", "Of the first days, as old pictures were made", EVEN, more_calls=1),
     "DDIM": SamplerSpec("ddim:ddim", "DDIM", "Of the first days: steady, for drawing over", EVEN, options=("ddim_eta",)),
+    "DDIM CFG++": SamplerSpec(
+        "ddim_cfg_pp:ddim_cfg_pp", "DDIM", "Calm colours at strong guidance; 5 to 10 suits it", EVEN,
+        options=("ddim_eta",), needs_both=True,
+    ),
+    "Euler CFG++": SamplerSpec("euler_cfg_pp:euler_cfg_pp", "Normal", "Calm colours; guidance 1 to 2 suits it", needs_both=True),
+    "Euler a CFG++": SamplerSpec(
+        "euler_ancestral_cfg_pp:euler_ancestral_cfg_pp", "Normal", "As Euler CFG++, and inventive; guidance 1 to 2 suits it",
+        noise="fresh", options=ANCESTRAL, needs_both=True,
+    ),
     "LCM": SamplerSpec("lcm:lcm", "LCM", "For LCM models alone: 4 to 8 steps, guidance 1 to 2", EVEN, noise="fresh"),
     "TCD": SamplerSpec("tcd:tcd", "LCM", "For TCD and Hyper-SD models: 4 to 8 steps, guidance 1", EVEN, noise="fresh", options=("gamma",)),
 }  # fmt: skip

@@ -63,6 +63,15 @@ Noise = Callable[[float, float], Tensor]  # (sigma, sigma_next) -> unit noise in
 Sampler = Callable[..., Made]  # one step of it: (Denoise, Turn, Noise), and `SamplerOptions` where it has some
 
 
+def both(denoise: Denoise, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+    """x0 as a call predicts it, and what is predicted without the prompt, where a denoiser tells them apart (`SteppedDenoiser.both`)."""
+    apart = getattr(denoise, "both", None)
+    if apart is None:
+        x0 = denoise(x, sigma)
+        return x0, x0
+    return apart(x, sigma)
+
+
 def walk(
     sampler: Sampler,
     denoise: Denoise,

@@ -14,7 +14,7 @@ from functools import lru_cache
 from models.errors import UserError
 from pipelines.prompts.asked import asked_by, pass_of
 from pipelines.requests.control_unit import ControlUse
-from pipelines.requests.guidance import Guided, may_guide, scale_at
+from pipelines.requests.guidance import may_guide, scale_at
 from pipelines.requests.request import Drawing, FromPicture
 from pipelines.requests.steps import steps_of
 from pipelines.steps.content import BESIDE
@@ -100,6 +100,12 @@ def _guided(one: Drawing, other: Drawing, steps: int) -> int:
     return next((step for step in range(steps) if scale_at(one, step, steps) != scale_at(other, step, steps)), steps)
 
 
+def _pushed(one: Drawing, other: Drawing, steps: int) -> int:
+    """What is done with guidance is done where it acts."""
+    off = (scale_at(one, step, steps) is scale_at(other, step, steps) is None for step in range(steps))
+    return next((step for step, same in enumerate(off) if not same), steps)
+
+
 def _still(use: ControlUse) -> ControlUse:
     usual = ControlUse()
     return replace(use, weight=usual.weight, start=usual.start, end=usual.end, curve=usual.curve)
@@ -110,5 +116,6 @@ RULES: Mapping[str, Rule] = {
     "refiner": _refined,
     "refiner_start": _refined,
     "controls": _steered,
-    **dict.fromkeys(("guidance_scale", *(item.name for item in fields(Guided))), _guided),
+    **dict.fromkeys(("guidance_scale", "guidance_from", "guidance_until", "guidance_curve", "guidance_end"), _guided),
+    **dict.fromkeys(("third_look", "look_strength", "projection", "push_limit", "contrast_as", "zero_star"), _pushed),
 }

@@ -12,7 +12,7 @@ from dataclasses import fields
 
 from models.json_values import is_row, is_table
 from pipelines.metadata.provenance import OURS_ALONE
-from pipelines.requests.guidance import Guided
+from pipelines.requests.guidance import Guided, Joining
 from pipelines.requests.request import Drawing, describe
 from pipelines.requests.sampling import NEUTRAL
 from pipelines.requests.wording import TEMPLATES
@@ -23,7 +23,7 @@ FILES = frozenset({"checkpoint", "refiner", "vae", "id", "name", "hires_checkpoi
 # What has no part in any step.
 BESIDE = frozenset({"as_made", "as_drawn", "enlarged_by", "enlarged_tile", "template", *TEMPLATES.values(), "decodes"})
 # Fields that came after the first steps were kept: at their defaults they have no part in the name, so those steps are found still.
-LATER = {item.name: item.default for item in fields(Guided)} | NEUTRAL
+LATER = {item.name: item.default for kind in (Guided, Joining) for item in fields(kind)} | NEUTRAL
 MODEL_HASH = "Model hash"
 
 

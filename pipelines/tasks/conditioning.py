@@ -151,15 +151,17 @@ def _told(said: Said, request: Drawing, model: DiffusionModel, regions: Regions)
     """A distilled network knows the prompt alone, unless several are joined."""
     texts = [each.text if said.second is None else (each.text, said.second) for each in said.prompts]
     alone = said.negative is None or (len(texts) == 1 and distilled_scale(model, 1) is not None)
-    encoded = encode_prompts(model, texts if said.negative is None or alone else [*texts, said.negative], request.clip_skip)
+    against = [] if said.negative is None or alone else [said.negative, *([""] if said.empty else [])]
+    encoded = encode_prompts(model, [*texts, *against], request.clip_skip)
     words, positive = _in_regions(said, request, model, regions, encoded[0], None if alone else said.negative)
     positives = [_condition(each, request, model.family, AESTHETIC) for each in (positive, *encoded[1 : len(texts)])]
     weighed = tuple((each.weight, positive) for each, positive in zip(said.prompts, positives, strict=True))
     if alone:
         return AtOnce(weighed, regions=words)
-    empty = model.family.text.zeros_for_empty_negative and not (said.negative or "").strip()
-    negative = _zeros(encoded[-1]) if empty else encoded[-1]
-    return AtOnce(weighed, _condition(negative, request, model.family, NEGATIVE_AESTHETIC), words)
+    zeros = [model.family.text.zeros_for_empty_negative and not text.strip() for text in against]
+    asked = [_zeros(each) if zero else each for each, zero in zip(encoded[len(texts) :], zeros, strict=True)]
+    negative, *empty = (_condition(each, request, model.family, NEGATIVE_AESTHETIC) for each in asked)
+    return AtOnce(weighed, negative, words, empty=next(iter(empty), None))
 
 
 def _in_regions(

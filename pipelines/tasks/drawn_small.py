@@ -11,10 +11,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 from models.errors import UserError
+from pipelines.images.wrapped import wrapped
 from pipelines.jobs.events import Event, Picture, Step, retold
 from pipelines.jobs.runner import Events
 from pipelines.metadata.source_of import source_of
 from pipelines.requests.drawn_small import enlarged_size
+from pipelines.requests.guidance import joins
 from pipelines.requests.request import Controlled, ImageToImage, TextToImage
 from pipelines.tasks.batch import DrawingTask
 from pipelines.tasks.upscaling import upscaled
@@ -56,10 +58,13 @@ def _enlarged(drawn: Picture, task: DrawingTask[Small]) -> Generator[Event | Non
     """With the tile that was used, and the picture as it was drawn, in its request."""
     request = _asked(drawn)
     kept = task.inputs.keep(drawn.image, source_of(request, task.inputs.source))
+    image, across, down = wrapped(drawn.image, *joins(request))
     with task.lender.upscaler(request.enlarger) as network:
-        size = enlarged_size(drawn.image.size, network.scale)
-        made = yield from retold(upscaled(network, drawn.image, size, request.enlarged_tile, make_room=task.lender.make_room), _quietly)
-    return replace(drawn, image=made.image, request=replace(request, enlarged_tile=made.tile, as_drawn=kept))
+        size = enlarged_size(image.size, network.scale)
+        made = yield from retold(upscaled(network, image, size, request.enlarged_tile, make_room=task.lender.make_room), _quietly)
+    inside = (across * network.scale, down * network.scale, size[0] - across * network.scale, size[1] - down * network.scale)
+    finished = made.image.crop(inside) if across or down else made.image
+    return replace(drawn, image=finished, request=replace(request, enlarged_tile=made.tile, as_drawn=kept))
 
 
 def _asked(drawn: Picture) -> TextToImage | ImageToImage | Controlled:

@@ -156,9 +156,16 @@ def given(**changes: Any) -> dict[str, Any]:
     return SAME | changes
 
 
+GUIDED: dict[str, Any] = {
+    "guidance_from": 0.25, "guidance_curve": "Linear", "guidance_end": 9.0, "third_look": "PAG", "projection": 0.5, "push_limit": 20.0,
+    "contrast_as": 5.0, "zero_star": True, "perp_negative": 0.5, "free_u": 0.5, "guidance_rescale": 0.3,
+}  # fmt: skip
 DRAWINGS: Mapping[str, Callable[[Workshop], Drawing]] = {
     "text": lambda workshop: TextToImage(**SAME, batch_size=2),
     "text, with all that is added": lambda workshop: TextToImage(**given(prompt="a snowy house", **workshop.added)),
+    "text, guided in every way": lambda workshop: TextToImage(
+        **given(prompt="a red house AND snow :0.5", steps=4, controls=(workshop.unit(mode="Control"),), **GUIDED)
+    ),
     "text, tile by tile": lambda workshop: TextToImage(**given(width=832, steps=2)),
     "text, in regions": lambda workshop: TextToImage(
         **given(prompt="", batch_size=2, refiner=workshop.ids["other"], refiner_start=0.5), regions=workshop.regions
@@ -202,6 +209,7 @@ DRAWINGS: Mapping[str, Callable[[Workshop], Drawing]] = {
     "control of the picture": lambda workshop: ImageToImage(
         **workshop.over, batch_size=2, controls=(workshop.unit(image="", mode="Control"),)
     ),
+    "control, seamless": lambda workshop: Controlled(**SAME, seamless="Both", third_look="SEG", controls=(workshop.unit(),)),
     "depth": lambda workshop: Depth(**workshop.over, checkpoint=workshop.ids["deep"], estimator="Starter depth"),
     "depth, drawn": lambda workshop: Depth(**workshop.over, map=workshop.other, controls=(workshop.unit(image="", preprocessor="None"),)),
 }

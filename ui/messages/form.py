@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 from pipelines.services.answers import CompletionItem, TimeLine
@@ -12,6 +13,19 @@ class Word(TypedDict):
 
     said: str
     written: str  # as it must stand there to be read so
+
+
+class GuidanceQuestion(TypedDict, total=False):
+    """What guidance costs. Sent by `guiding_seen.js` while its row is open; read by `ui.parts.guiding`."""
+
+    values: object  # the form's, by name
+
+
+class GuidanceCost(TypedDict):
+    """Answer to `GuidanceQuestion`."""
+
+    says: str  # a sentence, or "" where it is not known
+    shots: Sequence[tuple[str, str]]  # small pictures of what its fields do, and what stands under each
 
 
 class OfferedFile(TypedDict):

@@ -28,8 +28,8 @@ STYLES = (
     "narrow.css", "touch.css",
 )  # fmt: skip
 LATER_STYLES = (
-    "check.css", "completion.css", "film.css", "grids.css", "inside.css", "later_dialogs.css", "lineage.css", "model_cards.css",
-    "presets.css", "prompt_history.css", "region_list.css", "together.css", "token_view.css",
+    "check.css", "completion.css", "film.css", "grids.css", "guiding.css", "inside.css", "later_dialogs.css", "lineage.css",
+    "model_cards.css", "presets.css", "prompt_history.css", "region_list.css", "together.css", "token_view.css",
 )  # of what the second script brings (`ui/parts/scripts.py`)  # fmt: skip
 FONTS = {
     "Inter": "inter/inter-latin-wght-normal.woff2",
@@ -81,10 +81,11 @@ class Assets:
     styles: Asset
     later_styles: Asset
     fonts: Mapping[str, Asset]
+    shots: Mapping[str, Asset]
 
     @property
     def files(self) -> Sequence[Asset]:
-        return (self.script, self.later, self.styles, self.later_styles, *self.fonts.values())
+        return (self.script, self.later, self.styles, self.later_styles, *self.fonts.values(), *self.shots.values())
 
 
 def _sheet(name: str) -> str:
@@ -98,7 +99,17 @@ def page_assets() -> Assets:
     fonts = {family: font(file) for family, file in FONTS.items()}
     styles = faces(fonts) + look_sheet() + "".join(map(_sheet, STYLES))
     later_styles = asset("css", "text/css", "".join(map(_sheet, LATER_STYLES)), "later")
-    return Assets(script, later, asset("css", "text/css", styles), later_styles, fonts)
+    return Assets(script, later, asset("css", "text/css", styles), later_styles, fonts, shots())
+
+
+def shots() -> Mapping[str, Asset]:
+    """Small pictures of what guidance does, by name. A page asks for one when it is seen."""
+    files = sorted((STATIC / "guidance").glob("*.webp"))
+    return {path.stem: _shot(path.stem, path.read_bytes()) for path in files}
+
+
+def _shot(name: str, content: bytes) -> Asset:
+    return Asset(_named(name, "webp", content), "image/webp", {"identity": content})
 
 
 def font(file: str) -> Asset:

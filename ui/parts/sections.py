@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.components import Component
 
 from pipelines import Checkpoint, Drawing, InTiles, Request, Studio
+from pipelines.requests.guidance import Joining
 from pipelines.requests.sampling import OPTIONS
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES
 from pipelines.samplers import AUTOMATIC, EVERY, SAMPLERS, SCHEDULES
@@ -21,6 +22,7 @@ from ui.parts.canvas import plan
 from ui.parts.choices import AS_FIRST, choices, offer, upscalers
 from ui.parts.control_units import units
 from ui.parts.form import CARRIED, Form, TabForm, declared
+from ui.parts.guiding import guiding
 from ui.parts.regions import regions as regions_list
 from ui.parts.scripts import call
 from ui.parts.stage import prompt_notes
@@ -181,12 +183,18 @@ def sampling(draft: Draft) -> None:
 
 def guidance(draft: Draft) -> None:
     """How guidance goes over the steps, and what is done with it."""
+    assert issubclass(draft.kind, Drawing), "guidance is of a drawing"
     with row(draft, "guidance", "Guidance"):
+        guiding(draft.kind)
         with gr.Row():
             draft.show("guidance_from", "guidance_until", min_width=100)
         with gr.Row():
             draft.show("guidance_curve", "guidance_end", min_width=100)
         draft.slide("guidance_rescale")
+        draft.show("third_look")
+        draft.slide("look_strength", "projection", "push_limit", "contrast_as", "perp_negative", "free_u")
+        draft.show("zero_star")
+        draft.inputs |= {"seamless": controls.control(draft.kind, "seamless")} if issubclass(draft.kind, Joining) else {}
 
 
 def hint(field: str, lines: Mapping[str, str], chosen: object) -> str:

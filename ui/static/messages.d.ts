@@ -958,6 +958,15 @@ export type Word = {
   written: string;
 };
 
+export type GuidanceQuestion = {
+  values?: unknown;
+};
+
+export type GuidanceCost = {
+  says: string;
+  shots: string[][];
+};
+
 export type OfferedFile = {
   id: string;
   name: string;

@@ -28,8 +28,19 @@ const said = (name, value) => (name === "sigmas" ? value.trim() && "levels" : `$
 const SAYS = {
   sampling: ({ sampler, schedule, batch_size }) =>
     list(schedule && schedule !== "Automatic" ? `${sampler} ${schedule}` : sampler, batch_size > 1 && `${batch_size} at once`),
-  guidance: ({ guidance_from, guidance_until, guidance_curve, guidance_end, guidance_rescale }) =>
-    list((guidance_from > 0 || guidance_until < 1) && `${per_cent(guidance_from)} to ${per_cent(guidance_until)}`, guidance_curve !== "Steady" && `${guidance_curve} to ${guidance_end}`, guidance_rescale > 0 && "rescaled") || "as usual",
+  guidance: ({ guidance_from, guidance_until, guidance_curve, guidance_end, guidance_rescale, third_look, look_strength, projection, push_limit, contrast_as, perp_negative, free_u, zero_star, seamless }) =>
+    list(
+      (guidance_from > 0 || guidance_until < 1) && `${per_cent(guidance_from)} to ${per_cent(guidance_until)}`,
+      guidance_curve !== "Steady" && `${guidance_curve} to ${guidance_end}`,
+      guidance_rescale > 0 && "rescaled",
+      third_look !== "None" && look_strength > 0 && third_look,
+      (projection > 0 || push_limit > 0) && "APG",
+      contrast_as > 0 && `contrast ${contrast_as}`,
+      zero_star && "CFG-Zero",
+      perp_negative > 0 && "Perp-Neg",
+      free_u > 0 && "FreeU",
+      seamless && seamless !== "Off" && "seamless",
+    ) || "as usual",
   options: (values) => list(...acting(values).map((name) => values[name] !== options.neutral[name] && said(name, String(values[name])))) || "as usual",
   divided: ({ regions, prompt, region_ratios }) => count(regions?.filter(({ prompt, weight }) => prompt.trim() && weight).length, "region") || (/\bADD(COL|ROW)\b/.test(prompt) || region_ratios ? "in the prompt" : "none"),
   variation: ({ variation_strength }) => (variation_strength > 0 ? per_cent(variation_strength) : "off"),
@@ -57,6 +68,7 @@ const CHOICES = {
   tiles: ({ tiling }) => tiling,
   second: ({ hires_tiling }) => hires_tiling,
   options: (values) => acting(values).join(" ") || "none",
+  guidance: ({ guidance_curve, third_look }) => list(guidance_curve === "Steady" && "steady", third_look === "None" && "no look") || "all",
 };
 
 const write = (fold, kind) => {
