@@ -20,9 +20,10 @@ from models.loading.video import load_image_encoder, load_video
 from models.memory.device import Device
 from models.networks.vision import Vision
 from models.video_model import VideoModel
-from pipelines.denoising.clip import FrameGuidance, Motion, clip_denoiser, conditioning, linear, smoothly, triangle
+from pipelines.denoising.clip import Motion, clip_denoiser, conditioning, linear, smoothly, triangle
 from pipelines.denoising.clip_decode import decode_clip
 from pipelines.denoising.denoiser import Denoiser
+from pipelines.denoising.guidance import SteadyGuidance
 from pipelines.denoising.preview import loop_of, strip_of
 from pipelines.denoising.vae_encode import to_pixels
 from pipelines.samplers import SAMPLERS, plan, sample
@@ -67,7 +68,9 @@ def said(model: VideoModel, vision: Vision) -> Said:
         once = conditioning(model, vision, PICTURE, noise_over_picture(), MOTION, [1.0] * FRAMES)
 
     def denoiser(first: float, last: float, other: VideoModel = model, **more: Any) -> Denoiser:
-        return clip_denoiser(other, replace(once, guidance=FrameGuidance(linear(first, last, FRAMES))), **more)
+        return clip_denoiser(
+            other, replace(once, guidance=SteadyGuidance(torch.tensor(linear(first, last, FRAMES)).view(1, -1, 1, 1, 1))), **more
+        )
 
     return denoiser
 
@@ -93,7 +96,8 @@ def theirs(model: VideoModel, toy: ToyVideo, output: str, **changes: Any) -> Any
     from diffusers import StableVideoDiffusionPipeline
     from transformers import CLIPImageProcessor
 
-    pipeline: Any = StableVideoDiffusionPipeline(model.vae, toy.vision, model.unet, scheduler(), CLIPImageProcessor())
+    vae: Any = model.vae
+    pipeline: Any = StableVideoDiffusionPipeline(vae, toy.vision, model.unet, scheduler(), CLIPImageProcessor())
     pipeline.set_progress_bar_config(disable=True)
     asked: dict[str, Any] = {
         "height": SIDES[0], "width": SIDES[1], "num_frames": FRAMES, "num_inference_steps": 6, "min_guidance_scale": 1.0,
@@ -132,7 +136,7 @@ def test_a_clip_is_what_the_originals_arithmetic_makes(model: VideoModel, vision
     torch.testing.assert_close(sigmas[:-1], (700 ** (1 / 7) + ramp * (0.002 ** (1 / 7) - 700 ** (1 / 7))) ** 7, rtol=1e-5, atol=1e-6)
     with torch.inference_mode():
         seen = vision.network(normal(smoothly(to_pixels(PICTURE), 224))).image_embeds.unsqueeze(1)
-        latents = model.vae.encode(to_pixels(PICTURE) + 0.1 * noise_over_picture()).latent_dist.mode()
+        latents = model.vae.encode(to_pixels(PICTURE) + 0.1 * noise_over_picture(), return_dict=False)[0].mean
     x = first_noise() * (1 + sigmas[0].float() ** 2).sqrt()
     for sigma, following in zip(sigmas[:-1].float(), sigmas[1:].float(), strict=True):
         skip, out, into = 1 / (sigma**2 + 1), -sigma / (sigma**2 + 1).sqrt(), 1 / (sigma**2 + 1).sqrt()

@@ -85,7 +85,7 @@ def _special(signature: Signature, name: str) -> Identity | None:
         is_sv3d = classes != SVD_CLASSES
         return _later("sv3d", "SV3D") if is_sv3d else _later("svd", "Stable Video Diffusion", video_variant(name))
     if signature.has("cc_projection.weight"):
-        return _later("zero123", "Zero123")
+        return _later("zero123", "Zero123", "stable" if "stable" in name else "xl" if "xl" in name else "")
     if inputs == 7 and context == 1024 and signature.unet(X4_LEVELS):
         return _x4(signature, "ldm")
     if context == 1024 and classes in UNCLIP:

@@ -19,11 +19,12 @@ from models.memory.device import Device
 from models.networks.build import Blank, of_class
 from models.networks.video import blank_video_unet, blank_video_vae
 from models.networks.vision import Vision, load_vision, vision_of
+from models.tensors.clip_vision import vision_names, vision_tensors
 from models.tensors.embedded_sizes import own_sizes
 from models.tensors.header import Header, read_header
 from models.tensors.layouts import Names
 from models.tensors.sources import Source, config, folder_source
-from models.tensors.video_names import TIME_STACK, video_unet_names, video_vae_names, vision_names, vision_tensors
+from models.tensors.video_names import TIME_STACK, video_unet_names, video_vae_names
 from models.video_model import VideoModel
 
 KIT = KITS / "svd"
@@ -64,14 +65,16 @@ def load_video(file: ModelFile, device: Device, go_on: Callable[[], None] = lamb
 
 def load_image_encoder(file: ModelFile, device: Device) -> Vision:
     """The encoder of pictures that goes with it. Raises `UserError` as `load_video`."""
-    path = file.path
-    if path.is_dir():
-        return load_vision(path / IMAGE_ENCODER, device)
-    header = read_header(path)
+    return load_vision(file.path / IMAGE_ENCODER, device) if file.path.is_dir() else own_vision(file.path, device)
+
+
+def own_vision(file: Path, device: Device) -> Vision:
+    """The encoder of pictures that a single file brings."""
+    header = read_header(file)
     names = vision_names(list(header.tensors))
     if not names:
-        raise _missing("encoder of pictures", path)
-    return vision_of(Source(f"encoder of pictures of “{path.stem}”", [(path, header)], names), header.metadata, vision_tensors, device)
+        raise _missing("encoder of pictures", file)
+    return vision_of(Source(f"encoder of pictures of “{file.stem}”", [(file, header)], names), header.metadata, vision_tensors, device)
 
 
 def is_timed(vae: Source) -> bool:

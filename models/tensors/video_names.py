@@ -8,18 +8,16 @@ frames (`time_stack`) behind each one over the picture, and a number that mixes 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from models.tensors.layouts import NOT_WEIGHTS, Names, unet_names
-from models.tensors.open_clip import of_layer
+from models.tensors.layouts import Names, unet_names
 from models.tensors.unet_names import INNER, OUTER
 
 DECODER = "first_stage_model.decoder."
 # The encoder that made the training's latents is that of the conditioner: an ordinary VAE, beside the one that the decoder was trained on.
 ENCODERS = ("conditioner.embedders.3.encoder.", "first_stage_model.")
-VISION = "conditioner.embedders.0.open_clip.model.visual."
 TIME_STACK = ".time_stack."
 RESIDUAL = {old: new for new, old in INNER.items()}
 FIRST_AND_LAST = {old: new for new, old in OUTER.items()}
@@ -42,12 +40,6 @@ def video_vae_names(names: Sequence[str]) -> Names:
         if beside:
             return found | beside
     return found
-
-
-def vision_names(names: Sequence[str]) -> Names:
-    """Those of the pictures' encoder; what is left over of the words' encoder beside it is not among them."""
-    short = {name[len(VISION) :]: name for name in names if name.startswith(VISION)}
-    return {name: file_name for name, file_name in short.items() if not NOT_WEIGHTS.search(name)}
 
 
 # ------------------------------------------------------------------------------------------------------------------------- the UNet
@@ -125,34 +117,3 @@ def _vae_residual(inner: str, timed: bool) -> str:
     if inner.startswith("time_stack."):
         return _residual(inner)
     return ("spatial_res_block." if timed else "") + inner.replace("nin_shortcut", "conv_shortcut")
-
-
-# ------------------------------------------------------------------------------------------------------- the encoder of pictures
-
-EMBEDDINGS = {
-    "class_embedding": "embeddings.class_embedding",
-    "conv1.weight": "embeddings.patch_embedding.weight",
-    "positional_embedding": "embeddings.position_embedding.weight",
-    "ln_pre.weight": "pre_layrnorm.weight",
-    "ln_pre.bias": "pre_layrnorm.bias",
-    "ln_post.weight": "post_layernorm.weight",
-    "ln_post.bias": "post_layernorm.bias",
-}
-LAYER = re.compile(r"transformer\.resblocks\.(\d+)\.(.+)")
-
-
-def vision_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Of open_clip, as transformers names them. Views: nothing is copied but one matrix."""
-    return dict(renamed for name, tensor in tensors.items() for renamed in _vision_entries(name, tensor))
-
-
-def _vision_entries(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
-    if name == "proj":
-        yield "visual_projection.weight", tensor.T
-    elif name in EMBEDDINGS:
-        yield f"vision_model.{EMBEDDINGS[name]}", tensor
-    elif found := LAYER.fullmatch(name):
-        for new, part in of_layer(found[2], tensor):
-            yield f"vision_model.encoder.layers.{found[1]}.{new}", part
-    else:
-        yield name, tensor

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from PIL import Image
@@ -19,12 +20,10 @@ from models.memory.device import sent
 from models.networks.vision import Vision
 from models.video_model import VideoModel
 from pipelines.denoising.denoiser import Denoiser
-from pipelines.denoising.guidance import Answers
-from pipelines.denoising.pushes import Meaning
+from pipelines.denoising.guidance import SteadyGuidance
 from pipelines.denoising.told import AtOnce, Condition, Conditioning
 from pipelines.denoising.vae_decode import full_precision
 from pipelines.denoising.vae_encode import to_pixels
-from pipelines.requests.guidance import NO_LOOK
 from pipelines.samplers.noise_schedule import CountedSchedule
 
 MEAN, DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # of CLIP's training pictures, 0..1
@@ -56,7 +55,7 @@ def conditioning(
     seen, latents = _seen(vision, pixels), _latents(model, pixels + motion.picture_noise * noise)
     told = Condition(seen, sizes=(motion.numbers,), beside=latents)
     without = replace(told, context=torch.zeros_like(seen), beside=torch.zeros_like(latents))
-    return Conditioning((AtOnce(((1.0, told),), without),), FrameGuidance(scales))
+    return Conditioning((AtOnce(((1.0, told),), without),), SteadyGuidance(torch.tensor(scales).view(1, -1, 1, 1, 1)))
 
 
 def clip_denoiser(model: VideoModel, said: Conditioning, go_on: Callable[[], None] = lambda: None) -> Denoiser:
@@ -64,36 +63,17 @@ def clip_denoiser(model: VideoModel, said: Conditioning, go_on: Callable[[], Non
     return Denoiser(model, CountedSchedule(PREDICTIONS["edm_v"], model.family.aligned_levels), said, go_on=go_on)
 
 
-class FrameGuidance:
-    """Guidance that differs from frame to frame. Where it is 1 everywhere the network is asked with the picture alone."""
-
-    def __init__(self, scales: Sequence[float]) -> None:
-        self._scales = torch.tensor(scales).view(1, -1, 1, 1, 1)
-        self._acts = any(scale != 1 for scale in scales)
-
-    def scale(self, index: int, run: int) -> Tensor:
-        """(1, frames, 1, 1, 1), at every step."""
-        return self._scales
-
-    def asks(self, scale: Tensor) -> bool:
-        return self._acts
-
-    def look(self, scale: Tensor) -> str:
-        return NO_LOOK
-
-    def combine(self, answers: Answers, scale: Tensor, meaning: Meaning) -> Tensor:
-        if answers.negative is None:
-            return answers.positive
-        return answers.negative + scale.to(answers.negative) * (answers.positive - answers.negative)
-
-
 def _seen(vision: Vision, pixels: Tensor) -> Tensor:
     """By CLIP, which is shown the whole picture, squeezed to its square and not cut."""
     weight = next(vision.network.parameters())
-    side: int = vision.network.config.image_size
-    square = (smoothly(pixels, side) + 1) / 2
+    side = cast(int, vision.network.config.image_size)
+    return vision.network(as_clip_sees(smoothly(pixels, side)).to(weight.device, weight.dtype)).image_embeds.unsqueeze(1)
+
+
+def as_clip_sees(pixels: Tensor) -> Tensor:
+    """Pixels (n, 3, h, w) in -1..1 with the mean and the deviation of those that CLIP was trained on taken out."""
     mean, deviation = (torch.tensor(each).view(1, 3, 1, 1) for each in (MEAN, DEVIATION))
-    return vision.network(((square - mean) / deviation).to(weight.device, weight.dtype)).image_embeds.unsqueeze(1)
+    return ((pixels + 1) / 2 - mean) / deviation
 
 
 def smoothly(pixels: Tensor, side: int) -> Tensor:

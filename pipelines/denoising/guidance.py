@@ -63,6 +63,28 @@ class Guiding(Protocol):
         ...
 
 
+class SteadyGuidance:
+    """Guidance that is the same at every step. Where it is 1 everywhere the network is asked with its condition alone."""
+
+    def __init__(self, scale: Tensor) -> None:
+        """`scale`: one number, or a tensor that spreads over the answers, as over the frames of a clip."""
+        self._scale, self._acts = scale, bool((scale != 1).any())
+
+    def scale(self, index: int, run: int) -> Tensor:
+        return self._scale
+
+    def asks(self, scale: Tensor) -> bool:
+        return self._acts
+
+    def look(self, scale: Tensor) -> str:
+        return NO_LOOK
+
+    def combine(self, answers: Answers, scale: Tensor, meaning: Meaning) -> Tensor:
+        if answers.negative is None:
+            return answers.positive
+        return answers.negative + scale.to(answers.negative) * (answers.positive - answers.negative)
+
+
 class Guidance:
     """The guidance of one request: classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598), as strong as it says at each step.
 

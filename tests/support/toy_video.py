@@ -72,7 +72,7 @@ def original(toy: ToyVideo) -> Tensors:
     found |= prefixed("first_stage_model.", {name: tensor for name, tensor in plain.items() if name.startswith("decoder.")} | _timed(vae))
     found |= {f"first_stage_model.{name}": torch.randn_like(tensor) for name, tensor in encoder.items() if name.startswith("encoder.")}
     found |= prefixed("conditioner.embedders.3.encoder.", encoder)
-    beside = prefixed("visual.", _vision(toy.vision.state_dict()))
+    beside = prefixed("visual.", vision_tensors(toy.vision.state_dict()))
     beside |= {"token_embedding.weight": torch.randn(10, 32), "positional_embedding": torch.randn(7, 32), "logit_scale": torch.tensor(4.6)}
     return found | prefixed("conditioner.embedders.0.open_clip.model.", beside)
 
@@ -142,7 +142,7 @@ def _up(parts: list[str]) -> str:
     return f"decoder.up.{3 - int(parts[2])}.block.{parts[4]}"
 
 
-def _vision(tensors: Mapping[str, Tensor]) -> Tensors:
+def vision_tensors(tensors: Mapping[str, Tensor]) -> Tensors:
     flat = {name.removeprefix("vision_model."): tensor for name, tensor in tensors.items()}
     plain = {
         "embeddings.class_embedding": "class_embedding", "embeddings.patch_embedding.weight": "conv1.weight",
