@@ -28,8 +28,8 @@ FLOW = Flow()
 FLOW_SCHEDULE = CountedSchedule(FLOW, (1.0, 0.5))
 DISTILLED = ("LCM", "TCD")  # for networks that were distilled: they go to the expected data and back, which narrows them
 WITHOUT_ITS_OWN = CountedSchedule(Exploding(), (1.0, 0.5))
-STILL = [name for name, spec in SAMPLERS.items() if spec.noise == "none" or name == "Restart"]  # which adds noise on its own schedule alone
-NOISY = [name for name in SAMPLERS if name not in (*STILL, *DISTILLED)]
+STILL = [name for name, spec in SAMPLERS.items() if spec.noise == "none"]
+NOISY = [name for name in SAMPLERS if name not in (*STILL, *DISTILLED, "Restart")]  # which goes back to a level that no flow has
 REQUEST = TextToImage(prompt="a red house", steps=40, seed=5, width=64, height=64, sampler="DPM++ 2M", guidance_scale=1)
 
 

@@ -185,13 +185,14 @@ SCHEDULES: dict[str, ScheduleSpec] = {
 
 
 def resolve_schedule(sampler: str, schedule: str, automatic: str = "") -> str:
-    """The name in `SCHEDULES` that a request means. `automatic`: what suits the model better than the sampler's own.
+    """The name in `SCHEDULES` that a request means. `automatic`: what suits the model better than the sampler's own, where
+    it has others.
 
     Raises `UserError` when the schedule does not suit the sampler.
     """
     spec = SAMPLERS[sampler]
     if schedule == AUTOMATIC:
-        return automatic or spec.automatic
+        return automatic if automatic and spec.schedules else spec.automatic
     if schedule not in (*spec.schedules, spec.automatic):
         *others, last = AUTOMATIC, *spec.schedules
         choices = f"{', '.join(others)} or {last}" if others else last

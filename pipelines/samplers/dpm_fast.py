@@ -47,7 +47,9 @@ def dpm_fast(denoise: Denoise, turn: Turn, noise: Noise, options: SamplerOptions
         return Made(x0, _between(x, slopes, stride, shares[stride.place + 1]), (x, *slopes))
     arrived = _arrived(x, slopes, stride) if stride.order > 1 else torch.lerp(x0, x, math.exp(-stride.h))
     if stride.noise:
-        arrived = arrived + noise(math.exp(-stride.begin), math.exp(-stride.last)) * (stride.noise * options.s_noise)
+        begin, down, last = (math.exp(-place) for place in (stride.begin, stride.end, stride.last))
+        keep, up = turn.renoise(down, last, stride.noise)
+        arrived = (arrived if keep == 1 else arrived * keep) + noise(begin, last) * (up * options.s_noise)
     return Made(x0, arrived)
 
 
