@@ -41,6 +41,7 @@ PACKAGES = {
         "memory",
         "families",
         "diffusion_model",
+        "video_model",
         "files",
         "names",
         "safe_text",
