@@ -171,9 +171,7 @@ DRAWINGS: Mapping[str, Callable[[Workshop], Drawing]] = {
         **given(prompt="", batch_size=2, refiner=workshop.ids["other"], refiner_start=0.5), regions=workshop.regions
     ),
     "text, in regions with LoRAs": lambda workshop: TextToImage(
-        **given(
-            regions=workshop.regions, loras=(workshop.lora(), workshop.lora(region=1, pace=""), workshop.lora(region=2, pace="0@0, 1@1"))
-        )
+        **given(regions=workshop.regions, loras=tuple(workshop.lora(region=region, pace="") for region in range(3)))
     ),
     "SDXL in regions": lambda workshop: TextToImage(**given(checkpoint=workshop.ids["large"]), regions=workshop.regions),
     "SDXL with its refiner": lambda workshop: TextToImage(
