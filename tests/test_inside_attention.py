@@ -30,6 +30,7 @@ from pipelines.inside.said import FILLING, START, SpokenWord, spoken
 from pipelines.inside.watch import Watch
 from pipelines.inside.whole import IN_PARTS, LARGEST, NOTHING_RAN, TOO_LARGE, refusal
 from pipelines.jobs.events import Picture
+from pipelines.requests.region import Region
 from pipelines.requests.request import Details, Drawing, ImageToImage, Inpaint, Outpaint, SecondPass, TextToImage
 from pipelines.runtime.runner import ModelRunner, open_runner
 from pipelines.tasks import txt2img
@@ -78,7 +79,7 @@ def test_what_the_layer_itself_answers_is_what_these_shares_make_of_the_values()
     hidden, context = torch.randn(2, 4, 6), torch.randn(2, 3, 5)
     heard: list[tuple[str, torch.Tensor]] = []
 
-    def hear(layer: WordLayer, query: torch.Tensor, key: torch.Tensor) -> None:
+    def hear(layer: WordLayer, query: torch.Tensor, key: torch.Tensor, _: int) -> None:
         heard.append((layer.part, shares(query[-1:], key[-1:], 1)[0]))
 
     with torch.inference_mode():
@@ -190,6 +191,20 @@ def test_a_watched_run_draws_the_same_picture_and_gives_each_place_to_words_once
     halves = [heat_of(found, "0", "all", heads["key"]) for heads in told["heads"]]
     assert np.allclose(halves[0], (halves[1] + halves[2]) / 2, atol=1e-5), "all heads are the mean of the two halves"
     assert told["guided"] is (request.guidance_scale != 1)
+
+
+def test_the_words_of_a_region_have_their_heat_in_the_region(runner: ModelRunner, tmp_path: Path) -> None:
+    """The left half, where the prompt keeps a fifth; everywhere all words together have each place once."""
+    regions = (Region(prompt="a blue tree", right=0.5),)
+    found, _ = watched(runner, TextToImage(prompt="a red house", seed=4, width=128, height=128, steps=2, regions=regions), tmp_path)
+    told: Any = found.told
+    words = [each["text"] for each in told["words"]]
+    heat = heat_of(found, told["layers"][0]["key"])
+    assert np.allclose(heat.sum(0), 1, atol=1e-4)
+    own, prompts = (heat[[words.index(word) for word in pair]].sum(0) for pair in (("blue", "tree"), ("red", "house")))
+    middle = heat.shape[2] // 2
+    assert not own[:, middle:].any() and own[:, :middle].min() > 0 and prompts[:, middle:].min() > 0
+    assert prompts[:, :middle].mean() < prompts[:, middle:].mean() / 2
 
 
 def test_of_a_branch_those_steps_are_seen_that_it_made_itself(runner: ModelRunner, tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def shown(
     with ExitStack() as stack:
         for place, layer in enumerate(layers):
             stack.callback(layer.set_processor, layer.processor)
-            layer.set_processor(_Beside(layer.processor, handle, place))
+            layer.set_processor(Beside(layer.processor, handle, place))
         yield handle
 
 
@@ -180,14 +180,14 @@ def _check(seen: EncodedImagePrompt, layers: Sequence[Attention]) -> None:
         raise UserError(f"“{seen.name}” was made for another model: its layers are not those of this UNet. Choose one that fits.")
 
 
-class _Beside:
+class Beside:
     """An attention processor that adds to another one what its queries find in the pictures."""
 
     def __init__(self, before: Callable[..., Tensor], handle: ImagePrompts, place: int) -> None:
-        self._before, self._handle, self._place = before, handle, place
+        self.before, self._handle, self._place = before, handle, place
 
     def __call__(self, attn: Attention, hidden_states: Tensor, *arguments: object, **options: object) -> Tensor:
-        answer = self._before(attn, hidden_states, *arguments, **options)
+        answer = self.before(attn, hidden_states, *arguments, **options)
         active = [(one, strength) for one, strength in zip(self._handle.seen, self._handle.strengths, strict=True) if strength]
         if not active:
             return answer

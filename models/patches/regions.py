@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.patches.ip_adapter import Attention
+from models.patches.ip_adapter import Attention, Beside
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -35,7 +35,7 @@ def divided(unet: UNet2DConditionModel, contexts: Sequence[Tensor], shares: Shar
     with ExitStack() as stack:
         for layer in word_layers(unet):
             stack.callback(layer.set_processor, layer.processor)
-            layer.set_processor(_Divided(contexts, shares, branches))
+            layer.set_processor(Divided(contexts, shares, branches))
         yield
 
 
@@ -44,19 +44,27 @@ def word_layers(unet: UNet2DConditionModel) -> Iterator[WordLayer]:
     return (cast(WordLayer, module) for module in unet.modules() if getattr(module, "is_cross_attention", False))
 
 
-class _Divided:
+def divided_now(layer: Attention) -> Divided | None:
+    """How a layer is divided at this moment; None: it is not."""
+    processor: object = layer.processor
+    while isinstance(processor, Beside):
+        processor = processor.before
+    return processor if isinstance(processor, Divided) else None
+
+
+class Divided:
     """The attention of one layer (Vaswani et al. 2017, arXiv:1706.03762) to several prompts."""
 
     def __init__(self, contexts: Sequence[Tensor], shares: Shares, branches: int) -> None:
-        self._contexts, self._shares, self._branches = contexts, shares, branches
+        self.contexts, self.shares, self._branches = contexts, shares, branches
 
     def __call__(self, attn: WordLayer, hidden_states: Tensor, encoder_hidden_states: Tensor, *_: object, **__: object) -> Tensor:
         query = _heads(attn.to_q(hidden_states), attn.heads)
         found = _attended(attn, query, encoder_hidden_states)
         first = len(query) // self._branches * (self._branches - 1)
-        own, *others = self._shares(query.shape[2])
+        own, *others = self.shares(query.shape[2])
         mixed = found[first:] * own.to(found)
-        for context, share in zip(self._contexts, others, strict=True):
+        for context, share in zip(self.contexts, others, strict=True):
             mixed = mixed + _attended(attn, query[first:], context.expand(len(mixed), -1, -1)) * share.to(found)
         return attn.to_out[0](torch.cat([found[:first], mixed])) / attn.rescale_output_factor
 

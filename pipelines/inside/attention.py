@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from models.patches.ip_adapter import Attention
+from models.patches.regions import divided_now
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -32,7 +33,9 @@ class WordLayer:
     layer: Attention
 
 
-Heard = Callable[[WordLayer, Tensor, Tensor], None]  # which layer has run, its queries (samples, places, channels) and its keys
+# Which layer has run, its queries (samples, places, channels) and its keys, which may be those of the last samples alone; and whose words
+# they are: 0 the prompt's, 1 those of the first region that acts, and so on.
+Heard = Callable[[WordLayer, Tensor, Tensor, int], None]
 
 
 @contextmanager
@@ -52,14 +55,20 @@ class _Ear:
     def __init__(self, layer: WordLayer, heard: Heard) -> None:
         self._layer, self._heard = layer, heard
         self._query: Tensor | None = None
+        self._answers = 0
 
     def asks(self, _: nn.Module, given: object, query: Tensor) -> None:
-        self._query = query
+        self._query, self._answers = query, 0
 
     def answers(self, _: nn.Module, given: object, key: Tensor) -> None:
-        if self._query is not None:
-            self._heard(self._layer, self._query, key)
-        self._query = None
+        """Of a layer that is divided among regions, the prompt answers first, then each region."""
+        if self._query is None:
+            return
+        self._heard(self._layer, self._query, key, self._answers)
+        self._answers += 1
+        divided = divided_now(self._layer.layer)
+        if divided is None or self._answers > len(divided.contexts):
+            self._query = None
 
 
 def word_layers(unet: UNet2DConditionModel) -> list[WordLayer]:

@@ -65,7 +65,7 @@ class Heat:
     _kept: dict[tuple[Group, str, int], Layers] = field(default_factory=dict[tuple[Group, str, int], Layers])
     _belong: dict[tuple[SpokenWord, ...], Tensor] = field(default_factory=dict[tuple[SpokenWord, ...], Tensor])
 
-    def add(self, step: int, part: str, given: Tensor) -> None:
+    def add(self, step: int, part: str, given: Tensor, further: bool = False) -> None:
         """`given`: (heads, places, words) of a layer; what a head gives sums to 1 in each place.
 
         The heads of each layer are parted by how much they give to the words that somebody wrote, at this call: what a head is good for
@@ -77,14 +77,14 @@ class Heat:
         half = (heads + 1) // 2
         for name, chosen in ((TELLING, order[:half]), (RESTING, order[half:])):
             if len(chosen):
-                self._put(((part, size), name, step // self.stretch), given[chosen], size)
+                self._put(((part, size), name, step // self.stretch), given[chosen], size, further)
 
-    def _put(self, place: tuple[Group, str, int], given: Tensor, size: Size) -> None:
+    def _put(self, place: tuple[Group, str, int], given: Tensor, size: Size, further: bool) -> None:
         told = given.sum(0).T.reshape(1, -1, *size)
         small = functional.interpolate(told, kept_size(size), mode="area")[0]
         layers = self._kept.setdefault(place, Layers(torch.zeros_like(small)))
         layers.total += small
-        layers.heads += len(given)
+        layers.heads += 0 if further else len(given)
 
     def belong(self, said: Sequence[SpokenWord], tokens: int, like: Tensor) -> Tensor:
         """(tokens, words), float32, where `like` is: 1 where a token belongs to a word. `said`: the words of a step."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from models.diffusion_model import DiffusionModel
+from models.patches.regions import divided_now
 from pipelines.inside.attention import WordLayer, overheard, shares, word_layers
 from pipelines.inside.heat import Heat, stretch_of
 from pipelines.inside.said import FILLING, START, SpokenWord, spoken
@@ -96,7 +97,7 @@ class Listener:
         self.heats = [Heat(size, ordered, stretch) for _ in range(self._count)]
 
     def _texts(self) -> Iterable[str]:
-        return dict.fromkeys(call.prompts[0].text for call in self._asked)
+        return dict.fromkeys(text for call in self._asked for text in (call.prompts[0].text, *call.regions))
 
     def _words(self, text: str, count: int) -> tuple[SpokenWord, ...]:
         assert self._model
@@ -125,14 +126,19 @@ class Listener:
         call = self.step * self._calls_a_step + min(self._made, self._calls_a_step - 1)
         return self._asked[min(call, len(self._asked) - 1)]
 
-    def _heard(self, layer: WordLayer, query: Tensor, key: Tensor) -> None:
+    def _heard(self, layer: WordLayer, query: Tensor, key: Tensor, number: int) -> None:
+        """Words of regions, and those of the prompt beside them, are looked at as much as they count at a place."""
         if not self.is_main:
             return
-        said, first = self._words(self._said_now().prompts[0].text, key.shape[1]), len(query) - self._alike
-        for place, heat in enumerate(self.heats[self._seen : self._seen + self._alike], first):
-            own = slice(place, place + 1)
-            belong = heat.belong(said, key.shape[1], key)
-            heat.add(self.step, layer.part, shares(query[own], key[own], layer.layer.heads, belong))
+        call, divided = self._said_now(), divided_now(layer.layer)
+        said = self._words((call.prompts[0].text, *call.regions)[number], key.shape[1])
+        counts = divided.shares(query.shape[1])[number] if divided else None
+        for back, heat in zip(range(-self._alike, 0), self.heats[self._seen : self._seen + self._alike], strict=True):
+            asked, offered = (part[len(part) + back].unsqueeze(0) for part in (query, key))
+            given = shares(asked, offered, layer.layer.heads, heat.belong(said, key.shape[1], key))
+            if counts is not None:
+                given = given * counts[back if len(counts) > 1 else 0].to(given)
+            heat.add(self.step, layer.part, given, further=number > 0)
 
     def _answered(self, _: nn.Module, given: object, answer: object) -> None:
         if not self.is_main:
