@@ -24,6 +24,7 @@ from pipelines.runtime.runner import OWN, ModelRunner, open_runner
 
 SIDE = 128
 WORDS = ("a red house", "a blue tree")
+SWAPPED = (WORDS[1], WORDS[0])
 SIDES = (("left", "right"), ("right", "left"))
 AT_ONCE = 4
 
@@ -65,7 +66,7 @@ def main() -> None:
                 prompt=asked.prompt, regions=regions, width=SIDE, height=SIDE, steps=asked.steps, sampler=asked.sampler,
                 guidance_scale=asked.guidance, seed=0, batch_size=AT_ONCE, batch_count=-(-asked.count // AT_ONCE),
             )  # fmt: skip
-            wanted = WORDS if sides[0] == "left" else WORDS[::-1]
+            wanted = WORDS if sides[0] == "left" else SWAPPED
             drawn = list(pictures(runner, request))[: asked.count]
             found = sum(right(judge, image, wanted) for image in drawn)
             print(f"{' | '.join(WORDS)} painted {' | '.join(sides)}: {found} of {len(drawn)} right")

@@ -161,8 +161,9 @@ class Dressed:
     def __init__(self, patches: Sequence[_Patch]) -> None:
         self._patches = patches
         self._bases = [patch.parameter.data for patch in patches]
-        self._paces = list(dict.fromkeys(change.pace for patch in patches for change in patch.changes if change.pace))
-        self._now = self._factors(0, 1)
+        paces = dict.fromkeys(change.pace for patch in patches for change in patch.changes if change.pace)
+        self._paces: list[Factor] = list(paces)
+        self._now: list[float] = self._factors(0, 1)
         self._made = self._weights(0, 1)
         _check_finite(patches, self._made)
         self.bring_home: Callable[[], None] = lambda: None  # as of `Paced`

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from pipelines.denoising.areas import Areas
@@ -17,12 +18,17 @@ def answered_apart(whole: Answers, apart: Sequence[tuple[int, Answers]], areas: 
     if not apart:
         return whole
     height, width = whole.positive.shape[2:]
-    shares = [share.transpose(1, 2).unflatten(2, (height, width)) for share in areas.shares(height * width, 0.0, samples)[1:]]
+    shares = [share.view(len(share), 1, height, width) for share in areas.shares(height * width, 0.0, samples)[1:]]
     own = [(shares[place], answers) for place, answers in apart]
 
     def mixed(plain: Tensor, others: Sequence[Tensor]) -> Tensor:
-        left = 1 - sum(share for share, _ in own)
-        return plain * left + sum(other * share for other, (share, _) in zip(others, own, strict=True))
+        left = torch.ones_like(own[0][0])
+        for share, _ in own:
+            left = left - share
+        found = plain * left
+        for other, (share, _) in zip(others, own, strict=True):
+            found = found + other * share
+        return found
 
     pushes = [
         (weight, mixed(answer, [answers.pushes[place][1] for _, answers in own])) for place, (weight, answer) in enumerate(whole.pushes)

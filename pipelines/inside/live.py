@@ -32,8 +32,8 @@ class _Careful(Listener):
     def _called(self, _: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:  # Any: what diffusers hands on
         self.attempt(lambda: super(_Careful, self)._called(_, given, named))
 
-    def _heard(self, layer: WordLayer, query: Tensor, key: Tensor) -> None:
-        self.attempt(lambda: super(_Careful, self)._heard(layer, query, key))
+    def _heard(self, layer: WordLayer, query: Tensor, key: Tensor, number: int) -> None:
+        self.attempt(lambda: super(_Careful, self)._heard(layer, query, key, number))
 
     def attempt(self, hear: Callable[[], object]) -> None:
         """Raises nothing."""
