@@ -161,8 +161,7 @@ class Dressed:
     def __init__(self, patches: Sequence[_Patch]) -> None:
         self._patches = patches
         self._bases = [patch.parameter.data for patch in patches]
-        paces = dict.fromkeys(change.pace for patch in patches for change in patch.changes if change.pace)
-        self._paces: list[Factor] = list(paces)
+        self._paces: list[Factor] = [*dict.fromkeys(change.pace for patch in patches for change in patch.changes if change.pace)]
         self._now: list[float] = self._factors(0, 1)
         self._made = self._weights(0, 1)
         _check_finite(patches, self._made)
