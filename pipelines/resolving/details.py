@@ -165,7 +165,7 @@ def _with_entries(common: Value, entries: Sequence[DataclassInstance], names: Na
 def _region(entry: DataclassInstance, place: int) -> Value:
     """Its words, and what else is not as usual."""
     own = tuple(_parts(entry))
-    return Value(f"Region {place}", _summary(own) or NONE, parts=own)
+    return Value(f"Region {place}", _summary(own) or NONE, str(getattr(entry, "prompt", "")) or NONE, parts=own)
 
 
 def _entry(name: str, entry: DataclassInstance, place: int, names: Names) -> Value:
