@@ -14,6 +14,6 @@ export const build = ({ element, trigger, props, watch }) => {
     list ??= wanted("region_list").then(({ regionList }) => regionList(parts(element)("room"), props, change));
     list.then(({ show }) => show(), () => (list = null));
   };
-  new IntersectionObserver((seen) => seen.some(({ isIntersecting }) => isIntersecting) && !list && look()).observe(element);
+  new ResizeObserver(() => !list && element.getClientRects().length && look()).observe(element); // its row was opened
   watch("value", () => list && look());
 };
