@@ -15,7 +15,7 @@ from pipelines.metadata.provenance import LOADING, PLACE, SETTINGS_FROM, TIME
 from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.enlarge import THE_FILTER
 from pipelines.requests.fields import Choice, Flag, Limit, Range, Several, Stored, Whole
-from pipelines.requests.groups import COMPUTED, ENLARGED, GROUPS, PICTURE, SECOND, Group
+from pipelines.requests.groups import COMPUTED, ENLARGED, GROUPS, PICTURE, REGIONS, SECOND, Group
 from pipelines.requests.request import OWN_VAE, Drawing, PictureUse, Request, describe
 from pipelines.requests.sampling import OPTIONS, acting_in
 from pipelines.requests.second_pass import UPSCALER_NAMES
@@ -92,6 +92,8 @@ def _values(request: Request, names: Names) -> Iterator[tuple[Group, Value]]:
             continue
         if group == SECOND and item.name != SWITCH and not getattr(request, SWITCH, True):
             continue  # how a second pass would be drawn that nobody asked for
+        if group == REGIONS and item.name != REGIONS_LIST and not getattr(request, REGIONS_LIST):
+            continue  # how regions stand to the prompt where there are none
         if item.name in idle:
             continue  # what its sampler and its schedule do not read
         if group == ENLARGED and not enlarger_of(request):

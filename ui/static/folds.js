@@ -45,7 +45,11 @@ const meet = (button) => {
   say(button);
   if (name) bring(button, was(name, isOpen(button)));
   new MutationObserver(() => say(button)).observe(button, { attributeFilter: ["class"] });
-  button.addEventListener("click", ({ isTrusted }) => isTrusted && setTimeout(() => name && keep(name, isOpen(button))));
+  button.addEventListener("click", ({ isTrusted }) => {
+    if (!isTrusted) return;
+    setTimeout(() => name && keep(name, isOpen(button)));
+    requestAnimationFrame(() => requestAnimationFrame(() => isOpen(button) && button.parentElement.scrollIntoView({ block: "nearest" }))); // what was at the edge is seen
+  });
 };
 // The head of a note that pops up says that it is a button, and holds one: it is neither pressed nor reached here.
 const mend = () => {
