@@ -406,7 +406,10 @@ def test_a_decision_changes_the_checkpoint_and_outlives_a_restart(starter: Path,
     for again in (catalog, Catalog(starter, [mine], tmp_path / "cache")):
         entry = again.checkpoint(found.id) if again is catalog else again.checkpoints()[1]
         assert (entry.prediction_type, entry.zero_terminal_snr, entry.variant) == ("v_prediction", True, "turbo")
-        assert entry.defaults == {"steps": 4} and entry.file.overrides == DECIDED
+        assert entry.defaults == {"steps": 4, "guidance_scale": 1.0, "sampler": "Euler", "schedule": "SGM Uniform"}, (
+            "the rest as turbo has it"
+        )
+        assert entry.file.overrides == DECIDED
     catalog.override(found.id, Overrides())
     assert catalog.checkpoint(found.id) == replace(found, file=catalog.model(found.id))
 

@@ -21,6 +21,7 @@ from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.fields import Choice, Several
 from pipelines.requests.groups import GROUPS
+from pipelines.requests.region import Region
 from pipelines.requests.request import KINDS, OWN_VAE, Drawing, EmbeddingUse, ImageToImage, LoraUse, Request, TextToImage
 from pipelines.resolving.details import COUNTS, Groups, Value, details
 from pipelines.resolving.differences import differences
@@ -58,13 +59,17 @@ def test_every_field_of_every_kind_is_in_a_group(kind: type[Request]) -> None:
     assert [item.name for item in fields(kind) if item.metadata["group"] not in GROUPS] == []
 
 
+OPTIONED = ("Euler", "Karras"), ("Euler a", "Beta"), ("DDIM", "Own levels"), ("TCD", "Automatic")
+
+
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_field_that_people_choose_is_told_and_can_be_taken_over(kind: type[Request]) -> None:
     requests = [kind(), *([TextToImage(hires=True)] if kind is TextToImage else [])]
     if issubclass(kind, DrawnSmall):
         requests.append(kind(enlarged_by="an upscaler"))
     if issubclass(kind, Drawing):  # of the options of samplers and schedules those that act
-        requests += [kind(sampler=one, schedule=other) for one, other in (("Euler", "Karras"), ("Euler a", "Beta"), ("DDIM", "Own levels"))]
+        requests += [kind(sampler=one, schedule=other) for one, other in OPTIONED]
+        requests.append(kind(regions=(Region(prompt="a house"),)))
     made = {name for request in requests for value in values(told(request)).values() for name in value.fields}
     assert sorted(made) == sorted(item.name for item in fields(kind) if not item.metadata["derived"] and item.name not in COUNTS)
     assert all(isinstance(value.text, str) and value.text for value in values(told(kind())).values() if value.title not in ("Prompt",))

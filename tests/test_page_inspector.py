@@ -83,7 +83,7 @@ def test_all_that_made_a_picture_stands_there_as_text_to_be_selected_and_copied(
     checkpoint = fact(inspected, "checkpoint").inner_text()
     assert "Toy" in checkpoint and "0123456789" in checkpoint and "another file" in checkpoint
     titles = page.locator("#inspector .inspector-group[data-group] > summary").all_inner_texts()
-    assert titles == ["Words", "Model", "Picture", "Sampling", "Second pass", "Control", "Provenance"]
+    assert titles == ["Words", "Regions", "Model", "Picture", "Sampling", "Guidance", "Second pass", "Control", "Provenance"]
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     fact(inspected, "sampler").locator(".inspector-text").dblclick()
     assert page.evaluate("getSelection().toString().trim()") == "Euler"

@@ -113,14 +113,14 @@ def test_a_decision_shows_on_the_card_at_once_and_what_is_typed_survives_a_look_
     visit.page.locator(".library-list button", has_text="checkpoint").first.click()
     card(visit).get_by_text("Use it differently").click()
     card(visit).get_by_label("Predicts").select_option(label="v")
-    card(visit).get_by_label("Steps").fill("7")
+    card(visit).get_by_label("Steps", exact=True).fill("7")
     look_again(visit)
-    expect(card(visit).get_by_label("Steps")).to_have_value("7")
+    expect(card(visit).get_by_label("Steps", exact=True)).to_have_value("7")
     card(visit).get_by_role("button", name="Keep").click()
     expect(card(visit)).to_contain_text("v (your choice)", timeout=3000)
     expect(card(visit)).to_contain_text("steps 7 (your choice)", timeout=500)
-    expect(card(visit).get_by_label("Steps")).to_be_visible()
-    card(visit).get_by_label("Steps").fill("")
+    expect(card(visit).get_by_label("Steps", exact=True)).to_be_visible()
+    card(visit).get_by_label("Steps", exact=True).fill("")
     card(visit).get_by_label("Predicts").select_option(label="as found")
     card(visit).get_by_role("button", name="Keep").click()
     expect(card(visit)).not_to_contain_text("your choice")
@@ -130,7 +130,7 @@ def test_a_decision_that_could_not_be_kept_says_so_and_keeps_what_was_typed(visi
     open_models(visit)
     visit.page.locator(".library-list button", has_text="checkpoint").first.click()
     card(visit).get_by_text("Use it differently").click()
-    card(visit).get_by_label("Steps").fill("9")
+    card(visit).get_by_label("Steps", exact=True).fill("9")
     visit.page.route("**/component_server**", lambda route: route.abort())
     card(visit).get_by_role("button", name="Keep").click()
     expect(card(visit).get_by_role("alert").filter(has_text="did not answer").last).to_be_visible()
@@ -139,7 +139,7 @@ def test_a_decision_that_could_not_be_kept_says_so_and_keeps_what_was_typed(visi
     expect(card(visit).get_by_role("alert").last).to_contain_text("did not answer")
     card(visit).get_by_role("button", name="Compute").click()  # draws the card anew
     expect(card(visit).get_by_role("alert")).to_have_count(0)
-    expect(card(visit).get_by_label("Steps")).to_have_value("9")
+    expect(card(visit).get_by_label("Steps", exact=True)).to_have_value("9")
     visit.complaints.clear()  # of the answer that did not come
 
 

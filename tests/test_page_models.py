@@ -188,4 +188,5 @@ def test_only_the_owner_changes_anything(tmp_path: Path) -> None:
 
 
 def test_a_lora_use_has_every_field_that_the_rack_shows() -> None:
-    assert {"id", "name", "unet", "text_encoder", "blocks", "pace"} == set(LoraUse.__dataclass_fields__)
+    beside = {"pace", "region"}  # which words of prompts say
+    assert {"id", "name", "unet", "text_encoder", "blocks", *beside} == set(LoraUse.__dataclass_fields__)

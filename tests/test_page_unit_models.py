@@ -109,7 +109,7 @@ def test_a_number_of_a_unit_that_cannot_be_read_comes_back_as_it_was(visit: Visi
         number.type(typed)
         number.press("Tab")
         expect(number).to_have_value(str(held))
-        assert units(visit)[0]["weight"] == held
+        wait_for(visit.page, lambda held=held: units(visit)[0]["weight"] == held)
 
 
 def test_markup_in_the_name_of_a_model_stays_text(visit: Visit, first: Locator) -> None:

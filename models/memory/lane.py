@@ -25,7 +25,7 @@ class Lane:
         self._device = device
         # Any: torch has no common type for the modules of its devices
         self._module: Any = torch.get_device_module(device) if device.type != "cpu" else None
-        self._side: Any = self._module.Stream(device) if hasattr(self._module, "Stream") else None
+        self._side: Any = self._module.Stream(device) if hasattr(self._module, "Stream") else None  # Any: as above
 
     @property
     def runs_beside(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.samplers.moment import Denoise, Made, Noise, Turn, ancestral, both, per_image
+from pipelines.samplers.moment import Denoise, Made, Noise, Turn, ancestral, both, per_image, raised
 from pipelines.samplers.options import USUAL, SamplerOptions
 
 USUAL_GUIDANCE = 12.5  # that is as 1 of the paper's, as A1111 has it: 7.5 is its 0.6
@@ -19,6 +19,4 @@ def ddim_cfg_pp(denoise: Denoise, turn: Turn, noise: Noise, options: SamplerOpti
     x0 = without + (guided - without) / USUAL_GUIDANCE
     sigma_down, sigma_up = ancestral(sigma, sigma_next, options.ddim_eta) if options.ddim_eta else (sigma_next, 0.0)
     x = x0 + (turn.x - without) * (sigma_down / sigma)
-    if sigma_up > 0:
-        x = x + noise(sigma, sigma_next) * sigma_up
-    return Made(x0, x)
+    return Made(x0, raised(turn, x, sigma_down, sigma_up, noise) if sigma_up > 0 else x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.samplers.moment import Denoise, Made, Noise, Turn, ancestral, both, per_image
+from pipelines.samplers.moment import Denoise, Made, Noise, Turn, ancestral, both, per_image, raised
 from pipelines.samplers.options import USUAL, SamplerOptions
 
 
@@ -11,6 +11,4 @@ def euler_ancestral_cfg_pp(denoise: Denoise, turn: Turn, noise: Noise, options: 
     x0, without = both(denoise, turn.x, per_image(turn.sigma, turn.x))
     sigma_down, sigma_up = ancestral(turn.sigma, turn.sigma_next, options.eta)
     x = x0 + (turn.x - without) * (sigma_down / turn.sigma)
-    if sigma_up > 0:
-        x = x + noise(turn.sigma, turn.sigma_next) * (sigma_up * options.s_noise)
-    return Made(x0, x)
+    return Made(x0, raised(turn, x, sigma_down, sigma_up, noise, options.s_noise) if sigma_up > 0 else x)

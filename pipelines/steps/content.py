@@ -24,6 +24,7 @@ FILES = frozenset({"checkpoint", "refiner", "vae", "id", "name", "hires_checkpoi
 BESIDE = frozenset({"as_made", "as_drawn", "enlarged_by", "enlarged_tile", "template", *TEMPLATES.values(), "decodes"})
 # Fields that came after the first steps were kept: at their defaults they have no part in the name, so those steps are found still.
 LATER = {item.name: item.default for kind in (Guided, Joining) for item in fields(kind)} | NEUTRAL
+LATER |= {"regions": [], "base_share": Drawing.base_share, "region_ratios": Drawing.region_ratios, "region": 0}
 MODEL_HASH = "Model hash"
 
 
