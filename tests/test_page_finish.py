@@ -75,6 +75,7 @@ def test_steps_of_the_tabs_are_saved_and_finish_one_picture_then_a_selection_the
     expect(page.locator(".page-note")).to_contain_text("“For the web”: 2 pictures are in the queue.")
     wait_for(page, lambda: sum(each.request.kind == "enlarge" for each in made(house)) == 3)
 
+    expect(tiles).to_have_count(4)  # the picture and what came of it; what lay between has gone, and tiles move no more
     page.locator(f"#gallery .tile:visible[data-picture='{first.id}']").click()
     page.keyboard.press("f")
     expect(page.locator(".page-note")).to_contain_text("“For the web” is begun for it.")
