@@ -23,8 +23,8 @@ FILES = frozenset({"checkpoint", "refiner", "vae", "id", "name", "hires_checkpoi
 # What has no part in any step.
 BESIDE = frozenset({"as_made", "as_drawn", "enlarged_by", "enlarged_tile", "template", *TEMPLATES.values(), "decodes"})
 # Fields that came after the first steps were kept: at their defaults they have no part in the name, so those steps are found still.
-LATER = {item.name: item.default for kind in (Guided, Joining) for item in fields(kind)} | NEUTRAL
-LATER |= {"regions": [], "base_share": Drawing.base_share, "region_ratios": Drawing.region_ratios, "region": 0}
+WITHOUT_REGIONS: dict[str, object] = {"regions": [], "base_share": Drawing.base_share, "region_ratios": Drawing.region_ratios, "region": 0}
+LATER: dict[str, object] = {item.name: item.default for kind in (Guided, Joining) for item in fields(kind)} | NEUTRAL | WITHOUT_REGIONS
 MODEL_HASH = "Model hash"
 
 

@@ -139,6 +139,7 @@ const made = () => {
     if (!planned?.count) return "";
     return [plural(planned.count, "picture"), lasting(planned.seconds), planned.advice].filter(Boolean).join(" · ");
   };
+  let shownActs = ""; // of what the buttons below were made
   const draw = () => {
     write(part.plan, words());
     part.dialog.dataset.state = news?.state ?? "plan";
@@ -150,13 +151,15 @@ const made = () => {
     if (starts) starts.disabled = !sound;
     const runs = news?.state === "drawing" && button("square", "Stop", "No cell more is begun; what is drawn stays", act("stop"));
     const goes = news && (news.state === "stopped" || (news.state === "done" && news.failed > 0));
-    part.acts.replaceChildren(...[
+    const now = JSON.stringify([news?.id, news?.state, !!starts && starts.disabled, !!starts, edited, !!goes]);
+    if (now !== shownActs) part.acts.replaceChildren(...[ // else they stay, or a press that comes with news would be lost
       starts,
       runs,
       goes && button("play", "Go on", "Draw what is still missing", act("go-on"), edited ? "act" : "grid-draw"),
       news && button("sliders-horizontal", "What varies", "Show or hide the axes", () => part.fields.classList.toggle("open"), "act grid-more"),
       news && button("plus", "Another grid", "Keep this one, and make another of the form", blank),
     ].filter(Boolean));
+    shownActs = now;
     part.tools.hidden = !part.sheet.querySelector(".grid-cell");
   };
 
