@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from models.memory.forecast import Machine
     from pipelines.job_book.folder_lock import FolderLock
     from pipelines.jobs.runner import Runner
     from ui.server import Door
@@ -81,12 +82,9 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
         from models.memory.heap import set_apart
         from pipelines.runtime.runner import open_runner
 
-        machine = read_machine(choose(options.device))
-        given = {name: int(size * 1e9) for name, size in (("host", options.host_memory), ("device", options.device_memory)) if size}
-        if machine.device is None:
-            given.pop("device", None)
+        machine = as_said(read_machine(choose(options.device)), options)
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(COMPILED))
-        runner = open_runner(catalog, options.device, inputs, replace(machine, **given), annotators, steps, not options.no_compile)
+        runner = open_runner(catalog, options.device, inputs, machine, annotators, steps, not options.no_compile)
         set_apart()  # the libraries, and of models the starter alone
         return runner
 
@@ -108,6 +106,14 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     finally:
         door.tunnels.close()
         studio.close()
+
+
+def as_said(machine: Machine, options: argparse.Namespace) -> Machine:
+    """The machine with the memory that it is said to have."""
+    said = {name: int(size * 1e9) for name, size in (("host", options.host_memory), ("device", options.device_memory)) if size}
+    if machine.device is None:
+        said.pop("device", None)
+    return replace(machine, **said)
 
 
 def reach(options: argparse.Namespace) -> tuple[Door, str]:
