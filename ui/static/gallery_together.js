@@ -34,18 +34,30 @@ export const together = (root, shown) => {
   // ---- who is here -----------------------------------------------------------------------------------------------------------
 
   /** @typedef {import("./messages.d.ts").HerePerson} Person */
-  /** @type {(person: Person) => HTMLElement} */
-  const letter = ({ name }) => make("span", { className: "together-letter", "aria-hidden": "true", textContent: [...(name || "O")][0].toUpperCase() });
-  // Somebody else, whom one follows by a press.
-  /** @type {(person: Person) => HTMLElement} */
-  const person = ({ seat, name, role, lets: may, ...more }) => {
-    const follows = followed() === seat;
-    const word = follows ? "you follow" : role === "owner" && !name ? "" : ROLES[role];
-    const title = follows ? `You see what ${nameOf(name)} opens, until you open something yourself; press to stop` : may ? `Follow ${nameOf(name)}: what they open is opened here` : `${nameOf(name)} does not let others follow`;
-    const chip = make("button", { type: "button", className: "together-person", title, disabled: !may, "aria-pressed": String(follows), "data-seat": String(seat) },
-      letter({ seat, name, role, lets: may, ...more }), make("b", { textContent: nameOf(name) }), word ? make("span", { textContent: word }) : null);
+  const initial = (name) => [...(name || "O")][0].toUpperCase();
+  /** @type {(person: { name: string }) => HTMLElement} */
+  const letter = ({ name }) => make("span", { className: "together-letter", "aria-hidden": "true", textContent: initial(name) });
+  // Somebody else, whom one follows by a press. Their chip stays as long as they are here, so that no press is lost to what they do meanwhile.
+  const chips = new Map(); // seat -> its elements
+  /** @type {(seat: number) => { item: HTMLElement, chip: HTMLElement, first: HTMLElement, named: HTMLElement, word: HTMLElement }} */
+  const chipOf = (seat) => {
+    const [first, named, word] = [letter({ name: "" }), make("b"), make("span")];
+    const chip = make("button", { type: "button", className: "together-person", "data-seat": String(seat) }, first, named, word);
     chip.addEventListener("click", () => followSeat(followed() === seat ? 0 : seat));
-    return make("li", {}, chip);
+    return { item: make("li", {}, chip), chip, first, named, word };
+  };
+  /** @type {(person: Person) => HTMLElement} */
+  const person = ({ seat, name, role, lets: may }) => {
+    const made = chips.get(seat) ?? chipOf(seat);
+    chips.set(seat, made);
+    const follows = followed() === seat;
+    made.chip.title = follows ? `You see what ${nameOf(name)} opens, until you open something yourself; press to stop` : may ? `Follow ${nameOf(name)}: what they open is opened here` : `${nameOf(name)} does not let others follow`;
+    made.chip.disabled = !may;
+    made.chip.setAttribute("aria-pressed", String(follows));
+    write(made.first, initial(name));
+    write(made.named, nameOf(name));
+    write(made.word, follows ? "you follow" : role === "owner" && !name ? "" : ROLES[role]);
+    return made.item;
   };
   // Oneself: who follows, and whether they may.
   /** @type {(me: Person, others: Person[]) => HTMLElement[]} */
@@ -97,21 +109,27 @@ export const together = (root, shown) => {
   };
   more.addEventListener("click", () => ((open = !open), fit()));
   new ResizeObserver(([{ contentRect }]) => contentRect.width !== width && ((width = contentRect.width), fit())).observe(part("here"));
-  let drawn = "";
+  let [drawn, order] = ["", ""];
   const drawHere = () => {
     const { here, you } = told() ?? { here: [], you: 0 };
     const others = here.filter(({ seat }) => seat !== you);
-    const said = JSON.stringify([others, you, followed(), lets(), here]);
-    if (said === drawn) return; // so that a press is not lost to a chip that is drawn anew
+    const me = here.filter(({ seat }) => seat === you);
+    const said = JSON.stringify([others, you, followed(), lets(), me]);
+    if (said === drawn) return;
     drawn = said;
-    const held = document.activeElement?.getAttribute("data-seat");
-    const alone = here.length && !others.length ? make("li", { className: "together-alone", textContent: ALONE }) : null;
+    for (const seat of chips.keys()) if (!others.some((other) => other.seat === seat)) chips.delete(seat);
     const they = [...others.map(person), rest];
-    const me = here.filter(({ seat }) => seat === you).flatMap((each) => oneself(each, others));
-    // Who is followed sees it first.
-    part("here").replaceChildren(...(others.some(({ follows }) => follows === you) ? [...me, ...they] : [...they, ...me]), ...[alone].filter(Boolean));
+    const first = others.some(({ follows }) => follows === you); // who is followed sees it first
+    const placed = JSON.stringify([[...others, ...me].map(({ seat }) => seat), me.length, first, followed(), lets(), others.filter(({ follows }) => follows === you).length]);
+    if (placed !== order) {
+      order = placed;
+      const held = document.activeElement?.getAttribute("data-seat");
+      const mine = me.flatMap((each) => oneself(each, others));
+      const alone = here.length && !others.length ? make("li", { className: "together-alone", textContent: ALONE }) : null;
+      part("here").replaceChildren(...(first ? [...mine, ...they] : [...they, ...mine]), ...[alone].filter(Boolean));
+      if (held) find(`[data-seat="${held}"]`, part("here"))?.focus({ preventScroll: true });
+    }
     fit();
-    if (held) find(`[data-seat="${held}"]`, part("here"))?.focus({ preventScroll: true });
   };
 
   // ---- what is drawn ---------------------------------------------------------------------------------------------------------
