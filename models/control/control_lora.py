@@ -18,6 +18,7 @@ from models.control.names import MIDDLE, control_tensors
 from models.errors import UserError
 from models.memory.device import mend_torchvision
 from models.networks.build import Config, arguments, built, essential
+from models.networks.eight_bits import lend, weight_of
 
 if TYPE_CHECKING:
     from diffusers.models.controlnets.controlnet import ControlNetModel
@@ -45,7 +46,7 @@ class LowRankLinear(nn.Linear):
     down: nn.Parameter
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.linear(input, _summed(self.weight, self.up, self.down), self.bias)
+        return functional.linear(input, _summed(weight_of(self, input.dtype), self.up, self.down), self.bias)
 
 
 class LowRankConv(nn.Conv2d):
@@ -55,7 +56,7 @@ class LowRankConv(nn.Conv2d):
     down: nn.Parameter
 
     def forward(self, input: Tensor) -> Tensor:
-        return self._conv_forward(input, _summed(self.weight[:, : self.in_channels], self.up, self.down), self.bias)
+        return self._conv_forward(input, _summed(weight_of(self, input.dtype)[:, : self.in_channels], self.up, self.down), self.bias)
 
 
 def _summed(weight: Tensor, up: Tensor, down: Tensor) -> Tensor:
@@ -125,6 +126,7 @@ def joined(lora: ControlLora, unet: UNet2DConditionModel) -> nn.Module:
     given = dict(unet.named_parameters())
     for name, outline in expected.items():
         _put(network, name, lora.by_name[name] if name in lora.by_name else _borrowed(lora, name, given, outline))
+    lend(unet, network)
     return network.eval()
 
 

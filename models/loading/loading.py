@@ -122,7 +122,7 @@ def _begun(
     part: Loadable, reader: Executor, device: Device, go_on: Callable[[], None]
 ) -> tuple[Blank[nn.Module], Future[dict[str, torch.Tensor]]]:
     blank = part.blank()
-    return blank, reader.submit(check(part.source, blank).read, replace(form_of(device), go_on=go_on))
+    return blank, reader.submit(check(part.source, blank).read, replace(form_of(device, part.component), go_on=go_on))
 
 
 def _fitting(parts: Sequence[Part]) -> tuple[Blank[nn.Module], Source]:

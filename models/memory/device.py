@@ -27,6 +27,7 @@ class Device:
 
     torch_device: torch.device
     dtype: torch.dtype
+    eight_bits: bool = False  # the UNet's weights that a file holds in eight bits stay so in memory
 
     @property
     def pictures_a_call(self) -> int | None:
@@ -47,7 +48,7 @@ def choose(name: str = "auto") -> Device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UserError(f"The device “{name}” is not available here. Start with --device auto, or --device cpu.") from error
-    return Device(device, torch.float32 if device.type == "cpu" else torch.float16)
+    return Device(device, torch.float32 if device.type == "cpu" else torch.float16, eight_bits=device.type == "cuda")
 
 
 @contextmanager
@@ -136,7 +137,7 @@ def sent(tensor: torch.Tensor, device: torch.device | str) -> torch.Tensor:
 def read_machine(device: Device) -> Machine:
     """How much memory there is now: half of the host's free one for weights, nearly all of the device's own."""
     size, one_by_one = torch.finfo(device.dtype).bits // 8, device.pictures_a_call == 1
-    return Machine(psutil.virtual_memory().available // 2, _own_memory(device.torch_device), size, one_by_one)
+    return Machine(psutil.virtual_memory().available // 2, _own_memory(device.torch_device), size, one_by_one, device.eight_bits)
 
 
 def _own_memory(device: torch.device) -> int | None:

@@ -19,6 +19,7 @@ GAPS = 1.1
 TILE = 96  # latents along the side of the largest piece that the VAE decodes at once
 DECODED = 768  # numbers alive at the peak of decoding, for each pixel
 STEERING = 1_640  # numbers that control networks add to the UNet's, for each latent pixel of each picture and branch, in every family
+MOST_IN_EIGHT_BITS = 1.5  # bytes a number; a file whose UNet is in eight bits and whose encoders are in 16 has up to 1.3
 PATCHED = 0.8  # share of a model's weights that LoRAs usually change; the changed ones lie beside the originals
 SMALLEST = 256  # pixels; a smaller picture is not offered
 
@@ -54,6 +55,7 @@ class Machine:
     device: int | None = None  # of the device's own memory, for weights and for pictures; None: the host computes
     element_size: int = 4  # of one number of the weights
     one_by_one: bool = True  # the pictures of a batch go through the network one after another
+    eight_bits: bool = False  # a UNet that a file holds in eight bits stays so
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,9 @@ def weights_of(family: str, file_size: int, machine: Machine) -> int:
     """
     if family not in NEEDS or slimness_of(family, file_size) < 1:
         return file_size * machine.element_size // 2
-    return NEEDS[family].weights * machine.element_size
+    needs = NEEDS[family]
+    stays = machine.eight_bits and file_size < MOST_IN_EIGHT_BITS * needs.weights
+    return needs.weights * machine.element_size - (needs.unet * (machine.element_size - 1) if stays else 0)
 
 
 def slimness_of(family: str, file_size: int) -> float:

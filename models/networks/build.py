@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from models.errors import UserError
 from models.json_values import is_row, is_whole
 from models.memory.device import Device, mend_torchvision
+from models.networks import eight_bits
+from models.tensors import fp8
 from models.tensors.layouts import encoder_tensors, unet_tensors, vae_tensors
 from models.tensors.reading import TensorFormat
 from models.tensors.sources import Source
@@ -122,11 +124,26 @@ def _report_unused(source: Source, names: Collection[str]) -> None:
 
 def fill(blank: Blank[Network], tensors: Mapping[str, Tensor], device: Device) -> Network:
     """The network with its weights, which are put in as they are: views of what was read."""
-    found, expected = blank.arrange(tensors), blank.network.state_dict()
+    weights, scales = fp8.apart(tensors)
+    found, expected = blank.arrange(weights), blank.network.state_dict()
     state = {name: _in_rows(found[name].reshape(weight.shape)).to(device.torch_device) for name, weight in expected.items()}
     blank.network.load_state_dict(state, assign=True)
+    if any(weight.dtype in fp8.STORED for weight in state.values()):
+        eight_bits.settle(blank.network, _scales(blank, weights, scales, device), device.dtype)
     _materialise_buffers(blank.network, device)
     return blank.network.eval().requires_grad_(False)
+
+
+def _scales(blank: Blank[Network], weights: Mapping[str, Tensor], scales: Mapping[str, Tensor], device: Device) -> dict[str, Tensor]:
+    """(rows,) float32 by the network's names, of each weight in eight bits that has one or more: they go the way of their weights."""
+    if not scales:
+        return {}
+    none = torch.ones(())
+    spread = {
+        name: (scales[name].float().reshape(-1, *[1] * (weight.ndim - 1)) if name in scales else none).expand(weight.shape)
+        for name, weight in weights.items()
+    }
+    return {name: factors.flatten(1)[:, 0].to(device.torch_device) for name, factors in blank.arrange(spread).items() if factors.ndim > 1}
 
 
 def _in_rows(tensor: Tensor) -> Tensor:
@@ -134,9 +151,12 @@ def _in_rows(tensor: Tensor) -> Tensor:
     return tensor.contiguous() if tensor.ndim == 2 else tensor
 
 
-def form_of(device: Device) -> TensorFormat:
-    """Convolutions run faster with the channels innermost: on a CPU about a quarter for the VAE, a twentieth for a large UNet."""
-    return TensorFormat(device.dtype, channels_last=True)
+def form_of(device: Device, component: str = "") -> TensorFormat:
+    """Convolutions run faster with the channels innermost: on a CPU about a quarter for the VAE, a twentieth for a large UNet.
+
+    The UNet alone stays in eight bits: it is most of a model, and what runs once is better without the rounding's cost.
+    """
+    return TensorFormat(device.dtype, channels_last=True, eight_bits=device.eight_bits and component == "unet")
 
 
 def of_class(part: str, sizes: Config, component: str) -> Config:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.errors import UserError
-from models.patches.targets import named_modules
+from models.networks.modules import named_modules
 from models.tensors.add_on_names import HYPERNETWORK
 from models.tensors.reading import all_finite
 
@@ -129,7 +129,7 @@ def active(model: DiffusionModel, uses: Sequence[tuple[Hypernetwork, float]]) ->
             _check_width(model, hypernetwork)
             for name, module in named_modules(model.unet):
                 if isinstance(module, nn.Linear) and (layers := _of(hypernetwork, name, module)):
-                    moved = [layer.to(model.device.torch_device, module.weight.dtype) for layer in layers]
+                    moved = [layer.to(model.device.torch_device, model.device.dtype) for layer in layers]
                     stack.callback(module.register_forward_pre_hook(partial(_through, moved, strength)).remove)
         yield
 

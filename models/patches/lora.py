@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import UserError
+from models.networks.eight_bits import raised_at
 from models.patches.blocks import BASE, block_weights
 from models.patches.deltas import check_shapes, is_complete, weight_delta
 from models.patches.lora_files import sort_by_module
@@ -87,6 +88,7 @@ class _Change:
 
     lora: Lora
     name: str  # of the module
+    module: nn.Module
     parameter: nn.Parameter
     matrices: Mapping[str, Tensor]
     strength: float
@@ -110,10 +112,16 @@ class _Patch:
     """All that happens to one parameter."""
 
     parameter: nn.Parameter
+    module: nn.Module  # that has it
+    dtype: torch.dtype  # of the numbers that are computed with
     changes: list[_Change] = field(default_factory=list[_Change])
 
     def weight(self, before: Tensor, index: int = 0, run: int = 1) -> Tensor:
-        """W + the sum of strength * delta, rounded once, in the memory layout of W, which is `before`; at a step, from 0, of a run."""
+        """W + the sum of strength * delta, rounded once, in the memory layout of W, which is `before`; at a step, from 0, of a run.
+
+        A W in eight bits is raised first: the sum has the numbers that are computed with.
+        """
+        before = raised_at(self.module, before, self.dtype)
         after = before
         for change in self.changes:
             after = torch.add(after, change.delta(before), alpha=change.strength_at(index, run))
@@ -236,7 +244,7 @@ def _patches(model: DiffusionModel, uses: Sequence[Use], paces: Sequence[Factor 
     for use, pace in zip(uses, paces, strict=True):
         for change in _changes(model, names, *use, pace=pace):
             change.check()
-            patches.setdefault(id(change.parameter), _Patch(change.parameter)).changes.append(change)
+            patches.setdefault(id(change.parameter), _Patch(change.parameter, change.module, model.device.dtype)).changes.append(change)
     return list(patches.values())
 
 
@@ -265,9 +273,9 @@ def _of_module(lora: Lora, name: str, module: nn.Module, matrices: Mapping[str, 
     """A difference may come for the weight, for the bias, or for both."""
     of_weight = {role: tensor for role, tensor in matrices.items() if role != "diff_b"}
     if of_weight.keys() - FACTORS:
-        yield _Change(lora, name, _parameter(lora, name, module, "weight"), of_weight, strength)
+        yield _Change(lora, name, module, _parameter(lora, name, module, "weight"), of_weight, strength)
     if "diff_b" in matrices:
-        yield _Change(lora, name, _parameter(lora, name, module, "bias"), {"diff": matrices["diff_b"]}, strength)
+        yield _Change(lora, name, module, _parameter(lora, name, module, "bias"), {"diff": matrices["diff_b"]}, strength)
 
 
 def _parameter(lora: Lora, name: str, module: nn.Module, kind: str) -> nn.Parameter:

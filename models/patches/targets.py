@@ -6,21 +6,16 @@ LoRA files name modules as diffusers does, or as the original Stable Diffusion c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from torch import nn
 
+from models.networks.modules import named_modules
 from models.tensors.lora_names import flat
 from models.tensors.unet_names import original_name
 
 if TYPE_CHECKING:
     from models.tensors.unet_names import UNet
-
-
-def named_modules(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """torch does not say of what type they are."""
-    return cast(Iterator[tuple[str, nn.Module]], network.named_modules())
 
 
 def weighted(network: nn.Module) -> dict[str, nn.Module]:

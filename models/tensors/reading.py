@@ -13,13 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from models.errors import UserError
+from models.tensors.fp8 import STORED
 
 if TYPE_CHECKING:
     from models.tensors.header import Header, TensorInfo
@@ -59,6 +60,7 @@ class TensorFormat:
 
     dtype: torch.dtype | None = None  # of all floating-point tensors; None: as in the file
     channels_last: bool = False  # four-dimensional tensors with their second dimension innermost
+    eight_bits: bool = False  # those that are stored in eight bits stay so
     # Asked before each tensor: what it raises ends the reading. It is no part of the form itself.
     go_on: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
@@ -168,7 +170,8 @@ def _dtype(file: str, name: str, info: TensorInfo, form: TensorFormat) -> torch.
     if info.dtype not in DTYPES:
         raise UserError(f"In “{file}”, {name} is stored as {info.dtype}, which cannot be read. Look for the file in float16 or float32.")
     dtype = DTYPES[info.dtype]
-    return form.dtype if form.dtype and dtype.is_floating_point else dtype
+    stays = not form.dtype or not dtype.is_floating_point or (form.eight_bits and dtype in STORED)
+    return dtype if stays else cast(torch.dtype, form.dtype)
 
 
 def _count(info: TensorInfo) -> int:

@@ -45,12 +45,18 @@ def work_of(request: Drawing, catalog: CatalogView, machine: Machine) -> Work:
         height=request.height,
         batch_size=request.pictures_a_batch,
         guided=is_guided(request),
-        patched=models * (any(not use.region for use in request.loras) + len(request.dressed)),
+        patched=_patchable(drawn_with, machine) * (any(not use.region for use in request.loras) + len(request.dressed)),
         steered=bool(control_ids),
         part=part_side(request),
         parts_a_call=1 if one_by_one(request) else WINDOWS_A_CALL,
         slimness=slimness_of(checkpoint.family_key, checkpoint.file.size),
     )
+
+
+def _patchable(drawn_with: Sequence[Checkpoint], machine: Machine) -> int:
+    """Bytes of the models' weights in the numbers that are computed with, which those have that a LoRA changes."""
+    raised = replace(machine, eight_bits=False)
+    return sum(weights_of(entry.family_key, entry.file.size, raised) for entry in drawn_with)
 
 
 def forecast_of(request: Drawing, catalog: CatalogView, machine: Machine, ledger: Sequence[LedgerLine], beside: int = 0) -> Forecast:

@@ -171,7 +171,7 @@ class Loaders:
 
     def _reading_device(self) -> Device:
         """The host's memory, in the numbers that the device computes with."""
-        return Device(HOST, self._device.dtype)
+        return replace(self._device, torch_device=HOST)
 
 
 LOADERS: dict[str, Callable[[Loaders, Key], Held]] = {
