@@ -26,6 +26,8 @@ class VideoModel:
     vae: VideoVae
     preview: PreviewDecoder
     timed_decoder: bool  # the VAE decodes frames together; else each by itself, which flickers
+    one_by_one: bool = False  # with the picture and without it are asked one after the other, as memory does not hold both
+    chunk: int = 1  # frames that there is room to decode together
 
     @property
     def bytes(self) -> int:

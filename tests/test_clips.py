@@ -20,12 +20,13 @@ from models.loading.video import load_image_encoder, load_video
 from models.memory.device import Device
 from models.networks.vision import Vision
 from models.video_model import VideoModel
-from pipelines.denoising.clip import Motion, clip_denoiser, conditioning, linear, smoothly, triangle
+from pipelines.denoising.clip import Motion, clip_denoiser, conditioning, seen_in, smoothly
 from pipelines.denoising.clip_decode import decode_clip
 from pipelines.denoising.denoiser import Denoiser
 from pipelines.denoising.guidance import SteadyGuidance
 from pipelines.denoising.preview import loop_of, strip_of
 from pipelines.denoising.vae_encode import to_pixels
+from pipelines.requests.clip import linear
 from pipelines.samplers import SAMPLERS, plan, sample
 from pipelines.samplers.noise import ImageNoise
 from tests.support.drawing import blots, ended
@@ -65,7 +66,7 @@ Said = Callable[..., Denoiser]
 def said(model: VideoModel, vision: Vision) -> Said:
     """The denoiser of the picture, with guidance that goes from one number to another."""
     with torch.inference_mode():
-        once = conditioning(model, vision, PICTURE, noise_over_picture(), MOTION, [1.0] * FRAMES)
+        once = conditioning(model, seen_in(vision, PICTURE), PICTURE, noise_over_picture(), MOTION, [1.0] * FRAMES)
 
     def denoiser(first: float, last: float, other: VideoModel = model, **more: Any) -> Denoiser:
         return clip_denoiser(
@@ -200,11 +201,6 @@ def test_the_picture_is_seen_as_the_original_resizes_it() -> None:
         pixels = to_pixels(blots(size))
         wanted = reference._resize_with_antialiasing(pixels, (224, 224))
         torch.testing.assert_close(smoothly(pixels, 224), wanted, rtol=1e-5, atol=1e-5)
-
-
-def test_guidance_goes_from_the_first_frame_to_the_last_or_to_the_middle_and_back() -> None:
-    assert linear(1, 3, 5) == [1, 1.5, 2, 2.5, 3]
-    assert triangle(1, 2.5, 5) == [1, 1.75, 2.5, 1.75, 1]
 
 
 def test_other_chunks_make_other_pixels_and_one_that_finds_no_room_gets_smaller(model: VideoModel, monkeypatch: pytest.MonkeyPatch) -> None:

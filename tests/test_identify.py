@@ -231,8 +231,6 @@ NOT_YET: dict[str, tuple[Shapes, str, str, str]] = {  # row -> header, name, fam
     "unCLIP H": (shape_of(4, 1024, 2048), "sd21-unclip-h", "sd2-unclip", "h"),
     "SSD-1B, Vega, KOALA": (shape_of(4, 2048, 2816), "ssd-1b", "sdxl-small", ""),
     "Playground 2.5": ({**shape_of(4, 2048, 2816), "edm_mean": (1,), "edm_std": (1,)}, "playground", "playground", ""),
-    "SVD": ({**shape_of(8, 1024, 768), f"{UNET}input_blocks.1.1.time_stack.0.attn1.to_k.weight": (320, 320)}, "svd", "svd", ""),
-    "SVD-XT": ({**shape_of(8, 1024, 768), f"{UNET}input_blocks.1.1.time_stack.0.attn1.to_k.weight": (320, 320)}, "svd_xt", "svd", "xt"),
     "SV3D": ({**shape_of(8, 1024, 1280), f"{UNET}input_blocks.1.1.time_stack.0.attn1.to_k.weight": (320, 320)}, "sv3d_p", "sv3d", ""),
     "SD3": (SD3, "sd3_medium", "sd3", "medium"),
     "SD3.5 medium": ({**SD3, "pos_embed": (1, POSITIONS["3.5m"], 1536)}, "sd3.5", "sd3", "3.5 medium"),
@@ -264,6 +262,15 @@ NOT_YET: dict[str, tuple[Shapes, str, str, str]] = {  # row -> header, name, fam
     "Hunyuan Video": ({"txt_in.individual_token_refiner.blocks.0.norm1.weight": (9,), "double_blocks.0.img_attn_qkv.weight": (9, 9)}, "hy",
                       "hunyuan-video", ""),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "frames", "pace"), [("svd", "", 14, 7), ("svd_xt", "xt", 25, 7), ("svd-xt-1-1", "xt 1.1", 25, 6)]
+)
+def test_a_video_model_says_what_it_was_trained_for(name: str, variant: str, frames: int, pace: int) -> None:
+    found = told({**shape_of(8, 1024, 768), f"{UNET}input_blocks.1.1.time_stack.0.attn1.to_k.weight": (320, 320)}, name)
+    assert in_short(found) == ("checkpoint", "svd", variant, True)
+    assert (found.defaults["frames"], found.defaults["frames_a_second"]) == (frames, pace)
 
 
 @pytest.mark.parametrize("row", NOT_YET)

@@ -93,8 +93,7 @@ def test_a_folder_that_asks_for_other_code_is_refused(tmp_path: Path, case: str)
 
 @pytest.mark.parametrize(
     ("pipeline", "family"),
-    [("FluxPipeline", "flux1"), ("Flux2KleinPipeline", "flux2"), ("StableDiffusion3Pipeline", "sd3"), ("StableVideoDiffusionPipeline",
-        "svd"),
+    [("FluxPipeline", "flux1"), ("Flux2KleinPipeline", "flux2"), ("StableDiffusion3Pipeline", "sd3"),
      ("ZImagePipeline", "z-image"), ("QwenImageEditPipeline", "qwen-image"), ("MyOwnPipeline", "")],
 )  # fmt: skip
 def test_a_folder_of_another_family_is_named(tmp_path: Path, pipeline: str, family: str) -> None:

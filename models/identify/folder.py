@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from models.families import X4_UPSCALER
+from models.families import SVD, X4_UPSCALER
 from models.files import Identity, ModelKind
 from models.identify.control import CLASSES as CONTROL_CLASSES
 from models.identify.control import control_folder
@@ -58,7 +58,7 @@ OTHERS: tuple[tuple[str, str, str], ...] = (
     ("Krea2", "krea2", "Krea 2"),
 )  # fmt: skip
 
-XT_FRAMES = 25
+XT_FRAMES, MOST_FRAMES = 25, 100
 XT_11 = re.compile(r"1[._-]1(?!\d)")
 X4_INPUTS = 7  # channels: the latents, and a small picture
 X4_DEFAULTS: Mapping[str, object] = {"steps": 30, "guidance_scale": 9.0}
@@ -113,9 +113,10 @@ def read_json(file: Path) -> dict[str, object]:
 def _other(pipeline: str, folder: Path) -> Identity:
     for beginning, family, name in OTHERS:
         if pipeline.startswith(beginning):
+            if family == SVD.key and not _oversized(folder):
+                return video_identity("diffusers", folder.name, read_json(folder / "unet" / CONFIG).get("num_frames"))
             note = f"This is {name}. Atelier draws with Stable Diffusion 1, 2 and SDXL so far."
-            variant = video_variant(folder.name, read_json(folder / "unet" / CONFIG).get("num_frames")) if family == "svd" else ""
-            return Identity("checkpoint", family, variant, "diffusers", supported=False, note=note)
+            return Identity("checkpoint", family, "", "diffusers", supported=False, note=note)
     return Identity("checkpoint", layout="diffusers", supported=False, note="This folder holds a kind of model that Atelier does not know.")
 
 
@@ -169,6 +170,20 @@ def video_variant(name: str, frames: object = None) -> str:
     """
     is_long = frames == XT_FRAMES or "xt" in name.lower()
     return "" if not is_long else "xt 1.1" if XT_11.search(name) else "xt"
+
+
+TRAINED: Mapping[str, Mapping[str, object]] = {  # by variant: request field -> what a video model was trained for
+    "": {"frames": 14, "frames_a_second": 7, "width": 1024, "height": 576},
+    "xt": {"frames": XT_FRAMES, "frames_a_second": 7, "width": 1024, "height": 576},
+    "xt 1.1": {"frames": XT_FRAMES, "frames_a_second": 6, "motion": 127, "width": 1024, "height": 576},
+}
+
+
+def video_identity(layout: str, name: str, frames: object = None) -> Identity:
+    """Of Stable Video Diffusion. `frames`: as for `video_variant`; those of another model are its own."""
+    variant = video_variant(name, frames)
+    own = {"frames": frames} if is_whole(frames) and 0 < frames <= MOST_FRAMES else {}
+    return Identity("checkpoint", SVD.key, variant, layout, defaults={**TRAINED[variant], **own})
 
 
 def x4_identity(kind: ModelKind, layout: str, prediction_type: str = "v_prediction") -> Identity:

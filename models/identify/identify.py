@@ -13,7 +13,7 @@ from models.files import Identity, ModelKind
 from models.identify.add_ons import add_on
 from models.identify.control import control
 from models.identify.distilled import distilled
-from models.identify.folder import identify_folder, video_variant, x4_identity
+from models.identify.folder import identify_folder, video_identity, x4_identity
 from models.identify.newer import newer_family
 from models.identify.trigger_words import trigger_words
 from models.tensors.header import Header
@@ -83,7 +83,7 @@ def _special(signature: Signature, name: str) -> Identity | None:
     context, classes, inputs = signature.context, signature.unet_classes, signature.unet_inputs
     if signature.has_part("time_stack"):
         is_sv3d = classes != SVD_CLASSES
-        return _later("sv3d", "SV3D") if is_sv3d else _later("svd", "Stable Video Diffusion", video_variant(name))
+        return _later("sv3d", "SV3D") if is_sv3d else video_identity("sgm", name)
     if signature.has("cc_projection.weight"):
         return _later("zero123", "Zero123", "stable" if "stable" in name else "xl" if "xl" in name else "")
     if inputs == 7 and context == 1024 and signature.unet(X4_LEVELS):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from models.errors import UserError
-from models.families import FAMILIES
+from models.families import EVERY
 from models.files import Identity, ModelFile, ModelKind, Overrides
 from models.library.background import Background
 from models.library.checkpoint import STARTER, Checkpoint, Facts, checkpoint_of, file_id, read_checkpoint, read_folder, read_starter_depth
@@ -351,4 +351,4 @@ def _one_each(entries: Sequence[Found]) -> list[Found]:
 
 
 def _draws(entry: ModelFile) -> bool:
-    return entry.usable and entry.identity.kind == "checkpoint" and entry.identity.family in FAMILIES
+    return entry.usable and entry.identity.kind == "checkpoint" and entry.identity.family in EVERY

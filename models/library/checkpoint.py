@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from models.families import FAMILIES, PIXELS_PER_LATENT
+from models.families import EVERY, FAMILIES, PIXELS_PER_LATENT
 from models.files import Identity, ModelFile
 from models.identify.distilled import NOT_DISTILLED, decided_defaults
 from models.identify.folder import read_json
@@ -74,7 +74,7 @@ class Checkpoint:
 def checkpoint_of(file: ModelFile, facts: Facts) -> Checkpoint:
     """What was found, with what a person decided on top."""
     own, identity = file.overrides, file.identity
-    family_key = identity.family if identity.family in FAMILIES else "sd1"
+    family_key = identity.family if identity.family in EVERY else "sd1"
     variant = "" if own.variant == NOT_DISTILLED else own.variant or identity.variant
     found = decided_defaults(identity, own.variant, file.name.lower()) if own.variant else identity.defaults
     prediction_type = own.prediction_type or identity.prediction_type
@@ -82,8 +82,8 @@ def checkpoint_of(file: ModelFile, facts: Facts) -> Checkpoint:
     return Checkpoint(
         id=file.id,
         name=file.name,
-        family=FAMILIES[family_key].name,
-        native_size=facts.native_size or SMALLER.get((family_key, plain), FAMILIES[family_key].native_size),
+        family=EVERY[family_key].name,
+        native_size=facts.native_size or SMALLER.get((family_key, plain), EVERY[family_key].native_size),
         folder=file.path,
         file=file,
         family_key=family_key,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from models.families import FAMILIES, PIXELS_PER_LATENT
+from models.families import EVERY, PIXELS_PER_LATENT
 from models.files import ModelFile, ModelKind
 from models.library.checkpoint import Checkpoint
 
@@ -52,7 +52,7 @@ def _bound(entry: ModelFile, checkpoint: Checkpoint) -> str:
 
 
 def _vae(entry: ModelFile, checkpoint: Checkpoint) -> str:
-    if FAMILIES[checkpoint.family_key].latent.pixels != PIXELS_PER_LATENT:
+    if EVERY[checkpoint.family_key].latent.pixels != PIXELS_PER_LATENT:
         return f"“{checkpoint.name}” has latents of its own, which no other VAE reads."
     own, found = checkpoint.vae_width or VAE_WIDTH, width(entry) or VAE_WIDTH
     if own != found:
@@ -79,4 +79,4 @@ def _latents(family: str) -> str:
 
 
 def _name(family: str) -> str:
-    return FAMILIES[family].name if family in FAMILIES else family
+    return EVERY[family].name if family in EVERY else family

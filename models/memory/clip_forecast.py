@@ -6,6 +6,7 @@ The picture is seen by its encoder, read by the VAE, the frames are denoised tog
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from models.families import SVD
@@ -27,6 +28,8 @@ class ClipWork:
     width: int  # pixels
     height: int
     guided: bool = True  # two branches, with and without the picture
+    one_by_one: bool = False  # these one after the other, whatever there is room for
+    slimness: float = 1.0  # channels of the networks as a share of those in the published size
 
     @property
     def pixels(self) -> int:
@@ -36,6 +39,14 @@ class ClipWork:
     def latents(self) -> int:
         """Of all frames."""
         return self.frames * self.pixels // SVD.latent.pixels**2
+
+    def weights(self, numbers: int) -> int:
+        """Of a network that has so many in its published size."""
+        return int(numbers * self.slimness**2)
+
+    def alive(self, numbers: int) -> int:
+        """At the peak of one, likewise."""
+        return int(numbers * self.slimness)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,12 @@ class ClipForecast:
         return max(self.seeing, self.reading, self.denoising, self.decoding) <= self.available
 
 
+def slimness_of_video(file_size: int) -> float:
+    """Of a model whose file has so many bytes, which holds at least one byte a number; a smaller one is taken to be in half precision."""
+    numbers = UNET + VAE + VISION
+    return 1.0 if file_size >= 0.9 * numbers else math.sqrt(file_size / 2 / numbers)
+
+
 def forecast_clip(work: ClipWork, machine: Machine, available: int) -> ClipForecast:
     """`available`: bytes that weights and work may take together. The largest chunk is taken that there is room for, as frames that are
     decoded together fit together.
@@ -67,22 +84,23 @@ def forecast_clip(work: ClipWork, machine: Machine, available: int) -> ClipForec
 
 def _predicted(work: ClipWork, machine: Machine, available: int) -> ClipForecast:
     size, together = machine.element_size, _denoising(work, machine, one_by_one=False)
-    one_by_one = work.guided and (machine.one_by_one or together > available)
-    reading = VAE * FULL + _with_gaps(READ * work.pixels * FULL, machine)
+    one_by_one = work.guided and (work.one_by_one or machine.one_by_one or together > available)
+    reading = work.weights(VAE) * FULL + _with_gaps(work.alive(READ * work.pixels) * FULL, machine)
     chunk = next((chunk for chunk in range(work.frames, 1, -1) if _decoding(work, machine, chunk) <= available), 1)
     denoising = _denoising(work, machine, one_by_one)
     decoding = _decoding(work, machine, chunk)
-    beside = max(denoising - UNET * size, decoding - VAE * size)
-    return ClipForecast(VISION * size, reading, denoising, decoding, available, one_by_one, chunk, beside)
+    beside = max(denoising - work.weights(UNET) * size, decoding - work.weights(VAE) * size)
+    return ClipForecast(work.weights(VISION) * size, reading, denoising, decoding, available, one_by_one, chunk, beside)
 
 
 def _denoising(work: ClipWork, machine: Machine, one_by_one: bool) -> int:
     numbers = ACTIVE_TOGETHER * 2 if work.guided and not one_by_one else ACTIVE
-    return UNET * machine.element_size + _with_gaps(numbers * work.latents * machine.element_size, machine)
+    return work.weights(UNET) * machine.element_size + _with_gaps(work.alive(numbers * work.latents) * machine.element_size, machine)
 
 
 def _decoding(work: ClipWork, machine: Machine, chunk: int) -> int:
-    return VAE * machine.element_size + _with_gaps(DECODED * work.pixels * chunk * machine.element_size, machine)
+    alive = work.alive(DECODED * work.pixels * chunk)
+    return work.weights(VAE) * machine.element_size + _with_gaps(alive * machine.element_size, machine)
 
 
 def _with_gaps(count: int, machine: Machine) -> int:

@@ -15,10 +15,14 @@ from pipelines.images.store import Inputs
 from pipelines.requests.control_unit import ControlUse
 
 if TYPE_CHECKING:
+    from models.memory.clip_forecast import ClipWork
     from models.networks.vision import Vision
     from models.patches.ip_adapter import IpAdapter
     from models.upscalers.upscaler import Upscaler
+    from models.video_model import VideoModel
     from pipelines.preprocessors.annotators import Annotator
+
+NO_VIDEO = "The video model is not here."
 
 
 class Lender(Protocol):
@@ -34,6 +38,14 @@ class Lender(Protocol):
 
     def upscaler(self, upscaler_id: str) -> AbstractContextManager[Upscaler]:
         """A network that makes pictures larger."""
+        ...
+
+    def picture_encoder(self, model_id: str) -> AbstractContextManager[Vision]:
+        """What a video model looks at its picture through."""
+        ...
+
+    def video(self, model_id: str, work: ClipWork, sparing: bool = False) -> AbstractContextManager[VideoModel]:
+        """The rest of it, with room for this clip. `sparing`: it comes to the device a part at a time."""
         ...
 
     def make_room(self) -> None:
@@ -54,6 +66,12 @@ class NoLender:
 
     def upscaler(self, upscaler_id: str) -> AbstractContextManager[Upscaler]:
         raise UserError("The upscaler is not here.")
+
+    def picture_encoder(self, model_id: str) -> AbstractContextManager[Vision]:
+        raise UserError(NO_VIDEO)
+
+    def video(self, model_id: str, work: ClipWork, sparing: bool = False) -> AbstractContextManager[VideoModel]:
+        raise UserError(NO_VIDEO)
 
     def make_room(self) -> None:
         pass

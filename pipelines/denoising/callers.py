@@ -112,9 +112,9 @@ class ClipCaller:
         return False
 
     def __call__(self, told: Told, x: Tensor, time: Tensor, samples: Samples, held: bool = True) -> Tensor:
-        """Branches go one after another where pictures do."""
-        branches = list(range(told.branches))
-        together = [[branch] for branch in branches] if self._model.device.pictures_a_call == 1 else [branches]
+        """Branches go one after another where pictures do, and where there is no room for both."""
+        branches, apart = list(range(told.branches)), self._model.one_by_one or self._model.device.pictures_a_call == 1
+        together = [[branch] for branch in branches] if apart else [branches]
         answers: list[Tensor] = []
         for place, each in enumerate(together):
             if place:

@@ -44,15 +44,14 @@ class Motion:
 
 
 def conditioning(
-    model: VideoModel, vision: Vision, picture: Image.Image, noise: Tensor, motion: Motion, scales: Sequence[float]
+    model: VideoModel, seen: Tensor, picture: Image.Image, noise: Tensor, motion: Motion, scales: Sequence[float]
 ) -> Conditioning:
     """What is said at each call. Without the picture means zeros in place of its latents and of what is seen in it, and the same numbers.
 
-    `picture`: RGB, at the size of the clip. `noise`: (1, 3, height, width), laid over it before the VAE reads it. `scales`: guidance of
-    each frame.
+    `seen`: what `seen_in` says of the picture. `picture`: RGB, at the size of the clip. `noise`: (1, 3, height, width), laid over it before
+    the VAE reads it. `scales`: guidance of each frame.
     """
-    pixels = to_pixels(picture)
-    seen, latents = _seen(vision, pixels), _latents(model, pixels + motion.picture_noise * noise)
+    latents = _latents(model, to_pixels(picture) + motion.picture_noise * noise)
     told = Condition(seen, sizes=(motion.numbers,), beside=latents)
     without = replace(told, context=torch.zeros_like(seen), beside=torch.zeros_like(latents))
     return Conditioning((AtOnce(((1.0, told),), without),), SteadyGuidance(torch.tensor(scales).view(1, -1, 1, 1, 1)))
@@ -63,9 +62,9 @@ def clip_denoiser(model: VideoModel, said: Conditioning, go_on: Callable[[], Non
     return Denoiser(model, CountedSchedule(PREDICTIONS["edm_v"], model.family.aligned_levels), said, go_on=go_on)
 
 
-def _seen(vision: Vision, pixels: Tensor) -> Tensor:
-    """By CLIP, which is shown the whole picture, squeezed to its square and not cut."""
-    weight = next(vision.network.parameters())
+def seen_in(vision: Vision, picture: Image.Image) -> Tensor:
+    """(1, 1, width), by CLIP, which is shown the whole picture, RGB, squeezed to its square and not cut."""
+    pixels, weight = to_pixels(picture), next(vision.network.parameters())
     side = cast(int, vision.network.config.image_size)
     return vision.network(as_clip_sees(smoothly(pixels, side)).to(weight.device, weight.dtype)).image_embeds.unsqueeze(1)
 
@@ -103,14 +102,3 @@ def _latents(model: VideoModel, pixels: Tensor) -> Tensor:
     with full_precision(model) if is_half else nullcontext():
         read = sent(pixels, model.device.torch_device)
         return model.vae.encode(read, return_dict=False)[0].mean  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def linear(first: float, last: float, frames: int) -> list[float]:
-    """Guidance that rises evenly over the frames, which hold to the picture less the farther they are."""
-    return torch.linspace(first, last, frames).tolist()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-
-
-def triangle(ends: float, middle: float, frames: int) -> list[float]:
-    """Guidance that rises to the middle and falls again, for clips that come back to where they began."""
-    half = [abs(2 * place / max(1, frames - 1) - 1) for place in range(frames)]
-    return [middle + (ends - middle) * share for share in half]

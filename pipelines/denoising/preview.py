@@ -14,7 +14,7 @@ from models.loading.preview_decoder import PreviewDecoder
 from pipelines.images.masking import Patch
 
 LONGEST = 512  # pixels; a larger preview says no more about the picture
-LONGEST_STRIP = 2048  # pixels; of a clip's frames in a row
+LONGEST_STRIP = 8192  # pixels; of a clip's frames in a row
 GAP = 2  # pixels between the pictures of one batch
 
 

@@ -12,19 +12,20 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import BinaryIO
 
-from PIL import ExifTags, Image, PngImagePlugin
+from PIL import PngImagePlugin
 
 from models.errors import UserError
 from pipelines.gallery.bare_png import PIECE, SIGNATURE, pieces
 from pipelines.gallery.leaving import Sign
+from pipelines.images.clip_file import ENDING, moves, without_texts
 from pipelines.images.decode import WHITE, normalise
 from pipelines.images.source_type import PNG_NAME, packet, source_in
 from pipelines.metadata.picture_texts import ATELIER, PARAMETERS, texts_in
+from pipelines.metadata.written import LONGEST, exif_of
 
 LARGEST = 200_000_000  # bytes of a file that is decoded
 TOO_LARGE = "It is too large to be saved in another way than it is."
 QUICK = 1  # of 9, zlib's levels: whoever waits for a ZIP would rather have it soon than small
-LONGEST = 65_000  # bytes of settings that a JPEG can hold in one place: its segments count with 16 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,19 @@ def _given_out(file: BinaryIO, name: str, wanted: str, settings: bool) -> tuple[
         return name, iter(lambda: file.read(PIECE), b"")
     if wanted in (AS_SAVED, "png") and beginning == SIGNATURE:
         return name, iter(lambda: file.read(PIECE), b"") if settings else pieces(file)
+    if wanted in (AS_SAVED, "webp") and PurePath(name).suffix == ENDING and (clip := _clip(file, settings)):
+        return name, iter([clip])
     found = FORMATS[wanted or "png"]
     return f"{PurePath(name).stem}{found.ending}", iter([_drawn_anew(_whole(file), found, settings)])
+
+
+def _clip(file: BinaryIO, settings: bool) -> bytes:
+    """A clip stays one: all its frames, and its label alone where its settings stay here. b"" for what does not move."""
+    data = _whole(file)
+    file.seek(0)
+    if not moves(data):
+        return b""
+    return data if settings else without_texts(data, packet(source_in(data)).encode())
 
 
 def nameless(name: str) -> str:
@@ -102,7 +114,7 @@ def _drawn_anew(data: bytes, wanted: Format, settings: bool) -> bytes:
         return stream.getvalue()
     told = packet(source_in(data), record).encode()
     told = told if len(told) < LONGEST else packet(source_in(data)).encode()
-    image.save(stream, wanted.says, xmp=told, exif=_exif(parameters), **wanted.options)
+    image.save(stream, wanted.says, xmp=told, exif=exif_of(parameters), **wanted.options)
     return stream.getvalue()
 
 
@@ -112,14 +124,6 @@ def _texts(data: bytes) -> dict[str, str]:
         return texts_in(data)
     except UserError:
         return {}
-
-
-def _exif(parameters: str) -> Image.Exif:
-    """The settings as A1111 writes them into what is no PNG: a UserComment in UTF-16 (EXIF 2.32, 4.6.5)."""
-    exif, comment = Image.Exif(), b"UNICODE\0" + parameters.encode("utf-16-be", "replace")
-    if parameters and len(comment) < LONGEST:
-        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
-    return exif
 
 
 def _png_texts(source: str, texts: dict[str, str]) -> PngImagePlugin.PngInfo:

@@ -16,14 +16,17 @@ from pathlib import Path
 
 from models.errors import UserError
 from models.json_values import is_table, table, text
+from pipelines.images import clip_file
 from pipelines.metadata.picture_settings import inspect
 from pipelines.metadata.picture_texts import texts_in
 from pipelines.metadata.provenance import SETTINGS_FROM
 from pipelines.requests.request import describe
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
-NAME = re.compile(r"\d{8}-\d{6}-\d{4}_.*\.png", re.DOTALL)  # what `pipelines.jobs.outputs` gives
+NAME = re.compile(r"\d{8}-\d{6}-\d{4}_.*\.(png|webp)", re.DOTALL)  # what `pipelines.jobs.outputs` gives
+ENDINGS = (".png", clip_file.ENDING)
 MODEL = "Model"  # in what a picture was made with
+HEADS = 30  # bytes in which a file says its size
 HEAD, END = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\0\0\0\0IEND\xaeB`\x82"
 
 
@@ -70,7 +73,7 @@ def any_picture(folder: Path) -> bool:
 
 
 def read(folder: Path, path: str) -> Found | None:
-    """None for what is no whole PNG file."""
+    """None for what is neither a whole PNG nor a whole clip."""
     try:
         path.encode()  # a name that is no text cannot stand in the book
         size, modified = _size_of(folder / path)
@@ -83,14 +86,16 @@ def read(folder: Path, path: str) -> Found | None:
 
 
 def _size_of(path: Path) -> tuple[tuple[int, int] | None, float]:
-    """Width and height, None when the file is no PNG from its head to its end; and when it was written."""
+    """Width and height, None when the file is no PNG and no clip from its head to its end; and when it was written."""
     about = path.stat()
     if not stat.S_ISREG(about.st_mode):  # a pipe would keep the start waiting for ever
         return None, 0.0
     with path.open("rb") as file:
-        head = file.read(24)
+        head = file.read(HEADS)
+        if clip_file.is_whole(head, about.st_size):
+            return clip_file.size_in(head), about.st_mtime
         file.seek(max(about.st_size - len(END), 0))
-        whole = len(head) == 24 and head.startswith(HEAD) and file.read() == END
+        whole = head.startswith(HEAD) and file.read() == END
     return (struct.unpack(">II", head[16:]) if whole else None), about.st_mtime
 
 
@@ -110,11 +115,11 @@ def _said_by(path: Path) -> tuple[str, Mapping[str, object]]:
 
 
 def _pictures(folder: Path) -> Iterator[str]:
-    """All PNG files in the folder and those below, but for hidden ones; relative."""
+    """All PNG files and clips in the folder and those below, but for hidden ones; relative."""
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         inside = Path(place).relative_to(folder)
-        yield from ((inside / name).as_posix() for name in files if name.lower().endswith(".png") and not name.startswith("."))
+        yield from ((inside / name).as_posix() for name in files if name.lower().endswith(ENDINGS) and not name.startswith("."))
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

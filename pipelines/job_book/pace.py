@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pipelines.images.tiles import pixels_drawn
 from pipelines.prompts.asked import share_of_work
 from pipelines.requests.branch import branch_of
-from pipelines.requests.request import Drawing, Enlarge, Request
+from pipelines.requests.request import Drawing, Enlarge, Request, Wordless
 
 NEWEST = 0.3  # share of the newest batch in what is known
 
@@ -32,12 +32,14 @@ class Paces:
 
 def sort_of(request: Request) -> str:
     """What is drawn at one pace. Words from the most to the least general."""
-    model = request.checkpoint if isinstance(request, Drawing) else request.upscaler if isinstance(request, Enlarge) else ""
+    model = request.checkpoint if isinstance(request, Drawing | Wordless) else request.upscaler if isinstance(request, Enlarge) else ""
     return f"{request.kind} {model}".strip()
 
 
 def work_of(request: Request) -> float:
     """Work of one batch."""
+    if isinstance(request, Wordless):
+        return request.pixels / 1e6 * request.steps
     if not isinstance(request, Drawing):
         return 1.0
     return pixels_drawn(request) / 1e6 * _steps(request) * request.pictures_a_batch * share_of_work(request)

@@ -44,6 +44,7 @@ class Picture:
     made_with: dict[str, str]  # what the request named, by name and hash: {"Model": ..., "Model hash": ...}
     index: int  # 0 .. count - 1, within the job
     count: int
+    frames: tuple[Image, ...] = ()  # of a picture that moves, the first of which is `image`
 
 
 Event = Step | Picture

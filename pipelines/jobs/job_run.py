@@ -20,7 +20,8 @@ from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.progress import JobProgress
 from pipelines.jobs.runner import Events, Runner
 from pipelines.jobs.saving import Saving
-from pipelines.requests.request import Drawing, Kind, Request
+from pipelines.requests.remaining import Progress
+from pipelines.requests.request import Drawing, Kind, Request, Wordless
 from pipelines.steps.store import person_of
 
 log = logging.getLogger(__name__)
@@ -123,17 +124,21 @@ class JobRun:
     def _timed(self, number: int, batch: Events) -> None:
         """One batch, with the seconds it took in the book."""
         self._live.has_read, begin = False, time.monotonic()
+        before = replace(self._live.progress, stored=dict(self._live.progress.stored))
         try:
             self._follow(batch)
             if not self._is_over():
                 self._live.progress.batch = number + 1
         finally:
-            self._account(time.monotonic() - begin)
+            self._account(time.monotonic() - begin, before)
 
-    def _account(self, seconds: float) -> None:
-        """A batch that was given up says nothing of the pace, nor does one for which models were read."""
+    def _account(self, seconds: float, before: Progress) -> None:
+        """A batch that was given up says nothing of the pace, nor does one for which models were read. One whose pictures are not written
+        yet is not done for the book, which would have to do without them after a kill.
+        """
+        progress = before if self._around.saving.waits(self._job.id) else self._live.progress
         try:
-            self._around.book.queue.used(self._job.id, self._live.progress, seconds, not self._live.has_read and not self._is_over())
+            self._around.book.queue.used(self._job.id, progress, seconds, not self._live.has_read and not self._is_over())
         except BookError as error:
             log.warning("how far job %s has come could not be written: %s", self._job.id, error)
 
@@ -141,6 +146,7 @@ class JobRun:
         """One batch, to its end or to where it is stopped or skipped."""
         with closing(batch) as events:
             for event in events:
+                self._around.saving.look()
                 self._onlooker.heard(event)
                 if event is not None:
                     self._tell(event)
@@ -186,9 +192,11 @@ class JobRun:
 
 def settled(request: Kind) -> Kind:
     """The request with its seeds chosen, if it has some: A1111's range, so that a seed can be typed into other tools."""
-    if not isinstance(request, Drawing):
+    if not isinstance(request, Drawing | Wordless):
         return request
     dice = random.SystemRandom()
     seed = dice.randrange(2**32) if request.seed == -1 else request.seed
+    if isinstance(request, Wordless):
+        return replace(request, seed=seed)
     varies = request.variation_strength > 0 and request.variation_seed == -1
     return replace(request, seed=seed, variation_seed=dice.randrange(2**32) if varies else request.variation_seed)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from pipelines.requests.request import Drawing, Request, describe
+from pipelines.requests.request import Drawing, Request, Wordless, describe
 from pipelines.steps.content import content_of
 from pipelines.steps.store import FILES, KeptSteps, Rated
 
@@ -42,7 +42,7 @@ class StepKeeper:
         """A try at the job begins; returns once what an earlier one has left is settled: whether that is not gone on from because other
         files draw now. `files`: what those that draw look like. `person`: whose the steps are, see `person_of`.
         """
-        if not (self.kept.budget and isinstance(request, Drawing)):
+        if not (self.kept.budget and isinstance(request, Drawing | Wordless)):
             return False
         self._orders[job] = order = order_of(request, files)
         self._persons[job] = person
@@ -59,7 +59,10 @@ class StepKeeper:
             self._put(lambda: self._add(job, order, state()))
 
     def picture(self, job: str, index: int, name: str, request: Request, made_with: Mapping[str, str]) -> None:
-        """A picture is saved as a file of this name."""
+        """A picture is saved as a file of this name. What is drawn without words is not drawn on from its steps, so they go."""
+        if isinstance(request, Wordless):
+            self._put(lambda: self.kept.drop(job))
+            return
         if job in self._orders and isinstance(request, Drawing):
             person = self._persons.get(job, "")
             self._put(

@@ -2,6 +2,8 @@
 
     outputs/2026-11-21/20261121-031502-0007_red-house-in-the-snow_s1234.png
 
+A clip is an animated WebP, with its frames beside it (`pipelines.images.clip_file`).
+
 The name sorts by time: date, time of day, ten-thousandths of a second, words of the prompt, seed (of a drawing). Three texts are in the
 PNG:
 
@@ -22,7 +24,7 @@ import shutil
 import threading
 import time
 import unicodedata
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -30,14 +32,17 @@ from pathlib import Path
 from PIL import Image, PngImagePlugin
 
 from models.errors import UserError
+from pipelines.images import clip_file
 from pipelines.images.source_type import PNG_NAME, packet
 from pipelines.images.store import INPUTS, Inputs
 from pipelines.job_book.errors import Trouble, trouble
+from pipelines.jobs.clip_choice import ClipChoices
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import FORMAT_VERSION, Reading, inspect, read
 from pipelines.metadata.source_of import source_of
+from pipelines.metadata.written import clip_texts
 from pipelines.prompts import first_words
-from pipelines.requests.request import Drawing, Request, describe
+from pipelines.requests.request import Clip, Drawing, Request, Wordless, describe
 
 __all__ = ["NotSaved", "Outputs", "Reading", "inspect", "read", "slug"]
 
@@ -45,6 +50,8 @@ log = logging.getLogger(__name__)
 
 SLUG_BYTES = 60
 LEAST_FREE = 200_000_000  # bytes
+PNG = ".png"
+PLAYED = 8  # frames a second of what moves and does not say how fast
 COMPRESSION = 1  # of 9. On pictures, 6 takes three times as long for a tenth less
 UNFINISHED = ".part"
 
@@ -57,6 +64,9 @@ SENTENCES: dict[Trouble, str] = {
 DISK = "The disk with the pictures reported an error. Look at the pictures folder."
 
 
+Files = Mapping[str, bytes]  # by their endings
+
+
 class NotSaved(UserError):
     """The disk did not take a picture. Nothing is left of the attempt, and the next one may go well."""
 
@@ -67,6 +77,7 @@ class Outputs:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self._inputs = Inputs(self.folder / INPUTS)
+        self.clips = ClipChoices(self.folder)
         self._was_there = self.folder.is_dir()
         self._last = 0
         self._lock = threading.Lock()
@@ -76,17 +87,30 @@ class Outputs:
 
         Raises `NotSaved` when the disk is full or cannot be written; then nothing is left of the attempt.
         """
-        data = _png(image, request, made_with, source_of(request, self._inputs.source))
+        return self.put({PNG: _png(image, request, made_with, source_of(request, self._inputs.source))}, request)
+
+    def encoded(self, frames: Sequence[Image.Image], request: Request, made_with: dict[str, str]) -> Files:
+        """What `put` saves of a clip: it takes seconds, so it may be asked for in another thread. Writes nothing."""
+        source, kept = source_of(request, self._inputs.source), self.clips.choice
+        told = clip_texts(_json(request, made_with), infotext.write(request, made_with), source)
+        pace = request.frames_a_second if isinstance(request, Clip) else PLAYED
+        made = {clip_file.ENDING: clip_file.written(frames, pace, kept.options, *told)}
+        return made | ({clip_file.FRAMES: clip_file.zipped(frames)} if kept.frames else {})
+
+    def put(self, files: Files, request: Request) -> Path:
+        """Files of one picture, by their endings, under one name: its own first, and the path of that. All are complete and on the disk
+        when this returns. Raises `NotSaved`, as `save`.
+        """
         with _told():
             self._find_folder()
-            return self._put(data, f"{_name(request)}.png")
+            return self._put(files, _name(request))
 
     def keep_copy(self, data: bytes, request: Request, ending: str) -> Path:
         """A picture file from elsewhere, byte for byte, under a name of ours. `ending`: ".png" and the like. Raises `NotSaved`."""
         self.check_space()
         with _told():
             self._find_folder()
-            return self._put(data, f"{_name(request)}{ending}")
+            return self._put({ending: data}, _name(request))
 
     def check_space(self) -> None:
         """Raises `NotSaved` when less than 200 MB are free: a job should not start that cannot be kept."""
@@ -99,7 +123,9 @@ class Outputs:
 
     def sweep(self, older_than: float = 60) -> int:
         """Remove what interrupted saves left, if last touched more than `older_than` seconds ago. Returns how many."""
-        return sum(_remove_if_old(path, time.time() - older_than) for path in self.folder.glob(f"*/.*{UNFINISHED}"))
+        left = [*self.folder.glob(f"*/.*{UNFINISHED}"), *self.folder.glob(f"*/.*{clip_file.FRAMES}")]
+        alone = (path for path in self.folder.glob(f"*/*{clip_file.FRAMES}") if not _clip_of(path).exists())
+        return sum(_remove_if_old(path, time.time() - older_than) for path in (*left, *alone))
 
     def _find_folder(self) -> None:
         """Makes it at first. One that was there and is gone is not made anew: nobody would look for the pictures in two places."""
@@ -108,13 +134,22 @@ class Outputs:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._was_there = True
 
-    def _put(self, data: bytes, ending: str) -> Path:
-        temporary, target = self._reserve(ending)
+    def _put(self, files: Files, called: str) -> Path:
+        """The picture itself comes into its place last, so that what is announced is whole; what a kill leaves without it is swept."""
+        (ending, data), *beside = files.items()
+        temporary, target = self._reserve(f"{called}{ending}")
+        others = [(temporary.with_suffix(each), target.with_suffix(each), content) for each, content in beside]
         try:
-            _write_through(temporary, data)
+            for path, content in [(temporary, data), *((path, content) for path, _, content in others)]:
+                _write_through(path, content)
+            for path, place, _ in others:
+                path.replace(place)
             temporary.replace(target)
         except BaseException:
             temporary.unlink(missing_ok=True)
+            for path, place, _ in others:
+                path.unlink(missing_ok=True)
+                place.unlink(missing_ok=True)
             raise
         _keep_names(target.parent)
         return target
@@ -145,8 +180,13 @@ class Outputs:
         return f"{datetime.fromtimestamp(seconds):%Y%m%d-%H%M%S}-{fraction:04d}"
 
 
+def _clip_of(beside: Path) -> Path:
+    """The clip that something lies beside."""
+    return beside.with_name(beside.name.removesuffix(clip_file.FRAMES) + clip_file.ENDING)
+
+
 def _name(request: Request) -> str:
-    return f"{slug(request.words)}_s{request.seed}" if isinstance(request, Drawing) else slug(request.words)
+    return f"{slug(request.words)}_s{request.seed}" if isinstance(request, Drawing | Wordless) else slug(request.words)
 
 
 def slug(prompt: str) -> str:

@@ -7,16 +7,17 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Collection
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.errors import UserError
 from pipelines.images.store import content_ids
-from pipelines.job_book.book import FAILED, BookError, Job, JobBook, PictureRecord
+from pipelines.job_book.book import FAILED, RUNNING, BookError, Job, JobBook, PictureRecord
 from pipelines.job_book.following import Following
 from pipelines.job_book.lineage import begun_with
 from pipelines.jobs.events import Picture
-from pipelines.jobs.outputs import NotSaved, Outputs
+from pipelines.jobs.outputs import Files, NotSaved, Outputs
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Request, seed_of
 
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 MOST_BYTES = 512_000_000  # of pixels that may wait for room: 160 pictures of 1024 x 1024
 PASSING = (NotSaved, BookError, sqlite3.Error, OSError, MemoryError)  # what may go well later; anything else is a mistake of ours
 BOOK = "The studio's list of jobs cannot be written; the details are in the log."
+WRITING = "Its clip is being written."
 MEMORY = "There is too little memory to save what is finished. Close other programs."
 LOST = "Finished pictures of this job could not be saved, and are lost. Draw them again with the same seed."
 
@@ -52,19 +54,40 @@ class _Unsaved:
     then: Following | None = None  # what goes on from it
     path: Path | None = None
     contents: Collection[str] = ()  # ids of the input pictures that it would be
+    frames: tuple[Image, ...] = ()  # of one that moves
+    encoding: Future[Files] | None = None  # of these, in a thread of its own
+    files: Files | None = None  # what came of that
 
     @property
     def bytes(self) -> int:
-        return len(self.image.getbands()) * self.size[0] * self.size[1] if self.image else 0
+        return len(self.image.getbands()) * self.size[0] * self.size[1] * max(1, len(self.frames)) if self.image else 0
+
+    @property
+    def is_ready(self) -> bool:
+        """It can be written now, as far as nothing is wrong with the disk."""
+        return self.encoding is None or self.encoding.done()
 
     def write(self, book: JobBook, outputs: Outputs) -> None:
         if self.path is None:
             assert self.image
             self.contents = content_ids(self.image)
-            self.path = outputs.save(self.image, self.request, {**self.made_with, **begun_with(book.file, self.job.origin)})
-            self.image = None
+            self.path = self._saved(book, outputs)
+            self.image, self.frames, self.files = None, (), None
         model = self.made_with.get("Model", "")
         self.told(book.add_picture(self.job, self.path, self.request, self.size, model, self.progress, self.then, self.contents))
+
+    def _saved(self, book: JobBook, outputs: Outputs) -> Path:
+        assert self.image
+        if not self.frames:
+            return outputs.save(self.image, self.request, self.told_of(book))
+        if self.files is None:
+            encoding, self.encoding = self.encoding, None  # what went wrong in its thread is tried once more here
+            self.files = encoding.result() if encoding else outputs.encoded(self.frames, self.request, self.told_of(book))
+        return outputs.put(self.files, self.request)
+
+    def told_of(self, book: JobBook) -> dict[str, str]:
+        """What it was made with, and whose settings it was begun with."""
+        return {**self.made_with, **begun_with(book.file, self.job.origin)}
 
 
 @dataclass
@@ -93,8 +116,12 @@ Entry = _Unsaved | _Settled | _Ended
 class Saving:
     """For the worker's thread; what is no method may be read from any."""
 
-    def __init__(self, book: JobBook, outputs: Outputs) -> None:
-        self._book, self._outputs = book, outputs
+    def __init__(
+        self, book: JobBook, outputs: Outputs, ready: Callable[[], object] = lambda: None, over: Callable[[], object] = lambda: None
+    ) -> None:
+        """`ready`: called from any thread when something can be written that could not before. `over`: a job has ended only now."""
+        self._book, self._outputs, self._ready, self._over = book, outputs, ready, over
+        self._encoder: Executor | None = None
         self._waiting: list[Entry] = []
         self._cause = ""
         self.trouble = ""  # why something waits, for people; "" when nothing does
@@ -116,13 +143,19 @@ class Saving:
 
         Raises `TooMany` when with this one too much waits; whatever else is raised is a mistake of ours, and the picture is not kept.
         """
-        self._keep(_Unsaved(job, picture.request, picture.made_with, picture.image, picture.image.size, told, progress, then))
+        unsaved = _Unsaved(job, picture.request, picture.made_with, picture.image, picture.image.size, told, progress, then)
+        if picture.frames:
+            self._encode(unsaved, picture.frames)
+        self._keep(unsaved)
         if sum(entry.bytes for entry in self._pictures()) > MOST_BYTES:
             raise TooMany(f"{self.trouble} The memory holds no more, so this job ends here.")
 
     def end(self, job: Job, state: str, message: str, then: Following | None = None) -> None:
-        """A job with pictures that wait is shown as failed, with the reason, until they are written. `then`: what goes on from it."""
-        self.ended[job.id] = (FAILED, self.trouble) if self.waits(job.id) else (state, message)
+        """A job with pictures that wait is shown as failed, with the reason, until they are written; one whose clip is being written, as
+        running. `then`: what goes on from it.
+        """
+        written = (RUNNING, WRITING) if self._is_held(job.id) else (state, message)
+        self.ended[job.id] = (FAILED, self.trouble) if self.is_hindered(job.id) else written
         entry = _Ended(job, state, message, then)
         try:
             self._keep(entry)
@@ -134,27 +167,56 @@ class Saving:
         """Whether finished pictures of this job are not written yet."""
         return any(entry.job.id == job_id for entry in self._pictures())
 
+    def is_hindered(self, job_id: str) -> bool:
+        """Whether some of them could not be."""
+        return any(entry.job.id == job_id for entry in self._pictures()) and not self._is_held(job_id)
+
+    def _is_held(self, job_id: str) -> bool:
+        """A clip of this job is still made into a file, and what comes after it in the job waits for that alone."""
+        return any(entry.job.id == job_id and not entry.is_ready for entry in self._pictures())
+
+    def look(self) -> None:
+        """Writes what has become ready while something else is done: costs nothing where nothing waits."""
+        if self._waiting:
+            self.write()
+
     def write(self) -> bool:
-        """Tries everything that waits, in its order. False when something still waits; `trouble` then says why."""
+        """Tries everything that waits, in its order. False when something still waits for the disk or the book; `trouble` then says why."""
         try:
             for entry in tuple(self._waiting):
-                self._again(entry)
+                if not self._is_held(entry.job.id):
+                    self._again(entry)
         except PASSING as error:  # of the disk or the book: it would be the same for all the others
             self._say(_why(error))
-        if not self._waiting:
+        done = all(self._is_held(entry.job.id) for entry in self._waiting)
+        if done:
             self.trouble = ""
-        return not self._waiting
+        return done
 
     def give_up(self) -> None:
         """The studio closes: everything is tried once more, and what is lost is named in the log."""
-        if self.write():
+        wait([entry.encoding for entry in self._pictures() if entry.encoding])
+        written = self.write()
+        if self._encoder:
+            self._encoder.shutdown()
+        if written:
             return
         for entry in self._pictures():
             if entry.image:
                 self._lose(entry)
         self.write()
 
+    def _encode(self, entry: _Unsaved, frames: tuple[Image, ...]) -> None:
+        """A clip is made into a file in a thread of its own, while the next job runs."""
+        self._encoder = self._encoder or ThreadPoolExecutor(1, "clips")
+        entry.frames = frames
+        entry.encoding = self._encoder.submit(self._outputs.encoded, frames, entry.request, entry.told_of(self._book))
+        entry.encoding.add_done_callback(lambda _: self._ready())
+
     def _keep(self, entry: Entry) -> None:
+        if self._is_held(entry.job.id) or (isinstance(entry, _Unsaved) and not entry.is_ready):
+            self._waiting.append(entry)
+            return
         if self._waiting and not self.write():
             self._wait(entry)
             return
@@ -184,8 +246,8 @@ class Saving:
 
     def _write(self, entry: Entry) -> None:
         entry.write(self._book, self._outputs)
-        if isinstance(entry, _Ended):
-            self.ended.pop(entry.job.id, None)
+        if isinstance(entry, _Ended) and self.ended.pop(entry.job.id, None) == (RUNNING, WRITING):
+            self._over()
 
     def _lose(self, lost: _Unsaved) -> None:
         log.error("LOST, as it could not be saved: a picture of job %s with seed %d", lost.job.id, seed_of(lost.request))
@@ -198,7 +260,7 @@ class Saving:
         return [entry for entry in self._waiting if isinstance(entry, _Unsaved)]
 
     def _say(self, cause: str) -> None:
-        self._cause, count = cause, len(self._pictures())
+        self._cause, count = cause, sum(entry.is_ready for entry in self._pictures())
         who = "One finished picture waits" if count == 1 else f"{count} finished pictures wait"
         self.trouble = f"{cause} {who} in memory until that is done, and will then be saved." if count else cause
 

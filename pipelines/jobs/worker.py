@@ -57,7 +57,6 @@ class Worker:
         """
         self.book = book
         self.outputs = outputs
-        self.saving = Saving(book, outputs)
         self.steps = StepKeeper(steps or KeptSteps(outputs.folder, 0), book.rated)
         self.errands = Errands()
         self.versions = Versions(book.first_version)
@@ -71,6 +70,7 @@ class Worker:
         self._claiming = threading.Lock()  # a job is waiting or live to whoever holds it, and never in between
         self._recovered = False
         self._wake = threading.Semaphore(0)
+        self.saving = Saving(book, outputs, self._wake.release, self._queue_moved)
         self._closing = threading.Event()
         self._around = Surroundings(
             book,
@@ -269,7 +269,7 @@ class Worker:
                 self._write_out(job, live)
                 self.saving.end(job, state, message, run.then)
         finally:
-            self.steps.end(job.id, goes_on=state in (WAITING, STOPPED))
+            self.steps.end(job.id, goes_on=state in (WAITING, STOPPED) or self.saving.waits(job.id))
             self._live.pop(job.id, None)
             self._around.followers.over(job)
             self._queue_moved()
@@ -277,7 +277,7 @@ class Worker:
     def _write_out(self, job: Job, live: JobProgress) -> None:
         """Waits a little for pictures that could not be saved yet: most troubles pass, and then nobody hears of them."""
         backoff, end = Backoff(), time.monotonic() + WAITED
-        while self.saving.waits(job.id) and not (live.stop or self._closing.is_set()) and time.monotonic() < end:
+        while self.saving.is_hindered(job.id) and not (live.stop or self._closing.is_set()) and time.monotonic() < end:
             self._say(self.saving.trouble)
             self._wake.acquire(timeout=backoff.next())
             self.saving.write()

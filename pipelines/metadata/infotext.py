@@ -50,7 +50,7 @@ from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.enlarge import BY_SIZE, THE_FILTER
 from pipelines.requests.fields import Flag, Range
 from pipelines.requests.guidance import NOT_SEAMLESS, Guided
-from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Request, SecondPass, TextToImage, limits
+from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Request, SecondPass, TextToImage, Wordless, limits
 from pipelines.samplers import SAMPLERS, SCHEDULES
 from pipelines.wildcards.unsaid import heard
 
@@ -80,6 +80,8 @@ def write(request: Request, made_with: dict[str, str]) -> str:
         hires = {key: _number_text(value) for key, value in hires_pairs(request, made_with | facts).items()}
         enlarged = {ENLARGER: made_with.get(ENLARGER, enlarger)} if (enlarger := enlarger_of(request)) else {}
         return _drawing_text(request, _drawing_pairs(request) | hires | enlarged | facts)
+    if isinstance(request, Wordless):
+        return _whole("", _wordless_pairs(request) | facts | LAST)
     named = {key: name for key in UPSCALERS if isinstance(request, Enlarge) and request.upscaler and (name := made_with.get(key))}
     return _whole("", _picture_pairs(request) | named | facts | LAST)
 
@@ -109,6 +111,12 @@ def _drawing_pairs(request: Drawing) -> dict[str, str]:
         | region_pairs(request)
         | {f"ControlNet {place}": unit_text(use) for place, use in enumerate(request.controls)}
     )
+
+
+def _wordless_pairs(request: Wordless) -> dict[str, str]:
+    width, height = request.size
+    own = {key: _number_text(getattr(request, name)) for name, key in KEYS.items() if name in limits(type(request))}
+    return own | {SIZE: f"{width}x{height}"} | _picture_pairs(request)
 
 
 def reads_otherwise(request: Drawing) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipelines.images.source_type import COMPOSITE, ENHANCED, TRAINED
-from pipelines.requests.request import Drawing, Request, begins_with
+from pipelines.requests.request import Drawing, Request, Wordless, begins_with
 
 
 def source_of(request: Request, of_input: Callable[[str], str]) -> str:
@@ -17,6 +17,6 @@ def source_of(request: Request, of_input: Callable[[str], str]) -> str:
     if not image:
         return TRAINED
     before = of_input(image)
-    if isinstance(request, Drawing):
+    if isinstance(request, Drawing | Wordless):
         return TRAINED if before == TRAINED else COMPOSITE
     return before or ENHANCED

@@ -84,6 +84,14 @@ PICTURE_KEYS = {
     "upscaler_tile": "Upscaler tile",
     "upscaler_overlap": "Upscaler tile overlap",
     "noise_level": "Upscale noise level",
+    "frames": "Frames",
+    "frames_a_second": "Frames a second",
+    "motion": "Motion",
+    "picture_noise": "Noise on the picture",
+    "guidance_first": "Guidance of the first frame",
+    "guidance_last": "Guidance of the last frame",
+    "guidance_shape": "Guidance shape",
+    "decode_chunk": "Frames decoded together",
 }
 UPSCALE_TO = "Postprocess upscale to"  # width x height, in place of a factor
 HIRES = {"sampler": "hires_sampler", "schedule": "hires_schedule"}

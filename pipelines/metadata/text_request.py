@@ -24,6 +24,7 @@ from pipelines.requests.added import MOST_LORAS, STRONGEST
 from pipelines.requests.enlarge import BY_SIZE, FILTER_NAMES, THE_FILTER
 from pipelines.requests.region import REGIONS
 from pipelines.requests.request import (
+    Clip,
     Controlled,
     Depth,
     Details,
@@ -39,6 +40,7 @@ from pipelines.requests.request import (
     TextToImage,
     Upscale,
     WithPicture,
+    Wordless,
     limits,
 )
 
@@ -52,6 +54,7 @@ OWN: tuple[tuple[type[Drawing], tuple[str, ...]], ...] = (
     (Inpaint, ("mask_blur", "masked_content", "area", "padding", "inverted", "soft")),
     (ImageToImage, ("image", "denoising_strength", "tiling")),
 )
+WITHOUT_WORDS: tuple[tuple[type[Wordless], tuple[str, ...]], ...] = ((Clip, ("frames", "motion")),)
 OF_TILES = {*TILED, *TILED.values()}
 LORA_WEIGHTS = "Lora weights"  # Fooocus: "ink: 0.5, snow: 1", where A1111 has tags in the prompt
 READ_ELSEWHERE = frozenset({
@@ -78,6 +81,8 @@ def request_of(settings: Settings) -> FromText:
     """Never raises for what a text holds."""
     if "filter" in settings.pictures and "steps" not in settings.values:
         return _enlarging(settings)
+    if wordless := next((kind for kind, own in WITHOUT_WORDS if {*settings.pictures} & {*own}), None):
+        return _wordless(settings, wordless)
     kind = _kind(settings)
     given = {name: _value(kind, name, text) for name, text in settings.pictures.items() if name in {item.name for item in fields(kind)}}
     given |= read_details(settings.leftovers) if kind is Details else {}
@@ -148,6 +153,17 @@ def _enlarging(settings: Settings) -> FromText:
     taken, notes = admitted(Enlarge, given)
     known = settings.pictures.get("image", "")
     return FromText(replace(Enlarge(), **taken), (*notes, *(() if known else (NO_PICTURE,))), {(-1, "image"): known} if known else {})
+
+
+def _wordless(settings: Settings, kind: type[Wordless]) -> FromText:
+    """Of a picture that a model has drawn without words."""
+    own = limits(kind)
+    given = {name: _value(kind, name, text) for name, text in settings.pictures.items() if name in own}
+    known = str(given.pop("image", ""))
+    taken, notes = admitted(kind, {name: value for name, value in settings.values.items() if name in own} | given)
+    unknown = {key: text for key, text in settings.leftovers.items() if not _is_read(key)}
+    told = (*settings.notes, *notes, *lost(unknown), *put_in(kind, bool(known)))
+    return FromText(replace(kind(), **taken), told, {(-1, "image"): known} if known else {}, unknown)
 
 
 def _value(kind: type[Request], name: str, text: str) -> object:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from models.library.checkpoint import Checkpoint
     from pipelines.requests.request import Drawing, Drawn
+    from pipelines.requests.wordless import Shown, Wordless
 
 PREDICTIONS = ("epsilon", "v_prediction")
 FREE = ("seed", "variation_seed", "batch_count", "batch_size")  # what may be changed in a form without breaking the seal
@@ -54,13 +55,13 @@ def understanding(checkpoint: Checkpoint) -> Understanding:
     return Understanding(id=checkpoint.id, prediction_type=predicts, zero_terminal_snr=checkpoint.zero_terminal_snr)
 
 
-def seal(request: Drawing) -> str:
+def seal(request: Drawing | Wordless) -> str:
     """Over all that people choose of a request but the seeds and the number of pictures: hexadecimal digits."""
     chosen = {item.name: _chosen(getattr(request, item.name)) for item in _open_fields(request) if item.name not in FREE}
     return hashlib.sha256(json.dumps([request.kind, chosen], sort_keys=True).encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def is_sealed(request: Drawing) -> bool:
+def is_sealed(request: Drawing | Wordless) -> bool:
     """It is to be made as it was made: nothing was changed that breaks the seal."""
     return bool(request.as_made) and request.as_made == seal(request)
 
@@ -74,6 +75,11 @@ def loosened(request: Drawn) -> Drawn:
     tile = {name: 0 for name in ("hires_tile", "enlarged_tile") if hasattr(request, name)}
     decided = {"understood": (), "decodes": (), "threads": 0, "language": WHOLE_LANGUAGE, "branch": ()}
     return replace(without_templates(request), as_made="", **decided, **tile)
+
+
+def loosened_wordless(request: Shown) -> Shown:
+    """The same of what is drawn without words."""
+    return request if is_sealed(request) else replace(request, as_made="", threads=0, one_by_one=False)
 
 
 def threads_here(threads: int) -> int:

@@ -32,10 +32,11 @@ MASK = Group("Mask")
 TILES = Group("Tiles")
 DEPTH = Group("Depth map")
 DETAILS = Group("Details")
+CLIP = Group("Clip")
 CONTROL = Group("Control")
 BRANCH = Group("Branch")
 COMPUTED = Group("Provenance")
 GROUPS = (
-    WORDS, REGIONS, MODEL, PICTURE, SAMPLING, GUIDANCE, ENLARGED, SECOND, BEGINNING, MASK, TILES, DEPTH, DETAILS, CONTROL, BRANCH,
+    WORDS, REGIONS, MODEL, PICTURE, SAMPLING, GUIDANCE, ENLARGED, SECOND, BEGINNING, CLIP, MASK, TILES, DEPTH, DETAILS, CONTROL, BRANCH,
     COMPUTED,
 )  # in the order in which they are told  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from models.families import SVD
 from models.library.checkpoint import Checkpoint
 
 
@@ -22,16 +23,20 @@ MADE_FOR: Mapping[str, MadeFor] = {  # by variant
     "upscale": MadeFor("an upscaling model: it enlarges a picture", 7, ("upscale",)),
 }
 
+# By family, of those that read no words; their UNets are of other kinds, so nobody asks for their channels.
+WITHOUT_WORDS: Mapping[str, MadeFor] = {SVD.key: MadeFor("a video model: it makes a clip of a picture", 0, ("video",))}
+
 
 # Kinds that are drawn by one model alone, and what is said where it is not there.
 LACKING: Mapping[str, str] = {
     "upscale": "This needs Stability’s x4 upscaler (stable-diffusion-x4-upscaler). Put its folder or its file among the checkpoints.",
+    "video": "This needs a video model (Stable Video Diffusion). Put its file or its folder among the checkpoints.",
 }
 
 
 def draws(checkpoint: Checkpoint, kind: str) -> bool:
     """Whether it can draw requests of this kind."""
-    made_for = MADE_FOR.get(checkpoint.variant)
+    made_for = _made_for(checkpoint)
     return kind not in LACKING if made_for is None else kind in made_for.kinds
 
 
@@ -41,10 +46,14 @@ def cannot_draw(name: str, what: str) -> str:
 
 def what_draws(checkpoint: Checkpoint) -> str:
     """What a checkpoint is that cannot draw something."""
-    made_for = MADE_FOR.get(checkpoint.variant)
+    made_for = _made_for(checkpoint)
     return made_for.what if made_for else "a model that draws from words"
 
 
 def what_reads(channels: int) -> str:
     """What a UNet is that reads so many channels."""
     return next((made_for.what for made_for in MADE_FOR.values() if made_for.channels == channels), "made for another task")
+
+
+def _made_for(checkpoint: Checkpoint) -> MadeFor | None:
+    return WITHOUT_WORDS.get(checkpoint.family_key) or MADE_FOR.get(checkpoint.variant)

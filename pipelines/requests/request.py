@@ -14,6 +14,7 @@ from models.errors import UserError
 from models.families import PIXELS_PER_LATENT
 from pipelines.requests.added import EmbeddingUse, HypernetworkUse, LoraUse
 from pipelines.requests.base import Kind, Request, WithPicture, begins_with, describe, input_ids, limits, unroll
+from pipelines.requests.clip import Clip
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.details import MERGES, MOST_BOXES, MOST_DETAILERS, DetailBox, Detailer, check_boxes
 from pipelines.requests.drawing import MOST_DECODES, OWN_VAE, Drawing
@@ -27,6 +28,7 @@ from pipelines.requests.sizes import LONGEST, MEGAPIXELS, SHORTEST
 from pipelines.requests.tiles import InTiles, InWindows
 from pipelines.requests.upscale import Upscale
 from pipelines.requests.wording import PICTURES, SEEDS, WEIGHTS_ALONE, WHOLE_LANGUAGE, PictureUse, Wording
+from pipelines.requests.wordless import Wordless
 
 __all__ = [
     "MEGAPIXELS",
@@ -37,6 +39,7 @@ __all__ = [
     "SEEDS",
     "WEIGHTS_ALONE",
     "WHOLE_LANGUAGE",
+    "Clip",
     "ControlUse",
     "Drawing",
     "EmbeddingUse",
@@ -50,6 +53,7 @@ __all__ = [
     "Upscale",
     "WithPicture",
     "Wording",
+    "Wordless",
     "begins_with",
     "describe",
     "input_ids",
@@ -220,7 +224,7 @@ class Details(FromPicture):
 
 
 Drawn = TypeVar("Drawn", bound=Drawing)
-OF_ALL = (TextToImage, ImageToImage, Inpaint, Outpaint, Controlled, Depth, SecondPass, Details, Enlarge, Upscale)
+OF_ALL = (TextToImage, ImageToImage, Inpaint, Outpaint, Controlled, Depth, SecondPass, Details, Enlarge, Upscale, Clip)
 KINDS: dict[str, type[Request]] = {kind.kind: kind for kind in OF_ALL}
 
 
@@ -231,7 +235,7 @@ def listed_in(request: Request) -> tuple[PictureUse, ...]:
 
 def seed_of(request: Request) -> int:
     """-1 where it is not settled, and for what no dice are thrown for."""
-    return request.seed if isinstance(request, Drawing) else -1
+    return request.seed if isinstance(request, Drawing | Wordless) else -1
 
 
 def restore(values: Mapping[str, object]) -> Request:

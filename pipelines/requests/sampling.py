@@ -7,23 +7,29 @@ from dataclasses import fields
 
 from pipelines.requests.drawing import Drawing
 from pipelines.requests.second_pass import TwoPasses
+from pipelines.requests.wordless import Wordless
 from pipelines.samplers import AUTOMATIC, SAMPLERS, SCHEDULES, resolve_schedule
-from pipelines.samplers.options import SamplerOptions, ScheduleOptions
+from pipelines.samplers.options import USUAL, USUAL_SCHEDULE, SamplerOptions, ScheduleOptions
 from pipelines.samplers.own_levels import read_levels
 
 OPTIONS = tuple(item.name for kind in (SamplerOptions, ScheduleOptions) for item in fields(kind))
 NEUTRAL = {item.name: item.default for item in fields(Drawing) if item.name in OPTIONS}  # with which all is as without them
 
 
-def sampler_options(request: Drawing) -> SamplerOptions:
+def sampler_options(request: Drawing | Wordless) -> SamplerOptions:
+    """What is drawn without words has the usual ones."""
+    if isinstance(request, Wordless):
+        return USUAL
     return SamplerOptions(
         eta=request.eta, ddim_eta=request.ddim_eta, gamma=request.gamma, s_noise=request.s_noise,
         s_churn=request.s_churn, s_tmin=request.s_tmin, s_tmax=request.s_tmax or math.inf,
     )  # fmt: skip
 
 
-def schedule_options(request: Drawing) -> ScheduleOptions:
-    """Raises `UserError` where its own noise levels act and cannot be read."""
+def schedule_options(request: Drawing | Wordless) -> ScheduleOptions:
+    """The same of the schedule. Raises `UserError` where its own noise levels act and cannot be read."""
+    if isinstance(request, Wordless):
+        return USUAL_SCHEDULE
     return ScheduleOptions(
         sigma_min=request.sigma_min, sigma_max=request.sigma_max, rho=request.rho,
         beta_alpha=request.beta_alpha, beta_beta=request.beta_beta,
@@ -31,7 +37,7 @@ def schedule_options(request: Drawing) -> ScheduleOptions:
     )  # fmt: skip
 
 
-def check_sampling(request: Drawing) -> None:
+def check_sampling(request: Drawing | Wordless) -> None:
     """Raises `UserError` where sampler, schedule and their options do not go together, whatever the model."""
     resolve_schedule(request.sampler, request.schedule)
     schedule_options(request)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.requests.request import Drawing, FromPicture, ImageToImage
+from pipelines.requests.request import Drawing, FromPicture, ImageToImage, Wordless
 from pipelines.samplers import SAMPLERS
 
 NEARLY_ALL = 0.999
@@ -32,7 +32,7 @@ class Steps:
         return self.planned - self.skipped
 
 
-def steps_of(request: Drawing) -> Steps:
+def steps_of(request: Drawing | Wordless) -> Steps:
     """The steps of one run of this request; of the first round, where there are several."""
     if isinstance(request, FromPicture):
         return steps_at(request.steps, request.denoising_strength, request.exact_steps)

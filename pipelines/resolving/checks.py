@@ -10,7 +10,7 @@ from pipelines.prompts.tags import without_tags
 from pipelines.requests.branch import check_branch, trunk_of
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.made_for import cannot_draw, draws, what_draws
-from pipelines.requests.request import Depth, Details, Drawing
+from pipelines.requests.request import Depth, Details, Drawing, Wordless
 from pipelines.requests.steps import steps_of
 from pipelines.resolving.files import CatalogView
 
@@ -26,7 +26,7 @@ def check_upscalers(upscalers: Iterable[str], catalog: CatalogView) -> None:
             raise UserError(f"“{entry.name}” cannot be used: {entry.problem or entry.identity.note}")
 
 
-def check_variant(request: Drawing, checkpoint: Checkpoint) -> None:
+def check_variant(request: Drawing | Wordless, checkpoint: Checkpoint) -> None:
     if not draws(checkpoint, request.kind):
         raise UserError(cannot_draw(checkpoint.name, what_draws(checkpoint)))
 

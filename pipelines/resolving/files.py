@@ -11,9 +11,11 @@ from models.files import ModelFile, ModelKind
 from models.library.catalog import Checkpoint
 from models.library.compatibility import fits
 from pipelines.requests.control_unit import ControlUse
-from pipelines.requests.request import HypernetworkUse, LoraUse
+from pipelines.requests.made_for import LACKING, draws
+from pipelines.requests.request import Drawing, HypernetworkUse, LoraUse, Wordless
 from pipelines.resolving.rebind import SHOWN
 
+Asked = TypeVar("Asked", bound=Drawing | Wordless)
 Use = TypeVar("Use", LoraUse, HypernetworkUse, ControlUse)
 MOST_LISTED, MOST_CALLED = 6, 120  # files of one name in a sentence, and characters of each
 
@@ -27,6 +29,17 @@ class CatalogView(Protocol):
     def find(self, kind: ModelKind, name: str) -> ModelFile | None: ...
     def named(self, kind: ModelKind, name: str) -> list[ModelFile]: ...
     def alike(self, entries: Sequence[ModelFile]) -> bool: ...
+
+
+def with_checkpoint(request: Asked, catalog: CatalogView) -> Asked:
+    """Where none is named, as no model of the kind was there when the form was shown: the first that draws it."""
+    if request.checkpoint or request.kind not in LACKING:
+        return request
+    usable = [entry.id for entry in catalog.models("checkpoint") if entry.usable]
+    found = next((model_id for model_id in usable if draws(catalog.checkpoint(model_id), request.kind)), "")
+    if not found:
+        raise UserError(LACKING[request.kind])
+    return replace(request, checkpoint=found)
 
 
 def by_name(kind: ModelKind, name: str, checkpoint: Checkpoint, catalog: CatalogView) -> ModelFile:

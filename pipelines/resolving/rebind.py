@@ -36,6 +36,7 @@ from pipelines.requests.request import (
     Request,
     SecondPass,
     TextToImage,
+    Wordless,
 )
 from pipelines.requests.second_pass import LANCZOS, UPSCALER_NAMES, Enlarging
 from pipelines.resolving.embedding_words import awake, embeddings_for
@@ -108,6 +109,10 @@ def rebind(
     search = Search(catalog, made_with, instead="put it there, as no other model draws this" if request.kind in LACKING else instead)
     if isinstance(request, Enlarge):
         return _rebound_enlarging(request, search, ids)
+    if isinstance(request, Wordless):
+        found = replace(request, checkpoint=search.checkpoint(request.checkpoint if ids else "", "Model"))
+        found = replace(found, as_made=seal(found)) if ids else found
+        return Rebound(found, (*search.notes, *_too_many(found.threads)), tuple(search.bindings))
     return _rebound(request, search, ids) if isinstance(request, Drawing) else Rebound(request)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 
-from models.errors import UserError
 from models.files import scale_of
 from models.library.catalog import Checkpoint
 from pipelines.metadata.two_passes import has_loras, second_pass
@@ -15,7 +14,6 @@ from pipelines.prompts.asked import asked_by
 from pipelines.prompts.tags import Tag, take_tags, without_tags
 from pipelines.requests.as_made import is_sealed, loosened
 from pipelines.requests.drawn_small import enlarged_size, enlarger_of
-from pipelines.requests.made_for import LACKING, draws
 from pipelines.requests.pace import read_pace
 from pipelines.requests.request import (
     OWN_VAE,
@@ -29,15 +27,17 @@ from pipelines.requests.request import (
     SecondPass,
     TextToImage,
     Wording,
+    Wordless,
 )
 from pipelines.requests.sampling import check_sampling
 from pipelines.requests.second_pass import SAME
 from pipelines.requests.wording import NOTHING, PartWords, texts_of, with_texts, worded
 from pipelines.resolving.checks import check_box_prompts, check_branch_of, check_depth, check_refiner, check_upscalers, check_variant
 from pipelines.resolving.embedding_words import Called, awake, embeddings_for, fitting, with_given
-from pipelines.resolving.files import CatalogView, by_name, named, only, usable
+from pipelines.resolving.files import CatalogView, by_name, named, only, usable, with_checkpoint
 from pipelines.resolving.regions import words_of_regions
 from pipelines.resolving.units import control_of, is_used
+from pipelines.resolving.wordless import resolved_wordless
 
 
 def resolve(request: Kind, catalog: CatalogView) -> Kind:
@@ -47,11 +47,13 @@ def resolve(request: Kind, catalog: CatalogView) -> Kind:
     """
     if isinstance(request, Enlarge):
         check_upscalers(request.upscalers, catalog)
+    if isinstance(request, Wordless):
+        return resolved_wordless(request, catalog)
     return _resolved(request, catalog) if isinstance(request, Drawing) else request
 
 
 def _resolved(request: Drawn, catalog: CatalogView) -> Drawn:
-    request = _with_checkpoint(loosened(request), catalog)
+    request = with_checkpoint(loosened(request), catalog)
     check_sampling(request)
     checkpoint = catalog.checkpoint(request.checkpoint)
     check_depth(request, checkpoint)
@@ -75,17 +77,6 @@ def _resolved(request: Drawn, catalog: CatalogView) -> Drawn:
     )
     check_branch_of(request, checkpoint, catalog)
     return type(request).admit(_values(_with_second_pass(found, catalog) if isinstance(found, TextToImage) else found))
-
-
-def _with_checkpoint(request: Drawn, catalog: CatalogView) -> Drawn:
-    """Where none is named, as no model of the kind was there when the form was shown: the first that draws it."""
-    if request.checkpoint or request.kind not in LACKING:
-        return request
-    usable = [entry.id for entry in catalog.models("checkpoint") if entry.usable]
-    found = next((model_id for model_id in usable if draws(catalog.checkpoint(model_id), request.kind)), "")
-    if not found:
-        raise UserError(LACKING[request.kind])
-    return replace(request, checkpoint=found)
 
 
 def _with_second_pass(request: TextToImage, catalog: CatalogView) -> TextToImage:

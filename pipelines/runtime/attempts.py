@@ -1,10 +1,7 @@
-"""Attempts at drawing a job. When memory runs out, the batch is drawn once more in a sparing way, and so are those after it; when numbers
-overflow on a card, with more careful kernels of attention.
-"""
+"""Attempts at a drawing: its words, its model, and the steps of it that are made."""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, suppress
@@ -13,10 +10,10 @@ from dataclasses import replace
 import torch
 
 from models.diffusion_model import DiffusionModel
-from models.errors import Interrupted, Overflow, UserError
-from models.memory.device import ATTENTIONS, attention, more_careful, threads
-from models.memory.forecast import drop_frames, exhausted, is_out_of_memory
-from pipelines.jobs.events import Event, Picture
+from models.errors import Interrupted
+from models.memory.device import ATTENTIONS, Device, attention, threads
+from models.memory.forecast import exhausted
+from pipelines.jobs.events import Picture
 from pipelines.jobs.runner import Events, Watching
 from pipelines.metadata.provenance import ATTENTION
 from pipelines.requests.as_made import threads_here
@@ -25,35 +22,27 @@ from pipelines.requests.request import Drawing
 from pipelines.requests.wording import of_batch
 from pipelines.resolving.forecast import work_of
 from pipelines.runtime.clock import timed
+from pipelines.runtime.tries import Tries
 from pipelines.runtime.trunks import begun
 from pipelines.runtime.workshop import Workshop
 from pipelines.steps.begun import Begun, Own
-from pipelines.steps.store import StepFile
 from pipelines.tasks.batch import DrawingTask
 from pipelines.tasks.recipes import DRAWN
-
-log = logging.getLogger(__name__)
 
 NAMED_BY_WORDS = ("loras", "hypernetworks", "embeddings")  # files that the words of a picture may name
 
 
-class Attempts:
+class Attempts(Tries):
     """One job on its model: how far it has come, and whether it goes on in the sparing way."""
 
     def __init__(
         self, workshop: Workshop, request: Drawing, progress: Progress, watching: Watching | None = None, own: Own | None = None
     ) -> None:
-        """`progress`: where the job stands; it is led on. `watching`: entered with each model that the job is lent. `own`: steps of its
-        pictures that are made; without it, those that are kept.
-        """
-        self._own = own or self._going
-        self._workshop = workshop
-        self._job = request
+        """`watching`: entered with each model that the job is lent."""
+        super().__init__(workshop, request, progress, own)
+        self._drawing = request
         self._request = of_batch(request, progress.batch)  # with the words of the batch that is being drawn
-        self._progress = progress
         self._watching = watching
-        self._sparing = False
-        self._attention = ATTENTIONS[0]
         self._begun: Begun | None = None  # the steps that are made already, once that is known
         self._begin()
 
@@ -69,32 +58,26 @@ class Attempts:
         self._lease.close()
         self._begin()
 
-    def batch(self, number: int) -> Events:
-        """Whatever of it is not drawn when memory runs out is tried again, as long as each other try brings a picture."""
-        self._turn_to(of_batch(self._job, number))
-        end, tries = (number + 1) * self._job.pictures_a_batch, 0
-        self._progress.batch = number
-        while self._progress.pictures < end:
-            before = self._progress.pictures
-            if not (yield from self._attempt()):
-                return
-            tries = 1 if self._progress.pictures > before else tries + 1
-            if tries > 1:
-                machine = self._workshop.machine
-                raise UserError(exhausted(work_of(self._request, self._workshop.catalog, machine), machine))
-            self._sparing = True
-            self._workshop.spare(self._request)
-
-    def _turn_to(self, request: Drawing) -> None:
+    def _turn_to(self, number: int) -> None:
         """Other words begin the recipe anew where the job stands; other files are leased for it."""
-        before, self._request = self._request, request
-        if request == before:
+        before, self._request = self._request, of_batch(self._drawing, number)
+        if self._request == before:
             return
-        if any(getattr(request, name) != getattr(before, name) for name in NAMED_BY_WORDS):
+        if any(getattr(self._request, name) != getattr(before, name) for name in NAMED_BY_WORDS):
             self.close()
         elif self._recipe:
             self._recipe.close()
             self._recipe = None
+
+    def _spare(self) -> None:
+        self._workshop.spare(self._request)
+
+    def _exhausted(self) -> str:
+        machine = self._workshop.machine
+        return exhausted(work_of(self._request, self._workshop.catalog, machine), machine)
+
+    def _device(self) -> Device | None:
+        return self._task.model.device if self._task else None
 
     def _lent(self) -> Generator[None, None, DiffusionModel]:
         """All that is needed, in memory. Loading that is interrupted begins again if the job is not stopped at the next stop."""
@@ -107,32 +90,6 @@ class Attempts:
                 return model
             self._workshop.heed()
             yield None
-
-    def _attempt(self) -> Generator[Event | None, None, bool]:
-        """Draws the rest of a batch. True when memory ran out; nothing of the attempt but its pictures is then kept."""
-        try:
-            yield from self._events()
-        except Interrupted:  # within a step
-            memory_ran_out = False
-        except Exception as error:
-            memory_ran_out = is_out_of_memory(error)
-            if not (memory_ran_out or (isinstance(error, Overflow) and self._turned_careful())):
-                raise
-            log.warning("the attempt is given up: %s", drop_frames(error))
-        else:
-            return False
-        self.close()
-        if memory_ran_out:
-            return True
-        self._workshop.heed()
-        yield None  # a job that is stopped ends here
-        return (yield from self._attempt())
-
-    def _turned_careful(self) -> bool:
-        """Whether there are kernels of attention that may do better. They are then used for the rest of the job."""
-        way = more_careful(self._attention, self._task.model.device) if self._task else None
-        self._attention = way or self._attention
-        return way is not None
 
     def _prepared(self) -> Generator[None, None, DiffusionModel]:
         self._lease.enter_context(threads(threads_here(self._request.threads)))
@@ -157,10 +114,6 @@ class Attempts:
             yield None
             for event in timed(batch, self._request.pictures_a_batch, lent - began, prepared - lent):
                 yield self._recorded(event, self._task) if isinstance(event, Picture) else event
-
-    def _going(self, picture: int) -> StepFile | None:
-        """What a try before has left of a picture."""
-        return self._workshop.steps.going(self._progress.job, picture)
 
     def _recorded(self, picture: Picture, task: DrawingTask[Drawing]) -> Picture:
         """With what was decided while it was drawn."""

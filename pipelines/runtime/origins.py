@@ -19,7 +19,7 @@ from pipelines.metadata.text_keys import VERSION
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.as_made import Understanding
 from pipelines.requests.drawn_small import enlarger_of
-from pipelines.requests.request import OWN_VAE, Drawing, Drawn, Enlarge, SecondPass
+from pipelines.requests.request import OWN_VAE, Drawing, Drawn, Enlarge, Request, SecondPass, Wordless
 
 BY_NETWORK = {"spandrel": version("spandrel")}  # beside the versions of everything
 FILE = "file"  # the kind of key that a file which is in no table goes by
@@ -63,6 +63,12 @@ class Origins:
 
         return MadeWith(facts)
 
+    def of_model(self, request: Wordless) -> Mapping[str, str]:
+        """The same of what one model draws by itself."""
+        key = Key(request.kind, request.checkpoint)
+        begun = self.hashes.begin(key)
+        return MadeWith(lambda: {**one("Model", self._catalog.model(key.id).called, begun()), **self.runtime})
+
     def looked_through(self, name: str, file: Path) -> None:
         """An IP-Adapter looked through this encoder."""
         self._looked[name] = self.hashes.begin(Key(FILE, str(file)))
@@ -70,10 +76,18 @@ class Origins:
     def recorded(self, request: Drawn, model: DiffusionModel) -> Drawn:
         """The request of a finished picture, with what was decided while it was drawn."""
         models = [model, *([model.refiner] if model.refiner else [])]
-        threads = torch.get_num_threads() if self._device.torch_device.type == "cpu" else 0
-        return replace(
-            request, as_made="", vae=request.vae or OWN_VAE, understood=tuple(_understood(each) for each in models), threads=threads
-        )
+        understood = tuple(_understood(each) for each in models)
+        return replace(request, as_made="", vae=request.vae or OWN_VAE, understood=understood, threads=self._threads)
+
+    def recorded_wordless(self, request: Request) -> Wordless:
+        """The same of what is drawn without words."""
+        assert isinstance(request, Wordless)
+        return replace(request, as_made="", threads=self._threads)
+
+    @property
+    def _threads(self) -> int:
+        """Those that add up sums at this moment; 0 where no processor does."""
+        return torch.get_num_threads() if self._device.torch_device.type == "cpu" else 0
 
     def _digest(self, key: Key) -> str:
         return self._catalog.file_hash(Path(key.id)) if key.kind == FILE else self._catalog.hash(key.id)

@@ -16,7 +16,7 @@ from models.diffusion_model import DiffusionModel, RegionLoras
 from models.errors import Interrupted
 from models.identify.control import IP_ADAPTER
 from models.library.catalog import STARTER, Catalog
-from models.memory.clip_forecast import ClipWork, forecast_clip
+from models.memory.clip_forecast import ClipWork, forecast_clip, slimness_of_video
 from models.memory.device import Device, choose, read_machine, release
 from models.memory.forecast import Machine, Work, peak_in_turn, working_memory
 from models.memory.manager import Key, LedgerLine, Lent, Manager, Tier
@@ -36,7 +36,7 @@ from pipelines.preprocessors.annotators import Annotator, Annotators
 from pipelines.prompts.encode import Encodings
 from pipelines.requests.guidance import is_shaped, joins
 from pipelines.requests.remaining import Progress
-from pipelines.requests.request import Drawing, Enlarge, Request, TextToImage
+from pipelines.requests.request import Drawing, Enlarge, Request, TextToImage, Wordless
 from pipelines.resolving.forecast import work_of
 from pipelines.runtime.attempts import Attempts
 from pipelines.runtime.clock import timed
@@ -45,10 +45,11 @@ from pipelines.runtime.origins import Origins
 from pipelines.runtime.requested import Named
 from pipelines.runtime.shaped import shaped
 from pipelines.runtime.sharing import Sharing
+from pipelines.runtime.wordless import WordlessTries
 from pipelines.steps.begun import Own
 from pipelines.steps.store import KeptSteps
 from pipelines.tasks.batch import Task
-from pipelines.tasks.recipes import MADE
+from pipelines.tasks.recipes import MADE, WORDLESS
 
 TILES = 2 * 2**30  # bytes on a device that are kept free for the tiles of an upscaler
 OWN = Path(__file__).parents[2] / "models" / "starter"
@@ -76,7 +77,7 @@ class ModelRunner:
         self.machine = machine
         self.inputs = inputs
         self.catalog = catalog
-        self._device = device
+        self.device = device
         annotators = annotators or Annotators([], OWN)
         self._unwanted = threading.Event()  # what is being loaded; read by whoever loads
         self._loaders = Loaders(catalog, device, machine, annotators, self.go_on)
@@ -107,10 +108,12 @@ class ModelRunner:
             self.tell()
 
     def at_hand(self) -> Collection[str]:
-        return {key.id for key in self.manager.quick() if key.kind == "checkpoint"}
+        return {key.id for key in self.manager.quick() if key.kind in ("checkpoint", *WORDLESS)}
 
     def files(self, request: Request) -> str:
         """By size and time, as leases go by. Raises `UserError` when one is gone."""
+        if isinstance(request, Wordless):
+            return repr(self._loaders.fingerprint(Key(request.kind, request.checkpoint)))
         if not isinstance(request, Drawing):
             return ""
         named = Named(request, self.catalog)
@@ -118,7 +121,7 @@ class ModelRunner:
 
     def unload(self, line_id: str) -> None:
         if self.manager.unload(line_id):
-            release(self._device)
+            release(self.device)
 
     def interrupt(self) -> None:
         self._unwanted.set()
@@ -136,6 +139,10 @@ class ModelRunner:
         """What needs a model is given it; all else is made without one."""
         self.heed()
         begun = progress or Progress()
+        if isinstance(request, Wordless):
+            tries = WordlessTries(self, request, begun)
+            yield from (tries.batch(number) for number in range(begun.batch, request.batch_total))
+            return
         if not isinstance(request, Drawing):
             made_with: Mapping[str, str] = self.origins.enlarging(request) if isinstance(request, Enlarge) and request.upscaler else {}
             yield from (timed(_with(batch, made_with)) for batch in MADE[request.kind](Task(request, self.inputs, self, begun)))
@@ -184,11 +191,15 @@ class ModelRunner:
             yield upscaler
 
     @contextmanager
-    def video(self, model_id: str, work: ClipWork) -> Generator[VideoModel]:
-        """A video model without its encoder of pictures, with room beside it for this clip. Raises `UserError` when it is not there."""
+    def video(self, model_id: str, work: ClipWork, sparing: bool = False) -> Generator[VideoModel]:
+        """A video model without its encoder of pictures, with room beside it for this clip. Raises `UserError` when it is not there.
+
+        `sparing`: on a device with a memory of its own, it comes there a part at a time.
+        """
+        work = replace(work, slimness=slimness_of_video(self.catalog.model(model_id).size))
         found = forecast_clip(work, self.machine, self.machine.device or self.machine.host)
-        with self._alone(Key("video", model_id), found.work) as video:
-            yield video
+        with self._alone(Key("video", model_id), found.work, sparing, layer_by_layer=found.denoising > found.available) as video:
+            yield replace(video, one_by_one=found.one_by_one, chunk=found.chunk)
 
     @contextmanager
     def picture_encoder(self, model_id: str) -> Generator[Vision]:
@@ -200,20 +211,22 @@ class ModelRunner:
 
     def make_room(self) -> None:
         self.manager.unload_idle()
-        release(self._device)
+        release(self.device)
 
     @contextmanager
-    def _alone(self, key: Key, room: int = 0) -> Generator[Any]:  # Any: what a key of this kind stands for
-        """Something that runs by itself, on the device; layer by layer where it does not fit beside what is lent.
+    def _alone(
+        self, key: Key, room: int = 0, sparing: bool = False, layer_by_layer: bool = False
+    ) -> Generator[Any]:  # Any: what a key of this kind stands for
+        """Something that runs by itself, on the device; a network at a time where it does not fit beside what is lent.
 
-        `room`: bytes on the device that it works in.
+        `room`: bytes on the device that it works in. `sparing`: likewise, whatever there is room for. `layer_by_layer`: not even a network.
         """
-        tier: Tier = "host" if self.machine.device is None else "device"
+        tier: Tier = "host" if sparing or self.machine.device is None else "device"
         with ExitStack() as stack:
             with torch.inference_mode(False):  # a recipe runs in it, and what is read there could not be moved or used elsewhere
                 lent = stack.enter_context(self.manager.lease([key], tier, room))
             if lent.tier == "host" and self.machine.device is not None:
-                stack.enter_context(in_turn(lent.items[key].networks, self._device.torch_device))
+                stack.enter_context(in_turn(lent.items[key].networks, self.device.torch_device, layer_by_layer))
             yield lent.items[key].value
 
     def warm_up(self) -> None:
@@ -264,7 +277,7 @@ class ModelRunner:
         """Makes all the room there is for this request."""
         named = Named(request, self.catalog)
         self.manager.unload_idle(keep={*named.added, *named.networks})
-        release(self._device)
+        release(self.device)
 
     def _running(
         self, networks: Collection[nn.Module], model: DiffusionModel, tier: Tier, work: Work
@@ -277,7 +290,7 @@ class ModelRunner:
         decoding = [model.vae]
         drawing = [network for network in networks if network is not model.vae]
         too_large = peak_in_turn(work, self.machine, lying(drawing, decoding)) > self.machine.device
-        return in_turn(networks, self._device.torch_device, layer_by_layer=too_large)
+        return in_turn(networks, self.device.torch_device, layer_by_layer=too_large)
 
 
 def _with(events: Events, made_with: Mapping[str, str]) -> Events:

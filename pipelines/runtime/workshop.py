@@ -7,6 +7,7 @@ from typing import Protocol
 
 from models.diffusion_model import DiffusionModel
 from models.library.catalog import Catalog
+from models.memory.device import Device
 from models.memory.forecast import Machine
 from pipelines.control.view import Lender
 from pipelines.images.store import Inputs
@@ -18,6 +19,7 @@ from pipelines.steps.store import KeptSteps
 
 class Workshop(Lender, Protocol):
     machine: Machine
+    device: Device
     catalog: Catalog
     inputs: Inputs
     origins: Origins

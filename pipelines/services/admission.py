@@ -10,9 +10,10 @@ from pipelines.job_book.room import EVERY, JOBS_A_USER, Allowance
 from pipelines.metadata.two_passes import sized, with_own_first
 from pipelines.people.people import People
 from pipelines.requests.drawn_small import DrawnSmall
-from pipelines.requests.request import Enlarge, Outpaint, Request, SecondPass, Upscale, begins_with, listed_in
+from pipelines.requests.request import Enlarge, Outpaint, Request, SecondPass, Upscale, Wordless, begins_with, listed_in
 from pipelines.resolving.resolve import resolve
 from pipelines.resolving.wording import with_words
+from pipelines.resolving.wordless import resolved_wordless
 from pipelines.services.finish_jobs import admitted_unfound
 from pipelines.services.guests import DiskQuota, check_work, pixels_of
 from pipelines.services.uploads import Uploads
@@ -46,6 +47,8 @@ class Admission:
         self._uploads.check(request, user)
         if isinstance(request, SecondPass | Upscale):
             request = sized(request, self._uploads.size(request.image))
+        if isinstance(request, Wordless):
+            request = resolved_wordless(request, self._catalog, self._uploads.size(request.image))
         request = with_words(request, self._wildcards.shelf(fresh=True))
         begins = [use.id for use in listed_in(request)] or [begins_with(request)]
         sizes = [self._uploads.size(each) for each in begins] if isinstance(request, Outpaint | Enlarge) else []

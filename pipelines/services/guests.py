@@ -25,7 +25,18 @@ from pipelines.images.windows import windows
 from pipelines.metadata.two_passes import second_pass
 from pipelines.prompts.asked import share_of_work
 from pipelines.requests.drawn_small import enlarger_of
-from pipelines.requests.request import Details, Drawing, Enlarge, ImageToImage, Outpaint, Request, SecondPass, TextToImage, listed_in
+from pipelines.requests.request import (
+    Details,
+    Drawing,
+    Enlarge,
+    ImageToImage,
+    Outpaint,
+    Request,
+    SecondPass,
+    TextToImage,
+    Wordless,
+    listed_in,
+)
 
 MOST_WORK = 10_000.0  # megapixels times steps of one job: some 300 pictures of 1024 x 1024 with 30 steps
 BY_NETWORK = 20  # steps of a drawing that an upscaler's megapixel takes as long as, about
@@ -50,6 +61,8 @@ def work_of(request: Request, size: Size | None = None) -> float:
     """Megapixels times steps of a whole job. `size`: of the picture that it begins with, where its work depends on that."""
     if isinstance(request, Enlarge) and size:
         return math.prod(request.size_from(size)) / 1e6 * (BY_NETWORK if request.upscaler else 1)
+    if isinstance(request, Wordless):
+        return request.pixels / 1e6 * request.steps
     if not isinstance(request, Drawing):
         return 0.0
     area = pixels_drawn(request) / 1e6 * (PIXELS_PER_LATENT / request.pixels_per_latent) ** 2
@@ -85,6 +98,8 @@ def pixels_of(request: Request, size: Size | None = None) -> float:
     """Pixels of all pictures that a job makes, second passes among them. `size`: as for `work_of`."""
     if isinstance(request, Enlarge) and size:
         return math.prod(request.size_from(size))
+    if isinstance(request, Wordless):
+        return request.pixels
     if not isinstance(request, Drawing):
         return 0
     each = request.width * request.height * (1 + (LARGER if enlarger_of(request) else 0))

@@ -14,7 +14,7 @@ from pipelines.job_book.order import EVERYBODY
 from pipelines.jobs.progress import Bell, JobProgress
 from pipelines.jobs.worker import Worker
 from pipelines.requests.drawn_small import DrawnSmall
-from pipelines.requests.request import Drawing, begins_with
+from pipelines.requests.request import Drawing, Wordless, begins_with
 from pipelines.services.answers import JobNews, PictureSummary
 
 READ = {  # kinds of what the runner reads, as people call them
@@ -92,7 +92,7 @@ class NewsDesk:
             "version": version,
             "ahead": self._book.ahead(job.id) if waits else 0,
             "step": 0,
-            "steps": job.request.steps if isinstance(job.request, Drawing) else 0,
+            "steps": job.request.steps if isinstance(job.request, Drawing | Wordless) else 0,
             "before": "",
             "picture": len(pictures),
             "pictures_total": job.request.picture_count,
@@ -102,7 +102,7 @@ class NewsDesk:
             "previews": [],
             "pictures": [summary(record) for record in pictures],
             "message": job.message or (self._paused(job) if waits else "") or self._hindered(job),
-            "unsaved": self._worker.saving.waits(job.id),
+            "unsaved": self._worker.saving.is_hindered(job.id),
         }
 
     def _paused(self, job: Job) -> str:
@@ -154,7 +154,7 @@ def summary(record: PictureRecord) -> PictureSummary:
     """What a page shows of a picture."""
     request = record.request
     # A seed goes as text: JavaScript's numbers lose digits beyond 2^53.
-    seed = str(record.seed) if isinstance(request, Drawing) else ""
+    seed = str(record.seed) if isinstance(request, Drawing | Wordless) else ""
     return {
         "id": record.id,
         "width": record.width,

@@ -43,7 +43,7 @@ class Place:
     count: int
     sigma: float
     draws: int
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]  # channels, height, width; of a clip with its frames before
     parts: tuple[int | None, ...]
     at: int  # of its body
     head: int  # bytes of its head, which stands before it
@@ -127,14 +127,14 @@ def _place(head: dict[str, object], at: int, length: int) -> Place:
         shape, parts, sigma = head["shape"], head["parts"], head["sigma"]
     except KeyError as error:
         raise UserError(DAMAGED) from error
-    if not (is_row(shape) and is_row(parts) and isinstance(sigma, float | int) and len(shape) == 3):
+    if not (is_row(shape) and is_row(parts) and isinstance(sigma, float | int) and len(shape) in (3, 4)):
         raise UserError(DAMAGED)
     whole = [each for each in (*numbers, *shape) if isinstance(each, int) and 0 <= each < 2**31]
     lengths = [each for each in parts if each is None or isinstance(each, int)]
-    if len(whole) < 7 or len(lengths) < max(2, len(parts)):
+    if len(whole) < 4 + len(shape) or len(lengths) < max(2, len(parts)):
         raise UserError(DAMAGED)
     leg, index, count, draws, *sides = whole
-    return Place(leg, index, count, float(sigma), draws, (sides[0], sides[1], sides[2]), tuple(lengths), at, length)
+    return Place(leg, index, count, float(sigma), draws, tuple(sides), tuple(lengths), at, length)
 
 
 def read_state(path: Path, place: Place, picture: int) -> StepState:

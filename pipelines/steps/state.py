@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-Numbers = NDArray[np.float32]  # (pictures, channels, height, width)
+Numbers = NDArray[np.float32]  # (pictures, channels, height, width), of clips (clips, frames, channels, height, width)
 
 
 @dataclass(frozen=True, slots=True)

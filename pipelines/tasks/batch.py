@@ -87,9 +87,17 @@ class Batch(Generic[Asked]):
         """(index within the job, request of the picture alone) each."""
         return enumerate(self.singles, self.first)
 
-    def picture(self, image: Image.Image, index: int, made_with: Mapping[str, str], single: Request | None = None) -> Picture:
-        """A finished picture. `single`: its request, where something was decided while it was made."""
-        return Picture(image, single or self.singles[index - self.first], dict(made_with), index, self.request.picture_count)
+    def picture(
+        self,
+        image: Image.Image,
+        index: int,
+        made_with: Mapping[str, str],
+        single: Request | None = None,
+        frames: Sequence[Image.Image] = (),
+    ) -> Picture:
+        """A finished picture. `single`: its request, where something was decided while it was made. `frames`: of one that moves, all."""
+        single = single or self.singles[index - self.first]
+        return Picture(image, single, dict(made_with), index, self.request.picture_count, tuple(frames))
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from pipelines.jobs.runner import Events
-from pipelines.tasks import depth2img, details, enlarge, img2img, inpaint, outpaint, second_pass, txt2img, upscale
+from pipelines.tasks import depth2img, details, enlarge, img2img, inpaint, outpaint, second_pass, txt2img, upscale, video
 from pipelines.tasks.batch import DrawingTask, Task
 from pipelines.tasks.drawn_small import enlarging
+from pipelines.tasks.wordless import WordlessTask
 
 # Any: each takes tasks of its own kind of request, which is the one that its name is looked up with
 DRAWN: dict[str, Callable[[DrawingTask[Any]], Generator[Events]]] = {  # with a model
@@ -25,4 +26,8 @@ DRAWN: dict[str, Callable[[DrawingTask[Any]], Generator[Events]]] = {  # with a 
 # Any: as above
 MADE: dict[str, Callable[[Task[Any]], Generator[Events]]] = {  # without one
     "enlarge": enlarge.batches,
+}
+# Any: as above
+WORDLESS: dict[str, Callable[[WordlessTask[Any]], Generator[Events]]] = {  # with one that reads a picture and no words
+    "video": video.batches,
 }

@@ -18,7 +18,7 @@ from pipelines.denoising.preview import preview_of
 from pipelines.denoising.vae_decode import decode, way_of
 from pipelines.jobs.events import Event, Step
 from pipelines.jobs.runner import Events
-from pipelines.requests.request import Drawing
+from pipelines.requests.request import Drawing, Wordless
 from pipelines.requests.sampling import sampler_options, schedule_options
 from pipelines.requests.steps import Steps
 from pipelines.samplers import plan, sample
@@ -28,6 +28,7 @@ from pipelines.samplers.noise_schedule import NoiseSchedule
 from pipelines.steps.begun import NOT_BEGUN, Begun
 from pipelines.steps.state import Numbers, StepState
 from pipelines.tasks.batch import DrawingBatch
+from pipelines.tasks.wordless import WordlessBatch
 
 Show = Callable[[Tensor], Callable[[], bytes]]  # x0 (n, 4, h, w) -> a call that makes its small picture
 
@@ -71,7 +72,7 @@ class RunPosition:
         return Moment(state.index, state.sigma, x0, x, remembered, state.draws)
 
 
-def levels_of(request: Drawing, schedule: NoiseSchedule, steps: Steps) -> NoiseLevels:
+def levels_of(request: Drawing | Wordless, schedule: NoiseSchedule, steps: Steps) -> NoiseLevels:
     """Raises `UserError` when the schedule does not suit the sampler, or cannot be as it is told to."""
     planned = plan(request.sampler, request.schedule, steps.planned, schedule, schedule_options(request))
     return NoiseLevels(planned[steps.skipped :], steps)
@@ -85,10 +86,16 @@ def noise_of(singles: Sequence[Drawing], shape: tuple[int, ...], model: Diffusio
 
 
 def run(
-    request: Drawing, denoiser: SteppedDenoiser, latents: Tensor, levels: NoiseLevels, noise: ImageNoise, position: RunPosition, show: Show
+    request: Drawing | Wordless,
+    denoiser: SteppedDenoiser,
+    latents: Tensor,
+    levels: NoiseLevels,
+    noise: ImageNoise,
+    position: RunPosition,
+    show: Show,
 ) -> Generator[Event | None, None, Tensor]:
-    """Samples from `latents` (n, 4, h, w), noisy at the first level, or from where the run was begun, and returns the clean ones. Says
-    every step.
+    """Samples from `latents` (n, 4, h, w), of clips (n, frames, 4, h, w), noisy at the first level, or from where the run was begun, and
+    returns the clean ones. Says every step.
 
     Raises `Overflow` when a step brings numbers that are not finite. That look is the one time in a step that a device is waited for.
     """
@@ -108,7 +115,9 @@ def run(
     return latents
 
 
-def leg_of(batch: DrawingBatch[Drawing], number: int = 0, count: int = 1, leg: int = 0, picture: int | None = None) -> RunPosition:
+def leg_of(
+    batch: DrawingBatch[Drawing] | WordlessBatch[Wordless], number: int = 0, count: int = 1, leg: int = 0, picture: int | None = None
+) -> RunPosition:
     """A run of a batch: the only one, or the one of that number among so many. `picture`: the index of the one that it draws, if not of
     all.
     """

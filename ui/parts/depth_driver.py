@@ -12,7 +12,7 @@ import gradio as gr
 
 from models.files import ModelFile, ModelKind
 from models.json_values import table
-from pipelines import Checkpoint, ControlUse, Depth, Studio, UserError
+from pipelines import Checkpoint, ControlUse, Depth, Studio, TextToImage, UserError
 from pipelines.resolving.checks import UNREAD_DEPTH
 from pipelines.resolving.control_match import readers
 from pipelines.resolving.rebind import STEERS
@@ -99,7 +99,7 @@ def by_control(studio: Studio, request: Depth) -> Depth:
 
 
 def _in_turn(studio: Studio, request: Depth) -> list[Checkpoint]:
-    return sorted(studio.checkpoints(), key=lambda entry: entry.id != request.checkpoint)
+    return sorted(studio.checkpoints(TextToImage.kind), key=lambda entry: entry.id != request.checkpoint)
 
 
 def depth_model(studio: Studio, checkpoint_id: str) -> ModelFile | None:

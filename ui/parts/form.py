@@ -15,7 +15,7 @@ import gradio as gr
 from gradio.components import Component
 
 from models.json_values import is_table, table, text
-from pipelines import KINDS, Drawing, Kind, Limit, Range, Request, UserError, describe, form_of, limits
+from pipelines import KINDS, Drawing, Kind, Limit, Range, Request, UserError, Wordless, describe, form_of, limits
 from ui.gradio_types import Update, skip
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def carried(request: Request, origin: str = "") -> str:
 
 
 def _decided(request: Request) -> dict[str, object]:
-    if not isinstance(request, Drawing):
+    if not isinstance(request, Drawing | Wordless):
         return {}
     hidden = [item for item in fields(request) if item.metadata["derived"] and getattr(request, item.name) != item.default]
     told = describe(request)

@@ -11,7 +11,7 @@ from gradio.context import LocalContext
 
 from models.downloads.recommended import GoodModel
 from models.errors import UserError
-from models.families import FAMILIES
+from models.families import EVERY
 from models.files import ModelFile, ModelKind
 from models.identify.distilled import FEW, NOT_DISTILLED
 from models.json_values import table
@@ -223,7 +223,7 @@ def _says(entry: ModelFile, search: str) -> bool:
 
 
 def _family(key: str) -> str:
-    return FAMILIES[key].name if key in FAMILIES else key
+    return EVERY[key].name if key in EVERY else key
 
 
 def _defaults(asked: ModelDecision) -> dict[str, object]:

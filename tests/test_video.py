@@ -1,0 +1,195 @@
+"""Video: clips as jobs, from the request to the file, on tiny random weights."""
+
+from __future__ import annotations
+
+import io
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.errors import UserError
+from models.library.catalog import Catalog
+from models.memory.forecast import Machine
+from pipelines.gallery.formats import given_out
+from pipelines.images import clip_file
+from pipelines.images.source_type import source_in
+from pipelines.images.store import Inputs
+from pipelines.job_book.book import DONE, RUNNING, JobBook
+from pipelines.job_book.found import everything
+from pipelines.jobs.clip_choice import ClipChoice
+from pipelines.jobs.events import Picture, Step
+from pipelines.jobs.outputs import Outputs, inspect
+from pipelines.jobs.worker import Worker
+from pipelines.preprocessors.annotators import Annotators
+from pipelines.requests.clip import TRIANGLE, linear, triangle
+from pipelines.requests.request import Clip, TextToImage
+from pipelines.resolving.rebind import rebind
+from pipelines.resolving.resolve import resolve
+from pipelines.runtime.runner import OWN, ModelRunner
+from tests.support.drawing import blots
+from tests.support.toy_video import toy_video, write_folder
+from tests.support.toy_weights import CPU, write_toy_model
+from tests.support.toys import wait_until
+
+GB = 10**9
+FRAMES, STEPS = 4, 2
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("video")
+    write_toy_model(root / "starter")
+    write_folder(root / "models" / "checkpoints" / "moving", toy_video())
+    return root
+
+
+@pytest.fixture
+def runner(models: Path, tmp_path: Path) -> Iterator[ModelRunner]:
+    catalog = Catalog(models / "starter", [models / "models"])
+    catalog.rescan(wait=True)
+    yield ModelRunner(catalog, CPU, Machine(8 * GB), Inputs(tmp_path / "outputs" / ".inputs"), Annotators([], OWN))
+
+
+def asked(runner: ModelRunner, size: tuple[int, int] = (96, 64), **changes: Any) -> Clip:
+    own: dict[str, Any] = {"frames": FRAMES, "steps": STEPS, "seed": 7, "width": 128, "height": 64}
+    return resolve(Clip(image=runner.inputs.keep(blots(size)), **(own | changes)), runner.catalog)
+
+
+def drawn(runner: ModelRunner, request: Clip) -> tuple[list[Step], Picture]:
+    events = [event for batch in runner.batches(request) for event in batch if event]
+    [picture] = [event for event in events if isinstance(event, Picture)]
+    return [event for event in events if isinstance(event, Step)], picture
+
+
+def test_a_clip_is_drawn_shown_at_each_step_and_made_again_bit_for_bit(runner: ModelRunner) -> None:
+    steps, picture = drawn(runner, asked(runner))
+    assert len(picture.frames) == FRAMES and picture.image == picture.frames[0] and picture.image.size == (128, 64)
+    assert [step.index for step in steps] == [1, 2] and Image.open(io.BytesIO(steps[-1].preview())).size[0] == FRAMES * 18 - 2
+    made = picture.request
+    assert isinstance(made, Clip) and made.decode_chunk == FRAMES and made.one_by_one and made.threads
+    assert picture.made_with["Model"] == "moving" and len(picture.made_with["Model hash"]) == 10
+    again = drawn(runner, rebind(made, picture.made_with, runner.catalog).request)[1]
+    assert again.frames == picture.frames
+    assert drawn(runner, replace(made, decode_chunk=2))[1].frames != picture.frames
+
+
+def test_what_fits_the_model_is_asked_for_where_nothing_else_is(runner: ModelRunner) -> None:
+    own = asked(runner, (96, 64), frames=0, width=0, height=0)
+    assert (own.frames, own.frames_a_second, own.width, own.height) == (14, 7, 1024, 576)
+    standing = Clip(image=own.image).fitted({"frames": 25, "frames_a_second": 6}, (64, 96))
+    assert (standing.frames, standing.frames_a_second, standing.width, standing.height) == (25, 6, 576, 1024)
+    with pytest.raises(UserError, match=r"2048 x 2112 is 4\.33 megapixels"):
+        Clip(width=2048, height=2112).check()
+
+
+def test_a_portrait_and_a_clip_of_one_frame_are_drawn(runner: ModelRunner) -> None:
+    picture = drawn(runner, asked(runner, (64, 200), frames=1, width=64, height=128))[1]
+    assert [frame.size for frame in picture.frames] == [(64, 128)]
+
+
+def test_models_of_pictures_and_of_clips_are_not_mistaken(runner: ModelRunner) -> None:
+    moving = next(entry.id for entry in runner.catalog.models("checkpoint") if entry.called == "moving")
+    with pytest.raises(UserError, match="“moving” is a video model: it makes a clip of a picture, so it cannot draw this"):
+        resolve(TextToImage(checkpoint=moving), runner.catalog)
+    with pytest.raises(UserError, match="is a model that draws from words, so it cannot draw this"):
+        asked(runner, checkpoint="starter")
+
+
+def test_guidance_of_each_frame() -> None:
+    assert linear(1, 3, 5) == [1, 1.5, 2, 2.5, 3] and triangle(1, 2.5, 5) == [1, 1.75, 2.5, 1.75, 1]
+    assert Clip(frames=3, guidance_shape=TRIANGLE).scales == [1, 3, 1]
+    assert linear(2, 3, 1) == [2] == triangle(2, 3, 1)
+
+
+# ---- saved -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def worker(runner: ModelRunner, tmp_path: Path) -> Iterator[Worker]:
+    folder = tmp_path / "outputs"
+    worker = Worker(JobBook(folder / "studio.db", folder), Outputs(folder), lambda: runner)
+    yield worker
+    worker.close()
+    worker.book.close()
+
+
+def pixels(frames: Any) -> list[Any]:
+    return [np.asarray(frame) for frame in frames]
+
+
+def test_a_clip_is_saved_whole_with_its_record_its_label_and_its_frames(worker: Worker, runner: ModelRunner) -> None:
+    job = worker.submit(asked(runner), "ada")
+    while (known := worker.book.job(job)) is None or known.state != DONE:
+        worker.run_next(runner)
+    [record] = worker.book.recent("ada", 5, False)
+    assert record.path.suffix == ".webp" and (record.width, record.height, record.seed) == (128, 64, 7)
+    reading = inspect(record.path)
+    assert reading.request == record.request and reading.made_with["Model"] == "moving"
+    assert b"compositeWithTrainedAlgorithmicMedia" in record.path.read_bytes()
+    again = drawn(runner, rebind(reading.request, reading.made_with, runner.catalog).request)[1]
+    np.testing.assert_array_equal(pixels(clip_file.frames_in(record.path, 7)), pixels(again.frames))
+    with zipfile.ZipFile(record.path.with_suffix(".frames.zip")) as archive:
+        kept = [Image.open(io.BytesIO(archive.read(name))) for name in archive.namelist()]
+    np.testing.assert_array_equal(pixels(kept), pixels(again.frames))
+
+
+def test_the_owner_chooses_how_clips_are_kept(tmp_path: Path) -> None:
+    outputs, frames = Outputs(tmp_path), [blots((64, 64), seed) for seed in (1, 2)]
+    assert {*outputs.encoded(frames, Clip(), {})} == {".webp", ".frames.zip"}
+    whole = outputs.encoded(frames, Clip(frames_a_second=7), {})[".webp"]
+    outputs.clips.keep(ClipChoice(lossless=False, frames=False))
+    assert {*(small := Outputs(tmp_path).encoded(frames, Clip(frames_a_second=7), {}))} == {".webp"}
+    assert len(small[".webp"]) < len(whole)
+
+
+def test_a_clip_is_written_while_the_next_job_runs_and_what_a_kill_leaves_of_it_is_swept(worker: Worker, runner: ModelRunner) -> None:
+    begun, may_go_on, encoded = threading.Event(), threading.Event(), worker.outputs.encoded
+
+    def slowly(*told: Any) -> Any:
+        begun.set()
+        assert may_go_on.wait(20)
+        return encoded(*told)
+
+    worker.outputs.encoded = slowly
+    first, second = (worker.submit(request, "ada") for request in (asked(runner), TextToImage(steps=1, width=64, height=64)))
+    worker.run_next(runner)
+    job = worker.book.job(first)
+    assert begun.wait(5) and job and (worker.known(job).state, job.progress.pictures) == (RUNNING, 0), "a kill now costs no clip"
+    worker.run_next(runner)
+    assert [record.job_id for record in worker.book.recent("ada", 5, False)] == [second]
+    may_go_on.set()
+    wait_until(lambda: worker.saving.write() and (job := worker.book.job(first)) and job.state == DONE)
+    [path] = [record.path for record in worker.book.recent("ada", 5, False) if record.job_id == first]
+    left = [path.with_name(".20261130-000000-0000.part"), path.with_name("20261130-000000-0000_clip.frames.zip")]
+    for file in left:
+        file.write_bytes(b"half")
+    assert worker.outputs.sweep(older_than=-1) == 2 and not any(file.exists() for file in left)
+    assert path.exists() and path.with_suffix(".frames.zip").exists()
+
+
+def test_a_book_that_is_made_again_has_its_clips(worker: Worker, runner: ModelRunner, tmp_path: Path) -> None:
+    request = replace(asked(runner), frames_a_second=7)
+    path = worker.outputs.put(worker.outputs.encoded([blots((128, 64), seed) for seed in (1, 2)], request, {"Model": "moving"}), request)
+    [found] = everything(tmp_path / "outputs")
+    assert (found.path, found.size, found.seed, found.model) == (path.relative_to(tmp_path / "outputs").as_posix(), (128, 64), 7, "moving")
+    path.write_bytes(path.read_bytes()[:-20])
+    assert everything(tmp_path / "outputs") == []
+
+
+def test_a_clip_that_leaves_without_its_settings_still_moves_and_keeps_its_label(tmp_path: Path) -> None:
+    request = Clip(image="0" * 64, frames=2, frames_a_second=7, seed=1)
+    path = Outputs(tmp_path).put(Outputs(tmp_path).encoded([blots((64, 64), seed) for seed in (1, 2)], request, {}), request)
+    with path.open("rb") as file:
+        name, pieces = given_out(file, path.name, settings=False)
+    data = b"".join(pieces)
+    assert name.endswith(".webp") and "clip" not in name and b"atelier" not in data and source_in(data)
+    np.testing.assert_array_equal(pixels(clip_file.frames_in(data, 7)), pixels(clip_file.frames_in(path, 7)))
+    with Image.open(io.BytesIO(data)) as image:
+        assert not image.getexif() and image.info["xmp"].startswith(b"<?xpacket")
