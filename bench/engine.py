@@ -19,7 +19,7 @@ from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
 from pipelines.preprocessors.annotators import Annotators
-from pipelines.requests.request import Drawing, TextToImage
+from pipelines.requests.request import Request, TextToImage
 from pipelines.runtime.runner import ModelRunner, open_runner
 from pipelines.studio import Studio
 
@@ -90,7 +90,7 @@ def bare_calls(model: DiffusionModel, request: TextToImage, steps: int = STEPS, 
     return run
 
 
-def job_seconds(atelier: Studio, request: Drawing) -> float:
+def job_seconds(atelier: Studio, request: Request) -> float:
     """From the moment the worker takes the job until its pictures are saved and it has ended."""
     job_id = atelier.submit(request, USER)
     while (job := atelier.job(job_id, USER)).ended is None:
@@ -99,7 +99,7 @@ def job_seconds(atelier: Studio, request: Drawing) -> float:
     return job.ended - job.started
 
 
-def watched(atelier: Studio, request: TextToImage, viewers: int, stalled: bool = False) -> float:
+def watched(atelier: Studio, request: Request, viewers: int, stalled: bool = False) -> float:
     """The job while pages watch it. A stalled one asks once and then does not read for the rest of the job."""
     stop = threading.Event()
     watching = [threading.Thread(target=_view, args=(atelier, stop, stalled)) for _ in range(viewers)]

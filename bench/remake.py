@@ -27,6 +27,7 @@ from models.errors import UserError
 from models.library.catalog import Catalog
 from models.memory.device import threads
 from models.memory.forecast import Machine
+from pipelines.images.clip_file import frames_in
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture
 from pipelines.jobs.outputs import Outputs, inspect
@@ -34,6 +35,7 @@ from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.branch import Branch, branch_of
 from pipelines.requests.request import Drawing, Request
 from pipelines.requests.steps import steps_of
+from pipelines.requests.wordless import plays
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.runner import ModelRunner, open_runner
@@ -59,10 +61,17 @@ def draw(folder: Path, count: int, seed: int) -> Counter[str]:
         for branch in [*branches(drawn, random.Random(count))]:
             drawn += _pictures(runner, resolve(branch, runner.catalog))
         for picture in drawn:
-            outputs.save(picture.image, picture.request, dict(picture.made_with))
+            _save(outputs, picture)
             is_branch = isinstance(picture.request, Drawing) and branch_of(picture.request)
             kinds[f"branch of {asked.kind}" if is_branch else asked.kind] += 1
     return kinds
+
+
+def _save(outputs: Outputs, picture: Picture) -> Path:
+    request, made_with = picture.request, dict(picture.made_with)
+    if picture.frames:
+        return outputs.put(outputs.encoded(picture.frames, request, made_with), request)
+    return outputs.save(picture.image, request, made_with)
 
 
 def branches(pictures: Sequence[Picture], dice: random.Random) -> Iterator[Drawing]:
@@ -79,7 +88,7 @@ def branches(pictures: Sequence[Picture], dice: random.Random) -> Iterator[Drawi
 def again(folder: Path) -> list[str]:
     """Makes every picture of the folder again, the last one first. Returns a sentence for each that is another."""
     runner = _runner(folder, STARVED)
-    files = sorted((folder / "outputs").glob("*/*.png"), reverse=True)
+    files = sorted((file for file in (folder / "outputs").glob("*/*") if file.suffix in (".png", ".webp")), reverse=True)
     return [sentence for file in files for sentence in _compared(runner, file)]
 
 
@@ -110,6 +119,11 @@ def _compared(runner: ModelRunner, file: Path) -> Iterator[str]:
     found = rebind(reading.request, reading.made_with, runner.catalog, reading.ids)
     yield from (f"{file.name}: {note}" for note in (*reading.notes, *found.notes))
     [picture] = _pictures(runner, resolve(found.request, runner.catalog))
+    if picture.frames:
+        frames = tuple(frames_in(file, plays(reading.request)[1]))
+        if [frame.tobytes() for frame in frames] != [frame.tobytes() for frame in picture.frames]:
+            yield f"{file.name}: some of its frames differ. {reading.request}"
+        return
     with Image.open(file) as saved:
         if saved.tobytes() != picture.image.tobytes():
             most = max(high for _, high in ImageChops.difference(saved, picture.image).getextrema())  # pyright: ignore[reportGeneralTypeIssues]

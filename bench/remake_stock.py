@@ -24,6 +24,7 @@ from models.tensors.embedded_sizes import OWN_SIZES
 from pipelines.images.store import Inputs
 from pipelines.metadata.two_passes import sized
 from pipelines.requests.as_made import DecodeUse
+from pipelines.requests.clip import LINEAR, TRIANGLE
 from pipelines.requests.control_unit import CONTROL_MODES, CONTROL_RESIZE, WEIGHT_CURVES, ControlUse
 from pipelines.requests.details import MERGES, DetailBox
 from pipelines.requests.enlarge import FILTER_NAMES
@@ -37,6 +38,7 @@ from pipelines.requests.request import (
     RESIZE_MODES,
     SAMPLER_NAMES,
     SCHEDULE_NAMES,
+    Clip,
     Controlled,
     Depth,
     Details,
@@ -55,6 +57,7 @@ from pipelines.requests.request import (
 from pipelines.requests.second_pass import UPSCALER_NAMES
 from pipelines.requests.tiles import ONE_BY_ONE, UNTILED, WINDOWS, one_by_one
 from pipelines.samplers import SAMPLERS
+from tests.support.toy_video import toy_video, write_folder
 
 OWN = Path(__file__).parents[1] / "models" / "starter"
 WIDTH = 160  # numbers in a text vector of the starter
@@ -80,6 +83,7 @@ def write_models(folder: Path) -> None:
     _copy(folder / "checkpoints" / "second", 4)
     _copy(folder / "checkpoints" / "reader", SD1.latent.channels + 5)
     _write_larger(folder / "checkpoints" / "larger")
+    write_folder(folder / "checkpoints" / "moving", toy_video())
 
 
 def _copy(folder: Path, channels: int) -> None:
@@ -305,6 +309,16 @@ def _upscale(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     return asked.sized(SIZES[stock.pictures.index(asked.image)])
 
 
+def _video(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
+    own = {name: common[name] for name in ("steps", "seed", "sampler", "schedule", "threads")}
+    return Clip(
+        **own, checkpoint=stock.ids["checkpoint moving"], image=dice.choice(stock.pictures), width=64, height=dice.choice((64, 128)),
+        frames=dice.choice((1, 3)), frames_a_second=dice.choice((0, 5)), motion=dice.choice((1, 200)), guidance_first=1.0,
+        picture_noise=dice.choice((0.0, 0.3)), guidance_last=dice.choice((1.0, 2.5)), guidance_shape=dice.choice((LINEAR, TRIANGLE)),
+        decode_chunk=dice.choice((0, 2)),
+    )  # fmt: skip
+
+
 KINDS: tuple[Callable[[Dice, Loaders, dict[str, Any]], Request], ...] = (
-    _txt2img, _img2img, _inpaint, _outpaint, _controlled, _depth, _hires, _details, _enlarge, _upscale,
+    _txt2img, _img2img, _inpaint, _outpaint, _controlled, _depth, _hires, _details, _enlarge, _upscale, _video,
 )  # fmt: skip

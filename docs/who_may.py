@@ -37,6 +37,8 @@ ROOMS: tuple[tuple[str, Acts], ...] = (
          "GET/picture/{picture_id}/details GET/picture/{picture_id}/lineage GET/compare"),
         ("See a picture's steps, one by one or as a film",
          "GET/picture/{picture_id}/steps GET/picture/{picture_id}/steps/{leg:int}/{step:int}.jpg GET/picture/{picture_id}/steps.webp"),
+        ("See a clip frame by frame, and play it in the library",
+         "GET/picture/{picture_id}/frames/{number:int}.jpg GET/thumb/{picture_id}/moving"),
         ("Branch from a step of a picture, keep a step as a picture",
          "POST/picture/{picture_id}/steps/branch POST/picture/{picture_id}/steps/keep"),
         ("Look inside a picture: see what was worked out of it, stop what one began",
@@ -96,6 +98,7 @@ ROOMS: tuple[tuple[str, Acts], ...] = (
         ("Hold all guests", "POST/people/hold"),
         ("Where the studio is reached; open and close a tunnel", "GET/reach POST/reach/tunnel POST/reach/tunnel/close"),
         ("Whether pictures that leave are signed", "GET/signing POST/signing"),
+        ("How clips are kept", "GET/clips POST/clips"),
     )),
     ("The machine", (
         ("Download, convert and look through models, say what they are, give them pictures, put them out of memory",

@@ -25,11 +25,12 @@ from pipelines.metadata.two_passes import first_pass
 from pipelines.people.people import People
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.made_for import draws
-from pipelines.requests.request import Drawing, Enlarge, Request, SecondPass, TextToImage, input_ids
+from pipelines.requests.request import Clip, Drawing, Enlarge, Request, SecondPass, TextToImage, input_ids
 from pipelines.requests.second_pass import FirstPass
-from pipelines.resolving.forecast import forecast_of, forecast_of_tiles
+from pipelines.resolving.forecast import forecast_of, forecast_of_clip, forecast_of_tiles
 from pipelines.services.admission import Admission
 from pipelines.services.checks import Checks
+from pipelines.services.clip_plan import ClipPlans
 from pipelines.services.completion import Completion
 from pipelines.services.control_preview import ControlPreviews
 from pipelines.services.cost import Costs
@@ -97,6 +98,7 @@ class Services:
         self.library = Library(catalog, weights, hub)
         self.steps = steps or KeptSteps(outputs.folder, 0)
         kept, annotators = inputs or Inputs(outputs.folder / INPUTS), annotators or Annotators([], outputs.folder / ".none")
+        self.clips = outputs.clips
         self._join_people(kept, guest_disk)
         self._join_worker(outputs, open_runner)
         self._join_previews(annotators)
@@ -150,6 +152,7 @@ class Services:
         self.presets = Presets(PresetFiles(outputs.folder, self.disk.check), catalog)
         self.disk.counts_too(self.presets.files.bytes_of)
         self.costs = Costs(self.book.queue, self.forecast)
+        self.clip_plans = ClipPlans(catalog, self.book.queue, self.forecast)
 
     def _join_gallery(self, kept: Inputs) -> None:
         """What is done with finished pictures, alone and together."""
@@ -212,6 +215,8 @@ class Services:
         runner = self._worker.runner
         if runner and isinstance(request, Enlarge) and request.upscaler:
             return forecast_of_tiles(request, self._catalog, runner.machine, runner.ledger)
+        if runner and isinstance(request, Clip):
+            return forecast_of_clip(request, self._catalog, runner.machine, runner.ledger)
         if runner is None or not isinstance(request, Drawing):
             return None
         return forecast_of(request, self._catalog, runner.machine, runner.ledger, self.safety.weight)

@@ -180,10 +180,10 @@ TRAINED: Mapping[str, Mapping[str, object]] = {  # by variant: request field -> 
 
 
 def video_identity(layout: str, name: str, frames: object = None) -> Identity:
-    """Of Stable Video Diffusion. `frames`: as for `video_variant`; those of another model are its own."""
+    """Of Stable Video Diffusion. `frames`: as for `video_variant`; a model of another number is none of the published ones."""
     variant = video_variant(name, frames)
-    own = {"frames": frames} if is_whole(frames) and 0 < frames <= MOST_FRAMES else {}
-    return Identity("checkpoint", SVD.key, variant, layout, defaults={**TRAINED[variant], **own})
+    is_own = is_whole(frames) and 0 < frames <= MOST_FRAMES and frames != TRAINED[variant]["frames"]
+    return Identity("checkpoint", SVD.key, variant, layout, defaults={"frames": frames} if is_own else TRAINED[variant])
 
 
 def x4_identity(kind: ModelKind, layout: str, prediction_type: str = "v_prediction") -> Identity:

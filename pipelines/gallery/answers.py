@@ -22,6 +22,8 @@ class GalleryPicture(TypedDict):
     job: str
     deleted: float | None  # when it went to the bin
     own: bool  # or another person's, on a board that is shared
+    frames: int  # of what moves; else 0
+    pace: int  # frames a second
     told: bool  # how it was made, to who asks; else kind, prompt and seed are empty
 
 

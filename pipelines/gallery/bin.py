@@ -19,6 +19,7 @@ from models.errors import UserError
 from pipelines.gallery.answers import GalleryBin
 from pipelines.gallery.marks import Changes
 from pipelines.gallery.person import Person
+from pipelines.images.clip_file import beside
 from pipelines.images.decode import normalise
 from pipelines.images.store import content_ids
 from pipelines.job_book.reader import Reader
@@ -139,7 +140,8 @@ class Bin:
         if not is_inside(due.path) or not _within(path, self._changes.book.folder):
             return True
         try:
-            path.unlink(missing_ok=True)
+            for each in (*beside(path), path):
+                each.unlink(missing_ok=True)
         except OSError as error:
             log.warning("A picture in the bin cannot be removed now: %s", error)
             return False

@@ -32,13 +32,14 @@ MOST_MINUTES = 16 * 60  # of a time zone
 SHOWN = 300  # letters of a prompt
 GROUPS = {"day": "created", "board": "name"}
 PROMPT = f"substr(case when json_valid(request) then json_extract(request, '$.prompt') end, 1, {SHOWN})"
+PLAYS = ", ".join(f"case when json_valid(request) then json_extract(request, '$.{name}') end" for name in ("frames", "frames_a_second"))
 # What one person thinks of a picture is not told another one, nor how it was made where that is kept from them.
 MINE = "shelf.user in (?1, ?2)"
 TOLD = f"({MINE} or (?3 and not shelf.hidden))"  # as `pipelines.gallery.person` says it
 MAKER = "select coalesce(person.name, ''), picture.user in (?, ?) from picture left join person using (user) where picture.id = ?"
 ROWS = f"""select json_group_array(json_array(number, id, shelf.width, shelf.height, shelf.created, {MINE} * rating, {MINE} * favourite,
     {MINE} and note <> '', {TOLD} and control, case when {TOLD} then kind else '' end, case when {TOLD} then {PROMPT} end,
-    case when {TOLD} then cast(shelf.seed as text) end, shelf.job, deleted, {MINE}, {TOLD}))
+    case when {TOLD} then cast(shelf.seed as text) end, shelf.job, deleted, {MINE}, {TOLD}, {PLAYS}))
   from shelf join picture using (number) where number in ({{}})"""
 
 
@@ -213,7 +214,7 @@ def chip(term: Term) -> GalleryChip:
 
 def picture_of(row: Sequence[object]) -> GalleryPicture:
     """A row of `ROWS`. What a damaged book holds becomes text or a number."""
-    picture, width, height, created, rating, favourite, noted, control, kind, prompt, seed, job, deleted, own, told = row[1:]
+    picture, width, height, created, rating, favourite, noted, control, kind, prompt, seed, job, deleted, own, told, frames, pace = row[1:]
     return {
         "id": str(picture),
         "width": _number(width),
@@ -229,6 +230,8 @@ def picture_of(row: Sequence[object]) -> GalleryPicture:
         "job": str(job),
         "deleted": float(deleted) if isinstance(deleted, int | float) else None,
         "own": bool(own),
+        "frames": _number(frames),
+        "pace": _number(pace),
         "told": bool(told),
     }
 

@@ -1,6 +1,7 @@
 """Thumbs: small versions of pictures, made when they are asked for and kept on the disk.
 
-    outputs/.thumbs/3f/{id}.webp        at most 320 pixels a side, without metadata, about 10 kB
+    outputs/.thumbs/3f/{id}.webp            at most 320 pixels a side, without metadata, about 10 kB
+    outputs/.thumbs/3f/{id}.moving.webp     of a clip, all frames
 
 Whatever becomes of them, they are made again. The folder is bounded: when there are too many, those that were made first go.
 """
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from pipelines.images.clip_file import frames_in, written
 from pipelines.images.decode import normalise
 from pipelines.images.store import on_white
 
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 SIDE = 320  # pixels, the longer side
 MOST = 200_000  # files: about 2 GB
 LEFT = 0.9  # of them, when the first have gone
+MOVING = ".moving"
 HEAD = b"RIFF"  # of a WebP
 
 
@@ -43,14 +46,20 @@ class Thumbs:
         path = self._path(picture_id)
         return _read(path) or self._made(path, make_thumb(picture, from_elsewhere))
 
+    def moving(self, picture_id: str, clip: Path, frames_a_second: int) -> bytes:
+        """The same of a clip, which plays. Raises `UserError` when it cannot be read."""
+        path = self._path(f"{picture_id}{MOVING}")
+        return _read(path) or self._made(path, moving_thumb(clip, frames_a_second))
+
     def kept(self, picture_id: str) -> bytes:
         """The WebP, if it was made before; b"" if not."""
         return _read(self._path(picture_id))
 
     def remove(self, picture_id: str) -> None:
-        with suppress(OSError):
-            self._path(picture_id).unlink()
-            self._counted(-1)
+        for name in (picture_id, f"{picture_id}{MOVING}"):
+            with suppress(OSError):
+                self._path(name).unlink()
+                self._counted(-1)
 
     def _made(self, path: Path, made: bytes) -> bytes:
         part = path.with_suffix(f".{secrets.token_hex(8)}.part")
@@ -94,6 +103,14 @@ def make_thumb(path: Path, from_elsewhere: bool = False) -> bytes:
     return small(normalise(path.read_bytes()).image if from_elsewhere else _opened(path))
 
 
+def moving_thumb(clip: Path, frames_a_second: int) -> bytes:
+    """A WebP of at most 320 pixels a side that plays. Raises `UserError` for what is no clip."""
+    frames = list(frames_in(clip, frames_a_second))
+    for frame in frames:
+        frame.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return written(frames, frames_a_second, {"quality": 70, "method": 0})
+
+
 def small(image: Image.Image) -> bytes:
     """The same of a picture that was decoded. It is made small itself."""
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
@@ -103,7 +120,7 @@ def small(image: Image.Image) -> bytes:
 
 
 def _opened(path: Path) -> Image.Image:
-    with Image.open(path, formats=("PNG",)) as image:
+    with Image.open(path, formats=("PNG", "WEBP")) as image:
         return on_white(image).convert("RGB")
 
 

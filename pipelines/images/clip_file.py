@@ -29,7 +29,9 @@ SAID = (b"EXIF", b"XMP ")  # chunks with texts
 GONE = "The file of this clip cannot be read."
 
 
-def written(frames: Sequence[Image.Image], frames_a_second: int, options: dict[str, bool | int], exif: bytes, xmp: bytes) -> bytes:
+def written(
+    frames: Sequence[Image.Image], frames_a_second: int, options: dict[str, bool | int], exif: bytes = b"", xmp: bytes = b""
+) -> bytes:
     """The WebP, which plays again and again. `exif`, `xmp`: what it says of itself."""
     stream, (first, *others) = io.BytesIO(), frames
     told = {name: block for name, block in (("exif", exif), ("xmp", xmp)) if block}
@@ -64,6 +66,14 @@ def frames_in(source: Path | bytes, frames_a_second: int) -> Iterator[Image.Imag
                     yield picture
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise UserError(GONE) from error
+
+
+def frame_in(source: Path | bytes, frames_a_second: int, number: int) -> Image.Image:
+    """One of them, from 0; counted from the last one, -1, where it is negative. Raises `UserError` where there is none."""
+    frames = list(frames_in(source, frames_a_second))
+    if not -len(frames) <= number < len(frames):
+        raise UserError(f"This clip has {len(frames)} frames, so there is none of that number.")
+    return frames[number]
 
 
 def beside(path: Path) -> list[Path]:

@@ -57,6 +57,7 @@ class PictureRecord:
     note: str = ""  # why `request` is not the whole of what made it; empty when it is
     program: str | None = None  # of one that was brought in: whose settings it carries, or ""; None: drawn here
     outside: bool = False  # it lies in a folder of the owner's
+    frame: int | None = None  # of a clip, the one that is meant, from 0, or from the last one, -1
 
 
 def job_of(row: sqlite3.Row) -> Job:

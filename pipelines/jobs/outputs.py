@@ -42,7 +42,8 @@ from pipelines.metadata.picture_settings import FORMAT_VERSION, Reading, inspect
 from pipelines.metadata.source_of import source_of
 from pipelines.metadata.written import clip_texts
 from pipelines.prompts import first_words
-from pipelines.requests.request import Clip, Drawing, Request, Wordless, describe
+from pipelines.requests.request import Drawing, Request, Wordless, describe
+from pipelines.requests.wordless import plays
 
 __all__ = ["NotSaved", "Outputs", "Reading", "inspect", "read", "slug"]
 
@@ -93,8 +94,7 @@ class Outputs:
         """What `put` saves of a clip: it takes seconds, so it may be asked for in another thread. Writes nothing."""
         source, kept = source_of(request, self._inputs.source), self.clips.choice
         told = clip_texts(_json(request, made_with), infotext.write(request, made_with), source)
-        pace = request.frames_a_second if isinstance(request, Clip) else PLAYED
-        made = {clip_file.ENDING: clip_file.written(frames, pace, kept.options, *told)}
+        made = {clip_file.ENDING: clip_file.written(frames, plays(request)[1] or PLAYED, kept.options, *told)}
         return made | ({clip_file.FRAMES: clip_file.zipped(frames)} if kept.frames else {})
 
     def put(self, files: Files, request: Request) -> Path:

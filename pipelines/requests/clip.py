@@ -55,7 +55,7 @@ class Clip(Wordless):
 
     @property
     def words(self) -> str:
-        return f"Clip of {self.frames} frames" if self.frames else "Clip"
+        return f"Clip of {self.frames} frame{'s' * (self.frames > 1)}" if self.frames else "Clip"
 
     @property
     def size(self) -> tuple[int, int]:
@@ -76,8 +76,8 @@ class Clip(Wordless):
         return any(scale != 1 for scale in self.scales)
 
     @property
-    def seconds(self) -> float:
-        return self.frames / self.frames_a_second if self.frames_a_second else 0.0
+    def plays(self) -> tuple[int, int]:
+        return self.frames, self.frames_a_second
 
     def fitted(self, trained: Mapping[str, object], picture: tuple[int, int] | None) -> Self:
         """With numbers in place of each 0: `trained` is what suits the model; the size is turned as the picture lies."""

@@ -30,7 +30,7 @@ WITHOUT_WORDS: Mapping[str, MadeFor] = {SVD.key: MadeFor("a video model: it make
 # Kinds that are drawn by one model alone, and what is said where it is not there.
 LACKING: Mapping[str, str] = {
     "upscale": "This needs Stability’s x4 upscaler (stable-diffusion-x4-upscaler). Put its folder or its file among the checkpoints.",
-    "video": "This needs a video model (Stable Video Diffusion). Put its file or its folder among the checkpoints.",
+    "video": "There is no video model yet. Put Stable Video Diffusion (svd_xt.safetensors, of Stability AI) among the checkpoints.",
 }
 
 

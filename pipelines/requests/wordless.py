@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self, TypeVar
 
 from models.errors import UserError
-from pipelines.requests.base import WithPicture
+from pipelines.requests.base import Request, WithPicture
 from pipelines.requests.fields import Choice, Flag, Range, Text
 from pipelines.requests.groups import COMPUTED, MODEL, PICTURE, SAMPLING
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES
@@ -37,6 +37,11 @@ class Wordless(WithPicture):
         raise NotImplementedError
 
     @property
+    def plays(self) -> tuple[int, int]:
+        """Frames, and frames a second, of what moves; (0, 0) of what stands still."""
+        return 0, 0
+
+    @property
     def pixels(self) -> int:
         """Of all that one batch draws."""
         width, height = self.size
@@ -58,3 +63,8 @@ class Wordless(WithPicture):
 
 
 Shown = TypeVar("Shown", bound=Wordless)
+
+
+def plays(request: Request) -> tuple[int, int]:
+    """The same of any request."""
+    return request.plays if isinstance(request, Wordless) else (0, 0)

@@ -10,13 +10,14 @@ import psutil
 
 from models.files import ModelFile
 from models.library.catalog import Checkpoint
+from models.memory.clip_forecast import ClipWork, forecast_clip, slimness_of_video
 from models.memory.forecast import SLACK, Forecast, Machine, Work, forecast, gigabytes, slimness_of, vae_weights, weights_of
 from models.memory.manager import LedgerLine
 from pipelines.images.tiles import WINDOWS_A_CALL, part_side
 from pipelines.prompts.asked import is_guided
 from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.enlarge import SMALLEST_TILE, Enlarge
-from pipelines.requests.request import Drawing, SecondPass
+from pipelines.requests.request import Clip, Drawing, SecondPass
 from pipelines.requests.tiles import one_by_one
 
 
@@ -74,6 +75,16 @@ def forecast_of_tiles(request: Enlarge, catalog: CatalogView, machine: Machine, 
     advice = f"This needs about {gigabytes(weights + work)} GB of memory and {gigabytes(free)} GB are free. Choose a smaller upscaler."
     fits = weights + work <= free
     return Forecast(weights, work, 0, free, fits, "" if fits else advice)
+
+
+def forecast_of_clip(request: Clip, catalog: CatalogView, machine: Machine, ledger: Sequence[LedgerLine]) -> Forecast:
+    """The same of a clip, whose phases follow each other: of its largest one."""
+    width, height = request.size
+    slimness = slimness_of_video(catalog.model(request.checkpoint).size)
+    work = ClipWork(request.frames, width, height, request.is_guided, request.one_by_one, slimness)
+    found = forecast_clip(work, machine, available(machine, ledger))
+    weights = max(found.denoising, found.decoding) - found.work
+    return Forecast(weights, found.work, 0, found.available, found.fits, found.advice)
 
 
 def _of_upscalers(upscalers: Iterable[str], catalog: CatalogView, machine: Machine) -> tuple[int, int]:

@@ -23,19 +23,20 @@ class Costs:
         """Sentences on a second pass and the like, of a picture of this size; nothing of other requests, and where it cannot be drawn."""
         try:
             found = _larger(request, picture)
-            return tuple(self._said(found, request.picture_count)) if found else ()
+            return tuple(said_of(self._forecast(found), self._queue.expected(found), request.picture_count)) if found else ()
         except UserError:
             return ()
 
-    def _said(self, request: SecondPass | Upscale, count: int) -> Iterator[str]:
-        forecast, seconds = self._forecast(request), self._queue.expected(request)
-        memory = forecast.weights + forecast.work if forecast else 0
-        told = [f"{gigabytes(memory)} GB of memory"] if memory > LEAST else []
-        told += [_time(seconds)] if seconds is not None else []
-        if told:
-            yield f"It takes about {' and '.join(told)}{' for each picture' if count > 1 else ''}."
-        if forecast and not forecast.fits:
-            yield forecast.advice
+
+def said_of(forecast: Forecast | None, seconds: float | None, count: int = 1) -> Iterator[str]:
+    """Memory and time of one of so many pictures, as far as they are known."""
+    memory = forecast.weights + forecast.work if forecast else 0
+    told = [f"{gigabytes(memory)} GB of memory"] if memory > LEAST else []
+    told += [_time(seconds)] if seconds is not None else []
+    if told:
+        yield f"It takes about {' and '.join(told)}{' for each picture' if count > 1 else ''}."
+    if forecast and not forecast.fits:
+        yield forecast.advice
 
 
 def _larger(request: Request, picture: Size | None) -> SecondPass | Upscale | None:

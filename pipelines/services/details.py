@@ -12,7 +12,8 @@ from pipelines.jobs.outputs import inspect
 from pipelines.metadata.picture_settings import Reading
 from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.groups import Group
-from pipelines.requests.request import Drawing, Request, TextToImage
+from pipelines.requests.request import Drawing, Request, TextToImage, Wordless
+from pipelines.requests.wordless import plays
 from pipelines.resolving.details import Groups, Value, details, picture_facts
 from pipelines.resolving.differences import differences
 from pipelines.resolving.model_names import ModelNames
@@ -45,7 +46,7 @@ class Details:
 
     def of(self, record: PictureRecord, has: Callable[[str], bool] = bool) -> PictureDetails:
         """`has`: whether who asks has an input picture of this id; others are not named."""
-        told = self._told(record)
+        told, (frames, pace) = self._told(record), plays(record.request)
         groups: list[DetailGroup] = [
             {"title": group.title, "values": [_message(value, has) for value in told.groups[group]]} for group in told.groups
         ]
@@ -56,6 +57,8 @@ class Details:
             "prompt": told.reading.request.words,
             "width": record.width,
             "height": record.height,
+            "frames": frames,
+            "pace": pace,
             "note": told.note,
             "hidden": "",
             "reveals": False,
@@ -65,6 +68,7 @@ class Details:
 
     def kept(self, record: PictureRecord, bare: bool) -> PictureDetails:
         """The same for who may see the picture and not know how it was made. `bare`: because of their link."""
+        frames, pace = plays(record.request)
         return {
             "id": record.id,
             "kind": "",
@@ -72,6 +76,8 @@ class Details:
             "prompt": "",
             "width": record.width,
             "height": record.height,
+            "frames": frames,
+            "pace": pace,
             "note": KEPT if bare else HIDDEN,
             "hidden": "",
             "reveals": False,
@@ -128,7 +134,7 @@ class Details:
 
     def _facts(self, record: PictureRecord, reading: Reading, names: ModelNames) -> Mapping[Group, Sequence[Value]]:
         request = reading.request
-        drawn = (request.width, request.height) if isinstance(request, Drawing) else None
+        drawn = (request.width, request.height) if isinstance(request, Drawing) else request.size if isinstance(request, Wordless) else None
         made = f"{datetime.fromtimestamp(record.created):%Y-%m-%d %H:%M:%S}"
         by = names.one("enlarged_by", enlarger).name if (enlarger := enlarger_of(request)) else ""
         return picture_facts(made, drawn, (record.width, record.height), self._place(record), request.title, by)

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from models.errors import UserError
 from models.families import PIXELS_PER_LATENT
+from pipelines.images.clip_file import beside
 from pipelines.images.masking import Size
 from pipelines.images.store import Inputs
 from pipelines.images.tiles import pixels_drawn
@@ -230,7 +231,7 @@ class DiskQuota:
 
     def _count_pictures(self, user: str, used: _Used) -> None:
         for number, path in self._book.paths_of(user, used.last):
-            used.size += _size(path)
+            used.size += sum(_size(each) for each in (path, *beside(path)))
             used.last = max(used.last, number)
 
 

@@ -15,6 +15,8 @@ PictureSummary = TypedDict(
         "seed": str,  # a text: JavaScript's numbers lose digits beyond 2^53
         "prompt": str,
         "kind": str,  # of the request
+        "frames": int,  # of what moves; else 0
+        "pace": int,  # frames a second
         "from": str,  # id of the picture that it began with, or ""
         "as_drawn": str,  # id of the picture as it was drawn, before an upscaler enlarged it, or ""
         "note": str,  # why the request is not the whole of what made it, or ""
@@ -49,6 +51,8 @@ class JobNews(TypedDict):
     preparing: str  # what is being read from the disk, or ""
     eta: float | None  # seconds
     previews: list[str]  # data URLs, the newest last
+    frames: int  # of what moves: so many stand in a row in each preview; else 0
+    pace: int  # and how many of them a second
     pictures: list[PictureSummary]
     message: str
     unsaved: bool  # some of its pictures could not be written yet

@@ -15,6 +15,7 @@ from pipelines.jobs.progress import Bell, JobProgress
 from pipelines.jobs.worker import Worker
 from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.request import Drawing, Wordless, begins_with
+from pipelines.requests.wordless import plays
 from pipelines.services.answers import JobNews, PictureSummary
 
 READ = {  # kinds of what the runner reads, as people call them
@@ -83,7 +84,7 @@ class NewsDesk:
 
     def _standing(self, job: Job, pictures: Sequence[PictureRecord], version: int) -> JobNews:
         """What is known of any job, also of one that waits or has ended."""
-        waits = job.state == WAITING
+        waits, (frames, pace) = job.state == WAITING, plays(job.request)
         return {
             "job": job.id,
             "kind": job.request.kind,
@@ -100,6 +101,8 @@ class NewsDesk:
             "preparing": "",
             "eta": None,
             "previews": [],
+            "frames": frames,
+            "pace": pace,
             "pictures": [summary(record) for record in pictures],
             "message": job.message or (self._paused(job) if waits else "") or self._hindered(job),
             "unsaved": self._worker.saving.is_hindered(job.id),
@@ -153,6 +156,7 @@ def _in_motion(standing: JobNews, preparing: str, live: JobProgress, after: int)
 def summary(record: PictureRecord) -> PictureSummary:
     """What a page shows of a picture."""
     request = record.request
+    frames, pace = plays(request)
     # A seed goes as text: JavaScript's numbers lose digits beyond 2^53.
     seed = str(record.seed) if isinstance(request, Drawing | Wordless) else ""
     return {
@@ -162,6 +166,8 @@ def summary(record: PictureRecord) -> PictureSummary:
         "seed": seed,
         "prompt": request.words,
         "kind": request.kind,
+        "frames": frames,
+        "pace": pace,
         "from": begins_with(request),
         "as_drawn": request.as_drawn if isinstance(request, DrawnSmall) else "",
         "note": record.note,

@@ -75,6 +75,8 @@ class PictureDetails(TypedDict):
     prompt: str
     width: int
     height: int
+    frames: int  # of what moves; else 0
+    pace: int  # frames a second
     note: str  # why less is known than usual, or ""
     hidden: str  # why the picture itself is not shown, a sentence, or ""
     reveals: bool  # who asks may have it shown: POST /picture/ID/reveal

@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from models.errors import UserError
 from models.json_values import listed, table
+from pipelines.images.clip_file import frames_in
 from pipelines.images.decode import normalise
 from pipelines.images.store import Inputs
 from pipelines.job_book import verdicts
@@ -25,6 +26,7 @@ from pipelines.job_book.book import JobBook, PictureRecord
 from pipelines.people.people import People
 from pipelines.people.records import Checker
 from pipelines.preprocessors.annotators import Annotators
+from pipelines.requests.wordless import plays
 
 if TYPE_CHECKING:
     from pipelines.jobs.runner import Runner
@@ -145,9 +147,18 @@ class Safety:
             record = self._book.picture(picture_id)
             if runner is None or record is None or self.missing or verdicts.known(self._book.file, picture_id):
                 return
-            verdicts.put(self._book.file, picture_id, self._near(normalise(record.path.read_bytes()).image, runner))
+            verdicts.put(self._book.file, picture_id, any(self._near(image, runner) for image in _looked_at(record)))
         except Exception:
             log.exception("the safety checker could not look at a picture, which stays hidden where a link asks for it")
+
+
+def _looked_at(record: PictureRecord) -> list[Image.Image]:
+    """The picture; of a clip its first frame, the middle one and the last."""
+    frames, pace = plays(record.request)
+    if not frames:
+        return [normalise(record.path.read_bytes()).image]
+    found = list(frames_in(record.path, pace))
+    return [found[place] for place in sorted({0, len(found) // 2, len(found) - 1})]
 
 
 def instead(path: Path, checker: Checker, size: tuple[int, int]) -> bytes:

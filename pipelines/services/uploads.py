@@ -14,6 +14,7 @@ from pipelines.credentials.judged import has_credential
 from pipelines.depth.depth_map import read_depth
 from pipelines.gallery.formats import MIMES
 from pipelines.gallery.leaving import Sign
+from pipelines.images.clip_file import frame_in
 from pipelines.images.decode import WHITE, as_mask, normalise
 from pipelines.images.masking import Size
 from pipelines.images.source_type import source_in
@@ -27,6 +28,7 @@ from pipelines.requests.details import check_inside
 from pipelines.requests.fields import Stored
 from pipelines.requests.region import REGIONS
 from pipelines.requests.request import (
+    Clip,
     Depth,
     Details,
     Drawing,
@@ -45,6 +47,7 @@ from pipelines.requests.request import (
     limits,
     listed_in,
 )
+from pipelines.requests.wordless import plays
 from pipelines.services.guests import DiskQuota
 
 AT_ONCE = 2  # pictures that are decoded at the same time
@@ -55,7 +58,8 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".bmp")
 NO_PICTURE = "There is no picture to start from. Drop one on the canvas, paste one, or open one."
 NO_DEPTH = "There is no picture to start from. Put one in, or bring a depth map and draw at denoising strength 1."
 NO_SOURCE = "There is no picture to enlarge. Drop one, paste one, or open one."
-NOTHING_FOR = {Depth.kind: NO_DEPTH, Enlarge.kind: NO_SOURCE, SecondPass.kind: NO_SOURCE, Upscale.kind: NO_SOURCE}
+NO_FIRST = "There is no picture to begin with. Drop one, paste one, or send one here from another tab."
+NOTHING_FOR = {Depth.kind: NO_DEPTH, Enlarge.kind: NO_SOURCE, SecondPass.kind: NO_SOURCE, Upscale.kind: NO_SOURCE, Clip.kind: NO_FIRST}
 TRUNK_GONE = (
     "This branches from a picture that was begun with pictures which are not yours, or not stored here any more. Draw without the branch."
 )
@@ -113,16 +117,25 @@ class Uploads:
             return replace(self.keep(depth, user), notes=notes)
 
     def adopt(self, record: PictureRecord, user: str, transparent: bool = False) -> Taken:
-        """A finished picture as an input, as `picture` takes it. Raises `UserError` when its file is gone."""
+        """A finished picture as an input, as `picture` takes it; of a clip one frame. Raises `UserError` when its file is gone."""
         try:
             data = record.path.read_bytes()
         except OSError as error:
             raise UserError("The file of this picture is not in the outputs folder any more.") from error
+        if frames_a_second := plays(record.request)[1]:
+            return self._adopt_frame(record, user, data, frames_a_second)
         taken = self.picture(data, user, transparent)
         known_as(self._book.file, record.id, taken.id)
         self.adopted(record, user, taken.id)
         if sign := self.signs(record.id):
             self._keep_signed(taken.id, sign(data, MIMES.get(record.path.suffix.lower(), "image/png")), user)
+        return taken
+
+    def _adopt_frame(self, record: PictureRecord, user: str, data: bytes, frames_a_second: int) -> Taken:
+        """The one that is meant, or the first."""
+        taken = self.keep(frame_in(data, frames_a_second, record.frame or 0), user, source_in(data))
+        known_as(self._book.file, record.id, taken.id)
+        self.adopted(record, user, taken.id)
         return taken
 
     def folder(self, folder: Path, user: str, most: int, transparent: bool = False) -> tuple[list[PictureUse], list[str]]:

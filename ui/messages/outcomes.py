@@ -40,6 +40,13 @@ class SigningState(TypedDict):
     available: bool  # the package is there
 
 
+class ClipFiles(TypedDict):
+    """How clips are kept. Sent by `GET /clips`, `POST /clips`, which is sent the same; read by `clip_files.js`."""
+
+    lossless: bool  # every level of every colour
+    frames: bool  # as PNG as well, in a ZIP beside it
+
+
 class Started(TypedDict):
     """What a download or a conversion is asked for by. Sent by `LibraryHandlers`; read by `library.js`."""
 

@@ -44,6 +44,7 @@ class StudioState(TypedDict):
     you: You
     comments: int  # another number when those of the picture that was named have changed
     desk: GalleryDesk | None  # the board that one draws onto
+    mp4: bool  # clips can be kept as MP4
 
 
 class PictureShown(PictureDetails):

@@ -13,7 +13,20 @@ from gradio.context import LocalContext
 from models.families import PIXELS_PER_LATENT
 from models.files import ModelFile
 from models.json_values import is_table, is_whole, listed
-from pipelines import TILED_MEGAPIXELS, Enlarge, FromPicture, Range, Request, SecondPass, Studio, TextToImage, UserError, limits, preflight
+from pipelines import (
+    TILED_MEGAPIXELS,
+    Clip,
+    Enlarge,
+    FromPicture,
+    Range,
+    Request,
+    SecondPass,
+    Studio,
+    TextToImage,
+    UserError,
+    limits,
+    preflight,
+)
 from pipelines.images.masking import Box, Size
 from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.made_for import LACKING
@@ -63,9 +76,9 @@ class PlanHandlers:
 
         @role("viewer")
         def plan(asked: PlanQuestion) -> PlanLines:
-            lines = planned(kind, asked, studio.costs.lines, studio.library.model)
+            lines = planned(kind, asked, studio.costs.lines, studio.library.model, studio.clip_plans.lines)
             lacking = LACKING.get(kind.kind, "") if not studio.checkpoints(kind.kind) else ""
-            return {**lines, "lines": [lacking, *lines["lines"]]} if lacking else lines
+            return {**lines, "lines": [lacking, *lines["lines"]]} if lacking and lacking not in lines["lines"] else lines
 
         @role("viewer")
         def fit(asked: SizeQuestion) -> list[int]:
@@ -83,14 +96,19 @@ def planned(
     asked: PlanQuestion,
     costs: Callable[[Request, Size | None], tuple[str, ...]] = free,
     model: Callable[[str], ModelFile] | None = None,
+    clip: Callable[[Clip, Size | None], tuple[str, ...]] = free,
 ) -> PlanLines:
-    """A value that the request refuses is its sentence, and nothing else. `costs`: says what it takes. `model`: looks one up by its id."""
+    """A value that the request refuses is its sentence, and nothing else. `costs`: says what it takes. `model`: looks one up by its id.
+    `clip`: says all of a clip.
+    """
     try:
         if not is_table(values := asked.get("values")):
             raise UserError("Something was missing in what the page sent. Reload it.")
         without = ("image", "mask") if issubclass(kind, Enlarge) else ("image", "mask", "images")
         request = read(kind, {name: value for name, value in values.items() if name not in without})
         picture = size_of(asked.get("picture"))
+        if isinstance(request, Clip):
+            return {"lines": list(clip(request, picture)), "box": None, "label": ""}
         named = enlarger_of(request) or (request.upscaler if isinstance(request, Enlarge | TextToImage | SecondPass) else "")
         found = preflight(request, picture, part_of(picture, asked.get("bounds")), model(named) if model and named else None)
     except UserError as error:

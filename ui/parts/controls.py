@@ -117,6 +117,15 @@ def size(kind: type[Request], start: Mapping[str, object]) -> tuple[dict[str, Co
     return {"width": width, "height": height}, swap, aspects
 
 
+def sides(kind: type[Request], start: Mapping[str, object]) -> tuple[dict[str, Component], gr.Button]:
+    """Width and height with swap alone, for models that were made for one shape."""
+    with gr.Row(elem_classes=["size-row"]):
+        width = control(kind, "width", value=start["width"], min_width=80)
+        swap = _sign(kind, "swap", "Swap width and height", "arrow-left-right")
+        height = control(kind, "height", value=start["height"], min_width=80)
+    return {"width": width, "height": height}, swap
+
+
 def seeds(kind: type[Request]) -> tuple[dict[str, Component], gr.Button, gr.Button]:
     with gr.Row(elem_classes=["seed-row"]):
         seed = control(kind, "seed", min_width=140)

@@ -10,7 +10,7 @@ from functools import partial
 import gradio as gr
 from gradio.components import Component
 
-from pipelines import Checkpoint, Drawing, InTiles, Request, Studio
+from pipelines import Checkpoint, Drawing, InTiles, Request, Studio, Wordless
 from pipelines.requests.guidance import Joining
 from pipelines.requests.sampling import OPTIONS
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES
@@ -60,7 +60,7 @@ class Draft:
 
     def finish(self) -> TabForm:
         """The form and its buttons, wired; the lists of one that names models are kept as the library is."""
-        draws = issubclass(self.kind, Drawing)
+        draws = issubclass(self.kind, Drawing | Wordless)
         if draws:
             self.inputs[CARRIED] = gr.Textbox("", elem_id=f"{self.kind.kind}-carried", elem_classes=["behind"], container=False)
         form = Form(self.kind, self.inputs)

@@ -9,7 +9,7 @@ from typing import cast
 import gradio as gr
 from gradio.components import Component
 
-from models.json_values import is_list
+from models.json_values import is_list, is_whole
 from pipelines import (
     Checkpoint,
     Choice,
@@ -33,6 +33,7 @@ from pipelines import (
     Upscale,
     UserError,
     WithPicture,
+    Wordless,
     limits,
     lora_names,
 )
@@ -59,6 +60,10 @@ ROLLED = (*TEMPLATES, *PARTS, "loras", "hires_loras", "seed")
 
 
 def sent_to(studio: Studio, form: Form, record: PictureRecord, user: str, event: gr.EventData) -> dict[Component, Update]:
+    number = getattr(event, "frame", None)
+    record = replace(record, frame=number if is_whole(number) else None)
+    if issubclass(form.kind, Wordless):
+        return as_beginning(studio, form, record, user)
     if form.kind is Controlled:
         return as_control(studio, form, record, user, getattr(event, "units", None))
     if form.kind is Depth:
@@ -68,6 +73,14 @@ def sent_to(studio: Studio, form: Form, record: PictureRecord, user: str, event:
     if form.kind is SecondPass:
         return as_second_pass(studio, form, record, user)
     return as_picture(studio, form, record, user)
+
+
+def as_beginning(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Component, Update]:
+    """The picture to begin with. A frame of what such a form has made goes on as that did; how all else was drawn says nothing here."""
+    taken = studio.uploads.adopt(record, user)
+    if isinstance(record.request, form.kind):
+        return form.fill(_rebound(studio, record, user), leave=["seed", CARRIED], image=taken.id)
+    return form.fill(record.request, leave=list(form.inputs), image=taken.id)
 
 
 def as_it_was(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Component, Update]:
@@ -130,10 +143,15 @@ def _unnamed(loras: Sequence[LoraUse], prompt: str) -> tuple[LoraUse, ...]:
 
 def _can_take(studio: Studio, form: Form, record: PictureRecord, name: str) -> bool:
     """A width that is drawn is not one that a picture is enlarged to, and a checkpoint must be able to draw what the form asks for."""
-    if name not in limits(type(record.request)) or issubclass(form.kind, Drawing) != isinstance(record.request, Drawing):
+    if name not in limits(type(record.request)) or _sort(form.kind) != _sort(type(record.request)):
         return False
     entry = _checkpoint(studio, record) if name == "checkpoint" else None
     return entry is None or draws(entry, form.kind.kind)
+
+
+def _sort(kind: type[Request]) -> type[Request]:
+    """Of those between which nothing is taken over: of what is drawn without words each kind is its own."""
+    return Drawing if issubclass(kind, Drawing) else kind if issubclass(kind, Wordless) else Request
 
 
 def _names_something(kind: type[Request], name: str) -> bool:
@@ -213,7 +231,9 @@ def admitted_units(held: object) -> tuple[ControlUse, ...]:
 
 
 def _stays(studio: Studio, form: Form, record: PictureRecord) -> tuple[str, ...]:
-    """What the form keeps: also its checkpoint, where that of the picture cannot draw this."""
+    """What the form keeps: also its checkpoint, where that of the picture cannot draw this. Of what was drawn without words, all."""
+    if isinstance(record.request, Wordless):
+        return tuple(form.inputs)
     entry = _checkpoint(studio, record)
     return STAYS if entry is None or draws(entry, form.kind.kind) else (*STAYS, "checkpoint")
 
@@ -232,7 +252,7 @@ def _native(studio: Studio, record: PictureRecord) -> int:
 
 def _checkpoint(studio: Studio, record: PictureRecord) -> Checkpoint | None:
     """What drew the picture, if something did that is still there."""
-    named = record.request.checkpoint if isinstance(record.request, Drawing) else ""
+    named = record.request.checkpoint if isinstance(record.request, Drawing | Wordless) else ""
     return next((entry for entry in studio.checkpoints() if entry.id == named), None)
 
 

@@ -13,7 +13,7 @@ import gradio as gr
 from gradio.components import Component
 
 from models.json_values import is_whole, table
-from pipelines import KINDS, Checkpoint, PictureRecord, Request, Studio, UserError, form_of, left_out, limits, longest, summary
+from pipelines import KINDS, Checkpoint, Clip, PictureRecord, Request, Studio, UserError, form_of, left_out, limits, longest, summary
 from ui.door.roles import role, role_of, user_of, visitor_of
 from ui.gradio_types import CALM, QUIET, Keyword, Update, Updates, listener
 from ui.messages import PromptNotes, PromptQuestion, StageStart
@@ -86,7 +86,7 @@ class Stage:
 
     def _advice(self, asked: Request) -> str:
         """What to do when the request will probably not fit the memory; the job is tried all the same."""
-        forecast = self._studio.forecast(asked)
+        forecast = None if isinstance(asked, Clip) else self._studio.forecast(asked)  # of a clip it stands in the form
         return forecast.advice if forecast and not forecast.fits else ""
 
     def _attach(self) -> Callable[..., StageStart]:

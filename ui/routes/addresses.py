@@ -14,6 +14,7 @@ from ui.door.reach import Reach
 from ui.door.roles import Role
 from ui.door.trust import TrustRoutes
 from ui.parts.depth_map import DepthViews
+from ui.routes.clips import ClipRoutes
 from ui.routes.comments import CommentRoutes
 from ui.routes.details import DetailRoutes
 from ui.routes.finishes import FinishRoutes
@@ -43,6 +44,7 @@ def addresses(studio: Studio, login: LoginRoutes, closing: asyncio.Event, reach:
     yield from _jobs(studio, closing, reach)
     yield from _pictures(studio)
     yield from _steps(StepRoutes(studio))
+    yield from _clips(ClipRoutes(studio))
     yield from _comments(CommentRoutes(studio))
     yield from _library(LibraryRoutes(studio))
     yield from _elsewhere(ReadingRoutes(studio), FolderRoutes(studio))
@@ -94,6 +96,13 @@ def _steps(steps: StepRoutes) -> Iterator[Address]:
     yield ("GET", "/picture/{picture_id}/steps.webp", "viewer", steps.film)
     yield ("POST", "/picture/{picture_id}/steps/keep", "artist", steps.keep)
     yield ("POST", "/picture/{picture_id}/steps/branch", "artist", steps.branch)
+
+
+def _clips(clips: ClipRoutes) -> Iterator[Address]:
+    yield ("GET", "/picture/{picture_id}/frames/{number:int}.jpg", "viewer", clips.frame)
+    yield ("GET", "/thumb/{picture_id}/moving", "viewer", clips.moving)
+    yield ("GET", "/clips", "owner", clips.files)
+    yield ("POST", "/clips", "owner", clips.keep)
 
 
 def _comments(comments: CommentRoutes) -> Iterator[Address]:

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from models.errors import UserError
 from pipelines import BookError, Studio
+from pipelines.images.mp4 import is_there
 from pipelines.people.roles import may
 from ui.door.reach import Reach
 from ui.door.roles import Visitor, user_of, visitor_of
@@ -63,6 +64,7 @@ class JobRoutes:
             "you": self._you(visitor),
             "comments": comments,
             "desk": desk,
+            "mp4": is_there(),
         }
         return JSONResponse(news)
 

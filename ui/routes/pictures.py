@@ -16,6 +16,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from models.errors import UserError
 from pipelines import PictureRecord, Studio
+from pipelines.gallery.films import MP4, film_of
 from pipelines.gallery.formats import AS_SAVED, FORMATS, MIMES, given_out
 from pipelines.gallery.leaving import Sign
 from pipelines.gallery.thumbs import make_thumb
@@ -55,6 +56,8 @@ class PictureRoutes:
         visitor = visitor_of(request)
         bare = visitor.bare or not await asyncio.to_thread(self.studio.gallery.tells, record.id, visitor.person)
         sign = await asyncio.to_thread(self.studio.gallery.leaving.sign, record.id)
+        if request.query_params.get("as") == MP4:
+            return await self._film(record, bare or request.query_params.get("settings") == "0", sign)
         if bare or sign or request.query_params.get("as") or request.query_params.get("settings") == "0":
             return await self._given_out(record.path, request.query_params, bare, sign)
         place = "attachment" if request.query_params.get("download") else "inline"
@@ -101,6 +104,16 @@ class PictureRoutes:
         place, cache = ("attachment", "private, no-store") if kept else ("inline", WHILE)
         headers = {"Content-Disposition": f"{place}; filename*=UTF-8''{quote(name)}", "Cache-Control": cache}
         return Response(data, media_type=kind, headers=headers)
+
+    async def _film(self, record: PictureRecord, bare: bool, sign: Sign | None) -> Response:
+        """A clip as MP4, where the package for it is there."""
+        try:
+            async with self._turn:
+                name, data = await asyncio.to_thread(film_of, record, not bare, sign)
+        except (UserError, *UNREADABLE) as error:
+            return JSONResponse(Message(message=str(error) if isinstance(error, UserError) else UNFIT), 422)
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}", "Cache-Control": "private, no-store"}
+        return Response(data, media_type="video/mp4", headers=headers)
 
     async def thumb(self, request: Request) -> Response:
         """Made when it is first asked for, and then kept on the disk."""

@@ -3,6 +3,7 @@
 import { amplified, compared, said } from "./compare_pixels.js";
 import { drags, follow } from "./compare_pointers.js";
 import { columnsFor, commonFrame, placed, put, saidOfSizes, shared, View } from "./compare_view.js";
+import { inStep } from "./compare_step.js";
 import { notify } from "./desk.js";
 import { findAll, make, on, parts, write } from "./dom.js";
 import { limit } from "./numbers.js";
@@ -176,6 +177,7 @@ export const build = ({ element }) => {
       each.pane.querySelector("figcaption").textContent = `${number + 1} · ${sizes[number].width} × ${sizes[number].height}`;
     }
     write(part("note"), saidOfSizes(sizes));
+    inStep(pictures.map(({ image }) => image));
     part("room").setAttribute("aria-busy", "false");
     choose(mode);
   };

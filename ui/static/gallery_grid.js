@@ -2,7 +2,7 @@
 import { make } from "./dom.js";
 import { images } from "./gallery_images.js";
 import { plan as planned } from "./gallery_plan.js";
-import { mark, park, pick, put, tell, tile } from "./gallery_tile.js";
+import { mark, park, pick, put, tell, tile, time } from "./gallery_tile.js";
 import { address } from "./stage_live.js";
 
 const MARGIN = 500; // pixels above and below that are ready
@@ -46,6 +46,7 @@ export const grid = ({ scroll, space, at, need, title, chosen }) => {
     if (node.shown !== picture) {
       if (node.shown && node.shown.id !== picture?.id) blank(node);
       mark(node, picture?.rating ?? 0, !!picture?.favourite);
+      time(node, picture);
       node.shown = picture;
     }
     if (picture && !quick && !node.asked) {
@@ -58,6 +59,7 @@ export const grid = ({ scroll, space, at, need, title, chosen }) => {
     if (node.asked) small.drop(node.image);
     node.asked = false;
     if (node.classList.contains("missing")) node.classList.remove("missing");
+    node.querySelector(".tile-moving")?.remove();
   };
   const head = (section) => {
     const node = free.heads.pop() ?? space.appendChild(make("h3", { className: "gallery-heading" }, document.createTextNode("")));

@@ -1,6 +1,7 @@
 // A square of the grid. What is seen is written at once; what is read aloud, pointed at or searched for when the grid rests.
 import { make } from "./dom.js";
-import { named } from "./stage_words.js";
+import { lasts, named } from "./stage_words.js";
+import { address } from "./stage_live.js";
 
 /** @typedef {import("./messages.d.ts").GalleryPicture} Picture */
 
@@ -10,10 +11,23 @@ export const tile = () => {
   const heart = make("i", { className: "icon icon-heart full" });
   const marks = make("span", { className: "tile-marks" }, heart, stars);
   const tick = make("span", { className: "tick" }, make("i", { className: "icon icon-check" }));
-  const made = make("div", { className: "tile", role: "option", draggable: true, "aria-selected": "false" }, image, tick, marks);
+  const length = make("span", { className: "tile-length" }, document.createTextNode(""));
+  const made = make("div", { className: "tile", role: "option", draggable: true, "aria-selected": "false" }, image, tick, marks, length);
   image.addEventListener("error", () => made.classList.add("missing")); // its file is gone; the book knows the rest
-  return Object.assign(made, { image, stars: stars.firstChild, marked: "", index: -1, picked: false, current: false, told: null });
+  plays(made);
+  return Object.assign(made, { image, length: length.firstChild, stars: stars.firstChild, marked: "", index: -1, picked: false, current: false, told: null });
 };
+// A clip plays while one points at it: its small version is fetched then, and lies over the still one.
+const plays = (node) => {
+  node.addEventListener("pointerenter", () => {
+    if (!(node.shown?.frames > 1) || isStill.matches) return;
+    const over = make("img", { className: "tile-moving", alt: "", src: `${address("thumb", node.shown.id)}/moving` });
+    node.append(over);
+  });
+  node.addEventListener("pointerleave", () => node.querySelector(".tile-moving")?.remove());
+};
+const isStill = matchMedia("(prefers-reduced-motion: reduce)");
+
 export const put = (node, { x, y }) => {
   node.y = y;
   node.parked = false;
@@ -37,6 +51,13 @@ export const pick = (node, picked, current) => {
     if (current) node.id = "tile-active";
     else node.removeAttribute("id");
   }
+};
+// How long a clip is, in its corner.
+export const time = (node, picture) => {
+  const words = picture?.frames > 1 ? lasts(picture) : "";
+  if (words === node.length.data) return;
+  node.length.data = words;
+  node.classList.toggle("clip", !!words);
 };
 /** @type {(node: any, picture: Picture | undefined) => void} */
 export const tell = (node, picture) => {

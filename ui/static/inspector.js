@@ -144,6 +144,14 @@ export const build = ({ element, trigger }) => {
     part("hide").lastElementChild.textContent = kin.hidden ? "Settings are hidden" : "Hide settings";
   };
 
+  // A clip, frame by frame.
+  let frames = null;
+  const step = async (told) => {
+    if (!told.frames && !frames) return;
+    frames ??= (await wanted("clip_frames").catch(() => null))?.clipFrames(part("frames"), speak) ?? null;
+    if (shown?.id === told.id) frames?.show(told);
+  };
+
   const draw = (told) => {
     shown = told;
     part("empty").hidden = part("remade").hidden = true;
@@ -153,6 +161,7 @@ export const build = ({ element, trigger }) => {
     find(".inspector-actions", part("words"))?.remove();
     part("words").append(...told.groups.flatMap(({ values }) => values.filter(isPrompt).map(ways)));
     lines.show(told.lines);
+    step(told);
     sayKin(told);
     write(part("hidden"), told.hidden);
     part("reveal").hidden = !told.reveals;

@@ -41,7 +41,7 @@ export const ordered = ({ pictures, ties }) => {
 const lays = surface({});
 /** @type {(picture: Picture) => void} */
 const show = (picture) => {
-  const summary = { ...picture, from: "", as_drawn: "", note: "" };
+  const summary = { ...picture, frames: 0, pace: 0, from: "", as_drawn: "", note: "" };
   if (page.open.tab in page.forms) emit("surface", summary);
   else lays(/** @type {any} */ (summary));
 };

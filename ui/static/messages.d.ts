@@ -15,6 +15,8 @@ export type GalleryPicture = {
   job: string;
   deleted: number | null;
   own: boolean;
+  frames: number;
+  pace: number;
   told: boolean;
 };
 
@@ -508,6 +510,8 @@ export type JobNews = {
   preparing: string;
   eta: number | null;
   previews: string[];
+  frames: number;
+  pace: number;
   pictures: PictureSummary[];
   message: string;
   unsaved: boolean;
@@ -520,6 +524,8 @@ export type PictureSummary = {
   seed: string;
   prompt: string;
   kind: string;
+  frames: number;
+  pace: number;
   from: string;
   as_drawn: string;
   note: string;
@@ -744,6 +750,8 @@ export type PictureDetails = {
   prompt: string;
   width: number;
   height: number;
+  frames: number;
+  pace: number;
   note: string;
   hidden: string;
   reveals: boolean;
@@ -1252,6 +1260,11 @@ export type SigningState = {
   available: boolean;
 };
 
+export type ClipFiles = {
+  lossless: boolean;
+  frames: boolean;
+};
+
 export type Started = {
   id: string;
 };
@@ -1387,6 +1400,7 @@ export type StudioState = {
   you: You;
   comments: number;
   desk: GalleryDesk | null;
+  mp4: boolean;
 };
 
 export type PictureShown = {
@@ -1396,6 +1410,8 @@ export type PictureShown = {
   prompt: string;
   width: number;
   height: number;
+  frames: number;
+  pace: number;
   note: string;
   hidden: string;
   reveals: boolean;

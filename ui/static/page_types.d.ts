@@ -113,7 +113,7 @@ export type PageEvents = {
   /** Pictures were rated, put on boards, thrown away or brought back, in this window or another. */
   marked: Marked;
   /** A picture of a kind goes into a tab, or with "" its settings into the form that made it. */
-  send: { id: string; kind: string; to: string };
+  send: { id: string; kind: string; to: string; frame?: number };
   /** The list of saved finishes was looked up. */
   finishes: { finishes: messages.FinishLine[] };
   /** The card that reads pictures and settings is to open, and to read a file, if there is one. */

@@ -59,6 +59,9 @@ const SAYS = {
   enlarging: ({ hires_upscaler }, unnamed) => enlarges(hires_upscaler, unnamed),
   upscaling: ({ upscaler, second_upscaler, blend, upscaler_tile }) =>
     upscaler ? list(second_upscaler && `blended ${per_cent(blend)}`, upscaler_tile ? `tiles of ${upscaler_tile}` : "tiles by memory") : "off",
+  length: ({ frames, width, height }) => list(count(frames, "frame"), width && height && `${width} × ${height}`) || "as the model was trained",
+  pulled: ({ guidance_first, guidance_last, guidance_shape }) => `${guidance_first} to ${guidance_last}${guidance_shape === "Linear" ? "" : " and back"}`,
+  decoded: ({ decode_chunk }) => (decode_chunk ? `${decode_chunk} at a time` : "by memory"),
   windows: ({ begins_with, overlap }) => list(begins_with, `overlap ${overlap}`),
 };
 

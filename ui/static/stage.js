@@ -3,6 +3,7 @@
 import { snapshot } from "./desk.js";
 import { emit, on, parts, pause } from "./dom.js";
 import { openGrid } from "./grids.js";
+import { wanted } from "./on_demand.js";
 import * as page from "./page.js";
 import { completes } from "./pairing.js";
 import { showPage } from "./panel.js";
@@ -98,11 +99,19 @@ export const build = ({ element, trigger, props, watch }) => {
 
   const bar = progress(part, notice);
   // Several steps may come with one answer: each is shown for one refresh of the screen, while the next answer is on its way.
-  const film = reel((frame) => {
+  // A clip's previews are strips of frames, which another script plays.
+  let clips = null;
+  const film = reel(async (frame) => {
+    if (!(latest?.frames > 0)) return still(frame);
+    const { job } = latest;
+    clips ??= (await wanted("clip_forming").catch(() => null))?.forming(part("frame"), still) ?? null;
+    if (jobs.running() === job) clips?.show(frame, latest);
+  });
+  const still = (frame) => {
     part("preview").src = frame;
     pictures.frame(frame);
     if (follow) inPlace()?.forming(frame);
-  });
+  };
 
   const showFrame = (job) => {
     if (job.state === "waiting") say("Your picture is in the queue", job.message || (job.ahead ? `${ahead(job.ahead)}.` : ""));
@@ -157,6 +166,7 @@ export const build = ({ element, trigger, props, watch }) => {
     pictures.forming(null);
     if (latest?.kind) page.canvases[latest.kind]?.forming(null);
     film.clear();
+    clips?.clear();
   };
 
   const lost = () => {
@@ -171,6 +181,7 @@ export const build = ({ element, trigger, props, watch }) => {
     latest = job;
     frames = 0;
     film.clear();
+    clips?.clear();
     notice("");
     if (follow) select(null);
     if (follow && page.open.tab === job.kind) covered = !page.canvases[job.kind];
@@ -214,7 +225,7 @@ export const build = ({ element, trigger, props, watch }) => {
   };
   const around = tools(part, { element, id: () => selected, picture: () => pictures.find(selected), notice, speak, watch: () => (follow = true), relay: () => follow && jobs.running() && watchLive() });
   marks(part, { shown: () => selected, strip: pictures, gone });
-  on("send", ({ id, kind, to }) => (snapshot(to || kind), trigger("send", { id, to, units: page.forms[to]?.controls })));
+  on("send", ({ id, kind, to, frame = null }) => (snapshot(to || kind), trigger("send", { id, to, frame, units: page.forms[to]?.controls })));
 
   // ---- joined ------------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ const SAYS = {
   enlarge: "The picture is in enlarge.",
   upscale: "The picture is in enlarge, to be drawn larger.",
   depth: "The picture is in depth.",
+  video: "The picture is in video.",
 };
 
 // Name of a part -> what a press of it does. `picture` gives the selected one, `tell` has it sent; `sent` hears of it.

@@ -15,7 +15,7 @@ export const tools = (part, { element, id, picture, notice, speak, watch, relay 
 
   const save = (format, settings) =>
     keep(`${address("picture", id())}.png?${new URLSearchParams({ download: "1", ...(format && { as: format }), ...(settings ? {} : { settings: "0" }) })}`);
-  const showWays = dropdown(part("download"), part("ways"), () => part("ways").replaceChildren(...ways(() => showWays(false), save)));
+  const showWays = dropdown(part("download"), part("ways"), () => part("ways").replaceChildren(...ways(() => showWays(false), save, picture()?.frames > 1)));
 
   part("steps").addEventListener("click", async () => {
     const later = await wanted("film").catch(() => notice("The server did not answer. Try again."));

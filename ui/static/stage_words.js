@@ -9,15 +9,18 @@ const FIRST = {
   details: "Put a picture on the canvas, press Find or draw boxes on it, and press Draw the details.",
   enlarge: "Put a picture in, choose how much larger it should be, and press Enlarge.",
   upscale: "Put a picture in, say what it shows, and press Enlarge. A model draws it four times larger.",
+  video: "Put a picture in, choose how much it shall move, and press Make the clip.",
   depth: "Put a picture in and estimate its depth, or bring a depth map, say what should be drawn, and press Generate.",
 };
 export const invitation = (kind) =>
   FIRST[kind] || "Write what you want to see, or take one of the examples, and press Generate. Every step is shown while the picture forms.";
 
+// How long a clip is.
+export const lasts = ({ frames, pace }) => `${(frames / (pace || 1)).toFixed(1)} s`;
 // A picture that no dice were thrown for has no seed.
 /** @type {(picture: import("./messages.d.ts").PictureSummary) => string} */
 export const facts = (picture) =>
-  `${picture.width} × ${picture.height}${picture.seed && ` · seed ${picture.seed}`}${picture.note ? ` · ${picture.note}` : ""}`;
+  `${picture.width} × ${picture.height}${picture.frames > 1 ? ` · ${lasts(picture)}` : ""}${picture.seed && ` · seed ${picture.seed}`}${picture.note ? ` · ${picture.note}` : ""}`;
 /** @type {(picture: { prompt: string }) => string} */
 export const named = (picture) => (picture.prompt ? `Picture: ${picture.prompt}` : "Picture without a prompt");
 
