@@ -8,7 +8,9 @@ import secrets
 import socket
 import sys
 import webbrowser
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from models.memory.forecast import Machine
     from pipelines.job_book.folder_lock import FolderLock
     from pipelines.jobs.runner import Runner
+    from pipelines.jobs.spoken import Setup
     from ui.server import Door
 
 HERE = Path(__file__).parent
@@ -77,20 +80,36 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     annotators = Annotators([weights, *options.models_dir], HERE / "models" / "starter")
     words, tags = WildcardFolders([weights, *options.models_dir]), TagFolders([weights, *options.models_dir])
 
-    def open_runner() -> Runner:
+    def opened_on(name: str, names: Sequence[str]) -> Runner:
         from models.memory.device import choose, read_machine
-        from models.memory.heap import set_apart
         from pipelines.runtime.runner import open_runner
 
-        machine = as_said(read_machine(choose(options.device)), options)
+        machine = shared_by(names, name, as_said(read_machine(choose(name)), options))
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(COMPILED))
-        runner = open_runner(catalog, options.device, inputs, machine, annotators, steps, not options.no_compile)
+        return open_runner(catalog, name, inputs, machine, annotators, steps, not options.no_compile)
+
+    def open_first() -> Runner:
+        from models.memory.heap import set_apart
+
+        names = devices_of(options)
+        runner = opened_on(names[0], names)
         set_apart()  # the libraries, and of models the starter alone
         return runner
 
+    def opened_apart(name: str, names: Sequence[str]) -> Runner:
+        from pipelines.jobs.far import open_apart
+
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(COMPILED))
+        return open_apart(catalog, told_apart(options, name, names, [weights, *options.models_dir]), sys.executable)
+
+    def further() -> list[Callable[[], Runner]]:
+        names = devices_of(options)
+        return [partial(opened_apart if options.apart else opened_on, name, names) for name in names[1:]]
+
     guests = int(options.guest_disk * 1e9)
     studio = Studio(
-        catalog, outputs, book, open_runner, weights, inputs, annotators, guest_disk=guests, wildcards=words, tags=tags, steps=steps
+        catalog, outputs, book, open_first, weights, inputs, annotators, guest_disk=guests, wildcards=words, tags=tags, steps=steps,
+        further=further,
     )  # fmt: skip
     door, host = reach(options)
     door = certified(options, door, host)
@@ -106,6 +125,38 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     finally:
         door.tunnels.close()
         studio.close()
+
+
+def devices_of(options: argparse.Namespace) -> tuple[str, ...]:
+    """The devices that draw, each with a worker of its own. Asked when torch may be imported: before, nobody knows the cards."""
+    from models.memory.device import cards
+
+    named = tuple(name for each in options.devices.split(",") if (name := each.strip()))
+    return named or (cards() or (options.device,) if options.device == "auto" else (options.device,))
+
+
+def told_apart(options: argparse.Namespace, name: str, names: Sequence[str], models: Sequence[Path]) -> Setup:
+    """What the process of a further device is told."""
+    from pipelines.jobs.spoken import VERSION, Setup
+
+    return Setup(
+        version=VERSION,
+        device=name,
+        starter=str(HERE / "models" / "starter"),
+        models=[str(Path(each).expanduser().resolve()) for each in models],
+        outputs=str(options.outputs_dir),
+        steps_budget=int(options.steps_budget * 1e9),
+        host=int((options.host_memory or 0) * 1e9),
+        device_memory=int((options.device_memory or 0) * 1e9) // names.count(name),
+        parts=len(names),
+        compiles=not options.no_compile,
+    )
+
+
+def shared_by(names: Sequence[str], name: str, machine: Machine) -> Machine:
+    """The machine as one of several devices has it: its own memory, unless that is named more than once, and its part of the host's."""
+    own = machine.device and machine.device // names.count(name)
+    return replace(machine, host=machine.host // len(names), device=own)
 
 
 def as_said(machine: Machine, options: argparse.Namespace) -> Machine:
@@ -198,6 +249,10 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--outputs-dir", type=Path, default=HERE / "outputs", metavar="FOLDER", help="where pictures go")
     result.add_argument("--rebuild-book", action="store_true", help="make the list of jobs anew from the pictures, then start")
     result.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps: where the networks run")
+    several = "several of them, as cuda:0,cuda:1: each draws jobs of its own; every NVIDIA card there is, if neither is given"
+    result.add_argument("--devices", default="", metavar="LIST", help=several)
+    apart = "devices beside the first draw in processes of their own: one that breaks takes nothing else with it"
+    result.add_argument("--apart", action="store_true", help=apart)
     result.add_argument("--host-memory", type=float, metavar="GB", help="main memory for models; what is free decides if not given")
     result.add_argument("--device-memory", type=float, metavar="GB", help="memory of the graphics card to use; without it, what is free")
     room = f"room for the pictures of each guest, who is anybody but the owner at the machine; {GUEST_DISK} if not given, 0 for no limit"

@@ -62,7 +62,7 @@ ROOMS: tuple[tuple[str, Acts], ...] = (
     ("Drawing", (
         ("See the page: forms, models that there are, notes under a prompt, sizes and plans",
          "canvas.fit canvas.plan choices.lists choices.refresh control_units.fit control_units.preprocessors depth_driver.reading "
-         "depth_map.estimators detailers.detectors sections.about guiding.cost library.details library.listed library.memory "
+         "depth_map.estimators detailers.detectors sections.about guiding.cost library.details library.devices library.listed "
          "picture_list.owns reading.owns stage.attach stage.count stage.kept stage.last_seed stage.use_seed send.example POST/tokens "
          "GET/cards/{model_id}/picture GET/example/{checkpoint_id}/{number:int}"),
         ("Generate", "stage.generate"),
@@ -101,8 +101,8 @@ ROOMS: tuple[tuple[str, Acts], ...] = (
         ("How clips are kept", "GET/clips POST/clips"),
     )),
     ("The machine", (
-        ("Download, convert and look through models, say what they are, give them pictures, put them out of memory",
-         "library.cancel library.convert library.download library.downloads library.hash library.override library.unload "
+        ("Download, convert and look through models, say what they are, give them pictures, put them out of memory; pause a device",
+         "library.cancel library.convert library.download library.downloads library.hash library.override library.pause library.unload "
          "POST/cards/picture preprocessor_weights.fetch_weights preprocessor_weights.stop_weights preprocessor_weights.weights_state"),
         ("Name folders of the machine: bring pictures in, draw a folder's pictures",
          "GET/folders POST/folders POST/folders/stop POST/folders/go-on picture_list.folder"),

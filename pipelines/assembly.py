@@ -20,7 +20,7 @@ from pipelines.job_book.following import Carried
 from pipelines.job_book.room import Allowance
 from pipelines.jobs.outputs import Outputs, inspect
 from pipelines.jobs.runner import Runner
-from pipelines.jobs.worker import Worker
+from pipelines.jobs.worker import Openers, Worker, alone
 from pipelines.metadata.two_passes import first_pass
 from pipelines.people.people import People
 from pipelines.preprocessors.annotators import Annotators
@@ -37,6 +37,7 @@ from pipelines.services.cost import Costs
 from pipelines.services.depth_preview import DepthPreviews
 from pipelines.services.detail_finder import DetailFinder
 from pipelines.services.details import Details
+from pipelines.services.devices import Devices
 from pipelines.services.examples import Examples
 from pipelines.services.finish_files import FinishFiles
 from pipelines.services.finish_jobs import JobFollowers
@@ -87,12 +88,13 @@ class Services:
         wildcards: WildcardFolders | None = None,
         tags: TagFolders | None = None,
         steps: KeptSteps | None = None,
+        further: Callable[[], Openers] = alone,
     ) -> None:
         """`weights`: the folder that downloaded and converted models go to. `inputs`: shared with the runner; else beside the outputs.
 
         `annotators`: the weights of preprocessors, shared with the runner; without it, there are none. `hub`: where downloads come from.
         `guest_disk`: bytes that each guest's pictures and inputs may take; 0 for no limit. `wildcards`, `tags`, `steps` (those
-        that are kept, shared with the runner): without it, there are none.
+        that are kept, shared with the runner): without it, there are none. `further`: what opens further devices, see `Worker`.
         """
         self._catalog, self.book, self.wildcards = catalog, book, wildcards or WildcardFolders([])
         self.library = Library(catalog, weights, hub)
@@ -100,7 +102,7 @@ class Services:
         kept, annotators = inputs or Inputs(outputs.folder / INPUTS), annotators or Annotators([], outputs.folder / ".none")
         self.clips = outputs.clips
         self._join_people(kept, guest_disk)
-        self._join_worker(outputs, open_runner)
+        self._join_worker(outputs, open_runner, further)
         self._join_previews(annotators)
         self._join_writing(outputs, tags or TagFolders([]))
         self._join_gallery(kept)
@@ -117,19 +119,20 @@ class Services:
         self.disk.bounded_by(lambda user: self.people.quota(user).disk)
         self.uploads = Uploads(kept, self.book, self.disk)
 
-    def _join_worker(self, outputs: Outputs, open_runner: Callable[[], Runner]) -> None:
+    def _join_worker(self, outputs: Outputs, open_runner: Callable[[], Runner], further: Callable[[], Openers]) -> None:
         """What lets a request in, draws it, tells of it, and has the queue."""
         self.admission = admission = Admission(
             self._catalog, self.uploads, self.wildcards, self.people, self.disk, lambda request: self.control.check(request)
         )
         followers = JobFollowers(
             self.book, self.uploads, lambda: self.finder, lambda: self.gallery, admission.step, admission.resolved, self.disk.free,
-            lambda record: self.safety.entered(record), lambda job: self._grid_jobs.moved(job),
+            lambda record, runner: self.safety.entered(record, runner), lambda job: self._grid_jobs.moved(job),
         )  # fmt: skip
         heats = LiveHeats()
         heats.is_veiled = lambda user: bool(self.people.checker_of(user))
-        self._worker = Worker(self.book, outputs, open_runner, followers, self.steps, heats.onlooker)
+        self._worker = Worker(self.book, outputs, open_runner, followers, self.steps, heats.onlooker, further)
         self._news = NewsDesk(self.book, self._worker, self._catalog)
+        self.devices = Devices(self._worker, self._news.name_of)
         self.queue = Queue(self.book, self._worker, self._news, admission.admitted, admission.allowance, admission.step, heats=heats)
         self.people.on_dropped, self.people.on_held = self.queue.drop, self.queue.held
 

@@ -145,13 +145,12 @@ class Studio(Services):
         return self.readings.settings(source, user)
 
     def ledger(self) -> tuple[LedgerLine, ...]:
-        """What is in memory, the least recently used first; nothing before the worker has started."""
-        runner = self._worker.runner
-        return tuple(replace(line, name=self._news.name_of(line.key)) for line in runner.ledger) if runner else ()
+        """What is in memory, device by device, the least recently used first; nothing before the worker has started."""
+        return tuple(line for device in self.devices.all() for line in device.lines)
 
     def unload(self, line_id: str) -> None:
-        """Lets go of what a line of the ledger names, as soon as no job runs."""
-        self._worker.between_jobs(f"unload {line_id}", lambda runner: runner.unload(line_id))
+        """Lets go of what a line of the ledger names, as soon as no job runs there."""
+        self.devices.unload(line_id)
 
     def control_preview(
         self, use: ControlUse, size: tuple[int, int], user: str, image: str = "", mask: str = "", gone: Callable[[], bool] = never

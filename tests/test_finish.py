@@ -385,7 +385,7 @@ def test_a_kill_behind_a_picture_queues_its_next_step_once(tmp_path: Path) -> No
     assert job
     image = Image.new("RGB", (128, 128))
     path = studio._worker.outputs.save(image, job.request, {})
-    then = studio._worker._around.followers.after(job, Picture(image, job.request, {}, 0, 1))
+    then = studio._worker.hands[0].around.followers.after(job, Picture(image, job.request, {}, 0, 1))
     studio.book.add_picture(job, path, job.request, image.size, progress=Progress(pictures=1), then=then)
     studio.book.close()
     studio = toy_studio(tmp_path)

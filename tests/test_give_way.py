@@ -68,7 +68,6 @@ def test_two_loopbacks_that_take_turns_are_each_as_if_alone(originals: Files, ru
     alone = {request.kind: [picture[2] for picture in outcome(runner, request)] for request in (loop, other)}
     book = JobBook(tmp_path / "studio.db", tmp_path)
     worker = Worker(book, Outputs(tmp_path), lambda: runner)
-    worker.runner = runner
     jobs = {worker.submit(loop, "ada"): "img2img", worker.submit(other, "bob"): "txt2img"}
     runs = 0
     while worker.run_next(runner):

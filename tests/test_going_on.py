@@ -152,16 +152,16 @@ def _asked(name: str) -> Callable[[Path], Request]:
 
 
 def _stop_after(steps: int, worker: Worker, runner: Stalling, job: str) -> None:
-    told = worker._around.told
+    told = worker.hands[0].around.told
 
     def stop(live: Any, news: Any) -> None:
         told(live, news)
         if runner.made >= steps:
             live.stop = True
 
-    object.__setattr__(worker._around, "told", stop)
+    object.__setattr__(worker.hands[0].around, "told", stop)
     worker.run_next(runner)
-    object.__setattr__(worker._around, "told", told)
+    object.__setattr__(worker.hands[0].around, "told", told)
     entry = worker.book.job(job)
     assert entry and entry.state == "stopped"
 

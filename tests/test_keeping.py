@@ -28,8 +28,8 @@ TWO = TextToImage(steps=1, seed=7, width=64, height=64, batch_count=2)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for seconds in the house waits for moments here."""
-    monkeypatch.setattr("pipelines.jobs.worker.WAITED", 0.2)
-    monkeypatch.setattr("pipelines.jobs.worker.REOPENED", (0.05, 0.1))
+    monkeypatch.setattr("pipelines.jobs.hand.WAITED", 0.2)
+    monkeypatch.setattr("pipelines.jobs.hand.REOPENED", (0.05, 0.1))
     monkeypatch.setattr("pipelines.job_book.file.PATIENCE", 0.05)
 
 
@@ -131,7 +131,7 @@ def test_a_book_that_another_program_holds_costs_no_picture(studio: Studio, runn
 
 def test_a_studio_that_cannot_open_tries_again_and_draws_what_waited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = toy_studio(tmp_path, start=False)
-    whole._worker._open_runner = failing(UserError("The device is not there. Plug it in."), ToyPainter, times=2)
+    whole._worker.hands[0]._open_runner = failing(UserError("The device is not there. Plug it in."), ToyPainter, times=2)
     job = whole.submit(ONE, "ada")
     whole.start()
     wait_until(lambda: whole.engine_state() == ("failed", "The device is not there. Plug it in."))
@@ -179,7 +179,7 @@ def test_f15_pictures_that_find_no_room_wait_in_memory_and_are_saved_in_their_or
 
 
 def test_room_that_is_made_soon_is_waited_for(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.jobs.worker.WAITED", 20.0)
+    monkeypatch.setattr("pipelines.jobs.hand.WAITED", 20.0)
     monkeypatch.setattr("pipelines.jobs.outputs._write_through", failing(OSError(errno.ENOSPC, "full"), write_through, times=3))
     job = studio.submit(ONE, "ada")
     states = set[str]()

@@ -10,7 +10,7 @@ import torch
 
 from models.errors import Overflow
 from models.library.catalog import Catalog
-from models.memory.device import ATTENTIONS, attention, choose, more_careful
+from models.memory.device import ATTENTION, ATTENTIONS, choose, more_careful
 from models.memory.forecast import Machine
 from pipelines.images.store import Inputs
 from pipelines.inside.again import Record, reasons
@@ -57,7 +57,8 @@ def test_a_kernel_that_gives_no_numbers_is_given_up_for_the_rest_of_the_job(card
 
 def test_where_no_kernel_helps_it_is_said_once(card: Card, starter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
-    monkeypatch.setattr("pipelines.runtime.attempts.attention", lambda way: tried.append(way) or attention(way))
+    enter = ATTENTION.enter
+    monkeypatch.setattr(ATTENTION, "enter", lambda way, timeout=None: tried.append(way) or enter(way, timeout))
     card.flawed = True
     monkeypatch.setattr("torch.backends.cuda.flash_sdp_enabled", lambda: True)
     with pytest.raises(Overflow, match="UNet"):

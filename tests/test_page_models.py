@@ -174,15 +174,26 @@ def test_an_empty_library_says_what_to_do_next(visit: Visit) -> None:
     open_models(visit)
     visit.page.locator(".library-bar input").fill("nothing is called this")
     visit.page.get_by_text("Nothing here has that").wait_for()
-    visit.page.get_by_text("The first picture loads its checkpoint").wait_for()
+    visit.page.get_by_text("No model yet. The first picture loads its checkpoint").wait_for()
+
+
+@pytest.mark.browser
+def test_the_owner_pauses_a_device_and_lets_it_go_on(house: House, visit: Visit) -> None:
+    open_models(visit)
+    visit.page.get_by_role("button", name="Pause: toy").click()
+    visit.page.get_by_text("Paused: it takes no jobs.").wait_for()
+    assert house.studio and [device.paused for device in house.studio.devices.all()] == [True]
+    visit.page.get_by_role("button", name="Let go on: toy").click()
+    visit.page.get_by_text("Free", exact=True).wait_for()
+    assert not house.studio.devices.all()[0].paused
 
 
 def test_only_the_owner_changes_anything(tmp_path: Path) -> None:
     studio = toy_studio(tmp_path, start=False)
     roles = {function.__name__: declared(function) for function in LibraryHandlers(studio).functions}
-    assert {name for name, role in roles.items() if role == "viewer"} == {"listed", "details", "memory"}
+    assert {name for name, role in roles.items() if role == "viewer"} == {"listed", "details", "devices"}
     assert {name for name, role in roles.items() if role == "artist"} == {"rescan"}
-    changing = {"override", "convert", "download", "downloads", "cancel", "unload", "hash"}
+    changing = {"override", "convert", "download", "downloads", "cancel", "unload", "pause", "hash"}
     assert {name for name, role in roles.items() if role == "owner"} == changing
     studio.close()
 

@@ -221,7 +221,7 @@ def test_a_job_that_is_never_given_back_waits_again_after_half_an_hour(studio: S
 
 
 def test_the_worker_finds_a_job_that_came_back_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.jobs.worker.LOOKS", 0.05)
+    monkeypatch.setattr("pipelines.jobs.hand.LOOKS", 0.05)
     monkeypatch.setattr("pipelines.job_book.order.HELD", 0.3)
     studio = toy_studio(tmp_path)
     studio.queue.pause_all(True)
@@ -386,7 +386,7 @@ def test_steps_of_others_wake_nobody_and_ask_nothing_of_the_book(
 
 def test_the_list_is_made_once_however_many_look(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     made, listing = [], studio.book.queue.listing
-    monkeypatch.setattr(studio.book.queue, "listing", lambda: made.append(1) or listing())
+    monkeypatch.setattr(studio.book.queue, "listing", lambda devices: made.append(1) or listing(devices))
     for number in range(5):
         studio.submit(asked(), f"guest {number}")
     for number in range(20):

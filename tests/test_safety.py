@@ -240,15 +240,15 @@ def test_what_was_not_looked_at_is_hidden_until_it_is(house: House, annotator: A
 def test_it_looks_at_finished_pictures_only_while_an_open_link_asks_for_it(house: House, annotator: Annotator) -> None:
     book = house.studio.book
     records = [drawn_in(house.studio.book, "x", "owner", seed, noise(seed)) for seed in (1, 2, 3)]
-    house.safety.entered(records[0])
+    house.safety.entered(records[0], cast(Any, house.worker.runner))
     assert house.asked == []
     says(annotator, True)
     link, _ = house.studio.people.care.make(OWNER, Wanted("x", "viewer", checker="blur"))
-    house.safety.entered(records[1])
+    house.safety.entered(records[1], cast(Any, house.worker.runner))
     assert house.asked == [KEY] and verdicts.known(house.studio.book.file, records[1].id)
     assert verdicts.cleared(house.studio.book.file, [records[1].id]) == set()
     house.studio.people.care.take_back(OWNER, link.id)
-    house.safety.entered(records[2])
+    house.safety.entered(records[2], cast(Any, house.worker.runner))
     assert not verdicts.known(house.studio.book.file, records[2].id)
     with book.file.transaction() as db:
         db.execute("delete from picture where id = ?", (records[1].id,))

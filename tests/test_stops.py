@@ -46,7 +46,7 @@ class Workshop:
         job_id = self.worker.submit(request, "ada")
         assert self.worker.run_next(self.runner)
         job = self.worker.book.job(job_id)
-        assert job and self.worker.live(job_id) is None and self.worker.saving.ended == {}
+        assert job and self.worker.live(job_id) is None and self.worker.hands[0].saving.ended == {}
         return job.state, [Image.open(record.path).tobytes() for record in self.worker.book.pictures_of(job_id)]
 
     def press(self, *verbs: str) -> None:
@@ -65,7 +65,6 @@ def runner(originals: Files) -> ModelRunner:
 def workshop(runner: ModelRunner, tmp_path: Path) -> Iterator[Workshop]:
     book = JobBook(tmp_path / "outputs" / "studio.db", tmp_path / "outputs")
     worker = Worker(book, Outputs(tmp_path / "outputs"), lambda: runner)
-    worker.runner = runner
     yield Workshop(worker, runner)
     book.close()
 
@@ -157,7 +156,7 @@ def test_f24_stop_acts_between_the_tiles_of_a_large_picture(workshop: Workshop, 
 
 def test_f24_stop_acts_while_a_model_is_read(originals: Files, workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = open_toys(originals)
-    workshop.runner = workshop.worker.runner = fresh
+    workshop.runner = fresh
     request = replace(REQUEST, checkpoint=other(fresh))
     read, reads = reading._fill, []
 
@@ -178,7 +177,7 @@ def test_f24_stop_acts_while_a_model_is_read(originals: Files, workshop: Worksho
 
 def test_an_interruption_that_comes_too_late_disturbs_no_other_job(originals: Files, workshop: Workshop) -> None:
     fresh = open_toys(originals)
-    workshop.runner = workshop.worker.runner = fresh
+    workshop.runner = fresh
     loading, begun = fresh._loaders._go_on, []
 
     def late() -> None:

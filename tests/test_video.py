@@ -165,7 +165,7 @@ def test_a_clip_is_written_while_the_next_job_runs_and_what_a_kill_leaves_of_it_
     worker.run_next(runner)
     assert [record.job_id for record in worker.book.recent("ada", 5, False)] == [second]
     may_go_on.set()
-    wait_until(lambda: worker.saving.write() and (job := worker.book.job(first)) and job.state == DONE)
+    wait_until(lambda: worker.hands[0].saving.write() and (job := worker.book.job(first)) and job.state == DONE)
     [path] = [record.path for record in worker.book.recent("ada", 5, False) if record.job_id == first]
     left = [path.with_name(".20261130-000000-0000.part"), path.with_name("20261130-000000-0000_clip.frames.zip")]
     for file in left:

@@ -18,7 +18,7 @@ from models.loading.loading import latent_space, read_networks, training_signal
 from models.loading.preview_decoder import load_preview_decoder
 from models.loading.video import own_vision
 from models.memory.device import Device
-from models.networks.build import Blank, check, fill, form_of
+from models.networks.build import BUILDING, Blank, check, fill, form_of
 from models.networks.components import file_parts
 from models.networks.vision import Vision
 from models.tensors.header import read_header
@@ -63,7 +63,7 @@ def load_pose_reader(file: ModelFile, device: Device) -> PoseReader:
         raise UserError(f"“{file.path.stem}” holds no reader of poses. Look for the complete file of this model.")
     source = Source(f"reader of poses of “{file.path.stem}”", [(file.path, header)], names)
     shape = source.weights["weight"].shape if "weight" in source.weights else (1, 1)
-    with torch.device("meta"):
+    with BUILDING, torch.device("meta"):
         blank = Blank(nn.Linear(shape[-1], shape[0]), dict)
     projection = fill(blank, check(source, blank).read(form_of(device)), device)
     return PoseReader(own_vision(file.path, device), projection)

@@ -7,7 +7,7 @@ import importlib
 import sys
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +15,7 @@ import psutil
 import torch
 
 from models.errors import UserError
+from models.memory.agreed import Agreed
 from models.memory.forecast import Machine
 
 MENDING = threading.Lock()  # the library asks for upscalers while the worker begins
@@ -51,18 +52,23 @@ def choose(name: str = "auto") -> Device:
     return Device(device, torch.float32 if device.type == "cpu" else torch.float16, eight_bits=device.type == "cuda")
 
 
+def cards() -> tuple[str, ...]:
+    """The names of all NVIDIA cards, where there are several."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return tuple(f"cuda:{number}" for number in range(count)) if count > 1 else ()
+
+
 @contextmanager
 def threads(count: int) -> Generator[None]:
     """So many threads of the processor add up sums for the length of the block; 0 leaves as many as there are.
 
     In which parts a sum is added up depends on their number, and with it the last bits: group norms and convolutions of one pixel.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
+    THREADS.enter(count or None)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        THREADS.leave()
 
 
 ATTENTIONS = ("fastest", "memory-efficient", "plain")  # kernels, as torch chooses among them, the most careful last
@@ -71,11 +77,44 @@ ATTENTIONS = ("fastest", "memory-efficient", "plain")  # kernels, as torch choos
 @contextmanager
 def attention(way: str) -> Generator[None]:
     """Attention is worked out by these kernels, one of `ATTENTIONS`, for the length of the block. They differ in the last bits."""
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-
-    allowed = {"memory-efficient": [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH], "plain": [SDPBackend.MATH]}
-    with sdpa_kernel(allowed[way]) if way in allowed else nullcontext():
+    ATTENTION.enter(way)
+    try:
         yield
+    finally:
+        ATTENTION.leave()
+
+
+class _Kernels:
+    """Those that torch may choose from for attention."""
+
+    def __init__(self) -> None:
+        self._way, self._chosen = ATTENTIONS[0], ExitStack()
+
+    def read(self) -> str:
+        return self._way
+
+    def put(self, way: str) -> None:
+        from torch.nn.attention import SDPBackend, sdpa_kernel
+
+        allowed = {"memory-efficient": [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH], "plain": [SDPBackend.MATH]}
+        self._chosen.close()
+        self._way = way
+        if way in allowed:
+            self._chosen.enter_context(sdpa_kernel(allowed[way]))  # pyright: ignore[reportUnknownArgumentType]  # torch does not annotate it
+
+
+# As torch has these for the whole process, so are they here: one for all threads that draw.
+THREADS: Agreed[int] = Agreed(torch.get_num_threads, torch.set_num_threads)
+ATTENTION: Agreed[str] = Agreed(*(lambda kernels: (kernels.read, kernels.put))(_Kernels()))
+
+
+# Of CUDA's runtime: an address, an instruction or memory that fails, a launch without end, a card that has gone. Nothing runs there then.
+LOST = frozenset({46, 101, 214, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719})
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the device answers nothing any more, until the program is started anew."""
+    return isinstance(error, torch.AcceleratorError) and getattr(error, "error_code", 0) in LOST
 
 
 def order_of_sums() -> tuple[object, ...]:

@@ -138,9 +138,9 @@ class Manager(Generic[Item]):
         return self._forget(*[entry for entry in self._held.values() if not entry.leases and entry.key not in keep])
 
     def quick(self) -> frozenset[Key]:
-        """What a lease would have at once, without moving or loading it."""
+        """What a lease would have at once, without moving or loading it; from any thread."""
         best = "device" if "device" in self._budgets else "host"
-        return frozenset(key for key, entry in self._held.items() if best in entry.tiers)
+        return frozenset(line.key for line in self.ledger if line.tier == best)
 
     def used(self, tier: Tier) -> int:
         return sum(entry.item.bytes for entry in self._held.values() if tier in entry.tiers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import re
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +36,7 @@ Built = TypeVar("Built", bound=nn.Module, covariant=True)
 Config = Mapping[str, object]
 Arrange = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
+BUILDING = threading.Lock()  # torch notes for the whole process where networks are built, and several threads may load
 LARGEST_NUMBER = 2**20  # no size of a network in use is larger
 MOST_LAYERS = 128  # of anything that is counted or listed
 COUNTS = re.compile(r"layer|groups$|depth|_blocks$")
@@ -172,7 +174,7 @@ def built(part: str, build: Callable[..., Network], sizes: Config, known: Collec
     if not all(_is_sane(name, value) for name, value in own.items()):
         raise UserError(f"The configuration of the {part} asks for sizes that no such network has. Copy the model again.")
     try:
-        with torch.device("meta"):
+        with BUILDING, torch.device("meta"):
             return build(**own)
     except NOT_USABLE as error:
         raise UserError(f"The configuration of the {part} does not describe a network that can be built. Copy the model again.") from error

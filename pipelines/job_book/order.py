@@ -10,9 +10,10 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator, Sequence
 
 from pipelines.job_book.pace import Paces, read_paces
+from pipelines.job_book.placing import Place, Placing
 from pipelines.job_book.ring import PASSES, Entry, Ring, Seat
 
 NOW, NEXT, IDLE = 0, 1, 2
@@ -32,7 +33,7 @@ JOBS = f"""select *, row_number() over (partition by user, lane = 2 order by {OW
 IN_WORK = f"select number, user, owner, batches - batch as left, work, sort, state from job where {ACTIVE} and state = 'running'"
 FIRST = f"select * from ({JOBS}) where own <= ?3"  # of each person
 ENOUGH = PASSES + 2  # of a person's jobs, to say whose turn it is: no more turns than that come before their batches are drawn
-CHECKPOINT = "select case when json_valid(request) then json_extract(request, '$.checkpoint') end from job where number = ?"
+RUNNING = f"select count(*) from job where {ACTIVE} and state = 'running'"
 KEEP = """insert into seat (user, place, turn, balance, slack, ahead, called) values (?, ?, ?, ?, ?, ?, ?) on conflict (user) do update
   set place = excluded.place, turn = excluded.turn, balance = excluded.balance, slack = excluded.slack, ahead = excluded.ahead,
   called = excluded.called"""
@@ -55,13 +56,16 @@ def holding(db: sqlite3.Connection) -> set[str]:
     return {row["user"] for row in db.execute("select user from held")}
 
 
-def read_ring(db: sqlite3.Connection, running: int, most: int = ENOUGH) -> Ring:
+def read_ring(db: sqlite3.Connection, running: int, most: int = ENOUGH, own: int | None = None) -> Ring:
     """All who wait or draw, with what can be drawn. `running`: batches to leave out of a job that runs: 1 while it draws one that has had
-    its turn, 0 between two, `ALL` if only what waits is asked for. `most`: of each person's jobs.
+    its turn, 0 between two, `ALL` if only what waits is asked for. `own`: the number of the one that this is said of; others that run are
+    then left out. `most`: of each person's jobs, beside those that run.
     """
     seats = {row["user"]: _seat(row) for row in db.execute("select * from seat")}
+    most += db.execute(RUNNING).fetchone()[0]
     expected, rows = read_paces(db), db.execute(FIRST, (time.time(), HELD, most)).fetchall()
-    entries = [(row["lane"] == IDLE, entry) for row in rows if (entry := _entry(row, expected, running)).left > 0]
+    told = ((row, _entry(row, expected, running if own in (None, row["number"]) else ALL)) for row in rows)
+    entries = [(row["lane"] == IDLE, entry) for row, entry in told if entry.left > 0]
     idle = [entry for is_idle, entry in entries if is_idle]
     first = [entry for is_idle, entry in entries if not is_idle] or idle
     for entry in first:
@@ -70,32 +74,34 @@ def read_ring(db: sqlite3.Connection, running: int, most: int = ENOUGH) -> Ring:
     return Ring(seats.values(), last[0] if last else 0, () if first is idle else idle)
 
 
-def read_line(db: sqlite3.Connection) -> Iterator[tuple[Entry, float]]:
+def read_line(db: sqlite3.Connection, devices: int = 1) -> Iterator[tuple[Entry, float]]:
     """Each job that is drawn, in the order in which it is begun or goes on, and how many seconds after the batch in work: what `Ring.line`
-    says. Nothing of the book is read while it goes on.
+    says. Nothing of the book is read while it goes on. `devices`: so many draw.
     """
     ring, expected = read_ring(db, 1, ALL), read_paces(db)
     for row in db.execute(IN_WORK).fetchall():
         entry = _entry(row, expected, 0)
         ring.charge(entry, entry.seconds)
-    return ring.line()
+    return ring.line(devices)
 
 
-def next_number(db: sqlite3.Connection, at_hand: Collection[str]) -> int | None:
-    """The number of the job that a batch is drawn of, with its turn taken; None when nobody waits."""
+def next_number(db: sqlite3.Connection, here: Place, others: Sequence[Place] = ()) -> int | None:
+    """The number of the job that a batch is drawn of, with its turn taken; None when nobody waits, or what waits is drawn earlier by
+    others. `here`: the device that asks.
+    """
     ring = read_ring(db, ALL)
     before = _all_written(ring)
-    job = ring.next(_looked_up(db, at_hand) if at_hand else None)
+    job = ring.next(_placing(db, here, others))
     if job:
         _keep(db, ring, before)
     return job.number if job else None
 
 
-def goes_on(db: sqlite3.Connection, number: int, at_hand: Collection[str]) -> bool:
+def goes_on(db: sqlite3.Connection, number: int, here: Place, others: Sequence[Place] = ()) -> bool:
     """Whether the next batch is of this running job as well. Then its turn is taken; else nothing is changed."""
-    ring = read_ring(db, 0)
+    ring = read_ring(db, 0, own=number)
     before = _all_written(ring)
-    job = ring.next(_looked_up(db, at_hand) if at_hand else None)
+    job = ring.next(_placing(db, here, others))
     if job is None or job.number != number:
         return False
     _keep(db, ring, before)
@@ -123,13 +129,14 @@ def charge(db: sqlite3.Connection, job: sqlite3.Row, seconds: float) -> None:
 
 
 def everybody_gone(db: sqlite3.Connection) -> None:
-    """Nobody waits: the ring is empty."""
-    db.execute("delete from seat")
+    """Nobody waits: the ring is empty, unless somebody draws."""
+    db.execute(f"delete from seat where not exists (select 1 from job where {ACTIVE})")
 
 
 def _entry(row: sqlite3.Row, expected: Paces, running: int) -> Entry:
     left = row["left"] - running if row["state"] == "running" else max(1, row["left"])
-    return Entry(row["number"], row["user"], bool(row["owner"]), left, expected.seconds(row["sort"], row["work"]) or 0.0)
+    sort, work = str(row["sort"]), float(row["work"])
+    return Entry(row["number"], row["user"], bool(row["owner"]), left, expected.seconds(sort, work) or 0.0, sort, work)
 
 
 def _seat(row: sqlite3.Row) -> Seat:
@@ -137,8 +144,8 @@ def _seat(row: sqlite3.Row) -> Seat:
     return Seat(row["user"], row["place"], row["turn"], row["balance"], row["slack"], row["ahead"], called, deque())
 
 
-def _looked_up(db: sqlite3.Connection, at_hand: Collection[str]) -> Callable[[Entry], bool]:
-    return lambda job: db.execute(CHECKPOINT, (job.number,)).fetchone()[0] in at_hand
+def _placing(db: sqlite3.Connection, here: Place, others: Sequence[Place]) -> Placing | None:
+    return Placing(here, tuple(others), read_paces(db)) if here.ready or others else None
 
 
 def _written(seat: Seat) -> Written:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.job_book.errors import NotYours, TooLate
@@ -28,7 +28,8 @@ from pipelines.job_book.order import (
     read_line,
     sit_down,
 )
-from pipelines.job_book.pace import Paces, learn, read_paces, sort_of, work_of
+from pipelines.job_book.pace import Paces, learn, learn_reading, model_of, read_paces, sort_of, work_of
+from pipelines.job_book.placing import Place
 from pipelines.job_book.ring import Entry
 from pipelines.job_book.room import EVERY, Allowance, check_hour, check_room
 from pipelines.requests.remaining import Progress
@@ -89,8 +90,10 @@ class BookQueue:
 
     # ------------------------------------------------------------------------------------------ what is drawn
 
-    def used(self, job_id: str, progress: Progress, seconds: float, teaches: bool = True) -> None:
-        """A batch was drawn, or given up, and took so long. `teaches`: as others like it will."""
+    def used(self, job_id: str, progress: Progress, seconds: float, teaches: bool = True, device: str = "", has_read: bool = False) -> None:
+        """A batch was drawn, or given up, and took so long. `teaches`: as others like it will. `device`: the one that drew it, where there
+        are several; `has_read`: that it took longer than others will is what reading its model took.
+        """
         with self._file.transaction() as db:
             query = "update job set batch = ?, pictures = ?, stored = ?, used = used + ? where id = ?"
             db.execute(query, (*progress.written(), seconds, job_id))
@@ -98,27 +101,46 @@ class BookQueue:
             if job:
                 charge(db, job, seconds)
             if job and teaches:
-                learn(db, job["sort"], job["work"], seconds)
+                learn(db, job["sort"], job["work"], seconds, device)
+            elif job and has_read and (usual := read_paces(db).seconds(job["sort"], job["work"], device)) is not None:
+                learn_reading(db, job["sort"], seconds - usual)
 
-    def goes_on(self, job_id: str, at_hand: Collection[str] = ()) -> bool:
-        """Whether the next batch of this running job is drawn now. If not, it waits again, and whoever is next is to be claimed."""
+    def goes_on(self, job_id: str, at_hand: Collection[str] = (), others: Sequence[Place] = (), device: str = "") -> bool:
+        """Whether the next batch of this running job is drawn now. If not, it waits again, and whoever is next is to be claimed. For the
+        other arguments see `JobBook.claim`.
+        """
         with self._file.transaction() as db:
             job = db.execute("select * from job where id = ?", (job_id,)).fetchone()
-            if job is None or goes_on(db, job["number"], at_hand):
+            if job is None or goes_on(db, job["number"], Place(device, frozenset(at_hand)), others):
                 return True
             db.execute("update job set state = 'waiting' where id = ? and state = 'running'", (job_id,))
             return False
 
+    def gives_way(self, job_id: str) -> None:
+        """A running job waits again, whoever is next."""
+        with self._file.transaction() as db:
+            db.execute("update job set state = 'waiting' where id = ? and state = 'running'", (job_id,))
+
     # ------------------------------------------------------------------------------------------ what is told
 
-    def expected(self, request: Request) -> float | None:
-        """Seconds that one batch of this request will take at the pace that is known; None when nothing like it was ever drawn."""
+    def expected(self, request: Request, device: str = "", reads: bool = False) -> float | None:
+        """Seconds that one batch of this request will take at the pace that is known; None when nothing like it was ever drawn. `device`:
+        there, by its name; `reads`: with those in which its model is read.
+        """
         with self._file.reading() as db:
-            return read_paces(db).seconds(sort_of(request), work_of(request))
+            paces, sort = read_paces(db), sort_of(request)
+        seconds = paces.seconds(sort, work_of(request), device)
+        return None if seconds is None else seconds + (paces.reading(model_of(sort)) if reads else 0.0)
 
-    def listing(self) -> Listing:
+    def pace(self, work: float, device: str = "") -> float | None:
+        """Seconds that so much work of any drawing takes; None when nothing was ever drawn. `device`: on this one."""
         with self._file.reading() as db:
-            rows, pauses, expected, line = db.execute(LISTED).fetchall(), pausing(db), read_paces(db), read_line(db)
+            return read_paces(db).seconds("", work, device)
+
+    def listing(self, devices: int = 1) -> Listing:
+        """`devices`: so many draw side by side."""
+        with self._file.reading() as db:
+            rows, pauses, expected, line = db.execute(LISTED).fetchall(), pausing(db), read_paces(db), read_line(db, devices)
             held = holding(db)
             newest = dict(db.execute(f"select job, max(number) from picture where job in (select id from job where {ACTIVE}) group by job"))
             ids = {job: db.execute("select id from picture where number = ?", (number,)).fetchone()[0] for job, number in newest.items()}

@@ -14,15 +14,20 @@ The owner of the studio has every second turn against guests who came later, how
 owner's, if the owner's job is the older one.
 
 A job whose checkpoint is at hand may be drawn before its turn, as swapping takes time. Its person's turn is used up all the same when it
-comes, and a batch whose turn was three turns ago is drawn now, so nobody waits more than three batches longer for it.
+comes, and a batch whose turn was three turns ago is drawn now, so nobody waits more than three batches longer for it. Where several devices
+draw, which of those who may be first one of them takes is decided by `placing.py`.
 """
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+
+from pipelines.job_book.pace import model_of
+from pipelines.job_book.placing import Offer, Placing
 
 PASSES = 3  # batches that may be drawn before one when its turn has come, because their checkpoint is at hand
 SLACK = 1.5  # batches that one may be ahead: right after one's own, one is ahead by a batch in any case
@@ -38,6 +43,12 @@ class Entry:
     owner: bool
     left: int  # batches
     seconds: float = 0.0  # that a batch is expected to take; 0 when nobody knows
+    sort: str = ""  # of its work, see `pipelines.job_book.pace`
+    work: float = 0.0  # of a batch
+
+    @property
+    def model(self) -> str:
+        return model_of(self.sort)
 
 
 @dataclass(slots=True)
@@ -105,14 +116,17 @@ class Ring:
         for seat in self.seats.values():
             seat.settle()
 
-    def next(self, at_hand: Callable[[Entry], bool] | None = None) -> Entry | None:
-        """Gives one turn and takes the batch that is drawn at it; None when nobody has any. `at_hand`: whether a job may be first."""
+    def next(self, placing: Placing | None = None) -> Entry | None:
+        """Gives one turn and takes the batch that is drawn at it; None when nobody has any, or what there is ends earlier elsewhere: then
+        the ring is not to be used any more. `placing`: of the device that asks; without it, the order alone decides.
+        """
         if not any(seat.jobs for seat in self.seats.values()):
             return None
         self._give_turn()
         while not (called := self._called()):  # whose turn it was has drawn already
             self._give_turn()
-        return self._choice(called, at_hand).draw()
+        seat = self._choice(called, placing)
+        return seat.draw() if seat else None
 
     def charge(self, job: Entry, seconds: float) -> None:
         """Whose job this is has used the device for so long."""
@@ -126,10 +140,11 @@ class Ring:
             elif seat.jobs or seat.balance > 0:
                 seat.balance = seat.balance - seconds if seat.jobs else max(0.0, seat.balance - seconds)
 
-    def line(self, clock: float = 0.0) -> Iterator[tuple[Entry, float]]:
+    def line(self, devices: int = 1) -> Iterator[tuple[Entry, float]]:
         """Each job when it is drawn first, in that order, and after how many seconds, if nobody comes and nothing is at hand. Uses up the
-        ring. `clock`: seconds that what is in work still takes.
+        ring. `devices`: so many draw side by side.
         """
+        clocks = [0.0] * max(1, devices)
         unseen = {job.number for seat in self.seats.values() for job in seat.jobs} | {job.number for job in self.idle}
         for count in itertools.count():
             if count == FINE:
@@ -139,8 +154,8 @@ class Ring:
                 return
             if job.number in unseen:
                 unseen.remove(job.number)
-                yield job, clock
-            clock += job.seconds
+                yield job, clocks[0]
+            heapq.heapreplace(clocks, clocks[0] + job.seconds)
             self._come_to_idle()
             self.charge(job, job.seconds)
 
@@ -160,10 +175,14 @@ class Ring:
     def _called(self) -> list[Seat]:
         return sorted((seat for seat in self.seats.values() if seat.called), key=lambda seat: seat.called[0])
 
-    def _choice(self, called: list[Seat], at_hand: Callable[[Entry], bool] | None) -> Seat:
-        if at_hand and called[0].called[0] > self.turn - PASSES:
-            return next((seat for seat in self._may_be_first(called) if at_hand(seat.jobs[0])), called[0])
-        return called[0]
+    def _choice(self, called: list[Seat], placing: Placing | None) -> Seat | None:
+        if placing is None:
+            return called[0]
+        is_due = called[0].called[0] <= self.turn - PASSES  # it was passed over often enough
+        seats = [called[0]] if is_due else list(self._may_be_first(called))
+        behind = [] if is_due else [list(seat.jobs)[1:] for seat in seats]
+        job = placing.chosen(Offer(called[0].jobs[0], [seat.jobs[0] for seat in seats], behind))
+        return self.seats[job.user] if job else None
 
     def _may_be_first(self, called: list[Seat]) -> Iterator[Seat]:
         """Everybody, as one's own jobs are never reordered; but no guest before an older job of the owner whose turn has come."""

@@ -53,8 +53,8 @@ class Followers:
     def over(self, job: Job) -> None:
         """The job runs no more: it has ended, or waits again. Raises nothing."""
 
-    def kept(self, record: PictureRecord) -> None:
-        """A picture is on the disk and in the book, and nobody is told of it yet. Raises nothing."""
+    def kept(self, record: PictureRecord, runner: Runner) -> None:
+        """A picture is on the disk and in the book, and nobody is told of it yet. `runner`: the one that drew it. Raises nothing."""
 
     def entered(self, job: Job, record: PictureRecord) -> None:
         """A picture is on the disk, in the book, and told."""
@@ -74,6 +74,8 @@ class Surroundings:
     say: Callable[[str], None]  # what is wrong with saving, or ""
     followers: Followers
     onlooker: Onlookers
+    lost: Callable[[JobProgress], tuple[str, str]]  # what becomes of the job whose device is: its state, and a message
+    device: Callable[[], str]  # the name of the one that draws, where there are several; else ""
 
 
 class JobRun:
@@ -91,10 +93,10 @@ class JobRun:
             self.then = nothing.then
             return DONE, str(nothing)
         except UserError as error:
-            return FAILED, str(error)
+            return self._around.lost(self._live) if self._runner.lost else (FAILED, str(error))
         except Exception:
             log.exception("job %s failed", self._job.id)
-            return FAILED, BROKEN
+            return self._around.lost(self._live) if self._runner.lost else (FAILED, BROKEN)
 
     def _draw(self) -> str:
         """Runs every batch that is left, as long as the job goes on."""
@@ -123,7 +125,8 @@ class JobRun:
 
     def _timed(self, number: int, batch: Events) -> None:
         """One batch, with the seconds it took in the book."""
-        self._live.has_read, begin = False, time.monotonic()
+        self._live.has_read = self._live.has_loaded = False
+        begin = time.monotonic()
         before = replace(self._live.progress, stored=dict(self._live.progress.stored))
         try:
             self._follow(batch)
@@ -138,7 +141,9 @@ class JobRun:
         """
         progress = before if self._around.saving.waits(self._job.id) else self._live.progress
         try:
-            self._around.book.queue.used(self._job.id, progress, seconds, not self._live.has_read and not self._is_over())
+            live, whole = self._live, not self._is_over()
+            is_usual, loaded = whole and not live.has_read, whole and live.has_loaded
+            self._around.book.queue.used(self._job.id, progress, seconds, is_usual, self._around.device(), loaded)
         except BookError as error:
             log.warning("how far job %s has come could not be written: %s", self._job.id, error)
 
@@ -175,7 +180,7 @@ class JobRun:
     def _entered(self, index: int, made_with: Mapping[str, str], record: PictureRecord) -> None:
         """The picture is on the disk and in the book before anyone is told of it."""
         self._around.steps.picture(self._job.id, index, record.path.name, record.request, made_with)
-        self._around.followers.kept(record)
+        self._around.followers.kept(record, self._runner)
         self._around.told(self._live, record)
         self._around.followers.entered(self._job, record)
 

@@ -1,4 +1,4 @@
-"""Keeping steps while jobs run: in a thread of its own, so that the worker waits for no disk. What cannot be kept costs no picture."""
+"""Keeping steps while jobs run: in a thread of its own, so that nobody who draws waits for a disk. What cannot be kept costs no picture."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ Work = Callable[[], object]
 
 
 class StepKeeper:
-    """For the worker's thread. The calls of one job are carried out in their order."""
+    """For the threads of the worker. The calls of one job are carried out in their order."""
 
     def __init__(self, kept: KeptSteps, rated: Rated = tuple) -> None:
         """`rated`: the names of the pictures' files that somebody rated; asked when room has to be made."""
         self.kept, self._rated = kept, rated
         self._work: queue.Queue[Work | None] = queue.Queue(MOST)
         self._thread: threading.Thread | None = None
+        self._begins = threading.Lock()
         self._orders: dict[str, str] = {}  # of jobs that run
         self._persons: dict[str, str] = {}  # whose they are
         self._sizes: dict[str, int] = {}  # bytes that their pictures in work take
@@ -96,9 +97,10 @@ class StepKeeper:
         self.kept.make_room(self._rated)
 
     def _put(self, work: Work | None) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="steps", daemon=True)
-            self._thread.start()
+        with self._begins:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="steps", daemon=True)
+                self._thread.start()
         try:
             self._work.put_nowait(work)
         except queue.Full:

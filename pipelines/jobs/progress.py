@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from models.memory.manager import Key
 from pipelines.job_book.book import Job, PictureRecord
 from pipelines.jobs.events import Step
 from pipelines.requests.remaining import Progress
@@ -100,6 +101,8 @@ class JobProgress:
     first: int = 0  # the batch that it was begun with, or went on with
     made: int | None = None  # steps of that batch that a try before had made; None before the first one
     has_read: bool = False  # something was read from the disk for the batch in work
+    has_loaded: bool = False  # and that was a model
+    reading: Callable[[], Key | None] = lambda: None  # what is read for it at this moment; from any thread
     stop: bool = False
     skip: bool = False
     started: float = field(default_factory=time.monotonic)

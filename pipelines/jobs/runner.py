@@ -33,6 +33,11 @@ class Runner(Protocol):
     def machine(self) -> Machine: ...
 
     @property
+    def device_name(self) -> str:
+        """By the name that torch has for it; devices of one name are taken to be alike."""
+        ...
+
+    @property
     def ledger(self) -> tuple[LedgerLine, ...]:
         """What is in memory."""
         ...
@@ -42,6 +47,12 @@ class Runner(Protocol):
         """On what, in which numbers and with which versions it computes."""
         ...
 
+    is_apart: bool
+    """It draws in a process of its own: nobody can look at its networks, and when it is lost it can be opened anew."""
+
+    lost: str
+    """Why nothing can be drawn here any more, in a sentence; "" as long as it can."""
+
     reading: Key | None
     """What is being read from the disk at this moment."""
 
@@ -49,6 +60,10 @@ class Runner(Protocol):
     """Called whenever `reading` has changed."""
 
     def unload(self, line_id: str) -> None: ...
+
+    def close(self) -> None:
+        """Nothing is drawn here any more."""
+        ...
 
     def interrupt(self) -> None:
         """From any thread: whatever is being loaded is given up soon, so that the next place to stop at comes early."""

@@ -114,7 +114,7 @@ Entry = _Unsaved | _Settled | _Ended
 
 
 class Saving:
-    """For the worker's thread; what is no method may be read from any."""
+    """Of one device, for its thread; `waits`, `is_hindered`, and what is no method, from any."""
 
     def __init__(
         self, book: JobBook, outputs: Outputs, ready: Callable[[], object] = lambda: None, over: Callable[[], object] = lambda: None

@@ -6,12 +6,15 @@ import time
 from collections.abc import Generator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 
 from models.diffusion_model import DiffusionModel
 from models.errors import Interrupted
-from models.memory.device import ATTENTIONS, Device, attention, threads
+from models.memory.agreed import Agreed
+from models.memory.device import ATTENTION as KERNELS
+from models.memory.device import ATTENTIONS, THREADS, Device
 from models.memory.forecast import exhausted
 from pipelines.jobs.events import Picture
 from pipelines.jobs.runner import Events, Watching
@@ -29,6 +32,9 @@ from pipelines.steps.begun import Begun, Own
 from pipelines.tasks.batch import DrawingTask
 from pipelines.tasks.recipes import DRAWN
 
+Setting = TypeVar("Setting")
+
+LOOK = 0.1  # seconds between looks whether a job that waits for a setting is stopped
 NAMED_BY_WORDS = ("loras", "hypernetworks", "embeddings")  # files that the words of a picture may name
 
 
@@ -92,9 +98,15 @@ class Attempts(Tries):
             yield None
 
     def _prepared(self) -> Generator[None, None, DiffusionModel]:
-        self._lease.enter_context(threads(threads_here(self._request.threads)))
-        self._lease.enter_context(attention(self._attention))
+        yield from self._agreed(THREADS, threads_here(self._request.threads) or None)
+        yield from self._agreed(KERNELS, self._attention)
         return (yield from self._lent())
+
+    def _agreed(self, setting: Agreed[Setting], value: Setting | None) -> Generator[None]:
+        """A setting of the process holds until the model is given back. Where another device draws with another one, its job ends first."""
+        while not setting.enter(value, LOOK):
+            yield None
+        self._lease.callback(setting.leave)
 
     def _events(self) -> Events:
         began = time.perf_counter()

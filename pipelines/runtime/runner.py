@@ -17,7 +17,7 @@ from models.errors import Interrupted
 from models.identify.control import IP_ADAPTER
 from models.library.catalog import STARTER, Catalog
 from models.memory.clip_forecast import ClipWork, forecast_clip, slimness_of_video
-from models.memory.device import Device, choose, read_machine, release
+from models.memory.device import Device, choose, is_lost, read_machine, release
 from models.memory.forecast import Machine, Work, peak_in_turn, working_memory
 from models.memory.manager import Key, LedgerLine, Lent, Manager, Tier
 from models.memory.offload import in_turn, lying
@@ -56,6 +56,8 @@ OWN = Path(__file__).parents[2] / "models" / "starter"
 
 
 class ModelRunner:
+    is_apart = False
+
     def __init__(
         self,
         catalog: Catalog,
@@ -85,10 +87,15 @@ class ModelRunner:
         self.manager: Manager[Held] = Manager(self._load, budgets, self._loaders.size, self._loaders.fingerprint)
         self._encodings = Encodings()
         self.reading: Key | None = None
+        self.lost = ""
         self.tell: Callable[[], None] = lambda: None
         self.origins = Origins(catalog, device, annotators, self._loaders.fingerprint)
 
     # ---------------------------------------------------------------------------------------------- what the engine asks
+
+    @property
+    def device_name(self) -> str:
+        return str(self.device.torch_device)
 
     @property
     def ledger(self) -> tuple[LedgerLine, ...]:
@@ -123,6 +130,9 @@ class ModelRunner:
         if self.manager.unload(line_id):
             release(self.device)
 
+    def close(self) -> None:
+        """What it holds goes with this process."""
+
     def interrupt(self) -> None:
         self._unwanted.set()
 
@@ -139,17 +149,34 @@ class ModelRunner:
         """What needs a model is given it; all else is made without one."""
         self.heed()
         begun = progress or Progress()
-        if isinstance(request, Wordless):
-            tries = WordlessTries(self, request, begun)
-            yield from (tries.batch(number) for number in range(begun.batch, request.batch_total))
-            return
-        if not isinstance(request, Drawing):
-            made_with: Mapping[str, str] = self.origins.enlarging(request) if isinstance(request, Enlarge) and request.upscaler else {}
-            yield from (timed(_with(batch, made_with)) for batch in MADE[request.kind](Task(request, self.inputs, self, begun)))
-            return
-        with closing(Attempts(self, request, begun, watching)) as attempts:
-            for number in range(begun.batch, request.batch_total):
-                yield attempts.batch(number)
+        with self._noticing():
+            if isinstance(request, Wordless):
+                tries = WordlessTries(self, request, begun)
+                for number in range(begun.batch, request.batch_total):
+                    yield self._noticed(tries.batch(number))
+                return
+            if not isinstance(request, Drawing):
+                made_with: Mapping[str, str] = self.origins.enlarging(request) if isinstance(request, Enlarge) and request.upscaler else {}
+                for batch in MADE[request.kind](Task(request, self.inputs, self, begun)):
+                    yield self._noticed(timed(_with(batch, made_with)))
+                return
+            with closing(Attempts(self, request, begun, watching)) as attempts:
+                for number in range(begun.batch, request.batch_total):
+                    yield self._noticed(attempts.batch(number))
+
+    def _noticed(self, events: Events) -> Events:
+        with self._noticing():
+            yield from events
+
+    @contextmanager
+    def _noticing(self) -> Generator[None]:
+        """Whatever is raised goes on; a device that is lost by it is remembered as lost."""
+        try:
+            yield
+        except Exception as error:
+            if is_lost(error):
+                self.lost = f"The device {self.origins.runtime['Device']} does not answer any more. Start Atelier anew to use it again."
+            raise
 
     def watched(self, request: Drawing, watching: Watching, own: Own | None = None) -> Events:
         """The events of the first batch alone; `watching` looks at the networks meanwhile."""
@@ -328,6 +355,8 @@ def open_runner(
     Raises `UserError` when the device is not there.
     """
     chosen = choose(device)
+    if chosen.torch_device.type == "cuda":
+        torch.cuda.set_device(chosen.torch_device)  # of this thread: what names no device means this one
     compiler = Compiler() if compiles and chosen.torch_device.type == "cuda" else None
     runner = ModelRunner(catalog, chosen, machine or read_machine(chosen), inputs, annotators, steps, compiler)
     runner.warm_up()

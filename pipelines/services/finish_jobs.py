@@ -15,6 +15,7 @@ from pipelines.job_book.following import Carried, Following
 from pipelines.job_book.room import Allowance
 from pipelines.jobs.events import Picture
 from pipelines.jobs.job_run import Followers, LeftAsItWas
+from pipelines.jobs.runner import Runner
 from pipelines.metadata.source_of import source_of
 from pipelines.metadata.two_passes import second_pass
 from pipelines.requests.details import DetailBox
@@ -29,12 +30,12 @@ Admit = Callable[[Request, str, bool], tuple[Request, Allowance]]
 
 
 class JobFollowers(Followers):
-    """For the worker's thread."""
+    """For the threads of the worker."""
 
     def __init__(
         self, book: JobBook, uploads: Uploads, finder: Callable[[], DetailFinder], gallery: Callable[[], Gallery], admit: Admit,
-        resolve: Callable[[Request], Request], free: Callable[[str], None], looked: Callable[[PictureRecord], None] = lambda record: None,
-        moved: Callable[[Job], None] = lambda job: None,
+        resolve: Callable[[Request], Request], free: Callable[[str], None],
+        looked: Callable[[PictureRecord, Runner], None] = lambda record, runner: None, moved: Callable[[Job], None] = lambda job: None,
     ) -> None:  # fmt: skip
         """`finder`, `gallery`: asked for when they are needed. `admit`: as for a request that comes in; `resolve`: what it names alone.
         `free`: this person has no limit, as the owner of the studio. `looked`: the safety checker looks at a picture, where it is asked to.
@@ -70,8 +71,8 @@ class JobFollowers(Followers):
     def over(self, job: Job) -> None:
         self._moved(job)
 
-    def kept(self, record: PictureRecord) -> None:
-        self._looked(record)
+    def kept(self, record: PictureRecord, runner: Runner) -> None:
+        self._looked(record, runner)
 
     def entered(self, job: Job, record: PictureRecord) -> None:
         """What was to stay only until now goes to the bin, unless somebody has marked it meanwhile. The journal hears."""

@@ -49,7 +49,7 @@ class NewsDesk:
     def of_live(self, live: JobProgress, after: int) -> JobNews:
         """With the previews that are newer than version `after`."""
         version = live.version
-        news = _in_motion(self._standing(live.job, live.pictures, version), self._preparing(), live, after)
+        news = _in_motion(self._standing(live.job, live.pictures, version), self._preparing(live), live, after)
         return {**news, "previews": self.frames(live.job.user, news["previews"])}
 
     def name_of(self, key: Key) -> str:
@@ -60,9 +60,9 @@ class NewsDesk:
         except UserError:
             return "a file that is not there any more"
 
-    def _preparing(self) -> str:
-        """What is being read from the disk, as words; "" while nothing is."""
-        key = self._worker.runner.reading if self._worker.runner else None
+    def _preparing(self, live: JobProgress) -> str:
+        """What is being read from the disk for a job, as words; "" while nothing is."""
+        key = live.reading()
         return f"the {READ.get(key.kind, key.kind)} “{self.name_of(key)}”" if key else ""
 
     def _version(self, job_id: str, after: int = -1) -> int:
@@ -105,7 +105,7 @@ class NewsDesk:
             "pace": pace,
             "pictures": [summary(record) for record in pictures],
             "message": job.message or (self._paused(job) if waits else "") or self._hindered(job),
-            "unsaved": self._worker.saving.is_hindered(job.id),
+            "unsaved": self._worker.is_hindered(job.id),
         }
 
     def _paused(self, job: Job) -> str:

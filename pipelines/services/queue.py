@@ -101,7 +101,7 @@ class Queue:
         with self._lock:
             version, seen = self._worker.queue_version, self._seen
             if seen is None or seen.version < version or time.monotonic() - seen.made > STALE:
-                listing = self._book.queue.listing()
+                listing = self._book.queue.listing(self._worker.devices)
                 persons = {user: number for number, user in enumerate(dict.fromkeys(job.user for job in listing.jobs), 1)}
                 self._seen = seen = _Seen(version, time.monotonic(), listing, persons)
             return seen
@@ -111,6 +111,7 @@ class Queue:
         for job in seen.listing.jobs:
             whole = owner or job.user == user
             live = self._worker.live(job.id)
+            own = _in_work(job, live) if live else in_work
             yield {
                 "job": job.id if whole else "",
                 "mine": job.user == user,
@@ -126,17 +127,16 @@ class Queue:
                 "pictures_total": job.pictures_total,
                 "begun": job.begun or live is not None,
                 "start": _start(job, in_work, live),
-                "left": _left(job, in_work, live),
+                "left": _left(job, own, live),
             }
 
     def _batch_left(self, jobs: Sequence[Queued]) -> float | None:
-        """Seconds that the batch in work takes; 0 when nothing runs, None when nobody knows."""
-        job = next((job for job in jobs if job.state == "running"), None)
-        live = self._worker.live(job.id) if job else None
-        if job is None or live is None:
+        """Seconds until a device begins another batch; 0 when one has nothing to do, None when nobody knows."""
+        running = [(job, live) for job in jobs if job.state == "running" and (live := self._worker.live(job.id))]
+        if len(running) < self._worker.devices:
             return 0.0
-        left = live.batch_eta()
-        return job.batch_seconds if left is None else left
+        left = [seconds for job, live in running if (seconds := _in_work(job, live)) is not None]
+        return min(left) if len(left) == len(running) else None
 
     def onto(self, board: str) -> list[Queued]:
         """What waits and will go onto a board, in the order of drawing."""
@@ -246,6 +246,12 @@ def _start(job: Queued, in_work: float | None, live: JobProgress | None) -> floa
     if live:
         return 0.0
     return None if job.start is None or in_work is None else job.start + in_work
+
+
+def _in_work(job: Queued, live: JobProgress) -> float | None:
+    """Seconds that its batch in work takes; None when nobody knows."""
+    left = live.batch_eta()
+    return job.batch_seconds if left is None else left
 
 
 def _left(job: Queued, in_work: float | None, live: JobProgress | None) -> float | None:

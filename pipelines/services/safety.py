@@ -104,10 +104,10 @@ class Safety:
         """Previews, data URLs, as this person may see them."""
         return [blurred_url(frame) for frame in frames] if self._people.checker_of(user) else frames
 
-    def entered(self, record: PictureRecord) -> None:
-        """A picture is finished: in the worker's thread. Raises nothing."""
+    def entered(self, record: PictureRecord, runner: Runner) -> None:
+        """A picture is finished: in the thread that drew it, with `runner`. Raises nothing."""
         if self._people.any_checker():
-            self._look(record.id, self._worker().runner)
+            self._look(record.id, runner)
 
     def _remember(self, user: str, shown: str) -> None:
         verdicts.reveal(self._book.file, user, shown, REVEALED)
@@ -141,11 +141,11 @@ class Safety:
             assert annotator
             return is_near(image, annotator)
 
-    def _look(self, picture_id: str, runner: Runner | None) -> None:
+    def _look(self, picture_id: str, runner: Runner) -> None:
         """Whatever goes wrong leaves the picture without a verdict, and so hidden."""
         try:
             record = self._book.picture(picture_id)
-            if runner is None or record is None or self.missing or verdicts.known(self._book.file, picture_id):
+            if record is None or self.missing or verdicts.known(self._book.file, picture_id):
                 return
             verdicts.put(self._book.file, picture_id, any(self._near(image, runner) for image in _looked_at(record)))
         except Exception:

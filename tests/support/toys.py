@@ -49,9 +49,12 @@ class ToyPainter:
     gate: threading.Semaphore | None = None
     steps_made: int = 0
     drawn: list[Drawing] = field(default_factory=list)
+    device_name: str = "toy"
     machine: Machine = field(default_factory=lambda: Machine(host=8 * 10**9))
     ledger: tuple[LedgerLine, ...] = ()
     runtime: dict[str, str] = field(default_factory=dict)
+    lost: str = ""
+    is_apart: bool = False
     reading: Key | None = None
     inputs: Inputs | None = None  # of the studio, for what begins with a picture and is not drawn
     lender: Lender = NO_LENDER
@@ -61,6 +64,9 @@ class ToyPainter:
         self.ledger = tuple(line for line in self.ledger if line.id != line_id)
 
     def interrupt(self) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
     def at_hand(self) -> tuple[str, ...]:

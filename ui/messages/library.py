@@ -54,9 +54,16 @@ class DownloadOrder(TypedDict, total=False):
 
 
 class IdOrder(TypedDict, total=False):
-    """Which download is to be stopped, or what is to leave the memory. Sent by `library.js` and `memory.js`; read by `LibraryHandlers`."""
+    """Which download is to be stopped, or what is to leave the memory. Sent by `library.js`; read by `LibraryHandlers`."""
 
     id: object
+
+
+class PauseOrder(TypedDict, total=False):
+    """Whether a device is to draw no more, or to go on. Sent by `library.js`; read by `LibraryHandlers.pause`."""
+
+    number: object
+    pauses: object
 
 
 class Reference(TypedDict):
@@ -134,7 +141,7 @@ class LibraryList(TypedDict):
 
 
 class MemoryRow(TypedDict):
-    """A line of what is loaded. Sent by `LibraryHandlers.memory`; read by `memory.js`."""
+    """A line of what is loaded. Sent by `LibraryHandlers.devices`; read by `library_devices.js`."""
 
     id: str
     name: str
@@ -143,6 +150,23 @@ class MemoryRow(TypedDict):
     bytes: int
     last_used: float  # seconds since 1970
     in_use: bool
+
+
+class DeviceRow(TypedDict):
+    """A device that draws. Sent by `LibraryHandlers.devices`; read by `library_devices.js`."""
+
+    number: int
+    title: str  # "" before it is known
+    state: str  # "starting", "ready", "troubled" or "failed"
+    message: str
+    paused: bool
+    memory: int  # bytes for weights and pictures; 0 before they are known
+    used: int  # of these, by weights
+    seconds: float | None  # that a step of 512 x 512 takes; None while nobody knows
+    draws: bool
+    words: str  # of the prompt that it draws, for the owner; else ""
+    share: float  # of the batch in work that is done, 0 to 1
+    held: list[MemoryRow]  # the most recently used first
 
 
 class DownloadRow(TypedDict):

@@ -14,15 +14,18 @@ from models.errors import UserError
 from models.families import EVERY
 from models.files import ModelFile, ModelKind
 from models.identify.distilled import FEW, NOT_DISTILLED
-from models.json_values import table
+from models.json_values import is_whole, table
 from models.library.checkpoint import STARTER
+from models.memory.manager import LedgerLine
 from models.names import folded
 from pipelines import Studio, TextToImage, limits
+from pipelines.services.devices import DeviceNow
 from pipelines.services.library import FOLDERS
 from ui.door.roles import Role, role, role_of
 from ui.messages import (
     Bounds,
     ConversionOrder,
+    DeviceRow,
     Done,
     DownloadOrder,
     DownloadRow,
@@ -37,6 +40,7 @@ from ui.messages import (
     ModelDetails,
     ModelQuestion,
     ModelRow,
+    PauseOrder,
     Reference,
     Started,
 )
@@ -44,6 +48,7 @@ from ui.parts.choices import put_in, reason
 
 SHOWN = 400  # entries of a list; a search narrows it
 LONGEST = 4000  # characters of one metadata text
+LONGEST_WORDS = 80  # characters of the prompt that a device draws
 KEYS = 60  # metadata entries of a file
 Answer = TypeVar("Answer")
 WAYS = {NOT_DISTILLED: "not distilled"} | {key: way.title for key, way in FEW.items()}
@@ -59,8 +64,8 @@ class LibraryHandlers:
 
     @property
     def functions(self) -> list[Callable[..., object]]:
-        owner = (self.override, self.convert, self.download, self.downloads, self.cancel, self.unload, self.hash)
-        looks = served("viewer", self.listed, self.details, self.memory)
+        owner = (self.override, self.convert, self.download, self.downloads, self.cancel, self.unload, self.pause, self.hash)
+        looks = served("viewer", self.listed, self.details, self.devices)
         return [*looks, *served("artist", self.rescan), *served("owner", *owner)]
 
     def listed(self, asked: LibraryQuestion) -> LibraryList:
@@ -102,11 +107,10 @@ class LibraryHandlers:
         ways = [Reference(id=key, name=title) for key, title in WAYS.items()]
         return {**found, "decided": decided | defaults, "vaes": vaes, "numbers": numbers, "ways": ways}
 
-    def memory(self, asked: Done) -> list[MemoryRow]:
-        """What is loaded where. Keys and folders stay here."""
-        lines = self._studio.ledger()
-        return [{"id": line.id, "name": line.name, "kind": line.kind, "tier": line.tier, "bytes": line.bytes, "last_used": line.last_used,
-                 "in_use": line.leases > 0} for line in reversed(lines)]  # fmt: skip
+    def devices(self, asked: Done) -> list[DeviceRow]:
+        """What draws, and what is loaded where. Keys and folders stay here."""
+        owner = role_of(LocalContext.request.get(None)) == "owner"
+        return [_device(device, owner) for device in self._studio.devices.all()]
 
     def rescan(self, asked: Done) -> Done:
         self._library.rescan()
@@ -152,6 +156,12 @@ class LibraryHandlers:
         self._studio.unload(named(asked))
         return {}
 
+    def pause(self, asked: PauseOrder) -> Done:
+        number = asked.get("number")
+        if is_whole(number):
+            self._studio.devices.pause(number, bool(asked.get("pauses")))
+        return {}
+
     def hash(self, asked: ModelQuestion) -> HashLine:
         return {"hash": self._library.hash(named(asked))}
 
@@ -182,6 +192,35 @@ class LibraryHandlers:
             "converted": {"id": converted.id, "name": converted.name} if converted else None,
             "misfit": "" if entry.problem or not identity.supported else why,
         }
+
+
+def _device(device: DeviceNow, owner: bool) -> DeviceRow:
+    return {
+        "number": device.number,
+        "title": device.title,
+        "state": device.state,
+        "message": device.message,
+        "paused": device.paused,
+        "memory": device.memory,
+        "used": device.used,
+        "seconds": device.seconds,
+        "draws": device.job is not None,
+        "words": device.job.request.words[:LONGEST_WORDS] if device.job and owner else "",
+        "share": device.share,
+        "held": [_held(line) for line in reversed(device.lines)],
+    }
+
+
+def _held(line: LedgerLine) -> MemoryRow:
+    return {
+        "id": line.id,
+        "name": line.name,
+        "kind": line.kind,
+        "tier": line.tier,
+        "bytes": line.bytes,
+        "last_used": line.last_used,
+        "in_use": line.leases > 0,
+    }
 
 
 def served(least: Role, *functions: Callable[..., object]) -> list[Callable[..., object]]:

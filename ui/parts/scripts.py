@@ -32,8 +32,9 @@ LATER = (
     "gallery_large", "gallery_pages", "gallery_places", "gallery_plan", "gallery_search", "gallery_select", "gallery_surface",
     "gallery_tile", "gallery_titles", "gallery_together", "grid_ask", "grid_axes", "grid_room", "grid_sheet", "guiding_seen",
     "inside_asked", "inside_attention", "inside_guidance", "inside_heat", "inside_latents", "inside_likeness", "inside_noise",
-    "inside_page", "inside_parts", "inside_plot", "inside_walk", "inside_words", "lineage", "model_cards", "preset_ask", "preset_form",
-    "preset_list", "prompt_history", "region_frame", "region_list", "region_over", "region_sheet", "stage_heat", "token_view",
+    "inside_page", "inside_parts", "inside_plot", "inside_walk", "inside_words", "library_devices", "lineage", "model_cards",
+    "preset_ask", "preset_form", "preset_list", "prompt_history", "region_frame", "region_list", "region_over", "region_sheet",
+    "stage_heat", "token_view",
 )  # fmt: skip
 ON_DEMAND = "on_demand"  # the one module that may load another
 SCRIPT_ID = "atelier-script"  # of the element that loads the script

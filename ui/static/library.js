@@ -2,6 +2,7 @@
 import { make, on, parts, pause, write } from "./dom.js";
 import * as folds from "./folds.js";
 import { addWord } from "./keys.js";
+import { wanted } from "./on_demand.js";
 import { button, kind as one, libraryCard, redraw, setPicture, size } from "./library_card.js";
 
 /** @param {import("./page_types.d.ts").Given} given */
@@ -12,7 +13,7 @@ export const build = ({ element, server }) => {
     adapter: "Adapters", upscaler: "Upscalers", text_encoder: "Text encoders", unet: "UNets", unknown: "Unknown",
   };
   const PAUSE = 250; // milliseconds without a key before the list is asked for
-  const LOOK = 1500; // milliseconds between looks at downloads and memory while the tab is open
+  const LOOK = 1500; // milliseconds between looks at downloads and devices while the tab is open
   let chosen = null;
   let detailed = null; // the chosen model as the server told it last
   let checkpoint = "";
@@ -130,22 +131,14 @@ export const build = ({ element, server }) => {
     },
   });
 
-  // ---- memory, downloads -------------------------------------------------------------------------------------------------
+  // ---- devices, downloads ------------------------------------------------------------------------------------------------
 
-  const ago = (seconds) => (seconds < 90 ? "just now" : seconds < 5400 ? `${Math.round(seconds / 60)} minutes ago` : `${Math.round(seconds / 3600)} hours ago`);
-  const held = (entry) => {
-    const where = entry.tier === "device" ? "on the graphics card" : "in main memory";
-    const when = entry.in_use ? "in use" : ago(Date.now() / 1000 - entry.last_used);
-    const item = make("li", {}, make("strong", { textContent: entry.name }), make("span", { className: "library-facts", textContent: `${size(entry.bytes)} ${where} · ${when}` }));
-    const unload = () => attempt("memory-note", "unload", { id: entry.id }).then(showMemory);
-    if (owner && !entry.in_use) item.append(button(entry.id, "Unload", unload, { className: "quiet small", ariaLabel: `Unload ${entry.name}` }));
-    return item;
-  };
-  const showMemory = async () => {
-    const lines = await server.memory({}).catch(() => null);
-    if (!Array.isArray(lines)) return;
-    const none = make("li", { className: "library-quiet", textContent: "Nothing yet. The first picture loads its checkpoint." });
-    redraw(part("memory"), lines.length ? lines.map(held) : [none]);
+  let devices = null;
+  const showDevices = async () => {
+    const told = await server.devices({}).catch(() => null);
+    if (!Array.isArray(told)) return;
+    devices ??= (await wanted("library_devices")).devices(part("devices"), (name, asked) => attempt("devices-note", name, asked).then(showDevices));
+    devices(told, owner);
   };
 
   const STATES = { waiting: "waiting", running: "", done: "done", failed: "", cancelled: "stopped; start it again to go on" };
@@ -200,7 +193,7 @@ export const build = ({ element, server }) => {
   });
   const watchLibrary = async () => {
     while (element.isConnected) {
-      if (visible()) await Promise.all([showMemory(), showDownloads()]);
+      if (visible()) await Promise.all([showDevices().catch(() => null), showDownloads()]);
       await pause(LOOK);
     }
   };

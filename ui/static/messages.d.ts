@@ -1133,6 +1133,11 @@ export type IdOrder = {
   id?: unknown;
 };
 
+export type PauseOrder = {
+  number?: unknown;
+  pauses?: unknown;
+};
+
 export type Reference = {
   id: string;
   name: string;
@@ -1220,6 +1225,21 @@ export type MemoryRow = {
   bytes: number;
   last_used: number;
   in_use: boolean;
+};
+
+export type DeviceRow = {
+  number: number;
+  title: string;
+  state: string;
+  message: string;
+  paused: boolean;
+  memory: number;
+  used: number;
+  seconds: number | null;
+  draws: boolean;
+  words: string;
+  share: number;
+  held: MemoryRow[];
 };
 
 export type DownloadRow = {

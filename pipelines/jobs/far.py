@@ -1,0 +1,257 @@
+"""A runner that is far: its device draws in a process of its own, and all that is said between the two are plain values (`spoken.py`).
+
+A process that ends, is killed or says nothing that can be understood is lost: the job that it drew waits again, and goes on from its last
+kept step.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import threading
+from collections.abc import Callable, Collection, Generator, Mapping
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict
+from itertools import count
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NoReturn
+
+from models.errors import UserError
+from models.files import Overrides
+from models.library.catalog import Catalog
+from models.memory.manager import Key
+from pipelines.jobs import spoken
+from pipelines.jobs.events import Event, Step
+from pipelines.jobs.runner import Events, Watching
+from pipelines.requests.remaining import Progress, read_progress
+from pipelines.requests.request import Drawing, Request, describe
+from pipelines.steps.begun import Own
+from pipelines.steps.state import StepState
+
+if TYPE_CHECKING:
+    from models.diffusion_model import DiffusionModel
+    from models.networks.vision import Vision
+    from pipelines.preprocessors.annotators import Annotator
+
+log = logging.getLogger(__name__)
+
+HERE = Path(__file__).parents[2]
+ENDS = 5.0  # seconds that a process has to end by itself
+APART = "This device draws in a process of its own, where nobody can look in. Ask again when another device is free."
+GONE = "The process of this device has ended. It is begun anew, and what it drew goes on from its last kept step."
+
+
+class Gone(Exception):
+    """The process is not there any more."""
+
+
+class Line:
+    """Both ends of what is said, on the side that asks. Safe to use from any thread."""
+
+    def __init__(self, asks: IO[bytes], answers: IO[bytes], heard: Callable[[spoken.Standing], None], ended: Callable[[], None]) -> None:
+        """`heard`: what is said unasked; `ended`: nothing more is said. Both in a thread of the line's own."""
+        self._asks, self._answers, self._heard, self._ended = asks, answers, heard, ended
+        self._lock, self._numbers = threading.Lock(), count(1)
+        self._waiting: dict[int, Future[spoken.Value]] = {}
+        self._is_over = False
+        threading.Thread(target=self._listen, name="far", daemon=True).start()
+
+    def ask(self, value: spoken.Value) -> spoken.Value:
+        """Raises `Gone`; `UserError` or `RuntimeError` where that is the answer."""
+        answer = self.put(value).result()
+        if isinstance(answer, spoken.Refused):
+            raise UserError(answer.sentence)
+        if isinstance(answer, spoken.Broken):
+            raise RuntimeError(answer.words)
+        return answer
+
+    def put(self, value: spoken.Value) -> Future[spoken.Value]:
+        """The answer comes later. Raises `Gone`."""
+        future: Future[spoken.Value] = Future()
+        with self._lock:
+            if self._is_over:
+                raise Gone
+            number = next(self._numbers)
+            self._waiting[number] = future
+            try:
+                self._asks.write(spoken.frame(number, value))
+                self._asks.flush()
+            except (OSError, ValueError) as error:
+                raise Gone from error
+        return future
+
+    def _listen(self) -> None:
+        with suppress(EOFError, OSError, ValueError):
+            while True:
+                try:
+                    number, value = spoken.read_frame(self._answers)
+                except UserError:
+                    log.exception("a device's process said what nobody understands")
+                    break
+                if number:
+                    self._waiting.pop(number).set_result(value)
+                elif isinstance(value, spoken.Standing):
+                    self._heard(value)
+        with self._lock:
+            self._is_over = True
+            left, self._waiting = self._waiting, {}
+        self._ended()
+        for future in left.values():
+            future.set_exception(Gone())
+
+
+class FarRunner:
+    """See `Runner`. What needs the networks themselves is refused: looks inside, previews of maps, the safety checker."""
+
+    is_apart = True
+
+    def __init__(
+        self, catalog: Catalog, asks: IO[bytes], answers: IO[bytes], setup: spoken.Setup, end: Callable[[], None] = lambda: None
+    ) -> None:
+        """Returns when the device is open. Raises `UserError` where it cannot be. `end`: ends its process."""
+        self._catalog, self.close = catalog, end
+        self._standing = spoken.Standing()
+        self.lost = ""
+        self.reading: Key | None = None
+        self.tell: Callable[[], None] = lambda: None
+        self._line = Line(asks, answers, self._stands, self._gone)
+        try:
+            found = self._line.ask(setup)
+        except Gone:
+            raise UserError("The process of this device has ended before it was ready; the details are in the log.") from None
+        if not isinstance(found, spoken.Standing):
+            raise UserError(spoken.OTHER)
+        self._stands(found)
+
+    # ------------------------------------------------------------------------------------------ how it stands
+
+    @property
+    def device_name(self) -> str:
+        return self._standing.device
+
+    def _stands(self, found: spoken.Standing) -> None:
+        before, self._standing = self._standing, found
+        self.machine = spoken.machine_of(found.machine)
+        self.ledger = tuple(map(spoken.line_of, found.ledger))
+        self.lost = self.lost or found.lost
+        self.reading = Key(*found.reading) if found.reading else None
+        if list(found.reading) != list(before.reading):
+            self.tell()
+
+    def _gone(self) -> None:
+        self.lost = self.lost or GONE
+
+    @property
+    def runtime(self) -> Mapping[str, str]:
+        return {name: str(text) for name, text in self._standing.runtime.items()}
+
+    def at_hand(self) -> Collection[str]:
+        return set(self._standing.at_hand)
+
+    def files(self, request: Request) -> str:
+        answer = self._ask(spoken.Files(describe(request)))
+        return answer.text if isinstance(answer, spoken.Text) else ""
+
+    def unload(self, line_id: str) -> None:
+        self._ask(spoken.Unload(line_id))
+
+    def interrupt(self) -> None:
+        with suppress(Gone):
+            self._line.put(spoken.Interrupt())
+
+    # ------------------------------------------------------------------------------------------ drawing
+
+    def batches(self, request: Request, progress: Progress | None = None, watching: Watching | None = None) -> Generator[Events]:
+        """`watching` sees nothing."""
+        begun = progress or Progress()
+        self._ask(spoken.draw_of(request, begun, decided_in(self._catalog)))
+        try:
+            while not isinstance(self._ask(spoken.NextBatch(begun.batch, begun.pictures)), spoken.Over):
+                yield self._events(begun)
+        finally:
+            self._leave(spoken.LeaveJob())
+
+    def _events(self, progress: Progress) -> Events:
+        try:
+            while not isinstance(said := self._ask(spoken.NextEvent(progress.batch, progress.pictures)), spoken.Over):
+                yield self._event(said, progress)
+        finally:
+            self._leave(spoken.LeaveBatch())
+
+    def _event(self, said: spoken.Value, progress: Progress) -> Event | None:
+        if isinstance(said, spoken.StepSaid | spoken.PictureSaid):
+            progress.stored.update(read_progress(0, 0, said.stored).stored)
+        if isinstance(said, spoken.PictureSaid):
+            progress.pictures = said.index + 1
+            return spoken.picture_of(said)
+        return self._step(said) if isinstance(said, spoken.StepSaid) else None
+
+    def _step(self, said: spoken.StepSaid) -> Step:
+        def state() -> StepState:
+            answer = self._ask(spoken.State(said.number))
+            assert isinstance(answer, spoken.Numbers)
+            return spoken.state_of(answer)
+
+        def preview() -> bytes:
+            answer = self._ask(spoken.Look(said.number))
+            return answer.data if isinstance(answer, spoken.Data) else b""
+
+        look, left = preview if said.looks else bytes, state if said.leaves else None
+        return Step(said.index, said.count, said.batch, said.batches, look, said.before, left)
+
+    def _ask(self, value: spoken.Value) -> spoken.Value:
+        try:
+            return self._line.ask(value)
+        except Gone as error:
+            self._gone()
+            raise RuntimeError(self.lost) from error
+
+    def _leave(self, value: spoken.Value) -> None:
+        with suppress(Gone):
+            self._line.ask(value)
+
+    # ------------------------------------------------------------------------------------------ what is refused
+
+    def annotator(self, key: str) -> AbstractContextManager[Annotator | None]:
+        refuse()
+
+    def lent(self, request: Drawing) -> AbstractContextManager[DiffusionModel]:
+        refuse()
+
+    def vision(self, width: int) -> AbstractContextManager[Vision]:
+        refuse()
+
+    def watched(self, request: Drawing, watching: Watching, own: Own | None = None) -> Events:
+        refuse()
+
+
+def decided_in(catalog: Catalog) -> dict[str, object]:
+    """What people decided about models, where that is anything, by their ids."""
+    return {entry.id: asdict(entry.overrides) for entry in catalog.models() if entry.overrides != Overrides()}
+
+
+def refuse() -> NoReturn:
+    raise UserError(APART)
+
+
+def open_apart(catalog: Catalog, setup: spoken.Setup, python: str) -> FarRunner:
+    """In a process that ends with this one. Raises `UserError` where the device cannot be opened."""
+    process = subprocess.Popen([python, "-m", "pipelines.runtime.apart"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=HERE)
+    assert process.stdin and process.stdout
+
+    def end() -> None:
+        with suppress(OSError):
+            asks.close()
+        try:
+            process.wait(ENDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    asks = process.stdin
+    try:
+        return FarRunner(catalog, asks, process.stdout, setup, end)
+    except UserError:
+        end()
+        raise

@@ -1,0 +1,79 @@
+"""A process that draws on one device for the studio: `python -m pipelines.runtime.apart`, told and answered over its pipes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from models.errors import UserError
+from pipelines.jobs import spoken
+
+if TYPE_CHECKING:
+    from models.memory.forecast import Machine
+    from pipelines.runtime.runner import ModelRunner
+
+OTHER_VERSION = "The process of a device is of another version than the studio. Start Atelier anew."
+
+
+def main() -> None:
+    """Until the studio has no more to ask, or is not there any more."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s device: %(message)s")
+    asks, answers = sys.stdin.buffer, _kept_apart()
+    number, setup = spoken.read_frame(asks)
+    try:
+        if not isinstance(setup, spoken.Setup) or setup.version != spoken.VERSION:
+            raise UserError(OTHER_VERSION)
+        runner = opened(setup)
+    except UserError as error:
+        answers.write(spoken.frame(number, spoken.Refused(str(error))))
+        answers.flush()
+        return
+    _serve(runner, asks, answers, number)
+
+
+def _serve(runner: ModelRunner, asks: BinaryIO, answers: BinaryIO, number: int) -> None:
+    from models.memory.heap import set_apart
+    from pipelines.runtime.serving import Answers, Serving
+
+    says = Answers(answers)
+    serving = Serving(runner, asks, says)
+    set_apart()
+    says.say(number, serving.standing())
+    serving.serve()
+
+
+def opened(setup: spoken.Setup) -> ModelRunner:
+    """Raises `UserError` where the device is not there."""
+    from models.library.catalog import Catalog
+    from models.memory.device import choose, read_machine
+    from pipelines.images.store import INPUTS, Inputs
+    from pipelines.preprocessors.annotators import Annotators
+    from pipelines.runtime.runner import open_runner
+    from pipelines.steps.store import KeptSteps
+
+    outputs, folders = Path(setup.outputs), [Path(each) for each in setup.models]
+    catalog = Catalog(Path(setup.starter), folders)
+    catalog.rescan(wait=True)
+    machine = _machine(setup, read_machine(choose(setup.device)))
+    annotators, steps = Annotators(folders, Path(setup.starter)), KeptSteps(outputs, setup.steps_budget)
+    return open_runner(catalog, setup.device, Inputs(outputs / INPUTS), machine, annotators, steps, setup.compiles)
+
+
+def _machine(setup: spoken.Setup, found: Machine) -> Machine:
+    own = found.device if found.device is None else setup.device_memory or found.device
+    return replace(found, host=(setup.host or found.host) // max(1, setup.parts), device=own)
+
+
+def _kept_apart() -> BinaryIO:
+    """What is said goes where standard output went; whatever a library prints goes to the log."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return answers
+
+
+if __name__ == "__main__":
+    main()

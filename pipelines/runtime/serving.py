@@ -1,0 +1,177 @@
+"""Serving a runner to who is elsewhere: told and answered in plain values (`pipelines.jobs.spoken`). The runner is the same as anywhere."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Generator
+from dataclasses import asdict
+from typing import BinaryIO
+
+from models.errors import UserError
+from models.files import Overrides
+from models.json_values import is_table
+from pipelines.jobs import spoken
+from pipelines.jobs.events import Event, Picture, Step
+from pipelines.jobs.runner import Events
+from pipelines.requests.remaining import Progress
+from pipelines.requests.request import restore
+from pipelines.runtime.runner import ModelRunner
+
+log = logging.getLogger(__name__)
+
+HELD = 64  # steps whose preview and state can still be asked for
+NO_STEP = "This step is not held any more."
+
+
+class Answers:
+    """What is said, from any thread."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._lock = file, threading.Lock()
+
+    def say(self, number: int, value: spoken.Value) -> None:
+        with self._lock:
+            self._file.write(spoken.frame(number, value))
+            self._file.flush()
+
+
+class Serving:
+    """What touches weights is done in the thread that calls `serve`; previews, states and interruptions in that which listens."""
+
+    def __init__(self, runner: ModelRunner, asks: BinaryIO, answers: Answers) -> None:
+        self._runner, self._asks, self._answers = runner, asks, answers
+        self._todo: queue.SimpleQueue[tuple[int, spoken.Value] | None] = queue.SimpleQueue()
+        self._steps: OrderedDict[int, Step] = OrderedDict()
+        self._count = 0
+        self._job: Generator[Events] | None = None
+        self._batch: Events | None = None
+        self._progress = Progress()
+        self._told = spoken.Standing()
+        runner.tell = self.say_standing
+
+    def standing(self) -> spoken.Standing:
+        runner = self._runner
+        lines, reading = [spoken.line_said(line) for line in runner.ledger], runner.reading
+        machine, runtime = dict[str, object](asdict(runner.machine)), dict[str, object](runner.runtime)
+        return spoken.Standing(runner.device_name, machine, runtime, lines, sorted(runner.at_hand()), runner.lost, list(reading or ()))
+
+    def say_standing(self) -> None:
+        now = self.standing()
+        if now != self._told:
+            self._told = now
+            self._answers.say(0, now)
+
+    def serve(self) -> None:
+        """Until nobody asks any more."""
+        threading.Thread(target=self._listen, name="asked", daemon=True).start()
+        while (asked := self._todo.get()) is not None:
+            number, value = asked
+            answer = self._answered(value)
+            self.say_standing()
+            self._answers.say(number, answer)
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                number, value = spoken.read_frame(self._asks)
+                if isinstance(value, spoken.Interrupt | spoken.Look | spoken.State):
+                    self._answers.say(number, self._answered(value))
+                else:
+                    self._todo.put((number, value))
+        except (EOFError, OSError, ValueError, UserError):
+            self._runner.interrupt()
+            self._todo.put(None)
+
+    def _answered(self, value: spoken.Value) -> spoken.Value:
+        try:
+            return self._answer(value)
+        except UserError as error:
+            return spoken.Refused(str(error))
+        except Exception as error:
+            log.exception("something that a device was asked for has failed")
+            return spoken.Broken(f"{type(error).__name__}: {error}")
+
+    def _answer(self, value: spoken.Value) -> spoken.Value:
+        match value:
+            case spoken.Draw():
+                return self._begin(value)
+            case spoken.NextBatch() | spoken.NextEvent():
+                self._progress.batch, self._progress.pictures = value.batch, value.pictures
+                return self._next_batch() if isinstance(value, spoken.NextBatch) else self._next_event()
+            case spoken.LeaveBatch() | spoken.LeaveJob():
+                return self._leave(whole=isinstance(value, spoken.LeaveJob))
+            case spoken.Look():
+                return spoken.Data(self._step(value.step).preview())
+            case spoken.State():
+                state = self._step(value.step).state
+                return spoken.numbers_of(state()) if state else spoken.Refused(NO_STEP)
+            case spoken.Files():
+                return spoken.Text(self._runner.files(restore(value.request)))
+            case spoken.Unload():
+                return self._done(lambda: self._runner.unload(value.line))
+            case spoken.Interrupt():
+                return self._done(self._runner.interrupt)
+            case _:
+                return spoken.Refused(spoken.OTHER)
+
+    def _done(self, act: Callable[[], object]) -> spoken.Done:
+        act()
+        return spoken.Done()
+
+    def _begin(self, draw: spoken.Draw) -> spoken.Value:
+        self._leave(whole=True)
+        self.decide(draw)
+        self._progress = spoken.progress_of(draw)
+        self._job = self._runner.batches(restore(draw.request), self._progress)
+        return spoken.Done()
+
+    def decide(self, draw: spoken.Draw) -> None:
+        """What people decided about models holds here as well."""
+        for entry in self._runner.catalog.models():
+            told = draw.decided.get(entry.id)
+            wanted = Overrides(**told) if is_table(told) else Overrides()  # pyright: ignore[reportArgumentType]  # of the same version
+            if entry.overrides != wanted:
+                self._runner.catalog.override(entry.id, wanted)
+
+    def _next_batch(self) -> spoken.Value:
+        self._batch = next(self._job, None) if self._job else None
+        return spoken.Done() if self._batch else spoken.Over()
+
+    def _next_event(self) -> spoken.Value:
+        if self._batch is None:
+            return spoken.Over()
+        try:
+            return self._said(next(self._batch))
+        except StopIteration:
+            return spoken.Over()
+
+    def _said(self, event: Event | None) -> spoken.Value:
+        stored = self._progress.written()[2]
+        if event is None:
+            return spoken.Nothing()
+        if isinstance(event, Picture):
+            return spoken.picture_said(event, stored)
+        self._count += 1
+        self._steps[self._count] = event
+        while len(self._steps) > HELD:
+            self._steps.popitem(last=False)
+        return spoken.step_said(event, self._count, stored)
+
+    def _leave(self, whole: bool) -> spoken.Done:
+        batch, self._batch = self._batch, None
+        if batch:
+            batch.close()
+        if whole:
+            job, self._job = self._job, None
+            if job:
+                job.close()
+        return spoken.Done()
+
+    def _step(self, number: int) -> Step:
+        found = self._steps.get(number)
+        if found is None:
+            raise UserError(NO_STEP)
+        return found

@@ -1,0 +1,187 @@
+"""A device that draws in a process of its own: told and answered in plain values, its pictures are those of one in this process, and its
+death costs nothing but time.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from models.errors import UserError
+from models.files import Overrides
+from models.library.catalog import Catalog
+from models.memory.manager import Key, LedgerLine
+from pipelines import TextToImage
+from pipelines.jobs import spoken
+from pipelines.jobs.events import Picture
+from pipelines.jobs.far import APART, FarRunner, decided_in, open_apart
+from pipelines.jobs.worker import Worker
+from pipelines.requests.remaining import Progress
+from pipelines.runtime.serving import Answers, Serving
+from pipelines.steps.state import StepState
+from tests.support.card_toys import given
+from tests.support.drawn_away import STEPS, Stalling, worker_in
+from tests.support.toy_weights import write_toy_model
+from tests.support.toys import toy_model_folder, wait_until
+from tests.test_going_on import folder_with, pictures
+
+LOOPS = TextToImage(**given(steps=STEPS, sampler="DPM++ 2M SDE", seed=3, batch_count=3))
+
+# ------------------------------------------------------------------------------------------------ values
+
+
+def there_and_back(value: spoken.Value, number: int = 7) -> spoken.Value:
+    found = spoken.read_frame(io.BytesIO(spoken.frame(number, value)))
+    assert found[0] == number
+    return found[1]
+
+
+def test_every_value_comes_over_as_it_was() -> None:
+    by_kind: dict[str, object] = {"int": 3, "str": "ä “x”", "bool": True, "float": 0.1, "bytes": b"\0\xff", "Table": {"a": [1, None]}}
+    for kind in spoken.KINDS.values():
+        told = {each.name: by_kind.get(str(each.type), ["a", "b"]) for each in fields(kind)}  # pyright: ignore[reportArgumentType]
+        value = kind(**told)
+        assert there_and_back(value) == value
+
+
+def test_pictures_states_and_lines_are_the_same_to_the_last_bit() -> None:
+    dice = np.random.default_rng(1)
+    image = Image.fromarray(dice.integers(0, 255, (5, 7, 4), np.uint8), "RGBA")
+    picture = Picture(image, LOOPS.single(1), {"Model": "toy"}, 1, 3)
+    said = there_and_back(spoken.picture_said(picture, "{}"))
+    assert isinstance(said, spoken.PictureSaid)
+    again = spoken.picture_of(said)
+    assert (again.image.mode, again.image.tobytes()) == ("RGBA", image.tobytes())
+    assert (again.request, again.made_with, again.index, again.frames) == (LOOPS.single(1), picture.made_with, 1, ())
+    moving = replace(picture, frames=(image, image.rotate(180)))
+    said = there_and_back(spoken.picture_said(moving, "{}"))
+    assert isinstance(said, spoken.PictureSaid)
+    assert [frame.tobytes() for frame in spoken.picture_of(said).frames] == [frame.tobytes() for frame in moving.frames]
+    x, x0, old = (dice.normal(size=(2, 4, 3, 5)).astype(np.float32) for _ in range(3))
+    state = StepState(1, 2, 9, 0.7, 4, x, x0, (None, old, None), (5, 6))
+    told = there_and_back(spoken.numbers_of(state))
+    assert isinstance(told, spoken.Numbers)
+    found = spoken.state_of(told)
+    assert found.remembered[0] is None and found.remembered[2] is None and found.pictures == (5, 6) and found.sigma == 0.7
+    assert all(np.array_equal(one, other) for one, other in ((found.x, x), (found.x0, x0), (found.remembered[1], old)))
+    line = LedgerLine("checkpoint:a", Key("checkpoint", "a"), "checkpoint", "device", 5, True, 1.5, 2)
+    assert spoken.line_of(spoken.line_said(line)) == line
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"\xff\xff\xff\xff{}", b"\x02\0\0\0{}", b"\x02\0\0\0[[", b'\x30\0\0\0{"id":1,"is":"eval","fields":{},"blobs":{}}        ',
+     spoken.frame(1, spoken.Text("x")).replace(b'"text": "x"', b'"tixt": "x"')],
+)  # fmt: skip
+def test_what_is_no_value_of_this_version_is_refused(said: bytes) -> None:
+    with pytest.raises(UserError, match="Start Atelier anew"):
+        spoken.read_frame(io.BytesIO(said))
+    with pytest.raises(EOFError):
+        spoken.read_frame(io.BytesIO(spoken.frame(1, spoken.Data(b"abc"))[:-1]))
+
+
+class Known:
+    """A runner that knows a library, and draws nothing."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+
+
+def test_what_people_decided_about_models_holds_there_and_is_taken_back_there(tmp_path: Path) -> None:
+    folder = toy_model_folder(tmp_path / "toy")
+    here, there = Catalog(folder), Catalog(folder)
+    serving = Serving(cast(Any, Known(there)), io.BytesIO(), Answers(io.BytesIO()))
+    for decided in (Overrides(prediction_type="v_prediction", zero_terminal_snr=True, defaults={"steps": 5}), Overrides()):
+        here.override("starter", decided)
+        draw = there_and_back(spoken.draw_of(LOOPS, Progress(), decided_in(here)))
+        assert isinstance(draw, spoken.Draw)
+        serving.decide(draw)
+        assert [entry.overrides for entry in there.models()] == [decided]
+        assert there.checkpoint("starter") == here.checkpoint("starter")
+
+
+# ------------------------------------------------------------------------------------------------ a process
+
+
+@pytest.fixture(scope="module")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_toy_model(tmp_path_factory.mktemp("model") / "starter")
+
+
+def setup_of(folder: Path, version: int = spoken.VERSION) -> spoken.Setup:
+    shared = str(folder / "starter"), [str(folder / "models")], str(folder / "outputs")
+    return spoken.Setup(version, "cpu", *shared, 10**9, 10**9, 0, 1, False)
+
+
+def beside(folder: Path) -> tuple[Worker, Stalling, list[FarRunner]]:
+    """A worker that draws here and apart; what is apart, one after another."""
+    worker, here = worker_in(folder)
+    far: list[FarRunner] = []
+
+    def opened() -> FarRunner:
+        far.append(open_apart(here.catalog, setup_of(folder), sys.executable))
+        return far[-1]
+
+    return Worker(worker.book, worker.outputs, lambda: here, steps=here.steps, further=lambda: [opened]), here, far
+
+
+def process_of(parent: int) -> int:
+    """The child of this process that draws apart."""
+    told = {path: _read(path).rpartition(") ")[2].split() for path in Path("/proc").glob("[0-9]*/stat")}
+    children = [path.parent for path, fields in told.items() if len(fields) > 1 and fields[1] == str(parent)]
+    return next(int(child.name) for child in children if "pipelines.runtime.apart" in _read(child / "cmdline"))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="it looks for the process in /proc")
+def test_what_is_drawn_apart_is_the_same_and_a_kill_in_the_middle_loses_nothing(
+    starter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))  # by which sums are added up in the same parts
+    plain, here = worker_in(folder_with(starter, tmp_path / "one"))
+    job = plain.book.submit(LOOPS, "ada")
+    plain.run_next(here)
+    expected = pictures(plain, job)
+    plain.close()
+    worker, local, far = beside(folder_with(starter, tmp_path / "two"))
+    worker.start()
+    wait_until(lambda: worker.devices == 2, 60)
+    worker.pause(0, True)
+    job = worker.submit(LOOPS, "ada")
+    wait_until(lambda: (found := worker.book.job(job)) and found.state == "done", 60)
+    assert pictures(worker, job) == expected and local.made == 0
+    assert len(list(worker.steps.kept.folder.glob("*.steps"))) == 3, "what each step leaves behind came over, and is kept here"
+    assert far[0].device_name == "cpu" and far[0].at_hand() == {"starter"} and far[0].ledger
+    with pytest.raises(UserError, match=APART[:20]):
+        far[0].annotator("x")
+    killed = worker.submit(LOOPS, "ada")
+    wait_until(lambda: len(worker.book.pictures_of(killed)) == 1)
+    os.kill(process_of(os.getpid()), signal.SIGKILL)
+    wait_until(lambda: (found := worker.book.job(killed)) and found.state == "done", 60)
+    assert pictures(worker, killed) == expected and len(far) == 2, "a new process has drawn the rest"
+    assert len(worker.book.pictures_of(killed)) == 3 and local.made == 0
+    worker.close()
+
+
+def test_a_process_of_another_version_is_refused_with_a_sentence(starter: Path, tmp_path: Path) -> None:
+    folder = folder_with(starter, tmp_path)
+    worker, here = worker_in(folder)
+    with pytest.raises(UserError, match="another version"):
+        open_apart(here.catalog, setup_of(folder, spoken.VERSION + 1), sys.executable)
+    worker.close()
