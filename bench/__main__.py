@@ -4,8 +4,7 @@
     python run.py bench engine          one of: engine, start, queue, library, comments, gallery_page, load, swap, patches, scan, masked,
                                         canvas, preprocess, control, brought, tiled, hires, upscaling, enlarged, completion,
                                         prompts, together, steps, steps_full, inside, guidance, samplers, grids, clips,
-                                        memory, gpu, compiled,
-                                         devices, apart
+                                        memory, gpu, compiled, devices, apart
 
 `.venv/bin/python -m bench` does the same where everything is installed already. The variants of one row take turns, A B A B, and a row
 is the median of the ratios pair by pair, with their spread. Absolute times depend on the machine and its mood; they are printed for
