@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import sys
+import threading
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +25,7 @@ from models.memory.manager import Key, LedgerLine
 from pipelines import TextToImage
 from pipelines.jobs import spoken
 from pipelines.jobs.events import Picture
-from pipelines.jobs.far import APART, FarRunner, decided_in, open_apart
+from pipelines.jobs.far import APART, GONE, HANGS, FarRunner, decided_in, open_apart
 from pipelines.jobs.worker import Worker
 from pipelines.requests.remaining import Progress
 from pipelines.runtime.serving import Answers, Serving
@@ -108,6 +109,29 @@ def test_what_people_decided_about_models_holds_there_and_is_taken_back_there(tm
         serving.decide(draw)
         assert [entry.overrides for entry in there.models()] == [decided]
         assert there.checkpoint("starter") == here.checkpoint("starter")
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_a_process_that_answers_no_more_is_lost_with_a_sentence(tmp_path: Path, hangs: bool) -> None:
+    (asked, asks), (answers, said) = ([os.fdopen(end, mode) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True)] for _ in range(2))
+
+    def answer_once() -> None:
+        number, _ = spoken.read_frame(asked)
+        machine: dict[str, object] = {"host": 1, "device": None, "element_size": 4, "one_by_one": True}
+        said.write(spoken.frame(number, spoken.Standing("cpu", machine)))
+        said.flush()
+        if not hangs:
+            spoken.read_frame(asked)
+            said.close()
+
+    threading.Thread(target=answer_once, daemon=True).start()
+    ended: list[bool] = []
+    runner = FarRunner(Catalog(toy_model_folder(tmp_path / "toy")), asks, answers, setup_of(tmp_path), lambda: ended.append(True), 0.3)
+    with pytest.raises(RuntimeError):
+        next(runner.batches(LOOPS))
+    assert runner.lost == (HANGS if hangs else GONE) and ended == [True] * hangs
+    for file in (said, asks, asked):
+        file.close()
 
 
 # ------------------------------------------------------------------------------------------------ a process

@@ -38,8 +38,11 @@ log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parents[2]
 ENDS = 5.0  # seconds that a process has to end by itself
+PATIENCE = 900.0  # seconds in which every answer comes: longer than a step, or reading a model, takes anywhere
 APART = "This device draws in a process of its own, where nobody can look in. Ask again when another device is free."
 GONE = "The process of this device has ended. It is begun anew, and what it drew goes on from its last kept step."
+
+HANGS = "The process of this device did not answer for a long while and was ended. It is begun anew, and what it drew goes on."
 
 
 class Gone(Exception):
@@ -57,9 +60,9 @@ class Line:
         self._is_over = False
         threading.Thread(target=self._listen, name="far", daemon=True).start()
 
-    def ask(self, value: spoken.Value) -> spoken.Value:
-        """Raises `Gone`; `UserError` or `RuntimeError` where that is the answer."""
-        answer = self.put(value).result()
+    def ask(self, value: spoken.Value, patience: float = PATIENCE) -> spoken.Value:
+        """Raises `Gone`, `TimeoutError`; `UserError` or `RuntimeError` where that is the answer."""
+        answer = self.put(value).result(patience)
         if isinstance(answer, spoken.Refused):
             raise UserError(answer.sentence)
         if isinstance(answer, spoken.Broken):
@@ -107,10 +110,18 @@ class FarRunner:
     is_apart = True
 
     def __init__(
-        self, catalog: Catalog, asks: IO[bytes], answers: IO[bytes], setup: spoken.Setup, end: Callable[[], None] = lambda: None
+        self,
+        catalog: Catalog,
+        asks: IO[bytes],
+        answers: IO[bytes],
+        setup: spoken.Setup,
+        end: Callable[[], None] = lambda: None,
+        patience: float = PATIENCE,
     ) -> None:
-        """Returns when the device is open. Raises `UserError` where it cannot be. `end`: ends its process."""
-        self._catalog, self.close = catalog, end
+        """Returns when the device is open. Raises `UserError` where it cannot be. `end`: ends its process. `patience`: seconds without an
+        answer after which it is taken to hang, and ended.
+        """
+        self._catalog, self.close, self._patience = catalog, end, patience
         self._standing = spoken.Standing()
         self.lost = ""
         self.reading: Key | None = None
@@ -202,14 +213,20 @@ class FarRunner:
 
     def _ask(self, value: spoken.Value) -> spoken.Value:
         try:
-            return self._line.ask(value)
+            return self._line.ask(value, self._patience)
+        except TimeoutError as error:
+            self.lost = self.lost or HANGS
+            self.close()
+            raise RuntimeError(self.lost) from error
         except Gone as error:
             self._gone()
             raise RuntimeError(self.lost) from error
 
     def _leave(self, value: spoken.Value) -> None:
+        """Of what is lost there is nothing left to leave."""
         with suppress(Gone):
-            self._line.ask(value)
+            if not self.lost:
+                self._line.ask(value, self._patience)
 
     # ------------------------------------------------------------------------------------------ what is refused
 

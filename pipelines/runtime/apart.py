@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from models.memory.forecast import Machine
     from pipelines.runtime.runner import ModelRunner
 
+ENDS = 20.0  # seconds that what is in work has to come to its end when the studio has gone
 OTHER_VERSION = "The process of a device is of another version than the studio. Start Atelier anew."
 
 
@@ -40,10 +42,17 @@ def _serve(runner: ModelRunner, asks: BinaryIO, answers: BinaryIO, number: int) 
     from pipelines.runtime.serving import Answers, Serving
 
     says = Answers(answers)
-    serving = Serving(runner, asks, says)
+    serving = Serving(runner, asks, says, _end_soon)
     set_apart()
     says.say(number, serving.standing())
     serving.serve()
+
+
+def _end_soon() -> None:
+    """Nobody asks any more: whatever hangs is left behind."""
+    ending = threading.Timer(ENDS, os._exit, (1,))
+    ending.daemon = True
+    ending.start()
 
 
 def opened(setup: spoken.Setup) -> ModelRunner:

@@ -41,8 +41,9 @@ class Answers:
 class Serving:
     """What touches weights is done in the thread that calls `serve`; previews, states and interruptions in that which listens."""
 
-    def __init__(self, runner: ModelRunner, asks: BinaryIO, answers: Answers) -> None:
-        self._runner, self._asks, self._answers = runner, asks, answers
+    def __init__(self, runner: ModelRunner, asks: BinaryIO, answers: Answers, alone: Callable[[], object] = lambda: None) -> None:
+        """`alone`: called when nobody asks any more, whatever is done at that moment."""
+        self._runner, self._asks, self._answers, self._alone = runner, asks, answers, alone
         self._todo: queue.SimpleQueue[tuple[int, spoken.Value] | None] = queue.SimpleQueue()
         self._steps: OrderedDict[int, Step] = OrderedDict()
         self._count = 0
@@ -82,6 +83,7 @@ class Serving:
                 else:
                     self._todo.put((number, value))
         except (EOFError, OSError, ValueError, UserError):
+            self._alone()
             self._runner.interrupt()
             self._todo.put(None)
 
