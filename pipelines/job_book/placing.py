@@ -8,8 +8,9 @@ The ring says whose turn it is (`ring.py`); a device that has nothing to do asks
   - nothing at all, where each batch that may be next ends earlier elsewhere. It asks again when anything has changed.
 
 What others will have to draw before is counted as theirs, so many jobs on one model come to more devices than the one that has it, as soon
-as reading it once more is worth its time. A batch that was passed over as often as the ring allows is looked at alone: it is drawn where it
-ends first, and nothing else is begun before it, so the bound of the ring holds over all devices together.
+as reading it once more is worth its time. A batch that was passed over as often as the ring allows comes first: each device asks for it
+before all else, and takes it unless it ends earlier elsewhere, where it is the next one then. Once it was passed over as often on every
+device, nothing else is begun before it, so the bound of the ring holds over all devices together.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Offer:
     """Batches of which the next one is chosen."""
 
     due: Entry  # whose turn has waited longest
+    overdue: Sequence[Entry]  # those that were passed over often enough, in the order of their turns
     first: Sequence[Entry]  # of each person who may be first the next job, in the order of the ring
     behind: Sequence[Sequence[Entry]] = ()  # of each of these persons the jobs that follow it
 
@@ -58,9 +60,7 @@ class Placing:
         ready = [job for job in offer.first if job.model and job.model in self.here.ready]
         if not self.others:
             return ready[0] if ready else offer.due
-        at_hand = {job.number for job in ready}
-        others = {job.number: job for job in (offer.due, *offer.first) if job.number not in at_hand}
-        return self._planned([*ready, *others.values()], offer.behind)
+        return self._planned(list({job.number: job for job in (*offer.overdue, *ready, offer.due, *offer.first)}.values()), offer.behind)
 
     def _planned(self, first: Sequence[Entry], behind: Sequence[Sequence[Entry]]) -> Entry | None:
         """The first one of which no other device, with all that comes before, is sooner at the end. Where that is none of them but this

@@ -15,7 +15,7 @@ owner's, if the owner's job is the older one.
 
 A job whose checkpoint is at hand may be drawn before its turn, as swapping takes time. Its person's turn is used up all the same when it
 comes, and a batch whose turn was three turns ago is drawn now, so nobody waits more than three batches longer for it. Where several devices
-draw, which of those who may be first one of them takes is decided by `placing.py`.
+draw, which of those who may be first one of them takes is decided by `placing.py`; it is three turns on each of them then.
 """
 
 from __future__ import annotations
@@ -178,10 +178,11 @@ class Ring:
     def _choice(self, called: list[Seat], placing: Placing | None) -> Seat | None:
         if placing is None:
             return called[0]
-        is_due = called[0].called[0] <= self.turn - PASSES  # it was passed over often enough
-        seats = [called[0]] if is_due else list(self._may_be_first(called))
-        behind = [] if is_due else [list(seat.jobs)[1:] for seat in seats]
-        job = placing.chosen(Offer(called[0].jobs[0], [seat.jobs[0] for seat in seats], behind))
+        overdue = [seat.jobs[0] for seat in called if seat.called[0] <= self.turn - PASSES]
+        is_last = called[0].called[0] <= self.turn - PASSES * (1 + len(placing.others))
+        seats = [called[0]] if is_last else list(self._may_be_first(called))
+        behind = [] if is_last else [list(seat.jobs)[1:] for seat in seats]
+        job = placing.chosen(Offer(called[0].jobs[0], overdue[:1] if is_last else overdue, [seat.jobs[0] for seat in seats], behind))
         return self.seats[job.user] if job else None
 
     def _may_be_first(self, called: list[Seat]) -> Iterator[Seat]:
