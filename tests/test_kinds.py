@@ -15,8 +15,8 @@ import pytest
 import ui
 from bench import remake_stock
 from pipelines.metadata.two_passes import ASKED, TILED
-from pipelines.requests.request import KINDS, Drawing, Enlarge, Request, TextToImage, describe, restore
-from pipelines.tasks.recipes import DRAWN, MADE
+from pipelines.requests.request import KINDS, Drawing, Enlarge, Request, TextToImage, Wordless, describe, restore
+from pipelines.tasks.recipes import DRAWN, MADE, WORDLESS
 from tests.support.toys import toy_studio
 from ui.parts.components import static
 from ui.parts.form import CARRIED, TabForm
@@ -74,11 +74,11 @@ def test_every_field_that_is_declared_is_used(kind: type[Request]) -> None:
 
 @every_kind()
 def test_every_kind_has_its_recipe(kind: type[Request]) -> None:
-    assert kind.kind in (DRAWN if issubclass(kind, Drawing) else MADE)
+    assert kind.kind in (DRAWN if issubclass(kind, Drawing) else WORDLESS if issubclass(kind, Wordless) else MADE)
 
 
 def test_every_recipe_has_its_kind() -> None:
-    assert {*DRAWN, *MADE} == {*KINDS}
+    assert {*DRAWN, *MADE, *WORDLESS} == {*KINDS}
 
 
 @every_kind()

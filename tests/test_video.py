@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -16,12 +17,16 @@ from PIL import Image
 
 from models.errors import UserError
 from models.library.catalog import Catalog
+from models.memory.device import choose
 from models.memory.forecast import Machine
+from pipelines.gallery.films import film_of
 from pipelines.gallery.formats import given_out
 from pipelines.images import clip_file
 from pipelines.images.source_type import source_in
 from pipelines.images.store import Inputs
-from pipelines.job_book.book import DONE, RUNNING, JobBook
+from pipelines.inside.again import look, record_of
+from pipelines.inside.desk import Found
+from pipelines.job_book.book import DONE, RUNNING, JobBook, PictureRecord
 from pipelines.job_book.found import everything
 from pipelines.jobs.clip_choice import ClipChoice
 from pipelines.jobs.events import Picture, Step
@@ -29,17 +34,21 @@ from pipelines.jobs.outputs import Outputs, inspect
 from pipelines.jobs.worker import Worker
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.clip import TRIANGLE, linear, triangle
+from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Clip, TextToImage
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.runner import OWN, ModelRunner
+from pipelines.steps.store import KeptSteps
 from tests.support.drawing import blots
+from tests.support.pretended_device import NAME, pretended_card
 from tests.support.toy_video import toy_video, write_folder
 from tests.support.toy_weights import CPU, write_toy_model
 from tests.support.toys import wait_until
 
 GB = 10**9
 FRAMES, STEPS = 4, 2
+MOST_LEVELS = 8  # of 255 between half precision and float32
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +144,8 @@ def test_a_clip_is_saved_whole_with_its_record_its_label_and_its_frames(worker: 
     assert b"compositeWithTrainedAlgorithmicMedia" in record.path.read_bytes()
     again = drawn(runner, rebind(reading.request, reading.made_with, runner.catalog).request)[1]
     np.testing.assert_array_equal(pixels(clip_file.frames_in(record.path, 7)), pixels(again.frames))
+    *_, compared = look(record_of(record.path, runner.catalog, lambda request: resolve(request, runner.catalog)), runner)
+    assert isinstance(compared, Found) and compared.told["same"] and compared.told["pixels"] == FRAMES * 128 * 64
     with zipfile.ZipFile(record.path.with_suffix(".frames.zip")) as archive:
         kept = [Image.open(io.BytesIO(archive.read(name))) for name in archive.namelist()]
     np.testing.assert_array_equal(pixels(kept), pixels(again.frames))
@@ -193,3 +204,53 @@ def test_a_clip_that_leaves_without_its_settings_still_moves_and_keeps_its_label
     np.testing.assert_array_equal(pixels(clip_file.frames_in(data, 7)), pixels(clip_file.frames_in(path, 7)))
     with Image.open(io.BytesIO(data)) as image:
         assert not image.getexif() and image.info["xmp"].startswith(b"<?xpacket")
+
+
+# ---- on a card, and where memory is short ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("room", [GB, 1])
+def test_a_clip_on_a_card_is_that_of_the_host_also_where_the_network_comes_layer_by_layer(
+    room: int, runner: ModelRunner, models: Path, tmp_path: Path
+) -> None:
+    request = asked(runner)
+    frames = pixels(drawn(runner, request)[1].frames)
+    with pretended_card():
+        card = Machine(host=8 * GB, device=room, element_size=2, one_by_one=False)
+        there = ModelRunner(runner.catalog, choose(NAME), card, runner.inputs, Annotators([], OWN))
+        picture = drawn(there, request)[1]
+    made = picture.request
+    assert isinstance(made, Clip) and made.one_by_one == (room == 1) and (made.decode_chunk == 1) == (room == 1)
+    found = pixels(drawn(runner, replace(request, decode_chunk=made.decode_chunk))[1].frames) if room == 1 else frames
+    assert np.abs(np.asarray(found, np.int32) - np.asarray(pixels(picture.frames), np.int32)).max() <= MOST_LEVELS
+
+
+def test_a_clip_goes_on_from_its_last_step_after_a_kill(runner: ModelRunner, tmp_path: Path) -> None:
+    request, kept = asked(runner, steps=4), KeptSteps(tmp_path, GB)
+    whole = drawn(runner, request)[1]
+    runner.steps = kept
+    order = "0" * 32
+    for event in next(runner.batches(request)):
+        if isinstance(event, Step) and event.state:
+            kept.add("a" * 16, order, event.state())
+            if event.index == 2:
+                break
+    events = [event for batch in runner.batches(request, Progress(job="a" * 16)) for event in batch if event]
+    assert [event.index for event in events if isinstance(event, Step)] == [3, 4]
+    assert [event.frames for event in events if isinstance(event, Picture)] == [whole.frames]
+
+
+def test_a_clip_leaves_as_mp4_with_its_record_and_its_label_where_the_package_is_there(tmp_path: Path) -> None:
+    av: Any = pytest.importorskip("av", reason="requirements-video.txt is not installed")
+    request = Clip(image="0" * 64, frames=3, frames_a_second=7, seed=1)
+    outputs = Outputs(tmp_path)
+    path = outputs.put(outputs.encoded([blots((66, 64), seed) for seed in (1, 2, 3)], request, {"Model": "moving"}), request)
+    name, data = film_of(PictureRecord("a", "b", "ada", path, 66, 64, 1, 0.0, request), settings=True)
+    assert name.endswith(".mp4") and source_in(data)
+    with av.open(io.BytesIO(data)) as film:
+        assert len(list(film.decode(video=0))) == 3 and film.streams.video[0].average_rate == 7
+        assert json.loads(film.metadata["atelier"])["request"]["frames"] == 3 and "Steps: 25" in film.metadata["parameters"]
+    _, bare = film_of(PictureRecord("a", "b", "ada", path, 66, 64, 1, 0.0, request), settings=False)
+    assert source_in(bare) and b"moving" not in bare
+    with pytest.raises(UserError, match="does not move"):
+        film_of(PictureRecord("a", "b", "ada", path, 66, 64, 1, 0.0, TextToImage()), settings=True)

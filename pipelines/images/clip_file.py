@@ -98,6 +98,12 @@ def moves(data: bytes) -> bool:
     return is_whole(data[:12], len(data)) and any(kind == b"ANIM" for kind, _ in _chunks(data[:200]))
 
 
+def is_lossless(path: Path) -> bool:
+    """Whether its pixels are as they were written: its first frame says how all are kept."""
+    with path.open("rb") as file:
+        return b"VP8L" in file.read(400)
+
+
 def without_texts(data: bytes, xmp: bytes) -> bytes:
     """A WebP whose pixels are as they were, and which says this alone. Raises `ValueError` for what is none."""
     if not is_whole(data[:12], len(data)):

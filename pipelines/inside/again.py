@@ -11,6 +11,7 @@ from typing import cast
 from PIL import Image, ImageChops
 
 from models.errors import UserError
+from pipelines.images.clip_file import LOSSY, frames_in, is_lossless, written
 from pipelines.inside.answers import AgainFound
 from pipelines.inside.desk import Found, Looking, Seen
 from pipelines.jobs.events import Picture, Step
@@ -18,7 +19,8 @@ from pipelines.jobs.outputs import inspect
 from pipelines.jobs.runner import Runner
 from pipelines.metadata.provenance import RUNTIME
 from pipelines.requests.as_made import threads_here
-from pipelines.requests.request import Drawing, Request
+from pipelines.requests.request import Drawing, Request, Wordless
+from pipelines.requests.wordless import plays
 from pipelines.resolving.rebind import CatalogView, rebind
 
 UNREADABLE = "The file of this picture cannot be read, so there is nothing to compare with."
@@ -57,7 +59,7 @@ def look(record: Record, runner: Runner) -> Looking:
     if made is None:
         raise UserError(NO_PICTURE)
     here = {**runner.runtime, **made.made_with}  # with what was decided while it was drawn
-    return Found(compared(_saved(record.path), made.image, list(reasons(record, here))))
+    return Found(compared(*_both(record.path, made), list(reasons(record, here))))
 
 
 def compared(before: Image.Image, now: Image.Image, reasons: Sequence[str]) -> AgainFound:
@@ -79,9 +81,27 @@ def reasons(record: Record, runtime: Mapping[str, str]) -> Iterator[str]:
         then, now = record.made_with.get(name), runtime.get(name)
         if then and now and then != now:
             yield f"{name}: {then} then, {now} here."
-    threads = record.request.threads if isinstance(record.request, Drawing) else 0
+    threads = record.request.threads if isinstance(record.request, Drawing | Wordless) else 0
     if threads and not threads_here(threads):
         yield f"It was added up by {threads} threads, which this machine cannot do in reasonable time."
+
+
+def _both(path: Path, made: Picture) -> tuple[Image.Image, Image.Image]:
+    """What is in the file, and what came of its settings; the frames of a clip below each other, as its file holds them."""
+    pace = plays(made.request)[1]
+    if not made.frames or not pace:
+        return _saved(path), made.image
+    kept = list(frames_in(path, pace))
+    frames = made.frames if is_lossless(path) else list(frames_in(written(made.frames, pace, LOSSY), pace))
+    return _below_each_other(kept), _below_each_other(frames)
+
+
+def _below_each_other(frames: Sequence[Image.Image]) -> Image.Image:
+    width, height = frames[0].size
+    sheet = Image.new("RGB", (width, height * len(frames)))
+    for place, frame in enumerate(frames):
+        sheet.paste(frame, (0, place * height))
+    return sheet
 
 
 def _saved(path: Path) -> Image.Image:

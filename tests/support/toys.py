@@ -26,7 +26,7 @@ from pipelines.jobs.events import Picture, Step
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.runner import Events, Watching
 from pipelines.requests.remaining import Progress
-from pipelines.requests.request import Drawing, Enlarge, Request, unroll
+from pipelines.requests.request import Clip, Drawing, Enlarge, Request, unroll
 from pipelines.studio import Studio
 from pipelines.tasks import enlarge
 from pipelines.tasks.batch import Task
@@ -92,6 +92,9 @@ class ToyPainter:
             assert self.inputs
             yield from enlarge.batches(Task(request, self.inputs, self.lender, progress or Progress()))
             return
+        if isinstance(request, Clip):
+            yield self._clip(request)
+            return
         assert isinstance(request, Drawing)
         begun = progress or Progress()
         for batch in range(begun.batch, request.batch_total):
@@ -119,6 +122,14 @@ class ToyPainter:
             made_with = {"Model": "Toy", "Model hash": "0123456789"}
             yield Picture(image, single, made_with, batch * size + place, request.picture_count)
 
+    def _clip(self, request: Clip) -> Events:
+        """Each frame has a colour of its own."""
+        frames = [Image.new("RGB", request.size, colour(request.seed + place, 1)) for place in range(request.frames)]
+        for index in range(1, request.steps + 1):
+            self._wait()
+            yield Step(index, request.steps, 0, 1, lambda: strip(frames))
+        yield Picture(frames[0], request, {"Model": "Toy", "Model hash": "0123456789"}, 0, 1, tuple(frames))
+
     def _wait(self) -> None:
         if self.gate:
             self.gate.acquire()
@@ -134,6 +145,15 @@ def colour(seed: int, share: float) -> tuple[int, int, int]:
 def png(fill: tuple[int, int, int], side: int) -> bytes:
     stream = io.BytesIO()
     Image.new("RGB", (side, side), fill).save(stream, "png")
+    return stream.getvalue()
+
+
+def strip(frames: list[Image.Image]) -> bytes:
+    """Small frames in a row, two pixels apart, as previews of clips are."""
+    stream, row = io.BytesIO(), Image.new("RGB", (18 * len(frames) - 2, 9))
+    for place, frame in enumerate(frames):
+        row.paste(frame.resize((16, 9)), (18 * place, 0))
+    row.save(stream, "png")
     return stream.getvalue()
 
 

@@ -35,7 +35,7 @@ export const sentence = (job, asked) => {
   const many = job.pictures_total > 1 ? ` · picture ${Math.min(job.picture + 1, job.pictures_total)} of ${job.pictures_total}` : "";
   const left = job.eta === null || job.eta === undefined ? "" : ` · about ${seconds(job.eta)} left`;
   if (job.before) return `${job.before}${job.step ? `, tile ${job.step} of ${job.steps}` : "…"}${many}`;
-  return job.step ? `Step ${job.step} of ${job.steps}${many}${left}` : job.preparing ? `Preparing: reading ${job.preparing}…` : "Preparing…";
+  return job.step ? `Step ${job.step} of ${job.steps}${many}${left}` : job.preparing ? `Preparing: reading ${job.preparing}…` : job.message || "Preparing…";
 };
 
 // Skipping leaves a batch, which may be all there is.
