@@ -5,7 +5,7 @@ Plain values, so that all who take a model import downwards: the classes of what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Tokenizer = Any  # Any: of the prompt language, which lies above this layer and brings it
 Encodings = Any  # Any: likewise
+Recall = Callable[[Sequence["torch.Tensor | None"], Callable[[], "torch.Tensor"]], "torch.Tensor"]  # (what is read, how to ask) -> answer
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class DiffusionModel:
     embeddings: Mapping[str, Embedding] = field(default_factory=dict[str, "Embedding"])  # word of the prompt -> vectors
     encodings: Encodings = None  # what its text encoders have said before, by the runner; None: nothing is kept
     encoder_state: object = ()  # what its text encoders say depends on: LoRAs and embeddings, hashable
+    recall: Recall | None = None  # asked at the first call of a run, where that may have been answered before
     paced: Paced | None = None  # its LoRAs whose strength changes from step to step; who samples tells it each step
     regional: Mapping[int, RegionLoras] = field(default_factory=dict[int, "RegionLoras"])  # number of a region -> the LoRAs of its own
     joins: tuple[bool, bool] = (False, False)  # whether the picture's edges join, across and down

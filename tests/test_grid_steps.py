@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from models.memory.forecast import Machine
 from pipelines.jobs.events import Picture
 from pipelines.requests.remaining import Progress
-from pipelines.requests.request import ControlUse, Drawing, Inpaint, TextToImage
+from pipelines.requests.request import ControlUse, Drawing, Inpaint, LoraUse, TextToImage
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.sharing import BEFORE, Sharing
 from pipelines.steps.alike import RULES, shared_steps
@@ -99,6 +100,52 @@ def test_what_no_cell_is_shares_nothing_and_steps_that_are_gone_are_drawn(drawin
     drawings.forget()
     drawn(other, drawings, shares=True)
     assert drawings.before == [] and len(drawings.steps_made) == 6
+
+
+@contextmanager
+def counted() -> Iterator[list[int]]:
+    """How often the UNet is asked. Not by a hook, as what is listened to is asked every time."""
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+    calls, forward = [0], UNet2DConditionModel.forward
+
+    def called(*given: Any, **named: Any) -> Any:
+        calls[0] += 1
+        return forward(*given, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(UNet2DConditionModel, "forward", called)
+        yield calls
+
+
+@pytest.mark.parametrize(
+    ("changes", "spared"),
+    [
+        ({"guidance_scale": 3.0}, 1),
+        ({"steps": 5, "sampler": "Heun", "schedule": "Karras"}, 1),
+        ({"projection": 0.5, "guidance_curve": "Linear"}, 1),
+        ({"seed": 8}, 0),
+        ({"negative_prompt": "blue"}, 0),
+        ({"free_u": 1.0}, 0),
+        ({"third_look": "SAG"}, 0),
+        ({"loras": "ink"}, 0),
+    ],
+)
+def test_cells_that_begin_with_the_same_question_are_answered_once(changes: dict[str, Any], spared: int, drawings: Drawings) -> None:
+    drawings.forget()
+    drawings.runner.sharing = Sharing()
+    if "loras" in changes:
+        changes = {"loras": (LoraUse(id=Workshop(drawings.runner).ids["ink"], unet=0.7),)}
+    one = TextToImage(**given(steps=3, prompt="a red house", sampler="Euler"))
+    other = replace(one, **changes)
+    with counted() as calls:
+        alone, asked = drawn(other, drawings, shares=False), calls[0]
+    first = drawn(one, drawings, shares=True)
+    with counted() as calls:
+        again = drawn(other, drawings, shares=True)
+    assert calls[0] == asked - spared
+    assert again.image.tobytes() == alone.image.tobytes() != first.image.tobytes()
+    assert again.request == alone.request
 
 
 def test_how_many_steps_two_requests_share() -> None:

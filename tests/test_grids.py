@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -18,11 +19,13 @@ from models.errors import UserError
 from pipelines import NotYours, Person, Studio, TextToImage
 from pipelines.grids.axes import offers
 from pipelines.grids.cells import Grid, read_axes
+from pipelines.images.source_type import COMPOSITE, TRAINED, source_in
 from pipelines.job_book.room import JOBS_A_USER, Allowance
 from pipelines.jobs.outputs import read
 from pipelines.requests.request import Drawing, ImageToImage, LoraUse
 from pipelines.services import grid_export
 from pipelines.services.answers import GridNews
+from pipelines.services.grid_export import Shown
 from pipelines.services.grid_names import GridNames
 from tests.support.toys import ToyPainter, toy_studio, wait_until
 from tests.support.toys import colour as toy_colour
@@ -166,10 +169,28 @@ def test_values_are_added_and_taken_away_and_nothing_is_drawn_twice(studio: Stud
     assert {place: after[place] for place in ("1.0", "1.1", "1.2")}.items() <= before.items()
     assert {request_of(studio, after[f"2.{key}"]).guidance_scale for key in range(3)} == {9.0}
     assert len(after) == 6 and len(painter.drawn) == 9
-    with pytest.raises(UserError, match="axes of a grid stay"):
-        studio.grids.change(grid, (("steps", "1"), ("seed", "7")), ME)
     studio.grids.change(grid, TWO_BY_THREE, ME)
     assert over(studio, grid)["drawn"] == 6 and len(painter.drawn) == 9, "what was drawn once is there when its value comes back"
+
+
+def test_other_axes_make_another_sheet_on_which_the_cells_stay_that_ask_for_the_same(studio: Studio, painter: ToyPainter) -> None:
+    grid = begun(studio)
+    before = drawn(over(studio, grid))
+    wider = (("sampler", "Euler, DPM++ 2M"), *TWO_BY_THREE)
+    told = studio.grids.plan(grid, wider, ME)
+    assert (told["count"], told["kept"], told["lost"], told["relaid"]) == (12, 6, 0, True)
+    studio.grids.change(grid, wider, ME)
+    after = drawn(over(studio, grid))
+    assert len(after) == 12 and {after[f"1.{place}"]: place for place in before} == {picture: place for place, picture in before.items()}
+    assert {request_of(studio, after[f"0.{place}"]).sampler for place in before} == {"Euler"} and len(painter.drawn) == 12
+    narrow = (("seed", "7-9"), ("sampler", "Euler, DPM++ 2M"))
+    told = studio.grids.plan(grid, narrow, ME)
+    assert (told["kept"], told["lost"], told["relaid"]) == (6, 6, True), "those with the guidance of the form, which is 5"
+    studio.grids.change(grid, narrow, ME)
+    assert len(drawn(over(studio, grid))) == 6 and len(painter.drawn) == 12
+    assert all(studio.picture(each) for each in after.values()), "what has left the sheet is in the library"
+    told = studio.grids.plan(grid, (("seed", "8"), ("sampler", "Euler")), ME)
+    assert (told["kept"], told["lost"], told["relaid"]) == (1, 5, False)
 
 
 def test_a_cell_that_cannot_be_drawn_says_why_and_the_others_are(studio: Studio) -> None:
@@ -329,12 +350,14 @@ def test_a_grid_leaves_as_one_picture_with_legends_and_as_a_page_that_needs_noth
     told = over(studio, grid)
     held, pictures = studio.grids.grid(grid, ME), studio.grids.ids(grid, ME)
 
-    def face(picture: str, longest: int) -> Image.Image:
+    def face(picture: str, longest: int) -> Shown:
         record = studio.picture(picture)
         assert record
-        return Image.open(record.path)
+        return Shown(Image.open(record.path), studio.gallery.leaving.label(picture), lambda data, mime: data + b"signed")
 
-    sheet = Image.open(io.BytesIO(grid_export.picture(held, pictures, face))).convert("RGB")
+    whole = grid_export.picture(held, pictures, face)
+    assert source_in(whole) == TRAINED
+    sheet = Image.open(io.BytesIO(whole)).convert("RGB")
     colours = {colour for _, colour in sheet.getcolors(10**6) or []}
     assert {toy_colour(seed, 1) for seed in (7, 8, 9)} <= colours and sheet.width < 600 and sheet.height < 2_000
     less = grid_export.picture(held, {place: each for place, each in pictures.items() if place != (0, 0, 0)}, face)
@@ -342,6 +365,12 @@ def test_a_grid_leaves_as_one_picture_with_legends_and_as_a_page_that_needs_noth
     page = grid_export.page(held, pictures, face).decode()
     assert page.count("<img ") == told["count"] == page.count("data:image/webp;base64,") and "DPM++ 2M SDE Heun" in page
     assert not re.search(r"https?:|<script|<link", page)
+    cells = [base64.b64decode(each) for each in re.findall(r"base64,([^\"]+)", page)]
+    assert {source_in(each) for each in cells} == {TRAINED} and all(each.endswith(b"signed") for each in cells)
+    mixed = grid_export.picture(
+        held, pictures, lambda each, side: replace(face(each, side), source=("", COMPOSITE)[each == pictures[0, 0, 0]])
+    )
+    assert source_in(mixed) == COMPOSITE
     with pytest.raises(UserError, match="nothing to export"):
         grid_export.page(held, {}, face)
 

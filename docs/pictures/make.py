@@ -185,6 +185,22 @@ def regions(page: Page) -> None:
     page.wait_for_timeout(1500)
 
 
+def grid(page: Page) -> None:
+    """A colour that is replaced across, guidance down, and one cell chosen."""
+    fill(page, "txt2img", width=192, height=128, prompt="a red house on grass by day", seed=5)
+    page.locator(".grid-sign:visible").click()
+    room = page.locator(".grid-room")
+    for place, (what, values) in enumerate((("Search and replace", "red, blue, yellow, white"), ("Guidance", "1, 4, 9"))):
+        axis = room.locator(".grid-axis").nth(place)
+        axis.get_by_role("combobox").fill(what)
+        axis.get_by_role("option").first.click()
+        axis.locator(".grid-values").fill(values)
+    room.get_by_role("button", name="Draw the grid").click()
+    expect(room.locator(".grid-plan")).to_contain_text("12 of 12", timeout=PATIENCE)
+    room.locator(".grid-cell").nth(5).click()
+    page.wait_for_timeout(1500)
+
+
 def models(page: Page) -> None:
     studio(page)
     open_tab(page, "Models")
@@ -259,6 +275,7 @@ PICTURES = {
     "library": Picture(library),
     "inpaint": Picture(inpaint),
     "regions": Picture(regions),
+    "grid": Picture(grid),
     "control": Picture(control, dark=True),
     "outpaint": Picture(outpaint),
     "depth": Picture(depth, dark=True),

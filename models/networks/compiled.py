@@ -171,8 +171,7 @@ class _Region:
     @property
     def _is_listened_to(self) -> bool:
         """By hooks, which compiled code would not call: of hypernetworks, of who looks on, of layers that come in turn."""
-        hooks = ("_forward_pre_hooks", "_forward_hooks")  # torch asks them by these names alone
-        return any(getattr(module, name) for module in self._modules for name in hooks)
+        return is_listened_to(self._modules)
 
     def _kind(self, arguments: tuple[object, ...], keywords: dict[str, object]) -> Hashable:
         shapes = tuple(_form(value) for value in (*arguments, *keywords.items()))
@@ -187,6 +186,12 @@ def _install(block: nn.Module, region: _Region, stack: ExitStack) -> None:
     """Where torch itself keeps the compiled form of a module."""
     block._compiled_call_impl = region  # pyright: ignore[reportPrivateUsage]
     stack.callback(delattr, block, "_compiled_call_impl")
+
+
+def is_listened_to(modules: Iterable[nn.Module]) -> bool:
+    """Whether something hears their calls, or takes part in them."""
+    hooks = ("_forward_pre_hooks", "_forward_hooks")  # torch asks them by these names alone
+    return any(getattr(module, name) for module in modules for name in hooks)
 
 
 def outline(block: nn.Module) -> nn.Module:

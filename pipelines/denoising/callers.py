@@ -61,8 +61,10 @@ class UNetCaller:
         self._level = None if beside.noise_level is None else torch.tensor([beside.noise_level], device=model.device.torch_device)
         self._distilled: dict[float, Tensor | None] = {}  # what a network is told of its guidance, for each of its values
         self._scale: Tensor | None = None
+        self._is_first = False  # the next call is that of the first step
 
     def begin(self, index: int, steps: Steps) -> None:
+        self._is_first = index == steps.skipped
         self._residuals.begin(index, steps)
         if self._model.paced and index < steps.planned:
             self._model.paced.turn(index - steps.skipped, steps.run)
@@ -86,8 +88,15 @@ class UNetCaller:
         further = {"timestep_cond": self._scale, "class_labels": level, "added_cond_kwargs": added, **steered}
         given = self._with_beside(latents, told.beside(samples), samples)
         divided = self._areas.reading(self._model.unet, told.regions, branches, samples) if self._areas else nullcontext()
-        with divided, self._residuals.with_image_prompts(self._model.unet, branches if held else 0, samples):
-            return self._model.unet(given, timesteps, context, **further, return_dict=False)[0].float()
+
+        def ask() -> Tensor:
+            with divided, self._residuals.with_image_prompts(self._model.unet, branches if held else 0, samples):
+                return self._model.unet(given, timesteps, context, **further, return_dict=False)[0].float()
+
+        is_first, self._is_first = self._is_first, False
+        if not is_first or self._model.recall is None:
+            return ask()
+        return self._model.recall([given, timesteps, context, self._scale, level, *(added or {}).values()], ask)
 
     def _with_beside(self, latents: Tensor, own: Tensor | None, samples: Samples) -> Tensor:
         """`own`: what each branch reads for itself; else all read the same, or nothing."""

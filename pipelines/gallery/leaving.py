@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from pipelines.credentials.judged import judged, mime_of
 from pipelines.credentials.signing import Signing
+from pipelines.images.source_type import source_in
 from pipelines.images.store import INPUTS, Inputs
 from pipelines.job_book.book import JobBook
 from pipelines.metadata.source_of import source_of
@@ -33,6 +34,18 @@ class Leaving:
             return self.signing.signed(data, mime, source, self._parent(request)) if len(data) <= LARGEST else data
 
         return signed
+
+    def sign_together(self, picture_ids: Collection[str]) -> Sign | None:
+        """Of what is put together of these pictures; None where nothing is signed, or another program made one of them."""
+        records = [self._book.picture(each) for each in picture_ids] if self.signing.on else []
+        if not records or any(record is None or record.program is not None for record in records):
+            return None
+        return lambda data, mime: self.signing.signed(data, mime, source_in(data)) if len(data) <= LARGEST else data
+
+    def label(self, picture_id: str) -> str:
+        """Of a picture that is here, one of `SOURCE_TYPES`; "" of one that another program made. Raises `BookError`."""
+        record = self._book.picture(picture_id)
+        return source_of(record.request, self._inputs.source) if record and record.program is None else ""
 
     def _parent(self, request: Request) -> bytes:
         """What a picture began with: the signed file that it came in, as long as that holds, else its PNG; b"" where there is none."""

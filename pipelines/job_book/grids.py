@@ -12,7 +12,7 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,13 +65,13 @@ class GridRow:
 
 @dataclass(frozen=True, slots=True)
 class CellRow:
-    """The newest job of a cell, and the newest picture that is kept of any of them."""
+    """The newest job of a cell, and the newest picture that is kept of any of them. `picture`: its id, or ""."""
 
     job: str
     state: str
     message: str
     number: int
-    picture: PictureRecord | None = None
+    picture: str = ""
 
 
 class BookGrids:
@@ -114,12 +114,21 @@ class BookGrids:
         return [row["id"] for row in self._file.rows("select id from grid where user = ? and state = ?", (user, DRAWING))]
 
     def cells(self, grid_id: str) -> dict[str, CellRow]:
-        """By their places, in the order in which they were queued."""
+        """By their places, in the order in which they were queued. Reads no request."""
         jobs = self._file.rows("select id, cell, state, message, number from job where grid = ? order by number", (grid_id,))
-        query = f"""select job.cell, picture.* from job join picture on picture.job = job.id
+        query = f"""select job.cell, picture.id from job join picture on picture.job = job.id
           where job.grid = ? and {KEPT} order by picture.number"""
-        pictures = {row["cell"]: picture_of(row, self._pictures) for row in self._file.rows(query, (grid_id,))}
-        return {row["cell"]: CellRow(row["id"], row["state"], row["message"], row["number"], pictures.get(row["cell"])) for row in jobs}
+        pictures = {row["cell"]: row["id"] for row in self._file.rows(query, (grid_id,))}
+        return {row["cell"]: CellRow(row["id"], row["state"], row["message"], row["number"], pictures.get(row["cell"], "")) for row in jobs}
+
+    def begun(self, grid_id: str) -> list[str]:
+        """The places of cells that have a job, in the order in which they were queued."""
+        return [row["cell"] for row in self._file.rows("select cell from job where grid = ? order by number", (grid_id,))]
+
+    def pictures(self, grid_id: str, but: Container[str]) -> list[PictureRecord]:
+        """Those of its cells, without some that are known by their ids."""
+        rows = self._file.rows("select picture.* from job join picture on picture.job = job.id where job.grid = ?", (grid_id,))
+        return [picture_of(row, self._pictures) for row in rows if row["id"] not in but]
 
     def shown(self, grid_id: str, most: int) -> tuple[list[str], int, bool]:
         """The ids of a few of its pictures, how many cells have one, and whether a job of it waits or runs. Reads no request."""
@@ -168,21 +177,26 @@ class BookGrids:
         """What was stopped or has failed is drawn again. `places`: of all its cells. Raises `UserError` where it is too much now."""
         self.change(grid_id, None, places, allowance)
 
-    def change(self, grid_id: str, axes: object, places: Collection[str], allowance: Allowance) -> list[str]:
-        """Other axes, and with that other cells. Returns the ids of jobs that wait or run for cells that are no more."""
+    def change(
+        self, grid_id: str, axes: object, places: Collection[str], allowance: Allowance, moved: Mapping[str, str] | None = None
+    ) -> list[str]:
+        """Other values, and with that other cells. Returns the ids of jobs that wait or run for cells that are no more. `moved`: where each
+        cell that stays has its place now, when the axes themselves are others; without it, all stay where they are.
+        """
         with self._file.transaction() as db:
             grid = db.execute("select * from grid where id = ?", (grid_id,)).fetchone()
             if grid is None:
                 raise NotYours
             undrawn = "not exists (select 1 from picture where picture.job = job.id)"
             db.execute(f"update job set grid = '', cell = '' where grid = ? and state in {ENDED} and {undrawn}", (grid_id,))
+            gone = _relaid(db, grid_id, moved) if moved is not None else []
             known = db.execute("select id, cell, state from job where grid = ?", (grid_id,)).fetchall()
             left = len(set(places) - {row["cell"] for row in known})
             db.execute("update grid set left = 0 where id = ?", (grid_id,))
             _check(db, grid["user"], bool(grid["owner"]), allowance, left)
             told = grid["axes"] if axes is None else json.dumps(axes)
             db.execute("update grid set axes = ?, left = ?, state = ? where id = ?", (told, left, DRAWING, grid_id))
-            return [row["id"] for row in known if row["cell"] not in places and row["state"] in ("waiting", "running")]
+            return [*gone, *(row["id"] for row in known if row["cell"] not in places and row["state"] in ("waiting", "running"))]
 
     def again(self, grid_id: str, cell: str) -> None:
         """A cell whose picture is gone, or that could not be drawn, is drawn once more."""
@@ -199,6 +213,15 @@ class BookGrids:
             db.execute("update job set grid = '', cell = '' where grid = ?", (grid_id,))
             db.execute("delete from grid where id = ?", (grid_id,))
             return active
+
+
+def _relaid(db: sqlite3.Connection, grid_id: str, moved: Mapping[str, str]) -> list[str]:
+    """Each job goes to its new place, or out of the grid. Returns the ids of jobs that wait or run and are out of it now."""
+    jobs = db.execute("select id, cell, state from job where grid = ?", (grid_id,)).fetchall()
+    out = [(row["id"],) for row in jobs if row["cell"] not in moved]
+    db.executemany("update job set cell = ? where id = ?", [(moved[row["cell"]], row["id"]) for row in jobs if row["cell"] in moved])
+    db.executemany("update job set grid = '', cell = '' where id = ?", out)
+    return [row["id"] for row in jobs if row["cell"] not in moved and row["state"] in ("waiting", "running")]
 
 
 def _check(db: sqlite3.Connection, user: str, owner: bool, allowance: Allowance, count: int) -> None:

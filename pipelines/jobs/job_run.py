@@ -142,10 +142,14 @@ class JobRun:
         progress = before if self._around.saving.waits(self._job.id) else self._live.progress
         try:
             live, whole = self._live, not self._is_over()
-            is_usual, loaded = whole and not live.has_read, whole and live.has_loaded
+            is_usual, loaded = self._teaches(), whole and live.has_loaded
             self._around.book.queue.used(self._job.id, progress, seconds, is_usual, self._around.device(), loaded)
         except BookError as error:
             log.warning("how far job %s has come could not be written: %s", self._job.id, error)
+
+    def _teaches(self) -> bool:
+        """A batch that was given up says nothing of the pace, nor does one for which models were read, or of which something was known."""
+        return not (self._live.has_read or self._live.progress.spared or self._is_over())
 
     def _follow(self, batch: Events) -> None:
         """One batch, to its end or to where it is stopped or skipped."""

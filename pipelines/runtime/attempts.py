@@ -116,6 +116,7 @@ class Attempts(Tries):
             model = self._task.model if self._task else (yield from self._prepared())
             workshop = self._workshop
             if self._progress.shares and not self._request.branch:
+                model = workshop.sharing.lent(model, self._request, (self._sparing, self._attention), self._progress)
                 self._begun = yield from workshop.sharing.begun(workshop.steps, self._request, model, self._begun, self._sparing)
             self._task = DrawingTask(self._request, workshop.inputs, workshop, self._progress, model, workshop.go_on, self._begun)
             self._recipe = DRAWN[self._request.kind](self._task)

@@ -2,7 +2,8 @@
 
 The pictures of this run of the studio are remembered by what they asked for, so nothing that acts on bits can have changed in between: the
 device, the threads and the way of drawing are those of then, and the files of the models are compared. Their steps are where all steps
-are kept, found by content; of one that is not there any more the picture is drawn from its beginning.
+are kept, found by content; of one that is not there any more the picture is drawn from its beginning. Those that share no step share
+the first answer of the network, where that was asked the same (`first_answers.py`).
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from models.diffusion_model import DiffusionModel
 from models.errors import UserError
 from pipelines.jobs.events import Event, Picture, Step
 from pipelines.requests.branch import Branch
+from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Drawing
 from pipelines.resolving.model_names import SEVERAL
+from pipelines.runtime.first_answers import FirstAnswers
 from pipelines.steps.alike import shared_steps
 from pipelines.steps.begun import Begun
 from pipelines.steps.content import MODEL_HASH, content_of
@@ -45,6 +48,15 @@ class Sharing:
 
     def __init__(self) -> None:
         self._drawn: deque[_Drawn] = deque(maxlen=REMEMBERED)
+        self._first = FirstAnswers()
+
+    def lent(self, model: DiffusionModel, request: Drawing, way: object, progress: Progress) -> DiffusionModel:
+        """The model, which is not asked twice what other cells have asked it at their first step. `way`: how it runs."""
+
+        def spared() -> None:
+            progress.spared = True
+
+        return self._first.lent(model, request, (_files(model.made_with), way), spared)
 
     def remember(self, asked: Drawing, picture: Picture, sparing: bool) -> None:
         """A picture is finished. `asked`: what was asked for, before anything was decided while it was drawn."""

@@ -51,6 +51,9 @@ class GridPlan(TypedDict):
     count: int  # cells
     seconds: float | None  # None when nobody knows
     advice: str  # on the memory, or ""
+    kept: int  # of a grid that is there: pictures that stay on the sheet
+    lost: int  # and those that leave it, for the library
+    relaid: bool  # its axes are others
 
 
 class GridAxisTyped(TypedDict):

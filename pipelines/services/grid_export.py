@@ -1,6 +1,7 @@
 """A grid as one picture with legends, and as one page that needs nothing else. As a ZIP its pictures leave as others do.
 
-Axes beyond the second make several sheets, one below the other, each with its values as a heading.
+Axes beyond the second make several sheets, one below the other, each with its values as a heading. What leaves is labelled as its pictures
+are, and in the page each of them is signed where pictures that leave are.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ import html
 import io
 import itertools
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from models.errors import UserError
+from pipelines.gallery.leaving import Sign
 from pipelines.grids.cells import Axis, Grid, Place
-
-Face = Callable[[str, int], Image.Image | None]  # id of a picture, longest side -> as it may be shown; None where it cannot be read
+from pipelines.images.source_type import COMPOSITE, PNG_NAME, TRAINED, packet
 
 MOST_PIXELS = 60_000_000  # of one picture: what programs open without trouble
 LARGEST, SMALLEST = 512, 64  # pixels of the longer side of a cell
@@ -26,6 +28,18 @@ LINES = 3  # of a legend
 GAP, EDGE = 6, 28  # pixels between cells, and around all
 INK, QUIET, PAPER, WELL = (38, 34, 31), (120, 112, 104), (255, 255, 255), (238, 235, 231)
 NOTHING = "No cell of this grid is drawn yet, so there is nothing to export."
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture as it may be shown. `source`: its label, one of `SOURCE_TYPES`, or ""; `sign`: None where it is not signed."""
+
+    image: Image.Image
+    source: str = TRAINED
+    sign: Sign | None = None
+
+
+Face = Callable[[str, int], Shown | None]  # id of a picture, longest side -> as it may be shown; None where it cannot be read
 
 
 @dataclass(frozen=True)
@@ -62,9 +76,16 @@ def picture(grid: Grid, pictures: Mapping[Place, str], face: Face) -> bytes:
     return _Drawn(grid, face).png(pictures)
 
 
+def source_of_all(sources: Collection[str]) -> str:
+    """The label of what is put together of pictures with these; "" where none has one."""
+    named = {each for each in sources if each}
+    return COMPOSITE if named and len(set(sources)) > 1 else next(iter(named), "")
+
+
 class _Drawn:
     def __init__(self, grid: Grid, face: Face) -> None:
         self._grid, self._face, self._sheets = grid, face, sheets(grid.axes)
+        self._sources: set[str] = set()  # the labels of what is on it
         self._across, self._down = len(self._sheets[0].columns), len(self._sheets[0].rows)
         self._cell = self._size()
         size = max(12, min(26, self._cell[0] // 11))
@@ -94,8 +115,10 @@ class _Drawn:
             draw.text((EDGE, EDGE // 2 + number * self._line), line, INK, self._small)
         for number, sheet in enumerate(self._sheets):
             self._sheet(image, draw, sheet, EDGE + len(words) * self._line + number * each, pictures)
-        out = io.BytesIO()
-        image.save(out, "PNG")
+        out, info = io.BytesIO(), PngInfo()
+        if source := source_of_all(self._sources):
+            info.add_itxt(PNG_NAME, packet(source))
+        image.save(out, "PNG", pnginfo=info)
         return out.getvalue()
 
     def _about(self, width: int) -> list[str]:
@@ -133,7 +156,8 @@ class _Drawn:
         found = self._face(picture_id, max(wide, high)) if picture_id else None
         draw.rectangle((*place, place[0] + wide - 1, place[1] + high - 1), WELL)
         if found:
-            fitted = found.convert("RGB")
+            self._sources.add(found.source)
+            fitted = found.image.convert("RGB")
             fitted.thumbnail((wide, high), Image.Resampling.LANCZOS)
             image.paste(fitted, (place[0] + (wide - fitted.width) // 2, place[1] + (high - fitted.height) // 2))
 
@@ -208,9 +232,10 @@ def _cell(picture_id: str, says: str, face: Face) -> bytes:
     found = face(picture_id, LARGEST) if picture_id else None
     if found is None:
         return b"<td></td>"
-    shown = found.convert("RGB")
+    shown = found.image.convert("RGB")
     shown.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
     out = io.BytesIO()
-    shown.save(out, "WEBP", quality=88)
-    data = base64.b64encode(out.getvalue()).decode()
+    shown.save(out, "WEBP", quality=88, **({"xmp": packet(found.source).encode()} if found.source else {}))
+    signed = found.sign(out.getvalue(), "image/webp") if found.sign else out.getvalue()
+    data = base64.b64encode(signed).decode()
     return f'<td><img alt="{html.escape(says)}" src="data:image/webp;base64,{data}"></td>'.encode()

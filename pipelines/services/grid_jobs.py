@@ -21,6 +21,7 @@ from pipelines.job_book.grids import DRAWING, GridRow
 from pipelines.job_book.room import Allowance
 from pipelines.requests.request import Drawing, Request
 from pipelines.services.grid_names import GridNames
+from pipelines.services.job_answers import PictureSummary
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class Known:
     eye: Eye = field(default_factory=Eye)
     last: Place | None = None
     seconds: dict[str, float] = field(default_factory=dict[str, float])  # that each cell is expected to take
+    told: dict[str, PictureSummary] = field(default_factory=dict[str, PictureSummary])  # of pictures that were read, by their ids
 
 
 class GridJobs:
@@ -75,8 +77,9 @@ class GridJobs:
     def feed(self, grid_id: str) -> None:
         """Queues the cell that comes next, if none waits."""
         with self._lock:
-            while (row := self._book.grids.one(grid_id)) and row.state == DRAWING and row.left:
-                if self._book.grids.waits(grid_id) or not self._may_draw(row) or self._is_queued(row):
+            while not self._book.grids.waits(grid_id):
+                row = self._book.grids.one(grid_id)
+                if not (row and row.state == DRAWING and row.left and self._may_draw(row)) or self._is_queued(row):
                     return
 
     def known(self, row: GridRow) -> Known:
@@ -110,9 +113,10 @@ class GridJobs:
     def _is_queued(self, row: GridRow) -> bool:
         """Whether a cell waits now, or none can. A cell that cannot be drawn says so in its place, and the one after it is looked at."""
         known = self.known(row)
-        jobs = self._book.grids.cells(row.id)
-        left = [place for place in known.grid.places if written(place) not in jobs]
-        last = known.last or next((read_place(cell, len(known.grid.axes)) for cell in reversed(jobs)), None)
+        begun = self._book.grids.begun(row.id)
+        known_cells = set(begun)
+        left = [place for place in known.grid.places if written(place) not in known_cells]
+        last = known.last or next((read_place(cell, len(known.grid.axes)) for cell in reversed(begun)), None)
         place = next_place(known.grid, left, last, known.eye)
         if place is None:
             return True

@@ -49,7 +49,9 @@ class GridPlans:
                 counts[place] = len(read_axes(base, [each], names)[0].values)
             except UserError as error:
                 problems[place] = str(error)
-        plan = GridPlan(axes=[], counts=counts, problems=problems, problem="", count=0, seconds=None, advice="")
+        plan = GridPlan(
+            axes=[], counts=counts, problems=problems, problem="", count=0, seconds=None, advice="", kept=0, lost=0, relaid=False
+        )
         return plan if any(problems) else self._planned(plan, base, asked, names)
 
     def _planned(self, plan: GridPlan, base: Drawing, asked: Asked, names: GridNames) -> GridPlan:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from models.errors import UserError
@@ -23,16 +24,17 @@ from pipelines.services.grid_answers import (
     GridLine,
     GridList,
     GridNews,
+    GridPlan,
 )
 from pipelines.services.grid_jobs import Admit, GridJobs, Known
 from pipelines.services.grid_names import GridNames
 from pipelines.services.grid_plans import Asked, GridPlans, axis_told, drawing
+from pipelines.services.job_answers import PictureSummary
 from pipelines.services.job_news import ALL_PAUSED, PAUSED, NewsDesk, newer, summary
 
 LISTED = 60  # grids of a person
 SHOWN = 4  # pictures of a grid in a list
 SEEDED = ("seed", "variation_seed")
-OTHER_AXES = "The axes of a grid stay as they are; values can be added and taken away. For other axes make another grid."
 TO_COME = "to come"
 
 
@@ -63,15 +65,35 @@ class Grids:
         return grid_id
 
     def change(self, grid_id: str, asked: Asked, person: Person) -> None:
-        """With values more or fewer on its axes; what is drawn stays."""
+        """With values more or fewer, or with other axes: cells that ask for the same as one of before keep its picture. Pictures of cells
+        that are no more stay in the library.
+        """
         row = self._own(grid_id, person)
         known, names = self._jobs.known(row), self._names(row.user)
-        if [name for name, _ in asked] != [axis.name for axis in known.grid.axes]:
-            raise UserError(OTHER_AXES)
         axes = tuple(_rolled(each) for each in read_axes(known.grid.base, asked, names, known.grid.axes))
         grid = Grid(known.grid.base, axes)
-        self.plans.requests(grid, names)
-        self._changed(row, [axis.told() for axis in axes], grid)
+        requests = self.plans.requests(grid, names)
+        self._changed(row, [axis.told() for axis in axes], grid, self._moved(known, grid, requests))
+
+    def plan(self, grid_id: str, asked: Asked, person: Person) -> GridPlan:
+        """What would come of a grid that is there with these axes, and how many of its pictures stay on the sheet."""
+        row = self._own(grid_id, person)
+        known, names = self._jobs.known(row), self._names(row.user)
+        told = self.plans.plan(known.grid.base, asked, person)
+        if not told["count"]:
+            return told
+        grid = Grid(known.grid.base, read_axes(known.grid.base, asked, names, known.grid.axes))
+        moved, drawn = self._moved(known, grid, self.plans.requests(grid, names)), self._book.grids.cells(grid_id).items()
+        places = {written(place) for place in grid.places}
+        stays = sum(bool(each.picture) and (cell in places if moved is None else cell in moved) for cell, each in drawn)
+        return {**told, "kept": stays, "lost": sum(bool(each.picture) for _, each in drawn) - stays, "relaid": moved is not None}
+
+    def _moved(self, known: Known, grid: Grid, requests: Mapping[Place, Drawing]) -> dict[str, str] | None:
+        """Cells of before, and where what they ask for is asked for now; None where the axes are the same ones."""
+        if [axis.name for axis in grid.axes] == [axis.name for axis in known.grid.axes]:
+            return None
+        now = {request: written(place) for place, request in requests.items()}
+        return {written(place): now[request] for place, request in self._sound(known).items() if request in now}
 
     def stop(self, grid_id: str, person: Person) -> None:
         for job in self._book.grids.stop(self._own(grid_id, person).id):
@@ -113,9 +135,9 @@ class Grids:
         places = (read_place(each, axes) for each in seen)
         known.eye = Eye(read_place(at, axes), frozenset(place for place in places if place is not None))
 
-    def _changed(self, row: GridRow, axes: object, grid: Grid) -> None:
+    def _changed(self, row: GridRow, axes: object, grid: Grid, moved: Mapping[str, str] | None = None) -> None:
         allowance = replace(self._allow(row.user, row.owner), megapixels=row.megapixels)
-        for job in self._book.grids.change(row.id, axes, {written(place) for place in grid.places}, allowance):
+        for job in self._book.grids.change(row.id, axes, {written(place) for place in grid.places}, allowance, moved):
             self._worker.stop(job)
         self._jobs.feed(row.id)
         self._worker.changed()
@@ -136,8 +158,8 @@ class Grids:
         known, cells = self._jobs.known(row), self._book.grids.cells(grid_id)
         live = next((each for each in self._worker.lives() if each.job.grid == grid_id), None)
         held = {cell: found for cell, found in cells.items() if read_place(cell, len(known.grid.axes)) in known.grid.levels}
-        moved = self._worker.queue_version > after
-        drawn = sum(each.picture is not None for each in held.values())
+        pictures = self._pictures(row.id, known, cells.values()) if self._worker.queue_version > after else None
+        drawn = sum(bool(each.picture) for each in held.values())
         failed = sum(each.state == "failed" for each in held.values())
         return GridNews(
             id=row.id,
@@ -150,7 +172,7 @@ class Grids:
             state=_state(row, any(each.state in ("waiting", "running") for each in cells.values())),
             origin=row.origin,
             axes=[axis_told(axis) for axis in known.grid.axes],
-            cells={cell: self._cell(found, live) for cell, found in held.items()} if moved else None,
+            cells=None if pictures is None else {cell: _cell(found, live, pictures) for cell, found in held.items()},
             count=known.grid.count,
             drawn=drawn,
             failed=failed,
@@ -165,7 +187,7 @@ class Grids:
         row = self._own(grid_id, person)
         axes = len(self._jobs.known(row).grid.axes)
         found = ((read_place(cell, axes), each.picture) for cell, each in self._book.grids.cells(grid_id).items())
-        return {place: picture.id for place, picture in found if place and picture}
+        return {place: picture for place, picture in found if place and picture}
 
     def grid(self, grid_id: str, person: Person) -> Grid:
         return self._jobs.known(self._own(grid_id, person)).grid
@@ -198,9 +220,11 @@ class Grids:
             pictures=pictures,
         )
 
-    def _cell(self, found: CellRow, live: JobProgress | None) -> GridCell:
-        state = "running" if live and live.job.id == found.job else found.state
-        return GridCell(state=state, message=found.message, picture=summary(found.picture) if found.picture else None)
+    def _pictures(self, grid_id: str, known: Known, cells: Iterable[CellRow]) -> Mapping[str, PictureSummary]:
+        """By their ids. Each is read once: what is told of a finished picture does not change."""
+        if any(each.picture and each.picture not in known.told for each in cells):
+            known.told |= {record.id: summary(record) for record in self._book.grids.pictures(grid_id, known.told)}
+        return known.told
 
     def _left(self, known: Known, cells: Mapping[str, CellRow], live: JobProgress | None) -> float | None:
         """Seconds until all of it is drawn."""
@@ -214,16 +238,16 @@ class Grids:
         return max(0.0, sum(left) - max(0.0, begun))
 
     def _time(self, known: Known) -> None:
-        expected = self.plans.seconds(known.grid, self._sound(known))
+        sound = self._sound(known)
+        expected = self.plans.seconds(known.grid, {place: sound.get(place, known.grid.base) for place in known.grid.places})
         known.seconds = {written(place): seconds for place, seconds in expected.items()}
 
     def _sound(self, known: Known) -> dict[Place, Drawing]:
+        """What cells ask for that can be drawn."""
         found: dict[Place, Drawing] = {}
         for place in known.grid.places:
-            try:
+            with suppress(UserError):
                 found[place] = known.grid.request(place, known.offers)
-            except UserError:
-                found[place] = known.grid.base
         return found
 
     def _hindered(self, row: GridRow) -> str:
@@ -233,6 +257,11 @@ class Grids:
             return ""
         pausing = self._book.queue.pausing()
         return ALL_PAUSED if EVERYBODY in pausing else PAUSED if row.user in pausing else sentence if state != "ready" else ""
+
+
+def _cell(found: CellRow, live: JobProgress | None, pictures: Mapping[str, PictureSummary]) -> GridCell:
+    state = "running" if live and live.job.id == found.job else found.state
+    return GridCell(state=state, message=found.message, picture=pictures.get(found.picture))
 
 
 def _with_seed(base: Drawing) -> Drawing:

@@ -7,7 +7,7 @@
     GET  /grids/{id}?after=VERSION -> GridNews as soon as it is newer, or after 20 seconds; &wait=0: at once
     POST /grids/{id}/stop                                              no cell more is begun; what is drawn stays
     POST /grids/{id}/go-on                                             what was stopped or has failed is drawn
-    POST /grids/{id}/change        {axes}                              with values more or fewer
+    POST /grids/{id}/change        {axes}                              with values more or fewer, or with other axes
     POST /grids/{id}/again         {place}                             one cell that has no picture
     POST /grids/{id}/look          {at, seen}                          which cells are drawn first
     POST /grids/{id}/remove                                            its pictures stay
@@ -35,7 +35,8 @@ from pipelines import KINDS, BookError, NotYours, Studio
 from pipelines.grids.cells import Grid, Place
 from pipelines.requests.request import Request as Asked
 from pipelines.services import grid_export
-from pipelines.services.grid_export import Face
+from pipelines.services.grid_answers import GridPlan
+from pipelines.services.grid_export import Face, Shown
 from pipelines.services.safety import instead
 from ui.door.roles import Visitor, visitor_of
 from ui.messages import GridOrder, Message, Started
@@ -60,7 +61,12 @@ class GridRoutes:
         return await _answered(request, lambda who, order: self.grids.plans.offers(self._about(who, order), who.person))
 
     async def plan(self, request: Request) -> Response:
-        return await _answered(request, lambda who, order: self.grids.plans.plan(self._about(who, order), _axes(order), who.person))
+        def plan(who: Visitor, order: GridOrder) -> GridPlan:
+            if grid := text(order, "grid"):
+                return self.grids.plan(grid, _axes(order), who.person)
+            return self.grids.plans.plan(self._about(who, order), _axes(order), who.person)
+
+        return await _answered(request, plan)
 
     async def show(self, request: Request) -> Response:
         return await _answered(request, lambda who, order: self.grids.all(who.person))
@@ -115,14 +121,16 @@ class GridRoutes:
         return await _answered(request, lambda who, order: self.grids.plans.ways(self._about(who, order)))
 
     async def sheet(self, request: Request) -> Response:
-        return await self._given_out(request, grid_export.picture, "grid.png", "image/png")
+        def signed(grid: Grid, pictures: Mapping[Place, str], face: Face) -> bytes:
+            sign, data = self.studio.gallery.leaving.sign_together(pictures.values()), grid_export.picture(grid, pictures, face)
+            return sign(data, "image/png") if sign else data
+
+        return await self._given_out(request, signed, "grid.png", "image/png")
 
     async def page(self, request: Request) -> Response:
         return await self._given_out(request, grid_export.page, "grid.html", "text/html")
 
-    async def _given_out(
-        self, request: Request, make: Callable[[Grid, Mapping[Place, str], Face], bytes], name: str, kind: str
-    ) -> Response:
+    async def _given_out(self, request: Request, make: Make, name: str, kind: str) -> Response:
         grid_id, visitor = request.path_params["grid_id"], visitor_of(request)
 
         def made() -> bytes:
@@ -139,16 +147,17 @@ class GridRoutes:
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
         return Response(data, media_type=kind, headers=headers)
 
-    def _face(self, visitor: Visitor, picture_id: str) -> Image.Image | None:
+    def _face(self, visitor: Visitor, picture_id: str) -> Shown | None:
         """A picture as this person sees it; None for one that cannot be read."""
         record = self.studio.picture(picture_id)
         if record is None:
             return None
         veil = self.studio.safety.veil(picture_id, visitor.user, visitor.checker) if visitor.checker else ""
+        leaving = self.studio.gallery.leaving
         try:
-            if veil:
-                return Image.open(io.BytesIO(instead(record.path, veil, (record.width, record.height))))
-            return Image.open(record.path, formats=("PNG",))
+            veiled = io.BytesIO(instead(record.path, veil, (record.width, record.height))) if veil else None
+            image = Image.open(veiled) if veiled else Image.open(record.path, formats=("PNG",))
+            return Shown(image, leaving.label(picture_id), leaving.sign(picture_id))
         except (UserError, OSError, ValueError):
             return None
 

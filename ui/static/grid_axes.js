@@ -94,7 +94,7 @@ export const axisRows = (root, { changed, refilled }) => {
   let offers = [];
   /** @type {Typed[]} */
   let axes = [];
-  let fixed = false; // the axes of a grid that is begun stay; its values may change
+  let fixed = 0; // so many axes are those of a grid that is begun: they may be taken away, and vary nothing else
   /** @type {{ problems: string[], counts: number[] }} */
   let said = { problems: [], counts: [] };
   const soon = later(SOON, changed);
@@ -127,7 +127,7 @@ export const axisRows = (root, { changed, refilled }) => {
       values.focus();
     });
     pick.show(axis.name);
-    pick.field.disabled = fixed;
+    pick.field.disabled = place < fixed;
     values.addEventListener("input", () => {
       axis.typed = values.value;
       soon();
@@ -135,10 +135,11 @@ export const axisRows = (root, { changed, refilled }) => {
     tell();
     const gone = round("x", "Take this axis away", () => {
       axes.splice(place, 1);
+      if (place < fixed) fixed -= 1;
       draw();
       changed();
     });
-    gone.hidden = fixed || axes.length < 2;
+    gone.hidden = axes.length < 2;
     const made = make("section", { className: "grid-axis", "aria-label": `Axis ${LETTERS[place]}` },
       make("span", { className: "grid-letter", title: WHERE[place], textContent: LETTERS[place] }), pick.root, fill, gone, values, problem, hint);
     return Object.assign(made, { tell });
@@ -159,7 +160,7 @@ export const axisRows = (root, { changed, refilled }) => {
 
   const draw = () => {
     if (!axes.length) axes.push({ name: "", typed: "" });
-    add.hidden = fixed || axes.length >= LETTERS.length;
+    add.hidden = axes.length >= LETTERS.length;
     swap.hidden = axes.length < 2;
     root.replaceChildren(...axes.map(row), make("div", { className: "grid-axis-acts" }, add, swap));
   };
@@ -175,7 +176,7 @@ export const axisRows = (root, { changed, refilled }) => {
     /** @param {Typed[]} fresh @param {boolean} [stay] */
     put: (fresh, stay = false) => {
       axes = fresh.map(({ name, typed }) => ({ name, typed }));
-      fixed = stay;
+      fixed = stay ? axes.length : 0;
       said = { problems: [], counts: [] };
       draw();
     },

@@ -65,6 +65,7 @@ const made = () => {
   let turn = 0; // an answer to what was asked before comes too late
   let reading = new AbortController();
   let edited = false; // values of the grid that is shown
+  let asks = false; // whether its axes may be others now
   /** @type {import("./messages.d.ts").AxisOffer[]} */
   let offered = [];
 
@@ -83,18 +84,28 @@ const made = () => {
 
   const displayed = () => rows.axes().map(({ name }) => news?.axes.findIndex((axis) => axis.name === name) ?? -1).filter((place) => place >= 0);
   // In the order of the grid's own axes.
-  const ordered = () => (news ? news.axes.map(({ name, typed }) => rows.axes().find((axis) => axis.name === name) ?? { name, typed }) : rows.axes());
+  const ordered = () => {
+    const axes = rows.axes();
+    const same = news && axes.length === news.axes.length && news.axes.every(({ name }) => axes.some((axis) => axis.name === name));
+    return same ? news.axes.map(({ name }) => axes.find((axis) => axis.name === name)) : axes;
+  };
   const ask = async () => {
     const mine = (turn += 1);
-    const axes = rows.axes();
+    const axes = ordered();
+    asks = false;
     edited = !!news && JSON.stringify(ordered()) !== JSON.stringify(news.axes.map(({ name, typed }) => ({ name, typed })));
     const told = axes.length ? await tried(() => order("/plan", { ...about(), axes })) : null;
     if (mine !== turn) return;
     planned = told ?? null;
-    if (told) rows.tell(told);
+    if (told) rows.tell(placed(told, axes));
     if (told?.problem) write(part.problem, told.problem);
     if (!grid) showPlan();
     draw();
+  };
+  // What is said of axes in the order of the grid, in the order of the rows.
+  const placed = ({ problems, counts }, axes) => {
+    const places = rows.axes().map(({ name }) => axes.findIndex((axis) => axis.name === name));
+    return { problems: places.map((place) => problems[place]), counts: places.map((place) => counts[place]) };
   };
   const rows = axisRows(part.rows, { changed: () => void ask(), refilled: () => (news ? showNews() : void ask()) });
 
@@ -111,10 +122,21 @@ const made = () => {
     const { id } = await order("", { ...about(), axes: rows.axes(), once: crypto.randomUUID?.() ?? String(Math.random()) });
     show(id);
   });
+  // Other axes make another sheet of it, so that is asked before.
   const change = () => tried(async () => {
-    await order(`/${grid}/change`, { axes: ordered() });
-    edited = false;
+    if (planned?.relaid && !asks) return (asks = true), draw();
+    const axes = ordered();
+    await order(`/${grid}/change`, { axes });
+    edited = asks = false;
+    if (!planned?.relaid) return;
+    choose([]);
+    rows.put(axes, true);
+    follow();
   });
+  const leave = () => {
+    rows.put(news.axes, true);
+    ask();
+  };
   const act = (name) => () => tried(() => order(`/${grid}/${name}`));
 
   const blank = () => {
@@ -137,6 +159,7 @@ const made = () => {
       return [share, rest, news.failed && `${news.failed} could not be drawn`, news.message].filter(Boolean).join(" · ");
     }
     if (!planned?.count) return "";
+    if (asks) return `The sheet gets other axes. ${plural(planned.kept, "picture")} of ${planned.kept + planned.lost} stay${planned.kept === 1 ? "s" : ""} on it${planned.lost ? `, ${plural(planned.lost, "picture")} stay${planned.lost === 1 ? "s" : ""} in the library alone` : ""}; ${plural(Math.max(0, planned.count - planned.kept), "picture")} will be drawn.`;
     return [plural(planned.count, "picture"), lasting(planned.seconds), planned.advice].filter(Boolean).join(" · ");
   };
   let shownActs = ""; // of what the buttons below were made
@@ -146,14 +169,15 @@ const made = () => {
     part.dialog.style.setProperty("--share", String(news ? news.drawn / Math.max(1, news.count) : 0));
     const sound = !!planned?.count && !planned.problem;
     const starts = news
-      ? edited && button("plus", "Draw what is new", "The grid gets these values; what is drawn stays", change, "grid-draw")
+      ? edited && (asks ? button("", "Change the axes", "What fits stays on the sheet", change, "grid-draw") : button("plus", "Draw what is new", "The grid gets these values; what is drawn stays", change, "grid-draw"))
       : button("", "Draw the grid", "", begin, "grid-draw");
     if (starts) starts.disabled = !sound;
     const runs = news?.state === "drawing" && button("square", "Stop", "No cell more is begun; what is drawn stays", act("stop"));
     const goes = news && (news.state === "stopped" || (news.state === "done" && news.failed > 0));
-    const now = JSON.stringify([news?.id, news?.state, !!starts && starts.disabled, !!starts, edited, !!goes]);
+    const now = JSON.stringify([news?.id, news?.state, !!starts && starts.disabled, !!starts, edited, asks, !!goes]);
     if (now !== shownActs) part.acts.replaceChildren(...[ // else they stay, or a press that comes with news would be lost
       starts,
+      asks && button("", "Leave it", "The axes as they were", leave),
       runs,
       goes && button("play", "Go on", "Draw what is still missing", act("go-on"), edited ? "act" : "grid-draw"),
       news && button("sliders-horizontal", "What varies", "Show or hide the axes", () => part.fields.classList.toggle("open"), "act grid-more"),
@@ -209,7 +233,7 @@ const made = () => {
   const show = async (id) => {
     grid = id;
     news = null;
-    edited = false;
+    edited = asks = false;
     choose([]);
     await tried(async () => ({ axes: offered } = await order("/axes", { grid })));
     follow();

@@ -564,6 +564,9 @@ export type GridPlan = {
   count: number;
   seconds: number | null;
   advice: string;
+  kept: number;
+  lost: number;
+  relaid: boolean;
 };
 
 export type GridAxisTyped = {
