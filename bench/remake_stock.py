@@ -157,8 +157,9 @@ def request(dice: Dice, stock: Loaders) -> Request:
 
 
 GUIDED: tuple[dict[str, Any], ...] = (
-    {"guidance_from": 0.3, "guidance_until": 0.8}, {"guidance_curve": "Linear", "guidance_end": 2.0}, {"third_look": "PAG", "free_u": 0.4},
-    {"third_look": "SEG", "contrast_as": 2.0}, {"projection": 0.8, "push_limit": 10.0, "zero_star": True}, {"perp_negative": 0.7},
+    {"guidance_from": 0.3, "guidance_until": 0.8}, {"guidance_curve": "Linear", "guidance_end": 2.0, "momentum": -0.4},
+    {"third_look": "PAG", "free_u": 0.4}, {"third_look": "SEG", "look_blur": 1.5, "contrast_as": 2.0, "contrast_percentile": 97.0},
+    {"projection": 0.8, "push_limit": 10.0, "zero_star": True}, {"perp_negative": 0.7},
 )  # fmt: skip
 
 
@@ -279,8 +280,9 @@ def _details(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
 
 
 def _hires(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
+    small = {**common, "width": 64, "height": 64, "momentum": 0.0}  # as no tile has one
     asked = SecondPass(
-        **{**common, "width": 64, "height": 64}, image=dice.choice(stock.pictures), denoising_strength=dice.choice((0.0, 0.4, 1.0)),
+        **small, image=dice.choice(stock.pictures), denoising_strength=dice.choice((0.0, 0.4, 1.0)),
         hires_upscaler=dice.choice(UPSCALER_NAMES), hires_factor=dice.choice((1.0, 1.45)), hires_width=dice.choice((0, 0, 104)),
         hires_height=dice.choice((0, 96)), **_tiles(dice), **_maybe_units(dice, stock),
     )  # fmt: skip

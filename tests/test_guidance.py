@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from models.diffusion_model import DiffusionModel
+from models.errors import UserError
 from models.memory.forecast import Machine
 from pipelines.denoising.guidance import Guidance
 from pipelines.inside.watch import Watch
@@ -151,6 +152,22 @@ def test_a_branch_that_begins_to_guide_is_the_picture_whose_interval_begins_ther
     [trunk] = drawings.of(request)
     [branch] = drawings.of(resolve(branched(trunk, 3, guidance_scale=6.0), drawings.runner.catalog), keep=False)
     assert branch.image.tobytes() == drawn(replace(request, guidance_scale=6.0, guidance_from=0.5), drawings)
+
+
+@pytest.mark.parametrize("sampler", ["Euler", "Heun"])
+def test_what_goes_on_from_a_step_has_the_momentum_of_then(sampler: str, drawings: Drawings) -> None:
+    request = TextToImage(**given(sampler=sampler, steps=5, guidance_scale=6.0, momentum=-0.7))
+    [trunk] = drawings.of(request)
+    again = resolve(branched(trunk, 3), drawings.runner.catalog)
+    [branch] = drawings.of(again, keep=False)
+    assert branch.image.tobytes() == trunk.image.tobytes() != drawn(replace(request, momentum=0.0), drawings)
+    without = resolve(branched(trunk, 3, momentum=0.0), drawings.runner.catalog)
+    assert drawn(without, drawings) != trunk.image.tobytes()  # type: ignore[arg-type]
+
+
+def test_momentum_is_of_what_is_drawn_whole() -> None:
+    with pytest.raises(UserError, match="APG momentum"):
+        TextToImage(momentum=0.5, tiling="Windows").check()
 
 
 # ---- both branches -------------------------------------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers.guiders.adaptive_projected_guidance import normalized_guidance
+from diffusers.guiders.adaptive_projected_guidance import MomentumBuffer, normalized_guidance
 from diffusers.guiders.classifier_free_zero_star_guidance import cfg_zero_star_scale
+from diffusers.hooks.smoothed_energy_guidance_utils import _gaussian_blur_2d  # pyright: ignore[reportPrivateUsage]
 from torch import Tensor
 
 from models.diffusion_model import DiffusionModel
@@ -18,7 +19,7 @@ from models.errors import UserError
 from models.families import FAMILIES, SD1, SDXL
 from models.families.prediction import PREDICTIONS
 from models.memory.forecast import Machine
-from models.patches.perturbed import middle, with_one_query
+from models.patches.perturbed import middle, with_blurred_queries
 from pipelines.denoising.guidance import Answers, Guidance
 from pipelines.denoising.pushes import Meaning
 from pipelines.inside.guidance import Predictions
@@ -89,6 +90,22 @@ def test_adaptive_projected_guidance_is_that_of_diffusers(share: float, limit: f
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(("share", "limit"), [(0.0, 0.0), (1.0, 5.0)])
+def test_momentum_takes_along_the_pushes_before_as_that_of_diffusers(share: float, limit: float, answered: Answered) -> None:
+    answers, meaning = replace(answered[0], empty=None), answered[1]
+    buffer: Any = MomentumBuffer(-0.5)
+    guidance, before = Guidance(TextToImage(projection=share, push_limit=limit, momentum=-0.5)), None
+    for turn in range(3):
+        now = replace(answers, negative=torch.roll(answers.base, turn, 3))
+        assert now.negative is not None
+        before = guidance.gathered(now, 6.0, meaning, before)
+        ours = meaning.clean(guidance.combine(replace(now, gathered=before), 6.0, meaning))
+        both = meaning.clean(now.positive), meaning.clean(now.negative)
+        theirs: Any = normalized_guidance(*both, 5.0, buffer, eta=1 - share, norm_threshold=limit, use_original_formulation=True)
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+    assert guidance.gathered(now, None, meaning, before) is None, "where guidance is off nothing is pushed"
+
+
 def test_cfg_zero_star_is_that_of_diffusers(answered: Answered) -> None:
     answers, meaning = replace(answered[0], empty=None), answered[1]
     assert answers.negative is not None
@@ -132,7 +149,25 @@ def test_a_channel_spreads_no_wider_than_at_the_weaker_guidance_and_keeps_its_me
     torch.testing.assert_close(combined(answers, meaning, 4.0, contrast_as=12.0), plainly(answers, 4.0), rtol=1e-3, atol=1e-3)
 
 
+def test_what_lies_beyond_a_percentile_is_cut_off_as_in_dynamic_thresholding(answered: Answered) -> None:
+    """Channel by channel in double precision, as sd-dynamic-thresholding works it out."""
+    answers, meaning = replace(answered[0], empty=None), answered[1]
+    strong, weak = (meaning.clean(plainly(answers, scale)).double() for scale in (12.0, 4.0))
+    ours = meaning.clean(combined(answers, meaning, 12.0, contrast_as=4.0, contrast_percentile=95.0))
+    for picture in range(2):
+        for channel in range(4):
+            values, own = strong[picture, channel], weak[picture, channel]
+            middle, wanted = values.mean(), (own - own.mean()).abs().max()
+            spread = max(torch.quantile((values - middle).abs().flatten(), 0.95), wanted)
+            expected = middle + (values - middle).clamp(-spread, spread) / spread * wanted
+            torch.testing.assert_close(ours[picture, channel].double(), expected, rtol=1e-3, atol=1e-3)
+
+
 NEUTRAL: dict[str, dict[str, Any]] = {
+    "blur of no SEG": {"third_look": "PAG", "look_strength": 0.0, "look_blur": 2.0},
+    "percentile of no contrast": {"contrast_percentile": 95.0},
+    "numbers of no FreeU": {"free_b1": 1.9, "free_s2": 0.5},
+    "no momentum": {"momentum": 0.0},
     "no look": {"third_look": "PAG", "look_strength": 0.0},
     "strength of no look": {"look_strength": 9.0},
     "the same contrast": {"contrast_as": 6.0},
@@ -205,7 +240,7 @@ def test_with_one_query_all_places_of_the_middle_see_the_same(model: DiffusionMo
     layer: Any = middle(model.unet)[0]
     before, hook = layer.processor, layer.register_forward_hook(lambda _, given, answer: seen.append(answer))
     try:
-        with torch.inference_mode(), with_one_query(model.unet):
+        with torch.inference_mode(), with_blurred_queries(model.unet):
             answer(REQUEST, model)
         answer(REQUEST, model)
     finally:
@@ -213,6 +248,27 @@ def test_with_one_query_all_places_of_the_middle_see_the_same(model: DiffusionMo
     blind, seeing = seen
     assert (blind - blind.mean(1, keepdim=True)).abs().max() < 1e-5 < (seeing - seeing.mean(1, keepdim=True)).abs().max()
     assert layer.processor is before and not layer.to_q._forward_hooks
+
+
+@pytest.mark.parametrize("sides", [(8, 8), (4, 12)])
+def test_a_blur_of_queries_is_that_of_diffusers(sides: tuple[int, int], model: DiffusionModel) -> None:
+    """Its function knows squares alone, and takes any sigma beyond its threshold for one to blur by; others are turned round."""
+    layer: Any = middle(model.unet)[0]
+    height, width = sides
+    given = torch.randn(2, height * width, layer.to_q.in_features, generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        plain = layer.to_q(given)
+        with with_blurred_queries(model.unet, 0.6, height / width):
+            ours = layer.to_q(given)
+        with with_blurred_queries(model.unet, 0.6, width / height):
+            turned = (
+                layer.to_q(given.unflatten(1, sides).transpose(1, 2).flatten(1, 2)).unflatten(1, sides[::-1]).transpose(1, 2).flatten(1, 2)
+            )
+        torch.testing.assert_close(ours, turned)
+        assert (ours - plain).abs().max() > 0.01
+        if height == width:
+            torch.testing.assert_close(ours, _gaussian_blur_2d(plain.clone(), 5, 0.6, sigma_threshold_inf=-1.0), rtol=1e-4, atol=1e-5)
+    assert torch.equal(layer.to_q(given), plain), "it is as it was"
 
 
 @pytest.mark.parametrize("look", [look for look in LOOKS if look != "None"])
@@ -234,6 +290,11 @@ def test_free_u_is_that_of_diffusers_with_the_numbers_of_the_family(drawings: Dr
     assert torch.equal(answer(REQUEST, model), plain), "it is as it was"
     b1, b2, s1, s2 = SD1.free_u
     unet: Any = model.unet
+    with drawings.runner.lent(replace(REQUEST, free_u=1.0, free_b2=1.1, free_s1=0.4)) as lent:
+        own = answer(REQUEST, lent)
+    unet.enable_freeu(s1=0.4, s2=s2, b1=b1, b2=1.1)
+    assert torch.equal(own, answer(REQUEST, model)) and not torch.equal(own, ours)
+    unet.disable_freeu()
     unet.enable_freeu(s1=s1, s2=s2, b1=b1, b2=b2)
     try:
         assert torch.equal(ours, answer(REQUEST, model)) and not torch.equal(ours, plain)
@@ -282,7 +343,18 @@ def test_what_is_drawn_in_tiles_is_not_seamless() -> None:
 @pytest.mark.parametrize(("how", "text"), [("Both", "Tiling: True"), ("X", "Tiling: X"), ("Y", "Tiling: Y")])
 def test_settings_come_back_from_the_text_and_tiling_is_that_of_a1111(how: str, text: str) -> None:
     request = TextToImage(
-        prompt="x", seed=1, seamless=how, zero_star=True, third_look="SEG", free_u=0.5, guidance_curve="Late", push_limit=15
+        prompt="x",
+        seed=1,
+        seamless=how,
+        zero_star=True,
+        third_look="SEG",
+        free_u=0.5,
+        guidance_curve="Late",
+        push_limit=15,
+        momentum=-0.5,
+        look_blur=4.0,
+        contrast_percentile=99.0,
+        free_s2=0.3,
     )
     written = infotext.write(request, {})
     assert text in written and "CFG-Zero star: True, " in written

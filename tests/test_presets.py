@@ -16,9 +16,11 @@ import pytest
 from PIL import Image
 
 from models.errors import UserError
+from models.json_values import table as table_of
 from pipelines import Studio
 from pipelines.presets.preset import HOLE, Preset, merged, read_preset, said, values_of
 from pipelines.presets.styles import LARGEST, read_styles
+from pipelines.requests.region import Region
 from pipelines.requests.request import ControlUse, Details, ImageToImage, LoraUse, TextToImage
 from pipelines.services.preset_files import MOST
 from tests.support.toys import toy_studio
@@ -96,6 +98,19 @@ def test_a_whole_form_comes_back_as_it_was_and_no_picture_of_it_is_kept(studio: 
     kept = keep(studio, "all", held=held, names=("steps", "width", "guidance_scale", "loops"), values={"prompt": "a house"})
     found = studio.presets.applied(ME, [kept], ImageToImage(prompt="fog", image="b" * 64)).request
     assert found == replace(held, image="b" * 64, controls=())
+
+
+def test_regions_that_are_laid_out_are_kept_and_painted_ones_are_told_why_not(studio: Studio) -> None:
+    laid = (Region(prompt="a tree", right=0.5), Region(prompt="a house", left=0.5, weight=0.7))
+    held = TextToImage(prompt="fog", regions=laid, base_share=0.4)
+    parts = studio.presets.parts(held)
+    assert "regions" in [name for part in parts["parts"] for name in part["names"]] and parts["note"] == ""
+    kept = keep(studio, "halves", held=held, names=("regions", "base_share"))
+    assert studio.presets.applied(ME, [kept], TextToImage(prompt="a lake")).request == replace(held, prompt="a lake")
+    painted = replace(held, regions=(laid[0], replace(laid[1], mask="a" * 64)), loras=(LoraUse(id="x", region=2), LoraUse(id="y")))
+    parts = studio.presets.parts(painted)
+    assert "regions" not in [name for part in parts["parts"] for name in part["names"]] and "painted" in parts["note"]
+    assert [table_of(each)["id"] for each in json_of(values_of(painted, ["loras", "regions"])["loras"])] == ["y"]
 
 
 def test_what_would_change_is_told_before_and_nothing_else(studio: Studio) -> None:

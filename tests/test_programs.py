@@ -202,7 +202,7 @@ def test_samplers_and_schedules_that_are_not_here_become_the_nearest_and_it_is_s
     assert set(found.guessed) == {"sampler", "schedule"} and "“seeds_3” is not here" in found.guessed["sampler"]
     found, request = comfy(comfy_graph(sampler_name="warp_9"))
     assert request.sampler == TextToImage().sampler and found.unknown["sampler"] == "warp_9" and "sampler" not in found.told
-    text = inspect(png({"parameters": f"{files.A1111}v1.10.1".replace("DPM++ 2M", "DPM adaptive")}))
+    text = inspect(png({"parameters": f"{files.A1111}v1.10.1".replace("DPM++ 2M", "DPM++ 2S")}))
     assert drawing(text.request).sampler == "DPM++ 2M" and "sampler" in text.guessed
 
 

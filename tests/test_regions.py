@@ -282,6 +282,20 @@ def test_a_region_with_a_lora_over_all_is_the_plain_prompt_with_it(model: Diffus
         assert torch.equal(ours, plain)
 
 
+@pytest.mark.parametrize("look", ["PAG", "SEG", "SAG"])
+def test_a_third_look_is_cast_with_the_loras_of_regions_as_well(look: str, model: DiffusionModel) -> None:
+    """Over all, they are the plain LoRA; in one half, the other half is as without them."""
+    request, use, dressed_model = replace(REQUEST, third_look=look, look_strength=2.0), LoraUse(id="ink", region=1), regional(model, 1)
+    with dressed_model.regional[1].dressed.worn():
+        plain = x0(request, model)
+    whole = x0(replace(request, regions=(Region(prompt=REQUEST.prompt),), loras=(use,)), dressed_model)
+    if look != "SAG":  # which blurs what the network without them has looked at
+        assert torch.equal(whole, plain)
+    half, without = (x0(replace(request, regions=(LEFT, RIGHT), loras=loras), own) for loras, own in (((use,), dressed_model), ((), model)))
+    assert not torch.allclose(half[..., :4], without[..., :4], atol=1e-3)
+    assert look == "SAG" or torch.allclose(half[..., 4:], without[..., 4:], atol=1e-5)
+
+
 def test_attention_is_as_it_was_after_a_drawing(model: DiffusionModel) -> None:
     before = [layer.processor for layer in word_layers(model.unet)]
     x0(replace(REQUEST, regions=(LEFT, RIGHT)), model)

@@ -49,6 +49,7 @@ KDIFFUSION = {
 TOLD = {"DPM++ 2M SDE Heun": {"solver_type": "heun"}, "RES multistep": {"solver_type": "heun", "eta": 0.0}}
 # k-diffusion's own functions for these fail on a single step; ours are compared with the denoiser further down
 NOT_ALONE = ("sample_dpmpp_2m_sde", "sample_dpmpp_3m_sde")
+STEPPED = [name for name in SAMPLERS if name != "DPM adaptive"]  # which makes as many calls as it needs
 DETERMINISTIC = [name for name, spec in SAMPLERS.items() if not spec.stochastic]
 FOLDER = Path(__file__).parents[1] / "pipelines" / "samplers"
 ROOMMATES = {"__init__", "moment", "noise", "noise_schedule", "options", "own_levels", "schedules"}
@@ -227,6 +228,25 @@ def test_dpm_fast_agrees_with_k_diffusion(eta: float) -> None:
         assert relative(last.x, theirs) < 1e-4, steps  # theirs counts lambda in single numbers
 
 
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_dpm_adaptive_agrees_with_k_diffusion_however_its_way_is_parted(eta: float) -> None:
+    """Theirs measures the error over a whole batch, so each picture is drawn alone there. Both are given the same draws."""
+    x, solver = start(SCHEDULE.sigma_max), kdiffusion.sampling().DPMSolver(two_peaks)
+    ends = [solver.t(torch.tensor(level, dtype=torch.float64)) for level in (SCHEDULE.sigma_max, SCHEDULE.sigma_min)]
+    source = torch.Generator().manual_seed(3)
+    drawn = [torch.randn(SHAPE, generator=source, dtype=torch.float64) for _ in range(200)]
+    theirs: list[Tensor] = []
+    for row in range(len(x)):
+        given = iter(drawn)
+        told: dict[str, Any] = {"eta": eta, "noise_sampler": lambda *_, given=given, row=row: next(given)[row : row + 1]}
+        theirs.append(solver.dpm_solver_adaptive(x[row : row + 1], *ends, **told)[0])
+    for steps in (1, 7, 40):
+        sigmas, given = plan("DPM adaptive", "Automatic", steps, SCHEDULE).double(), iter(drawn)
+        options = SamplerOptions(eta=eta)
+        found = list(SAMPLERS["DPM adaptive"].walk(two_peaks, x, sigmas, lambda *_, given=given: next(given), options, trained=SCHEDULE))
+        assert len(found) == steps and relative(found[-1].x, torch.cat(theirs)) < 1e-6, steps
+
+
 def test_restart_is_heun_with_a_part_made_again_from_fresh_noise() -> None:
     """Written out as A1111 does: pairs of levels, and noise wherever one begins above the end of the one before."""
     for steps in (7, 20, 40):
@@ -333,7 +353,7 @@ def test_a_denoiser_that_always_says_the_same_is_taken_at_its_word(name: str) ->
             assert torch.equal(drawn, target)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", STEPPED)
 def test_a_single_step_is_the_denoisers_answer(name: str) -> None:
     sigmas = plan(name, "Automatic", 1, SCHEDULE)
     x = start(sigmas[0].item()).float()
@@ -342,7 +362,7 @@ def test_a_single_step_is_the_denoisers_answer(name: str) -> None:
     assert sigmas[0] > 14.6, "a single step begins at full noise"
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", STEPPED)
 def test_every_step_yields_one_moment_and_nothing_runs_ahead(name: str) -> None:
     calls: list[float] = []
 

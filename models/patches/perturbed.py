@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
+from math import ceil, isqrt
 from typing import TYPE_CHECKING, cast
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from models.patches.ip_adapter import Attention
 
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def without_attention(unet: UNet2DConditionModel) -> Generator[None]:
+def without_attention(unet: UNet2DConditionModel, blur: float = 0.0, shape: float = 1.0) -> Generator[None]:
     """Each place sees itself alone: Ahn et al. (2024), arXiv:2403.17377, perturbed-attention guidance."""
     with ExitStack() as stack:
         for layer in middle(unet):
@@ -28,20 +32,29 @@ def without_attention(unet: UNet2DConditionModel) -> Generator[None]:
 
 
 @contextmanager
-def with_one_query(unet: UNet2DConditionModel) -> Generator[None]:
-    """All places ask the same, the mean of what they would ask: Hong (2024), arXiv:2408.00760, smoothed energy guidance with a blur without
-    end.
+def with_blurred_queries(unet: UNet2DConditionModel, blur: float = 0.0, shape: float = 1.0) -> Generator[None]:
+    """What places ask is blurred: Hong (2024), arXiv:2408.00760, smoothed energy guidance. `blur`: the sigma of a Gaussian, in places; 0:
+    without end, where all ask the same, the mean of what they would ask. `shape`: height of the picture / its width.
     """
     with ExitStack() as stack:
         for layer in middle(unet):
-            stack.callback(layer.to_q.register_forward_hook(_mean).remove)
+            stack.callback(layer.to_q.register_forward_hook(partial(_blurred, blur, shape) if blur else _mean).remove)
         yield
 
 
-PERTURBED: Mapping[str, Callable[[UNet2DConditionModel], AbstractContextManager[None]]] = {
+# network, how far it blurs, height of the picture / its width
+PERTURBED: Mapping[str, Callable[[UNet2DConditionModel, float, float], AbstractContextManager[None]]] = {
     "PAG": without_attention,
-    "SEG": with_one_query,
+    "SEG": with_blurred_queries,
 }
+
+
+def rows_of(places: int, shape: float) -> int:
+    """In how many rows so many places of a layer lie. `shape`: as above."""
+    rows = max(1, isqrt(round(places * shape)))
+    while places % rows:
+        rows += 1
+    return rows
 
 
 def middle(unet: UNet2DConditionModel) -> list[Attention]:
@@ -60,3 +73,20 @@ def _itself(attn: Attention, hidden_states: Tensor, *arguments: object, **option
 
 def _mean(_: nn.Module, given: object, queries: Tensor) -> Tensor:
     return queries.mean(1, keepdim=True).expand_as(queries)
+
+
+def _blurred(blur: float, shape: float, _: nn.Module, given: object, queries: Tensor) -> Tensor:
+    """Along the rows, then along the columns. The edges mirror; a kernel is no wider than what it blurs."""
+    planes = queries.transpose(1, 2).unflatten(2, (rows_of(queries.shape[1], shape), -1))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # torch
+    for across in (True, False):
+        planes = _along(planes if across else planes.transpose(2, 3), blur)  # pyright: ignore[reportUnknownArgumentType]
+    return planes.transpose(2, 3).flatten(2).transpose(1, 2)
+
+
+def _along(planes: Tensor, blur: float) -> Tensor:
+    """(rows, channels, h, w) along w."""
+    side, width = planes.shape[3], 2 * ceil(3 * blur) + 1
+    half = min(width, side - 1 + side % 2) // 2
+    weight = torch.exp(-0.5 * (torch.arange(-half, half + 1) / blur) ** 2)
+    kernel = (weight / weight.sum()).to(planes).expand(planes.shape[1], 1, 1, -1)
+    return functional.conv2d(functional.pad(planes, (half, half, 0, 0), "reflect"), kernel, groups=planes.shape[1])

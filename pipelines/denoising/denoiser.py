@@ -60,6 +60,7 @@ class Denoiser:
         self._turns = [turns[id(told)] for told in conditioning.calls]
         self._calls_a_step = conditioning.calls_a_step
         self._step = self._made = 0  # the step that runs, and the calls that were made in it
+        self.gathered: Tensor | None = None  # the pushes so far, of all samples, where guidance has momentum
         self._turn = self._turns[0]
         self._guide(0, 1)
         self._most_a_call, self._go_on = most_a_call, go_on
@@ -67,6 +68,8 @@ class Denoiser:
     def begin(self, index: int, steps: Steps) -> None:
         self._caller.begin(index, steps)
         self._step, self._made = index - steps.skipped, 0
+        if not self._step:
+            self.gathered = None
         if self._step < steps.run:
             self._guide(self._step, steps.run)
 
@@ -95,11 +98,16 @@ class Denoiser:
         self._turn = self._turns[min(number, len(self._turns) - 1)]
         self._made += 1
         size = self._device.pictures_a_call or self._most_a_call or len(x)
+        before, gathered = self.gathered, list[Tensor]()
         for first in range(0, len(x), size):
             if first:
                 self._go_on()
             call = Samples(first, min(first + size, len(x)), len(x))
-            yield self._answered(call.rows(x), call.rows(sigma), call)
+            answers, meaning = self._answered(call.rows(x), call.rows(sigma), call)
+            own = self._guidance.gathered(answers, self._scale, meaning, None if before is None else call.rows(before))
+            gathered += [] if own is None else [own]
+            yield replace(answers, gathered=own), meaning
+        self.gathered = torch.cat(gathered) if gathered else before
 
     def _answered(self, x: Tensor, sigma: Tensor, samples: Samples) -> tuple[Answers, Meaning]:
         meaning = Meaning(self.schedule.prediction, x, sigma.view(-1, *[1] * (x.ndim - 1)))
@@ -107,20 +115,28 @@ class Denoiser:
         with listening(look, self._unet) as heard:
             answers = self._answers(meaning.given, time, samples)
 
-        def ask(given: Tensor, without: bool) -> Tensor:
+        def asked(turn: Turn, given: Tensor, without: bool) -> Answers:
             self._go_on()
-            return self._caller(self._turn.against if without else self._turn.alone, given, time, samples, not without)
+            return Answers([(1.0, self._caller(turn.against if without else turn.alone, given, time, samples, not without))])
 
-        return replace(answers, looked=looked(look, self._unet, ask, answers, meaning, heard)), meaning
+        def ask(given: Tensor, without: bool) -> Tensor:
+            return self._in_regions(asked(self._turn, given, without), lambda turn: asked(turn, given, without), samples).positive
+
+        return replace(answers, looked=looked(look, self._unet, ask, answers, meaning, heard, self._guidance.blur)), meaning
 
     def _answers(self, x: Tensor, timestep: Tensor, samples: Samples) -> Answers:
-        """In regions with LoRAs of their own, what the network answers with these."""
-        found = self._asked(self._turn, x, timestep, samples)
+        def again(turn: Turn) -> Answers:
+            self._go_on()
+            return self._asked(turn, x, timestep, samples)
+
+        return self._in_regions(self._asked(self._turn, x, timestep, samples), again, samples)
+
+    def _in_regions(self, found: Answers, again: Callable[[Turn], Answers], samples: Samples) -> Answers:
+        """In regions with LoRAs of their own, what the network answers with these, when it is asked once more."""
         apart: list[tuple[int, Answers]] = []
         for place, own, turn in self._turn.apart:
-            self._go_on()
             with own.dressed.worn():
-                apart.append((place, self._asked(turn, x, timestep, samples)))
+                apart.append((place, again(turn)))
         return answered_apart(found, apart, self._areas, samples) if self._areas else found
 
     def _asked(self, turn: Turn, x: Tensor, timestep: Tensor, samples: Samples) -> Answers:
@@ -149,6 +165,8 @@ class SteppedDenoiser(Protocol):
     @property
     def schedule(self) -> NoiseSchedule: ...
 
+    gathered: Tensor | None  # the pushes of guidance so far, where it has momentum; who goes on from a step puts it there
+
     def begin(self, index: int, steps: Steps) -> None:
         """Step `index` of those that are planned, counted from 0, comes next."""
         ...
@@ -170,8 +188,19 @@ class Relay:
         return self._turns[0][1].schedule
 
     def begin(self, index: int, steps: Steps) -> None:
-        self._denoise = [denoise for start, denoise in self._turns if index / steps.planned >= start][-1]
+        before, self._denoise = self._denoise, [denoise for start, denoise in self._turns if index / steps.planned >= start][-1]
+        gathered = before.gathered
         self._denoise.begin(index, steps)
+        if before is not self._denoise and index > steps.skipped:
+            self._denoise.gathered = gathered
+
+    @property
+    def gathered(self) -> Tensor | None:
+        return self._denoise.gathered
+
+    @gathered.setter
+    def gathered(self, gathered: Tensor | None) -> None:
+        self._denoise.gathered = gathered
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """As `Denoiser`, by the one whose turn it is."""
@@ -197,6 +226,14 @@ class Masked:
     @property
     def schedule(self) -> NoiseSchedule:
         return self._guide.schedule
+
+    @property
+    def gathered(self) -> Tensor | None:
+        return self._guide.gathered
+
+    @gathered.setter
+    def gathered(self, gathered: Tensor | None) -> None:
+        self._guide.gathered = gathered
 
     def begin(self, index: int, steps: Steps) -> None:
         self._guide.begin(index, steps)

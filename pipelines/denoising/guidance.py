@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from pipelines.denoising.pushes import Meaning, nearest, perpendicular, projected, rescaled, with_contrast_of
+from pipelines.denoising.pushes import Meaning, gathered, nearest, perpendicular, projected, rescaled, with_contrast_of
 from pipelines.requests.guidance import NO_LOOK, SAG, holds_against, looks_again, scale_at
 from pipelines.requests.request import Drawing
 
@@ -25,6 +25,7 @@ class Answers:
     negative: Tensor | None = None  # None: it was not asked
     empty: Tensor | None = None  # to an empty negative prompt, where that was asked as well
     looked: Tensor | None = None  # of a third look, where there was one
+    gathered: Tensor | None = None  # the push in clean latents with those before it, where guidance has momentum
 
     @property
     def positive(self) -> Tensor:
@@ -58,6 +59,15 @@ class Guiding(Protocol):
         """Which third look there is."""
         ...
 
+    @property
+    def blur(self) -> float:
+        """Of such a look, in places; 0: without end."""
+        ...
+
+    def gathered(self, answers: Answers, scale: Any, meaning: Meaning, before: Tensor | None) -> Tensor | None:  # Any: as above
+        """What is kept of the push for the steps to come; None: nothing."""
+        ...
+
     def combine(self, answers: Answers, scale: Any, meaning: Meaning) -> Tensor:  # Any: as above
         """One output of the network, of its answers."""
         ...
@@ -78,6 +88,13 @@ class SteadyGuidance:
 
     def look(self, scale: Tensor) -> str:
         return NO_LOOK
+
+    @property
+    def blur(self) -> float:
+        return 0.0
+
+    def gathered(self, answers: Answers, scale: Tensor, meaning: Meaning, before: Tensor | None) -> None:
+        return None
 
     def combine(self, answers: Answers, scale: Tensor, meaning: Meaning) -> Tensor:
         if answers.negative is None:
@@ -107,6 +124,16 @@ class Guidance:
         """Which third look there is at such a step."""
         return self._request.third_look if looks_again(self._request, scale) else NO_LOOK
 
+    @property
+    def blur(self) -> float:
+        return self._request.look_blur
+
+    def gathered(self, answers: Answers, scale: float | None, meaning: Meaning, before: Tensor | None) -> Tensor | None:
+        """The push of this step with those before it, in clean latents; None where there is no momentum, or nothing is pushed."""
+        if not self._request.momentum or answers.negative is None or scale is None:
+            return None
+        return gathered(self._push(answers, answers.negative)[1], before, self._request.momentum, meaning)
+
     def combine(self, answers: Answers, scale: float | None, meaning: Meaning) -> Tensor:
         """One output of the network, of its answers. Guidance is linear, so it acts on the output as it would on the clean latents."""
         request = self._request
@@ -124,15 +151,23 @@ class Guidance:
         if scale is None:
             whole = negative + answers.push(negative)
             return whole, whole
-        base = negative if answers.empty is None else answers.empty
-        base = nearest(base, answers.positive) if request.zero_star else base
-        push = answers.push(base)
-        if answers.empty is not None:
-            push = push - request.perp_negative * perpendicular(negative - base, push)
+        base, push = self._push(answers, negative)
         positive = answers.positive if len(answers.pushes) == 1 and answers.empty is None else base + push
         combined = base + scale * push
+        if answers.gathered is not None:
+            push = answers.gathered / -meaning.slope
+            combined = positive + (scale - 1) * push
         if request.projection or request.push_limit:
             combined = positive + (scale - 1) * projected(push, positive, request.projection, request.push_limit, meaning)
         if request.contrast_as and request.contrast_as != scale:
-            combined = with_contrast_of(combined, base + request.contrast_as * push, meaning)
+            combined = with_contrast_of(combined, base + request.contrast_as * push, meaning, request.contrast_percentile)
         return positive, combined
+
+    def _push(self, answers: Answers, negative: Tensor) -> tuple[Tensor, Tensor]:
+        """From where guidance pushes, and by how much."""
+        base = negative if answers.empty is None else answers.empty
+        base = nearest(base, answers.positive) if self._request.zero_star else base
+        push = answers.push(base)
+        if answers.empty is not None:
+            push = push - self._request.perp_negative * perpendicular(negative - base, push)
+        return base, push

@@ -60,7 +60,7 @@ def perpendicular(against: Tensor, push: Tensor) -> Tensor:
 
 def projected(push: Tensor, positive: Tensor, share: float, limit: float, meaning: Meaning) -> Tensor:
     """A push without so much of what lies along the picture itself, and no longer than the limit in clean latents: Sadat et al. (2024),
-    arXiv:2410.02416, adaptive projected guidance, without its momentum.
+    arXiv:2410.02416, adaptive projected guidance.
 
     `share`: 0 .. 1, the paper's 1 - eta. `limit`: its r; 0: none.
     """
@@ -70,14 +70,28 @@ def projected(push: Tensor, positive: Tensor, share: float, limit: float, meanin
     return shorter * (push + share * along / meaning.slope)
 
 
-def with_contrast_of(pushed: Tensor, weaker: Tensor, meaning: Meaning) -> Tensor:
+def gathered(push: Tensor, before: Tensor | None, momentum: float, meaning: Meaning) -> Tensor:
+    """A push as clean latents, with a share of those of the steps before: Sadat et al. (2024), arXiv:2410.02416, formula 8. `before`: what
+    this gave at the step before.
+    """
+    moved = push * -meaning.slope
+    return moved if before is None else moved + momentum * before
+
+
+def with_contrast_of(pushed: Tensor, weaker: Tensor, meaning: Meaning, percentile: float = 100.0) -> Tensor:
     """Where a channel of the clean latents spreads wider than at the weaker guidance, as wide as there about its mean: dynamic thresholding
-    (Saharia et al. 2022, arXiv:2205.11487, 2.3) in latents, where the measure is a weaker guidance, at the percentile 100.
+    (Saharia et al. 2022, arXiv:2205.11487, 2.3) in latents, where the measure is a weaker guidance. `percentile`: of the values of a
+    channel, by which its spread is measured; what lies beyond is cut off.
     """
     clean, model = meaning.clean(pushed), meaning.clean(weaker)
     middle, own = clean.mean((2, 3), keepdim=True), model.mean((2, 3), keepdim=True)
     spread, wanted = (clean - middle).abs().amax((2, 3), keepdim=True), (model - own).abs().amax((2, 3), keepdim=True)
-    return meaning.output(middle + (clean - middle) * (wanted / torch.maximum(spread, wanted).clamp(min=LEAST)))
+    apart = clean - middle
+    if percentile < 100:
+        share = torch.quantile(apart.float().abs().flatten(2), percentile / 100, dim=2)[..., None, None].to(apart)
+        spread = torch.maximum(share, wanted)
+        apart = apart.clamp(-spread, spread)
+    return meaning.output(middle + apart * (wanted / torch.maximum(spread, wanted).clamp(min=LEAST)))
 
 
 def _along(one: Tensor, other: Tensor) -> Tensor:

@@ -8,14 +8,13 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from math import isqrt
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.patches.perturbed import PERTURBED, middle
+from models.patches.perturbed import PERTURBED, middle, rows_of
 from pipelines.denoising.pushes import Meaning
 from pipelines.requests.guidance import SAG
 
@@ -58,10 +57,11 @@ def _keep(heard: Heard, name: str, _: nn.Module, given: object, answer: Tensor) 
     heard.said.setdefault(name, answer)  # of the first call: further ones are of further prompts
 
 
-def looked(look: str, unet: UNet2DConditionModel, ask: Ask, answers: Answers, meaning: Meaning, heard: Heard) -> Tensor | None:
-    """What the network answers, or None where it is not asked."""
+def looked(look: str, unet: UNet2DConditionModel, ask: Ask, answers: Answers, meaning: Meaning, heard: Heard, blur: float) -> Tensor | None:
+    """What the network answers, or None where it is not asked. `blur`: how far SEG blurs, in places; 0: without end."""
     if look in PERTURBED:
-        with PERTURBED[look](unet):
+        height, width = meaning.x.shape[2:]
+        with PERTURBED[look](unet, blur, height / width):
             return ask(meaning.given, False)
     if look != SAG or not heard.said:
         return None
@@ -81,9 +81,7 @@ def _blurred(answers: Answers, meaning: Meaning, heard: Heard) -> Tensor:
 def _mask(looked_at: Tensor, like: Tensor) -> Tensor:
     """(n, 1, h, w): 1 where it was looked at, at the latents' size."""
     height, width = like.shape[2:]
-    rows = max(1, isqrt(round(looked_at.shape[1] * height / width)))
-    while looked_at.shape[1] % rows:
-        rows += 1
+    rows = rows_of(looked_at.shape[1], height / width)
     places = (looked_at > 1).to(like).unflatten(1, (1, rows, -1))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     return functional.interpolate(places, (height, width))  # pyright: ignore[reportUnknownArgumentType]
 

@@ -48,6 +48,15 @@ class Tiled:
     def schedule(self) -> NoiseSchedule:
         return self._guide.schedule
 
+    @property
+    def gathered(self) -> Tensor | None:
+        """Of all windows."""
+        return self._guide.gathered
+
+    @gathered.setter
+    def gathered(self, gathered: Tensor | None) -> None:
+        self._guide.gathered = gathered
+
     def begin(self, index: int, steps: Steps) -> None:
         self._guide.begin(index, steps)
 

@@ -106,11 +106,13 @@ class Listener:
         return self._said[text]
 
     def _calls_beside(self) -> int:
-        """Further calls of one look at the latents: prompts that AND joins, an empty one, a third look."""
+        """Further calls of one look at the latents: prompts that AND joins, an empty one, a third look, and all of them once more with the
+        LoRAs of each region that has some.
+        """
         request, joined = self._request, len(self._said_now().prompts)
         scale = scale_at(request, self.step, max(1, steps_of(request).run))
         against = joined > 1 or holds_against(request, scale)
-        return joined - 1 + beside(request, scale, joined) - against
+        return (1 + len(request.dressed)) * (joined + beside(request, scale, joined) - against) - 1
 
     @property
     def further(self) -> int:

@@ -39,7 +39,7 @@ class StepSeen:
     positive: Tensor | None = None
     weights: tuple[float, ...] = (1.0,)  # of the prompts that are said at once
     with_empty: bool = False  # an empty prompt was asked as well
-    most: int = 0  # further calls of the look
+    most: int = 0  # further calls of the look; none where regions have LoRAs of their own, whose answers count in places
     further: list[Tensor] = field(default_factory=list[Tensor])  # their answers: prompts that are joined, an empty one, a third look
     context: tuple[int, ...] = ()  # shape of the text vectors
     blocks: list[Block] = field(default_factory=list[Block])
@@ -100,7 +100,7 @@ class Watch:
         latents, timestep, context = (given[index] for index in range(3))
         if self._listener.is_main and self._listener.step not in self.steps:
             read = latents[-1:, :4].detach().float().cpu()
-            said, further = self._listener.said_now, self._listener.further
+            said, further = self._listener.said_now, 0 if self.request.dressed else self._listener.further
             weights = tuple(each.weight for each in said.prompts)
             seen = StepSeen(float(timestep.reshape(-1)[0]), read, None, None, weights, said.empty and latents.shape[0] > 1, further)
             self.steps[self._listener.step] = replace(seen, context=tuple(context.shape))

@@ -23,7 +23,8 @@ FORMAT = 1  # of what is kept and exported; a newer one is not read
 LONGEST_NAME = 120  # letters
 LONGEST_WORDS = 20_000  # letters of each text
 LONGEST = 100_000  # letters of one preset as JSON
-OF_ONE_PICTURE = ("images", "boxes", "regions")  # and all that is a picture itself
+OF_ONE_PICTURE = ("images", "boxes")  # and all that is a picture itself
+PAINTED = "Regions that are painted are pictures, which presets do not keep. Those that are laid out as columns or rows can be kept."
 NEWER = "This preset was made by a newer Atelier, and this one cannot read it. Update Atelier to use it, or delete it."
 DAMAGED = "This preset cannot be read: something in it is missing or out of its limits. Delete it, and make it anew."
 EMPTY = "There is nothing in this preset. Write words to add, or choose what of the form it keeps."
@@ -90,9 +91,23 @@ def _is_kept(name: str, declared: Mapping[str, object]) -> bool:
 
 
 def values_of(request: Request, names: Sequence[str]) -> dict[str, object]:
-    """Of a form, as a preset keeps them: a list of control units without their pictures."""
-    told, kept = describe(request), set(offered(type(request)))
-    return {name: _bare(request, name, told[name]) for name in names if name in kept}
+    """Of a form, as a preset keeps them: a list of control units without their pictures, regions with the LoRAs that act in them."""
+    told, kept = describe(request), offered_of(request)
+    values = {name: _bare(request, name, told[name]) for name in names if name in kept}
+    loras = values.get("loras")
+    if "regions" not in values and is_row(loras):
+        values["loras"] = [each for each in loras if not table(each).get("region")]
+    return values
+
+
+def offered_of(request: Drawing) -> set[str]:
+    """The fields of this form that a preset may keep: what regions are painted on, it does not."""
+    return set(offered(type(request))) - ({"regions"} if has_painted(request) else set())
+
+
+def has_painted(request: Drawing) -> bool:
+    """Whether regions of it are painted, and not laid out."""
+    return any(each.mask for each in request.regions)
 
 
 def _bare(request: Request, name: str, value: object) -> object:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from pipelines.samplers import AUTOMATIC, EVERY, SAMPLERS
+from pipelines.samplers import ALSO, AUTOMATIC, EVERY, SAMPLERS
 
 
 class Near(NamedTuple):
@@ -26,17 +26,17 @@ def key(name: str) -> str:
     return letters.removeprefix("sample")
 
 
-SAME = {key(name): name for name in SAMPLERS} | {
+SAME = {key(name): name for name in SAMPLERS} | {key(also): own for also, own in ALSO.items()} | {
     "eulerancestral": "Euler a", "euleradiscrete": "Euler a", "eulerancestraldiscrete": "Euler a", "eulerdiscrete": "Euler",
     "dpmpp2msdegpu": "DPM++ 2M SDE", "dpmppsdegpu": "DPM++ SDE", "dpmsolvermultistep": "DPM++ 2M", "dpmsolversde": "DPM++ SDE",
-    "dpmpp": "DPM++ 2M", "ddimv3": "DDIM", "heundiscrete": "Heun", "ddpm": "Euler a", "dpmpp2sancestral": "DPM++ 2S a",
+    "dpmpp": "DPM++ 2M", "ddimv3": "DDIM", "heundiscrete": "Heun", "dpmpp2sancestral": "DPM++ 2S a",
     "dpm2ancestral": "DPM2 a", "kdpm2ancestral": "DPM2 a", "kdpm2ancestraldiscrete": "DPM2 a", "kdpm2discrete": "DPM2",
     "dpmpp3msdegpu": "DPM++ 3M SDE", "dpmpp2msdeheungpu": "DPM++ 2M SDE Heun", "lmsdiscrete": "LMS", "unipcbh2": "UniPC",
     "unipcmultistep": "UniPC", "deismultistep": "DEIS", "pndm": "PLMS", "eulerancestralcfgpp": "Euler a CFG++",
 }  # fmt: skip
 # What is not here, by what it is most like: of the same order, with noise along the way or without.
 NEAREST = {
-    "DPM++ 2M": ("dpmadaptive", "dpmpp2s", "dpmpp2mcfgpp", "dpmpp2malt", "dpmsolversinglestep", "gradientestimation", "seeds2",
+    "DPM++ 2M": ("dpmpp2s", "dpmpp2mcfgpp", "dpmpp2malt", "dpmsolversinglestep", "gradientestimation", "seeds2",
                  "tdd"),
     "SA-Solver": ("sasolverpece",),
     "DPM++ 2S a": ("dpmpp2sancestralcfgpp",),

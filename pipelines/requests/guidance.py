@@ -32,9 +32,15 @@ CURVES: Mapping[str, Callable[[float], float]] = {
 }
 
 
+NO_MOMENTUM = "What is drawn in tiles has no one momentum of guidance. Set “APG momentum” to 0, or switch the tiles off."
 NO_LOOK = "None"
 SAG = "SAG"
 LOOKS = (NO_LOOK, "PAG", "SEG", SAG)
+
+
+def has_tiles(request: Request) -> bool:
+    """Whether something of it is drawn in tiles, now or in its second pass."""
+    return in_tiles(request) or (isinstance(request, TwoPasses) and request.hires and request.hires_tiling != UNTILED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +49,9 @@ class Guided(Request):
 
     Interval: Kynkäänniemi et al. (2024), arXiv:2404.07724, in shares of the steps. Curve: Wang et al. (2024), arXiv:2404.13040. Third
     look: PAG, Ahn et al. (2024), arXiv:2403.17377; SEG, Hong (2024), arXiv:2408.00760; SAG, Hong et al. (2023), arXiv:2210.00939. APG:
-    Sadat et al. (2024), arXiv:2410.02416. CFG-Zero*: Fan et al. (2025), arXiv:2503.18886. Contrast (dynamic thresholding): Saharia et al.
-    (2022), arXiv:2205.11487, 2.3. Perp-Neg: Armandpour et al. (2023), arXiv:2304.04968. FreeU: Si et al. (2023), arXiv:2309.11497.
+    Sadat et al. (2024), arXiv:2410.02416 (momentum: its beta). CFG-Zero*: Fan et al. (2025), arXiv:2503.18886. Contrast (dynamic
+    thresholding): Saharia et al. (2022), arXiv:2205.11487, 2.3. Perp-Neg: Armandpour et al. (2023), arXiv:2304.04968. FreeU: Si et al.
+    (2023), arXiv:2309.11497.
     """
 
     guidance_from: float = GUIDANCE(0.0, Range(0, 1, 0.01), "Guidance from", "Share of the steps before which the prompt is alone")
@@ -53,12 +60,31 @@ class Guided(Request):
     guidance_end: float = GUIDANCE(1.0, Range(0, 30, 0.1), "Guidance at the end", "The value to which the curve goes, lower or higher")
     third_look: str = GUIDANCE(NO_LOOK, Choice(LOOKS), "Third look", "Away from what the model sees with an eye shut: firmer shapes")
     look_strength: float = GUIDANCE(3.0, Range(0, 10, 0.1), "Strength of the look", "3 is usual, of SAG 0.75")
+    look_blur: float = GUIDANCE(0.0, Range(0, 100, 0.5), "Blur of SEG", "How far it goes, in places of the middle; 0: without end")
     projection: float = GUIDANCE(0.0, Range(0, 1, 0.05), "APG", "Takes out of guidance what only makes colours stronger")
     push_limit: float = GUIDANCE(0.0, Range(0, 100, 0.5), "APG limit", "How far guidance may push at a step, 15 say; 0: as far as it goes")
+    momentum: float = GUIDANCE(0.0, Range(-1, 1, 0.05), "APG momentum", "Share of the pushes before; -0.5 holds back what repeats; 0: none")
     contrast_as: float = GUIDANCE(0.0, Range(0, 30, 0.1), "Contrast as at", "Strong guidance with the contrast of a weaker one; 0: off")
+    contrast_percentile: float = GUIDANCE(100.0, Range(90, 100, 0.1), "Percentile of contrast", "Beyond it values are cut off; 100: none")
     zero_star: bool = GUIDANCE(False, Flag(), "CFG-Zero star", "Guidance begins where the two answers differ least")
     perp_negative: float = GUIDANCE(0.0, Range(0, 5, 0.1), "Perp-Neg", "The negative prompt leaves what the prompt asks for")
     free_u: float = GUIDANCE(0.0, Range(0, 1, 0.05), "FreeU", "Clearer shapes and less fuss; 1 is what its authors chose for the model")
+    free_b1: float = GUIDANCE(0.0, Range(0, 2, 0.01), "FreeU b1", "What the lowest middle counts, 1.5 say; 0: as chosen for the model")
+    free_b2: float = GUIDANCE(0.0, Range(0, 2, 0.01), "FreeU b2", "The same one level higher")
+    free_s1: float = GUIDANCE(0.0, Range(0, 2, 0.01), "FreeU s1", "What the coarse part beside it counts, 0.9 say")
+    free_s2: float = GUIDANCE(0.0, Range(0, 2, 0.01), "FreeU s2", "The same one level higher")
+
+    def check(self) -> None:
+        super().check()
+        if self.momentum and has_tiles(self):
+            raise UserError(NO_MOMENTUM)
+
+
+def free_numbers(request: Guided, usual: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """b1, b2, s1, s2 of FreeU. `usual`: of the model."""
+    own = request.free_b1, request.free_b2, request.free_s1, request.free_s2
+    b1, b2, s1, s2 = (number or chosen for number, chosen in zip(own, usual, strict=True))
+    return b1, b2, s1, s2
 
 
 NOT_SEAMLESS = "Off"
@@ -73,8 +99,7 @@ class Joining(Request):
 
     def check(self) -> None:
         super().check()
-        second_in_tiles = isinstance(self, TwoPasses) and self.hires and self.hires_tiling != UNTILED
-        if self.seamless != NOT_SEAMLESS and (in_tiles(self) or second_in_tiles):
+        if self.seamless != NOT_SEAMLESS and has_tiles(self):
             raise UserError("What is drawn in tiles cannot be seamless, as no tile sees both edges. Switch one of them off.")
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from models.diffusion_model import DiffusionModel
 from models.patches.free_u import free_u
 from models.patches.seamless import seamless
-from pipelines.requests.guidance import joins
+from pipelines.requests.guidance import free_numbers, joins
 from pipelines.requests.request import Drawing
 
 
@@ -21,7 +21,7 @@ def shaped(model: DiffusionModel, request: Drawing) -> Generator[None]:
     networks += [control.ready(model.unet) for control in model.controls.values()]
     with ExitStack() as stack:
         for each in filter(None, (model, model.refiner)):
-            stack.enter_context(free_u(each.unet, each.family.free_u, request.free_u))
+            stack.enter_context(free_u(each.unet, free_numbers(request, each.family.free_u), request.free_u))
         networks += [model.refiner.unet] if model.refiner else []
         stack.enter_context(seamless(networks, *joins(request)))
         yield

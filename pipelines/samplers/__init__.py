@@ -123,7 +123,7 @@ SAMPLERS: dict[str, SamplerSpec] = {
     ),
     "Euler": SamplerSpec("euler:euler", "Normal", "Plain and soft; more steps only refine", options=CHURNED),
     "Euler a": SamplerSpec(
-        "euler_ancestral:euler_ancestral", "Normal", "Soft and inventive; every number of steps is another picture",
+        "euler_ancestral:euler_ancestral", "Normal", "Soft and inventive; every number of steps is another picture; DDPM is this",
         noise="fresh", options=ANCESTRAL,
     ),
     "Heun": SamplerSpec("heun:heun", "Normal", "Euler with each step checked; twice as long a step", calls_per_step=2, options=CHURNED),
@@ -141,6 +141,10 @@ SAMPLERS: dict[str, SamplerSpec] = {
     "RES multistep": SamplerSpec("res_multistep:res_multistep", "Karras", "As DPM++ 2M, a little calmer"),
     "DPM fast": SamplerSpec(
         "dpm_fast:dpm_fast", "DPM fast", "Of the first days: at levels of its own, from 20 steps on", (), noise="fresh", options=ANCESTRAL
+    ),
+    "DPM adaptive": SamplerSpec(
+        "dpm_adaptive:dpm_adaptive", "DPM adaptive", "Takes as many steps as it needs; yours only part its way", (),
+        calls_per_step=3, noise="fresh", options=ANCESTRAL,
     ),
     "Restart": SamplerSpec(
         "restart:restart", "Restart", "Goes back into the noise and mends what went wrong, from 20 steps on", (),
@@ -165,6 +169,9 @@ SAMPLERS: dict[str, SamplerSpec] = {
     "TCD": SamplerSpec("tcd:tcd", "LCM", "For TCD and Hyper-SD models: 4 to 8 steps, guidance 1", EVEN, noise="fresh", options=("gamma",)),
 }  # fmt: skip
 
+# Names that people look for, and that are another one's: what it draws is the same (`test_euler_a_is_ddpm`).
+ALSO: dict[str, str] = {"DDPM": "Euler a"}
+
 SCHEDULES: dict[str, ScheduleSpec] = {
     "Normal": ScheduleSpec("schedules:normal", "Even over the trained steps; A1111's Uniform", ENDS),
     "Karras": ScheduleSpec("schedules:karras", "Short steps at the end, where details are drawn", (*ENDS, "rho")),
@@ -181,6 +188,7 @@ SCHEDULES: dict[str, ScheduleSpec] = {
     "LCM": ScheduleSpec("schedules:lcm", "LCM's own"),
     "Restart": ScheduleSpec("schedules:restart", "Restart's own"),
     "DPM fast": ScheduleSpec("schedules:dpm_fast", "DPM fast's own"),
+    "DPM adaptive": ScheduleSpec("schedules:dpm_adaptive", "DPM adaptive's own"),
 }
 
 

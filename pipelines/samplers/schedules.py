@@ -97,6 +97,12 @@ def dpm_fast(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
     return torch.tensor([highest + (lowest - highest) * share for share in (*shares, 1.0)], dtype=torch.float64).exp()
 
 
+def dpm_adaptive(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
+    """The parts into which the way of DPM adaptive is divided, even in log sigma down to the lowest trained level; strides are its own."""
+    highest, lowest = math.log(noise_schedule.sigma_max), math.log(noise_schedule.sigma_min)
+    return torch.linspace(highest, lowest, steps + 1, dtype=torch.float64).exp()
+
+
 def simple(steps: int, noise_schedule: NoiseSchedule) -> Tensor:
     """Every (N / steps)th trained level from the last, cut to whole ones: ComfyUI's simple."""
     places = [int(index * len(noise_schedule) / steps) for index in range(steps)]

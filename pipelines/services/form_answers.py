@@ -96,6 +96,7 @@ class PresetParts(TypedDict):
     about: str
     instead: list[str]  # the prompts that it puts into the place of those of the form
     parts: list[PresetPart]
+    note: str  # what of the form cannot be kept, and why
 
 
 class PresetWords(TypedDict):

@@ -12,7 +12,19 @@ from models.json_values import is_row
 from models.library.catalog import Catalog
 from pipelines.metadata.hires_text import CHECKPOINT as HIRES
 from pipelines.metadata.provenance import one, several
-from pipelines.presets.preset import WORDS, Preset, fitting, offered, prompts_with, request_of, said, values_of
+from pipelines.presets.preset import (
+    PAINTED,
+    WORDS,
+    Preset,
+    fitting,
+    has_painted,
+    offered,
+    offered_of,
+    prompts_with,
+    request_of,
+    said,
+    values_of,
+)
 from pipelines.presets.styles import OURS, Style, read_styles
 from pipelines.requests.request import Drawing, Request, TextToImage
 from pipelines.resolving.details import NO_FILES, Value, details
@@ -50,9 +62,9 @@ class Presets:
         """What of a form a preset may keep."""
         if not isinstance(request, Drawing):
             raise UserError("A preset is made of a form with a prompt. Open such a tab.")
-        parts = self._parts(request, set(offered(type(request))))
+        parts, note = self._parts(request, offered_of(request)), PAINTED if has_painted(request) else ""
         words = {name: getattr(request, name) for name in WORDS}
-        return PresetParts(name="", about="", instead=[], parts=parts, **words)
+        return PresetParts(name="", about="", instead=[], parts=parts, note=note, **words)
 
     def one(self, user: str, preset_id: str) -> PresetParts:
         """What a preset keeps."""
@@ -63,6 +75,7 @@ class Presets:
             about=preset.about,
             instead=[name for name in WORDS if name in preset.values],
             parts=self._parts(request_of(preset), set(preset.values)),
+            note="",
             **words,
         )
 

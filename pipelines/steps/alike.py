@@ -113,11 +113,14 @@ def _still(use: ControlUse) -> ControlUse:
     return replace(use, weight=usual.weight, start=usual.start, end=usual.end, curve=usual.curve)
 
 
+PUSHED = (
+    "third_look", "look_strength", "look_blur", "projection", "push_limit", "momentum", "contrast_as", "contrast_percentile", "zero_star",
+)  # fmt: skip
 RULES: Mapping[str, Rule] = {
     "vae": _decoded,
     "refiner": _refined,
     "refiner_start": _refined,
     "controls": _steered,
     **dict.fromkeys(("guidance_scale", "guidance_from", "guidance_until", "guidance_curve", "guidance_end"), _guided),
-    **dict.fromkeys(("third_look", "look_strength", "projection", "push_limit", "contrast_as", "zero_star"), _pushed),
+    **dict.fromkeys(PUSHED, _pushed),
 }

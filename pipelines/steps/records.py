@@ -3,7 +3,7 @@
     file     b"ATELSTEP" and the version, then records
     record   bytes of its head and of its body (two little-endian uint32), the head as JSON, the body, and CRC-32 of both
     head     {"leg", "index", "count", "sigma", "draws", "shape", "parts"}: parts are the bytes of x, of x0, and of what is remembered,
-             null where that is x0; or {"begun": digest}: a try at this order begins here
+             null where that is x0; or {"begun": digest}: a try at this order begins here. {"gathered": true}: the last part is that
     part     bytes of the plane of signs and exponents, deflated, in a uint32; that plane; the three other planes of the float32
 
 Numbers of noise cannot be packed; their exponents can, and that is an eighth of them for a quarter of the work.
@@ -29,7 +29,7 @@ VERSION = 1
 BEGINNING = b"ATELSTEP" + struct.pack("<H", VERSION)
 LENGTHS, NUMBER = struct.Struct("<II"), struct.Struct("<I")
 LONGEST_HEAD, LARGEST_BODY = 10_000, 2**30  # bytes
-BEGUN = "begun"
+BEGUN, GATHERED = "begun", "gathered"
 OTHER = "The steps of this picture were kept by another version of Atelier and cannot be read."
 DAMAGED = "The steps of this picture are damaged and cannot be read."
 
@@ -47,12 +47,15 @@ class Place:
     parts: tuple[int | None, ...]
     at: int  # of its body
     head: int  # bytes of its head, which stands before it
+    gathered: bool = False  # the last part is what guidance has gathered
 
 
 def record_of(state: StepState) -> bytes:
     """Of one picture."""
     parts = [packed(state.x), packed(state.x0), *(each if each is None else packed(each) for each in state.remembered)]
+    parts += [] if state.gathered is None else [packed(state.gathered)]
     told: dict[str, object] = {name: getattr(state, name) for name in ("leg", "index", "count", "sigma", "draws")}
+    told |= {} if state.gathered is None else {GATHERED: True}
     head = told | {"shape": list(state.x.shape[1:]), "parts": [None if part is None else len(part) for part in parts]}
     return _record(head, b"".join(part for part in parts if part is not None))
 
@@ -131,10 +134,11 @@ def _place(head: dict[str, object], at: int, length: int) -> Place:
         raise UserError(DAMAGED)
     whole = [each for each in (*numbers, *shape) if isinstance(each, int) and 0 <= each < 2**31]
     lengths = [each for each in parts if each is None or isinstance(each, int)]
-    if len(whole) < 4 + len(shape) or len(lengths) < max(2, len(parts)):
+    gathered = head.get(GATHERED) is True
+    if len(whole) < 4 + len(shape) or len(lengths) < max(2 + gathered, len(parts)):
         raise UserError(DAMAGED)
     leg, index, count, draws, *sides = whole
-    return Place(leg, index, count, float(sigma), draws, tuple(sides), tuple(lengths), at, length)
+    return Place(leg, index, count, float(sigma), draws, tuple(sides), tuple(lengths), at, length, gathered)
 
 
 def read_state(path: Path, place: Place, picture: int) -> StepState:
@@ -153,7 +157,8 @@ def read_state(path: Path, place: Place, picture: int) -> StepState:
     except (OSError, ValueError, struct.error, zlib.error) as error:
         raise UserError(DAMAGED) from error
     assert x is not None and x0 is not None
-    return StepState(place.leg, place.index, place.count, place.sigma, place.draws, x, x0, tuple(remembered), (picture,))
+    gathered = remembered.pop() if place.gathered else None
+    return StepState(place.leg, place.index, place.count, place.sigma, place.draws, x, x0, tuple(remembered), (picture,), gathered)
 
 
 def _cut(body: bytes, lengths: list[int]) -> Iterator[bytes]:

@@ -24,6 +24,7 @@ class StepState:
     x0: Numbers
     remembered: tuple[Numbers | None, ...] = ()  # None: x0, which most samplers take along
     pictures: tuple[int, ...] = (0,)  # their indices within the job, one a row
+    gathered: Numbers | None = None  # the pushes of guidance so far, where it has momentum
 
     @property
     def is_last(self) -> bool:
@@ -34,7 +35,8 @@ class StepState:
         row = self.pictures.index(picture)
         rows = slice(row, row + 1)
         remembered = tuple(None if each is None else each[rows] for each in self.remembered)
-        return replace(self, x=self.x[rows], x0=self.x0[rows], remembered=remembered, pictures=(picture,))
+        gathered = None if self.gathered is None else self.gathered[rows]
+        return replace(self, x=self.x[rows], x0=self.x0[rows], remembered=remembered, pictures=(picture,), gathered=gathered)
 
 
 def together(states: Sequence[StepState]) -> StepState:
@@ -47,6 +49,7 @@ def together(states: Sequence[StepState]) -> StepState:
         x0=np.concatenate([state.x0 for state in states]),
         remembered=tuple(_joined(each) for each in memory),
         pictures=tuple(picture for state in states for picture in state.pictures),
+        gathered=_joined([state.gathered for state in states]),
     )
 
 

@@ -56,20 +56,21 @@ class RunPosition:
     pictures: tuple[int, ...] = (0,)
     begun: Begun = NOT_BEGUN
 
-    def state(self, moment: Moment, count: int) -> StepState:
+    def state(self, moment: Moment, count: int, gathered: Tensor | None = None) -> StepState:
         """A moment of this run of `count` steps as plain numbers."""
         remembered = tuple(None if each is moment.x0 else _numbers(each) for each in moment.remembered)
         numbers = _numbers(moment.x), _numbers(moment.x0), remembered
-        return StepState(self.leg, moment.index, count, moment.sigma, moment.draws, *numbers, self.pictures)
+        return StepState(self.leg, moment.index, count, moment.sigma, moment.draws, *numbers, self.pictures, _kept(gathered))
 
-    def start(self, device: torch.device) -> Moment | None:
-        """The moment from which the run goes on; None: from its beginning."""
+    def start(self, device: torch.device) -> tuple[Moment | None, Tensor | None]:
+        """The moment from which the run goes on, and what guidance has gathered until then; none: from its beginning."""
         state = self.begun.at(self.leg, self.pictures)
         if state is None:
-            return None
+            return None, None
         x, x0 = (_sent(each, device) for each in (state.x, state.x0))
         remembered = tuple(x0 if each is None else _sent(each, device) for each in state.remembered)
-        return Moment(state.index, state.sigma, x0, x, remembered, state.draws)
+        gathered = None if state.gathered is None else _sent(state.gathered, device)
+        return Moment(state.index, state.sigma, x0, x, remembered, state.draws), gathered
 
 
 def levels_of(request: Drawing | Wordless, schedule: NoiseSchedule, steps: Steps) -> NoiseLevels:
@@ -99,18 +100,21 @@ def run(
 
     Raises `Overflow` when a step brings numbers that are not finite. That look is the one time in a step that a device is waited for.
     """
-    steps, start = levels.steps, position.start(latents.device)
+    steps, (start, gathered) = levels.steps, position.start(latents.device)
     if start and position.begun.is_shown(position.leg):
         return start.x0
     latents = start.x if start else latents
     denoiser.begin(steps.skipped + (start.index + 1 if start else 0), steps)
+    denoiser.gathered = gathered
     for moment in sample(request.sampler, denoiser, latents, levels.sigmas, noise, sampler_options(request), start, denoiser.schedule):
         if not torch.isfinite(moment.x).all():
             raise Overflow("Numbers overflowed in the UNet, so there is no picture to show. Try a lower guidance, or another sampler.")
-        made = moment.index + 1
+        made, gathered = moment.index + 1, denoiser.gathered
         denoiser.begin(steps.skipped + made, steps)
         index, count = position.number * steps.run + made, position.count * steps.run
-        yield Step(index, count, position.batch, position.batches, show(moment.x0), state=partial(position.state, moment, steps.run))
+        yield Step(
+            index, count, position.batch, position.batches, show(moment.x0), state=partial(position.state, moment, steps.run, gathered)
+        )
         latents = moment.x
     return latents
 
@@ -134,6 +138,10 @@ def pictures(batch: DrawingBatch[Drawing], latents: Tensor, finish: Callable[[Im
 
 def _sent(numbers: Numbers, device: torch.device) -> Tensor:
     return sent(torch.as_tensor(numbers), device)
+
+
+def _kept(latents: Tensor | None) -> Numbers | None:
+    return None if latents is None else _numbers(latents)
 
 
 def _numbers(latents: Tensor) -> Numbers:

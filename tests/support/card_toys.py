@@ -157,8 +157,9 @@ def given(**changes: Any) -> dict[str, Any]:
 
 
 GUIDED: dict[str, Any] = {
-    "guidance_from": 0.25, "guidance_curve": "Linear", "guidance_end": 9.0, "third_look": "PAG", "projection": 0.5, "push_limit": 20.0,
-    "contrast_as": 5.0, "zero_star": True, "perp_negative": 0.5, "free_u": 0.5, "guidance_rescale": 0.3,
+    "guidance_from": 0.25, "guidance_curve": "Linear", "guidance_end": 9.0, "third_look": "PAG", "projection": 0.5,
+    "push_limit": 20.0, "momentum": -0.5, "contrast_as": 5.0, "zero_star": True, "perp_negative": 0.5, "free_u": 0.5,
+    "guidance_rescale": 0.3,
 }  # fmt: skip
 DRAWINGS: Mapping[str, Callable[[Workshop], Drawing]] = {
     "text": lambda workshop: TextToImage(**SAME, batch_size=2),

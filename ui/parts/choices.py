@@ -19,6 +19,7 @@ from pipelines.requests.enlarge import THE_FILTER
 from pipelines.requests.second_pass import UPSCALER_NAMES
 from pipelines.resolving.control_match import readers
 from pipelines.resolving.suited import samplers_for
+from pipelines.samplers import ALSO
 from ui.door.roles import role, user_of
 from ui.gradio_types import QUIET, Update, Updates, listener
 from ui.messages import FormOffers, OfferedFile, Word
@@ -111,7 +112,8 @@ def choices(studio: Studio, kind: type[Request], name: str, checkpoint_id: str) 
     if name == "checkpoint":
         return controls.named(checkpoints)
     if name == "sampler":
-        return [(each, each) for each in samplers_for(next((entry for entry in checkpoints if entry.id == checkpoint_id), None))]
+        offered = samplers_for(next((entry for entry in checkpoints if entry.id == checkpoint_id), None))
+        return [*((each, each) for each in offered), *((f"{also} ({own})", own) for also, own in ALSO.items())]
     if name in UPSCALERS:
         return upscalers(studio, name)
     if name == "hires_checkpoint":

@@ -192,7 +192,10 @@ def guidance(draft: Draft) -> None:
             draft.show("guidance_curve", "guidance_end", min_width=100)
         draft.slide("guidance_rescale")
         draft.show("third_look")
-        draft.slide("look_strength", "projection", "push_limit", "contrast_as", "perp_negative", "free_u")
+        draft.slide("look_strength", "look_blur", "projection", "push_limit", "momentum", "contrast_as", "contrast_percentile")
+        draft.slide("perp_negative", "free_u")
+        with gr.Row(elem_classes=["free-numbers"]):
+            draft.show("free_b1", "free_b2", "free_s1", "free_s2", min_width=70)
         draft.show("zero_star")
         draft.inputs |= {"seamless": controls.control(draft.kind, "seamless")} if issubclass(draft.kind, Joining) else {}
 

@@ -433,6 +433,7 @@ export type PresetParts = {
   about: string;
   instead: string[];
   parts: PresetPart[];
+  note: string;
 };
 
 export type PresetWords = {

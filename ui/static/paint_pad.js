@@ -18,8 +18,9 @@ export const fitted = (across, up) => {
 };
 
 // `part` finds the elements of the pad by name: pad, sheet, canvas, cursor, undo, redo, done, and those of the brush. `keys`: further
-// ones, chord -> act. What is painted is there again after a reload, under `name`, until `forget`.
-export const paintPad = (part, name, keys = {}) => {
+// ones, chord -> act. What is painted is there again after a reload, under `name`, until `forget`. `turnTo`: opens another layer, whose
+// stroke is undone or done again; without it, only those of the open one are.
+export const paintPad = (part, name, keys = {}, turnTo = null) => {
   const journal = new Journal(name);
   const view = new View(part("canvas"));
   let layer = null;
@@ -54,7 +55,7 @@ export const paintPad = (part, name, keys = {}) => {
   };
   const push = (tiles) => {
     jot(tiles);
-    if (tiles.size) history.push({ tiles, bytes: cost(tiles) });
+    if (tiles.size) history.push({ tiles, bytes: cost(tiles), layer });
     steps();
   };
   const draw = (event) => {
@@ -80,8 +81,9 @@ export const paintPad = (part, name, keys = {}) => {
     end(false);
     const entry = from.pop();
     if (!entry) return;
+    if (entry.layer !== layer) turnTo?.(entry.layer);
     const tiles = exchange(layer, entry.tiles);
-    onto.push({ tiles, bytes: cost(tiles) });
+    onto.push({ tiles, bytes: cost(tiles), layer });
     jot(tiles);
     view.repaint();
     steps();
@@ -121,14 +123,19 @@ export const paintPad = (part, name, keys = {}) => {
   return {
     view, tool, edit, end,
     layer: () => layer,
-    isTouched: () => history.past.length > 0,
+    isTouched: () => history.past.some((entry) => entry.layer === layer),
     forget: () => journal.drop(true),
+    // All that was painted before, on whichever layer, can be undone no more; or what was painted on this one.
+    renew(gone = null) {
+      const stays = (entry) => !!gone && entry.layer !== gone;
+      [history.past, history.future] = [history.past.filter(stays), history.future.filter(stays)];
+    },
     // `image`: a drawing surface of what lies below; `painted`: a layer of the same size; `what`: whose it is, as text. What was painted
-    // on the same before a reload is a step on it.
+    // on the same before a reload is a step on it. With `turnTo`, what was painted on other layers can still be undone.
     open(image, painted, what) {
       [layer, of] = [painted, what];
-      history = new History();
-      const draft = journal.draft(of, layer);
+      if (!turnTo) history = new History();
+      const draft = history.past.some((entry) => entry.layer === layer) ? null : journal.draft(of, layer);
       if (draft) push(remember(layer, (cells) => cells.set(draft.cells)));
       steps();
       measure();

@@ -95,13 +95,14 @@ export const presetForm = ({ body, foot }, { kind, preset, told }, { tried, done
   const negative = wordsField("Words for the negative prompt", told.negative_prompt, written("negative_prompt"));
   const picture = pictureField(preset);
   const keeps = make("div", {});
-  const drawParts = (isChosen) => keeps.replaceChildren(partsField(parts, isChosen));
+  let note = told.note;
+  const drawParts = (isChosen) => keeps.replaceChildren(partsField(parts, isChosen), make("p", { className: "preset-note", textContent: note, hidden: !note }));
   drawParts((part) => !!preset || (!part.usual && !part.names.some((each) => NOT_USUAL.includes(each))));
 
   const again = make("button", { type: "button", className: "act", textContent: "Take the values of the form", title: "The settings that the form holds now, instead of those that are kept", hidden: !preset });
   again.addEventListener("click", () => tried(async () => {
     const kept = parts.flatMap(({ names }) => names);
-    parts = (await ask("/parts", { kind, values: page.forms[kind] ?? {} })).parts;
+    ({ parts, note } = await ask("/parts", { kind, values: page.forms[kind] ?? {} }));
     fromForm = true;
     drawParts((part) => part.names.some((each) => kept.includes(each)));
   }));

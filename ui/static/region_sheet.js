@@ -2,6 +2,7 @@
 // It is the sheet of paint_pad.js; the region that is chosen is on it, and the others that are in sight lie below.
 import * as store from "./canvas_store.js";
 import { make, parts, surface, write } from "./dom.js";
+import { typedNumber } from "./numbers.js";
 import { paintPad } from "./paint_pad.js";
 import { png } from "./png.js";
 import { colorOf, frameOf, layerOf, tinted } from "./region_frame.js";
@@ -42,7 +43,11 @@ const made = (page) => {
   const part = parts(dialog);
   const clear = () => pad.edit((cells) => cells.fill(0));
   const invert = () => pad.edit((cells) => cells.forEach((cell, place) => (cells[place] = 255 - cell)));
-  const pad = paintPad(part, "regions-sheet", { delete: clear, "ctrl+i": invert });
+  const turnTo = (layer) => {
+    at = entries.findIndex((entry) => entry.layer === layer);
+    show();
+  };
+  const pad = paintPad(part, "regions-sheet", { delete: clear, "ctrl+i": invert }, turnTo);
   let asked = null; // see `open`
   let frame = null;
   /** @type {{ region: Record<string, any>, color: string, layer: import("./layer.js").Layer, touched: boolean, seen: boolean, was: number }[]} */
@@ -83,7 +88,7 @@ const made = (page) => {
   };
   const remove = (place) => {
     settle();
-    entries.splice(place, 1);
+    pad.renew(entries.splice(place, 1)[0].layer);
     entries.forEach((entry, now) => (entry.color = colorOf(now)));
     at = Math.max(0, Math.min(at, entries.length - 1));
     if (entries.length) show();
@@ -99,6 +104,9 @@ const made = (page) => {
     const words = make("textarea", { rows: 1, value: region.prompt, placeholder: "What is there", maxLength: 10_000, "aria-label": `Words of ${says.toLowerCase()}` });
     words.addEventListener("input", () => (entries[place].region = { ...entries[place].region, prompt: words.value, template: "" }));
     words.addEventListener("focus", () => place !== at && choose(place));
+    const { low, high, step, title, info } = asked.offers.fields.weight;
+    const weight = make("input", { type: "number", min: low, max: high, step, value: region.weight, title: `${title}. ${info}`, "aria-label": `${title} of ${says.toLowerCase()}` });
+    weight.addEventListener("change", () => (entries[place].region = { ...entries[place].region, weight: typedNumber(weight, entries[place].region.weight, { low, high }) }));
     const eye = tool("seen", "eye", `${seen ? "Hide" : "Show"} ${says.toLowerCase()}`, { "aria-pressed": String(seen) });
     eye.addEventListener("click", () => {
       settle();
@@ -107,7 +115,7 @@ const made = (page) => {
     });
     const out = tool("out", "x", `Remove ${says.toLowerCase()}`);
     out.addEventListener("click", () => remove(place));
-    return make("li", { className: `weighable${place === at ? " chosen" : ""}`, id: `${asked.kind}-region-sheet-${place}` }, dot, words, eye, out);
+    return make("li", { className: `weighable${place === at ? " chosen" : ""}`, id: `${asked.kind}-region-sheet-${place}` }, dot, words, weight, eye, out);
   };
   const chips = () => {
     const more = make("button", { type: "button", className: "quiet", "data-part": "add", textContent: "Add a region", disabled: entries.length >= asked.offers.most });
@@ -160,6 +168,7 @@ const made = (page) => {
       const layers = await Promise.all(asked.regions.map((region) => layerOf(region, frame.width, frame.height).catch(() => layerOf(asked.offers.blank, frame.width, frame.height))));
       entries = asked.regions.map((region, place) => ({ region, color: colorOf(place), layer: layers[place], touched: false, seen: true, was: place }));
       say();
+      pad.renew();
       at = Math.min(asked.at, Math.max(0, entries.length - 1));
       dialog.showModal();
       if (entries.length) show();

@@ -28,13 +28,13 @@ const said = (name, value) => (name === "sigmas" ? value.trim() && "levels" : `$
 const SAYS = {
   sampling: ({ sampler, schedule, batch_size }) =>
     list(schedule && schedule !== "Automatic" ? `${sampler} ${schedule}` : sampler, batch_size > 1 && `${batch_size} at once`),
-  guidance: ({ guidance_from, guidance_until, guidance_curve, guidance_end, guidance_rescale, third_look, look_strength, projection, push_limit, contrast_as, perp_negative, free_u, zero_star, seamless }) =>
+  guidance: ({ guidance_from, guidance_until, guidance_curve, guidance_end, guidance_rescale, third_look, look_strength, projection, push_limit, momentum, contrast_as, perp_negative, free_u, zero_star, seamless }) =>
     list(
       (guidance_from > 0 || guidance_until < 1) && `${per_cent(guidance_from)} to ${per_cent(guidance_until)}`,
       guidance_curve !== "Steady" && `${guidance_curve} to ${guidance_end}`,
       guidance_rescale > 0 && "rescaled",
       third_look !== "None" && look_strength > 0 && third_look,
-      (projection > 0 || push_limit > 0) && "APG",
+      (projection > 0 || push_limit > 0 || Boolean(momentum)) && "APG",
       contrast_as > 0 && `contrast ${contrast_as}`,
       zero_star && "CFG-Zero",
       perp_negative > 0 && "Perp-Neg",
@@ -71,7 +71,14 @@ const CHOICES = {
   tiles: ({ tiling }) => tiling,
   second: ({ hires_tiling }) => hires_tiling,
   options: (values) => acting(values).join(" ") || "none",
-  guidance: ({ guidance_curve, third_look }) => list(guidance_curve === "Steady" && "steady", third_look === "None" && "no look") || "all",
+  guidance: ({ guidance_curve, third_look, contrast_as, free_u }) =>
+    list(
+      guidance_curve === "Steady" && "steady",
+      third_look === "None" && "no look",
+      third_look !== "SEG" && "no blur",
+      !(contrast_as > 0) && "no contrast",
+      !(free_u > 0) && "no free",
+    ) || "all",
 };
 
 const write = (fold, kind) => {
