@@ -69,11 +69,13 @@ def test_pictures_states_and_lines_are_the_same_to_the_last_bit() -> None:
     assert isinstance(said, spoken.PictureSaid)
     assert [frame.tobytes() for frame in spoken.picture_of(said).frames] == [frame.tobytes() for frame in moving.frames]
     x, x0, old = (dice.normal(size=(2, 4, 3, 5)).astype(np.float32) for _ in range(3))
-    state = StepState(1, 2, 9, 0.7, 4, x, x0, (None, old, None), (5, 6))
+    state = StepState(1, 2, 9, 0.7, 4, x, x0, (None, old, None), (5, 6), x0)
     told = there_and_back(spoken.numbers_of(state))
     assert isinstance(told, spoken.Numbers)
     found = spoken.state_of(told)
     assert found.remembered[0] is None and found.remembered[2] is None and found.pictures == (5, 6) and found.sigma == 0.7
+    assert found.gathered is not None and np.array_equal(found.gathered, x0)
+    assert spoken.state_of(spoken.numbers_of(replace(state, gathered=None))).gathered is None
     assert all(np.array_equal(one, other) for one, other in ((found.x, x), (found.x0, x0), (found.remembered[1], old)))
     line = LedgerLine("checkpoint:a", Key("checkpoint", "a"), "checkpoint", "device", 5, True, 1.5, 2)
     assert spoken.line_of(spoken.line_said(line)) == line

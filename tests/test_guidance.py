@@ -167,7 +167,8 @@ def test_what_goes_on_from_a_step_has_the_momentum_of_then(sampler: str, drawing
 
 def test_momentum_is_of_what_is_drawn_whole() -> None:
     with pytest.raises(UserError, match="APG momentum"):
-        TextToImage(momentum=0.5, tiling="Windows").check()
+        TextToImage(momentum=0.5, hires=True, hires_tiling="Windows").check()
+    TextToImage(momentum=0.5, hires=True).check()
 
 
 # ---- both branches -------------------------------------------------------------------------------------------------------------

@@ -213,6 +213,7 @@ class Answers:
     """A guide whose answer is 1 everywhere."""
 
     schedule: Any = None
+    gathered: Any = None
 
     def begin(self, index: int, steps: Steps) -> None: ...
 

@@ -202,6 +202,8 @@ def test_the_line_of_a_refiner_changes_where_the_refiner_takes_over() -> None:
 
 
 class Turn:
+    gathered: object = None
+
     def __init__(self, name: str, began: list[tuple[str, int]]) -> None:
         self.name, self.began = name, began
 

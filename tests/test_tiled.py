@@ -50,6 +50,8 @@ BOXES = [(left, top, left + 8, top + 8) for top in (0, 4, 8) for left in (0, 4, 
 class Convolution:
     """A network of one convolution, whatever the noise level. What it cannot see at a border, it takes to be nothing."""
 
+    gathered: Tensor | None = None
+
     def __init__(self, side: int) -> None:
         torch.manual_seed(1)
         self._network = nn.Conv2d(4, 4, side, padding=side // 2).requires_grad_(False)

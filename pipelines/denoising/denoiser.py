@@ -189,10 +189,9 @@ class Relay:
 
     def begin(self, index: int, steps: Steps) -> None:
         before, self._denoise = self._denoise, [denoise for start, denoise in self._turns if index / steps.planned >= start][-1]
-        gathered = before.gathered
         self._denoise.begin(index, steps)
         if before is not self._denoise and index > steps.skipped:
-            self._denoise.gathered = gathered
+            self._denoise.gathered = before.gathered
 
     @property
     def gathered(self) -> Tensor | None:

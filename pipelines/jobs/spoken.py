@@ -191,7 +191,7 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """A `StepState`. `missing`: which of what is remembered is no numbers of its own."""
+    """A `StepState`. `missing`: which of what is remembered is no numbers of its own. `gathered`: no bytes where it has none."""
 
     leg: int
     index: int
@@ -204,6 +204,7 @@ class Numbers:
     x: bytes
     x0: bytes
     remembered: bytes
+    gathered: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +310,7 @@ def step_said(step: Step, number: int, stored: str) -> StepSaid:
 
 def numbers_of(state: StepState) -> Numbers:
     parts = [_plain(state.x), _plain(state.x0), b"".join(_plain(each) for each in state.remembered if each is not None)]
+    parts.append(b"" if state.gathered is None else _plain(state.gathered))
     missing, shape = [each is None for each in state.remembered], list(state.x.shape)
     return Numbers(state.leg, state.index, state.count, state.sigma, state.draws, list(state.pictures), shape, missing, *parts)
 
@@ -318,7 +320,8 @@ def state_of(said: Numbers) -> StepState:
     own = iter(np.frombuffer(said.remembered, "<f4").reshape(-1, *shape))
     remembered = tuple(None if missing else next(own) for missing in said.missing)
     x, x0 = (np.frombuffer(part, "<f4").reshape(shape) for part in (said.x, said.x0))
-    return StepState(said.leg, said.index, said.count, said.sigma, said.draws, x, x0, remembered, tuple(said.pictures))
+    gathered = np.frombuffer(said.gathered, "<f4").reshape(shape) if said.gathered else None
+    return StepState(said.leg, said.index, said.count, said.sigma, said.draws, x, x0, remembered, tuple(said.pictures), gathered)
 
 
 def _plain(values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> bytes:
