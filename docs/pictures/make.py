@@ -193,7 +193,7 @@ def grid(page: Page) -> None:
     for place, (what, values) in enumerate((("Search and replace", "red, blue, yellow, white"), ("Guidance", "1, 4, 9"))):
         axis = room.locator(".grid-axis").nth(place)
         axis.get_by_role("combobox").fill(what)
-        axis.get_by_role("option").first.click()
+        axis.get_by_role("option", name=what, exact=True).first.click()
         axis.locator(".grid-values").fill(values)
     room.get_by_role("button", name="Draw the grid").click()
     expect(room.locator(".grid-plan")).to_contain_text("12 of 12", timeout=PATIENCE)
