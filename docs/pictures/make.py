@@ -187,7 +187,7 @@ def regions(page: Page) -> None:
 
 def grid(page: Page) -> None:
     """A colour that is replaced across, guidance down, and one cell chosen."""
-    fill(page, "txt2img", width=192, height=128, prompt="a red house on grass by day", seed=5)
+    fill(page, "txt2img", width=192, height=128, steps=8, prompt="a red house on grass by day", seed=5)
     page.locator(".grid-sign:visible").click()
     room = page.locator(".grid-room")
     for place, (what, values) in enumerate((("Search and replace", "red, blue, yellow, white"), ("Guidance", "1, 4, 9"))):

@@ -195,7 +195,7 @@ def guidance(draft: Draft) -> None:
         draft.slide("look_strength", "look_blur", "projection", "push_limit", "momentum", "contrast_as", "contrast_percentile")
         draft.slide("perp_negative", "free_u")
         with gr.Row(elem_classes=["free-numbers"]):
-            draft.show("free_b1", "free_b2", "free_s1", "free_s2", min_width=70)
+            draft.show("free_b1", "free_b2", "free_s1", "free_s2", min_width=110)
         draft.show("zero_star")
         draft.inputs |= {"seamless": controls.control(draft.kind, "seamless")} if issubclass(draft.kind, Joining) else {}
 
