@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from models.networks.video import VideoVae
 
 
+POSED = 1280  # numbers that are added to the time embedding of SV3D's second model: noise, polar angle, azimuth
+
+
 @dataclass(frozen=True)
 class VideoModel:
     """One checkpoint in memory, without its encoder of pictures, which is asked once a clip and lent apart."""
@@ -28,6 +31,11 @@ class VideoModel:
     timed_decoder: bool  # the VAE decodes frames together; else each by itself, which flickers
     one_by_one: bool = False  # with the picture and without it are asked one after the other, as memory does not hold both
     chunk: int = 1  # frames that there is room to decode together
+
+    @property
+    def posed(self) -> bool:
+        """Each frame is told from where it is seen."""
+        return self.unet.config["projection_class_embeddings_input_dim"] == POSED
 
     @property
     def bytes(self) -> int:

@@ -231,7 +231,7 @@ NOT_YET: dict[str, tuple[Shapes, str, str, str]] = {  # row -> header, name, fam
     "unCLIP H": (shape_of(4, 1024, 2048), "sd21-unclip-h", "sd2-unclip", "h"),
     "SSD-1B, Vega, KOALA": (shape_of(4, 2048, 2816), "ssd-1b", "sdxl-small", ""),
     "Playground 2.5": ({**shape_of(4, 2048, 2816), "edm_mean": (1,), "edm_std": (1,)}, "playground", "playground", ""),
-    "SV3D": ({**shape_of(8, 1024, 1280), f"{UNET}input_blocks.1.1.time_stack.0.attn1.to_k.weight": (320, 320)}, "sv3d_p", "sv3d", ""),
+    "SV3D": ({**shape_of(8, 1024, 1280), f"{UNET}input_blocks.1.1.time_stack.0.attn1.to_k.weight": (320, 320)}, "sv3d_p", "sv3d", "p"),
     "SD3": (SD3, "sd3_medium", "sd3", "medium"),
     "SD3.5 medium": ({**SD3, "pos_embed": (1, POSITIONS["3.5m"], 1536)}, "sd3.5", "sd3", "3.5 medium"),
     "SD3.5 large": ({**SD3, "joint_blocks.37.x_block.mlp.fc1.weight": (9728, 2432)}, "sd3.5", "sd3", "3.5 large"),

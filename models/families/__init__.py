@@ -57,6 +57,9 @@ X4_UPSCALER = Family(
 SVD = Family(  # it reads a picture, and no words
     "svd", "Stable Video Diffusion", 576, TextConditioning(), architecture="clip", aligned_levels=SVD_ALIGNED_LEVELS,
 )  # fmt: skip
+SV3D = Family(  # likewise
+    "sv3d", "SV3D", 576, TextConditioning(), architecture="clip", aligned_levels=SVD_ALIGNED_LEVELS,
+)  # fmt: skip
 ZERO123 = Family("zero123", "Zero123", 256, TextConditioning())  # likewise
 
 FAMILIES: dict[str, Family] = {family.key: family for family in (SD1, SD2, SDXL, SDXL_REFINER, X4_UPSCALER)}

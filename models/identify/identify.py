@@ -36,6 +36,7 @@ FOURTH_LEVEL = "decoder.up.3.", "decoder.up_blocks.3."  # of a VAE; that of the 
 DEEPEST = "input_blocks.8.1.transformer_blocks.9.attn2.to_k.weight"  # of SDXL; its smaller relatives end before
 PLAYGROUND = ("edm_mean", "edm_std")
 SVD_CLASSES = 768
+SV3D_CLASSES = {256: "u", 1280: "p"}  # width of what is added to the time embedding: noise alone, or poses as well
 UNCLIP = {1536: "l", 2048: "h"}  # width of what is added to the time embedding -> the CLIP model whose picture vectors it reads
 
 
@@ -82,8 +83,9 @@ def _special(signature: Signature, name: str) -> Identity | None:
     """Relatives of Stable Diffusion that need more than the loop has yet."""
     context, classes, inputs = signature.context, signature.unet_classes, signature.unet_inputs
     if signature.has_part("time_stack"):
-        is_sv3d = classes != SVD_CLASSES
-        return _later("sv3d", "SV3D") if is_sv3d else video_identity("sgm", name)
+        if classes != SVD_CLASSES:
+            return _later("sv3d", "SV3D", SV3D_CLASSES.get(classes, ""))
+        return video_identity("sgm", name)
     if signature.has("cc_projection.weight"):
         return _later("zero123", "Zero123", "stable" if "stable" in name else "xl" if "xl" in name else "")
     if inputs == 7 and context == 1024 and signature.unet(X4_LEVELS):

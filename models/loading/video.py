@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from models.errors import UserError
-from models.families import SVD
+from models.families import SV3D, SVD
 from models.files import ModelFile
 from models.kits import KITS
 from models.loading.loading import latent_space, read_networks
@@ -24,7 +24,7 @@ from models.tensors.embedded_sizes import own_sizes
 from models.tensors.header import Header, read_header
 from models.tensors.layouts import Names
 from models.tensors.sources import Source, config, folder_source
-from models.tensors.video_names import TIME_STACK, video_unet_names, video_vae_names
+from models.tensors.video_names import ADDED, TIME_STACK, video_unet_names, video_vae_names
 from models.video_model import VideoModel
 
 KIT = KITS / "svd"
@@ -52,13 +52,14 @@ def load_video(file: ModelFile, device: Device, go_on: Callable[[], None] = lamb
     parts = _folder_parts(path) if path.is_dir() else _file_parts(path)
     networks = read_networks(parts, device, go_on)
     unet, vae = networks["unet"], networks["vae"]
+    family = SV3D if file.identity.family == SV3D.key else SVD
     return VideoModel(
         file=file,
-        family=replace(SVD, latent=latent_space(SVD, vae)),
+        family=replace(family, latent=latent_space(family, vae)),
         device=device,
         unet=unet,
         vae=vae,
-        preview=load_preview_decoder(path / "preview", SVD).to(device.torch_device),
+        preview=load_preview_decoder(path / "preview", family).to(device.torch_device),
         timed_decoder=is_timed(parts[0].source),
     )
 
@@ -88,10 +89,17 @@ def _file_parts(file: Path) -> list[VideoPart]:
     vae = _source("VAE", file, header, video_vae_names(names))
     unet = _source("UNet", file, header, video_unet_names(names))
     sizes = {part: config(KIT / f"{part}.json") | own_sizes(header.metadata, part) for part in ("unet", "vae")}
+    sizes["unet"] |= _added(unet)
     return [
         VideoPart("vae", vae, partial(blank_video_vae, vae.part, sizes["vae"], is_timed(vae))),
         VideoPart("unet", unet, partial(blank_video_unet, unet.part, sizes["unet"])),
     ]
+
+
+def _added(unet: Source) -> dict[str, object]:
+    """How many numbers are added to the time embedding: what tells SVD, SV3D_u and SV3D_p apart."""
+    width = next((unet.weights[name].shape[-1] for name in ADDED if name in unet.weights), None)
+    return {} if width is None else {"projection_class_embeddings_input_dim": width}
 
 
 def _source(what: str, file: Path, header: Header, names: Names) -> Source:

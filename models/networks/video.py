@@ -11,6 +11,7 @@ from models.json_values import listed
 from models.memory.device import mend_torchvision
 from models.networks.build import Blank, Config, arguments, built
 from models.tensors.video_names import video_unet_tensors, video_vae_tensors
+from models.video_model import POSED
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -24,9 +25,10 @@ EPS = 1e-5  # of the norms in residual blocks
 
 def blank_video_unet(part: str, sizes: Config) -> Blank[UNetSpatioTemporalConditionModel]:
     mend_torchvision()
-    from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
+    from models.networks.posed_unet import PosedUNet, UNetSpatioTemporalConditionModel
 
-    network = built(part, UNetSpatioTemporalConditionModel, sizes, arguments(UNetSpatioTemporalConditionModel))
+    posed = sizes.get("projection_class_embeddings_input_dim") == POSED
+    network = built(part, PosedUNet if posed else UNetSpatioTemporalConditionModel, sizes, arguments(UNetSpatioTemporalConditionModel))
     _as_trained(network)
     layers = network.config["layers_per_block"]
     return Blank(network, partial(video_unet_tensors, layers=layers if isinstance(layers, int) else layers[0]))

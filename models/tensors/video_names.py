@@ -1,5 +1,5 @@
-"""Video models in one file, Stable Video Diffusion's: where it keeps its networks, and the names that these have in diffusers and
-transformers.
+"""Video models in one file, Stable Video Diffusion's and SV3D's: where it keeps its networks, and the names that these have in
+diffusers and transformers.
 
 The original is Stability's generative-models. Its UNet and the decoder of its VAE are those of latent diffusion, with a layer over the
 frames (`time_stack`) behind each one over the picture, and a number that mixes the two (`mix_factor`).
@@ -17,7 +17,9 @@ from models.tensors.unet_names import INNER, OUTER
 
 DECODER = "first_stage_model.decoder."
 # The encoder that made the training's latents is that of the conditioner: an ordinary VAE, beside the one that the decoder was trained on.
-ENCODERS = ("conditioner.embedders.3.encoder.", "first_stage_model.")
+# SV3D, which is told less, has it in another place.
+ENCODERS = ("conditioner.embedders.3.encoder.", "conditioner.embedders.1.encoder.", "first_stage_model.")
+ADDED = ("label_emb.0.0.weight", "add_embedding.linear_1.weight")  # reads what is added to the time embedding
 TIME_STACK = ".time_stack."
 RESIDUAL = {old: new for new, old in INNER.items()}
 FIRST_AND_LAST = {old: new for new, old in OUTER.items()}

@@ -109,7 +109,9 @@ class UNetCaller:
 
 
 class ClipCaller:
-    """The UNet of Stable Video Diffusion: x is a clip, (n, frames, channels, h, w), beside each frame of which lies the same picture."""
+    """The UNet of Stable Video Diffusion and SV3D: x is a clip, (n, frames, channels, h, w), beside each frame of which lies the same
+    picture. Its numbers are told once a clip, or once a frame.
+    """
 
     def __init__(self, model: VideoModel, beside: Beside) -> None:
         self._model, self._go_on = model, beside.go_on
@@ -134,7 +136,7 @@ class ClipCaller:
     def _asked(self, told: Told, branches: Sequence[int], x: Tensor, time: Tensor, samples: Samples) -> Tensor:
         picture, dtype = told.beside(samples, branches), self._model.device.dtype
         assert picture is not None, "a clip begins with a picture"
-        latents, numbers = x.repeat(len(branches), 1, 1, 1, 1), told.sizes[list(branches), 0].repeat_interleave(len(x), 0)
+        latents, numbers = x.repeat(len(branches), 1, 1, 1, 1), told.sizes[list(branches)].squeeze(1).repeat_interleave(len(x), 0)
         given = torch.cat([latents, picture.to(latents).unsqueeze(1).expand(-1, x.shape[1], -1, -1, -1)], 2).to(dtype)
         context = told.context(samples, branches).to(dtype)
         return self._model.unet(given, time.repeat(len(branches)), context, numbers, return_dict=False)[0].float()

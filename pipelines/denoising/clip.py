@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Protocol, cast
 
 import torch
 from PIL import Image
@@ -38,13 +38,27 @@ class Motion:
     picture_noise: float = 0.02  # 0 .. 1: noise that is laid over the picture first; with more of it more moves
 
     @property
-    def numbers(self) -> tuple[float, float, float]:
+    def numbers(self) -> tuple[tuple[float, ...], ...]:
         """The network was trained on one less than the frames of a second."""
-        return self.frames_a_second - 1, self.motion, self.picture_noise
+        return ((self.frames_a_second - 1, self.motion, self.picture_noise),)
+
+
+class Numbers(Protocol):
+    """What a clip's network is told in numbers: `Motion`, or the views of `pipelines.denoising.turntable`."""
+
+    @property
+    def numbers(self) -> tuple[tuple[float, ...], ...]:
+        """Once a clip, or once a frame."""
+        ...
+
+    @property
+    def picture_noise(self) -> float:
+        """Noise that is laid over the picture first, 0 .. 1."""
+        ...
 
 
 def conditioning(
-    model: VideoModel, seen: Tensor, picture: Image.Image, noise: Tensor, motion: Motion, scales: Sequence[float]
+    model: VideoModel, seen: Tensor, picture: Image.Image, noise: Tensor, motion: Numbers, scales: Sequence[float]
 ) -> Conditioning:
     """What is said at each call. Without the picture means zeros in place of its latents and of what is seen in it, and the same numbers.
 
@@ -52,7 +66,7 @@ def conditioning(
     the VAE reads it. `scales`: guidance of each frame.
     """
     latents = _latents(model, to_pixels(picture) + motion.picture_noise * noise)
-    told = Condition(seen, sizes=(motion.numbers,), beside=latents)
+    told = Condition(seen, sizes=motion.numbers, beside=latents)
     without = replace(told, context=torch.zeros_like(seen), beside=torch.zeros_like(latents))
     return Conditioning((AtOnce(((1.0, told),), without),), SteadyGuidance(torch.tensor(scales).view(1, -1, 1, 1, 1)))
 

@@ -1,4 +1,4 @@
-"""A tiny video model of random weights, as Stability's single files name it and as a folder of diffusers.
+"""A tiny video model of random weights, SVD or SV3D, as Stability's single files name it and as a folder of diffusers.
 
 The names are written down here independently of the loader, which goes the other way.
 """
@@ -50,8 +50,10 @@ class ToyVideo:
         return {OWN_SIZES: json.dumps(sizes, default=str)}
 
 
-def toy_video(plain_decoder: bool = False, seed: int = 0) -> ToyVideo:
-    """`plain_decoder`: of the files that are called image decoder."""
+def toy_video(plain_decoder: bool = False, seed: int = 0, added: int = 768) -> ToyVideo:
+    """`plain_decoder`: of the files that are called image decoder. `added`: width of what is added to the time embedding; SV3D has 256 or
+    1280.
+    """
     mend_torchvision()
     from diffusers import AutoencoderKL, AutoencoderKLTemporalDecoder, UNetSpatioTemporalConditionModel
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
@@ -60,7 +62,8 @@ def toy_video(plain_decoder: bool = False, seed: int = 0) -> ToyVideo:
     up: dict[str, Any] = {"up_block_types": ("UpDecoderBlock2D",) * 4, "use_post_quant_conv": False}
     vae = AutoencoderKL(**VAE, **up) if plain_decoder else AutoencoderKLTemporalDecoder(**VAE)
     vision = CLIPVisionModelWithProjection(CLIPVisionConfig(**VISION))
-    return ToyVideo(*(shaken(network, seed).eval() for network in (UNetSpatioTemporalConditionModel(**UNET), vae, vision)))
+    unet = UNetSpatioTemporalConditionModel(**UNET, projection_class_embeddings_input_dim=added)
+    return ToyVideo(*(shaken(network, seed).eval() for network in (unet, vae, vision)))
 
 
 def original(toy: ToyVideo) -> Tensors:
@@ -71,7 +74,8 @@ def original(toy: ToyVideo) -> Tensors:
     found = prefixed("model.diffusion_model.", _unet(toy.unet.state_dict()))
     found |= prefixed("first_stage_model.", {name: tensor for name, tensor in plain.items() if name.startswith("decoder.")} | _timed(vae))
     found |= {f"first_stage_model.{name}": torch.randn_like(tensor) for name, tensor in encoder.items() if name.startswith("encoder.")}
-    found |= prefixed("conditioner.embedders.3.encoder.", encoder)
+    place = 3 if toy.unet.config.projection_class_embeddings_input_dim == 768 else 1
+    found |= prefixed(f"conditioner.embedders.{place}.encoder.", encoder)
     beside = prefixed("visual.", vision_tensors(toy.vision.state_dict()))
     beside |= {"token_embedding.weight": torch.randn(10, 32), "positional_embedding": torch.randn(7, 32), "logit_scale": torch.tensor(4.6)}
     return found | prefixed("conditioner.embedders.0.open_clip.model.", beside)
