@@ -52,11 +52,15 @@ from pipelines.requests.request import (
     Request,
     SecondPass,
     TextToImage,
+    Turn,
     Upscale,
 )
 from pipelines.requests.second_pass import UPSCALER_NAMES
 from pipelines.requests.tiles import ONE_BY_ONE, UNTILED, WINDOWS, one_by_one
+from pipelines.requests.turn import BOTH, EACH, SHEET, WHOLE
 from pipelines.samplers import SAMPLERS
+from tests.support.toy_turning import SIDE as TURNED
+from tests.support.toy_turning import write_turning
 from tests.support.toy_video import toy_video, write_folder
 
 OWN = Path(__file__).parents[1] / "models" / "starter"
@@ -84,6 +88,7 @@ def write_models(folder: Path) -> None:
     _copy(folder / "checkpoints" / "reader", SD1.latent.channels + 5)
     _write_larger(folder / "checkpoints" / "larger")
     write_folder(folder / "checkpoints" / "moving", toy_video())
+    write_turning(folder / "checkpoints" / "turning.safetensors")
 
 
 def _copy(folder: Path, channels: int) -> None:
@@ -321,6 +326,16 @@ def _video(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
     )  # fmt: skip
 
 
+def _turn(dice: Dice, stock: Loaders, common: dict[str, Any]) -> Request:
+    own = {name: common[name] for name in ("steps", "seed", "sampler", "schedule", "threads")}
+    asked = Turn(
+        **own, checkpoint=stock.ids["checkpoint turning"], image=dice.choice(stock.pictures), views=dice.choice((1, 3)),
+        gathered=dice.choice((EACH, BOTH, SHEET)), azimuth=dice.choice((-60.0, 45.0)), elevation=dice.choice((0.0, 20.0)),
+        distance=dice.choice((0.0, 0.25)), object_size=dice.choice((0.5, 0.78)), cut=WHOLE, guidance_scale=dice.choice((1.0, 3.0)),
+    )  # fmt: skip
+    return asked.fitted({"side": TURNED}, None)
+
+
 KINDS: tuple[Callable[[Dice, Loaders, dict[str, Any]], Request], ...] = (
-    _txt2img, _img2img, _inpaint, _outpaint, _controlled, _depth, _hires, _details, _enlarge, _upscale, _video,
+    _txt2img, _img2img, _inpaint, _outpaint, _controlled, _depth, _hires, _details, _enlarge, _upscale, _video, _turn,
 )  # fmt: skip

@@ -62,9 +62,9 @@ ROOMS: tuple[tuple[str, Acts], ...] = (
     ("Drawing", (
         ("See the page: forms, models that there are, notes under a prompt, sizes and plans",
          "canvas.fit canvas.plan choices.lists choices.refresh control_units.fit control_units.preprocessors depth_driver.reading "
-         "depth_map.estimators detailers.detectors sections.about guiding.cost library.details library.devices library.listed "
-         "picture_list.owns reading.owns stage.attach stage.count stage.kept stage.last_seed stage.use_seed send.example POST/tokens "
-         "GET/cards/{model_id}/picture GET/example/{checkpoint_id}/{number:int}"),
+         "depth_map.estimators detailers.detectors sections.about guiding.cost turn_dial.seen library.details library.devices "
+         "library.listed picture_list.owns reading.owns stage.attach stage.count stage.kept stage.last_seed stage.use_seed send.example "
+         "POST/tokens GET/cards/{model_id}/picture GET/example/{checkpoint_id}/{number:int}"),
         ("Generate", "stage.generate"),
         ("Put pictures in, masks and depth maps; paint on them; have details and maps found",
          f"POST/input POST{UPLOAD} canvas.adopt control_units.preview depth_driver.drive depth_map.estimate detailers.find "

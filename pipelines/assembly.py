@@ -25,9 +25,9 @@ from pipelines.metadata.two_passes import first_pass
 from pipelines.people.people import People
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.made_for import draws
-from pipelines.requests.request import Clip, Drawing, Enlarge, Request, SecondPass, TextToImage, input_ids
+from pipelines.requests.request import Clip, Drawing, Enlarge, Request, SecondPass, TextToImage, Turn, input_ids
 from pipelines.requests.second_pass import FirstPass
-from pipelines.resolving.forecast import forecast_of, forecast_of_clip, forecast_of_tiles
+from pipelines.resolving.forecast import forecast_of, forecast_of_clip, forecast_of_tiles, forecast_of_turn
 from pipelines.services.admission import Admission
 from pipelines.services.checks import Checks
 from pipelines.services.clip_plan import ClipPlans
@@ -220,6 +220,8 @@ class Services:
             return forecast_of_tiles(request, self._catalog, runner.machine, runner.ledger)
         if runner and isinstance(request, Clip):
             return forecast_of_clip(request, self._catalog, runner.machine, runner.ledger)
+        if runner and isinstance(request, Turn) and request.checkpoint:
+            return forecast_of_turn(request, self._catalog, runner.machine, runner.ledger)
         if runner is None or not isinstance(request, Drawing):
             return None
         return forecast_of(request, self._catalog, runner.machine, runner.ledger, self.safety.weight)

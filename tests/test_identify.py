@@ -226,12 +226,10 @@ SD3: Shapes = {"joint_blocks.0.context_block.attn.qkv.weight": (4608, 1536), "po
 FLUX: Shapes = {"double_blocks.0.img_attn.norm.key_norm.scale": (128,), "img_in.weight": (3072, 64)}
 GUIDED: Shapes = {**FLUX, "guidance_in.in_layer.weight": (3072, 256)}
 NOT_YET: dict[str, tuple[Shapes, str, str, str]] = {  # row -> header, name, family, variant
-    "Zero123": ({**shape_of(8), "cc_projection.weight": (768, 772)}, "zero123", "zero123", ""),
     "unCLIP L": (shape_of(4, 1024, 1536), "sd21-unclip-l", "sd2-unclip", "l"),
     "unCLIP H": (shape_of(4, 1024, 2048), "sd21-unclip-h", "sd2-unclip", "h"),
     "SSD-1B, Vega, KOALA": (shape_of(4, 2048, 2816), "ssd-1b", "sdxl-small", ""),
     "Playground 2.5": ({**shape_of(4, 2048, 2816), "edm_mean": (1,), "edm_std": (1,)}, "playground", "playground", ""),
-    "SV3D": ({**shape_of(8, 1024, 1280), f"{UNET}input_blocks.1.1.time_stack.0.attn1.to_k.weight": (320, 320)}, "sv3d_p", "sv3d", "p"),
     "SD3": (SD3, "sd3_medium", "sd3", "medium"),
     "SD3.5 medium": ({**SD3, "pos_embed": (1, POSITIONS["3.5m"], 1536)}, "sd3.5", "sd3", "3.5 medium"),
     "SD3.5 large": ({**SD3, "joint_blocks.37.x_block.mlp.fc1.weight": (9728, 2432)}, "sd3.5", "sd3", "3.5 large"),
@@ -271,6 +269,24 @@ def test_a_video_model_says_what_it_was_trained_for(name: str, variant: str, fra
     found = told({**shape_of(8, 1024, 768), f"{UNET}input_blocks.1.1.time_stack.0.attn1.to_k.weight": (320, 320)}, name)
     assert in_short(found) == ("checkpoint", "svd", variant, True)
     assert (found.defaults["frames"], found.defaults["frames_a_second"]) == (frames, pace)
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "convention", "guidance"), [("zero123", "", "Distance", 3.0), ("Stable_Zero123_C", "stable", "Elevation", 3.0)]
+)
+def test_a_model_that_turns_things_is_told_by_its_projection_and_its_numbers_by_its_name(
+    name: str, variant: str, convention: str, guidance: float
+) -> None:
+    found = told({**shape_of(8), "cc_projection.weight": (768, 772)}, name)
+    assert in_short(found) == ("checkpoint", "zero123", variant, True)
+    assert (found.defaults["side"], found.defaults["convention"], found.defaults["guidance_scale"]) == (256, convention, guidance)
+
+
+@pytest.mark.parametrize(("width", "kind"), [(256, "u"), (1280, "p")])
+def test_a_model_of_walks_is_told_by_what_is_added_to_its_time(width: int, kind: str) -> None:
+    found = told({**shape_of(8, 1024, width), f"{UNET}input_blocks.1.1.time_stack.0.attn1.to_k.weight": (320, 320)}, "any name")
+    assert in_short(found) == ("checkpoint", "sv3d", kind, True)
+    assert (found.defaults["side"], found.defaults["views"], found.defaults["convention"]) == (576, 21, "Walk")
 
 
 @pytest.mark.parametrize("row", NOT_YET)

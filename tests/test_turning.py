@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from itertools import pairwise
 from pathlib import Path
@@ -13,54 +12,33 @@ from torch import Tensor, nn
 
 from models.diffusion_model import DiffusionModel
 from models.errors import UserError
-from models.families import SD1
 from models.files import Identity, ModelFile
 from models.identify.identify import identify
 from models.loading.turning import PoseReader, load_pose_reader, load_turning
-from models.tensors.embedded_sizes import OWN_SIZES
 from models.tensors.header import read_header
-from pipelines.denoising.turning import View, conditioning, turning_denoiser
+from pipelines.denoising.turning import View, conditioning, seen_in, turning_denoiser
 from pipelines.denoising.vae_encode import to_pixels
 from pipelines.samplers import plan, sample
 from pipelines.samplers.noise import ImageNoise
 from tests.support.drawing import blots
-from tests.support.original_names import Tensors, ldm_unet, ldm_vae
 from tests.support.toy_files import prefixed, save
-from tests.support.toy_video import VISION, WIDTH, toy_video, vision_tensors
-from tests.support.toy_weights import CPU, ToyNetworks, toy_networks
+from tests.support.toy_turning import POSE, SIDE, TOLD, ToyTurning, original, toy_turning, write_turning
+from tests.support.toy_video import WIDTH
+from tests.support.toy_weights import CPU
 from tests.test_clips import normal
 
-SIDE, POSE, TOLD = 64, 4, 32  # pixels; numbers of a pose; width of what the toy's UNet reads
 VIEWS = (View(), View(azimuth=90, up=30), View(azimuth=-45, up=-20, nearer=0.2))
 PICTURE = blots((SIDE, SIDE))
 
 
 @pytest.fixture(scope="module")
-def toy() -> ToyNetworks:
-    return toy_networks(SD1, 100, channels_in=8)
+def toy() -> ToyTurning:
+    return toy_turning()
 
 
 @pytest.fixture(scope="module")
-def projection() -> nn.Linear:
-    torch.manual_seed(1)
-    return nn.Linear(WIDTH + POSE, TOLD)
-
-
-@pytest.fixture(scope="module")
-def tensors(toy: ToyNetworks, projection: nn.Linear) -> Tensors:
-    """A file as Columbia's code saves it, with what is left over of CLIP's words."""
-    found = prefixed("model.diffusion_model.", ldm_unet(toy.unet.state_dict(), 1)) | prefixed(
-        "first_stage_model.", ldm_vae(toy.vae.state_dict())
-    )
-    found |= prefixed("cond_stage_model.model.visual.", vision_tensors(toy_video().vision.state_dict()))
-    found |= {"cond_stage_model.model.token_embedding.weight": torch.randn(9, 8), "cond_stage_model.model.logit_scale": torch.tensor(4.6)}
-    return found | prefixed("cc_projection.", projection.state_dict())
-
-
-@pytest.fixture(scope="module")
-def file(tensors: Tensors, toy: ToyNetworks, tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
-    sizes = {"unet": dict(toy.unet.config), "vae": dict(toy.vae.config), "vision": VISION}
-    path = save(tmp_path_factory.mktemp("turning") / "zero123-xl.safetensors", tensors, {OWN_SIZES: json.dumps(sizes, default=str)})
+def file(toy: ToyTurning, tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
+    path = write_turning(tmp_path_factory.mktemp("turning") / "zero123-xl.safetensors", toy)
     return ModelFile("toy", path.stem, path, 0, 0.0, Identity("checkpoint", "zero123"))
 
 
@@ -79,13 +57,14 @@ def same(ours: nn.Module, theirs: nn.Module) -> bool:
     return found.keys() == wanted.keys() and all(torch.equal(found[name], wanted[name]) for name in wanted)
 
 
-def test_a_file_is_read_tensor_by_tensor(model: DiffusionModel, reader: PoseReader, toy: ToyNetworks, projection: nn.Linear) -> None:
-    assert same(model.unet, toy.unet) and same(model.vae, toy.vae)
-    assert same(reader.projection, projection) and same(reader.vision.network, toy_video().vision)
+def test_a_file_is_read_tensor_by_tensor(model: DiffusionModel, reader: PoseReader, toy: ToyTurning) -> None:
+    assert same(model.unet, toy.networks.unet) and same(model.vae, toy.networks.vae)
+    assert same(reader.projection, toy.projection) and same(reader.vision.network, toy.video.vision)
 
 
-def test_a_file_without_its_projection_reads_no_poses(tensors: Tensors, tmp_path: Path) -> None:
-    path = save(tmp_path / "cut.safetensors", {name: tensor for name, tensor in tensors.items() if "cc_projection" not in name}, {})
+def test_a_file_without_its_projection_reads_no_poses(toy: ToyTurning, tmp_path: Path) -> None:
+    cut = {name: tensor for name, tensor in original(toy).items() if "cc_projection" not in name}
+    path = save(tmp_path / "cut.safetensors", cut, {})
     with pytest.raises(UserError, match="no reader of poses"):
         load_pose_reader(ModelFile("toy", "cut", path, 0, 0.0, Identity("checkpoint", "zero123")), CPU)
 
@@ -93,7 +72,8 @@ def test_a_file_without_its_projection_reads_no_poses(tensors: Tensors, tmp_path
 @pytest.mark.parametrize(("name", "variant"), [("zero123_165000", ""), ("zero123-xl", "xl"), ("stable_zero123", "stable")])
 def test_a_file_is_told_by_its_header_and_its_kind_by_its_name(name: str, variant: str, file: ModelFile) -> None:
     found = identify(read_header(file.path), name, lambda _: [])
-    assert (found.kind, found.family, found.variant) == ("checkpoint", "zero123", variant)
+    assert (found.kind, found.family, found.variant, found.supported) == ("checkpoint", "zero123", variant, True)
+    assert (found.defaults["side"], found.defaults["convention"]) == (SIDE, "Elevation" if variant == "stable" else "Distance")
 
 
 def test_up_is_negative_and_the_last_number_is_the_distance_or_the_pictures_own_elevation() -> None:
@@ -106,7 +86,8 @@ def test_up_is_negative_and_the_last_number_is_the_distance_or_the_pictures_own_
 def drawn(model: DiffusionModel, reader: PoseReader, views: tuple[View, ...], scale: float = 3.0) -> Tensor:
     """Clean latents of views that begin with one noise."""
     with torch.inference_mode():
-        denoiser = turning_denoiser(model, conditioning(model, reader, PICTURE, views, scale, elevation=10))
+        seen = seen_in(reader, PICTURE, views, elevation=10)
+        denoiser = turning_denoiser(model, conditioning(model, seen, PICTURE, scale))
         noise, sigmas = ImageNoise([5] * len(views), (4, SIDE // 8, SIDE // 8)), plan("DDIM", "Automatic", 4, denoiser.schedule)
         return [moment.x for moment in sample("DDIM", denoiser, noise.first() * sigmas[0], sigmas, noise, trained=denoiser.schedule)][-1]
 
@@ -140,3 +121,10 @@ def test_a_view_of_a_sheet_is_the_one_that_is_drawn_alone(model: DiffusionModel,
     for place, view in enumerate(VIEWS):
         assert torch.equal(sheet[place : place + 1], drawn(model, reader, (view,)))
     assert not torch.equal(sheet[0], sheet[1])
+
+
+def test_an_encoder_of_pictures_that_does_not_fit_is_refused_with_a_sentence(toy: ToyTurning, tmp_path: Path) -> None:
+    wider = original(toy) | prefixed("cc_projection.", nn.Linear(WIDTH + 8 + POSE, TOLD).state_dict())
+    path = save(tmp_path / "odd.safetensors", wider, toy.metadata)
+    with pytest.raises(UserError, match=f"says {WIDTH} numbers, and what follows it reads {WIDTH + 8}"):
+        load_pose_reader(ModelFile("toy", "odd", path, 0, 0.0, Identity("checkpoint", "zero123")), CPU)

@@ -16,9 +16,10 @@ from models.files import Identity, ModelFile
 from models.identify.identify import identify
 from models.loading.video import load_image_encoder, load_video
 from models.tensors.header import read_header
-from pipelines.denoising.clip import clip_denoiser, conditioning, smoothly, triangle
+from pipelines.denoising.clip import clip_denoiser, conditioning, seen_in, smoothly
 from pipelines.denoising.turntable import Turntable, once_around
 from pipelines.denoising.vae_encode import to_pixels
+from pipelines.requests.clip import triangle
 from pipelines.samplers import plan, sample
 from pipelines.samplers.noise import ImageNoise
 from tests.support.drawing import blots
@@ -97,7 +98,7 @@ def test_a_walk_is_what_the_originals_arithmetic_makes(kind: str, toy: ToyVideo,
     walk = once_around(WALK, posed=kind == "p", frames=FRAMES)
     noise = torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(SEED + 1))
     with torch.inference_mode():
-        denoiser = clip_denoiser(model, conditioning(model, vision, PICTURE, noise, walk, triangle(1, 2.5, FRAMES)))
+        denoiser = clip_denoiser(model, conditioning(model, seen_in(vision, PICTURE), PICTURE, noise, walk, triangle(1, 2.5, FRAMES)))
         images, sigmas = ImageNoise([SEED], SHAPE), plan("Euler", "Automatic", STEPS, denoiser.schedule)
         first = images.first()
         begun = denoiser.schedule.prediction.noised(first, sigmas[0])

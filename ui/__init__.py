@@ -21,7 +21,23 @@ from ui.parts.queue import queue
 from ui.parts.reading import folders, reading
 from ui.parts.send import connect, connect_readings
 from ui.parts.stage import Stage, header
-from ui.tabs import controlnet, depth, details, enlarge, gallery, hires, img2img, inpaint, inside, models, outpaint, txt2img, upscale, video
+from ui.tabs import (
+    controlnet,
+    depth,
+    details,
+    enlarge,
+    gallery,
+    hires,
+    img2img,
+    inpaint,
+    inside,
+    models,
+    outpaint,
+    turn,
+    txt2img,
+    upscale,
+    video,
+)
 
 PAGES = {"inspector": "Inspector", "queue": "Queue", "finish": "Finish"}  # of the panel
 DAY = 86_400  # seconds; uploads that are older are removed
@@ -32,6 +48,7 @@ TABS: tuple[ModuleType, ...] = (
     outpaint,
     controlnet,
     depth,
+    turn,
     hires,
     details,
     enlarge,

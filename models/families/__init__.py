@@ -64,5 +64,5 @@ ZERO123 = Family("zero123", "Zero123", 256, TextConditioning())  # likewise
 
 FAMILIES: dict[str, Family] = {family.key: family for family in (SD1, SD2, SDXL, SDXL_REFINER, X4_UPSCALER)}
 # Those that read a picture and no words: by their keys alone, as nothing that goes with the others goes with them.
-WORDLESS: dict[str, Family] = {family.key: family for family in (SVD,)}
+WORDLESS: dict[str, Family] = {family.key: family for family in (SVD, ZERO123, SV3D)}
 EVERY: dict[str, Family] = FAMILIES | WORDLESS

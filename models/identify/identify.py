@@ -16,6 +16,7 @@ from models.identify.distilled import distilled
 from models.identify.folder import identify_folder, video_identity, x4_identity
 from models.identify.newer import newer_family
 from models.identify.trigger_words import trigger_words
+from models.identify.turning import turning_identity, walk_identity
 from models.tensors.header import Header
 from models.tensors.signature import FAMILY_SIZES, Signature
 
@@ -84,10 +85,10 @@ def _special(signature: Signature, name: str) -> Identity | None:
     context, classes, inputs = signature.context, signature.unet_classes, signature.unet_inputs
     if signature.has_part("time_stack"):
         if classes != SVD_CLASSES:
-            return _later("sv3d", "SV3D", SV3D_CLASSES.get(classes, ""))
+            return walk_identity(SV3D_CLASSES[classes], signature.header.metadata) if classes in SV3D_CLASSES else _later("sv3d", "SV3D")
         return video_identity("sgm", name)
     if signature.has("cc_projection.weight"):
-        return _later("zero123", "Zero123", "stable" if "stable" in name else "xl" if "xl" in name else "")
+        return turning_identity(name, signature.header.metadata)
     if inputs == 7 and context == 1024 and signature.unet(X4_LEVELS):
         return _x4(signature, "ldm")
     if context == 1024 and classes in UNCLIP:

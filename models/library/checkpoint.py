@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from models.families import EVERY, FAMILIES, PIXELS_PER_LATENT
+from models.families import EVERY, FAMILIES, PIXELS_PER_LATENT, ZERO123
 from models.files import Identity, ModelFile
 from models.identify.distilled import NOT_DISTILLED, decided_defaults
 from models.identify.folder import read_json
 from models.identify.identify import identify_folder
+from models.identify.turning import trained
 from models.json_values import is_whole, listed, table
 from models.kits import tokenizer_folders
 from models.names import WEIGHTS
@@ -76,14 +77,16 @@ def checkpoint_of(file: ModelFile, facts: Facts) -> Checkpoint:
     own, identity = file.overrides, file.identity
     family_key = identity.family if identity.family in EVERY else "sd1"
     variant = "" if own.variant == NOT_DISTILLED else own.variant or identity.variant
-    found = decided_defaults(identity, own.variant, file.name.lower()) if own.variant else identity.defaults
+    found = _decided(file, variant) if own.variant else identity.defaults
     prediction_type = own.prediction_type or identity.prediction_type
     plain = "v" if prediction_type == "v_prediction" and not variant else variant
     return Checkpoint(
         id=file.id,
         name=file.name,
         family=EVERY[family_key].name,
-        native_size=facts.native_size or SMALLER.get((family_key, plain), EVERY[family_key].native_size),
+        native_size=facts.native_size
+        or _whole(identity.defaults.get("side"))
+        or SMALLER.get((family_key, plain), EVERY[family_key].native_size),
         folder=file.path,
         file=file,
         family_key=family_key,
@@ -97,6 +100,13 @@ def checkpoint_of(file: ModelFile, facts: Facts) -> Checkpoint:
         examples=facts.examples,
         rest=Path(facts.rest) if facts.rest else None,
     )
+
+
+def _decided(file: ModelFile, variant: str) -> dict[str, object]:
+    """What suits it, as a person says of which variant it is."""
+    if file.identity.family == ZERO123.key:
+        return trained(file.identity.defaults, variant)
+    return decided_defaults(file.identity, file.overrides.variant, file.name.lower())
 
 
 def read_checkpoint(folder: Path, checkpoint_id: str = "") -> Checkpoint:

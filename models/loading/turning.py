@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import nn
@@ -26,6 +27,8 @@ from models.tensors.sources import Source, config
 
 KIT = KITS / "sd1"
 PROJECTION = "cc_projection."
+POSE = 4  # numbers of a view
+POSED = 303_966_208 + 593_664  # weights of the encoder of pictures and of the projection, in the published size
 
 
 @dataclass(frozen=True)
@@ -66,4 +69,13 @@ def load_pose_reader(file: ModelFile, device: Device) -> PoseReader:
     with BUILDING, torch.device("meta"):
         blank = Blank(nn.Linear(shape[-1], shape[0]), dict)
     projection = fill(blank, check(source, blank).read(form_of(device)), device)
-    return PoseReader(own_vision(file.path, device), projection)
+    vision = own_vision(file.path, device)
+    _check_fit(file, vision, projection)
+    return PoseReader(vision, projection)
+
+
+def _check_fit(file: ModelFile, vision: Vision, projection: nn.Linear) -> None:
+    says, reads = cast(int, vision.network.config.projection_dim), projection.in_features - POSE
+    if says != reads:
+        what = f"“{file.path.stem}” holds an encoder of pictures that says {says} numbers, and what follows it reads {reads}"
+        raise UserError(f"{what}: the two are of different models. Look for the complete file of this model.")

@@ -15,7 +15,10 @@ from pipelines.images.store import Inputs
 from pipelines.requests.control_unit import ControlUse
 
 if TYPE_CHECKING:
+    from models.diffusion_model import DiffusionModel
+    from models.loading.turning import PoseReader
     from models.memory.clip_forecast import ClipWork
+    from models.memory.forecast import Work
     from models.networks.vision import Vision
     from models.patches.ip_adapter import IpAdapter
     from models.upscalers.upscaler import Upscaler
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from pipelines.preprocessors.annotators import Annotator
 
 NO_VIDEO = "The video model is not here."
+NO_TURNING = "The model that turns things is not here."
 
 
 class Lender(Protocol):
@@ -46,6 +50,14 @@ class Lender(Protocol):
 
     def video(self, model_id: str, work: ClipWork, sparing: bool = False) -> AbstractContextManager[VideoModel]:
         """The rest of it, with room for this clip. `sparing`: it comes to the device a part at a time."""
+        ...
+
+    def pose_reader(self, model_id: str) -> AbstractContextManager[PoseReader]:
+        """What a model that turns things reads a picture and its views by."""
+        ...
+
+    def turning(self, model_id: str, work: Work, sparing: bool = False) -> AbstractContextManager[DiffusionModel]:
+        """The rest of it, with room for these views. `sparing`: as for `video`."""
         ...
 
     def make_room(self) -> None:
@@ -72,6 +84,12 @@ class NoLender:
 
     def video(self, model_id: str, work: ClipWork, sparing: bool = False) -> AbstractContextManager[VideoModel]:
         raise UserError(NO_VIDEO)
+
+    def pose_reader(self, model_id: str) -> AbstractContextManager[PoseReader]:
+        raise UserError(NO_TURNING)
+
+    def turning(self, model_id: str, work: Work, sparing: bool = False) -> AbstractContextManager[DiffusionModel]:
+        raise UserError(NO_TURNING)
 
     def make_room(self) -> None:
         pass

@@ -46,15 +46,21 @@ class View:
         return -math.radians(self.up), math.sin(angle), math.cos(angle), last
 
 
-def conditioning(
-    model: DiffusionModel, reader: PoseReader, picture: Image.Image, views: Sequence[View], scale: float, elevation: float | None = None
-) -> Conditioning:
+def seen_in(reader: PoseReader, picture: Image.Image, views: Sequence[View], elevation: float | None = None) -> Tensor:
+    """(views, 1, width): what all that the cross attention reads says of each view. `elevation`: see `View.numbers`.
+
+    `picture`: RGB, square, at the size that is drawn.
+    """
+    return _context(reader, to_pixels(picture), [view.numbers(elevation) for view in views])
+
+
+def conditioning(model: DiffusionModel, seen: Tensor, picture: Image.Image, scale: float) -> Conditioning:
     """What is said of each view. Without the picture means zeros, behind the projection, and zeros in place of its latents.
 
-    `picture`: RGB, square, at the size that is drawn. `elevation`: see `View.numbers`.
+    `seen`: of `seen_in`, for the same picture.
     """
-    pixels = to_pixels(picture)
-    context, latents = _context(reader, pixels, [view.numbers(elevation) for view in views]), _latents(model, pixels)
+    latents = _latents(model, to_pixels(picture))
+    context = sent(seen, model.device.torch_device)
     told = Condition(context, beside=latents)
     without = replace(told, context=torch.zeros_like(context), beside=torch.zeros_like(latents))
     return Conditioning((AtOnce(((1.0, told),), without),), SteadyGuidance(torch.tensor(scale)))
@@ -71,7 +77,7 @@ def _context(reader: PoseReader, pixels: Tensor, poses: Sequence[Sequence[float]
     side = cast(int, network.config.image_size)
     square = functional.interpolate(pixels, (side, side), mode="bicubic", align_corners=True)
     seen = network(as_clip_sees(square).to(weight)).image_embeds
-    each = [torch.cat([seen, torch.tensor([pose]).to(weight)], 1) for pose in poses]
+    each = [torch.cat([seen, torch.tensor([pose]).to(seen)], 1) for pose in poses]
     return torch.stack([reader.projection(told) for told in each])  # one by one: so a view of a sheet is, bit for bit, the view alone
 
 

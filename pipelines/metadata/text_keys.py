@@ -92,6 +92,17 @@ PICTURE_KEYS = {
     "guidance_last": "Guidance of the last frame",
     "guidance_shape": "Guidance shape",
     "decode_chunk": "Frames decoded together",
+    "cut": "Object cut out by",
+    "background": "Object background",
+    "tolerance": "Object tolerance",
+    "object_size": "Object size",
+    "azimuth": "View azimuth",
+    "elevation": "View elevation",
+    "distance": "View distance",
+    "picture_elevation": "Picture elevation",
+    "views": "Views",
+    "gathered": "Views become",
+    "convention": "View convention",
 }
 UPSCALE_TO = "Postprocess upscale to"  # width x height, in place of a factor
 HIRES = {"sampler": "hires_sampler", "schedule": "hires_schedule"}

@@ -38,6 +38,7 @@ from pipelines.requests.request import (
     Request,
     SecondPass,
     TextToImage,
+    Turn,
     Upscale,
     WithPicture,
     Wordless,
@@ -54,7 +55,7 @@ OWN: tuple[tuple[type[Drawing], tuple[str, ...]], ...] = (
     (Inpaint, ("mask_blur", "masked_content", "area", "padding", "inverted", "soft")),
     (ImageToImage, ("image", "denoising_strength", "tiling")),
 )
-WITHOUT_WORDS: tuple[tuple[type[Wordless], tuple[str, ...]], ...] = ((Clip, ("frames", "motion")),)
+WITHOUT_WORDS: tuple[tuple[type[Wordless], tuple[str, ...]], ...] = ((Turn, ("azimuth",)), (Clip, ("frames", "motion")))
 OF_TILES = {*TILED, *TILED.values()}
 LORA_WEIGHTS = "Lora weights"  # Fooocus: "ink: 0.5, snow: 1", where A1111 has tags in the prompt
 READ_ELSEWHERE = frozenset({

@@ -78,8 +78,9 @@ def loosened(request: Drawn) -> Drawn:
 
 
 def loosened_wordless(request: Shown) -> Shown:
-    """The same of what is drawn without words."""
-    return request if is_sealed(request) else replace(request, as_made="", threads=0, one_by_one=False)
+    """The same of what is drawn without words, all of whose derived fields are such decisions."""
+    decided = {item.name: item.default for item in fields(request) if item.metadata["derived"]}
+    return request if is_sealed(request) else replace(request, **decided)
 
 
 def threads_here(threads: int) -> int:

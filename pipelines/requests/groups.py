@@ -33,10 +33,12 @@ TILES = Group("Tiles")
 DEPTH = Group("Depth map")
 DETAILS = Group("Details")
 CLIP = Group("Clip")
+OBJECT = Group("Object")
+VIEWS = Group("Views")
 CONTROL = Group("Control")
 BRANCH = Group("Branch")
 COMPUTED = Group("Provenance")
 GROUPS = (
-    WORDS, REGIONS, MODEL, PICTURE, SAMPLING, GUIDANCE, ENLARGED, SECOND, BEGINNING, CLIP, MASK, TILES, DEPTH, DETAILS, CONTROL, BRANCH,
-    COMPUTED,
+    WORDS, REGIONS, MODEL, PICTURE, SAMPLING, GUIDANCE, ENLARGED, SECOND, BEGINNING, CLIP, OBJECT, VIEWS, MASK, TILES, DEPTH, DETAILS,
+    CONTROL, BRANCH, COMPUTED,
 )  # in the order in which they are told  # fmt: skip

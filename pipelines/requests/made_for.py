@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from models.families import SVD
+from models.families import SV3D, SVD, ZERO123
 from models.library.checkpoint import Checkpoint
 
 
@@ -24,13 +24,18 @@ MADE_FOR: Mapping[str, MadeFor] = {  # by variant
 }
 
 # By family, of those that read no words; their UNets are of other kinds, so nobody asks for their channels.
-WITHOUT_WORDS: Mapping[str, MadeFor] = {SVD.key: MadeFor("a video model: it makes a clip of a picture", 0, ("video",))}
+WITHOUT_WORDS: Mapping[str, MadeFor] = {
+    SVD.key: MadeFor("a video model: it makes a clip of a picture", 0, ("video",)),
+    ZERO123.key: MadeFor("a model that turns things: it shows a thing from elsewhere", 0, ("turn",)),
+    SV3D.key: MadeFor("a model that turns things: it walks around one", 0, ("turn",)),
+}
 
 
 # Kinds that are drawn by one model alone, and what is said where it is not there.
 LACKING: Mapping[str, str] = {
     "upscale": "This needs Stability’s x4 upscaler (stable-diffusion-x4-upscaler). Put its folder or its file among the checkpoints.",
     "video": "There is no video model yet. Put Stable Video Diffusion (svd_xt.safetensors, of Stability AI) among the checkpoints.",
+    "turn": "This needs a model that turns things (Zero123, Zero123-XL, Stable Zero123, SV3D). Put its file among the checkpoints.",
 }
 
 

@@ -26,6 +26,7 @@ from pipelines.requests.guidance import Joining
 from pipelines.requests.second_pass import SAMPLER_NAMES, SCHEDULE_NAMES, STRENGTHS, USUAL, Enlarging, FirstPass, TwoPasses
 from pipelines.requests.sizes import LONGEST, MEGAPIXELS, SHORTEST
 from pipelines.requests.tiles import InTiles, InWindows
+from pipelines.requests.turn import Turn
 from pipelines.requests.upscale import Upscale
 from pipelines.requests.wording import PICTURES, SEEDS, WEIGHTS_ALONE, WHOLE_LANGUAGE, PictureUse, Wording
 from pipelines.requests.wordless import Wordless
@@ -50,6 +51,7 @@ __all__ = [
     "LoraUse",
     "PictureUse",
     "Request",
+    "Turn",
     "Upscale",
     "WithPicture",
     "Wording",
@@ -224,7 +226,7 @@ class Details(FromPicture):
 
 
 Drawn = TypeVar("Drawn", bound=Drawing)
-OF_ALL = (TextToImage, ImageToImage, Inpaint, Outpaint, Controlled, Depth, SecondPass, Details, Enlarge, Upscale, Clip)
+OF_ALL = (TextToImage, ImageToImage, Inpaint, Outpaint, Controlled, Depth, SecondPass, Details, Enlarge, Upscale, Clip, Turn)
 KINDS: dict[str, type[Request]] = {kind.kind: kind for kind in OF_ALL}
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import psutil
 
+from models.families import SD1
 from models.files import ModelFile
 from models.library.catalog import Checkpoint
 from models.memory.clip_forecast import ClipWork, forecast_clip, slimness_of_video
@@ -17,8 +18,9 @@ from pipelines.images.tiles import WINDOWS_A_CALL, part_side
 from pipelines.prompts.asked import is_guided
 from pipelines.requests.drawn_small import enlarger_of
 from pipelines.requests.enlarge import SMALLEST_TILE, Enlarge
-from pipelines.requests.request import Clip, Drawing, SecondPass
+from pipelines.requests.request import Clip, Drawing, SecondPass, Turn
 from pipelines.requests.tiles import one_by_one
+from pipelines.requests.turn import WALK
 
 
 class CatalogView(Protocol):
@@ -79,9 +81,22 @@ def forecast_of_tiles(request: Enlarge, catalog: CatalogView, machine: Machine, 
 
 def forecast_of_clip(request: Clip, catalog: CatalogView, machine: Machine, ledger: Sequence[LedgerLine]) -> Forecast:
     """The same of a clip, whose phases follow each other: of its largest one."""
-    width, height = request.size
     slimness = slimness_of_video(catalog.model(request.checkpoint).size)
-    work = ClipWork(request.frames, width, height, request.is_guided, request.one_by_one, slimness)
+    return _of_clip(ClipWork(request.frames, *request.size, request.is_guided, request.one_by_one, slimness), machine, ledger)
+
+
+def forecast_of_turn(request: Turn, catalog: CatalogView, machine: Machine, ledger: Sequence[LedgerLine]) -> Forecast:
+    """The same of views; a walk is a clip. The UNet of views is Stable Diffusion 1's."""
+    checkpoint = catalog.checkpoint(request.checkpoint)
+    asked, size = request.fitted(checkpoint.defaults, None), checkpoint.file.size
+    if asked.convention == WALK:
+        return _of_clip(ClipWork(asked.views, *asked.size, asked.is_guided, asked.one_by_one, slimness_of_video(size)), machine, ledger)
+    weights, slimness = weights_of(SD1.key, size, machine), slimness_of(SD1.key, size)
+    work = Work(SD1.key, weights, *asked.size, asked.views, asked.is_guided, slimness=slimness)
+    return forecast(work, machine, available(machine, ledger))
+
+
+def _of_clip(work: ClipWork, machine: Machine, ledger: Sequence[LedgerLine]) -> Forecast:
     found = forecast_clip(work, machine, available(machine, ledger))
     weights = max(found.denoising, found.decoding) - found.work
     return Forecast(weights, found.work, 0, found.available, found.fits, found.advice)

@@ -18,10 +18,11 @@ from models.identify.control import IP_ADAPTER
 from models.library.catalog import Catalog, Checkpoint
 from models.library.vision_files import Encoders
 from models.loading.loading import load, load_vae
+from models.loading.turning import POSED, PoseReader, load_pose_reader, load_turning
 from models.loading.video import load_image_encoder, load_video
 from models.memory.clip_forecast import UNET, VAE, VISION
 from models.memory.device import Device
-from models.memory.forecast import Machine, vae_weights, weights_of
+from models.memory.forecast import NEEDS, Machine, vae_weights, weights_of
 from models.memory.manager import Key
 from models.memory.offload import HOST, Kept, Resident
 from models.networks.vision import Vision, load_vision
@@ -40,6 +41,8 @@ from pipelines.prompts import ClipTokenizer, load_tokenizer
 
 Held = Resident[Any] | Kept[Any]  # Any: what a key of each kind stands for, see `LOADERS`
 MOST_TOKENIZERS = 4
+TURNING = "turn"  # of models that turn things
+POSE_READER = "pose_reader"  # the kind of key of that which lies in one
 PICTURE_ENCODER = "picture_encoder"  # the kind of key of that which lies in a video model
 WATCHED = (".safetensors", ".json", ".txt")  # of a folder: what is read
 
@@ -68,6 +71,9 @@ class Loaders:
         entry = self.entry(key)
         if key.kind in ("video", PICTURE_ENCODER):
             return min(entry.size, (UNET + VAE if key.kind == "video" else VISION) * self._machine.element_size)
+        if key.kind in (TURNING, POSE_READER):
+            numbers = NEEDS["sd1"].unet + NEEDS["sd1"].vae if key.kind == TURNING else POSED
+            return min(entry.size, numbers * self._machine.element_size)
         if key.kind == "checkpoint":
             return weights_of(self._catalog.checkpoint(key.id).family_key, entry.size, self._machine)
         if key.kind == "control":
@@ -114,6 +120,16 @@ class Loaders:
         """That which a video model brings."""
         vision = load_image_encoder(self._catalog.model(key.id), self._reading_device())
         return Resident(vision, [vision.network], self._device.torch_device)
+
+    def read_turning(self, key: Key) -> Resident[DiffusionModel]:
+        model = load_turning(self._catalog.model(key.id), self._reading_device(), self._go_on)
+        device = self._device.torch_device
+        model = replace(model, device=self._device, preview=model.preview.to(device))
+        return Resident(model, [model.unet, model.vae], device)
+
+    def read_pose_reader(self, key: Key) -> Resident[PoseReader]:
+        reader = load_pose_reader(self._catalog.model(key.id), self._reading_device())
+        return Resident(reader, [reader.vision.network, reader.projection], self._device.torch_device)
 
     def _tokenizer(self, folder: Path) -> ClipTokenizer:
         """Building one takes a fifth of a second, and most checkpoints have the same ones."""
@@ -179,6 +195,8 @@ LOADERS: dict[str, Callable[[Loaders, Key], Held]] = {
     "vae": Loaders.read_vae,
     "video": Loaders.read_video,
     PICTURE_ENCODER: Loaders.read_picture_encoder,
+    TURNING: Loaders.read_turning,
+    POSE_READER: Loaders.read_pose_reader,
     "control": Loaders.read_control,
     "annotator": Loaders.read_annotator,
     IP_ADAPTER: Loaders.read_ip_adapter,

@@ -16,6 +16,7 @@ from models.diffusion_model import DiffusionModel, RegionLoras
 from models.errors import Interrupted
 from models.identify.control import IP_ADAPTER
 from models.library.catalog import STARTER, Catalog
+from models.loading.turning import PoseReader
 from models.memory.clip_forecast import ClipWork, forecast_clip, slimness_of_video
 from models.memory.device import Device, choose, is_lost, read_machine, release
 from models.memory.forecast import Machine, Work, peak_in_turn, working_memory
@@ -40,7 +41,7 @@ from pipelines.requests.request import Drawing, Enlarge, Request, TextToImage, W
 from pipelines.resolving.forecast import work_of
 from pipelines.runtime.attempts import Attempts
 from pipelines.runtime.clock import timed
-from pipelines.runtime.loaders import PICTURE_ENCODER, Held, Loaders
+from pipelines.runtime.loaders import PICTURE_ENCODER, POSE_READER, TURNING, Held, Loaders
 from pipelines.runtime.origins import Origins
 from pipelines.runtime.requested import Named
 from pipelines.runtime.shaped import shaped
@@ -234,6 +235,20 @@ class ModelRunner:
         key = Key(PICTURE_ENCODER, model_id)
         with self._alone(key) as vision:
             yield vision
+        self.manager.forget(key)
+
+    @contextmanager
+    def turning(self, model_id: str, work: Work, sparing: bool = False) -> Generator[DiffusionModel]:
+        """A model that turns things, without what reads poses, with room beside it for these views. `sparing`: as for `video`."""
+        with self._alone(Key(TURNING, model_id), working_memory(work, self.machine), sparing) as model:
+            yield model
+
+    @contextmanager
+    def pose_reader(self, model_id: str) -> Generator[PoseReader]:
+        """That of a model that turns things, kept as little as `picture_encoder`."""
+        key = Key(POSE_READER, model_id)
+        with self._alone(key) as reader:
+            yield reader
         self.manager.forget(key)
 
     def make_room(self) -> None:

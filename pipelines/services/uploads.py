@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from pipelines.gallery.leaving import Sign
 from pipelines.images.clip_file import frame_in
 from pipelines.images.decode import WHITE, as_mask, normalise
 from pipelines.images.masking import Size
+from pipelines.images.set_on_white import thing_of
 from pipelines.images.source_type import source_in
 from pipelines.images.store import GONE, Inputs
 from pipelines.images.windows import extended, windows
@@ -41,6 +43,7 @@ from pipelines.requests.request import (
     PictureUse,
     Request,
     SecondPass,
+    Turn,
     Upscale,
     WithPicture,
     input_ids,
@@ -50,6 +53,8 @@ from pipelines.requests.request import (
 from pipelines.requests.wordless import plays
 from pipelines.services.guests import DiskQuota
 
+SHOWN = 208  # pixels of a side of what a page shows
+SMALL = 64  # pixels of a side, of what is only looked for
 AT_ONCE = 2  # pictures that are decoded at the same time
 LARGEST_FILE = 64 * 2**20  # bytes
 MOST_SIDE = 4096  # pixels of an extended picture
@@ -59,7 +64,11 @@ NO_PICTURE = "There is no picture to start from. Drop one on the canvas, paste o
 NO_DEPTH = "There is no picture to start from. Put one in, or bring a depth map and draw at denoising strength 1."
 NO_SOURCE = "There is no picture to enlarge. Drop one, paste one, or open one."
 NO_FIRST = "There is no picture to begin with. Drop one, paste one, or send one here from another tab."
-NOTHING_FOR = {Depth.kind: NO_DEPTH, Enlarge.kind: NO_SOURCE, SecondPass.kind: NO_SOURCE, Upscale.kind: NO_SOURCE, Clip.kind: NO_FIRST}
+NO_THING = "There is no picture of an object yet. Drop one on the canvas, paste one, or open one."
+NOTHING_FOR = {
+    Depth.kind: NO_DEPTH, Enlarge.kind: NO_SOURCE, SecondPass.kind: NO_SOURCE, Upscale.kind: NO_SOURCE, Clip.kind: NO_FIRST,
+    Turn.kind: NO_THING,
+}  # fmt: skip
 TRUNK_GONE = (
     "This branches from a picture that was begun with pictures which are not yours, or not stored here any more. Draw without the branch."
 )
@@ -153,6 +162,14 @@ class Uploads:
             raise UserError(notes[0] if notes else f"There is no picture in {str(folder)[:200]}. It looks for {', '.join(ENDINGS)}.")
         return uses, notes
 
+    def thing(self, request: Turn, user: str) -> bytes:
+        """PNG, small: what a model that turns things will see of this person's picture. Raises `UserError` where that is nothing."""
+        if not request.image or not all(self.find(each, user) for each in input_ids(request)):
+            raise UserError(GONE if request.image else NO_THING)
+        stream = io.BytesIO()
+        thing_of(request, self.inputs, SHOWN).save(stream, "PNG")
+        return stream.getvalue()
+
     def find(self, picture_id: str, user: str) -> Path | None:
         """The file, when it is there and this person's."""
         return self.inputs.path(picture_id) if self.inputs.has(picture_id) and self._book.owns_input(picture_id, user) else None
@@ -173,6 +190,8 @@ class Uploads:
             self._check_details(request)
         if isinstance(request, Outpaint):
             self._check_margins(request)
+        if isinstance(request, Turn):
+            thing_of(request, self.inputs, SMALL)  # raises where there is none
         if isinstance(request, Enlarge):
             self._check_sizes(request)
 

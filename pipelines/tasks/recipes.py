@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from pipelines.jobs.runner import Events
-from pipelines.tasks import depth2img, details, enlarge, img2img, inpaint, outpaint, second_pass, txt2img, upscale, video
+from pipelines.tasks import depth2img, details, enlarge, img2img, inpaint, outpaint, second_pass, turn, txt2img, upscale, video
 from pipelines.tasks.batch import DrawingTask, Task
 from pipelines.tasks.drawn_small import enlarging
 from pipelines.tasks.wordless import WordlessTask
@@ -30,4 +30,5 @@ MADE: dict[str, Callable[[Task[Any]], Generator[Events]]] = {  # without one
 # Any: as above
 WORDLESS: dict[str, Callable[[WordlessTask[Any]], Generator[Events]]] = {  # with one that reads a picture and no words
     "video": video.batches,
+    "turn": turn.batches,
 }

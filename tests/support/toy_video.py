@@ -22,6 +22,7 @@ from tests.support.original_names import RESNET, Tensors, ldm_vae
 from tests.support.toy_controls import shaken
 from tests.support.toy_files import prefixed, save
 
+SAMPLE = 8  # latents of a side, of an SV3D
 WIDTH = 24  # of what the picture's encoder says
 VISION: dict[str, Any] = {
     "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 56, "image_size": 224,
@@ -46,7 +47,8 @@ class ToyVideo:
 
     @property
     def metadata(self) -> dict[str, str]:
-        sizes = {"unet": dict(self.unet.config), "vae": dict(self.vae.config), "vision": VISION}
+        own = {} if self.unet.config.projection_class_embeddings_input_dim == 768 else {"sample_size": SAMPLE}
+        sizes = {"unet": {**self.unet.config, **own}, "vae": dict(self.vae.config), "vision": VISION}
         return {OWN_SIZES: json.dumps(sizes, default=str)}
 
 

@@ -22,6 +22,19 @@ class PlanLines(TypedDict):
     crops: NotRequired[list[tuple[int, int, int, int]]]  # of details: what each drawing sees
 
 
+class ThingQuestion(TypedDict, total=False):
+    """How a model that turns things will see the object. Sent by `turn_dial.js`; read by `ui.parts.turn_dial`."""
+
+    values: object  # of the fields that this depends on, by name
+
+
+class ThingSeen(TypedDict):
+    """Answer to `ThingQuestion`."""
+
+    picture: str  # a data address, or ""
+    says: str  # why there is none
+
+
 class SizeQuestion(TypedDict, total=False):
     """Which size suits a picture. Sent by `plan.js` and `units.js`; read by `ui.parts.canvas.fitting`."""
 

@@ -102,13 +102,14 @@ class Bounds(TypedDict):
 
 
 class ModelDetails(ModelRow):
-    """One entry in full; the last four of a checkpoint alone. Sent by `LibraryHandlers.details`; read by `library_card.js`."""
+    """One entry in full; the last five of a checkpoint alone. Sent by `LibraryHandlers.details`; read by `library_card.js`."""
 
     metadata: dict[str, str]
     sorts: list[str]
     decided: NotRequired[dict[str, object]]
     vaes: NotRequired[list[Reference]]
     numbers: NotRequired[dict[str, Bounds]]
+    ways_title: NotRequired[str]  # what they decide
     ways: NotRequired[list[Reference]]  # of distilling, by their keys
 
 

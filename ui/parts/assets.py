@@ -30,7 +30,7 @@ STYLES = (
 LATER_STYLES = (
     "check.css", "clip.css", "completion.css", "film.css", "grids.css", "guiding.css", "inside.css", "later_dialogs.css",
     "library_devices.css", "lineage.css", "model_cards.css", "presets.css", "prompt_history.css", "region_list.css", "together.css",
-    "token_view.css",
+    "token_view.css", "turn_dial.css",
 )  # of what the second script brings (`ui/parts/scripts.py`)  # fmt: skip
 FONTS = {
     "Inter": "inter/inter-latin-wght-normal.woff2",

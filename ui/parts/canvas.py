@@ -24,6 +24,7 @@ from pipelines import (
     Studio,
     TextToImage,
     UserError,
+    WithPicture,
     limits,
     preflight,
 )
@@ -42,16 +43,16 @@ WIDEST = 4.0  # width to height of what is drawn, at most, and the other way rou
 Mode = Literal["sketch", "mask", "frame"]
 
 
-def canvas(kind: type[FromPicture], mode: Mode, mask: str = "", boxed: bool = False) -> gr.HTML:
+def canvas(kind: type[WithPicture], mode: Mode, mask: str = "", boxed: bool = False, over: bool = False) -> gr.HTML:
     """The picture, by its id. It can be drawn on in colour, masked, or framed. `mask`: the field that holds the mask's id. `boxed`: boxes
-    are laid on it as well.
+    are laid on it as well. `over`: what comes of it lies over it, and what is transparent is no mask.
     """
     held_by = f"{kind.kind}-{mask}" if mask else ""
-    offers = {"kind": kind.kind, "mode": mode, "held": held_by, "most": LARGEST, "boxed": boxed}
+    offers = {"kind": kind.kind, "mode": mode, "held": held_by, "most": LARGEST, "boxed": boxed, "over": over}
     return piece("canvas", f"{kind.kind}-image", value="", offers=offers, interactive=True)
 
 
-def held(kind: type[FromPicture], name: str) -> gr.HTML:
+def held(kind: type[WithPicture], name: str) -> gr.HTML:
     """A field that is shown elsewhere: the canvas tells its value, and is told."""
     own = f"{kind.kind}-{name}"
     return piece("held", own, value="", own=own, interactive=True)

@@ -133,7 +133,9 @@ def listed(
     strengths = studio.strengths.of(user) if user else {}
     checkpoints = studio.checkpoints(kind.kind)
     found = controls.starts(kind, checkpoints)
-    found["checkpoints"] = [{**_offered(studio, entry.file, "", {}), "line": controls.about(entry)} for entry in checkpoints]
+    found["checkpoints"] = [
+        {**_offered(studio, entry.file, "", {}), "variant": entry.variant, "line": controls.about(entry)} for entry in checkpoints
+    ]
     found["enlargers"] = {entry.id: {"name": entry.name, "factor": scale_of(entry.identity)} for entry in _upscaler_files(studio)}
     for name, sorts in racks.items():
         entries = [entry for sort in sorts for entry in studio.library.models(sort)]

@@ -195,12 +195,12 @@ def wire(form: Form, swap: gr.Button | None, aspects: list[gr.Button], dice: gr.
 
 def starts(kind: type[Request], checkpoints: Sequence[Checkpoint]) -> FormOffers:
     """For the page's scripts: what the form holds with each checkpoint, and the size of each aspect."""
-    limit = declared(kind, "width").metadata["limit"]
-    natives = {entry.native_size for entry in checkpoints}
+    limit = limits(kind).get("width")
+    natives = {entry.native_size for entry in checkpoints} if isinstance(limit, Range) else set[int]()
     sizes = {native: {name: aspect_size(native, ratio, limit) for name, ratio in ASPECTS.items()} for native in natives}
     return {
         "starts": {entry.id: plain(starting_values(kind, entry)) for entry in checkpoints},
-        "aspects": {entry.id: sizes[entry.native_size] for entry in checkpoints},
+        "aspects": {entry.id: sizes[entry.native_size] for entry in checkpoints if natives},
         "unnamed": {"vae": [value for _, value in NO_VAE_FILE], "hires_upscaler": list(UPSCALER_NAMES), "enlarged_by": [""]},
     }
 

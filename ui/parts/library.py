@@ -11,9 +11,10 @@ from gradio.context import LocalContext
 
 from models.downloads.recommended import GoodModel
 from models.errors import UserError
-from models.families import EVERY
+from models.families import EVERY, ZERO123
 from models.files import ModelFile, ModelKind
 from models.identify.distilled import FEW, NOT_DISTILLED
+from models.identify.turning import CONVENTIONS
 from models.json_values import is_whole, table
 from models.library.checkpoint import STARTER
 from models.memory.manager import LedgerLine
@@ -99,13 +100,16 @@ class LibraryHandlers:
         """And with what a person decided about a checkpoint, and what there is to decide."""
         own = entry.overrides
         decided = {"prediction_type": own.prediction_type, "zero_terminal_snr": own.zero_terminal_snr, "vae": own.vae, "note": own.note}
-        decided["variant"] = own.variant if own.variant in WAYS else ""
+        turns = entry.identity.family == ZERO123.key
+        ways = CONVENTIONS if turns else WAYS
+        decided["variant"] = own.variant if own.variant in ways else ""
         defaults = {name: own.defaults.get(name) for name in DEFAULTS}
         fitting = [vae for vae in self._library.models("vae") if vae.usable and not reason(self._studio, vae.id, entry.id)]
         vaes = [Reference(id=vae.id, name=vae.name) for vae in fitting]
         numbers = {name: Bounds(**asdict(limits(TextToImage)[name])) for name in DEFAULTS}
-        ways = [Reference(id=key, name=title) for key, title in WAYS.items()]
-        return {**found, "decided": decided | defaults, "vaes": vaes, "numbers": numbers, "ways": ways}
+        offered = [Reference(id=key, name=title) for key, title in ways.items()]
+        title = "Last number" if turns else "Few steps"
+        return {**found, "decided": decided | defaults, "vaes": vaes, "numbers": numbers, "ways": offered, "ways_title": title}
 
     def devices(self, asked: Done) -> list[DeviceRow]:
         """What draws, and what is loaded where. Keys and folders stay here."""
@@ -123,14 +127,15 @@ class LibraryHandlers:
         if prediction not in ("", "epsilon", "v_prediction"):
             raise UserError("The prediction type is epsilon or v. Choose one of them, or leave it as it was found.")
         variant = str(asked.get("variant", ""))
-        if variant not in ("", *WAYS):
+        ways = CONVENTIONS if entry.identity.family == ZERO123.key else WAYS
+        if variant not in ("", *ways):
             raise UserError("It is distilled in one of the ways of the list, or in none. Choose one of them, or leave it as it was found.")
         zero = asked.get("zero_terminal_snr")
         decided = replace(
             entry.overrides,
             prediction_type=prediction,
             zero_terminal_snr=zero if isinstance(zero, bool) else None,
-            variant=variant or (entry.overrides.variant if entry.overrides.variant not in WAYS else ""),
+            variant=variant or (entry.overrides.variant if entry.overrides.variant not in ways else ""),
             vae=str(asked.get("vae", ""))[:100],
             note=str(asked.get("note", entry.overrides.note))[:1000],
             defaults={name: value for name, value in entry.overrides.defaults.items() if name not in DEFAULTS} | _defaults(asked),

@@ -34,7 +34,7 @@ LATER = (
     "inside_asked", "inside_attention", "inside_guidance", "inside_heat", "inside_latents", "inside_likeness", "inside_noise",
     "inside_page", "inside_parts", "inside_plot", "inside_walk", "inside_words", "library_devices", "lineage", "model_cards",
     "preset_ask", "preset_form", "preset_list", "prompt_history", "region_frame", "region_list", "region_over", "region_sheet",
-    "stage_heat", "token_view",
+    "stage_heat", "token_view", "turn_dial", "turn_sphere",
 )  # fmt: skip
 ON_DEMAND = "on_demand"  # the one module that may load another
 SCRIPT_ID = "atelier-script"  # of the element that loads the script

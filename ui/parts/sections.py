@@ -166,12 +166,7 @@ def regions(draft: Draft) -> None:
 
 def sampling(draft: Draft) -> None:
     with row(draft, "sampling", "Sampling"):
-        with gr.Row():
-            for name, lines in (("sampler", SAMPLER_LINES), ("schedule", SCHEDULE_LINES)):
-                says = partial(hint, declared(draft.kind, name).metadata["info"], lines)
-                offered = {"choices": choices(draft.studio, draft.kind, name, str(draft.start["checkpoint"]))} if name == "sampler" else {}
-                draft.show(name, info=says(draft.start[name]), min_width=120, **offered)
-                hinted(draft.inputs[name], says)
+        sampler(draft)
         with row(draft, "options", "Options"):  # `static/form.css` hides those that the sampler and the schedule do not read
             draft.show(*OPTIONS, min_width=100)
         draft.show("batch_size")
@@ -179,6 +174,16 @@ def sampling(draft: Draft) -> None:
     with row(draft, "variation", "Variation"):
         draft.slide("variation_strength")
         draft.show("variation_seed")
+
+
+def sampler(draft: Draft) -> None:
+    """And its schedule."""
+    with gr.Row():
+        for name, lines in (("sampler", SAMPLER_LINES), ("schedule", SCHEDULE_LINES)):
+            says = partial(hint, declared(draft.kind, name).metadata["info"], lines)
+            offered = {"choices": choices(draft.studio, draft.kind, name, str(draft.start["checkpoint"]))} if name == "sampler" else {}
+            draft.show(name, info=says(draft.start[name]), min_width=120, **offered)
+            hinted(draft.inputs[name], says)
 
 
 def guidance(draft: Draft) -> None:

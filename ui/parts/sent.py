@@ -30,6 +30,7 @@ from pipelines import (
     Studio,
     Taken,
     TextToImage,
+    Turn,
     Upscale,
     UserError,
     WithPicture,
@@ -62,6 +63,8 @@ ROLLED = (*TEMPLATES, *PARTS, "loras", "hires_loras", "seed")
 def sent_to(studio: Studio, form: Form, record: PictureRecord, user: str, event: gr.EventData) -> dict[Component, Update]:
     number = getattr(event, "frame", None)
     record = replace(record, frame=number if is_whole(number) else None)
+    if form.kind is Turn:
+        return as_object(studio, form, record, user)
     if issubclass(form.kind, Wordless):
         return as_beginning(studio, form, record, user)
     if form.kind is Controlled:
@@ -192,6 +195,12 @@ def as_larger(studio: Studio, form: Form, record: PictureRecord, user: str) -> d
     """The picture and what it shows, in words. How it is drawn larger stays as it is."""
     taken, drawn = studio.uploads.adopt(record, user), isinstance(record.request, Drawing)
     return form.fill(record.request, leave=[name for name in form.inputs if not (drawn and name in SAID)], image=taken.id)
+
+
+def as_object(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Component, Update]:
+    """The picture to turn the object of. What is painted of another goes; all else stays as it is."""
+    taken = studio.uploads.adopt(record, user)
+    return form.fill(record.request, leave=list(form.inputs), image=taken.id, mask="")
 
 
 def as_second_pass(studio: Studio, form: Form, record: PictureRecord, user: str) -> dict[Component, Update]:

@@ -205,7 +205,7 @@ export const build = ({ element, trigger, props, watch }) => {
   refresh();
 
   const api = {
-    flush, place, former, element, candidates, forming, idle, view,
+    flush, place, former, element, candidates, forming, idle, view, over: sheet.over,
     get posted() {
       return sheet.posted;
     },

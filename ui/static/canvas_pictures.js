@@ -30,7 +30,7 @@ export const pictures = (sheet) => {
       const notes = [...(answer.notes ?? [])];
       await sheet.inTurn(async () => {
         sheet.replace(next);
-        if (sheet.mode !== "mask" || !answer.mask) return;
+        if (sheet.mode !== "mask" || sheet.over || !answer.mask) return;
         if (await load(answer.mask, true)) notes.push("The transparent parts of the picture are the mask.");
       });
       emit("opened", { kind: sheet.kind, width: next.width, height: next.height });

@@ -37,9 +37,10 @@ export class Sheet {
 
   /** @param {Record<string, any>} props @param {import("./canvas_view.js").View} view */
   constructor(props, told, part, view) {
-    const { kind, mode = "mask", held = "", most = 4096 } = props.offers;
+    const { kind, mode = "mask", held = "", most = 4096, over = false } = props.offers;
     this.kind = kind;
     this.mode = mode;
+    this.over = over; // what comes of the picture lies over it, and is not drawn onto it
     this.held = held; // the id of the component that has the mask's id
     this.most = most; // picture pixels of a side
     this.props = props;

@@ -62,9 +62,10 @@ document.addEventListener("keydown", onKey, true);
 
 // Gradio's buttons have no place for these words.
 const TITLES = {
+  "#turn-generate": "Shows the object from where the camera is (Ctrl+Enter)",
   ":is(#enlarge-generate, #upscale-generate)": "Makes the picture in its new size (Ctrl+Enter)",
   "#video-generate": "Makes a clip of the picture (Ctrl+Enter)",
-  "button.generate:not(#enlarge-generate, #upscale-generate, #video-generate)": "Draws the picture that the prompt describes (Ctrl+Enter)",
+  "button.generate:not(#enlarge-generate, #upscale-generate, #video-generate, #turn-generate)": "Draws the picture that the prompt describes (Ctrl+Enter)",
   "button.swap": "Swap width and height",
   "button.dice": "A new seed each time",
   "button.reuse": "Take the seed of the last picture",

@@ -80,7 +80,7 @@ export const libraryCard = (box, does) => {
     const form = make("form", { className: "library-form" },
       make("label", {}, "Predicts", choice("prediction_type", [["", "as found"], ["epsilon", "epsilon"], ["v_prediction", "v"]], own.prediction_type)),
       make("label", {}, "Zero terminal SNR", choice("zero_terminal_snr", [["", "as found"], ["true", "yes"], ["false", "no"]], zero)),
-      make("label", {}, "Few steps", choice("variant", [["", "as found"], ...model.ways.map((way) => [way.id, way.name])], own.variant)),
+      make("label", {}, model.ways_title, choice("variant", [["", "as found"], ...model.ways.map((way) => [way.id, way.name])], own.variant)),
       make("label", {}, "Its VAE", choice("vae", [["", "its own"], ...model.vaes.map((vae) => [vae.id, vae.name])], own.vae)),
       make("label", {}, "Steps", number(model, "steps")),
       make("label", {}, "Guidance", number(model, "guidance_scale")),
@@ -106,7 +106,7 @@ export const libraryCard = (box, does) => {
     return [
       ["Predicts", yours(said[model.prediction] ?? "", own.prediction_type)],
       ["Zero SNR", own.zero_terminal_snr == null ? "" : yours(own.zero_terminal_snr ? "yes" : "no", true)],
-      ["Few steps", yours(model.ways?.find(({ id }) => id === own.variant)?.name ?? "", true)],
+      [model.ways_title ?? "", yours(model.ways?.find(({ id }) => id === own.variant)?.name ?? "", true)],
       ["VAE", yours(vae, true)],
       ["Starts at", yours(starts.join(", "), true)],
     ].filter(([, value]) => value).map(([name, value]) => line(name, value));

@@ -933,6 +933,15 @@ export type PlanLines = {
   crops: number[][];
 };
 
+export type ThingQuestion = {
+  values?: unknown;
+};
+
+export type ThingSeen = {
+  picture: string;
+  says: string;
+};
+
 export type SizeQuestion = {
   checkpoint?: unknown;
   picture?: unknown;
@@ -1194,6 +1203,7 @@ export type ModelDetails = {
   decided: Record<string, unknown>;
   vaes: Reference[];
   numbers: Record<string, Bounds>;
+  ways_title: string;
   ways: Reference[];
 };
 

@@ -26,6 +26,8 @@ const said = (name, value) => (name === "sigmas" ? value.trim() && "levels" : `$
 // its name and factor, both as the server says.
 /** @type {Record<string, (values: Record<string, any>, unnamed: Record<string, string[]>, enlargers: Record<string, import("./messages.d.ts").OfferedEnlarger>) => string>} */
 const SAYS = {
+  around: ({ views, gathered, frames_a_second }) => (views > 1 ? list(`${views} evenly around`, gathered === "Loop" ? `loop, ${frames_a_second} a second` : gathered.toLowerCase()) : "one"),
+  object: ({ mask, cut, background, tolerance }) => list(mask ? "painted" : cut === "Whole picture" ? "whole picture" : `by colour, ${background || "that of the corners"}, ${per_cent(tolerance)}`),
   sampling: ({ sampler, schedule, batch_size }) =>
     list(schedule && schedule !== "Automatic" ? `${sampler} ${schedule}` : sampler, batch_size > 1 && `${batch_size} at once`),
   guidance: ({ guidance_from, guidance_until, guidance_curve, guidance_end, guidance_rescale, third_look, look_strength, projection, push_limit, momentum, contrast_as, perp_negative, free_u, zero_star, seamless }) =>

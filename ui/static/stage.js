@@ -86,10 +86,12 @@ export const build = ({ element, trigger, props, watch }) => {
     select(pictures.newest()?.id ?? null);
   };
 
+  // The canvas of a tab, where what is drawn belongs onto it.
+  const drawnOn = (kind) => (page.canvases[kind]?.over ? null : page.canvases[kind]);
   // Where the running job's pictures form on the canvas of the tab that is open.
   const inPlace = () => {
     const { kind = "", begins_with = "" } = latest ?? {};
-    return page.open.tab === kind && !page.open.heat && page.forms[kind]?.image === begins_with ? page.canvases[kind] : null;
+    return page.open.tab === kind && !page.open.heat && page.forms[kind]?.image === begins_with ? drawnOn(kind) : null;
   };
 
   const pictures = strip(part, choose);
@@ -184,7 +186,7 @@ export const build = ({ element, trigger, props, watch }) => {
     clips?.clear();
     notice("");
     if (follow) select(null);
-    if (follow && page.open.tab === job.kind) covered = !page.canvases[job.kind];
+    if (follow && page.open.tab === job.kind) covered = !drawnOn(job.kind);
     lay();
   };
   const rest = () => {
@@ -252,7 +254,7 @@ export const build = ({ element, trigger, props, watch }) => {
   watch("value", () => {
     if (typeof props.value === "string") {
       follow = true;
-      if (page.open.canvas) covered = !page.canvases[page.open.tab];
+      if (page.open.canvas) covered = !drawnOn(page.open.tab);
       if (jobs.running()) lay();
       return jobs.enqueue(props.value);
     }

@@ -15,6 +15,7 @@ const SAYS = {
   upscale: "The picture is in enlarge, to be drawn larger.",
   depth: "The picture is in depth.",
   video: "The picture is in video.",
+  turn: "The picture is in turn.",
 };
 
 // Name of a part -> what a press of it does. `picture` gives the selected one, `tell` has it sent; `sent` hears of it.

@@ -10,6 +10,7 @@ const FIRST = {
   enlarge: "Put a picture in, choose how much larger it should be, and press Enlarge.",
   upscale: "Put a picture in, say what it shows, and press Enlarge. A model draws it four times larger.",
   video: "Put a picture in, choose how much it shall move, and press Make the clip.",
+  turn: "Put a picture of one thing on the canvas, drag the camera to where it should be seen from, and press Turn.",
   depth: "Put a picture in and estimate its depth, or bring a depth map, say what should be drawn, and press Generate.",
 };
 export const invitation = (kind) =>
