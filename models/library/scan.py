@@ -128,8 +128,13 @@ class Scan:
         insides = [place.inside, *self._really_inside(Path(os.fsdecode(path)))]
         for candidate in listing.candidates:
             before = self._remembered(os.fsencode(candidate.path), candidate.fingerprint)
-            found = before or read(candidate)
+            found = self._titled(before or read(candidate), place)
             yield replace(found, file=replace(found.file, folders=_folders(candidate, insides))), before is None
+
+    def _titled(self, found: Found, place: FolderToScan) -> Found:
+        """What is the starter's and draws is called after it."""
+        title = STARTER_TITLES.get(place.path.name, "") if place.path.parent == self._starter else ""
+        return replace(found, file=replace(found.file, name=title, title=title)) if title else found
 
     def _really_inside(self, path: Path) -> Iterator[tuple[str, ...]]:
         """The folders that lead to it without going through a link."""
@@ -147,7 +152,9 @@ class Scan:
 UPSCALER = "upscaler.safetensors"  # of the starter
 STARTER_FOLDERS: tuple[tuple[str, ModelKind], ...] = (
     ("loras", "lora"), ("vae", "vae"), ("embeddings", "embedding"), ("controlnets", "controlnet"),
+    ("video", "checkpoint"), ("turn", "checkpoint"),
 )  # fmt: skip
+STARTER_TITLES = {"video": "Starter video", "turn": "Starter turn"}  # of what lies in these folders, which would be called after them
 
 
 def _folders(candidate: Candidate, insides: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

@@ -166,11 +166,14 @@ CENTRES = {"left": 0.205, "middle": 0.5, "right": 0.795}
 FEET = {"small": 0.80, "big": 0.865}
 
 
-def arrange(scene: Scene, rng: np.random.Generator) -> Layout:
-    """Decide every coordinate and colour of a scene; the same rng gives the same layout."""
+def arrange(scene: Scene, rng: np.random.Generator, sky: np.random.Generator | None = None) -> Layout:
+    """Decide every coordinate and colour of a scene; the same rng gives the same layout.
+
+    `sky`: chance of its own for the sky; then a scene at another time has the same coordinates below it.
+    """
     horizon = 0.575 + 0.02 * _jitter(rng)
     light = LIGHTS[scene.time]
-    parts = _sky_parts(scene.time, rng)
+    parts = _sky_parts(scene.time, sky or rng)
     if scene.mountains:
         parts += _mountain_parts(horizon, light, rng)
     parts += _ground_parts(scene.ground, light, horizon, rng)
