@@ -9,7 +9,7 @@ import { showPage } from "./panel.js";
 import { keep, ways } from "./save_as.js";
 import { stars } from "./stars.js";
 
-const TABS = { img2img: "Image to image", inpaint: "Inpaint", outpaint: "Outpaint", controlnet: "ControlNet", depth: "Depth", turn: "Turn", hires: "Hires fix", details: "Details", enlarge: "Enlarge", upscale: "Enlarge by diffusion", video: "Video", txt2img: "Text to image" };
+const TABS = { img2img: "Image to image", inpaint: "Inpaint", outpaint: "Outpaint", controlnet: "ControlNet", depth: "Depth", hires: "Hires fix", details: "Details", enlarge: "Enlarge", upscale: "Enlarge by diffusion", video: "Video", turn: "Turn", txt2img: "Text to image" };
 const STEPS = { enlarge: "Enlarge", hires: "Hires fix", details: "Details" };
 const MOST_COMPARED = 4;
 const MOST_ACROSS = 5; // buttons of a row on a phone
