@@ -21,7 +21,7 @@ from tests.support.full_size import single_file_pipeline, write_diffusers_config
 from tests.support.toy_files import as_checkpoint
 
 CPU = Device(torch.device("cpu"), torch.float32)
-PROMPT, NEGATIVE, SIZE = "a photo of a cat on a boat", "rain", 128
+PROMPT, NEGATIVE, SIZE = "a photo of a cat on a boat", "rain", 64
 
 
 @pytest.fixture(scope="module")

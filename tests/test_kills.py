@@ -26,7 +26,7 @@ from tests.support.toys import toy_model_folder, wait_until
 __all__ = ["hub"]
 
 PRELOAD = ("tests.support.toy_server",)
-KILLS = 5
+KILLS = 3  # `python -m bench.soak` makes fifty
 
 
 def start(folder: Path) -> Served:

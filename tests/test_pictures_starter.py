@@ -93,7 +93,7 @@ def test_at_night_turns_day_to_night_and_keeps_what_stands_there(drawn: Draw, in
     by_day = scenes(lambda scene: scene.time == "day", 5)
     before = [picture(scene, number) for number, scene in enumerate(by_day)]
     nights, kept, distances, likeness = [], [], [], []
-    for strength in (0.3, 0.5, 0.8, 1.0):
+    for strength in (0.3, 0.7, 1.0):
         after = [
             drawn(ImageToImage(prompt=words(scene, "night"), image=inputs.keep(image), width=SIDE, height=SIDE, seed=7,
                 denoising_strength=strength))

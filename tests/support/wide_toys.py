@@ -11,6 +11,7 @@ from models.families import Family
 from tests.support.toy_weights import ToyNetworks, toy_networks
 
 WORDS = 49408  # of the tokenizer that single files are used with
+DRAWN = 499  # of them
 
 CROSS, PLAIN = ("CrossAttnDownBlock2D", "CrossAttnUpBlock2D"), ("DownBlock2D", "UpBlock2D")
 ADDED = {"use_linear_projection": True, "addition_embed_type": "text_time", "addition_time_embed_dim": 256}
@@ -36,7 +37,9 @@ WIDTHS = {"clip_l": 768, "clip_h": 1024, "clip_g": 1280}
 
 
 def wide_networks(family: Family, words: int = WORDS) -> ToyNetworks:
-    """Random networks, thin but for the widths by which a family is recognised. The words take most of the room: 76 MB in float16."""
+    """Random networks, thin but for the widths by which a family is recognised. The words take most of the room: 76 MB in float16,
+    a few hundred vectors over and over, as so many random numbers take their time.
+    """
     small = toy_networks(family, 100)
     torch.manual_seed(1)
     return ToyNetworks(_wide_unet(family).eval(), small.vae, {key: _wide_encoder(key, words).eval() for key in family.text.encoders})
@@ -65,4 +68,10 @@ def _wide_encoder(key: str, words: int) -> Any:
     layers: dict[str, Any] = {"num_hidden_layers": 2, "num_attention_heads": 8, "intermediate_size": 64, "hidden_act": act}
     ends: dict[str, Any] = {"bos_token_id": words - 2, "eos_token_id": words - 1}
     config = CLIPTextConfig(vocab_size=words, hidden_size=WIDTHS[key], projection_dim=WIDTHS[key], **layers, **ends)
-    return CLIPTextModelWithProjection(config) if key == "clip_g" else CLIPTextModel(config)
+    config.vocab_size = min(words, DRAWN)
+    encoder = CLIPTextModelWithProjection(config) if key == "clip_g" else CLIPTextModel(config)
+    vectors = encoder.get_input_embeddings()
+    rows = torch.arange(words) % vectors.num_embeddings
+    encoder.set_input_embeddings(torch.nn.Embedding(words, WIDTHS[key], _weight=vectors.weight.data[rows]))
+    encoder.config.vocab_size = words
+    return encoder

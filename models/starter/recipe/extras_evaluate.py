@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,8 +127,10 @@ def _psnr(starter: Starter, scenes: Pictures, wanted: Pictures) -> float:
 # -- the embedding ------------------------------------------------------------
 
 
-def embedding_figures(starter: Starter, judge: Judge, vectors: Tensor, guidance_scale: float, count: int) -> Figures:
-    """How often night and mountains are seen, and how well the things beside the word are."""
+def embedding_figures(
+    starter: Starter, judge: Judge, vectors: Tensor, guidance_scale: float, count: int, among: Collection[str] = ()
+) -> Figures:
+    """How often night and mountains are seen, and how well the things beside the word are; `among`: these rows alone."""
     rng = np.random.default_rng(HELD_OUT_SEED + 4)
     scenes = [scene_of_split(rng, is_held_out=True) for _ in range(count)]
     prompts = [_with_word(scene, rng) for scene in scenes]
@@ -144,6 +146,7 @@ def embedding_figures(starter: Starter, judge: Judge, vectors: Tensor, guidance_
     return {
         name: _night_figures(to_pictures(starter.vae, latents_of(starter, words, guidance_scale, text)), things, judge)
         for name, (words, text) in texts.items()
+        if name in among or not among
     }
 
 
