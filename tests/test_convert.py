@@ -99,15 +99,17 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 # ------------------------------------------------------------------------------------------------------------------- what is converted
 
 
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize(("wrapper", "is_new"), [("", True), ("state_dict", True), ("params_ema", True), ("state_dict", False)])
 def test_weights_keep_their_names_numbers_and_types(tmp_path: Path, wrapper: str, is_new: bool) -> None:
     content = {wrapper: WEIGHTS, "epoch": 3} if wrapper else WEIGHTS
     assert same(load_file(converted(tmp_path, content, _use_new_zipfile_serialization=is_new)), WEIGHTS)
 
 
-def test_the_new_file_passes_for_a_whole_safetensors_file_and_the_old_one_stays(tmp_path: Path) -> None:
-    made = converted(tmp_path, WEIGHTS)
-    assert set(read_header(made).tensors) == set(WEIGHTS)
+@pytest.mark.parametrize("is_new", [True, False])
+def test_the_new_file_passes_for_a_whole_safetensors_file_and_the_old_one_stays(tmp_path: Path, is_new: bool) -> None:
+    made = converted(tmp_path, WEIGHTS, _use_new_zipfile_serialization=is_new)
+    assert set(read_header(made).tensors) == set(WEIGHTS) and same(load_file(made), WEIGHTS)
     assert {path.name for path in tmp_path.iterdir()} == {"made.safetensors", "model.ckpt"}
 
 
@@ -203,6 +205,7 @@ HARMFUL: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize(("case", "is_new"), [*((case, True) for case in HARMFUL), ("os.mkdir", False)])
 def test_a_file_that_asks_for_code_is_refused_and_nothing_runs(tmp_path: Path, case: str, is_new: bool) -> None:
     content = torch_bytes({"state_dict": WEIGHTS, "x": HARMFUL[case]()}, _use_new_zipfile_serialization=is_new)
@@ -229,8 +232,11 @@ def test_a_bare_pickle_that_was_cut_short_is_damaged(tmp_path: Path) -> None:
     assert "damaged" in refusal(tmp_path, pickle.dumps({"a": list(range(999))}, 4)[:500])
 
 
-def test_nothing_runs_in_the_process_either(tmp_path: Path) -> None:
-    refusal(tmp_path, pickle.dumps(HARMFUL["os.mkdir"](), 4))
+@pytest.mark.parametrize(
+    "content", [pickle.dumps(HARMFUL["os.mkdir"](), 4), torch_bytes({"x": HARMFUL["os.system"]()})], ids=["bare", "torch"]
+)
+def test_nothing_runs_in_the_process_either(tmp_path: Path, content: bytes) -> None:
+    refusal(tmp_path, content)
 
 
 @pytest.mark.usefixtures("at_once")

@@ -176,8 +176,9 @@ def visitors(behind: Behind) -> dict[str, tuple[Role, Any, dict[str, str]]]:
         made = behind.door.post_json("/people/links", {"name": role, "role": role}, owner).json()
         cookie = come_in(behind, made["address"].rpartition("/")[2])
         found[f"{role} by a link, through the proxy"] = (role, through, {"Cookie": cookie})
-        found[f"{role} by a link, in the network"] = (role, direct, {"Host": lan, "Cookie": cookie})
-        found[f"{role} by a link, as if at the machine"] = (role, direct, {"Host": here, "Cookie": cookie})
+        if not behind.proxy.below:  # a path of another site is nothing to those who come past the proxy
+            found[f"{role} by a link, in the network"] = (role, direct, {"Host": lan, "Cookie": cookie})
+            found[f"{role} by a link, as if at the machine"] = (role, direct, {"Host": here, "Cookie": cookie})
     return found
 
 

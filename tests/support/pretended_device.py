@@ -238,6 +238,9 @@ class _Hooks(torch._C._acc.PrivateUse1Hooks):  # pyright: ignore[reportAttribute
 # ------------------------------------------------------------------------------------------------ kernels
 
 
+PLAIN = {int, float, bool, type(None), str, torch.dtype, torch.layout, torch.memory_format}  # most of what operators are given
+
+
 class _Views:
     """The host's views of what one operator is given. Raises `RuntimeError` for what a real card would refuse."""
 
@@ -246,6 +249,8 @@ class _Views:
         self._pairs: list[tuple[Tensor, Tensor]] = []
 
     def of(self, value: Any) -> Any:
+        if type(value) in PLAIN:
+            return value
         if isinstance(value, Tensor):
             return self._view(value)
         if isinstance(value, tuple | list):
