@@ -61,6 +61,7 @@ def test(arguments: list[str]) -> int:
     if not arguments:
         install_other_browsers()
     environment = {**os.environ, **({"CHROMIUM": chromium} if chromium else {})}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each worker, and each studio that a test starts, would compile all anew
     if arguments in (
         [],
         ["--smoke"],

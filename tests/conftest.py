@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+import compileall
 import gc
+import importlib
+import sys
 from collections import Counter
+from collections.abc import Generator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    from tests.support.app_fixtures import RunningStudio
+    from tests.support.one_chromium import OneChromium
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPILED = "models", "pipelines", "ui", "bench", "docs", "packages", "tests/support"
 # Files of few tests that take long. Several workers take files in this order, then those of many tests, so none works on alone at the end.
 LONG = (
-    "test_types", "test_page_finishing", "test_remake", "test_control_acceptance", "test_models_acceptance", "test_full_size",
-    "test_faults_files", "test_door_links", "test_pictures_acceptance", "test_page_afternoon", "test_acceptance", "test_pictures_starter",
-    "test_starter", "test_starter_extras", "test_kills", "test_page_library", "test_page_windows", "test_page_enlarge",
-    "test_page_firefox", "test_page_webkit", "test_page_sizes", "test_page_access", "test_page_models", "test_page_tools",
-    "test_run_killed", "test_annotators_large", "test_recipe_controls",
+    "test_types", "test_acceptance", "test_on_a_card", "test_door_hostile", "test_page_afternoon", "test_models_acceptance", "test_remake",
+    "test_canvas", "test_page", "test_full_size", "test_faults_files", "test_door_links", "test_pictures_starter", "test_starter",
+    "test_starter_extras", "test_kills", "test_page_library", "test_page_windows", "test_page_enlarge", "test_page_firefox",
+    "test_page_webkit", "test_page_sizes", "test_page_access", "test_page_models", "test_page_tools", "test_run_killed",
+    "test_annotators_large", "test_recipe_controls",
 )  # fmt: skip
+
+# Files whose tests share a server that takes seconds to start: one worker has all of these.
+TOGETHER = {
+    "the studio": ("test_acceptance", "test_control_acceptance", "test_page_finishing", "test_pictures_acceptance"),
+    "the doors": (
+        "test_door_browser", "test_door_hostile", "test_door_login", "test_door_roles", "test_door_routes", "test_input_door",
+        "test_depth_page",
+    ),
+}  # fmt: skip
 
 for told in ("page_fixtures", "unit_pages", "other_browsers", "browser_round"):
     pytest.register_assert_rewrite(f"tests.support.{told}")  # their asserts tell values
@@ -29,12 +51,47 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.markexpr = "smoke"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Before several workers start, what they and hundreds of other processes import is compiled once, and not by each."""
+    if getattr(session.config.option, "numprocesses", None) and not sys.dont_write_bytecode:
+        for folder in COMPILED:
+            compileall.compile_dir(ROOT / folder, quiet=2, workers=0)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """The asserts of test files are rewritten once: each worker begins with other files, and finds those of the others done."""
+    told = getattr(session.config, "workerinput", None)
+    if not told or sys.dont_write_bytecode or [Path(each).name for each in session.config.args] != ["tests"]:
+        return
+    names = sorted(path.stem for path in (ROOT / "tests").glob("test_*.py"))
+    first = len(names) * int(told["workerid"].removeprefix("gw")) // told["workercount"]
+    for name in (*names[first:], *names[:first]):
+        with suppress(Exception, pytest.skip.Exception):  # what is wrong with a file, its own collection says
+            importlib.import_module(f"tests.{name}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file at a time, as `--dist loadfile` does, but for those of `TOGETHER`."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return next((name for name, files in TOGETHER.items() if Path(file).stem in files), file)
+
+    return Files(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The order in which xdist hands out files (`--no-loadscope-reorder`); within a file the order stays."""
     if not hasattr(config, "workerinput"):
         return
     tests = Counter(item.path.stem for item in items)
     place = {name: number for number, name in enumerate(LONG)}
+    place |= {each: min(place.get(each, len(LONG)) for each in files) for files in TOGETHER.values() for each in files}
     items.sort(key=lambda item: (place.get(item.path.stem, len(LONG)), -tests[item.path.stem]))
 
 
@@ -42,3 +99,21 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """The libraries are left out of every later collection of garbage, which then takes milliseconds and not a third of a second."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def one_chromium() -> Generator[OneChromium]:
+    """For the modules that look at pages; it starts when the first of them asks."""
+    from tests.support.one_chromium import OneChromium
+
+    with closing(OneChromium()) as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory, one_chromium: OneChromium) -> Generator[RunningStudio]:
+    """`python app.py` as a newcomer starts it, for all who draw with the starter as people do."""
+    from tests.support.app_fixtures import running_studio
+
+    with running_studio(tmp_path_factory.mktemp("studio"), one_chromium.port) as studio:
+        yield studio

@@ -14,11 +14,11 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from pipelines import TextToImage
 from pipelines.jobs.outputs import read
-from tests.support.app_fixtures import RunningStudio, reading_of, running
-from tests.support.page_fixtures import Visit, browser, visiting, wait_for
+from tests.support.app_fixtures import RunningStudio, reading_of
+from tests.support.page_fixtures import Visit, browser, shared_page, visiting, wait_for
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser", "running"]
+__all__ = ["browser"]
 
 PROMPT = "a red house on the left in the snow at night, with mountains"
 COUNT_FRAMES = """() => {
@@ -30,7 +30,7 @@ COUNT_FRAMES = """() => {
 
 @pytest.fixture
 def visit(running: RunningStudio, browser: Browser) -> Generator[Visit]:
-    with visiting(running, browser) as visit:  # type: ignore[arg-type]
+    with visiting(running, browser, shared_page(browser, running.url)) as visit:  # type: ignore[arg-type]
         visit.page.set_default_timeout(120_000)
         yield visit
         assert visit.complaints == []

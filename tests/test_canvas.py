@@ -12,17 +12,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
-from tests.support.canvas_harness import Easel, Inputs, easel, noise, png, serving
+from tests.support.canvas_harness import Easel, Inputs, canvas_server, easel, inputs, noise, png
 from tests.support.page_fixtures import browser, wait_for
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser"]
-
-
-@pytest.fixture
-def inputs() -> Generator[Inputs]:
-    with serving() as inputs:
-        yield inputs
+__all__ = ["browser", "canvas_server", "inputs"]
 
 
 @pytest.fixture

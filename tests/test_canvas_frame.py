@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.canvas_harness import Easel, Inputs, easel, noise, png, serving
+from tests.support.canvas_harness import Easel, Inputs, canvas_server, easel, inputs, noise, png
 from tests.support.page_fixtures import browser
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser"]
+__all__ = ["browser", "canvas_server", "inputs"]
 COVERED = """() => [...document.querySelectorAll("[data-handle]")].filter((handle) => {
   const { left, top, width, height } = handle.getBoundingClientRect();
   return document.elementFromPoint(left + width / 2, top + height / 2) !== handle;
@@ -26,12 +25,6 @@ AGAIN = """async () => {
   inside.canvas.build({ element: home, trigger() {}, props, server: {}, watch() {} });
 }"""
 WINDOWS = [{"viewport": {"width": 1440, "height": 900}}, {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}]
-
-
-@pytest.fixture
-def inputs() -> Generator[Inputs]:
-    with serving() as inputs:
-        yield inputs
 
 
 def form(here: Easel, **values: object) -> None:

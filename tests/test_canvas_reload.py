@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.canvas_harness import Easel, Inputs, easel, noise, serving
+from tests.support.canvas_harness import Easel, Inputs, canvas_server, easel, inputs, noise
 from tests.support.page_fixtures import browser
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser"]
+__all__ = ["browser", "canvas_server", "inputs"]
 LEAVES = """([type, delay]) => window.addEventListener(type, () => {
   const leave = () => { sessionStorage.bytes = harness_bytes(Object.values(inside.page.canvases)[0].layer.bytes); location.reload(); };
   delay ? setTimeout(leave, delay) : leave();
@@ -35,12 +35,6 @@ HELD = """(filled) => {
   };
 }"""
 TOLD = "() => JSON.parse(localStorage['atelier.canvas.inpaint'] ?? null)?.bases[0]"
-
-
-@pytest.fixture
-def inputs() -> Generator[Inputs]:
-    with serving() as inputs:
-        yield inputs
 
 
 @pytest.fixture

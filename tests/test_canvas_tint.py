@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator
 
 import numpy as np
 import pytest
@@ -11,11 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser
 
-from tests.support.canvas_harness import Easel, Inputs, easel, noise, serving
+from tests.support.canvas_harness import Easel, Inputs, canvas_server, easel, inputs, noise
 from tests.support.page_fixtures import browser, wait_for
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser"]
+__all__ = ["browser", "canvas_server", "inputs"]
 SIDE, RADIUS = 400, 100
 GROUNDS = {
     "red": (188, 58, 40),
@@ -26,12 +25,6 @@ GROUNDS = {
     "black": (0, 0, 0),
 }
 Pixels = NDArray[np.float64]
-
-
-@pytest.fixture(scope="module")
-def inputs() -> Generator[Inputs]:
-    with serving() as inputs:
-        yield inputs
 
 
 def luminance(pixels: Pixels) -> Pixels:

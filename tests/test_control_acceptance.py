@@ -18,12 +18,12 @@ from pipelines import Controlled, Depth
 from pipelines.depth.depth_map import to_map, to_picture
 from pipelines.images.store import Inputs
 from pipelines.jobs.outputs import read
-from tests.support.app_fixtures import RunningStudio, reading_of, running
+from tests.support.app_fixtures import RunningStudio, reading_of
 from tests.support.asked import drawing
-from tests.support.page_fixtures import Visit, browser, visiting, wait_for
+from tests.support.page_fixtures import Visit, browser, shared_page, visiting, wait_for
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser", "running"]
+__all__ = ["browser"]
 
 SCENE = Scene((Thing("house", "red", "left", "big"),), "grass", "day", mountains=False)
 NEAR = 2  # pixels within which two outlines are the same
@@ -32,7 +32,7 @@ SEED = "11"
 
 @pytest.fixture
 def visit(running: RunningStudio, browser: Browser) -> Generator[Visit]:
-    with visiting(running, browser, viewport={"width": 1440, "height": 1000}) as visit:  # type: ignore[arg-type]
+    with visiting(running, browser, shared_page(browser, running.url, 1440, 1000)) as visit:  # type: ignore[arg-type]
         visit.page.set_default_timeout(120_000)
         yield visit
         assert visit.complaints == []

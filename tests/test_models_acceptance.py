@@ -31,7 +31,8 @@ from pipelines.jobs.outputs import inspect
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.runner import ModelRunner
 from tests.support.drawing import finished
-from tests.support.page_fixtures import Visit, browser, visiting, wait_for
+from tests.support.one_chromium import OneChromium
+from tests.support.page_fixtures import Visit, browser, shared_page, visiting, wait_for
 from tests.support.toy_files import write_every_format
 
 __all__ = ["browser"]
@@ -110,10 +111,10 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def running(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Generator[Running]:
+def running(shop: Shop, tmp_path_factory: pytest.TempPathFactory, one_chromium: OneChromium) -> Generator[Running]:
     folder = tmp_path_factory.mktemp("studio")
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LANG", "HOME") if name in os.environ}
-    command = [sys.executable, str(ROOT / "app.py"), "--no-browser", "--port", "0", "--outputs-dir", str(folder)]
+    command = [sys.executable, str(ROOT / "app.py"), "--no-browser", "--port", str(one_chromium.port), "--outputs-dir", str(folder)]
     command += ["--models-dir", str(shop.folder)]
     with (folder / "log.txt").open("w") as log:
         process = subprocess.Popen(command, env=kept, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -145,7 +146,8 @@ def picture_of(visit: Visit, running: Running, before: str | None) -> tuple[dict
 def test_two_people_swap_checkpoint_vae_and_lora_in_turn(running: Running, shop: Shop, browser: Browser) -> None:
     other = next(path for name, path in shop.made.items() if name.startswith("Stable Diffusion 1, "))
     lora, vae = STARTER / "loras" / "ink.safetensors", STARTER / "vae" / "warm-print.safetensors"
-    with visiting(running, browser) as ada, visiting(running, browser) as ben:  # type: ignore[arg-type]
+    shared = shared_page(browser, running.url)
+    with visiting(running, browser, shared) as ada, visiting(running, browser) as ben:  # type: ignore[arg-type]
         for visit in (ada, ben):
             visit.page.set_default_timeout(120_000)
         ada.set("seed", "3")
@@ -194,7 +196,7 @@ def test_two_people_swap_checkpoint_vae_and_lora_in_turn(running: Running, shop:
 
 @pytest.mark.browser
 def test_the_models_tab_lists_the_folder_and_says_what_does_not_fit(running: Running, shop: Shop, browser: Browser) -> None:
-    with visiting(running, browser) as visit:  # type: ignore[arg-type]
+    with visiting(running, browser, shared_page(browser, running.url)) as visit:  # type: ignore[arg-type]
         visit.open_tab("Models")
         wait_for(visit.page, lambda: visit.page.locator(".library-list li").count() >= len(shop.made))
         names = set(visit.page.locator(".library-list strong").all_text_contents())

@@ -14,11 +14,11 @@ from playwright.sync_api import Browser
 
 from pipelines.jobs.outputs import read
 from pipelines.requests.request import Details, Drawing, Enlarge, Request, SecondPass, TextToImage
-from tests.support.app_fixtures import RunningStudio, running
-from tests.support.page_fixtures import Visit, at_rest, browser, visiting, wait_for
+from tests.support.app_fixtures import RunningStudio
+from tests.support.page_fixtures import Visit, at_rest, browser, shared_page, visiting, wait_for
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser", "running"]
+__all__ = ["browser"]
 
 PROMPT = "a red house on the left and a green tree on the right, on grass by day"
 PATIENCE = 90  # seconds
@@ -26,7 +26,7 @@ PATIENCE = 90  # seconds
 
 @pytest.fixture
 def visit(running: RunningStudio, browser: Browser) -> Generator[Visit]:
-    with visiting(running, browser, viewport={"width": 1440, "height": 900}) as visit:  # type: ignore[arg-type]
+    with visiting(running, browser, shared_page(browser, running.url, 1440, 900)) as visit:  # type: ignore[arg-type]
         yield visit
         assert visit.complaints == []
 

@@ -20,7 +20,8 @@ from pipelines.jobs.runner import Events, Watching
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Request
 from pipelines.runtime.runner import ModelRunner
-from tests.support.page_fixtures import House, Visit, browser, free_port, house, opened, visit, wait_for
+from tests.support.one_chromium import OneChromium
+from tests.support.page_fixtures import House, Visit, browser, house, opened, visit, wait_for
 from tests.support.toy_weights import CPU, write_toy_model
 
 pytestmark = pytest.mark.browser
@@ -45,10 +46,10 @@ class Draws(ModelRunner):
 
 
 @pytest.fixture(scope="module")
-def open_house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
+def open_house(tmp_path_factory: pytest.TempPathFactory, one_chromium: OneChromium) -> Generator[House]:
     folder: Path = tmp_path_factory.mktemp("house")
     runner: Any = Draws(Catalog(write_toy_model(folder / "toy")), CPU, Machine(host=10**9), Inputs(folder / "none"))
-    with opened(House(folder, free_port(), runner, tabs=("txt2img", "inside"))) as house:
+    with opened(House(folder, one_chromium.port, runner, tabs=("txt2img", "inside"))) as house:
         yield house
 
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 from playwright.sync_api import Locator, expect
 
-from tests.support.page_fixtures import House, Visit, browser, free_port, house, opened, visit, wait_for
+from tests.support.one_chromium import OneChromium
+from tests.support.page_fixtures import House, Visit, browser, house, opened, visit, wait_for
 
 __all__ = ["browser", "house", "visit"]
 pytestmark = pytest.mark.browser
@@ -24,9 +25,9 @@ class Program:
 
 
 @pytest.fixture(scope="module")
-def open_house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
+def open_house(tmp_path_factory: pytest.TempPathFactory, one_chromium: OneChromium) -> Generator[House]:
     """A studio that converts, with an old file that is sound, one with a program in it, and a copy of that under another name."""
-    house = House(tmp_path_factory.mktemp("house"), free_port(), tabs=("txt2img", "models"))
+    house = House(tmp_path_factory.mktemp("house"), one_chromium.port, tabs=("txt2img", "models"))
     house.more = {"weights": house.models}
     folder = house.models / "checkpoints"
     folder.mkdir()

@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Locator, expect
 from pipelines.preprocessors import depth, hed, openpose
 from pipelines.preprocessors.annotators import ANNOTATORS, Annotators
 from tests.support.hub_server import Hub, running_hub
-from tests.support.page_fixtures import House, Visit, browser, free_port, house, opened, visit, visiting, wait_for
+from tests.support.one_chromium import OneChromium
+from tests.support.page_fixtures import House, Visit, browser, house, opened, visit, visiting, wait_for
 from tests.support.toys import ToyPainter
 from tests.support.unit_pages import card, control, drawing, first, map_of, pixels, put
 from ui.door import roles
@@ -57,10 +58,11 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def open_house(tmp_path_factory: pytest.TempPathFactory, open_hub: Hub, weights: Path) -> Generator[House]:
+def open_house(tmp_path_factory: pytest.TempPathFactory, one_chromium: OneChromium, open_hub: Hub, weights: Path) -> Generator[House]:
     """A studio whose hub is on this computer, and whose preprocessors need their files but not what is in them."""
     more = {"weights": weights, "annotators": Annotators([weights], weights / "starter"), "hub": open_hub.address}
-    house = House(tmp_path_factory.mktemp("house"), free_port(), Runner(), more=more, tabs=("txt2img", "controlnet", "depth", "models"))
+    tabs = ("txt2img", "controlnet", "depth", "models")
+    house = House(tmp_path_factory.mktemp("house"), one_chromium.port, Runner(), more=more, tabs=tabs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hed, "soft_edges", lambda pixels, steps, annotator: 255 - pixels)
         patch.setattr(openpose, "everything", lambda pixels, annotator: 255 - pixels)

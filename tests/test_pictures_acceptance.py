@@ -16,11 +16,11 @@ from pipelines import Inpaint
 from pipelines.images.masking import blurred
 from pipelines.images.store import Inputs
 from pipelines.jobs.outputs import read
-from tests.support.app_fixtures import RunningStudio, reading_of, running
+from tests.support.app_fixtures import RunningStudio, reading_of
 from tests.support.page_fixtures import Visit, at_rest, browser, visiting, wait_for
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser", "running"]
+__all__ = ["browser"]
 
 SCENE = Scene((Thing("house", "red", "left", "big"),), "grass", "day", mountains=False)
 CELLS = "() => [...inside.page.canvases.inpaint.layer.cells]"
@@ -107,9 +107,10 @@ def test_a_mask_painted_by_mouse_and_finger_becomes_a_blue_car_and_survives_a_re
     page.locator("#inpaint-prompt textarea").fill("a blue car on the left in the grass at day")
     page.locator("#inpaint-denoising_strength input[type=number]").fill("1")
     page.locator("#inpaint-denoising_strength input[type=number]").press("Tab")
+    before = set(running.outputs.glob("*/*.png"))
     page.locator("#inpaint-generate").click()
-    wait_for(page, lambda: list(running.outputs.glob("*/*.png")), 120)
-    [file] = running.outputs.glob("*/*.png")
+    wait_for(page, lambda: set(running.outputs.glob("*/*.png")) - before, 120)
+    [file] = set(running.outputs.glob("*/*.png")) - before
     assert_blue_car_and_nothing_else(file.read_bytes(), painted.reshape(128, 128), running)
     page.locator("#inpaint-image [data-part=keep]").click()
     page.wait_for_function("() => inside.page.canvases.inpaint.layer.bounds() === null")

@@ -6,11 +6,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,13 +22,13 @@ class RunningStudio:
     outputs: Path
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningStudio]:
-    """`python app.py` with an empty home folder and a free port."""
-    folder = tmp_path_factory.mktemp("studio")
+@contextmanager
+def running_studio(folder: Path, port: int) -> Generator[RunningStudio]:
+    """`python app.py` with an empty home folder, at an address whose scripts the browser may have."""
     (folder / "home").mkdir()
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LANG") if name in os.environ}
-    command = [sys.executable, str(ROOT / "app.py"), "--no-browser", "--port", "0", "--outputs-dir", str(folder / "outputs")]
+    command = [sys.executable, str(ROOT / "app.py"), "--no-browser", "--port", str(port)]
+    command += ["--outputs-dir", str(folder / "outputs")]
     with (folder / "log.txt").open("w") as log:
         process = subprocess.Popen(command, env=kept | {"HOME": str(folder / "home")}, stdout=subprocess.PIPE, stderr=log, text=True)
     try:

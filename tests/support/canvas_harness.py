@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import socket
 import threading
 from collections.abc import Generator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import numpy as np
+import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.support.one_chromium import OneChromium
 from tests.support.page_fixtures import context, heard, shared_page, wait_for
 from ui.door.csp import policy
 from ui.parts.assets import look_sheet
@@ -128,9 +131,47 @@ class Inputs:
         return 200, {"id": name, "width": image.width, "height": image.height, "notes": self.notes, "mask": self.mask}
 
 
+@dataclass
+class Served:
+    """What the server answers with at the moment."""
+
+    inputs: Inputs
+
+
+@pytest.fixture(scope="module")
+def canvas_server(one_chromium: OneChromium) -> Generator[Served]:
+    with serving(one_chromium.port) as served:
+        yield served
+
+
+@pytest.fixture
+def inputs(canvas_server: Served) -> Inputs:
+    """Of one test; the address stays, and with it what the browser has of the scripts."""
+    canvas_server.inputs = Inputs(port=canvas_server.inputs.port)
+    return canvas_server.inputs
+
+
+class Ending(ThreadingHTTPServer):
+    """Its connections end with it: a browser that has kept one would go on asking what is no longer there."""
+
+    def __init__(self, *given: Any) -> None:
+        self._open: set[socket.socket] = set()
+        super().__init__(*given)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self._open.add(connection)
+        return connection, address
+
+    def hang_up(self) -> None:
+        for connection in self._open:
+            with suppress(OSError):  # it has ended by itself
+                connection.shutdown(socket.SHUT_RDWR)
+
+
 @contextmanager
-def serving() -> Generator[Inputs]:
-    inputs = Inputs()
+def serving(port: int) -> Generator[Served]:
+    served = Served(Inputs(port=port))
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -141,7 +182,7 @@ def serving() -> Generator[Inputs]:
                 "Content-Type": kind,
                 "Content-Length": str(len(body)),
                 "Content-Security-Policy": policy(),
-                "Cache-Control": "no-store",
+                "Cache-Control": "max-age=3600" if kind in ("text/javascript", "text/css") else "no-store",
             }
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -149,25 +190,25 @@ def serving() -> Generator[Inputs]:
             self.wfile.write(body)
 
         def do_GET(self) -> None:
-            found = inputs.answer(urlsplit(self.path).path)
+            found = served.inputs.answer(urlsplit(self.path).path)
             self.reply(200 if found else 404, *(found or ("text/plain", b"")))
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, told = inputs.take(urlsplit(self.path).query, body)
+            status, told = served.inputs.take(urlsplit(self.path).query, body)
             self.reply(status, "application/json", json.dumps(told).encode())
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Ending(("127.0.0.1", port), Handler)
     server.daemon_threads = True
-    inputs.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield inputs
+    yield served
     server.shutdown()
     server.server_close()
+    server.hang_up()
 
 
 @dataclass
@@ -274,5 +315,6 @@ def easel(inputs: Inputs, browser: Browser, kind: str, mode: str, value: str = "
     with closing(own) if own else nullcontext(), heard(page, here.complaints):
         here.go({"kind": kind, "mode": mode, "held": held, "most": 4096}, value)
         yield here
+        page.goto("about:blank")  # it sends nothing any more
     unexpected = [told for told in here.complaints if "404" not in told and "422" not in told]
     assert unexpected == [], unexpected

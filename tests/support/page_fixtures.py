@@ -16,12 +16,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, Request, expect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.library.catalog import Catalog
@@ -29,6 +28,7 @@ from pipelines import Studio
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.runner import Runner
+from tests.support.one_chromium import OTHERS, SHARED, OneChromium
 from tests.support.toys import ToyPainter, toy_model_folder, wait_until
 from ui import TABS, name_of, page
 from ui.door.certificate import OwnCertificate
@@ -39,10 +39,6 @@ from ui.door.encryption import Encrypted
 from ui.parts.theme import look
 from ui.server import Door, create_app
 
-SWITCHES = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP lan.test 127.0.0.1",
-]  # fmt: skip
 LAN = "lan.test"  # what the machine is called by others
 expect.set_options(timeout=30_000)  # milliseconds; a machine that tests other things as well takes its time
 # Seconds that an answer may be late. A test that waits for what it means holds with 0.5 as well as with 0 (see CONTRIBUTING.md).
@@ -153,7 +149,7 @@ class Visit:
     def settle(self) -> None:
         """Until the form is restored and the prompt is counted: the page is at rest."""
         counted = "/\\d+ \\/ \\d+/.test(document.querySelector('[data-part=figure]')?.textContent)"
-        self.page.wait_for_function(f"() => window.inside?.page.forms.txt2img && {counted}")
+        self.page.wait_for_function(f"() => window.inside?.page.forms.txt2img && {counted}", polling=50)
         at_rest(self.page)
 
     def control(self, name: str) -> Locator:
@@ -226,22 +222,21 @@ def at_rest(page: Page) -> None:
 
 
 def wait_for(page: Page, condition: Any, seconds: float = 30) -> None:
-    """Polls without stopping the browser's events."""
-    end = time.monotonic() + seconds
+    """Polls without stopping the browser's events; less often after a while, as each look is work for three processes."""
+    end, pause = time.monotonic() + seconds, 20.0
     while not condition():
         assert time.monotonic() < end, "did not come true in time"
-        page.wait_for_timeout(20)
+        page.wait_for_timeout(pause)
+        pause = min(60, 1.1 * pause)
 
 
 @pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
+def browser(one_chromium: OneChromium) -> Generator[Browser]:
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium:
         pytest.skip("no Chromium here")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
-        yield started
-        started.close()
+    yield one_chromium.taken(chromium)
+    one_chromium.left()
 
 
 def free_port() -> int:
@@ -260,8 +255,8 @@ def opened(house: House) -> Generator[House]:
 
 
 @pytest.fixture(scope="module")
-def open_house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
-    with opened(House(tmp_path_factory.mktemp("house"), free_port())) as house:
+def open_house(tmp_path_factory: pytest.TempPathFactory, one_chromium: OneChromium) -> Generator[House]:
+    with opened(House(tmp_path_factory.mktemp("house"), one_chromium.port)) as house:
         yield house
 
 
@@ -269,8 +264,8 @@ def house_with(*tabs: str) -> Callable[..., object]:
     """The fixture `open_house` of a module that looks at no tabs but these and text to image: such a page loads in half the time."""
 
     @pytest.fixture(scope="module", name="open_house")
-    def of_few_tabs(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
-        with opened(House(tmp_path_factory.mktemp("house"), free_port(), tabs=("txt2img", *tabs))) as house:
+    def of_few_tabs(tmp_path_factory: pytest.TempPathFactory, one_chromium: OneChromium) -> Generator[House]:
+        with opened(House(tmp_path_factory.mktemp("house"), one_chromium.port, tabs=("txt2img", *tabs))) as house:
             yield house
 
     return of_few_tabs
@@ -301,17 +296,18 @@ def context(browser: Browser, **options: Any) -> BrowserContext:
     return made
 
 
-_SHARED: WeakKeyDictionary[Browser, Page] = WeakKeyDictionary()
-
-
 def shared_page(browser: Browser, url: str, width: int = 1280, height: int = 720) -> Page:
-    """The page that the tests of a module share, so that scripts are fetched and compiled once. Nothing that a site keeps is left in it."""
-    if browser not in _SHARED:
-        _SHARED[browser] = context(browser).new_page()
-    page = _SHARED[browser]
+    """The page that tests share, so that scripts are fetched and compiled once. Nothing that a site keeps is left in it."""
+    if browser not in SHARED:
+        SHARED[browser] = context(browser).new_page()
+    return emptied(SHARED[browser], url, width, height)
+
+
+def emptied(page: Page, url: str, width: int = 1280, height: int = 720) -> Page:
     page.goto("about:blank")
     page.set_viewport_size({"width": width, "height": height})
     page.unroute_all()
+    page.context.unroute_all()
     page.context.clear_cookies()
     storage = {"origin": url.rstrip("/"), "storageTypes": "local_storage,indexeddb,service_workers,cache_storage"}
     wire = page.context.new_cdp_session(page)
@@ -325,13 +321,25 @@ def shared_page(browser: Browser, url: str, width: int = 1280, height: int = 720
 
 
 @contextmanager
+def another_page(browser: Browser, url: str, **options: Any) -> Generator[Page]:
+    """The page of somebody else: of a window that is kept for the next one where it is as others but for its size, else of a new one."""
+    size = options.get("viewport") or {"width": 1280, "height": 720}
+    if options.keys() - {"viewport"}:
+        with closing(context(browser, **options)) as window:
+            yield window.new_page()
+        return
+    page = OTHERS.pop(browser, None) or context(browser).new_page()
+    yield emptied(page, url, size["width"], size["height"])
+    page.goto("about:blank")
+    OTHERS[browser] = page
+
+
+@contextmanager
 def visiting(house: House, browser: Browser, page: Page | None = None, **options: Any) -> Generator[Visit]:
-    """A visit to the page at rest, in a window of its own unless a page is given."""
-    window = page.context if page else context(browser, **options)
-    with nullcontext() if page else closing(window):
-        page = page or window.new_page()
+    """A visit to the page at rest, in another window than the shared one unless a page is given."""
+    with nullcontext(page) if page else another_page(browser, house.url, **options) as page:
         page.set_default_timeout(30_000)
-        visit = Visit(house, window, page, [], [], set())
+        visit = Visit(house, page.context, page, [], [], set())
         with heard(page, visit.complaints):
             page.on("request", visit.note)
             visit.go()
