@@ -125,6 +125,8 @@ def counted() -> Iterator[list[int]]:
         ({"steps": 5, "sampler": "Heun", "schedule": "Karras"}, 1),
         ({"projection": 0.5, "guidance_curve": "Linear"}, 1),
         ({"seed": 8}, 0),
+        ({"sigma_max": 8.0}, 0),
+        ({"guidance_scale": 1.0}, 0),
         ({"negative_prompt": "blue"}, 0),
         ({"free_u": 1.0}, 0),
         ({"third_look": "SAG"}, 0),

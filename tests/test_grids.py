@@ -368,7 +368,7 @@ def test_a_grid_leaves_as_one_picture_with_legends_and_as_a_page_that_needs_noth
     cells = [base64.b64decode(each) for each in re.findall(r"base64,([^\"]+)", page)]
     assert {source_in(each) for each in cells} == {TRAINED} and all(each.endswith(b"signed") for each in cells)
     mixed = grid_export.picture(
-        held, pictures, lambda each, side: replace(face(each, side), source=("", COMPOSITE)[each == pictures[0, 0, 0]])
+        held, pictures, lambda each, side: replace(face(each, side), source=(TRAINED, "")[each == pictures[0, 0, 0]])
     )
     assert source_in(mixed) == COMPOSITE
     with pytest.raises(UserError, match="nothing to export"):
