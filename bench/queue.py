@@ -19,9 +19,10 @@ from models.library.catalog import Catalog
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
+from pipelines.jobs.runner import Runner
 from pipelines.jobs.worker import Worker
 from pipelines.requests.request import TextToImage, describe
-from pipelines.runtime.runner import ModelRunner, open_runner
+from pipelines.runtime.runner import open_runner
 from pipelines.studio import Studio
 
 WAITING = 1_000
@@ -101,7 +102,7 @@ def book(folder: Path) -> JobBook:
     return JobBook(folder / "studio.db", folder)
 
 
-def one_job(engine: Worker, runner: ModelRunner, request: TextToImage) -> float:
+def one_job(engine: Worker, runner: Runner, request: TextToImage) -> float:
     """From a submit until one job has ended, ours or one that waited: all are alike, and as many wait as before."""
     begin, waited = time.perf_counter(), engine.book.waiting()
     engine.submit(request, USER, owner=True)
