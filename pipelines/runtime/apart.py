@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import threading
 from dataclasses import replace
@@ -23,6 +24,7 @@ OTHER_VERSION = "The process of a device is of another version than the studio. 
 
 def main() -> None:
     """Until the studio has no more to ask, or is not there any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the studio, which then asks no more
     logging.basicConfig(level=logging.INFO, format="%(levelname)s device: %(message)s")
     asks, answers = sys.stdin.buffer, _kept_apart()
     number, setup = spoken.read_frame(asks)
