@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 from bench.engine import HERE, USER, job_seconds, watched
 from bench.load import PLAIN, timed
-from bench.paired import NotHere, Row, Timed, compare, row, take_turns
+from bench.paired import Row, Timed, compare, row, take_turns
 from models.kits import KITS
 from models.library.catalog import Catalog
 from models.loading.video import load_image_encoder, load_video
@@ -39,7 +39,7 @@ from tests.support.drawing import blots
 from tests.support.full_size import Repeating, drawn, write_json
 from tests.support.toy_video import as_video, write_folder
 
-FRAMES, STEPS, SIDES = 8, 12, (256, 192)  # width, height
+FRAMES, STEPS, SIDES = 8, 8, (256, 192)  # width, height
 WIDTHS = (96, 192)  # of the UNet's blocks, so that its calls take what calls take
 SPARE = 2.5  # bytes free in memory and on the disk, for each byte of the full-size file
 KIT = KITS / "svd"
@@ -121,10 +121,11 @@ def several(atelier: Studio, request: Clip, count: int) -> float:
 
 
 def full_size(rounds: int) -> list[Row]:
-    """A folder of random numbers in half precision, 4.5 GB. Raises `NotHere` where neither memory nor disk has the room."""
+    """A folder of random numbers in half precision, 4.5 GB. Says so where memory or disk has not the room."""
     free = min(psutil.virtual_memory().available, psutil.disk_usage(tempfile.gettempdir()).free)
     if free < SPARE * (size := 2 * (UNET + VAE + VISION)):
-        raise NotHere(f"loading a full-size video model takes {SPARE * size / 1e9:.0f} GB, and {free / 1e9:.0f} GB are free")
+        print(f"   loading a full-size video model takes {SPARE * size / 1e9:.0f} GB, and {free / 1e9:.0f} GB are free: left out")
+        return []
     with tempfile.TemporaryDirectory() as name:
         folder = write(Path(name) / "svd")
         files = [*folder.glob("*/*.safetensors")]
