@@ -244,6 +244,7 @@ def test_every_field_of_what_begins_with_a_picture_is_written_or_known_not_to_be
         "upscaler": "by name and hash",
         "second_upscaler": "by name and hash",
         "side": "Size",
+        "one_by_one": "in the JSON",
     }
     kinds = [kind for kind in KINDS.values() if kind is not TextToImage]
     own = {name for kind in kinds for name in limits(kind)} - set(limits(TextToImage))

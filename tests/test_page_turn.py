@@ -108,7 +108,7 @@ def test_an_object_is_turned_by_the_dial_and_a_view_of_the_sheet_is_taken_up_aga
     fill(visit, azimuth=-30, views=3, steps=2)
     assert dial(visit, "words") == "3 views around, the first 30° to the left, 5° higher"
     page.locator("#turn-generate").click()
-    wait_for(page, lambda: page.locator("#stage [data-part=strip] [data-id]").count() == 4)
+    wait_for(page, lambda: page.locator("#stage [data-part=strip] [data-picture]").count() == 4)
     wait_for(page, lambda: page.locator("#stage [data-part=facts]").inner_text().startswith("128 × 128"))
     house = visit.house
     assert house.studio
@@ -117,7 +117,7 @@ def test_an_object_is_turned_by_the_dial_and_a_view_of_the_sheet_is_taken_up_aga
     requests = [record.request for record in records if record]
     assert [(one.views, one.azimuth) for one in requests if isinstance(one, Turn)] == [(1, -30), (1, 90), (1, -150), (3, -30)]
 
-    page.locator("#stage [data-part=strip] [data-id]").nth(2).click()  # the newest stands first
+    page.locator("#stage [data-part=strip] [data-picture]").nth(2).click()  # the newest stands first
     page.locator("#stage [data-part=settings]").click()
     wait_for(page, lambda: number(visit, "azimuth") == 90 and number(visit, "views") == 1)
     assert dial(visit, "words") == "90° to the right, 5° higher"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import cast
 
 import torch
 from torch import nn
@@ -75,7 +74,7 @@ def load_pose_reader(file: ModelFile, device: Device) -> PoseReader:
 
 
 def _check_fit(file: ModelFile, vision: Vision, projection: nn.Linear) -> None:
-    says, reads = cast(int, vision.network.config.projection_dim), projection.in_features - POSE
+    says, reads = vision.network.config.projection_dim, projection.in_features - POSE
     if says != reads:
         what = f"“{file.path.stem}” holds an encoder of pictures that says {says} numbers, and what follows it reads {reads}"
         raise UserError(f"{what}: the two are of different models. Look for the complete file of this model.")

@@ -55,7 +55,7 @@ def set_on_white(picture: Image.Image, mask: Image.Image | None, cut: CutOut, si
 
     Raises `UserError` when there is no thing.
     """
-    own = np.asarray(picture.getchannel("A"), np.float32) / 255 if picture.mode == "RGBA" else np.ones(picture.size[::-1], np.float32)
+    own = _shares(picture.getchannel("A") if picture.mode == "RGBA" else Image.new("L", picture.size, 255))
     colours = np.asarray(picture.convert("RGB"), np.float32)
     shares = own * (_of_mask(mask, picture) if mask else _of_colours(colours, own, cut))
     box = _bounds(shares, NOTHING_PAINTED if mask else NOTHING)
@@ -63,10 +63,14 @@ def set_on_white(picture: Image.Image, mask: Image.Image | None, cut: CutOut, si
     return _centred(Image.fromarray(np.rint(white).astype(np.uint8)).crop(box), side, cut.share)
 
 
+def _shares(grey: Image.Image) -> Shares:
+    return np.asarray(grey, np.float32) / np.float32(255)
+
+
 def _of_mask(mask: Image.Image, picture: Image.Image) -> Shares:
     if mask.size != picture.size:
         raise UserError(OTHER_SIZE)
-    return np.asarray(mask.convert("L"), np.float32) / 255
+    return _shares(mask.convert("L"))
 
 
 def _of_colours(colours: Colours, own: Shares, cut: CutOut) -> Shares:
@@ -74,7 +78,8 @@ def _of_colours(colours: Colours, own: Shares, cut: CutOut) -> Shares:
     if not cut.by_colour or own.min() < SEEN:  # what is transparent tells it already
         return np.ones_like(own)
     away = np.abs(colours - background(colours, cut.colour)).max(2)
-    _, parts = cv2.connectedComponents((away <= 255 * cut.tolerance).astype(np.uint8), connectivity=4)
+    near: NDArray[np.uint8] = (away <= 255 * cut.tolerance).astype(np.uint8)
+    _, parts, _, _ = cv2.connectedComponentsWithStats(near, connectivity=4)
     edge = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
     outside = np.isin(parts, np.setdiff1d(edge, [0]))
     return (~outside).astype(np.float32)

@@ -196,13 +196,18 @@ def wire(form: Form, swap: gr.Button | None, aspects: list[gr.Button], dice: gr.
 def starts(kind: type[Request], checkpoints: Sequence[Checkpoint]) -> FormOffers:
     """For the page's scripts: what the form holds with each checkpoint, and the size of each aspect."""
     limit = limits(kind).get("width")
-    natives = {entry.native_size for entry in checkpoints} if isinstance(limit, Range) else set[int]()
-    sizes = {native: {name: aspect_size(native, ratio, limit) for name, ratio in ASPECTS.items()} for native in natives}
+    natives = {entry.native_size for entry in checkpoints}
+    sizes = {native: _sizes(native, limit) for native in natives} if isinstance(limit, Range) else {}
     return {
         "starts": {entry.id: plain(starting_values(kind, entry)) for entry in checkpoints},
-        "aspects": {entry.id: sizes[entry.native_size] for entry in checkpoints if natives},
+        "aspects": {entry.id: sizes[entry.native_size] for entry in checkpoints if sizes},
         "unnamed": {"vae": [value for _, value in NO_VAE_FILE], "hires_upscaler": list(UPSCALER_NAMES), "enlarged_by": [""]},
     }
+
+
+def _sizes(native: int, limit: Range) -> dict[str, tuple[int, int]]:
+    """Of each aspect."""
+    return {name: aspect_size(native, ratio, limit) for name, ratio in ASPECTS.items()}
 
 
 def plain(values: Mapping[str, object]) -> dict[str, object]:
