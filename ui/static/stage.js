@@ -47,7 +47,7 @@ export const build = ({ element, trigger, props, watch }) => {
     element.closest("#room")?.toggleAttribute("data-uncovered", over);
     part("uncover").hidden = !page.open.canvas || !covered;
     part("live").hidden = !jobs.running() || over;
-    part("heats").hidden = part("live").hidden;
+    part("heats").hidden = part("live").hidden || !("prompt" in (page.forms[latest?.kind] ?? {})); // what reads no words looks at none
     part("live").setAttribute("aria-pressed", String(follow));
     part("follows").textContent = follow ? "Following" : "Follow what is drawn";
     part("live").title = follow ? "What is drawn is shown; choose a picture to stay with it" : "Show the picture that is being drawn";
