@@ -96,7 +96,7 @@ def _size_of(path: Path) -> tuple[tuple[int, int] | None, float]:
             return clip_file.size_in(head), about.st_mtime
         file.seek(max(about.st_size - len(END), 0))
         whole = head.startswith(HEAD) and file.read() == END
-    return (struct.unpack(">II", head[16:]) if whole else None), about.st_mtime
+    return (struct.unpack(">II", head[16:24]) if whole else None), about.st_mtime
 
 
 def _said_by(path: Path) -> tuple[str, Mapping[str, object]]:
