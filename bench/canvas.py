@@ -18,7 +18,8 @@ from playwright.sync_api import Browser, sync_playwright
 from bench.paired import NotHere, Row, row, take_turns
 from packages.browsers import chromium_command, find_chromium
 from tests.support.canvas_harness import Easel, Inputs, easel, noise, serving
-from tests.support.page_fixtures import SWITCHES
+from tests.support.one_chromium import SWITCHES
+from tests.support.page_fixtures import free_port
 
 SIDES = (512, 2048, 4096)
 POINTS = 15
@@ -27,8 +28,8 @@ HANDED = "async () => { const start = performance.now(); await inside.page.canva
 
 
 def measure(rounds: int) -> list[Row]:
-    with chromium() as browser, serving() as inputs:
-        return [entry for side in SIDES for entry in of_side(side, browser, inputs, min(rounds, 5))]
+    with chromium() as browser, serving(free_port()) as served:
+        return [entry for side in SIDES for entry in of_side(side, browser, served.inputs, min(rounds, 5))]
 
 
 def of_side(side: int, browser: Browser, inputs: Inputs, rounds: int) -> list[Row]:

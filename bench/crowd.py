@@ -19,7 +19,7 @@ from typing import Any
 
 from bench.served import Served
 from pipelines.people.roles import RANK, Role
-from tests.support.page_fixtures import SWITCHES
+from tests.support.one_chromium import SWITCHES
 
 PATIENCE = 120_000  # milliseconds for one thing to show
 SOON = 8000  # milliseconds; twelve browsers share the cores of the studio, so most of it is theirs. `bench together` has the studio's own

@@ -29,7 +29,8 @@ from pipelines.job_book.book import JobBook
 from pipelines.job_book.rows import NOBODY
 from pipelines.jobs.runner import Runner
 from pipelines.runtime.runner import open_runner
-from tests.support.page_fixtures import INSIDE, SWITCHES, House, free_port
+from tests.support.one_chromium import SWITCHES
+from tests.support.page_fixtures import INSIDE, House, free_port
 
 MOST_LATE = 0.05  # of the frames
 LATE = 33.4  # milliseconds

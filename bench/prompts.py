@@ -25,7 +25,7 @@ from bench.paired import NotHere, Row
 from bench.served import Person, Served
 from bench.soak import PRELOAD
 from pipelines.requests.request import TextToImage, describe
-from tests.support.page_fixtures import SWITCHES
+from tests.support.one_chromium import SWITCHES
 
 FRAME = 0.033  # seconds that a key may take
 ANSWER = 0.25  # seconds that a bad prompt may take, and that /healthz may be late
