@@ -55,7 +55,7 @@ def test_the_folder_loads_as_a_stable_diffusion_pipeline_without_a_network(
 
 
 def test_the_weights_fit_into_a_repository() -> None:
-    folders = {"controlnets", "depth_estimator", "embeddings", "judge", "loras", "preview", "starter", "text_encoder"}
+    folders = {"controlnets", "depth_estimator", "embeddings", "image_encoder", "judge", "loras", "preview", "starter", "text_encoder"}
     folders |= {"turn", "unet", "vae"}
     assert {path.parent.name for path in weights()} == folders
     assert max(path.stat().st_size for path in weights()) < 40 * MEBIBYTE

@@ -95,7 +95,7 @@ def checkpoint_of(file: ModelFile, facts: Facts) -> Checkpoint:
         zero_terminal_snr=identity.zero_terminal_snr if own.zero_terminal_snr is None else own.zero_terminal_snr,
         width=facts.width,
         vae_width=facts.vae_width,
-        defaults={**facts.defaults, **found, **own.defaults},
+        defaults={**found, **facts.defaults, **own.defaults},  # what a folder says of itself is surer than what its kind is
         known_words=frozenset(facts.known_words) or None,
         examples=facts.examples,
         rest=Path(facts.rest) if facts.rest else None,

@@ -55,5 +55,5 @@ def blank_video_vae(part: str, sizes: Config, timed: bool) -> Blank[VideoVae]:
         network: VideoVae = built(part, AutoencoderKLTemporalDecoder, sizes, arguments(AutoencoderKLTemporalDecoder))
     else:
         up = {"up_block_types": ["UpDecoderBlock2D"] * len(listed(sizes.get("block_out_channels")))}
-        network = built(part, AutoencoderKL, {**sizes, **up, "use_post_quant_conv": False}, arguments(AutoencoderKL))
+        network = built(part, AutoencoderKL, {"use_post_quant_conv": False, **sizes, **up}, arguments(AutoencoderKL))
     return Blank(network, video_vae_tensors)

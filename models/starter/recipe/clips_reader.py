@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +15,7 @@ from models.starter.recipe.clips import Moving, drifted, frame_of, set_moving
 from models.starter.recipe.scenes import COLOURS, KINDS, draw
 
 SKY = 0.4  # of the height, where no thing is
-FARTHEST = 0.75  # widths of the picture
+FARTHEST = 0.45  # widths of the picture
 THING = 10.0  # a pixel that differs by more, of 255, where the thing is and where it is not, is one of the thing
 
 
@@ -30,8 +31,8 @@ def light_of(picture: NDArray[np.uint8], moving: Moving) -> float:
 def drift_of(picture: NDArray[np.uint8], moving: Moving) -> float:
     """How far the thing has come on its way, in widths of the picture: the whole pixel that comes nearest. Backwards is negative."""
     size, light = picture.shape[0], float(np.clip(light_of(picture, moving), 0, 1))
-    ways = np.arange(-round(0.1 * size), round(FARTHEST * size)) / size
-    errors = [_error(picture, frame_of(moving, float(way), light, size)) for way in ways]
+    ways, small = np.arange(-round(0.1 * size), round(FARTHEST * size)) / size, _half(picture)
+    errors = [_error(small, frame_of(moving, float(way), light, size // 2)) for way in ways]
     return float(ways[int(np.argmin(errors))])
 
 
@@ -40,12 +41,12 @@ def thing_of(picture: NDArray[np.uint8], moving: Moving, seed: int, drift: float
 
     `seed`: that the scene was set with.
     """
-    size, light = picture.shape[0], float(np.clip(light_of(picture, moving), 0, 1))
+    small, light = _half(picture), float(np.clip(light_of(picture, moving), 0, 1))
     thing = moving.scene.things[0]
 
     def error(kind: str, colour: str) -> float:
         scene = replace(moving.scene, things=(replace(thing, kind=kind, colour=colour),))
-        return _error(picture, frame_of(set_moving(scene, seed), drift, light, size))
+        return _error(small, frame_of(set_moving(scene, seed), drift, light, len(small)))
 
     kinds = [error(kind, thing.colour) for kind in KINDS]
     colours = [error(thing.kind, colour) for colour in COLOURS]
@@ -56,6 +57,11 @@ def thing_mask(moving: Moving, drift: float, size: int) -> NDArray[np.bool_]:
     """(size, size): where the thing and its shadow are."""
     here, away = (draw(drifted(moving.before, right), size).astype(np.float64) for right in (moving.way * drift, 9.0))
     return np.abs(here - away).max(2) > THING
+
+
+def _half(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """At half the size, where comparing takes a quarter of the time."""
+    return cv2.resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2), interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def _error(picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:

@@ -2,12 +2,12 @@
 
     python -m models.starter.recipe.moving turn-vision --minutes 3
     python -m models.starter.recipe.moving turn --minutes 20
-    python -m models.starter.recipe.moving clips --count 700
+    python -m models.starter.recipe.moving clips --count 420
     python -m models.starter.recipe.moving video-vision --minutes 3
-    python -m models.starter.recipe.moving video --minutes 40
+    python -m models.starter.recipe.moving video --minutes 30
     python -m models.starter.recipe.moving export
     python -m models.starter.recipe.turn_evaluate --views 100
-    python -m models.starter.recipe.video_evaluate --clips 100
+    python -m models.starter.recipe.video_evaluate --clips 20
 
 Each may be stopped and started again and goes on where it was.
 """
@@ -54,7 +54,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("stage", choices=("turn-vision", "turn", "clips", "video-vision", "video", "export"))
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--first", type=int, default=0, help="the number of the first clip to encode")
-    parser.add_argument("--count", type=int, default=700, help="clips to encode")
+    parser.add_argument("--count", type=int, default=420, help="clips to encode")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--folder", type=Path, default=Path("train"), help="checkpoints and latents")
     return parser.parse_args()

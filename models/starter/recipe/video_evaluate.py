@@ -1,6 +1,6 @@
 """Measures the tiny video model: does the thing go as far as was asked, does the light go on, do kind and colour stay?
 
-    python -m models.starter.recipe.video_evaluate --clips 100
+    python -m models.starter.recipe.video_evaluate --clips 20
 
 The scenes were never trained on. What is drawn is compared with the exact drawings (`clips_reader.py`).
 """
@@ -84,11 +84,16 @@ def clips_drawn(
 def _denoised(denoiser: VideoDenoiser, noisy: Tensor, told: tuple[Tensor, Tensor, Tensor], steps: int, scale: Tensor) -> Tensor:
     """Euler's way down the levels, of Karras' spacing."""
     seen, beside, numbers = told
+    is_guided = bool((scale != 1).any())
     bent = torch.linspace(HIGHEST ** (1 / BEND), LOWEST ** (1 / BEND), steps) ** BEND
     for level, below in zip(bent.tolist(), [*bent[1:].tolist(), 0.0], strict=True):
         levels = torch.full((len(noisy),), level)
-        wanted, without = (clean_of(denoiser(noisy, levels, seen * share, beside * share, numbers), noisy, levels) for share in (1.0, 0.0))
-        clean = without + scale * (wanted - without)
+        clean, without = (
+            clean_of(denoiser(noisy, levels, seen * share, beside * share, numbers), noisy, levels) if share or is_guided else None
+            for share in (1.0, 0.0)
+        )
+        assert clean is not None
+        clean = clean if without is None else without + scale * (clean - without)
         noisy = clean + (noisy - clean) * below / level
     return noisy
 
@@ -171,7 +176,7 @@ def sheet(mover: Mover, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", nargs="?", choices=("figures", "sheet", "so-far"), default="figures")
-    parser.add_argument("--clips", type=int, default=100, help="a multiple of 5")
+    parser.add_argument("--clips", type=int, default=30, help="a multiple of 5")
     parser.add_argument("--folder", type=Path, help="checkpoints to measure instead of the starter's files")
     parser.add_argument("--to", type=Path, default=Path("video.png"), help="where the sheet goes")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())

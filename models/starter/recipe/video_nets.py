@@ -15,7 +15,7 @@ from models.starter.recipe.moving_vision import EMBEDDING
 
 FRAMES = 8
 MOMENT = 3  # numbers of a frame: where the thing is, how far it has come, how far the light has
-STEPS, GUIDANCE = 20, (1.0, 1.5)  # what suits it: guidance of the first and of the last frame
+STEPS, GUIDANCE = 12, (1.0, 1.0)  # what suits it: guidance of the first and of the last frame, none
 NUMBER = 32  # sines and cosines of each number that it is told
 
 
