@@ -77,9 +77,10 @@ def _mean(_: nn.Module, given: object, queries: Tensor) -> Tensor:
 
 def _blurred(blur: float, shape: float, _: nn.Module, given: object, queries: Tensor) -> Tensor:
     """Along the rows, then along the columns. The edges mirror; a kernel is no wider than what it blurs."""
-    planes = queries.transpose(1, 2).unflatten(2, (rows_of(queries.shape[1], shape), -1))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # torch
+    rows = rows_of(queries.shape[1], shape)
+    planes = queries.transpose(1, 2).reshape(len(queries), queries.shape[2], rows, -1)
     for across in (True, False):
-        planes = _along(planes if across else planes.transpose(2, 3), blur)  # pyright: ignore[reportUnknownArgumentType]
+        planes = _along(planes if across else planes.transpose(2, 3), blur)
     return planes.transpose(2, 3).flatten(2).transpose(1, 2)
 
 

@@ -165,7 +165,13 @@ class SteppedDenoiser(Protocol):
     @property
     def schedule(self) -> NoiseSchedule: ...
 
-    gathered: Tensor | None  # the pushes of guidance so far, where it has momentum; who goes on from a step puts it there
+    @property
+    def gathered(self) -> Tensor | None:
+        """The pushes of guidance so far, where it has momentum; who goes on from a step puts it there."""
+        ...
+
+    @gathered.setter
+    def gathered(self, gathered: Tensor | None) -> None: ...
 
     def begin(self, index: int, steps: Steps) -> None:
         """Step `index` of those that are planned, counted from 0, comes next."""

@@ -40,7 +40,7 @@ def as_mp4(frames: Iterable[Image.Image], frames_a_second: int, told: Mapping[st
         raise UserError(MISSING)
     stream = io.BytesIO()
     with av.open(stream, "w", format="mp4", options=OPTIONS) as container:
-        container.metadata.update(told | ({LABEL: f"{VOCABULARY}{source}"} if source else {}))
+        container.metadata.update({**told, **({LABEL: f"{VOCABULARY}{source}"} if source else {})})
         video = container.add_stream("libx264", rate=frames_a_second, options={"crf": QUALITY})
         video.pix_fmt = "yuv420p"  # what browsers play
         for place, frame in enumerate(map(_even, frames)):

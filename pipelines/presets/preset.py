@@ -100,9 +100,9 @@ def values_of(request: Request, names: Sequence[str]) -> dict[str, object]:
     return values
 
 
-def offered_of(request: Drawing) -> set[str]:
+def offered_of(request: Request) -> set[str]:
     """The fields of this form that a preset may keep: what regions are painted on, it does not."""
-    return set(offered(type(request))) - ({"regions"} if has_painted(request) else set())
+    return set(offered(type(request))) - ({"regions"} if isinstance(request, Drawing) and has_painted(request) else set())
 
 
 def has_painted(request: Drawing) -> bool:
