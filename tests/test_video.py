@@ -40,7 +40,7 @@ from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.runner import OWN, ModelRunner
 from pipelines.steps.store import KeptSteps
-from tests.support.drawing import blots
+from tests.support.drawing import blots, ended
 from tests.support.pretended_device import NAME, pretended_card
 from tests.support.toy_video import toy_video, write_folder
 from tests.support.toy_weights import CPU, write_toy_model
@@ -144,7 +144,7 @@ def test_a_clip_is_saved_whole_with_its_record_its_label_and_its_frames(worker: 
     assert b"compositeWithTrainedAlgorithmicMedia" in record.path.read_bytes()
     again = drawn(runner, rebind(reading.request, reading.made_with, runner.catalog).request)[1]
     np.testing.assert_array_equal(pixels(clip_file.frames_in(record.path, 7)), pixels(again.frames))
-    *_, compared = look(record_of(record.path, runner.catalog, lambda request: resolve(request, runner.catalog)), runner)
+    compared, _ = ended(look(record_of(record.path, runner.catalog, lambda request: resolve(request, runner.catalog)), runner))
     assert isinstance(compared, Found) and compared.told["same"] and compared.told["pixels"] == FRAMES * 128 * 64
     with zipfile.ZipFile(record.path.with_suffix(".frames.zip")) as archive:
         kept = [Image.open(io.BytesIO(archive.read(name))) for name in archive.namelist()]

@@ -102,7 +102,8 @@ def named(checkpoints: Sequence[Checkpoint]) -> list[tuple[str, str]]:
 
 def about(entry: Checkpoint) -> str:
     """A checkpoint in one line: its name, its family, the size it was made for."""
-    return f"{entry.name} · {entry.family}, {entry.native_size} × {entry.native_size}"
+    width, height = (entry.defaults.get(side, entry.native_size) for side in ("width", "height"))
+    return f"{entry.name} · {entry.family}, {width} × {height}"
 
 
 def size(kind: type[Request], start: Mapping[str, object]) -> tuple[dict[str, Component], gr.Button, list[gr.Button]]:

@@ -16,7 +16,7 @@ const cut = (strip, count) => {
 
 // `frame`: the surface. `still(address)` shows one picture on it.
 export const forming = (frame, still) => {
-  const row = make("img", { className: "clip-strip", alt: "The frames as they form", hidden: true });
+  const row = make("div", { className: "clip-strip", role: "img", "aria-label": "The frames as they form", hidden: true });
   frame.append(row);
   /** @type {string[]} */
   let frames = [];
@@ -32,7 +32,7 @@ export const forming = (frame, still) => {
     await strip.decode().catch(() => {});
     if (mine !== turn || !strip.naturalWidth) return;
     frames = cut(strip, count);
-    row.src = address;
+    row.replaceChildren(...frames.map((src) => make("img", { src, alt: "" })));
     row.hidden = count < 2;
     still(frames[(place %= count)]);
     if (!timer && !isStill.matches && count > 1) timer = window.setInterval(next, 1000 / (pace || 7));

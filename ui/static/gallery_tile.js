@@ -22,7 +22,7 @@ const plays = (node) => {
   node.addEventListener("pointerenter", () => {
     if (!(node.shown?.frames > 1) || isStill.matches) return;
     const over = make("img", { className: "tile-moving", alt: "", src: `${address("thumb", node.shown.id)}/moving` });
-    node.append(over);
+    node.querySelector("img").after(over); // below what is written on the square
   });
   node.addEventListener("pointerleave", () => node.querySelector(".tile-moving")?.remove());
 };
