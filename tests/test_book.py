@@ -90,7 +90,7 @@ def test_of_settings_of_a_newer_version_everything_known_is_shown(book: JobBook)
 
 def test_inputs_that_only_a_newer_version_can_read_are_still_in_use(book: JobBook) -> None:
     drawn(book, "ada", "house")
-    book._db.execute("update picture set request = ?", (json.dumps({"kind": "video", "frames": [ONE]}),))
+    book._db.execute("update picture set request = ?", (json.dumps({"kind": "sculpture", "stones": [ONE]}),))
     assert book.inputs_used() == {ONE}
 
 

@@ -218,7 +218,7 @@ ENLARGED, DRAWN = "e" * 64, "d" * 64
 
 def sent(kind: type[Request]) -> dict[str, Any]:
     """What the form of a tab is filled with when an enlarged picture is sent there."""
-    checkpoint = SimpleNamespace(id=STARTER, native_size=128, variant="")
+    checkpoint = SimpleNamespace(id=STARTER, native_size=128, family_key="sd1", variant="")
     uploads = SimpleNamespace(
         adopt=lambda record, user, transparent=False: Taken(ENLARGED, 768, 512), find=lambda own, user: own, size=lambda own: (192, 128)
     )

@@ -19,6 +19,7 @@ from pipelines.jobs.events import Picture, Step
 from pipelines.requests.request import SAMPLER_NAMES, Drawing, TextToImage
 from pipelines.resolving.forecast import work_of
 from pipelines.runtime.runner import ModelRunner
+from pipelines.samplers import SAMPLERS
 from pipelines.tasks.recipes import DRAWN
 from tests.support.card_toys import DRAWINGS, GB, Library, Workshop, given, networks_of, write_library
 from tests.support.drawing import levels
@@ -152,7 +153,9 @@ def test_every_sampler_draws_there_and_waits_once_a_step(name: str, runs: Runs) 
     request = TextToImage(**given(sampler=name, steps=4))
     run = runs.of(request, "whole")
     assert off_by(run, runs.of(request, "host")) <= MOST_LEVELS
-    assert len(run.steps) == 3 and most_waits(run.steps, "whole") == 1, run.steps
+    assert len(run.steps) == 3
+    if not SAMPLERS[name].adaptive:  # whose strides depend on what was drawn
+        assert most_waits(run.steps, "whole") == 1, run.steps
 
 
 ASKED = {  # whether numbers are finite: after the first step, of a picture to begin with and of each that is drawn; and what is copied back

@@ -412,7 +412,7 @@ def test_only_one_opencv_is_locked() -> None:
 PACKAGES = {
     "sd_parsers": "sd-parsers",  # where import and package differ
     "PIL": "pillow", "cv2": "opencv-python-headless", "k_diffusion": "k-diffusion", "controlnet_aux": "controlnet-aux",
-    "argon2": "argon2-cffi",
+    "argon2": "argon2-cffi", "xdist": "pytest-xdist",
     "skimage": "scikit-image", "yaml": "pyyaml", "huggingface_hub": "huggingface-hub", "gradio_client": "gradio-client",
 }  # fmt: skip
 

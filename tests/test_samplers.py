@@ -49,7 +49,7 @@ KDIFFUSION = {
 TOLD = {"DPM++ 2M SDE Heun": {"solver_type": "heun"}, "RES multistep": {"solver_type": "heun", "eta": 0.0}}
 # k-diffusion's own functions for these fail on a single step; ours are compared with the denoiser further down
 NOT_ALONE = ("sample_dpmpp_2m_sde", "sample_dpmpp_3m_sde")
-STEPPED = [name for name in SAMPLERS if name != "DPM adaptive"]  # which makes as many calls as it needs
+STEPPED = [name for name in SAMPLERS if not SAMPLERS[name].adaptive]
 DETERMINISTIC = [name for name, spec in SAMPLERS.items() if not spec.stochastic]
 FOLDER = Path(__file__).parents[1] / "pipelines" / "samplers"
 ROOMMATES = {"__init__", "moment", "noise", "noise_schedule", "options", "own_levels", "schedules"}

@@ -29,6 +29,7 @@ from pipelines.requests.as_made import DecodeUse
 from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.requests.steps import Steps
 from pipelines.requests.tiles import CROSSINGS, ONE_BY_ONE, WINDOWS, InWindows
+from pipelines.samplers import SAMPLERS
 from pipelines.samplers.noise_schedule import NoiseSchedule
 from pipelines.services.preflight import preflight, tiles_lines
 from pipelines.tasks import img2img, inpaint
@@ -119,9 +120,10 @@ def test_every_sampler_runs_in_windows_and_calls_the_network_once_for_each(sampl
     whole = drawn(replace(request, tiling="Off"), model, inputs)
     hook.remove()
     assert set(in_windows) == {(2, 4, 8, 8)} and set(shapes) == {(2, 4, 16, 16)}
-    assert len(in_windows) == 9 * len(shapes)
+    assert len(in_windows) == 9 * len(shapes) or (SAMPLERS[sampler].adaptive and len(in_windows) % 9 == 0)
     [line] = list(tiles_lines(request))
-    assert line.startswith(f"9 windows of 64 × 64: {len(in_windows)} calls of the network, 2.2 times")
+    counted = f"9 windows of 64 × 64: {len(in_windows)} calls of the network, 2.2 times"
+    assert line.startswith("9 windows of 64 × 64: at least 36 calls of the network" if SAMPLERS[sampler].adaptive else counted)
     assert len(first.getcolors(100_000) or []) > 10 and first.tobytes() != whole.tobytes()
 
 

@@ -240,7 +240,7 @@ def test_what_steers_is_offered_with_its_variant_and_what_does_not_fit_comes_las
 
 def sent(held: Any) -> list[dict[str, Any]]:
     """The units of the form after a picture was sent to it while it held these."""
-    checkpoint = SimpleNamespace(id="starter", native_size=128, variant="")
+    checkpoint = SimpleNamespace(id="starter", native_size=128, family_key="sd1", variant="")
     uploads = SimpleNamespace(adopt=lambda record, user: Taken(TWO, 128, 96))
     house: Any = SimpleNamespace(uploads=uploads, checkpoints=lambda kind="": [checkpoint])
     form: Any = object.__new__(Form)

@@ -20,7 +20,7 @@ from models.kits import kit
 from models.library.catalog import Checkpoint
 from models.loading.preview_decoder import load_preview_decoder
 from models.memory.device import Device
-from models.networks.build import Blank, check, fill, form_of
+from models.networks.build import BUILDING, Blank, check, fill, form_of
 from models.networks.components import Part, file_parts, folder_parts, latent_channels, vae_parts
 from models.tensors.sources import Source, config
 
@@ -121,13 +121,15 @@ def read_networks(parts: Sequence[Loadable], device: Device, go_on: Callable[[],
 def _begun(
     part: Loadable, reader: Executor, device: Device, go_on: Callable[[], None]
 ) -> tuple[Blank[nn.Module], Future[dict[str, torch.Tensor]]]:
-    blank = part.blank()
+    with BUILDING:  # libraries that are imported when they are first needed are not ready for two threads
+        blank = part.blank()
     return blank, reader.submit(check(part.source, blank).read, replace(form_of(device, part.component), go_on=go_on))
 
 
 def _fitting(parts: Sequence[Part]) -> tuple[Blank[nn.Module], Source]:
     """The first that fits; when none does, what is wrong with the first."""
-    blanks = [part.blank() for part in parts]
+    with BUILDING:
+        blanks = [part.blank() for part in parts]
     errors: list[UserError] = []
     for part, blank in zip(parts, blanks, strict=True):
         try:

@@ -36,7 +36,7 @@ Built = TypeVar("Built", bound=nn.Module, covariant=True)
 Config = Mapping[str, object]
 Arrange = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
-BUILDING = threading.Lock()  # torch notes for the whole process where networks are built, and several threads may load
+BUILDING = threading.RLock()  # torch notes for the whole process where networks are built, and several threads may load
 LARGEST_NUMBER = 2**20  # no size of a network in use is larger
 MOST_LAYERS = 128  # of anything that is counted or listed
 COUNTS = re.compile(r"layer|groups$|depth|_blocks$")

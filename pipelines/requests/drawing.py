@@ -84,6 +84,7 @@ class Drawing(Guided):
     wordings: tuple[Wording, ...] = COMPUTED((), WORDINGS, "Words of the pictures", derived=True)  # of a job alone
 
     def check(self) -> None:
+        super().check()
         check_regions(self.regions, [use.region for use in self.loras])
         if isinstance(self, InWindows):
             self.check_tiles(self.width, self.height)

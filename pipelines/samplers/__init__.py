@@ -50,6 +50,7 @@ class SamplerSpec:
     noise: Literal["none", "fresh", "brownian"] = "none"  # that it asks for by itself; with options it may ask for fresh one
     options: tuple[str, ...] = ()  # the fields of `SamplerOptions` that it has
     needs_both: bool = False  # what is predicted without the prompt is asked for by itself, at guidance 1 as well
+    adaptive: bool = False  # it makes as many calls as it needs; what is counted of them is the least
     leaps: bool = False  # over the last level but 0, which is planned for it and left out, as in A1111
 
     @property
@@ -123,7 +124,7 @@ SAMPLERS: dict[str, SamplerSpec] = {
     ),
     "Euler": SamplerSpec("euler:euler", "Normal", "Plain and soft; more steps only refine", options=CHURNED),
     "Euler a": SamplerSpec(
-        "euler_ancestral:euler_ancestral", "Normal", "Soft and inventive; every number of steps is another picture; DDPM is this",
+        "euler_ancestral:euler_ancestral", "Normal", "Soft and inventive; more steps are another picture; DDPM is this",
         noise="fresh", options=ANCESTRAL,
     ),
     "Heun": SamplerSpec("heun:heun", "Normal", "Euler with each step checked; twice as long a step", calls_per_step=2, options=CHURNED),
@@ -144,7 +145,7 @@ SAMPLERS: dict[str, SamplerSpec] = {
     ),
     "DPM adaptive": SamplerSpec(
         "dpm_adaptive:dpm_adaptive", "DPM adaptive", "Takes as many steps as it needs; yours only part its way", (),
-        calls_per_step=3, noise="fresh", options=ANCESTRAL,
+        calls_per_step=3, adaptive=True, noise="fresh", options=ANCESTRAL,
     ),
     "Restart": SamplerSpec(
         "restart:restart", "Restart", "Goes back into the noise and mends what went wrong, from 20 steps on", (),

@@ -34,6 +34,7 @@ from pipelines.requests.request import (
 from pipelines.requests.second_pass import LATENT_FROM, PIXELS_FROM, REPEATS_FROM
 from pipelines.requests.steps import calls_in_all, steps_at, steps_in_all, steps_of
 from pipelines.requests.tiles import InTiles, in_tiles, one_by_one
+from pipelines.samplers import SAMPLERS
 
 NEARLY_ALIKE = 0.02  # of the aspects of two sizes
 VERBS = {"Stretch": "stretched", "Crop": "cropped", "Fill": "filled out", "Stretch latents": "stretched, as latents,"}
@@ -117,7 +118,8 @@ def tiles_lines(request: FromPicture | Upscale) -> Iterator[str]:
         return
     calls = sum(calls_in_all(asked_of(request, part) if isinstance(request, FromPicture) else request) for part in found)
     area = pixels_drawn(request) / (request.width * request.height)
-    yield f"{_parts(found, one_by_one(request))}: {calls:,} calls of the network, {area:.1f} times the picture’s area at each step."
+    least = "at least " if SAMPLERS[request.sampler].adaptive else ""
+    yield f"{_parts(found, one_by_one(request))}: {least}{calls:,} calls of the network, {area:.1f} times the picture’s area at each step."
 
 
 def _parts(found: Sequence[Part], tiles: bool) -> str:
