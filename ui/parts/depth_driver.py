@@ -99,7 +99,7 @@ def by_control(studio: Studio, request: Depth) -> Depth:
 
 
 def _in_turn(studio: Studio, request: Depth) -> list[Checkpoint]:
-    return sorted(studio.checkpoints(TextToImage.kind), key=lambda entry: entry.id != request.checkpoint)
+    return sorted(studio.checkpoints(Depth.kind), key=lambda entry: entry.id != request.checkpoint)
 
 
 def depth_model(studio: Studio, checkpoint_id: str) -> ModelFile | None:
