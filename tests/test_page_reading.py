@@ -130,6 +130,13 @@ def test_what_says_nothing_is_told_in_a_sentence_and_its_picture_can_still_be_us
     page.unroute("**/reading")
     read(visit, lambda: tell(visit, "drop", png({}, (64, 96))))
     assert "no settings" in card(visit).get_by_role("alert").inner_text()
+    for width, height in ((390, 844), (900, 420), (1280, 720)):
+        page.set_viewport_size({"width": width, "height": height})
+        card(visit).get_by_role("button", name="Use the picture").click()
+        box = card(visit).get_by_role("menu").bounding_box()
+        assert box and box["y"] >= 0 and box["y"] + box["height"] <= height, "the menu opens where there is room for it"
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width
+        page.keyboard.press("Escape")
     card(visit).get_by_role("button", name="Use the picture").click()
     card(visit).get_by_role("menuitem", name="Image to image").click()
     page.wait_for_function("() => inside.page.painted.img2img?.width === 64 && inside.page.painted.img2img.height === 96")
