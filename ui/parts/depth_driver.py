@@ -12,7 +12,7 @@ import gradio as gr
 
 from models.files import ModelFile, ModelKind
 from models.json_values import table
-from pipelines import Checkpoint, ControlUse, Depth, Studio, TextToImage, UserError
+from pipelines import Checkpoint, ControlUse, Depth, Studio, UserError
 from pipelines.resolving.checks import UNREAD_DEPTH
 from pipelines.resolving.control_match import readers
 from pipelines.resolving.rebind import STEERS
