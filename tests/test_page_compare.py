@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from pipelines import Request, TextToImage
 from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
@@ -205,6 +206,27 @@ def test_each_picture_is_loaded_once_whatever_is_looked_at(visit: Visit, house: 
     comparison.part("left").select_option("2")
     assert "of the pixels differ" in comparison.part("figures").inner_text()
     assert sorted(url.rpartition("/")[2] for url in loaded if "/picture/" in url) == sorted(f"{one}.png" for one in comparison.ids)
+
+
+def test_clips_that_come_one_after_the_other_are_loaded_once_and_play_in_step(visit: Visit, house: House) -> None:
+    frames = [Image.fromarray(plain(colour)) for colour in (RED, BLUE)]
+    clip, asked = io.BytesIO(), list[str]()
+    frames[0].save(clip, "WEBP", save_all=True, append_images=frames[1:], duration=800, loop=0, lossless=True)
+
+    def give(route: Route) -> None:
+        asked.append(route.request.url)
+        time.sleep(0.8 * (len(asked) - 1))  # as long as a frame is seen: each for itself they would show different ones
+        route.fulfill(body=clip.getvalue(), content_type="image/webp")
+
+    visit.page.route("**/picture/*.png", give)
+    comparison = opened(visit, house, (plain(RED), ONE), (plain(BLUE), ONE))
+    visit.page.unroute("**/picture/*.png")
+    comparison.mode("2")
+    shots = [comparison.seen() for _ in range(7)]
+    half, quarter = shots[0].shape[0] // 2, shots[0].shape[1] // 4
+    alike = [(shot[half, quarter] == shot[half, 3 * quarter]).all() for shot in shots]
+    assert sum(alike) >= 5, alike  # one may be taken while they change
+    assert sorted(url.rpartition("/")[2] for url in asked) == sorted(f"{one}.png" for one in comparison.ids)
 
 
 def test_the_keyboard_reaches_all_and_stays_in_the_dialog(two: Comparison) -> None:

@@ -3,7 +3,7 @@
 import { amplified, compared, said } from "./compare_pixels.js";
 import { drags, follow } from "./compare_pointers.js";
 import { columnsFor, commonFrame, placed, put, saidOfSizes, shared, View } from "./compare_view.js";
-import { inStep } from "./compare_step.js";
+import { inStep, leave, load } from "./compare_step.js";
 import { notify } from "./desk.js";
 import { findAll, make, on, parts, write } from "./dom.js";
 import { limit } from "./numbers.js";
@@ -16,7 +16,7 @@ const STEP = 0.02; // of the width, that one moves the line
 /** @param {import("./page_types.d.ts").Given} given */
 export const build = ({ element }) => {
   const part = parts(element);
-  /** @type {{ id: string, image: any, pane: any, place: import("./compare_view.js").Box }[]} */
+  /** @type {{ id: string, image: any, file: Blob | null, pane: any, place: import("./compare_view.js").Box }[]} */
   let pictures = [];
   let view = new View({ width: 1, height: 1 });
   let [mode, split, shown, timer] = ["slider", 0.5, 0, 0];
@@ -164,8 +164,13 @@ export const build = ({ element }) => {
   // ---- opened and closed --------------------------------------------------------------------------------------------------
 
   const paneOf = (id, number) => {
-    const image = make("img", { className: "compare-picture", alt: `Picture ${number}`, draggable: false, src: `${address("picture", id)}.png` });
-    return { id, image, place: null, pane: make("figure", { className: "compare-pane" }, image, make("figcaption", {})) };
+    const image = make("img", { className: "compare-picture", alt: `Picture ${number}`, draggable: false });
+    return { id, image, file: null, place: null, pane: make("figure", { className: "compare-pane" }, image, make("figcaption", {})) };
+  };
+
+  const hang = (loading) => {
+    for (const image of findAll("img", part("panes"))) leave(image);
+    part("panes").replaceChildren(...loading.map(({ pane: own }) => own));
   };
 
   const ready = (mine) => {
@@ -177,7 +182,7 @@ export const build = ({ element }) => {
       each.pane.querySelector("figcaption").textContent = `${number + 1} · ${sizes[number].width} × ${sizes[number].height}`;
     }
     write(part("note"), saidOfSizes(sizes));
-    inStep(pictures.map(({ image }) => image));
+    inStep(pictures);
     part("room").setAttribute("aria-busy", "false");
     choose(mode);
   };
@@ -195,15 +200,15 @@ export const build = ({ element }) => {
     }
     const loading = ids.map((id, place) => paneOf(id, place + 1));
     pictures = [];
-    part("panes").replaceChildren(...loading.map(({ pane: own }) => own));
+    hang(loading);
     part("table").replaceChildren();
     part("room").setAttribute("aria-busy", "true");
     write(part("note"), "");
     if (!dialog.open) dialog.showModal();
     tell(ids, mine);
-    const loaded = await Promise.all(loading.map(({ image }) => image.decode().then(() => true, () => false)));
+    await Promise.all(loading.map(async (each) => (each.file = await load(each.image, `${address("picture", each.id)}.png`))));
     if (mine !== turn) return;
-    if (!loaded.every(Boolean)) return write(part("note"), "A picture could not be loaded. Its file may be gone; close this and choose others.");
+    if (!loading.every(({ file }) => file)) return write(part("note"), "A picture could not be loaded. Its file may be gone; close this and choose others.");
     pictures = loading;
     ready(mine);
   };
@@ -213,7 +218,7 @@ export const build = ({ element }) => {
     play(false);
     pictures = [];
     found = null;
-    part("panes").replaceChildren();
+    hang([]);
     Object.assign(part("canvas"), { width: 1, height: 1 });
   };
 
