@@ -107,7 +107,7 @@ export const build = ({ element, trigger, props, watch }) => {
     if (!(latest?.frames > 0)) return still(frame);
     const { job } = latest;
     clips ??= (await wanted("clip_forming").catch(() => null))?.forming(part("frame"), still) ?? null;
-    if (jobs.running() === job) clips?.show(frame, latest);
+    if (element.dataset.state === "running" && latest?.job === job) clips?.show(frame, latest);
   });
   const still = (frame) => {
     part("preview").src = frame;

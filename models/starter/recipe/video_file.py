@@ -28,6 +28,10 @@ def write(mover: Mover, starter: Path = STARTER) -> Path:
     for name, network in (("unet", mover.denoiser.unet), ("vae", mover.vae), ("image_encoder", mover.vision)):
         nn.Module.half(network)
         network.save_pretrained(folder / name)
+        config = folder / name / "config.json"  # without the place on the disk from which a network was read
+        config.write_text(
+            "".join(line for line in config.read_text("utf-8").splitlines(keepends=True) if '"_name_or_path"' not in line), "utf-8"
+        )
         nn.Module.float(network)
     _scheduler().save_pretrained(folder / "scheduler")
     CLIPImageProcessor(size={"shortest_edge": SIZE}, crop_size={"height": SIZE, "width": SIZE}).save_pretrained(
