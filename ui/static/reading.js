@@ -142,12 +142,7 @@ export const build = ({ element, trigger, server }) => {
   const menu = (wanted) => {
     part("menu").hidden = !wanted;
     part("uses").setAttribute("aria-expanded", String(wanted));
-    if (!wanted) return;
-    const { top, bottom } = part("uses").getBoundingClientRect();
-    const below = innerHeight - bottom;
-    part("menu").dataset.opens = below > top ? "down" : "up"; // where there is more room: the card may be short, and stands high
-    part("menu").style.maxHeight = `${Math.max(top, below) - 14}px`;
-    find("button", part("menu")).focus();
+    if (wanted) find("button", part("menu")).focus();
   };
   const use = async (kind) => {
     const picture = file;
