@@ -106,7 +106,8 @@ export const build = ({ element, trigger, props, watch }) => {
   const film = reel(async (frame) => {
     if (!(latest?.frames > 0)) return still(frame);
     const { job } = latest;
-    clips ??= (await wanted("clip_forming").catch(() => null))?.forming(part("frame"), still) ?? null;
+    const script = clips ? null : await wanted("clip_forming").catch(() => null);
+    clips ??= script?.forming(part("frame"), still) ?? null; // after the wait: two previews may wait for the script
     if (element.dataset.state === "running" && latest?.job === job) clips?.show(frame, latest);
   });
   const still = (frame) => {
