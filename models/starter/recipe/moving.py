@@ -4,7 +4,7 @@
     python -m models.starter.recipe.moving turn --minutes 20
     python -m models.starter.recipe.moving clips --count 420
     python -m models.starter.recipe.moving video-vision --minutes 3
-    python -m models.starter.recipe.moving video --minutes 30
+    python -m models.starter.recipe.moving video --minutes 80
     python -m models.starter.recipe.moving export
     python -m models.starter.recipe.turn_evaluate --views 100
     python -m models.starter.recipe.video_evaluate --clips 20
