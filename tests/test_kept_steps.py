@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,22 @@ def test_a_job_goes_on_behind_what_a_kill_left_half_written(tmp_path: Path) -> N
     store.add("job", "order", state(2))
     assert store.came_on("job")
     assert all(same(going(store).state(0, index), state(index)) for index in range(3))
+
+
+def test_who_reads_while_a_file_begins_finds_its_first_step_or_nothing(tmp_path: Path) -> None:
+    store, jobs, found = KeptSteps(tmp_path, 10**9), [f"job{number}" for number in range(200)], list[int]()
+
+    def read(job: str) -> None:
+        while not (file := store.going(job, 0)):
+            pass
+        found.append(len(file.places))
+
+    for job in jobs:
+        reader = threading.Thread(target=read, args=(job,))
+        reader.start()
+        store.add(job, "order", state(0))
+        reader.join(10)
+    assert found == [1] * len(jobs)
 
 
 def test_a_job_whose_steps_take_more_than_all_may_take_keeps_none(tmp_path: Path) -> None:

@@ -126,8 +126,8 @@ class KeptSteps:
         size = 0
         for picture in state.pictures:
             if path := self._going(job, picture):
-                begins = b"" if path.is_file() else BEGINNING + begun_record(order)
-                size += _append(path, begins + record_of(state.of(picture)))
+                record = record_of(state.of(picture))
+                size += _append(path, record) if path.is_file() else _begin(path, BEGINNING + begun_record(order) + record)
         return size
 
     def finish(self, job: str, picture: int, name: str, content: str, person: str = "") -> None:
@@ -232,6 +232,15 @@ def shares_of(budget: int, persons: Sequence[str]) -> dict[str, float]:
 def _person(path: Path) -> str:
     _, *between, _, _ = path.name.split(".")
     return between[0] if between else ""
+
+
+def _begin(path: Path, record: bytes) -> int:
+    """A file that somebody may be waiting to read is there with its first record, or not at all."""
+    new = path.with_suffix(f".new{GOING}")
+    new.unlink(missing_ok=True)
+    size = _append(new, record)
+    new.replace(path)
+    return size
 
 
 def _append(path: Path, record: bytes) -> int:
