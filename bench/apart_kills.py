@@ -29,6 +29,7 @@ from pipelines.runtime.runner import open_runner
 from pipelines.steps.store import KeptSteps
 
 BUDGET, PICTURES, LONGEST = 10**9, 3, 120.0  # bytes of kept steps; of a job; seconds
+WITHIN = 0.3  # seconds after a picture, or the first step, within which the kill comes
 
 
 def main() -> int:
@@ -64,8 +65,9 @@ def killed(outputs: Path, kills: int, dice: random.Random) -> str:
             checkpoint=base.checkpoint, prompt="a red house", steps=6, seed=number, batch_count=PICTURES, width=128, height=128
         )
         jobs.append(worker.submit(request, "somebody"))
-        _until(lambda: (live := worker.live(jobs[-1])) is not None and live.step is not None)
-        time.sleep(dice.random() * 0.8)
+        drawn = dice.randrange(PICTURES)
+        _until(lambda: (live := worker.live(jobs[-1])) is not None and live.step is not None and live.drawn >= drawn)
+        time.sleep(dice.random() * WITHIN)
         told |= {record.path for record in book.pictures_of(jobs[-1])}
         os.kill(processes[-1], signal.SIGKILL)
         _until(lambda: (job := book.job(jobs[-1])) is not None and job.state in ENDED)

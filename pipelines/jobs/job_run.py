@@ -95,8 +95,11 @@ class JobRun:
         except UserError as error:
             return self._around.lost(self._live) if self._runner.lost else (FAILED, str(error))
         except Exception:
+            if self._runner.lost:
+                log.warning("job %s has lost its device: %s", self._job.id, self._runner.lost, exc_info=not self._runner.is_apart)
+                return self._around.lost(self._live)
             log.exception("job %s failed", self._job.id)
-            return self._around.lost(self._live) if self._runner.lost else (FAILED, BROKEN)
+            return FAILED, BROKEN
 
     def _draw(self) -> str:
         """Runs every batch that is left, as long as the job goes on."""
