@@ -2,10 +2,8 @@
 import { snapshot } from "./desk.js";
 import { dropdown } from "./dropdown.js";
 import { emit, make } from "./dom.js";
-import { TABS } from "./reading_use.js";
 import { address } from "./stage_live.js";
-
-const OTHERS = { ...TABS, controlnet: "ControlNet" };
+import { targets } from "./targets.js";
 
 // `room` is filled; `speak` says what was done.
 export const clipFrames = (room, speak) => {
@@ -49,7 +47,7 @@ export const clipFrames = (room, speak) => {
   const opens = button("Send this frame to", "Go on with this frame in another tab", "send", () => {});
   const drop = make("span", { className: "send" }, opens, menu);
   const items = (close) =>
-    Object.entries(OTHERS).map(([to, says]) => {
+    Object.entries(targets(["txt2img"])).map(([to, says]) => {
       const made = make("button", { type: "button", textContent: says });
       made.addEventListener("click", () => (close(), send(to, at, `The frame is in ${says}.`)));
       return made;

@@ -8,8 +8,8 @@ import { wanted } from "./on_demand.js";
 import { showPage } from "./panel.js";
 import { keep, ways } from "./save_as.js";
 import { stars } from "./stars.js";
+import { targets } from "./targets.js";
 
-const TABS = { img2img: "Image to image", inpaint: "Inpaint", outpaint: "Outpaint", controlnet: "ControlNet", depth: "Depth", hires: "Hires fix", details: "Details", enlarge: "Enlarge", upscale: "Enlarge by diffusion", video: "Video", turn: "Turn", txt2img: "Text to image" };
 const STEPS = { enlarge: "Enlarge", hires: "Hires fix", details: "Details" };
 const MOST_COMPARED = 4;
 const MOST_ACROSS = 5; // buttons of a row on a phone
@@ -56,7 +56,7 @@ export const bar = (part, { pictures, boards, like, show, open, clear }) => {
     const title = (words) => make("p", { className: "menu-title", textContent: words });
     return [title("Put on"), ...puts, name, ...(takes.length ? [title("Take off"), ...takes] : [])];
   };
-  const sendItems = (close) => Object.entries(TABS).map(([to, says]) => item(says, () => emit("send", { id: only().id, kind: only().kind, to }), close));
+  const sendItems = (close) => Object.entries(targets()).map(([to, says]) => item(says, () => emit("send", { id: only().id, kind: only().kind, to }), close));
   const finishItems = (close) => [
     ...(all().length ? [make("p", { className: "menu-title", textContent: "Finish them by" })] : []),
     ...all().filter(({ note }) => !note).map(({ id, name }) => item(name, () => apply(ids(), { id }, name), close, "sparkles")),

@@ -7,11 +7,13 @@ import { typing } from "./keyboard.js";
 import { wanted } from "./on_demand.js";
 import { catches } from "./reading_catch.js";
 import { known } from "./reading_card.js";
-import { hand, TABS } from "./reading_use.js";
+import { hand } from "./reading_use.js";
+import { targets } from "./targets.js";
 
 /** @typedef {import("./messages.d.ts").ReadingNews} ReadingNews */
 
 const LARGEST = 64_000_000; // bytes that the server takes
+const takers = () => targets(["txt2img", "controlnet"]); // tabs that take a picture as a file that is dropped on them
 const TOO_LARGE = "This file is larger than 64 MB. Save the picture smaller, or paste its settings as text.";
 const AWAY = "The server did not answer. See that Atelier still runs, then try again.";
 const STOPS = "button, textarea, summary, [tabindex='0']";
@@ -129,7 +131,7 @@ export const build = ({ element, trigger, server }) => {
     trigger("read", { id: shown.id, names: null, details: true });
     close();
     speak("The tab Details has its detailers.");
-    if (picture && !(await hand("details", picture))) notify(`${TABS.details} did not open. Open its tab and drop the picture there.`);
+    if (picture && !(await hand("details", picture))) notify(`${takers().details} did not open. Open its tab and drop the picture there.`);
   };
   const detailing = (count) => {
     const button = make("button", { type: "button", className: "quiet", textContent: count === 1 ? "Put its detailer into Details" : `Put its ${count} detailers into Details` });
@@ -147,9 +149,9 @@ export const build = ({ element, trigger, server }) => {
   const use = async (kind) => {
     const picture = file;
     close();
-    if (!(await hand(kind, picture))) notify(`${TABS[kind]} did not open. Open its tab and drop the picture there.`);
+    if (!(await hand(kind, picture))) notify(`${takers()[kind]} did not open. Open its tab and drop the picture there.`);
   };
-  for (const [kind, title] of Object.entries(TABS)) {
+  for (const [kind, title] of Object.entries(takers())) {
     const button = make("button", { type: "button", role: "menuitem", textContent: title, "data-to": kind });
     button.addEventListener("click", () => use(kind));
     part("menu").append(button);

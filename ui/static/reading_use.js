@@ -2,8 +2,6 @@
 import { find, findAll, pause } from "./dom.js";
 import * as page from "./page.js";
 
-/** @type {Record<string, string>} */
-export const TABS = { img2img: "Image to image", inpaint: "Inpaint", outpaint: "Outpaint", depth: "Depth", hires: "Hires fix", details: "Details", enlarge: "Enlarge", upscale: "Enlarge by diffusion", video: "Video", turn: "Turn" };
 const PATIENCE = 10_000; // milliseconds in which a tab is built
 
 const zoneOf = (kind) => {

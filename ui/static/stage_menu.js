@@ -1,21 +1,13 @@
 // What is done with a picture: its settings into the form, and the picture into another tab, by a menu.
 import { snapshot } from "./desk.js";
 import { lookInside } from "./page.js";
+import { targets } from "./targets.js";
 
 const SAYS = {
   "": "The form has the settings of this picture.",
   txt2img: "Its words and settings are in text to image.",
-  img2img: "The picture is in image to image.",
-  inpaint: "The picture is in inpaint.",
-  outpaint: "The picture is in outpaint.",
   controlnet: "The picture is in the first unit of ControlNet.",
-  hires: "The picture is in hires fix.",
-  details: "The picture is in details.",
-  enlarge: "The picture is in enlarge.",
   upscale: "The picture is in enlarge, to be drawn larger.",
-  depth: "The picture is in depth.",
-  video: "The picture is in video.",
-  turn: "The picture is in turn.",
 };
 
 // Name of a part -> what a press of it does. `picture` gives the selected one, `tell` has it sent; `sent` hears of it.
@@ -30,7 +22,7 @@ export const menu = (part, { picture, tell, speak, sent }) => {
     open(false);
     snapshot(to || picture()?.kind || "txt2img");
     tell(to);
-    speak(SAYS[to]);
+    speak(SAYS[to] ?? `The picture is in ${targets()[to].toLowerCase()}.`);
     sent();
   };
   document.addEventListener("pointerdown", ({ target }) => part("menu").hidden || part("menu").parentElement.contains(target) || open(false));
@@ -44,6 +36,6 @@ export const menu = (part, { picture, tell, speak, sent }) => {
     items[(items.indexOf(document.activeElement) + by + items.length) % items.length].focus();
   });
   const inside = () => (open(false), lookInside(picture().id));
-  const to = Object.keys(SAYS).filter(Boolean).map((kind) => [`to-${kind}`, () => send(kind)]);
+  const to = Object.keys(targets()).map((kind) => [`to-${kind}`, () => send(kind)]);
   return { settings: () => send(""), send: () => open(part("menu").hidden), "to-inside": inside, ...Object.fromEntries(to) };
 };
