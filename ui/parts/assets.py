@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from ui.colours import DARK, LIGHT, colours
 from ui.door.compression import coding
+from ui.parts.quick_tree import quick_script
 from ui.parts.scripts import INDENT, SCRIPT_ID, STATIC, first_script, later_script, static
 
 STYLES = (
@@ -65,8 +66,12 @@ class Asset:
 
 def asset(suffix: str, media_type: str, text: str, stem: str = "atelier") -> Asset:
     plain = text.encode()
-    forms = {"br": brotli.compress(plain, quality=QUALITY), "gzip": gzip.compress(plain, 9, mtime=0), "identity": plain}
-    return Asset(_named(stem, suffix, plain), media_type, forms)
+    return Asset(_named(stem, suffix, plain), media_type, compressed(plain))
+
+
+def compressed(plain: bytes) -> Mapping[str, bytes]:
+    """A text in each form in which it is sent, the smallest first."""
+    return {"br": brotli.compress(plain, quality=QUALITY), "gzip": gzip.compress(plain, 9, mtime=0), "identity": plain}
 
 
 def _named(stem: str, suffix: str, content: bytes) -> str:
@@ -83,10 +88,11 @@ class Assets:
     later_styles: Asset
     fonts: Mapping[str, Asset]
     shots: Mapping[str, Asset]
+    instead: Sequence[Asset]  # of files of Gradio's, under their own names
 
     @property
     def files(self) -> Sequence[Asset]:
-        return (self.script, self.later, self.styles, self.later_styles, *self.fonts.values(), *self.shots.values())
+        return (self.script, self.later, self.styles, self.later_styles, *self.fonts.values(), *self.shots.values(), *self.instead)
 
 
 def _sheet(name: str) -> str:
@@ -100,7 +106,13 @@ def page_assets() -> Assets:
     fonts = {family: font(file) for family, file in FONTS.items()}
     styles = faces(fonts) + look_sheet() + "".join(map(_sheet, STYLES))
     later_styles = asset("css", "text/css", "".join(map(_sheet, LATER_STYLES)), "later")
-    return Assets(script, later, asset("css", "text/css", styles), later_styles, fonts, shots())
+    return Assets(script, later, asset("css", "text/css", styles), later_styles, fonts, shots(), instead())
+
+
+def instead() -> Sequence[Asset]:
+    """Files of Gradio's that are sent otherwise than it wrote them. Whoever keeps one from before finds the same in it, only slower."""
+    quick = quick_script()
+    return [Asset(f"/assets/{quick[0]}", "text/javascript", compressed(quick[1].encode()))] if quick else []
 
 
 def shots() -> Mapping[str, Asset]:
