@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import functools
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -123,10 +125,18 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def imports_of(code: str, package: tuple[str, ...]) -> list[str]:
-    """Every module that the code imports, anywhere in it, by its full name. `package` is where the code lies."""
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+def imports_of(code: str | ast.AST, package: tuple[str, ...], when_run: bool = False) -> list[str]:
+    """Every module that the code imports, anywhere in it, by its full name. `package` is where the code lies.
+
+    `when_run`: without what is imported for the type checker alone.
+    """
     found: list[str] = []
-    for node in ast.walk(ast.parse(code)):
+    for node in walk(ast.parse(code) if isinstance(code, str) else code, when_run):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -136,12 +146,22 @@ def imports_of(code: str, package: tuple[str, ...]) -> list[str]:
     return found
 
 
+def walk(node: ast.AST, when_run: bool) -> Iterator[ast.AST]:
+    """All nodes below this one that can hold a statement, and itself."""
+    yield node
+    checked = when_run and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    held = node.orelse if checked and isinstance(node, ast.If) else ast.iter_child_nodes(node)
+    for child in held:
+        if not isinstance(child, ast.expr):
+            yield from walk(child, when_run)
+
+
 def is_forbidden(layer: str, module: str) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in FORBIDDEN[layer])
 
 
 def breaches(layer: str, path: Path) -> list[str]:
-    modules = imports_of(path.read_text("utf-8"), path.relative_to(ROOT).parent.parts)
+    modules = imports_of(tree_of(path), path.relative_to(ROOT).parent.parts)
     return [f"{name_of(path)} imports {module}" for module in modules if is_forbidden(layer, module)]
 
 
@@ -170,20 +190,11 @@ def package_of(module: str) -> str:
     return [*module.split("."), "__init__"][1]
 
 
-def when_run(code: str) -> str:
-    """The code without what is imported for the type checker alone."""
-    tree = ast.parse(code)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            node.body = [ast.Pass()]
-    return ast.unparse(tree)
-
-
-def upward(layer: str, path: Path, code: str) -> list[str]:
+def upward(layer: str, path: Path, code: str | ast.AST) -> list[str]:
     """The imports within a layer that do not point down."""
     order = PACKAGES[layer]
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    modules = [name for name in imports_of(when_run(code), path.relative_to(ROOT).parent.parts) if name.split(".")[0] == layer]
+    modules = [name for name in imports_of(code, path.relative_to(ROOT).parent.parts, when_run=True) if name.split(".")[0] == layer]
     own = order.index(package_of(module))
     # A name that a layer's own __init__ offers is no package, and nothing in the layer takes one from there but by its package.
     return [f"{module} imports {name}" for name in modules if package_of(name) in order[:own] and package_of(name) != "__init__"]
@@ -191,7 +202,7 @@ def upward(layer: str, path: Path, code: str) -> list[str]:
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_packages_import_downwards_too(layer: str) -> None:
-    assert [breach for path in sources(layer) for breach in upward(layer, path, path.read_text("utf-8"))] == []
+    assert [breach for path in sources(layer) for breach in upward(layer, path, tree_of(path))] == []
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -218,6 +229,11 @@ def test_an_import_of_a_package_above_would_be_found(line: str) -> None:
 # ------------------------------------------------------------------------------------------------ the page is there at once
 
 
+def modules_of(package: str) -> list[str]:
+    files = sorted((ROOT / package.replace(".", "/")).rglob("*.py"))
+    return [package, *(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files if path.stem not in {"__init__", "make"})]
+
+
 def modules_after(statement: str) -> set[str]:
     """The top names of all modules that are loaded once a new Python has run the statement."""
     code = f"{statement}\nimport sys; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
@@ -226,40 +242,55 @@ def modules_after(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def modules_of(package: str) -> list[str]:
-    files = sorted((ROOT / package.replace(".", "/")).rglob("*.py"))
-    return [package, *(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files if path.stem not in {"__init__", "make"})]
+HEAVY = {"torch", "diffusers", "transformers"}
+READS_PICTURES = ["pipelines.jobs.outputs", "pipelines.metadata.infotext", "pipelines.requests.request", "pipelines.jobs.events"]
+# What is imported one after another, and what has not been imported when it is there.
+IMPORTED = [
+    *((name, NETWORKS | PAGE) for name in READS_PICTURES),
+    ("pipelines", NETWORKS),
+    *((name, HEAVY) for package in TORCH_FREE for name in modules_of(package)),
+    *((name, HEAVY) for name in ("ui", "ui.server")),
+]
+IMPORTING = """
+import importlib, json, sys
+for name, without in json.loads(sys.argv[1]):
+    importlib.import_module(name)
+    if found := {each.split(".")[0] for each in sys.modules} & set(without):
+        print(name, "imports", *sorted(found))
+        break
+"""
 
 
-def test_packages_that_the_page_asks_first_do_not_import_torch() -> None:
-    modules = [module for package in TORCH_FREE for module in modules_of(package)]
-    heavy = {"torch", "diffusers", "transformers"}
-    code = "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n"
-    code += f"    if {heavy} & set(sys.modules):\n        sys.exit(f'{{name}} imports it')"
-    done = subprocess.run([sys.executable, "-c", code, *modules], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+def brought_by(imported: list[tuple[str, set[str]]]) -> str:
+    """The first of these modules with which a new Python has what it should be without; "" when none has."""
+    told = json.dumps([(name, sorted(without)) for name, without in imported])
+    done = subprocess.run([sys.executable, "-c", IMPORTING, told], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
-def test_importing_the_pipelines_does_not_import_torch() -> None:
-    assert modules_after("import pipelines") & NETWORKS == set()
+def test_what_reads_pictures_needs_no_gradio_and_nothing_that_the_page_imports_is_torch() -> None:
+    assert brought_by(IMPORTED) == ""
 
 
-def test_importing_the_page_does_not_import_torch() -> None:
-    assert modules_after("import ui, ui.server") & {"torch", "diffusers", "transformers"} == set()
-
-
-def test_what_reads_pictures_needs_neither_torch_nor_gradio() -> None:
-    modules = ("pipelines.jobs.outputs", "pipelines.metadata.infotext", "pipelines.requests.request", "pipelines.jobs.events")
-    assert modules_after(f"import {', '.join(modules)}") & (NETWORKS | PAGE) == set()
+def test_a_module_that_brings_what_it_should_not_would_be_found() -> None:
+    assert brought_by([("json", HEAVY), ("calendar", {"calendar"})]).split() == ["calendar", "imports", "calendar"]
 
 
 # ------------------------------------------------------------------------------------------------ what is never called
 
 
 def calls(path: Path) -> Iterator[tuple[int, str, ast.Call]]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Call):
-            yield node.lineno, ast.unparse(node.func), node
+            yield node.lineno, called(node.func), node
+
+
+def called(function: ast.expr) -> str:
+    """Like "torch.load"; "" for what is no name."""
+    if isinstance(function, ast.Attribute):
+        return f"{called(function.value)}.{function.attr}"
+    return function.id if isinstance(function, ast.Name) else ""
 
 
 def has(call: ast.Call, keyword: str, value: bool) -> bool:
@@ -297,18 +328,18 @@ def test_no_file_is_trusted_with_code() -> None:
 def test_a_dangerous_call_would_be_found(code: str) -> None:
     call = ast.parse(code, mode="eval").body
     assert isinstance(call, ast.Call)
-    assert is_dangerous(ast.unparse(call.func), call)
+    assert is_dangerous(called(call.func), call)
 
 
 @pytest.mark.parametrize("code", ["model.eval()", "torch.load(path, weights_only=True)", "subprocess.run(command)", "np.load(path)"])
 def test_a_harmless_call_is_not(code: str) -> None:
     call = ast.parse(code, mode="eval").body
     assert isinstance(call, ast.Call)
-    assert not is_dangerous(ast.unparse(call.func), call)
+    assert not is_dangerous(called(call.func), call)
 
 
 def test_no_module_keeps_state_through_global() -> None:
-    trees = {name_of(path): ast.parse(path.read_text("utf-8")) for path in application()}
+    trees = {name_of(path): tree_of(path) for path in application()}
     assert [name for name, tree in trees.items() if any(isinstance(node, ast.Global) for node in ast.walk(tree))] == []
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,11 @@ from ui.door.connection import Deadlines
 from ui.door.connection_limits import ConnectionLimits, Room, file_limit
 from ui.door.csp import Numbered
 from ui.door.encryption import Encrypted
+from ui.parts import assets
 from ui.parts.theme import look
 from ui.server import Door, create_app
 
+assets.compressed = cache(assets.compressed)  # the same for each house, and most of a second to make
 LAN = "lan.test"  # what the machine is called by others
 expect.set_options(timeout=30_000)  # milliseconds; a machine that tests other things as well takes its time
 # Seconds that an answer may be late. A test that waits for what it means holds with 0.5 as well as with 0 (see CONTRIBUTING.md).
