@@ -94,6 +94,7 @@ def test_the_projection_begins_with_facts_and_pose_side_by_side() -> None:
 def test_the_library_lists_it_as_what_it_is() -> None:
     listed = {file.name: file.identity for file in Catalog(STARTER).models()}
     assert (listed["Starter turn"].kind, listed["Starter turn"].family) == ("checkpoint", "zero123")
+    assert listed["Starter turn"].defaults.items() >= turn_file.SUITS.items()
     assert (STARTER / turn_file.FILE).stat().st_size < 13 * MEBIBYTE
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,9 @@ from models.diffusion_model import DiffusionModel
 from models.errors import UserError
 from models.files import Identity, ModelFile
 from models.identify.identify import identify
+from models.identify.turning import trained, turning_identity
 from models.loading.turning import PoseReader, load_pose_reader, load_turning
+from models.tensors.embedded_sizes import OWN_SIZES
 from models.tensors.header import read_header
 from pipelines.denoising.turning import View, conditioning, seen_in, turning_denoiser
 from pipelines.denoising.vae_encode import to_pixels
@@ -74,6 +77,14 @@ def test_a_file_is_told_by_its_header_and_its_kind_by_its_name(name: str, varian
     found = identify(read_header(file.path), name, lambda _: [])
     assert (found.kind, found.family, found.variant, found.supported) == ("checkpoint", "zero123", variant, True)
     assert (found.defaults["side"], found.defaults["convention"]) == (SIDE, "Elevation" if variant == "stable" else "Distance")
+
+
+def test_a_file_says_how_large_it_knows_things_and_how_many_steps_suit_it() -> None:
+    said = {OWN_SIZES: json.dumps({"turn": {"object_size": 0.5, "steps": 9, "seed": 1}})}
+    assert turning_identity("toy", said).defaults | {"side": 0} == trained({"object_size": 0.5, "steps": 9, "side": 0}, "")
+    for odd in ({"object_size": 7, "steps": 0}, {"object_size": "x", "steps": 2.5}, []):
+        found = turning_identity("toy", {OWN_SIZES: json.dumps({"turn": odd})}).defaults
+        assert (found["object_size"], found["steps"]) == (0.78, 50)
 
 
 def test_up_is_negative_and_the_last_number_is_the_distance_or_the_pictures_own_elevation() -> None:

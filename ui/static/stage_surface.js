@@ -2,7 +2,7 @@
 import { write } from "./dom.js";
 import * as page from "./page.js";
 import { address } from "./stage_live.js";
-import { facts, invitation, named } from "./stage_words.js";
+import { facts, invitation, named, promise } from "./stage_words.js";
 
 // `props.seeded`: the tabs whose form can take a seed.
 export const surface = (part, props) => {
@@ -15,7 +15,7 @@ export const surface = (part, props) => {
     part("wall").hidden = true;
   };
   const invite = () => {
-    say("Your picture appears here", invitation(page.open.tab));
+    say(promise(page.open.tab), invitation(page.open.tab));
     part("wall").hidden = page.open.tab !== "txt2img" || !part("wall").children.length;
   };
 

@@ -16,6 +16,8 @@ const FIRST = {
 export const invitation = (kind) =>
   FIRST[kind] || "Write what you want to see, or take one of the examples, and press Generate. Every step is shown while the picture forms.";
 
+export const promise = (kind) => `Your ${kind === "video" ? "clip" : "picture"} appears here`;
+
 // How long a clip is.
 export const lasts = ({ frames, pace }) => `${(frames / (pace || 1)).toFixed(1)} s`;
 // A picture that no dice were thrown for has no seed.

@@ -60,7 +60,7 @@ def _sampling(draft: Draft) -> None:
 
 def _foot(draft: Draft) -> None:
     with gr.Column(elem_classes=["form-foot"]):
-        with gr.Row(elem_classes=["minute"]):
+        with gr.Row(elem_classes=["minute", "fewest"]):
             draft.show("steps", min_width=40)
             seed, draft.buttons["dice"], draft.buttons["reuse"] = controls.seeds(KIND)
         draft.inputs |= seed

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from models.files import Identity, ModelFile
+from models.identify.turning import OWN
 from models.loading.turning import load_pose_reader, load_turning
 from models.memory.device import Device
 from models.starter.recipe.moving_vision import SIZE, SIZES
@@ -25,6 +26,7 @@ from models.tensors.embedded_sizes import OWN_SIZES
 FILE = "turn/starter-turn.safetensors"
 THINGS = (Solid("house", "garden"), Solid("cube", "evening"), Solid("cone", "garden"))
 TAKEN_FROM = Pose(330.0, 20.0, 3.0)
+SUITS = {"object_size": 0.68, "steps": 20}  # its things fill so much of their square, on average; judged with so many steps
 
 
 def tensors_of(turner: Turner) -> Tensors:
@@ -49,7 +51,7 @@ def metadata(turner: Turner) -> dict[str, str]:
         "modelspec.resolution": f"{SIZE}x{SIZE}", "modelspec.author": "Atelier", "modelspec.license": "that of the repository",
         "modelspec.architecture": "zero123", "modelspec.title": "Starter turn", "format": "pt",
         "modelspec.description": "A house, a cube or a cone with coloured sides, on white, seen from elsewhere.",
-        OWN_SIZES: json.dumps(sizes | {"vision": SIZES}),
+        OWN_SIZES: json.dumps(sizes | {"vision": SIZES, OWN: SUITS}),
     }  # fmt: skip
 
 
