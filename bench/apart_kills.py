@@ -66,7 +66,7 @@ def killed(outputs: Path, kills: int, dice: random.Random) -> str:
         )
         jobs.append(worker.submit(request, "somebody"))
         drawn = dice.randrange(PICTURES)
-        _until(lambda: (live := worker.live(jobs[-1])) is not None and live.step is not None and live.drawn >= drawn)
+        _until(lambda drawn=drawn: (live := worker.live(jobs[-1])) is not None and live.step is not None and live.drawn >= drawn)
         time.sleep(dice.random() * WITHIN)
         told |= {record.path for record in book.pictures_of(jobs[-1])}
         os.kill(processes[-1], signal.SIGKILL)

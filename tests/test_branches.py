@@ -10,7 +10,7 @@ import pytest
 
 from models.errors import UserError
 from models.memory.forecast import Machine
-from pipelines.denoising.denoiser import Masked
+from pipelines.denoising.stepped import Masked
 from pipelines.requests.branch import DEEPEST, Branch
 from pipelines.requests.request import SAMPLER_NAMES, Drawing, Inpaint, LoraUse, TextToImage, describe, input_ids, restore
 from pipelines.requests.steps import Steps

@@ -18,7 +18,7 @@ from models.diffusion_model import DiffusionModel
 from models.errors import UserError
 from models.families import SDXL
 from pipelines import Inpaint, TextToImage
-from pipelines.denoising.denoiser import Masked
+from pipelines.denoising.stepped import Masked
 from pipelines.denoising.vae_decode import decode
 from pipelines.images.masking import blurred
 from pipelines.images.store import Inputs

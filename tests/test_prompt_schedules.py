@@ -15,7 +15,7 @@ from torch import Tensor
 from models.diffusion_model import DiffusionModel
 from models.families import SDXL
 from pipelines.control.units import Controls
-from pipelines.denoising.denoiser import Masked
+from pipelines.denoising.stepped import Masked
 from pipelines.denoising.tiled import Tiled
 from pipelines.images.masking import Box
 from pipelines.images.store import Inputs

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pipelines.denoising.denoiser import Relay
+from pipelines.denoising.stepped import Relay
 from pipelines.metadata.two_passes import first_pass, unsized
 from pipelines.prompts import Names, Pass, parse, plain_runs, schedule
 from pipelines.prompts.asked import asked_by

@@ -19,7 +19,7 @@ from models.errors import Interrupted
 from pipelines import ControlUse, Drawing, ImageToImage, Inpaint, describe, restore
 from pipelines.control.units import Controls
 from pipelines.denoising import vae_decode
-from pipelines.denoising.denoiser import Masked
+from pipelines.denoising.stepped import Masked
 from pipelines.denoising.tiled import Tiled, equal, gaussian
 from pipelines.images.masking import Box
 from pipelines.images.store import Inputs

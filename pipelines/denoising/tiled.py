@@ -11,12 +11,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from pipelines.denoising.denoiser import SteppedDenoiser
 from pipelines.denoising.samples import cut, stacked
+from pipelines.denoising.stepped import Around, SteppedDenoiser
 from pipelines.images.masking import Box
-from pipelines.requests.steps import Steps
 from pipelines.samplers.moment import both
-from pipelines.samplers.noise_schedule import NoiseSchedule
 
 VARIANCE = 0.01  # of the Gaussian, in sides of a window squared
 
@@ -32,7 +30,7 @@ def equal(length: int) -> Tensor:
     return torch.ones(length)
 
 
-class Tiled:
+class Tiled(Around):
     """Denoises window by window. What it wraps is given the windows as samples of one batch (`Samples`), and reads beside the latents
     what is cut alike.
     """
@@ -41,24 +39,9 @@ class Tiled:
         self, denoiser: SteppedDenoiser, windows: Sequence[Box], device: torch.device | str = "cpu", weights: Weights = gaussian
     ) -> None:
         """`windows`: in latents, all of one size; together they cover the whole."""
-        self._guide, self._windows = denoiser, windows
+        super().__init__(denoiser)
+        self._windows = windows
         self._shares = [share.to(device) for share in shares(windows, weights)]
-
-    @property
-    def schedule(self) -> NoiseSchedule:
-        return self._guide.schedule
-
-    @property
-    def gathered(self) -> Tensor | None:
-        """Of all windows."""
-        return self._guide.gathered
-
-    @gathered.setter
-    def gathered(self, gathered: Tensor | None) -> None:
-        self._guide.gathered = gathered
-
-    def begin(self, index: int, steps: Steps) -> None:
-        self._guide.begin(index, steps)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """As `Denoiser`."""

@@ -33,9 +33,7 @@ class Turn(Wordless):
     cut: str = OBJECT(BY_COLOUR, Choice((BY_COLOUR, WHOLE)), "Cut out by", "What touches the edge in the background's colour becomes white")
     background: str = OBJECT("", Text(7), "Background", "Its colour, like #ffffff; empty: that of the corners")
     tolerance: float = OBJECT(0.1, Range(0, 1, 0.01), "Tolerance", "How far a colour may be from the background's")
-    object_size: float = OBJECT(
-        0.78, Range(0.2, 1, 0.01), "Size in the square", "Of its longer side; what the model knows is filled in"
-    )
+    object_size: float = OBJECT(0.78, Range(0.2, 1, 0.01), "Size in the square", "Of its longer side; what the model knows is filled in")
     azimuth: float = VIEWS(0.0, Range(-180, 180, 1), "Around", "Degrees to the right of where the picture was taken")
     elevation: float = VIEWS(0.0, Range(-90, 90, 1), "Higher", "Degrees above where the picture was taken")
     distance: float = VIEWS(0.0, Range(-0.5, 0.5, 0.05), "Nearer", "Below 0 farther away")

@@ -19,9 +19,10 @@ from pipelines.control.view import View
 from pipelines.denoising.areas import Areas, RegionWords
 from pipelines.denoising.callers import distilled_scale
 from pipelines.denoising.control_residuals import ControlResiduals
-from pipelines.denoising.denoiser import Denoiser, Relay, SteppedDenoiser
+from pipelines.denoising.denoiser import Denoiser
 from pipelines.denoising.guidance import Guidance
 from pipelines.denoising.samples import stacked
+from pipelines.denoising.stepped import Relay, SteppedDenoiser
 from pipelines.denoising.tiled import Tiled
 from pipelines.denoising.told import AtOnce, Condition, Conditioning
 from pipelines.images.masking import Box, Patch

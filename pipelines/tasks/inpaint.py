@@ -16,8 +16,8 @@ from PIL import Image
 from torch import Tensor
 
 from models.diffusion_model import DiffusionModel
-from pipelines.denoising.denoiser import Masked, SteppedDenoiser
 from pipelines.denoising.preview import LONGEST, preview_in
+from pipelines.denoising.stepped import Masked, SteppedDenoiser
 from pipelines.denoising.vae_encode import encode, encode_pixels, mask_latents, to_pixels
 from pipelines.images.masking import Patch, blurred, crop_box, filled, whole
 from pipelines.jobs.events import Event

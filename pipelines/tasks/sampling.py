@@ -13,8 +13,8 @@ from torch import Tensor
 from models.diffusion_model import DiffusionModel
 from models.errors import Overflow
 from models.memory.device import sent
-from pipelines.denoising.denoiser import SteppedDenoiser
 from pipelines.denoising.preview import preview_of
+from pipelines.denoising.stepped import SteppedDenoiser
 from pipelines.denoising.vae_decode import decode, way_of
 from pipelines.jobs.events import Event, Step
 from pipelines.jobs.runner import Events

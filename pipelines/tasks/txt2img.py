@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from pipelines.denoising.denoiser import SteppedDenoiser
+from pipelines.denoising.stepped import SteppedDenoiser
 from pipelines.jobs.runner import Events
 from pipelines.requests.request import Controlled, Drawing, TextToImage
 from pipelines.requests.steps import steps_of
