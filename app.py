@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 LOOPBACK = "127.0.0.1"
 GUEST_DISK = 20  # GB: some 40,000 pictures of 512 x 512
 COMPILED = Path(sys.prefix) / "compiled"  # is code, so it lies where code does, and not among pictures that people copy
+APART = 100  # GB: a dozen checkpoints of SDXL
 STEPS = 2  # GB: of some 800 pictures of 512 x 512 in 20 steps
 
 
@@ -88,23 +89,35 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(COMPILED))
         return open_runner(catalog, name, inputs, machine, annotators, steps, not options.no_compile)
 
+    first: list[Runner] = []
+
     def open_first() -> Runner:
         from models.memory.heap import set_apart
 
         names = devices_of(options)
         runner = opened_on(names[0], names)
+        first[:] = [runner]
         set_apart()  # the libraries, and of models the starter alone
         return runner
 
-    def opened_apart(name: str, names: Sequence[str]) -> Runner:
+    def opened_apart(number: int, name: str, names: Sequence[str]) -> Runner:
         from pipelines.jobs.far import open_apart
+        from pipelines.jobs.sending import Sending
+        from pipelines.jobs.wanted import Here
 
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(COMPILED))
-        return open_apart(catalog, told_apart(options, name, names, [weights, *options.models_dir]), sys.executable)
+        setup = told_apart(options, name, names, [weights, *options.models_dir], number)
+        here = Here(HERE / "models" / "starter", catalog, annotators, inputs, steps)
+        sending = Sending(here, lambda request: first[0].files(request), setup.room) if setup.root else None
+        return open_apart(catalog, setup, sys.executable, sending)
 
     def further() -> list[Callable[[], Runner]]:
         names = devices_of(options)
-        return [partial(opened_apart if options.apart else opened_on, name, names) for name in names[1:]]
+        apart = options.apart or options.apart_folder
+        return [
+            partial(opened_apart, number, name, names) if apart else partial(opened_on, name, names)
+            for number, name in enumerate(names[1:], 1)
+        ]
 
     guests = int(options.guest_disk * 1e9)
     studio = Studio(
@@ -135,21 +148,27 @@ def devices_of(options: argparse.Namespace) -> tuple[str, ...]:
     return named or (cards() or (options.device,) if options.device == "auto" else (options.device,))
 
 
-def told_apart(options: argparse.Namespace, name: str, names: Sequence[str], models: Sequence[Path]) -> Setup:
-    """What the process of a further device is told."""
+def told_apart(options: argparse.Namespace, name: str, names: Sequence[str], models: Sequence[Path], number: int = 1) -> Setup:
+    """What the process of a further device is told: the studio's folders, or a folder of its own, in which models may lie already."""
+    from pipelines.jobs.program import program
     from pipelines.jobs.spoken import VERSION, Setup
 
+    own = options.apart_folder.expanduser().resolve() if options.apart_folder else None
+    models = [own / "models"] if own else models
     return Setup(
         version=VERSION,
         device=name,
         starter=str(HERE / "models" / "starter"),
         models=[str(Path(each).expanduser().resolve()) for each in models],
-        outputs=str(options.outputs_dir),
+        outputs="" if own else str(options.outputs_dir),
         steps_budget=int(options.steps_budget * 1e9),
         host=int((options.host_memory or 0) * 1e9),
         device_memory=int((options.device_memory or 0) * 1e9) // names.count(name),
         parts=len(names),
         compiles=not options.no_compile,
+        root=str(own / f"device {number}") if own else "",
+        room=int(options.apart_budget * 1e9),
+        program=program() if own else "",
     )
 
 
@@ -253,6 +272,10 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--devices", default="", metavar="LIST", help=several)
     apart = "devices beside the first draw in processes of their own: one that breaks takes nothing else with it"
     result.add_argument("--apart", action="store_true", help=apart)
+    folder = "as --apart, with a folder of their own: they find models in its folder models, under any name, and get what they lack"
+    result.add_argument("--apart-folder", type=Path, metavar="FOLDER", help=folder)
+    budget = f"room for models that each of these devices gets; {APART} if not given"
+    result.add_argument("--apart-budget", type=gigabytes, default=APART, metavar="GB", help=budget)
     result.add_argument("--host-memory", type=float, metavar="GB", help="main memory for models; what is free decides if not given")
     result.add_argument("--device-memory", type=float, metavar="GB", help="memory of the graphics card to use; without it, what is free")
     room = f"room for the pictures of each guest, who is anybody but the owner at the machine; {GUEST_DISK} if not given, 0 for no limit"

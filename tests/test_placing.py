@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +59,18 @@ def test_many_batches_on_one_model_come_to_a_second_device() -> None:
     assert chosen(place("one"), busy, many) == 6, "the first that reading the model for ends earlier than waiting for five others"
     own = [job(number, "A", "ada") for number in range(1, 12)]
     assert chosen(place("one"), busy, own[:1], [own[1:]]) == 1, "one's own order stands"
+
+
+def test_a_model_that_has_to_be_sent_first_is_drawn_where_it_lies_unless_that_one_is_busy_for_longer(tmp_path: Path) -> None:
+    far = replace(place("one"), coming={"A": 100.0})
+    assert chosen(far, [place("two", free=50)], [job(1, "A")]) is None
+    assert chosen(far, [place("two", free=150)], [job(1, "A")]) == 1
+    assert chosen(far, [place("two", free=50)], [job(1, "B")]) == 1, "what need not be sent"
+    book = JobBook(tmp_path / "book.db", tmp_path)
+    book.submit(TextToImage(checkpoint="A"), "ada")
+    assert book.claim(others=[Place("two", free=50)], device="one", coming={"A": 100.0}) is None
+    assert book.claim(others=[Place("two", free=50)], device="one", coming={"B": 100.0})
+    book.close()
 
 
 def test_what_was_passed_over_often_enough_comes_first_wherever_it_ends_first() -> None:

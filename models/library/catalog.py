@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from models.library.overrides import OverrideBook
 from models.library.rescan import Rescans
 from models.library.scan import UPSCALER, Scan, Watched, starter_upscaler, time_of
 from models.library.timeouts import Silent, TimeLimit
+from models.library.told import Told
 from models.names import folded
 
 __all__ = ["STARTER", "Catalog", "Checkpoint", "read_checkpoint"]
@@ -192,6 +193,13 @@ class Catalog:
         """
         return self._contents.of(self.model(model_id)).whole
 
+    def told(self, model_id: str, seconds: float) -> Told:
+        """All that is known of a file, for a library elsewhere. Raises `UserError`, and `TimeoutError` like `by_hash_within`."""
+        known = self._contents.known(self._table.fingerprints.get(model_id, ""))
+        entry, facts = self.model(model_id), self._table.facts.get(model_id, Facts())
+        digests = known if all(known) else self._background.within(model_id, lambda: self._contents.of(entry), seconds)
+        return Told(replace(entry, hash=digests.whole), facts, digests)
+
     def override(self, model_id: str, overrides: Overrides) -> None:
         """Keeps a decision for as long as the file's content is the same. `Overrides()` takes it back. Raises `UserError`."""
         entry = self.model(model_id)
@@ -246,15 +254,18 @@ class Catalog:
     def _publish(self, found: dict[bytes, Found]) -> None:
         """Makes a new table, and a new version if it differs."""
         with self._changing:
-            entries = sorted(found.values(), key=self._place_on_shelf)
-            everything = _one_each([self._read_starter(), *self._read_starter_depth(), *self._read_starter_upscaler(), *entries])
-            dressed = [self._dressed(entry) for entry in everything]
-            files = {file.id: file for file in told_apart(dressed)}
-            if files != self._table.files or not self._version:
-                facts, fingerprints = ({entry.file.id: getattr(entry, name) for entry in everything} for name in ("facts", "fingerprint"))
-                self._table = CatalogTable(files, facts, fingerprints, Names(files.values()))
+            table = self._tabled(found)
+            if table.files != self._table.files or not self._version:
+                self._table = table
                 self._version += 1
             self._found = found
+
+    def _tabled(self, found: Mapping[bytes, Found]) -> CatalogTable:
+        entries = sorted(found.values(), key=self._place_on_shelf)
+        everything = _one_each([self._read_starter(), *self._read_starter_depth(), *self._read_starter_upscaler(), *entries])
+        files = {file.id: file for file in told_apart([self._dressed(entry) for entry in everything])}
+        facts, fingerprints = ({entry.file.id: getattr(entry, name) for entry in everything} for name in ("facts", "fingerprint"))
+        return CatalogTable(files, facts, fingerprints, Names(files.values()))
 
     def _dressed(self, entry: Found) -> ModelFile:
         digest = self._contents.known(entry.fingerprint).whole

@@ -31,6 +31,11 @@ class Contents:
     def known(self, fingerprint: str) -> Digests:
         return self._digests.get(fingerprint, Digests())
 
+    def learn(self, fingerprint: str, digests: Digests) -> None:
+        """Somebody who has read the file says so; it is not kept beyond this run."""
+        with self._changing:
+            self._digests[fingerprint] = digests
+
     def of(self, entry: ModelFile) -> Digests:
         """Reads the whole file, unless it is known. Raises `UserError` when it cannot be read."""
         try:

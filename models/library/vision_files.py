@@ -15,6 +15,19 @@ WHOLE, SUMMARY = "vision_model.embeddings.class_embedding", "visual_projection.w
 KNOWN = {1024: "ViT-H (image_encoder of h94/IP-Adapter, models)", 1280: "ViT-bigG (image_encoder of h94/IP-Adapter, sdxl_models)"}
 
 
+def looked_through(adapter: Path) -> tuple[int, bool]:
+    """Numbers in the vectors that an IP-Adapter reads, and whether these are all that its encoder sees (“plus”), or its summary.
+
+    Raises `UserError` for what is none.
+    """
+    tensors = read_header(adapter).tensors
+    is_plus = "image_proj.latents" in tensors
+    first = tensors.get("image_proj.proj_in.weight" if is_plus else "image_proj.proj.weight")
+    if first is None or len(first.shape) != 2:
+        raise UserError("This file is no IP-Adapter that Atelier knows. Choose another one.")
+    return first.shape[1], is_plus
+
+
 class Encoders:
     """The encoders in the folders of models. Safe to ask from any thread."""
 

@@ -13,7 +13,7 @@ import logging
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
@@ -30,7 +30,7 @@ from pipelines.job_book.grids import BookGrids
 from pipelines.job_book.inputs import inputs_used
 from pipelines.job_book.opening import open_book
 from pipelines.job_book.order import LANES, OWN_ORDER, everybody_gone, next_number, read_line, sit_down
-from pipelines.job_book.placing import Place
+from pipelines.job_book.placing import ALL_HERE, Place
 from pipelines.job_book.queue import BookQueue, queued_as
 from pipelines.job_book.ring import PASSES
 from pipelines.job_book.room import EVERY, GUEST_JOBS, JOBS_A_USER, Allowance, check_hour, check_room
@@ -124,18 +124,21 @@ class JobBook:
         with self._file.reading() as db:
             check_hour(db, user, allowance)
 
-    def claim(self, at_hand: Collection[str] = (), others: Sequence[Place] = (), device: str = "") -> Job | None:
+    def claim(
+        self, at_hand: Collection[str] = (), others: Sequence[Place] = (), device: str = "", coming: Mapping[str, float] = ALL_HERE
+    ) -> Job | None:
         """Takes the job that the next batch is drawn of and marks it running, or None when nobody waits: see `pipelines.job_book.order`.
 
         `at_hand`: ids of checkpoints that need not be swapped in. A job that names one may be drawn before its turn.
         `others`: the devices that draw beside the one that asks, which is called `device`; None also when all that waits is drawn earlier
-        there. A job that cannot be read is marked failed, with a sentence, and the one after it is taken.
+        there. `coming`: ids of models that would have to be sent here, with the seconds that takes. A job that cannot be read is marked
+        failed, with a sentence, and the one after it is taken.
         """
         with self._transaction() as db:
             if db.execute("select 1 from job where state = 'waiting' limit 1").fetchone() is None:
                 everybody_gone(db)
                 return None
-            while (number := next_number(db, Place(device, frozenset(at_hand)), others)) is not None:
+            while (number := next_number(db, Place(device, frozenset(at_hand), coming=coming), others)) is not None:
                 if job := begun(db, number):
                     self._claimed.add(job.id)
                     return job

@@ -4,7 +4,7 @@ The ring says whose turn it is (`ring.py`); a device that has nothing to do asks
 
   - first what it has the model for, in the order of the ring;
   - of all else what would not end earlier on another device, counting the seconds until that one is free, those in which a model is read
-    where it is not there, and the seconds that such a batch takes there;
+    where it is not there, those in which its file comes to a device with folders of its own, and those that such a batch takes there;
   - nothing at all, where each batch that may be next ends earlier elsewhere. It asks again when anything has changed.
 
 What others will have to draw before is counted as theirs, so many jobs on one model come to more devices than the one that has it, as soon
@@ -15,9 +15,10 @@ device, nothing else is begun before it, so the bound of the ring holds over all
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pipelines.job_book.pace import Paces
@@ -25,6 +26,7 @@ from pipelines.job_book.pace import Paces
 if TYPE_CHECKING:
     from pipelines.job_book.ring import Entry
 
+ALL_HERE: Mapping[str, float] = MappingProxyType({})  # no model has to be sent
 WORTH = 0.5  # seconds that another device must end a batch earlier, so that one waits for it
 
 
@@ -35,6 +37,7 @@ class Place:
     name: str = ""  # by which its pace is known; those of one name are alike
     ready: frozenset[str] = frozenset()  # ids of models that can draw there at once
     free: float = 0.0  # seconds until it begins something else; 0 for the one that asks
+    coming: Mapping[str, float] = field(default_factory=lambda: ALL_HERE)  # ids of models that have to be sent there, with the seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class _Plan:
         self._places, self._paces = places, paces
         self._free = [place.free for place in places]
         self._ready = [set(place.ready) for place in places]
+        self._coming = [dict(place.coming) for place in places]
 
     def gives(self, job: Entry) -> float:
         """Seconds by which the next batch ends earlier on another device than on the one that asks; 0 where that is not worth waiting. What
@@ -93,11 +97,12 @@ class _Plan:
             return 0.0
         self._free[sooner] = ends[sooner] + (job.left - 1) * self._seconds(sooner, job)
         self._ready[sooner].add(job.model)
+        self._coming[sooner].pop(job.model, None)
         return ends[0] - ends[sooner]
 
     def _end(self, number: int, job: Entry) -> float:
         reading = 0.0 if job.model in self._ready[number] else self._paces.reading(job.model)
-        return self._free[number] + reading + self._seconds(number, job)
+        return self._free[number] + self._coming[number].get(job.model, 0.0) + reading + self._seconds(number, job)
 
     def _seconds(self, number: int, job: Entry) -> float:
         return self._paces.seconds(job.sort, job.work, self._places[number].name) or 0.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.job_book.errors import NotYours, TooLate
@@ -29,7 +29,7 @@ from pipelines.job_book.order import (
     sit_down,
 )
 from pipelines.job_book.pace import Paces, learn, learn_reading, model_of, read_paces, sort_of, work_of
-from pipelines.job_book.placing import Place
+from pipelines.job_book.placing import ALL_HERE, Place
 from pipelines.job_book.ring import Entry
 from pipelines.job_book.room import EVERY, Allowance, check_hour, check_room
 from pipelines.requests.remaining import Progress
@@ -105,13 +105,20 @@ class BookQueue:
             elif job and has_read and (usual := read_paces(db).seconds(job["sort"], job["work"], device)) is not None:
                 learn_reading(db, job["sort"], seconds - usual)
 
-    def goes_on(self, job_id: str, at_hand: Collection[str] = (), others: Sequence[Place] = (), device: str = "") -> bool:
+    def goes_on(
+        self,
+        job_id: str,
+        at_hand: Collection[str] = (),
+        others: Sequence[Place] = (),
+        device: str = "",
+        coming: Mapping[str, float] = ALL_HERE,
+    ) -> bool:
         """Whether the next batch of this running job is drawn now. If not, it waits again, and whoever is next is to be claimed. For the
         other arguments see `JobBook.claim`.
         """
         with self._file.transaction() as db:
             job = db.execute("select * from job where id = ?", (job_id,)).fetchone()
-            if job is None or goes_on(db, job["number"], Place(device, frozenset(at_hand)), others):
+            if job is None or goes_on(db, job["number"], Place(device, frozenset(at_hand), coming=coming), others):
                 return True
             db.execute("update job set state = 'waiting' where id = ? and state = 'running'", (job_id,))
             return False

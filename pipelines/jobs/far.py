@@ -24,6 +24,7 @@ from models.memory.manager import Key
 from pipelines.jobs import spoken
 from pipelines.jobs.events import Event, Step
 from pipelines.jobs.runner import Events, Watching
+from pipelines.jobs.sending import Sending
 from pipelines.requests.remaining import Progress, read_progress
 from pipelines.requests.request import Drawing, Request, describe
 from pipelines.steps.begun import Own
@@ -41,7 +42,6 @@ ENDS = 5.0  # seconds that a process has to end by itself
 PATIENCE = 900.0  # seconds in which every answer comes: longer than a step, or reading a model, takes anywhere
 APART = "This device draws in a process of its own, where nobody can look in. Ask again when another device is free."
 GONE = "The process of this device has ended. It is begun anew, and what it drew goes on from its last kept step."
-
 HANGS = "The process of this device did not answer for a long while and was ended. It is begun anew, and what it drew goes on."
 
 
@@ -117,11 +117,12 @@ class FarRunner:
         setup: spoken.Setup,
         end: Callable[[], None] = lambda: None,
         patience: float = PATIENCE,
+        sending: Sending | None = None,
     ) -> None:
         """Returns when the device is open. Raises `UserError` where it cannot be. `end`: ends its process. `patience`: seconds without an
-        answer after which it is taken to hang, and ended.
+        answer after which it is taken to hang, and ended. `sending`: of what it needs, where it has folders of its own.
         """
-        self._catalog, self.close, self._patience = catalog, end, patience
+        self._catalog, self.close, self._patience, self._sending = catalog, end, patience, sending
         self._standing = spoken.Standing()
         self.lost = ""
         self.reading: Key | None = None
@@ -134,6 +135,8 @@ class FarRunner:
         if not isinstance(found, spoken.Standing):
             raise UserError(spoken.OTHER)
         self._stands(found)
+        if sending:
+            sending.learn(self._ask)
 
     # ------------------------------------------------------------------------------------------ how it stands
 
@@ -147,7 +150,7 @@ class FarRunner:
         self.ledger = tuple(map(spoken.line_of, found.ledger))
         self.lost = self.lost or found.lost
         self.reading = Key(*found.reading) if found.reading else None
-        if list(found.reading) != list(before.reading):
+        if [*found.reading] != [*before.reading]:
             self.tell()
 
     def _gone(self) -> None:
@@ -160,7 +163,13 @@ class FarRunner:
     def at_hand(self) -> Collection[str]:
         return set(self._standing.at_hand)
 
+    def coming(self) -> Mapping[str, float]:
+        return self._sending.coming() if self._sending else {}
+
     def files(self, request: Request) -> str:
+        """As the studio sees them: what is sent is what lies here."""
+        if self._sending:
+            return self._sending.looks(request)
         answer = self._ask(spoken.Files(describe(request)))
         return answer.text if isinstance(answer, spoken.Text) else ""
 
@@ -174,14 +183,28 @@ class FarRunner:
     # ------------------------------------------------------------------------------------------ drawing
 
     def batches(self, request: Request, progress: Progress | None = None, watching: Watching | None = None) -> Generator[Events]:
-        """`watching` sees nothing."""
+        """`watching` sees nothing. The first batch begins with what has to be sent for it."""
         begun = progress or Progress()
-        self._ask(spoken.draw_of(request, begun, decided_in(self._catalog)))
+        if begun.batch >= request.batch_total:
+            return
         try:
+            yield self._first(request, begun)
             while not isinstance(self._ask(spoken.NextBatch(begun.batch, begun.pictures)), spoken.Over):
                 yield self._events(begun)
         finally:
             self._leave(spoken.LeaveJob())
+
+    def _first(self, request: Request, begun: Progress) -> Events:
+        if self._sending:
+            yield from self._sending.sent(request, begun, self._ask, self._reads, self.device_name)
+        self._ask(spoken.draw_of(request, begun, decided_in(self._catalog)))
+        if not isinstance(self._ask(spoken.NextBatch(begun.batch, begun.pictures)), spoken.Over):
+            yield from self._events(begun)
+
+    def _reads(self, key: Key | None) -> None:
+        if key != self.reading:
+            self.reading = key
+            self.tell()
 
     def _events(self, progress: Progress) -> Events:
         try:
@@ -195,7 +218,10 @@ class FarRunner:
             progress.stored.update(read_progress(0, 0, said.stored).stored)
         if isinstance(said, spoken.PictureSaid):
             progress.pictures = said.index + 1
-            return spoken.picture_of(said)
+            picture = spoken.picture_of(said)
+            if self._sending:
+                self._sending.brought(picture, progress, self._ask)
+            return picture
         return self._step(said) if isinstance(said, spoken.StepSaid) else None
 
     def _step(self, said: spoken.StepSaid) -> Step:
@@ -252,8 +278,8 @@ def refuse() -> NoReturn:
     raise UserError(APART)
 
 
-def open_apart(catalog: Catalog, setup: spoken.Setup, python: str) -> FarRunner:
-    """In a process that ends with this one. Raises `UserError` where the device cannot be opened."""
+def open_apart(catalog: Catalog, setup: spoken.Setup, python: str, sending: Sending | None = None) -> FarRunner:
+    """In a process that ends with this one. `sending`: where `setup` has a root. Raises `UserError` where the device cannot be opened."""
     process = subprocess.Popen([python, "-m", "pipelines.runtime.apart"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=HERE)
     assert process.stdin and process.stdout
 
@@ -268,7 +294,7 @@ def open_apart(catalog: Catalog, setup: spoken.Setup, python: str) -> FarRunner:
 
     asks = process.stdin
     try:
-        return FarRunner(catalog, asks, process.stdout, setup, end)
+        return FarRunner(catalog, asks, process.stdout, setup, end, sending=sending)
     except UserError:
         end()
         raise

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from models.errors import UserError
 from models.memory.manager import Key
 from pipelines.job_book.book import FAILED, STOPPED, WAITING, BookError, Job, JobBook, PictureRecord
-from pipelines.job_book.placing import Place, left_of
+from pipelines.job_book.placing import ALL_HERE, Place, left_of
 from pipelines.jobs.backoff import Backoff
 from pipelines.jobs.errands import Errands
 from pipelines.jobs.events import Step
@@ -20,8 +20,9 @@ from pipelines.jobs.keeping import StepKeeper
 from pipelines.jobs.onlooker import Onlookers
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.progress import Bell, JobProgress, Versions, begun
-from pipelines.jobs.runner import Runner, at_hand
+from pipelines.jobs.runner import Runner, at_hand, coming
 from pipelines.jobs.saving import Saving
+from pipelines.jobs.sending import is_sending
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +96,12 @@ class Hand:
 
     def place(self) -> Place:
         """As others see it at this moment, from any thread."""
-        return Place(self.device, frozenset(at_hand(self.runner)) if self.runner else frozenset(), self._free())
+        runner = self.runner
+        return (
+            Place(self.device, frozenset(at_hand(runner)), self._free(), coming(runner))
+            if runner
+            else Place(self.device, free=self._free())
+        )
 
     def wake(self) -> None:
         self._wake.set()
@@ -212,6 +218,7 @@ class Hand:
         live = self.live
         if live:
             live.version, live.has_read, live.has_loaded = self.shared.versions.next(), True, True
+            live.has_sent = live.has_sent or is_sending(self.reading())
         self.shared.bell.ring()
 
     # ------------------------------------------------------------------------------------------ one job
@@ -220,7 +227,7 @@ class Hand:
         ready = at_hand(runner)
         others = self.shared.beside(self)
         with self.shared.claiming:
-            job = self.shared.book.claim(ready, others, runner.device_name if others else "")
+            job = self.shared.book.claim(ready, others, runner.device_name if others else "", coming(runner))
             if job:
                 self.live = self.shared.live[job.id] = begun(job, self.shared.versions.next(), self.shared.book.pictures_of)
                 self.live.reading = self.reading
@@ -230,10 +237,11 @@ class Hand:
         return job
 
     def _expected(self, job: Job, ready: Collection[str]) -> float:
-        """Seconds of a batch, 0 when nobody knows."""
+        """Seconds of a batch with what has to be sent for it; 0 when nobody knows."""
         try:
             checkpoint = getattr(job.request, "checkpoint", "")
-            return self.shared.book.queue.expected(job.request, self.device_of_several, checkpoint not in ready) or 0.0
+            expected = self.shared.book.queue.expected(job.request, self.device_of_several, checkpoint not in ready) or 0.0
+            return expected + (coming(runner).get(checkpoint, 0.0) if (runner := self._in_work or self.runner) else 0.0)
         except BookError:
             return 0.0
 
@@ -264,14 +272,15 @@ class Hand:
 
     def _goes_on(self, live: JobProgress) -> bool:
         """Between two batches. If somebody else is next the job waits again, and is live no more, at one and the same moment."""
-        shared, ready = self.shared, at_hand(self._in_work) if self._in_work else ()
+        shared, runner = self.shared, self._in_work
+        ready, lacks = (at_hand(runner), coming(runner)) if runner else ((), ALL_HERE)
         others = shared.beside(self)
         with shared.claiming:
             if live.stop or shared.closing.is_set():
                 return False
             if self.paused:
                 shared.book.queue.gives_way(live.job.id)
-            elif shared.book.queue.goes_on(live.job.id, ready, others, self.device if others else ""):
+            elif shared.book.queue.goes_on(live.job.id, ready, others, self.device if others else "", lacks):
                 self._busy = time.monotonic(), self._expected(live.job, ready)
                 return True
             self._let_go(live)

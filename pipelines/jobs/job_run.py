@@ -128,7 +128,7 @@ class JobRun:
 
     def _timed(self, number: int, batch: Events) -> None:
         """One batch, with the seconds it took in the book."""
-        self._live.has_read = self._live.has_loaded = False
+        self._live.has_read = self._live.has_loaded = self._live.has_sent = False
         begin = time.monotonic()
         before = replace(self._live.progress, stored=dict(self._live.progress.stored))
         try:
@@ -145,7 +145,7 @@ class JobRun:
         progress = before if self._around.saving.waits(self._job.id) else self._live.progress
         try:
             live, whole = self._live, not self._is_over()
-            is_usual, loaded = self._teaches(), whole and live.has_loaded
+            is_usual, loaded = self._teaches(), whole and live.has_loaded and not live.has_sent
             self._around.book.queue.used(self._job.id, progress, seconds, is_usual, self._around.device(), loaded)
         except BookError as error:
             log.warning("how far job %s has come could not be written: %s", self._job.id, error)

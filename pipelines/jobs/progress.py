@@ -102,6 +102,7 @@ class JobProgress:
     made: int | None = None  # steps of that batch that a try before had made; None before the first one
     has_read: bool = False  # something was read from the disk for the batch in work
     has_loaded: bool = False  # and that was a model
+    has_sent: bool = False  # files went to the device first
     reading: Callable[[], Key | None] = lambda: None  # what is read for it at this moment; from any thread
     stop: bool = False
     skip: bool = False

@@ -73,6 +73,10 @@ class Runner(Protocol):
         """Ids of the checkpoints that can draw at once, without being moved or loaded."""
         ...
 
+    def coming(self) -> Mapping[str, float]:
+        """Ids of models whose files are not where they can be read, with the seconds in which they would come."""
+        ...
+
     def files(self, request: Request) -> str:
         """What the model files that a request names look like from outside: another text once one of them was replaced."""
         ...
@@ -99,6 +103,15 @@ class Runner(Protocol):
         `progress` is led on; whoever has it at the end of a batch can go on there in another call, and gets the same pictures.
         """
         ...
+
+
+def coming(runner: Runner) -> Mapping[str, float]:
+    """See `Runner.coming`; nothing where that fails, as for `at_hand`."""
+    try:
+        return runner.coming()
+    except Exception:
+        log.exception("what would have to be sent could not be told")
+        return {}
 
 
 def at_hand(runner: Runner) -> Collection[str]:

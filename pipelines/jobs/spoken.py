@@ -21,11 +21,12 @@ from models.json_values import is_row, is_table
 from models.memory.forecast import Machine
 from models.memory.manager import Key, LedgerLine
 from pipelines.jobs.events import Picture, Step
+from pipelines.jobs.spoken_files import Fetch, Lacking, Owned, Range, Taken, Wanted
 from pipelines.requests.remaining import Progress, read_progress
 from pipelines.requests.request import Request, describe, restore
 from pipelines.steps.state import StepState
 
-VERSION = 1
+VERSION = 2
 LENGTH = struct.Struct("<I")
 LONGEST_HEAD, LARGEST_BLOB = 64 * 2**20, 2**32 - 1  # bytes
 OTHER = "A device's process speaks of something that this version does not know. Start Atelier anew."
@@ -37,7 +38,11 @@ Table = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The first thing that a process is told: its device, and the folders that it shares with the studio."""
+    """The first thing that a process is told: its device, and the folders that it shares with the studio.
+
+    `root`: a folder of its own instead, where all that it needs comes to by content; `models` are then people's folders on its side, and
+    `outputs` is nothing. `room`: bytes of files that may be kept there. `program`: see `pipelines.jobs.program`.
+    """
 
     version: int
     device: str
@@ -49,6 +54,9 @@ class Setup:
     device_memory: int  # bytes, 0: likewise
     parts: int  # devices that share the host's memory
     compiles: bool
+    root: str = ""
+    room: int = 0
+    program: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +231,14 @@ class Broken:
 
 Value = (
     Setup | Draw | NextBatch | NextEvent | LeaveBatch | LeaveJob | Files | Unload | Interrupt | Look | State
+    | Wanted | Range | Fetch | Owned | Lacking | Taken
     | Standing | Done | Over | Nothing | StepSaid | PictureSaid | Text | Data | Numbers | Refused | Broken
 )  # fmt: skip
 KINDS: Mapping[str, Callable[..., Value]] = {
     kind.__name__: kind
     for kind in (
         Setup, Draw, NextBatch, NextEvent, LeaveBatch, LeaveJob, Files, Unload, Interrupt, Look, State,
+        Wanted, Range, Fetch, Owned, Lacking, Taken,
         Standing, Done, Over, Nothing, StepSaid, PictureSaid, Text, Data, Numbers, Refused, Broken,
     )
 }  # fmt: skip

@@ -83,11 +83,15 @@ def _parts(title: str, checkpoint: Checkpoint) -> Iterator[Companion]:
             yield Companion(title, file.parent.name, (file,))
 
 
-def _weights(request: Drawing, annotators: Annotators) -> Iterator[Companion]:
+def weights_of(request: Drawing) -> dict[str, str]:
+    """Preprocessor -> key of the weights that it reads, of those that are asked for and read some."""
     names = [use.preprocessor for use in request.controls if use.weight]
     if isinstance(request, Depth) and not request.map:
         names.append(request.estimator)
-    for name in dict.fromkeys(names):
-        key = preprocessor(name).weights
-        if key and (files := annotators.files(key)):
+    return {name: key for name in dict.fromkeys(names) if (key := preprocessor(name).weights)}
+
+
+def _weights(request: Drawing, annotators: Annotators) -> Iterator[Companion]:
+    for name, key in weights_of(request).items():
+        if files := annotators.files(key):
             yield Companion(WEIGHTS, name, files)

@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from models.errors import UserError
 from pipelines.jobs import spoken
+from pipelines.jobs.program import program
 
 if TYPE_CHECKING:
     from models.memory.forecast import Machine
+    from pipelines.runtime.receiving import Receiving
     from pipelines.runtime.runner import ModelRunner
 
 ENDS = 20.0  # seconds that what is in work has to come to its end when the studio has gone
 OTHER_VERSION = "The process of a device is of another version than the studio. Start Atelier anew."
+OTHER_PROGRAM = (
+    "A device's Atelier is another one than the studio's, so its pictures could be others. Bring both to one version, then start them anew."
+)
 
 
 def main() -> None:
@@ -29,22 +34,29 @@ def main() -> None:
     asks, answers = sys.stdin.buffer, _kept_apart()
     number, setup = spoken.read_frame(asks)
     try:
-        if not isinstance(setup, spoken.Setup) or setup.version != spoken.VERSION:
-            raise UserError(OTHER_VERSION)
-        runner = opened(setup)
+        runner, receiving = opened(checked(setup))
     except UserError as error:
         answers.write(spoken.frame(number, spoken.Refused(str(error))))
         answers.flush()
         return
-    _serve(runner, asks, answers, number)
+    _serve(runner, receiving, asks, answers, number)
 
 
-def _serve(runner: ModelRunner, asks: BinaryIO, answers: BinaryIO, number: int) -> None:
+def checked(setup: spoken.Value) -> spoken.Setup:
+    """Raises `UserError` where the studio is of another version."""
+    if not isinstance(setup, spoken.Setup) or setup.version != spoken.VERSION:
+        raise UserError(OTHER_VERSION)
+    if setup.program and setup.program != program():
+        raise UserError(OTHER_PROGRAM)
+    return setup
+
+
+def _serve(runner: ModelRunner, receiving: Receiving | None, asks: BinaryIO, answers: BinaryIO, number: int) -> None:
     from models.memory.heap import set_apart
     from pipelines.runtime.serving import Answers, Serving
 
     says = Answers(answers)
-    serving = Serving(runner, asks, says, _end_soon)
+    serving = Serving(runner, asks, says, _end_soon, receiving)
     set_apart()
     says.say(number, serving.standing())
     serving.serve()
@@ -57,21 +69,28 @@ def _end_soon() -> None:
     ending.start()
 
 
-def opened(setup: spoken.Setup) -> ModelRunner:
-    """Raises `UserError` where the device is not there."""
+def opened(setup: spoken.Setup) -> tuple[ModelRunner, Receiving | None]:
+    """The runner, and what receives for it where it has a folder of its own. Raises `UserError` where the device is not there."""
     from models.library.catalog import Catalog
     from models.memory.device import choose, read_machine
     from pipelines.images.store import INPUTS, Inputs
     from pipelines.preprocessors.annotators import Annotators
+    from pipelines.runtime.receiving import Receiving
     from pipelines.runtime.runner import open_runner
     from pipelines.steps.store import KeptSteps
 
-    outputs, folders = Path(setup.outputs), [Path(each) for each in setup.models]
-    catalog = Catalog(Path(setup.starter), folders)
+    starter, folders, outputs, receiving = Path(setup.starter), [Path(each) for each in setup.models], Path(setup.outputs), None
+    if setup.root:
+        receiving = Receiving(Path(setup.root), folders, starter, setup.room)
+        folders, outputs = [receiving.beside], receiving.outputs
+    catalog = receiving.catalog if receiving else Catalog(starter, folders)
     catalog.rescan(wait=True)
     machine = _machine(setup, read_machine(choose(setup.device)))
-    annotators, steps = Annotators(folders, Path(setup.starter)), KeptSteps(outputs, setup.steps_budget)
-    return open_runner(catalog, setup.device, Inputs(outputs / INPUTS), machine, annotators, steps, setup.compiles)
+    annotators, steps = Annotators(folders, starter), KeptSteps(outputs, setup.steps_budget)
+    runner = open_runner(catalog, setup.device, Inputs(outputs / INPUTS), machine, annotators, steps, setup.compiles)
+    if receiving:
+        receiving.go_on = runner.go_on
+    return runner, receiving
 
 
 def _machine(setup: spoken.Setup, found: Machine) -> Machine:

@@ -118,6 +118,10 @@ class ModelRunner:
     def at_hand(self) -> Collection[str]:
         return {key.id for key in self.manager.quick() if key.kind in ("checkpoint", *WORDLESS)}
 
+    def coming(self) -> Mapping[str, float]:
+        """All files lie here."""
+        return {}
+
     def files(self, request: Request) -> str:
         """By size and time, as leases go by. Raises `UserError` when one is gone."""
         if isinstance(request, Wordless):

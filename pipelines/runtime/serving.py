@@ -13,11 +13,12 @@ from typing import BinaryIO
 from models.errors import UserError
 from models.files import Overrides
 from models.json_values import is_table
-from pipelines.jobs import spoken
+from pipelines.jobs import spoken, spoken_files
 from pipelines.jobs.events import Event, Picture, Step
 from pipelines.jobs.runner import Events
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import restore
+from pipelines.runtime.receiving import Receiving
 from pipelines.runtime.runner import ModelRunner
 
 log = logging.getLogger(__name__)
@@ -41,9 +42,16 @@ class Answers:
 class Serving:
     """What touches weights is done in the thread that calls `serve`; previews, states and interruptions in that which listens."""
 
-    def __init__(self, runner: ModelRunner, asks: BinaryIO, answers: Answers, alone: Callable[[], object] = lambda: None) -> None:
-        """`alone`: called when nobody asks any more, whatever is done at that moment."""
-        self._runner, self._asks, self._answers, self._alone = runner, asks, answers, alone
+    def __init__(
+        self,
+        runner: ModelRunner,
+        asks: BinaryIO,
+        answers: Answers,
+        alone: Callable[[], object] = lambda: None,
+        receiving: Receiving | None = None,
+    ) -> None:
+        """`alone`: called when nobody asks any more, whatever is done at that moment. `receiving`: where it has folders of its own."""
+        self._runner, self._asks, self._answers, self._alone, self._receiving = runner, asks, answers, alone, receiving
         self._todo: queue.SimpleQueue[tuple[int, spoken.Value] | None] = queue.SimpleQueue()
         self._steps: OrderedDict[int, Step] = OrderedDict()
         self._count = 0
@@ -73,6 +81,7 @@ class Serving:
             answer = self._answered(value)
             self.say_standing()
             self._answers.say(number, answer)
+        self._over()
 
     def _listen(self) -> None:
         try:
@@ -103,8 +112,13 @@ class Serving:
             case spoken.NextBatch() | spoken.NextEvent():
                 self._progress.batch, self._progress.pictures = value.batch, value.pictures
                 return self._next_batch() if isinstance(value, spoken.NextBatch) else self._next_event()
-            case spoken.LeaveBatch() | spoken.LeaveJob():
-                return self._leave(whole=isinstance(value, spoken.LeaveJob))
+            case spoken.LeaveBatch():
+                return self._leave(whole=False)
+            case spoken.LeaveJob():
+                self._leave(whole=True)
+                return self._done(self._over)
+            case spoken_files.Wanted() | spoken_files.Range() | spoken_files.Fetch() | spoken_files.Owned():
+                return self._received(value)
             case spoken.Look():
                 return spoken.Data(self._step(value.step).preview())
             case spoken.State():
@@ -171,6 +185,17 @@ class Serving:
             if job:
                 job.close()
         return spoken.Done()
+
+    def _received(self, value: spoken_files.Wanted | spoken_files.Range | spoken_files.Fetch | spoken_files.Owned) -> spoken.Value:
+        if self._receiving is None:
+            return spoken.Refused(spoken.OTHER)
+        if isinstance(value, spoken_files.Wanted):
+            self._runner.heed()
+        return self._receiving.answer(value)
+
+    def _over(self) -> None:
+        if self._receiving:
+            self._receiving.over()
 
     def _step(self, number: int) -> Step:
         found = self._steps.get(number)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,7 +11,6 @@ from functools import partial
 import torch
 
 from models.errors import UserError
-from models.json_values import is_text_table
 from models.library.catalog import Catalog
 from models.memory.device import threads
 from pipelines.jobs.events import Event, Picture, Step
@@ -24,7 +22,7 @@ from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.workshop import Workshop
 from pipelines.steps.begun import Begun, Own
-from pipelines.steps.content import content_of
+from pipelines.steps.content import content_of, models_of
 from pipelines.steps.state import StepState
 from pipelines.steps.store import StepFile
 from pipelines.tasks.batch import DrawingTask
@@ -80,15 +78,6 @@ def _steps(workshop: Workshop, use: Branch, sparing: bool) -> Generator[Event | 
         yield from _told(kept, use)
         return steps
     return (yield from _drawn(workshop, use, sparing))
-
-
-def models_of(use: Branch) -> Mapping[str, str]:
-    """Names and hashes of what its trunk was drawn with."""
-    try:
-        found: object = json.loads(use.made_with or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return found if is_text_table(found) else {}
 
 
 def _kept(file: StepFile, use: Branch) -> Steps | None:

@@ -12,6 +12,7 @@ from pipelines.job_book.book import ENDED, RUNNING, WAITING, Job, JobBook, Pictu
 from pipelines.job_book.errors import NotYours
 from pipelines.job_book.order import EVERYBODY
 from pipelines.jobs.progress import Bell, JobProgress
+from pipelines.jobs.sending import is_sending
 from pipelines.jobs.worker import Worker
 from pipelines.requests.drawn_small import DrawnSmall
 from pipelines.requests.request import Drawing, Wordless, begins_with
@@ -50,7 +51,7 @@ class NewsDesk:
         """With the previews that are newer than version `after`."""
         version = live.version
         news = _in_motion(self._standing(live.job, live.pictures, version), self._preparing(live), live, after)
-        return {**news, "previews": self.frames(live.job.user, news["previews"])}
+        return {**news, "previews": self.frames(live.job.user, news["previews"]), "message": news["message"] or _sent(live.reading())}
 
     def name_of(self, key: Key) -> str:
         if key.kind in ("annotator", "vision"):
@@ -63,7 +64,7 @@ class NewsDesk:
     def _preparing(self, live: JobProgress) -> str:
         """What is being read from the disk for a job, as words; "" while nothing is."""
         key = live.reading()
-        return f"the {READ.get(key.kind, key.kind)} “{self.name_of(key)}”" if key else ""
+        return f"the {READ.get(key.kind, key.kind)} “{self.name_of(key)}”" if key and not is_sending(key) else ""
 
     def _version(self, job_id: str, after: int = -1) -> int:
         live = self._worker.live(job_id)
@@ -133,6 +134,11 @@ async def newer(bell: Bell, is_so: Callable[[], bool], timeout: float, name: str
             await asyncio.wait_for(ticket.wait(), left)
         except TimeoutError:
             continue
+
+
+def _sent(key: Key | None) -> str:
+    """What goes to the device that draws, "" where nothing does."""
+    return f"Models go to {key.id}, {key.family}" if key and is_sending(key) else ""
 
 
 def _in_motion(standing: JobNews, preparing: str, live: JobProgress, after: int) -> JobNews:

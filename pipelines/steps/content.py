@@ -10,8 +10,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields
 
-from models.json_values import is_row, is_table
+from models.json_values import is_row, is_table, is_text_table
 from pipelines.metadata.provenance import OURS_ALONE
+from pipelines.requests.branch import Branch
 from pipelines.requests.guidance import Guided, Joining
 from pipelines.requests.request import Drawing, describe
 from pipelines.requests.sampling import NEUTRAL
@@ -38,6 +39,15 @@ def content_of(request: Drawing, made_with: Mapping[str, str]) -> str:
     hashes = {key: text for key, text in made_with.items() if key not in OURS_ALONE and "hash" in key.casefold()}
     written = json.dumps([_acting(describe(request)), hashes], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(written.encode("utf-8", "replace")).hexdigest()[:DIGITS]
+
+
+def models_of(use: Branch) -> Mapping[str, str]:
+    """Names and hashes of what its trunk was drawn with."""
+    try:
+        found: object = json.loads(use.made_with or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return found if is_text_table(found) else {}
 
 
 def told_of(made_with: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +68,9 @@ class ToyPainter:
 
     def close(self) -> None:
         pass
+
+    def coming(self) -> Mapping[str, float]:
+        return {}
 
     def at_hand(self) -> tuple[str, ...]:
         return ()
