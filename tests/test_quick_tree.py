@@ -20,7 +20,10 @@ class Leaf {
   get id() { reads++; return this.name; }
 }
 const root = new Leaf(5), other = new Leaf(2), different = [];
-const compare = () => { for (let id = -1; id < number + 1; id++) if (walked(root, id) !== followed(root, id)) different.push(id); };
+// What is nowhere comes last, as the ways are noted anew by then.
+const compare = () => {
+  for (const id of [...Array(number).keys(), number, -1]) if (walked(root, id) !== followed(root, id)) different.push(id);
+};
 compare();
 for (const [at, change] of Object.entries([
   (top) => top.children[0].children.shift(), (top) => top.children[1].children.push(new Leaf(2)),
