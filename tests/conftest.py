@@ -33,8 +33,8 @@ LONG = (
 TOGETHER = {
     "the studio": ("test_acceptance", "test_control_acceptance", "test_page_finishing", "test_pictures_acceptance"),
     "the doors": (
-        "test_door_browser", "test_door_hostile", "test_door_login", "test_door_roles", "test_door_routes", "test_input_door",
-        "test_depth_page",
+        "test_door_browser", "test_door_calls", "test_door_hostile", "test_door_login", "test_door_roles", "test_door_routes",
+        "test_input_door", "test_depth_page",
     ),
 }  # fmt: skip
 

@@ -65,11 +65,23 @@ def evil() -> Iterator[EvilSite]:
     site.server.server_close()
 
 
-@pytest.fixture
-def tab(chromium: Any) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def window(chromium: Any) -> Iterator[Any]:
+    """One for all tests, so that the scripts of the page are fetched once."""
     context = chromium.new_context()
-    yield context.new_page()
+    yield context
     context.close()
+
+
+@pytest.fixture
+def tab(window: Any) -> Iterator[Any]:
+    """Of somebody who was not here before."""
+    yield window.new_page()
+    for page in window.pages:
+        for frame in page.frames:
+            frame.evaluate("() => { try { localStorage.clear(); sessionStorage.clear() } catch { /* none here */ } }")
+        page.close()
+    window.clear_cookies()
 
 
 def cookie(letter: str, **more: str) -> dict[str, str]:

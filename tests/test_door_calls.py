@@ -14,12 +14,13 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from tests.support.doors import Answer, RunningDoor, route_paths, running_door
+from tests.support.doors import Answer, RunningDoor, route_paths
 from tests.support.toys import toy_studio
 from ui import page as real_page
 from ui.door.gradio_part import GradioPart
 from ui.server import Door, create_app
 
+pytest_plugins = ("tests.support.door_fixtures",)
 ODD: list[Any] = [
     None, True, -1, 10**30, 1.5, "", "x", "é\0", "x" * 200_000, [], {}, {"x": 1}, [[[]]], "\ud800", {"\udfff": 1}, {"data": None}, ["x", 1],
 ]  # fmt: skip
@@ -27,20 +28,18 @@ SESSION = {"session_hash": "s"}
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDoor]:
-    with running_door(tmp_path_factory.mktemp("calls"), "ui:page", hosts="lan.test") as running:
-        yield running
+def door(studio_door: RunningDoor) -> RunningDoor:
+    return studio_door
 
 
 @pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDoor]:
-    with running_door(tmp_path_factory.mktemp("example"), hosts="lan.test") as running:
-        yield running
+def example(example_door: RunningDoor) -> RunningDoor:
+    return example_door
 
 
-@pytest.fixture
-def blocks(tmp_path: Path) -> Iterator[Any]:
-    studio = toy_studio(tmp_path, start=False)
+@pytest.fixture(scope="module")
+def blocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    studio = toy_studio(tmp_path_factory.mktemp("blocks"), start=False)
     yield real_page(studio)
     studio.close()
 
@@ -258,6 +257,7 @@ def test_a_session_of_the_page_costs_little_and_there_are_not_many(tmp_path: Pat
     app: Any = create_app(studio, lambda each: pages.append(real_page(each)) or pages[0], Door())
     states = pages[0].state_holder
     assert states is app.routes[-1].app.state_holder
+    assert pages[0].app is app.routes[-1].app, "no other was made on the way"
     tracemalloc.start()
     for number in range(300):
         states[f"session {number}"]

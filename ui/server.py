@@ -42,7 +42,7 @@ from ui.door.roles import declared, role_of, routed, undeclared, user_of
 from ui.door.serving import serve
 from ui.door.tunnel import Tunnels
 from ui.door.uploads import UploadFolder
-from ui.gradio_import import gradio_stubs_untouched
+from ui.gradio_import import gradio_stubs_untouched, no_application
 from ui.gradio_types import Keyword, queue_of
 from ui.parts.assets import Assets, faces, head, page_assets
 from ui.routes.addresses import addresses
@@ -129,7 +129,7 @@ def create_app(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks], do
 
 def _build(studio: Studio, blocks_factory: Callable[[Studio], gr.Blocks]) -> tuple[gr.Blocks, Assets]:
     """The page and its files. To compress these well takes a while, which is passed beside the page."""
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(1) as beside, no_application():
         assets = beside.submit(page_assets)
         blocks = blocks_factory(studio)
     if missing := undeclared(blocks):
@@ -154,7 +154,8 @@ def _mount(app: FastAPI, blocks: gr.Blocks, door: Door, look: dict[str, Keyword]
     queue = queue_of(blocks)
     queue.sleep_when_free = QUEUE_PAUSE
     queue.progress_update_sleep_when_free = PROGRESS_PAUSE
-    gradio: App = getattr(app.routes[-1], "app")  # noqa: B009 - what was mounted; `blocks.app` is another one
+    gradio: App = getattr(app.routes[-1], "app")  # noqa: B009 - what was mounted
+    blocks.app = gradio
     keep_little(blocks, gradio)
     queue.ANALYTICS_MAX_EVENTS = STATISTICS
     for sort, answer in ((gr.Error, _refused), (UserError, _refused), (BookError, _not_now)):
