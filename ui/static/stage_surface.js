@@ -1,5 +1,5 @@
 // What the surface says and shows: a picture with its caption, a preview, or a sentence where there is neither.
-import { write } from "./dom.js";
+import { find, on, write } from "./dom.js";
 import * as page from "./page.js";
 import { address } from "./stage_live.js";
 import { facts, invitation, named, promise } from "./stage_words.js";
@@ -12,10 +12,14 @@ export const surface = (part, props) => {
   const say = (title, advice = "") => {
     part("title").textContent = title;
     part("advice").textContent = advice;
-    part("wall").hidden = true;
+    part("wall").hidden = part("opens").hidden = true;
   };
+  // Where the form takes a picture and has no canvas, which on a phone is out of sight.
+  const room = () => find(`#tab-${page.open.tab} .source-room [data-part="drop"]`);
   const invite = () => {
-    say(promise(page.open.tab), invitation(page.open.tab));
+    const isIn = !!page.painted[page.open.tab]?.width;
+    say(promise(page.open.tab), invitation(page.open.tab, isIn));
+    part("opens").hidden = isIn || !room();
     part("wall").hidden = page.open.tab !== "txt2img" || !part("wall").children.length;
   };
 
@@ -39,5 +43,7 @@ export const surface = (part, props) => {
     Object.assign(part("picture"), { src: source, alt: named(picture) });
     show("picture");
   };
+  part("opens").addEventListener("click", () => room()?.click());
+  on("painted", ({ kind }) => kind === page.open.tab && part("title").textContent === promise(kind) && invite());
   return { speak, notice, say, invite, show, describe, load };
 };

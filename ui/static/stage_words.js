@@ -13,8 +13,11 @@ const FIRST = {
   turn: "Put a picture of one thing on the canvas, drag the camera to where it should be seen from, and press Turn.",
   depth: "Put a picture in and estimate its depth, or bring a depth map, say what should be drawn, and press Generate.",
 };
-export const invitation = (kind) =>
-  FIRST[kind] || "Write what you want to see, or take one of the examples, and press Generate. Every step is shown while the picture forms.";
+const PICTURE = /^Put a picture in(, | and )/;
+const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+// `isIn`: the picture to begin with.
+export const invitation = (kind, isIn = false) =>
+  (isIn && PICTURE.test(FIRST[kind]) ? `The picture is in. ${capital(FIRST[kind].replace(PICTURE, ""))}` : FIRST[kind]) || "Write what you want to see, or take one of the examples, and press Generate. Every step is shown while the picture forms.";
 
 export const promise = (kind) => `Your ${kind === "video" ? "clip" : "picture"} appears here`;
 
