@@ -38,7 +38,7 @@ ROOMS: tuple[tuple[str, Acts], ...] = (
         ("See a picture's steps, one by one or as a film",
          "GET/picture/{picture_id}/steps GET/picture/{picture_id}/steps/{leg:int}/{step:int}.jpg GET/picture/{picture_id}/steps.webp"),
         ("See a clip frame by frame, and play it in the library",
-         "GET/picture/{picture_id}/frames/{number:int}.jpg GET/thumb/{picture_id}/moving"),
+         "GET/picture/{picture_id}/frames/{number:int}.jpg GET/picture/{picture_id}/frames/{number:int}.png GET/thumb/{picture_id}/moving"),
         ("Branch from a step of a picture, keep a step as a picture",
          "POST/picture/{picture_id}/steps/branch POST/picture/{picture_id}/steps/keep"),
         ("Look inside a picture: see what was worked out of it, stop what one began",

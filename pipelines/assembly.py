@@ -30,6 +30,7 @@ from pipelines.requests.second_pass import FirstPass
 from pipelines.resolving.forecast import forecast_of, forecast_of_clip, forecast_of_tiles, forecast_of_turn
 from pipelines.services.admission import Admission
 from pipelines.services.checks import Checks
+from pipelines.services.clip_frames import ClipFrames
 from pipelines.services.clip_plan import ClipPlans
 from pipelines.services.completion import Completion
 from pipelines.services.control_preview import ControlPreviews
@@ -178,6 +179,7 @@ class Services:
         """What looks into a drawing, and at its steps."""
         self.inside = Insides(self._worker, self._catalog, kept, self.tokens, self.admission.resolved)
         self.strips = Strips(self.steps, self._catalog, self.book.queue)
+        self.clip_frames = ClipFrames(self._worker, self._catalog, self.admission.resolved)
 
     def _join_grids(self) -> None:
         """Grids, and the jobs of their cells."""

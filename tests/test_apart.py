@@ -64,10 +64,12 @@ def test_pictures_states_and_lines_are_the_same_to_the_last_bit() -> None:
     again = spoken.picture_of(said)
     assert (again.image.mode, again.image.tobytes()) == ("RGBA", image.tobytes())
     assert (again.request, again.made_with, again.index, again.frames) == (LOOPS.single(1), picture.made_with, 1, ())
-    moving = replace(picture, frames=(image, image.rotate(180)))
+    latents = dice.normal(size=(2, 4, 3, 5)).astype(np.float32)
+    moving = replace(picture, frames=(image, image.rotate(180)), latents=latents)
     said = there_and_back(spoken.picture_said(moving, "{}"))
     assert isinstance(said, spoken.PictureSaid)
     assert [frame.tobytes() for frame in spoken.picture_of(said).frames] == [frame.tobytes() for frame in moving.frames]
+    assert (kept := spoken.picture_of(said).latents) is not None and np.array_equal(kept, latents)
     x, x0, old = (dice.normal(size=(2, 4, 3, 5)).astype(np.float32) for _ in range(3))
     state = StepState(1, 2, 9, 0.7, 4, x, x0, (None, old, None), (5, 6), x0)
     told = there_and_back(spoken.numbers_of(state))

@@ -15,12 +15,14 @@ from models.kits import KITS
 from models.library.catalog import Catalog
 from models.memory import clip_forecast
 from models.memory.clip_forecast import ClipWork, forecast_clip
+from models.memory.device import choose
 from models.memory.forecast import GAPS, Machine
 from models.networks.video import blank_video_unet, blank_video_vae
 from models.tensors.sources import config
 from pipelines.images.store import Inputs
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.runtime.runner import OWN, ModelRunner
+from tests.support.pretended_device import NAME, pretended_card
 from tests.support.toy_video import toy_video, write_file, write_folder
 from tests.support.toy_weights import CPU, write_toy_model
 from tests.test_memory import counted
@@ -108,6 +110,21 @@ def test_a_video_model_is_lent_and_its_encoder_forgotten_once_it_was_asked(name:
     with runner.video(file.id, ClipWork(3, 64, 64)) as video:
         assert video.device is CPU and video.file == file
     assert kinds(runner) == ["video"], "until the room is needed"
+
+
+@pytest.mark.parametrize(("room", "whole"), [(GB, True), (1, False)])
+def test_an_encoder_of_pictures_that_is_larger_than_the_card_comes_there_a_layer_at_a_time(
+    room: int, whole: bool, runner: ModelRunner
+) -> None:
+    model, there = next(file.id for file in runner.catalog.models() if file.called == "video"), list[bool]()
+    with pretended_card():
+        card = ModelRunner(runner.catalog, choose(NAME), Machine(4 * GB, device=room, element_size=2), runner.inputs, Annotators([], OWN))
+        with card.picture_encoder(model) as vision, torch.inference_mode():
+            eyes: Any = vision.network
+            first, last = eyes.vision_model.embeddings.patch_embedding.weight, eyes.vision_model.encoder.layers[1].mlp.fc1
+            last.register_forward_pre_hook(lambda *_: there.append(first.device.type != "cpu"))
+            eyes(torch.zeros(1, 3, 224, 224, dtype=torch.float16).to(card.device.torch_device))
+    assert there == [whole]
 
 
 def test_what_is_no_video_model_is_not_lent_as_one(runner: ModelRunner, tmp_path: Path) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+import sys
+import types
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image, ImageDraw
+from safetensors.torch import load_file
 
+from models.downloads.convert import convert
 from models.errors import UserError
 from models.files import Overrides
 from models.library.catalog import Catalog
@@ -30,7 +35,8 @@ from pipelines.resolving.resolve import resolve
 from pipelines.runtime.runner import OWN, ModelRunner
 from tests.support.drawing import levels
 from tests.support.pretended_device import NAME, pretended_card
-from tests.support.toy_turning import SIDE, write_turning
+from tests.support.toy_files import save
+from tests.support.toy_turning import SIDE, original, toy_turning, write_turning
 from tests.support.toy_video import toy_video, write_file
 from tests.support.toy_weights import CPU, write_toy_model
 
@@ -100,6 +106,15 @@ def test_a_sheet_is_its_views_and_each_is_made_again_alone_bit_for_bit(runner: M
     assert views[0].made_with["Model"] == "zero123" and len(views[0].made_with["Model hash"]) == 10
 
 
+def from_latents(runner: ModelRunner, loop: Picture) -> tuple[Image.Image, ...]:
+    assert isinstance(loop.request, Turn) and loop.latents is not None
+    decoding = runner.frames(loop.request, loop.latents, loop.made_with)
+    with pytest.raises(StopIteration) as done:
+        while True:
+            next(decoding)
+    return done.value.value
+
+
 def test_a_loop_is_one_picture_with_all_frames_and_steps_are_shown(runner: ModelRunner) -> None:
     request = asked(runner, views=3, gathered=LOOP)
     events = [event for batch in runner.batches(request) for event in batch if event]
@@ -108,6 +123,7 @@ def test_a_loop_is_one_picture_with_all_frames_and_steps_are_shown(runner: Model
     assert len(loop.frames) == 3 and loop.frames == tuple(
         picture.image for picture in drawn(runner, replace(request, gathered=EACH, frames=0))
     )
+    assert from_latents(runner, loop) == loop.frames
     steps = [event for event in events if isinstance(event, Step)]
     assert [step.index for step in steps] == [1, 2] and steps[0].state is None
     assert Image.open(io.BytesIO(steps[0].preview())).size == (3 * (SIDE // 8 + 2) - 2, SIDE // 8), "in a row, which the page plays"
@@ -132,7 +148,7 @@ def test_a_walk_is_one_loop_and_its_heights_count_for_the_model_that_is_told_the
     made = loop.request
     assert len(loop.frames) == 3 and isinstance(made, Turn) and made.decode_chunk and made.one_by_one
     [again] = drawn(runner, rebind(restore(describe(made)), loop.made_with, runner.catalog).request)  # pyright: ignore[reportArgumentType]
-    assert again.frames == loop.frames
+    assert again.frames == loop.frames == from_latents(runner, loop)
     [sheet] = drawn(runner, replace(request, gathered=SHEET, frames=0))
     assert sheet.image.size == (2 * SIDE, 2 * SIDE) and sheet.image.crop((SIDE, 0, 2 * SIDE, SIDE)) == loop.frames[1]
     [other] = drawn(runner, replace(request, elevation=0.0, picture_elevation=50.0))
@@ -203,3 +219,37 @@ def test_what_it_takes_grows_with_the_views_and_a_walk_is_a_clip(runner: ModelRu
     assert one.fits and forecast_of_turn(asked(runner, views=6), runner.catalog, side_by_side, ()).activations > six.activations
     walk = asked(runner, checkpoint=of(runner, "sv3d", "p"))
     assert forecast_of_turn(walk, runner.catalog, machine, ()).activations > 0
+
+
+# ---- as it is published ------------------------------------------------------------------------------------------------------
+
+
+def test_a_training_checkpoint_is_converted_in_the_jail_and_draws_what_its_safetensors_draw(
+    runner: ModelRunner, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As PyTorch Lightning saves one of Columbia's: with averaged weights, an optimizer's numbers, callbacks, and settings of OmegaConf."""
+    kinds: list[Any] = []
+    for module, name in {"pytorch_lightning": "ModelCheckpoint", "omegaconf": "DictConfig"}.items():
+        kinds.append(type(name, (), {"__module__": module}))
+        found = types.ModuleType(module)
+        vars(found)[name] = kinds[-1]
+        monkeypatch.setitem(sys.modules, module, found)
+    callback, config = (kind() for kind in kinds)
+    config.learning_rate, callback.best = 1e-4, 0.5
+    toy = toy_turning()
+    weights = {name: tensor.contiguous().clone() for name, tensor in original(toy).items()}
+    averaged = {f"model_ema.{name.replace('.', '')}": tensor + 1 for name, tensor in weights.items() if name.startswith("model.")}
+    content = {
+        "epoch": 3, "global_step": 165_000, "pytorch-lightning_version": "1.4.2", "lr_schedulers": [{"last_epoch": 165_000}],
+        "state_dict": weights | averaged | {"model_ema.decay": torch.tensor(0.9999), "model_ema.num_updates": torch.tensor(165_000)},
+        "callbacks": {kinds[0]: callback}, "hyper_parameters": config, "loops": {"fit_loop": {"state_dict": {}}},
+        "optimizer_states": [{"state": {0: {"step": 9, "exp_avg": torch.ones(3, 3)}}, "param_groups": [{"betas": (0.9, 0.999)}]}],
+    }  # fmt: skip
+    torch.save(content, tmp_path / "zero123_165000.ckpt")
+    convert(tmp_path / "zero123_165000.ckpt", tmp_path / "made.safetensors", "checkpoint")
+    made = load_file(tmp_path / "made.safetensors")
+    save(tmp_path / "models" / "checkpoints" / "zero123_165000.safetensors", made, toy.metadata)  # tiny, so it has to say its sizes
+    catalog = Catalog(models / "starter", [tmp_path / "models"])
+    catalog.rescan(wait=True)
+    from_pickle = ModelRunner(catalog, CPU, Machine(8 * GB), runner.inputs, Annotators([], OWN))
+    assert [one.image for one in drawn(from_pickle, asked(from_pickle))] == [one.image for one in drawn(runner, asked(runner))]

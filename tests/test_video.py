@@ -28,7 +28,7 @@ from pipelines.inside.again import look, record_of
 from pipelines.inside.desk import Found
 from pipelines.job_book.book import DONE, RUNNING, JobBook, PictureRecord
 from pipelines.job_book.found import everything
-from pipelines.jobs.clip_choice import ClipChoice
+from pipelines.jobs.clip_choice import LATENTS, NOTHING, PNG, ClipChoice
 from pipelines.jobs.events import Picture, Step
 from pipelines.jobs.outputs import Outputs, inspect
 from pipelines.jobs.worker import Worker
@@ -39,6 +39,7 @@ from pipelines.requests.request import Clip, TextToImage
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.runner import OWN, ModelRunner
+from pipelines.services.clip_frames import ClipFrames
 from pipelines.steps.store import KeptSteps
 from tests.support.drawing import blots, ended
 from tests.support.pretended_device import NAME, pretended_card
@@ -155,9 +156,38 @@ def test_the_owner_chooses_how_clips_are_kept(tmp_path: Path) -> None:
     outputs, frames = Outputs(tmp_path), [blots((64, 64), seed) for seed in (1, 2)]
     assert {*outputs.encoded(frames, Clip(), {})} == {".webp", ".frames.zip"}
     whole = outputs.encoded(frames, Clip(frames_a_second=7), {})[".webp"]
-    outputs.clips.keep(ClipChoice(lossless=False, frames=False))
+    outputs.clips.keep(ClipChoice(lossless=False, beside=NOTHING))
     assert {*(small := Outputs(tmp_path).encoded(frames, Clip(frames_a_second=7), {}))} == {".webp"}
     assert len(small[".webp"]) < len(whole)
+    outputs.clips.keep(ClipChoice(beside=LATENTS))
+    assert {*outputs.encoded(frames, Clip(), {})} == {".webp", ".frames.zip"}, "of what has no latents"
+    (tmp_path / ".clips.json").write_text('{"lossless": true, "beside": "tiff"}')
+    assert outputs.clips.choice == ClipChoice()
+
+
+@pytest.mark.parametrize("beside", [PNG, LATENTS])
+def test_a_clip_whose_animation_has_losses_keeps_its_very_frames_beside_it(beside: str, worker: Worker, runner: ModelRunner) -> None:
+    worker.outputs.clips.keep(ClipChoice(lossless=False, beside=beside))
+    job = worker.submit(asked(runner, decode_chunk=3), "ada")
+    while (known := worker.book.job(job)) is None or known.state != DONE:
+        worker.run_next(runner)
+    [record] = worker.book.recent("ada", 5, False)
+    made = pixels(drawn(runner, asked(runner, decode_chunk=3))[1].frames)
+    shown = pixels(clip_file.frames_in(record.path, 7))
+    assert not np.array_equal(shown, made)
+    frames, zips = ClipFrames(worker, runner.catalog, lambda request: resolve(request, runner.catalog)), list[tuple[str, bytes]]()
+    found = threading.Thread(target=lambda: zips.append(frames.zip_of(record, "ada")))
+    found.start()
+    wait_until(lambda: worker.errands.run_one(runner) or not found.is_alive())
+    found.join()
+    [(name, data)] = zips
+    assert name == record.path.stem + ".frames.zip"
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        pngs = [archive.read(each) for each in archive.namelist()]
+    np.testing.assert_array_equal(pixels(Image.open(io.BytesIO(png)) for png in pngs), made)
+    assert all(source_in(png) for png in pngs), "each of them is labelled"
+    lying = {path.suffix for path in record.path.parent.glob(f"{record.path.stem}*")}
+    assert lying == {".webp", ".zip" if beside == PNG else ".safetensors"}
 
 
 def test_a_clip_is_written_while_the_next_job_runs_and_what_a_kill_leaves_of_it_is_swept(worker: Worker, runner: ModelRunner) -> None:

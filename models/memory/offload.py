@@ -107,7 +107,7 @@ def _size(network: nn.Module) -> int:
 
 def _largest_layer(network: nn.Module) -> int:
     """With the one that may be on its way meanwhile."""
-    layers = (sum(weight.nbytes for weight in module.parameters(recurse=False)) for module in network.modules())
+    layers = (sum(weight.nbytes for weight in group[0].parameters(recurse=group[0] is not network)) for group in _layers(network))
     return sum(sorted(layers)[-2:]) + sum(buffer.nbytes for buffer in network.buffers())
 
 
@@ -189,14 +189,27 @@ def _whole(network: nn.Module, turn: _Turn, stack: ExitStack) -> None:
 
 
 def _by_layer(network: nn.Module, turn: _Turn, stack: ExitStack) -> None:
-    """Each layer that has parameters of its own is a group. Buffers are small and read from anywhere: they come once for all."""
+    """Each layer that has parameters of its own is a group, with the layers inside it: it may use its own after theirs. Buffers are small
+    and read from anywhere: they come once for all.
+    """
     buffers = list(network.buffers())
     kept = _exchange(buffers, [buffer.data.to(turn.device, copy=True) for buffer in buffers])
     stack.callback(_exchange, buffers, kept)
+    for group in _layers(network):
+        tensors: list[Tensor] = list(group[0].parameters(recurse=group[0] is not network))
+        for module in group:
+            _watch(module, tensors, turn, stack)
+
+
+def _layers(network: nn.Module) -> Iterator[list[nn.Module]]:
+    """The network itself, then each layer with parameters of its own and those inside it."""
+    yield [network]
+    inside: set[nn.Module] = set()
     for module in network.modules():
-        own: list[Tensor] = list(module.parameters(recurse=False))
-        if own or module is network:
-            _watch(module, own, turn, stack)
+        if module is not network and module not in inside and any(True for _ in module.parameters(recurse=False)):
+            group = list(module.modules())
+            inside.update(group)
+            yield group
 
 
 def _watch(module: nn.Module, tensors: list[Tensor], turn: _Turn, stack: ExitStack) -> None:

@@ -2,6 +2,7 @@
 
     20261130-091500-0001_clip-of-25-frames_s7.webp          plays in every browser, and carries the record
     20261130-091500-0001_clip-of-25-frames_s7.frames.zip    the same frames as PNG, 0001.png and on
+    20261130-091500-0001_clip-of-25-frames_s7.latents.safetensors    or the latents that its model makes them of (`clip_latents.py`)
 
 A WebP keeps a frame that is like the one before it as a longer one, so frames are found by their time. Without losses it is quick to
 write: the smallest effort gives files that are hardly larger than those of the greatest.
@@ -11,16 +12,18 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from PIL import Image, ImageSequence
+from PIL import Image, ImageSequence, PngImagePlugin
 
 from models.errors import UserError
+from pipelines.images.source_type import PNG_NAME
 
 ENDING = ".webp"
 FRAMES = ".frames.zip"
-BESIDE = (FRAMES,)  # endings of what lies beside a clip
+LATENTS = ".latents.safetensors"
+BESIDE = (FRAMES, LATENTS)  # endings of what lies beside a clip
 COMPRESSION = 1  # of 9, of the PNGs
 LOSSLESS: dict[str, bool | int] = {"lossless": True, "quality": 0, "method": 0}
 LOSSY: dict[str, bool | int] = {"quality": 90, "method": 2}
@@ -44,15 +47,35 @@ def lasts(frames_a_second: int) -> int:
     return round(1000 / frames_a_second)
 
 
-def zipped(frames: Sequence[Image.Image]) -> bytes:
-    """All frames as PNG, in a ZIP that packs them no further."""
-    stream = io.BytesIO()
+def zipped(frames: Iterable[Image.Image], label: str = "", sign: Callable[[bytes], bytes] = bytes) -> bytes:
+    """All frames as PNG, in a ZIP that packs them no further. `label`: the XMP packet that each of them carries."""
+    stream, texts = io.BytesIO(), PngImagePlugin.PngInfo()
+    if label:
+        texts.add_itxt(PNG_NAME, label)
     with zipfile.ZipFile(stream, "w") as archive:
         for number, frame in enumerate(frames, 1):
             png = io.BytesIO()
-            frame.save(png, "PNG", compress_level=COMPRESSION)
-            archive.writestr(zipfile.ZipInfo(f"{number:04}.png"), png.getvalue())
+            frame.save(png, "PNG", compress_level=COMPRESSION, pnginfo=texts)
+            archive.writestr(zipfile.ZipInfo(f"{number:04}.png"), sign(png.getvalue()))
     return stream.getvalue()
+
+
+def unzipped(source: Path) -> Iterator[Image.Image]:
+    """The frames of such a ZIP. Raises `UserError` for what cannot be read."""
+    try:
+        with zipfile.ZipFile(source) as archive:
+            for name in sorted(archive.namelist()):
+                picture = Image.open(io.BytesIO(archive.read(name)), formats=("PNG",)).convert("RGB")
+                picture.info.clear()
+                yield picture
+    except (OSError, ValueError, SyntaxError, zipfile.BadZipFile) as error:
+        raise UserError(GONE) from error
+
+
+def frames_kept(path: Path, frames_a_second: int) -> Iterator[Image.Image]:
+    """The frames of a clip as they were decoded, where its animation or a ZIP beside it has them so; else those of the animation."""
+    archive = path.with_suffix(FRAMES)
+    return unzipped(archive) if archive.is_file() and not is_lossless(path) else frames_in(path, frames_a_second)
 
 
 def frames_in(source: Path | bytes, frames_a_second: int) -> Iterator[Image.Image]:
@@ -68,9 +91,9 @@ def frames_in(source: Path | bytes, frames_a_second: int) -> Iterator[Image.Imag
         raise UserError(GONE) from error
 
 
-def frame_in(source: Path | bytes, frames_a_second: int, number: int) -> Image.Image:
-    """One of them, from 0; counted from the last one, -1, where it is negative. Raises `UserError` where there is none."""
-    frames = list(frames_in(source, frames_a_second))
+def frame_in(found: Iterable[Image.Image], number: int) -> Image.Image:
+    """One of these frames, from 0; counted from the last one, -1, where it is negative. Raises `UserError` where there is none."""
+    frames = list(found)
     if not -len(frames) <= number < len(frames):
         raise UserError(f"This clip has {len(frames)} frames, so there is none of that number.")
     return frames[number]

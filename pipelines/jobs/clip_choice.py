@@ -1,6 +1,6 @@
 """How clips are kept, as the owner wants it.
 
-outputs/.clips.json     {"lossless": true, "frames": true}
+outputs/.clips.json     {"lossless": true, "beside": "png"}
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from models.json_values import table
 from pipelines.images.clip_file import LOSSLESS, LOSSY
 
 FILE = ".clips.json"
+PNG, LATENTS, NOTHING = "png", "latents", "nothing"
+BESIDE = (PNG, LATENTS, NOTHING)
 UNWRITTEN = "This cannot be kept in the outputs folder ({why}). Make room there, or allow writing, then try again."
 
 
 @dataclass(frozen=True, slots=True)
 class ClipChoice:
     lossless: bool = True  # the animation has every level of every colour; else it is a tenth as large
-    frames: bool = True  # each frame is kept as a PNG as well, in a ZIP beside it
+    beside: str = PNG  # of `BESIDE`: each frame as PNG in a ZIP, or the latents that the model makes the same frames of
 
     @property
     def options(self) -> dict[str, bool | int]:
@@ -42,8 +44,8 @@ class ClipChoices:
             found = table(json.loads(self._file.read_text("utf-8")))
         except (OSError, ValueError, RecursionError):
             return ClipChoice()
-        usual = ClipChoice()
-        return ClipChoice(found.get("lossless", usual.lossless) is True, found.get("frames", usual.frames) is True)
+        usual, beside = ClipChoice(), str(found.get("beside"))
+        return ClipChoice(found.get("lossless", usual.lossless) is True, beside if beside in BESIDE else usual.beside)
 
     def keep(self, choice: ClipChoice) -> None:
         """Raises `UserError` when it cannot be written."""

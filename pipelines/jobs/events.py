@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from pipelines.requests.request import Request
-    from pipelines.steps.state import StepState
+    from pipelines.steps.state import Numbers, StepState
 
 Made = TypeVar("Made")
 Heard = TypeVar("Heard")
@@ -45,6 +45,7 @@ class Picture:
     index: int  # 0 .. count - 1, within the job
     count: int
     frames: tuple[Image, ...] = ()  # of a picture that moves, the first of which is `image`
+    latents: Numbers | None = None  # that these were decoded from, (frames, channels, h, w)
 
 
 Event = Step | Picture

@@ -26,11 +26,13 @@ from pipelines.jobs.events import Event, Step
 from pipelines.jobs.runner import Events, Watching
 from pipelines.jobs.sending import Sending
 from pipelines.requests.remaining import Progress, read_progress
-from pipelines.requests.request import Drawing, Request, describe
+from pipelines.requests.request import Drawing, Request, Wordless, describe
 from pipelines.steps.begun import Own
-from pipelines.steps.state import StepState
+from pipelines.steps.state import Numbers, StepState
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from models.diffusion_model import DiffusionModel
     from models.networks.vision import Vision
     from pipelines.preprocessors.annotators import Annotator
@@ -266,6 +268,9 @@ class FarRunner:
         refuse()
 
     def watched(self, request: Drawing, watching: Watching, own: Own | None = None) -> Events:
+        refuse()
+
+    def frames(self, request: Wordless, latents: Numbers, made_with: Mapping[str, str]) -> Generator[None, None, tuple[Image, ...]]:
         refuse()
 
 

@@ -32,11 +32,11 @@ from pathlib import Path
 from PIL import Image, PngImagePlugin
 
 from models.errors import UserError
-from pipelines.images import clip_file
+from pipelines.images import clip_file, clip_latents
 from pipelines.images.source_type import PNG_NAME, packet
 from pipelines.images.store import INPUTS, Inputs
 from pipelines.job_book.errors import Trouble, trouble
-from pipelines.jobs.clip_choice import ClipChoices
+from pipelines.jobs.clip_choice import LATENTS, NOTHING, ClipChoices
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import FORMAT_VERSION, Reading, inspect, read
 from pipelines.metadata.source_of import source_of
@@ -44,6 +44,7 @@ from pipelines.metadata.written import clip_texts
 from pipelines.prompts import first_words
 from pipelines.requests.request import Drawing, Request, Wordless, describe
 from pipelines.requests.wordless import plays
+from pipelines.steps.state import Numbers
 
 __all__ = ["NotSaved", "Outputs", "Reading", "inspect", "read", "slug"]
 
@@ -90,12 +91,17 @@ class Outputs:
         """
         return self.put({PNG: _png(image, request, made_with, source_of(request, self._inputs.source))}, request)
 
-    def encoded(self, frames: Sequence[Image.Image], request: Request, made_with: dict[str, str]) -> Files:
-        """What `put` saves of a clip: it takes seconds, so it may be asked for in another thread. Writes nothing."""
+    def encoded(self, frames: Sequence[Image.Image], request: Request, made_with: dict[str, str], latents: Numbers | None = None) -> Files:
+        """What `put` saves of a clip: it takes seconds, so it may be asked for in another thread. Writes nothing. `latents`: that its
+        frames were decoded from; where there are none, PNGs are kept for them.
+        """
         source, kept = source_of(request, self._inputs.source), self.clips.choice
-        told = clip_texts(_json(request, made_with), infotext.write(request, made_with), source)
+        record = _json(request, made_with)
+        told = clip_texts(record, infotext.write(request, made_with), source)
         made = {clip_file.ENDING: clip_file.written(frames, plays(request)[1] or PLAYED, kept.options, *told)}
-        return made | ({clip_file.FRAMES: clip_file.zipped(frames)} if kept.frames else {})
+        if kept.beside == LATENTS and latents is not None:
+            return made | {clip_file.LATENTS: clip_latents.packed(latents, {"atelier": record, "xmp": packet(source)})}
+        return made if kept.beside == NOTHING else made | {clip_file.FRAMES: clip_file.zipped(frames, packet(source))}
 
     def put(self, files: Files, request: Request) -> Path:
         """Files of one picture, by their endings, under one name: its own first, and the path of that. All are complete and on the disk
@@ -123,8 +129,8 @@ class Outputs:
 
     def sweep(self, older_than: float = 60) -> int:
         """Remove what interrupted saves left, if last touched more than `older_than` seconds ago. Returns how many."""
-        left = [*self.folder.glob(f"*/.*{UNFINISHED}"), *self.folder.glob(f"*/.*{clip_file.FRAMES}")]
-        alone = (path for path in self.folder.glob(f"*/*{clip_file.FRAMES}") if not _clip_of(path).exists())
+        left = [path for ending in (UNFINISHED, *clip_file.BESIDE) for path in self.folder.glob(f"*/.*{ending}")]
+        alone = [path for ending in clip_file.BESIDE for path in self.folder.glob(f"*/*{ending}") if not _clip_of(path, ending).exists()]
         return sum(_remove_if_old(path, time.time() - older_than) for path in (*left, *alone))
 
     def _find_folder(self) -> None:
@@ -180,9 +186,9 @@ class Outputs:
         return f"{datetime.fromtimestamp(seconds):%Y%m%d-%H%M%S}-{fraction:04d}"
 
 
-def _clip_of(beside: Path) -> Path:
-    """The clip that something lies beside."""
-    return beside.with_name(beside.name.removesuffix(clip_file.FRAMES) + clip_file.ENDING)
+def _clip_of(beside: Path, ending: str) -> Path:
+    """The clip that something with this ending lies beside."""
+    return beside.with_name(beside.name.removesuffix(ending) + clip_file.ENDING)
 
 
 def _name(request: Request) -> str:

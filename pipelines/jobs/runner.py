@@ -11,13 +11,16 @@ from models.memory.forecast import Machine
 from models.memory.manager import Key, LedgerLine
 from pipelines.jobs.events import Event
 from pipelines.requests.remaining import Progress
-from pipelines.requests.request import Drawing, Request
+from pipelines.requests.request import Drawing, Request, Wordless
 from pipelines.steps.begun import Own
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from models.diffusion_model import DiffusionModel
     from models.networks.vision import Vision
     from pipelines.preprocessors.annotators import Annotator
+    from pipelines.steps.state import Numbers
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +98,12 @@ class Runner(Protocol):
 
     def watched(self, request: Drawing, watching: Watching, own: Own | None = None) -> Events:
         """The events of the first batch alone. `own`: steps that are made of it already; without it, none."""
+        ...
+
+    def frames(self, request: Wordless, latents: Numbers, made_with: Mapping[str, str]) -> Generator[None, None, tuple[Image, ...]]:
+        """The frames that kept latents (frames, channels, h, w) of a picture that moves become. Every yield is a place to stop.
+        `made_with`: what its record says beside the request.
+        """
         ...
 
     def batches(self, request: Request, progress: Progress | None = None, watching: Watching | None = None) -> Generator[Events]:

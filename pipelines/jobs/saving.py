@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
+    from pipelines.steps.state import Numbers
+
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 512_000_000  # of pixels that may wait for room: 160 pictures of 1024 x 1024
@@ -55,6 +57,7 @@ class _Unsaved:
     path: Path | None = None
     contents: Collection[str] = ()  # ids of the input pictures that it would be
     frames: tuple[Image, ...] = ()  # of one that moves
+    latents: Numbers | None = None  # of these
     encoding: Future[Files] | None = None  # of these, in a thread of its own
     files: Files | None = None  # what came of that
 
@@ -72,7 +75,7 @@ class _Unsaved:
             assert self.image
             self.contents = content_ids(self.image)
             self.path = self._saved(book, outputs)
-            self.image, self.frames, self.files = None, (), None
+            self.image, self.frames, self.latents, self.files = None, (), None, None
         model = self.made_with.get("Model", "")
         self.told(book.add_picture(self.job, self.path, self.request, self.size, model, self.progress, self.then, self.contents))
 
@@ -82,7 +85,7 @@ class _Unsaved:
             return outputs.save(self.image, self.request, self.told_of(book))
         if self.files is None:
             encoding, self.encoding = self.encoding, None  # what went wrong in its thread is tried once more here
-            self.files = encoding.result() if encoding else outputs.encoded(self.frames, self.request, self.told_of(book))
+            self.files = encoding.result() if encoding else outputs.encoded(self.frames, self.request, self.told_of(book), self.latents)
         return outputs.put(self.files, self.request)
 
     def told_of(self, book: JobBook) -> dict[str, str]:
@@ -145,7 +148,7 @@ class Saving:
         """
         unsaved = _Unsaved(job, picture.request, picture.made_with, picture.image, picture.image.size, told, progress, then)
         if picture.frames:
-            self._encode(unsaved, picture.frames)
+            self._encode(unsaved, picture.frames, picture.latents)
         self._keep(unsaved)
         if sum(entry.bytes for entry in self._pictures()) > MOST_BYTES:
             raise TooMany(f"{self.trouble} The memory holds no more, so this job ends here.")
@@ -206,11 +209,11 @@ class Saving:
                 self._lose(entry)
         self.write()
 
-    def _encode(self, entry: _Unsaved, frames: tuple[Image, ...]) -> None:
+    def _encode(self, entry: _Unsaved, frames: tuple[Image, ...], latents: Numbers | None) -> None:
         """A clip is made into a file in a thread of its own, while the next job runs."""
         self._encoder = self._encoder or ThreadPoolExecutor(1, "clips")
-        entry.frames = frames
-        entry.encoding = self._encoder.submit(self._outputs.encoded, frames, entry.request, entry.told_of(self._book))
+        entry.frames, entry.latents = frames, latents
+        entry.encoding = self._encoder.submit(self._outputs.encoded, frames, entry.request, entry.told_of(self._book), latents)
         entry.encoding.add_done_callback(lambda _: self._ready())
 
     def _keep(self, entry: Entry) -> None:

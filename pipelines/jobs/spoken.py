@@ -184,7 +184,9 @@ class PictureSaid:
     count: int
     stored: str
     frames: int  # of one that moves, all as large as the picture, which is the first; else 0
+    latent_shape: Sequence[int]  # of what the frames were decoded from; none where that is not told
     pixels: bytes  # of the picture, or of all frames
+    latents: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +304,8 @@ def picture_said(picture: Picture, stored: str) -> PictureSaid:
     image, count = picture.image, len(picture.frames)
     asked, made_with = describe(picture.request), dict[str, object](picture.made_with)
     pixels = b"".join(each.tobytes() for each in picture.frames or (image,))
-    return PictureSaid(image.mode, *image.size, asked, made_with, picture.index, picture.count, stored, count, pixels)
+    shape, latents = ([], b"") if picture.latents is None else (list(picture.latents.shape), _plain(picture.latents))
+    return PictureSaid(image.mode, *image.size, asked, made_with, picture.index, picture.count, stored, count, shape, pixels, latents)
 
 
 def picture_of(said: PictureSaid) -> Picture:
@@ -310,7 +313,8 @@ def picture_of(said: PictureSaid) -> Picture:
     parts = (said.pixels[at : at + each] for at in range(0, len(said.pixels), each))
     images = tuple(Image.frombytes(said.mode, (said.width, said.height), part) for part in parts)
     made_with = {name: str(text) for name, text in said.made_with.items()}
-    return Picture(images[0], restore(said.request), made_with, said.index, said.count, images if said.frames else ())
+    latents = np.frombuffer(said.latents, "<f4").reshape(tuple(said.latent_shape)) if said.latents else None
+    return Picture(images[0], restore(said.request), made_with, said.index, said.count, images if said.frames else (), latents)
 
 
 def step_said(step: Step, number: int, stored: str) -> StepSaid:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import nn
 
 from models.diffusion_model import DiffusionModel, RegionLoras
@@ -46,8 +47,9 @@ from pipelines.runtime.origins import Origins
 from pipelines.runtime.requested import Named
 from pipelines.runtime.shaped import shaped
 from pipelines.runtime.sharing import Sharing
-from pipelines.runtime.wordless import WordlessTries
+from pipelines.runtime.wordless import WordlessTries, frames_of
 from pipelines.steps.begun import Own
+from pipelines.steps.state import Numbers
 from pipelines.steps.store import KeptSteps
 from pipelines.tasks.batch import Task
 from pipelines.tasks.recipes import MADE, WORDLESS
@@ -189,6 +191,11 @@ class ModelRunner:
         with closing(Attempts(self, request, Progress(), watching, own)) as attempts:
             yield from attempts.batch(0)
 
+    def frames(self, request: Wordless, latents: Numbers, made_with: Mapping[str, str]) -> Generator[None, None, tuple[Image.Image, ...]]:
+        self.heed()
+        with self._noticing():
+            return (yield from frames_of(self, request, latents, made_with))
+
     # ---------------------------------------------------------------------------------------------- lending
 
     @contextmanager
@@ -263,16 +270,19 @@ class ModelRunner:
     def _alone(
         self, key: Key, room: int = 0, sparing: bool = False, layer_by_layer: bool = False
     ) -> Generator[Any]:  # Any: what a key of this kind stands for
-        """Something that runs by itself, on the device; a network at a time where it does not fit beside what is lent.
+        """Something that runs by itself, on the device; a network at a time where it does not fit beside what is lent, and a layer at a
+        time where a network is larger than the device.
 
-        `room`: bytes on the device that it works in. `sparing`: likewise, whatever there is room for. `layer_by_layer`: not even a network.
+        `room`: bytes on the device that it works in. `sparing`: a network at a time, whatever there is room for. `layer_by_layer`: so, too.
         """
         tier: Tier = "host" if sparing or self.machine.device is None else "device"
         with ExitStack() as stack:
             with torch.inference_mode(False):  # a recipe runs in it, and what is read there could not be moved or used elsewhere
                 lent = stack.enter_context(self.manager.lease([key], tier, room))
             if lent.tier == "host" and self.machine.device is not None:
-                stack.enter_context(in_turn(lent.items[key].networks, self.device.torch_device, layer_by_layer))
+                networks = lent.items[key].networks
+                too_large = layer_by_layer or lying(networks, ()).drawing > self.machine.device
+                stack.enter_context(in_turn(networks, self.device.torch_device, too_large))
             yield lent.items[key].value
 
     def warm_up(self) -> None:

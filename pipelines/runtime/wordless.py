@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import replace
 
 import torch
+from PIL import Image
 
 from models.memory.device import ATTENTIONS, Device, attention, threads
 from pipelines.jobs.events import Picture
@@ -18,8 +20,18 @@ from pipelines.runtime.clock import timed
 from pipelines.runtime.tries import Tries
 from pipelines.runtime.workshop import Workshop
 from pipelines.steps.begun import Begun, Own
-from pipelines.tasks.recipes import WORDLESS
+from pipelines.steps.state import Numbers
+from pipelines.tasks.recipes import DECODED_AGAIN, WORDLESS
 from pipelines.tasks.wordless import WordlessTask
+
+
+def frames_of(
+    workshop: Workshop, request: Wordless, latents: Numbers, made_with: Mapping[str, str]
+) -> Generator[None, None, tuple[Image.Image, ...]]:
+    """The frames that kept latents (frames, channels, h, w) become, as they did when they were first decoded."""
+    kernels = made_with.get(ATTENTION, "")
+    with threads(threads_here(request.threads)), attention(kernels if kernels in ATTENTIONS else ATTENTIONS[0]), torch.inference_mode():
+        return (yield from DECODED_AGAIN[request.kind](request, torch.as_tensor(latents), workshop))
 
 
 class WordlessTries(Tries):

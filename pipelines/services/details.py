@@ -100,6 +100,8 @@ class Details:
                 "width": record.width,
                 "height": record.height,
                 "prompt": "" if record.id in kept else record.request.words,
+                "frames": plays(record.request)[0],
+                "pace": plays(record.request)[1],
             }
             for record in records
         ]

@@ -89,6 +89,8 @@ class ComparedPicture(TypedDict):
     width: int
     height: int
     prompt: str
+    frames: int  # of a clip
+    pace: int  # frames a second
 
 
 class Differing(TypedDict):

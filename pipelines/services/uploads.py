@@ -15,7 +15,7 @@ from pipelines.credentials.judged import has_credential
 from pipelines.depth.depth_map import read_depth
 from pipelines.gallery.formats import MIMES
 from pipelines.gallery.leaving import Sign
-from pipelines.images.clip_file import frame_in
+from pipelines.images.clip_file import frame_in, frames_kept
 from pipelines.images.decode import WHITE, as_mask, normalise
 from pipelines.images.masking import Size
 from pipelines.images.set_on_white import thing_of
@@ -142,7 +142,7 @@ class Uploads:
 
     def _adopt_frame(self, record: PictureRecord, user: str, data: bytes, frames_a_second: int) -> Taken:
         """The one that is meant, or the first."""
-        taken = self.keep(frame_in(data, frames_a_second, record.frame or 0), user, source_in(data))
+        taken = self.keep(frame_in(frames_kept(record.path, frames_a_second), record.frame or 0), user, source_in(data))
         known_as(self._book.file, record.id, taken.id)
         self.adopted(record, user, taken.id)
         return taken

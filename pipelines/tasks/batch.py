@@ -17,6 +17,7 @@ from pipelines.steps.begun import NOT_BEGUN, Begun
 
 if TYPE_CHECKING:  # what is made without a model imports no torch
     from PIL import Image
+    from torch import Tensor
 
     from models.diffusion_model import DiffusionModel
     from pipelines.control.view import Lender
@@ -94,10 +95,14 @@ class Batch(Generic[Asked]):
         made_with: Mapping[str, str],
         single: Request | None = None,
         frames: Sequence[Image.Image] = (),
+        latents: Tensor | None = None,
     ) -> Picture:
-        """A finished picture. `single`: its request, where something was decided while it was made. `frames`: of one that moves, all."""
+        """A finished picture. `single`: its request, where something was decided while it was made. `frames`: of one that moves, all, and
+        the `latents` that they were decoded from, (frames, channels, h, w).
+        """
         single = single or self.singles[index - self.first]
-        return Picture(image, single, dict(made_with), index, self.request.picture_count, tuple(frames))
+        kept = None if latents is None or not frames else latents.float().cpu().numpy()
+        return Picture(image, single, dict(made_with), index, self.request.picture_count, tuple(frames), kept)
 
 
 @dataclass(frozen=True)

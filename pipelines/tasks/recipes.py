@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
+from PIL import Image
+from torch import Tensor
+
+from pipelines.control.view import Lender
 from pipelines.jobs.runner import Events
 from pipelines.tasks import depth2img, details, enlarge, img2img, inpaint, outpaint, second_pass, turn, txt2img, upscale, video
 from pipelines.tasks.batch import DrawingTask, Task
@@ -31,4 +35,9 @@ MADE: dict[str, Callable[[Task[Any]], Generator[Events]]] = {  # without one
 WORDLESS: dict[str, Callable[[WordlessTask[Any]], Generator[Events]]] = {  # with one that reads a picture and no words
     "video": video.batches,
     "turn": turn.batches,
+}
+# Any: as above
+DECODED_AGAIN: dict[str, Callable[[Any, Tensor, Lender], Generator[None, None, tuple[Image.Image, ...]]]] = {  # frames, from kept latents
+    "video": video.decoded_again,
+    "turn": turn.decoded_again,
 }

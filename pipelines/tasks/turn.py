@@ -14,6 +14,7 @@ from torch import Tensor
 from models.diffusion_model import DiffusionModel
 from models.families import SD1
 from models.memory.forecast import Work
+from pipelines.control.view import Lender
 from pipelines.denoising.turning import View, conditioning, seen_in, turning_denoiser
 from pipelines.denoising.vae_decode import Decoded, decode
 from pipelines.images.set_on_white import thing_of
@@ -23,6 +24,7 @@ from pipelines.requests.request import Turn
 from pipelines.requests.steps import steps_of
 from pipelines.requests.turn import ELEVATION, LOOP, WALK
 from pipelines.samplers.noise import ImageNoise
+from pipelines.tasks import walk
 from pipelines.tasks.sampling import RunPosition, leg_of, levels_of, run
 from pipelines.tasks.sheet import sheet_of
 from pipelines.tasks.walk import shown_as, walked
@@ -94,4 +96,16 @@ def _gathered(batch: WordlessBatch[Turn], model: DiffusionModel, latents: Tensor
         images = [made[place].image for place in range(len(latents))]
         notes = {key: note for each in made.values() for key, note in each.notes.items()}
         moves = single.gathered == LOOP
-        yield batch.picture(images[0] if moves else sheet_of(images), index, notes, frames=images if moves else ())
+        yield batch.picture(images[0] if moves else sheet_of(images), index, notes, frames=images if moves else (), latents=latents)
+
+
+def decoded_again(request: Turn, latents: Tensor, lender: Lender) -> Generator[None, None, tuple[Image.Image, ...]]:
+    """As `walk.decoded_again`, each view by itself."""
+    if request.convention == WALK:
+        return (yield from walk.decoded_again(request, latents, lender))
+    with lender.turning(request.checkpoint, work_of(request)) as model:
+        there = latents.to(model.device.torch_device)
+        images: list[Image.Image] = []
+        for place in range(len(there)):
+            images.append((yield from decode(model, there[place : place + 1])).image)
+    return tuple(images)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from models.memory.clip_forecast import ClipWork
 from models.video_model import VideoModel
+from pipelines.control.view import Lender
 from pipelines.denoising.clip import Motion, clip_denoiser, conditioning, seen_in
 from pipelines.denoising.clip_decode import DecodedClip, decode_clip
 from pipelines.denoising.preview import strip_of
@@ -45,7 +46,14 @@ def _batch(batch: WordlessBatch[Clip]) -> Events:
         latents = yield from _sampled(batch, model, seen, picture)
         decoded = yield from decode_clip(model, latents[0], single.decode_chunk or model.chunk)
         made = replace(single, decode_chunk=decoded.chunk, one_by_one=model.one_by_one)
-    yield batch.picture(decoded.frames[0], index, _notes(decoded), made, decoded.frames)
+    yield batch.picture(decoded.frames[0], index, _notes(decoded), made, decoded.frames, latents[0])
+
+
+def decoded_again(request: Clip, latents: Tensor, lender: Lender) -> Generator[None, None, tuple[Image.Image, ...]]:
+    """The frames of a clip, from its kept latents (frames, channels, h, w), as they were decoded at first."""
+    with lender.video(request.checkpoint, work_of(request)) as model:
+        decoded = yield from decode_clip(model, latents.to(model.device.torch_device), request.decode_chunk or model.chunk)
+    return decoded.frames
 
 
 def work_of(request: Clip, slimness: float = 1.0) -> ClipWork:

@@ -14,6 +14,7 @@ from torch import Tensor
 from models.diffusion_model import DiffusionModel
 from models.memory.clip_forecast import ClipWork
 from models.video_model import VideoModel
+from pipelines.control.view import Lender
 from pipelines.denoising.clip import clip_denoiser, conditioning, seen_in
 from pipelines.denoising.clip_decode import decode_clip
 from pipelines.denoising.preview import preview_of, strip_of
@@ -45,7 +46,14 @@ def walked(batch: WordlessBatch[Turn], thing: Image.Image) -> Events:
     notes = {PRECISION: decoded.precision} if decoded.precision else {}
     moves = single.gathered == LOOP
     image = decoded.frames[0] if moves else sheet_of(decoded.frames)
-    yield batch.picture(image, index, notes, made, decoded.frames if moves else ())
+    yield batch.picture(image, index, notes, made, decoded.frames if moves else (), latents[0])
+
+
+def decoded_again(request: Turn, latents: Tensor, lender: Lender) -> Generator[None, None, tuple[Image.Image, ...]]:
+    """The frames of a loop, from its kept latents (views, channels, h, w), as they were decoded at first."""
+    with lender.video(request.checkpoint, work_of(request)) as model:
+        decoded = yield from decode_clip(model, latents.to(model.device.torch_device), request.decode_chunk or model.chunk)
+    return decoded.frames
 
 
 def work_of(request: Turn) -> ClipWork:

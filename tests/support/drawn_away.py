@@ -11,6 +11,7 @@ from models.library.catalog import Catalog
 from models.memory.forecast import Machine
 from pipelines.images.store import INPUTS, Inputs
 from pipelines.job_book.book import JobBook
+from pipelines.jobs import outputs
 from pipelines.jobs.events import Step
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.runner import Events, Watching
@@ -58,3 +59,23 @@ def draw_some(folder: str, most: int) -> None:
     runner.most = most
     worker.book.recover(worker.steps.kept.came_on)
     worker.run_next(runner)
+
+
+def write_some(folder: str, whole: int) -> None:
+    """Draws a clip, then writes so many of its files, half of the next one, and no more."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    write, left = outputs._write_through, iter(range(whole))
+
+    def stalling(path: Path, data: bytes) -> None:
+        if next(left, None) is not None:
+            write(path, data)
+            return
+        path.write_bytes(data[: len(data) // 2])
+        time.sleep(600)
+
+    outputs._write_through = stalling
+    worker, runner = worker_in(Path(folder))
+    worker.run_next(runner)
+    while True:  # its file is made in a thread of its own
+        worker.hands[0].saving.write()
+        time.sleep(0.01)

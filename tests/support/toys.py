@@ -90,6 +90,9 @@ class ToyPainter:
     def watched(self, request: Drawing, watching: Any, own: Any = None) -> Events:
         raise UserError("A toy has no networks to look into.")
 
+    def frames(self, request: Any, latents: Any, made_with: Any) -> Any:
+        raise UserError("A toy decodes nothing.")
+
     def batches(self, request: Request, progress: Progress | None = None, watching: Watching | None = None) -> Generator[Events]:
         if isinstance(request, Enlarge):  # that is real
             assert self.inputs

@@ -44,7 +44,7 @@ class ClipFiles(TypedDict):
     """How clips are kept. Sent by `GET /clips`, `POST /clips`, which is sent the same; read by `clip_files.js`."""
 
     lossless: bool  # every level of every colour
-    frames: bool  # as PNG as well, in a ZIP beside it
+    beside: str  # "png", "latents" or "nothing": see `pipelines.jobs.clip_choice`
 
 
 class Started(TypedDict):

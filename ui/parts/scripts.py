@@ -27,7 +27,7 @@ from pipelines.gallery.formats import FORMATS
 
 STATIC = Path(__file__).parents[1] / "static"
 LATER = (
-    "again", "check", "clip_files", "clip_forming", "clip_frames", "completion", "film",
+    "again", "check", "clip_files", "clip_forming", "clip_frames", "compare_clips", "completion", "film",
     "gallery", "gallery_band", "gallery_bar", "gallery_grid", "gallery_hands", "gallery_images",
     "gallery_large", "gallery_pages", "gallery_places", "gallery_plan", "gallery_search", "gallery_select", "gallery_surface",
     "gallery_tile", "gallery_titles", "gallery_together", "grid_ask", "grid_axes", "grid_room", "grid_sheet", "guiding_seen",

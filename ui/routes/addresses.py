@@ -100,6 +100,7 @@ def _steps(steps: StepRoutes) -> Iterator[Address]:
 
 def _clips(clips: ClipRoutes) -> Iterator[Address]:
     yield ("GET", "/picture/{picture_id}/frames/{number:int}.jpg", "viewer", clips.frame)
+    yield ("GET", "/picture/{picture_id}/frames/{number:int}.png", "viewer", clips.exact)
     yield ("GET", "/thumb/{picture_id}/moving", "viewer", clips.moving)
     yield ("GET", "/clips", "owner", clips.files)
     yield ("POST", "/clips", "owner", clips.keep)

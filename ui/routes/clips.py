@@ -1,8 +1,8 @@
 """Clips over HTTP.
 
-GET  /picture/{id}/frames/{number}.jpg    one frame, from 0, to be looked at
+GET  /picture/{id}/frames/{number}.jpg    one frame, from 0, to be looked at; .png: as it was decoded
 GET  /thumb/{id}/moving                   small, and playing
-GET  /clips                               how clips are kept -> `ClipFiles`; POST {"lossless", "frames"}: the owner wants it so
+GET  /clips                               how clips are kept -> `ClipFiles`; POST {"lossless", "beside"}: the owner wants it so
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from models.errors import UserError
-from models.json_values import table
+from models.json_values import table, text
 from pipelines import PictureRecord, Studio
-from pipelines.images.clip_file import frame_in
-from pipelines.jobs.clip_choice import ClipChoice
+from pipelines.images.clip_file import frame_in, frames_in, frames_kept
+from pipelines.jobs.clip_choice import BESIDE, ClipChoice
 from pipelines.requests.wordless import plays
 from ui.door.csp import FOREVER
 from ui.door.roles import visitor_of
@@ -26,6 +26,7 @@ from ui.messages import ClipFiles, Message
 
 AT_ONCE = 2  # frames and small clips that are made at the same time
 NONE = "There is no such clip among yours."
+UNKNOWN = f"What lies beside a clip is one of {', '.join(BESIDE)}."
 VEILED = "By your link this is not shown before it is revealed."
 
 
@@ -37,6 +38,10 @@ class ClipRoutes:
     async def frame(self, request: Request) -> Response:
         number = request.path_params["number"]
         return await self._made(request, "image/jpeg", lambda record: _jpeg(record, number))
+
+    async def exact(self, request: Request) -> Response:
+        number = request.path_params["number"]
+        return await self._made(request, "image/png", lambda record: _png(record, number))
 
     async def moving(self, request: Request) -> Response:
         def small(record: PictureRecord) -> bytes:
@@ -67,19 +72,27 @@ class ClipRoutes:
 
     async def keep(self, request: Request) -> Response:
         asked = table(request.scope.get("json"))
+        beside = text(asked, "beside")
         try:
-            choice = ClipChoice(asked.get("lossless") is True, asked.get("frames") is True)
-            await asyncio.to_thread(self.studio.clips.keep, choice)
+            if beside not in BESIDE:
+                raise UserError(UNKNOWN)
+            await asyncio.to_thread(self.studio.clips.keep, ClipChoice(asked.get("lossless") is True, beside))
         except UserError as error:
             return JSONResponse(Message(message=str(error)), 422)
         return await self.files(request)
 
     def _files(self) -> ClipFiles:
         choice = self.studio.clips.choice
-        return {"lossless": choice.lossless, "frames": choice.frames}
+        return {"lossless": choice.lossless, "beside": choice.beside}
+
+
+def _png(record: PictureRecord, number: int) -> bytes:
+    stream = io.BytesIO()
+    frame_in(frames_kept(record.path, plays(record.request)[1]), number).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
 
 
 def _jpeg(record: PictureRecord, number: int) -> bytes:
     stream = io.BytesIO()
-    frame_in(record.path, plays(record.request)[1], number).save(stream, "JPEG", quality=90)
+    frame_in(frames_in(record.path, plays(record.request)[1]), number).save(stream, "JPEG", quality=90)
     return stream.getvalue()

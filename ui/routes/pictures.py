@@ -11,25 +11,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from models.errors import UserError
 from pipelines import PictureRecord, Studio
-from pipelines.gallery.films import MP4, film_of
+from pipelines.gallery.films import MIME, MP4, film_of
 from pipelines.gallery.formats import AS_SAVED, FORMATS, MIMES, given_out
 from pipelines.gallery.leaving import Sign
 from pipelines.gallery.thumbs import make_thumb
 from pipelines.metadata.picture_texts import UNREADABLE
 from pipelines.people.records import Checker
+from pipelines.services import clip_frames
+from pipelines.services.clip_frames import AS_FRAMES
 from pipelines.services.safety import instead
 from ui.door.csp import FOREVER
+from ui.door.presence import gone
 from ui.door.roles import visitor_of
 from ui.messages import Message
 
 WHILE = "private, max-age=3600"  # of what is shown signed or without its settings: the owner may have it otherwise tomorrow
 THUMB = 320  # pixels a side of what is shown instead of a small version
 AT_ONCE = 2  # small versions and other formats that are made at the same time
+IN_MOTION = {MP4: MIME, AS_FRAMES: clip_frames.MIME}  # of clips
 UNFIT = "This picture cannot be read, so it can be saved only as it is."
 
 
@@ -56,8 +61,8 @@ class PictureRoutes:
         visitor = visitor_of(request)
         bare = visitor.bare or not await asyncio.to_thread(self.studio.gallery.tells, record.id, visitor.person)
         sign = await asyncio.to_thread(self.studio.gallery.leaving.sign, record.id)
-        if request.query_params.get("as") == MP4:
-            return await self._film(record, bare or request.query_params.get("settings") == "0", sign)
+        if (wanted := request.query_params.get("as")) in IN_MOTION:
+            return await self._in_motion(request, record, wanted, bare or request.query_params.get("settings") == "0", sign)
         if bare or sign or request.query_params.get("as") or request.query_params.get("settings") == "0":
             return await self._given_out(record.path, request.query_params, bare, sign)
         place = "attachment" if request.query_params.get("download") else "inline"
@@ -105,15 +110,19 @@ class PictureRoutes:
         headers = {"Content-Disposition": f"{place}; filename*=UTF-8''{quote(name)}", "Cache-Control": cache}
         return Response(data, media_type=kind, headers=headers)
 
-    async def _film(self, record: PictureRecord, bare: bool, sign: Sign | None) -> Response:
-        """A clip as MP4, where the package for it is there."""
+    async def _in_motion(self, request: Request, record: PictureRecord, wanted: str, bare: bool, sign: Sign | None) -> Response:
+        """A clip as MP4, where the package for it is there, or its frames as PNG in a ZIP, which may wait for the worker."""
         try:
-            async with self._turn:
-                name, data = await asyncio.to_thread(film_of, record, not bare, sign)
+            if wanted == AS_FRAMES:
+                user, made = visitor_of(request).user, self.studio.clip_frames.zip_of
+                name, data = await run_in_threadpool(made, record, user, not bare, sign, gone(request))
+            else:
+                async with self._turn:
+                    name, data = await asyncio.to_thread(film_of, record, not bare, sign)
         except (UserError, *UNREADABLE) as error:
             return JSONResponse(Message(message=str(error) if isinstance(error, UserError) else UNFIT), 422)
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}", "Cache-Control": "private, no-store"}
-        return Response(data, media_type="video/mp4", headers=headers)
+        return Response(data, media_type=IN_MOTION[wanted], headers=headers)
 
     async def thumb(self, request: Request) -> Response:
         """Made when it is first asked for, and then kept on the disk."""

@@ -7,6 +7,7 @@ import { inStep, leave, load } from "./compare_step.js";
 import { notify } from "./desk.js";
 import { findAll, make, on, parts, write } from "./dom.js";
 import { limit } from "./numbers.js";
+import { wanted } from "./on_demand.js";
 import { address } from "./stage_live.js";
 
 const MODES = ["slider", "side", "blink", "difference"];
@@ -21,6 +22,9 @@ export const build = ({ element }) => {
   let view = new View({ width: 1, height: 1 });
   let [mode, split, shown, timer] = ["slider", 0.5, 0, 0];
   let turn = 0; // of what is opened: an answer to an earlier one comes too late
+  /** @type {import("./messages.d.ts").ComparedPicture[]} */
+  let facts = []; // what is told of each
+  let still = () => {}; // ends the stepping through clips
   let found = null; // what two pictures differ by, and which two
   const dialog = part("dialog");
   const isStill = matchMedia("(prefers-reduced-motion: reduce)");
@@ -158,7 +162,18 @@ export const build = ({ element }) => {
     if (mine !== turn) return;
     const sorry = told.message || "The server did not say in what they differ. Close this and compare them again.";
     part("table").replaceChildren(answer?.ok ? table(told) : make("p", { textContent: sorry }));
+    facts = answer?.ok ? told.pictures : [];
+    clips(mine);
     if (dialog.open) place();
+  };
+
+  // Those that move are stepped through, once they are there and it is known how many frames they have.
+  const clips = async (mine) => {
+    if (!pictures.length || !facts.some(({ frames }) => frames > 1)) return;
+    const later = await wanted("compare_clips").catch(() => null);
+    if (mine !== turn || !later) return;
+    still();
+    still = later.transport(part("clips"), pictures, facts, () => ((found = null), show()));
   };
 
   // ---- opened and closed --------------------------------------------------------------------------------------------------
@@ -183,6 +198,7 @@ export const build = ({ element }) => {
     }
     write(part("note"), saidOfSizes(sizes));
     inStep(pictures);
+    clips(mine);
     part("room").setAttribute("aria-busy", "false");
     choose(mode);
   };
@@ -192,6 +208,8 @@ export const build = ({ element }) => {
     if (ids.length < 2 || ids.length > 4) return notify("Choose two to four pictures to compare.");
     const mine = (turn += 1);
     found = null;
+    still();
+    facts = [];
     shown = 0;
     const offered = () => ids.map((_, place) => make("option", { value: String(place), textContent: `Picture ${place + 1}` }));
     for (const [name, place] of Object.entries({ left: 0, right: 1 })) {
@@ -216,6 +234,7 @@ export const build = ({ element }) => {
   const close = () => {
     turn += 1;
     play(false);
+    still();
     pictures = [];
     found = null;
     hang([]);

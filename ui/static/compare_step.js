@@ -19,11 +19,13 @@ export const load = async (image, address) => {
   return image.decode().then(() => file, () => null);
 };
 
+const moving = (pictures) => pictures.filter(({ file }) => file?.type === "image/webp");
+
+/** @param {{ image: any, file: Blob | null }[]} pictures that have come: those that move begin anew */
+export const again = (pictures) => moving(pictures).forEach(({ image, file }) => show(image, file));
+
 /** @param {{ image: any, file: Blob | null }[]} pictures that have come */
-export const inStep = (pictures) => {
-  const moving = pictures.filter(({ file }) => file?.type === "image/webp");
-  if (moving.length > 1) for (const { image, file } of moving) show(image, file);
-};
+export const inStep = (pictures) => moving(pictures).length > 1 && again(pictures);
 
 /** Gives back the memory of one that is no longer looked at. */
 export const leave = (image) => image.src.startsWith("blob:") && URL.revokeObjectURL(image.src);

@@ -768,6 +768,8 @@ export type ComparedPicture = {
   width: number;
   height: number;
   prompt: string;
+  frames: number;
+  pace: number;
 };
 
 export type Differing = {
@@ -1296,7 +1298,7 @@ export type SigningState = {
 
 export type ClipFiles = {
   lossless: boolean;
-  frames: boolean;
+  beside: string;
 };
 
 export type Started = {

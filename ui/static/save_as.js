@@ -17,6 +17,7 @@ export const ways = (close, save, moves = false) => {
     return made;
   };
   const rows = Object.entries(formats).map(([name, says]) => button(moves && name !== "webp" ? `First frame as ${says}` : `As ${says}`, name));
+  if (moves) rows.unshift(button("Frames as PNG, in a ZIP", "frames"));
   if (moves && page.told.engine?.mp4) rows.unshift(button("As MP4", "mp4"));
   if (page.told.engine?.you?.bare) return [button("As it was saved", ""), ...rows, make("p", { className: "menu-title", textContent: "Without settings, by your link" })];
   return [button("As it was saved", ""), ...rows, make("label", { className: "menu-tick", title: "Prompt, seed, models: what makes the picture again" }, tick, "With its settings")];
