@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from pipelines import TextToImage
+from pipelines import Clip, TextToImage, Turn
+from pipelines.images.clip_file import frames_in
 from pipelines.jobs.outputs import read
-from tests.support.app_fixtures import RunningStudio, reading_of
+from tests.support.app_fixtures import ROOT, RunningStudio, reading_of
 from tests.support.page_fixtures import Visit, browser, shared_page, visiting, wait_for
 
 pytestmark = pytest.mark.browser
@@ -193,7 +194,7 @@ def test_one_goes_back_in_the_steps_of_a_picture_and_branches_from_day_to_night(
     by_night = reading_of(opened(visit, running))
     assert (by_day.time, by_night.time) == ("day", "night")
     assert (by_night.things, by_night.ground, by_night.mountains) == (by_day.things, by_day.ground, by_day.mountains)
-    page.locator(".inspector [data-part=lineage]").click()
+    page.locator("#inspector [data-part=lineage]").click()
     expect(page.locator('.lineage-row[aria-current="true"]')).to_contain_text("Branch after step 8")
     page.keyboard.press("Escape")
 
@@ -295,7 +296,7 @@ def test_a_grid_of_three_axes_is_stopped_goes_on_after_a_reload_and_a_cell_of_it
     room.get_by_role("tab", name="blue").click()
     room.get_by_role("button", name="Guidance 6 · Steps 4 · Search and replace blue. Drawn").click()
     room.get_by_role("button", name="Open", exact=True).click()
-    expect(page.locator(".inspector [data-part=prompt]")).to_have_text("a blue house on the left, snow")
+    expect(page.locator("#inspector [data-part=prompt]")).to_have_text("a blue house on the left, snow")
     expect(visit.part("picture")).to_be_visible()
 
 
@@ -305,3 +306,52 @@ def axis(page: Page, place: int, field: str, values: str) -> None:
     row.get_by_role("combobox").fill(field)
     row.get_by_role("option", name=field, exact=True).first.click()
     row.locator(".grid-values").fill(values)
+
+
+def test_a_picture_begins_to_move_its_file_makes_it_again_and_a_thing_is_turned_into_a_sheet(visit: Visit, running: RunningStudio) -> None:
+    page = visit.page
+    for name, value in (("steps", "4"), ("seed", "5")):
+        visit.set(name, value)
+    with visit.another_picture():
+        visit.generate("a red boat on the sea at dawn")
+    visit.send_to("video")
+    numbers(page, "video", frames=4, steps=24, seed=7)  # as quick as it is, a strip has to be seen
+    page.evaluate(COUNT_FRAMES)
+    with visit.another_picture():
+        page.locator("#video-generate").click()
+        expect(page.locator(".clip-strip img")).to_have_count(4)
+        wait_for(page, lambda: page.evaluate("window.frames_seen.size") >= 4)  # it plays while it forms
+    with page.expect_download() as downloading:
+        visit.part("download").click()
+        visit.part("ways").get_by_text("As it was saved").click()
+    data = Path(downloading.value.path()).read_bytes()
+    request = read(data)
+    assert isinstance(request, Clip) and (request.frames, request.seed, len([*frames_in(data, request.frames_a_second)])) == (4, 7, 4)
+    assert [path.read_bytes() for path in running.outputs.glob(f"*/{downloading.value.suggested_filename}")] == [data]
+    page.locator("#inspector [data-part=again]").click()
+    expect(page.locator("#inspector [data-part=remade]")).to_contain_text("Made again bit for bit")
+
+    visit.open_tab("Turn")
+    with page.expect_file_chooser() as chooser:
+        page.locator("#turn-image [data-part=open]").click()
+    chooser.value.set_files(ROOT / "models" / "starter" / "turn" / "cube.png")
+    page.locator("#turn-dial [data-part=seen]").wait_for()
+    dial = page.locator("#turn-dial svg").bounding_box()
+    assert dial
+    page.mouse.move(dial["x"] + dial["width"] / 2, dial["y"] + dial["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(dial["x"] + dial["width"] * 0.75, dial["y"] + dial["height"] / 2, steps=4)
+    page.mouse.up()
+    numbers(page, "turn", views=2, steps=3, seed=7)
+    with visit.another_picture():
+        page.locator("#turn-generate").click()
+    expect(visit.part("facts")).to_contain_text("256 × 128")
+    sheet = read(max(running.outputs.glob("20*/*turned-2-views*")).read_bytes())
+    assert isinstance(sheet, Turn) and (sheet.views, sheet.object_size) == (2, 0.68) and 20 < sheet.azimuth < 60
+
+
+def numbers(page: Page, tab: str, **values: int) -> None:
+    for name, value in values.items():
+        field = page.locator(f"#{tab}-{name} :is(textarea, input[type=number], input:not([type]), input[type=text])").first
+        field.fill(str(value))
+        field.press("Tab")

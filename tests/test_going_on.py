@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -13,14 +15,19 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from pipelines.images.clip_file import frames_in, unzipped
 from pipelines.job_book.book import JobBook
+from pipelines.job_book.found import everything
+from pipelines.jobs.events import Picture
 from pipelines.jobs.job_run import REPLACED
 from pipelines.jobs.worker import Worker
-from pipelines.requests.request import Outpaint, Request, TextToImage
+from pipelines.requests.request import Clip, Outpaint, Request, TextToImage
+from pipelines.resolving.resolve import resolve
 from pipelines.steps.store import KeptSteps
 from tests.support.card_toys import given
 from tests.support.drawing import blots
-from tests.support.drawn_away import STEPS, Stalling, draw_some, worker_in
+from tests.support.drawn_away import STEPS, Stalling, draw_some, worker_in, write_some
+from tests.support.toy_video import toy_video, write_folder
 from tests.support.toy_weights import write_toy_model
 from tests.support.toys import wait_until
 
@@ -77,16 +84,10 @@ def ended(worker: Worker, runner: Stalling, job: str) -> list[bytes]:
 
 def killed_after(steps: int, folder: Path) -> None:
     """In a process of its own, by the signal that nobody can catch."""
-    process: Any = get_context("forkserver").Process(target=draw_some, args=(str(folder), steps), daemon=True)
-    process.start()
     kept = KeptSteps(folder / "outputs", 1)
     before = sizes(kept)
-    try:
+    with killed(draw_some, folder, steps):
         wait_until(lambda: sizes(kept) != before and settled(kept), 60)
-    finally:
-        process.kill()
-        process.join(10)
-    assert process.exitcode == -signal.SIGKILL
 
 
 def sizes(kept: KeptSteps) -> dict[str, int]:
@@ -109,6 +110,42 @@ def test_a_job_that_a_kill_ends_goes_on_from_its_last_step_and_is_the_same(steps
     assert worker.book.recover(worker.steps.kept.came_on) == 0
     assert ended(worker, runner, job) == expected and len(expected) == 2
     assert runner.made == STEPS - steps, "what was made is not made again"
+
+
+def test_a_clip_whose_writing_a_kill_ends_is_announced_nowhere_and_comes_whole_after_the_next_start(starter: Path, tmp_path: Path) -> None:
+    folder, expected = folder_with(starter, tmp_path / "killed"), list[Image.Image]()
+    write_folder(folder / "models" / "checkpoints" / "moving", toy_video())
+    worker, runner = worker_in(folder)
+    clip = Clip(image=runner.inputs.keep(blots((64, 64))), frames=3, steps=2, width=64, height=64, seed=5)
+    asked = replace(resolve(clip, runner.catalog), threads=1)
+    expected += [frame for batch in runner.batches(asked) for event in batch if isinstance(event, Picture) for frame in event.frames]
+    worker.close()
+    job, outputs = submit(folder, asked), folder / "outputs"
+    with killed(write_some, folder, 1):
+        wait_until(lambda: any(path.stat().st_size for path in outputs.glob("*/.*.frames.zip")), 60)
+    assert [*outputs.glob("*/.*.part")] and not [*outputs.glob("*/2*")]
+    worker, runner = worker_in(folder)
+    assert worker.outputs.sweep(older_than=-1) == 2 and everything(outputs) == []
+    assert worker.book.recover(worker.steps.kept.came_on) == 0
+    worker.run_next(runner)
+    wait_until(lambda: worker.hands[0].saving.write() and (entry := worker.book.job(job)) is not None and entry.state == "done")
+    [record] = worker.book.pictures_of(job)
+    assert runner.made == 0, "only the decoding is done once more"
+    assert [*frames_in(record.path, 7)] == expected == [*unzipped(record.path.with_suffix(".frames.zip"))]
+    worker.close()
+
+
+@contextmanager
+def killed(work: Callable[..., None], folder: Path, *given: object) -> Generator[None]:
+    """At the end of the block, in a process of its own, by the signal that nobody can catch."""
+    process: Any = get_context("forkserver").Process(target=work, args=(str(folder), *given), daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join(10)
+    assert process.exitcode == -signal.SIGKILL
 
 
 def test_a_job_that_dies_again_without_having_come_on_is_given_up(starter: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Route, expect
 
-from pipelines import Request, TextToImage
+from pipelines import Clip, Request, TextToImage
 from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
 
 pytestmark = pytest.mark.browser
@@ -227,6 +227,37 @@ def test_clips_that_come_one_after_the_other_are_loaded_once_and_play_in_step(vi
     alike = [(shot[half, quarter] == shot[half, 3 * quarter]).all() for shot in shots]
     assert sum(alike) >= 5, alike  # one may be taken while they change
     assert sorted(url.rpartition("/")[2] for url in asked) == sorted(f"{one}.png" for one in comparison.ids)
+
+
+def test_clips_stand_and_are_stepped_through_together_each_frame_as_it_was_decoded(visit: Visit, house: House) -> None:
+    colours, user, ids = (RED, BLUE, (20, 160, 60)), user_of(visit), list[str]()
+    assert house.studio
+    book, outputs = house.studio.book, house.studio._worker.outputs
+    for count in (3, 2):
+        request = Clip(frames=count, frames_a_second=7, width=SIDE, height=SIDE)
+        job = book.job(book.submit(request, user))
+        assert job
+        book.withdraw(job.id)
+        frames = [Image.fromarray(plain(colour)) for colour in colours[:count]]
+        ids.append(book.add_picture(job, outputs.put(outputs.encoded(frames, request, MADE_WITH), request), request, (SIDE, SIDE)).id)
+    visit.page.evaluate("ids => inside.dom.emit('compare', { ids })", ids)
+    comparison, clips = Comparison(visit, ids), visit.page.locator("#compare [data-part=clips]")
+    comparison.part("room").and_(visit.page.locator("[aria-busy=false]")).wait_for()
+    clips.get_by_role("button", name="Pause").click()
+    clips.get_by_label("Frame", exact=True).fill("0")
+    comparison.mode("2")
+
+    def shown() -> tuple[tuple[int, ...], ...]:
+        return comparison.at(0.25, 0.5), comparison.at(0.75, 0.5)
+
+    for place, (left, right) in enumerate([(0, 0), (1, 1), (2, 1), (0, 0)]):
+        if place:
+            clips.get_by_role("button", name="One frame on").click()
+        expect(clips.locator("output")).to_have_text(f"{place % 3 + 1} / 3")
+        wait_for(visit.page, lambda left=left, right=right: shown() == (colours[left], colours[right]))
+    clips.get_by_role("button", name="Play").click()
+    first = comparison.at(0.25, 0.5)
+    wait_for(visit.page, lambda: comparison.at(0.25, 0.5) != first)
 
 
 def test_the_keyboard_reaches_all_and_stays_in_the_dialog(two: Comparison) -> None:

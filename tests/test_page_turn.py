@@ -70,15 +70,22 @@ def fill(visit: Visit, **values: int) -> None:
         visit.page.wait_for_function("([name, value]) => Number(inside.page.forms.turn[name]) === value", arg=[name, value])
 
 
-def drag(visit: Visit, *ways: tuple[float, float]) -> None:
+def drag(visit: Visit, *ways: tuple[float, float], finger: bool = False) -> None:
     """From the middle of the sphere, over these places in its radius."""
     box = visit.page.locator("#turn-dial svg").bounding_box()
     assert box
     across, down, radius = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, box["width"] / 2 * 100 / 118
+    places = [(across + right * radius, down - up * radius) for right, up in ways]
+    if finger:
+        wire = visit.page.context.new_cdp_session(visit.page)
+        for kind, points in [("touchStart", [(across, down)]), *(("touchMove", [place]) for place in places), ("touchEnd", [])]:
+            wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
+        wire.detach()
+        return
     visit.page.mouse.move(across, down)
     visit.page.mouse.down()
-    for right, up in ways:
-        visit.page.mouse.move(across + right * radius, down - up * radius, steps=4)
+    for place in places:
+        visit.page.mouse.move(*place, steps=4)
     visit.page.mouse.up()
 
 
@@ -97,7 +104,7 @@ def test_an_object_is_turned_by_the_dial_and_a_view_of_the_sheet_is_taken_up_aga
 
     drag(visit, (0.6, 0.3))
     wait_for(page, lambda: number(visit, "azimuth") > 30 and number(visit, "elevation") > 20)
-    drag(visit, (1.2, 0.0), (0.3, 0.2))
+    drag(visit, (0.5, 0.1), (1.2, 0.0), (0.3, 0.2), finger=True)  # over the rim and back: it is behind now
     wait_for(page, lambda: number(visit, "azimuth") > 120)
     page.locator("#turn-dial [data-part=sphere]").press("Home")
     page.keyboard.press("Shift+ArrowRight")
