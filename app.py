@@ -15,10 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from models.library.catalog import Catalog
     from models.memory.forecast import Machine
+    from pipelines.cluster.room import Room
+    from pipelines.cluster.told import Node, Place
     from pipelines.job_book.folder_lock import FolderLock
     from pipelines.jobs.runner import Runner
+    from pipelines.jobs.sending import Sending
     from pipelines.jobs.spoken import Setup
+    from pipelines.studio import Studio
     from ui.server import Door
 
 HERE = Path(__file__).parent
@@ -100,19 +105,25 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
         set_apart()  # the libraries, and of models the starter alone
         return runner
 
-    def opened_apart(number: int, name: str, names: Sequence[str]) -> Runner:
-        from pipelines.jobs.far import open_apart
+    def sent(setup: Setup) -> Sending | None:
+        """What a device with folders of its own is sent."""
         from pipelines.jobs.sending import Sending
         from pipelines.jobs.wanted import Here
 
+        here = Here(HERE / "models" / "starter", catalog, annotators, inputs, steps)
+        return Sending(here, lambda request: first[0].files(request), setup.room) if setup.root else None
+
+    def opened_apart(number: int, name: str, names: Sequence[str]) -> Runner:
+        from pipelines.jobs.far import open_apart
+
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(COMPILED))
         setup = told_apart(options, name, names, [weights, *options.models_dir], number)
-        here = Here(HERE / "models" / "starter", catalog, annotators, inputs, steps)
-        sending = Sending(here, lambda request: first[0].files(request), setup.room) if setup.root else None
-        return open_apart(catalog, setup, sys.executable, sending)
+        return open_apart(catalog, setup, sys.executable, sent(setup))
 
     def further() -> list[Callable[[], Runner]]:
         names = devices_of(options)
+        if room:
+            room.start(*left_to_others(options, names))
         apart = options.apart or options.apart_folder
         return [
             partial(opened_apart, number, name, names) if apart else partial(opened_on, name, names)
@@ -129,8 +140,12 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     if door.listens:
         door.local_name.known()  # is asked while the page is built
 
+    room = clustered(options, catalog, studio, [weights, *options.models_dir], sent)
+
     def opened(port: int) -> None:
         announce(options, door, host, port)
+        if room:
+            print(room.invitation, flush=True)
         studio.start()  # only now: importing torch at the same time would make the page wait
 
     try:
@@ -138,6 +153,8 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     finally:
         door.tunnels.close()
         studio.close()
+        if room:
+            room.close()
 
 
 def devices_of(options: argparse.Namespace) -> tuple[str, ...]:
@@ -145,7 +162,8 @@ def devices_of(options: argparse.Namespace) -> tuple[str, ...]:
     from models.memory.device import cards
 
     named = tuple(name for each in options.devices.split(",") if (name := each.strip()))
-    return named or (cards() or (options.device,) if options.device == "auto" else (options.device,))
+    found = named or (cards() or (options.device,) if options.device == "auto" else (options.device,))
+    return found if named or not options.ray else found[:1]  # the others draw in the cluster
 
 
 def told_apart(options: argparse.Namespace, name: str, names: Sequence[str], models: Sequence[Path], number: int = 1) -> Setup:
@@ -170,6 +188,37 @@ def told_apart(options: argparse.Namespace, name: str, names: Sequence[str], mod
         room=int(options.apart_budget * 1e9),
         program=program() if own else "",
     )
+
+
+def clustered(
+    options: argparse.Namespace, catalog: Catalog, studio: Studio, models: Sequence[Path], sent: Callable[[Setup], Sending | None]
+) -> Room | None:
+    """The computers that draw for this one by Ray, when it is asked for. Raises `UserError` where it may not be."""
+    if not options.ray:
+        return None
+    from pipelines.cluster.entry import entry_of
+    from pipelines.cluster.room import Room
+    from pipelines.cluster.told import code
+    from ui.door.own_addresses import own_addresses
+
+    entry = entry_of(options.ray, options.outputs_dir, options.token_file, options.ray_without_token, own_addresses())
+
+    def told(node: Node, place: Place, devices: int) -> tuple[Setup, Sending | None]:
+        name = "cuda" if place.card >= 0 else "cpu"
+        setup = replace(told_apart(options, name, [name], models), host=0, device_memory=0, parts=devices)
+        if not node.studio:  # another computer has folders of its own
+            setup = replace(setup, outputs="", root=f"device {place.card + 1}", program=code())
+        return setup, sent(setup)
+
+    return Room(entry, catalog, told, studio.devices.welcome)
+
+
+def left_to_others(options: argparse.Namespace, names: Sequence[str]) -> tuple[Sequence[str], bool]:
+    """The cards of this computer on which the studio does not draw itself, by their numbers, and whether it leaves its processor."""
+    from models.memory.device import cards
+
+    found = cards()
+    return [card.partition(":")[2] for card in found if card not in names], not found and not options.devices
 
 
 def shared_by(names: Sequence[str], name: str, machine: Machine) -> Machine:
@@ -276,6 +325,11 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--apart-folder", type=Path, metavar="FOLDER", help=folder)
     budget = f"room for models that each of these devices gets; {APART} if not given"
     result.add_argument("--apart-budget", type=gigabytes, default=APART, metavar="GB", help=budget)
+    ray = "draw on the computers of a Ray cluster too: the address of its head, or “local” (“local:PORT”) for a cluster begun here"
+    result.add_argument("--ray", default="", metavar="ADDRESS", help=ray)
+    result.add_argument("--token-file", type=Path, metavar="FILE", help="the token of that cluster; the studio's own, if none is given")
+    without = "take a cluster that asks for no token: anybody in its network can run programs on its computers then"
+    result.add_argument("--ray-without-token", action="store_true", help=without)
     result.add_argument("--host-memory", type=float, metavar="GB", help="main memory for models; what is free decides if not given")
     result.add_argument("--device-memory", type=float, metavar="GB", help="memory of the graphics card to use; without it, what is free")
     room = f"room for the pictures of each guest, who is anybody but the owner at the machine; {GUEST_DISK} if not given, 0 for no limit"

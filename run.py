@@ -1,6 +1,7 @@
 """Start Atelier: `python run.py`. The first start sets everything up, the later ones only start.
 
     python run.py [arguments of app.py]      the studio; `python run.py --help` lists them
+    python run.py worker --ray ADDRESS       this computer draws for a studio on another one
     python run.py test [arguments of pytest] the tests
     python run.py bench [names]              what it costs; `python run.py bench --help` lists the names
 
@@ -30,10 +31,12 @@ ROOT = Path(__file__).resolve().parent
 OLDEST, NEWEST = (3, 11), (3, 14)  # that every pinned package has a build for
 SPACE = 3 * 10**9  # bytes: the packages, and what pip unpacks on the way
 STUDIO, TESTS = "packages/studio.lock", "packages/tests.lock"  # lists of packages: all that is needed, by version and hash
+RAY = "packages/ray.lock"  # further computers, for who asks for them
 # PyTorch is asked for by name, as its build depends on the machine: pip takes the one for the CPU alone where the machine offers that.
 STEPS = {  # list -> the arguments of each `pip install`, in order
     STUDIO: (("--no-deps", "--require-hashes", "-r", STUDIO), ("torch", "torchvision", "-c", "packages/torch.lock")),
     TESTS: (("--no-deps", "--require-hashes", "-r", TESTS),),
+    RAY: (("--no-deps", "--require-hashes", "-r", RAY),),
 }
 
 
@@ -45,7 +48,10 @@ def main(arguments: list[str]) -> int:  # Does Python stop at this line? Atelier
             return test(arguments[1:])
         if arguments[:1] == ["bench"]:
             return bench(arguments[1:])
-        prepare(ROOT, [STUDIO])
+        if arguments[:1] == ["worker"]:
+            return worker(arguments[1:])
+        asked = any(argument.partition("=")[0] == "--ray" for argument in arguments)
+        prepare(ROOT, [STUDIO, *([RAY] if asked else [])])
         return become([str(venv_python(ROOT)), str(ROOT / "app.py"), *arguments], dict(os.environ))
     except SetupError as error:
         say(f"\n{error}")
@@ -53,6 +59,12 @@ def main(arguments: list[str]) -> int:  # Does Python stop at this line? Atelier
     except KeyboardInterrupt:
         say("\nStopped. Start again to go on.")
         return 130
+
+
+def worker(arguments: list[str]) -> int:
+    prepare(ROOT, [STUDIO, RAY])
+    os.chdir(ROOT)
+    return become([str(venv_python(ROOT)), "-m", "pipelines.cluster.worker", *arguments], dict(os.environ))
 
 
 def test(arguments: list[str]) -> int:
@@ -202,7 +214,7 @@ def is_sound(root: Path) -> bool:
 
 def install(root: Path, name: str, lock: IO[str]) -> None:
     """Install what one list names, then leave its stamp."""
-    say("Fetching what the tests need..." if name == TESTS else "Fetching the parts...")
+    say({TESTS: "Fetching what the tests need...", RAY: "Fetching Ray..."}.get(name, "Fetching the parts..."))
     for step in STEPS[name]:
         run_pip(root, [str(root / item) if is_list(item) else item for item in step], lock)
     write_whole(stamp_file(root, name), stamp(root, name, _version_of(venv_python(root))))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 LOCKS = Path(__file__).resolve().parent
 NAMES = ("studio", "torch", "tests")
+OPTIONAL = ("ray",)  # fetched for who asks for them
 ENTRY = re.compile(r"^([\w.-]+)==([^\s;\\]+)(?: ; (.+?))?(?: \\)?\n((?: +--hash=\S+(?: \\)?\n)*)", re.MULTILINE)
 
 
@@ -45,6 +46,6 @@ def read(text: str) -> list[Entry]:
 
 
 def locked(*names: str) -> list[Entry]:
-    """Of the locks that are there; of all of them by default."""
+    """Of the locks that are there; by default of all but the optional ones."""
     files = [LOCKS / f"{name}.lock" for name in names or NAMES]
     return [entry for file in files if file.exists() for entry in read(file.read_text("utf-8"))]

@@ -1,11 +1,12 @@
 """Lock files: every package of every system that Atelier runs on, by version and by the hashes of its files.
 
-    python -m packages.lock           after a change of requirements.txt or requirements-test.txt; all else keeps its version
+    python -m packages.lock           after a change of the requirements; all else keeps its version
     python -m packages.lock --newer   takes the newest versions of what the requirements do not name
 
     studio.lock   what requirements.txt asks for, and what that asks for in turn, but for torch
     torch.lock    torch and what only its builds for cards ask for, by version alone: each machine has another build, of other files
     tests.lock    what requirements-test.txt adds
+    ray.lock      what requirements-ray.txt adds, for who asks for it
 
 uv solves them for Linux, macOS, Windows and all Pythons at once. It is fetched into a folder that is thrown away: nothing else needs it.
 """
@@ -20,7 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from packages.entries import LOCKS, Entry, locked, read
+from packages.entries import LOCKS, NAMES, OPTIONAL, Entry, locked, read
 
 ROOT = LOCKS.parent
 UV = "uv==0.13.9"
@@ -49,15 +50,17 @@ class Solver:
         return [entry for entry in read(lock.read_text("utf-8")) if NO_SYSTEM_OF_OURS not in entry.marker]
 
 
-def make(solver: Solver, studio: str, tests: str) -> dict[str, list[Entry]]:
-    """Lock by lock what belongs into it, out of the texts of the two requirements files."""
+def make(solver: Solver, studio: str, tests: str, ray: str) -> dict[str, list[Entry]]:
+    """Lock by lock what belongs into it, out of the texts of the requirements files."""
     plain, _, alone = tests.partition(ALONE)
     base = solver.solve(studio)
-    added = solver.solve(plain, "".join(entry.pin for entry in base))
+    within = "".join(entry.pin for entry in base)
+    added, further = solver.solve(plain, within), solver.solve(ray, within)
     return {
         "studio": [entry for entry in base if not TORCH.match(entry.name)],
         "torch": [entry.without_hashes() for entry in base if TORCH.match(entry.name)],
         "tests": sorted({*added, *solver.solve(alone, "", "--no-deps")} - {*base}, key=lambda entry: entry.name),
+        "ray": [entry for entry in further if entry.name not in {each.name for each in base}],
     }
 
 
@@ -70,8 +73,8 @@ def write(name: str, lock: list[Entry]) -> None:
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m packages.lock", description=str(__doc__).partition("\n")[0])
     parser.add_argument("--newer", action="store_true", help="take the newest versions of what the requirements do not name")
-    kept = "" if parser.parse_args(arguments).newer else "".join(entry.text for entry in locked())
-    asked = [(ROOT / name).read_text("utf-8") for name in ("requirements.txt", "requirements-test.txt")]
+    kept = "" if parser.parse_args(arguments).newer else "".join(entry.text for entry in locked(*NAMES, *OPTIONAL))
+    asked = [(ROOT / name).read_text("utf-8") for name in ("requirements.txt", "requirements-test.txt", "requirements-ray.txt")]
     with tempfile.TemporaryDirectory() as room:
         locks = make(Solver(Path(room), kept), *asked)
     for name, lock in locks.items():

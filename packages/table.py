@@ -8,14 +8,15 @@ from __future__ import annotations
 import re
 from importlib.metadata import PackageMetadata, distribution
 
-from packages.entries import LOCKS, Entry, locked
+from packages.entries import LOCKS, OPTIONAL, Entry, locked
 
 PAGE = LOCKS.parent / "docs" / "packages.md"
 PROPRIETARY = "NVIDIA's own"
 # What packages say that are not installed on every system, or do not say where a program finds it: looked up at their makers'.
 LOOKED_UP = {
-    "audioop-lts": "PSF-2.0", "colorama": "BSD-3-Clause", "cuda-bindings": "Apache-2.0", "cuda-pathfinder": "Apache-2.0",
-    "hf-xet": "Apache-2.0", "nvidia-nvtx": "Apache-2.0", "openexr": "BSD-3-Clause", "triton": "MIT",
+    "attrs": "MIT", "audioop-lts": "PSF-2.0", "colorama": "BSD-3-Clause", "cuda-bindings": "Apache-2.0", "cuda-pathfinder": "Apache-2.0",
+    "hf-xet": "Apache-2.0", "jsonschema": "MIT", "jsonschema-specifications": "MIT", "msgpack": "Apache-2.0", "nvidia-nvtx": "Apache-2.0",
+    "openexr": "BSD-3-Clause", "protobuf": "BSD-3-Clause", "ray": "Apache-2.0", "referencing": "MIT", "rpds-py": "MIT", "triton": "MIT",
 }  # fmt: skip
 SPDX = {  # older spellings
     "Apache": "Apache-2.0", "Apache 2.0": "Apache-2.0", "Apache 2.0 License": "Apache-2.0", "Apache Software License": "Apache-2.0",
@@ -32,6 +33,7 @@ ROOMS = (
     ("Asked for by the tests", "From `requirements-test.txt`; `python run.py test` adds them."),
     ("Brought along", "What those ask for in turn."),
     ("Brought along on some systems", "Windows, newer Pythons, or PyTorch for NVIDIA cards."),
+    ("Fetched with --ray", "From `requirements-ray.txt`, and what that asks for: [Three computers in one room](three-computers.md)."),
 )
 
 
@@ -63,7 +65,9 @@ def rooms() -> list[dict[Entry, str]]:
     studio, tests = reasons("requirements.txt"), reasons("requirements-test.txt")
     named = [{entry: why[entry.name] for entry in locked() if entry.name in why} for why in (studio, tests)]
     others = [entry for entry in locked() if entry.name not in studio | tests]
-    return [*named, *({entry: "" for entry in others if bool(entry.marker) is some} for some in (False, True))]
+    why = reasons("requirements-ray.txt")
+    optional = {entry: why.get(entry.name, "") for entry in locked(*OPTIONAL)}
+    return [*named, *({entry: "" for entry in others if bool(entry.marker) is some} for some in (False, True)), optional]
 
 
 def page() -> str:

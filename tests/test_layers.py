@@ -54,6 +54,7 @@ PACKAGES = {
         "__init__",
         "studio",
         "assembly",
+        "cluster",
         "runtime",
         "services",
         "inside",
@@ -107,6 +108,7 @@ TORCH_FREE = [
             "people",
             "jobs",
             "services",
+            "cluster",
         )
     ),
     *(f"ui.{name}" for name in ["tabs", "routes", "parts", "door"]),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import Distribution, distributions
 
 import pytest
 
-from packages.entries import LOCKS, Entry, locked, read
+from packages.entries import LOCKS, NAMES, OPTIONAL, Entry, locked, read
 from packages.lock import Solver, make
 from packages.table import PAGE, page, stated
 
@@ -17,7 +18,7 @@ ROOT = LOCKS.parent
 OF_PYTHON = {"pip", "wheel"}  # come with a venv
 ROW = re.compile(r"^\| ([\w.-]+) \| (\S+) \| ([^|]+) \|", re.MULTILINE)
 PIN = re.compile(r"^([\w.-]+)==([^\s#;]+)", re.MULTILINE)
-LOCKED = {entry.name: entry for entry in locked()}
+LOCKED = {entry.name: entry for entry in locked(*NAMES, *OPTIONAL)}
 
 
 def plain(name: str) -> str:
@@ -35,23 +36,25 @@ def test_what_is_installed_is_what_the_locks_say() -> None:
     assert [entry.name for entry in locked() if not entry.marker and entry.name not in here] == []
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt", "requirements-ray.txt"])
 def test_every_requirement_is_pinned_has_its_reason_and_is_in_a_lock(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+ +# \S.*", line)] == []
-    assert {(plain(package), version) for package, version in PIN.findall(text)} <= {(entry.name, entry.version) for entry in locked()}
+    assert {(plain(package), version) for package, version in PIN.findall(text)} <= {
+        (entry.name, entry.version) for entry in LOCKED.values()
+    }
 
 
 def test_every_file_is_known_by_its_hash_but_those_of_torch() -> None:
-    assert [entry.name for entry in locked("studio", "tests") if not entry.hashes] == []
+    assert [entry.name for entry in locked("studio", "tests", "ray") if not entry.hashes] == []
     assert {"torch", "torchvision"} <= {entry.name for entry in locked("torch")}
     assert [entry.name for entry in locked("torch") if entry.hashes] == []
     assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", value) for entry in locked() for value in entry.hashes)
 
 
 def test_each_package_has_one_version_and_stands_in_one_lock() -> None:
-    names = [entry.name for entry in locked()]
+    names = [entry.name for entry in locked(*NAMES, *OPTIONAL)]
     assert sorted(names) == sorted(set(names))
 
 
@@ -63,7 +66,7 @@ def test_nothing_that_a_package_asks_for_is_missing() -> None:
 
 
 def test_a_lock_reads_as_it_was_written() -> None:
-    for name in ("studio", "torch", "tests"):
+    for name in (*NAMES, *OPTIONAL):
         text = (LOCKS / f"{name}.lock").read_text("utf-8").partition("\n")[2]
         assert "".join(entry.text for entry in read(text)) == text
 
@@ -86,10 +89,20 @@ def test_torch_and_what_only_cards_need_go_without_hashes_and_the_tests_add_what
     torch, card = Entry("torch", "2", hashes=("a",)), Entry("nvidia-cublas", "13", "linux", ("b",))
     numpy = Entry("numpy", "3", hashes=("c",))
     runner, samplers = Entry("pytest", "9", hashes=("d",)), Entry("k-diffusion", "0", hashes=("e",))
-    solver = FakeSolver({"studio": [card, numpy, torch], "pytest": [numpy, runner], "k-diffusion": [samplers]})
-    locks = make(solver, "studio", "pytest\n# --no-deps\nk-diffusion")
-    assert locks == {"studio": [numpy], "torch": [card.without_hashes(), torch.without_hashes()], "tests": [samplers, runner]}
-    assert solver.asked[1:] == [("pytest", "nvidia-cublas==13 ; linux\nnumpy==3\ntorch==2\n"), ("k-diffusion", "", "--no-deps")]
+    actors = Entry("ray", "2", hashes=("f",))
+    answers = {
+        "studio": [card, numpy, torch],
+        "pytest": [numpy, runner],
+        "k-diffusion": [samplers],
+        "ray": [replace(numpy, marker="old"), actors],
+    }
+    locks = make(solver := FakeSolver(answers), "studio", "pytest\n# --no-deps\nk-diffusion", "ray")
+    base = "nvidia-cublas==13 ; linux\nnumpy==3\ntorch==2\n"
+    assert (
+        {*locks} == {*NAMES, *OPTIONAL} and locks["studio"] == [numpy] and locks["tests"] == [samplers, runner] and locks["ray"] == [actors]
+    )
+    assert locks["torch"] == [card.without_hashes(), torch.without_hashes()]
+    assert solver.asked[1:] == [("pytest", base), ("ray", base), ("k-diffusion", "", "--no-deps")]
 
 
 # ------------------------------------------------------------------------------------------------ the table

@@ -281,6 +281,25 @@ def test_the_script_is_readable_for_an_old_python_and_needs_nothing_but_the_stan
     assert {name.split(".")[0] for name in (plain | taken) - ours} <= set(sys.stdlib_module_names)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "lists", "started"),
+    [
+        (["--port", "80"], [run.STUDIO], [str(ROOT / "app.py"), "--port", "80"]),
+        (["--ray", "local"], [run.STUDIO, run.RAY], [str(ROOT / "app.py"), "--ray", "local"]),
+        (["--ray=attic:6379"], [run.STUDIO, run.RAY], [str(ROOT / "app.py"), "--ray=attic:6379"]),
+        (["worker", "--ray", "attic"], [run.STUDIO, run.RAY], ["-m", "pipelines.cluster.worker", "--ray", "attic"]),
+    ],
+)
+def test_ray_is_fetched_for_who_asks_for_it(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], lists: list[str], started: list[str]
+) -> None:
+    prepared: list[list[str]] = []
+    monkeypatch.setattr(run, "prepare", lambda _root, files: prepared.append(files))
+    monkeypatch.setattr(run, "become", lambda command, _environment: prepared.append(command[1:]) or 0)
+    monkeypatch.chdir(ROOT)
+    assert run.main(arguments) == 0 and prepared == [lists, started]
+
+
 def test_an_old_python_says_which_one_is_needed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(run, "suits", lambda _version: False)
     monkeypatch.setattr(run.shutil, "which", lambda _name: None)

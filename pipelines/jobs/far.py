@@ -120,11 +120,14 @@ class FarRunner:
         end: Callable[[], None] = lambda: None,
         patience: float = PATIENCE,
         sending: Sending | None = None,
+        machine: str = "",
     ) -> None:
         """Returns when the device is open. Raises `UserError` where it cannot be. `end`: ends its process. `patience`: seconds without an
         answer after which it is taken to hang, and ended. `sending`: of what it needs, where it has folders of its own.
+        `machine`: the computer where it is, if that is another.
         """
-        self._catalog, self.close, self._patience, self._sending = catalog, end, patience, sending
+        self._catalog, self.close, self._patience = catalog, end, patience
+        self._sending, self._machine = sending, machine
         self._standing = spoken.Standing()
         self.lost = ""
         self.reading: Key | None = None
@@ -144,7 +147,7 @@ class FarRunner:
 
     @property
     def device_name(self) -> str:
-        return self._standing.device
+        return f"{self._standing.device} of {self._machine}" if self._machine else self._standing.device
 
     def _stands(self, found: spoken.Standing) -> None:
         before, self._standing = self._standing, found
@@ -157,6 +160,7 @@ class FarRunner:
 
     def _gone(self) -> None:
         self.lost = self.lost or GONE
+        self.tell()
 
     @property
     def runtime(self) -> Mapping[str, str]:
@@ -200,6 +204,7 @@ class FarRunner:
         if self._sending:
             yield from self._sending.sent(request, begun, self._ask, self._reads, self.device_name)
         self._ask(spoken.draw_of(request, begun, decided_in(self._catalog)))
+        begun.taken = True
         if not isinstance(self._ask(spoken.NextBatch(begun.batch, begun.pictures)), spoken.Over):
             yield from self._events(begun)
 

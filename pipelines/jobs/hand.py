@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,8 @@ NO_QUEUE = "The queue does not go on at the moment; the details are in the log. 
 WAITED = 5.0  # seconds that the end of a job waits for what could not be written
 REOPENED = 5.0, 60.0  # seconds between tries to open the runner
 LOOKS = 30.0  # seconds between looks whether a job that was being edited has come back to the queue
+CABLES = 4  # devices on other computers that may be lost for one job: with them it is the network, more often than not
+OFTEN = "Devices of several computers were"
 ASKS_AGAIN = 0.5  # seconds between looks at jobs that would end earlier on another device
 
 
@@ -52,17 +55,20 @@ class Shared:
     live: dict[str, JobProgress]
     moved: Callable[[], None]  # the queue is another, for all who watch and for all hands
     recover: Callable[[], None]  # what a kill has left is looked through, unless it has been
-    twice: set[str]  # jobs whose device was lost; a second one is not risked for them
+    losses: Counter[str]  # of devices, by the job that was drawn there and may be the cause
     opened: Callable[[Hand], None]
     beside: Callable[[Hand], Sequence[Place]]  # the devices that draw beside this one
     is_helped: Callable[[Hand], bool]  # another one does errands
 
 
 class Hand:
-    def __init__(self, number: int, open_runner: Callable[[], Runner], shared: Shared) -> None:
-        """`open_runner` is called in the hand's thread: it imports the libraries and loads the default model, which takes seconds."""
-        self.number, self.shared = number, shared
-        self._wake = threading.Event()
+    def __init__(self, number: int, open_runner: Callable[[], Runner], shared: Shared, machine: str = "") -> None:
+        """`open_runner` is called in the hand's thread: it imports the libraries and loads the default model, which takes seconds.
+
+        `machine`: the computer where its device is, if that is another.
+        """
+        self.number, self.shared, self.machine = number, shared, machine
+        self._wake, self._again = threading.Event(), threading.Event()
         self.saving = Saving(shared.book, shared.outputs, self._wake.set, shared.moved)
         self.errands = Errands()  # for this device alone
         self.state = STARTING
@@ -106,9 +112,15 @@ class Hand:
     def wake(self) -> None:
         self._wake.set()
 
+    def open_again(self) -> None:
+        """What could not be opened may be there now."""
+        self._again.set()
+
     def come_to_a_stop(self) -> None:
         """What it draws is unwanted."""
         self._wake.set()
+        if self.shared.closing.is_set():
+            self._again.set()
         runner = self._in_work or self.runner
         if runner and self.live:
             runner.interrupt()
@@ -192,12 +204,12 @@ class Hand:
 
     def _open(self) -> Runner | None:
         backoff = Backoff(*REOPENED)
-        while not self.shared.closing.is_set():
+        while not self._closes():
             try:
                 self.runner = self._open_runner()
             except Exception as error:  # noqa: BLE001  it is told and tried again
                 self._not_open(error)
-                self.shared.closing.wait(backoff.next())
+                self._again.wait(backoff.next())
             else:
                 self.runner.tell = self._prepares
                 self.say("")
@@ -205,16 +217,25 @@ class Hand:
                 return self.runner
         return None
 
+    def _closes(self) -> bool:
+        self._again.clear()  # before the look: who closes says so first, and wakes then
+        return self.shared.closing.is_set()
+
     def _not_open(self, error: Exception) -> None:
         sentence = str(error) if isinstance(error, UserError) else "The studio could not start; the details are in the log."
         if self.state != ("failed", sentence):
-            log.error("the studio could not start; it is tried again", exc_info=error)
+            if self.machine and isinstance(error, UserError):
+                log.warning("%s", sentence)
+            else:
+                log.error("the studio could not start; it is tried again", exc_info=error)
         self.state = ("failed", sentence)
         self.shared.opened(self)
         self.shared.moved()
 
     def _prepares(self) -> None:
-        """Something is read for the job that runs, and whoever watches it is told."""
+        """Something is read for the job that runs, and whoever watches it is told. Or the device is lost, which an idle hand must see."""
+        if self.runner and self.runner.lost:
+            self._wake.set()
         live = self.live
         if live:
             live.version, live.has_read, live.has_loaded = self.shared.versions.next(), True, True
@@ -297,9 +318,9 @@ class Hand:
             if self.saving.waits(job):
                 return FAILED, self.state[1]  # what is not written yet is known here alone
             apart = self._in_work is not None and self._in_work.is_apart
-            if job in shared.twice and (apart or shared.beside(self)):
-                return FAILED, f"A second device was lost while this was drawn. {self.state[1]}"
-            shared.twice.add(job)
+            shared.losses[job] += live.progress.taken or not apart  # else it was gone before, as several go together with their cable
+            if shared.losses[job] > (CABLES if self.machine else 1) and (apart or shared.beside(self)):
+                return FAILED, f"{OFTEN if self.machine else 'A second device was'} lost while this was drawn. {self.state[1]}"
             shared.book.queue.gives_way(job)
             self._let_go(live)
             return WAITING, ""

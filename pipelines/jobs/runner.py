@@ -60,7 +60,7 @@ class Runner(Protocol):
     """What is being read from the disk at this moment."""
 
     tell: Callable[[], None]
-    """Called whenever `reading` has changed."""
+    """Called whenever `reading` has changed, and when what is apart is lost."""
 
     def unload(self, line_id: str) -> None: ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -69,7 +70,7 @@ class Worker:
         self._closing = threading.Event()
         self._shared = Shared(
             book, outputs, self.steps, self.errands, self.versions, self.bell, followers or Followers(), onlooker, self._closing,
-            self._claiming, self._live, self.changed, self._recover, set(), self._opened, self._beside,
+            self._claiming, self._live, self.changed, self._recover, Counter(), self._opened, self._beside,
             self._is_helped,
         )  # fmt: skip
         self.hands: tuple[Hand, ...] = (Hand(0, open_runner, self._shared),)
@@ -178,6 +179,18 @@ class Worker:
         if live:
             live.skip = True
 
+    def welcome(self, open_runner: Callable[[], Runner], machine: str = "") -> Callable[[], None]:
+        """A further device, from now on. `machine`: the computer where it is, if that is another. Answers what tries at once to open it
+        again.
+        """
+        with self._joining:
+            hand = Hand(len(self.hands), open_runner, self._shared, machine)
+            if not self._closing.is_set():
+                self.hands = (*self.hands, hand)
+                hand.thread.start()
+        self.changed()
+        return hand.open_again
+
     def pause(self, number: int, pauses: bool) -> None:
         """A device draws the batch in work to its end, and then nothing until it goes on. Nothing for a number that there is not."""
         for hand in self.hands:
@@ -213,14 +226,9 @@ class Worker:
 
     def _join(self) -> None:
         """The further devices."""
-        self._joined, openers = True, tuple(self._further())
-        with self._joining:
-            if self._closing.is_set():
-                return
-            more = [Hand(number, opener, self._shared) for number, opener in enumerate(openers, 1)]
-            self.hands = (*self.hands, *more)
-            for hand in more:
-                hand.thread.start()
+        self._joined = True
+        for opener in self._further():
+            self.welcome(opener)
 
     def _beside(self, hand: Hand) -> Sequence[Place]:
         hands = self.hands

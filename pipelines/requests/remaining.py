@@ -19,6 +19,7 @@ class Progress:
     stored: dict[int, str] = field(default_factory=dict[int, str])  # index -> id of a picture that a later round of a loopback begins with
     job: str = ""  # its id in the job book, by which what is kept of its steps is found
     shares: bool = False  # steps that a picture like it has made already are its own, too
+    taken: bool = False  # a device that is apart has taken it up: when that is lost, the job may be the cause
     spared: bool = False  # something of it was known already, so the seconds that it takes say nothing of others
 
     def written(self) -> tuple[int, int, str]:

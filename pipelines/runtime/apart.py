@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -31,15 +33,36 @@ def main() -> None:
     """Until the studio has no more to ask, or is not there any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the studio, which then asks no more
     logging.basicConfig(level=logging.INFO, format="%(levelname)s device: %(message)s")
-    asks, answers = sys.stdin.buffer, _kept_apart()
-    number, setup = spoken.read_frame(asks)
-    try:
-        runner, receiving = opened(checked(setup))
-    except UserError as error:
-        answers.write(spoken.frame(number, spoken.Refused(str(error))))
-        answers.flush()
-        return
-    _serve(runner, receiving, asks, answers, number)
+    talk(sys.stdin.buffer, _kept_apart())
+
+
+def end_soon() -> None:
+    """Nobody asks any more: whatever hangs is left behind."""
+    ending = threading.Timer(ENDS, os._exit, (1,))
+    ending.daemon = True
+    ending.start()
+
+
+def as_told(setup: spoken.Setup) -> spoken.Setup:
+    """On the studio's own computer."""
+    return setup
+
+
+def talk(
+    asks: BinaryIO, answers: BinaryIO, alone: Callable[[], object] = end_soon, here: Callable[[spoken.Setup], spoken.Setup] = as_told
+) -> None:
+    """Opens the device that is asked for and serves it until nobody asks any more. `alone`: see `Serving`. `here`: what is told, with the
+    folders of this computer.
+    """
+    with suppress(EOFError):
+        number, setup = spoken.read_frame(asks)
+        try:
+            runner, receiving = opened(here(checked(setup)))
+        except UserError as error:
+            answers.write(spoken.frame(number, spoken.Refused(str(error))))
+            answers.flush()
+            return
+        _serve(runner, receiving, asks, answers, number, alone)
 
 
 def checked(setup: spoken.Value) -> spoken.Setup:
@@ -51,22 +74,17 @@ def checked(setup: spoken.Value) -> spoken.Setup:
     return setup
 
 
-def _serve(runner: ModelRunner, receiving: Receiving | None, asks: BinaryIO, answers: BinaryIO, number: int) -> None:
+def _serve(
+    runner: ModelRunner, receiving: Receiving | None, asks: BinaryIO, answers: BinaryIO, number: int, alone: Callable[[], object]
+) -> None:
     from models.memory.heap import set_apart
     from pipelines.runtime.serving import Answers, Serving
 
     says = Answers(answers)
-    serving = Serving(runner, asks, says, _end_soon, receiving)
+    serving = Serving(runner, asks, says, alone, receiving)
     set_apart()
     says.say(number, serving.standing())
     serving.serve()
-
-
-def _end_soon() -> None:
-    """Nobody asks any more: whatever hangs is left behind."""
-    ending = threading.Timer(ENDS, os._exit, (1,))
-    ending.daemon = True
-    ending.start()
 
 
 def opened(setup: spoken.Setup) -> tuple[ModelRunner, Receiving | None]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from models.memory.manager import Key, LedgerLine
 from pipelines.job_book.book import BookError, Job
 from pipelines.jobs.hand import Hand
+from pipelines.jobs.runner import Runner
 from pipelines.jobs.worker import Worker
 
 BETWEEN = "/"  # in the id of a line, behind the number of a further device
@@ -54,6 +55,10 @@ class Devices:
         """From the next batch on this device draws nothing; or it goes on. What it draws then goes on elsewhere, or waits."""
         self._worker.pause(number, pauses)
 
+    def welcome(self, open_runner: Callable[[], Runner], machine: str) -> Callable[[], None]:
+        """See `Worker.welcome`."""
+        return self._worker.welcome(open_runner, machine)
+
     def unload(self, line_id: str) -> None:
         """Lets go of what a line names, as soon as no job runs on its device."""
         number, _, rest = line_id.partition(BETWEEN)
@@ -67,7 +72,7 @@ class Devices:
         return DeviceNow(
             number=hand.number,
             name=hand.device,
-            title=runner.runtime.get("Device", runner.device_name) if runner else "",
+            title=" · ".join(filter(None, (hand.machine, runner.runtime.get("Device", runner.device_name) if runner else ""))),
             state=state,
             message="" if state == "ready" else message,
             paused=hand.paused,
