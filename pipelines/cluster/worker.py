@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import re
 import signal
 import sys
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 
 from models.errors import UserError
+from pipelines.cluster.home import KEPT, OWN_FOLDER, OWN_MODELS
 from pipelines.cluster.node import PORT, is_reached, member
 from pipelines.cluster.probe import check_code, looked_at
 from pipelines.cluster.secret import given_token, own_token
@@ -35,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
     try:
         token = token_of(options)
+        os.environ[OWN_FOLDER] = str(options.folder.expanduser().resolve())
+        os.environ[OWN_MODELS] = os.pathsep.join(str(each.expanduser().resolve()) for each in options.models_dir)
         with tempfile.TemporaryDirectory(prefix="atelier-log-") as folder:
             draw(options.ray, token, Path(folder) / "node.log")
     except UserError as error:
@@ -49,6 +53,9 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(prog="python run.py worker", description="Draws for a studio on another computer.")
     result.add_argument("--ray", required=True, metavar="ADDRESS", help=f"of the studio's cluster, as 192.168.1.20:{PORT}")
     result.add_argument("--token-file", type=Path, metavar="FILE", help="the token of the cluster, copied from the studio's computer")
+    result.add_argument("--models-dir", type=Path, action="append", default=[], metavar="FOLDER", help="a folder of models; may repeat")
+    folder = "where what the studio sends is kept; outputs/.for-others, in this folder of Atelier, if none is given"
+    result.add_argument("--folder", type=Path, default=KEPT, metavar="FOLDER", help=folder)
     without = "join a cluster that asks for no token: anybody in its network can run programs on this computer then"
     result.add_argument("--ray-without-token", action="store_true", help=without)
     return result
