@@ -61,11 +61,14 @@ def test_a_page_that_is_loaded_again_in_mid_job_follows_the_job_on(visit: Visit,
     visit.finished()
 
 
-def test_stop_acts_within_one_step(visit: Visit, house: House, slow: threading.Semaphore) -> None:
+def test_stop_and_escape_act_within_one_step_and_one_picture_has_nothing_to_skip(
+    visit: Visit, house: House, slow: threading.Semaphore
+) -> None:
     made = house.runner.steps_made
     visit.generate("a ball")
     slow.release(3)
     visit.wait_for_step(3)
+    assert not visit.part("skip").is_visible()
     with visit.told("stop"):
         visit.part("stop").click()
         wait_for(visit.page, lambda: "Stopping" in (visit.part("status").text_content() or ""))
@@ -73,11 +76,7 @@ def test_stop_acts_within_one_step(visit: Visit, house: House, slow: threading.S
     wait_for(visit.page, lambda: "Stopped" in (visit.part("status").text_content() or ""))
     assert house.runner.steps_made - made <= 4
     assert not visit.part("stop").is_visible()
-
-
-def test_escape_stops_the_running_job(visit: Visit, slow: threading.Semaphore) -> None:
-    visit.generate("a ball")
-    slow.release(2)
+    visit.generate("a tree")
     visit.wait_for_step(2)
     with visit.told("stop"):
         visit.page.keyboard.press("Escape")
@@ -97,15 +96,6 @@ def test_skip_goes_on_to_the_next_picture_of_the_batch(visit: Visit, house: Hous
     slow.release(40)
     visit.finished()
     assert len(house.runner.drawn) - drawn == 1
-
-
-def test_one_picture_has_nothing_to_skip(visit: Visit, slow: threading.Semaphore) -> None:
-    visit.generate("a ball")
-    slow.release(2)
-    visit.wait_for_step(2)
-    assert not visit.part("skip").is_visible()
-    slow.release(18)
-    visit.finished()
 
 
 def test_a_second_job_waits_its_turn_and_is_then_shown(visit: Visit, house: House, slow: threading.Semaphore) -> None:

@@ -36,8 +36,8 @@ WANTED = TextToImage(prompt="a red house in the snow", seed=11, sampler="Heun", 
 OTHER = TextToImage(prompt="a blue house in the snow", seed=12, sampler="Euler", steps=30, width=64, height=64)
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DESK = {"viewport": {"width": 1440, "height": 900}}
-TABS = {"txt2img": ("Text to image", 8), "img2img": ("Image to image", 6), "inpaint": ("Inpaint", 6)}
-FEW = {"txt2img": 5, "img2img": 2, "inpaint": 2}  # by touch: what is asked of the queue is the same
+TABS = {"txt2img": ("Text to image", 8), "img2img": ("Image to image", 4), "inpaint": ("Inpaint", 3)}
+FEW = {"txt2img": 4, "img2img": 1, "inpaint": 1}  # by touch: what is asked of the queue is the same
 MINE = "() => (inside.page.told.queue?.jobs ?? []).filter((job) => job.mine).map((job) => job.words)"
 
 

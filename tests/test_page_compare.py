@@ -16,10 +16,10 @@ from PIL import Image
 from playwright.sync_api import Route, expect
 
 from pipelines import Clip, Request, TextToImage
-from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, one_page, still_well, wait_for
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser", "house", "open_house", "visit"]
+__all__ = ["browser", "house", "one_page", "open_house"]
 open_house = house_with()
 SIDE = 64
 MADE_WITH = {"Model": "Toy", "Model hash": "0123456789", "Device": "toy"}
@@ -78,12 +78,22 @@ def noise(seed: int, side: int = SIDE) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
 
 
+@pytest.fixture
+def visit(house: House, one_page: Visit) -> Generator[Visit]:
+    """The page of all tests here: each opens the dialog, which is closed behind it."""
+    with still_well(one_page) as visit:
+        yield visit
+        if visit.page.locator("#compare dialog").is_visible():
+            visit.page.locator("#compare [data-part=close]").click()
+
+
 def opened(visit: Visit, house: House, *pictures: tuple[np.ndarray, Request]) -> Comparison:
     user = house.studio and user_of(visit)
     ids = [keep(house, user or "", pixels, request) for pixels, request in pictures]
     visit.page.evaluate("ids => inside.dom.emit('compare', { ids })", ids)
     visit.page.locator("#compare [data-part=room][aria-busy=false]").wait_for()
     wait_for(visit.page, lambda: visit.page.locator("#compare [data-part=table] > *").count() == 1)
+    visit.page.keyboard.press("1")  # it opens as it was left
     return Comparison(visit, ids)
 
 

@@ -16,13 +16,18 @@ __all__ = ["browser", "house", "open_house", "visit"]
 open_house = house_with("img2img", "controlnet")
 
 
-def test_the_prompt_has_the_focus_and_typing_does_not_post_at_each_key(visit: Visit) -> None:
+def test_the_prompt_has_the_focus_typing_does_not_post_at_each_key_and_nobody_is_typed_over(visit: Visit) -> None:
     before = len(visit.posts)
     visit.page.keyboard.type("a red house in the snow at night", delay=10)
     visit.page.wait_for_timeout(900)
     assert visit.control("prompt").input_value() == "a red house in the snow at night"
     # What may be meant is asked for when the hand rests, on an address of its own, and a later key gives the question up.
     assert len([each for each in visit.posts[before:] if not each.endswith("/complete")]) <= 2
+    kept = {"width": 192, "height": 128, "loras": [{"id": "ink"}], "controls": [{"id": "net"}]}
+    now = [128, 128, [{"id": "pen"}], [{"id": "net"}]]
+    visit.page.evaluate("kept => localStorage.setItem('atelier.form.trial', JSON.stringify(kept))", kept)
+    back = visit.page.evaluate("([names, now]) => inside.memory.recall('trial', names, {}, now)", [[*kept], now])
+    assert back == [192, None, [{"id": "ink"}], None]  # what is undefined leaves a component as it is
 
 
 def test_what_is_typed_survives_a_reload_and_a_restart_of_the_server(house: House, browser: Browser) -> None:
@@ -36,14 +41,6 @@ def test_what_is_typed_survives_a_reload_and_a_restart_of_the_server(house: Hous
             again()
             names = ("prompt", "negative_prompt", "width", "seed")
             assert [visit.control(name).input_value() for name in names] == ["a green tree", "rain", "192", "9007199254740993"]
-
-
-def test_only_what_was_left_otherwise_is_put_back_so_nobody_is_typed_over(visit: Visit) -> None:
-    kept = {"width": 192, "height": 128, "loras": [{"id": "ink"}], "controls": [{"id": "net"}]}
-    now = [128, 128, [{"id": "pen"}], [{"id": "net"}]]
-    visit.page.evaluate("kept => localStorage.setItem('atelier.form.trial', JSON.stringify(kept))", kept)
-    back = visit.page.evaluate("([names, now]) => inside.memory.recall('trial', names, {}, now)", [[*kept], now])
-    assert back == [192, None, [{"id": "ink"}], None]  # what is undefined leaves a component as it is
 
 
 def test_a_form_with_a_picture_s_settings_makes_that_picture_until_it_is_changed(visit: Visit, house: House) -> None:
@@ -87,17 +84,20 @@ def test_pictures_of_a_lost_list_of_jobs_are_the_owners_in_any_browser_with_thei
             assert beneath in visit.page.evaluate("JSON.stringify(inside.page.forms.img2img)")
 
 
-def test_kept_values_that_no_longer_fit_are_left_alone(visit: Visit) -> None:
+def test_kept_values_that_no_longer_fit_are_left_alone_and_dark_is_remembered(visit: Visit) -> None:
     kept = '{"prompt": "kept", "width": "wide", "sampler": "Removed", "steps": null}'
+    assert not visit.page.evaluate("document.body.classList.contains('dark')")
+    visit.page.get_by_role("button", name="Switch between light and dark").click()
     visit.page.evaluate("kept => localStorage.setItem('atelier.form.txt2img', kept)", kept)
     visit.reload()
+    assert visit.page.evaluate("document.body.classList.contains('dark')")
     assert visit.control("prompt").input_value() == "kept"
     assert visit.control("width").input_value() == "128"
     visit.generate()
     visit.finished()
 
 
-def test_dice_and_the_last_seed_are_one_click_away(visit: Visit) -> None:
+def test_dice_and_the_last_seed_are_one_click_away_and_every_control_has_a_name(visit: Visit) -> None:
     visit.set("seed", "1234")
     visit.generate("a ball")
     visit.finished()
@@ -105,16 +105,14 @@ def test_dice_and_the_last_seed_are_one_click_away(visit: Visit) -> None:
     wait_for(visit.page, lambda: visit.control("seed").input_value() == "-1")
     visit.page.locator("#txt2img-reuse").click()
     wait_for(visit.page, lambda: visit.control("seed").input_value() == "1234")
-
-
-def test_the_prompt_is_counted_and_unknown_words_are_named(visit: Visit) -> None:
-    notes = visit.page.locator("#txt2img-notes")
-    visit.control("prompt").fill("a red house and astronaut")
-    wait_for(visit.page, lambda: "does not know: astronaut" in (notes.text_content() or ""))
-    assert "Add a checkpoint to draw it." in (notes.text_content() or "")
-    visit.control("prompt").fill("a red house, " * 30)
-    wait_for(visit.page, lambda: "120 / 150" in (notes.text_content() or ""))
-    assert "Part 2 begins at" in (notes.text_content() or "")
+    visit.unfold()
+    unnamed = visit.page.evaluate(
+        """() => [...document.querySelectorAll('input, textarea, select, button, [role=button], [role=slider]')]
+          .filter((part) => part.getClientRects().length)
+          .filter((part) => !(part.labels?.length || part.getAttribute('aria-label') || part.getAttribute('aria-labelledby')
+            || part.textContent.trim() || part.title)).map((part) => part.outerHTML.slice(0, 200))"""
+    )
+    assert unnamed == []
 
 
 def test_an_example_is_one_click_away_and_can_be_taken_back(visit: Visit) -> None:
@@ -127,7 +125,7 @@ def test_an_example_is_one_click_away_and_can_be_taken_back(visit: Visit) -> Non
     expect(example).to_be_visible()
 
 
-def test_the_weight_keys_work_in_the_prompt_and_undo_takes_them_back(visit: Visit) -> None:
+def test_the_weight_keys_step_words_and_tags_as_often_as_they_are_pressed_and_undo_takes_them_back(visit: Visit) -> None:
     visit.control("prompt").fill("a red house")
     visit.control("prompt").evaluate("field => field.setSelectionRange(3, 3)")
     visit.page.keyboard.press("Control+ArrowUp")
@@ -135,9 +133,29 @@ def test_the_weight_keys_work_in_the_prompt_and_undo_takes_them_back(visit: Visi
     assert visit.control("prompt").input_value() == "a (red:1.2) house"
     visit.page.keyboard.press("Control+z")
     assert visit.control("prompt").input_value() == "a (red:1.1) house"
+    field = visit.control("prompt")
+    field.fill("🦊 <lora:ink:0.8:0.6> house")
+    field.evaluate("field => field.setSelectionRange(16, 16)")
+    for _ in range(3):
+        visit.page.keyboard.press("Control+ArrowUp")
+    assert field.input_value() == "🦊 <lora:ink:0.95:0.6> house"
+    visit.page.keyboard.type("5")
+    assert field.input_value() == "🦊 <lora:ink:0.955:0.6> house"
+    for _ in range(4):
+        visit.page.keyboard.press("Control+z")
+    assert field.input_value() == "🦊 <lora:ink:0.8:0.6> house"
 
 
-def test_a_schedule_is_told_in_steps_and_ctrl_slash_switches_it_off_and_on(visit: Visit) -> None:
+def test_the_prompt_is_counted_a_schedule_is_told_in_steps_and_ctrl_slash_switches_words_off_and_on(
+    visit: Visit,
+) -> None:
+    notes = visit.page.locator("#txt2img-notes")
+    visit.control("prompt").fill("a red house and astronaut")
+    wait_for(visit.page, lambda: "does not know: astronaut" in (notes.text_content() or ""))
+    assert "Add a checkpoint to draw it." in (notes.text_content() or "")
+    visit.control("prompt").fill("a red house, " * 30)
+    wait_for(visit.page, lambda: "120 / 150" in (notes.text_content() or ""))
+    assert "Part 2 begins at" in (notes.text_content() or "")
     drawn = visit.page.locator("#txt2img-notes [data-part=drawn]")
     field = visit.control("prompt")
     field.fill("a house, [day:night:0.5]")
@@ -221,49 +239,7 @@ def test_the_negative_prompt_and_a_second_pass_have_lines_of_their_own_whose_edg
     expect(lines).to_have_count(1)
 
 
-def test_the_weight_keys_step_a_tag_as_often_as_they_are_pressed_and_leave_the_cursor_where_it_is(visit: Visit) -> None:
-    field = visit.control("prompt")
-    field.fill("🦊 <lora:ink:0.8:0.6> house")
-    field.evaluate("field => field.setSelectionRange(16, 16)")
-    for _ in range(3):
-        visit.page.keyboard.press("Control+ArrowUp")
-    assert field.input_value() == "🦊 <lora:ink:0.95:0.6> house"
-    visit.page.keyboard.type("5")
-    assert field.input_value() == "🦊 <lora:ink:0.955:0.6> house"
-    for _ in range(4):
-        visit.page.keyboard.press("Control+z")
-    assert field.input_value() == "🦊 <lora:ink:0.8:0.6> house"
-
-
-def test_every_control_has_a_name(visit: Visit) -> None:
-    visit.unfold()
-    visit.generate("a ball")
-    visit.finished()
-    unnamed = visit.page.evaluate(
-        """() => [...document.querySelectorAll('input, textarea, select, button, [role=button], [role=slider]')]
-          .filter((part) => part.getClientRects().length)
-          .filter((part) => !(part.labels?.length || part.getAttribute('aria-label') || part.getAttribute('aria-labelledby')
-            || part.textContent.trim() || part.title)).map((part) => part.outerHTML.slice(0, 200))"""
-    )
-    assert unnamed == []
-
-
-def test_a_value_outside_its_limits_is_a_sentence_that_names_the_field(visit: Visit) -> None:
-    visit.set("width", "50000")
-    visit.generate("a ball")
-    toast = visit.page.locator(".toast-wrap")
-    wait_for(visit.page, lambda: "Width must be between 64 and" in (toast.text_content() or ""))
-
-
-def test_an_aspect_is_one_click_and_swap_turns_it(visit: Visit) -> None:
-    visit.page.get_by_role("button", name="3:2").click()
-    wait_for(visit.page, lambda: visit.control("width").input_value() == "160")
-    visit.page.locator("#txt2img-swap").click()
-    wait_for(visit.page, lambda: visit.control("height").input_value() == "160")
-    assert visit.page.get_by_role("button", name="2:3").get_attribute("aria-pressed") == "true"
-
-
-def test_each_tab_presses_the_aspect_of_its_own_form(visit: Visit) -> None:
+def test_an_aspect_is_one_click_in_each_form_for_itself_and_swap_turns_it(visit: Visit) -> None:
     visit.page.get_by_role("button", name="3:2").click()
     wait_for(visit.page, lambda: visit.control("width").input_value() == "160")
     visit.open_tab("ControlNet")
@@ -271,16 +247,16 @@ def test_each_tab_presses_the_aspect_of_its_own_form(visit: Visit) -> None:
     wait_for(visit.page, lambda: pressed.all_inner_texts() == ["1:1"])
     visit.open_tab("Text to image")
     wait_for(visit.page, lambda: pressed.all_inner_texts() == ["3:2"])
+    visit.page.locator("#txt2img-swap").click()
+    wait_for(visit.page, lambda: visit.control("height").input_value() == "160")
+    assert visit.page.get_by_role("button", name="2:3").get_attribute("aria-pressed") == "true"
 
 
-def test_dark_is_a_toggle_that_this_browser_remembers(visit: Visit) -> None:
-    assert not visit.page.evaluate("document.body.classList.contains('dark')")
-    visit.page.get_by_role("button", name="Switch between light and dark").click()
-    visit.reload()
-    assert visit.page.evaluate("document.body.classList.contains('dark')")
-
-
-def test_a_size_between_two_steps_is_adjusted_and_said(visit: Visit, house: House) -> None:
+def test_a_size_outside_its_limits_is_refused_in_a_sentence_and_one_between_two_steps_is_adjusted(visit: Visit, house: House) -> None:
+    visit.set("width", "50000")
+    visit.generate("a ball")
+    toast = visit.page.locator(".toast-wrap")
+    wait_for(visit.page, lambda: "Width must be between 64 and" in (toast.text_content() or ""))
     visit.set("width", "65")
     visit.generate("a ball")
     visit.page.get_by_text("Width is 64 instead of 65: multiples of 8 only.").wait_for()

@@ -10,11 +10,11 @@ from playwright.sync_api import Browser, Locator
 
 from pipelines import MOST_UNITS, ControlUse
 from pipelines.requests.control_unit import WEIGHT_CURVES
-from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, visiting, wait_for
-from tests.support.unit_pages import card, control, drawing, first, map_of, put, room, shelf, units
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visiting, wait_for
+from tests.support.unit_pages import card, control, drawing, first, map_of, one_page, put, room, shelf, units, visit
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser", "first", "house", "open_house", "shelf", "visit"]
+__all__ = ["browser", "first", "house", "one_page", "open_house", "shelf", "visit"]
 open_house = house_with("controlnet")
 
 

@@ -7,11 +7,11 @@ import re
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
-from tests.support.unit_pages import HOSTILE, TOO_LARGE, control, drawing, first, put, shelf, units
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, wait_for
+from tests.support.unit_pages import HOSTILE, TOO_LARGE, control, drawing, first, one_page, put, shelf, units, visit
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser", "first", "house", "open_house", "shelf", "visit"]
+__all__ = ["browser", "first", "house", "one_page", "open_house", "shelf", "visit"]
 open_house = house_with("controlnet")
 
 
@@ -56,6 +56,8 @@ def test_a_model_that_a_unit_holds_stays_with_its_reason_when_the_checkpoint_cha
     assert models.locator("option:checked").text_content() == "small canny (made for SDXL)"
     models.select_option(label="union of all")  # and it can be left
     wait_for(visit.page, lambda: units(visit)[0]["name"] == "union of all")
+    visit.page.evaluate("window.dispatchEvent(new Event('atelier:library'))")
+    wait_for(visit.page, lambda: models.locator("option", has_text="small canny").text_content() == "small canny")
 
 
 def test_a_preprocessor_without_its_weights_can_be_chosen_to_see_what_it_needs(visit: Visit, first: Locator) -> None:

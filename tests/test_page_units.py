@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import Locator
 
 from pipelines import ControlUse
-from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
-from tests.support.unit_pages import control, drawing, first, map_of, pixels, put, room, shelf, units
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, wait_for
+from tests.support.unit_pages import control, drawing, first, map_of, one_page, pixels, put, room, shelf, units, visit
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser", "first", "house", "open_house", "shelf", "visit"]
+__all__ = ["browser", "first", "house", "one_page", "open_house", "shelf", "visit"]
 open_house = house_with("controlnet")
 
 
@@ -101,7 +101,7 @@ def test_a_preview_that_fails_is_a_sentence_with_another_try(
 
     with monkeypatch.context() as patch:
         patch.setattr(house.studio, "control_preview", refuse)
-        put(visit, drawing())
+        put(visit, drawing(112, 112))  # of which no map is known yet
         first.get_by_role("alert").get_by_text("The preview waits").wait_for()
     first.get_by_role("button", name="Try again").click()
     assert map_of(visit)

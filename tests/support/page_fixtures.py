@@ -229,7 +229,7 @@ def wait_for(page: Page, condition: Any, seconds: float = 30) -> None:
     while not condition():
         assert time.monotonic() < end, "did not come true in time"
         page.wait_for_timeout(pause)
-        pause = min(60, 1.1 * pause)
+        pause = min(120, 1.25 * pause)
 
 
 @pytest.fixture(scope="module")
@@ -374,3 +374,21 @@ def visit(house: House, browser: Browser) -> Generator[Visit]:
         yield visit
         assert visit.complaints == []
         assert visit.hosts <= {f"127.0.0.1:{house.port}", "inline"}
+
+
+@pytest.fixture(scope="module")
+def one_page(open_house: House, browser: Browser) -> Generator[Visit]:
+    """For modules whose tests can begin anew without a new page, which takes longer than many a test: see `still_well`."""
+    with visiting(open_house, browser, shared_page(browser, open_house.url)) as visit:
+        yield visit
+
+
+@contextmanager
+def still_well(visit: Visit) -> Generator[Visit]:
+    """One test of those that share a page: afterwards it has not complained, and has its size again."""
+    yield visit
+    visit.page.unroute_all()
+    visit.page.set_viewport_size({"width": 1280, "height": 720})
+    complaints, visit.complaints[:] = [*visit.complaints], []
+    assert complaints == []
+    assert visit.hosts <= {f"127.0.0.1:{visit.house.port}", "inline"}

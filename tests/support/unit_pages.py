@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import asdict
 from io import BytesIO
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import FilePayload, Locator
 
+from pipelines import ControlUse
 from tests.support.library_files import write_file
-from tests.support.page_fixtures import House, Visit, wait_for
+from tests.support.page_fixtures import House, Visit, one_page, still_well, wait_for
 from tests.support.toys import wait_until
 
+__all__ = ["one_page"]
 ATTENTION = "controlnet_down_blocks.0.attn2.to_k.weight"
 CONTROLNETS: dict[str, dict[str, tuple[int, ...]]] = {  # in diffusers' names
     "small canny": {"controlnet_cond_embedding.conv_in.weight": (16, 3, 3, 3), ATTENTION: (320, 768)},
@@ -103,6 +106,27 @@ def map_of(visit: Visit, place: int = 0, kind: str = "controlnet") -> str:
 
 def pixels(visit: Visit, house: House, address: str) -> Image.Image:
     return Image.open(BytesIO(visit.context.request.get(house.url + address).body())).convert("L")
+
+
+@pytest.fixture
+def visit(house: House, one_page: Visit) -> Generator[Visit]:
+    """The page of all tests of a module, whose list of units begins anew for each: to load a page takes longer than most of them."""
+    begin_anew(one_page)
+    with still_well(one_page) as visit:
+        yield visit
+
+
+def begin_anew(visit: Visit) -> None:
+    """One unit as the tab begins with, with its folds shut, at the size that the form begins with."""
+    visit.open_tab("ControlNet")
+    for left in reversed(range(len(units(visit)))):
+        control(visit, "Remove unit 1").click()
+        wait_for(visit.page, lambda left=left: len(units(visit)) == left)
+    visit.page.evaluate("() => inside.folds.keep('controlnet-units-more', false)")
+    room(visit).locator("[data-part=add]").click()
+    for side in ("width", "height"):
+        visit.page.evaluate("name => inside.dom.enter(name, 128)", f"#controlnet-{side}")
+    wait_for(visit.page, lambda: units(visit) == [asdict(ControlUse())])
 
 
 @pytest.fixture
