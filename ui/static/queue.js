@@ -164,6 +164,19 @@ export const build = ({ element, trigger, props, server }) => {
     others();
     if (focused) find(`[data-job="${CSS.escape(focused)}"]`, element)?.focus({ preventScroll: true });
   };
+  // What runs, as its next step tells: the rest of the list is the one that is shown.
+  const goOn = () => {
+    if (dragged || pressed) return draw();
+    for (const each of own().filter((one) => one.state === "running")) {
+      const shown = find(`[data-job="${CSS.escape(each.job)}"]`, element);
+      if (shown?.getAttribute("data-state") !== "running") return draw();
+      const focused = shown.contains(document.activeElement);
+      const made = row(each);
+      shown.replaceWith(made);
+      if (focused) made.focus({ preventScroll: true });
+    }
+    return heads(own());
+  };
   const release = () => {
     pressed = false;
     if (late) draw();
@@ -209,7 +222,8 @@ export const build = ({ element, trigger, props, server }) => {
   on("queue", (news) => {
     const moved = news.jobs !== last?.jobs;
     last = news;
-    if (moved || !open) draw(); // a menu in use stays until the list is another one
+    if (moved) draw();
+    else if (!open) goOn(); // a menu in use stays until the list is another one
   });
   setInterval(() => last?.jobs.length && !open && !document.hidden && element.getClientRects().length && draw(), 1000); // seconds go by
 };
