@@ -101,7 +101,9 @@ def test_all_that_made_a_picture_stands_there_as_text_to_be_selected_and_copied(
     assert group.get_attribute("open") is None, "a fold stays as it was left"
 
 
-def test_taking_over_the_sampler_alone_changes_the_sampler_alone_and_is_undone_at_once(inspected: Visit) -> None:
+def test_the_sampler_alone_is_taken_over_and_undone_at_once_then_a_group_without_the_others_and_all_with_every_digit(
+    inspected: Visit,
+) -> None:
     before = values(inspected)
     take_over(inspected, "sampler")
     wait_for(inspected.page, lambda: values(inspected)["sampler"] == "Euler")
@@ -109,10 +111,6 @@ def test_taking_over_the_sampler_alone_changes_the_sampler_alone_and_is_undone_a
     assert changed(before, values(inspected)) == {"sampler"}
     inspected.page.locator(".page-note").get_by_role("button", name="Undo").click()
     wait_for(inspected.page, lambda: values(inspected) == before)
-
-
-def test_a_group_is_taken_over_without_the_others_and_all_with_every_digit(inspected: Visit) -> None:
-    before = values(inspected)
     inspected.page.get_by_role("button", name="Take over the group: Sampling").click()
     wait_for(inspected.page, lambda: (values(inspected)["sampler"], values(inspected)["steps"]) == ("Euler", 30))
     assert changed(before, values(inspected)) <= {"sampler", "steps", "guidance_scale"}

@@ -109,7 +109,7 @@ def test_a_drawing_on_an_empty_canvas_is_a_picture(visit: Visit, house: House) -
     assert (255, 255, 255) in colours and len(colours) > 1
 
 
-def test_generate_without_a_picture_says_what_to_do(visit: Visit, house: House) -> None:
+def test_generate_without_a_picture_says_what_to_do_and_what_is_none_is_refused_and_nothing_lost(visit: Visit, house: House) -> None:
     before = len(requests(house))
     visit.open_tab("Inpaint")
     draw(visit, "inpaint", "a ball")
@@ -118,11 +118,6 @@ def test_generate_without_a_picture_says_what_to_do(visit: Visit, house: House) 
     draw(visit, "inpaint", "a ball")
     visit.page.get_by_text("Nothing is masked yet").wait_for()
     assert len(requests(house)) == before
-
-
-def test_what_is_not_a_picture_is_refused_on_the_canvas_and_nothing_is_lost(visit: Visit) -> None:
-    visit.open_tab("Inpaint")
-    put(visit, "inpaint", picture(colour="navy"))
     kept = visit.page.evaluate("inside.page.forms.inpaint.image")
     page_of_html = FilePayload(name="picture.png", mimeType="image/png", buffer=b"<!doctype html><title>x</title>")
     visit.page.locator("#inpaint-image [data-part=file]").set_input_files([page_of_html])
@@ -153,10 +148,13 @@ def test_a_mask_goes_with_the_job_and_its_results_stand_on_the_canvas_until_one_
     assert visit.page.evaluate(PAINTED, "inpaint") == bounds
 
 
-def test_a_mask_that_has_not_changed_is_posted_once(visit: Visit, house: House) -> None:
+def test_the_box_of_only_masked_is_shown_before_the_run_and_a_mask_that_has_not_changed_is_posted_once(visit: Visit, house: House) -> None:
     visit.open_tab("Inpaint")
     put(visit, "inpaint", picture(128, 128, "indigo"))
     paint(visit, "inpaint")
+    visit.page.locator("#inpaint-area input").click()
+    visit.page.get_by_role("option", name="Only masked").click()
+    visit.page.locator("#inpaint-image [data-part=preflight]").get_by_text("drawn at").wait_for()
     for number in (1, 2):
         before = count(house, Inpaint)
         draw(visit, "inpaint", f"car {number}")
@@ -239,15 +237,6 @@ def test_several_pictures_are_one_job(visit: Visit, house: House, tmp_path: Path
     assert house.studio
     drawn = [house.studio.uploads.inputs.open(request.image).getpixel((0, 0)) for request in requests(house)[-4:]]
     assert drawn == [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]
-
-
-def test_the_box_of_only_masked_is_shown_before_the_run(visit: Visit) -> None:
-    visit.open_tab("Inpaint")
-    put(visit, "inpaint", picture(512, 512, "pink"))
-    paint(visit, "inpaint")
-    visit.page.locator("#inpaint-area input").click()
-    visit.page.get_by_role("option", name="Only masked").click()
-    visit.page.locator("#inpaint-image [data-part=preflight]").get_by_text("drawn at").wait_for()
 
 
 def test_a_frame_that_is_typed_says_the_size_of_the_result(visit: Visit, house: House) -> None:
