@@ -82,10 +82,20 @@ def test_a_file_that_is_put_into_the_folder_appears_without_a_reload_and_brings_
 
 
 @pytest.mark.browser
-def test_a_lora_from_the_rack_is_in_the_request_with_its_strengths(house: House, visit: Visit, lora: str) -> None:
+def test_a_lora_from_the_rack_is_in_the_request_with_its_strengths_of_which_each_is_a_number(house: House, visit: Visit, lora: str) -> None:
     rack = visit.page.locator("#txt2img-loras")
     soon(visit, lambda: lora in rack.locator("option").all_text_contents())
     rack.locator("select").select_option(label=lora)
+    number = rack.locator("input[type=number]").first
+    for typed, former in (("", "0.6"), ("-", "0.7"), ("1e", "0.8"), ("abc", "0.9")):
+        number.fill(former)
+        number.press("Tab")
+        number.press("Control+a")
+        number.press("Delete")
+        number.type(typed)
+        number.press("Tab")
+        expect(number).to_have_value(former)
+        assert [entry["unet"] for entry in visit.page.evaluate("() => inside.page.forms.txt2img.loras")] == [float(former)], typed
     numbers = rack.locator("input[type=number]")
     numbers.nth(0).fill("0.6")
     numbers.nth(0).press("Tab")
@@ -101,23 +111,6 @@ def test_a_lora_from_the_rack_is_in_the_request_with_its_strengths(house: House,
     visit.generate("a tree")
     wait_for(visit.page, lambda: house.runner.drawn[-1].prompt == "a tree")
     assert house.runner.drawn[-1].loras == ()
-
-
-@pytest.mark.browser
-def test_a_strength_that_is_no_number_gives_the_former_one_back(visit: Visit, lora: str) -> None:
-    rack = visit.page.locator("#txt2img-loras")
-    soon(visit, lambda: lora in rack.locator("option").all_text_contents())
-    rack.locator("select").select_option(label=lora)
-    number = rack.locator("input[type=number]").first
-    for typed, former in (("", "0.6"), ("-", "0.7"), ("1e", "0.8"), ("abc", "0.9")):
-        number.fill(former)
-        number.press("Tab")
-        number.press("Control+a")
-        number.press("Delete")
-        number.type(typed)
-        number.press("Tab")
-        expect(number).to_have_value(former)
-        assert [entry["unet"] for entry in visit.page.evaluate("() => inside.page.forms.txt2img.loras")] == [float(former)], typed
 
 
 @pytest.mark.browser
@@ -170,16 +163,11 @@ def test_a14_what_a_file_says_of_itself_is_text_and_never_markup(house: House, v
 
 
 @pytest.mark.browser
-def test_an_empty_library_says_what_to_do_next(visit: Visit) -> None:
+def test_an_empty_library_says_what_to_do_next_and_its_owner_pauses_a_device_and_lets_it_go_on(house: House, visit: Visit) -> None:
     open_models(visit)
     visit.page.locator(".library-bar input").fill("nothing is called this")
     visit.page.get_by_text("Nothing here has that").wait_for()
     visit.page.get_by_text("No model yet. The first picture loads its checkpoint").wait_for()
-
-
-@pytest.mark.browser
-def test_the_owner_pauses_a_device_and_lets_it_go_on(house: House, visit: Visit) -> None:
-    open_models(visit)
     visit.page.get_by_role("button", name="Pause: toy").click()
     visit.page.get_by_text("Paused: it takes no jobs.").wait_for()
     assert house.studio and [device.paused for device in house.studio.devices.all()] == [True]

@@ -9,11 +9,18 @@ from collections.abc import Generator
 import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, expect
 
-from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, visiting, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, one_page, still_well, visiting, wait_for
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser", "house", "open_house", "visit"]
+__all__ = ["browser", "house", "one_page", "open_house"]
 open_house = house_with()
+
+
+@pytest.fixture
+def visit(house: House, one_page: Visit) -> Generator[Visit]:
+    """The page of all tests here, each of which begins with an empty queue."""
+    with still_well(one_page) as visit:
+        yield visit
 
 
 @pytest.fixture

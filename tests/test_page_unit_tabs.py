@@ -17,22 +17,7 @@ __all__ = ["browser", "house", "open_house", "shelf", "visit"]
 open_house = house_with("controlnet", "img2img")
 
 
-def test_a_unit_of_a_tab_that_begins_with_a_picture_takes_that_picture(visit: Visit, house: House) -> None:
-    visit.open_tab("Image to image")
-    visit.page.locator("#img2img-image [data-part=file]").set_input_files([drawing()])
-    wait_for(visit.page, lambda: visit.page.evaluate("inside.page.forms.img2img?.image"))
-    room(visit, "img2img").locator("[data-part=fold]").click()
-    room(visit, "img2img").locator("[data-part=add]").click()
-    control(visit, "Preprocessor of unit 1", "img2img").select_option("Invert")
-    assert pixels(visit, house, map_of(visit, 0, "img2img")).getpixel((40, 40)) == 255
-    assert units(visit, "img2img")[0]["image"] == ""
-    assert card(visit, 0, "img2img").get_by_text("The picture of this tab").is_visible()
-    own = put(visit, drawing(64, 64, faint=False), 0, "img2img")
-    card(visit, 0, "img2img").locator("[data-part=out]").click()
-    wait_for(visit.page, lambda: units(visit, "img2img")[0]["image"] == "" and own)
-
-
-def test_a_paste_beside_the_units_still_goes_to_the_canvas(visit: Visit) -> None:
+def test_a_paste_beside_the_units_goes_to_the_canvas_and_a_unit_of_that_tab_takes_the_picture_of_it(visit: Visit, house: House) -> None:
     visit.open_tab("Image to image")
     room(visit, "img2img").locator("[data-part=fold]").click()
     room(visit, "img2img").locator("[data-part=add]").click()
@@ -46,6 +31,13 @@ def test_a_paste_beside_the_units_still_goes_to_the_canvas(visit: Visit) -> None
     visit.page.evaluate(paste, drawing()["buffer"].decode("latin-1"))
     wait_for(visit.page, lambda: visit.page.evaluate("inside.page.forms.img2img?.image"))
     assert units(visit, "img2img")[0]["image"] == ""
+    control(visit, "Preprocessor of unit 1", "img2img").select_option("Invert")
+    assert pixels(visit, house, map_of(visit, 0, "img2img")).getpixel((40, 40)) == 255
+    assert units(visit, "img2img")[0]["image"] == ""
+    assert card(visit, 0, "img2img").get_by_text("The picture of this tab").is_visible()
+    own = put(visit, drawing(64, 64, faint=False), 0, "img2img")
+    card(visit, 0, "img2img").locator("[data-part=out]").click()
+    wait_for(visit.page, lambda: units(visit, "img2img")[0]["image"] == "" and own)
 
 
 def job_of(visit: Visit, house: House, request: Any) -> None:
