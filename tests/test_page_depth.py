@@ -136,7 +136,7 @@ def test_a_map_of_16_bits_needs_no_picture_and_a_reload_keeps_it(visit: Visit, h
     assert form(visit, "map") == kept
 
 
-def test_the_map_is_seen_edited_and_as_it_came_and_the_edits_can_be_reset(visit: Visit) -> None:
+def test_the_map_is_seen_edited_and_as_it_came_the_edits_can_be_reset_and_marks_in_the_histogram_dragged(visit: Visit) -> None:
     open_depth(visit)
     put_map(visit, ramp())
     visit.page.locator("#depth-map_inverted input").check()
@@ -150,11 +150,6 @@ def test_the_map_is_seen_edited_and_as_it_came_and_the_edits_can_be_reset(visit:
     part(visit, "reset").click()
     wait_for_grey(visit, 0.9, 230)
     wait_for(visit.page, lambda: part(visit, "reset").is_disabled())
-
-
-def test_marks_in_the_histogram_can_be_dragged(visit: Visit) -> None:
-    open_depth(visit)
-    put_map(visit, ramp())
     part(visit, "histogram").scroll_into_view_if_needed()
     box = visit.page.locator("#depth-map .depth-near path").bounding_box()
     room = part(visit, "histogram").bounding_box()
@@ -235,20 +230,15 @@ def test_generate_with_nothing_says_what_is_missing(visit: Visit, house: House) 
     assert len(house.runner.drawn) == before
 
 
-def test_a_file_that_is_no_map_is_refused_and_the_map_stays(visit: Visit) -> None:
+def test_a_file_that_is_no_map_is_refused_and_the_map_that_stays_goes_to_the_first_unit_of_controlnet(visit: Visit, house: House) -> None:
     open_depth(visit)
     put_map(visit, ramp())
+    wait_for_grey(visit, 0.9, 230)
     kept = form(visit, "map")
     part(visit, "map-file").set_input_files([FilePayload(name="x.exr", mimeType="", buffer=b"not a picture")])
     part(visit, "alert").get_by_text("not a picture").wait_for()
     assert form(visit, "map") == kept
     visit.complaints[:] = [line for line in visit.complaints if "422" not in line]  # the browser's own line for the refusal
-
-
-def test_the_edited_map_goes_to_the_first_unit_of_controlnet(visit: Visit, house: House) -> None:
-    open_depth(visit)
-    put_map(visit, ramp())
-    wait_for_grey(visit, 0.9, 230)
     part(visit, "send").click()
     visit.page.wait_for_function("() => inside.page.forms.controlnet?.controls[0]?.image")
     unit = visit.page.evaluate("inside.page.forms.controlnet.controls[0]")
