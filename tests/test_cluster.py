@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Generator
 from dataclasses import replace
 from importlib.util import find_spec
@@ -19,7 +20,7 @@ import torch
 from models.errors import UserError
 from pipelines import TextToImage
 from pipelines.cluster.chunks import Chunks, reading, writing
-from pipelines.cluster.node import split
+from pipelines.cluster.node import fresh_session, split
 from pipelines.cluster.probe import check_code, looked_at
 from pipelines.cluster.room import Room
 from pipelines.cluster.secret import given_token, own_token
@@ -97,6 +98,17 @@ def test_the_token_is_its_owners_alone(tmp_path: Path) -> None:
     (empty := tmp_path / "empty").touch(0o600)
     with pytest.raises(UserError, match="is empty"):
         given_token(empty)
+
+
+def test_what_a_kill_has_left_of_a_session_goes_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (others := tmp_path / "others").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    first = fresh_session(note := tmp_path / "session")
+    second = fresh_session(note)
+    assert second.is_dir() and not first.exists() and second.stat().st_mode & 0o077 == 0
+    for odd in ("", "..", "others", "/etc"):
+        note.write_text(odd)
+        assert fresh_session(note).is_dir() and second.is_dir() and others.is_dir()
 
 
 def test_only_a_studio_with_other_code_is_refused() -> None:

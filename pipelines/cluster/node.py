@@ -21,6 +21,7 @@ from pipelines.cluster.told import CODE, HERE, STUDIO, code
 PORT = 6379  # Ray's own
 REACHED = 5.0  # seconds in which a head answers that is there
 BEGINS, ENDS = 60.0, 6.0  # seconds
+SESSION = "atelier-ray-"
 STORE = 256 * 2**20  # bytes of what is on its way; Ray would take a third of the memory
 # Who does not answer is found to be gone after some ten seconds instead of a minute. No call home, no counting, no page of its own.
 QUIET = {
@@ -77,7 +78,8 @@ class Started:
     """`ray start`, which ends with what it has started when this process ends or says so."""
 
     def __init__(self, arguments: list[str], env: Mapping[str, str], log: Path) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="atelier-"))  # short: the names of sockets have at most 107 letters
+        self._note = log.with_name("session")
+        self._folder = fresh_session(self._note)
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", f"--temp-dir={self._folder}", *arguments]
         with log.open("wb") as said:
             self._process = subprocess.Popen(
@@ -96,19 +98,30 @@ class Started:
         return self.has_ended
 
     def close(self) -> None:
-        self._process.send_signal(signal.SIGINT)
+        self._process.terminate()
         self.wait(ENDS)
         with suppress(OSError):
             os.killpg(self._process.pid, signal.SIGKILL)  # also what it has left behind
         self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
+        self._note.unlink(missing_ok=True)
+
+
+def fresh_session(note: Path) -> Path:
+    """A folder for a session. What a kill has left of the one before, which the note names, goes."""
+    before = Path(note.read_text()).name if note.exists() else ""
+    if before.startswith(SESSION):
+        shutil.rmtree(Path(tempfile.gettempdir()) / before, ignore_errors=True)
+    found = Path(tempfile.mkdtemp(prefix=SESSION))  # short: the names of sockets have at most 107 letters
+    note.write_text(found.name)
+    return found
 
 
 def _ends_with_parent() -> None:
     """Linux: asked to end when the process that has begun it ends, in whatever way."""
     import ctypes
 
-    ctypes.CDLL(None).prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def head(address: str, token: str, log: Path, cards: str, draws: bool) -> Started:
