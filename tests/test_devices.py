@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,8 +21,10 @@ from pipelines import Studio, TextToImage
 from pipelines.job_book.book import ENDED, JobBook
 from pipelines.jobs.events import Step
 from pipelines.jobs.outputs import Outputs
-from pipelines.jobs.runner import Events
+from pipelines.jobs.runner import Events, Watching
 from pipelines.jobs.worker import Worker
+from pipelines.requests.remaining import Progress
+from pipelines.requests.request import Request
 from tests.support.card_toys import given
 from tests.support.drawn_away import STEPS, Stalling, worker_in
 from tests.support.toy_weights import write_toy_model
@@ -205,6 +208,44 @@ def test_a_job_that_takes_two_devices_with_it_is_not_given_a_third(tmp_path: Pat
     free(good)
     wait_until(lambda: ended(studio, other))
     assert studio.job(other, "ada").state == "done"
+    studio.close()
+
+
+GIVEN_UP = [(True, "", "failed", 2), (False, "", "done", 3), (True, "attic", "failed", 5)]
+
+
+@dataclass
+class DyingApart(Dying):
+    """The same in a process of its own, which may have gone before it has heard of the job."""
+
+    is_apart: bool = True
+    has_heard: bool = True
+
+    def batches(self, request: Request, progress: Progress | None = None, watching: Watching | None = None) -> Generator[Events]:
+        assert progress
+        progress.taken = self.has_heard
+        return super().batches(request, progress, watching)
+
+
+@pytest.mark.parametrize(
+    ("has_heard", "machine", "state", "lost"), [(True, "", "failed", 2), (False, "", "done", 3), (True, "attic", "failed", 5)]
+)
+def test_a_job_is_given_up_for_devices_that_had_heard_of_it_and_later_where_it_may_be_the_network(
+    tmp_path: Path, has_heard: bool, machine: str, state: str, lost: int
+) -> None:
+    opened: list[ToyPainter] = []
+
+    def opener() -> ToyPainter:
+        opened.append(DyingApart(has_heard=has_heard) if len(opened) < lost else ToyPainter(is_apart=True))
+        return opened[-1]
+
+    studio = toy_studio(tmp_path, runner=ToyPainter())
+    wait_until(lambda: studio._worker.devices == 1)
+    studio.devices.pause(0, True)
+    studio.devices.welcome(opener, machine)
+    job = studio.submit(REQUEST, "ada")
+    wait_until(lambda: ended(studio, job))
+    assert studio.job(job, "ada").state == state and sum(bool(painter.lost) for painter in opened) == lost
     studio.close()
 
 
