@@ -19,8 +19,8 @@ from pathlib import Path
 from models.errors import UserError
 from models.json_values import is_table
 from pipelines.cluster.by_ray import ByRay, Cluster, Far
-from pipelines.cluster.node import Started, head, is_reached, member, own_address, split
-from pipelines.cluster.probe import NO_ANSWER
+from pipelines.cluster.node import Started, head, member, own_address, split
+from pipelines.cluster.probe import looked_at
 from pipelines.cluster.told import Entry, line, nodes_line
 
 log = logging.getLogger(__name__)
@@ -51,8 +51,7 @@ def come_in(entry: Entry) -> Started:
     log_file = Path(entry.folder) / "node.log"
     if entry.begun:
         return head(entry.address, entry.token, log_file, entry.cards, entry.draws)
-    if not is_reached(entry.address):
-        raise UserError(NO_ANSWER.format(entry.address))
+    looked_at(entry.address, entry.token)
     return member(entry.address, entry.token, log_file, entry.cards, entry.draws, studio=True)
 
 

@@ -63,7 +63,7 @@ class Room:
         self._again: dict[Place, Callable[[], None]] = {}
         self._there: frozenset[Place] = frozenset()
         self._control: socket.socket | None = None
-        self._closing = threading.Event()
+        self._closing, self._trouble = threading.Event(), ""
         self._thread = threading.Thread(target=self._keep, name="cluster", daemon=True)
 
     @property
@@ -97,15 +97,22 @@ class Room:
             if node.code not in ("", code()):
                 raise UserError(OTHER.format(place.name))
             here, there = socket.socketpair()
-            with there:
-                socket.send_fds(control, [line({"node": node.id, "card": place.card >= 0})], [there.fileno()])
+            try:
+                with there:
+                    socket.send_fds(control, [line({"node": node.id, "card": place.card >= 0})], [there.fileno()])
+            except OSError as error:
+                raise UserError(AWAY.format(place.name)) from error
             setup, sending = self._told(node, place, self._roll.devices(place))
 
         def end() -> None:
             with suppress(OSError):
                 here.shutdown(socket.SHUT_RDWR)
 
-        return FarRunner(self._catalog, here.makefile("wb"), here.makefile("rb"), setup, end, sending=sending, machine=place.name)
+        try:
+            return FarRunner(self._catalog, here.makefile("wb"), here.makefile("rb"), setup, end, sending=sending, machine=place.name)
+        except UserError:
+            end()
+            raise
 
     # ------------------------------------------------------------------------------------------ the thread
 
@@ -145,8 +152,11 @@ class Room:
         """Whether it tells who is there."""
         told = table(json.loads(said))
         if trouble := text(told, "trouble"):
-            log.warning("%s", trouble)
+            if trouble != self._trouble:
+                log.warning("%s", trouble)
+            self._trouble = trouble
             return False
+        self._trouble = ""
         with self._lock:
             there = frozenset(self._roll.update(nodes_of(told)))
             come, gone, self._there = there - self._there, self._there - there, there
