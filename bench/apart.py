@@ -30,7 +30,7 @@ from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.runner import Runner
 from pipelines.jobs.spoken import VERSION, Setup
 from pipelines.jobs.worker import Worker
-from pipelines.requests.request import Request
+from pipelines.requests.request import TextToImage
 from pipelines.runtime.runner import open_runner
 from pipelines.steps.store import KeptSteps
 from ui.door.own_addresses import own_addresses
@@ -58,7 +58,7 @@ def measure(rounds: int) -> list[Row]:
     return compare(times, base, {name: SHARE + SECONDS / statistics.median(times[base]) for name in variants if name != base})
 
 
-def timed(number: int, runner: Runner, request: Request, outputs: Path, after: ExitStack) -> Timed:
+def timed(number: int, runner: Runner, request: TextToImage, outputs: Path, after: ExitStack) -> Timed:
     """A job on this device, in a book of its own."""
     after.callback(runner.close)
     own, steps = outputs / str(number), KeptSteps(outputs, BUDGET)

@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -162,8 +162,8 @@ class Faults:
 
     def _request(self, seed: int) -> TextToImage:
         checkpoint = starter_request(self._catalog.checkpoints()[0]).checkpoint
-        shape = {"steps": 6, "width": 128, "height": 128, "batch_count": PICTURES}
-        return TextToImage(checkpoint=checkpoint, prompt="a red house", seed=seed, **shape)
+        asked = TextToImage(checkpoint=checkpoint, prompt="a red house", seed=seed, batch_count=PICTURES)
+        return replace(asked, steps=6, width=128, height=128)
 
     def _count(self, row: Row, job: str, seed: int, told: set[Path]) -> None:
         self._told |= told

@@ -292,5 +292,6 @@ def test_two_computers_of_a_real_cluster_draw_what_one_draws_alone_and_a_kill_lo
         if second:
             second.terminate()
             said, _ = second.communicate(timeout=30)
-    assert second.returncode == 0 and said.startswith(f"This computer draws for the studio at {address}")
+            assert second.returncode == 0
+    assert said.startswith(f"This computer draws for the studio at {address}")
     assert set(actors()) == before
