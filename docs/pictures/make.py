@@ -201,6 +201,32 @@ def grid(page: Page) -> None:
     page.wait_for_timeout(1500)
 
 
+def video(page: Page) -> None:
+    """A boat at dawn, as a clip of which one frame is looked at."""
+    draw(page, "txt2img", width=128, height=128, prompt="a red boat on the left on the sea at dawn", seed=4)
+    part(page, "txt2img", "send").click()
+    part(page, "txt2img", "to-video").click()
+    page.locator("#video-generate").wait_for(timeout=PATIENCE)
+    draw(page, "video", seed=3)
+    page.locator(".clip-frame").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(1000)
+
+
+def turn(page: Page) -> None:
+    """A house, and a sheet of six views from above."""
+    open_tab(page, "Turn")
+    with page.expect_file_chooser() as chooser:
+        page.locator("#turn-image [data-part=open]").click()
+    chooser.value.set_files(HERE.parent.parent / "models" / "starter" / "turn" / "house.png")
+    page.locator("#turn-dial [data-part=seen]").wait_for()
+    fill(page, "turn", azimuth=40, elevation=10, views=6, seed=1)
+    page.locator("#turn-generate").click()
+    expect(part(page, "turn", "facts")).to_have_text(re.compile("^384 × 256"), timeout=PATIENCE)
+    page.wait_for_timeout(1000)
+
+
 def models(page: Page) -> None:
     studio(page)
     open_tab(page, "Models")
@@ -279,6 +305,8 @@ PICTURES = {
     "control": Picture(control, dark=True),
     "outpaint": Picture(outpaint),
     "depth": Picture(depth, dark=True),
+    "video": Picture(video),
+    "turn": Picture(turn),
     "forming": Picture(forming),
     "phone": Picture(phone, phone=True),
     "inside": Picture(inside),
