@@ -129,6 +129,7 @@ export const build = ({ element, trigger, props, watch }) => {
   const showJob = (job) => {
     element.dataset.state = job.state;
     latest = job;
+    if (job.frames > 0 && !clips) wanted("clip_forming").catch(() => null); // on its way before the first preview is
     bar.show(job, jobs.waiting() - 1);
     showFrame(job);
     pictures.add(job.pictures);
