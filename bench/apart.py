@@ -1,6 +1,7 @@
 """The starter's job of 20 steps on a device that is far, told and answered in plain values, against one in this process.
 
-Far is in a process of its own, and by Ray where that is installed (`packages/ray.lock`), in a cluster of this one computer.
+Far is in a process of its own, with the studio's folders and with others, and by Ray where that is installed (`packages/ray.lock`), in a
+cluster of this one computer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,10 +30,13 @@ from pipelines.images.store import INPUTS, Inputs
 from pipelines.jobs.far import FarRunner, open_apart
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.runner import Runner
+from pipelines.jobs.sending import Sending
 from pipelines.jobs.spoken import VERSION, Setup
+from pipelines.jobs.wanted import Here
 from pipelines.jobs.worker import Worker
+from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.request import TextToImage
-from pipelines.runtime.runner import open_runner
+from pipelines.runtime.runner import ModelRunner, open_runner
 from pipelines.steps.store import KeptSteps
 from ui.door.own_addresses import own_addresses
 
@@ -50,6 +55,7 @@ def measure(rounds: int) -> list[Row]:
         here = open_runner(catalog, "cpu", Inputs(outputs / INPUTS), steps=steps)
         setup = Setup(VERSION, "cpu", str(folder), [], name, BUDGET, 0, 0, 1, False)
         runners: dict[str, Runner] = {"a job in this process": here, "a job apart": open_apart(catalog, setup, sys.executable)}
+        runners["the same, with folders of its own"] = with_folders(catalog, setup, here)
         if find_spec("ray"):
             runners["a job by Ray"] = by_ray(catalog, setup, outputs, after)
         variants = {kind: timed(number, runner, request, outputs, after) for number, (kind, runner) in enumerate(runners.items())}
@@ -66,6 +72,14 @@ def timed(number: int, runner: Runner, request: TextToImage, outputs: Path, afte
     after.callback(worker.book.close)
     after.callback(worker.close)
     return lambda: one_job(worker, runner, request)
+
+
+def with_folders(catalog: Catalog, setup: Setup, here: ModelRunner) -> FarRunner:
+    """A device that shares no folder. The starter is not sent, so what is measured is being told and asked."""
+    starter = HERE / "models" / "starter"
+    own = replace(setup, outputs="", root=str(Path(setup.outputs) / "device"), room=BUDGET)
+    folders = Here(starter, catalog, Annotators([], starter), here.inputs, here.steps)
+    return open_apart(catalog, own, sys.executable, Sending(folders, here.files, BUDGET))
 
 
 def by_ray(catalog: Catalog, setup: Setup, outputs: Path, after: ExitStack) -> FarRunner:

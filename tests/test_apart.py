@@ -133,7 +133,7 @@ def test_a_process_that_answers_no_more_is_lost_with_a_sentence(tmp_path: Path, 
     ended: list[bool] = []
     runner = FarRunner(Catalog(toy_model_folder(tmp_path / "toy")), asks, answers, setup_of(tmp_path), lambda: ended.append(True), 0.3)
     with pytest.raises(RuntimeError):
-        next(runner.batches(LOOPS))
+        next(next(runner.batches(LOOPS)))
     assert runner.lost == (HANGS if hangs else GONE) and ended == [True] * hangs
     for file in (said, asks, asked):
         file.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import re
 import sys
@@ -21,8 +22,11 @@ from PIL import Image
 from models.errors import UserError
 from models.files import Overrides
 from models.library.received import OTHERWISE, Received
+from models.library.told import told_from
+from models.library.told_catalog import ToldCatalog
 from models.memory.forecast import Machine
 from models.memory.manager import Key
+from pipelines.cluster.home import on_this_computer
 from pipelines.images.store import INPUTS, Inputs
 from pipelines.jobs import spoken, spoken_files
 from pipelines.jobs.events import Picture, Step
@@ -41,11 +45,11 @@ from pipelines.runtime.apart import OTHER_PROGRAM, checked, opened
 from pipelines.runtime.receiving import PLAIN_NAMES, Receiving
 from pipelines.runtime.runner import ModelRunner
 from pipelines.runtime.serving import Answers, Serving
-from tests.support.card_toys import Library, Workshop, given, write_library
+from tests.support.card_toys import Library, Workshop, given, write_small_library
 from tests.support.drawn_away import worker_in
 from tests.support.kept import Drawings, branched, runner_with
 from tests.support.toy_weights import CPU
-from tests.support.toys import ToyPainter, toy_studio, wait_until
+from tests.support.toys import ToyPainter, toy_model_folder, toy_studio, wait_until
 
 ROOM = 10**9
 RANGE = 2**16  # bytes
@@ -54,7 +58,7 @@ TIMES = re.compile(r"[0-9]+\.[0-9]+ s\b|20[0-9]{2}-[-0-9T:.+Z ]*")
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    return write_library(tmp_path_factory.mktemp("library"))
+    return write_small_library(tmp_path_factory.mktemp("library"))
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +80,13 @@ def here_of(library: Library, local: ModelRunner) -> Here:
 
 def serve(asked: BinaryIO, said: BinaryIO) -> None:
     """What a process does, in a thread."""
-    number, setup = spoken.read_frame(asked)
-    runner, receiving = opened(checked(setup))
-    says = Answers(said)
-    serving = Serving(runner, asked, says, receiving=receiving)
-    says.say(number, serving.standing())
-    serving.serve()
-    said.close()
+    with said:
+        number, setup = spoken.read_frame(asked)
+        runner, receiving = opened(checked(setup))
+        says = Answers(said)
+        serving = Serving(runner, asked, says, receiving=receiving)
+        says.say(number, serving.standing())
+        serving.serve()
 
 
 def far(library: Library, local: ModelRunner, root: Path, room: int = ROOM) -> FarRunner:
@@ -227,13 +231,13 @@ def test_steps_that_are_made_go_there_and_those_that_are_not_kept_are_drawn_ther
         plain = TextToImage(**given(steps=4))
         for event in drawings.events(plain, keep=False):
             if isinstance(event, Step) and event.state and event.index <= 3:
-                here.steps.add("job", "", event.state())
-        assert steps_of(runner, plain, Progress(job="job"))[0] == 1, "it goes on from its last kept step"
+                here.steps.add("another", "", event.state())
+        assert steps_of(runner, plain, Progress(job="another"))[0] == 1, "it goes on from its last kept step"
 
 
 def test_a_picture_that_is_put_by_there_comes_here_and_one_that_lies_does_not(library: Library, local: ModelRunner, tmp_path: Path) -> None:
     workshop = Workshop(local)
-    request = ImageToImage(**workshop.over | {"loops": 2, "steps": 2})
+    request = replace(ImageToImage(**workshop.over), loops=2, steps=2)
     expected, progress = drawn(local, request), Progress()
     own = replace(here_of(library, local), inputs=Inputs(tmp_path / INPUTS))
     for picture in (workshop.picture,):
@@ -258,14 +262,14 @@ def test_a_picture_that_is_put_by_there_comes_here_and_one_that_lies_does_not(li
      {"sort": "beside", "name": "clip_vision/C:x"}, {"sort": "steps", "name": "a.steps"}],
 )  # fmt: skip
 def test_no_name_leads_out_of_its_folder(tmp_path: Path, file: dict[str, object]) -> None:
-    receiving = Receiving(tmp_path / "device", [], tmp_path / "starter", ROOM)
+    receiving = Receiving(tmp_path / "device", [], toy_model_folder(tmp_path / "starter"), ROOM)
     row: dict[str, object] = {"digest": hashlib.sha256(b"x").hexdigest(), "size": 1, "whose": "", "name": "", **file}
     wanted = spoken_files.Wanted([], [row])
     assert receiving.answer(wanted) == spoken_files.Lacking([[row["digest"], 0]])
     receiving.answer(spoken_files.Range(str(row["digest"]), 0, b"x"))
     with pytest.raises(UserError, match=f"{PLAIN_NAMES[:20]}|not here"):
         receiving.answer(wanted)
-    assert {each.name for each in tmp_path.iterdir()} == {"device"}
+    assert {each.name for each in tmp_path.iterdir()} == {"device", "starter"}
 
 
 @pytest.mark.parametrize("answer", [[["ab", 0]], [["ab" * 32, 0]], ["x"], [[1, 2, 3]]])
@@ -274,6 +278,29 @@ def test_what_a_worker_asks_for_beyond_the_job_it_does_not_get(library: Library,
     lies = lambda value: spoken_files.Lacking(cast("list[list[object]]", answer))  # noqa: E731
     with pytest.raises(UserError, match="Start Atelier anew"):
         list(sending.sent(TextToImage(), Progress(), lies, lambda key: None, "cpu"))
+
+
+def test_what_is_told_of_a_model_is_known_as_it_is_here(library: Library, local: ModelRunner, tmp_path: Path) -> None:
+    catalog, there = local.catalog, ToldCatalog(library.root / "starter")
+    entry = next(entry for entry in catalog.models("lora") if entry.called == "ink")
+    told = told_from(json.loads(json.dumps(catalog.told(entry.id, 60).said())), tmp_path / "shown" / "model.safetensors", "")
+    there.tell([told])
+    found = there.model(entry.id)
+    assert (found.true_name, found.called, found.identity, found.metadata) == ("ink", "ink", entry.identity, entry.metadata)
+    assert there.hash(entry.id) == catalog.hash(entry.id) == told.file.hash
+    assert there.by_hash("lora", catalog.hash(entry.id)[:10]) == found, "what a branch names by its hash is found"
+    there.override(entry.id, Overrides(note="mine"))
+    assert there.model(entry.id).overrides == Overrides(note="mine")
+    there.override(entry.id, Overrides())
+    assert there.model(entry.id).overrides == Overrides()
+    with pytest.raises(UserError, match="another version"):
+        told_from({"file": {}}, tmp_path, "")
+
+
+def test_on_another_computer_no_name_of_a_folder_leads_out_of_it() -> None:
+    setup = spoken.Setup(spoken.VERSION, "cpu", "", [], "", 0, 0, 0, 1, False, root="..")
+    with pytest.raises(UserError, match=PLAIN_NAMES[:20]):
+        on_this_computer(setup)
 
 
 def test_another_program_is_refused_with_a_sentence(library: Library, tmp_path: Path) -> None:
@@ -312,7 +339,7 @@ def test_a_process_with_an_empty_folder_draws_jobs_as_the_studio_does(
 
     def opened() -> FarRunner:
         folders = Here(tmp_path / "starter", here.catalog, Annotators([], tmp_path / "starter"), here.inputs, here.steps)
-        setup = setup_of(library, tmp_path / "device")
+        setup = setup_of(library, tmp_path / "away" / "device")
         far.append(open_apart(here.catalog, setup, sys.executable, Sending(folders, here.files, ROOM, RANGE)))
         return far[-1]
 
@@ -329,7 +356,8 @@ def test_a_process_with_an_empty_folder_draws_jobs_as_the_studio_does(
     assert len(ours) == 1 and here.made == request.steps, "the second one was drawn there"
     assert theirs == ours
     wait_until(lambda: len(list(here.steps.folder.glob("*.steps"))) == 2)
-    assert not list((tmp_path / "device" / "job").glob("*")) and list((tmp_path / "device" / "received").glob("*/whole"))
+    device = tmp_path / "away" / "device"
+    assert not list((device / "job").glob("*")) and list((device / "received").glob("*/whole"))
     both.close()
 
 
@@ -350,7 +378,7 @@ class Sends(ToyPainter):
 def test_what_goes_to_a_device_is_told_and_teaches_nothing_of_its_pace(tmp_path: Path) -> None:
     runner = Sends(step_seconds=0.01)
     studio = toy_studio(tmp_path, runner=runner)
-    plain = TextToImage(steps=2, checkpoint="A", seed=1)
+    plain = TextToImage(steps=2, seed=1)
     job = studio.submit(plain, "ada")
     wait_until(lambda: studio.job(job, "ada").state == "done")
     before = studio.book.queue.expected(plain)

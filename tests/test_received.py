@@ -75,17 +75,21 @@ def test_a_range_that_lies_is_refused_and_a_file_that_is_another_is_thrown_away(
 
 def test_the_budget_holds_what_was_needed_last_and_never_gives_up_what_the_job_in_hand_needs(tmp_path: Path) -> None:
     received = store(tmp_path, budget=2500)
-    for age, content in ((30, ONE), (20, TWO)):
+    for age, content in ((20, ONE), (30, TWO)):
         received.lacks(sizes(content))
         bring(received, content)
         os.utime(received.folder / digest(content), (age, age))
     received.lacks(sizes(ONE))  # it is needed again, so the other one goes
-    received.lacks(sizes(ONE, THREE))
+    received.lacks(sizes(THREE))
     bring(received, THREE)
     assert {each.name for each in received.folder.iterdir()} == {digest(ONE), digest(THREE)}
+    os.utime(received.folder / digest(ONE), (10, 10))
+    received.lacks(sizes(ONE, TWO))
+    bring(received, TWO)
+    assert {each.name for each in received.folder.iterdir()} == {digest(ONE), digest(TWO)}, "the older one is needed"
     with pytest.raises(UserError, match=r"files of 0\.0 MB.*at most 0\.0 MB"):
         received.lacks(sizes(ONE, TWO, THREE))
-    assert received.lacks(sizes(ONE, THREE)) == {}, "nothing was given up for what there is no room for"
+    assert received.lacks(sizes(ONE, TWO)) == {}, "nothing was given up for what there is no room for"
     own = tmp_path / "models"
     own.mkdir()
     (own / "large").write_bytes(b"x" * 5000)

@@ -48,9 +48,11 @@ class Home:
 
 def on_this_computer(setup: Setup) -> Setup:
     """Where the studio shares no folders, those of this computer: what is told of them there has its last name here."""
+    from pipelines.runtime.receiving import within
+
     if not setup.root:
         return setup
-    root = Path(os.environ.get(OWN_FOLDER) or KEPT) / Path(setup.root).name
+    root = within(Path(os.environ.get(OWN_FOLDER) or KEPT), Path(setup.root).name)
     folders = [str(HERE / "models" / "weights"), *filter(None, os.environ.get(OWN_MODELS, "").split(os.pathsep))]
     return replace(setup, starter=str(HERE / "models" / "starter"), models=folders, root=str(root))
 

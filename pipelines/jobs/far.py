@@ -305,6 +305,6 @@ def open_apart(catalog: Catalog, setup: spoken.Setup, python: str, sending: Send
     asks = process.stdin
     try:
         return FarRunner(catalog, asks, process.stdout, setup, end, sending=sending)
-    except UserError:
+    except (UserError, RuntimeError):
         end()
         raise

@@ -41,7 +41,8 @@ class Setup:
     """The first thing that a process is told: its device, and the folders that it shares with the studio.
 
     `root`: a folder of its own instead, where all that it needs comes to by content; `models` are then people's folders on its side, and
-    `outputs` is nothing. `room`: bytes of files that may be kept there. `program`: see `pipelines.jobs.program`.
+    `outputs` is nothing. On another computer `root` is a plain name, and the folders are those of the program there. `room`: bytes of
+    files that may be kept there. `program`: see `pipelines.jobs.program`.
     """
 
     version: int

@@ -107,9 +107,9 @@ class Receiving:
         """Where the runner looks for it."""
         match file.sort:
             case "model":
-                return _within(self._shown / _key(file.whose), file.name)
+                return within(self._shown / _key(file.whose), file.name)
             case "beside":
-                return _within(self.beside, file.name)
+                return within(self.beside, file.name)
             case "input":
                 return self._input(file.whose)
             case "going" | "steps":
@@ -121,10 +121,10 @@ class Receiving:
         """A model: a file, a folder, or a part of the starter."""
         own, model_id = model.get("own"), table(model.get("file")).get("id")
         if isinstance(own, str) and own:
-            return self._starter if own == "." else _within(self._starter, own)
+            return self._starter if own == "." else within(self._starter, own)
         names = [each.name for each in files if each.sort == "model" and each.whose == model_id]
         place = self._shown / _key(str(model_id))
-        return _within(place, names[0]) if names and model.get("folder") is False else place
+        return within(place, names[0]) if names and model.get("folder") is False else place
 
     # ------------------------------------------------------------------------------------------ what else is asked
 
@@ -156,8 +156,8 @@ def _key(model_id: str) -> str:
     return hashlib.sha256(model_id.encode()).hexdigest()[:32]
 
 
-def _within(folder: Path, name: str) -> Path:
-    """Raises `UserError` for what leads anywhere else, or is no name everywhere."""
+def within(folder: Path, name: str) -> Path:
+    """A place in a folder, by names with / between. Raises `UserError` for what leads anywhere else, or is no name everywhere."""
     parts = name.split("/")
     if len(parts) > DEEPEST or not all(_is_plain(part) for part in parts):
         raise UserError(PLAIN_NAMES)

@@ -66,14 +66,19 @@ class Library:
 
 
 def write_library(root: Path) -> Library:
-    checkpoints = root / "models" / "checkpoints"
-    write_toy_model(root / "starter")
-    write_toy_model(checkpoints / "other", seed=1)
+    library, checkpoints = write_small_library(root), root / "models" / "checkpoints"
     write_toy_model(checkpoints / "painting", channels_in=9)
     write_toy_model(checkpoints / "deep", channels_in=5)
     write_toy_model(checkpoints / "large", family=SDXL)
     write_toy_model(checkpoints / "refiner", family=SDXL_REFINER, seed=1)
     write_toy_model(checkpoints / "larger", "v_prediction", family=X4_UPSCALER)
+    return library
+
+
+def write_small_library(root: Path) -> Library:
+    """The starter, one checkpoint, and what may be named beside it."""
+    write_toy_model(root / "starter")
+    write_toy_model(root / "models" / "checkpoints" / "other", seed=1)
     _write_added(root / "models")
     _write_controls(root / "models", load_toy_model(root / "starter"))
     return Library(root)
