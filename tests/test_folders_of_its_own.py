@@ -385,7 +385,7 @@ def test_what_goes_to_a_device_is_told_and_teaches_nothing_of_its_pace(tmp_path:
     job = studio.submit(replace(plain, prompt="sent"), "ada")
     wait_until(lambda: runner.reading is not None)
     news = asyncio.run(studio.watch(job, "ada", 0, 0))
-    assert (news["message"], news["preparing"], news["step"]) == ("Models go to cuda:1, 34 %", "", 0)
+    assert (news["message"], news["preparing"], news["step"]) == ("34 %: models go to cuda:1", "", 0)
     runner.reading = None
     wait_until(lambda: studio.job(job, "ada").state == "done")
     assert before and studio.book.queue.expected(plain) == studio.book.queue.expected(plain, reads=True) == before

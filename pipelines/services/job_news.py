@@ -137,8 +137,8 @@ async def newer(bell: Bell, is_so: Callable[[], bool], timeout: float, name: str
 
 
 def _sent(key: Key | None) -> str:
-    """What goes to the device that draws, "" where nothing does."""
-    return f"Models go to {key.id}, {key.family}" if key and is_sending(key) else ""
+    """What goes to the device that draws, "" where nothing does. The number comes first: what is too long for its place ends early."""
+    return f"{key.family}: models go to {key.id}" if key and is_sending(key) else ""
 
 
 def _in_motion(standing: JobNews, preparing: str, live: JobProgress, after: int) -> JobNews:
