@@ -16,7 +16,7 @@ LINK = re.compile(r"\]\(([^()\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"")
 CODE = re.compile(r"`[^`\n]*`|^(?: {4}|\t)[^\n]*$", re.MULTILINE)
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 STRIPS = ROOT / "docs" / "pictures" / "samplers"  # `test_samplers_told.py` asks for these
-MOST_PICTURES = 1_500_000  # bytes of all pictures in docs
+MOST_PICTURES = 1_600_000  # bytes of all pictures in docs
 
 
 def links(page: Path) -> list[str]:
