@@ -31,6 +31,7 @@ QUIET = {
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "3000",
     "RAY_health_check_failure_threshold": "4",
+    "RAY_worker_niceness": "0",  # a device is as good as one beside the studio
     "RAY_memory_monitor_refresh_ms": "0",  # what may lie in memory is the manager's to know
     "RAY_enable_metrics_collection": "0",
     "RAY_task_events_report_interval_ms": "0",
