@@ -63,13 +63,8 @@ class Line:
         threading.Thread(target=self._listen, name="far", daemon=True).start()
 
     def ask(self, value: spoken.Value, patience: float = PATIENCE) -> spoken.Value:
-        """Raises `Gone`, `TimeoutError`; `UserError` or `RuntimeError` where that is the answer."""
-        answer = self.put(value).result(patience)
-        if isinstance(answer, spoken.Refused):
-            raise UserError(answer.sentence)
-        if isinstance(answer, spoken.Broken):
-            raise RuntimeError(answer.words)
-        return answer
+        """Raises as `answer_of`."""
+        return answer_of(self.put(value), patience)
 
     def put(self, value: spoken.Value) -> Future[spoken.Value]:
         """The answer comes later. Raises `Gone`."""
@@ -104,6 +99,16 @@ class Line:
         self._ended()
         for future in left.values():
             future.set_exception(Gone())
+
+
+def answer_of(asked: Future[spoken.Value], patience: float) -> spoken.Value:
+    """Raises `Gone`, `TimeoutError`; `UserError` or `RuntimeError` where that is the answer."""
+    answer = asked.result(patience)
+    if isinstance(answer, spoken.Refused):
+        raise UserError(answer.sentence)
+    if isinstance(answer, spoken.Broken):
+        raise RuntimeError(answer.words)
+    return answer
 
 
 class FarRunner:
@@ -214,11 +219,21 @@ class FarRunner:
             self.tell()
 
     def _events(self, progress: Progress) -> Events:
+        """The next one is asked for while this one is heard, so the device does not wait for the way there and back. What is asked for and
+        not wanted any more ends at the next place to stop at.
+        """
         try:
-            while not isinstance(said := self._ask(spoken.NextEvent(progress.batch, progress.pictures)), spoken.Over):
+            ahead = self._next(progress)
+            while True:
+                asked, ahead = ahead, self._next(progress)
+                if isinstance(said := self._answer(asked), spoken.Over):
+                    return
                 yield self._event(said, progress)
         finally:
             self._leave(spoken.LeaveBatch())
+
+    def _next(self, progress: Progress) -> Future[spoken.Value]:
+        return self._put(spoken.NextEvent(progress.batch, progress.pictures))
 
     def _event(self, said: spoken.Value, progress: Progress) -> Event | None:
         if isinstance(said, spoken.StepSaid | spoken.PictureSaid):
@@ -245,8 +260,18 @@ class FarRunner:
         return Step(said.index, said.count, said.batch, said.batches, look, said.before, left)
 
     def _ask(self, value: spoken.Value) -> spoken.Value:
+        return self._answer(self._put(value))
+
+    def _put(self, value: spoken.Value) -> Future[spoken.Value]:
         try:
-            return self._line.ask(value, self._patience)
+            return self._line.put(value)
+        except Gone as error:
+            self._gone()
+            raise RuntimeError(self.lost) from error
+
+    def _answer(self, asked: Future[spoken.Value]) -> spoken.Value:
+        try:
+            return answer_of(asked, self._patience)
         except TimeoutError as error:
             self.lost = self.lost or HANGS
             self.close()

@@ -110,7 +110,8 @@ class Serving:
             case spoken.Draw():
                 return self._begin(value)
             case spoken.NextBatch() | spoken.NextEvent():
-                self._progress.batch, self._progress.pictures = value.batch, value.pictures
+                self._progress.batch = value.batch
+                self._progress.pictures = max(value.pictures, self._progress.pictures)  # it may be asked before the last one was heard
                 return self._next_batch() if isinstance(value, spoken.NextBatch) else self._next_event()
             case spoken.LeaveBatch():
                 return self._leave(whole=False)
