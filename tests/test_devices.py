@@ -157,6 +157,22 @@ def test_a_setting_of_the_process_is_shared_by_who_wants_the_same_and_waited_for
     setting.leave()
 
 
+def test_a_device_that_is_paused_while_it_chooses_takes_nothing(tmp_path: Path) -> None:
+    class Chooses(ToyPainter):
+        def at_hand(self) -> list[str]:
+            worker.pause(0, True)
+            return []
+
+    book, runner = JobBook(tmp_path / "studio.db", tmp_path), Chooses()
+    worker = Worker(book, Outputs(tmp_path), lambda: runner)
+    book.submit(REQUEST, "ada")
+    assert not worker.run_next(runner) and not runner.drawn
+    worker.pause(0, False)
+    runner.at_hand = lambda: []
+    assert worker.run_next(runner) and runner.drawn
+    book.close()
+
+
 def test_errands_are_done_where_networks_can_be_looked_at_also_while_that_device_pauses(tmp_path: Path) -> None:
     here, apart = ToyPainter(), ToyPainter(is_apart=True)
     studio = studio_of(tmp_path, here, apart)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from pipelines import TextToImage
-from tests.support.page_fixtures import House, Visit, browser, context, house, house_with, visit
+from tests.support.page_fixtures import House, Visit, browser, context, house, house_with, visit, wait_for
 from tests.test_page_compare import RED, keep, plain, user_of
 from tests.test_page_people import AWAY
 
@@ -95,7 +95,7 @@ def test_a_guest_comments_on_a_spot_and_the_owner_sees_it_answers_and_settles_it
 
     dot = owner.locator("#stage .spots .spot")
     expect(dot).to_have_text("1")  # without a reload
-    assert place_of(dot, owner.locator("#stage [data-part=picture]")) == pytest.approx((0.25, 0.75), abs=0.02)
+    wait_for(owner, lambda: place_of(dot, owner.locator("#stage [data-part=picture]")) == pytest.approx((0.25, 0.75), abs=0.02))
     expect(part(owner, "count")).to_have_text("1")
     dot.click()
     thread = part(owner, "threads").locator("li")

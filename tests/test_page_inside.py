@@ -141,14 +141,18 @@ def test_one_more_run_shows_attention_guidance_and_a_step_to_take_along(visit: V
     canvas = page.locator(".inside-frame canvas")
     canvas.click(position={"x": 40, "y": 40})
     assert page.locator(".inside-bar").count() == 3
-    box = canvas.bounding_box()
-    assert box
+    before = page.locator(".inside-spot").inner_text()
     with closing_wire(visit) as wire:  # by a finger: what stands there now is another spot's
-        before = page.locator(".inside-spot").inner_text()
-        point = {"x": box["x"] + box["width"] - 9, "y": box["y"] + box["height"] - 9}
-        wire.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
-        wire.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        wait_for(page, lambda: page.locator(".inside-spot").inner_text() != before)
+
+        def touched() -> str:
+            box = canvas.bounding_box()  # anew each time: what comes in beside it may move it
+            assert box
+            point = {"x": box["x"] + box["width"] - 9, "y": box["y"] + box["height"] - 9}
+            wire.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
+            wire.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+            return page.locator(".inside-spot").inner_text()
+
+        wait_for(page, lambda: touched() != before)
     seen = page.locator(".inside-caption").inner_text()
     page.get_by_role("button", name="Those that look at words most").click()
     wait_for(page, lambda: page.locator(".inside-caption").inner_text() != seen)

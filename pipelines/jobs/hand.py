@@ -187,7 +187,7 @@ class Hand:
             return False
         helped = self._do_errand(runner)
         self.shared.recover()
-        job = None if self.paused else self._claim(runner)
+        job = self._claim(runner)
         if job:
             self._run(job, runner)
         return helped or job is not None
@@ -245,10 +245,10 @@ class Hand:
     # ------------------------------------------------------------------------------------------ one job
 
     def _claim(self, runner: Runner) -> Job | None:
-        ready = at_hand(runner)
+        ready, lacks = at_hand(runner), coming(runner)
         others = self.shared.beside(self)
         with self.shared.claiming:
-            job = self.shared.book.claim(ready, others, runner.device_name if others else "", coming(runner))
+            job = None if self.paused else self.shared.book.claim(ready, others, runner.device_name if others else "", lacks)
             if job:
                 self.live = self.shared.live[job.id] = begun(job, self.shared.versions.next(), self.shared.book.pictures_of)
                 self.live.reading = self.reading

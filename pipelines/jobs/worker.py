@@ -193,9 +193,10 @@ class Worker:
 
     def pause(self, number: int, pauses: bool) -> None:
         """A device draws the batch in work to its end, and then nothing until it goes on. Nothing for a number that there is not."""
-        for hand in self.hands:
-            if hand.number == number:
-                hand.paused = pauses
+        with self._claiming:  # whoever was about to take a job up has it already, or does not get it
+            for hand in self.hands:
+                if hand.number == number:
+                    hand.paused = pauses
         self.changed()
 
     def between_jobs(self, person: str, work: Callable[[Runner], Answer], device: int | None = None) -> Future[Answer]:
