@@ -77,9 +77,9 @@ def test(arguments: list[str]) -> int:
     if arguments in (
         [],
         ["--smoke"],
-    ):  # many: a file at a time, with one thread each; two more than there are cores, as each has work for little more than half of one
+    ):  # many: a file at a time, with one thread each; one more than there are cores, as tests of the page wait half of their time
         environment.setdefault("OMP_NUM_THREADS", "1")
-        arguments = [*arguments, "-n", str(min((os.cpu_count() or 1) + 2, 4)), "--dist", "loadfile", "--no-loadscope-reorder"]
+        arguments = [*arguments, "-n", str(min((os.cpu_count() or 1) + 1, 4)), "--dist", "loadfile", "--no-loadscope-reorder"]
     os.chdir(ROOT)
     return become([str(venv_python(ROOT)), "-m", "pytest", *arguments], environment)
 
