@@ -168,7 +168,7 @@ def test_a_device_that_is_paused_while_it_chooses_takes_nothing(tmp_path: Path) 
     book.submit(REQUEST, "ada")
     assert not worker.run_next(runner) and not runner.drawn
     worker.pause(0, False)
-    runner.at_hand = lambda: []
+    runner.at_hand = list
     assert worker.run_next(runner) and runner.drawn
     book.close()
 

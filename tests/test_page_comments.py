@@ -66,6 +66,7 @@ def say_of_a_spot(friend: Page, picture: str) -> None:
     part(friend, "spot").click()
     expect(part(friend, "hint")).to_contain_text("Press the picture")
     layer = part(friend, "map").locator(".spots")
+    wait_for(friend, lambda: bool((box := layer.bounding_box()) and box["width"] > 20))  # over a picture that has come
     box = layer.bounding_box()
     assert box
     layer.click(position={"x": box["width"] / 4, "y": box["height"] * 3 / 4})
