@@ -143,6 +143,10 @@ def test_the_eraser_takes_away_what_it_covers(inpaint: Easel) -> None:
     assert np.abs(inpaint.layer().astype(int) - expected).max() <= 1
 
 
+# Whatever the browser has put off until it draws, as it does with moves of a mouse, has come.
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
 def test_undo_and_redo_lead_through_every_state_byte_for_byte(inpaint: Easel) -> None:
     chance = random.Random(4)
     inpaint.actual()
@@ -154,6 +158,7 @@ def test_undo_and_redo_lead_through_every_state_byte_for_byte(inpaint: Easel) ->
             inpaint.stroke(*[(chance.randint(100, 500), chance.randint(100, 400)) for _ in range(4)])
         else:
             inpaint.part(act).click()
+        inpaint.js(DRAWN)
         now = inpaint.layer()
         if not np.array_equal(now, states[-1]) or act == "stroke":
             states.append(now)
@@ -161,6 +166,7 @@ def test_undo_and_redo_lead_through_every_state_byte_for_byte(inpaint: Easel) ->
     canvas.focus()
     for state in reversed(states[:-1]):
         inpaint.page.keyboard.press("Control+z")
+        inpaint.js(DRAWN)
         assert np.array_equal(inpaint.layer(), state)
     for state in states[1:]:
         inpaint.page.keyboard.press("Control+Shift+z")
