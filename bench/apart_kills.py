@@ -13,10 +13,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from bench.engine import HERE, starter_request
+from bench.engine import HERE, starter_request, until
 from models.library.catalog import Catalog
 from pipelines.images.store import INPUTS, Inputs
 from pipelines.job_book.book import ENDED, JobBook
@@ -57,7 +56,7 @@ def killed(outputs: Path, kills: int, dice: random.Random) -> str:
     here = open_runner(catalog, "cpu", Inputs(outputs / INPUTS), steps=steps)
     worker = Worker(book, Outputs(outputs), lambda: here, steps=steps, further=lambda: [opened])
     worker.start()
-    _until(lambda: worker.devices == 2)
+    until(LONGEST, lambda: worker.devices == 2)
     worker.pause(0, True)
     base, told, jobs = starter_request(catalog.checkpoints()[0]), set[Path](), list[str]()
     for number in range(kills):
@@ -66,11 +65,11 @@ def killed(outputs: Path, kills: int, dice: random.Random) -> str:
         )
         jobs.append(worker.submit(request, "somebody"))
         drawn = dice.randrange(PICTURES)
-        _until(lambda drawn=drawn: (live := worker.live(jobs[-1])) is not None and live.step is not None and live.drawn >= drawn)
+        until(LONGEST, lambda drawn=drawn: (live := worker.live(jobs[-1])) is not None and live.step is not None and live.drawn >= drawn)
         time.sleep(dice.random() * WITHIN)
         told |= {record.path for record in book.pictures_of(jobs[-1])}
         os.kill(processes[-1], signal.SIGKILL)
-        _until(lambda: (job := book.job(jobs[-1])) is not None and job.state in ENDED)
+        until(LONGEST, lambda: (job := book.job(jobs[-1])) is not None and job.state in ENDED)
     wrong = sum(
         [record.seed for record in book.pictures_of(job)] != [number + index for index in range(PICTURES)]
         for number, job in enumerate(jobs)
@@ -88,14 +87,6 @@ def killed(outputs: Path, kills: int, dice: random.Random) -> str:
 def _children() -> set[int]:
     listed = Path(f"/proc/{os.getpid()}/task").glob("*/children")
     return {int(each) for path in listed for each in path.read_text().split()}
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + LONGEST
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError
-        time.sleep(0.01)
 
 
 if __name__ == "__main__":

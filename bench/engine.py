@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -142,3 +142,12 @@ def first_preview(atelier: Studio, request: TextToImage) -> float:
     while atelier.current(USER):
         time.sleep(0.002)
     return seconds
+
+
+def until(longest: float, condition: Callable[[], bool]) -> None:
+    """Raises `TimeoutError` when it does not come true within `longest` seconds."""
+    end = time.monotonic() + longest
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(0.01)

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from bench.engine import HERE, starter_request
+from bench.engine import HERE, starter_request, until
 from models.library.catalog import Catalog
 from pipelines.cluster.room import Room
 from pipelines.cluster.secret import own_token
@@ -120,7 +120,7 @@ class Faults:
         after.callback(room.close)
         after.callback(self._worker.close)
         self._worker.start()
-        _until(lambda: self._worker.devices == 1)
+        until(LONGEST, lambda: self._worker.devices == 1)
         self._worker.pause(0, True)
         room.start([], draws=False)
         for number, name in ((2, "cellar"), (3, "kitchen")):
@@ -136,7 +136,7 @@ class Faults:
         after.callback(joined.terminate)
 
     def _all_there(self) -> None:
-        _until(lambda: sum(hand.draws for hand in self._worker.hands[1:]) == 2)
+        until(LONGEST, lambda: sum(hand.draws for hand in self._worker.hands[1:]) == 2)
 
     def rows(self, faults: Sequence[str], times: int) -> list[Row]:
         found = [Row(fault) for fault in faults]
@@ -149,11 +149,11 @@ class Faults:
         self._all_there()
         job = self._worker.submit(self._request(seed * 10), "somebody")
         drawn = self._dice.randrange(PICTURES)
-        _until(lambda: (live := self._worker.live(job)) is not None and live.step is not None and live.drawn >= drawn)
+        until(LONGEST, lambda: (live := self._worker.live(job)) is not None and live.step is not None and live.drawn >= drawn)
         time.sleep(self._dice.random() * WITHIN)
         told, began = {record.path for record in self._book.pictures_of(job)}, time.monotonic()
         self._fault(row.fault, job)
-        _until(lambda: (found := self._book.job(job)) is not None and found.state in ENDED)
+        until(LONGEST, lambda: (found := self._book.job(job)) is not None and found.state in ENDED)
         row.seconds.append(time.monotonic() - began)
         self._mend(row.fault, began)
         row.times += 1
@@ -217,14 +217,6 @@ def _processes(matches: Callable[[list[str]], bool]) -> list[int]:
 
 def _ip(*what: str) -> None:
     subprocess.run([IP, *what], check=True)
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + LONGEST
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError
-        time.sleep(0.01)
 
 
 if __name__ == "__main__":
