@@ -132,29 +132,51 @@ def test_what_lies_in_each_memory_is_told_and_unloaded_there(tmp_path: Path) -> 
 def test_a_setting_of_the_process_is_shared_by_who_wants_the_same_and_waited_for_by_others() -> None:
     value = [2]
     setting: Agreed[int] = Agreed(lambda: value[0], lambda new: value.__setitem__(0, new))
-    assert setting.enter(None) and setting.enter(2), "the usual one, by its name"
+    stays = [setting.enter(None), setting.enter(2)]
+    assert all(stays), "the usual one, by its name"
     seen: list[int | bool] = []
 
     def other() -> None:
-        seen.append(setting.enter(2, 0.01))
-        setting.leave()
-        seen.append(setting.enter(4, 30))
-        seen.append(value[0])
-        setting.leave()
+        leave = setting.enter(2, 0.01)
+        seen.append(leave is not None)
+        if leave:
+            leave()
+        with setting.held(4):
+            seen.append(value[0])
 
     thread = threading.Thread(target=other)
     thread.start()
     wait_until(lambda: seen == [True] and setting._wanted[4])
-    assert setting.enter(2, 0.01), "who is inside may enter once more, though somebody waits"
-    for _ in range(3):
+    stays.append(setting.enter(2, 0.01))
+    for leave in stays:
+        assert leave, "who is inside may enter once more, though somebody waits"
         assert value == [2] and len(seen) == 1
-        setting.leave()
+        leave()
     thread.join(10)
-    assert seen == [True, True, 4] and value == [2], "the usual one is back"
-    assert setting.enter(2) and setting.enter(8, 0.01) and value == [8], "who is alone waits for nobody"
-    setting.leave()
+    assert seen == [True, 4] and value == [2], "the usual one is back"
+    with setting.held(2):
+        with setting.held(8):
+            assert value == [8], "who is alone waits for nobody"
+        assert value == [2]
+
+
+def test_a_stay_is_ended_from_another_thread_and_with_its_own() -> None:
+    value = [2]
+    setting: Agreed[int] = Agreed(lambda: value[0], lambda new: value.__setitem__(0, new))
+    leave, done = setting.enter(4), threading.Event()
+    assert leave
+    thread = threading.Thread(target=lambda: (leave(), setting.enter(8), done.wait(30)))
+    thread.start()
+    wait_until(lambda: value == [8])
+    assert setting.enter(4, 0.01) is None
+    done.set()
+    thread.join(10)
+    again = setting.enter(4, 0.01)
+    assert again and value == [4], "who has ended draws no more, though it never left"
+    leave()
+    assert value == [4], "twice is once"
+    again()
     assert value == [2]
-    setting.leave()
 
 
 def test_a_device_that_is_paused_while_it_chooses_takes_nothing(tmp_path: Path) -> None:

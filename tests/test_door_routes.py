@@ -63,7 +63,7 @@ def saved(door: RunningDoor) -> list[bytes]:
 
 
 def test_a_job_is_followed_step_by_step_to_its_picture(studio_door: RunningDoor) -> None:
-    _, [job] = studio_door.run({"prompt": "a ball", "steps": 4, "width": 64, "height": 64}, ME)
+    _, [job] = studio_door.run({"prompt": "a ball", "steps": 20, "width": 64, "height": 64}, ME)
     seen, after, state = [], -1, "waiting"
     while state in ("waiting", "running"):
         progress = studio_door.ask("GET", f"/live/{job}?after={after}", headers=ME).json()
@@ -71,7 +71,8 @@ def test_a_job_is_followed_step_by_step_to_its_picture(studio_door: RunningDoor)
         after, state = progress["version"], progress["state"]
         seen.append(progress)
     assert state == "done"
-    assert {4} <= {progress["step"] for progress in seen}
+    steps = [progress["step"] for progress in seen if progress["previews"]]
+    assert len(steps) > 1 and steps == sorted(set(steps)), "who falls behind on a busy machine misses some of the twenty, and none comes back"
     assert any(frame.startswith("data:image/") for progress in seen for frame in progress["previews"])
     assert len(seen[-1]["pictures"]) == 1
 

@@ -64,11 +64,8 @@ def threads(count: int) -> Generator[None]:
 
     In which parts a sum is added up depends on their number, and with it the last bits: group norms and convolutions of one pixel.
     """
-    THREADS.enter(count or None)
-    try:
+    with THREADS.held(count or None):
         yield
-    finally:
-        THREADS.leave()
 
 
 ATTENTIONS = ("fastest", "memory-efficient", "plain")  # kernels, as torch chooses among them, the most careful last
@@ -77,11 +74,8 @@ ATTENTIONS = ("fastest", "memory-efficient", "plain")  # kernels, as torch choos
 @contextmanager
 def attention(way: str) -> Generator[None]:
     """Attention is worked out by these kernels, one of `ATTENTIONS`, for the length of the block. They differ in the last bits."""
-    ATTENTION.enter(way)
-    try:
+    with ATTENTION.held(way):
         yield
-    finally:
-        ATTENTION.leave()
 
 
 class _Kernels:

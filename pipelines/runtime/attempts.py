@@ -104,9 +104,9 @@ class Attempts(Tries):
 
     def _agreed(self, setting: Agreed[Setting], value: Setting | None) -> Generator[None]:
         """A setting of the process holds until the model is given back. Where another device draws with another one, its job ends first."""
-        while not setting.enter(value, LOOK):
+        while not (leave := setting.enter(value, LOOK)):
             yield None
-        self._lease.callback(setting.leave)
+        self._lease.callback(leave)
 
     def _events(self) -> Events:
         began = time.perf_counter()
