@@ -26,6 +26,8 @@ from pipelines import TextToImage
 from pipelines.jobs import spoken
 from pipelines.jobs.events import Picture
 from pipelines.jobs.far import APART, GONE, HANGS, FarRunner, decided_in, open_apart
+from pipelines.jobs.left import FEW, HELD, Left
+from pipelines.jobs.line import Line
 from pipelines.jobs.worker import Worker
 from pipelines.requests.remaining import Progress
 from pipelines.runtime.serving import Answers, Serving
@@ -72,12 +74,12 @@ def test_pictures_states_and_lines_are_the_same_to_the_last_bit() -> None:
     assert (kept := spoken.picture_of(said).latents) is not None and np.array_equal(kept, latents)
     x, x0, old = (dice.normal(size=(2, 4, 3, 5)).astype(np.float32) for _ in range(3))
     state = StepState(1, 2, 9, 0.7, 4, x, x0, (None, old, None), (5, 6), x0)
-    told = there_and_back(spoken.numbers_of(state))
+    told = there_and_back(spoken.numbers_of(state, 3))
     assert isinstance(told, spoken.Numbers)
     found = spoken.state_of(told)
     assert found.remembered[0] is None and found.remembered[2] is None and found.pictures == (5, 6) and found.sigma == 0.7
     assert found.gathered is not None and np.array_equal(found.gathered, x0)
-    assert spoken.state_of(spoken.numbers_of(replace(state, gathered=None))).gathered is None
+    assert spoken.state_of(spoken.numbers_of(replace(state, gathered=None), 3)).gathered is None
     assert found.remembered[1] is not None and np.array_equal(found.remembered[1], old)
     assert np.array_equal(found.x, x) and np.array_equal(found.x0, x0)
     line = LedgerLine("checkpoint:a", Key("checkpoint", "a"), "checkpoint", "device", 5, True, 1.5, 2)
@@ -139,6 +141,36 @@ def test_a_process_that_answers_no_more_is_lost_with_a_sentence(tmp_path: Path, 
         file.close()
 
 
+# ------------------------------------------------------------------------------------------------ what steps leave behind
+
+
+def said(step: int) -> spoken.Numbers:
+    return spoken.Numbers(step, 0, 0, 1, 0.0, 0, [0], [0], [], b"", b"", b"", b"")
+
+
+def test_states_are_said_unasked_while_somebody_takes_them_and_each_once() -> None:
+    left = Left()
+    assert not left.is_wanted() and left.take(1, False, 0) is None, "the first one is asked for"
+    left.made(1)
+    assert left.is_wanted()
+    threading.Timer(0.05, lambda: left.put(said(2))).start()
+    assert left.take(2, True, 30) == said(2), "it is waited for"
+    assert left.take(2, True, 0) is None, "who wants it once more asks"
+    left.put(spoken.Unsaid(3))
+    assert left.take(3, True, 0) is None
+    with pytest.raises(TimeoutError):
+        left.take(4, True, 0.01)
+    for step in range(4, 5 + HELD):
+        left.put(said(step))
+    assert left.take(4, True, 0) is None and left.take(5, True, 0) == said(5), "what nobody takes is not held for ever"
+    left.made(4 + FEW)
+    assert left.is_wanted()
+    left.made(5 + FEW)
+    assert not left.is_wanted()
+    left.over()
+    assert left.take(99, True, 30) is None, "who waits is woken when nothing more is said"
+
+
 # ------------------------------------------------------------------------------------------------ a process
 
 
@@ -189,6 +221,9 @@ def test_what_is_drawn_apart_is_the_same_and_a_kill_in_the_middle_loses_nothing(
     expected = pictures(plain, job)
     plain.close()
     worker, local, far = beside(folder_with(starter, tmp_path / "two"))
+    asked: list[type] = []
+    put = Line.put
+    monkeypatch.setattr(Line, "put", lambda line, value: asked.append(type(value)) or put(line, value))
     worker.start()
     wait_until(lambda: worker.devices == 2, 60)
     worker.pause(0, True)
@@ -196,6 +231,7 @@ def test_what_is_drawn_apart_is_the_same_and_a_kill_in_the_middle_loses_nothing(
     wait_until(lambda: (found := worker.book.job(job)) and found.state == "done", 60)
     assert pictures(worker, job) == expected and local.made == 0
     assert len(list(worker.steps.kept.folder.glob("*.steps"))) == 3, "what each step leaves behind came over, and is kept here"
+    assert asked.count(spoken.State) < asked.count(spoken.NextEvent) / 4, "most of it unasked"
     assert far[0].device_name == "cpu" and far[0].at_hand() == {"starter"} and far[0].ledger
     with pytest.raises(UserError, match=APART[:20]):
         far[0].annotator("x")

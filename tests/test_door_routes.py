@@ -72,7 +72,7 @@ def test_a_job_is_followed_step_by_step_to_its_picture(studio_door: RunningDoor)
         seen.append(progress)
     assert state == "done"
     steps = [progress["step"] for progress in seen if progress["previews"]]
-    assert len(steps) > 1 and steps == sorted(set(steps)), "who falls behind on a busy machine misses some of the twenty, and none comes back"
+    assert len(steps) > 1 and steps == sorted(set(steps)), "who falls behind misses some of the twenty, and none comes back"
     assert any(frame.startswith("data:image/") for progress in seen for frame in progress["previews"])
     assert len(seen[-1]["pictures"]) == 1
 

@@ -6,14 +6,11 @@ kept step.
 
 from __future__ import annotations
 
-import logging
 import subprocess
-import threading
 from collections.abc import Callable, Collection, Generator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
-from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
@@ -23,6 +20,8 @@ from models.library.catalog import Catalog
 from models.memory.manager import Key
 from pipelines.jobs import spoken
 from pipelines.jobs.events import Event, Step
+from pipelines.jobs.left import Left
+from pipelines.jobs.line import PATIENCE, Gone, Line, Lost, answer_of
 from pipelines.jobs.runner import Events, Watching
 from pipelines.jobs.sending import Sending
 from pipelines.requests.remaining import Progress, read_progress
@@ -37,78 +36,11 @@ if TYPE_CHECKING:
     from models.networks.vision import Vision
     from pipelines.preprocessors.annotators import Annotator
 
-log = logging.getLogger(__name__)
-
 HERE = Path(__file__).parents[2]
 ENDS = 5.0  # seconds that a process has to end by itself
-PATIENCE = 900.0  # seconds in which every answer comes: longer than a step, or reading a model, takes anywhere
 APART = "This device draws in a process of its own, where nobody can look in. Ask again when another device is free."
 GONE = "The process of this device has ended. It is begun anew, and what it drew goes on from its last kept step."
 HANGS = "The process of this device did not answer for a long while and was ended. It is begun anew, and what it drew goes on."
-
-
-class Gone(Exception):
-    """The process is not there any more."""
-
-
-class Line:
-    """Both ends of what is said, on the side that asks. Safe to use from any thread."""
-
-    def __init__(self, asks: IO[bytes], answers: IO[bytes], heard: Callable[[spoken.Standing], None], ended: Callable[[], None]) -> None:
-        """`heard`: what is said unasked; `ended`: nothing more is said. Both in a thread of the line's own."""
-        self._asks, self._answers, self._heard, self._ended = asks, answers, heard, ended
-        self._lock, self._numbers = threading.Lock(), count(1)
-        self._waiting: dict[int, Future[spoken.Value]] = {}
-        self._is_over = False
-        threading.Thread(target=self._listen, name="far", daemon=True).start()
-
-    def ask(self, value: spoken.Value, patience: float = PATIENCE) -> spoken.Value:
-        """Raises as `answer_of`."""
-        return answer_of(self.put(value), patience)
-
-    def put(self, value: spoken.Value) -> Future[spoken.Value]:
-        """The answer comes later. Raises `Gone`."""
-        future: Future[spoken.Value] = Future()
-        with self._lock:
-            if self._is_over:
-                raise Gone
-            number = next(self._numbers)
-            self._waiting[number] = future
-            try:
-                self._asks.write(spoken.frame(number, value))
-                self._asks.flush()
-            except (OSError, ValueError) as error:
-                raise Gone from error
-        return future
-
-    def _listen(self) -> None:
-        with suppress(EOFError, OSError, ValueError):
-            while True:
-                try:
-                    number, value = spoken.read_frame(self._answers)
-                except UserError:
-                    log.exception("a device's process said what nobody understands")
-                    break
-                if number:
-                    self._waiting.pop(number).set_result(value)
-                elif isinstance(value, spoken.Standing):
-                    self._heard(value)
-        with self._lock:
-            self._is_over = True
-            left, self._waiting = self._waiting, {}
-        self._ended()
-        for future in left.values():
-            future.set_exception(Gone())
-
-
-def answer_of(asked: Future[spoken.Value], patience: float) -> spoken.Value:
-    """Raises `Gone`, `TimeoutError`; `UserError` or `RuntimeError` where that is the answer."""
-    answer = asked.result(patience)
-    if isinstance(answer, spoken.Refused):
-        raise UserError(answer.sentence)
-    if isinstance(answer, spoken.Broken):
-        raise RuntimeError(answer.words)
-    return answer
 
 
 class FarRunner:
@@ -137,7 +69,8 @@ class FarRunner:
         self.lost = ""
         self.reading: Key | None = None
         self.tell: Callable[[], None] = lambda: None
-        self._line = Line(asks, answers, self._stands, self._gone)
+        self._left = Left()
+        self._line = Line(asks, answers, self._heard, self._gone)
         try:
             found = self._line.ask(setup)
         except Gone:
@@ -147,6 +80,13 @@ class FarRunner:
         self._stands(found)
         if sending:
             sending.learn(self._ask)
+
+    def _heard(self, said: spoken.Value) -> None:
+        """Unasked."""
+        if isinstance(said, spoken.Standing):
+            self._stands(said)
+        elif isinstance(said, spoken.Numbers | spoken.Unsaid):
+            self._left.put(said)
 
     # ------------------------------------------------------------------------------------------ how it stands
 
@@ -165,6 +105,7 @@ class FarRunner:
 
     def _gone(self) -> None:
         self.lost = self.lost or GONE
+        self._left.over()
         self.tell()
 
     @property
@@ -196,11 +137,11 @@ class FarRunner:
     def batches(self, request: Request, progress: Progress | None = None, watching: Watching | None = None) -> Generator[Events]:
         """`watching` sees nothing. The first batch begins with what has to be sent for it."""
         begun = progress or Progress()
-        if begun.batch >= request.batch_total:
-            return
+        left = request.batch_total - begun.batch
         try:
-            yield self._first(request, begun)
-            while not isinstance(self._ask(spoken.NextBatch(begun.batch, begun.pictures)), spoken.Over):
+            if left > 0:
+                yield self._first(request, begun)
+            for _ in range(left - 1):
                 yield self._events(begun)
         finally:
             self._leave(spoken.LeaveJob())
@@ -208,22 +149,24 @@ class FarRunner:
     def _first(self, request: Request, begun: Progress) -> Events:
         if self._sending:
             yield from self._sending.sent(request, begun, self._ask, self._reads, self.device_name)
-        self._ask(spoken.draw_of(request, begun, decided_in(self._catalog)))
+        draw = self._put(spoken.draw_of(request, begun, decided_in(self._catalog)))
         begun.taken = True
-        if not isinstance(self._ask(spoken.NextBatch(begun.batch, begun.pictures)), spoken.Over):
-            yield from self._events(begun)
+        yield from self._events(begun, draw)
 
     def _reads(self, key: Key | None) -> None:
         if key != self.reading:
             self.reading = key
             self.tell()
 
-    def _events(self, progress: Progress) -> Events:
+    def _events(self, progress: Progress, *before: Future[spoken.Value]) -> Events:
         """The next one is asked for while this one is heard, so the device does not wait for the way there and back. What is asked for and
-        not wanted any more ends at the next place to stop at.
+        not wanted any more ends at the next place to stop at. `before`: what was asked for first, and may be refused.
         """
         try:
+            begins = (*before, self._put(spoken.NextBatch(progress.batch, progress.pictures)))
             ahead = self._next(progress)
+            for asked in begins:
+                self._answer(asked)
             while True:
                 asked, ahead = ahead, self._next(progress)
                 if isinstance(said := self._answer(asked), spoken.Over):
@@ -233,7 +176,7 @@ class FarRunner:
             self._leave(spoken.LeaveBatch())
 
     def _next(self, progress: Progress) -> Future[spoken.Value]:
-        return self._put(spoken.NextEvent(progress.batch, progress.pictures))
+        return self._put(spoken.NextEvent(progress.batch, progress.pictures, self._left.is_wanted()))
 
     def _event(self, said: spoken.Value, progress: Progress) -> Event | None:
         if isinstance(said, spoken.StepSaid | spoken.PictureSaid):
@@ -248,7 +191,7 @@ class FarRunner:
 
     def _step(self, said: spoken.StepSaid) -> Step:
         def state() -> StepState:
-            answer = self._ask(spoken.State(said.number))
+            answer = self._taken(said) or self._ask(spoken.State(said.number))
             assert isinstance(answer, spoken.Numbers)
             return spoken.state_of(answer)
 
@@ -256,8 +199,15 @@ class FarRunner:
             answer = self._ask(spoken.Look(said.number))
             return answer.data if isinstance(answer, spoken.Data) else b""
 
+        self._left.made(said.number)
         look, left = preview if said.looks else bytes, state if said.leaves else None
         return Step(said.index, said.count, said.batch, said.batches, look, said.before, left)
+
+    def _taken(self, said: spoken.StepSaid) -> spoken.Numbers | None:
+        try:
+            return self._left.take(said.number, said.comes, self._patience)
+        except TimeoutError as error:
+            raise self._hangs() from error
 
     def _ask(self, value: spoken.Value) -> spoken.Value:
         return self._answer(self._put(value))
@@ -267,24 +217,27 @@ class FarRunner:
             return self._line.put(value)
         except Gone as error:
             self._gone()
-            raise RuntimeError(self.lost) from error
+            raise Lost(self.lost) from error
 
     def _answer(self, asked: Future[spoken.Value]) -> spoken.Value:
         try:
             return answer_of(asked, self._patience)
         except TimeoutError as error:
-            self.lost = self.lost or HANGS
-            self.close()
-            raise RuntimeError(self.lost) from error
+            raise self._hangs() from error
         except Gone as error:
             self._gone()
-            raise RuntimeError(self.lost) from error
+            raise Lost(self.lost) from error
+
+    def _hangs(self) -> Lost:
+        self.lost = self.lost or HANGS
+        self.close()
+        return Lost(self.lost)
 
     def _leave(self, value: spoken.Value) -> None:
-        """Of what is lost there is nothing left to leave."""
+        """Of what is lost there is nothing left to leave. Nobody waits for it: whatever is asked for next comes after it."""
         with suppress(Gone):
             if not self.lost:
-                self._line.ask(value, self._patience)
+                self._line.put(value)
 
     # ------------------------------------------------------------------------------------------ what is refused
 

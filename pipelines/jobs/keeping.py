@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from pipelines.jobs.line import Lost
 from pipelines.requests.request import Drawing, Request, Wordless, describe
 from pipelines.steps.content import content_of
 from pipelines.steps.store import FILES, KeptSteps, Rated
@@ -112,6 +113,8 @@ class StepKeeper:
                 work()
             except OSError as error:
                 self._say(f"steps cannot be kept now: {error}")
+            except Lost as lost:  # the job goes on from what is kept
+                log.info("a step is not kept: %s", lost)
             except Exception:
                 log.exception("steps could not be kept")
 

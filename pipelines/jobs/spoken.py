@@ -26,7 +26,7 @@ from pipelines.requests.remaining import Progress, read_progress
 from pipelines.requests.request import Request, describe, restore
 from pipelines.steps.state import StepState
 
-VERSION = 2
+VERSION = 3
 LENGTH = struct.Struct("<I")
 LONGEST_HEAD, LARGEST_BLOB = 64 * 2**20, 2**32 - 1  # bytes
 OTHER = "A device's process speaks of something that this version does not know. Start Atelier anew."
@@ -83,10 +83,11 @@ class NextBatch:
 
 @dataclass(frozen=True, slots=True)
 class NextEvent:
-    """Of the batch in work."""
+    """Of the batch in work. `wanted`: if it is a step, what it leaves behind is said without being asked for."""
 
     batch: int
     pictures: int
+    wanted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ class StepSaid:
     before: str
     looks: bool  # it has a preview
     leaves: bool  # and a state
+    comes: bool  # which is said unasked
     stored: str
 
 
@@ -204,6 +206,7 @@ class Data:
 class Numbers:
     """A `StepState`. `missing`: which of what is remembered is no numbers of its own. `gathered`: no bytes where it has none."""
 
+    step: int  # by its number
     leg: int
     index: int
     count: int
@@ -216,6 +219,13 @@ class Numbers:
     x0: bytes
     remembered: bytes
     gathered: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaid:
+    """What a step leaves behind cannot be said unasked. Who asks is told why."""
+
+    step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,14 +245,14 @@ class Broken:
 Value = (
     Setup | Draw | NextBatch | NextEvent | LeaveBatch | LeaveJob | Files | Unload | Interrupt | Look | State
     | Wanted | Range | Fetch | Owned | Lacking | Taken
-    | Standing | Done | Over | Nothing | StepSaid | PictureSaid | Text | Data | Numbers | Refused | Broken
+    | Standing | Done | Over | Nothing | StepSaid | PictureSaid | Text | Data | Numbers | Unsaid | Refused | Broken
 )  # fmt: skip
 KINDS: Mapping[str, Callable[..., Value]] = {
     kind.__name__: kind
     for kind in (
         Setup, Draw, NextBatch, NextEvent, LeaveBatch, LeaveJob, Files, Unload, Interrupt, Look, State,
         Wanted, Range, Fetch, Owned, Lacking, Taken,
-        Standing, Done, Over, Nothing, StepSaid, PictureSaid, Text, Data, Numbers, Refused, Broken,
+        Standing, Done, Over, Nothing, StepSaid, PictureSaid, Text, Data, Numbers, Unsaid, Refused, Broken,
     )
 }  # fmt: skip
 
@@ -318,16 +328,17 @@ def picture_of(said: PictureSaid) -> Picture:
     return Picture(images[0], restore(said.request), made_with, said.index, said.count, images if said.frames else (), latents)
 
 
-def step_said(step: Step, number: int, stored: str) -> StepSaid:
+def step_said(step: Step, number: int, comes: bool, stored: str) -> StepSaid:
+    """`comes`: see there."""
     looks, leaves = step.preview is not bytes, step.state is not None
-    return StepSaid(number, step.index, step.count, step.batch, step.batches, step.before, looks, leaves, stored)
+    return StepSaid(number, step.index, step.count, step.batch, step.batches, step.before, looks, leaves, comes and leaves, stored)
 
 
-def numbers_of(state: StepState) -> Numbers:
+def numbers_of(state: StepState, step: int) -> Numbers:
     parts = [_plain(state.x), _plain(state.x0), b"".join(_plain(each) for each in state.remembered if each is not None)]
     parts.append(b"" if state.gathered is None else _plain(state.gathered))
     missing, shape = [each is None for each in state.remembered], list(state.x.shape)
-    return Numbers(state.leg, state.index, state.count, state.sigma, state.draws, list(state.pictures), shape, missing, *parts)
+    return Numbers(step, state.leg, state.index, state.count, state.sigma, state.draws, list(state.pictures), shape, missing, *parts)
 
 
 def state_of(said: Numbers) -> StepState:

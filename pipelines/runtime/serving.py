@@ -7,6 +7,7 @@ import queue
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import asdict
 from typing import BinaryIO
 
@@ -53,6 +54,7 @@ class Serving:
         """`alone`: called when nobody asks any more, whatever is done at that moment. `receiving`: where it has folders of its own."""
         self._runner, self._asks, self._answers, self._alone, self._receiving = runner, asks, answers, alone, receiving
         self._todo: queue.SimpleQueue[tuple[int, spoken.Value] | None] = queue.SimpleQueue()
+        self._unasked: queue.SimpleQueue[int | None] = queue.SimpleQueue()  # steps whose states are to be said
         self._steps: OrderedDict[int, Step] = OrderedDict()
         self._count = 0
         self._job: Generator[Events] | None = None
@@ -76,12 +78,14 @@ class Serving:
     def serve(self) -> None:
         """Until nobody asks any more."""
         threading.Thread(target=self._listen, name="asked", daemon=True).start()
+        threading.Thread(target=self._tell, name="unasked", daemon=True).start()
         while (asked := self._todo.get()) is not None:
             number, value = asked
             answer = self._answered(value)
             self.say_standing()
             self._answers.say(number, answer)
-        self._over()
+        self._unasked.put(None)
+        self._answered(spoken.LeaveJob())
 
     def _listen(self) -> None:
         try:
@@ -112,7 +116,7 @@ class Serving:
             case spoken.NextBatch() | spoken.NextEvent():
                 self._progress.batch = value.batch
                 self._progress.pictures = max(value.pictures, self._progress.pictures)  # it may be asked before the last one was heard
-                return self._next_batch() if isinstance(value, spoken.NextBatch) else self._next_event()
+                return self._next_batch() if isinstance(value, spoken.NextBatch) else self._next_event(value.wanted)
             case spoken.LeaveBatch():
                 return self._leave(whole=False)
             case spoken.LeaveJob():
@@ -123,8 +127,7 @@ class Serving:
             case spoken.Look():
                 return spoken.Data(self._step(value.step).preview())
             case spoken.State():
-                state = self._step(value.step).state
-                return spoken.numbers_of(state()) if state else spoken.Refused(NO_STEP)
+                return self._left(value.step)
             case spoken.Files():
                 return spoken.Text(self._runner.files(restore(value.request)))
             case spoken.Unload():
@@ -157,15 +160,15 @@ class Serving:
         self._batch = next(self._job, None) if self._job else None
         return spoken.Done() if self._batch else spoken.Over()
 
-    def _next_event(self) -> spoken.Value:
+    def _next_event(self, wanted: bool) -> spoken.Value:
         if self._batch is None:
             return spoken.Over()
         try:
-            return self._said(next(self._batch))
+            return self._said(next(self._batch), wanted)
         except StopIteration:
             return spoken.Over()
 
-    def _said(self, event: Event | None) -> spoken.Value:
+    def _said(self, event: Event | None, wanted: bool) -> spoken.Value:
         stored = self._progress.written()[2]
         if event is None:
             return spoken.Nothing()
@@ -175,7 +178,21 @@ class Serving:
         self._steps[self._count] = event
         while len(self._steps) > HELD:
             self._steps.popitem(last=False)
-        return spoken.step_said(event, self._count, stored)
+        said = spoken.step_said(event, self._count, wanted, stored)
+        if said.comes:
+            self._unasked.put(self._count)
+        return said
+
+    def _left(self, step: int) -> spoken.Value:
+        state = self._step(step).state
+        return spoken.numbers_of(state(), step) if state else spoken.Refused(NO_STEP)
+
+    def _tell(self) -> None:
+        """What steps leave behind, in a thread of its own: it waits for the device's numbers, and who draws does not."""
+        with suppress(OSError, ValueError):
+            while (step := self._unasked.get()) is not None:
+                answer = self._answered(spoken.State(step))
+                self._answers.say(0, answer if isinstance(answer, spoken.Numbers) else spoken.Unsaid(step))
 
     def _leave(self, whole: bool) -> spoken.Done:
         batch, self._batch = self._batch, None
