@@ -8,28 +8,25 @@ import secrets
 import socket
 import sys
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from models.library.catalog import Catalog
-    from models.memory.forecast import Machine
     from pipelines.cluster.room import Room
-    from pipelines.cluster.told import Node, Place
+    from pipelines.drawing_devices import DevicesAsked, DrawingDevices
+    from pipelines.job_book.book import JobBook
     from pipelines.job_book.folder_lock import FolderLock
-    from pipelines.jobs.runner import Runner
-    from pipelines.jobs.sending import Sending
-    from pipelines.jobs.spoken import Setup
+    from pipelines.jobs.wanted import Here
     from pipelines.studio import Studio
     from ui.server import Door
 
 HERE = Path(__file__).parent
+STARTER, WEIGHTS = HERE / "models" / "starter", HERE / "models" / "weights"
 LOOPBACK = "127.0.0.1"
 GUEST_DISK = 20  # GB: some 40,000 pictures of 512 x 512
-COMPILED = Path(sys.prefix) / "compiled"  # is code, so it lies where code does, and not among pictures that people copy
 APART = 100  # GB: a dozen checkpoints of SDXL
 STEPS = 2  # GB: of some 800 pictures of 512 x 512 in 20 steps
 
@@ -61,86 +58,78 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
     """Joins the parts and answers until Ctrl+C."""
     from models.library.catalog import Catalog
     from pipelines.completion.tag_lists import TagFolders
-    from pipelines.images.store import INPUTS, Inputs
+    from pipelines.drawing_devices import DrawingDevices
     from pipelines.job_book.book import JobBook
     from pipelines.jobs.outputs import Outputs
-    from pipelines.preprocessors.annotators import Annotators
-    from pipelines.steps.store import KeptSteps
     from pipelines.studio import Studio
     from pipelines.wildcards.folders import WildcardFolders
-    from ui import page
-    from ui.parts.theme import look
-    from ui.server import create_app, serve
 
     outputs = Outputs(options.outputs_dir)
     outputs.sweep()
-    weights = HERE / "models" / "weights"
-    catalog = Catalog(HERE / "models" / "starter", [weights, *options.models_dir], options.outputs_dir / ".library")
+    folders = [WEIGHTS, *options.models_dir]
+    catalog = Catalog(STARTER, folders, options.outputs_dir / ".library")
     catalog.rescan()  # in the background, while the page is built
     book = JobBook(options.outputs_dir / "studio.db", options.outputs_dir, options.rebuild_book, lock)
-    inputs = Inputs(options.outputs_dir / INPUTS)
-    inputs.sweep(book.inputs_used())
-    steps = KeptSteps(options.outputs_dir, int(options.steps_budget * 1e9))
-    steps.make_room(book.rated)
-
-    annotators = Annotators([weights, *options.models_dir], HERE / "models" / "starter")
-    words, tags = WildcardFolders([weights, *options.models_dir]), TagFolders([weights, *options.models_dir])
-
-    def opened_on(name: str, names: Sequence[str]) -> Runner:
-        from models.memory.device import choose, read_machine
-        from pipelines.runtime.runner import open_runner
-
-        machine = shared_by(names, name, as_said(read_machine(choose(name)), options))
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(COMPILED))
-        return open_runner(catalog, name, inputs, machine, annotators, steps, not options.no_compile)
-
-    first: list[Runner] = []
-
-    def open_first() -> Runner:
-        from models.memory.heap import set_apart
-
-        names = devices_of(options)
-        runner = opened_on(names[0], names)
-        first[:] = [runner]
-        set_apart()  # the libraries, and of models the starter alone
-        return runner
-
-    def sent(setup: Setup) -> Sending | None:
-        """What a device with folders of its own is sent."""
-        from pipelines.jobs.sending import Sending
-        from pipelines.jobs.wanted import Here
-
-        here = Here(HERE / "models" / "starter", catalog, annotators, inputs, steps)
-        return Sending(here, lambda request: first[0].files(request), setup.room) if setup.root else None
-
-    def opened_apart(number: int, name: str, names: Sequence[str]) -> Runner:
-        from pipelines.jobs.far import open_apart
-
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(COMPILED))
-        setup = told_apart(options, name, names, [weights, *options.models_dir], number)
-        return open_apart(catalog, setup, sys.executable, sent(setup))
-
-    def further() -> list[Callable[[], Runner]]:
-        names = devices_of(options)
-        if room:
-            room.start(*left_to_others(options, names))
-        apart = options.apart or options.apart_folder
-        return [
-            partial(opened_apart, number, name, names) if apart else partial(opened_on, name, names)
-            for number, name in enumerate(names[1:], 1)
-        ]
-
-    guests = int(options.guest_disk * 1e9)
+    here = own_folders(options, folders, catalog, book)
+    devices = DrawingDevices(here, folders, options.outputs_dir, devices_asked(options))
     studio = Studio(
-        catalog, outputs, book, open_first, weights, inputs, annotators, guest_disk=guests, wildcards=words, tags=tags, steps=steps,
-        further=further,
+        catalog, outputs, book, devices.open_first, WEIGHTS, here.inputs, here.annotators, guest_disk=int(options.guest_disk * 1e9),
+        wildcards=WildcardFolders(folders), tags=TagFolders(folders), steps=here.steps, further=devices.further,
     )  # fmt: skip
     door, host = reach(options)
     door = certified(options, door, host)
     if door.listens:
         door.local_name.known()  # is asked while the page is built
+    answer(options, studio, door, host, clustered(options, devices, studio))
 
-    room = clustered(options, catalog, studio, [weights, *options.models_dir], sent)
+
+def own_folders(options: argparse.Namespace, models: Sequence[Path], catalog: Catalog, book: JobBook) -> Here:
+    """What the studio draws with, without what no job or picture needs any more."""
+    from pipelines.images.store import INPUTS, Inputs
+    from pipelines.jobs.wanted import Here
+    from pipelines.preprocessors.annotators import Annotators
+    from pipelines.steps.store import KeptSteps
+
+    inputs = Inputs(options.outputs_dir / INPUTS)
+    inputs.sweep(book.inputs_used())
+    steps = KeptSteps(options.outputs_dir, int(options.steps_budget * 1e9))
+    steps.make_room(book.rated)
+    return Here(STARTER, catalog, Annotators(models, STARTER), inputs, steps)
+
+
+def devices_asked(options: argparse.Namespace) -> DevicesAsked:
+    from pipelines.drawing_devices import DevicesAsked
+
+    return DevicesAsked(
+        device=options.device,
+        devices=options.devices,
+        clustered=bool(options.ray),
+        host_memory=int((options.host_memory or 0) * 1e9),
+        device_memory=int((options.device_memory or 0) * 1e9),
+        steps_budget=int(options.steps_budget * 1e9),
+        compiles=not options.no_compile,
+        apart=options.apart,
+        apart_folder=options.apart_folder,
+        apart_budget=int(options.apart_budget * 1e9),
+    )
+
+
+def clustered(options: argparse.Namespace, devices: DrawingDevices, studio: Studio) -> Room | None:
+    """The computers that draw for this one by Ray, when it is asked for. Raises `UserError` where it may not be."""
+    if not options.ray:
+        return None
+    from pipelines.cluster.entry import entry_of
+    from ui.door.own_addresses import own_addresses
+
+    entry = entry_of(options.ray, options.outputs_dir, options.token_file, options.ray_without_token, own_addresses())
+    return devices.clustered(entry, studio.devices.welcome)
+
+
+def answer(options: argparse.Namespace, studio: Studio, door: Door, host: str, room: Room | None) -> None:
+    """Until Ctrl+C. What was begun is ended then."""
+    from ui import page
+    from ui.parts.theme import look
+    from ui.server import create_app, serve
 
     def opened(port: int) -> None:
         announce(options, door, host, port)
@@ -155,84 +144,6 @@ def run(options: argparse.Namespace, lock: FolderLock) -> None:
         studio.close()
         if room:
             room.close()
-
-
-def devices_of(options: argparse.Namespace) -> tuple[str, ...]:
-    """The devices that draw, each with a worker of its own. Asked when torch may be imported: before, nobody knows the cards."""
-    from models.memory.device import cards
-
-    named = tuple(name for each in options.devices.split(",") if (name := each.strip()))
-    found = named or (cards() or (options.device,) if options.device == "auto" else (options.device,))
-    return found if named or not options.ray else found[:1]  # the others draw in the cluster
-
-
-def told_apart(options: argparse.Namespace, name: str, names: Sequence[str], models: Sequence[Path], number: int = 1) -> Setup:
-    """What the process of a further device is told: the studio's folders, or a folder of its own, in which models may lie already."""
-    from pipelines.jobs.program import program
-    from pipelines.jobs.spoken import VERSION, Setup
-
-    own = options.apart_folder.expanduser().resolve() if options.apart_folder else None
-    models = [own / "models"] if own else models
-    return Setup(
-        version=VERSION,
-        device=name,
-        starter=str(HERE / "models" / "starter"),
-        models=[str(Path(each).expanduser().resolve()) for each in models],
-        outputs="" if own else str(options.outputs_dir),
-        steps_budget=int(options.steps_budget * 1e9),
-        host=int((options.host_memory or 0) * 1e9),
-        device_memory=int((options.device_memory or 0) * 1e9) // names.count(name),
-        parts=len(names),
-        compiles=not options.no_compile,
-        root=str(own / f"device {number}") if own else "",
-        room=int(options.apart_budget * 1e9),
-        program=program() if own else "",
-    )
-
-
-def clustered(
-    options: argparse.Namespace, catalog: Catalog, studio: Studio, models: Sequence[Path], sent: Callable[[Setup], Sending | None]
-) -> Room | None:
-    """The computers that draw for this one by Ray, when it is asked for. Raises `UserError` where it may not be."""
-    if not options.ray:
-        return None
-    from pipelines.cluster.entry import entry_of
-    from pipelines.cluster.room import Room
-    from pipelines.cluster.told import code
-    from ui.door.own_addresses import own_addresses
-
-    entry = entry_of(options.ray, options.outputs_dir, options.token_file, options.ray_without_token, own_addresses())
-
-    def told(node: Node, place: Place, devices: int) -> tuple[Setup, Sending | None]:
-        name = "cuda" if place.card >= 0 else "cpu"
-        setup = replace(told_apart(options, name, [name], models), host=0, device_memory=0, parts=devices)
-        if not node.studio:  # another computer has folders of its own
-            setup = replace(setup, outputs="", root=f"device {place.card + 1}", program=code())
-        return setup, sent(setup)
-
-    return Room(entry, catalog, told, studio.devices.welcome)
-
-
-def left_to_others(options: argparse.Namespace, names: Sequence[str]) -> tuple[Sequence[str], bool]:
-    """The cards of this computer on which the studio does not draw itself, by their numbers, and whether it leaves its processor."""
-    from models.memory.device import cards
-
-    found = cards()
-    return [card.partition(":")[2] for card in found if card not in names], not found and not options.devices
-
-
-def shared_by(names: Sequence[str], name: str, machine: Machine) -> Machine:
-    """The machine as one of several devices has it: its own memory, unless that is named more than once, and its part of the host's."""
-    own = machine.device and machine.device // names.count(name)
-    return replace(machine, host=machine.host // len(names), device=own)
-
-
-def as_said(machine: Machine, options: argparse.Namespace) -> Machine:
-    """The machine with the memory that it is said to have."""
-    said = {name: int(size * 1e9) for name, size in (("host", options.host_memory), ("device", options.device_memory)) if size}
-    if machine.device is None:
-        said.pop("device", None)
-    return replace(machine, **said)
 
 
 def reach(options: argparse.Namespace) -> tuple[Door, str]:

@@ -54,6 +54,7 @@ PACKAGES = {
         "__init__",
         "studio",
         "assembly",
+        "drawing_devices",
         "cluster",
         "runtime",
         "services",
