@@ -124,8 +124,8 @@ def test_what_ray_says_in_the_end_is_told_without_its_times(tmp_path: Path) -> N
 
 def test_an_address_is_read_as_people_write_it() -> None:
     assert split("192.168.1.20") == ("192.168.1.20", 6379) and split("attic:7000") == ("attic", 7000)
-    for wrong in ("", "attic:", "attic:x", ":7000", "attic:70000"):
-        with pytest.raises(UserError, match=r"192\.168"):
+    for wrong in ("", "attic:", "attic:x", ":7000", "attic:70000", "http://attic:6379", "a..b:6379", "é" * 63, "::1", "a b"):
+        with pytest.raises(UserError, match=rf"“{wrong}” is no address of a cluster.*192\.168"):
             split(wrong)
 
 

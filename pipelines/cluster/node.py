@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ PORT = 6379  # Ray's own
 REACHED = 5.0  # seconds in which a head answers that is there
 BEGINS, ENDS = 60.0, 6.0  # seconds
 SESSION = "atelier-ray-"
+NAME = re.compile(r"[\w.:-]*\w[\w.:-]*")  # of a computer, or its number
 STORE = 256 * 2**20  # bytes of what is on its way; Ray would take a third of the memory
 # Who does not answer is found to be gone after some ten seconds instead of a minute. No call home, no counting, no page of its own.
 QUIET = {
@@ -52,9 +54,16 @@ def surroundings(token: str) -> dict[str, str]:
 def split(address: str) -> tuple[str, int]:
     """Host and port of what people write. Raises `UserError`."""
     host, _, port = address.removeprefix("ray://").rpartition(":") if ":" in address else (address, "", str(PORT))
-    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+    if not _is_name(host.strip("[]")) or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise UserError(f"“{address}” is no address of a cluster. It looks like 192.168.1.20:{PORT}.")
     return host.strip("[]"), int(port)
+
+
+def _is_name(host: str) -> bool:
+    """Of parts that whoever looks names up takes."""
+    with suppress(UnicodeError):
+        return NAME.fullmatch(host) is not None and bool(host.encode("idna"))
+    return False
 
 
 def is_reached(address: str) -> bool:

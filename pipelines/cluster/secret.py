@@ -13,10 +13,10 @@ LETTERS = 64
 
 
 def own_token(outputs: Path) -> Path:
-    """The file of the studio's own, made if there is none yet."""
+    """The file of the studio's own, made if there is none yet, or nothing in it."""
     path = outputs / FOLDER / FILE
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         fresh = path.with_suffix(".new")
         fresh.unlink(missing_ok=True)
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
