@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from models.errors import UserError
-from pipelines.cluster import entry
+from pipelines.cluster import entry, worker
 from pipelines.cluster.entry import entry_of
+from pipelines.cluster.probe import NotThere, looked_at
 from pipelines.cluster.secret import own_token
-from pipelines.cluster.told import Entry
+from pipelines.cluster.told import STUDIO, Entry
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="clusters are of computers with Linux")
+Said = Callable[..., str]
 
 
 @pytest.fixture
@@ -58,3 +62,63 @@ def test_where_there_is_no_ray_it_is_said_how_it_comes(monkeypatch: pytest.Monke
     with pytest.raises(UserError, match="joins computers with Linux"):
         asked("local", tmp_path)
     assert not (tmp_path / ".ray").exists(), "and nothing was made"
+
+
+def test_what_answers_and_is_no_cluster_is_told_from_what_does_not_answer() -> None:
+    with socket.socket() as page:
+        page.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{page.getsockname()[1]}"
+        with pytest.raises(NotThere, match="Nothing answers at"):
+            looked_at(address, "")
+        page.listen()
+        with pytest.raises(NotThere, match=f"What answers at {address} is no cluster"):
+            looked_at(address, "")
+
+
+# ------------------------------------------------------------------------------------------------ run.py worker
+
+
+@pytest.fixture
+def said(with_ray: None, capsys: pytest.CaptureFixture[str], token: Path, tmp_path: Path) -> Said:
+    """What a worker that is begun so says, and ends with 1."""
+
+    def begun(*arguments: str) -> str:
+        usual = ["--ray", "attic:1", "--token-file", str(token), "--folder", str(tmp_path / "kept")]
+        assert worker.main([*usual, *arguments]) == 1
+        return capsys.readouterr().err.strip()
+
+    return begun
+
+
+def test_a_worker_that_cannot_begin_says_why(said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert said("--ray", "http://attic").startswith("“http://attic” is no address of a cluster.")
+    assert said("--models-dir", str(tmp_path / "none")).startswith(f"There is no folder {tmp_path / 'none'}.")
+    (tmp_path / "file").touch()
+    assert said("--folder", str(tmp_path / "file")).startswith(
+        f"What the studio sends cannot be kept in {tmp_path / 'file'} (File exists)."
+    )
+    assert said("--token-file", str(tmp_path)).startswith(f"The token's file {tmp_path} cannot be read.")
+    monkeypatch.setattr(worker, "HERE", tmp_path)
+    monkeypatch.setattr(worker, "given_token", lambda path: path)
+    with pytest.raises(UserError, match="The studio's token is needed"):
+        worker.token_of(worker.parser().parse_args(["--ray", "attic"]))
+    assert worker.token_of(worker.parser().parse_args(["--ray", "attic", "--ray-without-token"])) == ""
+    monkeypatch.setattr(worker, "draw", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    assert said() == worker.NO_ROOM.format("No space left on device")
+
+
+def test_a_worker_waits_for_a_cluster_that_is_only_beginning_or_has_just_gone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers: list[object] = [NotThere("Nothing answers."), NotThere("No cluster yet."), NotThere("No cluster yet."), [{STUDIO: "yes"}]]
+
+    def look(*_: object) -> object:
+        if isinstance(found := answers.pop(0), NotThere):
+            raise found
+        return found
+
+    monkeypatch.setattr(worker, "is_reached", lambda _address: True)
+    monkeypatch.setattr(worker, "looked_at", look)
+    monkeypatch.setattr(worker, "TRIES", 0.0)
+    assert worker.labels_at("attic:1", "token") == [{STUDIO: "yes"}] and not answers
+    assert capsys.readouterr().out == "Nothing answers.\nNo cluster yet.\n", "each once"

@@ -15,6 +15,7 @@ from pipelines.cluster.node import is_reached, surroundings
 from pipelines.cluster.told import CODE, HERE, STUDIO, code
 
 NO_ANSWER = "Nothing answers at {}. Is Atelier running there with --ray local, and do both computers let each other through?"
+NO_CLUSTER = "What answers at {} is no cluster, or not one yet. Its address is what the studio says at its start; its page has another one."
 NO_TOKEN = "The cluster wants another token. Copy the file from the computer of the studio anew, and name it with --token-file."
 OPEN = (
     "This cluster asks for no token, so anybody in its network could run programs on this computer. Begin it with "
@@ -22,6 +23,10 @@ OPEN = (
 )
 OTHER_CODE = "The studio at {} has another version of Atelier than this computer. Bring both to the same one, then start again."
 PATIENCE = 60.0  # seconds
+
+
+class NotThere(UserError):
+    """There may be a cluster later."""
 
 
 def main() -> None:
@@ -38,7 +43,7 @@ def main() -> None:
 def looked_at(address: str, token: str) -> list[dict[str, object]]:
     """The labels of all nodes. `token`: its file, or "" where none is meant to be asked for. Raises `UserError`."""
     if not is_reached(address):
-        raise UserError(NO_ANSWER.format(address))
+        raise NotThere(NO_ANSWER.format(address))
     if token and "labels" in _said(address, {**surroundings(""), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}):
         raise UserError(OPEN)
     said = _said(address, surroundings(token))
@@ -46,7 +51,7 @@ def looked_at(address: str, token: str) -> list[dict[str, object]]:
     if said.get("refused"):
         raise UserError(NO_TOKEN)
     if not is_row(rows):
-        raise UserError(NO_ANSWER.format(address))
+        raise NotThere(NO_CLUSTER.format(address))
     return [table(row) for row in rows]
 
 

@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 
 from models.errors import UserError
+from pipelines.cluster.entry import check_system
 from pipelines.cluster.home import KEPT, OWN_FOLDER, OWN_MODELS
 from pipelines.cluster.node import PORT, is_reached, member
-from pipelines.cluster.probe import check_code, looked_at
+from pipelines.cluster.probe import NotThere, check_code, looked_at
 from pipelines.cluster.secret import given_token, own_token
 from pipelines.cluster.told import HERE
 
@@ -25,6 +26,9 @@ DRAWS = "This computer draws for the studio at {}. Press Ctrl+C here to end it."
 WAITS = "No studio answers at {} yet. This computer joins as soon as one does; check the address if you expect one there."
 GONE = "The studio has gone, or cannot be reached. This computer waits for it."
 NOT_JOINED = "This computer could not join, and tries again. Ray says: {}"
+NO_ROOM = "This computer cannot write what it needs to join ({}). Make room on its disk, then start again."
+NO_MODELS = "There is no folder {}. Name one that is there behind --models-dir, or leave that away: what is needed is sent."
+NOT_KEPT = "What the studio sends cannot be kept in {} ({}). Make room there, or name another folder with --folder."
 NO_FILE = (
     "The studio's token is needed: the file .ray/token in its folder of pictures, which its start names. Copy it to this computer, make it "
     "yours alone (chmod 600), and name it with --token-file."
@@ -36,13 +40,16 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
     try:
+        check_system()
         token = token_of(options)
-        os.environ[OWN_FOLDER] = str(options.folder.expanduser().resolve())
-        os.environ[OWN_MODELS] = os.pathsep.join(str(each.expanduser().resolve()) for each in options.models_dir)
+        os.environ |= folders_of(options)
         with tempfile.TemporaryDirectory(prefix="atelier-log-") as folder:
             draw(options.ray, token, Path(folder) / "node.log")
     except UserError as error:
         print(f"\n{error}\n", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"\n{NO_ROOM.format(error.strerror)}\n", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nThis computer draws for the studio no more.")
@@ -71,11 +78,24 @@ def token_of(options: argparse.Namespace) -> str:
     return str(given_token(options.token_file or own_token(HERE / "outputs")))
 
 
+def folders_of(options: argparse.Namespace) -> dict[str, str]:
+    """Of this computer, as what draws here reads them. Raises `UserError` for one that is not there, or cannot be written."""
+    models, kept = [each.expanduser().resolve() for each in options.models_dir], options.folder.expanduser().resolve()
+    for folder in models:
+        if not folder.is_dir():
+            raise UserError(NO_MODELS.format(folder))
+    try:
+        kept.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=kept).close()
+    except OSError as error:
+        raise UserError(NOT_KEPT.format(kept, error.strerror)) from error
+    return {OWN_FOLDER: str(kept), OWN_MODELS: os.pathsep.join(map(str, models))}
+
+
 def draw(address: str, token: str, log: Path) -> None:
     """Joins, and joins again whenever the studio was away. Raises `UserError` where it may not."""
     while True:
-        wait_for(address)
-        check_code(address, looked_at(address, token))
+        check_code(address, labels_at(address, token))
         joined = member(address, token, log)
         try:
             if joined.wait(JOINS):
@@ -86,6 +106,19 @@ def draw(address: str, token: str, log: Path) -> None:
                 print(GONE, flush=True)
         finally:
             joined.close()
+        time.sleep(TRIES)
+
+
+def labels_at(address: str, token: str) -> list[dict[str, object]]:
+    """Of all nodes, as soon as a cluster is there. Raises `UserError` where it may not be joined."""
+    said = ""
+    while True:
+        wait_for(address)
+        try:
+            return looked_at(address, token)
+        except NotThere as error:
+            if str(error) != said:
+                print(said := str(error), flush=True)
         time.sleep(TRIES)
 
 
