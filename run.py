@@ -62,9 +62,9 @@ def main(arguments: list[str]) -> int:  # Does Python stop at this line? Atelier
 
 
 def worker(arguments: list[str]) -> int:
+    """Files and folders are named from where somebody stands, as for the studio."""
     prepare(ROOT, [STUDIO, RAY])
-    os.chdir(ROOT)
-    return become([str(venv_python(ROOT)), "-m", "pipelines.cluster.worker", *arguments], dict(os.environ))
+    return become([str(venv_python(ROOT)), "-P", "-m", "pipelines.cluster.worker", *arguments], {**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 def test(arguments: list[str]) -> int:
