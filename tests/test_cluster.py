@@ -88,13 +88,17 @@ def test_who_comes_back_has_the_place_from_before_and_two_of_one_name_have_two()
 def test_the_token_is_its_owners_alone(tmp_path: Path) -> None:
     path = own_token(tmp_path)
     assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
-    assert own_token(tmp_path).read_text() == path.read_text() and len(path.read_text()) == 64
+    before = path.read_text()
+    assert own_token(tmp_path).read_text() == before and len(before) == 64
     assert given_token(path) == path
     path.chmod(0o644)
     with pytest.raises(UserError, match="chmod 600"):
         given_token(path)
     with pytest.raises(UserError, match="cannot be read"):
         given_token(tmp_path / "none")
+    (picture := tmp_path / "picture").write_bytes(b"\x89PNG")
+    with pytest.raises(UserError, match="cannot be read"):
+        given_token(picture)
     (empty := tmp_path / "empty").touch(0o600)
     with pytest.raises(UserError, match="is empty"):
         given_token(empty)
@@ -106,7 +110,7 @@ def test_what_a_kill_has_left_of_a_session_goes_and_nothing_else(tmp_path: Path,
     first = fresh_session(note := tmp_path / "session")
     second = fresh_session(note)
     assert second.is_dir() and not first.exists() and second.stat().st_mode & 0o077 == 0
-    for odd in ("", "..", "others", "/etc"):
+    for odd in ("", "..", "others", "/etc", f"{second.name}/../others"):
         note.write_text(odd)
         assert fresh_session(note).is_dir() and second.is_dir() and others.is_dir()
 
