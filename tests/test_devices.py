@@ -106,13 +106,19 @@ def test_a_device_that_pauses_gives_its_job_to_another_after_the_batch_in_work(t
 
 
 def test_a_device_that_is_not_there_leaves_all_to_the_others_and_says_why(tmp_path: Path) -> None:
+    looks = threading.Event()
+
     def missing() -> ToyPainter:
+        assert looks.wait(20)
         raise OSError("no such card")
 
     studio = toy_studio(tmp_path, runner=ToyPainter(), further=lambda: [missing])
     job = studio.submit(REQUEST, "ada")
-    wait_until(lambda: ended(studio, job) and studio.devices.all()[-1].state == "failed")
-    assert studio.engine_state()[0] == "ready" and studio.devices.all()[1].message
+    wait_until(lambda: ended(studio, job))
+    assert studio.devices.all()[1].message.startswith("A device is being made ready.")
+    looks.set()
+    wait_until(lambda: studio.devices.all()[-1].state == "failed")
+    assert studio.engine_state()[0] == "ready" and studio.devices.all()[1].message.startswith("This device could not be made ready;")
     studio.close()
 
 

@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 STARTING = ("starting", "The studio is warming up. You can type, and even generate; the job starts by itself.")
 READY = ("ready", "Ready.")
+NEXT = ("starting", "A device is being made ready. What waits starts by itself.")  # one beside the first
+NOT_STARTED = "The studio could not start; the details are in the log."
+NOT_NEXT = "This device could not be made ready; the details are in the log. It is tried again by itself."
 NO_QUEUE = "The queue does not go on at the moment; the details are in the log. It is tried again by itself."
 WAITED = 5.0  # seconds that the end of a job waits for what could not be written
 REOPENED = 5.0, 60.0  # seconds between tries to open the runner
@@ -71,7 +74,7 @@ class Hand:
         self._wake, self._again = threading.Event(), threading.Event()
         self.saving = Saving(shared.book, shared.outputs, self._wake.set, shared.moved)
         self.errands = Errands()  # for this device alone
-        self.state = STARTING
+        self.state = NEXT if number else STARTING
         self.runner: Runner | None = None  # there once it has opened
         self.live: JobProgress | None = None  # what it draws
         self.paused = False
@@ -222,12 +225,12 @@ class Hand:
         return self.shared.closing.is_set()
 
     def _not_open(self, error: Exception) -> None:
-        sentence = str(error) if isinstance(error, UserError) else "The studio could not start; the details are in the log."
+        sentence = str(error) if isinstance(error, UserError) else NOT_NEXT if self.number else NOT_STARTED
         if self.state != ("failed", sentence):
             if self.machine and isinstance(error, UserError):
                 log.warning("%s", sentence)
             else:
-                log.error("the studio could not start; it is tried again", exc_info=error)
+                log.error("device %d could not be made ready; it is tried again", self.number + 1, exc_info=error)
         self.state = ("failed", sentence)
         self.shared.opened(self)
         self.shared.moved()
