@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +31,7 @@ from pipelines.jobs.left import FEW, HELD, Left
 from pipelines.jobs.line import Line
 from pipelines.jobs.worker import Worker
 from pipelines.requests.remaining import Progress
+from pipelines.runtime.apart import OTHER_VERSION, talk
 from pipelines.runtime.serving import Answers, Serving
 from pipelines.steps.state import StepState
 from tests.support.card_toys import given
@@ -118,27 +120,91 @@ def test_what_people_decided_about_models_holds_there_and_is_taken_back_there(tm
         assert there.checkpoint("starter") == here.checkpoint("starter")
 
 
-@pytest.mark.parametrize("hangs", [True, False])
-def test_a_process_that_answers_no_more_is_lost_with_a_sentence(tmp_path: Path, hangs: bool) -> None:
-    (asked, asks), (answers, said) = ([os.fdopen(end, mode) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True)] for _ in range(2))
+STANDING = spoken.Standing("cpu", {"host": 1, "device": None, "element_size": 4, "one_by_one": True})
+OPEN: list[spoken.Value] = [spoken.Done(), spoken.Done(), spoken.Nothing()]  # a batch has begun
 
-    def answer_once() -> None:
-        number, _ = spoken.read_frame(asked)
-        machine: dict[str, object] = {"host": 1, "device": None, "element_size": 4, "one_by_one": True}
-        said.write(spoken.frame(number, spoken.Standing("cpu", machine)))
-        said.flush()
-        if not hangs:
-            spoken.read_frame(asked)
-            said.close()
 
-    threading.Thread(target=answer_once, daemon=True).start()
-    ended: list[bool] = []
-    runner = FarRunner(Catalog(toy_model_folder(tmp_path / "toy")), asks, answers, setup_of(tmp_path), lambda: ended.append(True), 0.3)
+class Pretended:
+    """A process that gives these answers, one a question, and then no more; or it ends."""
+
+    def __init__(self, folder: Path, answers: list[spoken.Value], unasked: spoken.Value | None = None, ends: bool = False) -> None:
+        pipes = [[os.fdopen(end, mode) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True)] for _ in range(2)]
+        (self._asked, self.asks), (self.answers, self._said) = pipes
+        self._left, self._unasked, self._ends = answers, unasked, ends
+        self.ended: list[bool] = []
+        self._setup, self._catalog = setup_of(folder), Catalog(toy_model_folder(folder / "toy"))
+        threading.Thread(target=self._answer, daemon=True).start()
+
+    def runner(self, patience: float = 0.4) -> FarRunner:
+        return FarRunner(self._catalog, self.asks, self.answers, self._setup, lambda: self.ended.append(True), patience)
+
+    def _answer(self) -> None:
+        for value in self._left:
+            number, _ = spoken.read_frame(self._asked)
+            self._said.write(spoken.frame(number, value))
+            self._said.flush()
+        if self._unasked:
+            self._said.write(spoken.frame(0, self._unasked))
+            self._said.flush()
+        if self._ends:
+            spoken.read_frame(self._asked)
+            self._said.close()
+
+    def close(self) -> None:
+        for file in (self._said, self.asks, self._asked, self.answers):
+            file.close()
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_process_that_answers_no_more_is_lost_with_a_sentence(tmp_path: Path, ends: bool) -> None:
+    process = Pretended(tmp_path, [STANDING], ends=ends)
+    runner = process.runner()
+    with closing(runner.batches(LOOPS)) as batches, pytest.raises(RuntimeError):
+        next(next(batches))
+    assert runner.lost == (GONE if ends else HANGS) and process.ended == [True] * (not ends)
+    process.close()
+
+
+def test_a_job_is_left_without_waiting_and_who_asks_next_finds_out_that_it_hangs(tmp_path: Path) -> None:
+    process = Pretended(tmp_path, [STANDING, *OPEN])
+    runner = process.runner()
+    batches = runner.batches(LOOPS)
+    batch = next(batches)
+    assert next(batch) is None
+    batch.close()
+    batches.close()
+    assert not runner.lost
     with pytest.raises(RuntimeError):
-        next(next(runner.batches(LOOPS)))
-    assert runner.lost == (HANGS if hangs else GONE) and ended == [True] * hangs
-    for file in (said, asks, asked):
-        file.close()
+        runner.files(LOOPS)
+    assert runner.lost == HANGS and process.ended == [True]
+    process.close()
+
+
+@pytest.mark.parametrize(
+    "unasked", [spoken.Standing("cpu", {"cores": 2}), replace(STANDING, reading=["a"]), replace(STANDING, ledger=[{}])]
+)
+def test_a_process_that_says_what_nobody_understands_is_lost_at_once(tmp_path: Path, unasked: spoken.Standing) -> None:
+    process = Pretended(tmp_path, [STANDING], unasked=unasked)
+    runner = process.runner(patience=60)
+    wait_until(lambda: runner.lost == GONE)
+    with closing(runner.batches(LOOPS)) as batches, pytest.raises(RuntimeError):
+        next(next(batches))
+    process.close()
+
+
+def test_a_process_that_cannot_open_its_device_says_why_or_that_it_does_not_answer(tmp_path: Path) -> None:
+    process = Pretended(tmp_path, [])
+    with pytest.raises(UserError, match="does not answer"):
+        process.runner()
+    process.close()
+    for told, said in (
+        (spoken.frame(1, setup_of(tmp_path)).replace(b'"parts"', b'"shares"'), OTHER_VERSION[:20]),  # of another version
+        (spoken.frame(1, replace(setup_of(tmp_path), root=str(tmp_path / "device"))), "FileNotFoundError"),
+    ):
+        talk(io.BytesIO(told), answers := io.BytesIO())
+        answers.seek(0)
+        number, answer = spoken.read_frame(answers)
+        assert number == 1 and said in str(answer)
 
 
 # ------------------------------------------------------------------------------------------------ what steps leave behind

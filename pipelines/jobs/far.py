@@ -72,9 +72,11 @@ class FarRunner:
         self._left = Left()
         self._line = Line(asks, answers, self._heard, self._gone)
         try:
-            found = self._line.ask(setup)
+            found = self._line.ask(setup, patience)
         except Gone:
             raise UserError("The process of this device has ended before it was ready; the details are in the log.") from None
+        except TimeoutError:
+            raise UserError("This device does not answer. It is begun anew.") from None
         if not isinstance(found, spoken.Standing):
             raise UserError(spoken.OTHER)
         self._stands(found)
@@ -99,7 +101,7 @@ class FarRunner:
         self.machine = spoken.machine_of(found.machine)
         self.ledger = tuple(map(spoken.line_of, found.ledger))
         self.lost = self.lost or found.lost
-        self.reading = Key(*found.reading) if found.reading else None
+        self.reading = spoken.key_of(found.reading)
         if [*found.reading] != [*before.reading]:
             self.tell()
 

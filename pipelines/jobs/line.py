@@ -58,16 +58,15 @@ class Line:
 
     def _listen(self) -> None:
         with suppress(EOFError, OSError, ValueError):
-            while True:
-                try:
+            try:
+                while True:
                     number, value = spoken.read_frame(self._answers)
-                except UserError:
-                    log.exception("a device's process said what nobody understands")
-                    break
-                if number:
-                    self._waiting.pop(number).set_result(value)
-                else:
-                    self._heard(value)
+                    if number:
+                        self._waiting.pop(number).set_result(value)
+                    else:
+                        self._heard(value)
+            except (UserError, KeyError):
+                log.exception("a device's process said what nobody understands")
         with self._lock:
             self._is_over = True
             left, self._waiting = self._waiting, {}

@@ -369,4 +369,16 @@ def line_of(said: Mapping[str, object]) -> LedgerLine:
 
 
 def machine_of(said: Mapping[str, object]) -> Machine:
-    return Machine(**said)  # pyright: ignore[reportArgumentType]  # as above
+    """Raises `UserError` for what is none."""
+    try:
+        return Machine(**said)  # pyright: ignore[reportArgumentType]  # as above
+    except TypeError as error:
+        raise UserError(OTHER) from error
+
+
+def key_of(said: Sequence[str]) -> Key | None:
+    """Raises `UserError` for what is none; nothing is none."""
+    try:
+        return Key(*map(str, said)) if said else None
+    except TypeError as error:
+        raise UserError(OTHER) from error

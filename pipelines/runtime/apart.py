@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pipelines.runtime.receiving import Receiving
     from pipelines.runtime.runner import ModelRunner
 
+log = logging.getLogger(__name__)
+
 ENDS = 20.0  # seconds that what is in work has to come to its end when the studio has gone
 OTHER_VERSION = "The process of a device is of another version than the studio. Start Atelier anew."
 OTHER_PROGRAM = (
@@ -55,17 +57,33 @@ def talk(
     folders of this computer.
     """
     with suppress(EOFError):
-        number, setup = spoken.read_frame(asks)
+        number, setup = _first(asks)
         try:
             runner, receiving = opened(here(checked(setup)))
-        except UserError as error:
-            answers.write(spoken.frame(number, spoken.Refused(str(error))))
+        except Exception as error:  # noqa: BLE001  whatever it is, it is told
+            answers.write(spoken.frame(number, _refusal(error)))
             answers.flush()
             return
         _serve(runner, receiving, asks, answers, number, alone)
 
 
-def checked(setup: spoken.Value) -> spoken.Setup:
+def _first(asks: BinaryIO) -> tuple[int, spoken.Value | None]:
+    """What a studio of another version says may have other fields; its first question has the first number all the same."""
+    try:
+        return spoken.read_frame(asks)
+    except UserError:
+        return 1, None
+
+
+def _refusal(error: Exception) -> spoken.Value:
+    """A sentence for people, or what the studio's log is to tell: nobody may ever see that of this process."""
+    if isinstance(error, UserError):
+        return spoken.Refused(str(error))
+    log.error("a device could not be opened", exc_info=error)
+    return spoken.Broken(f"{type(error).__name__}: {error}")
+
+
+def checked(setup: spoken.Value | None) -> spoken.Setup:
     """Raises `UserError` where the studio is of another version."""
     if not isinstance(setup, spoken.Setup) or setup.version != spoken.VERSION:
         raise UserError(OTHER_VERSION)
