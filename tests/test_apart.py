@@ -27,7 +27,7 @@ from pipelines import TextToImage
 from pipelines.jobs import spoken
 from pipelines.jobs.events import Picture
 from pipelines.jobs.far import APART, GONE, HANGS, FarRunner, decided_in, open_apart
-from pipelines.jobs.left import FEW, HELD, Left
+from pipelines.jobs.far_states import FEW, HELD, FarStates
 from pipelines.jobs.line import Line
 from pipelines.jobs.worker import Worker
 from pipelines.requests.remaining import Progress
@@ -130,7 +130,7 @@ class Pretended:
     def __init__(self, folder: Path, answers: list[spoken.Value], unasked: spoken.Value | None = None, ends: bool = False) -> None:
         pipes = [[os.fdopen(end, mode) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True)] for _ in range(2)]
         (self._asked, self.asks), (self.answers, self._said) = pipes
-        self._left, self._unasked, self._ends = answers, unasked, ends
+        self._answers, self._unasked, self._ends = answers, unasked, ends
         self.ended: list[bool] = []
         self._setup, self._catalog = setup_of(folder), Catalog(toy_model_folder(folder / "toy"))
         threading.Thread(target=self._answer, daemon=True).start()
@@ -139,7 +139,7 @@ class Pretended:
         return FarRunner(self._catalog, self.asks, self.answers, self._setup, lambda: self.ended.append(True), patience)
 
     def _answer(self) -> None:
-        for value in self._left:
+        for value in self._answers:
             number, _ = spoken.read_frame(self._asked)
             self._said.write(spoken.frame(number, value))
             self._said.flush()
@@ -215,26 +215,26 @@ def said(step: int) -> spoken.Numbers:
 
 
 def test_states_are_said_unasked_while_somebody_takes_them_and_each_once() -> None:
-    left = Left()
-    assert not left.is_wanted() and left.take(1, False, 0) is None, "the first one is asked for"
-    left.made(1)
-    assert left.is_wanted()
-    threading.Timer(0.05, lambda: left.put(said(2))).start()
-    assert left.take(2, True, 30) == said(2), "it is waited for"
-    assert left.take(2, True, 0) is None, "who wants it once more asks"
-    left.put(spoken.Unsaid(3))
-    assert left.take(3, True, 0) is None
+    states = FarStates()
+    assert not states.is_wanted() and states.take(1, False, 0) is None, "the first one is asked for"
+    states.made(1)
+    assert states.is_wanted()
+    threading.Timer(0.05, lambda: states.put(said(2))).start()
+    assert states.take(2, True, 30) == said(2), "it is waited for"
+    assert states.take(2, True, 0) is None, "who wants it once more asks"
+    states.put(spoken.Unsaid(3))
+    assert states.take(3, True, 0) is None
     with pytest.raises(TimeoutError):
-        left.take(4, True, 0.01)
+        states.take(4, True, 0.01)
     for step in range(4, 5 + HELD):
-        left.put(said(step))
-    assert left.take(4, True, 0) is None and left.take(5, True, 0) == said(5), "what nobody takes is not held for ever"
-    left.made(4 + FEW)
-    assert left.is_wanted()
-    left.made(5 + FEW)
-    assert not left.is_wanted()
-    left.over()
-    assert left.take(99, True, 30) is None, "who waits is woken when nothing more is said"
+        states.put(said(step))
+    assert states.take(4, True, 0) is None and states.take(5, True, 0) == said(5), "what nobody takes is not held for ever"
+    states.made(4 + FEW)
+    assert states.is_wanted()
+    states.made(5 + FEW)
+    assert not states.is_wanted()
+    states.over()
+    assert states.take(99, True, 30) is None, "who waits is woken when nothing more is said"
 
 
 # ------------------------------------------------------------------------------------------------ a process

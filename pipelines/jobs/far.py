@@ -20,7 +20,7 @@ from models.library.catalog import Catalog
 from models.memory.manager import Key
 from pipelines.jobs import spoken
 from pipelines.jobs.events import Event, Step
-from pipelines.jobs.left import Left
+from pipelines.jobs.far_states import FarStates
 from pipelines.jobs.line import PATIENCE, Gone, Line, Lost, answer_of
 from pipelines.jobs.runner import Events, Watching
 from pipelines.jobs.sending import Sending
@@ -69,7 +69,7 @@ class FarRunner:
         self.lost = ""
         self.reading: Key | None = None
         self.tell: Callable[[], None] = lambda: None
-        self._left = Left()
+        self._states = FarStates()
         self._line = Line(asks, answers, self._heard, self._gone)
         try:
             found = self._line.ask(setup, patience)
@@ -88,7 +88,7 @@ class FarRunner:
         if isinstance(said, spoken.Standing):
             self._stands(said)
         elif isinstance(said, spoken.Numbers | spoken.Unsaid):
-            self._left.put(said)
+            self._states.put(said)
 
     # ------------------------------------------------------------------------------------------ how it stands
 
@@ -107,7 +107,7 @@ class FarRunner:
 
     def _gone(self) -> None:
         self.lost = self.lost or GONE
-        self._left.over()
+        self._states.over()
         self.tell()
 
     @property
@@ -178,7 +178,7 @@ class FarRunner:
             self._leave(spoken.LeaveBatch())
 
     def _next(self, progress: Progress) -> Future[spoken.Value]:
-        return self._put(spoken.NextEvent(progress.batch, progress.pictures, self._left.is_wanted()))
+        return self._put(spoken.NextEvent(progress.batch, progress.pictures, self._states.is_wanted()))
 
     def _event(self, said: spoken.Value, progress: Progress) -> Event | None:
         if isinstance(said, spoken.StepSaid | spoken.PictureSaid):
@@ -201,13 +201,13 @@ class FarRunner:
             answer = self._ask(spoken.Look(said.number))
             return answer.data if isinstance(answer, spoken.Data) else b""
 
-        self._left.made(said.number)
+        self._states.made(said.number)
         look, left = preview if said.looks else bytes, state if said.leaves else None
         return Step(said.index, said.count, said.batch, said.batches, look, said.before, left)
 
     def _taken(self, said: spoken.StepSaid) -> spoken.Numbers | None:
         try:
-            return self._left.take(said.number, said.comes, self._patience)
+            return self._states.take(said.number, said.comes, self._patience)
         except TimeoutError as error:
             raise self._hangs() from error
 

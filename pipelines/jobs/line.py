@@ -1,4 +1,4 @@
-"""A line to a device that is far: what is asked, and what is answered or said unasked, by who may be anywhere (`spoken.py`)."""
+"""The connection to a far device: what is asked, and what is answered or said unasked, by who may be anywhere (`spoken.py`)."""
 
 from __future__ import annotations
 

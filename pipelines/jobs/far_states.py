@@ -1,4 +1,4 @@
-"""What the steps of a device that is far leave behind: said unasked as long as somebody takes it, as each question takes its time."""
+"""States after the steps of a far device: said unasked as long as somebody takes them, as each question takes its time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HELD = 16  # that wait to be taken; older ones can be asked for again
 FEW = 8  # steps in a row that nobody took: the next ones are not said unasked
 
 
-class Left:
+class FarStates:
     """Of one device. Safe to use from any thread."""
 
     def __init__(self) -> None:
