@@ -14,7 +14,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit
+from tests.support.page_fixtures import House, Visit, browser, house, open_house, visit, wait_for
 from ui.parts.scripts import LATER, SCRIPT_ID, first_script, joined, later_script, modules
 
 pytestmark = pytest.mark.browser
@@ -22,14 +22,17 @@ __all__ = ["browser", "house", "open_house", "visit"]
 OURS = re.compile(r"\./static/atelier\.([0-9a-f]{16})\.(js|css)")
 GRADIO_S = re.compile(r"/(assets|gradio_api)/|/theme\.css|/iframeResizer|/favicon\.ico")
 OWN_REQUESTS = 12  # at a first visit, at most
-# Counts the handlers that Gradio watches for changes.
-WATCHED = """window.watched = 0;
+# Counts the handlers that Gradio watches for changes, and the frames that are asked for.
+WATCHED = """window.watched = window.frames_asked = 0;
+const frame = window.requestAnimationFrame.bind(window);
+window.requestAnimationFrame = (draw) => (window.frames_asked += 1, frame(draw));
 window.Proxy = new Proxy(Proxy, {
   construct(watch, [what, ...how]) {
     if ("targets" in what) window.watched += 1;
     return new watch(what, ...how);
   },
 });"""
+FRAMES_ASKED = "() => new Promise((done) => (window.frames_asked = 0, setTimeout(() => done(window.frames_asked), 200)))"
 FIRST_VISIT = 614_000  # bytes as Chromium counts them, at most, with all that Gradio loads; 86 kB are the two typefaces
 
 # Each export of each module, as it is written; the comments of a joined one have stayed at home, and what its lines are indented by.
@@ -132,7 +135,7 @@ def test_files_are_named_by_their_content_and_kept_for_good(house: House) -> Non
     assert httpx.get(f"{house.url}static/atelier.js").status_code == 404
 
 
-def test_a_first_visit_asks_little_of_ours_stays_small_and_watches_no_handler_for_changes(house: House, browser: Browser) -> None:
+def test_a_first_visit_asks_little_of_ours_stays_small_and_is_then_at_rest(house: House, browser: Browser) -> None:
     with closing(browser.new_context()) as window:
         page = window.new_page()
         page.add_init_script(WATCHED)
@@ -146,6 +149,7 @@ def test_a_first_visit_asks_little_of_ours_stays_small_and_watches_no_handler_fo
         page.wait_for_function("() => /\\d+ \\/ \\d+/.test(document.querySelector('[data-part=figure]')?.textContent)")
         page.wait_for_timeout(1000)
         watched = page.evaluate("() => window.watched")
+        wait_for(page, lambda: page.evaluate(FRAMES_ASKED) == 0)  # a page that is open and left alone is at rest
     own = [url for url in asked.values() if url.startswith(house.url) and not GRADIO_S.search(url)]
     assert len(OURS.findall(" ".join(f".{url[len(house.url) - 1 :]}" for url in own))) == 2
     assert len(own) <= OWN_REQUESTS, own

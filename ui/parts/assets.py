@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from ui.colours import DARK, LIGHT, colours
 from ui.door.compression import coding
-from ui.parts.quick_tree import quick_script
+from ui.parts.quick_scripts import quick_scripts
 from ui.parts.scripts import INDENT, SCRIPT_ID, STATIC, first_script, later_script, static
 
 STYLES = (
@@ -111,8 +111,7 @@ def page_assets() -> Assets:
 
 def instead() -> Sequence[Asset]:
     """Files of Gradio's that are sent otherwise than it wrote them. Whoever keeps one from before finds the same in it, only slower."""
-    quick = quick_script()
-    return [Asset(f"/assets/{quick[0]}", "text/javascript", compressed(quick[1].encode()))] if quick else []
+    return [Asset(f"/assets/{name}", "text/javascript", compressed(text.encode())) for name, text in quick_scripts()]
 
 
 def shots() -> Mapping[str, Asset]:

@@ -1,4 +1,7 @@
-"""Gradio's search for a component: what is sent instead finds what Gradio's own finds, in a tree that changes, looking at little of it."""
+"""Gradio's search for a component: what is sent instead finds what Gradio's own finds, in a tree that changes, looking at little of it.
+
+That an open page is at rest, as its clock has ended, is asked by tests/test_page_scripts.py.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import pytest
 
 from tests.support.node import node, run
 from ui.parts.assets import instead
-from ui.parts.quick_tree import FOLLOWED, WALK, quick_script
+from ui.parts.quick_scripts import CLOCK, ENDED, FOLLOWED, WALK, quick_scripts
 
 # A tree of three children each; after every change all numbers are looked for both ways. `reads` counts the looks of the quick one.
 PROGRAM = """
@@ -45,15 +48,17 @@ def test_a_tree_that_changes_is_searched_as_gradio_does_but_quickly(tmp_path: Pa
     assert found["each"] < 5  # looks at a component's number for each search; walks take hundreds
 
 
-def test_the_installed_gradio_is_the_one_whose_search_is_known() -> None:
-    """It fails with another Gradio, whose script is then sent as it is, until somebody has looked how that one searches."""
-    name, text = quick_script() or ("", "")
-    assert [file.path for file in instead()] == [f"/assets/{name}"]
-    assert text.count(FOLLOWED) == 1
-    assert WALK not in text
+def test_the_installed_gradio_is_the_one_whose_functions_are_known() -> None:
+    """It fails with another Gradio, whose script is then sent as it is, until somebody has looked how that one searches and waits."""
+    scripts = list(quick_scripts())
+    assert [file.path for file in instead()] == [f"/assets/{name}" for name, _ in scripts]
+    for (_, text), written, sent in zip(scripts, (WALK, CLOCK), (FOLLOWED, ENDED), strict=True):
+        assert text.count(sent) == 1
+        assert written not in text
 
 
 def test_another_script_is_sent_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "core-12345678.js").write_text("function Z(e,t){return e.find(t)}", "utf-8")
     (tmp_path / "core-87654321.js").write_text(f"{WALK}{WALK}", "utf-8")
-    assert quick_script(tmp_path) is None
+    (tmp_path / "statustracker-12345678.js").write_text("function ze(){me(ze)}", "utf-8")
+    assert list(quick_scripts(tmp_path)) == []
