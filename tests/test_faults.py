@@ -205,7 +205,7 @@ def test_the_picture_is_the_same_whatever_fits_the_device(
         ways.append(layer_by_layer)
         return in_turn(networks, device, layer_by_layer)
 
-    monkeypatch.setattr("pipelines.runtime.runner.in_turn", noted)
+    monkeypatch.setattr("pipelines.runtime.lending.in_turn", noted)
     with runner.model(STARTER) as model:
         first: Any = model.unet.conv_in
         home = first.weight.data_ptr()

@@ -59,7 +59,7 @@ PLACES = {
     "step": "pipelines.denoising.denoiser.Denoiser.__call__",
     "sampler": "pipelines.tasks.sampling.sample",
     "schedule": "pipelines.tasks.sampling.plan",
-    "LoRA": "pipelines.runtime.runner.applied",
+    "LoRA": "pipelines.runtime.lending.applied",
     "reading a LoRA": "pipelines.runtime.loaders.read_lora",
     "decoder": "pipelines.tasks.sampling.decode",
     "saving": "pipelines.jobs.outputs.Outputs.save",
