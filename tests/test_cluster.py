@@ -18,15 +18,17 @@ import pytest
 import torch
 
 from models.errors import UserError
+from models.library.catalog import Catalog
 from pipelines import TextToImage
+from pipelines.cluster import room
 from pipelines.cluster.chunks import Chunks, reading, writing
 from pipelines.cluster.node import fresh_session, split
 from pipelines.cluster.probe import check_code, looked_at
 from pipelines.cluster.room import Room
 from pipelines.cluster.secret import given_token, own_token
-from pipelines.cluster.told import CODE, HERE, STUDIO, Entry, Node, Place, Roll, code
+from pipelines.cluster.told import CODE, HERE, STUDIO, Entry, Node, Place, Roll, code, line
 from pipelines.cluster.worker import said_last
-from pipelines.jobs import spoken
+from pipelines.jobs import hand, spoken
 from pipelines.jobs.worker import Worker
 from pipelines.services.devices import Devices
 from tests.support.card_toys import given
@@ -217,7 +219,8 @@ def test_a_computer_that_joins_later_draws_and_one_that_goes_loses_nothing(
     assert house.worker.hands[1].device == "cpu of attic"
 
 
-def test_the_process_in_the_cluster_may_end_and_is_begun_anew(house: House, ray: PretendedRay) -> None:
+def test_the_process_in_the_cluster_may_end_and_is_begun_anew(house: House, ray: PretendedRay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hand, "REOPENED", (60.0, 60.0))  # so who has come is opened again because it has come
     ray.come("attic", cards=2)
     wait_until(lambda: house.ready() == [1, 2])
     assert [card for _, card, _ in ray.homes] == [True, True]
@@ -226,6 +229,34 @@ def test_the_process_in_the_cluster_may_end_and_is_begun_anew(house: House, ray:
     assert len(house.devices.all()) == 3 and ray.begun == 2
     with pytest.raises(UserError, match="cellar is not in the cluster at the moment"):
         house.room.opened(Place("cellar", -1))
+    monkeypatch.setattr(room, "FarRunner", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("it broke")))
+    with pytest.raises(RuntimeError):
+        house.room.opened(Place("attic", 0))
+    wait_until(lambda: len(ray.homes) == 5 and ray.homes[4][2].is_over)
+
+
+def test_what_keeps_the_studio_out_is_said_once_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(room, "AGAIN", (0.01, 0.01))
+    said = [line({"trouble": "No token."}), line({"trouble": "No token."}), b'{"nodes": [', b"", b"", line({"nodes": []}), b""]
+    left = iter(said)
+
+    def begin(_entry: Entry, control: socket.socket) -> PretendedRay:
+        if (told := next(left, None)) is None:
+            raise OSError(28, "No space left on device")
+        control.sendall(told)
+        return ended
+
+    (ended := PretendedRay()).wait = lambda _timeout=None: None
+    watched = Room(
+        Entry("attic:1", False, "", str(tmp_path)), Catalog(tmp_path), lambda *_: (setup_of(tmp_path), None), lambda *_: lambda: None, begin
+    )
+    watched.start([], draws=False)
+    wait_until(lambda: caplog.messages[-1:] == [room.NOT_IN.format("No space left on device")])
+    watched.close()
+    silent = room.NOT_IN.format(room.NO_WORD)
+    assert caplog.messages == ["No token.", silent, silent, room.NOT_IN.format("No space left on device")], "anew after it was in"
 
 
 def test_a_computer_with_other_code_is_no_device_and_says_why(house: House, ray: PretendedRay) -> None:

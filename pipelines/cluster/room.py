@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 AWAY = "{} is not in the cluster at the moment. It draws again as soon as it is back."
 OTHER = "{} has another version of Atelier than the studio. Bring both to the same one, then start it anew."
+NOT_IN = "The studio could not come into the cluster ({}). It tries again."
+NO_WORD = "what Ray says of it is in .ray/cluster.log, in the folder of pictures"
 AGAIN = 1.0, 15.0  # seconds between tries to come into the cluster
 ENDS = 12.0  # seconds that what was begun here has to end
 Welcome = Callable[[Callable[[], FarRunner], str], Callable[[], None]]  # what opens a device, its computer; answers what tries it again
@@ -102,15 +104,16 @@ class Room:
                     socket.send_fds(control, [line({"node": node.id, "card": place.card >= 0})], [there.fileno()])
             except OSError as error:
                 raise UserError(AWAY.format(place.name)) from error
-            setup, sending = self._told(node, place, self._roll.devices(place))
+            devices = self._roll.devices(place)
 
         def end() -> None:
             with suppress(OSError):
                 here.shutdown(socket.SHUT_RDWR)
 
         try:
+            setup, sending = self._told(node, place, devices)
             return FarRunner(self._catalog, here.makefile("wb"), here.makefile("rb"), setup, end, sending=sending, machine=place.name)
-        except UserError:
+        except Exception:
             end()
             raise
 
@@ -119,8 +122,11 @@ class Room:
     def _keep(self) -> None:
         backoff = Backoff(*AGAIN)
         while not self._closing.is_set():
-            if self._once():
-                backoff.none()
+            try:
+                if self._once():
+                    backoff.none()
+            except OSError as error:  # a full disk, most often
+                self._warn(NOT_IN.format(error.strerror))
             self._closing.wait(backoff.next())
 
     def _once(self) -> bool:
@@ -138,33 +144,44 @@ class Room:
             finally:
                 with self._lock:
                     self._control = None
-                self._stands(b'{"nodes": []}')
+                self._are_there([])
                 _end(process)
 
     def _heard(self, control: socket.socket) -> bool:
-        was_in = False
-        with suppress(OSError), control.makefile("rb") as lines:
+        """Until it ends, in the middle of a line where it was killed."""
+        was_in, has_spoken = False, False
+        with suppress(OSError, ValueError), control.makefile("rb") as lines:
             for said in lines:
+                has_spoken = True
                 was_in = self._stands(said) or was_in
+        if not has_spoken and not self._closing.is_set():
+            self._warn(NOT_IN.format(NO_WORD))
         return was_in
 
     def _stands(self, said: bytes) -> bool:
         """Whether it tells who is there."""
         told = table(json.loads(said))
         if trouble := text(told, "trouble"):
-            if trouble != self._trouble:
-                log.warning("%s", trouble)
-            self._trouble = trouble
+            self._warn(trouble)
             return False
         self._trouble = ""
+        self._are_there(nodes_of(told))
+        return True
+
+    def _warn(self, trouble: str) -> None:
+        """Once, as long as it stays the same."""
+        if trouble != self._trouble:
+            log.warning("%s", trouble)
+        self._trouble = trouble
+
+    def _are_there(self, nodes: list[Node]) -> None:
         with self._lock:
-            there = frozenset(self._roll.update(nodes_of(told)))
+            there = frozenset(self._roll.update(nodes))
             come, gone, self._there = there - self._there, self._there - there, there
         for place in sorted(gone, key=lambda place: (place.name, place.card)):
             log.info("%s has left the cluster", place.name)
         for place in sorted(come, key=lambda place: (place.name, place.card)):
             self._come(place)
-        return True
 
     def _come(self, place: Place) -> None:
         log.info("%s has come into the cluster", place.name)

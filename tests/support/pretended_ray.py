@@ -14,23 +14,23 @@ from pipelines.cluster.told import Entry, Node, code
 
 class PretendedFar:
     def __init__(self) -> None:
-        self._home, self._is_over = Home(alone=lambda: None), False
+        self._home, self.is_over = Home(alone=lambda: None), False
         self.chunks = 0
 
     def put(self, chunk: bytes) -> None:
-        if self._is_over:
+        if self.is_over:
             raise OSError
         self._home.put(chunk)
 
     def said(self) -> Iterator[bytes]:
         for chunk in self._home.said():
-            if self._is_over:
+            if self.is_over:
                 raise OSError("the actor died")
             self.chunks += 1
             yield chunk
 
     def end(self) -> None:
-        self._is_over = True
+        self.is_over = True
         self._home.put(b"")
 
 
