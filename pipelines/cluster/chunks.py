@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-WRITTEN_AT_ONCE = 2**20  # bytes
-
 
 class Chunks(io.RawIOBase):
     """What was put is read, in its order. Safe to fill from any thread."""
@@ -62,5 +60,5 @@ def reading(chunks: Chunks) -> io.BufferedReader:
 
 
 def writing(give: Callable[[bytes], object]) -> io.BufferedWriter:
-    """A frame is one chunk, when it is no larger than usual."""
-    return io.BufferedWriter(Put(give), WRITTEN_AT_ONCE)
+    """What is written at once and flushed, as a frame is, is one chunk."""
+    return io.BufferedWriter(Put(give))
