@@ -12,7 +12,7 @@ import threading
 from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import numpy as np
 import pytest
@@ -53,6 +53,7 @@ def there_and_back(value: spoken.Value, number: int = 7) -> spoken.Value:
 
 def test_every_value_comes_over_as_it_was() -> None:
     by_kind: dict[str, object] = {"int": 3, "str": "ä “x”", "bool": True, "float": 0.1, "bytes": b"\0\xff", "Table": {"a": [1, None]}}
+    assert {*spoken.KINDS.values()} == {*get_args(spoken.Value)}
     for kind in spoken.KINDS.values():
         told = {each.name: by_kind.get(str(each.type), ["a", "b"]) for each in fields(kind)}  # pyright: ignore[reportArgumentType]
         value = kind(**told)

@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 
 from models.errors import UserError
+from models.library.catalog import Catalog
 from pipelines.cluster import entry, worker
 from pipelines.cluster.entry import entry_of
+from pipelines.cluster.home import OWN_THREADS
+from pipelines.cluster.node import surroundings
 from pipelines.cluster.probe import NotThere, looked_at
+from pipelines.cluster.room import Room
 from pipelines.cluster.secret import own_token
 from pipelines.cluster.told import STUDIO, Entry
 
@@ -73,6 +77,23 @@ def test_what_answers_and_is_no_cluster_is_told_from_what_does_not_answer() -> N
         page.listen()
         with pytest.raises(NotThere, match=f"What answers at {address} is no cluster"):
             looked_at(address, "")
+
+
+def test_others_are_told_what_to_do_and_ray_hears_of_nothing_but_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for secret, behind in (
+        ("/home/ada/token", " --token-file token\nwith a copy of /home/ada/token beside it."),
+        ("", " --ray-without-token"),
+    ):
+        room = Room(
+            Entry("attic:1", True, secret, ""), Catalog(tmp_path), lambda *_: (_ for _ in ()).throw(KeyError), lambda *_: lambda: None
+        )
+        assert room.invitation == f"Other computers draw along by\n    python run.py worker --ray attic:1{behind}\n"
+    monkeypatch.setenv("RAY_ADDRESS", "elsewhere:1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    with_token, without = surroundings("/t"), surroundings("")
+    assert (with_token["RAY_AUTH_MODE"], with_token["RAY_AUTH_TOKEN_PATH"], without["RAY_AUTH_MODE"]) == ("token", "/t", "disabled")
+    assert not {"RAY_ADDRESS", "RAY_AUTH_TOKEN_PATH"} & without.keys() and without["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert without[OWN_THREADS] == "3", "Ray changes the other one for its actors"
 
 
 # ------------------------------------------------------------------------------------------------ run.py worker

@@ -26,7 +26,7 @@ from models.library.told import told_from
 from models.library.told_catalog import ToldCatalog
 from models.memory.forecast import Machine
 from models.memory.manager import Key
-from pipelines.cluster.home import on_this_computer
+from pipelines.cluster.home import OWN_FOLDER, OWN_MODELS, on_this_computer
 from pipelines.images.store import INPUTS, Inputs
 from pipelines.jobs import spoken, spoken_files
 from pipelines.jobs.events import Picture, Step
@@ -303,10 +303,16 @@ def test_what_is_told_of_a_model_is_known_as_it_is_here(library: Library, local:
         told_from({"file": {}}, tmp_path, "")
 
 
-def test_on_another_computer_no_name_of_a_folder_leads_out_of_it() -> None:
-    setup = spoken.Setup(spoken.VERSION, "cpu", "", [], "", 0, 0, 0, 1, False, root="..")
+def test_another_computer_has_its_own_folders_and_no_name_leads_out_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(OWN_FOLDER, str(tmp_path / "kept"))
+    monkeypatch.setenv(OWN_MODELS, os.pathsep.join(("/a", "/b")))
+    setup = spoken.Setup(spoken.VERSION, "cpu", "/ada/starter", ["/ada/models"], "", 0, 0, 0, 1, False, root="/ada/device 1")
+    there = on_this_computer(setup)
+    assert (there.root, there.models[1:]) == (str(tmp_path / "kept" / "device 1"), ["/a", "/b"])
+    assert not [each for each in (there.starter, *there.models) if "ada" in each]
+    assert on_this_computer(replace(setup, root="")) == replace(setup, root=""), "at the studio's own computer"
     with pytest.raises(UserError, match=PLAIN_NAMES[:20]):
-        on_this_computer(setup)
+        on_this_computer(replace(setup, root=".."))
 
 
 def test_another_program_is_refused_with_a_sentence(library: Library, tmp_path: Path) -> None:
