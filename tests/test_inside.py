@@ -174,7 +174,7 @@ def test_a_look_gives_way_to_the_jobs_of_others_and_goes_on_behind_them(studio: 
 
     def steps(desk: Desk, _: object) -> Looking:
         held = desk.left.of(0)
-        begun.append(first := held.made.index + 1 if held else 0)
+        begun.append(first := held.last(0) + 1 if held else 0)
         for step in range(first, 4):
             desk.left.state = lambda step=step: StepState(0, step, 4, 1.0, 0, np.zeros(1, np.float32), np.zeros(1, np.float32))
             if step == 2 and len(begun) == 1:

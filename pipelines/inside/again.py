@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -13,10 +13,10 @@ from PIL import Image, ImageChops
 from models.errors import UserError
 from pipelines.images.clip_file import LOSSY, frames_in, is_lossless, written
 from pipelines.inside.answers import AgainFound
-from pipelines.inside.desk import Found, Looking, Seen
+from pipelines.inside.desk import Found, Left, Looking, Seen
 from pipelines.jobs.events import Picture, Step
 from pipelines.jobs.outputs import inspect
-from pipelines.jobs.runner import Runner
+from pipelines.jobs.runner import Events, Runner
 from pipelines.metadata.provenance import RUNTIME
 from pipelines.requests.as_made import threads_here
 from pipelines.requests.request import Drawing, Request, Wordless
@@ -37,6 +37,7 @@ class Record:
     made_with: Mapping[str, str]
     notes: Sequence[str]
     path: Path
+    left: Left = field(default_factory=Left)
 
 
 def record_of(path: Path, catalog: CatalogView, resolved: Callable[[Request], Request]) -> Record:
@@ -48,18 +49,30 @@ def record_of(path: Path, catalog: CatalogView, resolved: Callable[[Request], Re
 
 def look(record: Record, runner: Runner) -> Looking:
     """Raises `UserError` where nothing comes of it."""
-    made: Picture | None = None
-    with closing(runner.batches(record.request)) as batches:
-        for batch in batches:
-            with closing(batch):
-                for event in batch:
-                    if isinstance(event, Picture):
-                        made = event
-                    yield Seen(event.index, event.count) if isinstance(event, Step) and not event.before else Seen(0, 1)
+    made, seen = None, Seen(0, 1)
+    with closing(_events(record, runner)) as events:
+        for event in events:
+            if isinstance(event, Picture):
+                made = event
+            elif isinstance(event, Step):
+                record.left.state = event.state
+                record.left.hold()  # a picture in parts goes on from the last step of each
+                seen = seen if event.before else Seen(event.index, event.count)
+            yield seen
     if made is None:
         raise UserError(NO_PICTURE)
     here = {**runner.runtime, **made.made_with}  # with what was decided while it was drawn
     return Found(compared(*_both(record.path, made), list(reasons(record, here))))
+
+
+def _events(record: Record, runner: Runner) -> Events:
+    """Of the one picture."""
+    if isinstance(record.request, Drawing | Wordless):
+        yield from runner.watched(record.request, lambda _: nullcontext(), record.left.of)
+        return
+    with closing(runner.batches(record.request)) as batches:
+        for batch in batches:
+            yield from batch
 
 
 def compared(before: Image.Image, now: Image.Image, reasons: Sequence[str]) -> AgainFound:

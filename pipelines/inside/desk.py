@@ -43,16 +43,16 @@ Looking = Generator[Seen, None, Found]  # every `Seen` is a place to stop
 
 
 @dataclass(frozen=True)
-class HeldStep:
-    """A step that is held in memory, to go on from as from kept ones."""
+class HeldSteps:
+    """The last step of each run, held in memory to go on from as from kept ones."""
 
-    made: StepState
+    made: Mapping[int, StepState]
 
     def last(self, leg: int) -> int:
-        return self.made.index if leg == self.made.leg else -1
+        return self.made[leg].index if leg in self.made else -1
 
     def state(self, leg: int, index: int) -> StepState:
-        return self.made
+        return self.made[leg]
 
 
 @dataclass
@@ -61,15 +61,16 @@ class Left:
 
     seen: object = None
     state: Callable[[], StepState] | None = None  # asked before the networks are given back
+    held: dict[int, StepState] = field(default_factory=dict[int, StepState])  # by its leg
 
     def hold(self) -> None:
         """The step is kept as plain numbers from now on."""
         if self.state:
-            held = self.state()
-            self.state = lambda: held
+            state, self.state = self.state(), None
+            self.held[state.leg] = state
 
-    def of(self, picture: int) -> HeldStep | None:
-        return HeldStep(self.state()) if self.state else None
+    def of(self, picture: int) -> HeldSteps | None:
+        return HeldSteps(self.held) if self.held else None
 
 
 @dataclass(frozen=True)

@@ -252,7 +252,7 @@ class FarRunner:
     def vision(self, width: int) -> AbstractContextManager[Vision]:
         refuse()
 
-    def watched(self, request: Drawing, watching: Watching, own: Own | None = None) -> Events:
+    def watched(self, request: Drawing | Wordless, watching: Watching, own: Own | None = None) -> Events:
         refuse()
 
     def frames(self, request: Wordless, latents: Numbers, made_with: Mapping[str, str]) -> Generator[None, None, tuple[Image, ...]]:

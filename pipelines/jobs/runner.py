@@ -96,8 +96,10 @@ class Runner(Protocol):
         """An encoder of pictures whose summaries have so many numbers. Raises `UserError` when there is none."""
         ...
 
-    def watched(self, request: Drawing, watching: Watching, own: Own | None = None) -> Events:
-        """The events of the first batch alone. `own`: steps that are made of it already; without it, none."""
+    def watched(self, request: Drawing | Wordless, watching: Watching, own: Own | None = None) -> Events:
+        """The events of the first batch alone. `watching` sees the networks of a drawing. `own`: steps that are made of it already; without
+        it, none.
+        """
         ...
 
     def frames(self, request: Wordless, latents: Numbers, made_with: Mapping[str, str]) -> Generator[None, None, tuple[Image, ...]]:

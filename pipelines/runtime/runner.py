@@ -108,9 +108,12 @@ class ModelRunner(ModelLender):
                 self.lost = f"The device {self.origins.runtime['Device']} does not answer any more. Start Atelier anew to use it again."
             raise
 
-    def watched(self, request: Drawing, watching: Watching, own: Own | None = None) -> Events:
-        """The events of the first batch alone; `watching` looks at the networks meanwhile."""
+    def watched(self, request: Drawing | Wordless, watching: Watching, own: Own | None = None) -> Events:
+        """The events of the first batch alone; `watching` looks at the networks of a drawing meanwhile."""
         self.heed()
+        if isinstance(request, Wordless):
+            yield from WordlessTries(self, request, Progress(), own).batch(0)
+            return
         with closing(Attempts(self, request, Progress(), watching, own)) as attempts:
             yield from attempts.batch(0)
 

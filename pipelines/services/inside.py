@@ -42,7 +42,7 @@ PARTS = {
     "run": "run:look",
     AGAIN: "again:look",
 }  # what is looked at -> "module:function" of `pipelines.inside`
-GOING_ON = ("run",)  # looks that can go on from the step that they have come to
+GOING_ON = ("run", AGAIN)  # looks that can go on from the step that they have come to
 LEAST = 5.0  # seconds that a look is at work before it gives way to others, so that models are not moved for every step
 OFTEN = 0.5  # seconds between looks whether somebody waits
 MOST = 200 * 2**20  # bytes of all that was found which are kept
@@ -201,7 +201,7 @@ class Insides:
 
     def _gives_way(self, look: Look, desk: Desk | Record) -> bool:
         """To a job of somebody else that waits; a look that can go on from its last step then waits its turn again."""
-        if look.part not in GOING_ON or not isinstance(desk, Desk) or desk.left.state is None:
+        if look.part not in GOING_ON or not (desk.left.state or desk.left.held):
             return False
         try:
             if not self._worker.book.queue.others_wait(look.user):

@@ -26,7 +26,7 @@ from pipelines.jobs.events import Picture, Step
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.runner import Events, Watching
 from pipelines.requests.remaining import Progress
-from pipelines.requests.request import Clip, Drawing, Enlarge, Request, unroll
+from pipelines.requests.request import Clip, Drawing, Enlarge, Request, Wordless, unroll
 from pipelines.studio import Studio
 from pipelines.tasks import enlarge
 from pipelines.tasks.batch import Task
@@ -87,8 +87,8 @@ class ToyPainter:
     def vision(self, width: int) -> AbstractContextManager[Any]:
         raise UserError("A toy has no eyes.")
 
-    def watched(self, request: Drawing, watching: Any, own: Any = None) -> Events:
-        raise UserError("A toy has no networks to look into.")
+    def watched(self, request: Drawing | Wordless, watching: Any, own: Any = None) -> Events:
+        yield from next(self.batches(request))
 
     def frames(self, request: Any, latents: Any, made_with: Any) -> Any:
         raise UserError("A toy decodes nothing.")
