@@ -16,6 +16,7 @@ from models.files import Overrides
 from models.library.catalog import STARTER, Catalog
 from models.library.listing import FolderToScan, Listing, list_folder
 from models.library.matching import spellings
+from models.library.passes import Passes
 from models.library.scan import Scan
 from models.library.timeouts import Silent, TimeLimit
 from tests.support.library_files import SD1, embedding, hypernetwork, lora, vae, write_file, write_folder, write_starter
@@ -304,7 +305,7 @@ def test_a_folder_that_hangs_holds_up_nobody_and_comes_back_by_itself(starter: P
         return list_folder(place)
 
     monkeypatch.setattr("models.library.scan.list_folder", slow)
-    monkeypatch.setattr("models.library.catalog.SILENCE", 0.2)
+    monkeypatch.setattr("models.library.passes.SILENCE", 0.2)
     catalog = Catalog(starter, [mine])
     assert [entry.name for entry in catalog.models() if entry.id != STARTER] == ["ink"]
     assert "“embeddings” does not answer" in catalog.notes[0]
@@ -451,9 +452,9 @@ def test_many_threads_see_one_table(catalog: Catalog, mine: Path) -> None:
 
 
 def test_what_the_first_look_has_not_found_yet_is_not_said_to_be_gone(starter: Path, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate, gather = threading.Event(), Catalog._gather
-    monkeypatch.setattr("models.library.catalog.FIRST_WAIT", 0.05)
-    monkeypatch.setattr(Catalog, "_gather", lambda self, scan: gate.wait(30) and gather(self, scan))
+    gate, gather = threading.Event(), Passes._gather
+    monkeypatch.setattr("models.library.passes.FIRST_WAIT", 0.05)
+    monkeypatch.setattr(Passes, "_gather", lambda self, scan: gate.wait(30) and gather(self, scan))
     catalog = Catalog(starter, [mine])
     for ask in (catalog.model, catalog.checkpoint):
         with pytest.raises(UserError, match="still being read"):

@@ -6,48 +6,27 @@ the background, and a query waits for that only for a moment, so a folder that h
 
 from __future__ import annotations
 
-import os
 import threading
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from models.errors import UserError
 from models.families import EVERY
-from models.files import Identity, ModelFile, ModelKind, Overrides
+from models.files import ModelFile, ModelKind, Overrides
 from models.library.background import Background
-from models.library.checkpoint import STARTER, Checkpoint, Facts, checkpoint_of, file_id, read_checkpoint, read_folder, read_starter_depth
+from models.library.checkpoint import STARTER, Checkpoint, Facts, checkpoint_of, file_id, read_checkpoint
 from models.library.contents import Contents
 from models.library.hashes import Digests, claims, digest_of
-from models.library.index import Found, Index, restored
-from models.library.listing import Candidate, mark_now, mark_of
-from models.library.matching import Names, told_apart
+from models.library.index import Found, Index
 from models.library.overrides import OverrideBook
-from models.library.rescan import Rescans
-from models.library.scan import UPSCALER, Scan, Watched, starter_upscaler, time_of
-from models.library.timeouts import Silent, TimeLimit
+from models.library.passes import Passes
+from models.library.table import CatalogTable, table_of
 from models.library.told import Told
-from models.names import folded
 
 __all__ = ["STARTER", "Catalog", "Checkpoint", "read_checkpoint"]
 
-SILENCE = 5.0  # seconds without an answer, after which a folder is left out
-FIRST_WAIT = 2.0  # seconds that the first query waits for the first pass
 STILL_READING = "The models folders are still being read, and a file that was asked for has not been found yet. Try again in a moment."
-WAIT = 1.0  # seconds that a query waits for a look at the disk
-LOOK_EVERY = 2.0  # seconds between looks that are made only because somebody asked for the version
-PUBLISH_EVERY = 0.5  # seconds between tables while a long first pass goes on
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogTable:
-    """The table: everything that was found, in the order in which it is shown."""
-
-    files: dict[str, ModelFile] = field(default_factory=dict[str, ModelFile])
-    facts: dict[str, Facts] = field(default_factory=dict[str, Facts])
-    fingerprints: dict[str, str] = field(default_factory=dict[str, str])
-    names: Names = field(default_factory=lambda: Names(()))
 
 
 class Catalog:
@@ -56,7 +35,6 @@ class Catalog:
     def __init__(self, starter: Path, folders: Sequence[Path] = (), cache: Path | None = None) -> None:
         """`cache`: a folder for the index and for what people decide; without it both are kept in memory only."""
         self._starter = starter
-        self._folders = tuple(folders)
         self._index = Index(cache / "models.db" if cache else None)
         self._decided = OverrideBook(cache / "overrides.json" if cache else None)
         self._contents = Contents(self._index, self._hash_is_known)
@@ -64,32 +42,25 @@ class Catalog:
         self._found: dict[bytes, Found] = {}
         self._table = CatalogTable()
         self._version = 0
-        self._notes: tuple[str, ...] = ()
         self._changing = threading.RLock()
-        self._patience = TimeLimit(SILENCE)
-        self._passes = Rescans(self._pass)
-        self._silent: Sequence[Path] = ()  # folders that did not answer
-        self._watched: Watched = {}  # what to look at to see whether anything has changed
-        self._wanted = True  # a pass over everything, whatever the times say
-        self._stored = self._index.known()  # read by an earlier run of the studio; until the first pass has ended
+        self._passes = Passes(tuple(folders), starter, self._index, self._publish)
         self._publish({})
 
     @property
     def version(self) -> int:
         """Another number after each change. Asking for it has the disk looked at every few seconds, without waiting."""
-        if self._passes.age > LOOK_EVERY:
-            self._passes.ask()
+        self._passes.look_if_old()
         return self._version
 
     @property
     def scanning(self) -> bool:
         """A first pass, or one that was asked for, is going on."""
-        return self._wanted and self._passes.busy
+        return self._passes.scanning
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences about folders that could not be looked through."""
-        return self._notes
+        return self._passes.notes
 
     def checkpoints(self) -> list[Checkpoint]:
         """Those that can be drawn with, the starter first, the others by name."""
@@ -209,10 +180,7 @@ class Catalog:
 
     def rescan(self, wait: bool = False) -> None:
         """Looks through all folders anew, in the background unless `wait`."""
-        self._wanted = True
-        ticket = self._passes.ask()
-        if wait:
-            self._passes.wait(ticket, None)
+        self._passes.anew(wait)
 
     def added(self, path: Path) -> str:
         """The id of a file that was just put into one of the folders. Raises `UserError` when it lies elsewhere."""
@@ -244,6 +212,10 @@ class Catalog:
 
     # ------------------------------------------------------------------------------------------------ the table
 
+    def _refresh(self) -> None:
+        """Waits a moment for what a look at the disk finds."""
+        self._passes.look()
+
     def _entry(self, model_id: str) -> tuple[ModelFile | None, Facts]:
         """From the table; only what is not in it makes the disk be looked at."""
         if model_id not in self._table.files:
@@ -261,104 +233,12 @@ class Catalog:
             self._found = found
 
     def _tabled(self, found: Mapping[bytes, Found]) -> CatalogTable:
-        entries = sorted(found.values(), key=self._place_on_shelf)
-        everything = _one_each([self._read_starter(), *self._read_starter_depth(), *self._read_starter_upscaler(), *entries])
-        files = {file.id: file for file in told_apart([self._dressed(entry) for entry in everything])}
-        facts, fingerprints = ({entry.file.id: getattr(entry, name) for entry in everything} for name in ("facts", "fingerprint"))
-        return CatalogTable(files, facts, fingerprints, Names(files.values()))
+        return table_of(self._starter, found.values(), self._dressed)
 
     def _dressed(self, entry: Found) -> ModelFile:
         digest = self._contents.known(entry.fingerprint).whole
         overrides = self._decided.get([key for key in (digest, entry.fingerprint) if key])
         return replace(entry.file, hash=digest, overrides=overrides)
-
-    def _place_on_shelf(self, entry: Found) -> tuple[bool, str, tuple[str, ...], bytes]:
-        file = entry.file
-        return not file.path.is_relative_to(self._starter), folded(file.true_name), file.folders, os.fsencode(file.path)
-
-    def _read_starter(self) -> Found:
-        """It is a model of the Stable Diffusion 1 kind in a size of its own, whatever is missing from its folder."""
-        file, facts = read_folder(self._starter, STARTER)
-        told = file.identity if file.identity.supported else Identity("checkpoint", layout="diffusers")
-        return Found(replace(file, identity=replace(told, family="sd1", variant="")), facts, mark_now(self._starter))
-
-    def _read_starter_depth(self) -> list[Found]:
-        found = read_starter_depth(self._starter)
-        return [Found(*found, mark_now(self._starter / "depth"))] if found else []
-
-    def _read_starter_upscaler(self) -> list[Found]:
-        """Where the starter says what it is; else the first pass finds that."""
-        path = self._starter / UPSCALER
-        if not path.is_file():
-            return []
-        status = path.stat()
-        found = starter_upscaler(Candidate(path, "upscaler", mark_of(status), status.st_size, status.st_mtime))
-        return [found] if found.file.identity.kind == "upscaler" and found.file.title else []
-
-    # ------------------------------------------------------------------------------------------------ the disk
-
-    def _refresh(self) -> None:
-        """Has the disk looked at and waits a moment for it, unless a long pass is going on already."""
-        limit = WAIT if self._passes.ended else FIRST_WAIT
-        if not self._passes.long(limit):
-            self._passes.wait(self._passes.ask_or_join_the_first(), limit)
-
-    def _pass(self) -> None:
-        """Looks whether anything has changed, and if so looks through everything. In the thread of `Rescans`."""
-        if not self._wanted and not self._is_changed():
-            return
-        before = self._stored.keys() | self._found.keys()
-        scan = Scan(self._folders, self._starter, self._remembered, self._patience)
-        found = self._gather(scan)
-        if not scan.notes:  # else something may be away only for a while
-            self._index.forget(before - found.keys())
-            self._stored = {}
-        self._watched, self._silent, self._wanted, self._notes = scan.watched, scan.silent, scan.hasty, tuple(scan.notes)
-
-    def _gather(self, scan: Scan) -> dict[bytes, Found]:
-        """Everything that the pass finds. A long pass shows what it has so far."""
-        found: dict[bytes, Found] = {}
-        new: list[Found] = []
-        last = time.monotonic()
-        for entry, is_new in scan.run():
-            found[os.fsencode(entry.file.path)] = entry
-            new += [entry] if is_new else []
-            if time.monotonic() - last > PUBLISH_EVERY:
-                self._keep({**self._found, **found}, new)
-                last, new = time.monotonic(), []
-        self._keep(found, new)
-        return found
-
-    def _keep(self, found: dict[bytes, Found], new: Sequence[Found]) -> None:
-        self._index.keep(new)
-        self._publish(found)
-
-    def _remembered(self, path: bytes, fingerprint: str) -> Found | None:
-        """What an earlier look at the same content saw."""
-        seen = self._found.get(path)
-        if seen and seen.fingerprint == fingerprint:
-            return seen
-        stored = self._stored.get(path)
-        return restored(path, *stored) if stored and stored[0] == fingerprint else None
-
-    def _is_changed(self) -> bool:
-        watched = self._watched
-        if any(not self._patience.hangs(folder) for folder in self._silent):
-            return True
-        try:
-            return any(self._patience("times", lambda: [any(time_of(path) != before for path, before in watched.items())]))
-        except Silent:
-            return True  # each folder is then asked by itself
-
-
-def _one_each(entries: Sequence[Found]) -> list[Found]:
-    """A file and links to it of the same name are one entry, which may be called by the folders of all."""
-    each: dict[str, Found] = {}
-    for entry in entries:
-        first = each.setdefault(entry.file.id, entry)
-        folders = tuple(dict.fromkeys((*first.file.folders, *entry.file.folders)))
-        each[entry.file.id] = replace(first, file=replace(first.file, folders=folders))
-    return [*each.values()]
 
 
 def _draws(entry: ModelFile) -> bool:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from models.files import Overrides
-from models.library.catalog import Catalog, CatalogTable
+from models.library.catalog import Catalog
 from models.library.index import Found
 from models.library.matching import Names
+from models.library.table import CatalogTable
 from models.library.told import Told
 
 
