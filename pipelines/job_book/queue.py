@@ -9,28 +9,25 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from pipelines.job_book.errors import NotYours, TooLate
 from pipelines.job_book.file import BookFile
+from pipelines.job_book.listing import Listing, lane_called, listing_of, read_queue
 from pipelines.job_book.order import (
     ACTIVE,
     EVERYBODY,
-    IDLE,
     LANES,
     OWN_ORDER,
     charge,
     goes_on,
     holding,
-    is_held,
     pausing,
-    read_line,
     sit_down,
 )
-from pipelines.job_book.pace import Paces, learn, learn_reading, model_of, read_paces, sort_of, work_of
+from pipelines.job_book.pace import learn, learn_reading, model_of, read_paces, sort_of, work_of
 from pipelines.job_book.placing import ALL_HERE, Place
-from pipelines.job_book.ring import Entry
 from pipelines.job_book.room import EVERY, Allowance, check_hour, check_room
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Request, describe
@@ -43,43 +40,7 @@ NOT_STOPPED = "This job cannot come back: it was not stopped, or has come back a
 STOPPING = "This job is just being stopped. Try again in a moment."
 
 MOST_WORDS = 300  # characters
-LISTED = f"""select number, id, user, state, lane, held, batches, each, pictures, batch, work, sort, words, chain_words, board
-  from job where {ACTIVE}
-  order by user, {OWN_ORDER}"""
-
 OWN = f"select id, lane, coalesce(place, number) as place from job where user = ? and {ACTIVE} order by {OWN_ORDER}"
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """A job that waits or runs, as it stands in the queue."""
-
-    id: str
-    user: str
-    state: str
-    kind: str
-    words: str  # the beginning of the prompt
-    chain_words: str  # which step it is of several, or ""
-    board: str  # the id of the board that its pictures go onto, or ""
-    lane: str
-    held: bool  # somebody edits it
-    pictures: int  # that are drawn
-    pictures_total: int
-    begun: bool
-    picture: str  # id of its newest one, or ""
-    seconds: float | None  # that what is left of it will take; of one that runs without the batch in work; None when nobody knows
-    batch_seconds: float | None
-    place: int | None  # jobs that wait and are begun before it; None for what does not come to its turn, as it is held or paused
-    start: float | None  # seconds after the batch in work; None when nobody knows
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """All jobs that wait or run, as they are begun or go on. One that does not come to its turn stands where it would."""
-
-    jobs: tuple[Queued, ...]
-    pausing: frozenset[str]  # persons; `EVERYBODY` for the whole studio
-    holding: frozenset[str] = frozenset()  # whose jobs the owner holds; `EVERYBODY` for all guests
 
 
 class BookQueue:
@@ -147,15 +108,8 @@ class BookQueue:
     def listing(self, devices: int = 1) -> Listing:
         """`devices`: so many draw side by side."""
         with self._file.reading() as db:
-            rows, pauses, expected, line = db.execute(LISTED).fetchall(), pausing(db), read_paces(db), read_line(db, devices)
-            held = holding(db)
-            newest = dict(db.execute(f"select job, max(number) from picture where job in (select id from job where {ACTIVE}) group by job"))
-            ids = {job: db.execute("select id from picture where number = ?", (number,)).fetchone()[0] for job, number in newest.items()}
-        starts = _starts(line, {row["number"] for row in rows if row["state"] == "running"})
-        places = {number: place for place, number in enumerate(starts)}
-        rows = _in_order(rows, places)
-        jobs = [_queued(row, ids.get(row["id"], ""), expected, places.get(row["number"]), starts.get(row["number"])) for row in rows]
-        return Listing(tuple(jobs), frozenset(pauses), frozenset(held))
+            read = read_queue(db, devices)
+        return listing_of(read)
 
     def pausing(self) -> frozenset[str]:
         """Persons; `EVERYBODY` for the whole studio."""
@@ -170,7 +124,7 @@ class BookQueue:
     def lane_of(self, job_id: str) -> str:
         """By its name."""
         rows = self._file.rows("select lane from job where id = ?", (job_id,))
-        return _lane(rows[0]["lane"]) if rows else "next"
+        return lane_called(rows[0]["lane"]) if rows else "next"
 
     def any_held(self) -> bool:
         """Whether a job may come back to the queue because time goes by."""
@@ -283,54 +237,3 @@ def _with_moved(own: list[sqlite3.Row], job_id: str, lane: int, before: str) -> 
     ids = [row["id"] for row in others]
     place = ids.index(before) if before in ids else sum(row["lane"] <= lane for row in others)
     return [*ids[:place], job_id, *ids[place:]]
-
-
-def _starts(line: Iterable[tuple[Entry, float]], running: Collection[int]) -> dict[int, float | None]:
-    """When each job that waits is begun, by its number and in this order. Behind one that nobody knows the pace of, nobody knows when."""
-    starts: dict[int, float | None] = {}
-    known = True
-    for entry, start in line:
-        if entry.number not in running:
-            starts[entry.number] = start if known else None
-        known = known and entry.seconds > 0
-    return starts
-
-
-def _in_order(rows: list[sqlite3.Row], places: dict[int, int]) -> list[sqlite3.Row]:
-    """What runs, then what waits. `rows`: by person, and of each in the own order. One without a place stands before the next own one."""
-    ranks: dict[int, int] = {}
-    following, user = len(places), ""
-    for row in reversed(rows):
-        following = following if row["user"] == user else len(places)
-        ranks[row["number"]] = following = places.get(row["number"], following)
-        user = row["user"]
-    return sorted(rows, key=lambda row: (row["state"] != "running", ranks[row["number"]]))
-
-
-def _lane(number: int) -> str:
-    return next(name for name, each in LANES.items() if each == min(max(number, 0), IDLE))
-
-
-def _queued(row: sqlite3.Row, picture: str, expected: Paces, place: int | None, start: float | None) -> Queued:
-    batch = expected.seconds(row["sort"], row["work"]) if row["work"] else None
-    runs = row["state"] == "running"
-    left = max(0, row["batches"] - row["batch"] - runs)
-    return Queued(
-        row["id"],
-        row["user"],
-        row["state"],
-        str(row["sort"]).partition(" ")[0],
-        str(row["words"]),
-        str(row["chain_words"]),
-        str(row["board"]),
-        _lane(row["lane"]),
-        not runs and is_held(row["held"], time.time()),
-        row["pictures"],
-        row["batches"] * row["each"],
-        bool(row["pictures"] or row["batch"]),
-        picture,
-        None if batch is None else batch * left,
-        batch,
-        place,
-        start,
-    )

@@ -17,8 +17,9 @@ from models.errors import UserError
 from pipelines.job_book.book import JobBook
 from pipelines.job_book.errors import NotYours, TooLate
 from pipelines.job_book.following import Carried
+from pipelines.job_book.listing import Listing, Queued
 from pipelines.job_book.order import EVERYBODY, LANES
-from pipelines.job_book.queue import OVER, Listing, Queued
+from pipelines.job_book.queue import OVER
 from pipelines.job_book.room import EVERY, Allowance
 from pipelines.jobs.progress import JobProgress
 from pipelines.jobs.worker import Worker

@@ -17,7 +17,7 @@ from models.errors import UserError
 from pipelines.gallery.boards import Boards
 from pipelines.gallery.person import Person
 from pipelines.job_book.book import JobBook
-from pipelines.job_book.queue import Queued
+from pipelines.job_book.listing import Queued
 from pipelines.jobs.progress import Bell, JobProgress
 from pipelines.jobs.worker import Worker
 from pipelines.people.people import People
