@@ -91,7 +91,7 @@ def own_folders(options: argparse.Namespace, models: Sequence[Path], catalog: Ca
     from pipelines.steps.store import KeptSteps
 
     inputs = Inputs(options.outputs_dir / INPUTS)
-    inputs.sweep(book.inputs_used())
+    inputs.sweep(book.inputs.used())
     steps = KeptSteps(options.outputs_dir, int(options.steps_budget * 1e9))
     steps.make_room(book.rated)
     return Here(STARTER, catalog, Annotators(models, STARTER), inputs, steps)

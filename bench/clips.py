@@ -84,7 +84,7 @@ def studio() -> Iterator[tuple[Studio, Timekeeper, ModelRunner, Clip]]:
         made.start()
         stack.callback(made.close)
         picture = inputs.keep(blots(SIDES))
-        book.own_input(picture, USER)
+        book.inputs.give(picture, USER)
         model = next(entry.id for entry in catalog.models("checkpoint") if entry.called == "small")
         width, height = SIDES
         yield made, outputs, runner, Clip(image=picture, checkpoint=model, frames=FRAMES, steps=STEPS, width=width, height=height, seed=1)

@@ -208,7 +208,7 @@ class Services:
         if record and owner and record.user == NOBODY:
             self.folders.check(record)
             for input_id in input_ids(record.request):
-                self.book.own_input(input_id, user)
+                self.book.inputs.give(input_id, user)
             return record
         return record if record and record.user == user else None
 

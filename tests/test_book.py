@@ -61,7 +61,7 @@ ODD = {
 def test_a_waiting_job_that_cannot_be_read_fails_with_a_sentence_and_the_next_one_is_drawn(book: JobBook, odd: str) -> None:
     bad, good = book.submit(TextToImage(checkpoint="A"), "ada"), book.submit(TextToImage(prompt="good", checkpoint="A"), "bob")
     book._db.execute(f"update job set request = {odd} where id = ?", (bad,))
-    assert book.ahead(good) == 1 and book.current("ada", "txt2img") in (bad, None)
+    assert book.queue.ahead(good) == 1 and book.current("ada", "txt2img") in (bad, None)
     job = book.claim(["A"])
     assert job and (job.id, drawing(job.request).prompt) == (good, "good")
     assert book.claim() is None
@@ -91,7 +91,7 @@ def test_of_settings_of_a_newer_version_everything_known_is_shown(book: JobBook)
 def test_inputs_that_only_a_newer_version_can_read_are_still_in_use(book: JobBook) -> None:
     drawn(book, "ada", "house")
     book._db.execute("update picture set request = ?", (json.dumps({"kind": "sculpture", "stones": [ONE]}),))
-    assert book.inputs_used() == {ONE}
+    assert book.inputs.used() == {ONE}
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../../secret.png", "day/../../secret.png", "\0", ""])
@@ -117,10 +117,10 @@ def test_whatever_is_wrong_with_the_rows_only_our_own_errors_come_out(book: JobB
 
 
 def everything(book: JobBook, job_id: str) -> None:
-    for ask in (book.ahead, book.job, book.pictures_of):
+    for ask in (book.queue.ahead, book.job, book.pictures_of):
         ask(job_id)
     assert book.current("ada", "img2img") in (None, job_id) and book.waiting() == 1
-    assert len(book.inputs_used()) <= 1
+    assert len(book.inputs.used()) <= 1
     for record in book.recent("ada", 9):
         assert book.picture(record.id) == record
         book.pictures_of(record.job_id)

@@ -159,7 +159,7 @@ def test_a_bad_book_is_set_aside_and_every_picture_is_found_again(folder: Path, 
     spoilt = (folder / "studio.db").read_bytes() if (folder / "studio.db").exists() else None
     book = opened(folder)
     assert prompts(book, "ada") == ["from", "third", "second", "first"]
-    assert [record.path for record in book.recent("ada", 9, True)][-1:] == paths[:1] and book.inputs_used() == {ONE}
+    assert [record.path for record in book.recent("ada", 9, True)][-1:] == paths[:1] and book.inputs.used() == {ONE}
     assert [(record.width, record.height, record.seed) for record in book.recent("ada", 9, True)][1] == (24, 16, 2)
     assert "4 pictures were found" in book.news
     if spoilt is not None:

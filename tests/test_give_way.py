@@ -77,7 +77,7 @@ def test_two_loopbacks_that_take_turns_are_each_as_if_alone(originals: Files, ru
         assert book.job(job_id).state == "done"  # type: ignore[union-attr]
     assert runs == 6, "they took turns, three batches each"
     later = [record.request for record in book.pictures_of(next(iter(jobs)))][2:]
-    assert all(input_ids(request) <= book.inputs_used() for request in later)
+    assert all(input_ids(request) <= book.inputs.used() for request in later)
     book.close()
 
 
@@ -151,7 +151,7 @@ def test_a_round_of_a_loopback_that_was_saved_and_not_booked_is_what_the_next_on
     assert again.recover() == 0
     job = again.claim()
     assert job and job.progress.stored == {0: kept} and job.progress.pictures == 1
-    assert set(job.progress.stored.values()) <= again.inputs_used()
+    assert set(job.progress.stored.values()) <= again.inputs.used()
     again.close()
 
 

@@ -266,7 +266,7 @@ def test_an_hour_s_megapixels_are_those_of_all_cells(studio: Studio) -> None:
         studio.book.grids.add(BASE, [], 5, "guest", False, hourly)
     studio.book.grids.add(BASE, [], 4, "guest", False, hourly)
     with pytest.raises(UserError, match="You have asked for 1"):
-        studio.book.check_hour("guest", Allowance(hourly=1.0, megapixels=0.1))
+        studio.book.queue.check_hour("guest", Allowance(hourly=1.0, megapixels=0.1))
 
 
 def test_a_grid_is_its_person_s_own_and_an_order_is_taken_once(studio: Studio) -> None:

@@ -120,7 +120,7 @@ def test_a_guest_who_has_used_everything_puts_nothing_in(book: JobBook, tmp_path
     uploads.keep(Image.new("L", (8, 8)), "a")
     with pytest.raises(UserError, match="no room"):
         uploads.keep(Image.new("L", (9, 9)), "a")
-    assert len(book.inputs_of("a")) == 1
+    assert len(book.inputs.of("a")) == 1
 
 
 def test_jobs_that_wait_have_their_room_already(book: JobBook, tmp_path: Path) -> None:

@@ -209,7 +209,7 @@ def test_a_finished_picture_can_name_what_it_was_made_from_and_that_is_kept(uplo
     finished(uploads, tmp_path, request)
     assert uploads.without_missing(request, ME) == (request, ())
     assert uploads.find(between, YOU) is None
-    assert uploads._book.inputs_used() == {between}
+    assert uploads._book.inputs.used() == {between}
 
 
 def test_what_waits_keeps_its_pictures(uploads: Uploads) -> None:
@@ -219,4 +219,4 @@ def test_what_waits_keeps_its_pictures(uploads: Uploads) -> None:
     uploads._book.submit(Inpaint(image=image, mask=mask), ME)
     uploads._book.submit(ImageToImage(images=(PictureUse(id=other),)), ME)
     uploads._book.submit(TextToImage(prompt="a" * 64), ME)
-    assert uploads._book.inputs_used() == {image, mask, other}
+    assert uploads._book.inputs.used() == {image, mask, other}

@@ -46,15 +46,15 @@ def test_a_newcomer_waits_for_one_job_of_somebody_who_queued_many(book: JobBook)
 def test_the_place_in_the_queue_is_the_order_of_service(book: JobBook) -> None:
     owners = ["ada", "ada", "bob", "ada", "eve", "bob"]
     ids = {book.submit(TextToImage(prompt=str(number)), user): str(number) for number, user in enumerate(owners)}
-    expected = [name for _, name in sorted((book.ahead(job_id), name) for job_id, name in ids.items())]
-    assert sorted(book.ahead(job_id) for job_id in ids) == list(range(len(owners)))
+    expected = [name for _, name in sorted((book.queue.ahead(job_id), name) for job_id, name in ids.items())]
+    assert sorted(book.queue.ahead(job_id) for job_id in ids) == list(range(len(owners)))
     assert served(book) == expected
 
 
 def test_a_running_job_counts_as_one_ahead(book: JobBook) -> None:
     book.submit(TextToImage(), "ada")
     book.claim()
-    assert book.ahead(book.submit(TextToImage(), "bob")) == 1
+    assert book.queue.ahead(book.submit(TextToImage(), "bob")) == 1
 
 
 def test_after_a_crash_what_ran_is_interrupted_and_what_waited_waits(tmp_path: Path) -> None:

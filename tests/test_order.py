@@ -79,7 +79,7 @@ def test_turns_are_counted_and_a_clock_that_is_put_back_changes_none(book: JobBo
     monkeypatch.setattr("pipelines.job_book.book.time.time", lambda: 5.0)
     mine = submit(book, "ada")
     submit(book, "bob")
-    assert book.ahead(mine) == 1 and [serve(book).id for _ in range(2)] == [early, mine]
+    assert book.queue.ahead(mine) == 1 and [serve(book).id for _ in range(2)] == [early, mine]
 
 
 def test_version_numbers_grow_over_a_restart_with_the_clock_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,8 +149,8 @@ def used(folder: Path, seed: int, grouped: bool) -> House:
 def test_the_place_that_is_told_is_the_place_in_which_it_is_drawn(tmp_path: Path, seed: int, grouped: bool) -> None:
     house = used(tmp_path, seed, grouped)
     waiting = [job_id for job_id, _ in house.came if job_id not in house.order]
-    told = sorted(waiting, key=house.book.ahead)
-    assert sorted(house.book.ahead(job_id) for job_id in waiting) == list(range(len(waiting)))
+    told = sorted(waiting, key=house.book.queue.ahead)
+    assert sorted(house.book.queue.ahead(job_id) for job_id in waiting) == list(range(len(waiting)))
     before = len(house.order)
     while house.book.waiting():
         house.draws(())
@@ -203,7 +203,14 @@ def test_no_question_of_the_queue_goes_through_the_jobs_that_have_ended(book: Jo
     asked: list[str] = []
     book._db.set_trace_callback(asked.append)
     first = submit(book, "ada", "A")
-    for ask in (lambda: book.ahead(first), book.waiting, lambda: book.current("ada"), lambda: book.claim(["A"]), book.claim, book.recover):
+    for ask in (
+        lambda: book.queue.ahead(first),
+        book.waiting,
+        lambda: book.current("ada"),
+        lambda: book.claim(["A"]),
+        book.claim,
+        book.recover,
+    ):
         ask()
     book._db.set_trace_callback(None)
     queries = [query for query in asked if query.startswith(("select", "update", "delete")) and " job" in query]

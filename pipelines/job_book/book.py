@@ -7,7 +7,6 @@ what people do with their jobs in `pipelines.job_book.queue`.
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 import secrets
@@ -27,15 +26,15 @@ from pipelines.job_book.file import BookFile
 from pipelines.job_book.folder_lock import FolderLock
 from pipelines.job_book.following import Carried, Following, follow
 from pipelines.job_book.grids import BookGrids
-from pipelines.job_book.inputs import inputs_used
-from pipelines.job_book.opening import open_book
-from pipelines.job_book.order import LANES, OWN_ORDER, everybody_gone, next_number, read_line, sit_down
+from pipelines.job_book.inputs import BookInputs
+from pipelines.job_book.opening import first_version, open_book
+from pipelines.job_book.order import LANES, OWN_ORDER, everybody_gone, next_number, sit_down
 from pipelines.job_book.placing import ALL_HERE, Place
 from pipelines.job_book.queue import BookQueue, queued_as
 from pipelines.job_book.ring import PASSES
 from pipelines.job_book.room import EVERY, GUEST_JOBS, JOBS_A_USER, Allowance, check_hour, check_room
 from pipelines.job_book.rows import NOBODY, Job, PictureRecord, job_of, picture_of
-from pipelines.job_book.running import RUNS, begun, recovered
+from pipelines.job_book.running import begun, recovered
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Request, describe, seed_of
 
@@ -48,7 +47,6 @@ ENDED = (DONE, STOPPED, FAILED, INTERRUPTED)
 REPLACED = "Another outputs folder has come into the place of the one before; its own list of jobs is used from now on."
 KEPT = "not exists (select 1 from shelf where shelf.number = picture.number and deleted is not null)"  # not in the bin
 NOTHING = Carried()
-ROUND = 2**32  # versions that one run of the server may give out
 
 
 class JobBook:
@@ -73,10 +71,12 @@ class JobBook:
         with starting():
             self._file = BookFile(file, self._opened)
             self.queue = BookQueue(self._file)
+            self.inputs = BookInputs(self._file)
             self.brought = Brought(self._file)
             self.grids = BookGrids(self._file, pictures)
             try:
-                self.first_version = self._begin()
+                with self._file.transaction() as db:
+                    self.first_version = first_version(db)
             except BookError:
                 self._file.close()
                 raise
@@ -113,16 +113,6 @@ class JobBook:
             values = (*named, carried.chain, carried.words, desk_of(db, user), carried.origin, *queued_as(request))
             db.execute(f"insert into job ({columns}) values ({', '.join('?' * 17)})", values)
         return job_id
-
-    def check_room(self, user: str, owner: bool, more: int, allowance: Allowance = EVERY) -> None:
-        """Raises `UserError` where so many jobs more would be too many."""
-        with self._file.reading() as db:
-            check_room(db, user, owner, allowance.jobs, more)
-
-    def check_hour(self, user: str, allowance: Allowance) -> None:
-        """Raises `UserError` where a job asks for more than is left of this hour."""
-        with self._file.reading() as db:
-            check_hour(db, user, allowance)
 
     def claim(
         self, at_hand: Collection[str] = (), others: Sequence[Place] = (), device: str = "", coming: Mapping[str, float] = ALL_HERE
@@ -200,15 +190,6 @@ class JobBook:
         row = self._one(query, (user, kind) if kind else (user,))
         return row["id"] if row else None
 
-    def ahead(self, job_id: str) -> int:
-        """How many jobs are begun before this one in the fair order if nobody submits more: 0 when it runs, has ended, or is next."""
-        with self._file.reading() as db:
-            line = read_line(db)
-            running = [row["number"] for row in db.execute(f"select number from job where {RUNS}")]
-            asked = db.execute("select number from job where id = ? and state = 'waiting'", (job_id,)).fetchone()
-        before = itertools.takewhile(lambda number: asked and number != asked["number"], (entry.number for entry, _ in line))
-        return len({*before, *running}) if asked else 0
-
     def add_picture(
         self,
         job: Job,
@@ -235,17 +216,6 @@ class JobBook:
         self.shelf_changed()
         return picture
 
-    def own_input(self, picture_id: str, user: str) -> None:
-        """This person has the input picture, so may name it in requests."""
-        self._write("insert or ignore into input values (?, ?)", (picture_id, user))
-
-    def owns_input(self, picture_id: str, user: str) -> bool:
-        return self._one("select 1 from input where id = ? and user = ?", (picture_id, user)) is not None
-
-    def inputs_of(self, user: str) -> list[str]:
-        """The ids of all input pictures that this person has."""
-        return [row["id"] for row in self._all("select id from input where user = ?", (user,))]
-
     def paths_of(self, user: str, after: int = 0) -> list[tuple[int, Path]]:
         """Number and file of each of this person's pictures that were entered after the picture of that number."""
         rows = self._all("select number, path from picture where user = ? and number > ? order by number", (user, after))
@@ -255,10 +225,6 @@ class JobBook:
         """What this person's jobs ask for that wait or run; what cannot be read is left out."""
         rows = self._all("select * from job where user = ? and state in ('waiting', 'running')", (user,))
         return [job.request for job in map(job_of, rows)]
-
-    def inputs_used(self) -> set[str]:
-        """The ids of all input pictures that a job or a picture names, also of those that only a newer version can read."""
-        return inputs_used(self._file)
 
     def picture(self, picture_id: str) -> PictureRecord | None:
         row = self._one("select * from picture where id = ?", (picture_id,))
@@ -309,14 +275,6 @@ class JobBook:
         self.shelf_version = next(self._changes)
         for hears in tuple(self.on_shelf):
             hears()
-
-    def _begin(self) -> int:
-        """The first version number of this run of the server: beyond all that earlier runs gave out, also when the clock was put back."""
-        with self._transaction() as db:
-            last = db.execute("select value from counter where name = 'version'").fetchone()
-            first = max(int(time.time() * 1000), last[0] + ROUND if last else 0)
-            db.execute("insert or replace into counter values ('version', ?)", (first,))
-        return first
 
     @property
     def _db(self) -> sqlite3.Connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from pipelines.job_book.schema import VERSION, is_book, migrate, version_of
 from pipelines.job_book.shelf import SHELF, fill
 
 log = logging.getLogger(__name__)
+
+ROUND = 2**32  # versions that one run of the server may give out
 
 
 def open_book(path: Path, folder: Path, again: bool = False) -> tuple[sqlite3.Connection, str]:
@@ -39,6 +42,14 @@ def open_book(path: Path, folder: Path, again: bool = False) -> tuple[sqlite3.Co
         db.close()
         raise
     return db, news or _of_newcomers(count)
+
+
+def first_version(db: sqlite3.Connection) -> int:
+    """The first version number of this run of the server: beyond all that earlier runs gave out, also when the clock was put back."""
+    last = db.execute("select value from counter where name = 'version'").fetchone()
+    first = max(int(time.time() * 1000), last[0] + ROUND if last else 0)
+    db.execute("insert or replace into counter values ('version', ?)", (first,))
+    return first
 
 
 def _fill_shelf(db: sqlite3.Connection) -> None:

@@ -6,6 +6,7 @@ that is not one's own is answered as if there was none; the owner of the studio 
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 import time
@@ -24,11 +25,13 @@ from pipelines.job_book.order import (
     goes_on,
     holding,
     pausing,
+    read_line,
     sit_down,
 )
 from pipelines.job_book.pace import learn, learn_reading, model_of, read_paces, sort_of, work_of
 from pipelines.job_book.placing import ALL_HERE, Place
 from pipelines.job_book.room import EVERY, Allowance, check_hour, check_room
+from pipelines.job_book.running import RUNS
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Request, describe
 
@@ -111,6 +114,15 @@ class BookQueue:
             read = read_queue(db, devices)
         return listing_of(read)
 
+    def ahead(self, job_id: str) -> int:
+        """How many jobs are begun before this one in the fair order if nobody submits more: 0 when it runs, has ended, or is next."""
+        with self._file.reading() as db:
+            line = read_line(db)
+            running = [row["number"] for row in db.execute(f"select number from job where {RUNS}")]
+            asked = db.execute("select number from job where id = ? and state = 'waiting'", (job_id,)).fetchone()
+        before = itertools.takewhile(lambda number: asked and number != asked["number"], (entry.number for entry, _ in line))
+        return len({*before, *running}) if asked else 0
+
     def pausing(self) -> frozenset[str]:
         """Persons; `EVERYBODY` for the whole studio."""
         with self._file.reading() as db:
@@ -139,6 +151,16 @@ class BookQueue:
         return EVERYBODY not in paused and any(row["user"] != user and row["user"] not in paused for row in waiting)
 
     # ------------------------------------------------------------------------------------------ what people do
+
+    def check_room(self, user: str, owner: bool, more: int, allowance: Allowance = EVERY) -> None:
+        """Raises `UserError` where so many jobs more would be too many."""
+        with self._file.reading() as db:
+            check_room(db, user, owner, allowance.jobs, more)
+
+    def check_hour(self, user: str, allowance: Allowance) -> None:
+        """Raises `UserError` where a job asks for more than is left of this hour."""
+        with self._file.reading() as db:
+            check_hour(db, user, allowance)
 
     def move(self, job_id: str, user: str, owner: bool, before: str = "", lane: str = "") -> None:
         """Puts a waiting job before another one of the same person, or, without one, to the end of a lane: its own if none is named."""

@@ -117,7 +117,7 @@ class JobFollowers(Followers):
 
     def _following(self, chain: Chain, image: str, job: Job) -> Following:
         request, allowance = self._admit(chain.asked(image), job.user, job.owner)
-        self._book.check_hour(job.user, allowance)
+        self._book.queue.check_hour(job.user, allowance)
         return Following(request, Carried(chain.written(), chain.words, chain.once), allowance.megapixels)
 
     def _is_marked(self, picture_id: str, person: Person) -> bool:

@@ -84,7 +84,7 @@ class Finishes:
             raise UserError(f"{len(ids):,} pictures are too many for one order; {MOST_AT_ONCE} are the most. Send them in parts.")
         finish = self._files.one(person.user, finish_id) if finish_id else Finish("", NOT_SAVED, read_steps(steps))
         records = [self._picture(each, person) for each in ids]
-        self._bench.book.check_room(person.user, person.owner, max(of, len(ids)), self._bench.allow(person.user, person.owner))
+        self._bench.book.queue.check_room(person.user, person.owner, max(of, len(ids)), self._bench.allow(person.user, person.owner))
         self._begin(records, finish, person)
         return len(records)
 

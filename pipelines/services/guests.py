@@ -14,7 +14,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from models.errors import UserError
 from models.families import PIXELS_PER_LATENT
@@ -23,6 +22,7 @@ from pipelines.images.masking import Size
 from pipelines.images.store import Inputs
 from pipelines.images.tiles import pixels_drawn
 from pipelines.images.windows import windows
+from pipelines.job_book.book import JobBook
 from pipelines.metadata.two_passes import second_pass
 from pipelines.prompts.asked import share_of_work
 from pipelines.requests.drawn_small import enlarger_of
@@ -46,16 +46,6 @@ PIXEL, TRANSPARENT_PIXEL = 3, 4  # bytes of a pixel in a PNG that does not shrin
 AGAIN = 10.0  # seconds between two full counts of one person
 RESERVE = 2 * 10**9  # bytes of the disk that guests leave free, however many they are: a new browser is a new guest
 PEOPLE = 1_000  # whose room is remembered
-
-
-class Kept(Protocol):
-    """A person's files, as the job book knows them."""
-
-    def paths_of(self, user: str, after: int = 0) -> list[tuple[int, Path]]: ...
-
-    def inputs_of(self, user: str) -> list[str]: ...
-
-    def unfinished(self, user: str) -> list[Request]: ...
 
 
 def work_of(request: Request, size: Size | None = None) -> float:
@@ -126,7 +116,7 @@ class _Used:
 class DiskQuota:
     """The disk quota of each guest. Safe to call from any thread. `most`: bytes a guest; 0 for no limit."""
 
-    def __init__(self, book: Kept, inputs: Inputs, most: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, book: JobBook, inputs: Inputs, most: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         self.most = most
         self._book, self._inputs, self._folder, self._clock = book, inputs, inputs.folder.parent, clock
         self._people: OrderedDict[str, _Used] = OrderedDict()
@@ -221,7 +211,7 @@ class DiskQuota:
         """Everything anew, but not all the time."""
         used = self._people.setdefault(user, _Used())
         if self._clock() - used.counted >= AGAIN:
-            kept = self._book.inputs_of(user)
+            kept = self._book.inputs.of(user)
             used.size = sum(_size(path) for each in kept for path in (self._inputs.path(each), self._inputs.signed_path(each)))
             used.last, used.counted = 0, self._clock()
             self._count_pictures(user, used)

@@ -92,7 +92,7 @@ class NewsDesk:
             "begins_with": begins_with(job.request),
             "state": job.state,
             "version": version,
-            "ahead": self._book.ahead(job.id) if waits else 0,
+            "ahead": self._book.queue.ahead(job.id) if waits else 0,
             "step": 0,
             "steps": job.request.steps if isinstance(job.request, Drawing | Wordless) else 0,
             "before": "",

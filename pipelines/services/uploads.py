@@ -172,7 +172,7 @@ class Uploads:
 
     def find(self, picture_id: str, user: str) -> Path | None:
         """The file, when it is there and this person's."""
-        return self.inputs.path(picture_id) if self.inputs.has(picture_id) and self._book.owns_input(picture_id, user) else None
+        return self.inputs.path(picture_id) if self.inputs.has(picture_id) and self._book.inputs.has(picture_id, user) else None
 
     def check(self, request: Request, user: str) -> None:
         """Raises `UserError` when a picture or mask is missing, is not this person's, or there is nothing to draw."""
@@ -254,7 +254,7 @@ class Uploads:
     def _keep(self, image: Image.Image, user: str, source: str = "") -> str:
         self._disk.check(user)
         picture_id = self.inputs.keep(image, source)
-        self._book.own_input(picture_id, user)
+        self._book.inputs.give(picture_id, user)
         self._disk.add(user, self.inputs.path(picture_id).stat().st_size)
         return picture_id
 
