@@ -28,7 +28,7 @@ from pipelines.cluster.room import Room
 from pipelines.cluster.secret import given_token, own_token
 from pipelines.cluster.told import CODE, HERE, STUDIO, Entry, Node, Place, Roll, code, line
 from pipelines.cluster.worker import said_last
-from pipelines.jobs import hand, spoken
+from pipelines.jobs import spoken
 from pipelines.jobs.worker import Worker
 from pipelines.services.devices import Devices
 from tests.support.card_toys import given
@@ -220,7 +220,7 @@ def test_a_computer_that_joins_later_draws_and_one_that_goes_loses_nothing(
 
 
 def test_the_process_in_the_cluster_may_end_and_is_begun_anew(house: House, ray: PretendedRay, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hand, "REOPENED", (60.0, 60.0))  # so who has come is opened again because it has come
+    monkeypatch.setattr("pipelines.jobs.opener.REOPENED", (60.0, 60.0))  # so who has come is opened again because it has come
     ray.come("attic", cards=2)
     wait_until(lambda: house.ready() == [1, 2])
     assert [card for _, card, _ in ray.homes] == [True, True]

@@ -29,7 +29,7 @@ TWO = TextToImage(steps=1, seed=7, width=64, height=64, batch_count=2)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for seconds in the house waits for moments here."""
     monkeypatch.setattr("pipelines.jobs.hand.WAITED", 0.2)
-    monkeypatch.setattr("pipelines.jobs.hand.REOPENED", (0.05, 0.1))
+    monkeypatch.setattr("pipelines.jobs.opener.REOPENED", (0.05, 0.1))
     monkeypatch.setattr("pipelines.job_book.file.PATIENCE", 0.05)
 
 
@@ -131,7 +131,7 @@ def test_a_book_that_another_program_holds_costs_no_picture(studio: Studio, runn
 
 def test_a_studio_that_cannot_open_tries_again_and_draws_what_waited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = toy_studio(tmp_path, start=False)
-    whole._worker.hands[0]._open_runner = failing(UserError("The device is not there. Plug it in."), ToyPainter, times=2)
+    whole._worker.hands[0]._opener.open_runner = failing(UserError("The device is not there. Plug it in."), ToyPainter, times=2)
     job = whole.submit(ONE, "ada")
     whole.start()
     wait_until(lambda: whole.engine_state() == ("failed", "The device is not there. Plug it in."))

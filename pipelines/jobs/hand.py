@@ -5,22 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 
 from models.errors import UserError
 from models.memory.manager import Key
-from pipelines.job_book.book import FAILED, STOPPED, WAITING, BookError, Job, JobBook, PictureRecord
+from pipelines.job_book.book import FAILED, STOPPED, WAITING, BookError, Job, PictureRecord
 from pipelines.job_book.placing import ALL_HERE, Place, left_of
 from pipelines.jobs.backoff import Backoff
 from pipelines.jobs.errands import Errands
 from pipelines.jobs.events import Step
-from pipelines.jobs.job_run import Followers, JobRun, Surroundings
-from pipelines.jobs.keeping import StepKeeper
-from pipelines.jobs.onlooker import Onlookers
-from pipelines.jobs.outputs import Outputs
-from pipelines.jobs.progress import Bell, JobProgress, Versions, begun
+from pipelines.jobs.hands import Shared
+from pipelines.jobs.job_run import JobRun, Surroundings
+from pipelines.jobs.opener import Opener
+from pipelines.jobs.progress import JobProgress, begun
 from pipelines.jobs.runner import Runner, at_hand, coming
 from pipelines.jobs.saving import Saving
 from pipelines.jobs.sending import is_sending
@@ -30,38 +27,10 @@ log = logging.getLogger(__name__)
 STARTING = ("starting", "The studio is warming up. You can type, and even generate; the job starts by itself.")
 READY = ("ready", "Ready.")
 NEXT = ("starting", "A device is being made ready. What waits starts by itself.")  # one beside the first
-NOT_STARTED = "The studio could not start; the details are in the log."
-NOT_NEXT = "This device could not be made ready; the details are in the log. It is tried again by itself."
 NO_QUEUE = "The queue does not go on at the moment; the details are in the log. It is tried again by itself."
 WAITED = 5.0  # seconds that the end of a job waits for what could not be written
-REOPENED = 5.0, 60.0  # seconds between tries to open the runner
 LOOKS = 30.0  # seconds between looks whether a job that was being edited has come back to the queue
-CABLES = 4  # devices on other computers that may be lost for one job: with them it is the network, more often than not
-OFTEN = "Devices of several computers were"
 ASKS_AGAIN = 0.5  # seconds between looks at jobs that would end earlier on another device
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What all hands have in common."""
-
-    book: JobBook
-    outputs: Outputs
-    steps: StepKeeper
-    errands: Errands
-    versions: Versions
-    bell: Bell
-    followers: Followers
-    onlooker: Onlookers
-    closing: threading.Event
-    claiming: threading.Lock  # a job is waiting or live to whoever holds it, and never in between
-    live: dict[str, JobProgress]
-    moved: Callable[[], None]  # the queue is another, for all who watch and for all hands
-    recover: Callable[[], None]  # what a kill has left is looked through, unless it has been
-    losses: Counter[str]  # of devices, by the job that was drawn there and may be the cause
-    opened: Callable[[Hand], None]
-    beside: Callable[[Hand], Sequence[Place]]  # the devices that draw beside this one
-    is_helped: Callable[[Hand], bool]  # another one does errands
 
 
 class Hand:
@@ -71,7 +40,7 @@ class Hand:
         `machine`: the computer where its device is, if that is another.
         """
         self.number, self.shared, self.machine = number, shared, machine
-        self._wake, self._again = threading.Event(), threading.Event()
+        self._wake = threading.Event()
         self.saving = Saving(shared.book, shared.outputs, self._wake.set, shared.moved)
         self.errands = Errands()  # for this device alone
         self.state = NEXT if number else STARTING
@@ -80,7 +49,7 @@ class Hand:
         self.paused = False
         self._in_work: Runner | None = None  # the one that draws
         self._busy: tuple[float, float] | None = None  # since when it does what it does, and how long that is expected to take
-        self._open_runner = open_runner
+        self._opener = Opener(number, open_runner, shared.closing.is_set, machine)
         self.around = Surroundings(
             shared.book, shared.outputs, self.saving, shared.steps, shared.closing.is_set, self._goes_on, self._news, self.say,
             shared.followers, shared.onlooker, self._lost, lambda: self.device_of_several,
@@ -105,25 +74,22 @@ class Hand:
 
     def place(self) -> Place:
         """As others see it at this moment, from any thread."""
-        runner = self.runner
-        return (
-            Place(self.device, frozenset(at_hand(runner)), self._free(), coming(runner))
-            if runner
-            else Place(self.device, free=self._free())
-        )
+        if (runner := self.runner) is None:
+            return Place(self.device, free=self._free())
+        return Place(self.device, frozenset(at_hand(runner)), self._free(), coming(runner))
 
     def wake(self) -> None:
         self._wake.set()
 
     def open_again(self) -> None:
         """What could not be opened may be there now."""
-        self._again.set()
+        self._opener.again()
 
     def come_to_a_stop(self) -> None:
         """What it draws is unwanted."""
         self._wake.set()
         if self.shared.closing.is_set():
-            self._again.set()
+            self._opener.again()
         runner = self._in_work or self.runner
         if runner and self.live:
             runner.interrupt()
@@ -206,34 +172,19 @@ class Hand:
             self._busy = None
 
     def _open(self) -> Runner | None:
-        backoff = Backoff(*REOPENED)
-        while not self._closes():
-            try:
-                self.runner = self._open_runner()
-            except Exception as error:  # noqa: BLE001  it is told and tried again
-                self._not_open(error)
-                self._again.wait(backoff.next())
-            else:
-                self.runner.tell = self._prepares
-                self.say("")
-                self.shared.opened(self)
-                return self.runner
-        return None
+        self.runner = self._opener.opened(self._not_open)
+        if self.runner:
+            self.runner.tell = self._prepares
+            self.say("")
+            self.shared.opened(self)
+        return self.runner
 
-    def _closes(self) -> bool:
-        self._again.clear()  # before the look: who closes says so first, and wakes then
-        return self.shared.closing.is_set()
-
-    def _not_open(self, error: Exception) -> None:
-        sentence = str(error) if isinstance(error, UserError) else NOT_NEXT if self.number else NOT_STARTED
-        if self.state != ("failed", sentence):
-            if self.machine and isinstance(error, UserError):
-                log.warning("%s", sentence)
-            else:
-                log.error("device %d could not be made ready; it is tried again", self.number + 1, exc_info=error)
-        self.state = ("failed", sentence)
+    def _not_open(self, sentence: str) -> bool:
+        """Answers whether that is news."""
+        before, self.state = self.state, ("failed", sentence)
         self.shared.opened(self)
         self.shared.moved()
+        return self.state != before
 
     def _prepares(self) -> None:
         """Something is read for the job that runs, and whoever watches it is told. Or the device is lost, which an idle hand must see."""
@@ -248,8 +199,7 @@ class Hand:
     # ------------------------------------------------------------------------------------------ one job
 
     def _claim(self, runner: Runner) -> Job | None:
-        ready, lacks = at_hand(runner), coming(runner)
-        others = self.shared.beside(self)
+        ready, lacks, others = at_hand(runner), coming(runner), self.shared.beside(self)
         with self.shared.claiming:
             job = None if self.paused else self.shared.book.claim(ready, others, runner.device_name if others else "", lacks)
             if job:
@@ -321,9 +271,10 @@ class Hand:
             if self.saving.waits(job):
                 return FAILED, self.state[1]  # what is not written yet is known here alone
             apart = self._in_work is not None and self._in_work.is_apart
-            shared.losses[job] += live.progress.taken or not apart  # else it was gone before, as several go together with their cable
-            if shared.losses[job] > (CABLES if self.machine else 1) and (apart or shared.beside(self)):
-                return FAILED, f"{OFTEN if self.machine else 'A second device was'} lost while this was drawn. {self.state[1]}"
+            known = live.progress.taken or not apart  # else it was gone before, as several go together with their cable
+            too_many = shared.losses.too_many(job, known, bool(self.machine))
+            if too_many and (apart or shared.beside(self)):
+                return FAILED, f"{too_many} {self.state[1]}"
             shared.book.queue.gives_way(job)
             self._let_go(live)
             return WAITING, ""

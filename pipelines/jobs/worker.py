@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -15,7 +14,8 @@ from pipelines.job_book.following import Carried
 from pipelines.job_book.placing import Place
 from pipelines.job_book.room import EVERY, Allowance
 from pipelines.jobs.errands import Errands
-from pipelines.jobs.hand import NO_QUEUE, READY, STARTING, Hand, Shared
+from pipelines.jobs.hand import NO_QUEUE, READY, STARTING, Hand
+from pipelines.jobs.hands import Losses, Shared
 from pipelines.jobs.job_run import BROKEN, Followers, settled
 from pipelines.jobs.keeping import StepKeeper
 from pipelines.jobs.onlooker import Onlookers, nobody
@@ -70,7 +70,7 @@ class Worker:
         self._closing = threading.Event()
         self._shared = Shared(
             book, outputs, self.steps, self.errands, self.versions, self.bell, followers or Followers(), onlooker, self._closing,
-            self._claiming, self._live, self.changed, self._recover, Counter(), self._opened, self._beside,
+            self._claiming, self._live, self.changed, self._recover, Losses(), self._opened, self._beside,
             self._is_helped,
         )  # fmt: skip
         self.hands: tuple[Hand, ...] = (Hand(0, open_runner, self._shared),)
