@@ -19,7 +19,7 @@ from bench.paired import Row, Timed, compare, row, take_turns
 from models.families import SD1
 from models.memory.device import mend_torchvision
 from models.patches import applied
-from models.patches.lora import Lora, read_lora
+from models.patches.lora_files import Lora, read_lora
 from models.patches.targets import weighted
 
 RANK = 16

@@ -19,7 +19,8 @@ from models.errors import UserError
 from models.families import SD1, SDXL
 from models.files import Identity, ModelFile
 from models.networks.vision import Vision, load_vision, vision_file
-from models.patches.ip_adapter import EncodedImagePrompt, IpAdapter, load_ip_adapter, shown
+from models.patches.ip_adapter import EncodedImagePrompt, IpAdapter, shown
+from models.patches.ip_adapter_files import load_ip_adapter
 from models.tensors.embedded_sizes import OWN_SIZES
 from tests.support.library_files import write_file
 from tests.support.loading_toys import CPU

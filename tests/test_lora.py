@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from models.diffusion_model import DiffusionModel
 from models.patches import applied
-from models.patches.lora import read_lora
+from models.patches.lora_files import read_lora
 from models.tensors.unet_names import original_name
 from tests.support.lora_fixtures import nothing_is_left_changed, sd1, sdxl
 from tests.support.lora_kinds import (

@@ -13,7 +13,7 @@ from models.diffusion_model import DiffusionModel
 from models.errors import UserError
 from models.families import SDXL_REFINER
 from models.patches import applied
-from models.patches.lora import read_lora
+from models.patches.lora_files import read_lora
 from models.tensors.lora_names import Target
 from tests.support.toy_weights import load_toy_model, write_toy_model
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from models.diffusion_model import DiffusionModel
 from models.errors import UserError
 from models.patches import applied
-from models.patches.lora import read_lora
+from models.patches.lora_files import read_lora
 from models.patches.targets import blocks_of, blocks_with_attention
 from models.tensors.unet_names import original_name
 from tests.support.lora_fixtures import nothing_is_left_changed, sd1, sdxl

@@ -22,7 +22,7 @@ from models.memory.manager import Key
 from models.patches import applied
 from models.patches.embeddings import read_embedding
 from models.patches.hypernetworks import active, read_hypernetwork
-from models.patches.lora import read_lora
+from models.patches.lora_files import read_lora
 from models.tensors.embedded_sizes import OWN_SIZES
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Picture

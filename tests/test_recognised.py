@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from models.patches.embeddings import read_embedding
-from models.patches.lora import read_lora
+from models.patches.lora_files import read_lora
 from models.tensors.add_on_names import DIFFUSERS, ENCODERS, NAMED, OWN
 from models.tensors.lora_names import FACTORS, PREFIXES, TELLING, WRAPPERS, Target, place_of
 from models.tensors.signature import ENCODER_PREFIXES, UNET_PREFIXES, VAE_PREFIXES

@@ -16,7 +16,8 @@ from models.diffusion_model import DiffusionModel, RegionLoras
 from models.errors import UserError
 from models.families import SDXL
 from models.memory.device import mend_torchvision
-from models.patches.lora import Lora, dressed
+from models.patches.lora import dressed
+from models.patches.lora_files import Lora
 from models.patches.regions import divided, word_layers
 from models.tensors.lora_names import Target
 from pipelines.control.regions import Regions

@@ -28,8 +28,8 @@ from models.networks.vision import load_vision
 from models.patches.deltas import check_shapes, weight_delta
 from models.patches.embeddings import read_embedding
 from models.patches.hypernetworks import read_hypernetwork
-from models.patches.ip_adapter import load_ip_adapter
-from models.patches.lora import read_lora
+from models.patches.ip_adapter_files import load_ip_adapter
+from models.patches.lora_files import read_lora
 from models.tensors.header import read_header
 from models.tensors.reading import read_tensors
 from pipelines.preprocessors.annotators import Annotators

@@ -1,4 +1,4 @@
-"""LoRAs and their relatives: read from a file's tensors, laid on a model's weights for the length of a `with` block.
+"""LoRAs and their relatives, laid on a model's weights for the length of a `with` block.
 
 New weights lie beside the old ones and take their place; the old ones are put back as they were, so nothing is ever subtracted and
 nothing rounded twice. All that can be wrong with a file is found before the first weight changes.
@@ -18,11 +18,10 @@ from torch import Tensor, nn
 from models.errors import UserError
 from models.networks.eight_bits import raised_at
 from models.patches.blocks import BASE, block_weights
-from models.patches.deltas import check_shapes, is_complete, weight_delta
-from models.patches.lora_files import sort_by_module
+from models.patches.deltas import check_shapes, weight_delta
+from models.patches.lora_files import Lora
 from models.patches.targets import block_of, encoder_targets, unet_targets
-from models.tensors.lora_names import FACTORS, Target, bundled_words, is_known
-from models.tensors.reading import all_finite
+from models.tensors.lora_names import FACTORS, is_known
 
 if TYPE_CHECKING:
     from models.diffusion_model import DiffusionModel
@@ -31,55 +30,6 @@ log = logging.getLogger(__name__)
 
 ENCODER_PARTS = {"clip_l": "te", "clip_h": "te", "clip_g": "te2"}  # a text encoder's key -> what LoRA files call it
 STRANGERS = 0.25  # the share of a file's modules that a model may lack: files for another architecture share some names, not most
-
-
-@dataclass(frozen=True)
-class Lora:
-    """The changes of one file, module by module."""
-
-    modules: Mapping[Target, Mapping[str, Tensor]]  # -> its matrices by role, as in `lora_names.ENDINGS`
-    name: str = ""
-    bundled: tuple[str, ...] = ()  # words of embeddings that lie in the file; they are not used
-
-    @property
-    def bytes(self) -> int:
-        return sum(tensor.nbytes for matrices in self.modules.values() for tensor in matrices.values())
-
-    @property
-    def title(self) -> str:
-        return f"“{self.name}”" if self.name else "This LoRA"
-
-
-def read_lora(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None, name: str = "") -> Lora:
-    """Sorts a file's tensors by module. `name`: for sentences; without it, what the metadata calls the file.
-
-    Raises `UserError`, naming the first module, for a file that holds no LoRA, half of a pair, a rank of 0, whole numbers (a quantised
-    form) or values that are not finite.
-    """
-    modules, strange = sort_by_module(tensors)
-    found = Lora(modules, name or (metadata or {}).get("ss_output_name", "")[:80], bundled_words(strange))
-    if not modules:
-        raise UserError(f"{found.title} holds nothing that a LoRA has, or is of a kind that Atelier does not know. Choose another file.")
-    for target, matrices in modules.items():
-        if any(not tensor.is_floating_point() for role, tensor in matrices.items() if role not in FACTORS):
-            raise UserError(f"{found.title} is stored in whole numbers, a quantised form. Look for the file in float16.")
-        if problem := _problem(matrices):
-            raise UserError(f"{found.title} is damaged: {problem} at {target.part} {target.name[:120]}. Get the file again.")
-    if len(strange) > sum(word in name for word in found.bundled for name in strange):
-        log.info("%d tensors of a LoRA say nothing here, the first is %.80r", len(strange), strange[0])
-    return found
-
-
-def _problem(matrices: Mapping[str, Tensor]) -> str:
-    if not is_complete(matrices):
-        return "only a part of its matrices is there"
-    if any(tensor.numel() == 0 for tensor in matrices.values()):
-        return "a matrix of rank 0 stands"
-    if any(matrices[role].numel() != 1 for role in ("alpha", "scale") if role in matrices):
-        return "its scale is not one number"
-    if not all(map(all_finite, matrices.values())):
-        return "values that are not finite stand"
-    return ""
 
 
 @dataclass(frozen=True)

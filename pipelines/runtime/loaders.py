@@ -28,8 +28,9 @@ from models.memory.offload import HOST, Kept, Resident
 from models.networks.vision import Vision, load_vision
 from models.patches.embeddings import Embedding, read_embedding
 from models.patches.hypernetworks import Hypernetwork, read_hypernetwork
-from models.patches.ip_adapter import IpAdapter, load_ip_adapter
-from models.patches.lora import Lora, read_lora
+from models.patches.ip_adapter import IpAdapter
+from models.patches.ip_adapter_files import load_ip_adapter
+from models.patches.lora_files import Lora, read_lora
 from models.tensors.add_on_names import needed_of_hypernetwork, vectors_in
 from models.tensors.header import Header, TensorInfo, floating, read_header
 from models.tensors.lora_names import needed

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.diffusion_model import DiffusionModel
-from models.patches.lora import Lora, read_lora
+from models.patches.lora_files import Lora, read_lora
 from models.patches.targets import weighted
 
 Tensors = dict[str, Tensor]
