@@ -20,6 +20,7 @@ from pipelines.requests.request import describe, input_ids, restore
 from pipelines.requests.steps import Steps
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
+from pipelines.services.request_pictures import check_pictures, without_missing
 from pipelines.services.uploads import Uploads
 from tests.support.asked import drawing
 from tests.support.toys import toy_studio
@@ -101,11 +102,11 @@ def test_a_unit_s_values_are_checked(bad: dict[str, Any]) -> None:
 
 def test_a_unit_s_picture_must_be_there_and_one_s_own(uploads: Uploads) -> None:
     mine, yours = put(uploads), put(uploads, (41, 30), YOU)
-    uploads.check(held(ControlUse(id="x", image=mine)), ME)
+    check_pictures(uploads, held(ControlUse(id="x", image=mine)), ME)
     assert "unit 1 has no picture" in refused(uploads, held(ControlUse(id="x")))
     for use in (ControlUse(id="x", image=yours), ControlUse(id="x", image="ab" * 32), ControlUse(id="x", image=mine, mask=yours)):
         assert "not stored here any more" in refused(uploads, held(use))
-    uploads.check(held(ControlUse(), ControlUse(id="x", weight=0.0)), ME)
+    check_pictures(uploads, held(ControlUse(), ControlUse(id="x", weight=0.0)), ME)
 
 
 def test_nothing_reads_a_depth_map_without_a_depth_checkpoint_or_a_unit(shelf: Shelf) -> None:
@@ -120,7 +121,7 @@ def test_nothing_reads_a_depth_map_without_a_depth_checkpoint_or_a_unit(shelf: S
 
 def test_a_depth_map_alone_needs_no_picture_at_full_strength(uploads: Uploads) -> None:
     depth = uploads.keep(Image.fromarray(np.zeros((8, 8), np.uint16)), ME).id
-    uploads.check(Depth(map=depth, denoising_strength=1.0), ME)
+    check_pictures(uploads, Depth(map=depth, denoising_strength=1.0), ME)
     assert "no picture to start from" in refused(uploads, Depth(map=depth, denoising_strength=0.9))
     assert "no picture to start from" in refused(uploads, Depth())
 
@@ -194,7 +195,7 @@ def test_another_machine_finds_its_own_copy_by_hash_or_name(shelf: Shelf) -> Non
 
 def test_a_picture_s_units_come_back_without_what_is_not_one_s_own(uploads: Uploads) -> None:
     mine, yours = put(uploads), put(uploads, (41, 30), YOU)
-    request, notes = uploads.without_missing(held(ControlUse(id="x", image=mine), ControlUse(id="x", image=yours)), ME)
+    request, notes = without_missing(uploads, held(ControlUse(id="x", image=mine), ControlUse(id="x", image=yours)), ME)
     assert [use.image for use in request.controls] == [mine, ""] and len(notes) == 1
 
 

@@ -14,6 +14,7 @@ from models.errors import UserError
 from pipelines.images.store import Inputs
 from pipelines.job_book.book import Job, JobBook, PictureRecord
 from pipelines.requests.request import ImageToImage, Inpaint, Outpaint, PictureUse, TextToImage
+from pipelines.services.request_pictures import check_pictures, without_missing
 from pipelines.services.uploads import Uploads
 
 ME, YOU = "me", "you"
@@ -46,7 +47,7 @@ def put(uploads: Uploads, size: tuple[int, int] = (40, 30), user: str = ME) -> s
 
 def refused(uploads: Uploads, request: Any, user: str = ME) -> str:
     with pytest.raises(UserError) as told:
-        uploads.check(request, user)
+        check_pictures(uploads, request, user)
     return str(told.value)
 
 
@@ -106,7 +107,7 @@ def test_a_request_that_has_all_it_needs_passes(uploads: Uploads) -> None:
         TextToImage(), ImageToImage(image=image), ImageToImage(images=(PictureUse(id=image),)), Inpaint(image=image, mask=mask),
         Inpaint(image=image, mask=mask, inverted=True), Outpaint(image=image, left=8),
     ):  # fmt: skip
-        uploads.check(request, ME)
+        check_pictures(uploads, request, ME)
 
 
 @pytest.mark.parametrize("request_", [ImageToImage(), Inpaint(mask="0" * 64), Outpaint(left=64)])
@@ -119,7 +120,7 @@ def test_b14_a_mask_that_leaves_nothing_to_draw_is_told(uploads: Uploads, share:
     mask = uploads.mask(black_and_white((40, 30), share), (40, 30), ME).id
     request = Inpaint(image=put(uploads), mask=mask, inverted=inverted)
     if fine:
-        uploads.check(request, ME)
+        check_pictures(uploads, request, ME)
     else:
         assert "leaves nothing to draw" in refused(uploads, request)
 
@@ -154,19 +155,19 @@ def test_an_extension_must_add_something_but_not_too_much(uploads: Uploads) -> N
     assert "nothing to add" in refused(uploads, Outpaint(image=image))
     assert "5,048 × 10" in refused(uploads, Outpaint(image=large, left=2048))
     assert "windows" in refused(uploads, Outpaint(image=put(uploads, (1, 1)), left=2040, right=2040, top=2040, bottom=2040))
-    uploads.check(Outpaint(image=large, left=1096, width=64, height=64), ME)
+    check_pictures(uploads, Outpaint(image=large, left=1096, width=64, height=64), ME)
 
 
 def test_a_request_comes_back_without_what_is_not_this_persons(uploads: Uploads) -> None:
     mine, yours = put(uploads, user=ME), put(uploads, (8, 8), YOU)
     whole = ImageToImage(image=mine, images=(PictureUse(id=mine), PictureUse(id=yours)))
-    left, notes = uploads.without_missing(whole, ME)
+    left, notes = without_missing(uploads, whole, ME)
     assert (left.image, left.images) == (mine, (PictureUse(id=mine),))
     assert notes == ("The picture it was made from is not among yours; put it in again.",)
     masked = Inpaint(image=yours, mask=yours, mask_blur=9)
-    assert uploads.without_missing(masked, ME)[0] == Inpaint(mask_blur=9)
-    assert uploads.without_missing(masked, YOU) == (masked, ())
-    assert uploads.without_missing(TextToImage(), ME) == (TextToImage(), ())
+    assert without_missing(uploads, masked, ME)[0] == Inpaint(mask_blur=9)
+    assert without_missing(uploads, masked, YOU) == (masked, ())
+    assert without_missing(uploads, TextToImage(), ME) == (TextToImage(), ())
 
 
 def test_the_pictures_of_a_folder_come_by_name_and_broken_ones_are_told(uploads: Uploads, tmp_path: Path) -> None:
@@ -207,7 +208,7 @@ def test_a_finished_picture_can_name_what_it_was_made_from_and_that_is_kept(uplo
     between = uploads.inputs.keep(noise(seed=5))
     request = ImageToImage(image=between, seed=1)
     finished(uploads, tmp_path, request)
-    assert uploads.without_missing(request, ME) == (request, ())
+    assert without_missing(uploads, request, ME) == (request, ())
     assert uploads.find(between, YOU) is None
     assert uploads._book.inputs.used() == {between}
 

@@ -15,6 +15,7 @@ from pipelines.metadata.picture_settings import Reading, inspect
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.request import OWN_VAE, Controlled, Depth, ImageToImage, Inpaint, LoraUse, Outpaint, Request, TextToImage
 from pipelines.resolving.rebind import Rebound, rebind
+from pipelines.services.request_pictures import with_pictures
 from tests.support.asked import drawing
 from tests.test_intake import ME, put, uploads
 from tests.test_resolve import Shelf, entry
@@ -60,9 +61,9 @@ def test_input_pictures_are_found_by_the_beginning_of_their_names(uploads: Any) 
     mine = put(uploads)
     made = ImageToImage(prompt="x", seed=1, image=mine, controls=(replace(UNIT, image=mine, mask=""),))
     found = reading(infotext.write(made, {}))
-    request, notes = uploads.with_pictures(found.request, found.pictures, ME)
+    request, notes = with_pictures(uploads, found.request, found.pictures, ME)
     assert (request.image, request.controls[0].image, notes) == (mine, mine, ())
-    _, notes = uploads.with_pictures(found.request, {(-1, "image"): "0" * 12}, ME)
+    _, notes = with_pictures(uploads, found.request, {(-1, "image"): "0" * 12}, ME)
     assert len(notes) == 1
 
 

@@ -16,6 +16,7 @@ from pipelines.resolving.wording import with_words
 from pipelines.resolving.wordless import resolved_wordless
 from pipelines.services.finish_jobs import admitted_unfound
 from pipelines.services.guests import DiskQuota, check_work, pixels_of
+from pipelines.services.request_pictures import check_pictures
 from pipelines.services.uploads import Uploads
 from pipelines.wildcards.folders import WildcardFolders
 
@@ -44,7 +45,7 @@ class Admission:
             request = with_own_first(request)
         if isinstance(request, DrawnSmall):
             request = replace(request, as_drawn="")
-        self._uploads.check(request, user)
+        check_pictures(self._uploads, request, user)
         if isinstance(request, SecondPass | Upscale):
             request = sized(request, self._uploads.size(request.image))
         if isinstance(request, Wordless):

@@ -14,7 +14,8 @@ from pipelines.jobs.errands import answer, never
 from pipelines.jobs.worker import Worker
 from pipelines.requests.details import MOST_BOXES, DetailBox, Detailer, dealt
 from pipelines.requests.request import Details
-from pipelines.services.uploads import GONE, NO_PICTURE, Uploads
+from pipelines.services.request_pictures import NO_PICTURE
+from pipelines.services.uploads import GONE, Uploads
 
 LONGEST_WAIT = 120.0  # seconds that it waits for the worker
 NOTHING = "Nothing was found. Lower the confidence, choose another detector, or draw boxes by hand."

@@ -32,6 +32,7 @@ from pipelines.requests.request import Details, Drawing, Request, limits
 from pipelines.resolving.rebind import INSTEAD, PATIENCE, Rebound, rebind
 from pipelines.services.answers import ReadingNews
 from pipelines.services.reading_news import news_of
+from pipelines.services.request_pictures import with_pictures, without_missing
 from pipelines.services.uploads import Uploads
 
 AT_ONCE = 2  # files that are read at the same time
@@ -125,8 +126,8 @@ class Readings:
 
     def _bound(self, reading: Reading, user: str, instead: str = INSTEAD["checkpoint"]) -> Rebound:
         found = rebind(reading.request, reading.made_with, self._catalog, reading.ids, instead)
-        begun, unknown = self._uploads.with_pictures(found.request, reading.pictures, user)
-        request, missing = self._uploads.without_missing(begun, user)
+        begun, unknown = with_pictures(self._uploads, found.request, reading.pictures, user)
+        request, missing = without_missing(self._uploads, begun, user)
         unlike_here = self._unlike(found.request, reading.made_with)
         return Rebound(request, (*reading.notes, *found.notes, *unlike_here, *unknown, *missing), found.bindings)
 
