@@ -1,55 +1,22 @@
 // The room of grids, over the whole window: what varies on the left, the sheet as it forms beside it, and what is done with a cell below.
-import { notify } from "./desk.js";
-import { emit, find, later, make, write } from "./dom.js";
-import { surface } from "./gallery_surface.js";
+import { find, later, make, write } from "./dom.js";
 import { look, lasting, order } from "./grid_ask.js";
 import { axisRows } from "./grid_axes.js";
+import { chosenCells } from "./grid_chosen.js";
+import { button, framed, plural } from "./grid_frame.js";
 import { gridSheet } from "./grid_sheet.js";
+import { gridTools } from "./grid_tools.js";
 import * as page from "./page.js";
-import { keep } from "./save_as.js";
 
 /** @typedef {import("./messages.d.ts").GridNews} News */
 /** @typedef {import("./messages.d.ts").GridPlan} Plan */
 
 const AGAIN = 2000; // milliseconds until the server is asked once more after it did not answer
-const EMPTY = "Choose what varies, and the values that it takes. The sheet takes shape here before anything is drawn.";
 const STATES = { drawing: "", stopped: "Stopped", done: "All drawn" };
 const STARTS = [{ name: "guidance_scale", typed: "" }, { name: "steps", typed: "" }];
 
-const sign = (icon) => make("i", { className: `icon small icon-${icon}` });
-const button = (icon, says, title, act, className = "act") => {
-  const made = make("button", { type: "button", className, title }, icon && sign(icon), make("span", { textContent: says }));
-  made.addEventListener("click", act);
-  return made;
-};
-const plural = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
-const lays = surface({});
-
-const built = () => {
-  const close = button("x", "", "Close (Esc)", () => dialog.close(), "round");
-  close.ariaLabel = "Close";
-  const dialog = make("dialog", { className: "grid-room", "aria-labelledby": "grid-title" });
-  const title = make("h2", { id: "grid-title", textContent: "Grid" });
-  const about = make("p", { className: "grid-about" });
-  const ways = make("div", { className: "grid-ways", hidden: true });
-  const rows = make("div", { className: "grid-axes" });
-  const problem = make("p", { className: "grid-wrong", role: "alert", hidden: true });
-  const plan = make("p", { className: "grid-plan", role: "status" });
-  const acts = make("div", { className: "grid-acts" });
-  const shelf = make("details", { className: "grid-shelf" }, make("summary", { textContent: "Your grids" }), make("ul", {}));
-  const empty = make("p", { className: "grid-empty", textContent: EMPTY });
-  const sheet = make("div", { className: "grid-stage" }, empty);
-  const bar = make("div", { className: "grid-bar" });
-  const tools = make("div", { className: "grid-tools" });
-  const fields = make("div", { className: "grid-fields" }, about, ways, rows, shelf);
-  const side = make("div", { className: "grid-side" }, fields, make("div", { className: "grid-foot" }, problem, plan, acts));
-  dialog.append(make("div", { className: "grid-head" }, title, tools, close), make("div", { className: "grid-body" }, side, make("div", { className: "grid-main" }, sheet, bar)));
-  (find(".gradio-container") ?? document.body).append(dialog);
-  return { dialog, title, fields, about, ways, rows, problem, plan, acts, shelf, empty, sheet, bar, tools };
-};
-
 const made = () => {
-  const part = built();
+  const part = framed();
   let kind = ""; // of the form that is varied
   let picture = ""; // or the picture
   let grid = ""; // the id of the one that is shown, "" while it is only planned
@@ -59,9 +26,6 @@ const made = () => {
   let cells = {};
   /** @type {Plan | null} */
   let planned = null;
-  /** @type {string[]} */
-  let picked = [];
-  let pairs = false; // the next cell is compared with the one that is chosen
   let turn = 0; // an answer to what was asked before comes too late
   let reading = new AbortController();
   let edited = false; // values of the grid that is shown
@@ -129,7 +93,7 @@ const made = () => {
     await order(`/${grid}/change`, { axes });
     edited = asks = false;
     if (!planned?.relaid) return;
-    choose([]);
+    chosen.choose([]);
     rows.put(axes, true);
     follow();
   });
@@ -144,7 +108,7 @@ const made = () => {
     grid = "";
     news = null;
     cells = {};
-    choose([]);
+    chosen.choose([]);
     edited = false;
     rows.put(rows.axes());
     ask();
@@ -196,7 +160,7 @@ const made = () => {
     sheet.show({ axes: news.axes, width: news.width, height: news.height, cells, order: displayed() });
     if (news.cell && news.running?.previews.length) sheet.frame(news.cell, news.running.previews.at(-1));
     draw();
-    drawBar();
+    chosen.draw();
   };
   /** @param {News} told */
   const hear = (told) => {
@@ -234,93 +198,27 @@ const made = () => {
     grid = id;
     news = null;
     edited = asks = false;
-    choose([]);
+    chosen.choose([]);
     await tried(async () => ({ axes: offered } = await order("/axes", { grid })));
     follow();
   };
 
   // ---- cells --------------------------------------------------------------------------------------------------------------------
 
-  const pictureOf = (place) => cells[place]?.picture ?? null;
-  const choose = (places) => {
-    picked = places;
-    sheet.pick(picked);
-    drawBar();
-  };
-  const lay = (shown, steps = false) => {
-    part.dialog.close();
-    if (page.open.tab in page.forms) emit("surface", shown);
-    else lays(shown);
-    const film = find('[data-part="steps"][aria-pressed="false"]');
-    if (steps && film) film.click();
-  };
-  const pick = (place, more) => {
-    if (pairs && picked.length && place !== picked[0]) {
-      const ids = [picked[0], place].map((each) => pictureOf(each)?.id).filter(Boolean);
-      pairs = false;
-      if (ids.length === 2) emit("compare", { ids });
-      return choose([place]);
-    }
-    if (!more) return choose([place]);
-    choose(picked.includes(place) ? picked.filter((each) => each !== place) : [...picked, place].slice(-4));
-  };
+  const chosen = chosenCells(part.bar, {
+    cells: () => cells,
+    sheet: () => sheet,
+    begun: () => !!news,
+    close: () => part.dialog.close(),
+    explore: (id) => open({ picture: id }),
+    again: (place) => tried(() => order(`/${grid}/again`, { place })),
+  });
   const sheet = gridSheet(part.sheet, {
-    choose: pick,
-    open: (place) => pictureOf(place) && lay(pictureOf(place)),
+    choose: chosen.pick,
+    open: chosen.open,
     look: (at, seen) => grid && news?.state === "drawing" && order(`/${grid}/look`, { at, seen }).catch(() => {}),
   });
-  const compare = () => {
-    const ids = picked.map((place) => pictureOf(place)?.id).filter(Boolean);
-    if (ids.length > 1) return emit("compare", { ids });
-    pairs = !pairs;
-    drawBar();
-  };
-  const drawBar = () => {
-    const [place] = picked;
-    const shown = place ? pictureOf(place) : null;
-    const cell = place ? cells[place] : null;
-    part.bar.hidden = !place || !news;
-    if (part.bar.hidden) return;
-    const many = picked.length > 1;
-    const says = pairs ? "Choose the cell to compare it with" : many ? plural(picked.length, "cell") : sheet.legend(place);
-    const lacks = !shown && cell && !["waiting", "running"].includes(cell.state);
-    part.bar.replaceChildren(...[
-      make("p", { className: "grid-said", title: says }, make("b", { textContent: says }), cell?.message && !shown ? make("span", { textContent: cell.message }) : ""),
-      shown && !many && button("eye", "Open", "Lay it on the surface, with all about it in the inspector", () => lay(shown)),
-      shown && button("columns-2", "Compare", "Compare it with another cell; with Ctrl or Shift several are chosen", compare),
-      shown && !many && button("sliders-horizontal", "Use settings", "The form gets all that made it", () => (part.dialog.close(), emit("send", { id: shown.id, kind: shown.kind, to: "" }))),
-      shown && !many && button("git-branch", "Branch", "Go back through its steps, and branch off from one", () => lay(shown, true)),
-      shown && !many && button("grid-3x3", "Explore", "Make a grid around this cell, and go on from there", () => open({ picture: shown.id })),
-      lacks && button("rotate-ccw", "Draw it again", "This cell alone", () => tried(() => order(`/${grid}/again`, { place }))),
-    ].filter(Boolean));
-    const compares = [...part.bar.querySelectorAll("button")].find(({ textContent }) => textContent === "Compare");
-    compares?.setAttribute("aria-pressed", String(pairs));
-  };
-
-  // ---- tools: how large it is seen, and how it leaves ------------------------------------------------------------------------------
-
-  const slider = make("input", { type: "range", min: sheet.bounds[0], max: sheet.bounds[1], step: 1, "aria-label": "Size of the cells", className: "grid-zoom" });
-  slider.addEventListener("input", () => sheet.zoomTo(Number(slider.value)));
-  sheet.onZoom(() => (slider.value = String(sheet.size())));
-  const zip = () => tried(async () => {
-    const ids = Object.values(cells).map(({ picture: own }) => own?.id).filter(Boolean);
-    const answer = await fetch("library/zip", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ids, settings: true }) });
-    const told = await answer.json();
-    if (!answer.ok) throw new Error(told.message);
-    keep(`library/zip/${told.id}`);
-  });
-  const ways = make("div", { className: "grid-menu", popover: "auto", id: "grid-export" },
-    button("image", "One picture", "With legends, as PNG", () => keep(`grids/${grid}/sheet.png`)),
-    button("images", "All pictures", "As a ZIP, with their settings in them", zip),
-    button("file-plus", "A page", "HTML with all pictures in it, to be sent or shown anywhere", () => keep(`grids/${grid}/page.html`)),
-    button("trash-2", "Take this grid away", "Its pictures stay in the library", () => tried(async () => {
-      await order(`/${grid}/remove`);
-      notify("The grid is gone; its pictures are in the library.");
-      blank();
-    })));
-  ways.addEventListener("click", () => ways.hidePopover());
-  const out = button("download", "Export", "As a picture, a ZIP or a page", () => grid && ways.togglePopover());
-  part.tools.append(slider, button("maximize", "Fit", "As large as all of it fits", sheet.fit), out, ways);
+  gridTools(part.tools, sheet, { grid: () => grid, cells: () => cells, tried, blank });
 
   // ---- opened ---------------------------------------------------------------------------------------------------------------------
 
@@ -351,8 +249,8 @@ const made = () => {
     news = null;
     cells = {};
     planned = null;
-    pairs = false;
-    choose([]);
+    chosen.unpair();
+    chosen.choose([]);
     part.title.textContent = picture ? "Explore" : "Grid";
     part.ways.hidden = !picture;
     write(part.about, picture ? "" : page.forms[kind]?.prompt);
@@ -373,7 +271,7 @@ const made = () => {
     });
   };
   part.dialog.addEventListener("close", () => reading.abort());
-  part.dialog.addEventListener("keydown", (event) => event.key === "Escape" && pairs && (event.preventDefault(), (pairs = false), drawBar()));
+  part.dialog.addEventListener("keydown", (event) => event.key === "Escape" && chosen.unpair() && event.preventDefault());
   window.addEventListener("atelier:marked", later(300, () => part.dialog.open && grid && follow()));
   return open;
 };
