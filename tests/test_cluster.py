@@ -248,7 +248,7 @@ def test_what_keeps_the_studio_out_is_said_once_and_tried_again(
         control.sendall(told)
         return ended
 
-    (ended := PretendedRay()).wait = lambda _timeout=None: None
+    (ended := PretendedRay()).wait = lambda timeout=None: None
     watched = Room(
         Entry("attic:1", False, "", str(tmp_path)), Catalog(tmp_path), lambda *_: (setup_of(tmp_path), None), lambda *_: lambda: None, begin
     )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from models.errors import Interrupted, UserError
 from models.library.hashes import file_hash
-from models.library.received import ASTRAY, OTHERWISE, Received
+from models.library.received import ASTRAY, DISK_FULL, NOT_WRITTEN, OTHERWISE, Received
 
+Usage = namedtuple("Usage", "total used free")
 ONE, TWO, THREE = (bytes([number]) * 1000 for number in range(3))
 
 
@@ -38,10 +40,14 @@ def test_a_file_of_the_same_content_is_found_under_any_name_and_no_other_is_read
     (own / "any" / "where" / "ink.bin").write_bytes(ONE)
     (own / "ink.safetensors").write_bytes(ONE[:-1])
     (own / "any" / "above").symlink_to(own)
-    received = Received(tmp_path / "received", 10**6, [own], lambda path: read.append(path.name) or file_hash(path))
+    looked: list[None] = []
+    received = Received(
+        tmp_path / "received", 10**6, [own], lambda path: read.append(path.name) or file_hash(path), lambda: looked.append(None)
+    )
     assert received.lacks(sizes(ONE, TWO)) == {digest(TWO): 0}
     found = received.find(digest(ONE), len(ONE))
     assert found and found.read_bytes() == ONE and set(read) == {"ink.bin"}
+    assert len(looked) == 4, "the folders and the link, once"
 
 
 def test_what_was_broken_off_goes_on_from_where_it_was_also_in_another_process(tmp_path: Path) -> None:
@@ -65,9 +71,13 @@ def test_a_range_that_lies_is_refused_and_a_file_that_is_another_is_thrown_away(
             received.take(digest(ONE), at, data)
     with pytest.raises(UserError, match=ASTRAY[:20]):
         received.take("../../etc", 0, b"x")
+    with pytest.raises(UserError, match=ASTRAY[:20]):
+        received.lacks({"../../etc": 1})
+    received.lacks(sizes(ONE))
     received.take(digest(ONE), 0, ONE[:500])
     with pytest.raises(UserError, match=OTHERWISE[:30]):
         received.take(digest(ONE), 500, TWO[500:])
+    assert not list(received.folder.rglob("part"))
     assert received.lacks(sizes(ONE)) == {digest(ONE): 0}, "nothing of it is kept"
     bring(received, ONE)
     assert received.lacks(sizes(ONE)) == {}
@@ -110,3 +120,22 @@ def test_an_empty_file_comes_as_well_and_reading_what_is_half_here_can_be_stoppe
     again.lacks(sizes(ONE))
     with pytest.raises(Interrupted):
         again.take(digest(ONE), 500, ONE[500:])
+
+
+def test_a_disk_that_takes_nothing_is_told_by_what_is_wrong_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=NOT_WRITTEN[:30]):
+        store(tmp_path / "file").lacks(sizes(ONE))
+    received = store(tmp_path)
+    received.lacks(sizes(ONE))
+    if Path("/dev/full").exists():
+        (received.folder / digest(ONE)).mkdir()
+        (part := received.folder / digest(ONE) / "part").symlink_to("/dev/full")
+        with pytest.raises(UserError, match=DISK_FULL[:30]):
+            received.take(digest(ONE), 0, ONE)
+        part.unlink()
+    bring(received, ONE)
+    monkeypatch.setattr("shutil.disk_usage", lambda _folder: Usage(10**9, 10**9, 500))
+    with pytest.raises(UserError, match=DISK_FULL[:30]):
+        received.lacks(sizes(b"x" * 3000))
+    assert received.lacks(sizes(ONE)) == {}, "nothing was given up for what there is no room for"

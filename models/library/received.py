@@ -7,13 +7,14 @@ within a budget.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +28,8 @@ WHOLE, PART = "whole", "part"
 MARGIN = 2**28  # bytes of the disk that are left to others
 TOO_MUCH = "This takes files of {}, and the device that was to draw it keeps at most {}. Give it more room, or draw elsewhere."
 DISK_FULL = "The disk of the device that was to draw this has no room for its files. Make room there, then try again."
+NOT_WRITTEN = "The device that was to draw this cannot write into its folder. Allow it there, or give it another one, then try again."
+FULL = (errno.ENOSPC, errno.EDQUOT)
 ASTRAY = "A part of a file came to a device that did not ask for it. Try again."
 OTHERWISE = "A file came to a device otherwise than it was asked for, and was thrown away. Was it changed meanwhile? Try again."
 
@@ -71,8 +74,9 @@ class Received:
         """
         self._listed = None
         self.wanted = {digest: size for digest, size in files.items() if self.find(digest, size) is None}
-        begun = {digest: self._begun(digest, size) for digest, size in self.wanted.items()}
-        self._make_room(files, sum(self.wanted.values()) - sum(begun.values()))
+        with writing():
+            begun = {digest: self._begun(digest, size) for digest, size in self.wanted.items()}
+            self._make_room(files, sum(self.wanted.values()) - sum(begun.values()))
         for digest in files:
             with suppress(OSError):
                 os.utime(self._place(digest))
@@ -85,7 +89,7 @@ class Received:
         size, part = self.wanted.get(digest), self._place(digest) / PART
         if size is None or at != (_size(part) or 0) or at + len(data) > size:
             raise UserError(ASTRAY)
-        try:
+        with writing():
             part.parent.mkdir(parents=True, exist_ok=True)
             hashed = self._hashed(digest, part, at)
             with part.open("ab") as file:
@@ -93,13 +97,10 @@ class Received:
                 file.flush()
                 if at + len(data) == size:
                     os.fsync(file.fileno())
-        except OSError as error:
-            log.error("what was sent could not be written: %s", error)
-            raise UserError(DISK_FULL) from error
-        hashed.update(data)
-        self._hashing[digest] = at + len(data), hashed
-        if at + len(data) == size:
-            self._finish(digest, part, hashed.hexdigest())
+            hashed.update(data)
+            self._hashing[digest] = at + len(data), hashed
+            if at + len(data) == size:
+                self._finish(digest, part, hashed.hexdigest())
         return at + len(data)
 
     def sizes(self) -> frozenset[int]:
@@ -157,9 +158,12 @@ class Received:
         own = sum(size for _, digest, size in kept if digest in needed)
         if own + more > self.budget:
             raise UserError(TOO_MUCH.format(_shown(own + more), _shown(self.budget)))
-        over = max(sum(size for _, _, size in kept) + more - self.budget, more + MARGIN - self._free() if more else 0)
-        for _, digest, size in kept:
-            if over > 0 and digest not in needed:
+        others, free = [(digest, size) for _, digest, size in kept if digest not in needed], self._free() if more else 0
+        if more > free + sum(size for _, size in others):
+            raise UserError(DISK_FULL)
+        over = max(sum(size for _, _, size in kept) + more - self.budget, more + MARGIN - free if more else 0)
+        for digest, size in others:
+            if over > 0:
                 shutil.rmtree(self.folder / digest, ignore_errors=True)
                 self._hashing.pop(digest, None)
                 over -= size
@@ -193,6 +197,16 @@ class Received:
                         found.setdefault(size, []).append(path)
                 seen.add(real)
         return found
+
+
+@contextmanager
+def writing() -> Generator[None]:
+    """What the disk raises inside the block becomes a `UserError`."""
+    try:
+        yield
+    except OSError as error:
+        log.error("what was sent could not be written: %s", error)
+        raise UserError(DISK_FULL if error.errno in FULL else NOT_WRITTEN) from error
 
 
 def _size(path: Path) -> int | None:

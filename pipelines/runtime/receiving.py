@@ -24,7 +24,7 @@ from pathlib import Path
 
 from models.errors import Interrupted, UserError
 from models.json_values import table
-from models.library.received import Received
+from models.library.received import Received, writing
 from models.library.told import told_from
 from models.library.told_catalog import ToldCatalog
 from pipelines.images.store import INPUTS, Inputs
@@ -88,7 +88,8 @@ class Receiving:
         lacking = self._models.lacks({each.digest: each.size for each in files if each.sort in OF_MODELS})
         lacking |= self._private.lacks({each.digest: each.size for each in files if each.sort not in OF_MODELS})
         if not lacking:
-            self._lay(files, value.models)
+            with writing():
+                self._lay(files, value.models)
         return Lacking([list(row) for row in lacking.items()])
 
     def _lay(self, files: Sequence[Needed], models: Sequence[Mapping[str, object]]) -> None:
@@ -170,13 +171,14 @@ def _is_plain(name: str) -> bool:
 
 
 def _link(source: Path, place: Path) -> None:
-    """Wherever links are not allowed or not possible, a copy."""
+    """Wherever links are not allowed or not possible, a copy. Raises `OSError`."""
     if place.exists() and place.samefile(source):
         return
     place.parent.mkdir(parents=True, exist_ok=True)
-    for link in (os.symlink, os.link, shutil.copyfile):
+    for link in (os.symlink, os.link):
         with suppress(OSError, NotImplementedError):
             place.unlink(missing_ok=True)
             link(os.path.abspath(source), place)
             return
-    raise UserError("The disk of the device that was to draw this cannot be written. Make room there, then try again.")
+    place.unlink(missing_ok=True)
+    shutil.copyfile(source, place)
