@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -25,6 +26,7 @@ from pipelines.jobs.runner import Events, Watching
 from pipelines.jobs.worker import Worker
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Request
+from pipelines.services.job_news import RESTING
 from tests.support.card_toys import given
 from tests.support.drawn_away import STEPS, Stalling, worker_in
 from tests.support.toy_weights import write_toy_model
@@ -99,6 +101,7 @@ def test_a_device_that_pauses_gives_its_job_to_another_after_the_batch_in_work(t
     studio.devices.pause(1 - at, True)
     waits = studio.submit(REQUEST, "ada")
     assert not ended(studio, waits) and not running(studio)
+    assert asyncio.run(studio.watch(waits, "ada", 0, 0))["message"] == RESTING
     studio.devices.pause(at, False)
     wait_until(lambda: ended(studio, waits))
     assert [device.paused for device in studio.devices.all()] == [at != 0, at != 1]
@@ -253,9 +256,6 @@ def test_a_job_that_takes_two_devices_with_it_is_not_given_a_third(tmp_path: Pat
     wait_until(lambda: ended(studio, other))
     assert studio.job(other, "ada").state == "done"
     studio.close()
-
-
-GIVEN_UP = [(True, "", "failed", 2), (False, "", "done", 3), (True, "attic", "failed", 5)]
 
 
 @dataclass

@@ -113,6 +113,11 @@ class Worker:
         """How many draw side by side."""
         return max(1, sum(hand.draws for hand in self.hands))
 
+    @property
+    def rests(self) -> bool:
+        """Nothing is drawn until a device that is paused goes on, or another one comes."""
+        return not any(hand.draws for hand in self.hands) and any(hand.paused and hand.runner for hand in self.hands)
+
     def live(self, job_id: str) -> JobProgress | None:
         return self._live.get(job_id)
 

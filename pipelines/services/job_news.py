@@ -26,6 +26,7 @@ READ = {  # kinds of what the runner reads, as people call them
 ENDED_VERSION = 2**53 - 1  # newer than any number a running job shows; the largest integer JavaScript keeps exactly
 PAUSED = "Your jobs are paused. Let them go on in the queue."
 HELD = "The owner of this studio holds your jobs. They keep their place."
+RESTING = "The owner of this studio has paused what draws here. Your job keeps its place."
 ALL_PAUSED = "The owner of this studio has paused it. Your job keeps its place."
 
 
@@ -119,7 +120,9 @@ class NewsDesk:
 
     def _hindered(self, job: Job) -> str:
         state, sentence = self._worker.state
-        return sentence if job.state not in ENDED and state != "ready" else ""
+        if job.state not in ENDED and state != "ready":
+            return sentence
+        return RESTING if job.state == WAITING and self._worker.rests else ""
 
 
 async def newer(bell: Bell, is_so: Callable[[], bool], timeout: float, name: str = "") -> None:
