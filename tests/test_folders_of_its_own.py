@@ -46,6 +46,7 @@ from pipelines.runtime.receiving import PLAIN_NAMES, Receiving
 from pipelines.runtime.runner import ModelRunner
 from pipelines.runtime.serving import Answers, Serving
 from tests.support.card_toys import Library, Workshop, given, write_small_library
+from tests.support.drawing import ended
 from tests.support.drawn_away import worker_in
 from tests.support.kept import Drawings, branched, runner_with
 from tests.support.toy_weights import CPU
@@ -171,6 +172,8 @@ def test_files_of_its_own_are_used_under_whatever_names(
     with closing(far(library, local, tmp_path / "device")) as runner:
         assert drawn(runner, request) == drawn(local, request)
     assert {folder.name for folder, _, _ in taken} == {"job"}
+    plain, _ = ended(here_of(library, local).asked(resolve(TextToImage(**given()), local.catalog), Progress()))
+    assert [model["own"] for model in plain.wanted.models] == ["."] and not plain.files, "the starter is not even asked for"
 
 
 def test_a_stop_between_two_ranges_ends_it_and_the_next_try_goes_on_there(
@@ -182,7 +185,7 @@ def test_a_stop_between_two_ranges_ends_it_and_the_next_try_goes_on_there(
         with closing(runner.batches(request)) as batches, closing(next(batches)) as batch:
             while len(taken) < 4:
                 assert next(batch) is None
-        assert runner.reading is None
+        assert runner.reading is None and len(taken) == 4, "each range is a place to stop at"
     before = list(taken)
     with closing(far(library, local, tmp_path / "device")) as runner:  # another process
         assert drawn(runner, request) == drawn(local, request)
@@ -289,9 +292,12 @@ def test_what_a_worker_asks_for_beyond_the_job_it_does_not_get(library: Library,
 def test_what_is_told_of_a_model_is_known_as_it_is_here(library: Library, local: ModelRunner, tmp_path: Path) -> None:
     catalog, there = local.catalog, ToldCatalog(library.root / "starter")
     entry = next(entry for entry in catalog.models("lora") if entry.called == "ink")
+    catalog.override(entry.id, Overrides(note="from here"))
     told = told_from(json.loads(json.dumps(catalog.told(entry.id, 60).said())), tmp_path / "shown" / "model.safetensors", "")
+    catalog.override(entry.id, Overrides())
     there.tell([told])
     found = there.model(entry.id)
+    assert found.overrides == Overrides(note="from here")
     assert (found.true_name, found.called, found.identity, found.metadata) == ("ink", "ink", entry.identity, entry.metadata)
     assert there.hash(entry.id) == catalog.hash(entry.id) == told.file.hash
     assert there.by_hash("lora", catalog.hash(entry.id)[:10]) == found, "what a branch names by its hash is found"
@@ -402,4 +408,20 @@ def test_what_goes_to_a_device_is_told_and_teaches_nothing_of_its_pace(tmp_path:
     wait_until(lambda: studio.job(job, "ada").state == "done")
     assert before and studio.book.queue.expected(plain) == studio.book.queue.expected(plain, reads=True) == before
     assert asyncio.run(studio.watch(job, "ada", 0, 0))["message"] == ""
+    studio.close()
+
+
+def test_a_device_that_is_paused_while_models_go_to_it_leaves_the_job_to_another_at_once(tmp_path: Path) -> None:
+    sends, other = Sends(), ToyPainter()
+    studio = toy_studio(tmp_path, runner=sends, further=lambda: [lambda: other])
+    wait_until(lambda: studio._worker.devices == 2)
+    studio.devices.pause(1, True)
+    job = studio.submit(TextToImage(steps=2, seed=1, prompt="sent"), "ada")
+    wait_until(lambda: [device.coming for device in studio.devices.all()] == ["34 %", ""])
+    studio.devices.pause(0, True)
+    wait_until(lambda: not studio._worker.lives())
+    assert studio.job(job, "ada").state == "waiting" and sends.reading, "it was not waited for"
+    studio.devices.pause(1, False)
+    wait_until(lambda: studio.job(job, "ada").state == "done")
+    assert len(other.drawn) == 1 and not sends.drawn
     studio.close()

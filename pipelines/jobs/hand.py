@@ -52,7 +52,7 @@ class Hand:
         self._opener = Opener(number, open_runner, shared.closing.is_set, machine)
         self.around = Surroundings(
             shared.book, shared.outputs, self.saving, shared.steps, shared.closing.is_set, self._goes_on, self._news, self.say,
-            shared.followers, shared.onlooker, self._lost, lambda: self.device_of_several,
+            shared.followers, shared.onlooker, self._lost, self._stands_back, self._stood_back, lambda: self.device_of_several,
         )  # fmt: skip
         self.thread = threading.Thread(target=self._work, name=f"worker {number}" if number else "worker", daemon=True)
 
@@ -276,6 +276,18 @@ class Hand:
             if too_many and (apart or shared.beside(self)):
                 return FAILED, f"{too_many} {self.state[1]}"
             shared.book.queue.gives_way(job)
+            self._let_go(live)
+            return WAITING, ""
+
+    def _stands_back(self, live: JobProgress) -> bool:
+        return self.paused and is_sending(self.reading()) and not self.saving.waits(live.job.id)
+
+    def _stood_back(self, live: JobProgress) -> tuple[str, str]:
+        """What has come stays there, so it goes on from there when the job comes back."""
+        with self.shared.claiming:
+            if live.stop or self.shared.closing.is_set():
+                return STOPPED, ""
+            self.shared.book.queue.gives_way(live.job.id)
             self._let_go(live)
             return WAITING, ""
 

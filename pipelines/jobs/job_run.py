@@ -39,6 +39,10 @@ class LeftAsItWas(UserError):
         self.then = then
 
 
+class StoodBack(Exception):
+    """The device is paused while what the job needs goes there. Nothing of the batch is drawn."""
+
+
 class Followers:
     """What belongs to a job beside drawing it: asked in the worker's thread. This one has nothing to say."""
 
@@ -75,6 +79,8 @@ class Surroundings:
     followers: Followers
     onlooker: Onlookers
     lost: Callable[[JobProgress], tuple[str, str]]  # what becomes of the job whose device is: its state, and a message
+    stands_back: Callable[[JobProgress], bool]  # asked where nothing is told: whether what the job needs goes to a device that is paused
+    stood_back: Callable[[JobProgress], tuple[str, str]]  # what becomes of it then, as for `lost`
     device: Callable[[], str]  # the name of the one that draws, where there are several; else ""
 
 
@@ -92,6 +98,8 @@ class JobRun:
         except LeftAsItWas as nothing:
             self.then = nothing.then
             return DONE, str(nothing)
+        except StoodBack:
+            return self._around.stood_back(self._live)
         except UserError as error:
             return self._around.lost(self._live) if self._runner.lost else (FAILED, str(error))
         except Exception:
@@ -164,6 +172,8 @@ class JobRun:
                     self._tell(event)
                 if self._live.skip or self._is_over():
                     break
+                if event is None and self._around.stands_back(self._live):
+                    raise StoodBack
         self._live.skip = False
 
     def _tell(self, event: Event) -> None:

@@ -9,6 +9,7 @@ from models.memory.manager import Key, LedgerLine
 from pipelines.job_book.book import BookError, Job
 from pipelines.jobs.hand import Hand
 from pipelines.jobs.runner import Runner
+from pipelines.jobs.sending import is_sending
 from pipelines.jobs.worker import Worker
 
 BETWEEN = "/"  # in the id of a line, behind the number of a further device
@@ -30,6 +31,7 @@ class DeviceNow:
     seconds: float | None  # that a step of 512 x 512 takes here; None before anything was drawn
     job: Job | None  # that it draws
     share: float  # of its batch in work that is done, 0 to 1
+    coming: str  # how much of the models that it needs for it has come, as "34 %"; "" when nothing comes
 
     @property
     def used(self) -> int:
@@ -81,6 +83,7 @@ class Devices:
             seconds=self._pace(hand),
             job=live.job if live else None,
             share=step.index / step.count if step and step.count and not step.before else 0.0,
+            coming=key.family if (key := hand.reading()) and is_sending(key) else "",
         )
 
     def _line(self, number: int, line: LedgerLine) -> LedgerLine:

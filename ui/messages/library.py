@@ -167,6 +167,7 @@ class DeviceRow(TypedDict):
     draws: bool
     words: str  # of the prompt that it draws, for the owner; else ""
     share: float  # of the batch in work that is done, 0 to 1
+    coming: str  # how much of its models has come, as "34 %", while they are sent to it; else ""
     held: list[MemoryRow]  # the most recently used first
 
 

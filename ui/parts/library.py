@@ -212,6 +212,7 @@ def _device(device: DeviceNow, owner: bool) -> DeviceRow:
         "draws": device.job is not None,
         "words": device.job.request.words[:LONGEST_WORDS] if device.job and owner else "",
         "share": device.share,
+        "coming": device.coming,
         "held": [_held(line) for line in reversed(device.lines)],
     }
 

@@ -7,7 +7,8 @@ const facts = (...words) => make("span", { className: "library-facts", textConte
 const percent = (share) => `${Math.round(share * 100)} %`;
 const pace = (seconds) => (seconds === null ? "" : `${seconds < 0.01 ? seconds.toFixed(4) : seconds < 10 ? seconds.toFixed(2) : Math.round(seconds)} s a step of 512 × 512`);
 
-const doing = ({ state, message, paused, draws, words, share }) => {
+const doing = ({ state, message, paused, draws, words, share, coming }) => {
+  if (draws && coming) return `Gets models${words ? ` for “${words}”` : ""} · ${coming}`;
   if (draws) return `${paused ? "Pauses after this batch:" : "Draws"}${words ? ` “${words}”` : ""} · ${percent(share)}`;
   if (state !== "ready") return message;
   return paused ? "Paused: it takes no jobs." : "Free";

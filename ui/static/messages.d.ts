@@ -1255,6 +1255,7 @@ export type DeviceRow = {
   draws: boolean;
   words: string;
   share: number;
+  coming: string;
   held: MemoryRow[];
 };
 
