@@ -101,6 +101,9 @@ def test_the_token_is_its_owners_alone(tmp_path: Path) -> None:
     (picture := tmp_path / "picture").write_bytes(b"\x89PNG")
     with pytest.raises(UserError, match="cannot be read"):
         given_token(picture)
+    picture.write_bytes(b"\xef\xbb\xbf" + before.encode())
+    with pytest.raises(UserError, match="is no token"):
+        given_token(picture)
     (empty := tmp_path / "empty").touch(0o600)
     with pytest.raises(UserError, match="is empty"):
         given_token(empty)

@@ -34,6 +34,8 @@ def given_token(path: Path) -> Path:
         raise UserError(f"The token's file {path} cannot be read. Copy it from the computer of the studio.") from error
     if not text:
         raise UserError(f"The token's file {path} is empty. Copy it anew from the computer of the studio.")
+    if not (text.isascii() and text.isprintable()):
+        raise UserError(f"In the file {path} is no token. Copy it anew from the computer of the studio.")
     if os.name == "posix" and path.stat().st_mode & 0o077:
         raise UserError(f"Others on this computer can read the token. Make it yours alone, then start again: chmod 600 {path}")
     return path
