@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from pipelines.jobs.far_states import FEW, HELD, FarStates
 from pipelines.jobs.line import Line
 from pipelines.jobs.worker import Worker
 from pipelines.requests.remaining import Progress
+from pipelines.requests.request import Request
 from pipelines.runtime.apart import OTHER_VERSION, talk
 from pipelines.runtime.serving import Answers, Serving
 from pipelines.steps.state import StepState
@@ -119,6 +121,26 @@ def test_what_people_decided_about_models_holds_there_and_is_taken_back_there(tm
         serving.decide(draw)
         assert [entry.overrides for entry in there.models()] == [decided]
         assert there.checkpoint("starter") == here.checkpoint("starter")
+
+
+class Led(Known):
+    """Notes how far it is told that its job stands."""
+
+    def batches(self, request: Request, progress: Progress) -> Generator[Generator[None]]:
+        self.progress = progress
+        while True:
+            yield (None for _ in range(9))
+
+
+def test_how_far_a_job_stands_is_what_the_studio_says_and_never_less_than_was_drawn(tmp_path: Path) -> None:
+    runner = Led(Catalog(toy_model_folder(tmp_path / "toy")))
+    serving = Serving(cast(Any, runner), io.BytesIO(), Answers(io.BytesIO()))
+    stands: list[tuple[int, int]] = []
+    for value in (spoken.draw_of(LOOPS, Progress(), {}), spoken.NextBatch(2, 3), spoken.NextEvent(2, 1, False), spoken.NextBatch(1, 4)):
+        serving._answered(value)
+        if not isinstance(value, spoken.Draw):
+            stands.append((runner.progress.batch, runner.progress.pictures))
+    assert stands == [(2, 3), (2, 3), (1, 4)]
 
 
 STANDING = spoken.Standing("cpu", {"host": 1, "device": None, "element_size": 4, "one_by_one": True})

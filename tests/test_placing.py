@@ -163,6 +163,17 @@ def test_nobody_is_passed_more_often_than_the_bound_allows_over_all_devices(tmp_
     book.close()
 
 
+def test_what_was_passed_over_three_times_is_what_the_next_device_asks_for(tmp_path: Path) -> None:
+    book = JobBook(tmp_path / "studio.db", tmp_path)
+    teach(book, "AB")
+    asked = TextToImage(width=512, height=512, steps=20)
+    passed = book.submit(replace(asked, checkpoint="A"), "ada")
+    others = [book.submit(replace(asked, checkpoint="B"), f"user {number}") for number in range(6)]
+    claimed = [book.claim({"B"}, [Place("two", free=1000)], "one") for _ in range(PASSES + 1)]
+    assert [found and found.id for found in claimed] == [*others[:PASSES], passed]
+    book.close()
+
+
 def test_one_s_own_jobs_are_begun_in_their_order_on_every_device(tmp_path: Path) -> None:
     book, dice = JobBook(tmp_path / "studio.db", tmp_path), random.Random(5)
     teach(book, "AB")
