@@ -30,7 +30,7 @@ from pipelines.cluster.home import OWN_FOLDER, OWN_MODELS, on_this_computer
 from pipelines.images.store import INPUTS, Inputs
 from pipelines.jobs import spoken, spoken_files
 from pipelines.jobs.events import Picture, Step
-from pipelines.jobs.far import FarRunner, open_apart
+from pipelines.jobs.far import GONE, FarRunner, open_apart
 from pipelines.jobs.program import program
 from pipelines.jobs.runner import Events, Runner
 from pipelines.jobs.sending import NOT_THE_PICTURE, SENDING, Sending
@@ -190,6 +190,20 @@ def test_a_stop_between_two_ranges_ends_it_and_the_next_try_goes_on_there(
     with closing(far(library, local, tmp_path / "device")) as runner:  # another process
         assert drawn(runner, request) == drawn(local, request)
     assert not set(before) & set(taken[len(before) :]), "no range came twice"
+
+
+def test_a_device_that_is_lost_while_models_go_to_it_has_not_taken_the_job_up(
+    library: Library, local: ModelRunner, tmp_path: Path, taken: list[tuple[Path, str, int]]
+) -> None:
+    request, progress = TextToImage(**given(checkpoint=Workshop(local).ids["other"])), Progress()
+    runner = far(library, local, tmp_path / "device")
+    with closing(runner.batches(request, progress)) as batches, closing(next(batches)) as batch:
+        while len(taken) < 2:
+            next(batch)
+        runner.close()
+        with pytest.raises(RuntimeError, match=GONE[:30]):
+            next(batch)
+    assert runner.lost == GONE and runner.reading is None and not progress.taken
 
 
 def test_what_is_changed_on_the_way_is_told_by_a_sentence_and_thrown_away(

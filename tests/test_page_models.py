@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from playwright.sync_api import expect
 from safetensors.numpy import save_file
 
-from pipelines.requests.request import LoraUse
+from models.memory.manager import Key
+from pipelines.jobs.sending import SENDING
+from pipelines.requests.request import LoraUse, TextToImage
 from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for
 from tests.support.toys import toy_studio
 from ui.door.roles import declared
@@ -174,6 +177,13 @@ def test_an_empty_library_says_what_to_do_next_and_its_owner_pauses_a_device_and
     visit.page.get_by_role("button", name="Let go on: toy").click()
     visit.page.get_by_text("Free", exact=True).wait_for()
     assert not house.studio.devices.all()[0].paused
+    house.runner.gate, house.runner.reading = threading.Semaphore(0), Key(SENDING, "toy", "34 %")
+    job = house.studio.submit(TextToImage(prompt="a red house", steps=1, width=64, height=64), "ada")
+    visit.page.get_by_text("Gets models for “a red house” · 34 %").wait_for()
+    house.runner.reading, gate = None, house.runner.gate
+    house.runner.gate = None
+    gate.release(9)
+    wait_for(visit.page, lambda: house.studio and house.studio.job(job, "ada").state == "done")
 
 
 def test_only_the_owner_changes_anything(tmp_path: Path) -> None:
