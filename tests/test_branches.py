@@ -12,13 +12,14 @@ from models.errors import UserError
 from models.memory.forecast import Machine
 from pipelines.denoising.stepped import Masked
 from pipelines.requests.branch import DEEPEST, Branch
-from pipelines.requests.request import SAMPLER_NAMES, Drawing, Inpaint, LoraUse, TextToImage, describe, input_ids, restore
+from pipelines.requests.request import Drawing, Inpaint, LoraUse, TextToImage, describe, input_ids, restore
 from pipelines.requests.steps import Steps
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.trunks import BEFORE
 from pipelines.samplers import SAMPLERS
 from pipelines.tasks.recipes import DRAWN
 from tests.support.card_toys import DRAWINGS, GB, Workshop, given, write_library
+from tests.support.drawing import SAMPLER_KINDS
 from tests.support.kept import Drawings, branched, runner_with
 from tests.support.toy_weights import CPU
 
@@ -56,8 +57,8 @@ def test_every_recipe_is_among_them(workshop: Workshop) -> None:
     assert {drawing(workshop).kind for drawing in DRAWINGS.values()} == {*DRAWN}
 
 
-@pytest.mark.parametrize("sampler", SAMPLER_NAMES)
-def test_every_sampler_goes_on_from_every_step_in_a_batch(sampler: str, drawings: Drawings) -> None:
+@pytest.mark.parametrize("sampler", SAMPLER_KINDS)
+def test_every_kind_of_sampler_goes_on_from_every_step_in_a_batch(sampler: str, drawings: Drawings) -> None:
     drawings.forget()
     _, picture = drawings.of(TextToImage(**given(sampler=sampler, steps=4, batch_size=2)))  # whose noise is not the first of the batch
     for step in range(1, 5):

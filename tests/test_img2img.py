@@ -17,10 +17,10 @@ from models.families import SDXL
 from pipelines import ImageToImage, TextToImage
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Step
-from pipelines.requests.request import RESIZE_MODES, SAMPLER_NAMES, PictureUse
+from pipelines.requests.request import RESIZE_MODES, PictureUse
 from pipelines.samplers.noise import ImageNoise, Variation, slerp
 from pipelines.tasks import img2img, txt2img
-from tests.support.drawing import blots, clip_tokenizer, finished, latents_of, levels, task
+from tests.support.drawing import SAMPLER_KINDS, blots, clip_tokenizer, finished, latents_of, levels, task
 from tests.support.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 
 SIDE = 64
@@ -159,8 +159,8 @@ def test_exactly_the_steps_asked_for_run_where_they_are_many_and_the_strength_lo
     assert len(steps_in(request, plain, inputs)) == 20
 
 
-@pytest.mark.parametrize("sampler", SAMPLER_NAMES)
-def test_every_sampler_draws_over_a_picture_and_a_batch_is_its_pictures_alone(plain: DiffusionModel, inputs: Inputs, sampler: str) -> None:
+@pytest.mark.parametrize("sampler", SAMPLER_KINDS)
+def test_every_kind_of_sampler_draws_over_a_picture_and_a_batch_is_each_alone(plain: DiffusionModel, inputs: Inputs, sampler: str) -> None:
     request = from_picture(inputs, denoising_strength=0.5, sampler=sampler, steps=4)
     together = pixels(replace(request, batch_size=2, batch_count=2), plain, inputs)
     assert together == [pixels(replace(request, seed=5 + index), plain, inputs)[0] for index in range(4)]

@@ -23,12 +23,12 @@ from pipelines.denoising.vae_decode import decode
 from pipelines.images.masking import blurred
 from pipelines.images.store import Inputs
 from pipelines.jobs.events import Step
-from pipelines.requests.request import AREAS, MASKED_CONTENTS, SAMPLER_NAMES
+from pipelines.requests.request import AREAS, MASKED_CONTENTS
 from pipelines.requests.steps import Steps, steps_of
 from pipelines.tasks import inpaint, txt2img
 from pipelines.tasks.conditioning import Denoisers
 from pipelines.tasks.sampling import RunPosition, noise_of, show_whole
-from tests.support.drawing import blots, clip_tokenizer, ended, finished, latents_of, levels, task
+from tests.support.drawing import SAMPLER_KINDS, blots, clip_tokenizer, ended, finished, latents_of, levels, task
 from tests.support.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 
 SIDE = 64
@@ -182,7 +182,7 @@ def test_so_it_is_with_a_network_that_reads_the_mask(reader: DiffusionModel, inp
         assert (array(image)[outside] == array(blots(size))[outside]).all(), changes
 
 
-@pytest.mark.parametrize("sampler", SAMPLER_NAMES)
+@pytest.mark.parametrize("sampler", SAMPLER_KINDS)
 def test_latents_outside_the_mask_end_as_those_of_the_picture(plain: DiffusionModel, inputs: Inputs, sampler: str) -> None:
     prepared, latents = painted(plain, asked(inputs, sampler=sampler, steps=3))
     inside = (prepared.mask == 1).expand_as(latents)
@@ -245,8 +245,8 @@ def test_a_mask_over_everything_draws_the_whole_picture(plain: DiffusionModel, i
         assert (levels(image) - levels(blots((SIDE, SIDE)))).abs().float().mean() > 5
 
 
-@pytest.mark.parametrize("sampler", SAMPLER_NAMES)
-def test_every_sampler_works_and_candidates_are_each_their_own(plain: DiffusionModel, inputs: Inputs, sampler: str) -> None:
+@pytest.mark.parametrize("sampler", SAMPLER_KINDS)
+def test_every_kind_of_sampler_works_and_candidates_are_each_their_own(plain: DiffusionModel, inputs: Inputs, sampler: str) -> None:
     request = asked(inputs, sampler=sampler, steps=4, mask_blur=4)
     together = [image.tobytes() for image in drawn(replace(request, batch_size=2, batch_count=2), plain, inputs)]
     assert together == [drawn(replace(request, seed=5 + index), plain, inputs)[0].tobytes() for index in range(4)]

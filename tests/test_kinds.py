@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,15 @@ def every_kind() -> Any:
 # ---- declared and used ---------------------------------------------------------------------------------------------------------
 
 
-def read_by_name(folder: Path) -> Iterator[tuple[str, str]]:
+@cache
+def read_by_name(folder: Path) -> frozenset[tuple[str, str]]:
     """(file, attribute) of every `something.attribute` that is read in the folder."""
-    for path in sorted(folder.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-                yield path.relative_to(folder).as_posix(), node.attr
+    return frozenset(
+        (path.relative_to(folder).as_posix(), node.attr)
+        for path in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    )
 
 
 def read_in_request() -> Iterator[str]:

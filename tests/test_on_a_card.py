@@ -16,13 +16,12 @@ from PIL import Image
 from models.memory.device import choose
 from models.memory.forecast import Machine, working_memory
 from pipelines.jobs.events import Picture, Step
-from pipelines.requests.request import SAMPLER_NAMES, Drawing, TextToImage
+from pipelines.requests.request import Drawing, TextToImage
 from pipelines.resolving.forecast import work_of
 from pipelines.runtime.runner import ModelRunner
-from pipelines.samplers import SAMPLERS
 from pipelines.tasks.recipes import DRAWN
 from tests.support.card_toys import DRAWINGS, GB, Library, Workshop, given, networks_of, write_library
-from tests.support.drawing import levels
+from tests.support.drawing import SAMPLER_KINDS, levels
 from tests.support.pretended_device import NAME, Card, pretended_card
 from tests.support.toy_weights import CPU
 
@@ -148,14 +147,13 @@ def most_waits(noted: list[list[str]], tier: str) -> int:
     return max(sum(tier == "whole" or what != TRAVEL for what in waited) for waited in noted)
 
 
-@pytest.mark.parametrize("name", SAMPLER_NAMES)
-def test_every_sampler_draws_there_and_waits_once_a_step(name: str, runs: Runs) -> None:
+@pytest.mark.parametrize("name", SAMPLER_KINDS)
+def test_every_kind_of_sampler_draws_there_and_waits_once_a_step(name: str, runs: Runs) -> None:
     request = TextToImage(**given(sampler=name, steps=4))
     run = runs.of(request, "whole")
     assert off_by(run, runs.of(request, "host")) <= MOST_LEVELS
     assert len(run.steps) == 3
-    if not SAMPLERS[name].adaptive:  # whose strides depend on what was drawn
-        assert most_waits(run.steps, "whole") == 1, run.steps
+    assert most_waits(run.steps, "whole") == 1, run.steps
 
 
 ASKED = {  # whether numbers are finite: after the first step, of a picture to begin with and of each that is drawn; and what is copied back

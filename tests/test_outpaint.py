@@ -18,11 +18,10 @@ from pipelines import Outpaint
 from pipelines.images.store import Inputs
 from pipelines.images.windows import windows
 from pipelines.jobs.events import Step
-from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.tasks import outpaint
 from pipelines.tasks.sampling import noise_of
 from tests.support.asked import drawing
-from tests.support.drawing import blots, finished, task
+from tests.support.drawing import SAMPLER_KINDS, blots, finished, task
 from tests.support.toy_weights import load_toy_model, write_toy_model
 
 SIDE = 64
@@ -105,8 +104,8 @@ def test_a_picture_without_margins_comes_back(model: DiffusionModel, inputs: Inp
     assert drawn(asked(inputs), model, inputs)[0].tobytes() == blots((SIDE, SIDE)).tobytes()
 
 
-@pytest.mark.parametrize("sampler", SAMPLER_NAMES)
-def test_every_sampler_extends(model: DiffusionModel, inputs: Inputs, sampler: str) -> None:
+@pytest.mark.parametrize("sampler", SAMPLER_KINDS)
+def test_every_kind_of_sampler_extends(model: DiffusionModel, inputs: Inputs, sampler: str) -> None:
     [image] = drawn(asked(inputs, right=32, sampler=sampler), model, inputs)
     assert array(image)[:, SIDE:].std() > 1
 

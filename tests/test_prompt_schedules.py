@@ -22,14 +22,14 @@ from pipelines.images.store import Inputs
 from pipelines.job_book.pace import work_of
 from pipelines.prompts.asked import share_of_work
 from pipelines.prompts.encode import Encodings, encode_prompts
-from pipelines.requests.request import SAMPLER_NAMES, WEIGHTS_ALONE, Controlled, FirstPass, SecondPass, TextToImage
+from pipelines.requests.request import WEIGHTS_ALONE, Controlled, FirstPass, SecondPass, TextToImage
 from pipelines.requests.steps import Steps
 from pipelines.samplers import SAMPLERS, plan, sample
 from pipelines.samplers.noise import ImageNoise
 from pipelines.services.guests import work_of as guest_work
 from pipelines.tasks.conditioning import Denoisers
 from tests.support.controls import SIDE, holding, net_of, unit
-from tests.support.drawing import pixels
+from tests.support.drawing import SAMPLER_KINDS, pixels
 from tests.support.toy_weights import load_toy_model, write_toy_model
 
 pytestmark = pytest.mark.smoke
@@ -92,7 +92,7 @@ def calls_of(names: str, request: TextToImage, model: DiffusionModel) -> list[De
     return [known[name] for name in names]
 
 
-@pytest.mark.parametrize("sampler", [name for name in SAMPLER_NAMES if not SAMPLERS[name].adaptive])
+@pytest.mark.parametrize("sampler", SAMPLER_KINDS)
 @pytest.mark.parametrize(
     ("prompt", "calls", "calls_of_two"),
     [

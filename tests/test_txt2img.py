@@ -25,7 +25,7 @@ from pipelines.requests.request import SAMPLER_NAMES
 from pipelines.runtime.runner import open_runner
 from pipelines.studio import Studio
 from pipelines.tasks import txt2img
-from tests.support.drawing import clip_tokenizer, finished, first_noise, levels, off_by, pixels, task
+from tests.support.drawing import SAMPLER_KINDS, clip_tokenizer, finished, first_noise, levels, off_by, pixels, task
 from tests.support.toy_weights import SCHEDULER, load_toy_model, write_toy_model
 from tests.support.toys import wait_until
 
@@ -71,7 +71,11 @@ def test_a_picture_equals_the_one_of_diffusers_pipeline(model: DiffusionModel, g
     assert off_by(request, model, theirs) <= 1
 
 
-@pytest.mark.parametrize("sampler", SAMPLER_NAMES)
+@pytest.mark.parametrize(
+    ("model", "sampler"),
+    [*(("epsilon", name) for name in SAMPLER_NAMES), *(("v_prediction", name) for name in SAMPLER_KINDS)],
+    indirect=["model"],
+)
 def test_image_i_of_seed_s_is_bit_for_bit_the_image_of_seed_s_plus_i(model: DiffusionModel, sampler: str) -> None:
     request = replace(REQUEST, sampler=sampler, steps=3)
     together = pixels(replace(request, batch_count=2, batch_size=2), model)

@@ -6,6 +6,7 @@ Production code is all that the studio runs; the recipe of the starter model is 
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 import tomllib
@@ -96,7 +97,9 @@ def test_the_type_checker_finds_nothing() -> None:
     checked = [*PACKAGES, "app.py", "run.py", "bench", "packages", "docs"]  # tests are run: there, what does not fit is found so
     if subprocess.run([*pyright, "--version"], capture_output=True, check=False).returncode:
         pytest.skip("pyright is not here yet, and cannot be fetched")
-    done = subprocess.run([*pyright, *checked], cwd=ROOT, capture_output=True, text=True, check=False)
+    # What it makes lives long: with room for new things a third of its time, which went into moving them about, is saved.
+    environment = {**os.environ, "NODE_OPTIONS": "--max-semi-space-size=128"}
+    done = subprocess.run([*pyright, *checked], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 

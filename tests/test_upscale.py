@@ -25,14 +25,14 @@ from pipelines.jobs.events import Picture, Step
 from pipelines.jobs.outputs import Outputs
 from pipelines.metadata import infotext
 from pipelines.metadata.picture_settings import inspect, of_pasted
-from pipelines.requests.request import SAMPLER_NAMES, ImageToImage, TextToImage, Upscale
+from pipelines.requests.request import ImageToImage, TextToImage, Upscale
 from pipelines.resolving.forecast import forecast_of
 from pipelines.resolving.rebind import rebind
 from pipelines.resolving.resolve import resolve
 from pipelines.runtime.runner import ModelRunner
 from pipelines.services.preflight import preflight
 from pipelines.tasks import upscale
-from tests.support.drawing import blots, finished, levels, task
+from tests.support.drawing import SAMPLER_KINDS, blots, finished, levels, task
 from tests.support.toy_weights import CPU, SCHEDULER, load_toy_model, toy_networks, write_toy_model
 
 SIZE = (24, 16)
@@ -108,8 +108,8 @@ def test_pictures_of_a_batch_are_those_that_each_seed_makes_alone(model: Diffusi
     assert [image.tobytes() for image in together] == [image.tobytes() for image in alone]
 
 
-@pytest.mark.parametrize("sampler", SAMPLER_NAMES)
-def test_every_sampler_draws_in_windows(sampler: str, model: DiffusionModel, inputs: Inputs) -> None:
+@pytest.mark.parametrize("sampler", SAMPLER_KINDS)
+def test_every_kind_of_sampler_draws_in_windows(sampler: str, model: DiffusionModel, inputs: Inputs) -> None:
     shapes: set[tuple[int, ...]] = set()
     hook = model.unet.register_forward_pre_hook(lambda _, given: shapes.add(tuple(given[0].shape[1:])))
     request = replace(REQUEST, sampler=sampler, steps=2, tile_size=64, tile_overlap=32)

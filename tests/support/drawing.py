@@ -18,6 +18,7 @@ from pipelines.jobs.events import Picture
 from pipelines.jobs.runner import Events
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Drawing
+from pipelines.samplers import SAMPLERS
 from pipelines.tasks import txt2img
 from pipelines.tasks.batch import DrawingTask
 
@@ -50,6 +51,15 @@ def ended(work: Generator[Any, None, Any]) -> tuple[Any, int]:
                 return end.value, stops
 
 
+# One sampler of each kind that a recipe could treat differently: by how often it asks the network, what noise it asks for, and whether
+# it looks at what is predicted without the prompt. `test_txt2img` draws with all of them, also with the one that takes many calls.
+SAMPLER_KINDS = tuple(
+    {
+        spec.needs_both or (spec.calls_per_step, spec.more_calls, spec.noise): name
+        for name, spec in reversed(SAMPLERS.items())
+        if not spec.adaptive
+    }.values()
+)
 NO_INPUTS = Inputs(Path("nowhere"))
 Drawn = TypeVar("Drawn", bound=Drawing)
 
