@@ -319,8 +319,9 @@ def test_what_is_told_of_a_model_is_known_as_it_is_here(library: Library, local:
     assert there.model(entry.id).overrides == Overrides(note="mine")
     there.override(entry.id, Overrides())
     assert there.model(entry.id).overrides == Overrides()
-    with pytest.raises(UserError, match="another version"):
-        told_from({"file": {}}, tmp_path, "")
+    for odd in ({"file": {}}, {"file": {}, "facts": {}, "digests": []}):
+        with pytest.raises(UserError, match="another version"):
+            told_from(odd, tmp_path, "")
 
 
 def test_another_computer_has_its_own_folders_and_no_name_leads_out_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
