@@ -30,6 +30,7 @@ TELLS = (
     "requests/base.py",
     "requests/as_made.py",
     "resolving/rebind.py",
+    "resolving/model_search.py",
     "services/preflight.py",
 )
 USES = "metadata/two_passes.py"  # but for this one, which makes a request of another; some fields it reads by a table

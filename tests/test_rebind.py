@@ -15,7 +15,8 @@ from models.library.catalog import Catalog
 from models.library.contents import Contents
 from pipelines.metadata.provenance import several
 from pipelines.requests.request import LoraUse, TextToImage
-from pipelines.resolving.rebind import PATIENCE, Rebound, rebind
+from pipelines.resolving.model_search import PATIENCE
+from pipelines.resolving.rebind import Rebound, rebind
 from tests.support.asked import drawing
 
 LAYER = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
@@ -90,13 +91,13 @@ def test_a_large_file_is_not_waited_for_and_known_the_next_time(library: Library
         return read(contents, entry)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(Contents, "of", slow)
-    monkeypatch.setattr("pipelines.resolving.rebind.PATIENCE", 0.1)
+    monkeypatch.setattr("pipelines.resolving.model_search.PATIENCE", 0.1)
     begun = time.monotonic()
     found = library.again([use], [("ink", "ab" * 6)])
     assert time.monotonic() - begun < PATIENCE + 5
     assert library.names(found) == ["ink"] and "still being compared" in found.notes[0]
     gate.set()
-    monkeypatch.setattr("pipelines.resolving.rebind.PATIENCE", 10)
+    monkeypatch.setattr("pipelines.resolving.model_search.PATIENCE", 10)
     assert "another file" in library.again([use], [("ink", "ab" * 6)]).notes[0]
 
 

@@ -21,7 +21,8 @@ from pipelines.metadata.provenance import RUNTIME
 from pipelines.requests.as_made import threads_here
 from pipelines.requests.request import Drawing, Request, Wordless
 from pipelines.requests.wordless import plays
-from pipelines.resolving.rebind import CatalogView, rebind
+from pipelines.resolving.model_search import CatalogView
+from pipelines.resolving.rebind import rebind
 
 UNREADABLE = "The file of this picture cannot be read, so there is nothing to compare with."
 NO_PICTURE = "No picture came of its settings."

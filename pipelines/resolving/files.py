@@ -13,7 +13,7 @@ from models.library.compatibility import fits
 from pipelines.requests.control_unit import ControlUse
 from pipelines.requests.made_for import LACKING, draws
 from pipelines.requests.request import Drawing, HypernetworkUse, LoraUse, Wordless
-from pipelines.resolving.rebind import SHOWN
+from pipelines.resolving.model_search import SHOWN
 
 Asked = TypeVar("Asked", bound=Drawing | Wordless)
 Use = TypeVar("Use", LoraUse, HypernetworkUse, ControlUse)

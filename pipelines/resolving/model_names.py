@@ -11,7 +11,7 @@ from models.files import ModelKind
 from pipelines.metadata.hires_text import CHECKPOINT, UPSCALER
 from pipelines.metadata.lists import unlisted
 from pipelines.metadata.provenance import ENLARGER, UPSCALERS
-from pipelines.resolving.rebind import BRACKETS, SHOWN, CatalogView, Digests, Search
+from pipelines.resolving.model_search import BRACKETS, SHOWN, CatalogView, Digests, Search
 
 PATIENCE = 0.3  # seconds for files that nobody has hashed yet: the details are wanted now, and can be asked again
 # Fields of a request that name a model: its kind, and the key under which a picture's record has its name and, with " hash", its hash.

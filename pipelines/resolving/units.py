@@ -10,7 +10,7 @@ from models.library.compatibility import fits
 from pipelines.requests.control_unit import ControlUse
 from pipelines.resolving.control_match import readers
 from pipelines.resolving.files import CatalogView, named
-from pipelines.resolving.rebind import STEERS
+from pipelines.resolving.model_search import STEERS
 
 
 def is_used(use: ControlUse) -> bool:

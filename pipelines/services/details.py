@@ -17,7 +17,7 @@ from pipelines.requests.wordless import plays
 from pipelines.resolving.details import Groups, Value, details, picture_facts
 from pipelines.resolving.differences import differences
 from pipelines.resolving.model_names import ModelNames
-from pipelines.resolving.rebind import CatalogView
+from pipelines.resolving.model_search import CatalogView
 from pipelines.services.answers import ComparedPicture, DetailGroup, DetailValue, Differing, PictureComparison, PictureDetails
 from pipelines.services.time_line import TimeLine, lines_told, time_lines, voices
 

@@ -12,7 +12,8 @@ from pipelines.metadata.picture_settings import Reading
 from pipelines.metadata.provenance import ENLARGER
 from pipelines.requests.groups import Group
 from pipelines.requests.request import Request
-from pipelines.resolving.rebind import Binding, Rebound
+from pipelines.resolving.model_search import Binding
+from pipelines.resolving.rebind import Rebound
 from pipelines.services.answers import ReadingNews, ReadModel, ReadValue, UnknownValue
 
 PLACES = {

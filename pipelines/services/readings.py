@@ -29,7 +29,8 @@ from pipelines.metadata.picture_settings import Reading, inspect, of_pasted
 from pipelines.metadata.provenance import ENLARGER, unlike
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.request import Details, Drawing, Request, limits
-from pipelines.resolving.rebind import INSTEAD, PATIENCE, Rebound, rebind
+from pipelines.resolving.model_search import INSTEAD, PATIENCE
+from pipelines.resolving.rebind import Rebound, rebind
 from pipelines.services.answers import ReadingNews
 from pipelines.services.reading_news import news_of
 from pipelines.services.request_pictures import with_pictures, without_missing

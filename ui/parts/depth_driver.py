@@ -15,7 +15,7 @@ from models.json_values import table
 from pipelines import Checkpoint, ControlUse, Depth, Studio, UserError
 from pipelines.resolving.checks import UNREAD_DEPTH
 from pipelines.resolving.control_match import readers
-from pipelines.resolving.rebind import STEERS
+from pipelines.resolving.model_search import STEERS
 from ui.door.roles import role
 from ui.gradio_types import listener
 from ui.messages import Driven, DriveOrder, Message, ReadersLine, ReadersQuestion
