@@ -25,7 +25,7 @@ from models.files import Overrides
 from models.library.catalog import Catalog
 from models.memory.manager import Key, LedgerLine
 from pipelines import TextToImage
-from pipelines.jobs import spoken
+from pipelines.jobs import frames, spoken, spoken_as
 from pipelines.jobs.events import Picture
 from pipelines.jobs.far import APART, GONE, HANGS, FarRunner, decided_in, open_apart
 from pipelines.jobs.far_states import FEW, HELD, FarStates
@@ -48,7 +48,7 @@ LOOPS = TextToImage(**given(steps=STEPS, sampler="DPM++ 2M SDE", seed=3, batch_c
 
 
 def there_and_back(value: spoken.Value, number: int = 7) -> spoken.Value:
-    found = spoken.read_frame(io.BytesIO(spoken.frame(number, value)))
+    found = frames.read_frame(io.BytesIO(frames.frame(number, value)))
     assert found[0] == number
     return found[1]
 
@@ -66,41 +66,41 @@ def test_pictures_states_and_lines_are_the_same_to_the_last_bit() -> None:
     dice = np.random.default_rng(1)
     image = Image.fromarray(dice.integers(0, 255, (5, 7, 4), np.uint8), "RGBA")
     picture = Picture(image, LOOPS.single(1), {"Model": "toy"}, 1, 3)
-    said = there_and_back(spoken.picture_said(picture, "{}"))
+    said = there_and_back(spoken_as.picture_said(picture, "{}"))
     assert isinstance(said, spoken.PictureSaid)
-    again = spoken.picture_of(said)
+    again = spoken_as.picture_of(said)
     assert (again.image.mode, again.image.tobytes()) == ("RGBA", image.tobytes())
     assert (again.request, again.made_with, again.index, again.frames) == (LOOPS.single(1), picture.made_with, 1, ())
     latents = dice.normal(size=(2, 4, 3, 5)).astype(np.float32)
     moving = replace(picture, frames=(image, image.rotate(180)), latents=latents)
-    said = there_and_back(spoken.picture_said(moving, "{}"))
+    said = there_and_back(spoken_as.picture_said(moving, "{}"))
     assert isinstance(said, spoken.PictureSaid)
-    assert [frame.tobytes() for frame in spoken.picture_of(said).frames] == [frame.tobytes() for frame in moving.frames]
-    assert (kept := spoken.picture_of(said).latents) is not None and np.array_equal(kept, latents)
+    assert [frame.tobytes() for frame in spoken_as.picture_of(said).frames] == [frame.tobytes() for frame in moving.frames]
+    assert (kept := spoken_as.picture_of(said).latents) is not None and np.array_equal(kept, latents)
     x, x0, old = (dice.normal(size=(2, 4, 3, 5)).astype(np.float32) for _ in range(3))
     state = StepState(1, 2, 9, 0.7, 4, x, x0, (None, old, None), (5, 6), x0)
-    told = there_and_back(spoken.numbers_of(state, 3))
+    told = there_and_back(spoken_as.numbers_of(state, 3))
     assert isinstance(told, spoken.Numbers)
-    found = spoken.state_of(told)
+    found = spoken_as.state_of(told)
     assert found.remembered[0] is None and found.remembered[2] is None and found.pictures == (5, 6) and found.sigma == 0.7
     assert found.gathered is not None and np.array_equal(found.gathered, x0)
-    assert spoken.state_of(spoken.numbers_of(replace(state, gathered=None), 3)).gathered is None
+    assert spoken_as.state_of(spoken_as.numbers_of(replace(state, gathered=None), 3)).gathered is None
     assert found.remembered[1] is not None and np.array_equal(found.remembered[1], old)
     assert np.array_equal(found.x, x) and np.array_equal(found.x0, x0)
     line = LedgerLine("checkpoint:a", Key("checkpoint", "a"), "checkpoint", "device", 5, True, 1.5, 2)
-    assert spoken.line_of(spoken.line_said(line)) == line
+    assert spoken_as.line_of(spoken_as.line_said(line)) == line
 
 
 @pytest.mark.parametrize(
     "said",
     [b"\xff\xff\xff\xff{}", b"\x02\0\0\0{}", b"\x02\0\0\0[[", b'\x30\0\0\0{"id":1,"is":"eval","fields":{},"blobs":{}}        ',
-     spoken.frame(1, spoken.Text("x")).replace(b'"text": "x"', b'"tixt": "x"')],
+     frames.frame(1, spoken.Text("x")).replace(b'"text": "x"', b'"tixt": "x"')],
 )  # fmt: skip
 def test_what_is_no_value_of_this_version_is_refused(said: bytes) -> None:
     with pytest.raises(UserError, match="Start Atelier anew"):
-        spoken.read_frame(io.BytesIO(said))
+        frames.read_frame(io.BytesIO(said))
     with pytest.raises(EOFError):
-        spoken.read_frame(io.BytesIO(spoken.frame(1, spoken.Data(b"abc"))[:-1]))
+        frames.read_frame(io.BytesIO(frames.frame(1, spoken.Data(b"abc"))[:-1]))
 
 
 class Known:
@@ -116,7 +116,7 @@ def test_what_people_decided_about_models_holds_there_and_is_taken_back_there(tm
     serving = Serving(cast(Any, Known(there)), io.BytesIO(), Answers(io.BytesIO()))
     for decided in (Overrides(prediction_type="v_prediction", zero_terminal_snr=True, defaults={"steps": 5}), Overrides()):
         here.override("starter", decided)
-        draw = there_and_back(spoken.draw_of(LOOPS, Progress(), decided_in(here)))
+        draw = there_and_back(spoken_as.draw_of(LOOPS, Progress(), decided_in(here)))
         assert isinstance(draw, spoken.Draw)
         serving.decide(draw)
         assert [entry.overrides for entry in there.models()] == [decided]
@@ -136,7 +136,7 @@ def test_how_far_a_job_stands_is_what_the_studio_says_and_never_less_than_was_dr
     runner = Led(Catalog(toy_model_folder(tmp_path / "toy")))
     serving = Serving(cast(Any, runner), io.BytesIO(), Answers(io.BytesIO()))
     stands: list[tuple[int, int]] = []
-    for value in (spoken.draw_of(LOOPS, Progress(), {}), spoken.NextBatch(2, 3), spoken.NextEvent(2, 1, False), spoken.NextBatch(1, 4)):
+    for value in (spoken_as.draw_of(LOOPS, Progress(), {}), spoken.NextBatch(2, 3), spoken.NextEvent(2, 1, False), spoken.NextBatch(1, 4)):
         serving._answered(value)
         if not isinstance(value, spoken.Draw):
             stands.append((runner.progress.batch, runner.progress.pictures))
@@ -163,14 +163,14 @@ class Pretended:
 
     def _answer(self) -> None:
         for value in self._answers:
-            number, _ = spoken.read_frame(self._asked)
-            self._said.write(spoken.frame(number, value))
+            number, _ = frames.read_frame(self._asked)
+            self._said.write(frames.frame(number, value))
             self._said.flush()
         if self._unasked:
-            self._said.write(spoken.frame(0, self._unasked))
+            self._said.write(frames.frame(0, self._unasked))
             self._said.flush()
         if self._ends:
-            spoken.read_frame(self._asked)
+            frames.read_frame(self._asked)
             self._said.close()
 
     def close(self) -> None:
@@ -221,12 +221,12 @@ def test_a_process_that_cannot_open_its_device_says_why_or_that_it_does_not_answ
         process.runner()
     process.close()
     for told, said in (
-        (spoken.frame(1, setup_of(tmp_path)).replace(b'"parts"', b'"shares"'), OTHER_VERSION[:20]),  # of another version
-        (spoken.frame(1, replace(setup_of(tmp_path), root=str(tmp_path / "device"))), "FileNotFoundError"),
+        (frames.frame(1, setup_of(tmp_path)).replace(b'"parts"', b'"shares"'), OTHER_VERSION[:20]),  # of another version
+        (frames.frame(1, replace(setup_of(tmp_path), root=str(tmp_path / "device"))), "FileNotFoundError"),
     ):
         talk(io.BytesIO(told), answers := io.BytesIO())
         answers.seek(0)
-        number, answer = spoken.read_frame(answers)
+        number, answer = frames.read_frame(answers)
         assert number == 1 and said in str(answer)
 
 

@@ -28,7 +28,7 @@ from pipelines.cluster.room import Room
 from pipelines.cluster.secret import given_token, own_token
 from pipelines.cluster.told import CODE, HERE, STUDIO, Entry, Node, Place, Roll, code, line
 from pipelines.cluster.worker import said_last
-from pipelines.jobs import spoken
+from pipelines.jobs import frames, spoken
 from pipelines.jobs.worker import Worker
 from pipelines.services.devices import Devices
 from tests.support.card_toys import given
@@ -46,8 +46,8 @@ ASKED = TextToImage(**given(steps=STEPS, sampler="DPM++ 2M SDE", seed=3, batch_c
 
 def test_bytes_come_over_as_they_were_in_whatever_chunks() -> None:
     dice, chunks = random.Random(1), Chunks()
-    frames = [spoken.frame(number, spoken.Data(dice.randbytes(size))) for number, size in enumerate((0, 1, 70_000, 3 * 2**20))]
-    whole = b"".join(frames)
+    all_of_them = [frames.frame(number, spoken.Data(dice.randbytes(size))) for number, size in enumerate((0, 1, 70_000, 3 * 2**20))]
+    whole = b"".join(all_of_them)
     with writing(chunks.put) as file:
         while whole:
             size = dice.randint(1, 90_000)
@@ -55,19 +55,19 @@ def test_bytes_come_over_as_they_were_in_whatever_chunks() -> None:
             whole = whole[size:]
     chunks.put(b"")
     asks = reading(chunks)
-    for number, frame in enumerate(frames):
-        found = spoken.read_frame(asks)
-        assert (found[0], spoken.frame(*found)) == (number, frame)
+    for number, frame in enumerate(all_of_them):
+        found = frames.read_frame(asks)
+        assert (found[0], frames.frame(*found)) == (number, frame)
     for _ in range(2):
         with pytest.raises(EOFError):
-            spoken.read_frame(asks)
+            frames.read_frame(asks)
 
 
 def test_a_frame_is_one_chunk() -> None:
     put: list[bytes] = []
     file = writing(put.append)
     for size in (10, 200_000):
-        file.write(spoken.frame(1, spoken.Data(b"x" * size)))
+        file.write(frames.frame(1, spoken.Data(b"x" * size)))
         file.flush()
     assert len(put) == 2
 

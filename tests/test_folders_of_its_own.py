@@ -28,7 +28,7 @@ from models.memory.forecast import Machine
 from models.memory.manager import Key
 from pipelines.cluster.home import OWN_FOLDER, OWN_MODELS, on_this_computer
 from pipelines.images.store import INPUTS, Inputs
-from pipelines.jobs import spoken, spoken_files
+from pipelines.jobs import frames, spoken, spoken_files
 from pipelines.jobs.events import Picture, Step
 from pipelines.jobs.far import GONE, FarRunner, open_apart
 from pipelines.jobs.program import program
@@ -82,7 +82,7 @@ def here_of(library: Library, local: ModelRunner) -> Here:
 def serve(asked: BinaryIO, said: BinaryIO) -> None:
     """What a process does, in a thread."""
     with said:
-        number, setup = spoken.read_frame(asked)
+        number, setup = frames.read_frame(asked)
         runner, receiving = opened(checked(setup))
         says = Answers(said)
         serving = Serving(runner, asked, says, receiving=receiving)

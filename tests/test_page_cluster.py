@@ -84,7 +84,7 @@ class Real:
     def __init__(self, folder: Path) -> None:
         self._token = str(own_token(folder))
         self.entry = Entry(f"{own_addresses()[0]}:{free_port()}", True, self._token, str(folder))
-        self._before, self._second = set(actors()), list[subprocess.Popen[bytes]]()
+        self._second = list[subprocess.Popen[bytes]]()
 
     def come(self) -> None:
         asked = ["--ray", self.entry.address, "--token-file", self._token]
@@ -93,7 +93,7 @@ class Real:
         )
 
     def lose(self, number: int) -> None:
-        for process in set(actors()) - self._before:
+        for process in actors(self.entry.address):
             os.kill(process, signal.SIGKILL)
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ from models.errors import UserError
 from models.files import Overrides
 from models.library.catalog import Catalog
 from models.memory.manager import Key
-from pipelines.jobs import spoken
+from pipelines.jobs import spoken, spoken_as
 from pipelines.jobs.events import Event, Step
 from pipelines.jobs.far_states import FarStates
 from pipelines.jobs.line import PATIENCE, Gone, Line, Lost, answer_of
@@ -98,10 +98,10 @@ class FarRunner:
 
     def _stands(self, found: spoken.Standing) -> None:
         before, self._standing = self._standing, found
-        self.machine = spoken.machine_of(found.machine)
-        self.ledger = tuple(map(spoken.line_of, found.ledger))
+        self.machine = spoken_as.machine_of(found.machine)
+        self.ledger = tuple(map(spoken_as.line_of, found.ledger))
         self.lost = self.lost or found.lost
-        self.reading = spoken.key_of(found.reading)
+        self.reading = spoken_as.key_of(found.reading)
         if [*found.reading] != [*before.reading]:
             self.tell()
 
@@ -151,7 +151,7 @@ class FarRunner:
     def _first(self, request: Request, begun: Progress) -> Events:
         if self._sending:
             yield from self._sending.sent(request, begun, self._ask, self._reads, self.device_name)
-        draw = self._put(spoken.draw_of(request, begun, decided_in(self._catalog)))
+        draw = self._put(spoken_as.draw_of(request, begun, decided_in(self._catalog)))
         begun.taken = True
         yield from self._events(begun, draw)
 
@@ -185,7 +185,7 @@ class FarRunner:
             progress.stored.update(read_progress(0, 0, said.stored).stored)
         if isinstance(said, spoken.PictureSaid):
             progress.pictures = said.index + 1
-            picture = spoken.picture_of(said)
+            picture = spoken_as.picture_of(said)
             if self._sending:
                 self._sending.brought(picture, progress, self._ask)
             return picture
@@ -195,7 +195,7 @@ class FarRunner:
         def state() -> StepState:
             answer = self._taken(said) or self._ask(spoken.State(said.number))
             assert isinstance(answer, spoken.Numbers)
-            return spoken.state_of(answer)
+            return spoken_as.state_of(answer)
 
         def preview() -> bytes:
             answer = self._ask(spoken.Look(said.number))

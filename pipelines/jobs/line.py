@@ -11,7 +11,7 @@ from itertools import count
 from typing import IO
 
 from models.errors import UserError
-from pipelines.jobs import spoken
+from pipelines.jobs import frames, spoken
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Line:
             number = next(self._numbers)
             self._waiting[number] = future
             try:
-                self._asks.write(spoken.frame(number, value))
+                self._asks.write(frames.frame(number, value))
                 self._asks.flush()
             except (OSError, ValueError) as error:
                 raise Gone from error
@@ -60,7 +60,7 @@ class Line:
         with suppress(EOFError, OSError, ValueError):
             try:
                 while True:
-                    number, value = spoken.read_frame(self._answers)
+                    number, value = frames.read_frame(self._answers)
                     if number:
                         self._waiting.pop(number).set_result(value)
                     else:

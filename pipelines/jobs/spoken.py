@@ -1,34 +1,16 @@
-"""What a device that draws in a process of its own is told, and what it says back: plain values, as JSON and bytes. Nothing is pickled.
+"""What a device that draws in a process of its own is told, and what it says back: plain values. Nothing is pickled.
 
-frame    bytes of its head (little-endian uint32), the head as JSON, and its blobs one after another
-head     {"id", "is", "fields", "blobs"}: which question it is or answers, the class of the value, its fields without those of bytes,
-         and how many bytes each blob has
+How they go over: `frames.py`. What they are here: `spoken_as.py`.
 """
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import IO
+from dataclasses import dataclass, field
 
-import numpy as np
-from PIL import Image
-
-from models.errors import UserError
-from models.json_values import is_row, is_table
-from models.memory.forecast import Machine
-from models.memory.manager import Key, LedgerLine
-from pipelines.jobs.events import Picture, Step
 from pipelines.jobs.spoken_files import Fetch, Lacking, Owned, Range, Taken, Wanted
-from pipelines.requests.remaining import Progress, read_progress
-from pipelines.requests.request import Request, describe, restore
-from pipelines.steps.state import StepState
 
 VERSION = 3
-LENGTH = struct.Struct("<I")
-LONGEST_HEAD, LARGEST_BLOB = 64 * 2**20, 2**32 - 1  # bytes
 OTHER = "A device's process speaks of something that this version does not know. Start Atelier anew."
 Table = dict[str, object]
 
@@ -255,130 +237,3 @@ KINDS: Mapping[str, Callable[..., Value]] = {
         Standing, Done, Over, Nothing, StepSaid, PictureSaid, Text, Data, Numbers, Unsaid, Refused, Broken,
     )
 }  # fmt: skip
-
-
-# ------------------------------------------------------------------------------------------------ frames
-
-
-def frame(number: int, value: Value) -> bytes:
-    """`number`: of the question that it is or answers; 0 for what nobody asked."""
-    told = {each.name: getattr(value, each.name) for each in fields(value)}
-    blobs = {name: content for name, content in told.items() if isinstance(content, bytes)}
-    plain = {name: content for name, content in told.items() if name not in blobs}
-    head = {"id": number, "is": type(value).__name__, "fields": plain, "blobs": {name: len(blob) for name, blob in blobs.items()}}
-    written = json.dumps(head).encode()
-    return LENGTH.pack(len(written)) + written + b"".join(blobs.values())
-
-
-def read_frame(file: IO[bytes]) -> tuple[int, Value]:
-    """Raises `EOFError` at the end, `UserError` for what is no frame of this version."""
-    (length,) = LENGTH.unpack(_exactly(file, LENGTH.size))
-    if length > LONGEST_HEAD:
-        raise UserError(OTHER)
-    try:
-        head: object = json.loads(_exactly(file, length))
-    except (ValueError, RecursionError) as error:
-        raise UserError(OTHER) from error
-    told = head if is_table(head) else {}
-    number, kind, plain, sizes = (told.get(name) for name in ("id", "is", "fields", "blobs"))
-    if not (isinstance(number, int) and isinstance(kind, str) and kind in KINDS and is_table(plain) and is_table(sizes)):
-        raise UserError(OTHER)
-    blobs = {name: _exactly(file, size) for name, size in sizes.items() if isinstance(size, int) and 0 <= size <= LARGEST_BLOB}
-    try:
-        return number, KINDS[kind](**plain, **blobs)
-    except TypeError as error:
-        raise UserError(OTHER) from error
-
-
-def _exactly(file: IO[bytes], size: int) -> bytes:
-    found = bytearray()
-    while len(found) < size:
-        more = file.read(size - len(found))
-        if not more:
-            raise EOFError
-        found += more
-    return bytes(found)
-
-
-# ------------------------------------------------------------------------------------------------ to and from what is known here
-
-
-def draw_of(request: Request, progress: Progress, decided: Mapping[str, object]) -> Draw:
-    return Draw(describe(request), *progress.written(), progress.job, progress.shares, dict(decided))
-
-
-def progress_of(draw: Draw) -> Progress:
-    return replace(read_progress(draw.batch, draw.pictures, draw.stored), job=draw.job, shares=draw.shares)
-
-
-def picture_said(picture: Picture, stored: str) -> PictureSaid:
-    image, count = picture.image, len(picture.frames)
-    asked, made_with = describe(picture.request), dict[str, object](picture.made_with)
-    pixels = b"".join(each.tobytes() for each in picture.frames or (image,))
-    shape, latents = ([], b"") if picture.latents is None else (list(picture.latents.shape), _plain(picture.latents))
-    return PictureSaid(image.mode, *image.size, asked, made_with, picture.index, picture.count, stored, count, shape, pixels, latents)
-
-
-def picture_of(said: PictureSaid) -> Picture:
-    each = len(said.pixels) // max(1, said.frames)
-    parts = (said.pixels[at : at + each] for at in range(0, len(said.pixels), each))
-    images = tuple(Image.frombytes(said.mode, (said.width, said.height), part) for part in parts)
-    made_with = {name: str(text) for name, text in said.made_with.items()}
-    latents = np.frombuffer(said.latents, "<f4").reshape(tuple(said.latent_shape)) if said.latents else None
-    return Picture(images[0], restore(said.request), made_with, said.index, said.count, images if said.frames else (), latents)
-
-
-def step_said(step: Step, number: int, comes: bool, stored: str) -> StepSaid:
-    """`comes`: see there."""
-    looks, leaves = step.preview is not bytes, step.state is not None
-    return StepSaid(number, step.index, step.count, step.batch, step.batches, step.before, looks, leaves, comes and leaves, stored)
-
-
-def numbers_of(state: StepState, step: int) -> Numbers:
-    parts = [_plain(state.x), _plain(state.x0), b"".join(_plain(each) for each in state.remembered if each is not None)]
-    parts.append(b"" if state.gathered is None else _plain(state.gathered))
-    missing, shape = [each is None for each in state.remembered], list(state.x.shape)
-    return Numbers(step, state.leg, state.index, state.count, state.sigma, state.draws, list(state.pictures), shape, missing, *parts)
-
-
-def state_of(said: Numbers) -> StepState:
-    shape = tuple(said.shape)
-    own = iter(np.frombuffer(said.remembered, "<f4").reshape(-1, *shape))
-    remembered = tuple(None if missing else next(own) for missing in said.missing)
-    x, x0 = (np.frombuffer(part, "<f4").reshape(shape) for part in (said.x, said.x0))
-    gathered = np.frombuffer(said.gathered, "<f4").reshape(shape) if said.gathered else None
-    return StepState(said.leg, said.index, said.count, said.sigma, said.draws, x, x0, remembered, tuple(said.pictures), gathered)
-
-
-def _plain(values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> bytes:
-    return np.ascontiguousarray(values, "<f4").tobytes()
-
-
-def line_said(line: LedgerLine) -> Table:
-    return {**asdict(line), "key": list(line.key)}
-
-
-def line_of(said: Mapping[str, object]) -> LedgerLine:
-    """Raises `UserError` for what is none."""
-    key = said.get("key")
-    try:
-        told: dict[str, object] = {**said, "key": Key(*(str(each) for each in key))} if is_row(key) else {}
-        return LedgerLine(**told)  # pyright: ignore[reportArgumentType]  # of the same version, as `Setup` says
-    except TypeError as error:
-        raise UserError(OTHER) from error
-
-
-def machine_of(said: Mapping[str, object]) -> Machine:
-    """Raises `UserError` for what is none."""
-    try:
-        return Machine(**said)  # pyright: ignore[reportArgumentType]  # as above
-    except TypeError as error:
-        raise UserError(OTHER) from error
-
-
-def key_of(said: Sequence[str]) -> Key | None:
-    """Raises `UserError` for what is none; nothing is none."""
-    try:
-        return Key(*map(str, said)) if said else None
-    except TypeError as error:
-        raise UserError(OTHER) from error

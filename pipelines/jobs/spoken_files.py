@@ -1,4 +1,4 @@
-"""What the studio and a worker with folders of its own say of files, known by content: plain values, in the frames of `spoken.py`."""
+"""What the studio and a worker with folders of its own say of files, known by content: plain values, in the frames of `frames.py`."""
 
 from __future__ import annotations
 

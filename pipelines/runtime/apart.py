@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from models.errors import UserError
-from pipelines.jobs import spoken
+from pipelines.jobs import frames, spoken
 from pipelines.jobs.program import program
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def talk(
         try:
             runner, receiving = opened(here(checked(setup)))
         except Exception as error:  # noqa: BLE001  whatever it is, it is told
-            answers.write(spoken.frame(number, _refusal(error)))
+            answers.write(frames.frame(number, _refusal(error)))
             answers.flush()
             return
         _serve(runner, receiving, asks, answers, number, alone)
@@ -70,7 +70,7 @@ def talk(
 def _first(asks: BinaryIO) -> tuple[int, spoken.Value | None]:
     """What a studio of another version says may have other fields; its first question has the first number all the same."""
     try:
-        return spoken.read_frame(asks)
+        return frames.read_frame(asks)
     except UserError:
         return 1, None
 

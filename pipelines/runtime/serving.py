@@ -14,7 +14,7 @@ from typing import BinaryIO
 from models.errors import UserError
 from models.files import Overrides
 from models.json_values import is_table
-from pipelines.jobs import spoken, spoken_files
+from pipelines.jobs import frames, spoken, spoken_as, spoken_files
 from pipelines.jobs.events import Event, Picture, Step
 from pipelines.jobs.runner import Events
 from pipelines.requests.remaining import Progress
@@ -36,7 +36,7 @@ class Answers:
 
     def say(self, number: int, value: spoken.Value) -> None:
         with self._lock:
-            self._file.write(spoken.frame(number, value))
+            self._file.write(frames.frame(number, value))
             self._file.flush()
 
 
@@ -65,7 +65,7 @@ class Serving:
 
     def standing(self) -> spoken.Standing:
         runner = self._runner
-        lines, reading = [spoken.line_said(line) for line in runner.ledger], runner.reading
+        lines, reading = [spoken_as.line_said(line) for line in runner.ledger], runner.reading
         machine, runtime = dict[str, object](asdict(runner.machine)), dict[str, object](runner.runtime)
         return spoken.Standing(runner.device_name, machine, runtime, lines, sorted(runner.at_hand()), runner.lost, list(reading or ()))
 
@@ -90,7 +90,7 @@ class Serving:
     def _listen(self) -> None:
         try:
             while True:
-                number, value = spoken.read_frame(self._asks)
+                number, value = frames.read_frame(self._asks)
                 if isinstance(value, spoken.Interrupt | spoken.Look | spoken.State):
                     self._answers.say(number, self._answered(value))
                 else:
@@ -144,7 +144,7 @@ class Serving:
     def _begin(self, draw: spoken.Draw) -> spoken.Value:
         self._leave(whole=True)
         self.decide(draw)
-        self._progress = spoken.progress_of(draw)
+        self._progress = spoken_as.progress_of(draw)
         self._job = self._runner.batches(restore(draw.request), self._progress)
         return spoken.Done()
 
@@ -173,19 +173,19 @@ class Serving:
         if event is None:
             return spoken.Nothing()
         if isinstance(event, Picture):
-            return spoken.picture_said(event, stored)
+            return spoken_as.picture_said(event, stored)
         self._count += 1
         self._steps[self._count] = event
         while len(self._steps) > HELD:
             self._steps.popitem(last=False)
-        said = spoken.step_said(event, self._count, wanted, stored)
+        said = spoken_as.step_said(event, self._count, wanted, stored)
         if said.comes:
             self._unasked.put(self._count)
         return said
 
     def _left(self, step: int) -> spoken.Value:
         state = self._step(step).state
-        return spoken.numbers_of(state(), step) if state else spoken.Refused(NO_STEP)
+        return spoken_as.numbers_of(state(), step) if state else spoken.Refused(NO_STEP)
 
     def _tell(self) -> None:
         """What steps leave behind, in a thread of its own: it waits for the device's numbers, and who draws does not."""
