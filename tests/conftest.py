@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPILED = "models", "pipelines", "ui", "bench", "docs", "packages", "tests/support"
-# Files of few tests that take long. Several workers take files in this order, then those of many tests, so none works on alone at the end.
+# What takes longest, by processor time. Workers take files in this order, then those of many tests, so that none works on alone at the end.
 LONG = (
-    "test_types", "test_acceptance", "test_on_a_card", "test_door_hostile", "test_page_afternoon", "test_models_acceptance", "test_remake",
-    "test_canvas", "test_page", "test_full_size", "test_faults_files", "test_door_links", "test_pictures_starter", "test_starter",
-    "test_starter_extras", "test_kills", "test_page_library", "test_page_windows", "test_page_enlarge", "test_page_firefox",
-    "test_page_webkit", "test_page_sizes", "test_page_access", "test_page_models", "test_page_tools", "test_run_killed",
-    "test_annotators_large", "test_recipe_controls",
+    "test_types", "test_acceptance", "test_door_browser", "test_page_pictures", "test_on_a_card", "test_page_afternoon", "test_page_form",
+    "test_page_access", "test_door_proxy", "test_models_acceptance", "test_canvas", "test_page", "test_page_gallery",
+    "test_page_unit_regions", "test_every_role", "test_page_depth", "test_memory_mid_job", "test_going_on", "test_page_enlarge",
+    "test_page_queue", "test_page_library", "test_page_reading", "test_pictures_starter", "test_page_unit_weights", "test_page_firefox",
+    "test_page_unit_tabs", "test_page_webkit", "test_branches", "test_txt2img", "test_full_size", "test_page_details", "test_page_together",
+    "test_page_inspector", "test_canvas_reload", "test_page_models", "test_annotators", "test_page_comments", "test_kills",
+    "test_page_sharing", "test_page_sizes", "test_remake", "test_page_windows", "test_page_scripts", "test_page_inside",
+    "test_starter_extras", "test_page_people", "test_control_files", "test_stops", "test_families", "test_convert", "test_annotators_large",
+    "test_apart", "test_door_https", "test_page_unit_list", "test_control", "test_inpaint",
 )  # fmt: skip
 
 # Files whose tests share a server that takes seconds to start: one worker has all of these.
@@ -61,7 +65,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
-    """The asserts of test files are rewritten once: each worker begins with other files, and finds those of the others done."""
+    """The asserts of test files are rewritten once: each worker begins with other files, and finds those of the others done.
+
+    Nothing is thrown away until all libraries are imported, and looking for garbage among them was a third of the work.
+    """
+    gc.disable()
     told = getattr(session.config, "workerinput", None)
     if not told or sys.dont_write_bytecode or [Path(each).name for each in session.config.args] != ["tests"]:
         return
@@ -97,6 +105,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """The libraries are left out of every later collection of garbage, which then takes milliseconds and not a third of a second."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 

@@ -260,9 +260,9 @@ def test_a_size_outside_its_limits_is_refused_in_a_sentence_and_one_between_two_
     toast = visit.page.locator(".toast-wrap")
     wait_for(visit.page, lambda: "Width must be between 64 and" in (toast.text_content() or ""))
     visit.set("width", "65")
-    visit.generate("a ball")
+    with visit.another_picture():
+        visit.generate("a ball")
     visit.page.get_by_text("Width is 64 instead of 65: multiples of 8 only.").wait_for()
-    visit.finished()
     assert house.runner.drawn[-1].width == 64
     expect(visit.control("width")).to_have_value("64")  # the form shows what was used
 

@@ -34,7 +34,8 @@ def write(root: Path, key: str) -> None:
         network.save_pretrained(folder)
         processor.save_pretrained(folder)
     for file in ANNOTATORS[key].files if key not in FOLDERS else ():
-        torch.save(FILES[file.name](), folder / file.name)
+        if not (folder / file.name).exists():  # another annotator may have it too
+            torch.save(FILES[file.name](), folder / file.name)
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------------------

@@ -1,11 +1,11 @@
 """A real server on a real port for the door's tests: the toy studio behind the whole door, in a process of its own.
 
-python -m tests.support.doors FOLDER PAGE OPTIONS    prints the port on a line of its own, serves until it is told to stop;
-                                                     OPTIONS: those of `running_door` as JSON
+It prints the port on a line of its own and serves until it is told to stop.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -44,6 +44,8 @@ from ui.server import Door, create_app
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "open, says me"
+# What is imported is there to stay: looking for garbage among it takes a quarter of the start.
+STARTED = "import gc, sys; gc.disable(); from tests.support import doors; doors.main(*sys.argv[1:])"
 
 
 @dataclass
@@ -167,7 +169,7 @@ def running_door(folder: Path, page: str = "tests.support.doors:example_page", *
     for name in ("cwd", "home", "outputs/.uploads", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.doors", str(folder), page, json.dumps(options)],
+        [sys.executable, "-c", STARTED, str(folder), page, json.dumps(options)],
         cwd=folder / "cwd",
         env=_environment(folder),
         stdout=subprocess.PIPE,
@@ -274,7 +276,11 @@ def let_in(people: People, role: Role = "artist") -> None:
         people.register.add_session(Session(hash_of(token), member.number, link.number, now, now))
 
 
-def main(folder: Path, page: str, options: dict[str, Any]) -> None:
+def main(place: str, page: str, told: str) -> None:
+    """`told`: the options as JSON."""
+    gc.freeze()
+    gc.enable()
+    folder, options = Path(place), json.loads(told)
     if files := options.get("files"):
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     open_log(logging.WARNING)
@@ -295,7 +301,3 @@ def main(folder: Path, page: str, options: dict[str, Any]) -> None:
     deadlines = Deadlines(**options.get("deadlines", {}))
     serve(app, "127.0.0.1", 0, lambda port: print(port, flush=True), proxies, deadlines, door.certificate)
     studio.close()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]))
