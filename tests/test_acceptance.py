@@ -295,6 +295,12 @@ def test_a_grid_of_three_axes_is_stopped_goes_on_after_a_reload_and_a_cell_of_it
     expect(room.locator(".grid-plan")).to_contain_text("12 of 12 pictures · All drawn")
     room.get_by_role("tab", name="blue").click()
     room.get_by_role("button", name="Guidance 6 · Steps 4 · Search and replace blue. Drawn").click()
+    compare = room.get_by_role("button", name="Compare", exact=True)
+    compare.click()
+    expect(room.get_by_text("Choose the cell to compare it with")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(room.get_by_text("Choose the cell to compare it with")).to_be_hidden()
+    expect(compare).to_be_focused()  # and the room stays
     room.get_by_role("button", name="Open", exact=True).click()
     expect(page.locator("#inspector [data-part=prompt]")).to_have_text("a blue house on the left, snow")
     expect(visit.part("picture")).to_be_visible()

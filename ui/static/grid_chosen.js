@@ -2,6 +2,7 @@
 import { emit, find, make } from "./dom.js";
 import { surface } from "./gallery_surface.js";
 import { button, plural } from "./grid_frame.js";
+import { redraw } from "./library_card.js";
 import * as page from "./page.js";
 
 const lays = surface({});
@@ -53,7 +54,7 @@ export const chosenCells = (bar, room) => {
     const many = picked.length > 1;
     const says = pairs ? "Choose the cell to compare it with" : many ? plural(picked.length, "cell") : room.sheet().legend(place);
     const lacks = !shown && cell && !["waiting", "running"].includes(cell.state);
-    bar.replaceChildren(...[
+    redraw(bar, [
       make("p", { className: "grid-said", title: says }, make("b", { textContent: says }), cell?.message && !shown ? make("span", { textContent: cell.message }) : ""),
       shown && !many && button("eye", "Open", "Lay it on the surface, with all about it in the inspector", () => lay(shown)),
       shown && button("columns-2", "Compare", "Compare it with another cell; with Ctrl or Shift several are chosen", compare),

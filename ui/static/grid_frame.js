@@ -7,6 +7,7 @@ const sign = (icon) => make("i", { className: `icon small icon-${icon}` });
 /** @type {(icon: string, says: string, title: string, act: () => unknown, className?: string) => HTMLButtonElement} */
 export const button = (icon, says, title, act, className = "act") => {
   const made = make("button", { type: "button", className, title }, icon && sign(icon), make("span", { textContent: says }));
+  made.dataset.act = says;
   made.addEventListener("click", act);
   return made;
 };
