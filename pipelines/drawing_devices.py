@@ -18,7 +18,6 @@ from pipelines.jobs.spoken import VERSION, Setup
 from pipelines.jobs.wanted import Here
 
 if TYPE_CHECKING:
-    from models.memory.forecast import Machine
     from pipelines.cluster.room import Room, Welcome
     from pipelines.cluster.told import Entry, Node, Place
     from pipelines.jobs.runner import Runner
@@ -103,7 +102,8 @@ class DrawingDevices:
         from pipelines.runtime.runner import open_runner
 
         here, asked = self._here, self._asked
-        machine = shared_by(names, name, as_asked(read_machine(choose(name)), asked))
+        found = read_machine(choose(name))
+        machine = found.of_several(asked.host_memory, asked.device_memory, len(names), names.count(name))
         _keep_compiled()
         return open_runner(here.catalog, name, here.inputs, machine, here.annotators, here.steps, asked.compiles)
 
@@ -129,12 +129,13 @@ class DrawingDevices:
             outputs="" if own else str(self._outputs),
             steps_budget=asked.steps_budget,
             host=asked.host_memory,
-            device_memory=asked.device_memory // names.count(name),
+            device_memory=asked.device_memory,
             parts=len(names),
             compiles=asked.compiles,
             root=str(own / f"device {number}") if own else "",
             room=asked.apart_budget,
             program=program() if own else "",
+            sharers=names.count(name),
         )
 
     def _told_there(self, node: Node, place: Place, devices: int) -> tuple[Setup, Sending | None]:
@@ -155,18 +156,6 @@ class DrawingDevices:
     def _opened_first(self) -> Runner:
         assert self._first, "a further device is opened behind the first one"
         return self._first
-
-
-def shared_by(names: Sequence[str], name: str, machine: Machine) -> Machine:
-    """The machine as one of several devices has it: its own memory, unless that is named more than once, and its part of the host's."""
-    own = machine.device and machine.device // names.count(name)
-    return replace(machine, host=machine.host // len(names), device=own)
-
-
-def as_asked(machine: Machine, asked: DevicesAsked) -> Machine:
-    """The machine with the memory that it is said to have."""
-    own = machine.device if machine.device is None else asked.device_memory or machine.device
-    return replace(machine, host=asked.host_memory or machine.host, device=own)
 
 
 def _keep_compiled() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from models.library.catalog import Catalog
 from models.memory.forecast import Machine
-from pipelines.drawing_devices import DevicesAsked, DrawingDevices, as_asked, shared_by
+from pipelines.drawing_devices import DevicesAsked, DrawingDevices
 from pipelines.images.store import Inputs
 from pipelines.jobs import far
 from pipelines.jobs.sending import Sending
@@ -23,14 +23,14 @@ ASKED = DevicesAsked("auto", "", False, 0, 0, 0, True, False, None, 0)
 
 def test_the_host_is_shared_by_all_and_a_card_by_those_of_its_name() -> None:
     machine = Machine(device=24, host=90)
-    names = ("cuda:0", "cuda:1", "cuda:1")
-    assert [shared_by(names, name, machine) for name in names[:2]] == [replace(machine, host=30), replace(machine, host=30, device=12)]
+    assert machine.of_several(0, 0, 3, 1) == replace(machine, host=30) and machine.of_several(0, 0, 3, 2) == replace(
+        machine, host=30, device=12
+    )
 
 
 def test_what_is_said_of_the_memory_counts_and_makes_no_card_of_a_processor() -> None:
-    asked = replace(ASKED, host_memory=8, device_memory=5)
-    assert as_asked(Machine(device=24, host=90), asked) == Machine(device=5, host=8)
-    assert as_asked(Machine(device=None, host=90), replace(asked, host_memory=0)) == Machine(device=None, host=90)
+    assert Machine(device=24, host=90).of_several(8, 6, 2, 2) == Machine(device=3, host=4)
+    assert Machine(device=None, host=90).of_several(0, 5, 1, 1) == Machine(device=None, host=90)
 
 
 @pytest.mark.parametrize("own", [False, True])
@@ -41,7 +41,7 @@ def test_a_device_apart_is_told_the_folders_of_the_studio_or_its_own(own: bool, 
     [opens] = devices(tmp_path, asked).further()
     opens()
     [(setup, sending)] = told
-    assert (setup.device, setup.parts, setup.device_memory, sending is not None) == ("cpu", 2, 4, own)
+    assert (setup.device, setup.parts, setup.device_memory, setup.sharers, sending is not None) == ("cpu", 2, 8, 2, own)
     assert (setup.root, setup.outputs) == ((str(tmp_path / "apart" / "device 1"), "") if own else ("", str(tmp_path)))
     assert setup.models == [str(tmp_path / "apart" / "models" if own else tmp_path / "models")]
 

@@ -57,6 +57,13 @@ class Machine:
     one_by_one: bool = True  # the pictures of a batch go through the network one after another
     eight_bits: bool = False  # a UNet that a file holds in eight bits stays so
 
+    def of_several(self, host: int, device: int, devices: int, sharers: int) -> Machine:
+        """As one of several devices has it. `host`, `device`: bytes that there are instead of those found, 0 for these. `devices` share the
+        host's memory, and `sharers` of them the device's own.
+        """
+        own = self.device if self.device is None else (device or self.device) // max(1, sharers)
+        return replace(self, host=(host or self.host) // max(1, devices), device=own)
+
 
 @dataclass(frozen=True, slots=True)
 class Work:

@@ -40,6 +40,7 @@ class Setup:
     root: str = ""
     room: int = 0
     program: str = ""
+    sharers: int = 1  # devices that share this card's memory
 
 
 @dataclass(frozen=True, slots=True)

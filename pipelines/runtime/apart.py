@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,7 +17,6 @@ from pipelines.jobs import frames, spoken
 from pipelines.jobs.program import program
 
 if TYPE_CHECKING:
-    from models.memory.forecast import Machine
     from pipelines.runtime.receiving import Receiving
     from pipelines.runtime.runner import ModelRunner
 
@@ -121,17 +119,12 @@ def opened(setup: spoken.Setup) -> tuple[ModelRunner, Receiving | None]:
         folders, outputs = [receiving.beside], receiving.outputs
     catalog = receiving.catalog if receiving else Catalog(starter, folders)
     catalog.rescan(wait=True)
-    machine = _machine(setup, read_machine(choose(setup.device)))
+    machine = read_machine(choose(setup.device)).of_several(setup.host, setup.device_memory, setup.parts, setup.sharers)
     annotators, steps = Annotators(folders, starter), KeptSteps(outputs, setup.steps_budget)
     runner = open_runner(catalog, setup.device, Inputs(outputs / INPUTS), machine, annotators, steps, setup.compiles)
     if receiving:
         receiving.go_on = runner.go_on
     return runner, receiving
-
-
-def _machine(setup: spoken.Setup, found: Machine) -> Machine:
-    own = found.device if found.device is None else setup.device_memory or found.device
-    return replace(found, host=(setup.host or found.host) // max(1, setup.parts), device=own)
 
 
 def _kept_apart() -> BinaryIO:
