@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save
 
 from models.errors import UserError
 from models.library.catalog import Catalog
@@ -22,6 +23,7 @@ from models.memory.forecast import Machine
 from pipelines.gallery.films import film_of
 from pipelines.gallery.formats import given_out
 from pipelines.images import clip_file
+from pipelines.images.clip_latents import packed, unpacked
 from pipelines.images.source_type import source_in
 from pipelines.images.store import Inputs
 from pipelines.inside.again import look, record_of
@@ -188,6 +190,26 @@ def test_a_clip_whose_animation_has_losses_keeps_its_very_frames_beside_it(besid
     assert all(source_in(png) for png in pngs), "each of them is labelled"
     lying = {path.suffix for path in record.path.parent.glob(f"{record.path.stem}*")}
     assert lying == {".webp", ".zip" if beside == PNG else ".safetensors"}
+
+
+def test_latents_are_read_bit_for_bit_and_those_of_another_clip_or_none_are_refused(tmp_path: Path) -> None:
+    file, latents = tmp_path / "a.safetensors", np.random.default_rng(1).normal(size=(3, 4, 8, 16)).astype(np.float32)
+    file.write_bytes(whole := packed(latents, {"label": "x"}))
+    np.testing.assert_array_equal(unpacked(file, 3, (128, 64), 8), latents)
+    for frames, size in ((2, (128, 64)), (3, (64, 128)), (3, (136, 64))):
+        with pytest.raises(UserError, match="cannot be read"):
+            unpacked(file, frames, size, 8)
+    odd = (
+        packed(np.where(latents > 2, np.inf, latents).astype(np.float32), {}),
+        save({"latents": latents.astype(np.float16)}),
+        save({"x": latents}),
+    )
+    for data in (*odd, packed(latents[0], {}), whole[:-1], b"PK", b""):
+        file.write_bytes(data)
+        with pytest.raises(UserError, match="cannot be read"):
+            unpacked(file, 3, (128, 64), 8)
+    with pytest.raises(UserError, match="cannot be read"):
+        unpacked(tmp_path / "none", 3, (128, 64), 8)
 
 
 def test_a_clip_is_written_while_the_next_job_runs_and_what_a_kill_leaves_of_it_is_swept(worker: Worker, runner: ModelRunner) -> None:
