@@ -8,9 +8,7 @@ import signal
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -28,7 +26,7 @@ from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Request
 from pipelines.services.job_news import RESTING
 from tests.support.card_toys import given
-from tests.support.drawn_away import STEPS, Stalling, worker_in
+from tests.support.drawn_away import STEPS, Stalling, begun, worker_in
 from tests.support.toy_weights import write_toy_model
 from tests.support.toys import ToyPainter, toy_studio, wait_until
 from tests.test_going_on import folder_with
@@ -340,8 +338,7 @@ def test_after_a_kill_two_devices_go_on_and_all_is_as_one_alone_draws_it(starter
     book = JobBook(folder / "outputs" / "studio.db", folder / "outputs")
     jobs = [book.submit(request, f"user {number % 3}") for number, request in enumerate(ASKED)]
     book.close()
-    process: Any = get_context("forkserver").Process(target=draw_until_killed, args=(str(folder), STEPS + 2), daemon=True)
-    process.start()
+    process = begun(draw_until_killed, str(folder), STEPS + 2)
     kept = folder / "outputs" / ".steps"
     wait_until(lambda: len(list(kept.glob("*.going"))) == 2 and len(list((folder / "outputs").rglob("*.png"))) >= 2, 60)
     wait_until(lambda: all(path.stat().st_size > 1 for path in kept.glob("*.going")))

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from pipelines.resolving.resolve import resolve
 from pipelines.steps.store import KeptSteps
 from tests.support.card_toys import given
 from tests.support.drawing import blots
-from tests.support.drawn_away import STEPS, Stalling, draw_some, worker_in, write_some
+from tests.support.drawn_away import STEPS, Stalling, begun, draw_some, worker_in, write_some
 from tests.support.toy_video import toy_video, write_folder
 from tests.support.toy_weights import write_toy_model
 from tests.support.toys import wait_until
@@ -138,8 +137,7 @@ def test_a_clip_whose_writing_a_kill_ends_is_announced_nowhere_and_comes_whole_a
 @contextmanager
 def killed(work: Callable[..., None], folder: Path, *given: object) -> Generator[None]:
     """At the end of the block, in a process of its own, by the signal that nobody can catch."""
-    process: Any = get_context("forkserver").Process(target=work, args=(str(folder), *given), daemon=True)
-    process.start()
+    process = begun(work, str(folder), *given)
     try:
         yield
     finally:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 from models.library.catalog import Catalog
 from models.memory.forecast import Machine
@@ -23,6 +25,7 @@ from pipelines.steps.store import KeptSteps
 from tests.support.toy_weights import CPU
 
 STEPS = 6
+AHEAD = ["tests.support.drawn_ahead"]  # what the processes of `begun` share, if no other module has begun such ones before
 
 
 class Stalling(ModelRunner):
@@ -41,6 +44,15 @@ class Stalling(ModelRunner):
             yield event
             while self.made >= self.most:
                 time.sleep(0.01)
+
+
+def begun(work: Callable[..., None], *given: object) -> Any:
+    """A process of its own that does this, and is killed at the latest when this one ends."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(AHEAD)
+    process = context.Process(target=work, args=given, daemon=True)
+    process.start()
+    return process
 
 
 def worker_in(folder: Path) -> tuple[Worker, Stalling]:
