@@ -142,6 +142,7 @@ def test_a_setting_of_the_process_is_shared_by_who_wants_the_same_and_waited_for
     stays = [setting.enter(None), setting.enter(2)]
     assert all(stays), "the usual one, by its name"
     seen: list[int | bool] = []
+    passed: list[object] = []
 
     def other() -> None:
         leave = setting.enter(2, 0.01)
@@ -155,6 +156,9 @@ def test_a_setting_of_the_process_is_shared_by_who_wants_the_same_and_waited_for
     thread.start()
     wait_until(lambda: seen == [True] and setting._wanted[4])
     stays.append(setting.enter(2, 0.01))
+    (third := threading.Thread(target=lambda: passed.append(setting.enter(2, 0.01)))).start()
+    third.join(10)
+    assert passed == [None], "who comes later does not pass who waits"
     for leave in stays:
         assert leave, "who is inside may enter once more, though somebody waits"
         assert value == [2] and len(seen) == 1
@@ -187,17 +191,17 @@ def test_a_stay_is_ended_from_another_thread_and_with_its_own() -> None:
 
 
 def test_a_device_that_is_paused_while_it_chooses_takes_nothing(tmp_path: Path) -> None:
-    class Chooses(ToyPainter):
-        def at_hand(self) -> list[str]:
-            worker.pause(0, True)
-            return []
+    def chooses() -> tuple[str, ...]:
+        worker.pause(0, True)
+        return ()
 
-    book, runner = JobBook(tmp_path / "studio.db", tmp_path), Chooses()
+    book, runner = JobBook(tmp_path / "studio.db", tmp_path), ToyPainter()
+    runner.at_hand = chooses
     worker = Worker(book, Outputs(tmp_path), lambda: runner)
     book.submit(REQUEST, "ada")
     assert not worker.run_next(runner) and not runner.drawn
     worker.pause(0, False)
-    runner.at_hand = list
+    runner.at_hand = lambda: ()
     assert worker.run_next(runner) and runner.drawn
     book.close()
 
