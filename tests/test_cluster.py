@@ -232,7 +232,13 @@ def test_the_process_in_the_cluster_may_end_and_is_begun_anew(house: House, ray:
     assert len(house.devices.all()) == 3 and ray.begun == 2
     with pytest.raises(UserError, match="cellar is not in the cluster at the moment"):
         house.room.opened(Place("cellar", -1))
-    monkeypatch.setattr(room, "FarRunner", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("it broke")))
+    held: list[object] = []  # as by the thread that listens
+
+    def breaks(*told: object, **_: object) -> None:
+        held.extend(told)
+        raise RuntimeError("it broke")
+
+    monkeypatch.setattr(room, "FarRunner", breaks)
     with pytest.raises(RuntimeError):
         house.room.opened(Place("attic", 0))
     wait_until(lambda: len(ray.homes) == 5 and ray.homes[4][2].is_over)

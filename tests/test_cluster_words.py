@@ -14,7 +14,7 @@ from models.library.catalog import Catalog
 from pipelines.cluster import entry, worker
 from pipelines.cluster.entry import entry_of
 from pipelines.cluster.home import OWN_THREADS
-from pipelines.cluster.node import surroundings
+from pipelines.cluster.node import split, surroundings
 from pipelines.cluster.probe import NotThere, looked_at
 from pipelines.cluster.room import Room
 from pipelines.cluster.secret import own_token
@@ -100,8 +100,14 @@ def test_others_are_told_what_to_do_and_ray_hears_of_nothing_but_the_token(tmp_p
 
 
 @pytest.fixture
-def said(with_ray: None, capsys: pytest.CaptureFixture[str], token: Path, tmp_path: Path) -> Said:
+def said(with_ray: None, capsys: pytest.CaptureFixture[str], token: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Said:
     """What a worker that is begun so says, and ends with 1."""
+
+    def looked_for(address: str) -> bool:
+        split(address)
+        raise AssertionError("it has begun")
+
+    monkeypatch.setattr(worker, "is_reached", looked_for)
 
     def begun(*arguments: str) -> str:
         usual = ["--ray", "attic:1", "--token-file", str(token), "--folder", str(tmp_path / "kept")]
