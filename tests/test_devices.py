@@ -152,11 +152,11 @@ def test_a_setting_of_the_process_is_shared_by_who_wants_the_same_and_waited_for
         with setting.held(4):
             seen.append(value[0])
 
-    thread = threading.Thread(target=other)
+    thread = threading.Thread(target=other, daemon=True)
     thread.start()
     wait_until(lambda: seen == [True] and setting._wanted[4])
     stays.append(setting.enter(2, 0.01))
-    (third := threading.Thread(target=lambda: passed.append(setting.enter(2, 0.01)))).start()
+    (third := threading.Thread(target=lambda: passed.append(setting.enter(2, 0.01)), daemon=True)).start()
     third.join(10)
     assert passed == [None], "who comes later does not pass who waits"
     for leave in stays:
