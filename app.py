@@ -279,4 +279,7 @@ def stay_offline() -> None:
 
 
 if __name__ == "__main__":
+    from models.memory.heap import leave_alone
+
+    leave_alone()  # until the first device is open
     sys.exit(main())

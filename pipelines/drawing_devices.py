@@ -55,8 +55,10 @@ class DrawingDevices:
         from models.memory.heap import set_apart
 
         names = self._names()
-        self._first = self._opened_here(names[0], names)
-        set_apart()  # the libraries, and of models the starter alone
+        try:
+            self._first = self._opened_here(names[0], names)
+        finally:
+            set_apart()  # the libraries, and of models the starter alone
         return self._first
 
     def further(self) -> list[Callable[[], Runner]]:

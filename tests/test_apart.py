@@ -260,6 +260,30 @@ def test_states_are_said_unasked_while_somebody_takes_them_and_each_once() -> No
     assert states.take(99, True, 30) is None, "who waits is woken when nothing more is said"
 
 
+class Written(io.BytesIO):
+    """Counts what is written at once."""
+
+    times = 0
+
+    def write(self, told: Any) -> int:
+        self.times += 1
+        return super().write(told)
+
+
+def test_a_state_goes_along_with_what_is_said_next_and_alone_where_nothing_is() -> None:
+    answers = Answers(file := Written())
+    waits = threading.Thread(target=lambda: answers.say_along(0, said(1), 60))
+    waits.start()
+    wait_until(lambda: answers._held)
+    answers.say(2, spoken.Nothing())
+    waits.join(10)
+    assert not waits.is_alive() and file.times == 1
+    answers.say_along(0, said(2), 0.01)
+    assert file.times == 2
+    file.seek(0)
+    assert [frames.read_frame(file) for _ in range(3)] == [(0, said(1)), (2, spoken.Nothing()), (0, said(2))]
+
+
 # ------------------------------------------------------------------------------------------------ a process
 
 

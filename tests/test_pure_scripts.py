@@ -221,3 +221,37 @@ def test_marks_stay_on_their_words_while_a_text_is_edited(ask: Ask) -> None:
         assert "".join(piece["text"] for piece in found) == before
         told = [bool(piece["kinds"]) for piece in found for _ in piece["text"]]
         assert told == [any(mark["start"] <= place < mark["end"] for mark in marks[at : at + 3]) for place in range(12)]
+
+
+# ---- which job is shown ----------------------------------------------------------------------------------------------------
+
+FOLLOWED = """
+globalThis.document = { hidden: false, addEventListener() {} };
+globalThis.window = Object.assign(new EventTarget(), { inside: null });
+const told = [];
+const heard = (name) => (job) => told.push(job?.job ? `${name} ${job.job}` : name);
+const left = [...given.news];
+globalThis.fetch = async (address) => {
+  if (address.startsWith("live/")) return { ok: true, status: 200, json: async () => given.live[address.slice(5).split("?")[0]] };
+  if (!left.length) await new Promise(() => {});
+  return { ok: true, status: 200, json: async () => left.shift() };
+};
+const { ownJobs } = await import("./stage_jobs.js");
+const stage = Object.fromEntries(["begin", "show", "close", "gather", "rest"].map((name) => [name, heard(name)]));
+const jobs = ownJobs({ ...stage, lost() {}, speak() {} });
+if (given.sent) await jobs.enqueue(given.sent);
+jobs.hear();
+await new Promise((done) => setTimeout(done, 50));
+return told;
+"""
+
+
+def test_a_job_that_has_ended_is_not_begun_again_by_news_that_still_tell_it_as_running(ask: Ask) -> None:
+    """They are put together while it ends: it is in the list no more, and was read as running before that."""
+    failed, runs = {"job": "b", "state": "failed"}, {"job": "b", "state": "running"}
+    late = [{"version": 1, "jobs": [], "running": runs}, {"version": 2, "jobs": [], "running": None}]
+    assert ask("", FOLLOWED, {"sent": "b", "news": late, "live": {"b": failed}}) == ["close b"]
+    back = [{"version": 3, "jobs": [{"job": "b", "state": "running", "mine": True}], "running": runs}]
+    assert ask("", FOLLOWED, {"sent": "b", "news": [*late, *back], "live": {"b": failed}}) == ["close b", "begin b", "show b"]
+    known = [{"version": 0, "jobs": [{"job": "b", "state": "running", "mine": True}], "running": runs}, *late]
+    assert ask("", FOLLOWED, {"sent": "", "news": known, "live": {"b": failed}}) == ["begin b", "show b", "close b"]

@@ -135,4 +135,7 @@ def _kept_apart() -> BinaryIO:
 
 
 if __name__ == "__main__":
+    from models.memory.heap import leave_alone
+
+    leave_alone()  # until the device is open
     main()

@@ -24,6 +24,7 @@ from pipelines.runtime.runner import ModelRunner
 
 log = logging.getLogger(__name__)
 
+ALONG = 0.05  # seconds that the state of a step waits for the next step
 HELD = 64  # steps whose preview and state can still be asked for
 NO_STEP = "This step is not held any more."
 
@@ -33,11 +34,26 @@ class Answers:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._lock = file, threading.Lock()
+        self._held, self._gone = b"", threading.Event()
 
     def say(self, number: int, value: spoken.Value) -> None:
+        self._write(frames.frame(number, value))
+
+    def say_along(self, number: int, value: spoken.Value, within: float = ALONG) -> None:
+        """With what is said next, as each message has its way; alone where nothing is said `within` so many seconds. Returns then."""
         with self._lock:
-            self._file.write(frames.frame(number, value))
-            self._file.flush()
+            self._held += frames.frame(number, value)
+            self._gone.clear()
+        if not self._gone.wait(within):
+            self._write(b"")
+
+    def _write(self, frame: bytes) -> None:
+        with self._lock:
+            told, self._held = self._held + frame, b""
+            if told:
+                self._file.write(told)
+                self._file.flush()
+            self._gone.set()
 
 
 class Serving:
@@ -192,7 +208,7 @@ class Serving:
         with suppress(OSError, ValueError):
             while (step := self._unasked.get()) is not None:
                 answer = self._answered(spoken.State(step))
-                self._answers.say(0, answer if isinstance(answer, spoken.Numbers) else spoken.Unsaid(step))
+                self._answers.say_along(0, answer if isinstance(answer, spoken.Numbers) else spoken.Unsaid(step))
 
     def _leave(self, whole: bool) -> spoken.Done:
         batch, self._batch = self._batch, None

@@ -38,10 +38,12 @@ export const ownJobs = (stage) => {
       waiting = news.jobs.filter((job) => job.mine && job.state !== "held");
       const there = new Set(news.jobs.map((job) => job.job));
       for (const id of [...mine]) if (!there.has(id)) await finish(id);
-      for (const job of news.jobs) if (job.mine) mine.add(job.job);
+      for (const job of news.jobs) if (job.mine) (mine.add(job.job), over.delete(job.job)); // one that was taken out may be back
     }
     const next = waiting.find((job) => job.state === "waiting");
-    const job = news.running ?? (next ? await standing(next.job) : null);
+    // News may be put together just while a job ends: it was still running, and is in the list no more.
+    const runs = news.running && !over.has(news.running.job) ? news.running : null;
+    const job = runs ?? (next ? await standing(next.job) : null);
     if (!job && running) ((running = null), stage.rest());
     // The next news says so.
     if (isOver(job)) return;
