@@ -22,7 +22,7 @@ from tests.test_page_compare import RED, keep, plain, user_of
 from tests.test_page_gallery import Library, press
 from tests.test_page_inspector import changed, values
 from tests.test_page_pictures import PAINTED, picture, put
-from tests.test_page_queue import becomes, job
+from tests.test_page_queue import becomes, box, job
 from tests.test_page_reading import card, read, tell
 
 pytestmark = pytest.mark.browser
@@ -186,15 +186,14 @@ def drag_up(visit: Visit, words: str, before: str) -> None:
     """By mouse, from below what is seen of a long list: held at its upper edge, the list goes on until the other is in sight."""
     mouse, row, room = visit.page.mouse, job(visit, words), visit.page.locator(".panel-page:visible")
     row.evaluate("row => row.scrollIntoView({ block: 'nearest' })")  # the list may be drawn anew meanwhile
-    start, seen = row.bounding_box(), room.bounding_box()
-    assert start and seen
+    start, seen = box(visit, words), room.bounding_box()
+    assert seen
     mouse.move(start["x"] + 90, start["y"] + start["height"] / 2)
     mouse.down()
     mouse.move(start["x"] + 90, seen["y"] + 8, steps=6)
     expect(job(visit, before)).to_be_in_viewport(ratio=1)
     wait_for(visit.page, lambda: room.evaluate("room => room.scrollTop") == 0)
-    end = job(visit, before).bounding_box()
-    assert end
+    end = box(visit, before)
     mouse.move(start["x"] + 90, end["y"] + 4, steps=4)
     mouse.up()
 

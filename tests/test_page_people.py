@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.page_fixtures import House, Visit, browser, context, house, open_house, visit
+from tests.support.page_fixtures import House, Visit, browser, context, house, open_house, visit, wait_for
 
 __all__ = ["browser", "house", "open_house", "visit"]
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
@@ -29,9 +29,16 @@ def phone(house: House, browser: Browser) -> Iterator[Page]:
 
 
 def said_by_code(page: Page) -> str:
-    """What a camera reads off the QR code."""
-    seen = Image.open(io.BytesIO(page.locator("#people [data-part=qr]").screenshot())).convert("L")
-    return cv2.QRCodeDetector().detectAndDecode(np.asarray(seen))[0]
+    """What a camera reads off the QR code, once it can be seen: the sheet may be on its way."""
+    said: list[str] = []
+
+    def look() -> str:
+        seen = Image.open(io.BytesIO(page.locator("#people [data-part=qr]").screenshot())).convert("L")
+        said.append(cv2.QRCodeDetector().detectAndDecode(np.asarray(seen))[0])
+        return said[-1]
+
+    wait_for(page, look)
+    return said[-1]
 
 
 def made_link(page: Page) -> str:
