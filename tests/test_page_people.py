@@ -29,12 +29,12 @@ def phone(house: House, browser: Browser) -> Iterator[Page]:
 
 
 def said_by_code(page: Page) -> str:
-    """What a camera reads off the QR code, once it can be seen: the sheet may be on its way."""
+    """What a camera reads off the QR code, once it can be seen: the sheet may be on its way. OpenCV's older reader fails at one in 75."""
     said: list[str] = []
 
     def look() -> str:
         seen = Image.open(io.BytesIO(page.locator("#people [data-part=qr]").screenshot())).convert("L")
-        said.append(cv2.QRCodeDetector().detectAndDecode(np.asarray(seen))[0])
+        said.append(cv2.QRCodeDetectorAruco().detectAndDecode(np.asarray(seen))[0])
         return said[-1]
 
     wait_for(page, look)
