@@ -225,8 +225,10 @@ def its_sampler_alone_is_taken_over(afternoon: Afternoon, wanted: str) -> None:
     visit, page, library = afternoon.visit, afternoon.page, afternoon.library
     afternoon.press(library.act("clear"))
     expect(library.part("bar")).to_be_hidden()
+    expect(library.tile(wanted)).to_have_attribute("aria-selected", "false")
     before = values(visit)
     afternoon.select(wanted)
+    expect(library.part("bar")).to_be_visible()
     afternoon.press(library.act("surface"))
     afternoon.open_panel("Inspector")
     fact = page.locator('#inspector .inspector-fact[data-fields~="sampler"]')
