@@ -47,6 +47,20 @@ def test_a_newer_one_takes_the_place_of_the_same_persons_older_one_which_is_rele
     assert done(errands) == 1 and (newer.result(), other.result()) == (2, 1)
 
 
+def test_one_that_was_asked_for_before_a_device_was_open_waits_until_it_is() -> None:
+    errands = Errands()
+    early = errands.put("ada", lambda _: 5)
+    errands.refuse("")
+    errands.run_one(NOBODY)
+    assert answer(early, never, 5) == 5
+    late = errands.put("ada", lambda _: 5)
+    errands.refuse("There is no device.")
+    with pytest.raises(UserError, match="There is no device"):
+        answer(late, never, 5)
+    with pytest.raises(UserError, match="There is no device"):
+        errands.put("ada", lambda _: 5)
+
+
 def test_there_is_a_bound_on_what_all_people_together_may_have_waiting() -> None:
     errands = Errands()
     futures = [errands.put(f"guest {number}", lambda _: None) for number in range(MOST)]

@@ -308,14 +308,14 @@ def test_a_text_that_says_nothing_is_refused_in_a_sentence(text: str) -> None:
 
 
 def quickly(data: bytes) -> Reading | None:
-    began = time.process_time()
+    began = time.thread_time()  # of what else stands in this process nothing counts
     try:
         return inspect(data)
     except UserError as error:
         assert str(error).endswith(".")
         return None
     finally:
-        assert time.process_time() - began < SLOW
+        assert time.thread_time() - began < SLOW
 
 
 def circles(count: int) -> dict[str, Any]:

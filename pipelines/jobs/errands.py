@@ -75,10 +75,13 @@ class Errands:
         return True
 
     def refuse(self, sentence: str) -> None:
-        """Nobody does errands from now on, and those that wait are released with the sentence; "" takes that back."""
+        """Nobody does errands from now on, and those that wait are released with the sentence; "" takes that back, and they wait on."""
         with self._lock:
-            waiting, self._waiting, self._refusal = self._waiting, {}, sentence
-        for _, future in waiting.values():
+            self._refusal = sentence
+            released = list(self._waiting.values()) if sentence else []
+            if sentence:
+                self._waiting = {}
+        for _, future in released:
             _release(future, sentence)
 
 
