@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:  # Does Python stop at this line? Atelier
 
 def worker(arguments: list[str]) -> int:
     """Files and folders are named from where somebody stands, as for the studio."""
-    prepare(ROOT, [STUDIO, RAY])
+    prepare(ROOT, [STUDIO, *([] if {"-h", "--help"} & {*arguments} else [RAY])])
     return become([str(venv_python(ROOT)), "-P", "-m", "pipelines.cluster.worker", *arguments], {**os.environ, "PYTHONPATH": str(ROOT)})
 
 

@@ -26,10 +26,11 @@ from models.library.catalog import Catalog
 from models.memory.manager import Key, LedgerLine
 from pipelines import TextToImage
 from pipelines.jobs import frames, spoken, spoken_as
-from pipelines.jobs.events import Picture
+from pipelines.jobs.events import Picture, Step
 from pipelines.jobs.far import APART, GONE, HANGS, FarRunner, decided_in, open_apart
 from pipelines.jobs.far_states import FEW, HELD, FarStates
-from pipelines.jobs.line import Line
+from pipelines.jobs.line import Line, Lost
+from pipelines.jobs.progress import Frame as JobFrame
 from pipelines.jobs.worker import Worker
 from pipelines.requests.remaining import Progress
 from pipelines.requests.request import Request
@@ -363,3 +364,14 @@ def test_a_process_of_another_version_is_refused_with_a_sentence(starter: Path, 
     with pytest.raises(UserError, match="another version"):
         open_apart(here.catalog, setup_of(folder, spoken.VERSION + 1), sys.executable)
     worker.close()
+
+
+def test_a_preview_that_is_asked_of_a_lost_device_is_a_frame_less_and_no_fault_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def asked_of(error: Exception) -> JobFrame:
+        def preview() -> bytes:
+            raise error
+
+        return JobFrame(Step(1, 5, 0, 1, preview), 1)
+
+    assert asked_of(Lost(GONE)).url() == "" and not caplog.records
+    assert asked_of(OSError("the disk")).url() == "" and [each.levelname for each in caplog.records] == ["ERROR"]

@@ -287,6 +287,7 @@ def test_the_script_is_readable_for_an_old_python_and_needs_nothing_but_the_stan
         (["--port", "80"], [run.STUDIO], [str(ROOT / "app.py"), "--port", "80"]),
         (["--ray", "local"], [run.STUDIO, run.RAY], [str(ROOT / "app.py"), "--ray", "local"]),
         (["--ray=attic:6379"], [run.STUDIO, run.RAY], [str(ROOT / "app.py"), "--ray=attic:6379"]),
+        (["worker", "--help"], [run.STUDIO], ["-P", "-m", "pipelines.cluster.worker", "--help"]),
         (["worker", "--ray", "attic"], [run.STUDIO, run.RAY], ["-P", "-m", "pipelines.cluster.worker", "--ray", "attic"]),
     ],
 )

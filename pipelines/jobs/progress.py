@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from models.memory.manager import Key
 from pipelines.job_book.book import Job, PictureRecord
 from pipelines.jobs.events import Step
+from pipelines.jobs.line import Lost
 from pipelines.requests.remaining import Progress
 
 log = logging.getLogger(__name__)
@@ -84,6 +85,8 @@ class Frame:
     def _make(self) -> None:
         try:
             self._url = _data_url(data) if (data := self.step.preview()) else ""
+        except Lost as error:
+            log.info("there is no preview of step %s: %s", self.step.index, error)
         except Exception:
             log.exception("a preview could not be made")
 
