@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from packages.browsers import find_chromium, install_chromium, install_other_browsers
+from packages.browsers import chromium_here, install_chromium, install_other_browsers
 from packages.children import WRITING, WRITTEN, SetupError, base_python, become, explain, log_file, run_logged, say
 from packages.small_files import empty, locked, read, size, write_whole
 
@@ -69,7 +69,7 @@ def worker(arguments: list[str]) -> int:
 
 def test(arguments: list[str]) -> int:
     prepare(ROOT, [STUDIO, TESTS])
-    chromium = find_chromium(os.environ, sys.platform, shutil.which) or install_chromium()
+    chromium = chromium_here() or install_chromium()
     if not arguments:
         install_other_browsers()
     environment = {**os.environ, **({"CHROMIUM": chromium} if chromium else {})}

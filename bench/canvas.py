@@ -6,8 +6,6 @@ handing over are given for pictures of noise, which pack worst.
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +14,7 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, sync_playwright
 
 from bench.paired import NotHere, Row, row, take_turns
-from packages.browsers import chromium_command, find_chromium
+from packages.browsers import chromium_command, chromium_here
 from tests.support.canvas_harness import Easel, Inputs, easel, noise, serving
 from tests.support.one_chromium import SWITCHES
 from tests.support.page_fixtures import free_port
@@ -57,7 +55,7 @@ def stroke(canvas: Easel, side: int) -> float:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    found = find_chromium(os.environ, sys.platform, shutil.which)
+    found = chromium_here()
     if not found:
         raise NotHere(f"it needs Chromium or Chrome. This installs one: {chromium_command(sys.platform)}")
     with sync_playwright() as playwright:

@@ -10,14 +10,13 @@ takes pictures of what they see.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from bench.served import Served
+from packages.browsers import chromium_here
 from pipelines.people.roles import RANK, Role
 from tests.support.one_chromium import SWITCHES
 
@@ -68,7 +67,7 @@ class Somebody:
 
 def people(server: Served, password: str, count: int, pictures: str) -> list[str]:
     """What of it was not as it should be."""
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    program = chromium_here()
     if not program:
         return ["there is no Chromium here, so nobody came to the board"]
     from playwright.sync_api import sync_playwright

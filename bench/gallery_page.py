@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import statistics
 import tempfile
 import time
@@ -24,6 +23,7 @@ from bench.engine import HERE, job_seconds, starter_request
 from bench.library import FEW, PICTURES, migration
 from bench.paired import NotHere, Row, compare, take_turns
 from models.library.catalog import Catalog
+from packages.browsers import chromium_here
 from pipelines.gallery.thumbs import SIDE, Thumbs
 from pipelines.job_book.book import JobBook
 from pipelines.job_book.rows import NOBODY
@@ -57,7 +57,7 @@ SCROLL = """(seconds) => new Promise((done) => {
 
 
 def measure(rounds: int) -> list[Row]:
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    chromium = chromium_here()
     if not chromium:
         raise NotHere("it needs Chromium; the variable CHROMIUM names one")
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:

@@ -7,8 +7,6 @@ another, while /healthz is asked every 50 ms.
 
 from __future__ import annotations
 
-import os
-import shutil
 import statistics
 import tempfile
 import threading
@@ -24,6 +22,7 @@ from playwright.sync_api import Page, sync_playwright
 from bench.paired import NotHere, Row
 from bench.served import Person, Served
 from bench.soak import PRELOAD
+from packages.browsers import chromium_here
 from pipelines.requests.request import TextToImage, describe
 from tests.support.one_chromium import SWITCHES
 
@@ -70,7 +69,7 @@ def measure(rounds: int) -> list[Row]:
 
 
 def typed(url: str, person: Person, rounds: int) -> list[Row]:
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    chromium = chromium_here()
     if not chromium:
         raise NotHere("it needs Chromium; the variable CHROMIUM names one")
     with sync_playwright() as playwright, drawing(person):

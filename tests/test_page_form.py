@@ -176,6 +176,19 @@ def test_the_prompt_is_counted_a_schedule_is_told_in_steps_and_ctrl_slash_switch
     expect(drawn).not_to_contain_text("Switched off")
 
 
+def test_who_goes_on_to_another_field_at_once_keeps_the_keys_there(visit: Visit) -> None:
+    prompt, steps = visit.control("prompt"), visit.control("steps").element_handle()
+    expect(prompt).to_be_focused()
+    for _ in range(6):  # three in four of them lost the keys to a text that was just drawn, where they were lost at all
+        prompt.fill("a red house, " * 30)
+        prompt.fill("a house")
+        visit.page.evaluate("field => (field.focus(), field.select())", steps)
+        visit.page.wait_for_timeout(60)
+        visit.page.keyboard.type("10")
+        expect(prompt).to_have_value("a house")
+    expect(visit.control("steps")).to_have_value("10")
+
+
 def test_a_prompt_is_coloured_while_it_is_typed_and_an_edge_of_its_time_line_is_dragged(visit: Visit) -> None:
     page, field = visit.page, visit.control("prompt")
     visit.set("steps", "10")

@@ -332,17 +332,19 @@ def test_a_browser_is_looked_for_by_name_then_at_the_usual_places(tmp_path: Path
     chrome = tmp_path / "Google/Chrome/Application/chrome.exe"
     chrome.parent.mkdir(parents=True)
     chrome.touch()
-    assert run.find_chromium({"CHROMIUM": "/my/own"}, "linux", lambda _name: "/usr/bin/x") == "/my/own"
-    assert run.find_chromium({}, "linux", lambda name: "/usr/bin/g" if name == "google-chrome" else None) == "/usr/bin/g"
-    assert run.find_chromium({"PROGRAMFILES": str(tmp_path)}, "win32", lambda _name: None) == str(chrome)
-    assert run.find_chromium({}, "linux", lambda _name: None) is None
+    assert browsers.find_chromium({"CHROMIUM": "/my/own"}, "linux", lambda _name: "/usr/bin/x") == "/my/own"
+    assert browsers.find_chromium({}, "linux", lambda name: "/usr/bin/g" if name == "google-chrome" else None) == "/usr/bin/g"
+    assert browsers.find_chromium({"PROGRAMFILES": str(tmp_path)}, "win32", lambda _name: None) == str(chrome)
+    assert browsers.find_chromium({}, "linux", lambda _name: None) is None
+    both = {"chromium": "/usr/bin/chromium", "chromium-headless-shell": "/usr/bin/shell"}
+    assert browsers.find_chromium({}, "linux", both.get) == "/usr/bin/shell", "it costs less"
 
 
 def test_a_browser_in_the_home_of_a_mac_is_found(tmp_path: Path) -> None:
     chrome = tmp_path / "Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
     chrome.parent.mkdir(parents=True)
     chrome.touch()
-    assert run.find_chromium({"HOME": str(tmp_path)}, "darwin", lambda _name: None) == str(chrome)
+    assert browsers.find_chromium({"HOME": str(tmp_path)}, "darwin", lambda _name: None) == str(chrome)
 
 
 @pytest.mark.parametrize(("platform", "command"), [("darwin", "brew"), ("win32", "winget"), ("linux", "apt")])

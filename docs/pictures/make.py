@@ -10,9 +10,7 @@ The seeds are settled, so the same code makes the same drawings.
 from __future__ import annotations
 
 import io
-import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,7 +23,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from packages.browsers import find_chromium
+from packages.browsers import chromium_here
 
 HERE = Path(__file__).parent
 DESK, PHONE = (1440, 900), (390, 844)  # pixels of the page
@@ -364,7 +362,7 @@ def tidy(page: Page, to_top: bool) -> None:
 
 
 def make(names: list[str]) -> None:
-    chromium = find_chromium(os.environ, sys.platform, shutil.which)
+    chromium = chromium_here()
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, open_studio(Path(folder)) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from models.errors import UserError
 from models.memory.manager import Key
 from pipelines.job_book.book import FAILED, STOPPED, WAITING, BookError, Job, PictureRecord
-from pipelines.job_book.placing import ALL_HERE, Place, left_of
+from pipelines.job_book.placing import ALL_HERE, Place
 from pipelines.jobs.backoff import Backoff
 from pipelines.jobs.errands import Errands
 from pipelines.jobs.events import Step
@@ -21,6 +21,7 @@ from pipelines.jobs.progress import JobProgress, begun
 from pipelines.jobs.runner import Runner, at_hand, coming
 from pipelines.jobs.saving import Saving
 from pipelines.jobs.sending import is_sending
+from pipelines.jobs.taken import Taken
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Hand:
         self.live: JobProgress | None = None  # what it draws
         self.paused = False
         self._in_work: Runner | None = None  # the one that draws
-        self._busy: tuple[float, float] | None = None  # since when it does what it does, and how long that is expected to take
+        self._taken = Taken(shared.book)
         self._opener = Opener(number, open_runner, shared.closing.is_set, machine)
         self.around = Surroundings(
             shared.book, shared.outputs, self.saving, shared.steps, shared.closing.is_set, self._goes_on, self._news, self.say,
@@ -75,8 +76,8 @@ class Hand:
     def place(self) -> Place:
         """As others see it at this moment, from any thread."""
         if (runner := self.runner) is None:
-            return Place(self.device, free=self._free())
-        return Place(self.device, frozenset(at_hand(runner)), self._free(), coming(runner))
+            return Place(self.device, free=self._taken.left(self.live))
+        return Place(self.device, frozenset(at_hand(runner)), self._taken.left(self.live), coming(runner))
 
     def wake(self) -> None:
         self._wake.set()
@@ -163,13 +164,13 @@ class Hand:
 
     def _do_errand(self, runner: Runner) -> bool:
         """Those of everybody are left to others while it pauses, if there are any, and where it draws apart."""
-        self._busy = time.monotonic(), 0.0
+        self._taken.by_errands()
         try:
             own = self.errands.run_one(runner)
             left_to_others = runner.is_apart or (self.paused and self.shared.is_helped(self))
             return own if left_to_others else self.shared.errands.run_one(runner) or own
         finally:
-            self._busy = None
+            self._taken.by_nothing()
 
     def _open(self) -> Runner | None:
         self.runner = self._opener.opened(self._not_open)
@@ -206,18 +207,9 @@ class Hand:
                 self.live = self.shared.live[job.id] = begun(job, self.shared.versions.next(), self.shared.book.pictures_of)
                 self.live.reading = self.reading
         if job:
-            self._busy = time.monotonic(), self._expected(job, ready)
+            self._taken.by_batch(job, ready, lacks, self.device_of_several)
             self.shared.moved()
         return job
-
-    def _expected(self, job: Job, ready: Collection[str]) -> float:
-        """Seconds of a batch with what has to be sent for it; 0 when nobody knows."""
-        try:
-            checkpoint = getattr(job.request, "checkpoint", "")
-            expected = self.shared.book.queue.expected(job.request, self.device_of_several, checkpoint not in ready) or 0.0
-            return expected + (coming(runner).get(checkpoint, 0.0) if (runner := self._in_work or self.runner) else 0.0)
-        except BookError:
-            return 0.0
 
     def _run(self, job: Job, runner: Runner) -> None:
         shared, live, self._in_work, state = self.shared, self.shared.live[job.id], runner, ""
@@ -231,7 +223,8 @@ class Hand:
             if state != WAITING:
                 shared.steps.end(job.id, goes_on=state == STOPPED or self.saving.waits(job.id))
                 shared.live.pop(job.id, None)
-            self.live = self._busy = None
+            self.live = None
+            self._taken.by_nothing()
             shared.followers.over(job)
             shared.moved()
 
@@ -255,7 +248,7 @@ class Hand:
             if self.paused:
                 shared.book.queue.gives_way(live.job.id)
             elif shared.book.queue.goes_on(live.job.id, ready, others, self.device if others else "", lacks):
-                self._busy = time.monotonic(), self._expected(live.job, ready)
+                self._taken.by_batch(live.job, ready, lacks, self.device_of_several)
                 return True
             self._let_go(live)
             return False
@@ -300,11 +293,3 @@ class Hand:
     def _news(self, live: JobProgress, news: Step | PictureRecord) -> None:
         live.advance(news, self.shared.versions.next())
         self.shared.bell.ring(live.job.user)
-
-    def _free(self) -> float:
-        """Seconds until it begins something else."""
-        live, busy = self.live, self._busy
-        left = live.batch_eta() if live else None
-        if left is not None:
-            return left
-        return left_of(busy[1], time.monotonic() - busy[0]) if busy else 0.0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from packages.browsers import chromium_here
 from tests.support.doors import PASSWORD, RunningDoor, running_door
 from tests.support.toys import toy_studio
 from ui.door.login import LoginRoutes
@@ -49,7 +49,7 @@ def chromium() -> Iterator[Any]:
     It is closed at the end of its file: while Playwright is open, no other test can run an event loop in this thread.
     """
     sync_api = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium") or shutil.which("google-chrome")
+    program = chromium_here()
     if not program:
         pytest.skip("no Chromium on this machine")
     with sync_api.sync_playwright() as playwright:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import re
-import shutil
 import socket
 import threading
 import time
@@ -24,6 +23,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.library.catalog import Catalog
+from packages.browsers import chromium_here
 from pipelines import Studio
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
@@ -234,7 +234,7 @@ def wait_for(page: Page, condition: Any, seconds: float = 30) -> None:
 
 @pytest.fixture(scope="module")
 def browser(one_chromium: OneChromium) -> Generator[Browser]:
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    chromium = chromium_here()
     if not chromium:
         pytest.skip("no Chromium here")
     yield one_chromium.taken(chromium)

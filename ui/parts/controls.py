@@ -78,7 +78,7 @@ def _numbers(limit: Range, kind: object) -> dict[str, Keyword]:
 
 def prompt(kind: type[Request]) -> dict[str, Component]:
     ask = "Describe the picture: what is in it, where it stands, the light"
-    return {"prompt": control(kind, "prompt", lines=4, max_lines=14, placeholder=ask, autofocus=True, elem_classes=["weighable"])}
+    return {"prompt": control(kind, "prompt", lines=4, max_lines=14, placeholder=ask, elem_classes=["weighable"])}
 
 
 def negative_prompt(kind: type[Request]) -> dict[str, Component]:

@@ -1,7 +1,19 @@
 // Help while a prompt is written: it comes with the first key that needs it, so that a page that is only looked at does without.
+import { findAll, on } from "./dom.js";
 import { wanted } from "./on_demand.js";
 
 const PROMPTS = ".weighable textarea";
+
+// Who comes can type at once, unless they have gone elsewhere meanwhile, or a keyboard would come up over what they look at. Gradio's own
+// autofocus is left out: it takes the keys anew when the text changes, from whatever field somebody types in by then.
+const arrived = new AbortController();
+const begin = () => {
+  const field = findAll(PROMPTS).find((each) => each.getClientRects().length);
+  if (!field) return;
+  arrived.abort();
+  if (document.activeElement === document.body && !matchMedia("(pointer: coarse)").matches) field.focus({ preventScroll: true });
+};
+on("form", begin, { signal: arrived.signal });
 
 const first = (event) => {
   if (!event.inputType || !event.target.matches?.(PROMPTS)) return;
