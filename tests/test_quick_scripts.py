@@ -1,4 +1,4 @@
-"""Gradio's search for a component: what is sent instead finds what Gradio's own finds, in a tree that changes, looking at little of it.
+"""Gradio's searches for a component and for what listens to it: what is sent instead finds what Gradio's own find, looking at little.
 
 That an open page is at rest, as its clock has ended, is asked by tests/test_page_scripts.py.
 """
@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.node import node, run
 from ui.parts.assets import instead
-from ui.parts.quick_scripts import CLOCK, ENDED, FOLLOWED, WALK, quick_scripts
+from ui.parts.quick_scripts import FOLLOWED, LISTENS, SCRIPTS, SORTED, WALK, quick_scripts
 
 # A tree of three children each; after every change all numbers are looked for both ways. `reads` counts the looks of the quick one.
 PROGRAM = """
@@ -48,13 +48,44 @@ def test_a_tree_that_changes_is_searched_as_gradio_does_but_quickly(tmp_path: Pa
     assert found["each"] < 5  # looks at a component's number for each search; walks take hundreds
 
 
+# What listens, with several targets each, some of them in one component or without a name; then there is more of it, then other things.
+LISTENING = """
+const own = new (new Function(`return class { ${LISTENS} }`)())(), quick = new (new Function(`return class { ${SORTED} }`)())();
+let reads = 0, next = 1;
+const random = (below) => (next = (next * 48271) % 2147483647) % below;
+const target = () => [random(60), ["change", "click", "", null, "input"][random(5)]];
+const listens = () => ({ get targets() { reads++; return this.all; }, all: Array.from({ length: random(7) }, target) });
+const heard = (one, id, all) => one.find_attached_events({ id, props: { shared_props: {} } }, all).props.shared_props.attached_events;
+const different = [], first = Array.from({ length: 50 }, listens);
+const compare = (all) => {
+  for (let id = -1; id < 62; id++) if (JSON.stringify(heard(own, id, all)) !== JSON.stringify(heard(quick, id, all))) different.push(id);
+};
+compare(first);
+first.push(listens(), listens());
+compare(first);
+compare(Array.from({ length: 50 }, listens));
+heard(quick, 3, first).push("mine");
+if (heard(quick, 3, first).includes("mine")) different.push("shared");
+reads = 0;
+for (let id = 0; id < 60; id++) heard(quick, id, first);
+console.log(JSON.stringify({ different, reads }));
+"""
+
+
+@pytest.mark.skipif(node() is None, reason="no JavaScript here")
+def test_what_listens_to_a_component_is_found_as_gradio_does_but_looked_for_once(tmp_path: Path) -> None:
+    (tmp_path / "listening.mjs").write_text(f"const LISTENS = {json.dumps(LISTENS)}, SORTED = {json.dumps(SORTED)};{LISTENING}", "utf-8")
+    assert json.loads(run(node() or "", tmp_path / "listening.mjs")) == {"different": [], "reads": 0}
+
+
 def test_the_installed_gradio_is_the_one_whose_functions_are_known() -> None:
     """It fails with another Gradio, whose script is then sent as it is, until somebody has looked how that one searches and waits."""
     scripts = list(quick_scripts())
     assert [file.path for file in instead()] == [f"/assets/{name}" for name, _ in scripts]
-    for (_, text), written, sent in zip(scripts, (WALK, CLOCK), (FOLLOWED, ENDED), strict=True):
-        assert text.count(sent) == 1
-        assert written not in text
+    for (_, text), script in zip(scripts, SCRIPTS, strict=True):
+        for written, sent in script.functions.items():
+            assert text.count(sent) == 1
+            assert written not in text
 
 
 def test_another_script_is_sent_as_it_is(tmp_path: Path) -> None:
