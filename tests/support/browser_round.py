@@ -72,7 +72,7 @@ ON_PICTURE = """(x, y) => {
   const { left, top } = canvas.getBoundingClientRect();
   return [left + (corner.x + x * picture.width * scale) / dpr, top + (corner.y + y * picture.height * scale) / dpr];
 }"""
-BOUNDS = "() => inside.page.canvases.inpaint.layer.bounds()"
+PAINTED = "() => !inside.page.canvases.inpaint.view.painting && inside.page.canvases.inpaint.layer.bounds()"
 
 
 @dataclass
@@ -125,7 +125,7 @@ class Guest:
         self.place(CANVAS)
         until(lambda: self.is_still(0.5, 0.5))
         self.driven.drag(*(tuple(self.driven.js(ON_PICTURE, part, 0.5)) for part in across))
-        until(lambda: self.driven.js(BOUNDS))
+        until(lambda: self.driven.js(PAINTED))  # WebKit answers before the page has heard of all moves
 
     def is_still(self, across: float, down: float) -> bool:
         """Whether a place of the picture stays where it is on the screen: the canvas is fitted anew when the room around it changes."""
