@@ -119,7 +119,7 @@ def test_they_travel_to_a_card_and_back(layer_by_layer: bool, pair: tuple[Diffus
     with pretended_card() as card, _there(unet, layer_by_layer):
         found = drawn(unet, NAME)
         assert card.peak
-    assert (found - wanted).abs().max() <= 5e-3 * wanted.abs().max()  # halves are added in an order that is each processor's own: 2.1e-3 on some
+    assert (found - wanted).abs().max() <= 5e-3 * wanted.abs().max()  # processors add halves in orders of their own: 2.1e-3 seen
     assert torch.equal(drawn(unet), wanted)
 
 
