@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.node import node, run
 from ui.parts.assets import instead
-from ui.parts.quick_scripts import FOLLOWED, LISTENS, SCRIPTS, SORTED, WALK, quick_scripts
+from ui.parts.quick_scripts import AGAIN, FOLLOWED, LISTENS, ONCE, SCRIPTS, SORTED, WALK, quick_scripts
 
 # A tree of three children each; after every change all numbers are looked for both ways. `reads` counts the looks of the quick one.
 PROGRAM = """
@@ -76,6 +76,27 @@ console.log(JSON.stringify({ different, reads }));
 def test_what_listens_to_a_component_is_found_as_gradio_does_but_looked_for_once(tmp_path: Path) -> None:
     (tmp_path / "listening.mjs").write_text(f"const LISTENS = {json.dumps(LISTENS)}, SORTED = {json.dumps(SORTED)};{LISTENING}", "utf-8")
     assert json.loads(run(node() or "", tmp_path / "listening.mjs")) == {"different": [], "reads": 0}
+
+
+# A tree that counts how often it is made again.
+BEGUN = """
+const counts = (reload) => new Function(`return class { #e; #t; #n; made = 0;
+  constructor(e, t, n) { this.#e = e; this.#t = t; this.#n = n; } ${reload} this.#e = e; this.#n = n; this.made += 1; } }`)();
+const Own = counts(AGAIN), Quick = counts(ONCE), [one, two, three, other] = [[1], [2], [3], [4]], found = [];
+const same = [one, two, three], ways = [[same], [same, same], [[one, two, other]], [[other, two, three], same]];
+for (const Tree of [Own, Quick]) for (const calls of ways) {
+  const tree = new Tree(one, two, three);
+  for (const call of calls) tree.reload(...call, {});
+  found.push(tree.made);
+}
+console.log(JSON.stringify(found));
+"""
+
+
+@pytest.mark.skipif(node() is None, reason="no JavaScript here")
+def test_a_tree_is_made_again_unless_that_is_the_first_time_and_of_the_very_same(tmp_path: Path) -> None:
+    (tmp_path / "begun.mjs").write_text(f"const AGAIN = {json.dumps(AGAIN)}, ONCE = {json.dumps(ONCE)};{BEGUN}", "utf-8")
+    assert json.loads(run(node() or "", tmp_path / "begun.mjs")) == [1, 2, 1, 2, 0, 1, 1, 2]
 
 
 def test_the_installed_gradio_is_the_one_whose_functions_are_known() -> None:

@@ -1,4 +1,4 @@
-"""Gradio's scripts, with three functions made quick that are slow in every page, where a script is the very one that is known here.
+"""Gradio's scripts, with four functions made quick that are slow in every page, where a script is the very one that is known here.
 
 The page is a tree of components, and whenever one of them is read or changed Gradio walks that tree until it meets its number: thousands of
 walks over a thousand components while a page opens. Here the way to each component is noted, and followed; the walk is what happens when
@@ -6,6 +6,10 @@ it leads elsewhere, since the tree has changed.
 
 For each of these components Gradio looks through all that listens on the page for what listens to this one, twice while a page opens. Here
 that is sorted by component once.
+
+When the tree has been made of what the server told, and before anything of it is seen, Gradio makes it a second time of the very same,
+and gives each component its values once more. Here it is made again when there is something else to make it of, or when that is asked for
+later.
 
 What is waited for has a clock, which asks for every frame that the screen can show. The one of the page itself is taken away while it goes,
 and Gradio lets it go on: an open page was never at rest. Here a clock ends with what it stands on.
@@ -41,6 +45,9 @@ SORTED = (
     "for(let[e,r]of t)r&&(n.by.get(e)??n.by.set(e,[]).get(e)).push(r)}"
     "this.listening.set(t,n)}return e.props.shared_props.attached_events=[...n.by.get(e.id)??[]],e}"
 )
+AGAIN = "reload(e,t,n,r){this.#t=t,"
+# Fields: what the tree was made of. Only what is asked for first can be in vain: later calls have a reason of their own.
+ONCE = "reload(e,t,n,r){if(!this.begun&&(this.begun=!0,this.#e===e&&this.#t===t&&this.#n===n))return;this.#t=t,"
 CLOCK = "function ze(){me(()=>{F(Pe,(performance.now()-w(de))/1e3),W&&ze()})}"
 ENDED = "function ze(){me(()=>{F(Pe,(performance.now()-w(de))/1e3),W&&=!!U,W&&ze()})}"  # U: the element that it stands on
 
@@ -64,7 +71,7 @@ class Script:
         return None
 
 
-SCRIPTS = (Script("core-*.js", {WALK: FOLLOWED, LISTENS: SORTED}), Script("statustracker-*.js", {CLOCK: ENDED}))
+SCRIPTS = (Script("core-*.js", {WALK: FOLLOWED, LISTENS: SORTED, AGAIN: ONCE}), Script("statustracker-*.js", {CLOCK: ENDED}))
 
 
 def quick_scripts(folder: Path = FILES) -> Iterator[tuple[str, str]]:
