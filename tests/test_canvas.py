@@ -549,6 +549,7 @@ def test_a_loaded_mask_is_a_step_of_its_own(inpaint: Easel, inputs: Inputs) -> N
     assert np.array_equal(inpaint.layer(), mask)
     assert "width=600&height=500" in inputs.posts[0][0]
     inpaint.part("undo").click()
+    inpaint.wait("() => inside.page.canvases.inpaint.layer.bounds() === null")
     assert not inpaint.layer().any()
 
 

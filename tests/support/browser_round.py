@@ -128,10 +128,15 @@ class Guest:
         until(lambda: self.driven.js(PAINTED))  # WebKit answers before the page has heard of all moves
 
     def is_still(self, across: float, down: float) -> bool:
-        """Whether a place of the picture stays where it is on the screen: the canvas is fitted anew when the room around it changes."""
+        """Whether a place of the picture stays where it is on the screen for a second: the canvas is fitted anew when the room around it
+        changes, as when pictures of before come into the strip.
+        """
         before = self.driven.js(ON_PICTURE, across, down)
-        time.sleep(0.2)
-        return bool(self.driven.js(ON_PICTURE, across, down) == before)
+        for _ in range(5):
+            time.sleep(0.2)
+            if self.driven.js(ON_PICTURE, across, down) != before:
+                return False
+        return True
 
     def step(self) -> int:
         shown = re.match(r"Step (\d+)", self.read(STATUS, "textContent"))
