@@ -189,6 +189,11 @@ def test_who_goes_on_to_another_field_at_once_keeps_the_keys_there(visit: Visit)
     expect(visit.control("steps")).to_have_value("10")
 
 
+def test_on_a_phone_no_keyboard_comes_up_by_itself(house: House, browser: Browser) -> None:
+    with visiting(house, browser, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as phone:
+        assert phone.page.evaluate("() => document.activeElement === document.body")
+
+
 def test_a_prompt_is_coloured_while_it_is_typed_and_an_edge_of_its_time_line_is_dragged(visit: Visit) -> None:
     page, field = visit.page, visit.control("prompt")
     visit.set("steps", "10")
