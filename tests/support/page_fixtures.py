@@ -263,7 +263,7 @@ def open_house(tmp_path_factory: pytest.TempPathFactory, one_chromium: OneChromi
 
 
 def house_with(*tabs: str) -> Callable[..., object]:
-    """The fixture `open_house` of a module that looks at no tabs but these and text to image: such a page loads with a third less of the processor."""
+    """The fixture `open_house` of a module that looks at no tabs but these and text to image: it loads with a quarter less work."""
 
     @pytest.fixture(scope="module", name="open_house")
     def of_few_tabs(tmp_path_factory: pytest.TempPathFactory, one_chromium: OneChromium) -> Generator[House]:
