@@ -42,6 +42,12 @@ TOGETHER = {
     ),
 }  # fmt: skip
 
+# Seconds that an answer waits for what is found and read in the background.
+PATIENCES = (
+    "models.library.passes.FIRST_WAIT", "models.library.passes.WAIT", "pipelines.resolving.model_names.PATIENCE",
+    "pipelines.resolving.model_search.PATIENCE",
+)  # fmt: skip
+
 for told in ("page_fixtures", "unit_pages", "other_browsers", "browser_round"):
     pytest.register_assert_rewrite(f"tests.support.{told}")  # their asserts tell values
 
@@ -108,6 +114,18 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.enable()
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient() -> Generator[None]:
+    """What nobody at a page would wait for is waited for here: beside the other tests a small file may take seconds to be read.
+
+    A test of how long something is waited for sets its own time.
+    """
+    with pytest.MonkeyPatch.context() as constants:
+        for name in PATIENCES:
+            constants.setattr(name, 60.0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from pipelines.requests.region import Region
 from pipelines.requests.request import KINDS, OWN_VAE, Drawing, EmbeddingUse, ImageToImage, LoraUse, Request, TextToImage
 from pipelines.resolving.details import COUNTS, Groups, Value, details
 from pipelines.resolving.differences import differences
-from pipelines.resolving.model_names import ONE, SEVERAL, ModelNames
+from pipelines.resolving.model_names import ONE, PATIENCE, SEVERAL, ModelNames
 from pipelines.runtime.clock import timed
 from tests.support.toys import toy_studio, wait_until
 from tests.test_resolve import Shelf, entry
@@ -127,7 +127,9 @@ def test_a_model_that_was_renamed_is_found_by_its_hash_and_a_missing_one_is_name
     assert (lost.text, lost.digest) == ("Lost", "1111111111") and "Missing: this checkpoint" in lost.note
 
 
-def test_a_file_that_nobody_has_hashed_yet_is_not_waited_for() -> None:
+def test_a_file_that_nobody_has_hashed_yet_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.resolving.model_names.PATIENCE", PATIENCE)
+
     class Slow(Shelf):
         def holds(self, model_id: str, digest: str, seconds: float) -> bool:
             assert seconds < 1
