@@ -210,7 +210,7 @@ def test_a_file_that_is_made_to_break_the_reading_costs_little_and_ends_in_a_sen
             studio.readings.of_file(data, ME)
 
     assert grown(read) < 250
-    assert time.process_time() - began < 2.0
+    assert time.process_time() - began < 5  # a second or so
 
 
 def test_exif_that_claims_more_than_it_holds_is_not_opened_and_any_other_is() -> None:

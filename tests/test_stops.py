@@ -195,8 +195,13 @@ def test_an_interruption_that_comes_too_late_disturbs_no_other_job(originals: Fi
 
 
 @pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
-    studio = toy_studio(tmp_path, runner=ToyPainter(0.01))
+def painter() -> ToyPainter:
+    return ToyPainter(0.01)
+
+
+@pytest.fixture
+def studio(tmp_path: Path, painter: ToyPainter) -> Iterator[Studio]:
+    studio = toy_studio(tmp_path, runner=painter)
     yield studio
     studio.close()
 
@@ -242,7 +247,8 @@ def test_a_stop_that_comes_while_a_job_is_taken_from_the_queue_is_heard(studio: 
     assert studio.job(job, "ada").state == "stopped" and len(studio.book.pictures_of(job)) < 3
 
 
-def test_f29_stop_and_skip_are_quick_while_the_queue_is_full(studio: Studio) -> None:
+def test_f29_stop_and_skip_are_quick_while_the_queue_is_full(studio: Studio, painter: ToyPainter) -> None:
+    painter.step_seconds = 0.05
     running = studio.submit(TextToImage(steps=150, seed=1, batch_count=100), "ada")
     for seed in range(150):
         studio.submit(TextToImage(steps=1, seed=seed), "ada")
@@ -250,7 +256,7 @@ def test_f29_stop_and_skip_are_quick_while_the_queue_is_full(studio: Studio) -> 
     begin = time.monotonic()
     studio.skip(running, "ada")
     studio.stop(running, "ada")
-    assert time.monotonic() - begin < 1.2  # the rest of the picture takes one and a half
+    assert time.monotonic() - begin < 5  # the rest of the picture takes more than seven
     wait_until(lambda: studio.job(running, "ada").state == "stopped")
 
 
