@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import torch
@@ -26,6 +26,7 @@ from torch.utils import backend_registration
 NAME = "card"
 HOST = torch.device("cpu")
 DATA: Any = torch._C.TensorBase.data  # pyright: ignore[reportAttributeAccessIssue]
+ALIASES: Any = torch._C._is_alias_of  # pyright: ignore[reportAttributeAccessIssue]
 aten = torch.ops.aten
 
 # What they give, or its shape, is a number that the host must have before it goes on.
@@ -42,6 +43,13 @@ OWN = {
 }
 
 
+class _Held(weakref.ref[torch.UntypedStorage]):
+    """Room that is taken for as long as a storage lives. A weak reference of its own costs a third of `weakref.finalize`."""
+
+    bytes: int = 0
+    __hash__ = object.__hash__  # of the reference, not of what it refers to
+
+
 @dataclass
 class Card:
     """What the card holds, and what the host has waited for."""
@@ -51,17 +59,21 @@ class Card:
     peak: int = 0  # the most that were; whoever measures sets it back
     waited: list[str] = field(default_factory=list)
     flawed: bool = False  # its fastest kernel of attention gives no numbers, as some real ones do
+    _held: set[_Held] = field(default_factory=set)
 
     def hold(self, storage: torch.UntypedStorage) -> None:
         """Counts it for as long as it lives."""
-        self.bytes += storage.nbytes()
-        weakref.finalize(storage, self._free, storage.nbytes()).atexit = False
+        held = _Held(storage, self._free)
+        held.bytes = storage.nbytes()
+        self.bytes += held.bytes
+        self._held.add(held)
         if self.bytes > self.memory:
             raise torch.OutOfMemoryError(f"The pretended card is out of memory: {self.bytes:,} bytes of {self.memory:,}")
         self.peak = max(self.peak, self.bytes)
 
-    def _free(self, count: int) -> None:
-        self.bytes -= count
+    def _free(self, held: _Held) -> None:
+        self.bytes -= held.bytes
+        self._held.discard(held)
 
 
 @contextmanager
@@ -135,32 +147,35 @@ class _Backend:
 
     def _run(self, operator: OpOverload, *args: Any, **kwargs: Any) -> Any:
         """Any operator, on the host's views of what it is given; what it gives is the card's."""
-        name, views, card = operator.overloadpacket.__name__, _Views(operator), self.there
-        given, named = views.of(args), {key: views.of(value) for key, value in kwargs.items()}
-        if name in WAITED_FOR or (name == "_index_put_impl_" and _has_mask(args[1])):
-            card.waited.append(name)
-        result = _summed(operator, given, named) if name in SUMS and views.half else operator(*given, **named)
-        if name == "scaled_dot_product_attention" and card.flawed and torch.backends.cuda.flash_sdp_enabled():
+        facts, views, card = _facts(operator), _Views(operator), self.there
+        given, named = views.all(args), {key: views.of(value) for key, value in kwargs.items()} if kwargs else kwargs
+        if facts.waits or (facts.puts and _has_mask(args[1])):
+            card.waited.append(facts.name)
+        result = _summed(operator, given, named) if facts.sums and views.half else operator(*given, **named)
+        if facts.attends and card.flawed and torch.backends.cuda.flash_sdp_enabled():
             result.fill_(float("nan"))
+        kept = self._new if facts.makes else partial(self._kept, views)
         if isinstance(result, tuple | list):
-            return type(result)(self._kept(views, part) for part in result)
-        return self._kept(views, result)
+            return type(result)([kept(part) for part in result])
+        return kept(result)
 
-    def _kept(self, views: _Views, result: Any) -> Any:
-        """A result as the card's: an argument that was written to, a view of one, or something new, which takes memory."""
+    def _new(self, result: Any) -> Any:
+        """What shares its numbers with nothing, as the card's: it takes memory."""
         if not isinstance(result, Tensor):
             return result
-        argument, owner = views.argument(result), views.owner(result)
-        if argument is not None and argument.shape == result.shape:
-            return argument
-        if argument is None and owner is not None:
-            with torch.inference_mode(owner.is_inference()):  # a view is of the same make as what it is a view of
-                return _relabelled(result, ON_CARD)
         self.there.hold(result.untyped_storage())
-        kept = _relabelled(result, ON_CARD)
+        return _relabelled(result, ON_CARD)
+
+    def _kept(self, views: _Views, result: Any) -> Any:
+        """A result as the card's: an argument that was written to, a view of one, or something new."""
+        if not isinstance(result, Tensor):
+            return result
+        argument = views.argument(result)
         if argument is None:
-            return kept
-        DATA.__set__(argument, kept)  # it was to be given the room that the result takes
+            owner = views.owner(result)
+            return self._new(result) if owner is None else _view_of(owner, result)
+        if argument.shape != result.shape:
+            DATA.__set__(argument, self._new(result))  # it was to be given the room that the result takes
         return argument
 
     def _copy(self, source: Tensor, target: Tensor, non_blocking: bool = False) -> Tensor:
@@ -238,36 +253,59 @@ class _Hooks(torch._C._acc.PrivateUse1Hooks):  # pyright: ignore[reportAttribute
 # ------------------------------------------------------------------------------------------------ kernels
 
 
+@dataclass(frozen=True)
+class _Facts:
+    """What is the same each time that an operator runs: looked for once, since a drawing runs ten thousand."""
+
+    name: str
+    waits: bool
+    puts: bool  # in the places that a mask or a list of places says
+    sums: bool
+    attends: bool
+    makes: bool  # by its schema nothing that it gives is, or shows, something that it was given
+
+
+@cache
+def _facts(operator: OpOverload) -> _Facts:
+    name = operator.overloadpacket.__name__
+    makes = all(each.alias_info is None for each in operator._schema.returns)
+    return _Facts(name, name in WAITED_FOR, name == "_index_put_impl_", name in SUMS, name == "scaled_dot_product_attention", makes)
+
+
 PLAIN = {int, float, bool, type(None), str, torch.dtype, torch.layout, torch.memory_format}  # most of what operators are given
 
 
 class _Views:
     """The host's views of what one operator is given. Raises `RuntimeError` for what a real card would refuse."""
 
+    __slots__ = ("_operator", "_pairs")
+
     def __init__(self, operator: OpOverload) -> None:
         self._operator = operator
         self._pairs: list[tuple[Tensor, Tensor]] = []
 
+    def all(self, values: tuple[Any, ...] | list[Any]) -> Any:
+        return type(values)([value if type(value) in PLAIN else self.of(value) for value in values])
+
     def of(self, value: Any) -> Any:
-        if type(value) in PLAIN:
-            return value
         if isinstance(value, Tensor):
             return self._view(value)
         if isinstance(value, tuple | list):
-            return type(value)(self.of(part) for part in value)
+            return self.all(value)
         if isinstance(value, torch.Generator) and value.device == HOST:
             raise RuntimeError(f"Expected a '{NAME}' device type for generator but found 'cpu'")
         return HOST if isinstance(value, torch.device) and value.type == NAME else value
 
     def _view(self, tensor: Tensor) -> Tensor:
-        if tensor.device == HOST:
+        if tensor.is_cpu:
             if tensor.ndim:
                 raise RuntimeError(f"Expected all tensors to be on the same device, but {self._operator} found some on cpu and on {NAME}")
             return tensor
-        view = next((view for known, view in self._pairs if known is tensor), None)
-        if view is None:
-            view = _on_host(tensor) if tensor.numel() else torch.empty_like(tensor, device=HOST)  # which may grow
-            self._pairs.append((tensor, view))
+        for known, view in self._pairs:
+            if known is tensor:
+                return view
+        view = _relabelled(tensor, ON_HOST) if tensor.numel() else torch.empty_like(tensor, device=HOST)  # which may grow
+        self._pairs.append((tensor, view))
         return view
 
     @property
@@ -280,8 +318,15 @@ class _Views:
 
     def owner(self, result: Tensor) -> Tensor | None:
         """The argument whose numbers the result shows."""
-        place = result.untyped_storage()._cdata
-        return next((known for known, view in self._pairs if view.untyped_storage()._cdata == place), None)
+        return next((known for known, view in self._pairs if ALIASES(result, view)), None)
+
+
+def _view_of(owner: Tensor, result: Tensor) -> Tensor:
+    """A view is of the same make as what it is a view of."""
+    if owner.is_inference() == torch.is_inference_mode_enabled():
+        return _relabelled(result, ON_CARD)
+    with torch.inference_mode(owner.is_inference()):
+        return _relabelled(result, ON_CARD)
 
 
 def _summed(operator: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -312,19 +357,18 @@ ON_HOST, ON_CARD = 1, 12  # kDLCPU, kDLExtDev
 _pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(("PyCapsule_GetPointer", ctypes.pythonapi))
 
 
-class _DLTensor(ctypes.Structure):
-    """The head of what libraries hand each other as a tensor: dlpack.h, version 0.8 (https://dmlc.github.io/dlpack)."""
-
-    _fields_ = [("data", ctypes.c_void_p), ("device_type", ctypes.c_int32), ("device_id", ctypes.c_int32)]
+# Where the head of what libraries hand each other as a tensor says where it is, kind and number: dlpack.h, version 0.8
+# (https://dmlc.github.io/dlpack).
+_place = ctypes.c_int32 * 2
+PLACE_AT = ctypes.sizeof(ctypes.c_void_p)
 
 
 def _on_host(tensor: Tensor) -> Tensor:
-    return tensor if tensor.device == HOST else _relabelled(tensor, ON_HOST)
+    return tensor if tensor.is_cpu else _relabelled(tensor, ON_HOST)
 
 
 def _relabelled(tensor: Tensor, place: int) -> Tensor:
     """The same numbers as a tensor that says it is there. Nothing is copied; they live as long as either."""
     capsule = torch._C._to_dlpack(tensor)  # pyright: ignore[reportAttributeAccessIssue]
-    inside = _DLTensor.from_address(_pointer(capsule, b"dltensor"))
-    inside.device_type, inside.device_id = place, 0
+    _place.from_address(_pointer(capsule, b"dltensor") + PLACE_AT)[:] = place, 0
     return torch._C._from_dlpack(capsule)  # pyright: ignore[reportAttributeAccessIssue]
