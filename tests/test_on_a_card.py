@@ -54,13 +54,28 @@ class Runs:
         drawings = {name: drawing(workshop) for name, drawing in DRAWINGS.items()}
         self.requests = {name: replace(drawing, steps=drawing.steps - (drawing.steps == 3)) for name, drawing in drawings.items()}
         self._made: dict[tuple[Drawing, str], Run] = {}
+        self._by_layers: ModelRunner | None = None
 
     def of(self, request: Drawing, tier: str) -> Run:
         key = request, tier
         if key not in self._made:
-            on_card = tier in TIERS
-            self._made[key] = self.on_card(request, self._room(request, tier)) if on_card else _drawn(self.plain, request, Card())
+            self._made[key] = self._run(request, tier)
         return self._made[key]
+
+    def _run(self, request: Drawing, tier: str) -> Run:
+        if tier not in TIERS:
+            return _drawn(self.plain, request, Card())
+        if tier == "layer by layer":
+            return self._in_layers(request)
+        return self.on_card(request, self._room(request, tier))
+
+    def _in_layers(self, request: Drawing) -> Run:
+        """All by one runner, which reads each model once: none stays on the card, so all room that a drawing takes there is counted."""
+        with pretended_card() as card:
+            self._by_layers = self._by_layers or self._library.runner(choose(NAME), replace(CARD, device=1))
+            run = _drawn(self._by_layers, request, card)
+        gc.collect()
+        return run
 
     def on_card(self, request: Drawing, room: int, memory: float = float("inf")) -> Run:
         """`room`: bytes that the studio believes the card to have; `memory`: those that it has."""
@@ -74,7 +89,7 @@ class Runs:
         if tier == "part by part":
             largest = max(sum(weight.numel() for weight in network.parameters()) for network in self.networks(request))
             return largest * CARD.element_size + working_memory(work_of(request, self.plain.catalog, CARD), CARD)
-        return GB if tier == "whole" else 1
+        return GB
 
     def networks(self, request: Drawing) -> list[Any]:
         with self.plain.lent(request) as model:
