@@ -35,8 +35,8 @@ FOREIGN = png({"prompt": told(GRAPH)}, (64, 96))
 WANTED = TextToImage(prompt="a red house in the snow", seed=11, sampler="Heun", steps=30, width=64, height=64)
 OTHER = TextToImage(prompt="a blue house in the snow", seed=12, sampler="Euler", steps=30, width=64, height=64)
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-DESK = {"viewport": {"width": 1440, "height": 900}}
-TABS = {"txt2img": ("Text to image", 8), "img2img": ("Image to image", 4), "inpaint": ("Inpaint", 3)}
+DESK = {"viewport": {"width": 1440, "height": 640}}  # so low that ten jobs are a list longer than what is seen of it
+TABS = {"txt2img": ("Text to image", 6), "img2img": ("Image to image", 2), "inpaint": ("Inpaint", 2)}
 FEW = {"txt2img": 4, "img2img": 1, "inpaint": 1}  # by touch: what is asked of the queue is the same
 MINE = "() => (inside.page.told.queue?.jobs ?? []).filter((job) => job.mine).map((job) => job.words)"
 
@@ -121,21 +121,22 @@ def remembered(afternoon: Afternoon) -> tuple[str, str]:
     user, yesterday = user_of(visit), (datetime.now() - timedelta(days=1)).replace(hour=12).timestamp()
     ids = [keep(house, user, plain(colour, 64), request) for colour, request in ((RED, WANTED), ((20, 60, 210), OTHER))]
     columns = "id, job, user, path, width, height, seed, created, request"
+    requests = {prompt: describe(TextToImage(prompt=prompt)) for prompt in ("a red house", "a green tree")}
     with house.studio.book.file.transaction() as db:
         for each in ids:
             db.execute("update picture set created = ? where id = ?", (yesterday, each))
+        db.execute("delete from picture where user != ?", (user,))  # of the other hand: they would be filled in again as well
         db.execute("delete from shelf")
         db.execute("delete from words")
         for number in range(MANY):
             long_ago = yesterday - 86_400 * (1 + number // 50)
-            text = json.dumps(describe(TextToImage(prompt="a red house" if number % 3 == 0 else "a green tree", seed=number)))
+            text = json.dumps({**requests["a red house" if number % 3 == 0 else "a green tree"], "seed": number})
             values = (f"{user}-{number}", f"j{number}", user, f"none/{user}-{number}.png", 64, 64, number, long_ago, text)
             db.execute(f"insert into picture ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
         fill(db)
     house.studio.book.shelf_changed()
     missing = f"**/{user}-*"
     visit.context.route(missing, lambda route: route.fulfill(body=small(), content_type="image/png"))
-    visit.reload()
     return ids[0], ids[1]
 
 
@@ -186,6 +187,7 @@ def drag_up(visit: Visit, words: str, before: str) -> None:
     """By mouse, from below what is seen of a long list: held at its upper edge, the list goes on until the other is in sight."""
     mouse, row, room = visit.page.mouse, job(visit, words), visit.page.locator(".panel-page:visible")
     row.evaluate("row => row.scrollIntoView({ block: 'nearest' })")  # the list may be drawn anew meanwhile
+    assert room.evaluate("room => room.scrollTop") > 0, "the list is no longer than what is seen of it"
     start, seen = box(visit, words), room.bounding_box()
     assert seen
     mouse.move(start["x"] + 90, start["y"] + start["height"] / 2)
