@@ -112,10 +112,10 @@ def test_the_brush_follows_its_closed_form(inpaint: Easel) -> None:
       const stroke = new inside.stroke.Stroke(layer, { hardness });
       stroke.to(60.25, 50.5, size / 2);
       stroke.to(140, 101.75, size / 2);
-      return [...layer.bytes];
+      return harness_bytes(layer.bytes);
     }"""
     for size, hardness in [(60, 0.5), (60, 0.0), (61, 1.0), (1, 1.0), (7, 0.8), (2.5, 0.3)]:
-        painted = np.array(inpaint.js(asked, [size, hardness])).reshape(160, 200)
+        painted = np.frombuffer(inpaint.js(asked, [size, hardness]).encode("latin-1"), np.uint8).reshape(160, 200).astype(int)
         expected = closed_form((160, 200), (60.25, 50.5), (140, 101.75), size / 2, hardness)
         assert np.abs(painted - expected).max() <= (0 if hardness == 1.0 and size == 1 else 1), (size, hardness)
         assert np.mean(painted != expected) < 0.001
@@ -150,7 +150,7 @@ DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimatio
 def test_undo_and_redo_lead_through_every_state_byte_for_byte(inpaint: Easel) -> None:
     chance = random.Random(4)
     inpaint.actual()
-    states = [inpaint.layer()]
+    states = [inpaint.print()]
     for _ in range(12):
         act = chance.choice(["stroke", "stroke", "stroke", "eraser", "brush", "clear", "invert", "fill"])
         if act == "stroke":
@@ -159,21 +159,22 @@ def test_undo_and_redo_lead_through_every_state_byte_for_byte(inpaint: Easel) ->
         else:
             inpaint.part(act).click()
         inpaint.js(DRAWN)
-        now = inpaint.layer()
-        if not np.array_equal(now, states[-1]) or act == "stroke":
+        now = inpaint.print()
+        if now != states[-1] or act == "stroke":
             states.append(now)
+    assert len({*states}) > 4
     canvas = inpaint.part("canvas")
     canvas.focus()
     for state in reversed(states[:-1]):
         inpaint.page.keyboard.press("Control+z")
         inpaint.js(DRAWN)
-        assert np.array_equal(inpaint.layer(), state)
+        assert inpaint.print() == state
     for state in states[1:]:
         inpaint.page.keyboard.press("Control+Shift+z")
-        assert np.array_equal(inpaint.layer(), state)
+        assert inpaint.print() == state
     inpaint.page.keyboard.press("Control+z")
     inpaint.page.keyboard.press("Control+y")
-    assert np.array_equal(inpaint.layer(), states[-1])
+    assert inpaint.print() == states[-1]
 
 
 def test_clear_keeps_the_picture_and_inverting_twice_changes_nothing(inpaint: Easel) -> None:

@@ -6,9 +6,10 @@ import threading
 from collections.abc import Generator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import APIRequestContext, Browser
 
-from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, visiting, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, visiting, wait_for, without_a_page
+from tests.support.toys import wait_until
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "house", "open_house", "visit"]
@@ -140,23 +141,21 @@ def test_nobody_gets_the_settings_of_another_person(visit: Visit, house: House, 
     visit.generate("a secret garden")
     visit.finished()
     stolen = visit.part("picture").get_attribute("src")
-    with visiting(house, browser) as other:
-        other.generate("a ball")
-        other.finished()
-        identity = (stolen or "").split("/")[1].removesuffix(".png")
-        other.page.evaluate(
-            """async (id) => {
-              const config = await (await fetch('/config')).json();
-              const event = config.dependencies.find((entry) => entry.targets.some((target) => target[1] === 'send'));
-              const body = { data: [], event_data: { id }, fn_index: event.id, session_hash: 'x', trigger_id: event.targets[0][0] };
-              const headers = { 'Content-Type': 'application/json' };
-              const answer = await fetch('/gradio_api/run/predict', { method: 'POST', headers, body: JSON.stringify(body) });
-              window.answer = await answer.text();
-            }""",
-            identity,
-        )
-        assert "a secret garden" not in other.page.evaluate("window.answer")
-        assert "not among yours" in other.page.evaluate("window.answer")
+    identity = (stolen or "").split("/")[1].removesuffix(".png")
+
+    def settings(who: APIRequestContext) -> str:
+        """What is answered to whoever presses Use these settings as the page would."""
+        config = who.get(f"{house.url}config").json()
+        event = next(each for each in config["dependencies"] if any(target[1] == "send" for target in each["targets"]))
+        pressed = {"event_data": {"id": identity}, "fn_index": event["id"], "trigger_id": event["targets"][0][0]}
+        body = {"data": [], "session_hash": "x", **pressed}
+        return who.post(f"{house.url}gradio_api/run/predict", data=body).text()
+
+    with without_a_page(browser) as other:
+        other.get(house.url)
+        answer = settings(other)
+    assert "a secret garden" not in answer and "not among yours" in answer
+    assert "a secret garden" in settings(visit.context.request)
 
 
 OVERLAPS = """() => {
@@ -256,14 +255,14 @@ def test_a_lost_connection_is_told_and_mends_itself(house: House, browser: Brows
         visit.finished()
 
 
-def test_other_programs_may_call_txt2img_by_field_names(visit: Visit, house: House) -> None:
+def test_other_programs_may_call_txt2img_by_field_names(house: House, browser: Browser) -> None:
     values = {"prompt": "from a program", "steps": 3, "seed": "7"}
     headers = {"Content-Type": "application/json"}
-    answer = visit.context.request.post(f"{house.url}gradio_api/call/v2/txt2img", data=values, headers=headers)
-    event = answer.json()["event_id"]
-    told = visit.context.request.get(f"{house.url}gradio_api/call/txt2img/{event}").text()
+    with without_a_page(browser) as program:
+        answer = program.post(f"{house.url}gradio_api/call/v2/txt2img", data=values, headers=headers)
+        told = program.get(f"{house.url}gradio_api/call/txt2img/{answer.json()['event_id']}").text()
     assert "event: complete" in told
-    wait_for(visit.page, lambda: house.runner.drawn[-1].prompt == "from a program")
+    wait_until(lambda: house.runner.drawn[-1].prompt == "from a program", 30)
     assert (house.runner.drawn[-1].steps, house.runner.drawn[-1].seed) == (3, 7)
 
 

@@ -8,12 +8,28 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from pipelines import OWN_VAE, ImageToImage
-from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, visiting, wait_for
+from tests.support.page_fixtures import House, Visit, as_left, at_rest, browser, house, house_with, visit, visiting, wait_for
 from tests.support.toys import png, wait_until
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser", "house", "open_house", "visit"]
+__all__ = ["as_left", "browser", "house", "open_house", "visit"]
 open_house = house_with("img2img", "controlnet")
+TEXTS = {"prompt": "", "negative_prompt": "", "seed": "-1"}
+NUMBERS = {"width": 128, "height": 128, "steps": 20}
+
+
+@pytest.fixture
+def form(as_left: Visit) -> Visit:
+    """The form of text to image as it begins, on the page that is there: for tests of what is written into it."""
+    page, begun = as_left.page, {**TEXTS, **NUMBERS}
+    as_left.open_tab("Text to image")
+    for name, value in TEXTS.items():
+        as_left.control(name).fill(value)
+    for name, value in NUMBERS.items():
+        page.evaluate("([name, value]) => inside.dom.enter(name, value)", [f"#txt2img-{name}", value])
+    wait_for(page, lambda: page.evaluate("names => names.map((name) => inside.page.forms.txt2img[name])", [*begun]) == [*begun.values()])
+    at_rest(page)
+    return as_left
 
 
 def test_the_prompt_has_the_focus_typing_does_not_post_at_each_key_and_nobody_is_typed_over(visit: Visit) -> None:
@@ -99,16 +115,16 @@ def test_kept_values_that_no_longer_fit_are_left_alone_and_dark_is_remembered(vi
     visit.finished()
 
 
-def test_dice_and_the_last_seed_are_one_click_away_and_every_control_has_a_name(visit: Visit) -> None:
-    visit.set("seed", "1234")
-    visit.generate("a ball")
-    visit.finished()
-    visit.page.locator("#txt2img-dice").click()
-    wait_for(visit.page, lambda: visit.control("seed").input_value() == "-1")
-    visit.page.locator("#txt2img-reuse").click()
-    wait_for(visit.page, lambda: visit.control("seed").input_value() == "1234")
-    visit.unfold()
-    unnamed = visit.page.evaluate(
+def test_dice_and_the_last_seed_are_one_click_away_and_every_control_has_a_name(form: Visit) -> None:
+    form.set("seed", "1234")
+    form.generate("a ball")
+    form.finished()
+    form.page.locator("#txt2img-dice").click()
+    wait_for(form.page, lambda: form.control("seed").input_value() == "-1")
+    form.page.locator("#txt2img-reuse").click()
+    wait_for(form.page, lambda: form.control("seed").input_value() == "1234")
+    form.unfold()
+    unnamed = form.page.evaluate(
         """() => [...document.querySelectorAll('input, textarea, select, button, [role=button], [role=slider]')]
           .filter((part) => part.getClientRects().length)
           .filter((part) => !(part.labels?.length || part.getAttribute('aria-label') || part.getAttribute('aria-labelledby')
@@ -127,66 +143,66 @@ def test_an_example_is_one_click_away_and_can_be_taken_back(visit: Visit) -> Non
     expect(example).to_be_visible()
 
 
-def test_the_weight_keys_step_words_and_tags_as_often_as_they_are_pressed_and_undo_takes_them_back(visit: Visit) -> None:
-    visit.control("prompt").fill("a red house")
-    visit.control("prompt").evaluate("field => field.setSelectionRange(3, 3)")
-    visit.page.keyboard.press("Control+ArrowUp")
-    visit.page.keyboard.press("Control+ArrowUp")
-    assert visit.control("prompt").input_value() == "a (red:1.2) house"
-    visit.page.keyboard.press("Control+z")
-    assert visit.control("prompt").input_value() == "a (red:1.1) house"
-    field = visit.control("prompt")
+def test_the_weight_keys_step_words_and_tags_as_often_as_they_are_pressed_and_undo_takes_them_back(form: Visit) -> None:
+    form.control("prompt").fill("a red house")
+    form.control("prompt").evaluate("field => field.setSelectionRange(3, 3)")
+    form.page.keyboard.press("Control+ArrowUp")
+    form.page.keyboard.press("Control+ArrowUp")
+    assert form.control("prompt").input_value() == "a (red:1.2) house"
+    form.page.keyboard.press("Control+z")
+    assert form.control("prompt").input_value() == "a (red:1.1) house"
+    field = form.control("prompt")
     field.fill("🦊 <lora:ink:0.8:0.6> house")
     field.evaluate("field => field.setSelectionRange(16, 16)")
     for _ in range(3):
-        visit.page.keyboard.press("Control+ArrowUp")
+        form.page.keyboard.press("Control+ArrowUp")
     assert field.input_value() == "🦊 <lora:ink:0.95:0.6> house"
-    visit.page.keyboard.type("5")
+    form.page.keyboard.type("5")
     assert field.input_value() == "🦊 <lora:ink:0.955:0.6> house"
     for _ in range(4):
-        visit.page.keyboard.press("Control+z")
+        form.page.keyboard.press("Control+z")
     assert field.input_value() == "🦊 <lora:ink:0.8:0.6> house"
 
 
 def test_the_prompt_is_counted_a_schedule_is_told_in_steps_and_ctrl_slash_switches_words_off_and_on(
-    visit: Visit,
+    form: Visit,
 ) -> None:
-    notes = visit.page.locator("#txt2img-notes")
-    visit.control("prompt").fill("a red house and astronaut")
-    wait_for(visit.page, lambda: "does not know: astronaut" in (notes.text_content() or ""))
+    notes = form.page.locator("#txt2img-notes")
+    form.control("prompt").fill("a red house and astronaut")
+    wait_for(form.page, lambda: "does not know: astronaut" in (notes.text_content() or ""))
     assert "Add a checkpoint to draw it." in (notes.text_content() or "")
-    visit.control("prompt").fill("a red house, " * 30)
-    wait_for(visit.page, lambda: "120 / 150" in (notes.text_content() or ""))
+    form.control("prompt").fill("a red house, " * 30)
+    wait_for(form.page, lambda: "120 / 150" in (notes.text_content() or ""))
     assert "Part 2 begins at" in (notes.text_content() or "")
-    drawn = visit.page.locator("#txt2img-notes [data-part=drawn]")
-    field = visit.control("prompt")
+    drawn = form.page.locator("#txt2img-notes [data-part=drawn]")
+    field = form.control("prompt")
     field.fill("a house, [day:night:0.5]")
-    visit.control("steps").fill("10")
+    form.control("steps").fill("10")
     expect(drawn).to_contain_text("day for steps 1–6, night for steps 7–10.")
     field.evaluate("field => (field.focus(), field.setSelectionRange(4, 4))")
-    visit.page.keyboard.press("Control+/")
+    form.page.keyboard.press("Control+/")
     assert field.input_value() == "~~a house~~, [day:night:0.5]"
     expect(drawn).to_contain_text("Switched off: “a house”.")
-    with visit.another_picture():
-        visit.generate()
-    assert visit.house.runner.drawn[-1].prompt == "~~a house~~, [day:night:0.5]", "the record keeps both"
+    with form.another_picture():
+        form.generate()
+    assert form.house.runner.drawn[-1].prompt == "~~a house~~, [day:night:0.5]", "the record keeps both"
     field.evaluate("field => (field.focus(), field.setSelectionRange(4, 4))")
-    visit.page.keyboard.press("Control+/")
+    form.page.keyboard.press("Control+/")
     assert field.input_value() == "a house, [day:night:0.5]"
     expect(drawn).not_to_contain_text("Switched off")
 
 
-def test_who_goes_on_to_another_field_at_once_keeps_the_keys_there(visit: Visit) -> None:
-    prompt, steps = visit.control("prompt"), visit.control("steps").element_handle()
-    expect(prompt).to_be_focused()
+def test_who_goes_on_to_another_field_at_once_keeps_the_keys_there(form: Visit) -> None:
+    prompt, steps = form.control("prompt"), form.control("steps").element_handle()
+    prompt.focus()
     for _ in range(6):  # three in four of them lost the keys to a text that was just drawn, where they were lost at all
         prompt.fill("a red house, " * 30)
         prompt.fill("a house")
-        visit.page.evaluate("field => (field.focus(), field.select())", steps)
-        visit.page.wait_for_timeout(60)
-        visit.page.keyboard.type("10")
+        form.page.evaluate("field => (field.focus(), field.select())", steps)
+        form.page.wait_for_timeout(60)
+        form.page.keyboard.type("10")
         expect(prompt).to_have_value("a house")
-    expect(visit.control("steps")).to_have_value("10")
+    expect(form.control("steps")).to_have_value("10")
 
 
 def test_on_a_phone_no_keyboard_comes_up_by_itself(house: House, browser: Browser) -> None:
@@ -194,9 +210,9 @@ def test_on_a_phone_no_keyboard_comes_up_by_itself(house: House, browser: Browse
         assert phone.page.evaluate("() => document.activeElement === document.body")
 
 
-def test_a_prompt_is_coloured_while_it_is_typed_and_an_edge_of_its_time_line_is_dragged(visit: Visit) -> None:
-    page, field = visit.page, visit.control("prompt")
-    visit.set("steps", "10")
+def test_a_prompt_is_coloured_while_it_is_typed_and_an_edge_of_its_time_line_is_dragged(form: Visit) -> None:
+    page, field = form.page, form.control("prompt")
+    form.set("steps", "10")
     field.click()
     page.keyboard.type("🦊 (red:1.2), ~~snow~~, [day:night:0.5]")
     words = page.locator("#txt2img-prompt .layer-words")
@@ -227,14 +243,14 @@ def test_a_prompt_is_coloured_while_it_is_typed_and_an_edge_of_its_time_line_is_
     assert field.input_value().endswith("[day:night:0.4]") and page.evaluate("() => document.activeElement.role") == "slider"
 
 
-def test_the_negative_prompt_and_a_second_pass_have_lines_of_their_own_whose_edges_and_texts_follow_each_other(visit: Visit) -> None:
-    page = visit.page
-    visit.set("steps", "10")
-    visit.unfold("Hires fix")
+def test_the_negative_prompt_and_a_second_pass_have_lines_of_their_own_whose_edges_and_texts_follow_each_other(form: Visit) -> None:
+    page = form.page
+    form.set("steps", "10")
+    form.unfold("Hires fix")
     page.locator("#txt2img-hires input[type=checkbox]").check()
-    visit.control("prompt").fill("a ball")
-    visit.control("negative_prompt").fill("[fog:rain:0.5]")
-    visit.control("hires_prompt").fill("[red:blue:1.5] ball")
+    form.control("prompt").fill("a ball")
+    form.control("negative_prompt").fill("[fog:rain:0.5]")
+    form.control("hires_prompt").fill("[red:blue:1.5] ball")
     lines = page.locator("#txt2img-notes .time-line")
     expect(lines.locator(".time-title")).to_have_text(["Negative prompt", "Second pass", "Negative prompt of the second pass"])
 
@@ -247,58 +263,60 @@ def test_the_negative_prompt_and_a_second_pass_have_lines_of_their_own_whose_edg
         page.mouse.up()
 
     drag(lines.nth(0), 0.3)
-    assert visit.control("negative_prompt").input_value() == "[fog:rain:0.2]"
+    assert form.control("negative_prompt").input_value() == "[fog:rain:0.2]"
     drag(lines.nth(1), 0.8)
-    assert visit.control("hires_prompt").input_value() == "[red:blue:1.7] ball", "of the second pass blue is said from its ninth step on"
+    assert form.control("hires_prompt").input_value() == "[red:blue:1.7] ball", "of the second pass blue is said from its ninth step on"
     expect(page.locator("#txt2img-notes [data-part=drawn]")).to_contain_text("In the second pass: “[red:blue:1.7]”: red for steps 1–8")
     page.keyboard.press("Control+z")
-    assert visit.control("hires_prompt").input_value() == "[red:blue:1.5] ball"
-    visit.control("hires_prompt").fill("[red:blue:13] ball")
+    assert form.control("hires_prompt").input_value() == "[red:blue:1.5] ball"
+    form.control("hires_prompt").fill("[red:blue:13] ball")
     expect(lines.nth(1).locator(".time-edge")).to_have_attribute("aria-valuenow", "5")
-    visit.control("negative_prompt").fill("fog")
+    form.control("negative_prompt").fill("fog")
     expect(lines).to_have_count(1)
+    form.control("hires_prompt").fill("")
+    page.locator("#txt2img-hires input[type=checkbox]").uncheck()
 
 
-def test_an_aspect_is_one_click_in_each_form_for_itself_and_swap_turns_it(visit: Visit) -> None:
-    visit.page.get_by_role("button", name="3:2").click()
-    wait_for(visit.page, lambda: visit.control("width").input_value() == "160")
-    visit.open_tab("ControlNet")
-    pressed = visit.page.locator("button.aspect[aria-pressed=true]:visible")
-    wait_for(visit.page, lambda: pressed.all_inner_texts() == ["1:1"])
-    visit.open_tab("Text to image")
-    wait_for(visit.page, lambda: pressed.all_inner_texts() == ["3:2"])
-    visit.page.locator("#txt2img-swap").click()
-    wait_for(visit.page, lambda: visit.control("height").input_value() == "160")
-    assert visit.page.get_by_role("button", name="2:3").get_attribute("aria-pressed") == "true"
+def test_an_aspect_is_one_click_in_each_form_for_itself_and_swap_turns_it(form: Visit) -> None:
+    form.page.get_by_role("button", name="3:2").click()
+    wait_for(form.page, lambda: form.control("width").input_value() == "160")
+    form.open_tab("ControlNet")
+    pressed = form.page.locator("button.aspect[aria-pressed=true]:visible")
+    wait_for(form.page, lambda: pressed.all_inner_texts() == ["1:1"])
+    form.open_tab("Text to image")
+    wait_for(form.page, lambda: pressed.all_inner_texts() == ["3:2"])
+    form.page.locator("#txt2img-swap").click()
+    wait_for(form.page, lambda: form.control("height").input_value() == "160")
+    assert form.page.get_by_role("button", name="2:3").get_attribute("aria-pressed") == "true"
 
 
-def test_a_size_outside_its_limits_is_refused_in_a_sentence_and_one_between_two_steps_is_adjusted(visit: Visit, house: House) -> None:
-    visit.set("width", "50000")
-    visit.generate("a ball")
-    toast = visit.page.locator(".toast-wrap")
-    wait_for(visit.page, lambda: "Width must be between 64 and" in (toast.text_content() or ""))
-    visit.set("width", "65")
-    with visit.another_picture():
-        visit.generate("a ball")
-    visit.page.get_by_text("Width is 64 instead of 65: multiples of 8 only.").wait_for()
+def test_a_size_outside_its_limits_is_refused_in_a_sentence_and_one_between_two_steps_is_adjusted(form: Visit, house: House) -> None:
+    form.set("width", "50000")
+    form.generate("a ball")
+    toast = form.page.locator(".toast-wrap")
+    wait_for(form.page, lambda: "Width must be between 64 and" in (toast.text_content() or ""))
+    form.set("width", "65")
+    with form.another_picture():
+        form.generate("a ball")
+    form.page.get_by_text("Width is 64 instead of 65: multiples of 8 only.").wait_for()
     assert house.runner.drawn[-1].width == 64
-    expect(visit.control("width")).to_have_value("64")  # the form shows what was used
+    expect(form.control("width")).to_have_value("64")  # the form shows what was used
 
 
-def test_the_row_of_guidance_says_what_it_costs_and_shows_what_its_fields_do_once_it_is_open(visit: Visit, house: House) -> None:
-    fold = visit.page.locator("#txt2img-guidance")
-    at_rest, cost, shots = fold.locator(".row-value"), fold.locator("[data-part=cost]"), fold.locator(".guiding-shots img")
-    expect(at_rest).to_have_text("as usual")
+def test_the_row_of_guidance_says_what_it_costs_and_shows_what_its_fields_do_once_it_is_open(form: Visit, house: House) -> None:
+    fold = form.page.locator("#txt2img-guidance")
+    value, cost, shots = fold.locator(".row-value"), fold.locator("[data-part=cost]"), fold.locator(".guiding-shots img")
+    expect(value).to_have_text("as usual")
     assert shots.count() == 0
-    visit.unfold("Guidance")
+    form.unfold("Guidance")
     expect(cost).to_have_text("As many calls of the network as ever.")
-    wait_for(visit.page, lambda: shots.count() == 12 and shots.evaluate_all("all => all.every((each) => each.naturalWidth > 100)"))
+    wait_for(form.page, lambda: shots.count() == 12 and shots.evaluate_all("all => all.every((each) => each.naturalWidth > 100)"))
     fold.get_by_label("Third look").click()
-    visit.page.get_by_role("option", name="PAG").click()
+    form.page.get_by_role("option", name="PAG").click()
     expect(cost).to_have_text("+50 % calls of the network.")
-    visit.set("guidance_until", "0.25")
+    form.set("guidance_until", "0.25")
     expect(cost).to_have_text("−25 % calls of the network.")
-    expect(at_rest).to_have_text("0 % to 25 %, PAG")
-    with visit.another_picture():
-        visit.generate("a red house")
+    expect(value).to_have_text("0 % to 25 %, PAG")
+    with form.another_picture():
+        form.generate("a red house")
     assert (house.runner.drawn[-1].third_look, house.runner.drawn[-1].guidance_until) == ("PAG", 0.25)

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, FilePayload
 
 from pipelines import ImageToImage, Inpaint, Outpaint
-from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, visiting, wait_for
+from tests.support.page_fixtures import House, Visit, browser, house, house_with, visit, wait_for, without_a_page
 from tests.support.toys import wait_until
 
 pytestmark = pytest.mark.browser
@@ -273,12 +273,14 @@ def test_nobody_can_name_the_picture_of_another_person(visit: Visit, house: Hous
     visit.open_tab("Image to image")
     put(visit, "img2img", picture(64, 64, "crimson"))
     theirs = visit.page.evaluate("inside.page.forms.img2img.image")
-    with visiting(house, browser) as other:
-        assert other.page.evaluate("async id => (await fetch(`input/${id}.png`)).status", theirs) == 404
-        assert house.studio
-        with pytest.raises(Exception, match="not stored here"):
-            house.studio.submit(ImageToImage(prompt="x", image=theirs), "somebody else")
-        other.complaints.clear()
+    address = f"{house.url}input/{theirs}.png"
+    assert visit.context.request.get(address).status == 200
+    with without_a_page(browser) as other:
+        other.get(house.url)
+        assert other.get(address).status == 404
+    assert house.studio
+    with pytest.raises(Exception, match="not stored here"):
+        house.studio.submit(ImageToImage(prompt="x", image=theirs), "somebody else")
 
 
 def test_a_stage_follows_jobs_of_its_own_kind(visit: Visit, house: House) -> None:

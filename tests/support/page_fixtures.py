@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, Request, expect
+from playwright.sync_api import APIRequestContext, Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, Request, expect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.library.catalog import Catalog
@@ -337,14 +337,22 @@ def another_page(browser: Browser, url: str, **options: Any) -> Generator[Page]:
 
 
 @contextmanager
-def visiting(house: House, browser: Browser, page: Page | None = None, **options: Any) -> Generator[Visit]:
-    """A visit to the page at rest, in another window than the shared one unless a page is given."""
+def without_a_page(browser: Browser) -> Generator[APIRequestContext]:
+    """Somebody else, with cookies of their own, who asks as a program does: no page is loaded for what none is needed for."""
+    with closing(browser.new_context()) as window:
+        yield window.request
+
+
+@contextmanager
+def visiting(house: House, browser: Browser, page: Page | None = None, there: bool = False, **options: Any) -> Generator[Visit]:
+    """A visit to the page at rest, in another window than the shared one unless a page is given, which may be `there` already."""
     with nullcontext(page) if page else another_page(browser, house.url, **options) as page:
         page.set_default_timeout(30_000)
         visit = Visit(house, page.context, page, [], [], set())
         with heard(page, visit.complaints):
             page.on("request", visit.note)
-            visit.go()
+            if not there:
+                visit.go()
             yield visit
             page.remove_listener("request", visit.note)
 
@@ -374,6 +382,16 @@ def visit(house: House, browser: Browser) -> Generator[Visit]:
         yield visit
         assert visit.complaints == []
         assert visit.hosts <= {f"127.0.0.1:{house.port}", "inline"}
+
+
+@pytest.fixture
+def as_left(house: House, browser: Browser) -> Generator[Visit]:
+    """The page as the last test left it that asked for this too, or a new one where another test has loaded it since: see `still_well`."""
+    page = SHARED.get(browser)
+    there = bool(page and page.evaluate("() => window.asLeft"))
+    with visiting(house, browser, page if there else shared_page(browser, house.url), there) as visit, still_well(visit):
+        visit.page.evaluate("() => { window.asLeft = true; }")
+        yield visit
 
 
 @pytest.fixture(scope="module")
