@@ -22,6 +22,7 @@ from pipelines.jobs.outputs import Outputs, inspect
 from pipelines.jobs.runner import Runner
 from pipelines.jobs.worker import Openers, Worker, alone
 from pipelines.metadata.two_passes import first_pass
+from pipelines.people.passwords import Passwords
 from pipelines.people.people import People
 from pipelines.preprocessors.annotators import Annotators
 from pipelines.requests.made_for import draws
@@ -90,19 +91,21 @@ class Services:
         tags: TagFolders | None = None,
         steps: KeptSteps | None = None,
         further: Callable[[], Openers] = alone,
+        passwords: Passwords | None = None,
     ) -> None:
         """`weights`: the folder that downloaded and converted models go to. `inputs`: shared with the runner; else beside the outputs.
 
         `annotators`: the weights of preprocessors, shared with the runner; without it, there are none. `hub`: where downloads come from.
         `guest_disk`: bytes that each guest's pictures and inputs may take; 0 for no limit. `wildcards`, `tags`, `steps` (those
         that are kept, shared with the runner): without it, there are none. `further`: what opens further devices, see `Worker`.
+        `passwords`: how they are hashed, if not as usual.
         """
         self._catalog, self.book, self.wildcards = catalog, book, wildcards or WildcardFolders([])
         self.library = Library(catalog, weights, hub)
         self.steps = steps or KeptSteps(outputs.folder, 0)
         kept, annotators = inputs or Inputs(outputs.folder / INPUTS), annotators or Annotators([], outputs.folder / ".none")
         self.clips = outputs.clips
-        self._join_people(kept, guest_disk)
+        self._join_people(kept, guest_disk, passwords)
         self._join_worker(outputs, open_runner, further)
         self._join_previews(annotators)
         self._join_writing(outputs, tags or TagFolders([]))
@@ -113,9 +116,9 @@ class Services:
         self.finishes = Finishes(FinishFiles(outputs.folder), self._bench())
         self._join_grids()
 
-    def _join_people(self, kept: Inputs, guest_disk: int) -> None:
+    def _join_people(self, kept: Inputs, guest_disk: int, passwords: Passwords | None) -> None:
         """Who comes in, what of the disk is theirs, and what they bring."""
-        self.people = People(self.book.file)
+        self.people = People(self.book.file, passwords=passwords)
         self.disk = DiskQuota(self.book, kept, guest_disk)
         self.disk.bounded_by(lambda user: self.people.quota(user).disk)
         self.uploads = Uploads(kept, self.book, self.disk)

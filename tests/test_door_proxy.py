@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -17,7 +17,7 @@ import pytest
 
 from models.errors import UserError
 from pipelines.people.roles import LINKED
-from tests.support.doors import PASSWORD, Answer, RunningDoor, answer_of, route_paths, running_door
+from tests.support.doors import PASSWORD, Answer, RunningDoor, answer_of, example_page, route_paths, running_door
 from tests.support.proxy import Proxy, running_proxy
 from tests.support.toys import toy_studio
 from ui import page as real_page
@@ -29,6 +29,7 @@ from ui.server import Door, create_app
 
 pytest_plugins = ("tests.support.door_fixtures",)
 TYPEFACE = re.compile(r"/static/(inter|fraunces)\.[0-9a-f]{16}\.woff2")  # the login is written in them
+Visitors = dict[str, tuple[Role, Callable[..., Answer], dict[str, str]]]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -129,7 +130,7 @@ def test_guesses_through_an_unnamed_proxy_leave_the_owner_and_others_alone(tmp_p
     from starlette.testclient import TestClient
 
     studio = toy_studio(tmp_path, start=False)
-    client = TestClient(create_app(studio, real_page, Door(password=PASSWORD)), "http://localhost", client=("127.0.0.1", 1))
+    client = TestClient(create_app(studio, example_page, Door(password=PASSWORD)), "http://localhost", client=("127.0.0.1", 1))
 
     def log_in(password: str, via: str = "") -> int:
         headers = {"X-Forwarded-For": via} if via else {}
@@ -152,18 +153,20 @@ def test_a_proxy_is_named_by_its_address() -> None:
 
 
 @pytest.fixture(scope="module")
-def blocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    studio = toy_studio(tmp_path_factory.mktemp("blocks"), start=False)
-    yield real_page(studio)
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """As the one behind the proxy, to look into."""
+    studio = toy_studio(tmp_path_factory.mktemp("app"), start=False)
+    yield create_app(studio, real_page, Door(password=PASSWORD))
     studio.close()
 
 
-def visitors(behind: Behind) -> dict[str, tuple[Role, Any, dict[str, str]]]:
+@pytest.fixture(scope="module")
+def visitors(behind: Behind) -> Visitors:
     """Everybody who may come: the role that they should have, the way that they ask, and what they send each time."""
     login = f"atelier_user={behind.log_in().cookies['atelier_user']}"
     direct, through, here, lan = behind.door.ask, behind.ask, "localhost", f"lan.test:{behind.door.port}"
     owner = {"Host": here, "Cookie": login}
-    found: dict[str, tuple[Role, Any, dict[str, str]]] = {
+    found: Visitors = {
         "at the machine": ("owner", direct, owner),
         "in the network": ("artist", direct, {"Host": lan, "Cookie": login}),
         "through the proxy": ("artist", through, {"Cookie": login}),
@@ -190,9 +193,9 @@ def come_in(behind: Behind, token: str) -> str:
     return f"atelier_user={named.cookies['atelier_user']}"
 
 
-def test_every_route_serves_its_role_and_no_lower_one(behind: Behind, table: list[Address]) -> None:
+def test_every_route_serves_its_role_and_no_lower_one(visitors: Visitors, table: list[Address]) -> None:
     assert len(table) > 45
-    for visitor, (have, ask, headers) in visitors(behind).items():
+    for visitor, (have, ask, headers) in visitors.items():
         for method, path, least, _ in table:
             if path in ("/logout", "/queue") or path.startswith("/join"):
                 continue  # the first would end it, the second waits, the third is open
@@ -207,9 +210,9 @@ def test_every_route_serves_its_role_and_no_lower_one(behind: Behind, table: lis
                 assert status not in (401, 403) and status < 500, (visitor, method, path, status)
 
 
-def test_every_handler_and_function_serves_its_role_and_no_lower_one(behind: Behind, blocks: Any) -> None:
+def test_every_handler_and_function_serves_its_role_and_no_lower_one(behind: Behind, visitors: Visitors, app: Any) -> None:
     asked: dict[str, tuple[Role, str, dict[str, Any]]] = {}
-    login = visitors(behind)["at the machine"][2]
+    login, blocks = visitors["at the machine"][2], app.routes[-1].app.blocks
     parts = behind.door.ask("GET", "/config", headers=login).json()["components"]  # another process numbers them otherwise
     numbers = {name: part["id"] for part in parts for name in part["props"].get("server_fns") or []}
     for block in blocks.blocks.values():
@@ -222,7 +225,7 @@ def test_every_handler_and_function_serves_its_role_and_no_lower_one(behind: Beh
             asked[f"handler {event.fn.__name__}"] = (declared(event.fn) or "owner", "/gradio_api/run/predict", body)
     assert len(asked) > 20
     assert len({name for name, _ in callables(blocks)}) > len(asked)
-    for visitor, (have, ask, headers) in visitors(behind).items():
+    for visitor, (have, ask, headers) in visitors.items():
         for name, (least, path, body) in asked.items():
             sent = json.dumps(body | {"session_hash": "s"})
             status = ask("POST", path, sent, {"Content-Type": "application/json"} | headers).status
@@ -230,14 +233,12 @@ def test_every_handler_and_function_serves_its_role_and_no_lower_one(behind: Beh
             assert status == refused or (refused is None and status in (200, 422)), (visitor, name, status)
 
 
-def test_no_route_answers_a_stranger_directly_or_through_the_proxy(behind: Behind, tmp_path: Path, table: list[Address]) -> None:
+def test_no_route_answers_a_stranger_directly_or_through_the_proxy(visitors: Visitors, app: Any, table: list[Address]) -> None:
     open_paths = {re.sub(r"{\w+}", "x", path) for _, path, least, _ in table if least == "anyone"}
     assert open_paths == {"/login", "/healthz", "/join/x", "/certificate", "/certificate/studio.crt"}
-    studio = toy_studio(tmp_path, start=False)
-    paths = route_paths(create_app(studio, real_page, Door(password=PASSWORD)))
-    studio.close()
+    paths = route_paths(app)
     assert len(paths) > 60
-    for visitor, (have, ask, headers) in visitors(behind).items():
+    for visitor, (have, ask, headers) in visitors.items():
         for path in sorted(paths) if have == "anyone" else []:
             for method in ("GET", "POST"):
                 status = ask(method, quote(path), None, headers).status

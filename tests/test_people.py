@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 
 from models.errors import UserError
 from pipelines import TextToImage
@@ -22,9 +21,9 @@ from pipelines.people.records import Quota, Session, hash_of
 from pipelines.people.roles import RANK, ROLES, Role, admits, may
 from pipelines.people.rules import Maker, Wanted
 from tests.support.book_files import opened
+from tests.support.toys import QUICK
 
 OWNER = Maker("owner", "owner")
-QUICK = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
 
 
 class Clock:

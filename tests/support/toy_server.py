@@ -1,10 +1,12 @@
-"""The real server with the real page around a toy runner, for processes that are to be killed."""
+"""The real server with the real page of one tab around a toy runner, for processes that are to be killed."""
 
 from __future__ import annotations
 
 import os
 import time
 from pathlib import Path
+
+import gradio as gr
 
 from bench.served import say_into
 from pipelines.job_book.book import JobBook
@@ -14,6 +16,7 @@ from tests.support.toys import ToyPainter, toy_model_folder
 from ui import page
 from ui.parts.theme import look
 from ui.server import Door, create_app, serve
+from ui.tabs import txt2img
 
 STEP = 0.004  # seconds
 
@@ -31,10 +34,15 @@ def serve_toys(arguments: list[str], log: str) -> None:
     studio = Studio(Catalog(toy_model_folder(outputs.parent / "toy")), kept, book, lambda: ToyPainter(STEP))
     begin = time.monotonic()
     try:
-        serve(create_app(studio, page, Door(), **look()), "127.0.0.1", int(options["--port"]), lambda port: studio.start())
+        serve(create_app(studio, one_tab, Door(), **look()), "127.0.0.1", int(options["--port"]), lambda port: studio.start())
     finally:
         studio.close()
         print(f"closed after {time.monotonic() - begin:.1f} s", flush=True)
+
+
+def one_tab(studio: Studio) -> gr.Blocks:
+    """The page without the tabs that nobody here draws with, most of the work of a start."""
+    return page(studio, [txt2img])
 
 
 def fetch(address: str, folder: str) -> None:
