@@ -90,7 +90,7 @@ def test_every_whole_checkpoint_draws_and_its_picture_names_it_by_hash(shop: Sho
     for entry in catalog.models("checkpoint"):
         if not entry.path.is_relative_to(shop.folder) or entry.identity.variant == "upscale":  # reads a picture
             continue
-        request = resolve(TextToImage(checkpoint=entry.id, prompt="a tree", steps=2, width=64, height=64, seed=1), catalog)
+        request = resolve(TextToImage(checkpoint=entry.id, prompt="a tree", steps=1, width=64, height=64, seed=1), catalog)
         try:
             [picture] = finished(runner.batches(request))
         except UserError as error:
@@ -152,7 +152,7 @@ def test_two_people_swap_checkpoint_vae_and_lora_in_turn(running: Running, shop:
         ada.set("seed", "3")
         ben.set("seed", "3")
         ada.unfold()
-        ada.set("steps", "6")
+        ada.set("steps", "3")
         ada.generate("a blue boat on the sea at day")
         plain, first = picture_of(ada, running, None)
 

@@ -113,6 +113,13 @@ def toy_networks(family: Family, words: int, seed: int = 0, channels_in: int = 4
     return ToyNetworks(unet.eval(), vae.eval(), {key: network.eval() for key, network in encoders.items()})
 
 
+def toy_vae(family: Family, seed: int = 0) -> Any:
+    """The autoencoder alone."""
+    mend_torchvision()
+    torch.manual_seed(seed)
+    return _vae(family).eval()
+
+
 def write_toy_model(
     folder: Path, prediction_type: str = "epsilon", seed: int = 0, family: Family = SD1, zero_snr: bool = False, channels_in: int = 4
 ) -> Path:

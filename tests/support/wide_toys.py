@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from models.families import Family
-from tests.support.toy_weights import ToyNetworks, toy_networks
+from tests.support.toy_weights import ToyNetworks, toy_vae
 
 WORDS = 49408  # of the tokenizer that single files are used with
 DRAWN = 499  # of them
@@ -40,9 +40,9 @@ def wide_networks(family: Family, words: int = WORDS) -> ToyNetworks:
     """Random networks, thin but for the widths by which a family is recognised. The words take most of the room: 76 MB in float16,
     a few hundred vectors over and over, as so many random numbers take their time.
     """
-    small = toy_networks(family, 100)
+    vae = toy_vae(family)
     torch.manual_seed(1)
-    return ToyNetworks(_wide_unet(family).eval(), small.vae, {key: _wide_encoder(key, words).eval() for key in family.text.encoders})
+    return ToyNetworks(_wide_unet(family).eval(), vae, {key: _wide_encoder(key, words).eval() for key in family.text.encoders})
 
 
 def _wide_unet(family: Family) -> Any:
