@@ -321,7 +321,7 @@ def test_a_picture_begins_to_move_its_file_makes_it_again_and_a_thing_is_turned_
     with visit.another_picture():
         visit.generate("a red boat on the sea at dawn")
     visit.send_to("video")
-    numbers(page, "video", frames=4, steps=60, seed=7)  # as quick as it is, a strip has to be seen
+    numbers(page, "video", frames=4, steps=40, seed=7)  # as quick as it is, a strip has to be seen
     page.evaluate(COUNT_FRAMES)
     with visit.another_picture():
         page.locator("#video-generate").click()

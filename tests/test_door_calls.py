@@ -38,10 +38,16 @@ def example(example_door: RunningDoor) -> RunningDoor:
 
 
 @pytest.fixture(scope="module")
-def blocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    studio = toy_studio(tmp_path_factory.mktemp("blocks"), start=False)
-    yield real_page(studio)
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """As the one behind the door, to look into."""
+    studio = toy_studio(tmp_path_factory.mktemp("app"), start=False)
+    yield create_app(studio, real_page, Door())
     studio.close()
+
+
+@pytest.fixture(scope="module")
+def blocks(app: Any) -> Any:
+    return app.routes[-1].app.blocks
 
 
 def guest(door: RunningDoor, name: str = "g") -> dict[str, str]:
@@ -109,9 +115,7 @@ def test_no_call_breaks_on_odd_envelopes(door: RunningDoor, blocks: Any) -> None
     assert "Traceback" not in log_of(door)
 
 
-def test_every_route_takes_odd_methods_queries_and_headers(door: RunningDoor, tmp_path: Path) -> None:
-    studio = toy_studio(tmp_path, start=False)
-    app = create_app(studio, real_page, Door())
+def test_every_route_takes_odd_methods_queries_and_headers(door: RunningDoor, app: Any) -> None:
     paths = {quote(path) for path in route_paths(app)}
     assert len(paths) > 60
     for path in sorted(paths):
@@ -122,7 +126,6 @@ def test_every_route_takes_odd_methods_queries_and_headers(door: RunningDoor, tm
             answer = door.ask(method, path + query, headers=guest(door) | {"Cookie": "atelier_user=\xe9\xa0; =;;", "Accept": "\xff"})
             assert answer.status < 500, (method, path, answer.text[:200])
     assert "Traceback" not in log_of(door)
-    studio.close()
 
 
 def test_text_beyond_what_a_prompt_can_have_costs_nothing(door: RunningDoor) -> None:
@@ -223,7 +226,7 @@ def test_a_page_that_is_left_finds_what_it_asked_for(door: RunningDoor) -> None:
 
 def test_many_large_pictures_at_once_are_refused_and_nobody_waits(door: RunningDoor) -> None:
     bomb = (Image.new("1", (30_000, 30_000)), Path(door.folder / "bomb.png"))
-    bomb[0].save(bomb[1])
+    bomb[0].save(bomb[1], compress_level=1)
     data, answers = bomb[1].read_bytes(), []
 
     def put() -> None:
@@ -251,13 +254,10 @@ def test_stopping_is_answered_though_many_jobs_wait(door: RunningDoor) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_a_session_of_the_page_costs_little_and_there_are_not_many(tmp_path: Path) -> None:
-    studio = toy_studio(tmp_path, start=False)
-    pages: list[Any] = []
-    app: Any = create_app(studio, lambda each: pages.append(real_page(each)) or pages[0], Door())
-    states = pages[0].state_holder
+def test_a_session_of_the_page_costs_little_and_there_are_not_many(app: Any, blocks: Any) -> None:
+    states = blocks.state_holder
     assert states is app.routes[-1].app.state_holder
-    assert pages[0].app is app.routes[-1].app, "no other was made on the way"
+    assert blocks.app is app.routes[-1].app, "no other was made on the way"
     tracemalloc.start()
     for number in range(300):
         states[f"session {number}"]
@@ -265,7 +265,6 @@ def test_a_session_of_the_page_costs_little_and_there_are_not_many(tmp_path: Pat
     tracemalloc.stop()
     assert len(states.session_data) == 16
     assert held < 10 * 2**20
-    studio.close()
 
 
 def test_no_handler_answers_with_a_file(blocks: Any) -> None:
