@@ -24,7 +24,8 @@ def form(as_left: Visit) -> Visit:
     page, begun = as_left.page, {**TEXTS, **NUMBERS}
     as_left.open_tab("Text to image")
     for name, value in TEXTS.items():
-        as_left.control(name).fill(value)
+        if as_left.control(name).input_value() != value:
+            as_left.control(name).fill(value)
     for name, value in NUMBERS.items():
         page.evaluate("([name, value]) => inside.dom.enter(name, value)", [f"#txt2img-{name}", value])
     wait_for(page, lambda: page.evaluate("names => names.map((name) => inside.page.forms.txt2img[name])", [*begun]) == [*begun.values()])
