@@ -123,6 +123,17 @@ def test_a_grid_that_is_stopped_keeps_what_is_drawn_and_goes_on_after_a_kill(stu
     again.close()
 
 
+def test_a_cell_that_still_comes_to_its_stop_is_drawn_when_the_grid_goes_on(studio: Studio, painter: ToyPainter) -> None:
+    hold(painter, 2)
+    grid = begun(studio)
+    wait_until(lambda: news(studio, grid)["drawn"] == 2 and news(studio, grid)["running"])
+    studio.grids.stop(grid, ME)
+    studio.grids.go_on(grid, ME)
+    hold(painter, 10_000)
+    told = over(studio, grid)
+    assert told["drawn"] == told["count"] == 6
+
+
 def test_a_grid_that_is_drawn_when_the_studio_is_killed_goes_on_by_itself(studio: Studio, painter: ToyPainter, tmp_path: Path) -> None:
     hold(painter, 3)
     grid = begun(studio)

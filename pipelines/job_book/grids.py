@@ -178,17 +178,25 @@ class BookGrids:
         self.change(grid_id, None, places, allowance)
 
     def change(
-        self, grid_id: str, axes: object, places: Collection[str], allowance: Allowance, moved: Mapping[str, str] | None = None
+        self,
+        grid_id: str,
+        axes: object,
+        places: Collection[str],
+        allowance: Allowance,
+        moved: Mapping[str, str] | None = None,
+        ending: Collection[str] = (),
     ) -> list[str]:
         """Other values, and with that other cells. Returns the ids of jobs that wait or run for cells that are no more. `moved`: where each
-        cell that stays has its place now, when the axes themselves are others; without it, all stay where they are.
+        cell that stays has its place now, when the axes themselves are others; without it, all stay where they are. `ending`: the ids of
+        jobs that still run and were told to stop: their cells are to come again.
         """
         with self._file.transaction() as db:
             grid = db.execute("select * from grid where id = ?", (grid_id,)).fetchone()
             if grid is None:
                 raise NotYours
             undrawn = "not exists (select 1 from picture where picture.job = job.id)"
-            db.execute(f"update job set grid = '', cell = '' where grid = ? and state in {ENDED} and {undrawn}", (grid_id,))
+            over = f"(state in {ENDED} or id in ({', '.join('?' * len(ending))}))"
+            db.execute(f"update job set grid = '', cell = '' where grid = ? and {over} and {undrawn}", (grid_id, *ending))
             gone = _relaid(db, grid_id, moved) if moved is not None else []
             known = db.execute("select id, cell, state from job where grid = ?", (grid_id,)).fetchall()
             left = len(set(places) - {row["cell"] for row in known})

@@ -137,7 +137,8 @@ class Grids:
 
     def _changed(self, row: GridRow, axes: object, grid: Grid, moved: Mapping[str, str] | None = None) -> None:
         allowance = replace(self._allow(row.user, row.owner), megapixels=row.megapixels)
-        for job in self._book.grids.change(row.id, axes, {written(place) for place in grid.places}, allowance, moved):
+        ending = [live.job.id for live in self._worker.lives() if live.stop and live.job.grid == row.id]
+        for job in self._book.grids.change(row.id, axes, {written(place) for place in grid.places}, allowance, moved, ending):
             self._worker.stop(job)
         self._jobs.feed(row.id)
         self._worker.changed()
