@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import pkgutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,9 +22,8 @@ from tests.support.faults import Files, open_toys, originals, pictures
 from tests.test_control_memory import write_unit
 
 __all__ = ["originals"]
-SIDE = 32
 SAME: dict[str, Any] = {
-    "prompt": "a red house", "steps": 2, "seed": 5, "width": SIDE, "height": SIDE, "sampler": "DPM++ 2M SDE", "guidance_scale": 1.0,
+    "prompt": "a red house", "steps": 2, "seed": 5, "sampler": "DPM++ 2M SDE", "guidance_scale": 1.0,
 }  # fmt: skip
 TWICE_TWO: dict[str, Any] = {"batch_count": 2, "batch_size": 2}
 PLACES = {
@@ -65,19 +63,19 @@ class Place:
 @pytest.fixture(scope="module")
 def runner(originals: Files) -> Iterator[ModelRunner]:
     write_unit(originals, "controlnet")
-    gc.freeze()  # each failure collects what is left over: of this module, and not of all the libraries
     yield open_toys(originals)
-    gc.unfreeze()
 
 
-def requests(runner: ModelRunner) -> dict[str, Request]:
-    picture, other = (runner.inputs.keep(blots((SIDE, SIDE), seed)) for seed in (1, 2))
+def requests(runner: ModelRunner, side: int = 64) -> dict[str, Request]:
+    """`side`: in pixels; what goes by the queue has 64 at least."""
+    picture, other = (runner.inputs.keep(blots((side, side), seed)) for seed in (1, 2))
     mask, [net] = runner.inputs.keep(mask_of()), runner.catalog.models("controlnet")
-    over: dict[str, Any] = {**SAME, "image": picture, "denoising_strength": 0.9}
+    same: dict[str, Any] = {**SAME, "width": side, "height": side}
+    over: dict[str, Any] = {**same, "image": picture, "denoising_strength": 0.9}
     masked: dict[str, Any] = {**over, "mask": mask, **TWICE_TWO}
     unit = ControlUse(id=net.id, image=other, preprocessor="Canny")
     return {
-        "text": TextToImage(**SAME, **TWICE_TWO),
+        "text": TextToImage(**same, **TWICE_TWO),
         "picture": ImageToImage(**over, **TWICE_TWO),
         "picture given back": ImageToImage(**{**over, "denoising_strength": 0.0}, **TWICE_TWO),
         "loopback": ImageToImage(**over, loops=3, batch_size=2),
@@ -86,7 +84,7 @@ def requests(runner: ModelRunner) -> dict[str, Request]:
         "inpainting, only masked": Inpaint(**masked, area="Only masked", padding=4),
         "inpainting, soft": Inpaint(**masked, soft=True, masked_content="Latent noise"),
         "outpainting": Outpaint(**over, right=72, overlap=16, batch_size=2),
-        "control": Controlled(**SAME, **TWICE_TWO, controls=(unit,)),
+        "control": Controlled(**same, **TWICE_TWO, controls=(unit,)),
         "control of the picture": ImageToImage(**over, **TWICE_TWO, controls=(replace(unit, image=""),)),
         "depth": Depth(**over, **TWICE_TWO, estimator="Starter depth", controls=(ControlUse(id=net.id),)),
     }
@@ -122,7 +120,7 @@ def chosen(name: str, calls: int, kind: str) -> list[int]:
 def test_nothing_is_drawn_twice_and_nothing_is_lost(runner: ModelRunner, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PLACES["estimating depth"], lambda annotator, image: np.asarray(image.convert("L"), np.float32))
     monkeypatch.setattr(runner, "annotator", no_weights)
-    request = requests(runner)[kind]
+    request = requests(runner, 32)[kind]
     with monkeypatch.context() as patch:
         places = {name: watched(patch, path) for name, path in PLACES.items()}
         whole, met = outcome(runner, request), set[str]()

@@ -128,10 +128,7 @@ def _note(run: Run, step: Step, card: Card, follows: bool) -> None:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    runs = Runs(write_library(tmp_path_factory.mktemp("library")))
-    gc.freeze()  # after each drawing what is left over is collected: of this module, and not of all the libraries
-    yield runs
-    gc.unfreeze()
+    yield Runs(write_library(tmp_path_factory.mktemp("library")))
 
 
 def off_by(one: Run, other: Run) -> int:
