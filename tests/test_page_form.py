@@ -118,8 +118,8 @@ def test_kept_values_that_no_longer_fit_are_left_alone_and_dark_is_remembered(vi
 
 def test_dice_and_the_last_seed_are_one_click_away_and_every_control_has_a_name(form: Visit) -> None:
     form.set("seed", "1234")
-    form.generate("a ball")
-    form.finished()
+    with form.another_picture():
+        form.generate("a ball")
     form.page.locator("#txt2img-dice").click()
     wait_for(form.page, lambda: form.control("seed").input_value() == "-1")
     form.page.locator("#txt2img-reuse").click()
