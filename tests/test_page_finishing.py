@@ -1,5 +1,5 @@
 """A picture finished, as its artist does it: app.py on the starter model and a real Chromium. Four small pictures are drawn, one is gone
-over by hires fix, a detail of it is drawn anew in a box that is moved by hand, and the whole is enlarged to 1024 pixels.
+over by hires fix, a detail of it is drawn anew in a box that is moved by hand, and the whole is enlarged to 2048 pixels.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def test_four_pictures_are_drawn_and_one_is_finished_and_every_step_of_it_can_be
     sent(visit, "enlarge")
     visit.page.locator("#enlarge-upscaler input").click()
     visit.page.get_by_role("option", name="Starter x4").click()
-    fill(visit, "enlarge", "factor", "4")
+    fill(visit, "enlarge", "factor", "8")
     large = made(visit, "enlarge")
-    assert pixels(large).size == (1024, 1024) and record(large, Enlarge).upscaler == "starter-upscaler"
+    assert pixels(large).size == (2048, 2048) and record(large, Enlarge).upscaler == "starter-upscaler"
     remade(visit, large)
