@@ -19,7 +19,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from http.client import HTTPConnection, HTTPResponse
 from importlib import import_module
 from pathlib import Path
@@ -33,6 +32,7 @@ from pipelines.people.records import Session, hash_of
 from pipelines.people.records import user_of as user_of_token
 from pipelines.people.roles import Role
 from pipelines.people.rules import Maker, Wanted
+from tests.support.page_files import compress_quickly
 from tests.support.toys import FAR_TOO_LONG, toy_studio
 from ui.door.certificate import OwnCertificate
 from ui.door.connection import Deadlines
@@ -40,13 +40,11 @@ from ui.door.log_lines import open_log
 from ui.door.proxy import PublicUrl
 from ui.door.roles import role, user_of
 from ui.door.serving import serve
-from ui.parts import assets, theme
+from ui.parts import theme
 from ui.server import Door, create_app
 
-assets.compressed = cache(assets.compressed)  # the same for each application, and most of a second to make
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "open, says me"
-QUALITY = 5  # of the compression of the page's files: nobody counts bytes here, and the best is most of a second of each start
 # What is imported is there to stay: looking for garbage among it takes a quarter of the start.
 STARTED = "import gc, sys; gc.disable(); from tests.support import doors; doors.main(*sys.argv[1:])"
 
@@ -287,7 +285,7 @@ def main(place: str, page: str, told: str) -> None:
     if files := options.get("files"):
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     open_log(logging.WARNING)
-    assets.QUALITY = QUALITY
+    compress_quickly()
     module, name = page.split(":")
     look = theme.look() if module == "ui" else {}
     studio = toy_studio(folder, step_seconds=0.02)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from pipelines import Studio
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
 from pipelines.jobs.runner import Runner
+from tests.support import page_files as page_files  # it compresses the files of the page once
 from tests.support.one_chromium import OTHERS, SHARED, OneChromium
 from tests.support.toys import ToyPainter, toy_model_folder, wait_until
 from ui import TABS, name_of, page
@@ -36,11 +37,9 @@ from ui.door.connection import Deadlines
 from ui.door.connection_limits import ConnectionLimits, Room, file_limit
 from ui.door.csp import Numbered
 from ui.door.encryption import Encrypted
-from ui.parts import assets
 from ui.parts.theme import look
 from ui.server import Door, create_app
 
-assets.compressed = cache(assets.compressed)  # the same for each house, and most of a second to make
 LAN = "lan.test"  # what the machine is called by others
 expect.set_options(timeout=30_000)  # milliseconds; a machine that tests other things as well takes its time
 # Seconds that an answer may be late. A test that waits for what it means holds with 0.5 as well as with 0 (see CONTRIBUTING.md).

@@ -12,22 +12,21 @@ from bench.served import say_into
 from pipelines.job_book.book import JobBook
 from pipelines.jobs.outputs import Outputs
 from pipelines.studio import Studio
+from tests.support.page_files import compress_quickly
 from tests.support.toys import ToyPainter, toy_model_folder
 from ui import page
-from ui.parts import assets
 from ui.parts.theme import look
 from ui.server import Door, create_app, serve
 from ui.tabs import txt2img
 
 STEP = 0.004  # seconds
-QUALITY = 5  # of the compression of the page's files: nobody counts bytes here, and the best is most of a second of each start
 
 
 def serve_toys(arguments: list[str], log: str) -> None:
     from models.library.catalog import Catalog
 
     say_into(log)
-    assets.QUALITY = QUALITY
+    compress_quickly()
     options = dict(zip(arguments[1::2], arguments[2::2], strict=True))
     outputs = Path(options["--outputs-dir"])
     os.environ["GRADIO_TEMP_DIR"] = str(outputs / ".uploads")
