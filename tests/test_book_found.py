@@ -37,6 +37,35 @@ def test_a_picture_that_was_saved_and_not_booked_comes_back_to_who_asked_for_it(
     assert opened(folder).news == ""
 
 
+ASKED_BY = {"ada": (1, 2), "bob": (2, 1), "cleo": (2, 1)}  # their first seeds, and how many pictures
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("left", [(2, 1), (1, 2), (2,), (2, 1, 2), (2, 2, 1), (2, 1, 2, 2)])
+def test_of_several_jobs_that_ran_each_gets_the_picture_that_it_was_to_draw_next(folder: Path, left: tuple[int, ...], again: bool) -> None:
+    """With several devices two people may ask for the same: a picture of the one is no second one of the other."""
+    book = opened(folder)
+    jobs = {user: book.submit(TextToImage(prompt="house", seed=seed, batch_count=count), user) for user, (seed, count) in ASKED_BY.items()}
+    assert all(book.claim() for _ in jobs)
+    for seed in left:
+        saved(folder, TextToImage(prompt="house", seed=seed))
+    book = opened(folder, again)
+    seeds = {user: [drawing(record.request).seed for record in book.pictures_of(job)] for user, job in jobs.items()}
+    in_order = {user: list(range(first, first + count)) for user, (first, count) in ASKED_BY.items()}
+    assert all(seeds[user] == asked[: len(seeds[user])] for user, asked in in_order.items()), seeds
+    assert sorted(seed for each in seeds.values() for seed in each) == sorted(left)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_of_several_jobs_of_one_prompt_a_picture_is_of_the_one_with_its_settings(folder: Path, again: bool) -> None:
+    book = opened(folder)
+    jobs = [book.submit(TextToImage(prompt="house", seed=5, steps=steps), f"user {steps}") for steps in (20, 30, 40)]
+    assert all(book.claim() for _ in jobs)
+    saved(folder, TextToImage(prompt="house", seed=5, steps=30))
+    book = opened(folder, again)
+    assert [len(book.pictures_of(job)) for job in jobs] == [0, 1, 0]
+
+
 def test_what_is_no_whole_picture_of_ours_is_left_out(folder: Path) -> None:
     whole = saved(folder, TextToImage(prompt="whole", seed=1))
     cut_short = whole.with_name(whole.name.replace("whole", "cut"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
@@ -17,12 +16,13 @@ from pipelines.job_book import comments, forks, people
 from pipelines.job_book.brought import put_back
 from pipelines.job_book.found import Found, everything, newcomers
 from pipelines.job_book.journal import bring_back
+from pipelines.job_book.ran import RunningJobs, new_id, next_of
 from pipelines.job_book.rows import NOBODY, request_of
 from pipelines.job_book.salvage import Row, Salvage, salvage
 from pipelines.job_book.schema import migrate
 from pipelines.job_book.shelf import Entered, put
 from pipelines.requests.remaining import read_progress
-from pipelines.requests.request import SEEDS, Drawing, ImageToImage, Request, describe, input_ids, unroll
+from pipelines.requests.request import ImageToImage, input_ids
 
 NO_JOB = ""  # their job
 BESIDE = ("", "-wal", "-shm", "-journal")  # the files of one book
@@ -122,8 +122,8 @@ def book_newcomers(db: sqlite3.Connection, folder: Path) -> int:
     known = {row[0] for row in db.execute("select path from picture")}
     found = newcomers(folder, known)
     if found:
-        running = [dict(row) for row in db.execute("select * from job where state = 'running'")]
-        entries = [(picture, job_of(picture, running)) for picture in found]
+        running = RunningJobs(dict(row) for row in db.execute("select * from job where state = 'running'"))
+        entries = [(picture, running.row_of(picture)) for picture in found]
         db.execute("begin immediate")
         _enter(db, entries)
         for picture, row in entries:
@@ -137,7 +137,7 @@ def _come_on(db: sqlite3.Connection, job_id: str, picture: Found, folder: Path) 
     """The job that was running goes on behind this picture; a loopback may begin a round with it."""
     row = db.execute("select * from job where id = ?", (job_id,)).fetchone()
     request, progress = request_of(row["request"])[0], read_progress(row["batch"], row["pictures"], row["stored"])
-    index = max(progress.pictures, progress.batch * request.pictures_a_batch)
+    index = next_of(request, progress)
     if isinstance(request, ImageToImage) and request.loops > 1:
         progress.stored[index] = _drawn(picture, folder / picture.path)
     progress.pictures = index + 1
@@ -152,24 +152,6 @@ def _drawn(picture: Found, path: Path) -> str:
         return content_id(image.convert("RGB"))
 
 
-def job_of(picture: Found, jobs: Iterable[Row]) -> Row | None:
-    """The picture's row as its job would have entered it: the job that was running and asked for such a picture."""
-    for job in jobs:
-        asked, _ = request_of(job["request"])
-        if _asks_for(asked, picture):
-            return {"id": _new_id(), "job": job["id"], "user": job["user"]}
-    return None
-
-
-def _asks_for(asked: Request, picture: Found) -> bool:
-    if not isinstance(asked, Drawing):
-        return any(describe(single) == picture.values for single in unroll(asked))
-    prompts = picture.values.get("prompt"), picture.values.get("prompt_template")
-    alike = asked.kind == picture.values.get("kind") and asked.prompt in prompts
-    most = asked.picture_count + (asked.loops if isinstance(asked, ImageToImage) else 1)  # the seeds of a job count up from its own
-    return alike and (asked.seed < 0 or (picture.seed - asked.seed) % SEEDS < most)
-
-
 def _filled(db: sqlite3.Connection, folder: Path, old: Salvage, pictures: list[tuple[Found, Row | None]]) -> None:
     _fill(db, old, pictures)
     bring_back(db, folder)
@@ -181,8 +163,8 @@ def _fill(db: sqlite3.Connection, old: Salvage, pictures: list[tuple[Found, Row 
         db.execute(f"insert into job ({', '.join(values)}) values ({', '.join('?' * len(values))})", tuple(values.values()))
     db.execute("update job set begun = pictures")  # what ran is interrupted: nobody knows how far it had come
     db.executemany("insert or ignore into input values (?, ?)", [(row["id"], row["user"]) for row in old.inputs])
-    running = [job for job in old.jobs if job["state"] == "running"]
-    _enter(db, [(picture, row or job_of(picture, running)) for picture, row in pictures])
+    running = RunningJobs(job for job in old.jobs if job["state"] == "running")
+    _enter(db, [(picture, row or running.row_of(picture)) for picture, row in pictures])
     put_back(db, old.brought)
     people.put_back(db, old.people)
     comments.put_back(db, old.comments)
@@ -191,7 +173,7 @@ def _fill(db: sqlite3.Connection, old: Salvage, pictures: list[tuple[Found, Row 
 def _enter(db: sqlite3.Connection, pictures: Iterable[tuple[Found, Row | None]]) -> None:
     """Pictures, and the inputs that they name as those of the same person."""
     for picture, known in pictures:
-        row = known or {"id": _new_id(), "job": NO_JOB, "user": NOBODY}
+        row = known or {"id": new_id(), "job": NO_JOB, "user": NOBODY}
         created = row.get("created") or picture.modified
         values = row["id"], row["job"], row["user"], picture.path, *picture.size, picture.seed, created, picture.request
         number = int(db.execute(PICTURE, values).lastrowid or 0)
@@ -199,10 +181,6 @@ def _enter(db: sqlite3.Connection, pictures: Iterable[tuple[Found, Row | None]])
         forks.put(db, number, picture.origin)
         inputs = input_ids(request_of(picture.request)[0])
         db.executemany("insert or ignore into input values (?, ?)", [(input_id, row["user"]) for input_id in inputs])
-
-
-def _new_id() -> str:
-    return secrets.token_urlsafe(16)
 
 
 def _remove(path: Path) -> None:
