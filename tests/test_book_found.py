@@ -14,6 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from pipelines.job_book.rows import NOBODY
+from pipelines.requests.remaining import Progress
 from pipelines.requests.request import TextToImage, describe
 from tests.support.asked import drawing
 from tests.support.book_files import drawn, opened, prompts, saved
@@ -64,6 +65,20 @@ def test_of_several_jobs_of_one_prompt_a_picture_is_of_the_one_with_its_settings
     saved(folder, TextToImage(prompt="house", seed=5, steps=30))
     book = opened(folder, again)
     assert [len(book.pictures_of(job)) for job in jobs] == [0, 1, 0]
+
+
+def test_what_a_job_has_drawn_already_is_of_another_that_may_have_left_some_out(folder: Path) -> None:
+    book = opened(folder)
+    asked = TextToImage(prompt="house", seed=1, batch_count=3)
+    jobs = [book.submit(asked, user) for user in ("ada", "bob")]
+    ahead, _ = book.claim(), book.claim()
+    assert ahead and ahead.id == jobs[0]
+    for number in (1, 2):
+        single = TextToImage(prompt="house", seed=number)
+        book.add_picture(ahead, saved(folder, single), single, (24, 16), progress=Progress(batch=number, pictures=number))
+    saved(folder, TextToImage(prompt="house", seed=2))
+    book = opened(folder)
+    assert [[record.seed for record in book.pictures_of(job)] for job in jobs] == [[1, 2], [2]]
 
 
 def test_what_is_no_whole_picture_of_ours_is_left_out(folder: Path) -> None:
